@@ -1,0 +1,103 @@
+# Every task of the house. Needed beforehand: Python 3.11 or later and make; the rest is fetched into .venv
+# by hash. ARGS goes to the program that a task runs: make demo ARGS=--once, make test ARGS="-k trace".
+
+UV_VERSION := 0.13.9
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ARGS ?=
+
+BIN := .venv/bin
+UV := VIRTUAL_ENV=.venv $(BIN)/uv
+GRAPHIQL := api/static/graphiql/index.html
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SILENT:
+.PHONY: help demo test check fmt lock bench sdl graphiql clean postgresql-15 chromium
+
+help: ## List these tasks
+	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.run $(GRAPHIQL) ## Run a hub and three plants through a year of work (ARGS=--once: end by itself)
+	$(BIN)/batchloom demo $(ARGS)
+
+test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium ## Run the tests on real stores, brokers and browsers
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+check: .venv/.dev ## Check format, lint, types and the direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+fmt: .venv/.dev ## Format the code and mend what can be mended
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format .
+
+lock: .venv/.uv-$(UV_VERSION) ## Pin the dependencies again (ARGS=--upgrade: to their newest versions)
+	$(COMPILE) --group dev $(ARGS) --output-file requirements.lock
+	$(COMPILE) --constraints requirements.lock $(ARGS) --output-file run.lock
+
+bench: .venv/.dev ## Measure each published claim against its rival
+	$(BIN)/python -m benchmarks $(ARGS)
+
+sdl: .venv/.run ## Print the GraphQL schemas to schema/*.graphql
+	$(BIN)/batchloom sdl $(ARGS)
+
+graphiql: $(GRAPHIQL) ## Build the GraphiQL page
+
+clean: ## Remove what was built and cached (.venv and the homes of demo nodes stay)
+	rm -rf build dist api/static web/*/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# The environment, in three stamps: the installer, what runs, and what tests.
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --all-extras pyproject.toml
+INSTALL := $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+
+.venv/.uv-$(UV_VERSION):
+	echo "Making .venv with $(PYTHON)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	touch $@
+
+# An environment that already tests keeps what it has.
+.venv/.run: run.lock pyproject.toml .venv/.uv-$(UV_VERSION)
+	echo "Installing what Batchloom runs on"
+	$(UV) pip sync --quiet --require-hashes $(if $(wildcard .venv/.dev),requirements.lock,run.lock)
+	$(INSTALL)
+	touch $@
+
+.venv/.dev: requirements.lock run.lock pyproject.toml .venv/.uv-$(UV_VERSION)
+	echo "Installing what Batchloom runs on and is tested with"
+	$(UV) pip sync --quiet --require-hashes requirements.lock
+	$(INSTALL)
+	touch .venv/.run $@
+
+# Pages are built with the system's node where it is new enough, else with the one in .venv.
+NODE_IS_NEW := const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)
+WITH_NODE := node -e '$(NODE_IS_NEW)' 2>/dev/null || PATH="$(CURDIR)/$(BIN):$$PATH"; cd web/graphiql &&
+
+web/graphiql/node_modules/.package-lock.json: web/graphiql/package.json web/graphiql/package-lock.json | .venv/.run
+	echo "Fetching what GraphiQL is built from"
+	$(WITH_NODE) npm ci --silent --no-audit --no-fund --no-update-notifier
+
+$(GRAPHIQL): web/graphiql/node_modules/.package-lock.json $(wildcard web/graphiql/*.html web/graphiql/*.ts web/graphiql/src/* web/graphiql/public/*)
+	echo "Building GraphiQL"
+	$(WITH_NODE) npm run --silent build
+	touch $@
+
+# Debian packages some tests use: $(call debian,package,what is not run without it).
+define debian
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing $(1)"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1); } >/dev/null 2>&1 \
+			|| echo "NOT RUN: $(2), because $(1) could not be installed"; \
+	else \
+		echo "NOT RUN: $(2), because $(1) is not installed (only root on Debian lets make install it)"; \
+	fi
+endef
+
+postgresql-15:
+	[ -x /usr/lib/postgresql/15/bin/postgres ] || { $(call debian,postgresql-15,the half of the tests on PostgreSQL 15); }
+
+chromium:
+	[ -n "$$CHROMIUM" ] || command -v chromium >/dev/null || { $(call debian,chromium,the tests in a browser); }

@@ -1,0 +1,1 @@
+"""The doors: HTTP applications and the command line."""

@@ -1,0 +1,158 @@
+"""Who is asking: the person, plant or program on whose behalf a command or a query runs."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from plants.rules.actors import Author
+from plants.rules.codes import HUB, PLANT_NUMBER_MAX
+from plants.rules.refusals import Language
+
+GROUP: Final = HUB
+"""The plant number of a grant that holds for the hub and for every plant of the group."""
+
+DEVICE_CHARACTERS: Final = 120
+"""The longest device text that is kept; what a client sends beyond it is cut off."""
+
+
+class ActorKind(StrEnum):
+    """What sort of being an actor is."""
+
+    PERSON = "person"
+    MACHINE = "machine"
+    SYSTEM = "system"
+
+
+class Role(StrEnum):
+    """What an actor is trusted with; `auth/permissions.py` says what each role may do."""
+
+    OPERATOR = "operator"
+    QUALITY = "quality"
+    MANAGER = "manager"
+    HEADQUARTERS = "headquarters"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+    IMPORTER = "importer"
+    PLANT_NODE = "plant-node"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """One role at one plant, or in the whole group when the plant number is `GROUP`."""
+
+    plant_number: int
+    role: Role
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a number that no plant can have."""
+        if not GROUP <= self.plant_number <= PLANT_NUMBER_MAX:
+            msg = f"{self.plant_number} is not a plant number"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """The one on whose behalf something happens; `author` is what commands record of it.
+
+    `actor_id` is a person's id in the whole group (the same at every node, so that "not the requester"
+    holds between a plant and the hub), a plant's ledger origin, or a program's name. `name` is printed
+    beside signatures. A machine holds the role of a plant's node and nothing else, and no one else holds
+    that role: a stolen plant key cannot act for a person, nor a person's token for a plant.
+    """
+
+    actor_id: str
+    name: str
+    kind: ActorKind
+    grants: frozenset[Grant] = frozenset()
+    device: str = ""
+    language: Language = "en"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an actor without id or name, or with a role that its kind cannot hold."""
+        if not self.actor_id or not self.name:
+            msg = "an actor has an id and a name"
+            raise ValueError(msg)
+        is_machine = self.kind is ActorKind.MACHINE
+        if any((grant.role is Role.PLANT_NODE) is not is_machine for grant in self.grants):
+            msg = f"a {self.kind} cannot hold these roles"
+            raise ValueError(msg)
+
+    @property
+    def author(self) -> Author:
+        """What a ledger entry says of this actor, for the commands."""
+        return Author(person=self.actor_id, printed_name=self.name, device=self.device or None)
+
+    def roles_at(self, plant_number: int) -> frozenset[Role]:
+        """Return the roles that count at a plant: those granted there and those granted for the group."""
+        return frozenset(grant.role for grant in self.grants if grant.plant_number in (plant_number, GROUP))
+
+
+def system_actor(name: str, *roles: Role, device: str = "", language: Language = "en") -> Actor:
+    """Return the actor for work that no person asked for: a job, or the command line on the node itself.
+
+    It may do what the given roles may, in the whole group; without roles it may do nothing.
+    """
+    grants = frozenset(Grant(GROUP, role) for role in roles)
+    return Actor(
+        actor_id=f"system:{name}",
+        name=name,
+        kind=ActorKind.SYSTEM,
+        grants=grants,
+        device=device_text(device),
+        language=language,
+    )
+
+
+def device_text(sent: str) -> str:
+    """Return what a client calls its device, made fit for a ledger entry and a log line.
+
+    Characters that do not print (controls, line ends, direction marks) become spaces, runs of spaces become
+    one, and the text ends after `DEVICE_CHARACTERS`.
+    """
+    shown = "".join(
+        character if character.isprintable() else " " for character in sent[: 4 * DEVICE_CHARACTERS]
+    )
+    return " ".join(shown.split())[:DEVICE_CHARACTERS]
+
+
+class AuthFailure(StrEnum):
+    """Why a caller was not recognised: for the node's own log, never for the caller."""
+
+    MALFORMED = "malformed"
+    WRONG_HEADER = "wrong-header"
+    WRONG_TYPE = "wrong-type"
+    UNKNOWN_KEY = "unknown-key"
+    BAD_SIGNATURE = "bad-signature"
+    BAD_CLAIMS = "bad-claims"
+    WRONG_ISSUER = "wrong-issuer"
+    WRONG_AUDIENCE = "wrong-audience"
+    WRONG_SUBJECT = "wrong-subject"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    LIVES_TOO_LONG = "lives-too-long"
+    REPLAYED = "replayed"
+    TOO_MANY = "too-many"
+    UNKNOWN_PERSON = "unknown-person"
+    WRONG_PASSWORD = "wrong-password"  # noqa: S105 -- the name of a failure, not a password.
+    LOCKED_OUT = "locked-out"
+    DISABLED = "disabled"
+    SIGNED_OUT = "signed-out"
+    REVOKED = "revoked"
+
+
+SIGN_IN_TEXT: Final[dict[Language, str]] = {
+    "en": "Sign-in failed. Check your employee number and password. After several wrong tries, wait a while.",
+    "zh": "登录失败。请核对工号和密码；多次输错后请稍候再试。",
+}
+
+
+class NotAuthenticated(Exception):
+    """The caller is not recognised; whatever the reason, the caller is told the same."""
+
+    def __init__(self, failure: AuthFailure) -> None:
+        super().__init__(failure.value)
+        self.failure = failure
+
+    def message(self, language: Language) -> str:
+        """Return the one sentence that every failed sign-in is answered with."""
+        return SIGN_IN_TEXT[language]

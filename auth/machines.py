@@ -1,0 +1,166 @@
+"""The plants' nodes as the hub knows them: enrolling their keys, revoking them, and recognising who asks."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlmodel import col, select
+
+from auth.actors import GROUP, Actor, ActorKind, Grant, Role, device_text
+from auth.keys import key_id, public_key_from_text
+from auth.permissions import Permission, require
+from auth.store import Machine
+from infra.database import ReadSession, Session
+from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.events import micros
+from plants.rules.notes import NoteError, NoteKey, SignatureType
+from plants.rules.refusals import Refusal, RefusalCode
+
+ORIGIN: Final = re.compile(r"[a-z0-9.-]{1,120}/plant/(?P<code>[A-Z0-9]{2,4})/[A-Za-z0-9-]{1,40}", re.ASCII)
+ORIGIN_RULE: Final = "<group domain>/plant/<plant code>/<incarnation>"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledMachine:
+    """A plant's node whose keys count today."""
+
+    plant_number: int
+    code: str
+    origin: str
+    public_key: Ed25519PublicKey
+    ledger_vkey: str
+
+
+def enrol_machine(
+    session: Session,
+    *,
+    actor: Actor,
+    plant_number: int,
+    code: str,
+    origin: str,
+    assertion_key: str,
+    ledger_vkey: str,
+    at: datetime,
+    replace: bool = False,
+) -> None:
+    """Take a plant's public keys on, as a person has compared them with what the plant shows.
+
+    One incarnation of a plant counts at a time: with `replace` the one before it is revoked in the same
+    step, without it a second one is refused (CODE_TAKEN). Raises NotPermitted, or Refusal also for a code,
+    origin or key that cannot be one, for keys that are the same as each other or another machine's
+    (TEXT_INVALID, CODE_TAKEN).
+    """
+    require(actor, Permission.MACHINE_ENROL, GROUP)
+    row = _checked(plant_number, code, origin, assertion_key, ledger_vkey)
+    _check_free(session, row)
+    active = session.rows(
+        "SELECT origin FROM machines WHERE plant_number = :plant_number AND revoked_us IS NULL", row
+    )
+    if active and not replace:
+        raise Refusal(RefusalCode.CODE_TAKEN, code=code, thing="plant")
+    session.run(
+        "UPDATE machines SET revoked_us = :enrolled_us"
+        " WHERE plant_number = :plant_number AND revoked_us IS NULL",
+        {"enrolled_us": micros(at), "plant_number": plant_number},
+    )
+    session.run(
+        "INSERT INTO machines"
+        " (origin, plant_number, code, kid, assertion_key, ledger_vkey, enrolled_by, enrolled_us)"
+        " VALUES"
+        " (:origin, :plant_number, :code, :kid, :assertion_key, :ledger_vkey, :enrolled_by, :enrolled_us)",
+        row | {"enrolled_by": actor.actor_id, "enrolled_us": micros(at)},
+    )
+
+
+def revoke_machine(session: Session, *, actor: Actor, origin: str, at: datetime) -> None:
+    """Stop believing a plant's keys at once; raises NotPermitted, or Refusal (NOT_DEFINED) if none counts."""
+    require(actor, Permission.MACHINE_ENROL, GROUP)
+    revoked = session.run(
+        "UPDATE machines SET revoked_us = :at_us WHERE origin = :origin AND revoked_us IS NULL",
+        {"origin": origin, "at_us": micros(at)},
+    )
+    if not revoked:
+        raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=origin[:120])
+
+
+def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
+    """Return the machine whose assertion key has this id, or None when there is none or it was revoked."""
+    counting = select(Machine).where(Machine.kid == kid, col(Machine.revoked_us).is_(None))
+    found = reads.exec(counting).first()
+    return None if found is None else _enrolled(found)
+
+
+def enrolled_machines(reads: ReadSession) -> list[EnrolledMachine]:
+    """Return every machine whose keys count today, in the order of plant numbers."""
+    counting = select(Machine).where(col(Machine.revoked_us).is_(None)).order_by(col(Machine.plant_number))
+    return [_enrolled(found) for found in reads.exec(counting)]
+
+
+def machine_actor(machine: EnrolledMachine, *, device: str) -> Actor:
+    """Return the actor that a plant's node is: it may replicate its own plant's ledger and nothing else."""
+    return Actor(
+        actor_id=machine.origin,
+        name=machine.code,
+        kind=ActorKind.MACHINE,
+        grants=frozenset({Grant(machine.plant_number, Role.PLANT_NODE)}),
+        device=device_text(device),
+    )
+
+
+def _enrolled(row: Machine) -> EnrolledMachine:
+    return EnrolledMachine(
+        plant_number=row.plant_number,
+        code=row.code,
+        origin=row.origin,
+        public_key=public_key_from_text(row.assertion_key),
+        ledger_vkey=row.ledger_vkey,
+    )
+
+
+def _checked(
+    plant_number: int, code: str, origin: str, assertion_key: str, ledger_vkey: str
+) -> dict[str, int | str]:
+    """Return the row to be written, or raise the Refusal that names the first part that cannot be right."""
+    plant_code(code)
+    if not HUB < plant_number <= PLANT_NUMBER_MAX:
+        raise Refusal(RefusalCode.TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
+    named = ORIGIN.fullmatch(origin)
+    if named is None or named["code"] != code:
+        raise Refusal(RefusalCode.TEXT_INVALID, field="origin", rule=ORIGIN_RULE)
+    try:
+        asking = public_key_from_text(assertion_key)
+    except ValueError as error:
+        raise Refusal(
+            RefusalCode.TEXT_INVALID, field="assertion key", rule="Ed25519, 43 x base64url"
+        ) from error
+    try:
+        writing = NoteKey.parse(ledger_vkey)
+    except NoteError as error:
+        raise Refusal(RefusalCode.TEXT_INVALID, field="ledger key", rule="<origin>+<id>+<base64>") from error
+    if writing.name != origin or writing.kind is not SignatureType.ED25519:
+        raise Refusal(RefusalCode.TEXT_INVALID, field="ledger key", rule=f"{origin}+<id>+<base64>")
+    if writing.public == asking.public_bytes_raw():
+        raise Refusal(
+            RefusalCode.TEXT_INVALID, field="assertion key", rule="not the ledger key / 不得与账本密钥相同"
+        )
+    return {
+        "plant_number": plant_number,
+        "code": code,
+        "origin": origin,
+        "kid": key_id(asking),
+        "assertion_key": assertion_key,
+        "ledger_vkey": ledger_vkey,
+    }
+
+
+def _check_free(session: Session, row: dict[str, int | str]) -> None:
+    """Raise Refusal when the origin or a key was ever enrolled, or number and code do not belong together."""
+    taken = session.row(
+        "SELECT code FROM machines WHERE origin = :origin OR kid = :kid OR ledger_vkey = :ledger_vkey"
+        " OR (plant_number = :plant_number) <> (code = :code)",
+        row,
+    )
+    if taken is not None:
+        raise Refusal(RefusalCode.CODE_TAKEN, code=str(row["origin"]), thing="plant")

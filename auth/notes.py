@@ -1,0 +1,168 @@
+"""Ed25519 keys of ledgers and witnesses: made, kept in files, and used to sign and check notes."""
+
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from plants.rules import notes
+from plants.rules.notes import (
+    Checkpoint,
+    Note,
+    NoteKey,
+    NoteSignature,
+    SignatureType,
+    Signed,
+    SignedCheckpoint,
+    cosigned_message,
+    pack_cosignature,
+)
+
+_OWNER_ONLY = 0o600
+_OTHERS = 0o077
+
+
+class KeyFileError(Exception):
+    """A key file that must not be used: it holds no Ed25519 key, or others on the machine can read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteVerifier:
+    """Checks the signatures of one public key; `plants.rules.notes` says over which message."""
+
+    key: NoteKey
+
+    @classmethod
+    def of(cls, vkey: str) -> "NoteVerifier":
+        """Return the verifier of a vkey; NoteError where it is malformed."""
+        return cls(NoteKey.parse(vkey))
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Say whether this key made this signature over this message."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.key.public).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSigner:
+    """A named private key, as a ledger (it signs its own checkpoints) or as a witness (it cosigns others').
+
+    The name stands in every signature line: a ledger's is its origin.
+    """
+
+    name: str
+    private_key: Ed25519PrivateKey
+
+    @property
+    def key(self) -> NoteKey:
+        """The public key of the ledger's own signatures, type 0x01; NoteError for a name not allowed."""
+        return NoteKey(self.name, SignatureType.ED25519, self.private_key.public_key().public_bytes_raw())
+
+    @property
+    def witness_key(self) -> NoteKey:
+        """The public key of the cosignatures, type 0x04."""
+        return NoteKey(
+            self.name, SignatureType.COSIGNATURE_V1, self.private_key.public_key().public_bytes_raw()
+        )
+
+    def sign(self, text: str) -> NoteSignature:
+        """Return the signature line for a text; NoteError where it is no note or passes for a cosignature."""
+        notes.check_text(text)
+        if text.startswith(notes.COSIGNATURE_HEADER):
+            raise notes.NoteError(notes.NoteFault.NOT_TEXT, "a note does not begin like a cosignature")
+        return NoteSignature(self.name, self.key.key_id, self.private_key.sign(text.encode()))
+
+    def cosign(self, note: Note, timestamp_s: int) -> NoteSignature:
+        """Return the witness's line for a checkpoint, as seen at this time (seconds since 1970).
+
+        Sign only a checkpoint whose own signature and consistency with the last one seen were checked, and
+        only after what it covers is kept: the line is a receipt. NoteError where the note is no checkpoint.
+        """
+        Checkpoint.parse(note.text)
+        signature = self.private_key.sign(cosigned_message(note.text, timestamp_s))
+        return NoteSignature(self.name, self.witness_key.key_id, pack_cosignature(timestamp_s, signature))
+
+
+def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> Note:
+    """Return the signed note of a ledger's own checkpoint; ValueError where the signer is not its origin.
+
+    Never sign two that contradict each other: both together are evidence of tampering.
+    """
+    if signer.name != checkpoint.origin:
+        raise ValueError(f"{signer.name} does not sign checkpoints of {checkpoint.origin}")
+    text = str(checkpoint)
+    return Note(text, (signer.sign(text),))
+
+
+def open_note(data: bytes, vkeys: Iterable[str]) -> tuple[str, tuple[Signed, ...]]:
+    """Return a note's text and its signatures by these keys; errors as in `plants.rules.notes.open_note`."""
+    return notes.open_note(data, map(NoteVerifier.of, vkeys))
+
+
+def open_checkpoint(data: bytes, origin: str, vkeys: Iterable[str]) -> SignedCheckpoint:
+    """Return a ledger's signed checkpoint; errors as in `plants.rules.notes.open_checkpoint`."""
+    return notes.open_checkpoint(data, origin, map(NoteVerifier.of, vkeys))
+
+
+def open_proof(data: bytes, leaf: bytes, origin: str, vkeys: Iterable[str]) -> tuple[int, SignedCheckpoint]:
+    """Return where a tlog-proof shows a leaf hash; errors as in `plants.rules.notes.open_proof`."""
+    return notes.open_proof(data, leaf, origin, map(NoteVerifier.of, vkeys))
+
+
+def generate_key() -> Ed25519PrivateKey:
+    """Return a new private key from the operating system's randomness."""
+    return Ed25519PrivateKey.generate()
+
+
+def save_key(path: Path, key: Ed25519PrivateKey) -> None:
+    """Keep a private key in a new file (PKCS#8 PEM, mode 0600), whole and on disk when this returns.
+
+    FileExistsError where the file is there already: a key that has signed is never overwritten.
+    """
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        # A hard link, unlike a rename, refuses to replace what is there.
+        path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load_key(path: Path) -> Ed25519PrivateKey:
+    """Return the private key kept in a file; KeyFileError where it holds none or others may open it."""
+    with path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        pem = file.read()
+    if mode & _OTHERS:
+        raise KeyFileError(
+            f"{path} is open to others (mode {mode & 0o777:o}): chmod 600 it, or make a new key"
+        )
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (TypeError, ValueError) as error:
+        raise KeyFileError(f"{path} holds no private key in PEM form without a password") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileError(f"{path} holds a key of another kind than Ed25519")
+    return key

@@ -1,0 +1,174 @@
+"""Stores, and the sessions that read and write them: the one place that begins and commits transactions.
+
+Reads are made through a `ReadSession` (SQLModel, one consistent snapshot). Writes are made through a `Session`, which
+runs SQL on the driver's own connection: the two hot paths (a plant's write, the hub's apply) would spend most of their
+time in the layers above it (`docs/explanation/performance.md`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import pysqlite3.dbapi2 as sqlite
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlmodel import Session as SQLModelSession
+
+BUSY_TIMEOUT_MS = 10_000
+SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""SQLite releases, newest branch first, from which the WAL-reset corruption bug is fixed (sqlite.org/wal.html)."""
+
+PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)", re.ASCII)
+
+Row = tuple[Any, ...]
+Parameters = Mapping[str, Any]
+
+
+class StoreUnfit(Exception):  # noqa: N818 -- names what is wrong with the store; the message says what to do.
+    """The store cannot be used safely; the message says why and what to do."""
+
+
+class _Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+    def fetchall(self) -> list[Row]: ...
+    def fetchone(self) -> Row | None: ...
+
+
+@lru_cache(maxsize=4096)
+def _for_psycopg(sql: str) -> str:
+    return PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
+
+
+class Session:
+    """A write transaction in progress. SQL is written once, with `:name` parameters, for both databases."""
+
+    def __init__(self, driver: Any, dialect: str) -> None:  # noqa: ANN401 -- two drivers share no type.
+        self.driver = driver
+        self.dialect = dialect
+        self._cursor = driver.cursor()
+
+    def _execute(self, sql: str, parameters: Parameters) -> _Cursor:
+        if self.dialect == "sqlite":
+            return cast("_Cursor", self._cursor.execute(sql, parameters))
+        return cast("_Cursor", self._cursor.execute(_for_psycopg(sql), parameters))
+
+    def rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
+        """Return all rows of a query, as tuples."""
+        return self._execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Parameters = {}) -> Row | None:  # noqa: B006 -- never written to.
+        """Return the first row of a query, or None."""
+        return self._execute(sql, parameters).fetchone()
+
+    def run(self, sql: str, parameters: Parameters = {}) -> int:  # noqa: B006 -- never written to.
+        """Run a statement and return how many rows it touched."""
+        return self._execute(sql, parameters).rowcount
+
+    def run_many(self, sql: str, parameters: Sequence[Parameters]) -> None:
+        """Run a statement once for each set of parameters."""
+        self._cursor.executemany(sql if self.dialect == "sqlite" else _for_psycopg(sql), parameters)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what the block wrote when it raises, and leave what came before it in place."""
+        self.run("SAVEPOINT one")
+        try:
+            yield
+        except BaseException:
+            self.run("ROLLBACK TO SAVEPOINT one")
+            self.run("RELEASE SAVEPOINT one")
+            raise
+        self.run("RELEASE SAVEPOINT one")
+
+
+class ReadSession(SQLModelSession):
+    """A consistent snapshot that can only be read. Queries ask for this type, commands for `Session`."""
+
+
+class Store:
+    """A node's database: a SQLite file in WAL mode with full synchronisation, or PostgreSQL by URL."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self.dialect = parsed.get_backend_name()
+        if self.dialect == "sqlite":
+            if not parsed.database or parsed.database == ":memory:":
+                message = "A store needs a file: sqlite:////path/to/store.db"
+                raise StoreUnfit(message)
+            self.engine = _sqlite_engine(Path(parsed.database))
+        elif self.dialect == "postgresql":
+            self.engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8)
+        else:
+            message = f"{self.dialect} stores are not supported: use sqlite or postgresql."
+            raise StoreUnfit(message)
+        self._snapshots = self.engine.execution_options(
+            **({"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {})
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Yield a write session; commit when the block ends, roll everything back when it raises."""
+        pooled = self.engine.raw_connection()
+        try:
+            driver = pooled.driver_connection
+            session = Session(driver, self.dialect)
+            if self.dialect == "sqlite":
+                session.run("BEGIN IMMEDIATE")
+            try:
+                yield session
+            except BaseException:
+                pooled.rollback()
+                raise
+            pooled.commit()
+        finally:
+            pooled.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[ReadSession]:
+        """Yield a session that sees one snapshot of the store."""
+        with ReadSession(self._snapshots, autoflush=False) as session:
+            yield session
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def check_sqlite_version(version: tuple[int, int, int]) -> None:
+    """Raise StoreUnfit when this SQLite can corrupt a WAL database that two threads write and checkpoint."""
+    newest, *older = SQLITE_FIXED
+    if version >= newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in older):
+        return
+    message = (
+        f"SQLite {'.'.join(map(str, version))} has the WAL-reset corruption bug. "
+        "Install the pysqlite3 wheel named in requirements.lock, or any SQLite from 3.51.3 on. / "
+        "此版本 SQLite 存在 WAL 重置损坏缺陷，请安装 requirements.lock 中的 pysqlite3。"
+    )
+    raise StoreUnfit(message)
+
+
+def _sqlite_engine(path: Path) -> Engine:
+    check_sqlite_version(sqlite.sqlite_version_info)
+    engine = create_engine(
+        f"sqlite:///{path}", module=sqlite, connect_args={"isolation_level": None, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the driver has no types.
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            message = f"{path}: journal mode is {mode}, not WAL. Put the store on a local disk, not a network share."
+            raise StoreUnfit(message)
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:  # noqa: ANN401 -- as above.
+        # With isolation_level None the driver begins nothing by itself, so that a read is one snapshot only if we do.
+        connection.exec_driver_sql("BEGIN")
+
+    return engine

@@ -1,0 +1,131 @@
+"""A node's settings: read once at start, from its home directory and the environment."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from infra.roles import Role
+
+FILE_NAME = "batchloom.toml"
+PREFIX = "BATCHLOOM_"
+
+
+class SettingsInvalid(Exception):
+    """The settings cannot be used; the message names each one and says what is wrong with it."""
+
+
+class Settings(BaseModel):
+    """Everything that can be set for a node. A setting has one name: `hub_url` in the file, BATCHLOOM_HUB_URL outside."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(description="Directory of the node: settings, keys, and the store where it is embedded.")
+    role: Role = Field(description="What the node is: plant or hub.")
+    group: str = Field(
+        pattern=r"^[a-z0-9.-]{1,100}$",
+        description="Domain name of the manufacturing group; every ledger's origin begins with it.",
+    )
+    plant_number: int = Field(0, ge=0, le=8191, description="The plant's number as the hub gave it; 0 at the hub.")
+    plant_code: str = Field("", pattern=r"^([A-Z0-9]{2,4})?$", description="The plant's code; empty at the hub.")
+    database_url: SecretStr | None = Field(
+        None,
+        description="Where the store is: sqlite:////path or postgresql://user:password@host/name. "
+        "Unset: a SQLite file in a plant's home, an embedded PostgreSQL in the hub's.",
+    )
+    postgresql_bin: Path | None = Field(None, description="Directory of the PostgreSQL programs to embed.")
+    hub_url: str | None = Field(None, description="Where the plant finds the hub: https://hub.example.")
+    hub_key: str | None = Field(None, description="The hub's verifier key (C2SP vkey) as its `batchloom hub card` prints it.")
+    broker_url: SecretStr | None = Field(
+        None,
+        description="redis://… or amqp://…: jobs run in separate worker and beat processes. "
+        "Unset: a worker and a beat run inside the node.",
+    )
+    host: str = Field("127.0.0.1", description="Address that the node listens on.")
+    port: int = Field(8700, ge=0, le=65535, description="Port that the node listens on; 0 takes a free one.")
+    tls_certificate: Path | None = Field(None, description="PEM certificate chain, to serve HTTPS without a proxy.")
+    tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
+    push_seconds: float = Field(5.0, gt=0, le=3600, description="Seconds between two looks for work to replicate.")
+    checkpoint_seconds: float = Field(
+        60.0, gt=0, le=86400, description="Seconds after which a plant signs a checkpoint though nothing happened."
+    )
+    graphiql: bool = Field(default=True, description="Serve the GraphiQL page, from our own files, at /graphql.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.role is Role.PLANT and not (self.plant_number and self.plant_code):
+            raise ValueError("a plant needs plant_number and plant_code")
+        if self.role is Role.HUB and (self.plant_number or self.plant_code or self.hub_url):
+            raise ValueError("plant_number, plant_code and hub_url are for plants, not for the hub")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together")
+        if self.hub_url is not None and not may_carry_secrets(self.hub_url):
+            raise ValueError("hub_url must begin with https:// unless the hub is on this machine")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The origin of the node's own ledger."""
+        return hub_origin(self.group) if self.role is Role.HUB else plant_origin(self.group, self.plant_code)
+
+    @property
+    def keys(self) -> Path:
+        """The directory of the node's private keys."""
+        return self.home / "keys"
+
+
+def plant_origin(group: str, code: str) -> str:
+    """Return the origin of a plant's ledger; the last part is its incarnation."""
+    return f"{group}/plant/{code}/i1"
+
+
+def hub_origin(group: str) -> str:
+    """Return the origin of the hub's own ledger."""
+    return f"{group}/hub/i1"
+
+
+def directive_origin(group: str, code: str) -> str:
+    """Return the origin of the ledger of directives from the hub to a plant."""
+    return f"{group}/hub/to/{code}/i1"
+
+
+def may_carry_secrets(url: str) -> bool:
+    """Tell whether tokens may be sent to a URL: over TLS, or without leaving this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return True
+    host = parts.hostname or ""
+    try:
+        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
+    except ValueError:
+        return False
+
+
+def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings in `batchloom.toml` of the home, with the environment's in their place where set.
+
+    The home is given or BATCHLOOM_HOME. Raises SettingsInvalid on a missing file, an unknown name or a wrong value.
+    """
+    given = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
+    place = home or (Path(given["home"]) if "home" in given else None)
+    if place is None:
+        raise SettingsInvalid(f"Say which node: --home DIR, or {PREFIX}HOME. / 请用 --home 或 {PREFIX}HOME 指定节点目录。")
+    path = place / FILE_NAME
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsInvalid(
+            f"{place} is no node's home yet: run `batchloom plant init` or `batchloom hub init`. / 该目录尚未初始化。"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{path}: {error}") from error
+    try:
+        return Settings(**{**content, **given, "home": place})
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, at['loc'])) or 'settings'}: {at['msg']}" for at in error.errors(include_input=False))
+        raise SettingsInvalid(f"{path} / {PREFIX}*: " + "; ".join(lines)) from error

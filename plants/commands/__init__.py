@@ -1,0 +1,1 @@
+"""DO: the only writers; rules decide, the store keeps, the ledger records."""

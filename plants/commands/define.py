@@ -1,0 +1,110 @@
+"""Define master data at a plant: materials, units, suppliers, customers, locations, equipment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_text, command
+from plants.rules.codes import master_code
+from plants.rules.events import Entry, MaterialDefined
+from plants.rules.quantities import UNITS
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.store.master import MasterKind
+
+
+DAYS_MAX = 36_500  # of a shelf life: a hundred years
+CONVERSIONS_MAX = 20  # units that one material can be converted from
+EVENT_BY_KIND: Mapping[MasterKind, str] = {
+    "UNIT": "UnitDefined",
+    "SUPPLIER": "SupplierDefined",
+    "CUSTOMER": "CustomerDefined",
+    "LOCATION": "LocationDefined",
+    "EQUIPMENT": "EquipmentDefined",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialDefinition:
+    """A material: its unit, how long it keeps, and how other units convert to its own ("1 BX = 12.5 KGM")."""
+
+    code: str
+    name: str
+    unit: str
+    shelf_life_days: int | None = None
+    retest_days: int | None = None
+    conversions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MasterDefinition:
+    """A supplier, customer, location or piece of equipment."""
+
+    kind: MasterKind
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDefinition:
+    """A unit of our own, by its exact size in a built-in one: a 25 kg bag is {of: KGM, factor: "25"}."""
+
+    code: str
+    name: str
+    of: str
+    factor: str
+
+
+@command
+def define_material(recording: Recording, order: MaterialDefinition) -> Entry:
+    """State a material definition, whole; batches made from now on follow it."""
+    master_code(order.code, "material")
+    check_text("name", order.name, NAME_LENGTH_MAX)
+    if order.unit not in recording.units():
+        raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.unit[:20])
+    for days in (order.shelf_life_days, order.retest_days):
+        if days is not None and not 1 <= days <= DAYS_MAX:
+            raise Refusal(RefusalCode.TEXT_INVALID, field="days", rule=f"1-{DAYS_MAX}")
+    if len(order.conversions) > CONVERSIONS_MAX:
+        raise Refusal(RefusalCode.TEXT_INVALID, field="conversions", rule=f"<= {CONVERSIONS_MAX}")
+    payload: MaterialDefined = {
+        "code": order.code,
+        "name": order.name,
+        "unit": order.unit,
+        "shelf_life_days": order.shelf_life_days,
+        "retest_days": order.retest_days,
+        "conversions": {
+            master_code(unit, "unit"): str(_factor(factor)) for unit, factor in order.conversions.items()
+        },
+    }
+    return recording.record("MaterialDefined", order.code, payload)
+
+
+@command
+def define_master(recording: Recording, order: MasterDefinition) -> Entry:
+    """State a supplier, customer, location or piece of equipment; a later statement replaces the name."""
+    master_code(order.code, order.kind.lower())
+    check_text("name", order.name, NAME_LENGTH_MAX)
+    return recording.record(EVENT_BY_KIND[order.kind], order.code, {"code": order.code, "name": order.name})
+
+
+@command
+def define_unit(recording: Recording, order: UnitDefinition) -> Entry:
+    """State a unit by its size in a built-in one; a built-in unit cannot be redefined."""
+    master_code(order.code, "unit")
+    check_text("name", order.name, NAME_LENGTH_MAX)
+    if order.code in UNITS:
+        raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="unit")
+    if order.of not in UNITS:
+        raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.of[:20])
+    payload = {"code": order.code, "name": order.name, "of": order.of, "factor": str(_factor(order.factor))}
+    return recording.record("UnitDefined", order.code, payload)
+
+
+def _factor(text: str) -> Fraction:
+    try:
+        factor = Fraction(text) if len(text) <= 40 else Fraction(0)  # noqa: PLR2004 -- far above any real factor.
+    except (ValueError, ZeroDivisionError):
+        factor = Fraction(0)
+    if factor <= 0:
+        raise Refusal(RefusalCode.AMOUNT_NOT_POSITIVE, amount=text[:40])
+    return factor

@@ -1,0 +1,194 @@
+"""What every command shares: the request it answers, the plant it writes for, and recording what happened."""
+
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+from infra.database import Session
+from infra.ids import new_id
+from plants.rules.actors import Author
+from plants.rules.codes import batch_code, batch_series, node_id
+from plants.rules.events import EVENTS, LINES_MAX, Cause, Entry, Envelope, format_instant
+from plants.rules.quantities import UNITS, Quantity, Unit, convert, read_amount
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.store import batches, master, projection
+from plants.store.ledger import Head, entry_by_request
+
+CLOCK_LEAD_MAX = timedelta(minutes=5)  # how far ahead of ours a device's clock may be
+BACKDATING_DAYS_MAX = 31  # how late a person may write down what happened; importing history has no such limit
+NAME_LENGTH_MAX = 200  # characters of the name of anything
+REASON_LENGTH_MAX = 500  # characters of a reason or comment
+NODE_SERIES = "node"
+
+Order = TypeVar("Order")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The circumstances of a command: at which plant, when, under which request and for what reason.
+
+    `now` is the server's clock and becomes `recorded_at`; `occurred_at` is when it happened, by default now.
+    `request` is the client's UUID: repeating it returns the first entry and does nothing again. `history` lifts the
+    limit on how long ago things may have happened, for imports.
+    """
+
+    plant: int
+    now: datetime
+    occurred_at: datetime | None = None
+    request: str | None = None
+    reason: str | None = None
+    history: bool = False
+
+
+class Recording:
+    """One command under way at one plant, inside the caller's transaction."""
+
+    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None) -> None:
+        self.session = session
+        self.actor = actor
+        self.call = call
+        self.head = Head(session, call.plant)
+        self.plant = master.plant_facts(session, call.plant)
+        self.occurred_at = call.occurred_at or call.now
+        self._digest = digest
+        self._series: dict[str, int] = {}
+
+    @property
+    def local_day(self) -> date:
+        """The plant's own calendar day on which it happened: what expiry and code dates go by."""
+        return self.day_of(self.occurred_at)
+
+    def day_of(self, at: datetime) -> date:
+        """Return the plant's own calendar day of an instant."""
+        return at.astimezone(zoneinfo.ZoneInfo(self.plant.time_zone)).date()
+
+    def record(
+        self, event: str, key: str, payload: Mapping[str, Any], causes: Sequence[tuple[Cause, str]] = ()
+    ) -> Entry:
+        """Append the event to the plant's ledger and apply it to the tables.
+
+        The numbers drawn by this command go along as `series`. Only the first event of a command carries its request.
+        """
+        content = dict(payload)
+        if self._series:
+            content["series"], self._series = self._series, {}
+        envelope: Envelope = {
+            "id": new_id(),
+            "type": event,
+            "version": EVENTS[event],
+            "plant": self.call.plant,
+            "index": 0,
+            "hlc": "",
+            "occurred_at": format_instant(self.occurred_at),
+            "recorded_at": "",
+            "actor": self.actor.person,
+            "key": key,
+            "payload": content,
+        }
+        if self.actor.device is not None:
+            envelope["device"] = self.actor.device
+        if self.call.reason is not None:
+            envelope["reason"] = self.call.reason
+        if self._digest is not None and self.call.request is not None:
+            envelope["request"], envelope["digest"] = self.call.request, self._digest
+            self._digest = None
+        entry = self.head.append(envelope, self.call.now, causes)
+        projection.apply(self.session, self.call.plant, (entry,))
+        return entry
+
+    def draw(self, series: str) -> int:
+        """Return the next number of a series; it counts as drawn once the event that uses it is recorded."""
+        number = self._series.get(series)
+        if number is None:
+            number = master.next_in_series(self.session, self.call.plant, series)
+        self._series[series] = number + 1
+        return number
+
+    def new_node(self) -> int:
+        """Return the id of a new batch or process record."""
+        return node_id(self.call.plant, self.draw(NODE_SERIES))
+
+    def new_batch_code(self) -> str:
+        """Return a new batch code by the plant's rule, dated on the local day."""
+        return batch_code(self.plant.code, self.local_day, self.draw(batch_series(self.plant.code, self.local_day)))
+
+    def batch(self, code: str) -> batches.Goods:
+        """Return what this plant knows of a batch, or raise Refusal that it knows none of that code."""
+        return batches.goods_by_code(self.session, self.call.plant, code)
+
+    def usable_batch(self, code: str) -> batches.Goods:
+        """Return a batch that may be used on the local day, or raise the Refusal that names what blocks it."""
+        goods = self.batch(code)
+        goods.check_usable(self.local_day)
+        return goods
+
+    def units(self) -> Mapping[str, Unit]:
+        """Return the built-in units and those that this plant defined."""
+        return {**UNITS, **master.extra_units(self.session, self.call.plant)}
+
+    def quantity(self, amount: str, unit: str, material: str, target: str) -> Quantity:
+        """Return what a person wrote as a quantity in the target unit of a material, or raise Refusal."""
+        given = Quantity(read_amount(amount), unit)
+        if unit == target:
+            return given
+        factors: Mapping[str, Fraction] = master.conversions(self.session, self.call.plant, material)
+        return convert(given, target, units=self.units(), factors=factors)
+
+
+class Command(Generic[Order]):
+    """A writer: called with a session and an order, it appends what happened and returns the entry.
+
+    It never commits. It raises Refusal, and then has changed nothing, when the rules say no. A repeated request id
+    returns the entry of the first time; used for another content it is refused.
+    """
+
+    def __init__(self, perform: Callable[[Recording, Order], Entry]) -> None:
+        self._perform = perform
+        self.name = perform.__name__
+        self.__doc__ = perform.__doc__
+
+    def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> Entry:
+        """Do it, in the caller's transaction."""
+        digest = None
+        if call.request is not None:
+            digest = sha256(f"{self.name} {order!r}".encode()).hexdigest()[:32]
+            earlier = entry_by_request(session, call.plant, call.request)
+            if earlier is not None:
+                if earlier.envelope.get("digest") != digest or earlier.envelope["actor"] != actor.person:
+                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+                return earlier
+        _check_time(call)
+        if call.reason is not None:
+            check_text("reason", call.reason, REASON_LENGTH_MAX)
+        return self._perform(Recording(session, actor, call, digest), order)
+
+
+def command(perform: Callable[[Recording, Order], Entry]) -> Command[Order]:
+    """Make a command of the function that performs it."""
+    return Command(perform)
+
+
+def _check_time(call: Call) -> None:
+    if call.occurred_at is None:
+        return
+    if call.occurred_at > call.now + CLOCK_LEAD_MAX:
+        raise Refusal(RefusalCode.TIME_IN_FUTURE, at=call.occurred_at.isoformat())
+    if not call.history and call.occurred_at < call.now - timedelta(days=BACKDATING_DAYS_MAX):
+        raise Refusal(RefusalCode.TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
+
+
+def check_text(field: str, value: str, length_max: int) -> str:
+    """Return a text that a person may have written, or raise Refusal: 1 to length_max characters, no control ones."""
+    if not 1 <= len(value.strip()) or len(value) > length_max or any(not c.isprintable() for c in value):
+        raise Refusal(RefusalCode.TEXT_INVALID, field=field, rule=f"1-{length_max}, printable / 可打印字符")
+    return value
+
+
+def check_lines(lines: Sequence[object]) -> None:
+    """Raise Refusal unless there are between 1 and LINES_MAX lines."""
+    if not 1 <= len(lines) <= LINES_MAX:
+        raise Refusal(RefusalCode.LINES_INVALID, count=len(lines), limit=LINES_MAX)

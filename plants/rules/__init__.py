@@ -1,0 +1,1 @@
+"""KNOW: pure functions, frozen dataclasses and enums; the standard library only."""

@@ -1,0 +1,419 @@
+"""The closed set of things that can happen, with their versions, and the bytes that a ledger keeps of them.
+
+Events carry outcomes: quantities moved, ids and codes given, dispositions reached. Applying one needs no decision,
+so the same projection serves one event at a plant and ten thousand at the hub.
+
+An entry is canonical JSON: UTF-8, keys sorted, no white space, no floats, integers below 2**53; amounts are decimal
+strings and instants RFC 3339 with six decimals in UTC. For such values this is RFC 8785.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, NotRequired, TypedDict, cast
+
+from plants.rules.refusals import Refusal, RefusalCode
+
+ENTRY_BYTES_MAX = 65_535  # a C2SP tlog-tiles bundle counts an entry's bytes in 16 bits.
+LINES_MAX = 100  # of one command; a line takes at most about 400 bytes of an entry.
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# ISA-95 material use (B2MML MaterialUseType), as far as our process records need it.
+Use = Literal["CONSUMED", "PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE", "RETURNED", "TRANSFERRED"]
+ProcessKind = Literal["PRODUCTION", "SPLIT", "MERGE", "REPACK", "REWORK", "RELABEL", "TRANSFER", "SHIPMENT"]
+
+
+class BatchStatement(TypedDict):
+    """What the writing plant states of a batch when it comes to know it: made here, or taken over from a label."""
+
+    id: int
+    code: str
+    material: str
+    unit: str
+    made: str  # the amount made or received at the origin, in the batch's unit
+    produced_at: str
+    expires_on: str | None
+    retest_on: str | None
+    grade: str | None
+    supplier: str | None
+    attributes: dict[str, str]
+    disposition: str
+
+
+class Movement(TypedDict):
+    """An amount of a batch, in the batch's unit, taken from one place and put in another.
+
+    A place is `stock:LOCATION`, `process:ID` (any process record, transfers and shipments too), `supplier:CODE`,
+    `source` (goods that begin here), `count` (count difference) or `scrap`. With `use` it is an edge of the
+    genealogy as well, between the batch and the process record at its other end.
+    """
+
+    batch: int
+    amount: str
+    unit: str
+    taken_from: str
+    put_in: str
+    use: NotRequired[Use]
+    entered: NotRequired[str]  # what the person wrote, when it was in another unit: "2.5 LBR"
+
+
+class ProcessStatement(TypedDict):
+    """What the writing plant states of a process record; later statements replace the fields they carry."""
+
+    id: int
+    kind: NotRequired[ProcessKind]
+    state: NotRequired[Literal["OPEN", "CLOSED"]]
+    job_order: NotRequired[str | None]
+    segment: NotRequired[str | None]
+    equipment: NotRequired[str | None]
+    opened_at: NotRequired[str]
+    closed_at: NotRequired[str]
+    customer: NotRequired[str]
+    source_plant: NotRequired[str]
+    destination_plant: NotRequired[str]
+    loss: NotRequired[dict[str, str]]  # by unit: inputs less outputs
+
+
+class HoldStatement(TypedDict):
+    """A hold put on a plant's goods of a batch; its id is the index of the entry that placed it."""
+
+    batch: int
+    kind: str
+    reason: str
+
+
+class AliasStatement(TypedDict):
+    """Another name by which a batch can be found, scoped by who issued it."""
+
+    batch: int
+    scheme: str
+    issuer: str
+    value: str
+
+
+class TransferLine(TypedDict):
+    """One batch of a transfer as the label carries it: what the batch is, and how much was dispatched."""
+
+    batch: BatchStatement
+    dispatched: str
+    received: NotRequired[str]
+
+
+class Difference(TypedDict):
+    """One field of a gated change: what it is now and what it shall be."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+class Outcome(TypedDict, total=False):
+    """The parts of a payload that every event type shares and that the projection applies in the same way."""
+
+    batches: list[BatchStatement]
+    movements: list[Movement]
+    process: ProcessStatement
+    aliases: list[AliasStatement]
+    ended_aliases: list[AliasStatement]
+    holds: list[HoldStatement]
+    lifted: list[list[int]]  # [batch, hold id]
+    dispositions: dict[str, str]  # batch id -> disposition; JSON keys are text
+    expiries: dict[str, str | None]
+    series: dict[str, int]  # number series -> next number
+
+
+class HubOpened(TypedDict):
+    """The first entry of the hub's ledger: which group this is."""
+
+    group: str
+    origin: str
+
+
+class PlantEnrolled(TypedDict):
+    """The hub took a plant into the group: its number and code are given for good, and its public keys known."""
+
+    number: int
+    code: str
+    name: str
+    origin: str
+    ledger_key: str
+    assertion_key: str
+
+
+class PlantOpened(TypedDict):
+    """The first entry of a plant's ledger: which plant this is."""
+
+    number: int
+    code: str
+    name: str
+    time_zone: str
+    origin: str
+
+
+class MaterialDefined(TypedDict):
+    """A material definition, whole; a later one of the same code replaces it."""
+
+    code: str
+    name: str
+    unit: str
+    shelf_life_days: int | None
+    retest_days: int | None
+    conversions: dict[str, str]  # unit -> how many base units one is, as an exact fraction "n/d" or decimal
+
+
+class UnitDefined(TypedDict):
+    """A unit beyond the built-in ones, by its size in a known unit."""
+
+    code: str
+    name: str
+    of: str
+    factor: str
+
+
+class PartyDefined(TypedDict):
+    """A supplier or a customer."""
+
+    code: str
+    name: str
+
+
+class PlaceDefined(TypedDict):
+    """A location or a piece of equipment."""
+
+    code: str
+    name: str
+
+
+class BatchReceived(Outcome):
+    """Goods came in from a supplier, or began here (`source`)."""
+
+    supplier_lot: str | None
+    order: str | None
+
+
+class StockChanged(Outcome):
+    """Goods moved, split, merged, shipped, fed or yielded; all of it is in the shared parts."""
+
+
+class ProcessClosed(Outcome):
+    """A process record was closed with its mass balance."""
+
+    inputs: dict[str, str]  # by unit
+    outputs: dict[str, str]
+
+
+class TransferDispatched(Outcome):
+    """Goods left for another plant; the label carries this entry."""
+
+    transfer: int
+    destination: str
+    lines: list[TransferLine]
+
+
+class TransferReceived(Outcome):
+    """Goods of a transfer came in, with what was missing or too much per line."""
+
+    transfer: int
+    source: str
+    lines: list[TransferLine]
+
+
+class ChangeRequested(TypedDict):
+    """Somebody asks for a gated change on exactly this version of a batch; its id is the index of this entry."""
+
+    kind: str
+    batch: int
+    version: int
+    differences: list[Difference]
+    levels: list[str]
+    expires_at: str
+    detail: dict[str, str]  # what applying needs beyond the differences: hold, location, ...
+
+
+class ChangeDecided(TypedDict):
+    """Somebody else approved or rejected it, at the plant or at the hub."""
+
+    plant: int
+    change: int
+    proposal: str  # leaf hash of the entry that asked, hexadecimal: the decision is on exactly that content
+    verdict: Literal["APPROVED", "REJECTED"]
+    level: Literal["PLANT", "HUB"]
+    printed_name: str
+    comment: str
+
+
+class ChangeApplied(Outcome):
+    """An approved change took effect."""
+
+    change: int
+
+
+class ChangeRefused(TypedDict):
+    """An approved change was not applied, and why."""
+
+    change: int
+    refusal: str
+    data: dict[str, str]
+
+
+class EntryCorrected(Outcome):
+    """An earlier entry was wrong: its movements are reversed here and its edges no longer count."""
+
+    entry: int
+    wrong: Literal["DID_NOT_OCCUR", "INCORRECT_DATA"]
+    retracted: list[list[int]]  # [entry, line] of each edge
+
+
+class DirectiveApplied(TypedDict):
+    """The plant did what the hub's directive asked."""
+
+    directive: int
+    met_version: int | None
+
+
+class DirectiveRejected(TypedDict):
+    """The plant could not do what the hub's directive asked, and why."""
+
+    directive: int
+    met_version: int | None
+    refusal: str
+    data: dict[str, str]
+
+
+EVENTS: dict[str, int] = {
+    "HubOpened": 1,
+    "PlantEnrolled": 1,
+    "PlantOpened": 1,
+    "MaterialDefined": 1,
+    "UnitDefined": 1,
+    "SupplierDefined": 1,
+    "CustomerDefined": 1,
+    "LocationDefined": 1,
+    "EquipmentDefined": 1,
+    "BatchReceived": 1,
+    "BatchAliased": 1,
+    "ProcessOpened": 1,
+    "ProcessFed": 1,
+    "ProcessYielded": 1,
+    "ProcessClosed": 1,
+    "BatchSplit": 1,
+    "BatchesMerged": 1,
+    "BatchMoved": 1,
+    "TransferDispatched": 1,
+    "TransferReceived": 1,
+    "BatchShipped": 1,
+    "StockAdjusted": 1,
+    "BatchQuarantined": 1,
+    "ChangeRequested": 1,
+    "ChangeDecided": 1,
+    "ChangeApplied": 1,
+    "ChangeRefused": 1,
+    "EntryCorrected": 1,
+    "DirectiveApplied": 1,
+    "DirectiveRejected": 1,
+}
+"""The closed set of event types and the newest version of each that this program writes and reads."""
+
+
+class Cause(TypedDict):
+    """An entry in another ledger that this one answers; `leaf` is its leaf hash, hexadecimal."""
+
+    origin: str
+    index: int
+    leaf: str
+
+
+class Envelope(TypedDict):
+    """What every entry carries around its payload."""
+
+    id: str
+    type: str
+    version: int
+    plant: int
+    index: int
+    hlc: str
+    occurred_at: str
+    recorded_at: str
+    actor: str
+    key: str
+    payload: Any
+    device: NotRequired[str]
+    reason: NotRequired[str]
+    request: NotRequired[str]
+    digest: NotRequired[str]  # of the request's content, so that a request id cannot be used for two things
+    causes: NotRequired[list[Cause]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One position of a ledger: the envelope, and the very bytes that were hashed."""
+
+    envelope: Envelope
+    body: bytes
+    leaf: bytes
+
+    @property
+    def index(self) -> int:
+        """The position in its ledger, from 0."""
+        return self.envelope["index"]
+
+    @property
+    def type(self) -> str:
+        """The event type, one of EVENTS unless a newer program wrote it."""
+        return self.envelope["type"]
+
+    @property
+    def payload(self) -> Any:  # noqa: ANN401 -- one of the payload types above, by `type`.
+        """The event's own content."""
+        return self.envelope["payload"]
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def canonical(value: object) -> bytes:
+    """Return the canonical JSON bytes of a value made of dicts, lists, strings, integers, booleans and None."""
+    return _encode(value).encode()
+
+
+def encode(envelope: Envelope) -> bytes:
+    """Return the bytes of an entry; raises Refusal above ENTRY_BYTES_MAX."""
+    body = canonical(envelope)
+    if len(body) > ENTRY_BYTES_MAX:
+        raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=len(body), limit=ENTRY_BYTES_MAX)
+    return body
+
+
+def decode(body: bytes) -> Envelope:
+    """Return the envelope in an entry's bytes; raises ValueError when they are no JSON object."""
+    envelope = json.loads(body)
+    if not isinstance(envelope, dict):
+        message = "an entry is a JSON object"
+        raise ValueError(message)  # noqa: TRY004 -- the content is wrong, not the type handed in.
+    return cast("Envelope", envelope)
+
+
+def format_instant(at: datetime) -> str:
+    """Return an aware instant as entries write it: UTC, six decimals, Z."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def parse_instant(text: str) -> datetime:
+    """Return the instant that an entry wrote; raises ValueError on another form."""
+    return datetime.fromisoformat(text)
+
+
+def micros(at: datetime) -> int:
+    """Return an aware instant as microseconds since the epoch, exactly."""
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def from_micros(at: int) -> datetime:
+    """Return the instant, aware and in UTC, that is so many microseconds after the epoch."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+def instant_micros(text: str) -> int:
+    """Return the instant that an entry wrote as microseconds since the epoch."""
+    return micros(datetime.fromisoformat(text))

@@ -1,0 +1,215 @@
+"""The named ways in which Batchloom says no, each with its data and its text in English and Chinese."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+Language = Literal["en", "zh"]
+
+
+class RefusalCode(StrEnum):
+    """Every expected "no". A code is never renamed or reused."""
+
+    ALIAS_TAKEN = "ALIAS_TAKEN"
+    AMOUNT_NOT_A_NUMBER = "AMOUNT_NOT_A_NUMBER"
+    AMOUNT_NOT_POSITIVE = "AMOUNT_NOT_POSITIVE"
+    AMOUNT_TOO_LARGE = "AMOUNT_TOO_LARGE"
+    AMOUNT_TOO_PRECISE = "AMOUNT_TOO_PRECISE"
+    BATCH_CODE_INVALID = "BATCH_CODE_INVALID"
+    BATCH_EXPIRED = "BATCH_EXPIRED"
+    BATCH_ON_HOLD = "BATCH_ON_HOLD"
+    BATCH_RESTRICTED = "BATCH_RESTRICTED"
+    BATCH_UNKNOWN = "BATCH_UNKNOWN"
+    CHANGE_ALREADY_DECIDED = "CHANGE_ALREADY_DECIDED"
+    CHANGE_EXPIRED = "CHANGE_EXPIRED"
+    CHANGE_LEVEL_WRONG = "CHANGE_LEVEL_WRONG"
+    CHANGE_OWN_REQUEST = "CHANGE_OWN_REQUEST"
+    CHANGE_STALE = "CHANGE_STALE"
+    CHANGE_UNKNOWN = "CHANGE_UNKNOWN"
+    CODE_INVALID = "CODE_INVALID"
+    CODE_TAKEN = "CODE_TAKEN"
+    CORRECTION_IMPOSSIBLE = "CORRECTION_IMPOSSIBLE"
+    DATE_INVALID = "DATE_INVALID"
+    DISPOSITION_MOVE_INVALID = "DISPOSITION_MOVE_INVALID"
+    DOCUMENT_INVALID = "DOCUMENT_INVALID"
+    ENTRY_TOO_LARGE = "ENTRY_TOO_LARGE"
+    ENTRY_UNKNOWN = "ENTRY_UNKNOWN"
+    LINES_INVALID = "LINES_INVALID"
+    MATERIAL_DIFFERS = "MATERIAL_DIFFERS"
+    NOTHING_CHANGES = "NOTHING_CHANGES"
+    NOT_DEFINED = "NOT_DEFINED"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    PROCESS_CLOSED = "PROCESS_CLOSED"
+    PROCESS_UNKNOWN = "PROCESS_UNKNOWN"
+    REQUEST_REUSED = "REQUEST_REUSED"
+    STOCK_SHORT = "STOCK_SHORT"
+    TEXT_INVALID = "TEXT_INVALID"
+    TIME_IN_FUTURE = "TIME_IN_FUTURE"
+    TIME_TOO_OLD = "TIME_TOO_OLD"
+    TRANSFER_MANIFEST_INVALID = "TRANSFER_MANIFEST_INVALID"
+    TRANSFER_NOT_FOR_THIS_PLANT = "TRANSFER_NOT_FOR_THIS_PLANT"
+    TRANSFER_RECEIVED = "TRANSFER_RECEIVED"
+    UNIT_NOT_CONVERTIBLE = "UNIT_NOT_CONVERTIBLE"
+    UNIT_UNKNOWN = "UNIT_UNKNOWN"
+
+
+class Wording(NamedTuple):
+    """The text of a refusal in both languages; `{name}` stands for a datum of that name."""
+
+    en: str
+    zh: str
+
+
+C = RefusalCode
+WORDINGS: Mapping[RefusalCode, Wording] = {
+    C.ALIAS_TAKEN: Wording(
+        "{alias} already names batch {batch} here. Scan the goods again or use another alias.",
+        "别名 {alias} 已指向批次 {batch}，请重新扫描或改用其他别名。",
+    ),
+    C.AMOUNT_NOT_A_NUMBER: Wording(
+        "“{amount}” is not a decimal number. Write it like 12.5.",
+        "“{amount}”不是十进制数，请写成 12.5 这样的形式。",
+    ),
+    C.AMOUNT_NOT_POSITIVE: Wording(
+        "The quantity must be more than zero, not {amount}.", "数量必须大于零，当前为 {amount}。"
+    ),
+    C.AMOUNT_TOO_LARGE: Wording(
+        "The quantity {amount} is above the limit of {limit}. Check the unit.",
+        "数量 {amount} 超过上限 {limit}，请检查单位。",
+    ),
+    C.AMOUNT_TOO_PRECISE: Wording(
+        "The quantity {amount} has more than {decimals} decimals.", "数量 {amount} 的小数超过 {decimals} 位。"
+    ),
+    C.BATCH_CODE_INVALID: Wording(
+        "“{code}” is not a batch code: {why}. Scan the label again.",
+        "“{code}”不是有效的批次号（{why}），请重新扫描标签。",
+    ),
+    C.BATCH_EXPIRED: Wording(
+        "Batch {batch} expired at the end of {expires_on}. It cannot be used.",
+        "批次 {batch} 已于 {expires_on} 日终过期，不能使用。",
+    ),
+    C.BATCH_ON_HOLD: Wording(
+        "Batch {batch} is on hold ({kind}: {reason}). Ask quality to release it.",
+        "批次 {batch} 已被冻结（{kind}：{reason}），请联系质量部门放行。",
+    ),
+    C.BATCH_RESTRICTED: Wording(
+        "Batch {batch} is {disposition}, not unrestricted. It cannot be used.",
+        "批次 {batch} 的处置状态为 {disposition}，非非限制状态，不能使用。",
+    ),
+    C.BATCH_UNKNOWN: Wording(
+        "No batch {batch} is known here. Check the code or scan the label again.",
+        "此处没有批次 {batch}，请核对批次号或重新扫描标签。",
+    ),
+    C.CHANGE_ALREADY_DECIDED: Wording(
+        "Change request {change} was already {state}. Nothing was changed again.",
+        "变更申请 {change} 已处理（{state}），未重复变更。",
+    ),
+    C.CHANGE_EXPIRED: Wording(
+        "Change request {change} expired at {expires_at}. Make a new request.",
+        "变更申请 {change} 已于 {expires_at} 失效，请重新申请。",
+    ),
+    C.CHANGE_LEVEL_WRONG: Wording(
+        "Change request {change} is to be decided at: {levels}.", "变更申请 {change} 应由以下层级审批：{levels}。"
+    ),
+    C.CHANGE_OWN_REQUEST: Wording(
+        "You made change request {change} yourself. Another person must decide it.",
+        "变更申请 {change} 由您本人提出，须由他人审批。",
+    ),
+    C.CHANGE_STALE: Wording(
+        "Batch {batch} changed after the request (version {proposed}, now {current}). Make a new request.",
+        "批次 {batch} 在申请后已变化（申请版本 {proposed}，当前版本 {current}），请重新申请。",
+    ),
+    C.CHANGE_UNKNOWN: Wording("There is no change request {change} here.", "此处没有变更申请 {change}。"),
+    C.CODE_INVALID: Wording(
+        "“{code}” cannot be the code of a {thing}: use {rule}.", "“{code}”不能作为{thing}代码，应为：{rule}。"
+    ),
+    C.CODE_TAKEN: Wording(
+        "The code {code} is already used for another {thing}.", "代码 {code} 已被其他{thing}使用。"
+    ),
+    C.CORRECTION_IMPOSSIBLE: Wording(
+        "Entry {entry} cannot be corrected: {why}.", "条目 {entry} 无法更正：{why}。"
+    ),
+    C.DATE_INVALID: Wording(
+        "“{date}” is not a date or time. Write it like 2026-03-14.",
+        "“{date}”不是有效日期或时间，请写成 2026-03-14 这样的形式。",
+    ),
+    C.DISPOSITION_MOVE_INVALID: Wording(
+        "Batch {batch} cannot go from {before} to {after}.", "批次 {batch} 不能由 {before} 变为 {after}。"
+    ),
+    C.DOCUMENT_INVALID: Wording(
+        "The document cannot be read ({where}): {why}.", "无法读取该文档（{where}）：{why}。"
+    ),
+    C.ENTRY_TOO_LARGE: Wording(
+        "This is {size} bytes and one ledger entry holds {limit}. Send fewer lines at a time.",
+        "内容为 {size} 字节，单个账本条目上限为 {limit} 字节，请减少每次的行数。",
+    ),
+    C.ENTRY_UNKNOWN: Wording("There is no ledger entry {entry} here.", "此处没有账本条目 {entry}。"),
+    C.LINES_INVALID: Wording(
+        "Between 1 and {limit} lines are needed, not {count}.", "行数应在 1 到 {limit} 之间，当前为 {count}。"
+    ),
+    C.MATERIAL_DIFFERS: Wording(
+        "Batch {batch} is of material {material}, not {expected}. Only the same material can be joined.",
+        "批次 {batch} 的物料为 {material}，不是 {expected}，只能合并同一物料。",
+    ),
+    C.NOTHING_CHANGES: Wording("This would change nothing: {why}.", "此操作不会带来任何变化：{why}。"),
+    C.NOT_DEFINED: Wording(
+        "No {thing} with the code {code} is defined here. Define it first.", "此处未定义代码为 {code} 的{thing}，请先定义。"
+    ),
+    C.NOT_PERMITTED: Wording(
+        "This was not found, or you may not do it here.", "未找到该内容，或您无权在此操作。"
+    ),
+    C.PROCESS_CLOSED: Wording(
+        "Process record {process} is closed. Open a new one or correct the closing entry.",
+        "过程记录 {process} 已关闭，请新开记录或更正关闭条目。",
+    ),
+    C.PROCESS_UNKNOWN: Wording("No process record {process} is known here.", "此处没有过程记录 {process}。"),
+    C.REQUEST_REUSED: Wording(
+        "Request {request} was already used for something else. Send a new request id.",
+        "请求号 {request} 已用于其他操作，请使用新的请求号。",
+    ),
+    C.STOCK_SHORT: Wording(
+        "Only {available} {unit} of batch {batch} at {location}, {wanted} {unit} wanted. Count again or take less.",
+        "批次 {batch} 在 {location} 仅有 {available} {unit}，需要 {wanted} {unit}，请重新盘点或减少数量。",
+    ),
+    C.TEXT_INVALID: Wording(
+        "The {field} must be {rule}.", "{field} 必须为：{rule}。"
+    ),
+    C.TIME_IN_FUTURE: Wording(
+        "{at} lies in the future. Check the clock of the device.", "{at} 是将来的时间，请检查设备时钟。"
+    ),
+    C.TIME_TOO_OLD: Wording(
+        "{at} is more than {days} days ago. Import history with “batchloom import” instead.",
+        "{at} 已超过 {days} 天，历史数据请用 “batchloom import” 导入。",
+    ),
+    C.TRANSFER_MANIFEST_INVALID: Wording(
+        "The transfer label cannot be read: {why}. Scan it again.", "无法读取调拨标签：{why}，请重新扫描。"
+    ),
+    C.TRANSFER_NOT_FOR_THIS_PLANT: Wording(
+        "This transfer goes to plant {destination}, not to {plant}.", "该调拨的目的工厂是 {destination}，不是 {plant}。"
+    ),
+    C.TRANSFER_RECEIVED: Wording(
+        "Transfer {transfer} was already received here.", "调拨 {transfer} 已在此收货。"
+    ),
+    C.UNIT_NOT_CONVERTIBLE: Wording(
+        "{unit} cannot be converted to {target} for this material. Define a conversion or use another unit.",
+        "该物料无法由 {unit} 换算为 {target}，请定义换算或改用其他单位。",
+    ),
+    C.UNIT_UNKNOWN: Wording(
+        "{unit} is not a known unit. Use a UN/ECE Rec 20 code such as KGM, or define it.",
+        "{unit} 不是已知单位，请使用 KGM 等 UN/ECE Rec 20 代码，或先定义。",
+    ),
+}
+
+
+class Refusal(Exception):  # noqa: N818 -- a refusal is an expected answer; the domain's word for it is not "error".
+    """An expected "no": what was refused, with the data that a person needs to go on."""
+
+    def __init__(self, code: RefusalCode, **data: object) -> None:
+        self.code = code
+        self.data = {name: str(value) for name, value in data.items()}
+        super().__init__(self.message("en"))
+
+    def message(self, language: Language) -> str:
+        """Return the refusal as a sentence in the language asked for."""
+        wording = WORDINGS[self.code]
+        return (wording.zh if language == "zh" else wording.en).format_map(self.data)

@@ -1,0 +1,1 @@
+"""KEEP: the tables, the queries on them, and the projection from events to row writes."""

@@ -1,0 +1,170 @@
+"""The ledgers: their entries, their heads, and appending to them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, Integer, text as sql_text
+from sqlmodel import SQLModel
+
+from infra.database import Session
+from infra.roles import Keeping, table_options
+from plants.rules import hlc
+from plants.rules.events import Cause, Entry, Envelope, decode, encode, format_instant, instant_micros
+from plants.rules.merkle import Frontier, leaf_hash
+from plants.store.columns import big, key, octets, text
+
+HUB_LOG = 0
+"""A plant's ledger has the plant's number as its log id, its directives from the hub the same number, negative."""
+
+
+class Log(SQLModel, table=True):
+    """The head of one ledger: how long it is and the frontier of its tree."""
+
+    __tablename__ = "logs"
+    __table_args__ = table_options(Keeping.LEDGER)
+
+    log_id: int = key(Integer)
+    origin: str = text()
+    size: int = big()
+    frontier: bytes = octets()
+    hlc: str = text()
+    projected: int = big()  # entries below this index are in the tables
+
+
+class LedgerEntry(SQLModel, table=True):
+    """One entry: the very bytes that were hashed, and what is searched for."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        Index("entries_by_key", "log_id", "key", "idx"),
+        Index(
+            "entries_by_request",
+            "log_id",
+            "request",
+            unique=True,
+            sqlite_where=sql_text("request IS NOT NULL"),
+            postgresql_where=sql_text("request IS NOT NULL"),
+        ),
+        table_options(Keeping.LEDGER),
+    )
+
+    log_id: int = key(Integer)
+    idx: int = key()
+    body: bytes = octets()
+    leaf: bytes = octets()
+    event_id: str = text()
+    type: str = text()
+    key: str = text()
+    actor: str = text()
+    occurred_us: int = big()
+    recorded_us: int = big()
+    request: str | None = text(None)
+
+
+ENTRY_COLUMNS = ("log_id", "idx", "body", "leaf", "event_id", "type", "key", "actor", "occurred_us", "recorded_us", "request")
+INSERT_ENTRY = (
+    f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join(':' + name for name in ENTRY_COLUMNS)})"
+)
+SELECT_HEAD = "SELECT size, frontier, hlc, origin FROM logs WHERE log_id = :log_id"
+ADVANCE_HEAD = (
+    "UPDATE logs SET size = :size, frontier = :frontier, hlc = :hlc, projected = :size WHERE log_id = :log_id"
+)
+SELECT_REQUEST = "SELECT body, leaf FROM entries WHERE log_id = :log_id AND request = :request"
+SELECT_BODIES = (
+    "SELECT body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
+)
+
+
+class Head:
+    """The head of a ledger inside a write transaction: what is appended through it gets the next positions."""
+
+    __slots__ = ("_frontier", "_hlc", "_session", "log_id", "origin")
+
+    def __init__(self, session: Session, log_id: int) -> None:
+        # The row lock makes commit order the order of positions on PostgreSQL; SQLite has one writer anyway.
+        suffix = " FOR UPDATE" if session.dialect == "postgresql" else ""
+        row = session.row(SELECT_HEAD + suffix, {"log_id": log_id})
+        if row is None:
+            message = f"ledger {log_id} was not opened in this store"
+            raise LookupError(message)
+        size, frontier, self._hlc, self.origin = row
+        self._frontier = Frontier.from_bytes(size, frontier)
+        self._session = session
+        self.log_id = log_id
+
+    @property
+    def size(self) -> int:
+        """The number of entries, which is the position that the next one gets."""
+        return self._frontier.size
+
+    @property
+    def frontier(self) -> Frontier:
+        """The frontier of the tree over all entries."""
+        return self._frontier
+
+    def append(self, envelope: Envelope, now: datetime, causes: Sequence[tuple[Cause, str]] = ()) -> Entry:
+        """Store the event at the next position and move the head; nothing is durable before the commit.
+
+        `causes` pairs each cause with its stamp. Raises Refusal when the entry would be above ENTRY_BYTES_MAX.
+        """
+        stamp = hlc.tick(self._hlc, int(now.timestamp() * 1000), *(stamp for _, stamp in causes))
+        envelope["index"], envelope["hlc"] = self.size, stamp
+        envelope["recorded_at"] = format_instant(now)
+        if causes:
+            envelope["causes"] = [cause for cause, _ in causes]
+        body = encode(envelope)
+        entry = Entry(envelope, body, leaf_hash(body))
+        self._session.run(INSERT_ENTRY, entry_row(self.log_id, entry))
+        self._frontier = self._frontier.append(entry.leaf)
+        self._hlc = stamp
+        self._session.run(
+            ADVANCE_HEAD,
+            {"log_id": self.log_id, "size": self.size, "frontier": self._frontier.to_bytes(), "hlc": stamp},
+        )
+        return entry
+
+
+def entry_row(log_id: int, entry: Entry) -> dict[str, Any]:
+    """Return the row of an entry: its bytes, and the columns that are searched for."""
+    envelope = entry.envelope
+    return {
+        "log_id": log_id,
+        "idx": envelope["index"],
+        "body": entry.body,
+        "leaf": entry.leaf,
+        "event_id": envelope["id"],
+        "type": envelope["type"],
+        "key": envelope["key"],
+        "actor": envelope["actor"],
+        "occurred_us": instant_micros(envelope["occurred_at"]),
+        "recorded_us": instant_micros(envelope["recorded_at"]),
+        "request": envelope.get("request"),
+    }
+
+
+def open_log(session: Session, log_id: int, origin: str) -> None:
+    """Begin an empty ledger in this store, unless it is there already."""
+    session.run(
+        "INSERT INTO logs (log_id, origin, size, frontier, hlc, projected)"
+        " VALUES (:log_id, :origin, 0, :frontier, :hlc, 0) ON CONFLICT (log_id) DO NOTHING",
+        {"log_id": log_id, "origin": origin, "frontier": b"", "hlc": hlc.ZERO},
+    )
+
+
+def entry_by_request(session: Session, log_id: int, request: str) -> Entry | None:
+    """Return the entry that an earlier command with this request id made, if there is one."""
+    row = session.row(SELECT_REQUEST, {"log_id": log_id, "request": request})
+    return None if row is None else Entry(decode(row[0]), bytes(row[0]), bytes(row[1]))
+
+
+def entry_at(session: Session, log_id: int, index: int) -> Entry | None:
+    """Return the entry at a position, if the ledger is that long."""
+    row = session.row(SELECT_BODIES, {"log_id": log_id, "low": index, "high": index + 1})
+    return None if row is None else Entry(decode(row[0]), bytes(row[0]), bytes(row[1]))
+
+
+def entries_between(session: Session, log_id: int, low: int, high: int) -> Iterator[Entry]:
+    """Yield the entries at positions low to high - 1, in order."""
+    for body, leaf in session.rows(SELECT_BODIES, {"log_id": log_id, "low": low, "high": high}):
+        yield Entry(decode(body), bytes(body), bytes(leaf))

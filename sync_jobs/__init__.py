@@ -1,0 +1,1 @@
+"""Jobs that carry ledgers between nodes and keep them healthy."""

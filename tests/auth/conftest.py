@@ -1,0 +1,52 @@
+"""What the tests of the auth room stand on: a clock that stands still, a real store, and its writer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import SQLModel
+
+from auth.actors import Actor, Role, system_actor
+from auth.passwords import HashedPassword, hash_password
+from auth.store import Machine, Person, RoleGrant
+from infra.clock import FixedClock
+from infra.database import Store
+from infra.writer import Writer
+from tests.databases import fresh_database
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        opened = Store(f"sqlite:///{tmp_path / 'node.db'}")
+    else:
+        opened = Store(fresh_database(request.getfixturevalue("postgres_18")))
+    tables = [SQLModel.metadata.tables[name] for name in ("people", "role_grants", "machines")]
+    assert {table.name for table in tables} == {kind.__tablename__ for kind in (Person, RoleGrant, Machine)}
+    SQLModel.metadata.create_all(opened.engine, tables=tables)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def writer(store: Store) -> Iterator[Writer]:
+    started = Writer(store)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def administrator() -> Actor:
+    return system_actor("cli", Role.ADMINISTRATOR)
+
+
+@pytest.fixture(scope="session")
+def hashed() -> HashedPassword:
+    return hash_password(PASSWORD, person_id="nobody")

