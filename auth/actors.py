@@ -109,9 +109,7 @@ def device_text(sent: str) -> str:
     Characters that do not print (controls, line ends, direction marks) become spaces, runs of spaces become
     one, and the text ends after `DEVICE_CHARACTERS`.
     """
-    shown = "".join(
-        character if character.isprintable() else " " for character in sent[: 4 * DEVICE_CHARACTERS]
-    )
+    shown = "".join(character if character.isprintable() else " " for character in sent[: 4 * DEVICE_CHARACTERS])
     return " ".join(shown.split())[:DEVICE_CHARACTERS]
 
 

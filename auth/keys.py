@@ -37,11 +37,7 @@ def public_key_from_text(text: str) -> Ed25519PublicKey:
 def key_id(key: Ed25519PublicKey) -> str:
     """Return the RFC 7638 thumbprint of the key: 43 characters that name it everywhere as `kid`."""
     members = f'{{"crv":"Ed25519","kty":"OKP","x":"{public_key_text(key)}"}}'
-    return (
-        base64.urlsafe_b64encode(hashlib.sha256(members.encode("ascii")).digest())
-        .rstrip(b"=")
-        .decode("ascii")
-    )
+    return base64.urlsafe_b64encode(hashlib.sha256(members.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
 
 
 class SigningKey:

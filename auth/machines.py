@@ -55,14 +55,11 @@ def enrol_machine(
     require(actor, Permission.MACHINE_ENROL, GROUP)
     row = _checked(plant_number, code, origin, assertion_key, ledger_vkey)
     _check_free(session, row)
-    active = session.rows(
-        "SELECT origin FROM machines WHERE plant_number = :plant_number AND revoked_us IS NULL", row
-    )
+    active = session.rows("SELECT origin FROM machines WHERE plant_number = :plant_number AND revoked_us IS NULL", row)
     if active and not replace:
         raise Refusal(RefusalCode.CODE_TAKEN, code=code, thing="plant")
     session.run(
-        "UPDATE machines SET revoked_us = :enrolled_us"
-        " WHERE plant_number = :plant_number AND revoked_us IS NULL",
+        "UPDATE machines SET revoked_us = :enrolled_us WHERE plant_number = :plant_number AND revoked_us IS NULL",
         {"enrolled_us": micros(at), "plant_number": plant_number},
     )
     session.run(
@@ -119,9 +116,7 @@ def _enrolled(row: Machine) -> EnrolledMachine:
     )
 
 
-def _checked(
-    plant_number: int, code: str, origin: str, assertion_key: str, ledger_vkey: str
-) -> dict[str, int | str]:
+def _checked(plant_number: int, code: str, origin: str, assertion_key: str, ledger_vkey: str) -> dict[str, int | str]:
     """Return the row to be written, or raise the Refusal that names the first part that cannot be right."""
     plant_code(code)
     if not HUB < plant_number <= PLANT_NUMBER_MAX:
@@ -132,9 +127,7 @@ def _checked(
     try:
         asking = public_key_from_text(assertion_key)
     except ValueError as error:
-        raise Refusal(
-            RefusalCode.TEXT_INVALID, field="assertion key", rule="Ed25519, 43 x base64url"
-        ) from error
+        raise Refusal(RefusalCode.TEXT_INVALID, field="assertion key", rule="Ed25519, 43 x base64url") from error
     try:
         writing = NoteKey.parse(ledger_vkey)
     except NoteError as error:
@@ -142,9 +135,7 @@ def _checked(
     if writing.name != origin or writing.kind is not SignatureType.ED25519:
         raise Refusal(RefusalCode.TEXT_INVALID, field="ledger key", rule=f"{origin}+<id>+<base64>")
     if writing.public == asking.public_bytes_raw():
-        raise Refusal(
-            RefusalCode.TEXT_INVALID, field="assertion key", rule="not the ledger key / 不得与账本密钥相同"
-        )
+        raise Refusal(RefusalCode.TEXT_INVALID, field="assertion key", rule="not the ledger key / 不得与账本密钥相同")
     return {
         "plant_number": plant_number,
         "code": code,

@@ -74,9 +74,7 @@ class NoteSigner:
     @property
     def witness_key(self) -> NoteKey:
         """The public key of the cosignatures, type 0x04."""
-        return NoteKey(
-            self.name, SignatureType.COSIGNATURE_V1, self.private_key.public_key().public_bytes_raw()
-        )
+        return NoteKey(self.name, SignatureType.COSIGNATURE_V1, self.private_key.public_key().public_bytes_raw())
 
     def sign(self, text: str) -> NoteSignature:
         """Return the signature line for a text; NoteError where it is no note or passes for a cosignature."""
@@ -156,9 +154,7 @@ def load_key(path: Path) -> Ed25519PrivateKey:
         mode = os.fstat(file.fileno()).st_mode
         pem = file.read()
     if mode & _OTHERS:
-        raise KeyFileError(
-            f"{path} is open to others (mode {mode & 0o777:o}): chmod 600 it, or make a new key"
-        )
+        raise KeyFileError(f"{path} is open to others (mode {mode & 0o777:o}): chmod 600 it, or make a new key")
     try:
         key = load_pem_private_key(pem, password=None)
     except (TypeError, ValueError) as error:

@@ -40,13 +40,10 @@ _LOCKING: Final = {"sqlite": "", "postgresql": " FOR UPDATE"}
 """What makes a SELECT hold its row until the end; SQLite lets one transaction write at a time anyway."""
 
 _SIGN_IN_STATE: Final = (
-    "SELECT password_hash, disabled_us, failed_sign_ins, locked_until_us FROM people"
-    " WHERE person_id = :person_id"
+    "SELECT password_hash, disabled_us, failed_sign_ins, locked_until_us FROM people WHERE person_id = :person_id"
 )
 _PLANT_OF: Final = "SELECT plant_number FROM people WHERE person_id = :person_id"
-_DISABLE: Final = (
-    "UPDATE people SET disabled_us = :at_us WHERE person_id = :person_id AND disabled_us IS NULL"
-)
+_DISABLE: Final = "UPDATE people SET disabled_us = :at_us WHERE person_id = :person_id AND disabled_us IS NULL"
 _ENABLE: Final = (
     "UPDATE people SET disabled_us = NULL, failed_sign_ins = 0, locked_until_us = NULL"
     " WHERE person_id = :person_id AND disabled_us IS NOT NULL"
@@ -55,9 +52,7 @@ _SET_PASSWORD: Final = (
     "UPDATE people SET password_hash = :password_hash, password_set_us = :at_us, failed_sign_ins = 0,"  # noqa: S105
     " locked_until_us = NULL WHERE person_id = :person_id"
 )
-_COUNT: Final = (
-    "UPDATE people SET failed_sign_ins = :failed, locked_until_us = :until_us WHERE person_id = :person_id"
-)
+_COUNT: Final = "UPDATE people SET failed_sign_ins = :failed, locked_until_us = :until_us WHERE person_id = :person_id"
 
 
 def add_person(
@@ -139,17 +134,14 @@ def revoke_role(session: Session, *, actor: Actor, person_id: str, grant: Grant)
     _require_over(session, actor, person_id)
     _require_grantable(actor, grant)
     removed = session.run(
-        "DELETE FROM role_grants"
-        " WHERE person_id = :person_id AND plant_number = :plant_number AND role = :role",
+        "DELETE FROM role_grants WHERE person_id = :person_id AND plant_number = :plant_number AND role = :role",
         {"person_id": person_id, "plant_number": grant.plant_number, "role": grant.role.value},
     )
     if not removed:
         raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{person_id}: {grant.role}")
 
 
-def set_password(
-    session: Session, *, actor: Actor, person_id: str, password: HashedPassword, at: datetime
-) -> None:
+def set_password(session: Session, *, actor: Actor, person_id: str, password: HashedPassword, at: datetime) -> None:
     """Set another person's password, end their lock-out, and end every sign-in made before this second.
 
     Raises NotPermitted (also for one's own password: that takes the old one, see `change_password`), or
@@ -177,9 +169,7 @@ class SignedIn:
     authenticated_s: int
 
 
-def sign_in(
-    store: Store, writer: Writer, *, person_id: str, password: str, device: str, clock: Clock
-) -> SignedIn:
+def sign_in(store: Store, writer: Writer, *, person_id: str, password: str, device: str, clock: Clock) -> SignedIn:
     """Return the person when the password is right, or raise NotAuthenticated, the same for every reason.
 
     The slow hash is computed before the writer is asked, so that a sign-in never holds up the shop floor.
@@ -215,14 +205,10 @@ def try_password(store: Store, *, person_id: str, password: str, at: datetime) -
         stored = None if row is None else row.password_hash
     if not password_matches(stored, password) or shut or stored is None:
         return PasswordAttempt(wanted, matched=False)
-    return PasswordAttempt(
-        wanted, matched=True, tried_hash=stored, better_hash=renewed_hash(stored, password)
-    )
+    return PasswordAttempt(wanted, matched=True, tried_hash=stored, better_hash=renewed_hash(stored, password))
 
 
-def record_attempt(
-    session: Session, attempt: PasswordAttempt, *, device: str, at: datetime
-) -> SignedIn | AuthFailure:
+def record_attempt(session: Session, attempt: PasswordAttempt, *, device: str, at: datetime) -> SignedIn | AuthFailure:
     """Write down how an attempt ended and return the person, or why not.
 
     A failure is returned and not raised, because raising would undo the count of failures with the
@@ -265,9 +251,7 @@ def change_password(
     return outcome
 
 
-def actor_of(
-    reads: ReadSession, claims: AccessClaims, *, device: str, language: Language | None = None
-) -> Actor:
+def actor_of(reads: ReadSession, claims: AccessClaims, *, device: str, language: Language | None = None) -> Actor:
     """Return the person whom a valid token names, with the roles of this very moment.
 
     Raises NotAuthenticated for a person who is gone or disabled, or whose password was set in a later
@@ -325,9 +309,7 @@ def _actor_in(session: Session, person_id: str, device: str) -> Actor:
     return _actor(person_id, name, _grants_of(session, person_id), device, "zh" if language == "zh" else "en")
 
 
-def _actor(
-    person_id: str, name: str, grants: Iterable[tuple[int, str]], device: str, language: Language
-) -> Actor:
+def _actor(person_id: str, name: str, grants: Iterable[tuple[int, str]], device: str, language: Language) -> Actor:
     return Actor(
         actor_id=person_id,
         name=name,

@@ -156,9 +156,7 @@ class ReplayMemory:
             if claims.token_id in seen:
                 raise NotAuthenticated(AuthFailure.REPLAYED)
             if len(seen) >= REPLAYS_REMEMBERED_PER_PLANT:
-                for token_id in [
-                    known for known, expires_s in seen.items() if expires_s + LEEWAY_SECONDS <= now_s
-                ]:
+                for token_id in [known for known, expires_s in seen.items() if expires_s + LEEWAY_SECONDS <= now_s]:
                     del seen[token_id]
             if len(seen) >= REPLAYS_REMEMBERED_PER_PLANT:
                 raise NotAuthenticated(AuthFailure.TOO_MANY)

@@ -27,7 +27,7 @@ Row = tuple[Any, ...]
 Parameters = Mapping[str, Any]
 
 
-class StoreUnfit(Exception):  # noqa: N818 -- names what is wrong with the store; the message says what to do.
+class StoreUnfit(Exception):
     """The store cannot be used safely; the message says why and what to do."""
 
 
@@ -46,7 +46,7 @@ def _for_psycopg(sql: str) -> str:
 class Session:
     """A write transaction in progress. SQL is written once, with `:name` parameters, for both databases."""
 
-    def __init__(self, driver: Any, dialect: str) -> None:  # noqa: ANN401 -- two drivers share no type.
+    def __init__(self, driver: Any, dialect: str) -> None:
         self.driver = driver
         self.dialect = dialect
         self._cursor = driver.cursor()
@@ -101,7 +101,9 @@ class Store:
                 raise StoreUnfit(message)
             self.engine = _sqlite_engine(Path(parsed.database))
         elif self.dialect == "postgresql":
-            self.engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8)
+            self.engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8
+            )
         else:
             message = f"{self.dialect} stores are not supported: use sqlite or postgresql."
             raise StoreUnfit(message)
@@ -158,7 +160,7 @@ def _sqlite_engine(path: Path) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 -- the driver has no types.
+    def prepare(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
@@ -167,7 +169,7 @@ def _sqlite_engine(path: Path) -> Engine:
         connection.execute("PRAGMA synchronous = FULL")
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:  # noqa: ANN401 -- as above.
+    def begin(connection: Any) -> None:
         # With isolation_level None the driver begins nothing by itself, so that a read is one snapshot only if we do.
         connection.exec_driver_sql("BEGIN")
 

@@ -21,18 +21,24 @@ class SettingsInvalid(Exception):
 
 
 class Settings(BaseModel):
-    """Everything that can be set for a node. A setting has one name: `hub_url` in the file, BATCHLOOM_HUB_URL outside."""
+    """Everything that can be set for a node: `hub_url` in the file is BATCHLOOM_HUB_URL in the environment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Path = Field(description="Directory of the node: settings, keys, and the store where it is embedded.")
+    home: Path = Field(
+        description="Directory of the node: settings, keys, and the store where it is embedded."
+    )
     role: Role = Field(description="What the node is: plant or hub.")
     group: str = Field(
         pattern=r"^[a-z0-9.-]{1,100}$",
         description="Domain name of the manufacturing group; every ledger's origin begins with it.",
     )
-    plant_number: int = Field(0, ge=0, le=8191, description="The plant's number as the hub gave it; 0 at the hub.")
-    plant_code: str = Field("", pattern=r"^([A-Z0-9]{2,4})?$", description="The plant's code; empty at the hub.")
+    plant_number: int = Field(
+        0, ge=0, le=8191, description="The plant's number as the hub gave it; 0 at the hub."
+    )
+    plant_code: str = Field(
+        "", pattern=r"^([A-Z0-9]{2,4})?$", description="The plant's code; empty at the hub."
+    )
     database_url: SecretStr | None = Field(
         None,
         description="Where the store is: sqlite:////path or postgresql://user:password@host/name. "
@@ -40,7 +46,9 @@ class Settings(BaseModel):
     )
     postgresql_bin: Path | None = Field(None, description="Directory of the PostgreSQL programs to embed.")
     hub_url: str | None = Field(None, description="Where the plant finds the hub: https://hub.example.")
-    hub_key: str | None = Field(None, description="The hub's verifier key (C2SP vkey) as its `batchloom hub card` prints it.")
+    hub_key: str | None = Field(
+        None, description="The hub's verifier key (C2SP vkey) as its `batchloom hub card` prints it."
+    )
     broker_url: SecretStr | None = Field(
         None,
         description="redis://… or amqp://…: jobs run in separate worker and beat processes. "
@@ -48,13 +56,22 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", description="Address that the node listens on.")
     port: int = Field(8700, ge=0, le=65535, description="Port that the node listens on; 0 takes a free one.")
-    tls_certificate: Path | None = Field(None, description="PEM certificate chain, to serve HTTPS without a proxy.")
-    tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
-    push_seconds: float = Field(5.0, gt=0, le=3600, description="Seconds between two looks for work to replicate.")
-    checkpoint_seconds: float = Field(
-        60.0, gt=0, le=86400, description="Seconds after which a plant signs a checkpoint though nothing happened."
+    tls_certificate: Path | None = Field(
+        None, description="PEM certificate chain, to serve HTTPS without a proxy."
     )
-    graphiql: bool = Field(default=True, description="Serve the GraphiQL page, from our own files, at /graphql.")
+    tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
+    push_seconds: float = Field(
+        5.0, gt=0, le=3600, description="Seconds between two looks for work to replicate."
+    )
+    checkpoint_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=86400,
+        description="Seconds after which a plant signs a checkpoint though nothing happened.",
+    )
+    graphiql: bool = Field(
+        default=True, description="Serve the GraphiQL page, from our own files, at /graphql."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -114,7 +131,9 @@ def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     given = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
     place = home or (Path(given["home"]) if "home" in given else None)
     if place is None:
-        raise SettingsInvalid(f"Say which node: --home DIR, or {PREFIX}HOME. / 请用 --home 或 {PREFIX}HOME 指定节点目录。")
+        raise SettingsInvalid(
+            f"Say which node: --home DIR, or {PREFIX}HOME. / 请用 --home 或 {PREFIX}HOME 指定节点目录。"
+        )
     path = place / FILE_NAME
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -127,5 +146,8 @@ def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     try:
         return Settings(**{**content, **given, "home": place})
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, at['loc'])) or 'settings'}: {at['msg']}" for at in error.errors(include_input=False))
+        lines = (
+            f"{'.'.join(map(str, at['loc'])) or 'settings'}: {at['msg']}"
+            for at in error.errors(include_input=False)
+        )
         raise SettingsInvalid(f"{path} / {PREFIX}*: " + "; ".join(lines)) from error

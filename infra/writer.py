@@ -20,7 +20,7 @@ Work = Callable[[Session], Any]
 T = TypeVar("T")
 
 
-class WriterClosed(Exception):  # noqa: N818 -- says what happened.
+class WriterClosed(Exception):
     """The node is stopping; the command was not run and can be sent again."""
 
 

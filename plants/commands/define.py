@@ -11,7 +11,6 @@ from plants.rules.quantities import UNITS
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.master import MasterKind
 
-
 DAYS_MAX = 36_500  # of a shelf life: a hundred years
 CONVERSIONS_MAX = 20  # units that one material can be converted from
 EVENT_BY_KIND: Mapping[MasterKind, str] = {

@@ -58,7 +58,7 @@ def receive_batch(recording: Recording, order: Delivery) -> Entry:
     quantity = recording.quantity(order.amount, order.unit, material.code, material.unit)
     batch_id, code = recording.new_node(), recording.new_batch_code()
     produced_at = order.produced_at or recording.occurred_at
-    batch = new_batch(recording, batch_id, code, material, quantity.amount, produced_at)
+    batch = new_batch(recording, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
     batch["supplier"], batch["grade"] = order.supplier, order.grade
     batch["attributes"] = check_attributes(order.attributes)
     if order.expires_on is not None:
@@ -89,7 +89,13 @@ def receive_batch(recording: Recording, order: Delivery) -> Entry:
 
 
 def new_batch(
-    recording: Recording, batch_id: int, code: str, material: master.MaterialFacts, made: str, produced_at: datetime
+    recording: Recording,
+    batch_id: int,
+    code: str,
+    material: master.MaterialFacts,
+    *,
+    made: str,
+    produced_at: datetime,
 ) -> BatchStatement:
     """Return the statement of a new, unrestricted batch, with expiry and retest from the material's shelf life."""
     made_on = recording.day_of(produced_at)

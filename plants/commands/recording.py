@@ -19,7 +19,9 @@ from plants.store import batches, master, projection
 from plants.store.ledger import Head, entry_by_request
 
 CLOCK_LEAD_MAX = timedelta(minutes=5)  # how far ahead of ours a device's clock may be
-BACKDATING_DAYS_MAX = 31  # how late a person may write down what happened; importing history has no such limit
+BACKDATING_DAYS_MAX = (
+    31  # how late a person may write down what happened; importing history has no such limit
+)
 NAME_LENGTH_MAX = 200  # characters of the name of anything
 REASON_LENGTH_MAX = 500  # characters of a reason or comment
 NODE_SERIES = "node"
@@ -114,7 +116,9 @@ class Recording:
 
     def new_batch_code(self) -> str:
         """Return a new batch code by the plant's rule, dated on the local day."""
-        return batch_code(self.plant.code, self.local_day, self.draw(batch_series(self.plant.code, self.local_day)))
+        return batch_code(
+            self.plant.code, self.local_day, self.draw(batch_series(self.plant.code, self.local_day))
+        )
 
     def batch(self, code: str) -> batches.Goods:
         """Return what this plant knows of a batch, or raise Refusal that it knows none of that code."""
@@ -183,7 +187,7 @@ def _check_time(call: Call) -> None:
 
 def check_text(field: str, value: str, length_max: int) -> str:
     """Return a text that a person may have written, or raise Refusal: 1 to length_max characters, no control ones."""
-    if not 1 <= len(value.strip()) or len(value) > length_max or any(not c.isprintable() for c in value):
+    if not len(value.strip()) >= 1 or len(value) > length_max or any(not c.isprintable() for c in value):
         raise Refusal(RefusalCode.TEXT_INVALID, field=field, rule=f"1-{length_max}, printable / 可打印字符")
     return value
 

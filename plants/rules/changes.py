@@ -45,7 +45,9 @@ class ChangePolicy:
 POLICIES: Mapping[ChangeKind, ChangePolicy] = {
     ChangeKind.RELEASE: ChangePolicy(frozenset({ChangeLevel.PLANT, ChangeLevel.HUB}), timedelta(days=30)),
     ChangeKind.EXPIRY_EXTENSION: ChangePolicy(frozenset({ChangeLevel.HUB}), timedelta(days=30)),
-    ChangeKind.STOCK_ADJUSTMENT: ChangePolicy(frozenset({ChangeLevel.PLANT, ChangeLevel.HUB}), timedelta(days=7)),
+    ChangeKind.STOCK_ADJUSTMENT: ChangePolicy(
+        frozenset({ChangeLevel.PLANT, ChangeLevel.HUB}), timedelta(days=7)
+    ),
 }
 
 
@@ -72,7 +74,9 @@ def check_decidable(proposal: Proposal, *, decider: str, level: ChangeLevel, now
     if decider == proposal.requested_by:
         raise Refusal(RefusalCode.CHANGE_OWN_REQUEST, change=proposal.id)
     if now > proposal.expires_at:
-        raise Refusal(RefusalCode.CHANGE_EXPIRED, change=proposal.id, expires_at=proposal.expires_at.isoformat())
+        raise Refusal(
+            RefusalCode.CHANGE_EXPIRED, change=proposal.id, expires_at=proposal.expires_at.isoformat()
+        )
 
 
 def check_fresh(proposal: Proposal, current_version: int) -> None:

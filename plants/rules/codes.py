@@ -6,7 +6,9 @@ from datetime import date
 from plants.rules.refusals import Refusal, RefusalCode
 
 PLANT_CODE_PATTERN = re.compile(r"[A-Z0-9]{2,4}", re.ASCII)
-PLANT_NUMBER_MAX = 8191  # keeps every id below 2**53, the largest integer that JSON readers agree on (RFC 8785).
+PLANT_NUMBER_MAX = (
+    8191  # keeps every id below 2**53, the largest integer that JSON readers agree on (RFC 8785).
+)
 NODE_NUMBER_BITS = 40
 HUB = 0  # the hub's own number where a plant's number is asked for.
 
@@ -16,9 +18,7 @@ COUNTER_DIGITS = 4
 CHECK_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # ISO/IEC 7064, MOD 37,36
 
 # GS1 General Specifications, figure 7.11-1: the invariant subset of ISO/IEC 646 (character set 82).
-GS1_SET_82 = frozenset(
-    "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-)
+GS1_SET_82 = frozenset("!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 MASTER_CODE_PATTERN = re.compile(r"[A-Z0-9][A-Z0-9._-]*", re.ASCII)
 
 
@@ -33,7 +33,10 @@ def master_code(text: str, thing: str) -> str:
     """Return the text when it can be the code of a material, location or the like, or raise Refusal."""
     if len(text) > MASTER_CODE_LENGTH_MAX or not MASTER_CODE_PATTERN.fullmatch(text):
         raise Refusal(
-            RefusalCode.CODE_INVALID, code=text[:40], thing=thing, rule=f"1-{MASTER_CODE_LENGTH_MAX} x A-Z 0-9 . _ -"
+            RefusalCode.CODE_INVALID,
+            code=text[:40],
+            thing=thing,
+            rule=f"1-{MASTER_CODE_LENGTH_MAX} x A-Z 0-9 . _ -",
         )
     return text
 

@@ -164,9 +164,7 @@ def _check_frame(value: dict[str, object], problems: list[EpcisProblem]) -> date
     if version is None:
         problems.append(EpcisProblem(ProblemCode.FIELD_MISSING, field="schemaVersion"))
     elif not (isinstance(version, str | Decimal | int) and re.fullmatch(r"2(\.\d+){0,2}", str(version))):
-        problems.append(
-            EpcisProblem(ProblemCode.FIELD_INVALID, field="schemaVersion", value=str(version)[:40])
-        )
+        problems.append(EpcisProblem(ProblemCode.FIELD_INVALID, field="schemaVersion", value=str(version)[:40]))
     created = value.get("creationDate")
     if created is None:
         problems.append(EpcisProblem(ProblemCode.FIELD_MISSING, field="creationDate"))
@@ -179,11 +177,7 @@ def _check_frame(value: dict[str, object], problems: list[EpcisProblem]) -> date
 
 def _event_list(value: dict[str, object], problems: list[EpcisProblem]) -> object:
     """Return the raw events, wherever this kind of document keeps them."""
-    path = (
-        ("epcisBody", "queryResults", "resultsBody")
-        if value["type"] == "EPCISQueryDocument"
-        else ("epcisBody",)
-    )
+    path = ("epcisBody", "queryResults", "resultsBody") if value["type"] == "EPCISQueryDocument" else ("epcisBody",)
     at: object = value
     for key in path:
         at = at.get(key) if isinstance(at, dict) else None
@@ -214,11 +208,7 @@ def _master(header: object) -> dict[str, MasterRecord]:
 def _master_attributes(raw: object) -> dict[str, str]:
     attributes: dict[str, str] = {}
     for item in raw if isinstance(raw, list) else []:
-        if (
-            isinstance(item, dict)
-            and isinstance(item.get("id"), str)
-            and isinstance(item.get("attribute"), str)
-        ):
+        if isinstance(item, dict) and isinstance(item.get("id"), str) and isinstance(item.get("attribute"), str):
             attributes.setdefault(_last_word(item["id"]), item["attribute"])
     return attributes
 

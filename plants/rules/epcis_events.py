@@ -43,6 +43,7 @@ EVERY_EVENT = frozenset(
         *("bizTransactionList", "sourceList", "destinationList", "sensorElementList"),
     )
 )
+OF_THE_RECORD = ("eventID", "recordTime", "errorDeclaration")  # not of what happened (CBV 2.0, 8.9.2)
 CONTAINING_TYPES = ("AggregationEvent", "AssociationEvent")
 KEPT_WHOLE = ("certificationInfo", "persistentDisposition", "sensorElementList", "bizTransactionList")
 OFFSET = re.compile(r"[+-]((0\d|1[0-3]):[0-5]\d|14:00)", re.ASCII)
@@ -103,17 +104,13 @@ class EpcisEvent:
     ilmd: Mapping[str, str]
     attributes: Mapping[str, str]  # extensions and what is kept whole, nested values as JSON text
     error: ErrorDeclaration | None
-    content_digest: (
-        str  # SHA-256 of the event without eventID and recordTime: equal for the same event told twice
-    )
+    content_digest: str  # SHA-256 without OF_THE_RECORD: equal for the same event told twice
 
 
 def local_terms(context: object) -> frozenset[str]:
     """Return the bare words that a JSON-LD @context in the document itself defines."""
     parts = context if isinstance(context, list) else [context]
-    return frozenset(
-        term for part in parts if isinstance(part, dict) for term in part if not term.startswith("@")
-    )
+    return frozenset(term for part in parts if isinstance(part, dict) for term in part if not term.startswith("@"))
 
 
 def read_event(
@@ -163,7 +160,7 @@ class _Reader:
         self.check_identifiers(kind, action)
         self.check_certification()
         event_id = self.text("eventID")
-        content = {key: value for key, value in self.raw.items() if key not in ("eventID", "recordTime")}
+        content = {key: value for key, value in self.raw.items() if key not in OF_THE_RECORD}
         digest = hashlib.sha256(plain_text(content).encode()).hexdigest()
         return EpcisEvent(
             number=self.number,
@@ -298,9 +295,7 @@ class _Reader:
 
     def attributes(self) -> dict[str, str]:
         kept = (name for name in self.raw if name in KEPT_WHOLE or self.is_named(name))
-        return {
-            name: plain_text(self.raw[name]) for name in kept if name not in EVERY_EVENT or name in KEPT_WHOLE
-        }
+        return {name: plain_text(self.raw[name]) for name in kept if name not in EVERY_EVENT or name in KEPT_WHOLE}
 
     def error(self) -> ErrorDeclaration | None:
         value = self.raw.get("errorDeclaration")
@@ -328,9 +323,7 @@ class _Reader:
         for name in self.raw.keys() - allowed:
             if name.startswith("@") or self.is_named(name):
                 continue
-            known = name in EVERY_EVENT or any(
-                name in part for parts in EVENT_TYPES.values() for part in parts
-            )
+            known = name in EVERY_EVENT or any(name in part for parts in EVENT_TYPES.values() for part in parts)
             code = ProblemCode.FIELD_NOT_ALLOWED if known else ProblemCode.NAMESPACE_MISSING
             self.note(code, name, name)
         for item in self.items("bizTransactionList"):

@@ -110,13 +110,11 @@ def product_of(uri: str, classes: Iterable[str]) -> str:
     if parts[0] == "01":
         return parts[1]
     name = _class_name(uri)
-    known = [
-        known for known in classes if name == _class_name(known) or name.startswith(_class_name(known) + ".")
-    ]
+    known = [known for known in classes if name == _class_name(known) or name.startswith(_class_name(known) + ".")]
     if known:
         return max(known, key=len)
     head, dot, _ = uri.rpartition(".")
-    return head if dot and re.search(r"[:/][^:/.]+", head[head.rfind("/") :]) and ":class:" in uri else uri
+    return head if dot and ":class:" in head else uri
 
 
 def _class_name(uri: str) -> str:

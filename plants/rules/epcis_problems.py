@@ -60,9 +60,7 @@ WORDINGS: Mapping[ProblemCode, Wording] = {
     P.NOT_JSON: Wording("this is not JSON ({value})", "不是 JSON（{value}）"),
     P.NOT_TEXT: Wording("this is not UTF-8 text ({value})", "不是 UTF-8 文本（{value}）"),
     P.NUMBER_INVALID: Wording("“{value}” is not a number that JSON allows", "“{value}”不是 JSON 允许的数字"),
-    P.OTHER_DOCUMENT: Wording(
-        "this is not an EPCIS 2.0 document but {value}", "不是 EPCIS 2.0 文档，而是 {value}"
-    ),
+    P.OTHER_DOCUMENT: Wording("this is not an EPCIS 2.0 document but {value}", "不是 EPCIS 2.0 文档，而是 {value}"),
     P.QUANTITY_INVALID: Wording(
         "“{value}” is not a quantity: a number above zero, up to 10^12, with at most six decimals is needed",
         "“{value}”不是有效数量，应为大于零、不超过 10^12、最多六位小数的数字",
@@ -97,13 +95,7 @@ class EpcisProblem:
 
     def where(self, language: Language) -> str:
         """Return the position in the document in the language asked for."""
-        event = (
-            ""
-            if self.event is None
-            else f"第 {self.event} 个事件"
-            if language == "zh"
-            else f"event {self.event}"
-        )
+        event = "" if self.event is None else f"第 {self.event} 个事件" if language == "zh" else f"event {self.event}"
         parts = [part for part in (event, self.field) if part]
         document = "文档" if language == "zh" else "document"
         return (" " if language == "zh" else ", ").join(parts) or document

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 if TYPE_CHECKING:
     from plants.rules.epcis_sites import Site
@@ -48,6 +48,17 @@ class NewBatch(Line):
     expires_on: date | None
     attributes: Mapping[str, str]
     aliases: tuple[StepAlias, ...]
+
+
+class StepHead(TypedDict):
+    """The fields of every step, by name."""
+
+    plant: str
+    event: int
+    event_key: str
+    request_name: str
+    occurred_at: datetime
+    implied: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,11 @@ ENTRY_BYTES_MAX = 65_535  # a C2SP tlog-tiles bundle counts an entry's bytes in 
 LINES_MAX = 100  # of one command; a line takes at most about 400 bytes of an entry.
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-# ISA-95 material use (B2MML MaterialUseType), as far as our process records need it.
-Use = Literal["CONSUMED", "PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE", "RETURNED", "TRANSFERRED"]
+# ISA-95 material use (B2MML MaterialUseType), as far as our process records need it; TRANSFERRED and SHIPPED are
+# ours, for what leaves one place of goods for another and is not used up.
+Use = Literal[
+    "CONSUMED", "PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE", "RETURNED", "TRANSFERRED", "SHIPPED"
+]
 ProcessKind = Literal["PRODUCTION", "SPLIT", "MERGE", "REPACK", "REWORK", "RELABEL", "TRANSFER", "SHIPMENT"]
 
 
@@ -119,6 +122,7 @@ class Outcome(TypedDict, total=False):
     lifted: list[list[int]]  # [batch, hold id]
     dispositions: dict[str, str]  # batch id -> disposition; JSON keys are text
     expiries: dict[str, str | None]
+    made: dict[str, str]  # batch id -> amount made so far, where a process record adds to a batch
     series: dict[str, int]  # number series -> next number
 
 
@@ -196,10 +200,11 @@ class StockChanged(Outcome):
 
 
 class ProcessClosed(Outcome):
-    """A process record was closed with its mass balance."""
+    """A process record was closed with its mass balance: loss is inputs less outputs less returned, unit by unit."""
 
     inputs: dict[str, str]  # by unit
     outputs: dict[str, str]
+    returned: dict[str, str]
 
 
 class TransferDispatched(Outcome):
@@ -296,6 +301,7 @@ EVENTS: dict[str, int] = {
     "ProcessFed": 1,
     "ProcessYielded": 1,
     "ProcessClosed": 1,
+    "ProductionRecorded": 1,
     "BatchSplit": 1,
     "BatchesMerged": 1,
     "BatchMoved": 1,
@@ -363,7 +369,7 @@ class Entry:
         return self.envelope["type"]
 
     @property
-    def payload(self) -> Any:  # noqa: ANN401 -- one of the payload types above, by `type`.
+    def payload(self) -> Any:
         """The event's own content."""
         return self.envelope["payload"]
 

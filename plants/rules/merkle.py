@@ -14,9 +14,7 @@ from typing import Final, Self
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
-READ_LEAVES: Final = (
-    8192  # Leaves asked of an accessor at a time: one batch of replication, 256 KiB of hashes.
-)
+READ_LEAVES: Final = 8192  # Leaves asked of an accessor at a time: one batch of replication, 256 KiB of hashes.
 
 LeafHashes = Sequence[bytes] | Callable[[int, int], Iterable[bytes]]
 """Where leaf hashes are read: a sequence, or a function that gives those of [start, stop) in order."""
@@ -76,9 +74,7 @@ class Frontier:
             if len(row) & 1:
                 grown.append(row.pop())
             halves = iter(row)
-            row = [
-                digest_of(b"\x01" + left + right).digest() for left, right in zip(halves, halves, strict=True)
-            ]
+            row = [digest_of(b"\x01" + left + right).digest() for left, right in zip(halves, halves, strict=True)]
             row_size >>= 1
         return Frontier(size, (*hashes, *reversed(grown)))
 
@@ -176,9 +172,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     return last == 0 and computed == root
 
 
-def verify_consistency(
-    old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]
-) -> bool:
+def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
     """Say whether the proof shows the old tree to be a prefix of the new one (RFC 9162 2.1.4.2).
 
     An empty old tree, and equal sizes, take an empty proof and the empty tree's root, or equal roots.

@@ -312,9 +312,7 @@ def open_checkpoint(data: bytes, origin: str, verifiers: Iterable[Verifier]) -> 
     return _judge_checkpoint(Note.parse(data), origin, verifiers)
 
 
-def open_proof(
-    data: bytes, leaf: bytes, origin: str, verifiers: Iterable[Verifier]
-) -> tuple[int, SignedCheckpoint]:
+def open_proof(data: bytes, leaf: bytes, origin: str, verifiers: Iterable[Verifier]) -> tuple[int, SignedCheckpoint]:
     """Return the position at which a tlog-proof shows this leaf hash, and the checkpoint that says so.
 
     NoteError as for `open_checkpoint`, where the proof is malformed, and where it does not show the leaf.

@@ -9,7 +9,7 @@ from fractions import Fraction
 from plants.rules.refusals import Refusal, RefusalCode
 
 DECIMALS = 6
-MICRO = 10**DECIMALS
+MICRO = 1_000_000  # 10**DECIMALS
 AMOUNT_MAX = 10**12  # in units; with six decimals a sum of nine such amounts still fits 64 bits.
 
 AMOUNT_PATTERN = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
@@ -30,8 +30,12 @@ def _units(dimension: str, **factors: str) -> dict[str, Unit]:
 
 # Sizes are exact by definition: the international pound, ounce, inch, foot and US gallon (NIST SP 811, appendix B).
 UNITS: Mapping[str, Unit] = {
-    **_units("mass", KGM="1", GRM="1/1000", MGM="1/1000000", TNE="1000", LBR="0.45359237", ONZ="0.028349523125"),
-    **_units("volume", LTR="1", MLT="1/1000", CLT="1/100", DLT="1/10", HLT="100", MTQ="1000", GLL="3.785411784"),
+    **_units(
+        "mass", KGM="1", GRM="1/1000", MGM="1/1000000", TNE="1000", LBR="0.45359237", ONZ="0.028349523125"
+    ),
+    **_units(
+        "volume", LTR="1", MLT="1/1000", CLT="1/100", DLT="1/10", HLT="100", MTQ="1000", GLL="3.785411784"
+    ),
     **_units("length", MTR="1", CMT="1/100", MMT="1/1000", KMT="1000", INH="0.0254", FOT="0.3048"),
     **_units("area", MTK="1", CMK="1/10000"),
     **_units("count", C62="1", H87="1", EA="1", DZN="12"),
@@ -88,7 +92,9 @@ def read_amount(amount: str | Decimal) -> int:
     return micro
 
 
-def convert(quantity: Quantity, target: str, *, units: Mapping[str, Unit], factors: Mapping[str, Fraction]) -> Quantity:
+def convert(
+    quantity: Quantity, target: str, *, units: Mapping[str, Unit], factors: Mapping[str, Fraction]
+) -> Quantity:
     """Return the quantity in the target unit, rounded half to even at a millionth of it.
 
     `factors` gives, for one material, how many target units one unit of another code is; it goes before the

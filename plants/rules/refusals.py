@@ -17,6 +17,8 @@ class RefusalCode(StrEnum):
     AMOUNT_TOO_PRECISE = "AMOUNT_TOO_PRECISE"
     BATCH_CODE_INVALID = "BATCH_CODE_INVALID"
     BATCH_EXPIRED = "BATCH_EXPIRED"
+    BATCH_NOT_IN_TRANSFER = "BATCH_NOT_IN_TRANSFER"
+    BATCH_OF_OTHER_PROCESS = "BATCH_OF_OTHER_PROCESS"
     BATCH_ON_HOLD = "BATCH_ON_HOLD"
     BATCH_RESTRICTED = "BATCH_RESTRICTED"
     BATCH_UNKNOWN = "BATCH_UNKNOWN"
@@ -24,6 +26,7 @@ class RefusalCode(StrEnum):
     CHANGE_EXPIRED = "CHANGE_EXPIRED"
     CHANGE_LEVEL_WRONG = "CHANGE_LEVEL_WRONG"
     CHANGE_OWN_REQUEST = "CHANGE_OWN_REQUEST"
+    CHANGE_REQUIRED = "CHANGE_REQUIRED"
     CHANGE_STALE = "CHANGE_STALE"
     CHANGE_UNKNOWN = "CHANGE_UNKNOWN"
     CODE_INVALID = "CODE_INVALID"
@@ -88,6 +91,14 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "Batch {batch} expired at the end of {expires_on}. It cannot be used.",
         "批次 {batch} 已于 {expires_on} 日终过期，不能使用。",
     ),
+    C.BATCH_NOT_IN_TRANSFER: Wording(
+        "Batch {batch} is not part of transfer {transfer}. Check which label was scanned.",
+        "批次 {batch} 不在调拨 {transfer} 中，请核对所扫描的标签。",
+    ),
+    C.BATCH_OF_OTHER_PROCESS: Wording(
+        "Batch {batch} was not made in process record {process}. Declare the output as a new batch.",
+        "批次 {batch} 不是由过程记录 {process} 产出的，请将产出登记为新批次。",
+    ),
     C.BATCH_ON_HOLD: Wording(
         "Batch {batch} is on hold ({kind}: {reason}). Ask quality to release it.",
         "批次 {batch} 已被冻结（{kind}：{reason}），请联系质量部门放行。",
@@ -109,11 +120,17 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "变更申请 {change} 已于 {expires_at} 失效，请重新申请。",
     ),
     C.CHANGE_LEVEL_WRONG: Wording(
-        "Change request {change} is to be decided at: {levels}.", "变更申请 {change} 应由以下层级审批：{levels}。"
+        "Change request {change} is to be decided at: {levels}.",
+        "变更申请 {change} 应由以下层级审批：{levels}。",
     ),
     C.CHANGE_OWN_REQUEST: Wording(
         "You made change request {change} yourself. Another person must decide it.",
         "变更申请 {change} 由您本人提出，须由他人审批。",
+    ),
+    C.CHANGE_REQUIRED: Wording(
+        "A difference of {difference} {unit} on batch {batch} at {location} is above {percent} % of what is on hand. "
+        "Ask for a change request.",
+        "批次 {batch} 在 {location} 的差异 {difference} {unit} 超过现有量的 {percent}%，请提交变更申请。",
     ),
     C.CHANGE_STALE: Wording(
         "Batch {batch} changed after the request (version {proposed}, now {current}). Make a new request.",
@@ -153,7 +170,8 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     ),
     C.NOTHING_CHANGES: Wording("This would change nothing: {why}.", "此操作不会带来任何变化：{why}。"),
     C.NOT_DEFINED: Wording(
-        "No {thing} with the code {code} is defined here. Define it first.", "此处未定义代码为 {code} 的{thing}，请先定义。"
+        "No {thing} with the code {code} is defined here. Define it first.",
+        "此处未定义代码为 {code} 的{thing}，请先定义。",
     ),
     C.NOT_PERMITTED: Wording(
         "This was not found, or you may not do it here.", "未找到该内容，或您无权在此操作。"
@@ -171,9 +189,7 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "Only {available} {unit} of batch {batch} at {location}, {wanted} {unit} wanted. Count again or take less.",
         "批次 {batch} 在 {location} 仅有 {available} {unit}，需要 {wanted} {unit}，请重新盘点或减少数量。",
     ),
-    C.TEXT_INVALID: Wording(
-        "The {field} must be {rule}.", "{field} 必须为：{rule}。"
-    ),
+    C.TEXT_INVALID: Wording("The {field} must be {rule}.", "{field} 必须为：{rule}。"),
     C.TIME_IN_FUTURE: Wording(
         "{at} lies in the future. Check the clock of the device.", "{at} 是将来的时间，请检查设备时钟。"
     ),
@@ -185,7 +201,8 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "The transfer label cannot be read: {why}. Scan it again.", "无法读取调拨标签：{why}，请重新扫描。"
     ),
     C.TRANSFER_NOT_FOR_THIS_PLANT: Wording(
-        "This transfer goes to plant {destination}, not to {plant}.", "该调拨的目的工厂是 {destination}，不是 {plant}。"
+        "This transfer goes to plant {destination}, not to {plant}.",
+        "该调拨的目的工厂是 {destination}，不是 {plant}。",
     ),
     C.TRANSFER_RECEIVED: Wording(
         "Transfer {transfer} was already received here.", "调拨 {transfer} 已在此收货。"
@@ -201,10 +218,10 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 -- a refusal is an expected answer; the domain's word for it is not "error".
+class Refusal(Exception):
     """An expected "no": what was refused, with the data that a person needs to go on."""
 
-    def __init__(self, code: RefusalCode, **data: object) -> None:
+    def __init__(self, code: RefusalCode, /, **data: object) -> None:
         self.code = code
         self.data = {name: str(value) for name, value in data.items()}
         super().__init__(self.message("en"))

@@ -92,7 +92,9 @@ def batches_by_alias(session: Session, plant: int, scheme: str, issuer: str, val
 
 def _goods(session: Session, plant: int, row: tuple[object, ...]) -> Goods:
     key = {"plant": plant, "batch": row[0]}
-    holds = tuple(Hold(hold, HoldKind(kind), reason) for hold, kind, reason in session.rows(SELECT_HOLDS, key))
-    on_hand = dict(session.rows(SELECT_STOCK, key))
+    holds = tuple(
+        Hold(hold, HoldKind(kind), reason) for hold, kind, reason in session.rows(SELECT_HOLDS, key)
+    )
+    on_hand: dict[str, int] = dict(session.rows(SELECT_STOCK, key))
     *facts, disposition, version = row
-    return Goods(*facts, Disposition(str(disposition)), version, holds, on_hand)  # type: ignore[arg-type]
+    return Goods(*facts, Disposition(str(disposition)), version, holds, on_hand)  # type: ignore[call-arg, arg-type]

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Integer, text as sql_text
+from sqlalchemy import Index, Integer
+from sqlalchemy import text as sql_text
 from sqlmodel import SQLModel
 
 from infra.database import Session
@@ -62,10 +63,21 @@ class LedgerEntry(SQLModel, table=True):
     request: str | None = text(None)
 
 
-ENTRY_COLUMNS = ("log_id", "idx", "body", "leaf", "event_id", "type", "key", "actor", "occurred_us", "recorded_us", "request")
-INSERT_ENTRY = (
-    f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({', '.join(':' + name for name in ENTRY_COLUMNS)})"
+ENTRY_COLUMNS = (
+    "log_id",
+    "idx",
+    "body",
+    "leaf",
+    "event_id",
+    "type",
+    "key",
+    "actor",
+    "occurred_us",
+    "recorded_us",
+    "request",
 )
+_PLACES = ", ".join(f":{name}" for name in ENTRY_COLUMNS)
+INSERT_ENTRY = f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({_PLACES})"
 SELECT_HEAD = "SELECT size, frontier, hlc, origin FROM logs WHERE log_id = :log_id"
 ADVANCE_HEAD = (
     "UPDATE logs SET size = :size, frontier = :frontier, hlc = :hlc, projected = :size WHERE log_id = :log_id"

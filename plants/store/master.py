@@ -36,7 +36,8 @@ class MaterialFacts:
 
 SELECT_PLANT = "SELECT plant_id, code, time_zone, origin FROM plants WHERE plant_id = :plant"
 SELECT_MATERIAL = (
-    "SELECT code, name, unit, shelf_life_days, retest_days FROM materials WHERE plant_id = :plant AND code = :code"
+    "SELECT code, name, unit, shelf_life_days, retest_days FROM materials"
+    " WHERE plant_id = :plant AND code = :code"
 )
 SELECT_CONVERSIONS = "SELECT conversions FROM materials WHERE plant_id = :plant AND code = :code"
 SELECT_MASTER = "SELECT name FROM master_records WHERE plant_id = :plant AND kind = :kind AND code = :code"

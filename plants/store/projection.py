@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from infra.database import Session
-from plants.rules.events import BatchStatement, Entry, HoldStatement, Movement, Outcome, ProcessStatement, canonical, instant_micros
+from plants.rules.events import (
+    BatchStatement,
+    Entry,
+    HoldStatement,
+    Movement,
+    Outcome,
+    ProcessStatement,
+    canonical,
+    instant_micros,
+)
 from plants.rules.quantities import parse_micro
 from plants.store import tables
 from plants.store.rows import RowWrites, Shape
@@ -69,12 +78,7 @@ def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
         _state_process(writes, log_id, payload["process"])
     if "movements" in payload:
         _move(writes, log_id, entry, payload["movements"], touched)
-    for alias in payload.get("aliases", ()):
-        values = {"plant_id": log_id, "ended_idx": None, "batch_id": alias["batch"]}
-        writes.put(ALIASES, {**values, **{name: alias[name] for name in ("scheme", "issuer", "value")}})  # type: ignore[literal-required]
-    for alias in payload.get("ended_aliases", ()):
-        key = (log_id, alias["scheme"], alias["issuer"], alias["value"], alias["batch"])
-        writes.amend(ALIASES, key, ended_idx=index)
+    _name(writes, log_id, index, payload)
     for hold in payload.get("holds", ()):
         _hold(writes, log_id, entry, hold)
         touched[hold["batch"]] = None
@@ -82,14 +86,38 @@ def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
         lifted_us = instant_micros(entry.envelope["occurred_at"])
         writes.amend(HOLDS, (log_id, batch_id, hold_id), lifted_idx=index, lifted_us=lifted_us)
         touched[batch_id] = None
-    for batch_text, disposition in payload.get("dispositions", {}).items():
-        writes.amend(BATCHES, (int(batch_text), log_id), disposition=disposition, version=index)
-    for batch_text, expires_on in payload.get("expiries", {}).items():
-        writes.amend(BATCHES, (int(batch_text), log_id), expires_on=expires_on, version=index)
+    _restate(writes, log_id, index, payload)
     for name, following in payload.get("series", {}).items():
         writes.put(SERIES, {"plant_id": log_id, "name": name, "next": following})
     for batch_id in touched:
         writes.amend(BATCHES, (batch_id, log_id), version=index)
+
+
+def _name(writes: RowWrites, log_id: int, index: int, payload: Outcome) -> None:
+    for alias in payload.get("aliases", ()):
+        writes.put(
+            ALIASES,
+            {
+                "plant_id": log_id,
+                "scheme": alias["scheme"],
+                "issuer": alias["issuer"],
+                "value": alias["value"],
+                "batch_id": alias["batch"],
+                "ended_idx": None,
+            },
+        )
+    for alias in payload.get("ended_aliases", ()):
+        key = (log_id, alias["scheme"], alias["issuer"], alias["value"], alias["batch"])
+        writes.amend(ALIASES, key, ended_idx=index)
+
+
+def _restate(writes: RowWrites, log_id: int, index: int, payload: Outcome) -> None:
+    for batch_id, disposition in payload.get("dispositions", {}).items():
+        writes.amend(BATCHES, (int(batch_id), log_id), disposition=disposition, version=index)
+    for batch_id, expires_on in payload.get("expiries", {}).items():
+        writes.amend(BATCHES, (int(batch_id), log_id), expires_on=expires_on, version=index)
+    for batch_id, made in payload.get("made", {}).items():
+        writes.amend(BATCHES, (int(batch_id), log_id), made=parse_micro(made), version=index)
 
 
 def _state_batch(writes: RowWrites, log_id: int, index: int, batch: BatchStatement) -> None:
@@ -343,6 +371,7 @@ PROJECTORS: dict[tuple[str, int], Projector] = {
             "ProcessFed",
             "ProcessYielded",
             "ProcessClosed",
+            "ProductionRecorded",
             "BatchSplit",
             "BatchesMerged",
             "BatchMoved",

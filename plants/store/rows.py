@@ -26,7 +26,12 @@ from infra.database import Session
 Key = tuple[Any, ...]
 Values = dict[str, Any]
 
-ARRAY_TYPES = {Integer: "integer[]", SmallInteger: "smallint[]", BigInteger: "bigint[]", LargeBinary: "bytea[]"}
+ARRAY_TYPES = {
+    Integer: "integer[]",
+    SmallInteger: "smallint[]",
+    BigInteger: "bigint[]",
+    LargeBinary: "bytea[]",
+}
 
 
 class StockWouldBeNegative(AssertionError):
@@ -54,7 +59,7 @@ class Shape:
 @cache
 def _insert(shape: Shape) -> str:
     places = ", ".join(f":{name}" for name in shape.columns)
-    return f"INSERT INTO {shape.name} ({', '.join(shape.columns)}) VALUES ({places})"  # noqa: S608 -- our own names
+    return f"INSERT INTO {shape.name} ({', '.join(shape.columns)}) VALUES ({places})"
 
 
 @cache
@@ -66,7 +71,7 @@ def _put(shape: Shape) -> str:
 @cache
 def _amend(shape: Shape, columns: tuple[str, ...]) -> str:
     changes = ", ".join(f"{name} = :{name}" for name in columns)
-    return f"UPDATE {shape.name} SET {changes} WHERE {_where(shape)}"  # noqa: S608 -- our own names
+    return f"UPDATE {shape.name} SET {changes} WHERE {_where(shape)}"
 
 
 @cache
@@ -80,14 +85,14 @@ def _add(shape: Shape, column: str) -> str:
 @cache
 def _take(shape: Shape, column: str) -> str:
     return (
-        f"UPDATE {shape.name} SET {column} = {column} + :{column}"  # noqa: S608 -- our own names
+        f"UPDATE {shape.name} SET {column} = {column} + :{column}"
         f" WHERE {_where(shape)} AND {column} + :{column} >= 0"
     )
 
 
 @cache
 def _drop(shape: Shape) -> str:
-    return f"DELETE FROM {shape.name} WHERE {_where(shape)}"  # noqa: S608 -- our own names
+    return f"DELETE FROM {shape.name} WHERE {_where(shape)}"
 
 
 @cache
@@ -115,7 +120,7 @@ class RowWrites:
         self._amends[shape].pop(key, None)
         self._puts[shape][key] = values
 
-    def amend(self, shape: Shape, key: Key, **values: Any) -> None:  # noqa: ANN401 -- column values
+    def amend(self, shape: Shape, key: Key, **values: Any) -> None:
         """Change some columns of a row that is there, or is put by an earlier write of this set."""
         row = self._puts[shape].get(key)
         if row is not None:
@@ -144,7 +149,9 @@ class RowWrites:
             _run_each(session, _put(shape), puts.values())
         for shape, amends in self._amends.items():
             for key, values in amends.items():
-                session.run(_amend(shape, tuple(values)), {**dict(zip(shape.key, key, strict=True)), **values})
+                session.run(
+                    _amend(shape, tuple(values)), {**dict(zip(shape.key, key, strict=True)), **values}
+                )
         for shape, sums in self._adds.items():
             _add_each(session, shape, sums)
         for shape, drops in self._drops.items():
@@ -157,14 +164,18 @@ class RowWrites:
                 session.run(_from_arrays(shape), _arrays(shape.columns, rows))
         for shape, puts in self._puts.items():
             if puts:
-                changes = ", ".join(f"{name} = excluded.{name}" for name in shape.columns if name not in shape.key)
+                changes = ", ".join(
+                    f"{name} = excluded.{name}" for name in shape.columns if name not in shape.key
+                )
                 conflict = f" ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {changes}"
                 session.run(_from_arrays(shape) + conflict, _arrays(shape.columns, puts.values()))
         for shape, amends in self._amends.items():
             _amend_sets(session, shape, amends)
         for shape, sums in self._adds.items():
             column = summed_column(shape)
-            rows = [{**dict(zip(shape.key, key, strict=True)), column: amount} for key, amount in sums.items()]
+            rows = [
+                {**dict(zip(shape.key, key, strict=True)), column: amount} for key, amount in sums.items()
+            ]
             conflict = (
                 f" ON CONFLICT ({', '.join(shape.key)})"
                 f" DO UPDATE SET {column} = {shape.name}.{column} + excluded.{column}"
@@ -175,7 +186,7 @@ class RowWrites:
             if drops:
                 keys = [dict(zip(shape.key, key, strict=True)) for key in drops]
                 match = " AND ".join(f"{shape.name}.{name} = given.{name}" for name in shape.key)
-                sql = f"DELETE FROM {shape.name} USING {_given(shape, shape.key)} WHERE {match}"  # noqa: S608
+                sql = f"DELETE FROM {shape.name} USING {_given(shape, shape.key)} WHERE {match}"
                 session.run(sql, _arrays(shape.key, keys))
 
 
@@ -215,7 +226,7 @@ def _given(shape: Shape, columns: tuple[str, ...]) -> str:
 @cache
 def _from_arrays(shape: Shape) -> str:
     names = ", ".join(shape.columns)
-    return f"INSERT INTO {shape.name} ({names}) SELECT {names} FROM {_given(shape, shape.columns)}"  # noqa: S608
+    return f"INSERT INTO {shape.name} ({names}) SELECT {names} FROM {_given(shape, shape.columns)}"
 
 
 def _amend_sets(session: Session, shape: Shape, amends: Mapping[Key, Values]) -> None:
@@ -227,5 +238,5 @@ def _amend_sets(session: Session, shape: Shape, amends: Mapping[Key, Values]) ->
     for columns, rows in by_columns.items():
         changes = ", ".join(f"{name} = given.{name}" for name in columns)
         given = _given(shape, (*shape.key, *columns))
-        sql = f"UPDATE {shape.name} SET {changes} FROM {given} WHERE {match}"  # noqa: S608 -- our own names
+        sql = f"UPDATE {shape.name} SET {changes} FROM {given} WHERE {match}"
         session.run(sql, _arrays((*shape.key, *columns), rows))

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import SQLModel
 
-from auth.actors import Actor, Role, system_actor
+from auth.actors import Actor, Grant, Role, system_actor
 from auth.passwords import HashedPassword, hash_password
 from auth.store import Machine, Person, RoleGrant
 from infra.clock import FixedClock
 from infra.database import Store
 from infra.writer import Writer
+from tests.auth.staff import add
 from tests.databases import fresh_database
 
 PASSWORD = "correct horse battery"
@@ -50,3 +51,9 @@ def administrator() -> Actor:
 @pytest.fixture(scope="session")
 def hashed() -> HashedPassword:
     return hash_password(PASSWORD, person_id="nobody")
+
+
+@pytest.fixture
+def li(writer: Writer, administrator: Actor, clock: FixedClock, hashed: HashedPassword) -> str:
+    """An operator of plant 1 who has a password."""
+    return add(writer, administrator, clock, "li.wei", 1, Grant(1, Role.OPERATOR), password=hashed)

@@ -1,4 +1,4 @@
-"""Plants' nodes: enrolled by the group alone, one incarnation at a time, known by their key, revoked at once."""
+"""Plants' nodes: enrolled by the group alone, one incarnation at a time, known by key, revoked at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,9 +50,7 @@ class Node:
         }
 
     def enrolled(self) -> EnrolledMachine:
-        return EnrolledMachine(
-            self.number, self.code, self.origin, self.signing_key.public_key, str(self.ledger.key)
-        )
+        return EnrolledMachine(self.number, self.code, self.origin, self.signing_key.public_key, str(self.ledger.key))
 
 
 def enrolling(node: Node, actor: Actor, clock: FixedClock, **change: Any) -> Callable[[Session], None]:
@@ -91,9 +89,7 @@ def test_given_an_enrolled_plant_then_its_assertion_makes_it_an_actor_for_its_ow
         grants=frozenset({Grant(1, Role.PLANT_NODE)}),
         device="plant node",
     )
-    assert [permission for permission in Permission if may(actor, permission, 1)] == [
-        Permission.LEDGER_REPLICATE
-    ]
+    assert [permission for permission in Permission if may(actor, permission, 1)] == [Permission.LEDGER_REPLICATE]
     for number in (GROUP, 2):
         with pytest.raises(NotPermitted):
             require(actor, Permission.LEDGER_REPLICATE, number)
@@ -146,9 +142,7 @@ def test_given_a_second_incarnation_then_it_counts_only_when_it_replaces_the_fir
     assert found(store, first) is None
     assert found(store, second) == second.enrolled()
     with store.reading() as reads:
-        rows = reads.exec(
-            select(Machine.enrolled_us, Machine.revoked_us).order_by(col(Machine.enrolled_us))
-        ).all()
+        rows = reads.exec(select(Machine.enrolled_us, Machine.revoked_us).order_by(col(Machine.enrolled_us))).all()
     assert rows == [(NOW_US, NOW_US + 1_000_000), (NOW_US + 1_000_000, None)]
 
 

@@ -32,20 +32,12 @@ from auth.notes import (
 from plants.rules.merkle import inclusion_proof, leaf_hash, root_at
 from plants.rules.notes import Checkpoint, EntryProof, Note, NoteError, NoteFault, NoteSignature
 
-GO_TEXT = (
-    "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
-)
+GO_TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 PETER_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 PETER_SEED = b64decode("AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz")[1:]
-PETER = (
-    "— PeterNeumann "
-    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
-)
+PETER = "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 ENOCH_KEY = "EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
-ENOCH = (
-    "— EnochRoot "
-    "rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n"
-)
+ENOCH = "— EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n"
 SPEC_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 SPEC_NOTE = (
     "This is an example message.\n\n— example.com/foo "
@@ -168,9 +160,7 @@ def test_given_a_checkpoint_of_an_independent_implementation_then_it_is_accepted
 
 
 def test_given_a_receipt_then_it_tells_when_the_hub_cosigned() -> None:
-    signed = open_checkpoint(
-        bytes(cosigned_note()), PLANT, [str(plant_signer().key), str(hub_signer().witness_key)]
-    )
+    signed = open_checkpoint(bytes(cosigned_note()), PLANT, [str(plant_signer().key), str(hub_signer().witness_key)])
     assert signed.checkpoint == Checkpoint(PLANT, 300, root_at(LEAVES, 300))
     assert signed.cosigned_by(HUB) == NOW_S
     again = cosigned_note().signed_also(hub_signer().cosign(cosigned_note(), NOW_S + 60))
@@ -182,6 +172,13 @@ def test_given_only_the_witness_then_it_is_no_checkpoint_of_the_ledger() -> None
     data = bytes(cosigned_note())
     assert fault_of(data, PLANT, str(hub_signer().witness_key)) is NoteFault.SIGNER_UNKNOWN
     assert fault_of(data, PLANT, str(hub_signer().key)) is NoteFault.SIGNER_UNKNOWN
+    assert fault_of(data, PLANT, str(plant_signer().witness_key)) is NoteFault.SIGNER_UNKNOWN
+
+
+def test_given_a_ledger_that_only_cosigned_itself_then_it_is_no_checkpoint_of_the_ledger() -> None:
+    note = sign_checkpoint(Checkpoint(PLANT, 300, root_at(LEAVES, 300)), plant_signer())
+    data = bytes(Note(note.text, (plant_signer().cosign(note, NOW_S),)))
+    assert open_note(data, [str(plant_signer().witness_key)])[1][0].timestamp_s == NOW_S
     assert fault_of(data, PLANT, str(plant_signer().witness_key)) is NoteFault.SIGNER_UNKNOWN
 
 

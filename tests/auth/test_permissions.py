@@ -61,9 +61,7 @@ def test_given_a_role_at_a_plant_then_it_may_what_the_matrix_says_there_and_noth
 
 @pytest.mark.parametrize("permission", Permission)
 @pytest.mark.parametrize("role", Role)
-def test_given_a_role_in_the_group_then_it_may_the_same_at_every_plant(
-    role: Role, permission: Permission
-) -> None:
+def test_given_a_role_in_the_group_then_it_may_the_same_at_every_plant(role: Role, permission: Permission) -> None:
     expected = MATRIX[permission.value][list(Role).index(role)] == "y"
     assert [may(holder(role, GROUP), permission, number) for number in (GROUP, 1, 2, 8191)] == [expected] * 4
 

@@ -162,10 +162,7 @@ def test_given_another_algorithm_in_the_header_then_refused(alg: str) -> None:
 
 def test_given_a_changed_claim_or_another_key_behind_the_same_kid_then_the_signature_fails() -> None:
     header, _, signature = forged(ACCESS).split(".")
-    assert (
-        access_failure(f"{header}.{segment(ACCESS | {'sub': 'admin'})}.{signature}")
-        is AuthFailure.BAD_SIGNATURE
-    )
+    assert access_failure(f"{header}.{segment(ACCESS | {'sub': 'admin'})}.{signature}") is AuthFailure.BAD_SIGNATURE
     assert access_failure(forged(ACCESS, STRANGER, kid=KEY.kid)) is AuthFailure.BAD_SIGNATURE
 
 
@@ -199,9 +196,7 @@ def test_given_a_changed_claim_or_another_key_behind_the_same_kid_then_the_signa
         ({"jti": 7}, AuthFailure.BAD_CLAIMS),
     ],
 )
-def test_given_a_wrong_claim_under_a_right_signature_then_refused(
-    change: dict[str, Any], failure: AuthFailure
-) -> None:
+def test_given_a_wrong_claim_under_a_right_signature_then_refused(change: dict[str, Any], failure: AuthFailure) -> None:
     header = {"typ": "at+jwt", "kid": KEY.kid}
     claims = json.dumps(ACCESS | change).encode()
     assert access_failure(jwt.PyJWS().encode(claims, KEY.reveal(), "EdDSA", header)) is failure
@@ -209,10 +204,7 @@ def test_given_a_wrong_claim_under_a_right_signature_then_refused(
 
 @pytest.mark.parametrize("claim", sorted(ACCESS))
 def test_given_a_token_without_one_claim_then_refused(claim: str) -> None:
-    assert (
-        access_failure(forged({name: ACCESS[name] for name in ACCESS if name != claim}))
-        is AuthFailure.BAD_CLAIMS
-    )
+    assert access_failure(forged({name: ACCESS[name] for name in ACCESS if name != claim})) is AuthFailure.BAD_CLAIMS
     header = {"typ": "at+jwt", "kid": KEY.kid}
     empty = jwt.PyJWS().encode(json.dumps(ACCESS | {claim: None}).encode(), KEY.reveal(), "EdDSA", header)
     assert access_failure(empty) is AuthFailure.BAD_CLAIMS
@@ -243,7 +235,7 @@ def test_given_another_type_then_refused(typ: str) -> None:
     ],
 )
 def test_given_a_header_that_is_not_ours_then_refused_even_when_well_signed(
-    header: dict[str, object],
+    header: dict[str, Any],
 ) -> None:
     assert access_failure(forged(ACCESS, **header)) is AuthFailure.WRONG_HEADER
     assert assertion_failure(asserted(ASSERTION, **header)) is AuthFailure.WRONG_HEADER
@@ -314,9 +306,7 @@ def test_given_one_flipped_bit_then_refused(position: int, bit: int) -> None:
 
 
 def test_given_a_persons_token_at_the_machines_door_and_the_reverse_then_refused(clock: FixedClock) -> None:
-    assert (
-        assertion_failure(access_tokens(clock).issue("li.wei", authenticated_s=NOW)) is AuthFailure.WRONG_TYPE
-    )
+    assert assertion_failure(access_tokens(clock).issue("li.wei", authenticated_s=NOW)) is AuthFailure.WRONG_TYPE
     assertion = issue_assertion(PLANT_KEY, origin=ORIGIN, hub_issuer=ISSUER, clock=clock)
     assert access_failure(assertion) is AuthFailure.WRONG_TYPE
     relabelled = forged(ACCESS, PLANT_KEY)

@@ -33,7 +33,7 @@ HOMES = (
 IMPURE = {
     "asyncio", "ctypes", "glob", "http", "importlib", "io", "logging", "multiprocessing", "os", "pathlib",
     "random", "secrets", "select", "shutil", "signal", "socket", "sqlite3", "subprocess", "sys", "tempfile",
-    "threading", "time", "urllib",
+    "threading", "time", "urllib.error", "urllib.request",
 }  # fmt: skip
 
 HOUSE = sources(*ROOMS, "tests", "benchmarks")
@@ -63,7 +63,8 @@ def rules_impure(source: Source) -> list[str]:
     for line, name in source.imports():
         top = name.split(".")[0]
         ours = name.startswith("plants.rules")
-        if not ours and (top not in sys.stdlib_module_names or top in IMPURE):
+        outside = top not in sys.stdlib_module_names or top in IMPURE or name.rpartition(".")[0] in IMPURE
+        if not ours and outside:
             found.append(f"line {line}: {name}")
     return found
 
@@ -89,10 +90,11 @@ def test_module_then_it_is_named_and_introduced(source: Source) -> None:
 
 @names([source for source in HOUSE if not source.name.startswith("tests/")])
 def test_module_then_it_fits_in_the_head(source: Source) -> None:
-    assert source.text.count("\n") <= MODULE_LINES_MAX
+    length = source.text.count("\n")
+    assert length <= MODULE_LINES_MAX
 
 
-@names(HOUSE)
+@names([source for source in HOUSE if not source.name.startswith("migrations/versions/")])
 def test_functions_then_each_fits_on_a_screen(source: Source) -> None:
     long = {
         function.name: lines(function)
@@ -155,7 +157,8 @@ def test_tests_then_they_mock_nothing(source: Source) -> None:
 def test_planted_breaches_then_each_is_found() -> None:
     breaches = (
         "datetime.now(UTC)", "datetime.datetime.now(UTC)", "date.today()", "time.time()", "uuid4()",
-        "uuid.uuid7()", "session.commit()", "self.session.commit()", "PlantScope({1})", "float('0.1')", "print('done')",
+        "uuid.uuid7()", "session.commit()", "self.session.commit()", "PlantScope({1})",
+        "float('0.1')", "print('done')",
     )  # fmt: skip
     missed = [text for text in breaches if len(home_broken(read("plants/store/x.py", text))) != 1]
     assert missed == []

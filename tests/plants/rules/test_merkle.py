@@ -107,9 +107,7 @@ def test_given_the_reference_entries_then_consistency_proofs_are_the_published_o
 
 
 @pytest.mark.parametrize("size", [size for size in SIZES if size])
-def test_given_an_independent_implementation_then_roots_and_proofs_are_equal(
-    size: int, tmp_path: Path
-) -> None:
+def test_given_an_independent_implementation_then_roots_and_proofs_are_equal(size: int, tmp_path: Path) -> None:
     """The other one keeps tiles of 256 hashes in files and recurses, as RFC 6962 section 2.1 is written."""
     writer = TilesWriter.create(tmp_path / "log", "acme.example/plant/P01/i1")
     for number in range(size):
@@ -155,15 +153,11 @@ def test_given_all_small_trees_then_proofs_hold_for_their_own_position_only() ->
     for size in range(1, 34):
         for index in range(size):
             proof = inclusion_proof(MANY, index, size)
-            holds = [
-                verify_inclusion(MANY[index], at, size, proof, roots[size]) for at in range(-1, size + 2)
-            ]
+            holds = [verify_inclusion(MANY[index], at, size, proof, roots[size]) for at in range(-1, size + 2)]
             assert holds == [at == index for at in range(-1, size + 2)]
         for old in range(1, size):
             proof = consistency_proof(MANY, old, size)
-            holds = [
-                verify_consistency(at, roots[old], size, roots[size], proof) for at in range(-1, size + 2)
-            ]
+            holds = [verify_consistency(at, roots[old], size, roots[size], proof) for at in range(-1, size + 2)]
             assert holds == [at == old for at in range(-1, size + 2)]
 
 
@@ -245,6 +239,16 @@ def test_given_a_tree_of_one_then_the_leaf_is_the_root_and_needs_no_proof() -> N
     assert not verify_inclusion(MANY[0], 0, 1, [MANY[0]], MANY[0])
     assert not verify_inclusion(b"", 0, 1, [], b"")
     assert not verify_inclusion(MANY[0], 0, 0, [], MANY[0])
+
+
+def test_given_a_proof_that_goes_on_above_the_root_then_it_is_refused_though_the_hashes_fit() -> None:
+    above = node_hash(MANY[9], MANY[0])
+    assert not verify_inclusion(MANY[0], 0, 1, [MANY[9]], above)
+    root = root_at(MANY, 3)
+    proof = [*consistency_proof(MANY, 2, 3), MANY[9]]
+    for new_root in (node_hash(MANY[9], root), node_hash(root, MANY[9])):
+        assert not verify_consistency(2, node_hash(MANY[9], root_at(MANY, 2)), 3, new_root, proof)
+        assert not verify_consistency(2, root_at(MANY, 2), 3, new_root, proof)
 
 
 def test_given_a_node_passed_off_as_an_entry_then_its_leaf_hash_differs() -> None:

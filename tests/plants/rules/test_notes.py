@@ -3,6 +3,7 @@
 import random
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,9 @@ from plants.rules.notes import (
     NoteKey,
     NoteSignature,
     SignatureType,
+    Signed,
     cosigned_message,
+    open_note,
 )
 
 SPEC_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
@@ -107,9 +110,7 @@ def test_given_published_notes_then_they_are_read_and_written_back(published: st
 def test_given_a_text_with_empty_lines_then_the_last_empty_line_ends_it() -> None:
     note = Note.parse(SALVATORE.encode())
     assert note.text.endswith("\n\ned è subito sera.\n")
-    assert [(each.name, each.key_id.hex()) for each in note.signatures] == [
-        ("quasimodo.example/salvatore", "367ba04b")
-    ]
+    assert [(each.name, each.key_id.hex()) for each in note.signatures] == [("quasimodo.example/salvatore", "367ba04b")]
 
 
 def test_given_the_published_cosigned_checkpoint_then_its_parts_are_read() -> None:
@@ -133,6 +134,27 @@ def test_given_a_proof_then_it_is_read_and_written_back() -> None:
     plain = EntryProof(0, (), proof.note)
     assert bytes(plain) == b"c2sp.org/tlog-proof@v1\nindex 0\n\n" + bytes(proof.note)
     assert EntryProof.parse(bytes(plain)) == plain
+
+
+@dataclass(frozen=True)
+class Believer:
+    """A verifier that believes every signature, to show what is refused before it is asked."""
+
+    key: NoteKey
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        return bool(message) and bool(signature)
+
+
+@pytest.mark.parametrize("length", [1, 63, 65, 72])
+def test_given_a_signature_of_another_length_then_the_verifier_is_not_asked(length: int) -> None:
+    key = NoteKey.parse(SPEC_KEY)
+    right = Note("text\n", (NoteSignature(key.name, key.key_id, bytes(64)),))
+    assert open_note(bytes(right), [Believer(key)]) == ("text\n", (Signed(key, None),))
+    wrong = Note("text\n", (NoteSignature(key.name, key.key_id, bytes(length)),))
+    with pytest.raises(NoteError) as refused:
+        open_note(bytes(wrong), [Believer(key)])
+    assert refused.value.fault is NoteFault.SIGNATURE_WRONG
 
 
 @pytest.mark.parametrize(
@@ -225,9 +247,7 @@ def test_given_extension_lines_then_they_are_kept_up_to_the_limit() -> None:
         ("— witness1.example", "witness1.example", NoteFault.SIGNATURE_LINE_MALFORMED),
     ],
 )
-def test_given_a_proof_with_a_fault_then_it_is_refused_by_name(
-    found: str, put: str, fault: NoteFault
-) -> None:
+def test_given_a_proof_with_a_fault_then_it_is_refused_by_name(found: str, put: str, fault: NoteFault) -> None:
     assert PROOF.count(found) == 1
     with pytest.raises(NoteError) as refused:
         EntryProof.parse(PROOF.replace(found, put).encode())
@@ -273,13 +293,9 @@ NAMES = st.text(
 
 @given(
     TEXTS,
-    st.lists(
-        st.builds(NoteSignature, NAMES, st.binary(min_size=4, max_size=4), st.binary(min_size=1)), min_size=1
-    ),
+    st.lists(st.builds(NoteSignature, NAMES, st.binary(min_size=4, max_size=4), st.binary(min_size=1)), min_size=1),
 )
-def test_given_any_parts_then_what_is_written_is_read_back(
-    text: str, signatures: list[NoteSignature]
-) -> None:
+def test_given_any_parts_then_what_is_written_is_read_back(text: str, signatures: list[NoteSignature]) -> None:
     note = Note(f"{text}\n", tuple(signatures[:MAX_SIGNATURES]))
     assert Note.parse(bytes(note)) == note
 

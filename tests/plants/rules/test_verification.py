@@ -156,9 +156,7 @@ def test_given_a_head_that_counts_too_many_then_the_missing_entry_is_named() -> 
         (body_of(9, x="y" * MAX_ENTRY_BYTES), f"{len(body_of(9, x='')) + MAX_ENTRY_BYTES} bytes"),
     ],
 )
-def test_given_bytes_that_can_be_no_entry_then_their_position_and_the_reason_are_named(
-    body: bytes, found: str
-) -> None:
+def test_given_bytes_that_can_be_no_entry_then_their_position_and_the_reason_are_named(body: bytes, found: str) -> None:
     rows = changed(9, row_of(9, body))
     assert check(rows, head_of(rows)) == Broken(BreakKind.MALFORMED, 9, 9, 10, found)
 
@@ -181,6 +179,16 @@ def test_given_an_envelope_of_elsewhere_then_the_position_is_named(
     assert check(rows, head_of(rows)) == Broken(kind, 9, 9, 10, found)
 
 
+def test_given_an_index_that_only_counts_as_the_number_then_it_is_misplaced() -> None:
+    rows = [ROWS[0], row_of(1, body_of(1, index=True))]
+    assert verify_ledger(rows, head_of(rows), plant=PLANT) == Broken(BreakKind.MISPLACED, 1, 1, 2, "True")
+
+
+def test_given_a_plant_that_only_counts_as_the_number_then_it_is_foreign() -> None:
+    rows = [row_of(0, body_of(0, plant=True))]
+    assert verify_ledger(rows, head_of(rows), plant=1) == Broken(BreakKind.FOREIGN, 0, 0, 1, "True")
+
+
 def forged(*positions: int) -> list[Row]:
     """Entries rewritten with all skill: canonical, in place, each with its own leaf hash."""
     rows = list(ROWS)
@@ -189,9 +197,7 @@ def forged(*positions: int) -> list[Row]:
     return rows
 
 
-@pytest.mark.parametrize(
-    "at,low,high", [(0, 0, 100), (99, 0, 100), (100, 100, 250), (249, 100, 250), (250, 250, 300)]
-)
+@pytest.mark.parametrize("at,low,high", [(0, 0, 100), (99, 0, 100), (100, 100, 250), (249, 100, 250), (250, 250, 300)])
 def test_given_bytes_and_leaf_hash_rewritten_then_it_is_caught_between_signed_sizes(
     at: int, low: int, high: int
 ) -> None:
@@ -209,9 +215,7 @@ def test_given_signed_sizes_one_apart_then_a_rewritten_entry_is_named_exactly() 
     assert check(forged(120), HEAD, signed) == Broken(BreakKind.REWRITTEN, 120, 120, 121)
 
 
-@pytest.mark.parametrize(
-    "at,low,high", [(0, 0, 256), (255, 0, 256), (256, 256, 288), (290, 288, 296), (299, 296, 300)]
-)
+@pytest.mark.parametrize("at,low,high", [(0, 0, 256), (255, 0, 256), (256, 256, 288), (290, 288, 296), (299, 296, 300)])
 def test_given_no_signatures_then_the_frontier_tells_the_subtree(at: int, low: int, high: int) -> None:
     assert check(forged(at)) == Broken(BreakKind.REWRITTEN, None, low, high)
 
@@ -235,9 +239,7 @@ def test_given_a_changed_head_over_whole_entries_then_the_head_is_named() -> Non
     assert check(ROWS, Head(SIZE, other.root, frontier)) == root
     assert check(ROWS, Head(SIZE, other.root), [*SIGNED, root_of(ROWS, SIZE)]) == root
     for wrong in (b"", frontier[:-1], frontier + b"\0", b"\0" + frontier[1:], frontier[:-32]):
-        assert check(ROWS, Head(SIZE, HEAD.root, wrong)) == Broken(
-            BreakKind.HEAD_ALTERED, None, SIZE, SIZE, "frontier"
-        )
+        assert check(ROWS, Head(SIZE, HEAD.root, wrong)) == Broken(BreakKind.HEAD_ALTERED, None, SIZE, SIZE, "frontier")
     forgery = head_of(forged(3))
     assert check(ROWS, forgery, [root_of(ROWS, SIZE)]) == root
     assert check(ROWS, forgery, [root_of(ROWS, 256)]) == root
@@ -246,7 +248,7 @@ def test_given_a_changed_head_over_whole_entries_then_the_head_is_named() -> Non
 def test_given_a_tail_cut_off_with_its_head_then_the_signed_size_tells_how_much_is_gone() -> None:
     head = head_of(ROWS[:200])
     assert check(ROWS[:200], head) == Verified(200, head.root)
-    assert check(ROWS[:200], head, SIGNED) == Broken(BreakKind.TRUNCATED, None, 200, 250)
+    assert check(ROWS[:200], head, SIGNED) == Broken(BreakKind.TRUNCATED, 200, 200, 250)
 
 
 def test_given_two_signed_roots_of_one_size_then_the_signer_is_named_not_the_entries() -> None:
@@ -300,7 +302,7 @@ def test_given_any_finding_then_it_is_a_sentence_in_both_languages(kind: BreakKi
             "位置 17 上的记录自称是第 18 条，记录被调换或移动。",
         ),
         (
-            Broken(BreakKind.TRUNCATED, None, 200, 250),
+            Broken(BreakKind.TRUNCATED, 200, 200, 250),
             "The ledger was cut off: 250 entries were signed for, 200 are left.",
             "账本被截断：已签名确认 250 条，现仅有 200 条。",
         ),
@@ -311,9 +313,7 @@ def test_given_any_finding_then_it_is_a_sentence_in_both_languages(kind: BreakKi
         ),
     ],
 )
-def test_given_a_finding_then_its_words_are_exact(
-    found: Verified | Broken, english: str, chinese: str
-) -> None:
+def test_given_a_finding_then_its_words_are_exact(found: Verified | Broken, english: str, chinese: str) -> None:
     assert (found.message("en"), found.message("zh")) == (english, chinese)
 
 
