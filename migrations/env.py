@@ -7,9 +7,9 @@ from alembic.operations.ops import CreateTableOp
 from sqlmodel import SQLModel
 
 from auth import store as people
-from plants.store import ledger, tables
+from plants.store import ledger, positions, tables
 
-ROOMS = (people, ledger, tables)
+ROOMS = (people, ledger, positions, tables)
 """Imported for the tables that they declare."""
 
 
@@ -23,7 +23,7 @@ def leave_out_declarations(_context: object, _revision: object, scripts: list[An
 def run() -> None:
     """Run the migrations in one transaction, so that a store is at one revision or the other, never between."""
     engine = context.config.attributes["engine"]
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         context.configure(
             connection=connection,
             target_metadata=SQLModel.metadata,
@@ -32,7 +32,6 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-        connection.commit()
 
 
 run()

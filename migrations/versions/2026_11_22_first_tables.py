@@ -92,8 +92,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("plant_id", "change_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "change_requests_by_state", "change_requests", ["plant_id", "state", "change_id"], unique=False
+    op.create_index("change_requests_by_state", "change_requests", ["plant_id", "state", "change_id"], unique=False)
+    op.create_table(
+        "checkpoints",
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=False),
+        sa.Column("first_us", sa.BigInteger(), nullable=False),
+        sa.Column("received_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("log_id", "size"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "corrections",
@@ -130,12 +138,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("plant_id", "entry_idx", "line"),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "edges_backward", "edges", ["target_id", "source_id", "quantity", "plant_id"], unique=False
-    )
-    op.create_index(
-        "edges_forward", "edges", ["source_id", "target_id", "quantity", "plant_id"], unique=False
-    )
+    op.create_index("edges_backward", "edges", ["target_id", "source_id", "quantity", "plant_id"], unique=False)
+    op.create_index("edges_forward", "edges", ["source_id", "target_id", "quantity", "plant_id"], unique=False)
     op.create_table(
         "entries",
         sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -173,6 +177,15 @@ def upgrade() -> None:
         sa.Column("lifted_idx", sa.BigInteger(), nullable=True),
         sa.Column("lifted_us", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("plant_id", "batch_id", "hold_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("token", sa.BigInteger(), nullable=False),
+        sa.Column("until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -282,6 +295,48 @@ def upgrade() -> None:
     )
     op.create_index("process_records_by_kind", "process_records", ["plant_id", "kind", "id"], unique=False)
     op.create_table(
+        "projection_faults",
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("parked_us", sa.BigInteger(), nullable=False),
+        sa.Column("next_attempt_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("log_id", "idx"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("projection_faults_by_key", "projection_faults", ["log_id", "key", "idx"], unique=False)
+    op.create_table(
+        "replication",
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("alarm", sa.Text(), nullable=True),
+        sa.Column("alarm_us", sa.BigInteger(), nullable=True),
+        sa.Column("acknowledged", sa.BigInteger(), nullable=False),
+        sa.Column("frontier", sa.LargeBinary(), nullable=False),
+        sa.Column("peer_size", sa.BigInteger(), nullable=True),
+        sa.Column("session", sa.Text(), nullable=True),
+        sa.Column("epoch", sa.Text(), nullable=True),
+        sa.Column("version", sa.Text(), nullable=True),
+        sa.Column("supported", sa.Text(), nullable=True),
+        sa.Column("skew_ms", sa.BigInteger(), nullable=True),
+        sa.Column("checkpoint_size", sa.BigInteger(), nullable=True),
+        sa.Column("checkpoint", sa.LargeBinary(), nullable=True),
+        sa.Column("signed_us", sa.BigInteger(), nullable=True),
+        sa.Column("received_us", sa.BigInteger(), nullable=True),
+        sa.Column("contact_us", sa.BigInteger(), nullable=True),
+        sa.Column("attempted_us", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("backoff_ms", sa.BigInteger(), nullable=False),
+        sa.Column("next_attempt_us", sa.BigInteger(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("batch_entries", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("log_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "role_grants",
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("plant_number", sa.Integer(), nullable=False),
@@ -329,6 +384,9 @@ def downgrade() -> None:
     op.drop_table("stock")
     op.drop_table("series")
     op.drop_table("role_grants")
+    op.drop_table("replication")
+    op.drop_index("projection_faults_by_key", table_name="projection_faults")
+    op.drop_table("projection_faults")
     op.drop_index("process_records_by_kind", table_name="process_records")
     op.drop_table("process_records")
     op.drop_table("plants")
@@ -339,6 +397,7 @@ def downgrade() -> None:
     op.drop_table("master_records")
     op.drop_table("machines")
     op.drop_table("logs")
+    op.drop_table("leases")
     op.drop_table("holds")
     op.drop_index(
         "entries_by_request",
@@ -353,6 +412,7 @@ def downgrade() -> None:
     op.drop_table("edges")
     op.drop_table("directive_outcomes")
     op.drop_table("corrections")
+    op.drop_table("checkpoints")
     op.drop_index("change_requests_by_state", table_name="change_requests")
     op.drop_table("change_requests")
     op.drop_index("change_decisions_by_change", table_name="change_decisions")

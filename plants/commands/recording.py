@@ -46,17 +46,56 @@ class Call:
     history: bool = False
 
 
-class Recording:
-    """One command under way at one plant, inside the caller's transaction."""
+class Appending:
+    """One command under way on one ledger, inside the caller's transaction."""
 
-    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None) -> None:
+    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None, log_id: int) -> None:
         self.session = session
         self.actor = actor
         self.call = call
-        self.head = Head(session, call.plant)
-        self.plant = master.plant_facts(session, call.plant)
+        self.head = Head(session, log_id)
         self.occurred_at = call.occurred_at or call.now
+        self.reason = call.reason
         self._digest = digest
+
+    def record(
+        self, event: str, key: str, payload: Mapping[str, Any], causes: Sequence[tuple[Cause, str]] = ()
+    ) -> Entry:
+        """Append the event to the ledger and apply it to the tables.
+
+        Only the first event of a command carries its request.
+        """
+        envelope: Envelope = {
+            "id": new_id(),
+            "type": event,
+            "version": EVENTS[event],
+            "plant": self.head.log_id,
+            "index": 0,
+            "hlc": "",
+            "occurred_at": format_instant(self.occurred_at),
+            "recorded_at": "",
+            "actor": self.actor.person,
+            "key": key,
+            "payload": payload,
+        }
+        if self.actor.device is not None:
+            envelope["device"] = self.actor.device
+        if self.reason is not None:
+            envelope["reason"] = self.reason
+        if self._digest is not None and self.call.request is not None:
+            envelope["request"], envelope["digest"] = self.call.request, self._digest
+            self._digest = None
+        entry = self.head.append(envelope, self.call.now, causes)
+        projection.apply(self.session, self.head.log_id, (entry,))
+        return entry
+
+
+class Recording(Appending):
+    """One command under way at one plant, on the plant's own ledger."""
+
+    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None = None) -> None:
+        super().__init__(session, actor, call, digest, call.plant)
+        self.plant = master.plant_facts(session, call.plant)
         self._series: dict[str, int] = {}
 
     @property
@@ -75,32 +114,9 @@ class Recording:
 
         The numbers drawn by this command go along as `series`. Only the first event of a command carries its request.
         """
-        content = dict(payload)
         if self._series:
-            content["series"], self._series = self._series, {}
-        envelope: Envelope = {
-            "id": new_id(),
-            "type": event,
-            "version": EVENTS[event],
-            "plant": self.call.plant,
-            "index": 0,
-            "hlc": "",
-            "occurred_at": format_instant(self.occurred_at),
-            "recorded_at": "",
-            "actor": self.actor.person,
-            "key": key,
-            "payload": content,
-        }
-        if self.actor.device is not None:
-            envelope["device"] = self.actor.device
-        if self.call.reason is not None:
-            envelope["reason"] = self.call.reason
-        if self._digest is not None and self.call.request is not None:
-            envelope["request"], envelope["digest"] = self.call.request, self._digest
-            self._digest = None
-        entry = self.head.append(envelope, self.call.now, causes)
-        projection.apply(self.session, self.call.plant, (entry,))
-        return entry
+            payload, self._series = {**payload, "series": self._series}, {}
+        return super().record(event, key, payload, causes)
 
     def draw(self, series: str) -> int:
         """Return the next number of a series; it counts as drawn once the event that uses it is recorded."""
@@ -150,17 +166,19 @@ class Command(Generic[Order]):
     returns the entry of the first time; used for another content it is refused.
     """
 
-    def __init__(self, perform: Callable[[Recording, Order], Entry]) -> None:
+    def __init__(self, perform: Callable[[Any, Order], Entry], *, directing: bool = False) -> None:
         self._perform = perform
+        self._directing = directing
         self.name = perform.__name__
         self.__doc__ = perform.__doc__
 
     def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> Entry:
         """Do it, in the caller's transaction."""
         digest = None
+        log_id = -call.plant if self._directing else call.plant
         if call.request is not None:
             digest = sha256(f"{self.name} {order!r}".encode()).hexdigest()[:32]
-            earlier = entry_by_request(session, call.plant, call.request)
+            earlier = entry_by_request(session, log_id, call.request)
             if earlier is not None:
                 if earlier.envelope.get("digest") != digest or earlier.envelope["actor"] != actor.person:
                     raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
@@ -168,12 +186,19 @@ class Command(Generic[Order]):
         _check_time(call)
         if call.reason is not None:
             check_text("reason", call.reason, REASON_LENGTH_MAX)
+        if self._directing:
+            return self._perform(Appending(session, actor, call, digest, log_id), order)
         return self._perform(Recording(session, actor, call, digest), order)
 
 
 def command(perform: Callable[[Recording, Order], Entry]) -> Command[Order]:
-    """Make a command of the function that performs it."""
+    """Make a command of the function that performs it at a plant, on the plant's own ledger."""
     return Command(perform)
+
+
+def directive(perform: Callable[[Appending, Order], Entry]) -> Command[Order]:
+    """Make a command of the hub of the function that performs it, on the hub's directives to `call.plant`."""
+    return Command(perform, directing=True)
 
 
 def _check_time(call: Call) -> None:

@@ -110,12 +110,12 @@ def _see(work: Work, event: EpcisEvent, site: str, *, force: bool) -> bool:
     """Goods are seen, shipped, received or ended at a site."""
     arriving = event.biz_step == "receiving" and event.action == "OBSERVE"
     goods = _seen_goods(work, event, site)
-    if goods.is_empty or goods.bad_units:
+    if goods.is_empty() or goods.bad_units:
         return _nothing_to_do(work, event, goods)
     if not arriving and event.action != "DELETE" and event.biz_step != "shipping":
         here = {lot for lot in goods.lots if not _is_elsewhere(work, event, site, lot)}
         goods.lots = {lot: quantity for lot, quantity in goods.lots.items() if lot in here}
-        if goods.is_empty:
+        if goods.is_empty():
             return work.finish(event, Outcome.NOTED, Why.ON_THE_ROAD)
     brought = _gather(work, event, site, goods, force=force, arriving=arriving)
     if brought is None:
@@ -173,7 +173,7 @@ def _empty(work: Work, event: EpcisEvent, site: str, goods: Goods) -> None:
 def _pack(work: Work, event: EpcisEvent, site: str, *, force: bool) -> bool:
     """A container is filled: it becomes a name of what is in it."""
     goods = work.resolve(event, event.epcs, event.quantities, site)
-    if goods.is_empty or goods.bad_units:
+    if goods.is_empty() or goods.bad_units:
         return _nothing_to_do(work, event, goods)
     if _gather(work, event, site, goods, force=force) is None:
         return False

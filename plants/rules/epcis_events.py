@@ -244,7 +244,7 @@ class _Reader:
             if not isinstance(item, dict):
                 self.note(ProblemCode.FIELD_INVALID, place, item)
                 continue
-            for name in item.keys() - {"epcClass", "quantity", "uom"}:
+            for name in sorted(item.keys() - {"epcClass", "quantity", "uom"}):
                 self.note(ProblemCode.FIELD_NOT_ALLOWED, f"{place}.{name}")
             epc_class, quantity, unit = item.get("epcClass"), item.get("quantity"), item.get("uom")
             if not (isinstance(epc_class, str) and ":" in epc_class):
@@ -320,7 +320,7 @@ class _Reader:
         return ErrorDeclaration(declared_at, cast("str | None", reason), tuple(ids))
 
     def check_fields(self, allowed: frozenset[str]) -> None:
-        for name in self.raw.keys() - allowed:
+        for name in sorted(self.raw.keys() - allowed):
             if name.startswith("@") or self.is_named(name):
                 continue
             known = name in EVERY_EVENT or any(name in part for parts in EVENT_TYPES.values() for part in parts)

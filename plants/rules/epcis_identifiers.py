@@ -1,4 +1,4 @@
-"""What the identifiers of an EPCIS document stand for, equal for the URN and the Digital Link form of one thing.
+"""What identifiers in EPCIS documents stand for, equal for the URN and the Digital Link form of one thing.
 
 Sources: GS1 EPC Tag Data Standard 2.0 sections 6 and 7, GS1 Digital Link URI syntax 1.2.
 """
@@ -36,7 +36,7 @@ def check_digit(digits: str) -> str:
 
 
 def identity(uri: str) -> str:
-    """Return the Digital Link path of a GS1 key (`01/GTIN/10/LOT`, `00/SSCC`, `414/GLN`); other identifiers as is."""
+    """Return a GS1 key's Digital Link path (`01/GTIN/10/LOT`, `00/SSCC`, `414/GLN`); other identifiers as is."""
     link = LINK.fullmatch(uri)
     if link is not None:
         return _link_identity(link["key"], link["rest"].rstrip("/").split("/"))
@@ -81,7 +81,7 @@ def _urn_identity(scheme: str, value: str) -> str | None:
 
 
 def kind_of(uri: str) -> Kind:
-    """Return whether the identifier names goods, something that holds goods, or neither (assets, documents, parties).
+    """Return whether the identifier names goods, what holds goods, or neither (assets, documents, parties).
 
     Identifiers of one's own (urn:gdst:..., https://example.com/...) name goods.
     """
@@ -102,7 +102,7 @@ def lot_number_of(uri: str) -> str | None:
 
 
 def product_of(uri: str, classes: Iterable[str]) -> str:
-    """Return what the lot or serial is of: its GTIN, else the longest known class that its name begins with, else a guess.
+    """Return what a lot or serial is of: its GTIN, else the longest known class its name begins with, else a guess.
 
     A lot class is named like its product class with the lot after a dot (GDST 1.2), so the guess drops the last part.
     """
@@ -122,7 +122,7 @@ def _class_name(uri: str) -> str:
 
 
 def short_codes(identifiers: Iterable[str]) -> Mapping[str, str]:
-    """Return a distinct master data code for each identifier: its last part, with a fingerprint where that is not enough.
+    """Return a distinct master data code for each identifier: its last part, with a fingerprint where needed.
 
     The same identifier gets the same code in every document, unless its last part meets an equal one there.
     """

@@ -45,7 +45,6 @@ class Goods:
     bad_units: list[str] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)  # what a later event of the document will begin
 
-    @property
     def is_empty(self) -> bool:
         """Tell whether nothing is named that is counted, or could be once other events are done."""
         return not (self.lots or self.waiting or self.without_quantity)

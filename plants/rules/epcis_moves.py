@@ -124,8 +124,8 @@ def bring(work: Work, event: EpcisEvent, site: str, goods: Goods, supply: Supply
     transits = {transit.name: transit for transit, _, _ in supply.from_road}
     for transit, lot, quantity in supply.from_road:
         taken[transit.name][lot] = quantity
-    for name, lots in taken.items():
-        receive(work, event, transits[name], lots, surplus, implied=not arriving)
+    for name, came in taken.items():
+        receive(work, event, transits[name], came, surplus, implied=not arriving)
     for holder, lots in supply.from_sites.items():
         containers = frozenset(
             inner
@@ -238,7 +238,7 @@ def send(
     transit = Transit(
         name, event.number, source, destination, dict(lots), containers, meant_for, from_plant == to_plant
     )
-    work.stock.transits.append(transit)
+    work.stock.depart(transit)
     if not transit.within_plant:
         work.unlabel(from_plant, containers, event, implied=True)
         work.steps.append(
@@ -269,7 +269,7 @@ def receive(
     if work.events[transit.event].occurred_at > event.occurred_at:
         for lot in lots:
             work.note(event, DiscrepancyKind.USED_BEFORE_ARRIVAL, lot, other=transit.event)
-    work.stock.transits.remove(transit)
+    work.stock.arrive(transit)
     lines: list[ReceiptLine] = []
     for lot, sent in transit.lots.items():
         came = lots.get(lot, ZERO) + surplus.pop(lot, ZERO)

@@ -31,7 +31,7 @@ def plan_epcis(document: EpcisDocument, plants: Mapping[str, str]) -> EpcisPlan:
     for event in waiting:
         work.open_event(event)
     _run(work, waiting)
-    for transit in work.stock.transits:
+    for transit in work.stock.all_on_road():
         sent = work.events[transit.event]
         for lot, quantity in transit.lots.items():
             work.note(sent, DiscrepancyKind.NOT_RECEIVED, lot, quantity)
@@ -39,7 +39,10 @@ def plan_epcis(document: EpcisDocument, plants: Mapping[str, str]) -> EpcisPlan:
         (work.sites[site].id, lot): Line(lot, quantity, work.lots.by_key[lot].unit)
         for (site, lot), quantity in work.stock.everything().items()
     }
-    report = tuple(_report(work, event) for event in document.events)
+    positions: dict[int, list[int]] = defaultdict(list)
+    for position, step in enumerate(work.steps):
+        positions[step.event].append(position)
+    report = tuple(_report(work, event, positions[event.number]) for event in document.events)
     return EpcisPlan(tuple(work.sites.values()), tuple(work.steps), report, on_hand)
 
 
@@ -103,7 +106,7 @@ def _left_out(document: EpcisDocument) -> dict[int, tuple[Outcome, Why]]:
     return reasons
 
 
-def _report(work: Work, event: EpcisEvent) -> EventReport:
+def _report(work: Work, event: EpcisEvent, positions: list[int]) -> EventReport:
     site = site_of(event)
     place = work.sites[site] if site is not None else None
     outcome, why = work.outcomes[event.number]
@@ -116,6 +119,6 @@ def _report(work: Work, event: EpcisEvent) -> EventReport:
         plant=place.plant if place is not None else None,
         outcome=outcome,
         why=why,
-        steps=tuple(position for position, step in enumerate(work.steps) if step.event == event.number),
+        steps=tuple(positions),
         discrepancies=tuple(work.discrepancies[event.number]),
     )

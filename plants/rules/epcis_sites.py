@@ -27,7 +27,7 @@ class Site:
 
 
 def site_of(event: EpcisEvent) -> str | None:
-    """Return the identity of the place where the event left the goods, or where it was seen; None when it says neither."""
+    """Return the identity of the place where the event left the goods, else where it was seen, else None."""
     place = event.biz_location or event.read_point
     return None if place is None else identity(place)
 

@@ -37,7 +37,7 @@ class Stock:
     """Knows where every lot is; what is taken was there, and what is taken somewhere is put somewhere."""
 
     def __init__(self) -> None:
-        self.transits: list[Transit] = []
+        self._transits: dict[str, dict[str, Transit]] = defaultdict(dict)  # lot -> name -> what carries some of it
         self.containers: dict[str, Container] = {}
         self.last_arrival: dict[tuple[str, str], int] = {}
         self.ever: set[str] = set()
@@ -77,12 +77,27 @@ class Stock:
 
     def coming(self, site: str, lot: str, event: int) -> list[Transit]:
         """Return what is on the road to a site with some of the lot; what is meant for the event comes first."""
-        found = [transit for transit in self.transits if transit.destination == site and transit.lots.get(lot)]
+        found = [transit for transit in self._transits[lot].values() if transit.destination == site]
         return sorted(found, key=lambda transit: (transit.meant_for != event, transit.meant_for is not None))
 
     def is_on_road(self, lot: str) -> bool:
         """Tell whether some of the lot is between two sites."""
-        return any(transit.lots.get(lot) for transit in self.transits)
+        return bool(self._transits[lot])
+
+    def depart(self, transit: Transit) -> None:
+        """Put goods on the road; they have been taken from where they were."""
+        for lot in transit.lots:
+            self._transits[lot][transit.name] = transit
+
+    def arrive(self, transit: Transit) -> None:
+        """Take goods off the road; they are put where they arrive."""
+        for lot in transit.lots:
+            del self._transits[lot][transit.name]
+
+    def all_on_road(self) -> list[Transit]:
+        """Return everything that is still on the road, by the event that sent it."""
+        found = {name: transit for carrying in self._transits.values() for name, transit in carrying.items()}
+        return sorted(found.values(), key=lambda transit: (transit.event, transit.name))
 
     def contents(self, container: str) -> dict[str, Decimal]:
         """Return all lots in a container, also in containers inside it."""

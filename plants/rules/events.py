@@ -70,7 +70,7 @@ class ProcessStatement(TypedDict):
     segment: NotRequired[str | None]
     equipment: NotRequired[str | None]
     opened_at: NotRequired[str]
-    closed_at: NotRequired[str]
+    closed_at: NotRequired[str | None]
     customer: NotRequired[str]
     source_plant: NotRequired[str]
     destination_plant: NotRequired[str]
@@ -99,7 +99,15 @@ class TransferLine(TypedDict):
 
     batch: BatchStatement
     dispatched: str
-    received: NotRequired[str]
+
+
+class ReceivedLine(TypedDict):
+    """One batch of a transfer as the receiver found it; what it is stands in `batches` when it was new here."""
+
+    batch: int
+    unit: str
+    dispatched: str
+    received: str
 
 
 class Difference(TypedDict):
@@ -220,7 +228,7 @@ class TransferReceived(Outcome):
 
     transfer: int
     source: str
-    lines: list[TransferLine]
+    lines: list[ReceivedLine]
 
 
 class ChangeRequested(TypedDict):
@@ -267,6 +275,7 @@ class EntryCorrected(Outcome):
     entry: int
     wrong: Literal["DID_NOT_OCCUR", "INCORRECT_DATA"]
     retracted: list[list[int]]  # [entry, line] of each edge
+    unreceived: NotRequired[list[list[int]]]  # [transfer, line] of each line of a transfer that was not received
 
 
 class DirectiveApplied(TypedDict):
@@ -335,7 +344,7 @@ class Envelope(TypedDict):
     id: str
     type: str
     version: int
-    plant: int
+    plant: int  # whose ledger it is: the plant's number, 0 for the hub's own, -n for the hub's directives to plant n
     index: int
     hlc: str
     occurred_at: str

@@ -13,6 +13,7 @@ MICRO = 1_000_000  # 10**DECIMALS
 AMOUNT_MAX = 10**12  # in units; with six decimals a sum of nine such amounts still fits 64 bits.
 
 AMOUNT_PATTERN = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
+ZERO_PATTERN = re.compile(r"0{1,30}(\.0{1,30})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,12 @@ def read_amount(amount: str | Decimal) -> int:
     if micro > AMOUNT_MAX * MICRO:
         raise Refusal(RefusalCode.AMOUNT_TOO_LARGE, amount=text, limit=AMOUNT_MAX)
     return micro
+
+
+def read_count(amount: str | Decimal) -> int:
+    """Return what a person counted as millionths, zero or more; raises Refusal as `read_amount` does."""
+    text = str(amount).strip()
+    return 0 if ZERO_PATTERN.fullmatch(text) else read_amount(amount)
 
 
 def convert(

@@ -35,8 +35,12 @@ class RefusalCode(StrEnum):
     DATE_INVALID = "DATE_INVALID"
     DISPOSITION_MOVE_INVALID = "DISPOSITION_MOVE_INVALID"
     DOCUMENT_INVALID = "DOCUMENT_INVALID"
+    ENTRY_ALREADY_CORRECTED = "ENTRY_ALREADY_CORRECTED"
+    ENTRY_BUILT_ON = "ENTRY_BUILT_ON"
     ENTRY_TOO_LARGE = "ENTRY_TOO_LARGE"
     ENTRY_UNKNOWN = "ENTRY_UNKNOWN"
+    EXPIRY_NOT_LATER = "EXPIRY_NOT_LATER"
+    HOLD_UNKNOWN = "HOLD_UNKNOWN"
     LINES_INVALID = "LINES_INVALID"
     MATERIAL_DIFFERS = "MATERIAL_DIFFERS"
     NOTHING_CHANGES = "NOTHING_CHANGES"
@@ -44,6 +48,7 @@ class RefusalCode(StrEnum):
     NOT_PERMITTED = "NOT_PERMITTED"
     PROCESS_CLOSED = "PROCESS_CLOSED"
     PROCESS_UNKNOWN = "PROCESS_UNKNOWN"
+    PROPOSAL_DIFFERS = "PROPOSAL_DIFFERS"
     REQUEST_REUSED = "REQUEST_REUSED"
     STOCK_SHORT = "STOCK_SHORT"
     TEXT_INVALID = "TEXT_INVALID"
@@ -54,6 +59,7 @@ class RefusalCode(StrEnum):
     TRANSFER_RECEIVED = "TRANSFER_RECEIVED"
     UNIT_NOT_CONVERTIBLE = "UNIT_NOT_CONVERTIBLE"
     UNIT_UNKNOWN = "UNIT_UNKNOWN"
+    UNSUPPORTED = "UNSUPPORTED"
 
 
 class Wording(NamedTuple):
@@ -144,7 +150,8 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "The code {code} is already used for another {thing}.", "代码 {code} 已被其他{thing}使用。"
     ),
     C.CORRECTION_IMPOSSIBLE: Wording(
-        "Entry {entry} cannot be corrected: {why}.", "条目 {entry} 无法更正：{why}。"
+        "Entry {entry} ({type}) is not of a kind that is corrected. Record what is right as a new entry.",
+        "条目 {entry}（{type}）不属于可更正的类型，请另行记录正确内容。",
     ),
     C.DATE_INVALID: Wording(
         "“{date}” is not a date or time. Write it like 2026-03-14.",
@@ -156,11 +163,26 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     C.DOCUMENT_INVALID: Wording(
         "The document cannot be read ({where}): {why}.", "无法读取该文档（{where}）：{why}。"
     ),
+    C.ENTRY_ALREADY_CORRECTED: Wording(
+        "Entry {entry} was already corrected by entry {by}.", "条目 {entry} 已由条目 {by} 更正。"
+    ),
+    C.ENTRY_BUILT_ON: Wording(
+        "Entry {by} builds on entry {entry}. Correct entry {by} first.",
+        "条目 {by} 以条目 {entry} 为基础，请先更正条目 {by}。",
+    ),
     C.ENTRY_TOO_LARGE: Wording(
         "This is {size} bytes and one ledger entry holds {limit}. Send fewer lines at a time.",
         "内容为 {size} 字节，单个账本条目上限为 {limit} 字节，请减少每次的行数。",
     ),
     C.ENTRY_UNKNOWN: Wording("There is no ledger entry {entry} here.", "此处没有账本条目 {entry}。"),
+    C.EXPIRY_NOT_LATER: Wording(
+        "The new expiry of batch {batch} must be later than {present}, not {wanted}.",
+        "批次 {batch} 的新到期日必须晚于 {present}，当前为 {wanted}。",
+    ),
+    C.HOLD_UNKNOWN: Wording(
+        "Batch {batch} has no open hold {hold} here. Look at its holds again.",
+        "批次 {batch} 在此处没有未解除的冻结 {hold}，请重新查看其冻结。",
+    ),
     C.LINES_INVALID: Wording(
         "Between 1 and {limit} lines are needed, not {count}.", "行数应在 1 到 {limit} 之间，当前为 {count}。"
     ),
@@ -181,6 +203,10 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "过程记录 {process} 已关闭，请新开记录或更正关闭条目。",
     ),
     C.PROCESS_UNKNOWN: Wording("No process record {process} is known here.", "此处没有过程记录 {process}。"),
+    C.PROPOSAL_DIFFERS: Wording(
+        "Change request {change} is not what you were shown. Read it again before deciding.",
+        "变更申请 {change} 与您所见内容不一致，请重新查看后再审批。",
+    ),
     C.REQUEST_REUSED: Wording(
         "Request {request} was already used for something else. Send a new request id.",
         "请求号 {request} 已用于其他操作，请使用新的请求号。",
@@ -214,6 +240,9 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     C.UNIT_UNKNOWN: Wording(
         "{unit} is not a known unit. Use a UN/ECE Rec 20 code such as KGM, or define it.",
         "{unit} 不是已知单位，请使用 KGM 等 UN/ECE Rec 20 代码，或先定义。",
+    ),
+    C.UNSUPPORTED: Wording(
+        "This program cannot do what {type} asks. Update it.", "本程序版本不支持 {type}，请升级。"
     ),
 }
 

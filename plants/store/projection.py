@@ -187,7 +187,8 @@ def _state_process(writes: RowWrites, log_id: int, process: ProcessStatement) ->
     values: dict[str, Any] = dict(process)
     for name in ("opened", "closed"):
         if f"{name}_at" in values:
-            values[f"{name}_us"] = instant_micros(values.pop(f"{name}_at"))
+            at = values.pop(f"{name}_at")
+            values[f"{name}_us"] = None if at is None else instant_micros(at)
     if "loss" in values:
         values["loss"] = canonical(values["loss"]).decode()
     if "kind" not in values:
@@ -241,14 +242,17 @@ def _transferred(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload = entry.payload
     for number, line in enumerate(payload["lines"]):
         received = line.get("received")
+        batch_id, unit = (
+            (line["batch"]["id"], line["batch"]["unit"]) if received is None else (line["batch"], line["unit"])
+        )
         writes.put(
             TRANSFER_LINES,
             {
                 "transfer_id": payload["transfer"],
                 "plant_id": log_id,
                 "line": number,
-                "batch_id": line["batch"]["id"],
-                "unit": line["batch"]["unit"],
+                "batch_id": batch_id,
+                "unit": unit,
                 "dispatched": parse_micro(line["dispatched"]),
                 "received": None if received is None else parse_micro(received),
             },
@@ -278,7 +282,7 @@ def _change_requested(writes: RowWrites, log_id: int, entry: Entry) -> None:
 
 def _change_decided(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload = entry.payload
-    decided_us = instant_micros(entry.envelope["recorded_at"])
+    decided_us = instant_micros(entry.envelope["occurred_at"])
     decision = {
         "log_id": log_id,
         "idx": entry.index,
@@ -321,6 +325,8 @@ def _entry_corrected(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload = entry.payload
     for entry_idx, line in payload["retracted"]:
         writes.drop(EDGES, (log_id, entry_idx, line))
+    for transfer_id, line in payload.get("unreceived", ()):
+        writes.drop(TRANSFER_LINES, (transfer_id, log_id, line))
     writes.put(
         CORRECTIONS,
         {

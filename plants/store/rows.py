@@ -118,6 +118,7 @@ class RowWrites:
         """Write a whole row, in place of one with the same key."""
         key = tuple(values[name] for name in shape.key)
         self._amends[shape].pop(key, None)
+        self._drops[shape].pop(key, None)
         self._puts[shape][key] = values
 
     def amend(self, shape: Shape, key: Key, **values: Any) -> None:
@@ -134,10 +135,12 @@ class RowWrites:
         sums[key] = sums.get(key, 0) + amount
 
     def drop(self, shape: Shape, key: Key) -> None:
-        """Take a row away, also one that an earlier insert of this set would write."""
+        """Take a row away, also one that an earlier write of this set would make."""
         rows = self._inserts[shape]
         kept = [row for row in rows if tuple(row[name] for name in shape.key) != key]
         if len(kept) == len(rows):
+            self._puts[shape].pop(key, None)
+            self._amends[shape].pop(key, None)
             self._drops[shape][key] = None
         self._inserts[shape] = kept
 

@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from infra.postgres import EmbeddedPostgres
 
-server = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
+server = EmbeddedPostgres(Path(sys.argv[1]), durable=False, state=Path(sys.argv[2]))
 server.start()
 print(server.owned, flush=True)
 sys.stdin.readline()
@@ -44,6 +44,12 @@ def home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="batchloom-") as name:
         Path(name).chmod(0o711)
         yield Path(name) / "hub"
+
+
+def embedded(home: Path, *, binaries: Path | None = None, durable: bool = False) -> EmbeddedPostgres:
+    """A server that keeps all it needs in the temporary directory of the test, whoever runs it."""
+    state = Path(tempfile.gettempdir()) / home.relative_to(tempfile.gettempdir()).parts[0] / "state"
+    return EmbeddedPostgres(home, binaries=binaries, durable=durable, state=state)
 
 
 def ask(server: EmbeddedPostgres, statement: str, database: str = "postgres") -> str:
@@ -89,7 +95,7 @@ def test_find_binaries_then_wheel_comes_last_and_nothing_is_older_than_15() -> N
 
 
 def test_stopped_and_started_then_data_is_there(home: Path, binaries: Binaries) -> None:
-    server = EmbeddedPostgres(home, binaries=binaries.directory)
+    server = embedded(home, binaries=binaries.directory, durable=True)
     server.start()
     remember(server, "鳕鱼")
     version = ask(server, "SHOW server_version_num")
@@ -141,12 +147,12 @@ def test_database_from_template_then_it_holds_what_the_template_holds(postgres: 
 
 
 def test_postmaster_killed_then_it_starts_again_with_its_data(home: Path, binaries: Binaries) -> None:
-    server = EmbeddedPostgres(home, binaries=binaries.directory, durable=False)
+    server = embedded(home, binaries=binaries.directory)
     server.start()
     remember(server, "kept")
     with psycopg.connect(server.url("memory").replace("+psycopg", "")):
         os.kill(postmaster(home), signal.SIGKILL)
-    again = EmbeddedPostgres(home, binaries=binaries.directory, durable=False)
+    again = embedded(home, binaries=binaries.directory)
     with pytest.raises(PostgresUnavailable, match="not started"):
         again.url("memory")
     server.stop()
@@ -155,7 +161,7 @@ def test_postmaster_killed_then_it_starts_again_with_its_data(home: Path, binari
 
 
 def test_killed_and_its_number_reused_then_it_starts_all_the_same(home: Path, binaries: Binaries) -> None:
-    server = EmbeddedPostgres(home, binaries=binaries.directory, durable=False)
+    server = embedded(home, binaries=binaries.directory)
     server.start()
     remember(server, "kept")
     os.kill(postmaster(home), signal.SIGKILL)
@@ -170,11 +176,11 @@ def test_killed_and_its_number_reused_then_it_starts_all_the_same(home: Path, bi
 
 
 def test_second_process_then_it_joins_and_leaves_the_server_running(home: Path) -> None:
-    with EmbeddedPostgres(home, durable=False) as server:
+    with embedded(home) as server:
         assert server.owned
         process = postmaster(home)
         other = subprocess.run(
-            [sys.executable, "-c", OTHER_PROCESS, home],
+            [sys.executable, "-c", OTHER_PROCESS, home, home.parent / "state"],
             input="\n",
             capture_output=True,
             text=True,
@@ -187,14 +193,16 @@ def test_second_process_then_it_joins_and_leaves_the_server_running(home: Path) 
 
 def test_owner_killed_then_the_next_adopts_its_server_and_stops_it(home: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", OTHER_PROCESS, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", OTHER_PROCESS, home, home.parent / "state"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as owner:
         assert owner.stdout
         assert owner.stdout.readline() == b"True\n"
         process = postmaster(home)
         owner.kill()
     assert is_running(process)
-    with EmbeddedPostgres(home, durable=False) as server:
+    with embedded(home) as server:
         assert server.owned
         assert postmaster(home) == process
         assert ask(server, "SELECT 1") == "1"
@@ -202,7 +210,7 @@ def test_owner_killed_then_the_next_adopts_its_server_and_stops_it(home: Path) -
 
 
 def test_clients_connected_then_stop_does_not_wait_for_them(home: Path) -> None:
-    server = EmbeddedPostgres(home, durable=False)
+    server = embedded(home)
     server.start()
     with psycopg.connect(server.url("postgres").replace("+psycopg", "")) as connection:
         began = time.monotonic()
@@ -214,7 +222,7 @@ def test_clients_connected_then_stop_does_not_wait_for_them(home: Path) -> None:
 
 def test_home_path_too_long_for_a_socket_then_it_works_and_leaves_nothing_behind(home: Path) -> None:
     deep = home / ("long-" * 12) / ("path-" * 12)
-    with EmbeddedPostgres(deep, durable=False) as server:
+    with embedded(deep) as server:
         assert ask(server, "SELECT 1") == "1"
         directory = Path((deep / "data" / "postmaster.pid").read_text().splitlines()[4])
         assert directory.stat().st_mode & 0o777 == 0o700
@@ -222,31 +230,31 @@ def test_home_path_too_long_for_a_socket_then_it_works_and_leaves_nothing_behind
 
 
 def test_stop_without_start_then_nothing_happens(home: Path) -> None:
-    server = EmbeddedPostgres(home)
+    server = embedded(home)
     server.stop()
     server.discard()
     assert not home.exists()
 
 
 def test_cluster_of_another_version_then_it_is_refused_and_untouched(home: Path) -> None:
-    with EmbeddedPostgres(home, durable=False):
+    with embedded(home):
         pass
     version = home / "data" / "PG_VERSION"
     version.write_text("12\n")
     before = sorted(path.name for path in home.rglob("*"))
     with pytest.raises(PostgresUnavailable, match="made by PostgreSQL 12"):
-        EmbeddedPostgres(home, durable=False).start()
+        embedded(home).start()
     assert sorted(path.name for path in home.rglob("*")) == before
 
 
 def test_no_server_in_the_named_directory_then_it_says_so(home: Path, tmp_path: Path) -> None:
     with pytest.raises(PostgresUnavailable, match=f"No PostgreSQL 15 or later found in {tmp_path}"):
-        EmbeddedPostgres(home, binaries=tmp_path).start()
+        embedded(home, binaries=tmp_path).start()
     assert not (home / "data").exists()
 
 
 def test_broken_settings_then_the_log_says_what_was_wrong(home: Path) -> None:
-    server = EmbeddedPostgres(home, durable=False)
+    server = embedded(home)
     with server:
         pass
     with (home / "data" / "postgresql.conf").open("a") as settings:
@@ -258,7 +266,7 @@ def test_broken_settings_then_the_log_says_what_was_wrong(home: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a server that runs as another user")
 def test_root_then_the_server_is_nobody_and_no_directory_is_opened(home: Path) -> None:
-    with EmbeddedPostgres(home, durable=False) as server:
+    with embedded(home) as server:
         status = Path(f"/proc/{postmaster(home)}/status").read_text()
         assert f"Uid:\t{home.joinpath('data').stat().st_uid}\t" in status
         assert home.joinpath("data").stat().st_uid != 0

@@ -1,0 +1,57 @@
+"""Dispatch goods to another plant of the group; they keep their codes."""
+
+from dataclasses import dataclass
+
+from plants.commands.issue import StockLine, issue, statement
+from plants.commands.recording import Recording, command
+from plants.rules.codes import plant_code
+from plants.rules.events import Entry, TransferDispatched, TransferLine, canonical, format_instant
+from plants.rules.quantities import format_micro, parse_micro
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.transfers import TRANSFER_BYTES_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """What leaves, and for which plant."""
+
+    destination: str
+    lines: tuple[StockLine, ...]
+
+
+@command
+def dispatch_transfer(recording: Recording, order: Dispatch) -> Entry:
+    """Put usable goods on the road to another plant.
+
+    The entry is what the label carries (`plants.rules.transfers.transfer_manifest`): each batch once, as this plant
+    knows it, with all that was dispatched of it. The record stays open here; the destination's statement closes it.
+    """
+    source = recording.plant.code
+    if plant_code(order.destination) == source:
+        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{source} → {source}")
+    transfer = recording.new_node()
+    issued = issue(recording, order.lines, transfer, "TRANSFERRED")
+    sent: dict[int, int] = {}
+    for movement in issued.movements:
+        sent[movement["batch"]] = sent.get(movement["batch"], 0) + parse_micro(movement["amount"])
+    lines: list[TransferLine] = [
+        {"batch": statement(goods), "dispatched": format_micro(sent[goods.id])} for goods in issued.goods.values()
+    ]
+    payload: TransferDispatched = {
+        "transfer": transfer,
+        "destination": order.destination,
+        "lines": lines,
+        "process": {
+            "id": transfer,
+            "kind": "TRANSFER",
+            "state": "OPEN",
+            "opened_at": format_instant(recording.occurred_at),
+            "source_plant": source,
+            "destination_plant": order.destination,
+        },
+        "movements": issued.movements,
+    }
+    size = len(canonical(payload))
+    if size > TRANSFER_BYTES_MAX:
+        raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=size, limit=TRANSFER_BYTES_MAX)
+    return recording.record("TransferDispatched", str(transfer), payload)

@@ -1,0 +1,103 @@
+"""Open the hub's ledger, and take plants into the group: a number and a code are given once and for good."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from infra.database import Session
+from infra.ids import new_id
+from plants.commands.recording import NAME_LENGTH_MAX, check_text
+from plants.rules.actors import SYSTEM, Author
+from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.events import EVENTS, Entry, HubOpened, PlantEnrolled, format_instant
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.store import projection
+from plants.store.ledger import HUB_LOG, Head, entry_at, open_log
+
+SELECT_ENROLLED = "SELECT 1 FROM entries WHERE log_id = :log_id AND type = 'PlantEnrolled' AND key = :code"
+SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Which plant is taken into the group, where its ledger and its directives are, and its public keys."""
+
+    number: int
+    code: str
+    name: str
+    origin: str
+    directive_origin: str
+    ledger_key: str
+    assertion_key: str
+
+
+def open_hub(session: Session, *, group: str, origin: str, now: datetime) -> Entry:
+    """Begin the hub's ledger with HubOpened, or return that entry when it has begun already."""
+    open_log(session, HUB_LOG, origin)
+    head = Head(session, HUB_LOG)
+    if head.size:
+        first = entry_at(session, HUB_LOG, 0)
+        assert first is not None
+        return first
+    payload: HubOpened = {"group": group, "origin": origin}
+    return _record(session, head, "HubOpened", group, payload, SYSTEM, now)
+
+
+def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datetime) -> Entry:
+    """Give a plant its number and code, and open its two ledgers here: its own, and the one of its directives.
+
+    Raises Refusal on a wrong number, code or name, and on a number or code that was ever given; LookupError when the
+    hub's own ledger was not opened. The keys are recorded; whoever checks them keeps them (`auth.machines`).
+    """
+    plant_code(order.code)
+    check_text("name", order.name, NAME_LENGTH_MAX)
+    if not HUB < order.number <= PLANT_NUMBER_MAX:
+        rule = f"1-{PLANT_NUMBER_MAX}"
+        raise Refusal(RefusalCode.CODE_INVALID, code=order.number, thing="plant", rule=rule)
+    head = Head(session, HUB_LOG)
+    if session.row(SELECT_LOG, {"log_id": order.number}) is not None:
+        raise Refusal(RefusalCode.CODE_TAKEN, code=order.number, thing="plant")
+    if session.row(SELECT_ENROLLED, {"log_id": HUB_LOG, "code": order.code}) is not None:
+        raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="plant")
+    open_log(session, order.number, order.origin)
+    open_log(session, -order.number, order.directive_origin)
+    payload: PlantEnrolled = {
+        "number": order.number,
+        "code": order.code,
+        "name": order.name,
+        "origin": order.origin,
+        "ledger_key": order.ledger_key,
+        "assertion_key": order.assertion_key,
+    }
+    return _record(session, head, "PlantEnrolled", order.code, payload, actor, now)
+
+
+def _record(
+    session: Session,
+    head: Head,
+    event: str,
+    key: str,
+    payload: HubOpened | PlantEnrolled,
+    actor: Author,
+    now: datetime,
+) -> Entry:
+    content: Mapping[str, Any] = payload
+    entry = head.append(
+        {
+            "id": new_id(),
+            "type": event,
+            "version": EVENTS[event],
+            "plant": HUB,
+            "index": 0,
+            "hlc": "",
+            "occurred_at": format_instant(now),
+            "recorded_at": "",
+            "actor": actor.person,
+            "key": key,
+            "payload": content,
+        },
+        now,
+    )
+    projection.apply(session, HUB_LOG, (entry,))
+    return entry

@@ -1,0 +1,45 @@
+"""Record a production run afterwards, in one order: opened, fed, yielded and closed at once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from plants.commands.issue import StockLine, issue
+from plants.commands.recording import Recording, check_lines, command
+from plants.commands.run_process import ProcessOrder, check_order, closed, new_process
+from plants.commands.yield_output import Output, check_locations, new_outputs
+from plants.rules.events import Entry, Movement, format_instant
+from plants.rules.process import mass_balance
+from plants.rules.quantities import parse_micro
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionRun:
+    """A whole run: what was run, what went in and came out, and when it began; it ended when the order says it occurred."""
+
+    run: ProcessOrder
+    inputs: tuple[StockLine, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    opened_at: datetime | None = None
+
+
+@command
+def record_production(recording: Recording, order: ProductionRun) -> Entry:
+    """Record a run that is over as one closed process record, in one entry, with the same checks as step by step."""
+    check_lines((*order.inputs, *order.outputs))
+    opened_at = order.opened_at or recording.occurred_at
+    check_order(opened_at, recording.occurred_at)
+    check_locations(recording, order.outputs)
+    process = new_process(recording, order.run)
+    process["opened_at"] = format_instant(opened_at)
+    movements: list[Movement] = []
+    if order.inputs:
+        movements += issue(recording, order.inputs, process["id"], "CONSUMED").movements
+    outcome = new_outputs(recording, process["id"], order.outputs)
+    movements += outcome["movements"]
+    balance = mass_balance((line["use"], line["unit"], parse_micro(line["amount"])) for line in movements)
+    payload = closed(recording, process, balance)
+    payload["movements"] = movements
+    payload["batches"] = outcome["batches"]
+    if "aliases" in outcome:
+        payload["aliases"] = outcome["aliases"]
+    return recording.record("ProductionRecorded", str(process["id"]), payload)

@@ -1,0 +1,34 @@
+"""Ship goods to a customer."""
+
+from dataclasses import dataclass
+
+from plants.commands.issue import StockLine, issue
+from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_text, command
+from plants.commands.split import done_at_once
+from plants.rules.events import Entry, Outcome
+from plants.store import master
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What leaves, for which customer, and on which of the customer's orders."""
+
+    customer: str
+    lines: tuple[StockLine, ...]
+    order: str | None = None
+
+
+@command
+def ship_batch(recording: Recording, order: Shipment) -> Entry:
+    """Ship usable goods to a defined customer; the shipment is a process record that a forward trace ends at.
+
+    The customer's order stands in the record's `job_order`.
+    """
+    master.check_defined(recording.session, recording.call.plant, "CUSTOMER", order.customer)
+    if order.order is not None:
+        check_text("order", order.order, NAME_LENGTH_MAX)
+    process = done_at_once(recording, "SHIPMENT")
+    process["customer"], process["job_order"] = order.customer, order.order
+    issued = issue(recording, order.lines, process["id"], "SHIPPED")
+    payload: Outcome = {"process": process, "movements": issued.movements}
+    return recording.record("BatchShipped", str(process["id"]), payload)

@@ -1,0 +1,80 @@
+"""Ledgers copied from the node that writes them: entries that arrive with a proven root, stored as they came.
+
+A mirror keeps the very bytes. Its `request` column stays empty: a request id is a promise of the writing node alone.
+Nothing is applied to the tables here, and `projected` is left where it is.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from infra.database import Session
+from plants.rules.events import Entry
+from plants.rules.merkle import HASH_BYTES, READ_LEAVES, Frontier
+from plants.store.ledger import ENTRY_COLUMNS, INSERT_ENTRY, Head, entry_row
+
+COPY_ENTRIES = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+COPY_TYPES = ("int4", "int8", "bytea", "bytea", "text", "text", "text", "text", "int8", "int8", "text")
+MOVE_HEAD = "UPDATE logs SET size = :size, frontier = :frontier, hlc = :hlc WHERE log_id = :log_id"
+SELECT_LEAVES = "SELECT leaf FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
+SELECT_RAW = "SELECT body FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
+SELECT_LENGTHS = SELECT_RAW.replace("SELECT body", "SELECT length(body)")
+
+
+def extend(session: Session, head: Head, entries: Sequence[Entry], frontier: Frontier) -> None:
+    """Store entries behind a mirror's head, which is locked, and move the head to the frontier proven for them."""
+    rows = [entry_row(head.log_id, entry) for entry in entries]
+    for row in rows:
+        row["request"] = None
+    if session.dialect == "postgresql":
+        _copy(session, rows)
+    else:
+        session.run_many(INSERT_ENTRY, rows)
+    stamp = max((entry.envelope["hlc"] for entry in entries), default=None)
+    if stamp is not None:
+        values = {"log_id": head.log_id, "size": frontier.size, "frontier": frontier.to_bytes(), "hlc": stamp}
+        session.run(MOVE_HEAD, values)
+
+
+def leaves_between(session: Session, log_id: int, low: int, high: int) -> list[bytes]:
+    """Return the stored leaf hashes at positions low to high - 1."""
+    return [bytes(leaf) for (leaf,) in session.rows(SELECT_LEAVES, {"log_id": log_id, "low": low, "high": high})]
+
+
+def leaf_reader(session: Session, log_id: int) -> Callable[[int, int], Iterable[bytes]]:
+    """Return what reads the leaf hashes of a ledger for `plants.rules.merkle`."""
+    return lambda low, high: leaves_between(session, log_id, low, high)
+
+
+def frontier_at(session: Session, log_id: int, size: int, known: Frontier | None = None) -> Frontier:
+    """Return the frontier that a ledger had at a size, from a known one not beyond it or from the beginning.
+
+    Reads one leaf hash for each entry between the two. Raises LookupError when the ledger is shorter.
+    """
+    frontier = known if known is not None and known.size <= size else Frontier()
+    while frontier.size < size:
+        high = min(frontier.size + READ_LEAVES, size)
+        leaves = leaves_between(session, log_id, frontier.size, high)
+        if len(leaves) != high - frontier.size or any(len(leaf) != HASH_BYTES for leaf in leaves):
+            message = f"ledger {log_id} has a gap between {frontier.size} and {high}"
+            raise LookupError(message)
+        frontier = frontier.extend(leaves)
+    return frontier
+
+
+def bodies_within(session: Session, log_id: int, low: int, high: int, bytes_max: int) -> list[bytes]:
+    """Return the bytes of the entries from `low` to `high` - 1, or of as many as fit into the bytes, one at least."""
+    span = {"log_id": log_id, "low": low, "high": high}
+    total, count = 0, 0
+    for (length,) in session.rows(SELECT_LENGTHS, span):
+        total += length + 1
+        if count and total > bytes_max:
+            break
+        count += 1
+    return [bytes(body) for (body,) in session.rows(SELECT_RAW, span | {"high": low + count})]
+
+
+def _copy(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    with session.driver.cursor() as cursor, cursor.copy(COPY_ENTRIES) as copy:
+        copy.set_types(COPY_TYPES)
+        for row in rows:
+            copy.write_row([row[name] for name in ENTRY_COLUMNS])

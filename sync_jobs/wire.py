@@ -1,0 +1,249 @@
+"""The wire format of /sync/v1: the two greetings, the body that carries entries, and the answers that say no.
+
+A body of entries is one zstd frame of: the exact bytes of each entry, each followed by a newline; an empty line; one
+signed checkpoint note. Canonical JSON holds no raw newline, so the first empty line ends the entries. Everything that
+is read from the other side has a limit, before and after it is unpacked.
+"""
+
+import io
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Self
+
+import zstandard
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from plants.rules.events import ENTRY_BYTES_MAX, Entry, decode, instant_micros
+from plants.rules.merkle import HASH_BYTES, leaf_hash
+from plants.rules.notes import MAX_NOTE_BYTES
+
+PROTOCOL: Final = 1
+PROTOCOL_HEADER: Final = "Batchloom-Protocol"
+SESSION_HEADER: Final = "Batchloom-Session"
+MEDIA_TYPE: Final = "application/vnd.batchloom.entries"
+ENTRIES_MAX: Final = 8192  # of one request, as in C2SP tlog-mirror
+BODY_BYTES_MAX: Final = 16 * 1024 * 1024  # of one request, unpacked; packed it is no larger
+GREETING_BYTES_MAX: Final = 512 * 1024
+WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024  # of zstd; level 1 needs far less
+ZSTD_LEVEL: Final = 1
+SIZE_MAX: Final = 2**53 - 1
+FIELD_LENGTH_MAX: Final = 300  # characters of what an entry is found by: id, type, key, actor
+HLC_LENGTH: Final = 16
+
+
+class Problem(Exception):
+    """An answer that says no: the HTTP status, a code that is never renamed, and what the other side needs to go on.
+
+    401 not recognised, 403 not yours or a wrong signature, 404 unknown ledger, 409 wrong position or session, 413 too
+    large, 422 content and proof do not fit together, 426 protocol too old, 429 and 503 later.
+    """
+
+    def __init__(self, status: int, code: str, /, *, retry_seconds: int | None = None, **content: object) -> None:
+        super().__init__(f"{status} {code} {content}")
+        self.status = status
+        self.code = code
+        self.retry_seconds = retry_seconds
+        self.content = content
+
+
+class Position(NamedTuple):
+    """Where a ledger stands: how many entries, and the root over them."""
+
+    size: int
+    root: bytes
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def to_bytes(self) -> bytes:
+        """Return the message as JSON."""
+        return self.model_dump_json().encode()
+
+    @classmethod
+    def read(cls, raw: bytes) -> Self:
+        """Read a message; raises Problem 422 MESSAGE_INVALID. Members of a newer protocol are passed over."""
+        try:
+            return cls.model_validate_json(raw)
+        except ValidationError as error:
+            raise Problem(422, "MESSAGE_INVALID", why=_first_error(error)) from error
+
+
+class Stand(_Message):
+    """A ledger's origin, size and root; the root is base64."""
+
+    origin: str = Field(max_length=255)
+    size: int = Field(ge=0, le=SIZE_MAX)
+    root: str = Field(max_length=44)
+
+    @classmethod
+    def of(cls, origin: str, position: Position) -> "Stand":
+        """Return the stand of a ledger."""
+        return cls(origin=origin, size=position.size, root=b64encode(position.root).decode())
+
+    @property
+    def position(self) -> Position:
+        """The size and the root; raises Problem 422 when the root is none."""
+        return Position(self.size, read_hash(self.root))
+
+
+class Hello(_Message):
+    """What a plant says first: where its ledger stands, what it can read, and what it saw of the hub's ledgers.
+
+    `session` is the last one it had; `cosignatures` are the hub's checkpoints with the plant's cosignature. `clock` is
+    RFC 3339 UTC with six decimals. `supported` gives the newest version of each event type that it reads.
+    """
+
+    protocol: int = Field(ge=1, le=1_000_000)
+    ledger: Stand
+    supported: dict[str, int] = Field(max_length=1000)
+    version: str = Field(max_length=100)
+    clock: str = Field(max_length=40)
+    session: str | None = Field(None, max_length=100)
+    epoch: str | None = Field(None, max_length=100)
+    directives: Stand | None = None
+    cosignatures: list[str] = Field(default_factory=list, max_length=16)
+
+
+class Limits(_Message):
+    """How much the hub takes in one request."""
+
+    max_entries: int = Field(ENTRIES_MAX, ge=1, le=ENTRIES_MAX)
+    max_bytes: int = Field(BODY_BYTES_MAX, ge=2 * ENTRY_BYTES_MAX, le=BODY_BYTES_MAX)
+
+
+class Welcome(_Message):
+    """What the hub answers: where it has the plant's ledger, where its directives stand, and its limits.
+
+    `checkpoint` is the newest note of the plant's ledger with the hub's cosignature. `epoch` names the hub's store.
+    """
+
+    min_protocol: int = Field(ge=1, le=1_000_000)
+    ledger: Stand
+    directives: Stand
+    limits: Limits
+    epoch: str = Field(max_length=100)
+    session: str = Field(max_length=100)
+    superseded: bool = False
+    clock: str = Field(max_length=40)
+    version: str = Field(max_length=100)
+    supported: dict[str, int] = Field(max_length=1000)
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Entries as bytes, and the signed note of the ledger at some size."""
+
+    bodies: tuple[bytes, ...]
+    note: bytes
+
+
+def pack(parcel: Parcel) -> bytes:
+    """Return the body of a request or an answer that carries entries."""
+    raw = b"".join([*(body + b"\n" for body in parcel.bodies), b"\n", parcel.note])
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(raw)
+
+
+def unpack(packed: bytes, limits: Limits) -> Parcel:
+    """Read such a body; raises Problem 413 above a limit and 422 BODY_INVALID when it is cut, altered or no such body.
+
+    Never unpacks more than the limit, whatever the body claims.
+    """
+    allowed = limits.max_bytes + MAX_NOTE_BYTES + 1
+    if len(packed) > allowed:
+        raise Problem(413, "BODY_TOO_LARGE", limit=allowed)
+    raw = _inflate(packed, allowed)
+    if raw.startswith(b"\n"):
+        entries, blank, note = b"", b"\n", raw[1:]
+    else:
+        entries, blank, note = raw.partition(b"\n\n")
+    if not blank:
+        raise Problem(422, "BODY_INVALID", why="no empty line after the entries")
+    bodies = tuple(entries.split(b"\n")) if entries else ()
+    if len(bodies) > limits.max_entries:
+        raise Problem(413, "TOO_MANY_ENTRIES", limit=limits.max_entries)
+    if len(note) > MAX_NOTE_BYTES:
+        raise Problem(413, "NOTE_TOO_LARGE", limit=MAX_NOTE_BYTES)
+    for offset, body in enumerate(bodies):
+        if len(body) > ENTRY_BYTES_MAX:
+            raise Problem(413, "ENTRY_TOO_LARGE", offset=offset, limit=ENTRY_BYTES_MAX)
+    return Parcel(bodies, note)
+
+
+def read_entries(bodies: Sequence[bytes], start: int, plant: int | None) -> list[Entry]:
+    """Return the entries with their envelopes checked: position, plant, and the members that the store finds them by.
+
+    The content is not looked at, and an unknown type or version passes. Raises Problem 422 ENVELOPE_INVALID with the
+    position. With `plant` None any plant number passes.
+    """
+    return [_read_entry(body, start + offset, plant) for offset, body in enumerate(bodies)]
+
+
+def read_hash(text: str) -> bytes:
+    """Return the hash in base64; raises Problem 422 HASH_INVALID."""
+    try:
+        value = b64decode(text, validate=True)
+    except ValueError:
+        value = b""
+    if len(value) != HASH_BYTES:
+        raise Problem(422, "HASH_INVALID")
+    return value
+
+
+def _inflate(packed: bytes, allowed: int) -> bytes:
+    unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+    source = io.BytesIO(packed)
+    try:
+        with unpacker.stream_reader(source, read_across_frames=False) as reader:
+            raw = reader.read(allowed + 1)
+            # A frame that was cut gives what it had without a word, so its end must be seen.
+            ended = len(raw) <= allowed and not reader.read(1)
+    except zstandard.ZstdError as error:
+        raise Problem(422, "BODY_INVALID", why="not a whole zstd frame") from error
+    if len(raw) > allowed:
+        raise Problem(413, "BODY_TOO_LARGE", limit=allowed)
+    if not ended:
+        raise Problem(422, "BODY_INVALID", why="not a whole zstd frame")
+    return raw
+
+
+def _read_entry(body: bytes, index: int, plant: int | None) -> Entry:
+    try:
+        envelope: Any = decode(body)
+    except (ValueError, RecursionError) as error:
+        raise Problem(422, "ENVELOPE_INVALID", index=index, why="not a JSON object") from error
+    wrong = _wrong_member(envelope, index, plant)
+    if wrong is not None:
+        raise Problem(422, "ENVELOPE_INVALID", index=index, why=wrong)
+    return Entry(envelope, body, leaf_hash(body))
+
+
+def _wrong_member(envelope: dict[str, Any], index: int, plant: int | None) -> str | None:
+    """Return the name of the first member that is not as it must be, if any."""
+    if type(envelope.get("index")) is not int or envelope["index"] != index:
+        return "index"
+    if type(envelope.get("plant")) is not int or (plant is not None and envelope["plant"] != plant):
+        return "plant"
+    if type(envelope.get("version")) is not int or "payload" not in envelope:
+        return "version"
+    for name in ("id", "type", "key", "actor", "hlc"):
+        value = envelope.get(name)
+        # Printable also keeps out NUL and lone surrogates, which a PostgreSQL text cannot hold.
+        if not isinstance(value, str) or not 0 < len(value) <= FIELD_LENGTH_MAX or not value.isprintable():
+            return name
+    if len(envelope["hlc"]) != HLC_LENGTH or not set(envelope["hlc"]) <= set("0123456789abcdef"):
+        return "hlc"
+    for name in ("occurred_at", "recorded_at"):
+        value = envelope.get(name)
+        try:
+            instant_micros(value if isinstance(value, str) and value.endswith("Z") else "")
+        except ValueError:
+            return name
+    return None
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:200]

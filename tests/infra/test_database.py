@@ -1,0 +1,118 @@
+"""Stores: what is refused, what a transaction guarantees, and the same SQL on both databases."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import text
+
+from infra.database import Store, StoreUnfit, check_sqlite_version
+from infra.postgres import EmbeddedPostgres
+from tests.databases import fresh_database
+
+
+@pytest.fixture(params=["sqlite", "postgres_15", "postgres_18"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        opened = Store(f"sqlite:///{tmp_path}/store.db")
+    else:
+        server = request.getfixturevalue(request.param)
+        assert isinstance(server, EmbeddedPostgres)
+        opened = Store(fresh_database(server))
+    with opened.transaction() as session:
+        session.run("CREATE TABLE things (name TEXT PRIMARY KEY, amount BIGINT NOT NULL)")
+    yield opened
+    opened.close()
+
+
+def names(store: Store) -> list[str]:
+    with store.reading() as reads:
+        return [name for (name,) in reads.connection().execute(text("SELECT name FROM things ORDER BY name"))]
+
+
+def add(name: str) -> tuple[str, dict[str, object]]:
+    return "INSERT INTO things (name, amount) VALUES (:name, :amount)", {"name": name, "amount": 1}
+
+
+def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
+    with pytest.raises(RuntimeError, match="stop"), store.transaction() as session:
+        session.run(*add("a"))
+        raise RuntimeError("stop")
+
+    assert names(store) == []
+
+
+def test_a_savepoint_that_raises_leaves_what_came_before(store: Store) -> None:
+    with store.transaction() as session:
+        session.run(*add("a"))
+        with pytest.raises(RuntimeError, match="stop"), session.savepoint():
+            session.run(*add("b"))
+            raise RuntimeError("stop")
+        session.run(*add("c"))
+
+    assert names(store) == ["a", "c"]
+
+
+def test_parameters_and_percent_signs_mean_the_same_on_both(store: Store) -> None:
+    with store.transaction() as session:
+        session.run(*add("50% :off"))
+        found = session.rows("SELECT name FROM things WHERE name LIKE '50%' AND amount = :amount", {"amount": 1})
+        touched = session.run("UPDATE things SET amount = amount + :more", {"more": 2})
+        row = session.row("SELECT name, amount FROM things")
+
+    assert (found, touched, row) == ([("50% :off",)], 1, ("50% :off", 3))
+
+
+def test_a_snapshot_does_not_see_what_is_committed_later(store: Store) -> None:
+    with store.reading() as reads:
+        before = reads.connection().execute(text("SELECT count(*) FROM things")).scalar_one()
+        with store.transaction() as session:
+            session.run(*add("a"))
+        after = reads.connection().execute(text("SELECT count(*) FROM things")).scalar_one()
+
+    assert (before, after, names(store)) == (0, 0, ["a"])
+
+
+def test_writers_in_several_threads_wait_for_each_other(store: Store) -> None:
+    with store.transaction() as session:
+        session.run(*add("sum"))
+
+    def raise_by_one() -> None:
+        for _ in range(25):
+            with store.transaction() as session:
+                session.run("UPDATE things SET amount = amount + 1 WHERE name = 'sum'")
+
+    threads = [threading.Thread(target=raise_by_one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with store.transaction() as session:
+        assert session.row("SELECT amount FROM things") == (101,)
+
+
+def test_a_sqlite_store_is_in_wal_mode_with_full_synchronisation(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/store.db")
+    with store.transaction() as session:
+        assert session.row("PRAGMA journal_mode") == ("wal",)
+        assert session.row("PRAGMA synchronous") == (2,)
+    store.close()
+
+
+@pytest.mark.parametrize("version", [(3, 40, 1), (3, 44, 5), (3, 45, 9), (3, 50, 6), (3, 51, 2)])
+def test_a_sqlite_that_can_corrupt_a_store_is_refused(version: tuple[int, int, int]) -> None:
+    with pytest.raises(StoreUnfit, match="WAL-reset"):
+        check_sqlite_version(version)
+
+
+@pytest.mark.parametrize("version", [(3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 4), (4, 0, 0)])
+def test_a_fixed_sqlite_is_taken(version: tuple[int, int, int]) -> None:
+    check_sqlite_version(version)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://root@localhost/x"])
+def test_a_store_that_is_not_kept_or_not_known_is_refused(url: str) -> None:
+    with pytest.raises(StoreUnfit):
+        Store(url)
