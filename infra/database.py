@@ -88,6 +88,16 @@ class Session:
 class ReadSession(SQLModelSession):
     """A consistent snapshot that can only be read. Queries ask for this type, commands for `Session`."""
 
+    @property
+    def dialect(self) -> str:
+        """Which database it is: sqlite or postgresql."""
+        return self.get_bind().dialect.name
+
+    def rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
+        """Return all rows of a query written as for `Session`, as tuples, from the same snapshot."""
+        driver = self.connection().connection.driver_connection
+        return Session(driver, self.dialect).rows(sql, parameters)
+
 
 class Store:
     """A node's database: a SQLite file in WAL mode with full synchronisation, or PostgreSQL by URL."""

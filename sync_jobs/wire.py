@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from plants.rules.events import ENTRY_BYTES_MAX, Entry, decode, instant_micros
 from plants.rules.merkle import HASH_BYTES, leaf_hash
-from plants.rules.notes import MAX_NOTE_BYTES
+from plants.rules.notes import MAX_NOTE_BYTES, MAX_PROOF_HASHES
 
 PROTOCOL: Final = 1
 PROTOCOL_HEADER: Final = "Batchloom-Protocol"
@@ -106,6 +106,19 @@ class Hello(_Message):
     cosignatures: list[str] = Field(default_factory=list, max_length=16)
 
 
+class Receipt(_Message):
+    """What the hub answers to entries: how long the ledger is there, and the checkpoint with the hub's cosignature."""
+
+    size: int = Field(ge=0, le=SIZE_MAX)
+    checkpoint: str = Field(max_length=MAX_NOTE_BYTES)
+
+
+class Proof(_Message):
+    """A consistency proof between two sizes of a ledger, its hashes in base64."""
+
+    hashes: list[str] = Field(max_length=2 * MAX_PROOF_HASHES)
+
+
 class Limits(_Message):
     """How much the hub takes in one request."""
 
@@ -193,18 +206,17 @@ def read_hash(text: str) -> bytes:
 
 
 def _inflate(packed: bytes, allowed: int) -> bytes:
-    unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
-    source = io.BytesIO(packed)
     try:
-        with unpacker.stream_reader(source, read_across_frames=False) as reader:
+        # A frame that was cut gives what it has without a word: so it must say first how long it is, and keep to it.
+        size = zstandard.frame_content_size(packed)
+        if size > allowed:
+            raise Problem(413, "BODY_TOO_LARGE", limit=allowed)
+        unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+        with unpacker.stream_reader(io.BytesIO(packed)) as reader:
             raw = reader.read(allowed + 1)
-            # A frame that was cut gives what it had without a word, so its end must be seen.
-            ended = len(raw) <= allowed and not reader.read(1)
     except zstandard.ZstdError as error:
         raise Problem(422, "BODY_INVALID", why="not a whole zstd frame") from error
-    if len(raw) > allowed:
-        raise Problem(413, "BODY_TOO_LARGE", limit=allowed)
-    if not ended:
+    if len(raw) != size:
         raise Problem(422, "BODY_INVALID", why="not a whole zstd frame")
     return raw
 

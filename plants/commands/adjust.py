@@ -6,7 +6,7 @@ from fractions import Fraction
 from plants.commands.issue import check_total, moved
 from plants.commands.recording import REASON_LENGTH_MAX, Recording, check_text, command
 from plants.rules.events import Entry, Outcome
-from plants.rules.quantities import Quantity, format_micro, read_count
+from plants.rules.quantities import Quantity, format_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import master
 from plants.store.batches import Goods
@@ -26,7 +26,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class StockDifference:
-    """By how much the stock of a batch at a location is wrong: "-3" when three are missing, "3" when three were found."""
+    """By how much the stock of a batch at a location is wrong: "-3" when three are missing, "3" when more are there."""
 
     batch: str
     location: str
@@ -44,11 +44,12 @@ def adjust_stock(recording: Recording, order: Count | StockDifference) -> Entry:
     goods = recording.batch(order.batch)
     on_hand = goods.on_hand.get(order.location, 0)
     if isinstance(order, Count):
-        difference = counted(recording, goods, order.counted, order.unit or goods.unit) - on_hand
+        counted = recording.count(order.counted, order.unit or goods.unit, goods.material, goods.unit)
+        difference = counted - on_hand
     else:
-        less = order.difference.strip().startswith("-")
-        size = counted(recording, goods, order.difference.strip().removeprefix("-"), order.unit or goods.unit)
-        difference = -size if less else size
+        text = order.difference.strip()
+        size = recording.count(text.removeprefix("-"), order.unit or goods.unit, goods.material, goods.unit)
+        difference = -size if text.startswith("-") else size
     outcome = adjustment(recording, goods, order.location, difference)
     if abs(difference) > on_hand * ADJUSTMENT_TOLERANCE and not recording.call.history:
         raise Refusal(
@@ -76,10 +77,3 @@ def adjustment(recording: Recording, goods: Goods, location: str, difference_mic
         return {"movements": [moved(goods, -difference_micro, f"stock:{location}", "count")]}
     check_total(sum(goods.on_hand.values()) + difference_micro)
     return {"movements": [moved(goods, difference_micro, "count", f"stock:{location}")]}
-
-
-def counted(recording: Recording, goods: Goods, amount: str, unit: str) -> int:
-    """Return an amount that may be nothing in millionths of the batch's unit, or raise Refusal."""
-    if read_count(amount) == 0:
-        return 0
-    return recording.quantity(amount, unit, goods.material, goods.unit).micro

@@ -1,5 +1,6 @@
 """Define master data at a plant: materials, units, suppliers, customers, locations, equipment."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,6 +14,8 @@ from plants.store.master import MasterKind
 
 DAYS_MAX = 36_500  # of a shelf life: a hundred years
 CONVERSIONS_MAX = 20  # units that one material can be converted from
+# Fraction itself would read "1e999999999" too, and take its time about it.
+FACTOR_PATTERN = re.compile(r"\d{1,18}(\.\d{1,18}|/\d{1,18})?", re.ASCII)
 EVENT_BY_KIND: Mapping[MasterKind, str] = {
     "UNIT": "UnitDefined",
     "SUPPLIER": "SupplierDefined",
@@ -71,9 +74,7 @@ def define_material(recording: Recording, order: MaterialDefinition) -> Entry:
         "unit": order.unit,
         "shelf_life_days": order.shelf_life_days,
         "retest_days": order.retest_days,
-        "conversions": {
-            master_code(unit, "unit"): str(_factor(factor)) for unit, factor in order.conversions.items()
-        },
+        "conversions": {master_code(unit, "unit"): str(_factor(factor)) for unit, factor in order.conversions.items()},
     }
     return recording.record("MaterialDefined", order.code, payload)
 
@@ -100,10 +101,12 @@ def define_unit(recording: Recording, order: UnitDefinition) -> Entry:
 
 
 def _factor(text: str) -> Fraction:
+    if not FACTOR_PATTERN.fullmatch(text):
+        raise Refusal(RefusalCode.AMOUNT_NOT_A_NUMBER, amount=text[:40])
     try:
-        factor = Fraction(text) if len(text) <= 40 else Fraction(0)  # noqa: PLR2004 -- far above any real factor.
-    except (ValueError, ZeroDivisionError):
+        factor = Fraction(text)
+    except ZeroDivisionError:
         factor = Fraction(0)
-    if factor <= 0:
-        raise Refusal(RefusalCode.AMOUNT_NOT_POSITIVE, amount=text[:40])
+    if factor == 0:
+        raise Refusal(RefusalCode.AMOUNT_NOT_POSITIVE, amount=text)
     return factor

@@ -1,9 +1,8 @@
 """Open the hub's ledger, and take plants into the group: a number and a code are given once and for good."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from infra.database import Session
 from infra.ids import new_id
@@ -17,6 +16,12 @@ from plants.store.ledger import HUB_LOG, Head, entry_at, open_log
 
 SELECT_ENROLLED = "SELECT 1 FROM entries WHERE log_id = :log_id AND type = 'PlantEnrolled' AND key = :code"
 SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
+
+
+class _Statement(NamedTuple):
+    event: str
+    key: str
+    payload: HubOpened | PlantEnrolled
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ def open_hub(session: Session, *, group: str, origin: str, now: datetime) -> Ent
         assert first is not None
         return first
     payload: HubOpened = {"group": group, "origin": origin}
-    return _record(session, head, "HubOpened", group, payload, SYSTEM, now)
+    return _record(session, head, _Statement("HubOpened", group, payload), SYSTEM, now)
 
 
 def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datetime) -> Entry:
@@ -70,32 +75,23 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
         "ledger_key": order.ledger_key,
         "assertion_key": order.assertion_key,
     }
-    return _record(session, head, "PlantEnrolled", order.code, payload, actor, now)
+    return _record(session, head, _Statement("PlantEnrolled", order.code, payload), actor, now)
 
 
-def _record(
-    session: Session,
-    head: Head,
-    event: str,
-    key: str,
-    payload: HubOpened | PlantEnrolled,
-    actor: Author,
-    now: datetime,
-) -> Entry:
-    content: Mapping[str, Any] = payload
+def _record(session: Session, head: Head, what: _Statement, actor: Author, now: datetime) -> Entry:
     entry = head.append(
         {
             "id": new_id(),
-            "type": event,
-            "version": EVENTS[event],
+            "type": what.event,
+            "version": EVENTS[what.event],
             "plant": HUB,
             "index": 0,
             "hlc": "",
             "occurred_at": format_instant(now),
             "recorded_at": "",
             "actor": actor.person,
-            "key": key,
-            "payload": content,
+            "key": what.key,
+            "payload": what.payload,
         },
         now,
     )

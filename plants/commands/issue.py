@@ -1,8 +1,8 @@
-"""Issue goods from stock into a process record: every line checked, and lines of the same goods summed, before any is."""
+"""Issue goods from stock into a process record: every line checked, lines of the same goods together."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-import json
 
 from plants.commands.recording import Recording, check_lines
 from plants.rules.events import BatchStatement, Movement, Use, format_instant, from_micros
@@ -76,7 +76,7 @@ def moved(goods: Goods, micro: int, taken_from: str, put_in: str, use: Use | Non
 
 
 def check_total(micro: int) -> int:
-    """Return a sum of amounts, or raise Refusal when one place or one batch would hold more than can be kept exactly."""
+    """Return a sum of amounts, or raise Refusal when a place or batch would hold more than can be kept exactly."""
     if micro > AMOUNT_MAX * MICRO:
         raise Refusal(RefusalCode.AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
     return micro

@@ -14,7 +14,7 @@ from plants.store import master
 
 @dataclass(frozen=True, slots=True)
 class MergeSource:
-    """A batch at a location: all that is there unless an amount is given, in the batch's own unit unless one is given."""
+    """A batch at a location: all that is there unless an amount is given; the unit is the batch's own unless given."""
 
     batch: str
     location: str

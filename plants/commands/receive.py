@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from plants.commands.recording import Recording, check_text, command
+from plants.commands.recording import CLOCK_LEAD_MAX, NAME_LENGTH_MAX, REASON_LENGTH_MAX, Recording, check_text, command
 from plants.rules.dispositions import Disposition
 from plants.rules.events import AliasStatement, BatchReceived, BatchStatement, Entry, Movement, format_instant
 from plants.rules.refusals import Refusal, RefusalCode
@@ -57,12 +57,16 @@ def receive_batch(recording: Recording, order: Delivery) -> Entry:
         master.check_defined(session, plant, "SUPPLIER", order.supplier)
     quantity = recording.quantity(order.amount, order.unit, material.code, material.unit)
     batch_id, code = recording.new_node(), recording.new_batch_code()
-    produced_at = order.produced_at or recording.occurred_at
+    produced_at = check_produced(recording, order.produced_at)
     batch = new_batch(recording, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
-    batch["supplier"], batch["grade"] = order.supplier, order.grade
+    batch["supplier"] = order.supplier
+    if order.grade is not None:
+        batch["grade"] = check_text("grade", order.grade, NAME_LENGTH_MAX)
     batch["attributes"] = check_attributes(order.attributes)
     if order.expires_on is not None:
         batch["expires_on"] = order.expires_on.isoformat()
+    if order.order is not None:
+        check_text("order", order.order, ALIAS_LENGTH_MAX)
     aliases = [new_alias(recording, batch_id, material.code, alias) for alias in order.aliases]
     if order.supplier_lot is not None:
         aliases += _lot_aliases(recording, batch_id, order.supplier_lot, order)
@@ -83,7 +87,7 @@ def receive_batch(recording: Recording, order: Delivery) -> Entry:
         "order": order.order,
     }
     if order.quarantine is not None:
-        reason = check_text("reason", order.quarantine, 500)
+        reason = check_text("reason", order.quarantine, REASON_LENGTH_MAX)
         payload["holds"] = [{"batch": batch_id, "kind": "QUALITY", "reason": reason}]
     return recording.record("BatchReceived", code, payload)
 
@@ -119,6 +123,15 @@ def new_batch(
     }
 
 
+def check_produced(recording: Recording, produced_at: datetime | None) -> datetime:
+    """Return when a new batch was produced, by default when this happened; raises Refusal when it is yet to come."""
+    if produced_at is None:
+        return recording.occurred_at
+    if produced_at > recording.call.now + CLOCK_LEAD_MAX:
+        raise Refusal(RefusalCode.TIME_IN_FUTURE, at=produced_at.isoformat())
+    return produced_at
+
+
 def check_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     """Return the attributes of a batch, or raise Refusal above the limits."""
     if len(attributes) > ATTRIBUTES_MAX:
@@ -146,7 +159,6 @@ def _lot_aliases(recording: Recording, batch_id: int, lot: str, order: Delivery)
     issuer = order.supplier or ""
     if order.order is None:
         return [new_alias(recording, batch_id, order.material, AliasOrder("SUPPLIER_LOT", lot, issuer))]
-    check_text("order", order.order, ALIAS_LENGTH_MAX)
     delivery = AliasOrder("DELIVERY", f"{order.order} {lot}"[:ALIAS_LENGTH_MAX], issuer)
     return [
         new_alias(recording, batch_id, order.material, delivery),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plants.commands.adjust import counted
 from plants.commands.issue import check_total
 from plants.commands.recording import Recording, check_lines, command
 from plants.rules.codes import plant_of
@@ -17,7 +16,7 @@ from plants.rules.events import (
     Use,
     format_instant,
 )
-from plants.rules.quantities import format_micro, parse_micro, read_count
+from plants.rules.quantities import format_micro, parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.transfers import Manifest, group_of, read_manifest
 from plants.store import batches, master, transfers
@@ -93,10 +92,12 @@ def receive_transfer(recording: Recording, order: TransferReceipt) -> Entry:
             "source_plant": manifest.source,
             "destination_plant": manifest.destination,
         },
-        "batches": [arrival.line["batch"] for arrival in arrivals if arrival.known is None],
         "movements": movements,
-        "expiries": _earlier_expiries(arrivals),
     }
+    if new := [arrival.line["batch"] for arrival in arrivals if arrival.known is None]:
+        payload["batches"] = new
+    if expiries := _earlier_expiries(arrivals):
+        payload["expiries"] = expiries
     return recording.record(
         "TransferReceived", str(manifest.transfer), payload, causes=((manifest.cause, manifest.hlc),)
     )
@@ -107,9 +108,7 @@ def _check_addressed(recording: Recording, manifest: Manifest) -> None:
     if manifest.plant == own.number or group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
         raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
     if manifest.destination != own.code:
-        raise Refusal(
-            RefusalCode.TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code
-        )
+        raise Refusal(RefusalCode.TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
     if transfers.is_received(recording.session, own.number, manifest.transfer):
         raise Refusal(RefusalCode.TRANSFER_RECEIVED, transfer=manifest.transfer)
 
@@ -118,10 +117,10 @@ def _arrivals(recording: Recording, manifest: Manifest, order: TransferReceipt) 
     if order.lines:
         check_lines(order.lines)
     on_label = {line["batch"]["code"]: line for line in manifest.lines}
-    for line in order.lines:
-        if line.batch not in on_label:
-            raise Refusal(RefusalCode.BATCH_NOT_IN_TRANSFER, batch=line.batch[:40], transfer=manifest.transfer)
-    for location in dict.fromkeys((order.location, *(line.location for line in order.lines))):
+    for one in order.lines:
+        if one.batch not in on_label:
+            raise Refusal(RefusalCode.BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
+    for location in dict.fromkeys((order.location, *(one.location for one in order.lines))):
         master.check_defined(recording.session, recording.call.plant, "LOCATION", location)
     arrivals = []
     for code, line in on_label.items():
@@ -150,14 +149,11 @@ def _known(recording: Recording, batch: BatchStatement) -> batches.Goods | None:
     return known
 
 
-def _put(
-    recording: Recording, batch: BatchStatement, lines: Sequence[ReceiptLine]
-) -> tuple[tuple[str, int], ...]:
+def _put(recording: Recording, batch: BatchStatement, lines: Sequence[ReceiptLine]) -> tuple[tuple[str, int], ...]:
     put: dict[str, int] = {}
     for line in lines:
-        if read_count(line.amount):
-            unit = line.unit or batch["unit"]
-            micro = recording.quantity(line.amount, unit, batch["material"], batch["unit"]).micro
+        micro = recording.count(line.amount, line.unit or batch["unit"], batch["material"], batch["unit"])
+        if micro:
             put[line.location] = put.get(line.location, 0) + micro
     return tuple(put.items())
 

@@ -14,7 +14,7 @@ from plants.rules.quantities import parse_micro
 
 @dataclass(frozen=True, slots=True)
 class ProductionRun:
-    """A whole run: what was run, what went in and came out, and when it began; it ended when the order says it occurred."""
+    """A whole run: what was run, what went in and came out, and when it began; it ended when the call says."""
 
     run: ProcessOrder
     inputs: tuple[StockLine, ...] = ()

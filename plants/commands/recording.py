@@ -13,15 +13,13 @@ from infra.ids import new_id
 from plants.rules.actors import Author
 from plants.rules.codes import batch_code, batch_series, node_id
 from plants.rules.events import EVENTS, LINES_MAX, Cause, Entry, Envelope, format_instant
-from plants.rules.quantities import UNITS, Quantity, Unit, convert, read_amount
+from plants.rules.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import batches, master, projection
 from plants.store.ledger import Head, entry_by_request
 
 CLOCK_LEAD_MAX = timedelta(minutes=5)  # how far ahead of ours a device's clock may be
-BACKDATING_DAYS_MAX = (
-    31  # how late a person may write down what happened; importing history has no such limit
-)
+BACKDATING_DAYS_MAX = 31  # how late a person may write down what happened; importing history has no such limit
 NAME_LENGTH_MAX = 200  # characters of the name of anything
 REASON_LENGTH_MAX = 500  # characters of a reason or comment
 NODE_SERIES = "node"
@@ -132,9 +130,7 @@ class Recording(Appending):
 
     def new_batch_code(self) -> str:
         """Return a new batch code by the plant's rule, dated on the local day."""
-        return batch_code(
-            self.plant.code, self.local_day, self.draw(batch_series(self.plant.code, self.local_day))
-        )
+        return batch_code(self.plant.code, self.local_day, self.draw(batch_series(self.plant.code, self.local_day)))
 
     def batch(self, code: str) -> batches.Goods:
         """Return what this plant knows of a batch, or raise Refusal that it knows none of that code."""
@@ -157,6 +153,10 @@ class Recording(Appending):
             return given
         factors: Mapping[str, Fraction] = master.conversions(self.session, self.call.plant, material)
         return convert(given, target, units=self.units(), factors=factors)
+
+    def count(self, amount: str, unit: str, material: str, target: str) -> int:
+        """Return what a person counted, nothing included, as millionths of the target unit, or raise Refusal."""
+        return self.quantity(amount, unit, material, target).micro if read_count(amount) else 0
 
 
 class Command(Generic[Order]):

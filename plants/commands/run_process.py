@@ -65,9 +65,7 @@ def close_process(recording: Recording, order: Closing) -> Entry:
     session, plant = recording.session, recording.call.plant
     facts = process_records.open_run(session, plant, order.process)
     check_order(from_micros(facts.opened_us), recording.occurred_at)
-    edges = chain(
-        process_records.inputs(session, plant, facts.id), process_records.outputs(session, plant, facts.id)
-    )
+    edges = chain(process_records.inputs(session, plant, facts.id), process_records.outputs(session, plant, facts.id))
     process: ProcessStatement = {"id": facts.id}
     payload = closed(recording, process, mass_balance((edge.use, edge.unit, edge.micro) for edge in edges))
     return recording.record("ProcessClosed", str(facts.id), payload)

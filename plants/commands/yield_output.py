@@ -9,7 +9,7 @@ from plants.commands.receive import AliasOrder, check_attributes, check_produced
 from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_lines, check_text, command
 from plants.rules.events import AliasStatement, BatchStatement, Entry, Movement, Outcome
 from plants.rules.process import OutputUse
-from plants.rules.quantities import Quantity, format_micro
+from plants.rules.quantities import format_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import master, process_records
 from plants.store.batches import Goods
@@ -81,7 +81,7 @@ def new_outputs(recording: Recording, process: int, outputs: Sequence[Output]) -
         quantity = recording.quantity(output.amount, output.unit, material.code, material.unit)
         batch_id, code = recording.new_node(), recording.new_batch_code()
         produced_at = check_produced(recording, output.produced_at)
-        batch = new_batch(recording, batch_id, code, material, quantity.amount, produced_at)
+        batch = new_batch(recording, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
         if output.expires_on is not None:
             batch["expires_on"] = output.expires_on.isoformat()
         if output.grade is not None:

@@ -9,7 +9,6 @@ from plants.rules.epcis_moves import adjust, begin, bring, find_supply, lines_of
 from plants.rules.epcis_shipping import ship
 from plants.rules.epcis_sites import site_of
 from plants.rules.epcis_steps import (
-    ALIASES_PER_STEP_MAX,
     AdjustReason,
     DiscrepancyKind,
     NewBatch,
@@ -101,6 +100,7 @@ def _commission(work: Work, event: EpcisEvent, site: str) -> bool:
         known = work.lots.by_key[lot]
         if plant in known.plants:
             adjust(work, event, site, lot, change=quantity, reason=AdjustReason.MORE_OF_LOT)
+            work.announce(plant, lot, event)
             continue
         begin(work, event, site, lot, quantity=quantity)
     return work.finish(event, Outcome.DONE)
@@ -273,7 +273,7 @@ def _produce(work: Work, event: EpcisEvent, site: str, *, force: bool) -> bool:
     )
     work.processes.add((plant, process))
     for lot in outputs.lots:
-        work.add_aliases(plant, lot, work.lots.by_key[lot].aliases[ALIASES_PER_STEP_MAX:], event)
+        work.announce(plant, lot, event)
     return work.finish(event, Outcome.DONE)
 
 
@@ -281,8 +281,7 @@ def _yielded(work: Work, event: EpcisEvent, site: str, lot: str, quantity: Decim
     """Return an output as a batch; one that the plant knows already brings no names."""
     plant, known = work.sites[site].plant, work.lots.by_key[lot]
     work.material(plant, lot, event)
-    aliases = () if plant in known.plants else tuple(known.aliases[:ALIASES_PER_STEP_MAX])
-    known.plants.add(plant)
+    aliases = () if plant in known.plants else work.first_names(plant, lot)
     work.stock.put(site, lot, quantity, event.number)
     return new_batch(known, quantity, event, aliases)
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from plants.rules.epcis_events import EpcisEvent
 from plants.rules.epcis_lots import Goods, new_batch
 from plants.rules.epcis_steps import (
-    ALIASES_PER_STEP_MAX,
     Adjust,
     AdjustReason,
     DiscrepancyKind,
@@ -209,12 +208,11 @@ def begin(
         ReceiveBatch(
             **work.head(event, plant, work.request_name(event, "ReceiveBatch", plant, lot), implied=implied),
             location=location,
-            batch=new_batch(known, quantity, event, known.aliases[:ALIASES_PER_STEP_MAX]),
+            batch=new_batch(known, quantity, event, work.first_names(plant, lot)),
             supplier=supplier_code,
         )
     )
-    known.plants.add(plant)
-    work.add_aliases(plant, lot, known.aliases[ALIASES_PER_STEP_MAX:], event, implied=implied)
+    work.announce(plant, lot, event, implied=implied)
     work.stock.put(site, lot, quantity, event.number)
 
 

@@ -35,6 +35,8 @@ def plan_epcis(document: EpcisDocument, plants: Mapping[str, str]) -> EpcisPlan:
         sent = work.events[transit.event]
         for lot, quantity in transit.lots.items():
             work.note(sent, DiscrepancyKind.NOT_RECEIVED, lot, quantity)
+            if transit.within_plant:
+                work.stock.put(transit.source, lot, quantity, transit.event)
     on_hand = {
         (work.sites[site].id, lot): Line(lot, quantity, work.lots.by_key[lot].unit)
         for (site, lot), quantity in work.stock.everything().items()

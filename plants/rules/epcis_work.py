@@ -52,6 +52,7 @@ class Work:
         self.transformations = [event for event in document.events if event.type == "TransformationEvent"]
         self.processes: set[tuple[str, str]] = set()
         self._defined: set[tuple[str, str, str]] = set()
+        self._named: set[tuple[str, str, StepAlias]] = set()
         self._request_names: Counter[str] = Counter()
         self._party_codes = short_codes(
             party.id for event in document.events for party in (*event.sources, *event.destinations)
@@ -204,9 +205,11 @@ class Work:
     def add_aliases(
         self, plant: str, lot: str, aliases: Sequence[StepAlias], event: EpcisEvent, *, implied: bool = False
     ) -> None:
-        """Add the steps that make names of a batch known at a plant."""
-        for start in range(0, len(aliases), ALIASES_PER_STEP_MAX):
-            part = tuple(aliases[start : start + ALIASES_PER_STEP_MAX])
+        """Add the steps that make names of a batch known at a plant, where they are not yet."""
+        new = [alias for alias in aliases if (plant, lot, alias) not in self._named]
+        self._named.update((plant, lot, alias) for alias in new)
+        for start in range(0, len(new), ALIASES_PER_STEP_MAX):
+            part = tuple(new[start : start + ALIASES_PER_STEP_MAX])
             name = self.request_name(event, "AddAliases", plant, lot, part[0].scheme)
             self.steps.append(
                 AddAliases(
@@ -216,12 +219,17 @@ class Work:
                 )
             )
 
-    def announce(self, plant: str, lot: str, event: EpcisEvent, *, implied: bool) -> None:
-        """Make a batch's names known at a plant that comes to hold it for the first time."""
+    def first_names(self, plant: str, lot: str) -> tuple[StepAlias, ...]:
+        """Return the names with which a batch begins at a plant; `announce` adds the rest where there are more."""
+        names = tuple(self.lots.by_key[lot].aliases[:ALIASES_PER_STEP_MAX])
+        self._named.update((plant, lot, alias) for alias in names)
+        return names
+
+    def announce(self, plant: str, lot: str, event: EpcisEvent, *, implied: bool = False) -> None:
+        """Make every name of a batch known at a plant that holds it."""
         known = self.lots.by_key[lot]
-        if plant not in known.plants:
-            known.plants.add(plant)
-            self.add_aliases(plant, lot, known.aliases, event, implied=implied)
+        known.plants.add(plant)
+        self.add_aliases(plant, lot, known.aliases, event, implied=implied)
 
     def label(self, plant: str, containers: Iterable[str], event: EpcisEvent, *, implied: bool = False) -> None:
         """Make containers names of every lot in them at a plant."""
@@ -248,16 +256,13 @@ class Work:
     def end_aliases(
         self, plant: str, lot: str, aliases: Sequence[StepAlias], event: EpcisEvent, *, implied: bool = False
     ) -> None:
-        """Add the step that ends names of a batch at a plant."""
-        self.steps.append(
-            EndAliases(
-                **self.head(
-                    event, plant, self.request_name(event, "EndAliases", plant, lot, aliases[0].value), implied=implied
-                ),
-                lot=lot,
-                aliases=tuple(aliases),
-            )
-        )
+        """Add the step that ends names of a batch at a plant, as far as it has them."""
+        ended = [alias for alias in aliases if (plant, lot, alias) in self._named]
+        self._named.difference_update((plant, lot, alias) for alias in ended)
+        if ended:
+            name = self.request_name(event, "EndAliases", plant, lot, ended[0].value)
+            head = self.head(event, plant, name, implied=implied)
+            self.steps.append(EndAliases(**head, lot=lot, aliases=tuple(ended)))
 
     # Goods
 

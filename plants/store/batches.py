@@ -77,6 +77,11 @@ def goods_by_code(session: Session, plant: int, code: str) -> Goods:
     return _goods(session, plant, row)
 
 
+def is_code_known(session: Session, plant: int, code: str) -> bool:
+    """Tell whether the plant knows a batch of that code."""
+    return session.row(SELECT_BY_CODE, {"plant": plant, "code": code}) is not None
+
+
 def goods_by_id(session: Session, plant: int, batch: int) -> Goods | None:
     """Return what the plant knows of a batch by its id, or None."""
     row = session.row(SELECT_BY_ID, {"plant": plant, "id": batch})

@@ -164,6 +164,15 @@ def open_log(session: Session, log_id: int, origin: str) -> None:
     )
 
 
+def origin_of(session: Session, log_id: int) -> str:
+    """Return the origin of a ledger; raises LookupError when it was not opened in this store."""
+    row = session.row(SELECT_HEAD, {"log_id": log_id})
+    if row is None:
+        message = f"ledger {log_id} was not opened in this store"
+        raise LookupError(message)
+    return str(row[3])
+
+
 def entry_by_request(session: Session, log_id: int, request: str) -> Entry | None:
     """Return the entry that an earlier command with this request id made, if there is one."""
     row = session.row(SELECT_REQUEST, {"log_id": log_id, "request": request})

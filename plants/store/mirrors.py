@@ -7,7 +7,7 @@ Nothing is applied to the tables here, and `projected` is left where it is.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from infra.database import Session
+from infra.database import ReadSession, Session
 from plants.rules.events import Entry
 from plants.rules.merkle import HASH_BYTES, READ_LEAVES, Frontier
 from plants.store.ledger import ENTRY_COLUMNS, INSERT_ENTRY, Head, entry_row
@@ -16,8 +16,11 @@ COPY_ENTRIES = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BI
 COPY_TYPES = ("int4", "int8", "bytea", "bytea", "text", "text", "text", "text", "int8", "int8", "text")
 MOVE_HEAD = "UPDATE logs SET size = :size, frontier = :frontier, hlc = :hlc WHERE log_id = :log_id"
 SELECT_LEAVES = "SELECT leaf FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
-SELECT_RAW = "SELECT body FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
-SELECT_LENGTHS = SELECT_RAW.replace("SELECT body", "SELECT length(body)")
+SELECT_ROWS = SELECT_LEAVES.replace("SELECT leaf", "SELECT body, leaf")
+SELECT_LENGTHS = SELECT_LEAVES.replace("SELECT leaf", "SELECT length(body)")
+SELECT_POSITION = "SELECT origin, size, frontier FROM logs WHERE log_id = :log_id"
+
+Reads = Session | ReadSession
 
 
 def extend(session: Session, head: Head, entries: Sequence[Entry], frontier: Frontier) -> None:
@@ -35,17 +38,26 @@ def extend(session: Session, head: Head, entries: Sequence[Entry], frontier: Fro
         session.run(MOVE_HEAD, values)
 
 
-def leaves_between(session: Session, log_id: int, low: int, high: int) -> list[bytes]:
+def position_of(reads: Reads, log_id: int) -> tuple[str, Frontier] | None:
+    """Return the origin and the frontier of a ledger as committed, without a lock, or None where it was not opened."""
+    rows = reads.rows(SELECT_POSITION, {"log_id": log_id})
+    if not rows:
+        return None
+    origin, size, frontier = rows[0]
+    return str(origin), Frontier.from_bytes(size, frontier)
+
+
+def leaves_between(reads: Reads, log_id: int, low: int, high: int) -> list[bytes]:
     """Return the stored leaf hashes at positions low to high - 1."""
-    return [bytes(leaf) for (leaf,) in session.rows(SELECT_LEAVES, {"log_id": log_id, "low": low, "high": high})]
+    return [bytes(leaf) for (leaf,) in reads.rows(SELECT_LEAVES, {"log_id": log_id, "low": low, "high": high})]
 
 
-def leaf_reader(session: Session, log_id: int) -> Callable[[int, int], Iterable[bytes]]:
+def leaf_reader(reads: Reads, log_id: int) -> Callable[[int, int], Iterable[bytes]]:
     """Return what reads the leaf hashes of a ledger for `plants.rules.merkle`."""
-    return lambda low, high: leaves_between(session, log_id, low, high)
+    return lambda low, high: leaves_between(reads, log_id, low, high)
 
 
-def frontier_at(session: Session, log_id: int, size: int, known: Frontier | None = None) -> Frontier:
+def frontier_at(reads: Reads, log_id: int, size: int, known: Frontier | None = None) -> Frontier:
     """Return the frontier that a ledger had at a size, from a known one not beyond it or from the beginning.
 
     Reads one leaf hash for each entry between the two. Raises LookupError when the ledger is shorter.
@@ -53,7 +65,7 @@ def frontier_at(session: Session, log_id: int, size: int, known: Frontier | None
     frontier = known if known is not None and known.size <= size else Frontier()
     while frontier.size < size:
         high = min(frontier.size + READ_LEAVES, size)
-        leaves = leaves_between(session, log_id, frontier.size, high)
+        leaves = leaves_between(reads, log_id, frontier.size, high)
         if len(leaves) != high - frontier.size or any(len(leaf) != HASH_BYTES for leaf in leaves):
             message = f"ledger {log_id} has a gap between {frontier.size} and {high}"
             raise LookupError(message)
@@ -61,16 +73,20 @@ def frontier_at(session: Session, log_id: int, size: int, known: Frontier | None
     return frontier
 
 
-def bodies_within(session: Session, log_id: int, low: int, high: int, bytes_max: int) -> list[bytes]:
-    """Return the bytes of the entries from `low` to `high` - 1, or of as many as fit into the bytes, one at least."""
+def rows_within(reads: Reads, log_id: int, low: int, high: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
+    """Return bodies and leaf hashes of the entries from `low` to `high` - 1, or of as many as fit, one at least.
+
+    `bytes_max` counts the bodies with a byte between them.
+    """
     span = {"log_id": log_id, "low": low, "high": high}
     total, count = 0, 0
-    for (length,) in session.rows(SELECT_LENGTHS, span):
+    for (length,) in reads.rows(SELECT_LENGTHS, span):
         total += length + 1
         if count and total > bytes_max:
             break
         count += 1
-    return [bytes(body) for (body,) in session.rows(SELECT_RAW, span | {"high": low + count})]
+    rows = reads.rows(SELECT_ROWS, span | {"high": low + count})
+    return [(bytes(body), bytes(leaf)) for body, leaf in rows]
 
 
 def _copy(session: Session, rows: Sequence[dict[str, Any]]) -> None:

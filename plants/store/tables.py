@@ -7,12 +7,19 @@ ledger and can be made again, and at the hub each key would cost more than the c
 """
 
 from sqlalchemy import Index
+from sqlalchemy import text as sql_text
 from sqlmodel import SQLModel
 
 from infra.roles import Keeping, table_options
 from plants.store.columns import PLANT, big, key, small, text, text_key
 
 PROJECTION = table_options(Keeping.PROJECTION)
+
+
+def _where_given(name: str, column: str) -> Index:
+    """Return an index on a column that most rows leave empty."""
+    given = sql_text(f"{column} IS NOT NULL")
+    return Index(name, column, sqlite_where=given, postgresql_where=given)
 
 
 class Plant(SQLModel, table=True):
@@ -147,7 +154,12 @@ class ProcessRow(SQLModel, table=True):
     """A process record as one plant states it: production, split, merge, transfer, shipment and the like."""
 
     __tablename__ = "process_records"
-    __table_args__ = (Index("process_records_by_kind", "plant_id", "kind", "id"), PROJECTION)
+    __table_args__ = (
+        Index("process_records_by_kind", "plant_id", "kind", "id"),
+        _where_given("process_records_by_customer", "customer"),
+        _where_given("process_records_by_job_order", "job_order"),
+        PROJECTION,
+    )
 
     id: int = key()
     plant_id: int = key(PLANT)
@@ -169,9 +181,9 @@ class Edge(SQLModel, table=True):
 
     __tablename__ = "edges"
     __table_args__ = (
-        # Both directions of a walk, the quantity included, are answered from an index alone.
-        Index("edges_forward", "source_id", "target_id", "quantity", "plant_id"),
-        Index("edges_backward", "target_id", "source_id", "quantity", "plant_id"),
+        # Both directions of a walk are answered from an index alone.
+        Index("edges_forward", "source_id", "target_id", "use", "plant_id"),
+        Index("edges_backward", "target_id", "source_id", "use", "plant_id"),
         PROJECTION,
     )
 
@@ -190,7 +202,7 @@ class TransferLineRow(SQLModel, table=True):
     """One batch of a transfer as one side states it: dispatched by the source, received by the destination."""
 
     __tablename__ = "transfer_lines"
-    __table_args__ = PROJECTION
+    __table_args__ = (Index("transfer_lines_by_batch", "batch_id"), PROJECTION)
 
     transfer_id: int = key()
     plant_id: int = key(PLANT)

@@ -1,0 +1,21 @@
+"""The command line, `batchloom`: nodes, people, imports, traces, ledgers and the demonstration."""
+
+from typing import Final
+
+from api import cli_hub, cli_import, cli_people, cli_plant
+from api.cli_output import Application
+
+app: Final = Application(
+    name="batchloom",
+    help="Batch (material lot) management for groups with several plants.\n\n"
+    "适用于多工厂集团的批次管理。\n\n"
+    "To see all of it at work:  batchloom demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(cli_hub.app, name="hub")
+app.add_typer(cli_plant.app, name="plant")
+app.add_typer(cli_people.app, name="person")
+app.add_typer(cli_import.app, name="import")

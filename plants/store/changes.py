@@ -1,0 +1,67 @@
+"""Change requests as their deciders see them, and what became of the hub's decisions."""
+
+import json
+
+from infra.database import Session
+from plants.rules.changes import ChangeKind, ChangeLevel, ChangeState, Proposal
+from plants.rules.events import Entry, from_micros
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.store.ledger import entry_at
+
+SELECT_PROPOSAL = (
+    "SELECT c.change_id, c.kind, c.batch_id, b.code, c.version, c.state, c.levels, c.requested_by, c.expires_us,"
+    " c.proposal, c.detail FROM change_requests c JOIN batches b ON b.id = c.batch_id AND b.plant_id = c.plant_id"
+    " WHERE c.plant_id = :plant AND c.change_id = :change"
+)
+# A directive that the plant rejected decided nothing, so that the request can be decided again.
+SELECT_DIRECTED = (
+    "SELECT d.verdict FROM change_decisions d"
+    " LEFT JOIN directive_outcomes o ON o.plant_id = d.plant_id AND o.directive_idx = d.idx"
+    " WHERE d.plant_id = :plant AND d.change_id = :change AND d.log_id = :log AND (o.applied IS NULL OR o.applied = 1)"
+)
+SELECT_ANSWER = "SELECT entry_idx FROM directive_outcomes WHERE plant_id = :plant AND directive_idx = :directive"
+SELECT_LAST_ANSWERED = "SELECT MAX(directive_idx) FROM directive_outcomes WHERE plant_id = :plant"
+INDEX_MAX = 2**53
+
+
+def proposal_of(session: Session, plant: int, change: int) -> Proposal:
+    """Return a plant's change request, or raise Refusal CHANGE_UNKNOWN."""
+    # Ids from outside may be beyond 64 bits, which neither database compares with a column.
+    known = 0 <= change < INDEX_MAX
+    row = session.row(SELECT_PROPOSAL, {"plant": plant, "change": change}) if known else None
+    if row is None:
+        raise Refusal(RefusalCode.CHANGE_UNKNOWN, change=change)
+    number, kind, batch_id, batch, version, state, levels, requested_by, expires_us, content, detail = row
+    return Proposal(
+        number,
+        ChangeKind(kind),
+        batch_id,
+        batch,
+        version,
+        ChangeState(state),
+        frozenset(ChangeLevel(level) for level in levels.split(",")),
+        requested_by,
+        from_micros(expires_us),
+        content,
+        json.loads(detail),
+    )
+
+
+def check_not_directed(session: Session, plant: int, change: int) -> None:
+    """Raise Refusal when the hub has decided the request already and the plant has not rejected that."""
+    row = session.row(SELECT_DIRECTED, {"plant": plant, "change": change, "log": -plant})
+    if row is not None:
+        raise Refusal(RefusalCode.CHANGE_ALREADY_DECIDED, change=change, state=row[0])
+
+
+def answer_to(session: Session, plant: int, directive: int) -> Entry | None:
+    """Return the entry by which the plant answered a directive of the hub, if it has."""
+    row = session.row(SELECT_ANSWER, {"plant": plant, "directive": directive})
+    return None if row is None else entry_at(session, plant, row[0])
+
+
+def next_directive(session: Session, plant: int) -> Entry | None:
+    """Return the first directive in this store that the plant has not answered; they are answered in order."""
+    row = session.row(SELECT_LAST_ANSWERED, {"plant": plant})
+    answered = -1 if row is None or row[0] is None else row[0]
+    return entry_at(session, -plant, answered + 1)

@@ -1,0 +1,63 @@
+"""Verify every ledger of a store against its head and the checkpoints that were signed for it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from infra.database import ReadSession, Store
+from plants.rules.merkle import Frontier
+from plants.rules.verification import BreakKind, Broken, Head, Row, SizedRoot, Verified, verify_ledger
+
+ROWS_AT_ONCE = 1_000
+
+SELECT_LOGS = text("SELECT log_id, origin, size, frontier FROM logs ORDER BY log_id")
+SELECT_ROWS = text("SELECT idx, body, leaf FROM entries WHERE log_id = :log_id ORDER BY idx")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFinding:
+    """What was found of one ledger; `origin` is the name that its checkpoints carry."""
+
+    log_id: int
+    origin: str
+    finding: Verified | Broken
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether every obligation holds."""
+        return isinstance(self.finding, Verified)
+
+
+def verify(store: Store, checkpoints: Mapping[int, Iterable[SizedRoot]] | None = None) -> list[LedgerFinding]:
+    """Return what was found of each ledger in the store, in the order of their ids, all from one snapshot.
+
+    `checkpoints` gives, by ledger, those whose signatures the caller has checked: without them a ledger that was
+    rewritten whole, head included, is not told from the true one. Memory does not grow with the ledgers.
+    """
+    signed = checkpoints or {}
+    with store.reading() as reads:
+        logs = reads.connection().execute(SELECT_LOGS).all()
+        return [
+            LedgerFinding(log_id, origin, _verify(reads, log_id, size, bytes(frontier), signed.get(log_id, ())))
+            for log_id, origin, size, frontier in logs
+        ]
+
+
+def _verify(
+    reads: ReadSession, log_id: int, size: int, frontier: bytes, checkpoints: Iterable[SizedRoot]
+) -> Verified | Broken:
+    try:
+        head = Head(size, Frontier.from_bytes(size, frontier).root(), frontier)
+    except ValueError:  # No tree of that size has such a frontier: a root of no tree stands for it.
+        head = Head(size, b"", None)
+    finding = verify_ledger(_rows(reads, log_id), head, plant=log_id, checkpoints=checkpoints)
+    if not head.root and isinstance(finding, Broken) and finding.kind is BreakKind.REWRITTEN:
+        return Broken(BreakKind.HEAD_ALTERED, None, size, size, "frontier")
+    return finding
+
+
+def _rows(reads: ReadSession, log_id: int) -> Iterator[Row]:
+    rows = reads.connection().execute(SELECT_ROWS, {"log_id": log_id}, execution_options={"yield_per": ROWS_AT_ONCE})
+    for index, body, leaf in rows:
+        yield index, bytes(body), bytes(leaf)

@@ -1,0 +1,188 @@
+"""The named limits of a GraphQL request, and the one walk over a document that holds it to them."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    SelectionNode,
+    StringValueNode,
+    ValidationContext,
+    ValidationRule,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from auth.actors import GROUP
+from auth.permissions import Permission, may
+
+BODY_BYTES_MAX: Final = 256 * 1024
+BODY_SECONDS_MAX: Final = 20
+TOKENS_MAX: Final = 2_000
+DEPTH_MAX: Final = 15
+ALIASES_MAX: Final = 30
+DIRECTIVES_MAX: Final = 20
+FIELDS_MAX: Final = 3_000  # after fragments are put in their places
+PAGE_DEFAULT: Final = 50
+PAGE_MAX: Final = 500
+ERRORS_MAX: Final = 10
+SUBSCRIPTIONS_PER_CONNECTION_MAX: Final = 10
+CONNECTIONS_PER_PERSON_MAX: Final = 10
+CONNECTION_INIT_SECONDS_MAX: Final = 10
+CACHED_DOCUMENTS: Final = 256
+CACHED_DOCUMENT_CHARACTERS_MAX: Final = 8_000
+EXCEEDED: Final = {"code": "LIMIT_EXCEEDED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a selection is once every fragment in it stands in its place."""
+
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+    directives: int = 0
+
+    def beside(self, other: "Extent") -> "Extent":
+        """Return the extent of two selections side by side."""
+        return Extent(
+            max(self.depth, other.depth),
+            self.fields + other.fields,
+            self.aliases + other.aliases,
+            self.directives + other.directives,
+        )
+
+
+class Measure:
+    """Measures selections; each fragment is measured once, however often it is spread."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        self._fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        self._measured: dict[str, Extent] = {}
+
+    def of(self, selections: Iterable[SelectionNode]) -> Extent:
+        """Return the extent of selections; a fragment inside itself counts as nothing, other rules refuse it."""
+        total = Extent()
+        for node in selections:
+            total = total.beside(self._one(node))
+        return total
+
+    def _one(self, node: SelectionNode) -> Extent:
+        directives = len(node.directives or ())
+        if isinstance(node, FragmentSpreadNode):
+            return self._spread(node.name.value).beside(Extent(directives=directives))
+        inner = getattr(node, "selection_set", None)
+        within = Extent() if inner is None else self.of(inner.selections)
+        if isinstance(node, FieldNode):
+            own = Extent(within.depth + 1, 1, int(node.alias is not None), directives)
+            return Extent(0, within.fields, within.aliases, within.directives).beside(own)
+        return within.beside(Extent(directives=directives))
+
+    def _spread(self, name: str) -> Extent:
+        if name not in self._measured:
+            self._measured[name] = Extent()
+            fragment = self._fragments.get(name)
+            if fragment is not None:
+                self._measured[name] = self.of(fragment.selection_set.selections)
+        return self._measured[name]
+
+
+class LimitsRule(ValidationRule):
+    """Refuses a document that is too deep, too wide, or holds a character that no store can keep."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        measure = Measure(context.document)
+        for node in context.document.definitions:
+            if isinstance(node, OperationDefinitionNode):
+                extent = measure.of(node.selection_set.selections)
+                self._check("levels", extent.depth, DEPTH_MAX)
+                self._check("fields", extent.fields, FIELDS_MAX)
+                self._check("aliases", extent.aliases, ALIASES_MAX)
+                self._check("directives", extent.directives + len(node.directives or ()), DIRECTIVES_MAX)
+
+    def _check(self, what: str, count: int, most: int) -> None:
+        if count > most:
+            text = f"The document has {count} {what}; {most} is the limit."
+            self.report_error(GraphQLError(text, extensions=EXCEEDED))
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        """Refuse the character that PostgreSQL keeps in no text."""
+        if "\0" in node.value:
+            self.report_error(GraphQLError("A text cannot hold the character U+0000.", nodes=[node]))
+
+
+OPEN_RULES: Final = (LimitsRule, *specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+CLOSED_RULES: Final = (*OPEN_RULES, NoSchemaIntrospectionCustomRule)
+
+
+def _parse(query: str) -> DocumentNode:
+    return parse(query, max_tokens=TOKENS_MAX)
+
+
+def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, ...]) -> tuple[GraphQLError, ...]:
+    # The limits come first and alone: what is beyond them is not worth the other rules' time.
+    errors = validate(schema, document, rules[:1], max_errors=ERRORS_MAX)
+    return tuple(errors or validate(schema, document, rules[1:], max_errors=ERRORS_MAX))
+
+
+@contextmanager
+def _nesting() -> Iterator[None]:
+    """Turn the interpreter's own limit into an answer: documents so deep are far beyond DEPTH_MAX."""
+    try:
+        yield
+    except RecursionError:
+        raise GraphQLError(f"The document is nested deeper than {DEPTH_MAX} levels.", extensions=EXCEEDED) from None
+
+
+_parse_cached = lru_cache(CACHED_DOCUMENTS)(_parse)
+_validate_cached = lru_cache(CACHED_DOCUMENTS)(_validate)
+
+
+class Manners(SchemaExtension):
+    """Parses and checks each document within the limits, and remembers those that are sent again and again.
+
+    Introspection is for those who may see the schema; all others get the errors of a schema that has none.
+    """
+
+    def on_parse(self) -> Iterator[None]:
+        """Parse, at most TOKENS_MAX tokens."""
+        query = self.execution_context.query or ""
+        if query:
+            short = len(query) <= CACHED_DOCUMENT_CHARACTERS_MAX
+            with _nesting():
+                self.execution_context.graphql_document = (_parse_cached if short else _parse)(query)
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        """Validate by the rules that the caller's rights call for."""
+        running = self.execution_context
+        query, document, actor = running.query or "", running.graphql_document, running.context.actor
+        rules = OPEN_RULES if sees_schema(actor) else CLOSED_RULES
+        short = len(query) <= CACHED_DOCUMENT_CHARACTERS_MAX
+        assert document is not None
+        with _nesting():
+            found = (_validate_cached if short else _validate)(running.schema._schema, document, rules)  # noqa: SLF001
+        running.pre_execution_errors = list(found)
+        yield
+
+
+def sees_schema(actor: Any) -> bool:
+    """Tell whether an actor may see the schema: with the permission in the group or at any plant."""
+    return any(may(actor, Permission.SCHEMA_READ, number) for number in {GROUP, *(g.plant_number for g in actor.grants)})

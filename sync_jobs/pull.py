@@ -1,0 +1,126 @@
+"""A plant takes its directives in: checked against the hub's signed root, stored, cosigned, applied one by one."""
+
+import logging
+
+from infra.database import Session
+from plants.commands.apply_directive import apply_directive
+from plants.rules.events import micros
+from plants.rules.merkle import EMPTY_ROOT, Frontier
+from plants.rules.notes import Note, NoteError
+from plants.store import mirrors, replication
+from plants.store.changes import next_directive
+from plants.store.ledger import Head, open_log
+from plants.store.positions import ReplicationState
+from sync_jobs import checkpoints
+from sync_jobs.leases import LeaseLost
+from sync_jobs.nodes import PlantNode
+from sync_jobs.push import Way
+from sync_jobs.wire import ENTRIES_MAX, Position, Problem, Welcome, read_entries
+
+HUB_REGRESSED = (
+    "The hub shows fewer directives ({theirs}) than this plant has seen ({ours}). / "
+    "总部的指令数（{theirs}）少于本厂已收到的（{ours}）。"
+)
+DIVERGED = "The hub's directives are not those that this plant has seen. / 总部的指令与本厂已收到的不一致。"
+
+LOG = logging.getLogger(__name__)
+
+
+def directives_here(node: PlantNode) -> Position:
+    """Return how far the plant's copy of its directives reaches."""
+    with node.store.reading() as reads:
+        found = mirrors.position_of(reads, -node.number)
+    return Position(0, EMPTY_ROOT) if found is None else Position(found[1].size, found[1].root())
+
+
+def pull(way: Way, welcome: Welcome) -> int:
+    """Store the directives that the hub has beyond ours and return how many came; raises what the hub answered.
+
+    Where the hub's ledger of directives is not a continuation of ours, nothing is stored and the alarm is written down.
+    """
+    node, here, theirs = way.node, directives_here(way.node), welcome.directives.position
+    if welcome.directives.origin != node.directive_origin:
+        raise Problem(403, "FOREIGN_LEDGER")
+    if theirs.size < here.size:
+        _alarm(way, ReplicationState.HUB_REGRESSED, HUB_REGRESSED.format(theirs=theirs.size, ours=here.size))
+        return 0
+    if theirs.size == here.size:
+        if theirs.root != here.root:
+            _alarm(way, ReplicationState.DIVERGED, DIVERGED)
+        return 0
+    size = here.size
+    while size < theirs.size and way.has_time():
+        size = _take_in(way, size, min(theirs.size, size + ENTRIES_MAX))
+    return size - here.size
+
+
+def apply_pending(way: Way) -> int:
+    """Apply the stored directives that have no answer in the plant's ledger yet, each in its own transaction.
+
+    Returns how many. What is refused is answered as well. An unexpected failure becomes an alarm, and the next try begins
+    with the same directive; the plant's own ledger goes on travelling.
+    """
+    node, count = way.node, 0
+
+    def apply_next(session: Session) -> bool:
+        now = node.clock.now()
+        way.held.renew(session, now)
+        directive = next_directive(session, node.number)
+        if directive is None:
+            return False
+        apply_directive(session, directive, plant=node.number, now=now)
+        return True
+
+    try:
+        while way.has_time() and node.writer.write(apply_next):
+            count += 1
+    except LeaseLost:
+        raise
+    except Exception as error:
+        LOG.exception("plant %s: a directive could not be applied", node.number)
+        _alarm(way, ReplicationState.REFUSED, f"A directive could not be applied / 指令无法执行: {error!r}"[:500])
+    return count
+
+
+def _take_in(way: Way, low: int, high: int) -> int:
+    node = way.node
+    parcel = way.door.entries(node.directive_origin, low, high)
+    entries = read_entries(parcel.bodies, low, None)
+    directive_keys = checkpoints.keys_of(node.hub_key, node.directive_origin)
+    try:
+        signed = checkpoints.read(parcel.note, node.directive_origin, directive_keys)
+        note: Note = checkpoints.trimmed(parcel.note, directive_keys)
+    except NoteError as error:
+        raise Problem(403, "CHECKPOINT_REFUSED", fault=error.fault) from error
+    now = node.clock.now()
+    cosigned = note.signed_also(node.signer.cosign(note, int(now.timestamp())))
+
+    def store(session: Session) -> int:
+        way.held.renew(session, now)
+        open_log(session, -node.number, node.directive_origin)
+        head = Head(session, -node.number)
+        frontier: Frontier = head.frontier.extend(entry.leaf for entry in entries)
+        covered = Position(signed.checkpoint.size, signed.checkpoint.root)
+        if head.size != low or not entries or covered != Position(frontier.size, frontier.root()):
+            raise Problem(422, "ROOT_WRONG", size=covered.size)
+        mirrors.extend(session, head, entries, frontier)
+        us, signed_us = micros(now), checkpoints.signed_us(signed)
+        replication.keep_checkpoint(
+            session, head.log_id, frontier.size, bytes(cosigned), signed_us=signed_us, received_us=us
+        )
+        state = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
+        sizes = {"acknowledged": frontier.size, "peer_size": frontier.size}
+        replication.amend(session, head.log_id, contact_us=us, **sizes, **state)
+        return frontier.size
+
+    return node.writer.write(store)
+
+
+def _alarm(way: Way, state: ReplicationState, text: str) -> None:
+    now = way.node.clock.now()
+
+    def write(session: Session) -> None:
+        way.held.renew(session, now)
+        replication.amend(session, -way.node.number, state=state, alarm=text, alarm_us=micros(now))
+
+    way.node.writer.write(write)

@@ -1,0 +1,145 @@
+"""A plant sends its ledger: parcel by parcel from where the hub stands, a receipt kept for each.
+
+Nothing is signed before the handshake has proved the hub's head to be a prefix of ours (`sync_jobs.handshake`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from infra.database import Session
+from plants.rules.events import micros
+from plants.rules.merkle import Frontier, leaf_hash
+from plants.rules.notes import NoteError
+from plants.store import mirrors, replication
+from plants.store.positions import ReplicationState
+from sync_jobs import attempts, checkpoints
+from sync_jobs.hub_door import HubDoor, HubTimedOut
+from sync_jobs.leases import Held
+from sync_jobs.nodes import PlantNode
+from sync_jobs.wire import ENTRIES_MAX, Limits, Parcel, Position, Problem, Receipt, Welcome
+
+
+class LedgerDamaged(Exception):
+    """The store's own entries do not fit their hashes: nothing is signed, and the text names the position."""
+
+
+class ReceiptInvalid(Exception):
+    """What the hub gave for a receipt is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What pushing needs: the node, the hub's door, the lease, and whether there is time for one more request."""
+
+    node: PlantNode
+    door: HubDoor
+    held: Held
+    has_time: Callable[[], bool]
+
+
+def push(way: Way, welcome: Welcome, frontier: Frontier) -> int:
+    """Send what the hub does not have, from the frontier at its size on; returns how many entries were taken in.
+
+    Sends a checkpoint alone when the last receipt is old or does not cover the ledger. Raises what the hub answered.
+    """
+    sent = 0
+    while True:
+        parcel, following, size = _next_parcel(way.node, frontier, welcome.limits)
+        if not parcel and not (sent == 0 and _checkpoint_is_due(way.node, following)):
+            return sent
+        _send(way, welcome, parcel, frontier.size, following)
+        sent += len(parcel)
+        frontier = following
+        if following.size >= size or not way.has_time():
+            return sent
+
+
+def take_receipt(way: Way, note: bytes, frontier: Frontier) -> None:
+    """Keep a note as the receipt for the ledger at this frontier; raises ReceiptInvalid when it is not one."""
+    node, now = way.node, way.node.clock.now()
+    keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(node.hub_key))
+    try:
+        signed = checkpoints.read(note, node.origin, keys)
+    except NoteError as error:
+        raise ReceiptInvalid(error.fault) from error
+    covered = Position(signed.checkpoint.size, signed.checkpoint.root)
+    if covered != Position(frontier.size, frontier.root()) or signed.cosigned_by(node.hub_key.name) is None:
+        raise ReceiptInvalid(f"it covers {covered.size} entries, not {frontier.size}")
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, node.number)
+    behind = position is not None and position[1].size > frontier.size
+
+    def keep(session: Session) -> None:
+        way.held.renew(session, now)
+        us = micros(now)
+        fewer = replication.standing(session, node.number).batch_entries
+        signed_us = checkpoints.signed_us(signed)
+        replication.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
+        replication.amend(
+            session,
+            node.number,
+            state=ReplicationState.BEHIND if behind else ReplicationState.IN_SYNC,
+            alarm=None,
+            alarm_us=None,
+            acknowledged=frontier.size,
+            frontier=frontier.to_bytes(),
+            peer_size=frontier.size,
+            batch_entries=2 * fewer if 2 * fewer < ENTRIES_MAX else 0,
+        )
+        attempts.succeeded(session, node.number, now=now)
+
+    node.writer.write(keep)
+
+
+def _next_parcel(node: PlantNode, frontier: Frontier, limits: Limits) -> tuple[list[bytes], Frontier, int]:
+    """Return the bodies behind a frontier, the frontier behind them, and how long the ledger is."""
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, node.number)
+        assert position is not None
+        head = position[1]
+        limit = limits.max_entries
+        kept = reads.rows("SELECT batch_entries FROM replication WHERE log_id = :log_id", {"log_id": node.number})
+        if kept and kept[0][0]:
+            limit = min(limit, kept[0][0])
+        high = min(head.size, frontier.size + limit)
+        rows = mirrors.rows_within(reads, node.number, frontier.size, high, limits.max_bytes)
+    for offset, (body, leaf) in enumerate(rows):
+        if leaf_hash(body) != leaf:
+            raise LedgerDamaged(f"entry {frontier.size + offset} is not what was hashed")
+    following = frontier.extend(leaf for _, leaf in rows)
+    if following.size == head.size and following != head:
+        raise LedgerDamaged(f"the head over {head.size} entries is not theirs")
+    return [body for body, _ in rows], following, head.size
+
+
+def _checkpoint_is_due(node: PlantNode, frontier: Frontier) -> bool:
+    with node.store.reading() as reads:
+        rows = reads.rows(
+            "SELECT acknowledged, received_us FROM replication WHERE log_id = :log_id",
+            {"log_id": node.number},
+        )
+    if not rows or rows[0][1] is None or rows[0][0] < frontier.size:
+        return True
+    age_us = micros(node.clock.now()) - int(rows[0][1])
+    return age_us >= node.checkpoint_seconds * 1_000_000
+
+
+def _send(way: Way, welcome: Welcome, parcel: list[bytes], start: int, following: Frontier) -> Receipt:
+    node = way.node
+    position = Position(following.size, following.root())
+    note = checkpoints.sign(node.origin, position, node.signer, node.clock.now())
+    try:
+        receipt = way.door.send(node.origin, start, welcome.session, Parcel(tuple(parcel), bytes(note)))
+    except (HubTimedOut, Problem) as error:
+        if isinstance(error, HubTimedOut) or error.status == 413:  # noqa: PLR2004 -- too large, in HTTP.
+            _send_less(way, len(parcel))
+        raise
+    take_receipt(way, receipt.checkpoint.encode(), following)
+    return receipt
+
+
+def _send_less(way: Way, tried: int) -> None:
+    def halve(session: Session) -> None:
+        replication.amend(session, way.node.number, batch_entries=max(1, tried // 2))
+
+    way.node.writer.write(halve)

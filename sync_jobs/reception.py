@@ -1,0 +1,142 @@
+"""The hub answers a greeting: where it has the plant's ledger, where its directives stand, and a new session."""
+
+from datetime import datetime
+
+from auth.machines import EnrolledMachine
+from infra.database import Session
+from infra.ids import new_id
+from plants.rules.events import EVENTS, canonical, format_instant, micros, parse_instant
+from plants.rules.notes import NoteError, NoteKey
+from plants.store import replication
+from plants.store.ledger import HUB_LOG, Head, entry_at
+from plants.store.positions import ReplicationState
+from sync_jobs import checkpoints
+from sync_jobs.intake import locked_head
+from sync_jobs.nodes import HubNode
+from sync_jobs.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
+
+ALARMS = {
+    ReplicationState.RESTORED: (
+        "The plant shows {theirs} entries and the hub holds {ours}: it was restored from an old backup. / "
+        "工厂现有 {theirs} 条记录，总部已有 {ours} 条：该工厂可能由旧备份恢复。"
+    ),
+    ReplicationState.DIVERGED: (
+        "Plant and hub have different ledgers of {ours} entries. Nothing more is taken in. / "
+        "工厂与总部的 {ours} 条记录不一致，已停止接收。"
+    ),
+    ReplicationState.HUB_REGRESSED: (
+        "The plant has seen {theirs} directives and the hub has {ours}: the hub was restored. / "
+        "工厂已收到 {theirs} 条指令，总部仅有 {ours} 条：总部可能由旧备份恢复。"
+    ),
+}
+
+
+def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
+    """Answer a greeting; the session given out supersedes the one before.
+
+    Raises Problem 426 for a protocol of the past, 403 for another's ledger, 404 where the plant's ledgers were not
+    opened. Cosignatures that do not hold are passed over: the plant will send them again.
+    """
+    if hello.protocol < PROTOCOL:
+        raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=PROTOCOL)
+    if hello.ledger.origin != machine.origin:
+        raise Problem(403, "FOREIGN_LEDGER")
+    now, plant = hub.clock.now(), machine.plant_number
+    with hub.store.transaction() as session:
+        head = locked_head(session, plant, machine.origin)
+        here = Position(head.size, head.frontier.root())
+        before = replication.standing(session, plant)
+        given = new_id()
+        state = _seen_from_here(hello.ledger.position, here)
+        replication.amend(
+            session,
+            plant,
+            session=given,
+            peer_size=hello.ledger.size,
+            version=hello.version,
+            supported=canonical(hello.supported).decode(),
+            skew_ms=_skew_ms(hello.clock, now),
+            contact_us=micros(now),
+            **_alarm(state, hello.ledger.size, here.size, now),
+        )
+        return Welcome(
+            min_protocol=PROTOCOL,
+            ledger=Stand.of(machine.origin, here),
+            directives=_directives(session, hub, machine, hello, now),
+            limits=hub.limits,
+            epoch=_epoch(session),
+            session=given,
+            clock=format_instant(now),
+            version=hub.version,
+            supported=EVENTS,
+            checkpoint=None if before.checkpoint is None else before.checkpoint.decode(),
+        )
+
+
+def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello, now: datetime) -> Stand:
+    """Return where the plant's directives stand, and write down what the plant has cosigned of them."""
+    log_id = -machine.plant_number
+    head = opened_head(session, log_id)
+    acknowledged = replication.standing(session, log_id).acknowledged
+    directive_keys = checkpoints.keys_of(hub.signer.key, head.origin)
+    plant_keys = checkpoints.keys_of(NoteKey.parse(machine.ledger_vkey))
+    for text in hello.cosignatures:
+        try:
+            signed = checkpoints.read(text.encode(), head.origin, (*directive_keys, *plant_keys))
+            note = checkpoints.trimmed(text.encode(), (*directive_keys, *plant_keys))
+        except NoteError:
+            continue
+        size = signed.checkpoint.size
+        if signed.cosigned_by(machine.origin) is not None and acknowledged < size <= head.size:
+            signed_us = checkpoints.signed_us(signed)
+            now_us = micros(now)
+            replication.keep_checkpoint(session, log_id, size, bytes(note), signed_us=signed_us, received_us=now_us)
+            acknowledged = size
+    here = Position(head.size, head.frontier.root())
+    theirs = Position(0, here.root) if hello.directives is None else hello.directives.position
+    state = ReplicationState.IN_SYNC
+    if theirs.size > here.size:
+        state = ReplicationState.HUB_REGRESSED
+    elif theirs.size < here.size:
+        state = ReplicationState.BEHIND
+    elif here.size and theirs.root != here.root:
+        state = ReplicationState.DIVERGED
+    seen = {"acknowledged": acknowledged, "peer_size": theirs.size, "contact_us": micros(now)}
+    replication.amend(session, log_id, **seen, **_alarm(state, theirs.size, here.size, now))
+    return Stand.of(head.origin, here)
+
+
+def opened_head(session: Session, log_id: int) -> Head:
+    """Return the head of a ledger, locked; raises Problem 404 when it was not opened here."""
+    try:
+        return Head(session, log_id)
+    except LookupError as error:
+        raise Problem(404, "UNKNOWN_LEDGER") from error
+
+
+def _seen_from_here(theirs: Position, here: Position) -> ReplicationState:
+    if theirs.size < here.size:
+        return ReplicationState.RESTORED
+    if theirs.size > here.size:
+        return ReplicationState.BEHIND
+    return ReplicationState.IN_SYNC if theirs.root == here.root else ReplicationState.DIVERGED
+
+
+def _alarm(state: ReplicationState, theirs: int, ours: int, now: datetime) -> dict[str, object]:
+    text = ALARMS.get(state)
+    if text is None:
+        return {"state": state, "alarm": None, "alarm_us": None}
+    return {"state": state, "alarm": text.format(theirs=theirs, ours=ours), "alarm_us": micros(now)}
+
+
+def _epoch(session: Session) -> str:
+    """Return what names this hub's store: the id of the first entry of its own ledger."""
+    first = entry_at(session, HUB_LOG, 0)
+    return "" if first is None else first.envelope["id"]
+
+
+def _skew_ms(clock: str, now: datetime) -> int | None:
+    try:
+        return (micros(parse_instant(clock)) - micros(now)) // 1000
+    except (ValueError, TypeError):
+        return None

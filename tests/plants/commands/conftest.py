@@ -1,0 +1,35 @@
+"""Plants that the tests of commands write at, on both databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.factories import Plant, plant_store, postgres_plant
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Plant]:
+    """A plant on SQLite, for what no database decides."""
+    plant = plant_store(tmp_path)
+    yield plant
+    plant.close()
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Plant]:
+    """A second plant on SQLite, in a store of its own."""
+    plant = plant_store(tmp_path, 2, "NB1")
+    yield plant
+    plant.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def plant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plant]:
+    """A plant on each database in turn."""
+    if request.param == "sqlite":
+        plant = plant_store(tmp_path)
+    else:
+        plant = postgres_plant(request.getfixturevalue("postgres_18"))
+    yield plant
+    plant.close()
