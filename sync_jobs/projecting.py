@@ -30,6 +30,10 @@ WAITS: Final = (5, 30, 300, 3600)  # seconds after each failed try
 ERROR_LENGTH_MAX: Final = 500
 NODE_ID_MIN: Final = 1 << NODE_NUMBER_BITS
 NODE_IN_TEXT: Final = re.compile(r"(?:^|:)(\d{13,16})$")
+TOO_MANY: Final = (
+    f"more than {PARKED_MAX} entries wait: nothing more of this plant is applied / "
+    f"等待的条目超过 {PARKED_MAX} 条，已暂停该工厂的投影"
+)
 LOG = logging.getLogger(__name__)
 
 SELECT_POSITION = "SELECT size, projected FROM logs WHERE log_id = :log_id"
@@ -42,7 +46,7 @@ SELECT_DUE = (
     " GROUP BY log_id ORDER BY log_id"
 )
 SELECT_FAULTS = (
-    "SELECT idx, error, attempts, next_attempt_us FROM projection_faults WHERE log_id = :log_id ORDER BY idx"
+    "SELECT idx, key, error, attempts, next_attempt_us FROM projection_faults WHERE log_id = :log_id ORDER BY idx"
 )
 PARK = (
     "INSERT INTO projection_faults (log_id, idx, key, type, error, attempts, parked_us, next_attempt_us)"
@@ -55,7 +59,7 @@ WAKE = (
     "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us"
     " WHERE error IS NOT NULL AND (:log_id = 0 OR log_id = :log_id)"
 )
-COUNT_PARKED = "SELECT count(*) FROM projection_faults WHERE log_id = :log_id"
+UNHALT = "DELETE FROM projection_faults WHERE log_id = :log_id AND key = :key"
 SERIES = "SELECT next FROM series WHERE plant_id = :plant AND name = :name"
 RAISE_SERIES = "UPDATE series SET next = :next WHERE plant_id = :plant AND name = :name AND next < :next"
 
@@ -81,16 +85,27 @@ def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, lim
     if held is None:
         return 0
     try:
-        applied = _retry_due(store, log_id, held, clock)
+        return _retry_due(store, log_id, held, clock) + _project_slice(store, log_id, held, clock, limit)
+    except leases.LeaseLost:
+        LOG.warning("ledger %s: another process has taken its projection over", log_id)
+        return 0
+    except Exception as error:
+        LOG.exception("ledger %s: its projection stops", log_id)
         with store.transaction() as session:
             held.renew(session, clock.now())
-            if session.row(SELECT_HALT, {"log_id": log_id, "key": HALTED}) is not None:
-                return applied
-            applied += _Slice(session, log_id, clock.now()).run(limit)
-        return applied
+            _halt(session, log_id, f"{type(error).__name__}: {error}".replace("\0", ""), clock.now(), retry=True)
+        return 0
     finally:
         with store.transaction() as session:
             held.end(session)
+
+
+def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, limit: int) -> int:
+    with store.transaction() as session:
+        held.renew(session, clock.now())
+        if session.row(SELECT_HALT, {"log_id": log_id, "key": HALTED}) is not None:
+            return 0
+        return _Slice(session, log_id, clock.now()).run(limit)
 
 
 def wake(session: Session, now: datetime, log_id: int = 0) -> int:
@@ -103,22 +118,22 @@ def touched(entry: Entry) -> frozenset[str]:
     return frozenset({f"key {entry.envelope['key']}", *map(str, _nodes(entry.payload))})
 
 
-def _nodes(value: Any) -> Iterator[int]:
+def _nodes(payload: Any) -> Iterator[int]:
     """Yield the ids of batches and process records in a payload: as numbers, or at the end of texts and keys."""
-    if isinstance(value, int):
-        if value >= NODE_ID_MIN:
+    waiting = [payload]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, str):
+            found = NODE_IN_TEXT.search(value)
+            if found is not None:
+                waiting.append(int(found[1]))
+        elif isinstance(value, int) and value >= NODE_ID_MIN:
             yield value
-    elif isinstance(value, str):
-        found = NODE_IN_TEXT.search(value)
-        if found is not None and int(found[1]) >= NODE_ID_MIN:
-            yield int(found[1])
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            yield from _nodes(name)
-            yield from _nodes(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _nodes(part)
 
 
 @dataclass(slots=True)
@@ -147,7 +162,7 @@ class _Slice:
         if high > projected:
             self.session.run(MOVE, {"log_id": self.log_id, "projected": high})
         if self.parked > PARKED_MAX:
-            self._halt(high)
+            _halt(self.session, self.log_id, TOO_MANY, self.now, retry=False)
         return self.applied
 
     def _apply(self, entries: list[Entry]) -> None:
@@ -158,7 +173,7 @@ class _Slice:
             with self.session.savepoint():
                 projection.apply(self.session, self.log_id, free)
             self.applied += len(free)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- whatever the content does, only its own key may wait for it.
             if len(free) > 1:
                 # One of them fails: halves find it without giving up set-wise writes for the others.
                 middle = len(free) // 2
@@ -180,10 +195,14 @@ class _Slice:
         self.parked += 1
         _park(self.session, self.log_id, entry, error, attempts=int(error is not None), now=self.now)
 
-    def _halt(self, index: int) -> None:
-        text = f"more than {PARKED_MAX} entries wait: nothing more of this plant is applied / 等待条目过多，已暂停该工厂的投影"
-        halt = {"log_id": self.log_id, "idx": index, "key": HALTED, "type": "", "error": text}
-        self.session.run(PARK, {**halt, "attempts": 1, "now_us": micros(self.now), "next_attempt_us": None})
+
+def _halt(session: Session, log_id: int, text: str, now: datetime, *, retry: bool) -> None:
+    """Stop the projection of a plant at its watermark, and say why."""
+    row = session.row(SELECT_POSITION, {"log_id": log_id})
+    assert row is not None
+    next_us = micros(now + timedelta(seconds=WAITS[1])) if retry else None
+    halt = {"log_id": log_id, "idx": row[1], "key": HALTED, "type": "", "error": text[:ERROR_LENGTH_MAX]}
+    session.run(PARK, {**halt, "attempts": 1, "now_us": micros(now), "next_attempt_us": next_us})
 
 
 def _park(
@@ -211,21 +230,22 @@ def _retry_due(store: Store, log_id: int, held: Held, clock: Clock) -> int:
     now = clock.now()
     with store.transaction() as session:
         faults = session.rows(SELECT_FAULTS, {"log_id": log_id})
-    due = {idx for idx, error, _, next_us in faults if error is not None and next_us is not None}
     if not any(next_us is not None and next_us <= micros(now) for *_, next_us in faults):
         return 0
+    with store.transaction() as session:
+        held.renew(session, now)
+        session.run(UNHALT, {"log_id": log_id, "key": HALTED})
     applied = 0
     blocked: set[str] = set()
-    for idx, error, tries, next_us in faults:
+    for idx, key, error, tries, next_us in faults:
+        if key == HALTED:
+            continue
         with store.transaction() as session:
             held.renew(session, clock.now())
             entry = entry_at(session, log_id, idx)
-            if entry is None:
-                # The mark of a halt stands behind the last entry: lifted once something has been tried again.
-                session.run(UNPARK, {"log_id": log_id, "idx": idx})
-                continue
-            waits = error is not None and (idx not in due or next_us > micros(now))
-            if waits or not blocked.isdisjoint(touched(entry)):
+            assert entry is not None
+            not_yet = error is not None and (next_us is None or next_us > micros(now))
+            if not_yet or not blocked.isdisjoint(touched(entry)):
                 blocked |= touched(entry)
                 continue
             failure = _try_again(session, log_id, entry)
@@ -247,17 +267,10 @@ def _try_again(session: Session, log_id: int, entry: Entry) -> Exception | None:
     try:
         with session.savepoint():
             projection.apply(session, log_id, (entry,))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- as above: the entry stays parked, with the reason.
         LOG.warning("ledger %s: entry %s stays parked: %r", log_id, entry.index, error)
         return error
     for name, following in before.items():
         # A series only goes up: applied out of turn, an old entry must not set it back.
         session.run(RAISE_SERIES, {"plant": log_id, "name": name, "next": following})
     return None
-
-
-def parked_count(session: Session, log_id: int) -> int:
-    """Return how many entries of a ledger wait."""
-    row = session.row(COUNT_PARKED, {"log_id": log_id})
-    assert row is not None
-    return int(row[0])

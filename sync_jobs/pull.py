@@ -57,8 +57,8 @@ def pull(way: Way, welcome: Welcome) -> int:
 def apply_pending(way: Way) -> int:
     """Apply the stored directives that have no answer in the plant's ledger yet, each in its own transaction.
 
-    Returns how many. What is refused is answered as well. An unexpected failure becomes an alarm, and the next try begins
-    with the same directive; the plant's own ledger goes on travelling.
+    Returns how many. What is refused is answered as well. An unexpected failure becomes an alarm, and the next try
+    begins with the same directive; the plant's own ledger goes on travelling.
     """
     node, count = way.node, 0
 

@@ -83,9 +83,12 @@ class Genealogy:
     ) -> None:
         """Say how far a plant's ledger has arrived; times are microseconds since the epoch."""
         blank: dict[str, Any] = dict.fromkeys(REPLICATION.columns) | {
-            "acknowledged": 0, "frontier": b"", "attempts": 0, "backoff_ms": 0, "next_attempt_us": 0, "batch_entries": 0,
+            "acknowledged": 0, "frontier": b"", "attempts": 0, "backoff_ms": 0, "next_attempt_us": 0,
+            "batch_entries": 0,
         }  # fmt: skip
-        self._add(LOGS, log_id=plant, origin="", size=size, frontier=bytes(64), hlc="", projected=projected)
+        self._add(
+            LOGS, log_id=plant, origin="", size=size, frontier=bytes(32 * size.bit_count()), hlc="", projected=projected
+        )
         self._add(REPLICATION, **blank | {"log_id": plant, "state": state, "signed_us": signed_us})
 
     def correction(self, plant: int, entry: int) -> None:

@@ -1,0 +1,143 @@
+"""The door of replication: the routes of /sync/v1 over the functions of `sync_jobs`, and nothing of their own."""
+
+import json
+import logging
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from auth.actors import NotAuthenticated
+from auth.machines import EnrolledMachine
+from sync_jobs import intake, reception, tails
+from sync_jobs.nodes import HubNode
+from sync_jobs.wire import (
+    GREETING_BYTES_MAX,
+    MEDIA_TYPE,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    SESSION_HEADER,
+    SIZE_MAX,
+    Hello,
+    Problem,
+    Proof,
+)
+
+RETRY_SECONDS = 5
+BEARER = "Bearer "
+LOG = logging.getLogger(__name__)
+
+Answer = Callable[[Request, EnrolledMachine], Awaitable[Response]]
+
+
+def sync_routes(hub: HubNode) -> list[Route]:
+    """Return the routes of the hub. Every answer that says no is application/problem+json with a `code`."""
+    turnstile = intake.Turnstile()
+
+    async def hello(request: Request, machine: EnrolledMachine) -> Response:
+        greeting = Hello.read(await _body(request, GREETING_BYTES_MAX))
+        welcome = await run_in_threadpool(reception.welcome, hub, machine, greeting)
+        return Response(welcome.to_bytes(), media_type="application/json")
+
+    async def take(request: Request, machine: EnrolledMachine) -> Response:
+        if request.headers.get("Content-Type") != MEDIA_TYPE:
+            raise Problem(415, "MEDIA_TYPE_WRONG")
+        with turnstile.passing(machine.plant_number):
+            packed = await _body(request, hub.limits.max_bytes)
+            delivery = intake.Delivery(
+                origin=request.path_params["origin"],
+                start=_number(request, "from"),
+                session=request.headers.get(SESSION_HEADER, "")[:100],
+                packed=packed,
+            )
+            receipt = await run_in_threadpool(intake.accept, hub, machine, delivery)
+        return Response(receipt.to_bytes(), media_type="application/json")
+
+    async def give(request: Request, machine: EnrolledMachine) -> Response:
+        high = _number(request, "to") if "to" in request.query_params else None
+        origin, low = request.path_params["origin"], _number(request, "from")
+        packed = await run_in_threadpool(tails.entries, hub, machine, origin, low, high)
+        return Response(packed, media_type=MEDIA_TYPE)
+
+    async def checkpoint(request: Request, machine: EnrolledMachine) -> Response:
+        note = await run_in_threadpool(tails.checkpoint, hub, machine, request.path_params["origin"])
+        return Response(note, media_type="text/plain; charset=utf-8")
+
+    async def consistency(request: Request, machine: EnrolledMachine) -> Response:
+        origin, old, new = request.path_params["origin"], _number(request, "old"), _number(request, "new")
+        hashes = await run_in_threadpool(tails.consistency, hub, machine, origin, old, new)
+        proof = Proof(hashes=[b64encode(part).decode() for part in hashes])
+        return Response(proof.to_bytes(), media_type="application/json")
+
+    def route(path: str, method: str, answer: Answer) -> Route:
+        return Route(f"/sync/v1{path}", _guarded(hub, answer), methods=[method])
+
+    return [
+        route("/hello", "POST", hello),
+        route("/logs/{origin:path}/entries", "POST", take),
+        route("/logs/{origin:path}/entries", "GET", give),
+        route("/logs/{origin:path}/checkpoint", "GET", checkpoint),
+        route("/logs/{origin:path}/consistency", "GET", consistency),
+    ]
+
+
+def _guarded(hub: HubNode, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that recognises the plant before it reads anything, and turns every "no" into its answer."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            authorization = request.headers.get("Authorization", "")
+            if not authorization.startswith(BEARER):
+                raise Problem(401, "NOT_RECOGNISED")
+            machine = await run_in_threadpool(hub.recognise, authorization.removeprefix(BEARER))
+            spoken = request.headers.get(PROTOCOL_HEADER, "0")
+            if not spoken.isascii() or not spoken.isdigit() or int(spoken[:9]) < PROTOCOL:
+                raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=PROTOCOL)
+            return await answer(request, machine)
+        except NotAuthenticated as failure:
+            LOG.warning("a plant was not recognised: %s", failure.failure)
+            return _no(Problem(401, "NOT_RECOGNISED"))
+        except Problem as problem:
+            return _no(problem)
+        except ClientDisconnect:
+            return _no(Problem(400, "BODY_CUT"))
+        except (SQLAlchemyError, OSError):
+            LOG.exception("the store did not answer")
+            return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS))
+
+    return endpoint
+
+
+def _no(problem: Problem) -> Response:
+    headers = {} if problem.retry_seconds is None else {"Retry-After": str(problem.retry_seconds)}
+    if problem.status == 401:  # noqa: PLR2004 -- unauthorized, in HTTP.
+        headers["WWW-Authenticate"] = "Bearer"
+    content = json.dumps({"code": problem.code, **problem.content}, ensure_ascii=False, default=str)
+    return Response(content, problem.status, headers, media_type="application/problem+json")
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """Return the body; raises Problem 413 as soon as it is above the limit."""
+    claimed = request.headers.get("Content-Length", "0")
+    if claimed.isascii() and claimed.isdigit() and (len(claimed) > len(str(SIZE_MAX)) or int(claimed) > limit):
+        raise Problem(413, "BODY_TOO_LARGE", limit=limit)
+    content = bytearray()
+    async with aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            content += piece
+            if len(content) > limit:
+                raise Problem(413, "BODY_TOO_LARGE", limit=limit)
+    return bytes(content)
+
+
+def _number(request: Request, name: str) -> int:
+    """Return a position in the query; raises Problem 422 for anything but a plain number."""
+    text = request.query_params.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(SIZE_MAX)) or int(text) > SIZE_MAX:
+        raise Problem(422, "POSITION_INVALID", parameter=name)
+    return int(text)
