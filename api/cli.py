@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from api import cli_hub, cli_import, cli_people, cli_plant
+from api import cli_hub, cli_import, cli_ledger, cli_people, cli_plant, cli_trace
 from api.cli_output import Application
 
 app: Final = Application(
@@ -19,3 +19,6 @@ app.add_typer(cli_hub.app, name="hub")
 app.add_typer(cli_plant.app, name="plant")
 app.add_typer(cli_people.app, name="person")
 app.add_typer(cli_import.app, name="import")
+app.command()(cli_trace.trace)
+app.command()(cli_ledger.rebuild)
+app.command()(cli_ledger.verify)

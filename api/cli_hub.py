@@ -10,11 +10,11 @@ from api.cli_nodes import Home, card_of, console_actor, new_settings, opened, ru
 from api.cli_output import CONSOLE, CannotDo, pick, show_json
 from api.node import Node, make_home
 from auth.actors import Role
-from auth.machines import enrol_machine
 from infra import roles
 from infra.database import Session
 from infra.settings import directive_origin
-from plants.commands.enrol_plant import Enrolment, enrol_plant, open_hub
+from plants.commands.enrol_plant import Enrolment, open_hub
+from sync_jobs.enrolment import enrol as enrol_in_group
 
 app = typer.Typer(
     help="The hub: where the ledgers of all plants come together.\n\n总部节点：汇集各工厂的账本。",
@@ -111,16 +111,6 @@ def _enrol(node: Node, shown: dict[str, Any]) -> None:
         )
 
     def take_in(session: Session) -> None:
-        enrol_machine(
-            session,
-            actor=actor,
-            plant_number=number,
-            code=code,
-            origin=origin,
-            assertion_key=shown["assertionKey"],
-            ledger_vkey=shown["ledgerKey"],
-            at=now,
-        )
         order = Enrolment(
             number=number,
             code=code,
@@ -130,7 +120,7 @@ def _enrol(node: Node, shown: dict[str, Any]) -> None:
             ledger_key=shown["ledgerKey"],
             assertion_key=shown["assertionKey"],
         )
-        enrol_plant(session, order, actor=actor.author, now=now)
+        enrol_in_group(session, order, actor=actor, now=now)
 
     node.writer.write(take_in)
 

@@ -50,7 +50,7 @@ class _Refused(Exception):
 
 @app.callback()
 def imports() -> None:
-    """Import documents of others. 导入外部文档。"""  # noqa: D400, D415 -- Chinese has its own full stop.
+    """Import documents of others. 导入外部文档。"""  # noqa: D400 -- Chinese has its own full stop.
 
 
 @app.command()
@@ -63,8 +63,12 @@ def epcis(
     map_: Annotated[
         list[str] | None, typer.Option("--map", metavar="SITE=CODE", help="Which plant a site of the document is.")
     ] = None,
-    propose: Annotated[bool, typer.Option("--propose", help="Show which plant each site could be; write nothing.")] = False,
-    partly: Annotated[bool, typer.Option("--partly", help="Write what can be written, even if something is refused.")] = False,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Show which plant each site could be; write nothing.")
+    ] = False,
+    partly: Annotated[
+        bool, typer.Option("--partly", help="Write what can be written, even if something is refused.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import an EPCIS 2.0 document: its sites become plants, its events our entries, its identifiers aliases.
@@ -73,7 +77,6 @@ def epcis(
     same document again does nothing. Exit status 1 when an event was refused.
 
     Examples:
-
       batchloom import epcis chain.json --propose
 
       batchloom import epcis chain.json --home proc --home hatc --map urn:…:processor.plant1u=PROC
@@ -116,11 +119,16 @@ def run_import(
                 plants[code] = ImportingPlant(number, node.settings.origin, Head(session, number).size, session)
             now = SystemClock().now()
             outcomes = import_epcis(plan, plants, actor=actor, now=now)
-            if not partly and not all(outcome.is_done for outcome in outcomes):
-                raise _Refused(outcomes)
+            if not partly:
+                _check_whole(outcomes)
     except _Refused as refused:
         return refused.outcomes, False
     return outcomes, True
+
+
+def _check_whole(outcomes: tuple[StepOutcome, ...]) -> None:
+    if not all(outcome.is_done for outcome in outcomes):
+        raise _Refused(outcomes)
 
 
 def as_object(plan: EpcisPlan, outcomes: Sequence[StepOutcome], *, written: bool) -> dict[str, Any]:
@@ -272,7 +280,11 @@ def _show(plan: EpcisPlan, outcomes: Sequence[StepOutcome], file: Path, *, writt
     if refused:
         CONSOLE.print(
             pick(f"[bold red]{refused} steps were not done.[/] ", f"[bold red]{refused} 个步骤未完成。[/]")
-            + (pick("The others are written.", "其余已写入。") if written else pick("Nothing was written.", "未写入任何内容。"))
+            + (
+                pick("The others are written.", "其余已写入。")
+                if written
+                else pick("Nothing was written.", "未写入任何内容。")
+            )
         )
     if written:
         CONSOLE.print(
@@ -298,7 +310,9 @@ def _lines(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: EventReport)
         if outcome.refusal is not None:
             lines.append(Text(f"✗ {outcome.refusal.message(language())}", style="red"))
         if outcome.waits_for is not None:
-            said = pick(f"needs what event {outcome.waits_for} did not bring", f"依赖于未完成的事件 {outcome.waits_for}")
+            said = pick(
+                f"needs what event {outcome.waits_for} did not bring", f"依赖于未完成的事件 {outcome.waits_for}"
+            )
             lines.append(Text(f"✗ {said}", style="red"))
     lines += [Text(f"! {discrepancy_text(found, language())}", style="yellow") for found in event.discrepancies]
     return lines

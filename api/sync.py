@@ -6,7 +6,8 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
-from sqlalchemy.exc import SQLAlchemyError
+import psycopg
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -91,13 +92,8 @@ def _guarded(hub: HubNode, answer: Answer) -> Callable[[Request], Awaitable[Resp
 
     async def endpoint(request: Request) -> Response:
         try:
-            authorization = request.headers.get("Authorization", "")
-            if not authorization.startswith(BEARER):
-                raise Problem(401, "NOT_RECOGNISED")
-            machine = await run_in_threadpool(hub.recognise, authorization.removeprefix(BEARER))
-            spoken = request.headers.get(PROTOCOL_HEADER, "0")
-            if not spoken.isascii() or not spoken.isdigit() or int(spoken[:9]) < PROTOCOL:
-                raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=PROTOCOL)
+            machine = await run_in_threadpool(hub.recognise, _assertion(request))
+            _check_protocol(request)
             return await answer(request, machine)
         except NotAuthenticated as failure:
             LOG.warning("a plant was not recognised: %s", failure.failure)
@@ -106,11 +102,24 @@ def _guarded(hub: HubNode, answer: Answer) -> Callable[[Request], Awaitable[Resp
             return _no(problem)
         except ClientDisconnect:
             return _no(Problem(400, "BODY_CUT"))
-        except (SQLAlchemyError, OSError):
+        except (DBAPIError, psycopg.OperationalError):
             LOG.exception("the store did not answer")
             return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS))
 
     return endpoint
+
+
+def _assertion(request: Request) -> str:
+    authorization = request.headers.get("Authorization", "")
+    if not authorization.startswith(BEARER):
+        raise Problem(401, "NOT_RECOGNISED")
+    return authorization.removeprefix(BEARER)
+
+
+def _check_protocol(request: Request) -> None:
+    spoken = request.headers.get(PROTOCOL_HEADER, "0")
+    if not spoken.isascii() or not spoken.isdigit() or int(spoken[:9]) < PROTOCOL:
+        raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=PROTOCOL)
 
 
 def _no(problem: Problem) -> Response:

@@ -1,7 +1,7 @@
 """What a request is answered with: who asks, one snapshot to read from, the writer, and loaders that ask once."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import strawberry
 from anyio import to_thread
+from graphql import GraphQLError
 from strawberry.dataloader import DataLoader
 
 from auth.actors import Actor
@@ -23,8 +24,10 @@ from plants.rules.codes import HUB
 from plants.rules.events import Entry
 from plants.rules.refusals import Language
 from plants.rules.scope import PlantScope
-from plants.store.ledger import known_plants
-from schema.connections import Cursors
+from plants.store.master import known_plants
+from plants.store.positions import PlantReplication, replication_status
+from schema.connections import Cursors, Key, Listing
+from schema.limits import EXCEEDED, ROWS_MAX
 
 READERS_MAX: Final = 8
 """Requests that read at the same time: as many as the store keeps connections for."""
@@ -129,6 +132,7 @@ class Context:
         self.connection_params: Mapping[str, Any] | None = None
         self._snapshot = Snapshot(serving, kept=kept)
         self._loaders: dict[Any, DataLoader[Any, Any]] = {}
+        self._rows_left = ROWS_MAX
 
     async def scope(self, permission: Permission) -> PlantScope:
         """Return the plants known to this node at which the actor has the permission, the hub (0) among them."""
@@ -145,7 +149,7 @@ class Context:
         """Run a query over the plants at which the actor has the permission."""
         actor = self.actor
 
-        def scoped(reads: ReadSession, *args: P.args, **given: P.kwargs) -> T:
+        def scoped(reads: ReadSession, /, *args: P.args, **given: P.kwargs) -> T:
             return query(reads, plants_for(actor, permission, {HUB, *known_plants(reads)}), *args, **given)
 
         return await self._snapshot.read(scoped, *args, **given)
@@ -165,7 +169,33 @@ class Context:
                 return [found.get(one) for one in keys]
 
             loader = self._loaders[permission, query] = DataLoader(together, cache=False)
-        return await loader.load(key)
+        found: T | None = await loader.load(key)
+        return found
+
+    async def connection(
+        self,
+        permission: Permission,
+        find: Callable[[ReadSession, PlantScope, Any, Key | None, int], Sequence[T]],
+        count: Callable[[ReadSession, PlantScope, Any], int],
+        sought: Any,
+        page: tuple[int | None, str | None],
+        *,
+        key: Callable[[T], Key],
+        make: Callable[[T], Any],
+    ) -> Any:
+        """Return a page, given as `first` and `after`, of what one query finds and another counts."""
+        listing = Listing(find.__name__, self.serving.cursors, (sought,))
+        wanted = listing.page(*page)
+        rows = await self.read(permission, find, sought, wanted.after, wanted.limit)
+        self.spend(len(rows))
+        return listing.connection(wanted, rows, key, make, lambda: self.read(permission, count, sought))
+
+    def spend(self, rows: int) -> None:
+        """Count rows of an answer; raises GraphQLError when one request asks for more than ROWS_MAX."""
+        self._rows_left -= rows
+        if self._rows_left < 0:
+            text = f"The answer has more than {ROWS_MAX} rows. Ask for smaller pages."
+            raise GraphQLError(text, extensions=EXCEEDED)
 
     async def write(
         self, permission: Permission, command: Command[Order], order: Order, said: Any, *, plant: int | None = None
@@ -190,22 +220,16 @@ class Context:
         await self._snapshot.close()
         return entry
 
+    def replication(
+        self, reads: ReadSession, scope: PlantScope, numbers: Sequence[int]
+    ) -> dict[int, PlantReplication]:
+        """Return how plants of the scope stand, by number: a query for `load`."""
+        standing = replication_status(reads, scope, now=self.serving.clock.now())
+        return {one.plant_id: one for one in standing if one.plant_id in numbers}
+
     async def close(self) -> None:
         """Let go of what the request held."""
         await self._snapshot.close()
 
 
 Info = strawberry.Info[Context, None]
-
-
-def keyed(rows: Iterable[T], key: Callable[[T], Any]) -> dict[Any, T]:
-    """Return rows under their keys."""
-    return {key(row): row for row in rows}
-
-
-def grouped(rows: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
-    """Return rows in groups of one key each, in the order they come."""
-    groups: dict[Any, list[T]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
-    return groups

@@ -27,7 +27,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from auth.actors import GROUP
+from auth.actors import GROUP, Actor
 from auth.permissions import Permission, may
 
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -39,6 +39,7 @@ DIRECTIVES_MAX: Final = 20
 FIELDS_MAX: Final = 3_000  # after fragments are put in their places
 PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 500
+ROWS_MAX: Final = 20_000  # of all pages in one answer
 ERRORS_MAX: Final = 10
 SUBSCRIPTIONS_PER_CONNECTION_MAX: Final = 10
 CONNECTIONS_PER_PERSON_MAX: Final = 10
@@ -183,6 +184,8 @@ class Manners(SchemaExtension):
         yield
 
 
-def sees_schema(actor: Any) -> bool:
+def sees_schema(actor: Actor) -> bool:
     """Tell whether an actor may see the schema: with the permission in the group or at any plant."""
-    return any(may(actor, Permission.SCHEMA_READ, number) for number in {GROUP, *(g.plant_number for g in actor.grants)})
+    return any(
+        may(actor, Permission.SCHEMA_READ, number) for number in {GROUP, *(g.plant_number for g in actor.grants)}
+    )

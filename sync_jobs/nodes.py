@@ -14,7 +14,7 @@ from plants.rules.notes import NoteKey
 from sync_jobs.wire import Limits
 
 
-def _nobody_waits(_plant: int) -> None:
+def nobody_waits(_plant: int) -> None:
     """Tell nobody: the periodic jobs will see what arrived."""
 
 
@@ -29,7 +29,7 @@ class HubNode:
     assertions: Assertions
     version: str
     limits: Limits = field(default_factory=Limits)
-    arrived: Callable[[int], None] = _nobody_waits
+    arrived: Callable[[int], None] = nobody_waits
 
     def recognise(self, assertion: str) -> EnrolledMachine:
         """Return the plant's node behind an assertion, which is used up; raises NotAuthenticated."""

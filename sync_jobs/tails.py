@@ -56,6 +56,20 @@ def consistency(hub: HubNode, machine: EnrolledMachine, origin: str, old: int, n
         return consistency_proof(mirrors.leaf_reader(session, head.log_id), old, new)
 
 
+def sign_own_ledgers(hub: HubNode) -> int:
+    """Sign a checkpoint of the hub's own ledger and of each ledger of directives; returns of how many."""
+    with hub.store.transaction() as session:
+        own = [log_id for (log_id,) in session.rows("SELECT log_id FROM logs WHERE log_id <= 0 ORDER BY log_id")]
+    for log_id in own:
+        with hub.store.transaction() as session:
+            head, now = opened_head(session, log_id), hub.clock.now()
+            signer = NoteSigner(head.origin, hub.signer.private_key)
+            note = checkpoints.sign(head.origin, Position(head.size, head.frontier.root()), signer, now)
+            us = micros(now)
+            replication.keep_checkpoint(session, log_id, head.size, bytes(note), signed_us=us, received_us=us)
+    return len(own)
+
+
 def _readable(session: Session, machine: EnrolledMachine, origin: str) -> Head:
     for log_id in (machine.plant_number, -machine.plant_number):
         head = opened_head(session, log_id)

@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", "plant_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("batches_by_code", "batches", ["code"], unique=False)
+    op.create_index("batches_by_code", "batches", ["code", "plant_id"], unique=False)
     op.create_index("batches_by_expiry", "batches", ["plant_id", "expires_on", "id"], unique=False)
     op.create_index("batches_by_material", "batches", ["plant_id", "material", "id"], unique=False)
     op.create_table(

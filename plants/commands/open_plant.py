@@ -31,9 +31,7 @@ def open_plant(session: Session, order: NewPlant, *, now: datetime) -> Entry:
     plant_code(order.code)
     check_text("name", order.name, NAME_LENGTH_MAX)
     if not 1 <= order.number <= PLANT_NUMBER_MAX:
-        raise Refusal(
-            RefusalCode.CODE_INVALID, code=order.number, thing="plant", rule=f"1-{PLANT_NUMBER_MAX}"
-        )
+        raise Refusal(RefusalCode.CODE_INVALID, code=order.number, thing="plant", rule=f"1-{PLANT_NUMBER_MAX}")
     if order.time_zone not in zoneinfo.available_timezones():
         raise Refusal(RefusalCode.TEXT_INVALID, field="time zone", rule="IANA, e.g. Asia/Shanghai")
     open_log(session, order.number, order.origin)

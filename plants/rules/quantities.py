@@ -12,6 +12,7 @@ DECIMALS = 6
 MICRO = 1_000_000  # 10**DECIMALS
 AMOUNT_MAX = 10**12  # in units; with six decimals a sum of nine such amounts still fits 64 bits.
 
+DIGITS_MAX = 30  # before or after the decimal point of what is read
 AMOUNT_PATTERN = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
 ZERO_PATTERN = re.compile(r"0{1,30}(\.0{1,30})?", re.ASCII)
 
@@ -78,7 +79,9 @@ def read_amount(amount: str | Decimal) -> int:
 
     Raises Refusal when it is no plain decimal, has more than six decimals, is zero, negative or above AMOUNT_MAX.
     """
-    text = format(amount, "f") if isinstance(amount, Decimal) and amount.is_finite() else str(amount).strip()
+    if isinstance(amount, Decimal) and amount.is_finite() and abs(amount.adjusted()) <= DIGITS_MAX:
+        amount = format(amount, "f")  # only now: written out, 1e999999999 would fill the memory.
+    text = str(amount).strip()
     if not AMOUNT_PATTERN.fullmatch(text):
         raise Refusal(RefusalCode.AMOUNT_NOT_A_NUMBER, amount=text[:40])
     if "." in text:

@@ -1,13 +1,23 @@
 """Batches as a plant's commands see them: what they are, what blocks them, and how much is where."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
-from infra.database import Session
+from sqlalchemy import exists, func
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
+from plants.rules.codes import plant_of
 from plants.rules.dispositions import Disposition, Hold, HoldKind, check_usable
 from plants.rules.quantities import Quantity, format_micro
 from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.scope import PlantScope
+from plants.store import pages
+from plants.store.master import narrowed
+from plants.store.tables import Alias, Batch, HoldRow, Stock
 
 SELECT_BY_CODE = (
     "SELECT id, code, material, unit, made, produced_us, expires_on, retest_on, grade, supplier, attributes,"
@@ -97,9 +107,131 @@ def batches_by_alias(session: Session, plant: int, scheme: str, issuer: str, val
 
 def _goods(session: Session, plant: int, row: tuple[object, ...]) -> Goods:
     key = {"plant": plant, "batch": row[0]}
-    holds = tuple(
-        Hold(hold, HoldKind(kind), reason) for hold, kind, reason in session.rows(SELECT_HOLDS, key)
-    )
+    holds = tuple(Hold(hold, HoldKind(kind), reason) for hold, kind, reason in session.rows(SELECT_HOLDS, key))
     on_hand: dict[str, int] = dict(session.rows(SELECT_STOCK, key))
     *facts, disposition, version = row
     return Goods(*facts, Disposition(str(disposition)), version, holds, on_hand)  # type: ignore[call-arg, arg-type]
+
+
+class BatchOrder(StrEnum):
+    """In which order batches are listed; within a plant ids rise with time."""
+
+    MADE_FIRST = "MADE_FIRST"
+    MADE_LAST = "MADE_LAST"
+    EXPIRING_FIRST = "EXPIRING_FIRST"
+
+
+NEVER = "9999-12-31"
+"""Where batches that do not expire stand among those that do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchesSought:
+    """Which batches are wanted, and in which order; what is not given does not matter."""
+
+    plant: str | None = None
+    code_begins: str | None = None
+    material: str | None = None
+    supplier: str | None = None
+    disposition: Disposition | None = None
+    expires_before: str | None = None
+    on_hold: bool | None = None
+    in_stock: bool | None = None
+    alias: str | None = None
+    order: BatchOrder = BatchOrder.MADE_FIRST
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A batch as the plants of a scope know it: a row of each; `stated` is its origin's where that may be seen."""
+
+    stated: Batch
+    rows: tuple[Batch, ...]
+
+
+def known_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, Known]:
+    """Return batches by id as the plants of the scope know them."""
+    rows: dict[int, list[Batch]] = {}
+    found = select(Batch).where(col(Batch.id).in_(set(ids)), col(Batch.plant_id).in_(scope))
+    for row in reads.exec(found.order_by(col(Batch.plant_id))):
+        rows.setdefault(row.id, []).append(row)
+    return {
+        batch: Known(next((row for row in known if row.plant_id == plant_of(batch)), known[0]), tuple(known))
+        for batch, known in rows.items()
+    }
+
+
+def known_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) -> dict[str, Known]:
+    """Return batches by code as the plants of the scope know them."""
+    found = select(Batch.id).where(col(Batch.code).in_(set(codes)), col(Batch.plant_id).in_(scope))
+    return {known.stated.code: known for known in known_by_id(reads, scope, reads.exec(found).all()).values()}
+
+
+def batches_page(
+    reads: ReadSession, scope: PlantScope, sought: BatchesSought, after: pages.Key | None, limit: int
+) -> list[Known]:
+    """Return one page of batches in the order sought."""
+    expiry = func.coalesce(func.min(col(Batch.expires_on)), NEVER)
+    key = (expiry, col(Batch.id)) if sought.order is BatchOrder.EXPIRING_FIRST else (col(Batch.id),)
+    last_first = sought.order is BatchOrder.MADE_LAST
+    found = pages.page(_sought(reads, scope, sought), key, after, limit, descending=last_first, grouped=True)
+    ids = list(reads.exec(found))
+    known = known_by_id(reads, scope, ids)
+    return [known[batch] for batch in ids]
+
+
+def batch_key(order: BatchOrder, known: Known) -> pages.Key:
+    """Return the key of a batch in a listing of this order."""
+    if order is not BatchOrder.EXPIRING_FIRST:
+        return (known.stated.id,)
+    return min((row.expires_on for row in known.rows if row.expires_on), default=NEVER), known.stated.id
+
+
+def batches_count(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> int:
+    """Return how many batches there are."""
+    return pages.count(reads, _sought(reads, scope, sought))
+
+
+def holds_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[HoldRow]]:
+    """Return the holds on the plants' goods by batch, those lifted too, in the order they were placed."""
+    found = select(HoldRow).where(col(HoldRow.batch_id).in_(set(ids)), col(HoldRow.plant_id).in_(scope))
+    holds: dict[int, list[HoldRow]] = {}
+    for row in reads.exec(found.order_by(col(HoldRow.plant_id), col(HoldRow.hold_id))):
+        holds.setdefault(row.batch_id, []).append(row)
+    return holds
+
+
+def aliases_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Alias]]:
+    """Return the aliases in force by batch."""
+    row = Alias
+    wanted = col(row.batch_id).in_(set(ids)), col(row.plant_id).in_(scope), col(row.ended_idx).is_(None)
+    aliases: dict[int, list[Alias]] = {}
+    for one in reads.exec(select(row).where(*wanted).order_by(row.plant_id, row.scheme, row.issuer, row.value)):  # type: ignore[arg-type]
+        aliases.setdefault(one.batch_id, []).append(one)
+    return aliases
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> SelectOfScalar[int]:
+    found = select(Batch.id).where(col(Batch.plant_id).in_(narrowed(reads, scope, sought.plant)))
+    equal = {
+        Batch.material: sought.material,
+        Batch.supplier: sought.supplier,
+        Batch.disposition: sought.disposition,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            found = found.where(column == value)
+    if sought.code_begins is not None:
+        found = found.where(col(Batch.code).startswith(sought.code_begins, autoescape=True))
+    if sought.expires_before is not None:
+        found = found.where(col(Batch.expires_on) < sought.expires_before)
+    here = (HoldRow.plant_id == Batch.plant_id, HoldRow.batch_id == Batch.id, col(HoldRow.lifted_idx).is_(None))
+    there = (Stock.plant_id == Batch.plant_id, Stock.batch_id == Batch.id, Stock.quantity > 0)
+    for wanted, conditions in ((sought.on_hold, here), (sought.in_stock, there)):
+        if wanted is not None:
+            some = exists().where(*conditions)  # type: ignore[arg-type]
+            found = found.where(some if wanted else ~some)
+    if sought.alias is not None:
+        named = (Alias.plant_id == Batch.plant_id, Alias.batch_id == Batch.id, Alias.value == sought.alias)
+        found = found.where(exists().where(*named, col(Alias.ended_idx).is_(None)))
+    return found.group_by(col(Batch.id))

@@ -75,7 +75,8 @@ def table_digests(store: Store, *, plant: int | None = None) -> dict[str, str]:
             if plant is not None:
                 query = query.where(table.c.plant_id == plant)
             digest = sha256()
-            for row in reads.connection().execute(query, execution_options={"yield_per": ROWS_AT_ONCE}):
-                digest.update(canonical(list(row)) + b"\n")
+            with reads.connection().execute(query, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
+                for row in rows:
+                    digest.update(canonical(list(row)) + b"\n")
             digests[table.name] = digest.hexdigest()
     return digests

@@ -68,7 +68,7 @@ class Batch(SQLModel, table=True):
 
     __tablename__ = "batches"
     __table_args__ = (
-        Index("batches_by_code", "code"),
+        Index("batches_by_code", "code", "plant_id"),
         Index("batches_by_material", "plant_id", "material", "id"),
         Index("batches_by_expiry", "plant_id", "expires_on", "id"),
         PROJECTION,

@@ -1,13 +1,14 @@
 """Verify every ledger of a store against its head and the checkpoints that were signed for it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 
 from infra.database import ReadSession, Store
 from plants.rules.merkle import Frontier
-from plants.rules.verification import BreakKind, Broken, Head, Row, SizedRoot, Verified, verify_ledger
+from plants.rules.verification import BreakKind, Broken, Head, SizedRoot, Verified, verify_ledger
 
 ROWS_AT_ONCE = 1_000
 
@@ -51,13 +52,16 @@ def _verify(
         head = Head(size, Frontier.from_bytes(size, frontier).root(), frontier)
     except ValueError:  # No tree of that size has such a frontier: a root of no tree stands for it.
         head = Head(size, b"", None)
-    finding = verify_ledger(_rows(reads, log_id), head, plant=log_id, checkpoints=checkpoints)
+    stream = {"yield_per": ROWS_AT_ONCE}
+    # Verification stops at the first break, so that the rows behind it are given up here.
+    with reads.connection().execute(SELECT_ROWS, {"log_id": log_id}, execution_options=stream) as rows:
+        stored = ((index, _octets(body), _octets(leaf)) for index, body, leaf in rows)
+        finding = verify_ledger(stored, head, plant=log_id, checkpoints=checkpoints)
     if not head.root and isinstance(finding, Broken) and finding.kind is BreakKind.REWRITTEN:
         return Broken(BreakKind.HEAD_ALTERED, None, size, size, "frontier")
     return finding
 
 
-def _rows(reads: ReadSession, log_id: int) -> Iterator[Row]:
-    rows = reads.connection().execute(SELECT_ROWS, {"log_id": log_id}, execution_options={"yield_per": ROWS_AT_ONCE})
-    for index, body, leaf in rows:
-        yield index, bytes(body), bytes(leaf)
+def _octets(stored: Any) -> bytes:
+    # SQLite lets whoever tampers with a row put text where bytes were.
+    return stored.encode() if isinstance(stored, str) else bytes(stored)

@@ -48,6 +48,8 @@ def test_plain_decimals_are_read(amount: str, micro: int) -> None:
         ("0.0000001", RefusalCode.AMOUNT_TOO_PRECISE),
         ("1000000000001", RefusalCode.AMOUNT_TOO_LARGE),
         (Decimal("1e400"), RefusalCode.AMOUNT_NOT_A_NUMBER),
+        (Decimal("1e999999999"), RefusalCode.AMOUNT_NOT_A_NUMBER),
+        (Decimal("1e-999999999"), RefusalCode.AMOUNT_NOT_A_NUMBER),
     ],
 )
 def test_unfit_amounts_are_refused_by_name(amount: str | Decimal, code: RefusalCode) -> None:

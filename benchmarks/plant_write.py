@@ -1,0 +1,154 @@
+"""A plant's write (feed a process record with three batches: ledger, tables, full synchronisation) against its limit.
+
+The limit is the least that durability costs: append the bytes of the same ledger entry to a file and fdatasync it.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from pathlib import Path
+
+import migrations
+from benchmarks.rounds import Claim, in_turns, rate
+from infra.clock import FixedClock
+from infra.database import Session, Store
+from infra.ids import new_id
+from infra.settings import plant_origin
+from infra.writer import Writer
+from plants.commands.define import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.commands.issue import StockLine
+from plants.commands.open_plant import NewPlant, open_plant
+from plants.commands.receive import Delivery, receive_batch
+from plants.commands.recording import Call
+from plants.commands.run_process import Feed, ProcessOrder, feed_process, open_process
+from plants.rules.actors import Author
+from plants.rules.events import Entry
+from plants.store.ledger import Head, entries_between
+
+PLANT = 1
+LINES = 3
+BATCHES = 300
+FEEDS_PER_ROUND = 1500
+CLIENTS = 10
+AUTHOR = Author("person-1", "Wang Fang", "scanner-7")
+
+
+class Line:
+    """A plant with goods on stock and an open process record, and feeds one after the other."""
+
+    def __init__(self, home: Path) -> None:
+        self.store = Store(f"sqlite:///{home}/plant.db")
+        self._clock = FixedClock()
+        migrations.upgrade(self.store)
+        with self.store.transaction() as session:
+            new = NewPlant(PLANT, "SH1", "Shanghai 1", "Asia/Shanghai", plant_origin("bench.example", "SH1"))
+            open_plant(session, new, now=self._clock.now())
+            rm = MaterialDefinition("RM", "Raw material", "KGM", 30)
+            define_material(session, rm, actor=AUTHOR, call=self._call())
+            define_master(session, MasterDefinition("LOCATION", "A1", "Rack"), actor=AUTHOR, call=self._call())
+            codes = [self._receive(session) for _ in range(BATCHES)]
+            self._process = int(open_process(session, ProcessOrder(), actor=AUTHOR, call=self._call()).envelope["key"])
+        self._codes = cycle(codes)
+
+    def orders(self, count: int) -> list[Feed]:
+        """Return so many feeds of three lines each."""
+        return [
+            Feed(self._process, tuple(StockLine(next(self._codes), "0.25", "KGM", "A1") for _ in range(LINES)))
+            for _ in range(count)
+        ]
+
+    def feed(self, session: Session, order: Feed) -> Entry:
+        """Do one feed, as a scanner's request does it."""
+        return feed_process(session, order, actor=AUTHOR, call=self._call())
+
+    def size(self) -> int:
+        """Return how long the ledger is."""
+        with self.store.transaction() as session:
+            return Head(session, PLANT).size
+
+    def bodies(self, low: int) -> list[bytes]:
+        """Return the bytes of the entries from a position on."""
+        with self.store.transaction() as session:
+            return [entry.body for entry in entries_between(session, PLANT, low, 2**40)]
+
+    def check(self, feeds: int) -> None:
+        """Raise AssertionError unless every feed is in the ledger and in the tables."""
+        with self.store.transaction() as session:
+            rows = session.row("SELECT count(*), sum(quantity) FROM edges")
+            stock = session.row("SELECT sum(quantity) FROM stock")
+        assert rows == (feeds * LINES, feeds * LINES * 250_000)
+        assert stock == (BATCHES * 10**12 - feeds * LINES * 250_000,)
+
+    def _receive(self, session: Session) -> str:
+        order = Delivery("RM", "1000000", "KGM", "A1")
+        return receive_batch(session, order, actor=AUTHOR, call=self._call()).envelope["key"]
+
+    def _call(self) -> Call:
+        return Call(PLANT, self._clock.now(), request=new_id())
+
+
+def append(path: Path, bodies: list[bytes]) -> None:
+    """Append each record to the file and wait until the disk has it."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        for body in bodies:
+            os.write(file, body)
+            os.fdatasync(file)
+    finally:
+        os.close(file)
+
+
+def one_by_one(line: Line, orders: list[Feed]) -> None:
+    """Do the feeds in a transaction each."""
+    for order in orders:
+        with line.store.transaction() as session:
+            line.feed(session, order)
+
+
+def grouped(line: Line, writer: Writer, orders: list[Feed]) -> None:
+    """Let ten clients, who wait for each answer, do the feeds through the one writer."""
+
+    def client(number: int) -> None:
+        for order in orders[number::CLIENTS]:
+            writer.write(lambda session, order=order: line.feed(session, order))  # type: ignore[misc]
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(client, range(CLIENTS)))
+
+
+def run(rounds: int = 5, feeds: int = FEEDS_PER_ROUND) -> Iterator[Claim]:
+    """Yield both claims: a transaction for each feed, and ten waiting clients in groups."""
+    with tempfile.TemporaryDirectory(prefix="batchloom-bench-", dir=Path.cwd()) as name:
+        home = Path(name)
+        line = Line(home)
+        one_by_one(line, line.orders(feeds // 5))
+        bodies = line.bodies(line.size() - feeds // 5)
+        done = feeds // 5
+        bodies = list(bodies[:1]) * feeds
+        size = len(bodies[0])
+
+        def limit() -> float:
+            return rate(feeds, lambda: append(home / "ledger", bodies))
+
+        def alone() -> float:
+            orders = line.orders(feeds)
+            return rate(feeds, lambda: one_by_one(line, orders))
+
+        rates = in_turns(rounds, alone, limit)
+        done += rounds * feeds
+        line.check(done)
+        rival = "append and fdatasync"
+        yield Claim("plant write, one transaction each", rival, *map(tuple, rates), "feeds/s", f"{size} B", 0.5)
+        writer = Writer(line.store)
+
+        def together() -> float:
+            orders = line.orders(feeds)
+            return rate(feeds, lambda: grouped(line, writer, orders))
+
+        rates = in_turns(rounds, together, limit)
+        writer.close()
+        line.check(done + rounds * feeds)
+        yield Claim("plant write, ten clients grouped", rival, *map(tuple, rates), "feeds/s", f"{size} B", 0.5)
+        line.store.close()

@@ -1,0 +1,25 @@
+"""Where a node's store is, and opening it: by URL, in the node's home, or on a PostgreSQL server of its own."""
+
+from contextlib import ExitStack, closing
+
+from infra.database import Store
+from infra.postgres import EmbeddedPostgres
+from infra.roles import Role
+from infra.settings import Settings
+
+DATABASE = "batchloom"
+
+
+def open_store(settings: Settings, opening: ExitStack) -> Store:
+    """Return the node's store, to be closed with the stack; starts its own PostgreSQL server, or joins the running one.
+
+    Raises StoreUnfit, or PostgresUnavailable.
+    """
+    if settings.database_url is not None:
+        return opening.enter_context(closing(Store(settings.database_url.get_secret_value())))
+    if settings.role is Role.PLANT:
+        return opening.enter_context(closing(Store(f"sqlite:///{settings.home.resolve() / 'plant.db'}")))
+    server = EmbeddedPostgres(settings.home / "postgresql", binaries=settings.postgresql_bin)
+    opening.enter_context(server)
+    server.create_database(DATABASE)
+    return opening.enter_context(closing(Store(server.url(DATABASE))))

@@ -1,0 +1,177 @@
+"""Refusals in the contract: a type for each code, made from its text, and the union that a mutation answers with."""
+
+import string
+from collections.abc import Callable, Iterable
+from functools import reduce, wraps
+from operator import or_
+from types import new_class
+from typing import Annotated, Any, Final, TypeVar
+
+import strawberry
+from graphql import GraphQLError
+
+from plants.rules.refusals import WORDINGS, Language, Refusal, RefusalCode
+
+C = RefusalCode
+
+RefusalCodeEnum = strawberry.enum(
+    RefusalCode, name="RefusalCode", description="Every expected “no”; a code is never renamed or reused."
+)
+
+
+@strawberry.interface(name="Refusal", description="An expected “no”: nothing was changed, and this says why.")
+class RefusalAnswer:
+    """What every refusal says."""
+
+    code: RefusalCode = strawberry.field(description="Which refusal it is.")
+    message: str = strawberry.field(description="The refusal as a sentence, in the caller's language.")
+
+
+# Data that a refusal carries beside what its text shows.
+MORE_DATA: Final[dict[RefusalCode, tuple[str, ...]]] = {C.BATCH_ON_HOLD: ("hold",)}
+# `code` of the interface is the refusal's own.
+RENAMED: Final = {"code": "value"}
+
+DESCRIPTIONS: Final = {
+    "after": "What it would become.",
+    "alias": "The alias that was given.",
+    "amount": "The amount that was given.",
+    "at": "The time that was given, or the time meant.",
+    "available": "How much there is.",
+    "batch": "The batch it is about, by its code.",
+    "before": "What it is.",
+    "by": "The index of the later entry.",
+    "change": "The change request it is about.",
+    "count": "How many were given.",
+    "current": "The batch's version now.",
+    "date": "The date that was given.",
+    "days": "How many days back is the limit.",
+    "decimals": "How many decimals are the limit.",
+    "destination": "The plant that it goes to.",
+    "difference": "By how much it differs.",
+    "disposition": "The disposition of the goods.",
+    "entry": "The index of the entry it is about.",
+    "expected": "What was expected.",
+    "expires_at": "When it expired.",
+    "expires_on": "The last day on which the goods were usable.",
+    "field": "What it is that was given.",
+    "hold": "The id of the first open hold.",
+    "kind": "Why the goods are held.",
+    "levels": "Where it may be decided.",
+    "limit": "The limit.",
+    "location": "The location it is about.",
+    "material": "The material it is about.",
+    "percent": "The tolerance in percent.",
+    "plant": "The plant it is about.",
+    "present": "What it is now.",
+    "process": "The process record it is about.",
+    "proposed": "The batch's version when the change was asked for.",
+    "reason": "The reason that was given for it.",
+    "request": "The request id that was given.",
+    "rule": "What is accepted.",
+    "size": "How large it is, in bytes.",
+    "state": "How far along it is already.",
+    "target": "The unit that it should be in.",
+    "thing": "What kind of thing it is.",
+    "transfer": "The transfer it is about.",
+    "type": "The type of the entry.",
+    "unit": "The unit.",
+    "value": "What was given.",
+    "wanted": "What was asked for.",
+    "where": "Where in the document.",
+    "why": "What is wrong with it, or would be.",
+}
+
+
+def data_names(code: RefusalCode) -> list[str]:
+    """Return the names of the data that a refusal of this code carries, in the order of its text."""
+    shown = [name for _, name, _, _ in string.Formatter().parse(WORDINGS[code].en) if name]
+    return list(dict.fromkeys((*shown, *MORE_DATA.get(code, ()))))
+
+
+def type_name(code: RefusalCode) -> str:
+    """Return the name of a refusal's type: BATCH_ON_HOLD is BatchOnHold."""
+    return "".join(word.capitalize() for word in code.value.split("_"))
+
+
+def _type(code: RefusalCode) -> type[RefusalAnswer]:
+    fields = [RENAMED.get(name, name) for name in data_names(code)]
+
+    def fill(namespace: dict[str, Any]) -> None:
+        namespace["__annotations__"] = dict.fromkeys(fields, str)
+        namespace["__module__"] = __name__
+        for name in fields:
+            namespace[name] = strawberry.field(description=DESCRIPTIONS[name])
+
+    made = new_class(f"{type_name(code)}Refusal", (RefusalAnswer,), {}, fill)
+    text = WORDINGS[code].en.replace("{", "").replace("}", "")
+    return strawberry.type(made, name=type_name(code), description=f"Refused: “{text}”")
+
+
+REFUSALS: Final = {code: _type(code) for code in RefusalCode}
+
+COMMON: Final = frozenset(
+    {
+        C.ENTRY_TOO_LARGE,
+        C.NOT_PERMITTED,
+        C.REQUEST_REUSED,
+        C.TEXT_INVALID,
+        C.TIME_IN_FUTURE,
+        C.TIME_TOO_OLD,
+    }
+)
+"""What every mutation can be refused with: by who asks, the input's own fields, and the size of an entry."""
+
+Resolver = TypeVar("Resolver", bound=Callable[..., Any])
+
+
+def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
+    """Return a refusal as the contract answers it."""
+    data = {RENAMED.get(name, name): refusal.data.get(name, "") for name in data_names(refusal.code)}
+    return REFUSALS[refusal.code](code=refusal.code, message=refusal.message(language), **data)
+
+
+def query_error(refusal: Refusal, language: Language) -> GraphQLError:
+    """Return a refusal as an error of a query, which has no union to carry it."""
+    return GraphQLError(refusal.message(language), extensions={"code": refusal.code.value, **refusal.data})
+
+
+def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:
+    """Make a mutation that answers with its success or with one of the refusals that its command can raise.
+
+    A refusal that is not listed passes on and is masked as the bug that it is.
+    """
+
+    def make(resolve: Resolver) -> Any:
+        listed = frozenset(codes) | COMMON
+        name = "".join(word.capitalize() for word in resolve.__name__.split("_"))
+        union = strawberry.union(name=f"{name}Result", description=f"What `{_camel(name)}` answers.")
+        answers = reduce(or_, (success, *(REFUSALS[code] for code in sorted(listed))))
+
+        @wraps(resolve)
+        async def answer(*args: Any, **given: Any) -> Any:
+            try:
+                return await resolve(*args, **given)
+            except Refusal as refusal:
+                if refusal.code not in listed:
+                    raise
+                return refused(refusal, given["info"].context.language)
+
+        field = strawberry.mutation(resolver=answer, description=description, graphql_type=Annotated[answers, union])
+        LISTED[_camel(name)] = listed
+        return field
+
+    return make
+
+
+LISTED: Final[dict[str, frozenset[RefusalCode]]] = {}
+"""The refusals that each mutation lists, by its name in the contract."""
+
+
+def types() -> Iterable[type]:
+    """Return every refusal's type, so that the schema has also those that only the interface leads to."""
+    return REFUSALS.values()
+
+
+def _camel(name: str) -> str:
+    return name[0].lower() + name[1:]

@@ -1,0 +1,61 @@
+"""Sending nudges beside the work: quick for whoever asks, gathered, and a broker that is down fails nobody's write."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+from celery import Celery
+
+from sync_jobs.jobs import Job, nudge
+
+GATHER_SECONDS: Final = 0.02
+LOG = logging.getLogger(__name__)
+
+
+class Nudges:
+    """Wakes jobs from a thread of its own. `failures` counts the nudges that could not be sent."""
+
+    def __init__(self, app: Celery, jobs: Mapping[str, Job]) -> None:
+        self._app = app
+        self._jobs = jobs
+        self._asked: set[str] = set()
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self.failures = 0
+        self._thread = threading.Thread(target=self._serve, name="nudges", daemon=True)
+        self._thread.start()
+
+    def ask(self, name: str) -> None:
+        """Have a job woken soon; returns at once and never fails. Asking twice before it is sent is asking once."""
+        with self._changed:
+            self._asked.add(name)
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                while not self._asked and not self._stopping.is_set():
+                    self._changed.wait()
+            if self._stopping.wait(GATHER_SECONDS):
+                return
+            with self._changed:
+                asked, self._asked = self._asked, set()
+            for name in sorted(asked):
+                self._send(name)
+
+    def _send(self, name: str) -> None:
+        job = self._jobs[name]
+        try:
+            if job.wanted():
+                nudge(self._app, name, job)
+        except Exception:  # noqa: BLE001 -- a nudge is a courtesy: the period of the job heals what is lost.
+            self.failures += 1
+            LOG.warning("%s: could not be nudged (%s so far)", name, self.failures)
