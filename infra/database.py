@@ -6,7 +6,8 @@ time in the layers above it (`docs/explanation/performance.md`).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any, Protocol, cast
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session as SQLModelSession
 
 BUSY_TIMEOUT_MS = 10_000
+WAL_PAGES = 4000  # of 4 KiB: the log is copied into the database every 16 MiB, not every 4
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """SQLite releases, newest branch first, from which the WAL-reset corruption bug is fixed (sqlite.org/wal.html)."""
 
@@ -50,10 +53,12 @@ class Session:
         self.driver = driver
         self.dialect = dialect
         self._cursor = driver.cursor()
+        # Bound once: a command runs some thirty statements, and each layer of calls around them shows.
+        self._execute: Callable[[str, Parameters], _Cursor] = (
+            self._cursor.execute if dialect == "sqlite" else self._execute_in_psycopg
+        )
 
-    def _execute(self, sql: str, parameters: Parameters) -> _Cursor:
-        if self.dialect == "sqlite":
-            return cast("_Cursor", self._cursor.execute(sql, parameters))
+    def _execute_in_psycopg(self, sql: str, parameters: Parameters) -> _Cursor:
         return cast("_Cursor", self._cursor.execute(_for_psycopg(sql), parameters))
 
     def rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
@@ -68,9 +73,10 @@ class Session:
         """Run a statement and return how many rows it touched."""
         return self._execute(sql, parameters).rowcount
 
-    def run_many(self, sql: str, parameters: Sequence[Parameters]) -> None:
-        """Run a statement once for each set of parameters."""
+    def run_many(self, sql: str, parameters: Sequence[Parameters]) -> int:
+        """Run a statement once for each set of parameters and return how many rows were touched in all."""
         self._cursor.executemany(sql if self.dialect == "sqlite" else _for_psycopg(sql), parameters)
+        return int(self._cursor.rowcount)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -111,12 +117,11 @@ class Store:
                 raise StoreUnfit(message)
             self.engine = _sqlite_engine(Path(parsed.database))
         elif self.dialect == "postgresql":
-            self.engine = create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8
-            )
+            self.engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8)
         else:
             message = f"{self.dialect} stores are not supported: use sqlite or postgresql."
             raise StoreUnfit(message)
+        self._at_hand: deque[PoolProxiedConnection] = deque()
         self._snapshots = self.engine.execution_options(
             **({"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {})
         )
@@ -124,19 +129,32 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Yield a write session; commit when the block ends, roll everything back when it raises."""
-        pooled = self.engine.raw_connection()
-        try:
-            driver = pooled.driver_connection
-            session = Session(driver, self.dialect)
+        with self._connection() as connection:
+            session = Session(connection, self.dialect)
             if self.dialect == "sqlite":
                 session.run("BEGIN IMMEDIATE")
             try:
                 yield session
             except BaseException:
-                pooled.rollback()
+                connection.rollback()
                 raise
-            pooled.commit()
-        finally:
+            connection.commit()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        """Yield a driver's connection for writing; on SQLite one is kept at hand, which the pool's bookkeeping is not."""
+        try:
+            pooled = self._at_hand.popleft()
+        except IndexError:
+            pooled = self.engine.raw_connection()
+        try:
+            yield pooled.driver_connection
+        except BaseException:
+            pooled.close()
+            raise
+        if self.dialect == "sqlite" and not self._at_hand:
+            self._at_hand.append(pooled)
+        else:
             pooled.close()
 
     @contextmanager
@@ -147,6 +165,8 @@ class Store:
 
     def close(self) -> None:
         """Give back every connection."""
+        while self._at_hand:
+            self._at_hand.popleft().close()
         self.engine.dispose()
 
 
@@ -177,6 +197,9 @@ def _sqlite_engine(path: Path) -> Engine:
             message = f"{path}: journal mode is {mode}, not WAL. Put the store on a local disk, not a network share."
             raise StoreUnfit(message)
         connection.execute("PRAGMA synchronous = FULL")
+        # A savepoint keeps what it may have to undo in memory; on disk it would cost more than the write itself.
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

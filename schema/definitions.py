@@ -5,21 +5,15 @@ from typing import Any
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.define import (
-    MasterDefinition,
-    MaterialDefinition,
-    UnitDefinition,
-    define_master,
-    define_material,
-    define_unit,
-)
+from plants.commands import define
+from plants.rules.events import Entry
 from plants.rules.refusals import RefusalCode as C
 from schema.context import Info
 from schema.entries import ENTRY, RecordedEntry
 from schema.fields import described
-from schema.inputs import MutationInput
+from schema.inputs import Input, MutationInput
 from schema.materials import CODE, NAME, MasterKind, MasterRecord, Material, material_of, record_of
-from schema.refusals import Input, mutation
+from schema.refusals import mutation
 from schema.scalars import ExactDecimal
 
 
@@ -85,10 +79,47 @@ class MasterDefined:
     C.UNIT_UNKNOWN,
     description="Define a material: its unit, how long it keeps, and how other units convert.",
 )
-async def define_material_(info: Info, input: Input[DefineMaterialInput]) -> Any:
+async def define_material(info: Info, input: Input[DefineMaterialInput]) -> Any:
     factors = {line.unit: str(line.factor) for line in input.conversions}
     days = input.shelf_life_days, input.retest_days
-    order = MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
-    entry = await info.context.write(Permission.MASTERDATA_DEFINE, define_material, order, input)
+    order = define.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
+    entry = await info.context.write(Permission.MASTERDATA_DEFINE, define.define_material, order, input)
     found = await material_of(info, info.context.serving.plant, input.code)
     return MaterialDefined(entry=RecordedEntry.of(entry), material=found)
+
+
+@mutation(
+    MasterDefined,
+    C.AMOUNT_NOT_A_NUMBER,
+    C.AMOUNT_NOT_POSITIVE,
+    C.CODE_INVALID,
+    C.CODE_TAKEN,
+    C.UNIT_UNKNOWN,
+    description="Define a unit of the plant's own.",
+)
+async def define_unit(info: Info, input: Input[DefineUnitInput]) -> Any:
+    order = define.UnitDefinition(input.code, input.name, input.of, input.factor)
+    entry = await info.context.write(Permission.MASTERDATA_DEFINE, define.define_unit, order, input)
+    return await _defined(info, MasterKind.UNIT, input.code, entry)
+
+
+async def _defined(info: Info, kind: MasterKind, code: str, entry: Entry) -> MasterDefined:
+    record = await record_of(info, kind, info.context.serving.plant, code)
+    assert record is not None
+    return MasterDefined(entry=RecordedEntry.of(entry), record=record)
+
+
+def _defining(kind: MasterKind, description: str) -> Any:
+    async def define_one(info: Info, input: Input[DefineMasterInput]) -> Any:
+        order = define.MasterDefinition(kind.value, input.code, input.name)
+        entry = await info.context.write(Permission.MASTERDATA_DEFINE, define.define_master, order, input)
+        return await _defined(info, kind, input.code, entry)
+
+    define_one.__name__ = f"define_{kind.value.lower()}"
+    return mutation(MasterDefined, C.CODE_INVALID, description=description)(define_one)
+
+
+define_supplier = _defining(MasterKind.SUPPLIER, "Define a supplier, or give one another name.")
+define_customer = _defining(MasterKind.CUSTOMER, "Define a customer, or give one another name.")
+define_location = _defining(MasterKind.LOCATION, "Define a location, or give one another name.")
+define_equipment = _defining(MasterKind.EQUIPMENT, "Define a piece of equipment, or give one another name.")

@@ -64,11 +64,11 @@ class Material:
 class MasterKind(StrEnum):
     """What sort of thing a master record is."""
 
-    SUPPLIER = strawberry.enum_value("SUPPLIER", description="Who delivers.")
-    CUSTOMER = strawberry.enum_value("CUSTOMER", description="Whom is shipped to.")
-    LOCATION = strawberry.enum_value("LOCATION", description="Where goods lie.")
-    EQUIPMENT = strawberry.enum_value("EQUIPMENT", description="What a process runs on.")
-    UNIT = strawberry.enum_value("UNIT", description="A unit of the plant's own.")
+    SUPPLIER = "SUPPLIER"  # who delivers
+    CUSTOMER = "CUSTOMER"  # whom is shipped to
+    LOCATION = "LOCATION"  # where goods lie
+    EQUIPMENT = "EQUIPMENT"  # what a process runs on
+    UNIT = "UNIT"  # a unit of the plant's own
 
 
 @strawberry.type(description="A supplier, customer, location, piece of equipment or unit as one plant defines it.")

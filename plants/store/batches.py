@@ -19,19 +19,15 @@ from plants.store import pages
 from plants.store.master import narrowed
 from plants.store.tables import Alias, Batch, HoldRow, Stock
 
-SELECT_BY_CODE = (
+SELECT_GOODS = (
     "SELECT id, code, material, unit, made, produced_us, expires_on, retest_on, grade, supplier, attributes,"
-    " disposition, version FROM batches WHERE code = :code AND plant_id = :plant"
+    " disposition, version, hold_id, kind, reason, location, quantity FROM batches"
+    " LEFT JOIN holds ON holds.plant_id = batches.plant_id AND holds.batch_id = id AND lifted_idx IS NULL"
+    " LEFT JOIN stock ON stock.plant_id = batches.plant_id AND stock.batch_id = id AND quantity > 0"
+    " WHERE batches.plant_id = :plant AND"
 )
-SELECT_BY_ID = SELECT_BY_CODE.replace("code = :code", "id = :id")
-SELECT_HOLDS = (
-    "SELECT hold_id, kind, reason FROM holds"
-    " WHERE plant_id = :plant AND batch_id = :batch AND lifted_idx IS NULL ORDER BY hold_id"
-)
-SELECT_STOCK = (
-    "SELECT location, quantity FROM stock WHERE plant_id = :plant AND batch_id = :batch AND quantity > 0"
-    " ORDER BY location"
-)
+SELECT_BY_CODE = f"{SELECT_GOODS} code = :code"
+SELECT_BY_ID = f"{SELECT_GOODS} id = :id"
 SELECT_ALIAS = (
     "SELECT batch_id FROM aliases WHERE plant_id = :plant AND scheme = :scheme AND issuer = :issuer"
     " AND value = :value AND ended_idx IS NULL ORDER BY batch_id"

@@ -27,8 +27,10 @@ def projection_tables() -> list[Table]:
 def lock_ledgers(session: Session) -> list[tuple[int, int]]:
     """Keep everybody else from appending until the transaction ends; return each ledger and how far it was applied."""
     if session.dialect == "postgresql":
-        # Rows of `logs` can neither be locked nor added by others now; reading them stays possible.
-        session.run("LOCK TABLE logs IN EXCLUSIVE MODE")
+        # Whoever changes rows waits here, before it chooses them; reading stays possible. A job that applies entries
+        # and has not come to the head yet can meet this in a deadlock, which PostgreSQL ends by undoing one of the two.
+        names = ", ".join(["logs", *(table.name for table in projection_tables())])
+        session.run(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
     return [(log_id, projected) for log_id, projected in session.rows(SELECT_LOGS)]
 
 

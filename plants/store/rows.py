@@ -13,7 +13,7 @@ thousand events equals that of a thousand sets over one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -149,16 +149,14 @@ class RowWrites:
         for shape, rows in self._inserts.items():
             _run_each(session, _insert(shape), rows)
         for shape, puts in self._puts.items():
-            _run_each(session, _put(shape), puts.values())
+            _run_each(session, _put(shape), list(puts.values()))
         for shape, amends in self._amends.items():
-            for key, values in amends.items():
-                session.run(
-                    _amend(shape, tuple(values)), {**dict(zip(shape.key, key, strict=True)), **values}
-                )
+            for columns, rows in _by_columns(shape, amends).items():
+                _run_each(session, _amend(shape, columns), rows)
         for shape, sums in self._adds.items():
             _add_each(session, shape, sums)
         for shape, drops in self._drops.items():
-            _run_each(session, _drop(shape), (dict(zip(shape.key, key, strict=True)) for key in drops))
+            _run_each(session, _drop(shape), [dict(zip(shape.key, key, strict=True)) for key in drops])
 
     def write_sets(self, session: Session) -> None:
         """Run the writes set-wise on PostgreSQL: one statement for each table and kind, whatever the number of rows."""
@@ -199,20 +197,20 @@ def summed_column(shape: Shape) -> str:
     return column
 
 
-def _run_each(session: Session, sql: str, rows: Iterable[Values]) -> None:
-    for row in rows:
-        session.run(sql, row)
+def _run_each(session: Session, sql: str, rows: Sequence[Values]) -> int:
+    if len(rows) == 1:
+        return session.run(sql, rows[0])
+    return session.run_many(sql, rows) if rows else 0
 
 
 def _add_each(session: Session, shape: Shape, sums: Mapping[Key, int]) -> None:
     column = summed_column(shape)
-    for key, amount in sums.items():
-        values = {**dict(zip(shape.key, key, strict=True)), column: amount}
-        if amount >= 0:
-            session.run(_add(shape, column), values)
-        elif session.run(_take(shape, column), values) != 1:
-            message = f"{shape.name} {key}: {amount}"
-            raise StockWouldBeNegative(message)
+    rows = [{**dict(zip(shape.key, key, strict=True)), column: amount} for key, amount in sums.items()]
+    taken = [row for row in rows if row[column] < 0]
+    _run_each(session, _add(shape, column), [row for row in rows if row[column] >= 0])
+    if _run_each(session, _take(shape, column), taken) != len(taken):
+        message = f"{shape.name}: one of {taken}"
+        raise StockWouldBeNegative(message)
 
 
 def _arrays(columns: Iterable[str], rows: Iterable[Values]) -> dict[str, list[Any]]:
@@ -232,13 +230,16 @@ def _from_arrays(shape: Shape) -> str:
     return f"INSERT INTO {shape.name} ({names}) SELECT {names} FROM {_given(shape, shape.columns)}"
 
 
-def _amend_sets(session: Session, shape: Shape, amends: Mapping[Key, Values]) -> None:
+def _by_columns(shape: Shape, amends: Mapping[Key, Values]) -> dict[tuple[str, ...], list[Values]]:
     by_columns: dict[tuple[str, ...], list[Values]] = defaultdict(list)
     for key, values in amends.items():
-        columns = tuple(sorted(values))
-        by_columns[columns].append({**dict(zip(shape.key, key, strict=True)), **values})
+        by_columns[tuple(values)].append({**dict(zip(shape.key, key, strict=True)), **values})
+    return by_columns
+
+
+def _amend_sets(session: Session, shape: Shape, amends: Mapping[Key, Values]) -> None:
     match = " AND ".join(f"{shape.name}.{name} = given.{name}" for name in shape.key)
-    for columns, rows in by_columns.items():
+    for columns, rows in _by_columns(shape, amends).items():
         changes = ", ".join(f"{name} = given.{name}" for name in columns)
         given = _given(shape, (*shape.key, *columns))
         sql = f"UPDATE {shape.name} SET {changes} FROM {given} WHERE {match}"

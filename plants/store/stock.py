@@ -9,6 +9,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession
 from plants.rules.scope import PlantScope
 from plants.store import pages
+from plants.store.batches import Known, known_by_id
 from plants.store.master import narrowed
 from plants.store.tables import Batch, Stock
 
@@ -34,10 +35,12 @@ def stock_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) ->
 
 def stock_page(
     reads: ReadSession, scope: PlantScope, sought: StockSought, after: pages.Key | None, limit: int
-) -> Sequence[Stock]:
-    """Return one page of stock by plant, batch and location."""
+) -> list[tuple[Stock, Known]]:
+    """Return one page of stock, each with its batch, by plant, batch and location."""
     key = col(Stock.plant_id), col(Stock.batch_id), col(Stock.location)
-    return reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit)).all()
+    rows = reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit)).all()
+    known = known_by_id(reads, scope, [row.batch_id for row in rows])
+    return [(row, known[row.batch_id]) for row in rows]
 
 
 def stock_count(reads: ReadSession, scope: PlantScope, sought: StockSought) -> int:
@@ -56,7 +59,5 @@ def _sought(reads: ReadSession, scope: PlantScope, sought: StockSought) -> Selec
         same = select(Batch.id).where(Batch.plant_id == Stock.plant_id)
         for column, value in given.items():
             same = same.where(column == value)
-            Batch.plant_id == Stock.plant_id, *(column == value for column, value in given.items())
-        )
         found = found.where(col(Stock.batch_id).in_(same))
     return found

@@ -1,5 +1,6 @@
 """Tables are dropped and made again from the ledgers: equal to the byte, on both databases and at the hub."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,21 @@ def test_rebuilding_then_readers_see_the_old_tables_and_a_failure_leaves_them(pl
         session.run("UPDATE stock SET quantity = quantity + 1")
         assert table_digests(plant.store) == digests
         raise KeyboardInterrupt
+    assert plant.everything() == before
+
+
+def test_written_while_rebuilding_then_it_waits_and_nothing_is_lost(plant: Plant) -> None:
+    first = plant.receive()
+    with ThreadPoolExecutor(1) as pool:
+        with plant.store.transaction() as session:
+            rebuild(session)
+            second = pool.submit(plant.receive)
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.3)
+        both = {(first, "A1"): "100", (second.result(), "A1"): "100"}
+    assert plant.stock() == both
+    before = plant.everything()
+    rebuilt(plant.store)
     assert plant.everything() == before
 
 
