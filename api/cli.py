@@ -22,3 +22,7 @@ app.add_typer(cli_import.app, name="import")
 app.command()(cli_trace.trace)
 app.command()(cli_ledger.rebuild)
 app.command()(cli_ledger.verify)
+
+
+if __name__ == "__main__":
+    app()

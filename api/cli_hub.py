@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli_nodes import Home, card_of, console_actor, new_settings, opened, run_node
+from api.cli_nodes import Home, UntilInputEnds, card_of, console_actor, new_settings, opened, run_node
 from api.cli_output import CONSOLE, CannotDo, pick, show_json
 from api.node import Node, make_home
 from auth.actors import Role
@@ -17,7 +17,7 @@ from plants.commands.enrol_plant import Enrolment, open_hub
 from sync_jobs.enrolment import enrol as enrol_in_group
 
 app = typer.Typer(
-    help="The hub: where the ledgers of all plants come together.\n\n总部节点：汇集各工厂的账本。",
+    help="The hub: where the ledgers of all plants come together.\n\n中心节点：汇集各工厂的账本。",
     no_args_is_help=True,
 )
 
@@ -50,7 +50,7 @@ def init(
             f"[green]✓[/] The hub of {group} is made in {home}. Next:\n"
             f"  batchloom person add --home {home} ID --name NAME --role headquarters\n"
             f"  batchloom hub run --home {home}",
-            f"[green]✓[/] {group} 的总部节点已建立于 {home}。接下来：\n"
+            f"[green]✓[/] {group} 的中心节点已建立于 {home}。接下来：\n"
             f"  batchloom person add --home {home} 工号 --name 姓名 --role headquarters\n"
             f"  batchloom hub run --home {home}",
         ),
@@ -92,12 +92,12 @@ def enrol(
 
 
 @app.command()
-def run(home: Home) -> None:
+def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
     """Serve the hub until Ctrl-C: GraphQL, sign-in and replication.
 
     Example:  batchloom hub run --home hub
     """
-    run_node(home)
+    run_node(home, until_input_ends=until_input_ends)
 
 
 def _enrol(node: Node, shown: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ def _enrol(node: Node, shown: dict[str, Any]) -> None:
     if shown["group"] != group_origin:
         raise CannotDo(
             f"Plant {code} is of the group {shown['group']}, this hub of {group_origin}.",
-            f"工厂 {code} 属于 {shown['group']}，而本总部属于 {group_origin}。",
+            f"工厂 {code} 属于 {shown['group']}，而本中心属于 {group_origin}。",
         )
 
     def take_in(session: Session) -> None:

@@ -213,7 +213,7 @@ def _open_plants(homes: Sequence[Path], stack: ExitStack) -> dict[str, Node]:
         if settings.role is not NodeRole.PLANT:
             raise CannotDo(
                 f"{home} is the hub's. Goods are written at plants; the hub gets them by replication.",
-                f"{home} 是总部节点。货物在工厂登记，总部通过复制获得。",
+                f"{home} 是中心节点。货物在工厂登记，中心通过复制获得。",
             )
         nodes[settings.plant_code] = stack.enter_context(Node(settings))
     return nodes
@@ -290,7 +290,7 @@ def _show(plan: EpcisPlan, outcomes: Sequence[StepOutcome], file: Path, *, writt
         CONSOLE.print(
             pick(
                 f"[green]✓[/] {new} entries written in the ledgers of {ledgers} plants; {there} were there already.",
-                f"[green]✓[/] 已在 {ledgers} 个工厂的账本中写入 {new} 条记录；{there} 条此前已存在。",
+                f"[green]✓[/] 已在 {ledgers} 个工厂的账本中写入 {new} 个条目；{there} 个此前已存在。",
             )
         )
 

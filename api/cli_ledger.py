@@ -74,7 +74,7 @@ def _digest(tables: Mapping[str, str]) -> str:
 
 def _say_rebuilt(one: Mapping[str, Any]) -> None:
     counted = pick(
-        f"{one['tables']} tables from {one['entries']} entries", f"由 {one['entries']} 条记录重建 {one['tables']} 张表"
+        f"{one['tables']} tables from {one['entries']} entries", f"由 {one['entries']} 个条目重建 {one['tables']} 张表"
     )
     if one["equal"]:
         said = pick("equal before and after", "前后一致")
@@ -156,7 +156,7 @@ def _say_finding(one: dict[str, Any]) -> None:
     CONSOLE.print(f"{mark} [bold]{one['origin']}[/]  [dim]{one['home']}[/]", soft_wrap=True)
     if "root" in one:
         signed = pick(f"{one['checkpoints']} signed checkpoints hold", f"{one['checkpoints']} 个已签名检查点相符")
-        entries = pick(f"{one['size']} entries", f"{one['size']} 条记录")
+        entries = pick(f"{one['size']} entries", f"{one['size']} 个条目")
         CONSOLE.print(f"  {entries}, {signed}\n  [dim]{one['root']}[/]", soft_wrap=True)
     else:
         CONSOLE.print(f"  [red]{escape(one['message'])}[/]", soft_wrap=True)

@@ -1,5 +1,10 @@
 """What the hub's and the plants' commands share: a home's node, its public card, and serving until Ctrl-C."""
 
+import logging
+import os
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +17,7 @@ from api.cli_output import CONSOLE, CannotDo, pick
 from api.node import Node, NodeKeys
 from auth.actors import Actor, Role, system_actor
 from auth.keys import public_key_text
+from infra import roles
 from infra.settings import FILE_NAME, Settings, load
 
 Home = Annotated[
@@ -26,6 +32,9 @@ Home = Annotated[
 Homes = Annotated[
     list[Path],
     typer.Option("--home", help="Directory of a node; repeat it for several.", show_default=False),
+]
+UntilInputEnds = Annotated[
+    bool, typer.Option("--until-input-ends", hidden=True, help="End when standard input is closed, too.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program, not text for a person.")]
 
@@ -68,18 +77,31 @@ def card_of(settings: Settings, keys: NodeKeys, name: str) -> dict[str, object]:
     return who
 
 
-def run_node(home: Path) -> None:
-    """Serve a home's node until Ctrl-C or SIGTERM, and finish what was begun before returning."""
+def run_node(home: Path, *, until_input_ends: bool = False) -> None:
+    """Serve a home's node until Ctrl-C or SIGTERM, and finish what was begun before returning.
+
+    With `until_input_ends` also until standard input is closed: whoever started the node is gone then.
+    """
     from api.serve import serve  # noqa: PLC0415 -- commands that serve nothing start faster without it.
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with opened(home, serving=True) as node:
         settings = node.settings
         scheme = "https" if settings.tls_certificate else "http"
-        what = (
-            pick("The hub", "总部") if not settings.plant_number else pick("Plant", "工厂") + f" {settings.plant_code}"
-        )
+        plant = pick("Plant", "工厂") + f" {settings.plant_code}"
+        who = plant if settings.role is roles.Role.PLANT else pick("The hub", "中心")
+        is_at, end = pick("is at", "地址："), pick("Ctrl-C ends it.", "按 Ctrl-C 结束。")
         CONSOLE.print(
-            f"{what} {pick('is at', '地址：')} [bold]{scheme}://{settings.host}:{settings.port}/graphql[/]"
-            f"  {pick('Ctrl-C ends it.', '按 Ctrl-C 结束。')}"
+            f"{who} {is_at} [bold]{scheme}://{settings.host}:{settings.port}[/]  [dim]{end}[/]", soft_wrap=True
         )
+        if until_input_ends:
+            threading.Thread(target=_end_with_input, daemon=True).start()
         serve(node)
+
+
+def _end_with_input() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

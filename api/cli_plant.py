@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli_nodes import Home, card_of, new_settings, opened, run_node
+from api.cli_nodes import Home, UntilInputEnds, card_of, new_settings, opened, run_node
 from api.cli_output import CONSOLE, CannotDo, pick, show_json
 from api.node import Node, make_home
 from infra import roles
@@ -89,12 +89,12 @@ def card(home: Home) -> None:
 
 
 @app.command()
-def run(home: Home) -> None:
+def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
     """Serve the plant until Ctrl-C: GraphQL, sign-in, and the jobs that replicate.
 
     Example:  batchloom plant run --home sh1
     """
-    run_node(home)
+    run_node(home, until_input_ends=until_input_ends)
 
 
 def _begin(node: Node, name: str, time_zone: str) -> None:
@@ -116,6 +116,6 @@ def _read_hub_card(path: Path) -> dict[str, Any]:
     if not fits or not all(isinstance(shown.get(name), str) for name in ("group", "ledgerKey")):
         raise CannotDo(
             f"{path} is not the card of a hub. Make it with: batchloom hub card --home DIR > {path.name}",
-            f"{path} 不是总部名片，请用 batchloom hub card --home 目录 > {path.name} 生成。",
+            f"{path} 不是中心名片，请用 batchloom hub card --home 目录 > {path.name} 生成。",
         )
     return dict(shown)

@@ -103,7 +103,7 @@ def _traced_at(node: Node, code: str, side: TraceDirection) -> TraceReport:
     if report is None:
         raise CannotDo(
             f"No batch {code} is known here, by its code or another name. Check it, or ask at the hub.",
-            f"此处没有批次 {code}（批次号或别名）。请核对，或在总部查询。",
+            f"此处没有批次 {code}（批次号或别名）。请核对，或在中心查询。",
         )
     return report
 
@@ -145,7 +145,7 @@ def _statement(report: TraceReport) -> list[Text]:
         said = dict.fromkeys(gap_text(gap) for gap in report.gaps)
         lines += [Text(f"  · {text}", style="yellow") for text in said]
     heard = ", ".join(
-        pick(f"{one.plant} {one.size} entries", f"{one.plant} {one.size} 条")
+        pick(f"{one.plant} {one.size} entries", f"{one.plant} {one.size} 个条目")
         + (pick(f", {one.lag_seconds} s ago", f"，{one.lag_seconds} 秒前") if one.lag_seconds is not None else "")
         for one in report.watermarks
     )

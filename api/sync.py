@@ -2,6 +2,7 @@
 
 import json
 import logging
+from asyncio import timeout
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from auth.actors import NotAuthenticated
 from auth.machines import EnrolledMachine
+from plants.rules.events import format_instant
 from sync_jobs import intake, reception, tails
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import (
@@ -30,6 +32,7 @@ from sync_jobs.wire import (
 )
 
 RETRY_SECONDS = 5
+STILL_SECONDS_MAX = 30  # between two pieces of a body
 BEARER = "Bearer "
 LOG = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ def sync_routes(hub: HubNode) -> list[Route]:
     async def take(request: Request, machine: EnrolledMachine) -> Response:
         if request.headers.get("Content-Type") != MEDIA_TYPE:
             raise Problem(415, "MEDIA_TYPE_WRONG")
-        with turnstile.passing(machine.plant_number):
+        with turnstile.entering(machine.plant_number):
             packed = await _body(request, hub.limits.max_bytes)
             delivery = intake.Delivery(
                 origin=request.path_params["origin"],
@@ -56,7 +59,8 @@ def sync_routes(hub: HubNode) -> list[Route]:
                 session=request.headers.get(SESSION_HEADER, "")[:100],
                 packed=packed,
             )
-            receipt = await run_in_threadpool(intake.accept, hub, machine, delivery)
+            with turnstile.working():
+                receipt = await run_in_threadpool(intake.accept, hub, machine, delivery)
         return Response(receipt.to_bytes(), media_type="application/json")
 
     async def give(request: Request, machine: EnrolledMachine) -> Response:
@@ -97,7 +101,8 @@ def _guarded(hub: HubNode, answer: Answer) -> Callable[[Request], Awaitable[Resp
             return await answer(request, machine)
         except NotAuthenticated as failure:
             LOG.warning("a plant was not recognised: %s", failure.failure)
-            return _no(Problem(401, "NOT_RECOGNISED"))
+            # The time tells a plant whose clock is wrong why, and nobody anything that he could not ask elsewhere.
+            return _no(Problem(401, "NOT_RECOGNISED", clock=format_instant(hub.clock.now())))
         except Problem as problem:
             return _no(problem)
         except ClientDisconnect:
@@ -131,17 +136,23 @@ def _no(problem: Problem) -> Response:
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    """Return the body; raises Problem 413 as soon as it is above the limit."""
+    """Return the body; raises Problem 413 as soon as it is above the limit, 408 when nothing more comes."""
     claimed = request.headers.get("Content-Length", "0")
     if claimed.isascii() and claimed.isdigit() and (len(claimed) > len(str(SIZE_MAX)) or int(claimed) > limit):
         raise Problem(413, "BODY_TOO_LARGE", limit=limit)
     content = bytearray()
     async with aclosing(request.stream()) as pieces:
-        async for piece in pieces:
-            content += piece
+        while True:
+            try:
+                # A plant that vanished in the middle must not hold its own place for ever.
+                async with timeout(STILL_SECONDS_MAX):
+                    content += await anext(pieces)
+            except StopAsyncIteration:
+                return bytes(content)
+            except TimeoutError as error:
+                raise Problem(408, "BODY_STALLED") from error
             if len(content) > limit:
                 raise Problem(413, "BODY_TOO_LARGE", limit=limit)
-    return bytes(content)
 
 
 def _number(request: Request, name: str) -> int:

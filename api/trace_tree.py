@@ -121,18 +121,18 @@ class _Artist:
     def tree(self, seed: str) -> Tree:
         """Draw from one seed, without recursion: no chain is too long."""
         root = Tree(Text(), guide_style="dim")
-        waiting: list[tuple[Tree, str, Text, int]] = [(root, seed, Text(), 0)]
+        waiting: list[tuple[Tree, str, str, Text, int]] = [(root, "", seed, Text(), 0)]
         while waiting:
-            node, key, before, level = waiting.pop()
+            node, above, key, before, level = waiting.pop()
             is_process = key in self._trace.processes
-            below = self._process(node, key) if is_process else self._batch(node, key, before, level)
+            below = self._process(node, key, above) if is_process else self._batch(node, key, before, level)
             if below and level >= LEVELS_DRAWN_MAX:
                 node.add(self._note("deeper"))
             elif below and self._nodes + len(below) > NODES_DRAWN_MAX:
                 node.add(self._note("more", f"{len(below)} "))
             else:
                 self._nodes += len(below)
-                added = [(node.add(Text()), other, said, level + 1) for other, said in below]
+                added = [(node.add(Text()), key, other, said, level + 1) for other, said in below]
                 waiting.extend(reversed(added))
         return root
 
@@ -188,21 +188,21 @@ class _Artist:
         at = self._trace.processes[key].at
         return at is None, at
 
-    def _process(self, node: Tree, key: str) -> list[tuple[str, Text]]:
-        """Label a process record; below it stand its inputs looking backward, its outputs looking forward."""
+    def _process(self, node: Tree, key: str, came_from: str) -> list[tuple[str, Text]]:
+        """Label a process record with its amount of the batch above; below stand its inputs or its outputs."""
         process = self._trace.processes[key]
         into, out = self._into[key], self._out[key]
         above, below = (out, into) if self._backward else (into, out)
+        amounts = _total([edge for edge in above if came_from in ("", edge.source, edge.target)])
         if process.kind == "SHIPMENT":
-            amounts = _total([edge for edge in into if self._backward or edge.source in self._drawn])
-            said = self._say("shipped", customer=process.about, amount=amounts, plant=process.plant)
+            said = self._say("shipped", customer=process.about, amount=amounts or _total(into), plant=process.plant)
             node.label = Text(f"■ {said}", style="bold green").append(f"  {_time(process.at)}", style="not bold dim")
         else:
             label = Text(f"{self._say(process.kind)}", style="bold yellow")
             if process.about:
                 label.append(f" {process.about}", style="not bold yellow")
             label.append(f" {self._say('at')} {process.plant}  {_time(process.at)}", style="not bold dim")
-            label.append(("  → " if self._backward else "  ← ") + _total(above), style="not bold")
+            label.append(("  → " if self._backward else "  ← ") + amounts, style="not bold")
             node.label = label
         if key in self._drawn:
             node.label.append(f"  ↑ {self._say('seen')}", style="magenta")

@@ -140,7 +140,7 @@ def run(rounds: int = 5, feeds: int = FEEDS_PER_ROUND) -> Iterator[Claim]:
         done += rounds * feeds
         line.check(done)
         rival = "append and fdatasync"
-        yield Claim("plant write, one transaction each", rival, *map(tuple, rates), "feeds/s", f"{size} B", 0.5)
+        yield Claim("plant write, one transaction each", rival, rates, "feeds/s", f"{size} B", 0.5)
         writer = Writer(line.store)
 
         def together() -> float:
@@ -150,5 +150,5 @@ def run(rounds: int = 5, feeds: int = FEEDS_PER_ROUND) -> Iterator[Claim]:
         rates = in_turns(rounds, together, limit)
         writer.close()
         line.check(done + rounds * feeds)
-        yield Claim("plant write, ten clients grouped", rival, *map(tuple, rates), "feeds/s", f"{size} B", 0.5)
+        yield Claim("plant write, ten clients grouped", rival, rates, "feeds/s", f"{size} B", 0.5)
         line.store.close()

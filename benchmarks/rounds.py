@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
+
+Rates = tuple[list[float], list[float]]
+"""The rates of ours and of the rival, round by round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,28 +15,27 @@ class Claim:
 
     name: str
     rival: str
-    ours_rates: tuple[float, ...]
-    rival_rates: tuple[float, ...]
+    rates: Rates
     unit: str
     notes: str = ""
     aim: float | None = None
-    ratios: tuple[float, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        pairs = zip(self.ours_rates, self.rival_rates, strict=True)
-        object.__setattr__(self, "ratios", tuple(ours / rival for ours, rival in pairs))
+    @property
+    def ratios(self) -> list[float]:
+        """The ratio of each round."""
+        return [ours / rival for ours, rival in zip(*self.rates, strict=True)]
 
     def line(self) -> str:
         """Return the claim as a line of the table: median ratio, least and most over the rounds, and both rates."""
         aim = "" if self.aim is None else f" (aim {self.aim:.2f})"
         return (
             f"{self.name:<44} {median(self.ratios):6.2f} [{min(self.ratios):.2f}-{max(self.ratios):.2f}]{aim}"
-            f"  {median(self.ours_rates):,.0f} against {median(self.rival_rates):,.0f} {self.unit} of {self.rival}"
+            f"  {median(self.rates[0]):,.0f} against {median(self.rates[1]):,.0f} {self.unit} of {self.rival}"
             + (f"; {self.notes}" if self.notes else "")
         )
 
 
-def in_turns(rounds: int, ours: Callable[[], float], rival: Callable[[], float]) -> tuple[list[float], list[float]]:
+def in_turns(rounds: int, ours: Callable[[], float], rival: Callable[[], float]) -> Rates:
     """Return the rates that each gives in each round; who goes first changes from round to round."""
     mine: list[float] = []
     theirs: list[float] = []

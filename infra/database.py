@@ -142,7 +142,7 @@ class Store:
 
     @contextmanager
     def _connection(self) -> Iterator[Any]:
-        """Yield a driver's connection for writing; on SQLite one is kept at hand, which the pool's bookkeeping is not."""
+        """Yield a driver's connection for writing; on SQLite one is kept at hand, past the pool."""
         try:
             pooled = self._at_hand.popleft()
         except IndexError:

@@ -225,7 +225,7 @@ class Batch(Node):
 
     @field("The holds on it, by plant and in the order placed.")
     async def holds(
-        self, info: Info, open: Annotated[bool, argument("Only those that are open.")] = True
+        self, info: Info, *, open: Annotated[bool, argument("Only those that are open.")] = True
     ) -> list[BatchHold]:
         rows = await info.context.load(Permission.BATCH_READ, kept.holds_by_batch, self.known.stated.id) or []
         return [BatchHold.of(row) for row in rows if not open or row.lifted_us is None]
@@ -239,6 +239,7 @@ class Batch(Node):
     def of(cls, known: Known) -> Self:
         """Return a batch as the contract answers it."""
         row = known.stated
+        said: dict[str, str] = json.loads(row.attributes)
         return cls(
             id=node_id("batch", row.id),
             code=BatchCode(row.code),
@@ -247,7 +248,9 @@ class Batch(Node):
             expires_on=_day(row.expires_on),
             retest_on=_day(row.retest_on),
             grade=row.grade,
-            attributes=[Attribute(name=name, value=value) for name, value in sorted(json.loads(row.attributes).items())],
+            attributes=[
+                Attribute(name=name, value=value) for name, value in sorted(said.items())
+            ],
             known=known,
         )
 

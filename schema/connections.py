@@ -132,9 +132,9 @@ class Listing:
         page: Page,
         rows: Sequence[Row],
         key: Callable[[Row], Key],
-        make: Callable[[Row], Any],
+        make: Callable[[Row], Node],
         count: Callable[[], Awaitable[int]],
-    ) -> Any:
+    ) -> Connection[Node]:
         """Return the connection of the rows that a query found for the page."""
         shown = rows[: page.first]
         edges = [Edge(node=make(row), cursor=self.cursors.write(self._title, key(row))) for row in shown]

@@ -26,13 +26,14 @@ from plants.rules.refusals import Language
 from plants.rules.scope import PlantScope
 from plants.store.master import known_plants
 from plants.store.positions import PlantReplication, replication_status
-from schema.connections import Cursors, Key, Listing
+from schema.connections import Connection, Cursors, Key, Listing
 from schema.limits import EXCEEDED, ROWS_MAX
 
 READERS_MAX: Final = 8
 """Requests that read at the same time: as many as the store keeps connections for."""
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 P = ParamSpec("P")
 Order = TypeVar("Order")
 
@@ -181,8 +182,8 @@ class Context:
         page: tuple[int | None, str | None],
         *,
         key: Callable[[T], Key],
-        make: Callable[[T], Any],
-    ) -> Any:
+        make: Callable[[T], Made],
+    ) -> Connection[Made]:
         """Return a page, given as `first` and `after`, of what one query finds and another counts."""
         listing = Listing(find.__name__, self.serving.cursors, (sought,))
         wanted = listing.page(*page)
@@ -220,9 +221,7 @@ class Context:
         await self._snapshot.close()
         return entry
 
-    def replication(
-        self, reads: ReadSession, scope: PlantScope, numbers: Sequence[int]
-    ) -> dict[int, PlantReplication]:
+    def replication(self, reads: ReadSession, scope: PlantScope, numbers: Sequence[int]) -> dict[int, PlantReplication]:
         """Return how plants of the scope stand, by number: a query for `load`."""
         standing = replication_status(reads, scope, now=self.serving.clock.now())
         return {one.plant_id: one for one in standing if one.plant_id in numbers}
@@ -233,3 +232,9 @@ class Context:
 
 
 Info = strawberry.Info[Context, None]
+
+
+def sure(found: T | None) -> T:
+    """Return what must be there because it was just written, or because a row refers to it."""
+    assert found is not None
+    return found

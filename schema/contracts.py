@@ -11,6 +11,7 @@ from strawberry.types import ExecutionContext
 
 from schema import refusals
 from schema.limits import Manners
+from schema.masking import Masks
 from schema.scalars import SCALARS
 
 
@@ -28,7 +29,7 @@ def build(queries: Sequence[Any], mutations: Sequence[Any], subscriptions: Seque
         mutation=_root("Mutation", mutations, "What can be done; each is one ledger entry or one refusal."),
         subscription=_root("Subscription", subscriptions, "What can be followed, over graphql-transport-ws."),
         types=tuple(refusals.types()),
-        extensions=[Manners],
+        extensions=[Manners, Masks],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

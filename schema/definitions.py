@@ -8,7 +8,7 @@ from auth.permissions import Permission
 from plants.commands import define
 from plants.rules.events import Entry
 from plants.rules.refusals import RefusalCode as C
-from schema.context import Info
+from schema.context import Info, sure
 from schema.entries import ENTRY, RecordedEntry
 from schema.fields import described
 from schema.inputs import Input, MutationInput
@@ -85,7 +85,7 @@ async def define_material(info: Info, input: Input[DefineMaterialInput]) -> Any:
     order = define.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
     entry = await info.context.write(Permission.MASTERDATA_DEFINE, define.define_material, order, input)
     found = await material_of(info, info.context.serving.plant, input.code)
-    return MaterialDefined(entry=RecordedEntry.of(entry), material=found)
+    return MaterialDefined(entry=RecordedEntry.of(entry), material=sure(found))
 
 
 @mutation(
@@ -105,8 +105,7 @@ async def define_unit(info: Info, input: Input[DefineUnitInput]) -> Any:
 
 async def _defined(info: Info, kind: MasterKind, code: str, entry: Entry) -> MasterDefined:
     record = await record_of(info, kind, info.context.serving.plant, code)
-    assert record is not None
-    return MasterDefined(entry=RecordedEntry.of(entry), record=record)
+    return MasterDefined(entry=RecordedEntry.of(entry), record=sure(record))
 
 
 def _defining(kind: MasterKind, description: str) -> Any:

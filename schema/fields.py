@@ -10,12 +10,14 @@ Resolver = Callable[..., Any]
 
 def field(description: str, **more: Any) -> Callable[[Resolver], Any]:
     """Make a field of the resolver below."""
-    return strawberry.field(description=description, **more)
+    made: Callable[[Resolver], Any] = strawberry.field(description=description, **more)
+    return made
 
 
 def subscription(description: str) -> Callable[[Resolver], Any]:
     """Make a subscription of the generator below."""
-    return strawberry.subscription(description=description)
+    made: Callable[[Resolver], Any] = strawberry.subscription(description=description)
+    return made
 
 
 def argument(description: str) -> Any:

@@ -20,9 +20,7 @@ class MutationInput:
     request_id: RequestId = described(
         "Made by the client: sent again with the same content it answers the same and does nothing again."
     )
-    occurred_at: datetime | None = described(
-        "When it happened, at most 31 days ago; now unless given.", default=None
-    )
+    occurred_at: datetime | None = described("When it happened, at most 31 days ago; now unless given.", default=None)
     reason: str | None = described("Why, for those who read the ledger later.", default=None)
 
 

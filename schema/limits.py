@@ -1,7 +1,7 @@
 """The named limits of a GraphQL request, and the one walk over a document that holds it to them."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -143,15 +143,6 @@ def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, .
     return tuple(errors or validate(schema, document, rules[1:], max_errors=ERRORS_MAX))
 
 
-@contextmanager
-def _nesting() -> Iterator[None]:
-    """Turn the interpreter's own limit into an answer: documents so deep are far beyond DEPTH_MAX."""
-    try:
-        yield
-    except RecursionError:
-        raise GraphQLError(f"The document is nested deeper than {DEPTH_MAX} levels.", extensions=EXCEEDED) from None
-
-
 _parse_cached = lru_cache(CACHED_DOCUMENTS)(_parse)
 _validate_cached = lru_cache(CACHED_DOCUMENTS)(_validate)
 
@@ -163,25 +154,33 @@ class Manners(SchemaExtension):
     """
 
     def on_parse(self) -> Iterator[None]:
-        """Parse, at most TOKENS_MAX tokens."""
-        query = self.execution_context.query or ""
-        if query:
-            short = len(query) <= CACHED_DOCUMENT_CHARACTERS_MAX
-            with _nesting():
-                self.execution_context.graphql_document = (_parse_cached if short else _parse)(query)
+        """Parse, at most TOKENS_MAX tokens; what cannot be parsed is left to the executor, which says so."""
+        running = self.execution_context
+        running.parse_options["max_tokens"] = TOKENS_MAX
+        query = running.query or ""
+        if 0 < len(query) <= CACHED_DOCUMENT_CHARACTERS_MAX:
+            with suppress(GraphQLError, RecursionError):
+                running.graphql_document = _parse_cached(query)
         yield
 
     def on_validate(self) -> Iterator[None]:
         """Validate by the rules that the caller's rights call for."""
         running = self.execution_context
-        query, document, actor = running.query or "", running.graphql_document, running.context.actor
-        rules = OPEN_RULES if sees_schema(actor) else CLOSED_RULES
-        short = len(query) <= CACHED_DOCUMENT_CHARACTERS_MAX
-        assert document is not None
-        with _nesting():
-            found = (_validate_cached if short else _validate)(running.schema._schema, document, rules)  # noqa: SLF001
-        running.pre_execution_errors = list(found)
+        assert running.graphql_document is not None
+        rules = OPEN_RULES if sees_schema(running.context.actor) else CLOSED_RULES
+        short = len(running.query or "") <= CACHED_DOCUMENT_CHARACTERS_MAX
+        check = _validate_cached if short else _validate
+        try:
+            found = check(running.schema._schema, running.graphql_document, rules)  # noqa: SLF001
+            running.pre_execution_errors = list(found)
+        except RecursionError:
+            running.pre_execution_errors = [too_deep()]
         yield
+
+
+def too_deep() -> GraphQLError:
+    """Return the answer to a document so deep that the interpreter's own limit ended the work on it."""
+    return GraphQLError(f"The document is nested deeper than {DEPTH_MAX} levels.", extensions=EXCEEDED)
 
 
 def sees_schema(actor: Actor) -> bool:

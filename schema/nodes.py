@@ -52,7 +52,9 @@ def findable(kind: str, count: int = 1) -> Callable[[Find], Find]:
 
 
 @field("Whatever this id names, or null when there is nothing of the kind that you may see.")
-async def node(info: Info, id: Annotated[strawberry.ID, argument("The id of something that was answered before.")]) -> Node | None:
+async def node(
+    info: Info, id: Annotated[strawberry.ID, argument("The id of something that was answered before.")]
+) -> Node | None:
     kind = id.partition("/")[0]
     numbers = read_id(kind, id)
     if numbers is None:

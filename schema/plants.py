@@ -9,7 +9,7 @@ from auth.permissions import Permission
 from plants.rules.events import from_micros
 from plants.store import master
 from plants.store.master import PlantSeen
-from plants.store.positions import PlantReplication, ReplicationState, replication_status
+from plants.store.positions import PlantReplication, ReplicationState
 from schema.context import Info
 from schema.fields import argument, described, field
 from schema.nodes import Node, findable, node_id
@@ -18,7 +18,7 @@ from schema.scalars import PlantCode
 ReplicationStateEnum = strawberry.enum(
     ReplicationState,
     name="ReplicationState",
-    description="How a plant's ledger stands with the other side; from HUB_REGRESSED on nothing moves until a person looks.",
+    description="How a plant's ledger stands with the other side; from HUB_REGRESSED on a person has to look first.",
 )
 
 

@@ -9,7 +9,7 @@ from auth.permissions import Permission
 from plants.commands import receive
 from plants.rules.refusals import RefusalCode as C
 from schema.batches import Batch, batch_coded
-from schema.context import Info
+from schema.context import Info, sure
 from schema.entries import ENTRY, RecordedEntry
 from schema.fields import described
 from schema.inputs import AliasInput, AttributeInput, Input, MutationInput, attributes
@@ -59,7 +59,7 @@ class BatchReceived:
 async def receive_batch(info: Info, input: Input[ReceiveBatchInput]) -> Any:
     entry = await info.context.write(Permission.BATCH_RECEIVE, receive.receive_batch, _delivery(input), input)
     batch = await batch_coded(info, entry.envelope["key"])
-    return BatchReceived(entry=RecordedEntry.of(entry), batch=batch)
+    return BatchReceived(entry=RecordedEntry.of(entry), batch=sure(batch))
 
 
 def _delivery(input: ReceiveBatchInput) -> receive.Delivery:

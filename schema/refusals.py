@@ -1,7 +1,7 @@
 """Refusals in the contract: a type for each code, made from its text, and the union that a mutation answers with."""
 
 import string
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce, wraps
 from operator import or_
 from types import new_class
@@ -31,6 +31,8 @@ class RefusalAnswer:
 MORE_DATA: Final[dict[RefusalCode, tuple[str, ...]]] = {C.BATCH_ON_HOLD: ("hold",)}
 # `code` of the interface is the refusal's own.
 RENAMED: Final = {"code": "value"}
+# The events have these names.
+OTHER_NAMES: Final = {C.TRANSFER_RECEIVED: "TransferAlreadyReceived"}
 
 DESCRIPTIONS: Final = {
     "after": "What it would become.",
@@ -91,7 +93,7 @@ def data_names(code: RefusalCode) -> list[str]:
 
 def type_name(code: RefusalCode) -> str:
     """Return the name of a refusal's type: BATCH_ON_HOLD is BatchOnHold."""
-    return "".join(word.capitalize() for word in code.value.split("_"))
+    return OTHER_NAMES.get(code) or "".join(word.capitalize() for word in code.value.split("_"))
 
 
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
@@ -127,13 +129,17 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return a refusal as the contract answers it."""
-    data = {RENAMED.get(name, name): refusal.data.get(name, "") for name in data_names(refusal.code)}
+    data = _renamed({name: refusal.data.get(name, "") for name in data_names(refusal.code)})
     return REFUSALS[refusal.code](code=refusal.code, message=refusal.message(language), **data)
+
+
+def _renamed(data: Mapping[str, str]) -> dict[str, str]:
+    return {RENAMED.get(name, name): value for name, value in data.items()}
 
 
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:
     """Return a refusal as an error of a query, which has no union to carry it."""
-    return GraphQLError(refusal.message(language), extensions={"code": refusal.code.value, **refusal.data})
+    return GraphQLError(refusal.message(language), extensions={**_renamed(refusal.data), "code": refusal.code.value})
 
 
 def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:

@@ -1,7 +1,5 @@
 """Who is asking, as the contract shows them to themselves."""
 
-from typing import Annotated
-
 import strawberry
 
 from auth.actors import GROUP, Role

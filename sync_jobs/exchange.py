@@ -23,7 +23,9 @@ from sync_jobs.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
 LEASE: Final = "replication"
 SLICE_SECONDS: Final = 20  # of work in one job; what is left is done by the next one
 MEETINGS_MAX: Final = 3  # greetings in one exchange, when the hub's position moved in between
-LATER: Final = frozenset({429, 503})
+LATER: Final = frozenset({408, 429, 503})
+NOT_RECOGNISED: Final = 401
+SKEW_SECONDS_NOTED: Final = 4  # what the hub forgives is little more
 WRONG_POSITION: Final = 409
 
 ALARMS = {
@@ -242,6 +244,7 @@ def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
         if error.status not in LATER:
             state = ReplicationState.REFUSED
             alarm = f"The hub refused: {error.status} {error.code}. / 总部拒绝：{error.status} {error.code}。"
+            alarm += _skew_noted(node, error)
     elif not isinstance(error, HubUnreachable):
         state = ReplicationState.REFUSED
         alarm = f"{type(error).__name__}: {error}"
@@ -256,3 +259,17 @@ def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
     except LeaseLost:
         LOG.warning("plant %s: another process has taken the exchange over", node.number)
     return state
+
+
+def _skew_noted(node: PlantNode, error: Problem) -> str:
+    """Return that the clocks differ, where that may be why the hub did not recognise us; else nothing."""
+    try:
+        theirs = parse_instant(str(error.content.get("clock")))
+        seconds = (micros(theirs) - micros(node.clock.now())) // 1_000_000
+    except (ValueError, TypeError):
+        return ""
+    if error.status != NOT_RECOGNISED or abs(seconds) < SKEW_SECONDS_NOTED:
+        return ""
+    return (
+        f" The hub's clock is {seconds} s ahead of ours: set the clock. / 总部时钟比本机快 {seconds} 秒，请校准时钟。"
+    )

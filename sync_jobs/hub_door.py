@@ -1,5 +1,7 @@
 """A plant's calls to the hub: over HTTPS with a fresh assertion each, within limits and times, and never redirected."""
 
+import ssl
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -101,6 +103,12 @@ class HubDoor:
         if status == httpx2.codes.OK and media.split(";")[0] in {"application/json", MEDIA_TYPE}:
             return content
         raise _problem(status, media, content, retry_after)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return whom this machine trusts; read once, because reading it takes longer than a whole exchange."""
+    return httpx2.create_ssl_context()
 
 
 def _path(origin: str, what: str) -> str:

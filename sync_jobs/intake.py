@@ -36,27 +36,38 @@ class Delivery:
 
 
 class Turnstile:
-    """Lets one request of each plant through at a time, and few altogether; the others are told to come again."""
+    """Lets one request of each plant in at a time, and few of all to the work itself; the others are to come again.
+
+    Who only sends slowly keeps nobody else from working.
+    """
 
     def __init__(self, at_once_max: int = AT_ONCE_MAX) -> None:
         self._lock = threading.Lock()
         self._inside: set[int] = set()
-        self._at_once_max = at_once_max
+        self._places = threading.Semaphore(at_once_max)
 
     @contextmanager
-    def passing(self, plant: int) -> Iterator[None]:
-        """Hold a place; raises Problem 429 when the plant has one already and 503 when all are taken."""
+    def entering(self, plant: int) -> Iterator[None]:
+        """Hold the plant's one place; raises Problem 429 when it is taken."""
         with self._lock:
             if plant in self._inside:
                 raise Problem(429, "ONE_AT_A_TIME", retry_seconds=RETRY_SECONDS)
-            if len(self._inside) >= self._at_once_max:
-                raise Problem(503, "BUSY", retry_seconds=RETRY_SECONDS)
             self._inside.add(plant)
         try:
             yield
         finally:
             with self._lock:
                 self._inside.discard(plant)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold one of the places for work; raises Problem 503 when all are taken."""
+        if not self._places.acquire(blocking=False):
+            raise Problem(503, "BUSY", retry_seconds=RETRY_SECONDS)
+        try:
+            yield
+        finally:
+            self._places.release()
 
 
 def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:

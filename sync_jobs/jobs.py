@@ -129,7 +129,7 @@ def nudge(app: Celery, name: str, job: Job) -> None:
 
 
 def _register(app: Celery, name: str, job: Job) -> None:
-    @app.task(name=name, ignore_result=True)
+    @app.task(name=name, ignore_result=True, shared=False)
     def run() -> None:
         if job.run():
             try:

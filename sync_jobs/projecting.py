@@ -60,6 +60,8 @@ WAKE = (
     " WHERE error IS NOT NULL AND (:log_id = 0 OR log_id = :log_id)"
 )
 UNHALT = "DELETE FROM projection_faults WHERE log_id = :log_id AND key = :key"
+SELECT_BATCH_ID = "SELECT id FROM batches WHERE plant_id = :plant AND code = :code"
+SELECT_BATCH_CODE = "SELECT code FROM batches WHERE plant_id = :plant AND id = :id"
 SERIES = "SELECT next FROM series WHERE plant_id = :plant AND name = :name"
 RAISE_SERIES = "UPDATE series SET next = :next WHERE plant_id = :plant AND name = :name AND next < :next"
 
@@ -115,7 +117,20 @@ def wake(session: Session, now: datetime, log_id: int = 0) -> int:
 
 def touched(entry: Entry) -> frozenset[str]:
     """Return what an entry may touch, also one of an unknown type: its key, and every node id anywhere in it."""
-    return frozenset({f"key {entry.envelope['key']}", *map(str, _nodes(entry.payload))})
+    key = entry.envelope["key"]
+    return frozenset({f"key {key}", *map(str, _nodes([key, entry.payload]))})
+
+
+def _held_up_by(session: Session, log_id: int, entry: Entry) -> frozenset[str]:
+    """Return what an entry that waits holds up: what it touches, a batch both by its id and by its code."""
+    found = touched(entry)
+    named = {"plant": log_id, "code": entry.envelope["key"]}
+    ids = {str(batch) for (batch,) in session.rows(SELECT_BATCH_ID, named)}
+    codes = set()
+    for node in found:
+        if node.isdigit():
+            codes |= {f"key {code}" for (code,) in session.rows(SELECT_BATCH_CODE, {"plant": log_id, "id": int(node)})}
+    return found | ids | codes
 
 
 def _nodes(payload: Any) -> Iterator[int]:
@@ -156,7 +171,7 @@ class _Slice:
         for (index,) in self.session.rows(SELECT_PARKED, {"log_id": self.log_id}):
             waiting = entry_at(self.session, self.log_id, index)
             assert waiting is not None
-            self.blocked |= touched(waiting)
+            self.blocked |= _held_up_by(self.session, self.log_id, waiting)
             self.parked += 1
         self._apply(list(entries_between(self.session, self.log_id, projected, high)))
         if high > projected:
@@ -191,7 +206,7 @@ class _Slice:
                 yield entry
 
     def _park(self, entry: Entry, error: Exception | None) -> None:
-        self.blocked |= touched(entry)
+        self.blocked |= _held_up_by(self.session, self.log_id, entry)
         self.parked += 1
         _park(self.session, self.log_id, entry, error, attempts=int(error is not None), now=self.now)
 
@@ -246,14 +261,14 @@ def _retry_due(store: Store, log_id: int, held: Held, clock: Clock) -> int:
             assert entry is not None
             not_yet = error is not None and (next_us is None or next_us > micros(now))
             if not_yet or not blocked.isdisjoint(touched(entry)):
-                blocked |= touched(entry)
+                blocked |= _held_up_by(session, log_id, entry)
                 continue
             failure = _try_again(session, log_id, entry)
             if failure is None:
                 session.run(UNPARK, {"log_id": log_id, "idx": idx})
                 applied += 1
             else:
-                blocked |= touched(entry)
+                blocked |= _held_up_by(session, log_id, entry)
                 _park(session, log_id, entry, failure, attempts=tries + 1, now=now)
     return applied
 

@@ -56,7 +56,7 @@ class ImportingPlant:
 class StepOutcome:
     """What became of one step of the plan: its entries, how many of them are new, or why there are none.
 
-    `waits_for` is the event whose own failure left this step without its goods.
+    `waits_for` is the event whose refusal left this step without its goods, maybe by way of others.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -99,7 +99,7 @@ class _Import:
         self.processes: dict[str, int] = {}
         self.made_in: dict[str, int] = {}  # batch code -> process record
         self.sent: dict[str, _Sent] = {}
-        self.failed: dict[str, int] = {}  # what a failed step should have made -> its event
+        self.failed: dict[str, int] = {}  # what a failed step should have made -> the event that was refused
         self.entries: list[Entry] = []
 
     def do(self, step: steps.PlanStep) -> StepOutcome:
@@ -119,7 +119,7 @@ class _Import:
             return StepOutcome(tuple(self.entries), new)
         self.lots.undo()
         for name in _makes(step):
-            self.failed.setdefault(name, step.event)
+            self.failed.setdefault(name, outcome.waits_for or step.event)
         return outcome
 
     def _do(self, step: steps.PlanStep) -> None:

@@ -10,6 +10,7 @@ strings and instants RFC 3339 with six decimals in UTC. For such values this is 
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
 from plants.rules.refusals import Refusal, RefusalCode
@@ -20,9 +21,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # ISA-95 material use (B2MML MaterialUseType), as far as our process records need it; TRANSFERRED and SHIPPED are
 # ours, for what leaves one place of goods for another and is not used up.
-Use = Literal[
-    "CONSUMED", "PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE", "RETURNED", "TRANSFERRED", "SHIPPED"
-]
+Use = Literal["CONSUMED", "PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE", "RETURNED", "TRANSFERRED", "SHIPPED"]
 ProcessKind = Literal["PRODUCTION", "SPLIT", "MERGE", "REPACK", "REWORK", "RELABEL", "TRANSFER", "SHIPMENT"]
 
 
@@ -429,6 +428,7 @@ def from_micros(at: int) -> datetime:
     return EPOCH + timedelta(microseconds=at)
 
 
+@lru_cache(maxsize=1024)  # An entry's instants are needed several times over.
 def instant_micros(text: str) -> int:
     """Return the instant that an entry wrote as microseconds since the epoch."""
     return micros(datetime.fromisoformat(text))

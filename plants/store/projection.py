@@ -143,19 +143,19 @@ def _state_batch(writes: RowWrites, log_id: int, index: int, batch: BatchStateme
     )
 
 
-def _move(
-    writes: RowWrites, log_id: int, entry: Entry, movements: list[Movement], touched: dict[int, None]
-) -> None:
+def _move(writes: RowWrites, log_id: int, entry: Entry, movements: list[Movement], touched: dict[int, None]) -> None:
     index, occurred_us = entry.index, instant_micros(entry.envelope["occurred_at"])
     for line, movement in enumerate(movements):
         batch_id, quantity = movement["batch"], parse_micro(movement["amount"])
         taken_from, put_in = movement["taken_from"], movement["put_in"]
-        position = {"plant_id": log_id, "entry_idx": index, "line": line, "quantity": quantity}
         writes.insert(
             MOVEMENTS,
             {
-                **position,
+                "plant_id": log_id,
+                "entry_idx": index,
+                "line": line,
                 "batch_id": batch_id,
+                "quantity": quantity,
                 "taken_from": taken_from,
                 "put_in": put_in,
                 "occurred_us": occurred_us,
@@ -172,9 +172,12 @@ def _move(
             writes.insert(
                 EDGES,
                 {
-                    **position,
+                    "plant_id": log_id,
+                    "entry_idx": index,
+                    "line": line,
                     "source_id": source_id,
                     "target_id": target_id,
+                    "quantity": quantity,
                     "unit": movement["unit"],
                     "use": movement["use"],
                     "occurred_us": occurred_us,

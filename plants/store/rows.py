@@ -85,8 +85,7 @@ def _add(shape: Shape, column: str) -> str:
 @cache
 def _take(shape: Shape, column: str) -> str:
     return (
-        f"UPDATE {shape.name} SET {column} = {column} + :{column}"
-        f" WHERE {_where(shape)} AND {column} + :{column} >= 0"
+        f"UPDATE {shape.name} SET {column} = {column} + :{column} WHERE {_where(shape)} AND {column} + :{column} >= 0"
     )
 
 
@@ -165,18 +164,14 @@ class RowWrites:
                 session.run(_from_arrays(shape), _arrays(shape.columns, rows))
         for shape, puts in self._puts.items():
             if puts:
-                changes = ", ".join(
-                    f"{name} = excluded.{name}" for name in shape.columns if name not in shape.key
-                )
+                changes = ", ".join(f"{name} = excluded.{name}" for name in shape.columns if name not in shape.key)
                 conflict = f" ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {changes}"
                 session.run(_from_arrays(shape) + conflict, _arrays(shape.columns, puts.values()))
         for shape, amends in self._amends.items():
             _amend_sets(session, shape, amends)
         for shape, sums in self._adds.items():
             column = summed_column(shape)
-            rows = [
-                {**dict(zip(shape.key, key, strict=True)), column: amount} for key, amount in sums.items()
-            ]
+            rows = [{**dict(zip(shape.key, key, strict=True)), column: amount} for key, amount in sums.items()]
             conflict = (
                 f" ON CONFLICT ({', '.join(shape.key)})"
                 f" DO UPDATE SET {column} = {shape.name}.{column} + excluded.{column}"

@@ -1,6 +1,20 @@
 """Transfers as a plant's commands see them: whether one was received here already."""
 
-from infra.database import Session
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import exists, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
+from plants.rules.codes import NODE_NUMBER_BITS, plant_of
+from plants.rules.events import Entry, decode
+from plants.rules.scope import PlantScope
+from plants.store import pages
+from plants.store.ledger import LedgerEntry, Log
+from plants.store.tables import ProcessRow, TransferLineRow
 
 SELECT_RECEIPT = (
     "SELECT idx FROM entries WHERE log_id = :plant AND key = :key AND type = 'TransferReceived'"
@@ -11,3 +25,94 @@ SELECT_RECEIPT = (
 def is_received(session: Session, plant: int, transfer: int) -> bool:
     """Tell whether the plant has received a transfer; a receipt that was corrected since does not count."""
     return session.row(SELECT_RECEIPT, {"plant": plant, "key": str(transfer)}) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TransfersSought:
+    """Which transfers are wanted; what is not given does not matter."""
+
+    plant: str | None = None
+    received: bool | None = None
+    differing: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSeen:
+    """A transfer as the plants of a scope state it: the source, the destination, or both."""
+
+    id: int
+    sent: ProcessRow | None
+    received: ProcessRow | None
+
+
+def transfers_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, TransferSeen]:
+    """Return transfers by id; a receipt that was corrected does not count."""
+    found = select(ProcessRow).where(col(ProcessRow.id).in_(set(ids)), col(ProcessRow.plant_id).in_(scope))
+    sent: dict[int, ProcessRow] = {}
+    received: dict[int, ProcessRow] = {}
+    for row in reads.exec(found.where(ProcessRow.kind == "TRANSFER")):
+        if row.plant_id == plant_of(row.id):
+            sent[row.id] = row
+        elif row.state == "CLOSED":
+            received[row.id] = row
+    return {one: TransferSeen(one, sent.get(one), received.get(one)) for one in ids if one in sent or one in received}
+
+
+def lines_by_transfer(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[TransferLineRow]]:
+    """Return the lines of transfers by transfer, those of the source first."""
+    row = TransferLineRow
+    found = select(row).where(col(row.transfer_id).in_(set(ids)), col(row.plant_id).in_(scope))
+    lines: dict[int, list[TransferLineRow]] = {}
+    for one in reads.exec(found.order_by(col(row.received).isnot(None), col(row.plant_id), col(row.line))):
+        lines.setdefault(one.transfer_id, []).append(one)
+    return lines
+
+
+def transfers_page(
+    reads: ReadSession, scope: PlantScope, sought: TransfersSought, after: pages.Key | None, limit: int
+) -> list[TransferSeen]:
+    """Return one page of transfers, the last dispatched of each plant first."""
+    key = (col(ProcessRow.id),)
+    ids = reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit, descending=True, grouped=True)).all()
+    seen = transfers_by_id(reads, scope, ids)
+    return [seen[one] for one in ids if one in seen]
+
+
+def transfers_count(reads: ReadSession, scope: PlantScope, sought: TransfersSought) -> int:
+    """Return how many transfers there are."""
+    return pages.count(reads, _sought(reads, scope, sought))
+
+
+def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[Entry, str] | None:
+    """Return the entry by which a transfer left, and the origin of its ledger: what the label is made of."""
+    row = LedgerEntry
+    source = plant_of(transfer)
+    if source not in scope:
+        return None
+    wanted = row.log_id == source, row.key == str(transfer), row.type == "TransferDispatched"
+    found = reads.exec(select(row, Log.origin).join(Log, col(Log.log_id) == row.log_id).where(*wanted)).first()
+    if found is None:
+        return None
+    entry, origin = found
+    return Entry(decode(entry.body), bytes(entry.body), bytes(entry.leaf)), origin
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: TransfersSought) -> SelectOfScalar[int]:
+    found = select(ProcessRow.id).where(col(ProcessRow.plant_id).in_(scope), ProcessRow.kind == "TRANSFER")
+    # A destination's statement whose receipt was corrected says nothing any more.
+    found = found.where(
+        or_(ProcessRow.plant_id == col(ProcessRow.id).op(">>")(NODE_NUMBER_BITS), ProcessRow.state == "CLOSED")
+    )
+    if sought.plant is not None:
+        ends = (ProcessRow.source_plant == sought.plant, ProcessRow.destination_plant == sought.plant)
+        found = found.where(or_(*ends))
+    other, line = aliased(ProcessRow), TransferLineRow
+    receipt = (other.id == ProcessRow.id, other.plant_id != col(other.id).op(">>")(NODE_NUMBER_BITS))
+    received = exists().where(*receipt, other.state == "CLOSED", col(other.plant_id).in_(scope))
+    differing = exists().where(
+        line.transfer_id == ProcessRow.id, col(line.plant_id).in_(scope), line.received != line.dispatched
+    )
+    for wanted, condition in ((sought.received, received), (sought.differing, differing)):
+        if wanted is not None:
+            found = found.where(condition if wanted else ~condition)
+    return found.group_by(col(ProcessRow.id))

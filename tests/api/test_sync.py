@@ -1,6 +1,8 @@
-"""The door of replication against a plant that lies: every wrong request is answered by its status and changes nothing."""
+"""The door of replication against a plant that lies: every wrong request gets its status, and nothing changes."""
 
 import json
+import threading
+import time
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import httpx2
 import pytest
 import zstandard
 
+from api import sync
 from auth.keys import SigningKey
 from auth.notes import NoteSigner, generate_key
 from auth.tokens import issue_assertion
@@ -203,11 +206,10 @@ def test_callers_who_are_not_the_plant_then_refused_before_their_body_is_read(gr
     assert said(other.ask("GET", f"/logs/{caller.node.directive_origin}/checkpoint")) == (403, "FOREIGN_LEDGER")
     assert said(other.ask("GET", "/logs/acme.example/hub/i1/entries?from=0")) == (403, "FOREIGN_LEDGER")
     assert said(other.ask("GET", "/logs/nobody/consistency?old=0&new=0")) == (403, "FOREIGN_LEDGER")
-    for authorization in ("", "Bearer ", "Bearer x.y.z", "Basic eDp5", "bearer x"):
+    for authorization in ("", "Bearer", "Bearer x.y.z", "Basic eDp5", "bearer x"):
         answer = caller.send(packed, Authorization=authorization)
         assert said(answer) == (401, "NOT_RECOGNISED")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-    caller.node.assertion_key.kid  # noqa: B018 -- the honest key exists; the next one is not enrolled.
     stranger = issue_assertion(
         SigningKey(generate_key()), origin=caller.node.origin, hub_issuer=group.hub.node.origin, clock=CLOCK
     )
@@ -274,3 +276,39 @@ def test_directives_then_signed_by_the_hub_for_exactly_what_is_given(caller: Cal
     assert checkpoints.read(parcel.note, origin, keys).checkpoint.size == 0
     packed = pack(Parcel((), caller.note([])))
     assert said(caller.send(packed, origin=origin)) == (403, "FOREIGN_LEDGER")
+
+
+def test_plant_that_stops_in_the_middle_then_only_itself_waits_and_not_for_long(
+    group: Group, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "STILL_SECONDS_MAX", 1)
+    bodies = caller.bodies()
+    packed = pack(Parcel(tuple(bodies), caller.note(bodies)))
+    begun, go_on = threading.Event(), threading.Event()
+    answers: list[httpx2.Response] = []
+
+    def halting() -> Iterator[bytes]:
+        yield packed[:100]
+        begun.set()
+        go_on.wait(5)
+
+    def stall() -> None:
+        with httpx2.Client() as client:
+            slow = Caller(caller.node, client, caller.session)
+            answers.append(slow.send(halting()))  # type: ignore[arg-type]
+
+    thread = threading.Thread(target=stall)
+    thread.start()
+    begun.wait()
+    answer = caller.send(packed)
+    assert said(answer) == (429, "ONE_AT_A_TIME")
+    assert answer.headers["Retry-After"] == "1"
+    other = Caller(group.plant(2, "SZ2"), caller.client)
+    other.hello()
+    assert other.send_all().status_code == 200
+    time.sleep(1.5)
+    assert caller.send(packed).status_code == 200
+    go_on.set()
+    thread.join()
+    assert said(answers[0]) == (408, "BODY_STALLED")
+    assert stand(group.hub.node.store, 1) == stand(caller.node.store, 1)

@@ -266,7 +266,7 @@ def test_final_lot_then_it_leads_back_to_hatchery_and_vessel(chain: Chain) -> No
 
 
 @pytest.mark.parametrize(
-    ("lot", "reached"),
+    "lot, reached",
     [
         ("fry", {"fry", "farmed tuna", "mixed tuna", "cans"}),
         ("feed", {"feed", "farmed tuna", "mixed tuna", "cans"}),

@@ -78,9 +78,9 @@ class Group:
     opening: ExitStack
     plants: dict[int, PlantNode] = field(default_factory=dict)
 
-    def plant(self, number: int, code: str) -> PlantNode:
-        """Enrol and open a plant with a material and a location."""
-        node, ledger_key = self._node(number, code)
+    def plant(self, number: int, code: str, database_url: str | None = None) -> PlantNode:
+        """Enrol and open a plant with a material and a location; without a URL its store is a SQLite file."""
+        node, ledger_key = self._node(number, code, database_url or f"sqlite:///{self.folder / f'{code}.db'}")
         order = Enrolment(
             number=number,
             code=code,
@@ -101,8 +101,8 @@ class Group:
         self.plants[number] = node
         return node
 
-    def _node(self, number: int, code: str) -> tuple[PlantNode, str]:
-        store = self.opening.enter_context(closing(Store(f"sqlite:///{self.folder / f'{code}.db'}")))
+    def _node(self, number: int, code: str, database_url: str) -> tuple[PlantNode, str]:
+        store = self.opening.enter_context(closing(Store(database_url)))
         upgrade(store)
         writer = self.opening.enter_context(closing(Writer(store)))
         origin = plant_origin(GROUP, code)

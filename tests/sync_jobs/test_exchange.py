@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pysqlite3.dbapi2 as sqlite
@@ -12,7 +14,9 @@ import pytest
 
 from auth.keys import SigningKey
 from auth.notes import NoteSigner, generate_key
+from infra.clock import FixedClock
 from infra.database import Store
+from infra.postgres import EmbeddedPostgres
 from infra.writer import Writer
 from plants.commands.decide_change import Decision, decide_change_at_hub
 from plants.commands.quarantine import Quarantine, quarantine_batch
@@ -27,7 +31,8 @@ from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import PlantNode
 from sync_jobs.projecting import project_pending
 from sync_jobs.wire import Hello, Welcome
-from tests.sync_jobs.group import CLOCK, LI, Group, at, column, receive, stand
+from tests.databases import fresh_database
+from tests.sync_jobs.group import CLOCK, LI, Group, at, column, receive, running_group, stand
 
 WANG = Author("wang.fang", "Wang Fang")
 
@@ -293,3 +298,46 @@ def test_status_then_both_sides_say_the_same(group: Group) -> None:
     assert one.lag_seconds is not None
     assert 0 <= one.lag_seconds <= 5
     assert (two.size, two.state, two.lag_seconds) == (0, ReplicationState.NEVER_MET, None)
+
+
+def test_oldest_postgresql_on_both_sides_then_the_same(postgres_15: EmbeddedPostgres, tmp_path: Path) -> None:
+    with running_group(fresh_database(postgres_15), tmp_path) as group:
+        node = group.plant(1, "SH1", fresh_database(postgres_15))
+        receive(node, 5)
+        assert exchange(node).sent == 8
+        level(group, node)
+        assert project_pending(group.hub.node.store, 1, clock=CLOCK, holder="test") == 8
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_clock_of_the_plant_wrong_then_the_alarm_says_so(group: Group, hours: int) -> None:
+    node = replace(group.plant(1, "SH1"), clock=FixedClock(CLOCK.now() + timedelta(hours=hours)))
+    assert exchange(node).state is ReplicationState.REFUSED
+    assert f"The hub's clock is {'-' if hours > 0 else ''}10" in str(column(node.store, 1, "alarm"))
+
+
+def test_something_else_answers_then_the_hub_is_unreachable(group: Group) -> None:
+    node = group.plant(1, "SH1")
+
+    class Proxy(BaseHTTPRequestHandler):
+        """Answers as a captive portal does: with a page, and a status that says all is well."""
+
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<html>Please sign in</html>")
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        done = exchange(at(node, f"http://127.0.0.1:{server.server_port}"))
+    assert done.state is ReplicationState.UNREACHABLE
+    assert column(node.store, 1, "error") == "200 text/html: something other than the hub answered"
+
+
+@pytest.mark.parametrize("url", ["http://hub.example", "http://192.0.2.1:8700", "ftp://127.0.0.1", "hub.example"])
+def test_hub_elsewhere_without_tls_then_it_is_never_called(group: Group, url: str) -> None:
+    with pytest.raises(ValueError, match="https"):
+        HubDoor(at(group.plant(1, "SH1"), url))

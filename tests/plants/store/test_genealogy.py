@@ -17,6 +17,7 @@ from plants.store.genealogy import (
     batches_page,
     edges_page,
     paths,
+    presences,
     trace,
 )
 from plants.store.trace_starts import Start, resolve_seeds
@@ -129,10 +130,12 @@ def test_transfer_there_and_back_then_one_batch_known_at_two_plants(store: Store
     assert len(found.links) == 8
     with store.reading() as session:
         (butter,) = batches_page(session, ALL, found, [BUTTER])
-        presences = (Presence(1, "UNRESTRICTED", 60, 0), Presence(2, "RESTRICTED", 35, 0))
-        assert butter == TracedBatch(BUTTER, 2, 1, "B3", "MILK", "KGM", 100, 5, None, presences)
-        (abroad,) = batches_page(session, PlantScope(frozenset({2, 3})), found, [BUTTER])
-        assert (abroad.plant_id, abroad.presences) == (2, presences[1:])
+        assert butter == TracedBatch(BUTTER, 2, 1, "B3", "MILK", "KGM", 100, 5, None, "UNRESTRICTED")
+        here = (Presence(1, "UNRESTRICTED", 60, 0), Presence(2, "RESTRICTED", 35, 0))
+        assert presences(session, ALL, [BUTTER, OTHER]) == {BUTTER: here, OTHER: ()}
+        abroad = PlantScope(frozenset({2, 3}))
+        assert [one.plant_id for one in batches_page(session, abroad, found, [BUTTER])] == [2]
+        assert presences(session, abroad, [BUTTER]) == {BUTTER: here[1:]}
         assert batches_page(session, PlantScope(frozenset({3})), found, [BUTTER]) == [TracedBatch(BUTTER, 2)]
 
 
@@ -257,7 +260,9 @@ def test_rows_outside_the_scope_then_they_change_no_answer(
                     flows(session, scope, found.batches),
                     bounds,
                     batches_page(session, scope, found, list(found.batches)),
+                    presences(session, scope, list(found.batches)),
                     edges_page(session, scope, found, first=1000),
+                    edges_page(session, scope, found, first=max(1, len(found.links) - 1)),
                     resolve_seeds(session, scope, Start(codes=tuple(f"B{number}" for number in range(9)))),
                 )
             )

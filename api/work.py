@@ -1,0 +1,57 @@
+"""The jobs beside a node's answers: inside its own process, or nudged in the workers of a broker."""
+
+from typing import Self
+
+from api.node import Node
+from infra.roles import Role
+from sync_jobs.embedded import EmbeddedJobs
+from sync_jobs.jobs import PROJECT, PUSH, Job, build_app
+from sync_jobs.nudges import Nudges
+from sync_jobs.opening import NotConnected, hub_node, jobs_of_hub, jobs_of_plant, plant_node
+
+
+class Work:
+    """A node's jobs, from entering to leaving the context; `ask` wakes the one that looks after what is new.
+
+    With a `broker_url` they run in workers of their own (`sync_jobs.worker`) and are only nudged from here. A plant
+    that has no hub has none.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._jobs = _jobs(node)
+        self._running: EmbeddedJobs | Nudges | None = None
+        node.when_committed(self.ask)
+
+    def ask(self, _plant: int = 0) -> None:
+        """Have what was just written looked after; returns at once, and never fails."""
+        if self._running is not None:
+            self._running.ask(PROJECT if self._node.settings.role is Role.HUB else PUSH)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        settings = self._node.settings
+        if self._jobs and settings.broker_url is None:
+            embedded = EmbeddedJobs(self._jobs, queue=settings.origin)
+            embedded.start()
+            self._running = embedded
+        elif self._jobs and settings.broker_url is not None:
+            broker_url = settings.broker_url.get_secret_value()
+            self._running = Nudges(build_app(self._jobs, queue=settings.origin, broker_url=broker_url), self._jobs)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop; a job that runs is waited for."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.stop()
+
+
+def _jobs(node: Node) -> dict[str, Job]:
+    settings = node.settings
+    if settings.role is Role.HUB:
+        return jobs_of_hub(settings, hub_node(settings, node.store, node.clock))
+    try:
+        return jobs_of_plant(settings, plant_node(settings, node.store, node.writer, node.clock))
+    except NotConnected:
+        return {}

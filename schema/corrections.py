@@ -1,0 +1,1 @@
+"""Corrections in the contract: taking back one entry by recording its opposite."""

@@ -1,0 +1,1 @@
+"""Subscriptions in the contract: entries as they are recorded, and how replication stands."""

@@ -1,0 +1,1 @@
+"""Trace in the contract: what came of goods and what they came of, and whether the answer is whole."""

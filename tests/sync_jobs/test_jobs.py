@@ -1,0 +1,153 @@
+"""The jobs for real: in threads of the node, and as separate worker and beat processes, killed in the middle."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auth.notes import save_key
+from infra.settings import hub_origin
+from plants.rules.scope import PlantScope
+from plants.store.positions import replication_status
+from sync_jobs.embedded import EmbeddedJobs
+from sync_jobs.exchange import exchange
+from sync_jobs.jobs import PROJECT, PUSH, Job, build_app, has_unsent, hub_jobs, plant_jobs
+from sync_jobs.nodes import PlantNode
+from sync_jobs.nudges import Nudges
+from tests.sync_jobs.group import CLOCK, GROUP, Group, column, free_port, receive, stand
+
+WAIT_SECONDS_MAX = 60
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not true():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+
+
+def is_level(group: Group, node: PlantNode) -> bool:
+    return column(node.store, node.number, "acknowledged") == stand(node.store, node.number)[0] and (
+        stand(group.hub.node.store, node.number) == stand(node.store, node.number)
+    )
+
+
+def is_projected(group: Group, node: PlantNode) -> bool:
+    with group.hub.node.store.reading() as reads:
+        (status,) = replication_status(reads, PlantScope(frozenset({node.number})), now=CLOCK.now())
+    return status.projected == status.size == stand(node.store, node.number)[0]
+
+
+def test_embedded_jobs_then_ledgers_travel_and_are_applied(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    receive(node, 5)
+    at_plant = EmbeddedJobs(plant_jobs(node, push_seconds=0.5), queue=node.origin)
+    at_hub = EmbeddedJobs(hub_jobs(group.hub.node, project_seconds=0.5, checkpoint_seconds=1), queue=hub_origin(GROUP))
+    with at_hub, at_plant:
+        wait_until(lambda: is_level(group, node) and is_projected(group, node))
+        receive(node, 5)
+        at_plant.ask(PUSH)
+        wait_until(lambda: is_level(group, node))
+        at_hub.ask(PROJECT)
+        wait_until(lambda: is_projected(group, node))
+        wait_until(lambda: column(group.hub.node.store, 0, "checkpoint_size") == 2)
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+    receive(node, 1)
+    time.sleep(1)
+    assert not is_level(group, node), "stopped jobs do nothing"
+
+
+def test_nudge_then_quicker_than_the_period(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    with EmbeddedJobs(plant_jobs(node, push_seconds=3600), queue=node.origin) as jobs:
+        for _ in range(3):
+            receive(node, 2)
+            began = time.monotonic()
+            jobs.ask(PUSH)
+            wait_until(lambda: is_level(group, node))
+            assert time.monotonic() - began < 5
+
+
+def test_nothing_unsent_then_no_nudge_is_sent(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    assert has_unsent(node)
+    exchange(node)
+    assert not has_unsent(node)
+    receive(node)
+    group.hub.stop()
+    exchange(node)
+    assert not has_unsent(node), "the wait after a failure lasts"
+
+
+def test_broker_down_then_asking_fails_nobody() -> None:
+    jobs = {PUSH: Job(lambda: False, 1)}
+    app = build_app(jobs, queue="q", broker_url=f"redis://127.0.0.1:{free_port()}/0")
+    nudges = Nudges(app, jobs)
+    began = time.monotonic()
+    for _ in range(1000):
+        nudges.ask(PUSH)
+    assert time.monotonic() - began < 1
+    wait_until(lambda: nudges.failures > 0)
+    nudges.stop()
+
+
+def process(home: Path, broker: str, database: str, hub_url: str, *arguments: str) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "BATCHLOOM_HOME": str(home),
+        "BATCHLOOM_BROKER_URL": broker,
+        "BATCHLOOM_DATABASE_URL": database,
+        "BATCHLOOM_HUB_URL": hub_url,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    command = [sys.executable, "-m", "celery", "-A", "sync_jobs.worker", *arguments]
+    with (home / f"{arguments[0]}.log").open("ab") as log:
+        return subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log)
+
+
+@pytest.mark.timeout(240)
+def test_separate_worker_killed_in_the_middle_then_nothing_is_lost_or_doubled(
+    group: Group, tmp_path: Path, valkey_url: str
+) -> None:
+    node, home = group.plant(1, "SH1"), tmp_path / "home"
+    (home / "keys").mkdir(parents=True)
+    save_key(home / "keys" / "ledger.pem", node.signer.private_key)
+    save_key(home / "keys" / "assertion.pem", node.assertion_key.reveal())
+    settings = f"""
+        role = "plant"
+        group = "{GROUP}"
+        plant_number = 1
+        plant_code = "SH1"
+        hub_key = "{node.hub_key}"
+        push_seconds = 0.2
+    """
+    (home / "batchloom.toml").write_text(settings)
+    place = (home, valkey_url, f"sqlite:///{tmp_path / 'SH1.db'}", node.hub_url)
+    worker = process(*place, "worker", "--loglevel=INFO")
+    beat = process(*place, "beat", f"--pidfile={home / 'beat.pid'}")
+    try:
+        wait_until(lambda: is_level(group, node))
+        for _ in range(2):
+            for number in range(25):
+                receive(node, 40)
+                if number == 12:
+                    worker.send_signal(signal.SIGKILL)
+            worker.wait()
+            worker = process(*place, "worker", "--loglevel=INFO")
+        wait_until(lambda: is_level(group, node))
+        assert stand(node.store, 1)[0] == 3 + 2 * 25 * 40
+        with node.store.transaction() as session:
+            assert session.rows("SELECT count(DISTINCT event_id), count(*) FROM entries WHERE log_id = 1") == [
+                (2003, 2003)
+            ]
+    finally:
+        for one in (worker, beat):
+            one.terminate()
+        codes = [one.wait(30) for one in (worker, beat)]
+    assert codes == [0, 0], (home / "worker.log").read_text()[-2000:]
