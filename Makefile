@@ -41,7 +41,7 @@ bench: .venv/.dev ## Measure each published claim against its rival
 	$(BIN)/python -m benchmarks $(ARGS)
 
 sdl: .venv/.run ## Print the GraphQL schemas to schema/*.graphql
-	$(BIN)/batchloom sdl $(ARGS)
+	$(BIN)/batchloom sdl --write $(ARGS)
 
 graphiql: $(GRAPHIQL) ## Build the GraphiQL page
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from api import cli_hub, cli_import, cli_ledger, cli_people, cli_plant, cli_trace
+from api import cli_hub, cli_import, cli_ledger, cli_people, cli_plant, cli_sdl, cli_trace
 from api.cli_output import Application
 
 app: Final = Application(
@@ -22,6 +22,7 @@ app.add_typer(cli_import.app, name="import")
 app.command()(cli_trace.trace)
 app.command()(cli_ledger.rebuild)
 app.command()(cli_ledger.verify)
+app.command()(cli_sdl.sdl)
 
 
 if __name__ == "__main__":

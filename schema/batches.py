@@ -2,6 +2,7 @@
 
 import json
 import zoneinfo
+from asyncio import gather
 from datetime import date, datetime
 from typing import Annotated, Self
 
@@ -10,7 +11,7 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.codes import plant_of
 from plants.rules.dispositions import Disposition, Hold, HoldKind, check_usable
-from plants.rules.events import from_micros
+from plants.rules.events import Entry, from_micros
 from plants.rules.refusals import Refusal
 from plants.store import batches as kept
 from plants.store.batches import BatchesSought, BatchOrder, Known
@@ -20,7 +21,7 @@ from plants.store.tables import Batch as BatchRow
 from plants.store.tables import HoldRow
 from plants.store.tables import Stock as StockRow
 from schema.connections import After, Connection, First
-from schema.context import Info
+from schema.context import Info, sure
 from schema.fields import argument, described, field
 from schema.materials import MasterKind, MasterRecord, Material, material_of, record_of
 from schema.nodes import Node, findable, node_id
@@ -284,6 +285,12 @@ async def batch_numbered(info: Info, number: int) -> Batch | None:
     """Return a batch by its number."""
     known = await info.context.load(Permission.BATCH_READ, kept.known_by_id, number)
     return None if known is None else Batch.of(known)
+
+
+async def batches_stated(info: Info, entry: Entry) -> list[Batch]:
+    """Return the batches that an entry states, in its order."""
+    found = await gather(*(batch_coded(info, one["code"]) for one in entry.payload.get("batches", ())))
+    return [sure(one) for one in found]
 
 
 @findable("batch")

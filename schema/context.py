@@ -155,6 +155,14 @@ class Context:
 
         return await self._snapshot.read(scoped, *args, **given)
 
+    async def ask(self, query: Callable[[ReadSession], T]) -> T:
+        """Run a query that tells nothing of any plant's goods, such as which plants there are."""
+        return await self._snapshot.read(query)
+
+    def require(self, permission: Permission, plant: int) -> None:
+        """Raise NotPermitted unless the actor has the permission at the plant."""
+        require(self.actor, permission, plant)
+
     async def load(
         self,
         permission: Permission,

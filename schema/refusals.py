@@ -124,6 +124,30 @@ COMMON: Final = frozenset(
 )
 """What every mutation can be refused with: by who asks, the input's own fields, and the size of an entry."""
 
+AMOUNTS: Final = frozenset(
+    {
+        C.AMOUNT_NOT_A_NUMBER,
+        C.AMOUNT_NOT_POSITIVE,
+        C.AMOUNT_TOO_LARGE,
+        C.AMOUNT_TOO_PRECISE,
+        C.UNIT_NOT_CONVERTIBLE,
+        C.UNIT_UNKNOWN,
+    }
+)
+"""What a quantity can be refused with."""
+
+TAKING: Final = frozenset(
+    {
+        C.BATCH_EXPIRED,
+        C.BATCH_ON_HOLD,
+        C.BATCH_RESTRICTED,
+        C.BATCH_UNKNOWN,
+        C.LINES_INVALID,
+        C.STOCK_SHORT,
+    }
+)
+"""What taking goods from stock can be refused with."""
+
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 

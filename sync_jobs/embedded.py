@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
-from celery.beat import EmbeddedService
+from celery.beat import EmbeddedService, Scheduler
 from celery.worker import WorkController
 
 from sync_jobs.jobs import Job, build_app
@@ -56,7 +56,8 @@ class EmbeddedJobs:
         )
         self._thread = threading.Thread(target=self._serve, name="jobs", daemon=True)
         self._thread.start()
-        self._beat = EmbeddedService(self.app, thread=True)
+        # Named here because the service passes over `beat_scheduler`, and would keep a file in the working directory.
+        self._beat = EmbeddedService(self.app, thread=True, scheduler_cls=Scheduler)
         self._beat.start()
         self.nudges = Nudges(self.app, self._jobs)
 

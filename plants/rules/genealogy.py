@@ -219,6 +219,8 @@ def _results(
         tainted = circular or any(batch in held and held[batch].most for batch in taken)
         return {batch: Bounds(0, micro if tainted else 0) for batch, micro in given.items()}
     least = most = 0
+    # More may have come back than went in, by an error that is still to be corrected.
+    taken = {batch: max(0, micro) for batch, micro in taken.items()}
     for batch, micro in taken.items():
         part = held.get(batch)
         if part is not None:

@@ -16,7 +16,7 @@ from plants.rules.scope import PlantScope
 from plants.store.ledger import entry_at
 from plants.store.master import narrowed
 from plants.store.pages import Key, count, page
-from plants.store.tables import Batch, ChangeDecisionRow, ChangeRequestRow
+from plants.store.tables import Batch, ChangeDecisionRow, ChangeRequestRow, DirectiveOutcomeRow
 
 SELECT_PROPOSAL = (
     "SELECT c.change_id, c.kind, c.batch_id, b.code, c.version, c.state, c.levels, c.requested_by, c.expires_us,"
@@ -84,7 +84,9 @@ class ChangesSought:
     plant: str | None = None
     state: str | None = None
     kind: str | None = None
+    level: str | None = None
     batch: str | None = None
+    requested_by: str | None = None
 
 
 Change = tuple[int, int]
@@ -112,6 +114,16 @@ def decisions_by_change(
     return decisions
 
 
+def outcomes_by_directive(
+    reads: ReadSession, scope: PlantScope, directives: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], DirectiveOutcomeRow]:
+    """Return what plants did with directives of the hub, by plant and index of the directive."""
+    row = DirectiveOutcomeRow
+    here = tuple_(col(row.plant_id), col(row.directive_idx)).in_(set(directives))
+    found = select(row).where(here, col(row.plant_id).in_(scope))
+    return {(one.plant_id, one.directive_idx): one for one in reads.exec(found)}
+
+
 def changes_page(
     reads: ReadSession, scope: PlantScope, sought: ChangesSought, after: Key | None, limit: int
 ) -> Sequence[ChangeRequestRow]:
@@ -128,9 +140,12 @@ def changes_count(reads: ReadSession, scope: PlantScope, sought: ChangesSought) 
 def _sought(reads: ReadSession, scope: PlantScope, sought: ChangesSought) -> SelectOfScalar[ChangeRequestRow]:
     row = ChangeRequestRow
     found = select(row).where(col(row.plant_id).in_(narrowed(reads, scope, sought.plant)))
-    for column, value in ((row.state, sought.state), (row.kind, sought.kind)):
+    equal = {row.state: sought.state, row.kind: sought.kind, row.requested_by: sought.requested_by}
+    for column, value in equal.items():
         if value is not None:
             found = found.where(column == value)
+    if sought.level is not None:
+        found = found.where(col(row.levels).contains(sought.level))
     if sought.batch is not None:
         named = select(Batch.id).where(Batch.code == sought.batch, col(Batch.plant_id).in_(scope))
         found = found.where(col(row.batch_id).in_(named))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from infra.database import ReadSession, Row
 from plants.rules.codes import plant_of
 from plants.rules.genealogy import (
+    RETURNED,
     Link,
     Paths,
     TraceDirection,
@@ -191,21 +192,27 @@ def edges_page(
 
 def all_edges(session: ReadSession, scope: PlantScope, traced: Traced) -> list[TracedEdge]:
     """Return all edges of a trace, in the order of their keys."""
-    pairs = set(traced.pairs)
-    nodes = {
-        "source_id": () if traced.direction is TraceDirection.BACKWARD else {source for source, _ in pairs},
-        "target_id": () if traced.direction is TraceDirection.FORWARD else {target for _, target in pairs},
+    sides = {
+        "source_id": [] if traced.direction is TraceDirection.BACKWARD else {source for source, _, _ in traced.links},
+        "target_id": [] if traced.direction is TraceDirection.FORWARD else {target for _, target, _ in traced.links},
     }
-    found: set[TracedEdge] = set()
-    for column, ends in nodes.items():
+    rows: list[Row] = []
+    for column, ends in sides.items():
+        sql = (
+            f"SELECT {EDGE_COLUMNS} FROM edges WHERE {among(session, column, 'ends')}"
+            f" AND {at_plants(session, 'plant_id')}"
+        )
         if ends:
-            sql = (
-                f"SELECT {EDGE_COLUMNS} FROM edges WHERE {among(session, column, 'ends')}"
-                f" AND {at_plants(session, 'plant_id')}"
-            )
-            rows = session.rows(sql, {"ends": given(session, ends), "scope": given(session, scope)})
-            found.update(TracedEdge._make(row) for row in rows if row[:2] in pairs)
-    return sorted(found)
+            rows += session.rows(sql, {"ends": given(session, ends), "scope": given(session, scope)})
+    if traced.direction is TraceDirection.BOTH:
+        pairs = set(traced.pairs)
+        rows = [row for row in set(rows) if row[:2] in pairs]
+    else:
+        # Only what was returned to a batch outside the trace leaves or enters a node of it and is no part of it.
+        returned = {link[:2] for link in traced.links if link[2] == RETURNED}
+        rows = [row for row in rows if row[7] != RETURNED or row[:2] in returned]
+    rows.sort()
+    return list(map(TracedEdge._make, rows))
 
 
 def paths(session: ReadSession, scope: PlantScope, seed: int, goal: int, limit: int) -> Paths:

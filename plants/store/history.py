@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import select as sql_select
 from sqlalchemy import tuple_, union
@@ -20,21 +21,51 @@ Position = tuple[int, int]
 """A ledger's log id and an index in it."""
 
 
+class LedgerKind(StrEnum):
+    """Whose ledger it is."""
+
+    PLANT = "PLANT"  # what a plant wrote
+    DIRECTIVES = "DIRECTIVES"  # what the hub wrote to a plant
+    HUB = "HUB"  # what the hub wrote of the group
+
+
 @dataclass(frozen=True, slots=True)
 class EntriesSought:
     """Which entries are wanted; what is not given does not matter. Times are microseconds, the later one excluded.
 
-    `batch` with `key` asks for the history of a batch: what its code stands over, and what moved goods of it.
+    `since_us` and `until_us` are about when it happened, the others about when it was written down. `batch` with `key` asks for the history of a batch: what its code stands over, and what moved goods of it.
     """
 
     plant: str | None = None
+    kind: LedgerKind | None = None
     key: str | None = None
     batch: int | None = None
     type: str | None = None
     actor: str | None = None
+    request: str | None = None
     since_us: int | None = None
     until_us: int | None = None
+    recorded_since_us: int | None = None
+    recorded_until_us: int | None = None
     newest_first: bool = False
+
+
+def kind_of(log_id: int) -> LedgerKind:
+    """Return whose ledger it is, by its log id."""
+    if log_id == HUB:
+        return LedgerKind.HUB
+    return LedgerKind.PLANT if log_id > HUB else LedgerKind.DIRECTIVES
+
+
+def log_named(reads: ReadSession, scope: PlantScope, plant: str | None, kind: LedgerKind, own: int) -> int | None:
+    """Return the log id of a ledger that this store holds and the scope covers, or None.
+
+    Without a plant it is the ledger of the node itself, whose number is `own`.
+    """
+    number = HUB if kind is LedgerKind.HUB else own
+    numbers = scope & {number} if plant is None or kind is LedgerKind.HUB else narrowed(reads, scope, plant)
+    log_id = next((-one if kind is LedgerKind.DIRECTIVES else one for one in numbers), None)
+    return None if log_id is None else reads.scalar(select(Log.log_id).where(Log.log_id == log_id))
 
 
 def logs_of(scope: frozenset[int]) -> set[int]:
@@ -85,26 +116,30 @@ def entries_count(reads: ReadSession, scope: PlantScope, sought: EntriesSought) 
 
 
 def entries_from(
-    reads: ReadSession, scope: PlantScope, plant: str | None, starts: dict[int, int], limit: int
-) -> tuple[dict[int, int], list[LedgerEntry]]:
-    """Return the ledgers of one plant, or of all in the scope, with their sizes, and what they hold from the starts on.
+    reads: ReadSession, scope: PlantScope, log_id: int, index: int, limit: int
+) -> Sequence[LedgerEntry] | None:
+    """Return what a ledger holds from an index on, up to a limit; None when the scope does not cover the ledger."""
+    if log_id not in logs_of(scope):
+        return None
+    row = LedgerEntry
+    return reads.exec(
+        select(row).where(row.log_id == log_id, row.idx >= index).order_by(col(row.idx)).limit(limit)
+    ).all()
 
-    A ledger without a start is given none of its entries.
-    """
-    logs = {one for one in narrowed(reads, scope, plant)}
-    sizes = {log.log_id: log.size for log in reads.exec(select(Log).where(col(Log.log_id).in_(logs)))}
-    entries: list[LedgerEntry] = []
-    for log in sorted(sizes):
-        row = LedgerEntry
-        if starts.get(log, sizes[log]) < sizes[log]:
-            wanted = row.log_id == log, row.idx >= starts[log]
-            entries += reads.exec(select(row).where(*wanted).order_by(col(row.idx)).limit(limit))
-    return sizes, entries
+
+def entries_by_origin(
+    reads: ReadSession, scope: PlantScope, named: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], LedgerEntry]:
+    """Return entries by the origin of their ledger and their index."""
+    logs = {origin: log for log, origin in origins(reads, scope).items()}
+    places = {one: (logs[one[0]], one[1]) for one in named if one[0] in logs}
+    found = entries_at(reads, scope, list(places.values()))
+    return {one: found[place] for one, place in places.items() if place in found}
 
 
 def _sought(reads: ReadSession, scope: PlantScope, sought: EntriesSought) -> SelectOfScalar[LedgerEntry]:
     row = LedgerEntry
-    logs = logs_of(narrowed(reads, scope, sought.plant))
+    logs = {log for log in logs_of(narrowed(reads, scope, sought.plant)) if sought.kind in (None, kind_of(log))}
     found = select(row).where(col(row.log_id).in_(logs))
     if sought.batch is not None:
         keyed = sql_select(col(row.log_id), col(row.idx)).where(col(row.log_id).in_(logs), col(row.key) == sought.key)
@@ -114,11 +149,16 @@ def _sought(reads: ReadSession, scope: PlantScope, sought: EntriesSought) -> Sel
         found = found.where(tuple_(col(row.log_id), col(row.idx)).in_(union(keyed, moved)))
     elif sought.key is not None:
         found = found.where(row.key == sought.key)
-    for column, value in ((row.type, sought.type), (row.actor, sought.actor)):
+    for column, value in ((row.type, sought.type), (row.actor, sought.actor), (row.request, sought.request)):
         if value is not None:
             found = found.where(column == value)
-    if sought.since_us is not None:
-        found = found.where(row.occurred_us >= sought.since_us)
-    if sought.until_us is not None:
-        found = found.where(row.occurred_us < sought.until_us)
+    spans = (
+        (row.occurred_us, sought.since_us, sought.until_us),
+        (row.recorded_us, sought.recorded_since_us, sought.recorded_until_us),
+    )
+    for at, since, until in spans:
+        if since is not None:
+            found = found.where(at >= since)
+        if until is not None:
+            found = found.where(at < until)
     return found

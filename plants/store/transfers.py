@@ -73,14 +73,14 @@ def transfers_page(
 ) -> list[TransferSeen]:
     """Return one page of transfers, the last dispatched of each plant first."""
     key = (col(ProcessRow.id),)
-    ids = reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit, descending=True, grouped=True)).all()
+    ids = reads.exec(pages.page(_sought(scope, sought), key, after, limit, descending=True, grouped=True)).all()
     seen = transfers_by_id(reads, scope, ids)
     return [seen[one] for one in ids if one in seen]
 
 
 def transfers_count(reads: ReadSession, scope: PlantScope, sought: TransfersSought) -> int:
     """Return how many transfers there are."""
-    return pages.count(reads, _sought(reads, scope, sought))
+    return pages.count(reads, _sought(scope, sought))
 
 
 def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[Entry, str] | None:
@@ -97,22 +97,22 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
     return Entry(decode(entry.body), bytes(entry.body), bytes(entry.leaf)), origin
 
 
-def _sought(reads: ReadSession, scope: PlantScope, sought: TransfersSought) -> SelectOfScalar[int]:
-    found = select(ProcessRow.id).where(col(ProcessRow.plant_id).in_(scope), ProcessRow.kind == "TRANSFER")
+def _sought(scope: PlantScope, sought: TransfersSought) -> SelectOfScalar[int]:
+    row, other, line = ProcessRow, aliased(ProcessRow), TransferLineRow
+    at_source = col(row.plant_id) == col(row.id).op(">>")(NODE_NUMBER_BITS)
+    found = select(row.id).where(col(row.plant_id).in_(scope), col(row.kind) == "TRANSFER")
     # A destination's statement whose receipt was corrected says nothing any more.
-    found = found.where(
-        or_(ProcessRow.plant_id == col(ProcessRow.id).op(">>")(NODE_NUMBER_BITS), ProcessRow.state == "CLOSED")
-    )
+    found = found.where(or_(at_source, col(row.state) == "CLOSED"))
     if sought.plant is not None:
-        ends = (ProcessRow.source_plant == sought.plant, ProcessRow.destination_plant == sought.plant)
-        found = found.where(or_(*ends))
-    other, line = aliased(ProcessRow), TransferLineRow
-    receipt = (other.id == ProcessRow.id, other.plant_id != col(other.id).op(">>")(NODE_NUMBER_BITS))
-    received = exists().where(*receipt, other.state == "CLOSED", col(other.plant_id).in_(scope))
+        found = found.where(or_(col(row.source_plant) == sought.plant, col(row.destination_plant) == sought.plant))
+    away = col(other.plant_id) != col(other.id).op(">>")(NODE_NUMBER_BITS)
+    received = exists().where(
+        col(other.id) == col(row.id), away, col(other.state) == "CLOSED", col(other.plant_id).in_(scope)
+    )
     differing = exists().where(
-        line.transfer_id == ProcessRow.id, col(line.plant_id).in_(scope), line.received != line.dispatched
+        col(line.transfer_id) == col(row.id), col(line.plant_id).in_(scope), col(line.received) != col(line.dispatched)
     )
     for wanted, condition in ((sought.received, received), (sought.differing, differing)):
         if wanted is not None:
             found = found.where(condition if wanted else ~condition)
-    return found.group_by(col(ProcessRow.id))
+    return found.group_by(col(row.id))

@@ -47,7 +47,7 @@ STAFF: Final[Mapping[str, tuple[tuple[str, int | None, tuple[Role, ...]], ...]]]
     CHEN: ((HUB, 0, (Role.HEADQUARTERS,)),),
     ZHAO: ((HUB, 1, (Role.MANAGER,)),),
     STRANGER: (("SH1", 2, (Role.MANAGER,)), (HUB, None, ())),
-    **{name: (("SH1", None, (Role.OPERATOR,)),) for name in OPERATORS},
+    **dict.fromkeys(OPERATORS, (("SH1", None, (Role.OPERATOR,)),)),
 }
 
 

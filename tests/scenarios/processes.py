@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import httpx2
 
@@ -76,27 +76,34 @@ class Process:
 
     def stop(self) -> int:
         """End it in order, and return how it ended."""
-        return self._end(signal.SIGTERM)
+        self.tell(signal.SIGTERM)
+        return self.ended()
 
     def kill(self) -> None:
         """End it at once: kill -9."""
-        self._end(signal.SIGKILL)
+        self.tell(signal.SIGKILL)
+        self.ended()
+
+    def tell(self, number: signal.Signals) -> None:
+        assert self.running is not None, f"{self.command} does not run"
+        self.running.send_signal(number)
+
+    def ended(self) -> int:
+        """Wait until it has ended, and return how; what does not end is killed."""
+        assert self.running is not None, f"{self.command} does not run"
+        try:
+            return self.running.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.running.kill()
+            self.running.wait()
+            raise
+        finally:
+            self.running = None
 
     def tail(self) -> str:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
-
-    def _end(self, how: signal.Signals) -> int:
-        ending, self.running = self.running, None
-        assert ending is not None, f"{self.command} does not run"
-        ending.send_signal(how)
-        try:
-            return ending.wait(STOP_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            ending.kill()
-            ending.wait()
-            raise
 
 
 @dataclass
@@ -113,7 +120,6 @@ class Node:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
     def is_ready(self) -> bool:
         running = self.process.running
         assert running is not None
@@ -136,9 +142,7 @@ class Person:
     def __init__(self, node: Node, person: str, *, language: str = "en") -> None:
         self.node = node
         self.person = person
-        self.http = httpx2.Client(
-            base_url=node.url, timeout=30, headers={"Accept-Language": language}, trust_env=False
-        )
+        self.http = httpx2.Client(base_url=node.url, timeout=30, headers={"Accept-Language": language}, trust_env=False)
         answer = self.http.post("/auth/token", json={"person": person, "password": PASSWORD})
         assert answer.status_code == httpx2.codes.OK, answer.text
         self.http.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
@@ -195,7 +199,7 @@ class Group:
     _stores: dict[str, Store] = field(default_factory=dict)
     _people: dict[tuple[str, str, str], Person] = field(default_factory=dict)
 
-    def __enter__(self) -> "Group":
+    def __enter__(self) -> Self:
         RUNNING.append(self)
         return self
 
@@ -225,12 +229,15 @@ class Group:
         for node in chosen:
             node.process.start()
         for node in chosen:
-            wait_until(lambda node=node: node.is_ready, f"{node.code} is ready", READY_SECONDS_MAX)  # type: ignore[misc]
+            wait_until(node.is_ready, f"{node.code} is ready", READY_SECONDS_MAX)
 
     def stop(self, *codes: str) -> None:
         """Stop nodes in order, all that run unless some are named."""
-        for code in codes or [code for code, node in self.nodes.items() if node.process.running is not None]:
-            ended = self.nodes[code].process.stop()
+        chosen = codes or [code for code, node in self.nodes.items() if node.process.running is not None]
+        for code in chosen:
+            self.nodes[code].process.tell(signal.SIGTERM)
+        for code in chosen:
+            ended = self.nodes[code].process.ended()
             assert ended == 0, f"{code} ended with {ended}:\n{self.nodes[code].process.tail()}"
 
     def kill(self, code: str) -> None:
@@ -259,7 +266,9 @@ class Group:
             self._stores[code] = self._open.enter_context(closing(Store(self.nodes[code].database_url)))
         return self._stores[code]
 
-    def run(self, *arguments: str, code: str | None = None, expected: int | None = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, code: str | None = None, expected: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end, with the settings of a node where one is named."""
         given = self.nodes[code].process.environment if code else environment(self.byte_code)
         done = subprocess.run(

@@ -43,7 +43,12 @@ def is_projected(group: Group, node: PlantNode) -> bool:
     return status.projected == status.size == stand(node.store, node.number)[0]
 
 
-def test_embedded_jobs_then_ledgers_travel_and_are_applied(group: Group) -> None:
+def test_embedded_jobs_then_ledgers_travel_and_are_applied(
+    group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
     node = group.plant(1, "SH1")
     receive(node, 5)
     at_plant = EmbeddedJobs(plant_jobs(node, push_seconds=0.5), queue=node.origin)
@@ -61,6 +66,7 @@ def test_embedded_jobs_then_ledgers_travel_and_are_applied(group: Group) -> None
     receive(node, 1)
     time.sleep(1)
     assert not is_level(group, node), "stopped jobs do nothing"
+    assert list(place.iterdir()) == []
 
 
 def test_nudge_then_quicker_than_the_period(group: Group) -> None:
