@@ -18,8 +18,8 @@ from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
 from plants.rules.codes import HUB
-from plants.rules.events import format_instant
 from plants.rules.genealogy import TraceDirection
+from plants.rules.instants import format_instant
 from plants.rules.quantities import format_micro
 
 BATCHES_NAMED: Final = 3

@@ -66,9 +66,9 @@ class Processes:
             log.close()
         self._logs.clear()
 
-    def ended(self) -> DemoNode | None:
-        """Return a node whose process has ended by itself, if there is one."""
-        return next((node for node in self.nodes if self._running[node.url].poll() is not None), None)
+    def ended(self) -> list[DemoNode]:
+        """Return the nodes whose processes have ended by themselves."""
+        return [node for node in self.nodes if self._running[node.url].poll() is not None]
 
     def __enter__(self) -> Self:
         """Return the processes, of which none runs yet."""

@@ -13,15 +13,12 @@ from auth.keys import SigningKey, VerificationKeys
 from auth.notes import NoteSigner, generate_key, load_key, save_key
 from auth.tokens import AccessTokens
 from infra.clock import Clock, SystemClock
-from infra.database import Store
-from infra.postgres import EmbeddedPostgres
-from infra.roles import Role
 from infra.settings import FILE_NAME, Settings
+from infra.stores import open_store
 from infra.writer import Writer
 from migrations import upgrade
 
 KEY_FILES = ("ledger.pem", "token.pem", "assertion.pem")
-DATABASE = "batchloom"
 
 
 class NodeBusy(Exception):
@@ -58,7 +55,7 @@ class Node:
             if serving:
                 opening.enter_context(_claim(settings.home))
             self.keys = NodeKeys.load(settings)
-            self.store = opening.enter_context(closing(Store(database_url(settings, opening))))
+            self.store = open_store(settings, opening)
             upgrade(self.store)
             self.writer = opening.enter_context(closing(Writer(self.store, committed=self._tell)))
             self._open = opening.pop_all()
@@ -103,18 +100,6 @@ def make_home(settings: Settings) -> None:
     path = settings.home / FILE_NAME
     if not path.exists():
         path.write_text(_as_toml(settings), encoding="utf-8")
-
-
-def database_url(settings: Settings, stack: ExitStack) -> str:
-    """Return where the node's store is, starting its own PostgreSQL server on the stack when it has one."""
-    if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
-    if settings.role is Role.PLANT:
-        return f"sqlite:///{settings.home.resolve() / 'plant.db'}"
-    server = EmbeddedPostgres(settings.home / "postgresql", binaries=settings.postgresql_bin)
-    stack.enter_context(server)
-    server.create_database(DATABASE)
-    return server.url(DATABASE)
 
 
 def _claim(home: Path) -> IO[str]:

@@ -14,7 +14,11 @@ from api.demo_floor import Floor, Headquarters
 ROUNDS: Final = 12
 DAYS: Final = 29
 ROUND: Final = timedelta(days=DAYS) / ROUNDS
-CUSTOMERS: Final = (("METRO", "Metro Markets 麦德龙"), ("LOTUS", "Lotus Stores 莲花"), ("CORNER", "Corner Shops 便利店"))
+CUSTOMERS: Final = (
+    ("METRO", "Metro Markets 麦德龙"),
+    ("LOTUS", "Lotus Stores 莲花"),
+    ("CORNER", "Corner Shops 便利店"),
+)
 
 MISCOUNTED, MISTYPED, SHORT, HELD, SUSPECT = 4, 2, 8, 6, 5
 """The rounds in which something goes wrong: a count, an entry, a delivery, a batch, and a supplier's lot."""
@@ -56,6 +60,7 @@ class Year:
         self.headquarters = headquarters
         self.begin = now - timedelta(days=DAYS)
         self.tell = tell
+        self.filled, self.filled_amount = "", 0
         self.played = Played()
         self.carried = Carried()
 
@@ -85,8 +90,18 @@ class Year:
 
     def _prepare(self) -> None:
         """Define what each plant works with."""
-        nuts = {"PEANUT": "Peanuts 花生", "SUGAR": "Sugar 白糖", "PASTE": "Peanut paste 花生酱", "ROASTED": "Roasted pieces 烤花生碎"}
-        bakery = {"FLOUR": "Flour 面粉", "MILKPWD": "Milk powder 奶粉", "WAFER": "Wafers 威化片", "CRUMBS": "Crumbs 碎屑"}
+        nuts = {
+            "PEANUT": "Peanuts 花生",
+            "SUGAR": "Sugar 白糖",
+            "PASTE": "Peanut paste 花生酱",
+            "ROASTED": "Roasted pieces 烤花生碎",
+        }
+        bakery = {
+            "FLOUR": "Flour 面粉",
+            "MILKPWD": "Milk powder 奶粉",
+            "WAFER": "Wafers 威化片",
+            "CRUMBS": "Crumbs 碎屑",
+        }
         packing = {"FILLED": "Filled wafers 夹心威化"}
         for code, name in {**nuts, "SKINS": "Peanut skins 花生衣"}.items():
             self.nuts.material(code, name, "KGM", 180)
@@ -124,7 +139,7 @@ class Year:
             self.played.correction = floor.correct(wrong, "Ten times too much was typed in; no such delivery came.")
         floor.move(new, came, "KGM", "DOCK", "STORE", start + _hours(2))
         if number == MISCOUNTED:
-            floor.count(new, came - 6, "KGM", "STORE", start + _hours(3), "Counted at the monthly stock-taking.")
+            floor.count((new, came - 6, "KGM", "STORE"), start + _hours(3), "Counted at the monthly stock-taking.")
             came -= 6
         fed = [*carried.peanuts, (new, 1700)]
         run = floor.open_run("roasting", "ROAST1", start + _hours(4))
@@ -134,13 +149,17 @@ class Year:
         paste, pieces, skins = total * 3 // 4, 240, total // 20
         carried.paste, carried.roasted, _ = floor.produce(
             run,
-            [("PASTE", paste, "KGM", "PRODUCED"), ("ROASTED", pieces, "KGM", "PRODUCED"), ("SKINS", skins, "KGM", "BY_PRODUCT")],
+            [
+                ("PASTE", paste, "KGM", "PRODUCED"),
+                ("ROASTED", pieces, "KGM", "PRODUCED"),
+                ("SKINS", skins, "KGM", "BY_PRODUCT"),
+            ],
             start + _hours(10),
         )
         floor.close_run(run, start + _hours(11))
         carried.peanuts = [(new, came - 1700)]
-        carried.labels["paste"] = floor.dispatch("SH1", carried.paste, paste, "KGM", start + _hours(14))
-        carried.labels["roasted"] = floor.dispatch("WH1", carried.roasted, pieces, "KGM", start + _hours(14))
+        carried.labels["paste"] = floor.dispatch("SH1", (carried.paste, paste, "KGM", "STORE"), start + _hours(14))
+        carried.labels["roasted"] = floor.dispatch("WH1", (carried.roasted, pieces, "KGM", "STORE"), start + _hours(14))
 
     def _bake(self, number: int, start: datetime) -> None:
         floor, carried = self.bakery, self.carried
@@ -156,7 +175,7 @@ class Year:
         floor.close_run(run, start + _hours(29))
         if number == HELD:
             self._hold_and_release(floor, carried.wafer, start + _hours(29))
-        carried.labels["wafer"] = floor.dispatch("SH1", carried.wafer, 1600, "KGM", start + _hours(31))
+        carried.labels["wafer"] = floor.dispatch("SH1", (carried.wafer, 1600, "KGM", "DOCK"), start + _hours(31))
 
     def _hold_and_release(self, floor: Floor, wafer: str, at: datetime) -> None:
         """Quality holds a batch; the plant asks for its release, and somebody else approves that at the hub."""
@@ -169,8 +188,8 @@ class Year:
     def _fill(self, number: int, start: datetime) -> None:
         floor, carried = self.packing, self.carried
         paste = floor.take_in(carried.labels["paste"], "STORE", start + _hours(30))
-        short = 3 if number == SHORT else 0
-        wafer = floor.take_in(carried.labels["wafer"], "STORE", start + _hours(40), short=(carried.wafer, short))
+        short = ((carried.wafer, 1600, "KGM", "STORE"), 3) if number == SHORT else None
+        wafer = floor.take_in(carried.labels["wafer"], "STORE", start + _hours(40), short=short)
         run = floor.open_run("filling", "LINE1", start + _hours(41))
         inputs = [(carried.paste, paste, "KGM", "STORE"), (carried.wafer, wafer, "KGM", "STORE")]
         floor.feed(run, inputs, start + _hours(42))
@@ -179,7 +198,7 @@ class Year:
         self.filled_amount = paste + wafer - 40
 
     def _pack(self, number: int, start: datetime) -> None:
-        """Pack pallets of boxes; three go to customers, of the fourth a part goes and the rest is joined with others."""
+        """Pack pallets of boxes: three go to customers, of the fourth a part; the rest is joined with others."""
         floor, carried = self.packing, self.carried
         if number % 4 == 0:
             carried.carton = floor.receive("CARTON", 2000, start, supplier="PAPER", lot=f"PW{number + 1}")

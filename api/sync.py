@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from auth.actors import NotAuthenticated
 from auth.machines import EnrolledMachine
-from plants.rules.events import format_instant
+from plants.rules.instants import format_instant
 from sync_jobs import intake, reception, tails
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import (

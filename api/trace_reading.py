@@ -8,8 +8,8 @@ from typing import Final
 from api.trace_tree import BatchShown, EdgeShown, ProcessShown, TraceShown
 from infra.database import ReadSession
 from plants.rules.codes import plant_of
-from plants.rules.events import from_micros
 from plants.rules.genealogy import TraceDirection
+from plants.rules.instants import from_micros
 from plants.rules.scope import PlantScope
 from plants.store.completeness import Completeness, completeness
 from plants.store.genealogy import Seeds, Traced, TracedBatch, batches_page, edges_page, trace

@@ -14,7 +14,7 @@ from auth.permissions import Permission, require
 from auth.store import Machine
 from infra.database import ReadSession, Session
 from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.rules.notes import NoteError, NoteKey, SignatureType
 from plants.rules.refusals import Refusal, RefusalCode
 

@@ -25,7 +25,7 @@ from auth.tokens import AccessClaims
 from infra.clock import Clock
 from infra.database import ReadSession, Session, Store
 from infra.writer import Writer
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.rules.refusals import Language, Refusal, RefusalCode
 
 FAILURES_BEFORE_LOCK_OUT: Final = 5

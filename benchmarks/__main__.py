@@ -8,7 +8,7 @@ from functools import partial
 
 import pysqlite3.dbapi2 as sqlite
 
-from benchmarks import plant_write, trace
+from benchmarks import hub_ingest, plant_write, trace
 from benchmarks.rounds import Claim
 
 
@@ -16,6 +16,7 @@ def chosen(options: argparse.Namespace) -> dict[str, Callable[[], Iterator[Claim
     """Return the benchmarks by name, with the options that they take."""
     everything: dict[str, Callable[[], Iterator[Claim]]] = {
         "plant_write": partial(plant_write.run, options.rounds),
+        "hub_ingest": partial(hub_ingest.run, options.rounds, options.edges // 10, options.seed),
         "trace": partial(trace.run, options.rounds, options.edges, options.seed),
     }
     return {name: run for name, run in everything.items() if not options.names or name in options.names}

@@ -11,7 +11,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.codes import plant_of
 from plants.rules.dispositions import Disposition, Hold, HoldKind, check_usable
-from plants.rules.events import Entry, from_micros
+from plants.rules.events import Entry
+from plants.rules.instants import from_micros
 from plants.rules.refusals import Refusal
 from plants.store import batches as kept
 from plants.store.batches import BatchesSought, BatchOrder, Known
@@ -249,9 +250,7 @@ class Batch(Node):
             expires_on=_day(row.expires_on),
             retest_on=_day(row.retest_on),
             grade=row.grade,
-            attributes=[
-                Attribute(name=name, value=value) for name, value in sorted(said.items())
-            ],
+            attributes=[Attribute(name=name, value=value) for name, value in sorted(said.items())],
             known=known,
         )
 

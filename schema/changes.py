@@ -10,7 +10,7 @@ from auth.permissions import Permission
 from plants.commands import decide_change as deciding
 from plants.commands import request_change as requesting
 from plants.rules.changes import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict
-from plants.rules.events import from_micros
+from plants.rules.instants import from_micros
 from plants.rules.refusals import Refusal
 from plants.rules.refusals import RefusalCode as C
 from plants.store import changes as kept
@@ -31,7 +31,9 @@ from schema.scalars import BatchCode, PlantCode
 
 strawberry.enum(ChangeKind, name="ChangeKind", description="What can be asked for.")
 strawberry.enum(ChangeLevel, name="ChangeLevel", description="Where a decision can be made.")
-strawberry.enum(ChangeState, name="ChangeState", description="How far along a change request is, as its plant states it.")
+strawberry.enum(
+    ChangeState, name="ChangeState", description="How far along a change request is, as its plant states it."
+)
 strawberry.enum(ChangeVerdict, name="ChangeVerdict", description="What a decider can say.")
 
 BATCH = "The batch's code."

@@ -5,7 +5,8 @@ from typing import Self
 
 import strawberry
 
-from plants.rules.events import Entry, parse_instant
+from plants.rules.events import Entry
+from plants.rules.instants import parse_instant
 from schema.fields import described
 
 

@@ -1,136 +1,152 @@
-"""The ledger as auditors read it: who did what, when, why and on whose say-so; and correcting an entry."""
+"""Ledgers as audit log in the contract: what was recorded, by whom, when and why, as it stands signed."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Self
 
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands import correct
-from plants.rules.corrections import Wrong
-from plants.rules.events import Envelope, decode, from_micros, micros
-from plants.rules.refusals import RefusalCode as C
+from plants.rules.events import Cause, canonical, decode
+from plants.rules.instants import micros, parse_instant
 from plants.store import history
-from plants.store.history import EntriesSought
+from plants.store.history import EntriesSought, LedgerKind, Position, kind_of
 from plants.store.ledger import LedgerEntry as EntryRow
+from plants.store.master import plants_by_number
 from plants.store.tables import CorrectionRow
-from schema.batches import Batch
-from schema.changes import FieldDifference, change_numbered, differences
 from schema.connections import After, Connection, First
-from schema.context import Info, sure
-from schema.entries import ENTRY, RecordedEntry
+from schema.context import Info
 from schema.fields import argument, described, field
-from schema.inputs import Input, MutationInput
 from schema.nodes import Node, findable, node_id
-from schema.plants import Plant, owner
-from schema.refusals import AMOUNTS, mutation
+from schema.plants import Plant
 from schema.scalars import BatchCode, PlantCode, RequestId
 
-strawberry.enum(Wrong, name="Wrong", description="Why an entry is corrected, as the EPCIS error declaration has it.")
-
-ON_CHANGES = frozenset({"ChangeDecided", "ChangeApplied", "ChangeRefused"})
-
-
-@strawberry.type(description="What was said against an entry later; both stay readable.")
-class Correction:
-    """What was said against an entry later."""
-
-    index: int = described("The position of the entry that corrects it.")
-    wrong: Wrong = described("In what way it was wrong.")
-    reason: str = described("Why, in the words of whoever corrected it.")
-
-    @classmethod
-    def of(cls, row: CorrectionRow) -> Self:
-        """Return a correction as the contract answers it."""
-        return cls(index=row.corrected_by, wrong=Wrong(row.wrong), reason=row.reason)
+LedgerKindEnum = strawberry.enum(
+    LedgerKind,
+    name="LedgerKind",
+    description="Whose ledger it is: what a plant wrote, what the hub wrote to a plant, or what it wrote of the group.",
+)
+INDEX = "The entry's position in its ledger, from 0."
 
 
-@strawberry.type(description="An entry of another ledger that an entry answers.")
-class Cause:
-    """An entry of another ledger that an entry answers."""
+@strawberry.type(description="One field of what was changed: what it was and what it became.")
+class Difference:
+    """One field of what was changed."""
+
+    field: str = described("What it is that changes, such as expires_on or stock:A1.")
+    before: str | None = described("What it was.")
+    after: str | None = described("What it becomes.")
+
+
+@strawberry.type(description="An entry of another ledger that this one answers.")
+class EntryCause:
+    """An entry of another ledger that this one answers."""
 
     origin: str = described("The origin of the other ledger.")
-    index: int = described("The position in it.")
-    leaf_hash: str = described("The hash of the other entry's bytes (RFC 6962), hexadecimal.")
+    index: int = described(INDEX)
+    leaf_hash: str = described("The hash of its bytes, hexadecimal.")
 
-    @field("The other entry; null where it is not here or you may not see it.")
+    @field("The entry itself, where this node holds it and you may see it.")
     async def entry(self, info: Info) -> "LedgerEntry | None":
-        origins = await info.context.read(Permission.LEDGER_READ, history.origins)
-        log = next((log for log, origin in origins.items() if origin == self.origin), None)
-        return None if log is None else await entry_at(info, (log, self.index))
+        found = await info.context.load(Permission.LEDGER_READ, history.entries_by_origin, (self.origin, self.index))
+        return None if found is None else LedgerEntry.of(found)
+
+    @classmethod
+    def of(cls, cause: Cause) -> Self:
+        """Return a cause as the contract answers it."""
+        return cls(origin=cause["origin"], index=cause["index"], leaf_hash=cause["leaf"])
 
 
-@strawberry.type(description="One entry of a ledger: something that happened, as it was written down for good.")
+@strawberry.type(description="That an entry was wrong, and the later entry that reverses it.")
+class EntryCorrection:
+    """That an entry was wrong."""
+
+    wrong: str = described("In what way: DID_NOT_OCCUR or INCORRECT_DATA.")
+    reason: str = described("Why, in the words of whoever corrected it.")
+    by: "LedgerEntry" = described("The entry that reverses it.")
+
+    @classmethod
+    def of(cls, row: CorrectionRow, by: "LedgerEntry") -> Self:
+        """Return a correction as the contract answers it."""
+        return cls(wrong=row.wrong, reason=row.reason, by=by)
+
+
+@strawberry.type(description="One entry of a ledger, as it stands signed and cannot be changed any more.")
 class LedgerEntry(Node):
     """One entry of a ledger."""
 
-    index: int = described("Its position in its ledger, from 0.")
+    index: int = described(INDEX)
+    ledger: LedgerKind = described("Whose ledger it stands in.")
+    event_id: str = described("The id of what happened, unique everywhere.")
     type: str = described("What happened, in the past tense.")
     version: int = described("The version of the event's form.")
-    key: str = described("What it is about: a batch's code, or the id of a process record.")
     occurred_at: datetime = described("When it happened.")
     recorded_at: datetime = described("When the server wrote it down.")
-    actor: str = described("Who did it, by employee number.")
+    logical_time: str = described("Its hybrid logical time: later than that of everything it answers.")
+    actor: str = described("Who did it, by employee number, or the program that did.")
     device: str | None = described("On which device.")
-    reason: str | None = described("Why, in their words.")
-    request_id: RequestId | None = described("The request that it answers.")
-    payload: str = described("The event's own content, as canonical JSON.")
-    body: str = described("The very text that was hashed.")
-    leaf_hash: str = described("The hash of the text as the ledger's tree holds it (RFC 6962), hexadecimal.")
-    causes: list[Cause] = described("The entries of other ledgers that it answers.")
-    row: strawberry.Private[EntryRow]
-    envelope: strawberry.Private[Envelope]
+    key: str = described("What it is about: a batch's code, the id of a process record, a code of master data.")
+    reason: str | None = described("Why, in the words of whoever did it.")
+    request_id: str | None = described("The request that it answers.")
+    payload: str = described("The event's own content, as canonical JSON (RFC 8785).")
+    body: str = described("The whole entry as canonical JSON: in UTF-8 these are the bytes that were hashed.")
+    leaf_hash: str = described("The hash of its bytes as the ledger's tree holds it (RFC 6962), hexadecimal.")
+    causes: list[EntryCause] = described("The entries of other ledgers that it answers.")
+    position: strawberry.Private[Position]
+    content: strawberry.Private[Any]
 
-    @field("The origin of its ledger.")
-    async def ledger(self, info: Info) -> str:
-        origins = await info.context.load(Permission.LEDGER_READ, history.origins_by_log, self.row.log_id)
-        return sure(origins)
-
-    @field("The plant whose ledger it stands in, or that it directs; null in the hub's own ledger.")
+    @field("The plant whose ledger it is, or to which the directive went; null for the hub's own.")
     async def plant(self, info: Info) -> Plant | None:
-        return await owner(info, abs(self.row.log_id)) if self.row.log_id else None
+        number = abs(self.position[0])
+        seen = await info.context.load(Permission.LEDGER_READ, plants_by_number, number)
+        return None if seen is None else Plant.of(seen)
 
-    @field("What was said against it later; null unless it was corrected.")
-    async def correction(self, info: Info) -> Correction | None:
-        here = self.row.log_id, self.row.idx
-        row = await info.context.load(Permission.LEDGER_READ, history.corrections_at, here)
-        return None if row is None else Correction.of(row)
+    @field("What it changes field by field, of change requests and their application; empty for others.")
+    async def differences(self, info: Info) -> list[Difference]:
+        asked: LedgerEntry | None = self
+        if self.type == "ChangeApplied":
+            asked = await entry_of(info, (self.position[0], self.content["change"]))
+        if asked is None or asked.type != "ChangeRequested":
+            return []
+        return [Difference(**one) for one in asked.content["differences"]]
 
-    @field("What it changes field by field, where it asks for, decides or applies a gated change.")
-    async def differences(self, info: Info) -> list[FieldDifference]:
-        content = self.envelope["payload"]
-        if self.type in ON_CHANGES:
-            change = await change_numbered(info, (abs(self.row.log_id), content["change"]))
-            return [] if change is None else change.differences
-        return differences(content.get("differences", []))
+    @field("The entry that this one corrects.")
+    async def corrects(self, info: Info) -> "LedgerEntry | None":
+        if self.type != "EntryCorrected":
+            return None
+        return await entry_of(info, (self.position[0], self.content["entry"]))
+
+    @field("That it was wrong, when a later entry says so.")
+    async def corrected(self, info: Info) -> EntryCorrection | None:
+        row = await info.context.load(Permission.LEDGER_READ, history.corrections_at, self.position)
+        by = None if row is None else await entry_of(info, (self.position[0], row.corrected_by))
+        return None if row is None or by is None else EntryCorrection.of(row, by)
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
         """Return an entry as the contract answers it."""
-        envelope = decode(bytes(row.body))
-        request = envelope.get("request")
+        envelope = decode(row.body)
+        position = row.log_id, row.idx
         return cls(
-            id=node_id("entry", row.log_id, row.idx),
+            id=node_id("entry", *position),
             index=row.idx,
-            type=row.type,
+            ledger=kind_of(position[0]),
+            event_id=envelope["id"],
+            type=envelope["type"],
             version=envelope["version"],
-            key=row.key,
-            occurred_at=from_micros(row.occurred_us),
-            recorded_at=from_micros(row.recorded_us),
-            actor=row.actor,
+            occurred_at=parse_instant(envelope["occurred_at"]),
+            recorded_at=parse_instant(envelope["recorded_at"]),
+            logical_time=envelope["hlc"],
+            actor=envelope["actor"],
             device=envelope.get("device"),
+            key=envelope["key"],
             reason=envelope.get("reason"),
-            request_id=None if request is None else RequestId(request),
-            payload=json.dumps(envelope["payload"], ensure_ascii=False, separators=(",", ":"), sort_keys=True),
+            request_id=envelope.get("request"),
+            payload=canonical(envelope["payload"]).decode(),
             body=bytes(row.body).decode(),
             leaf_hash=bytes(row.leaf).hex(),
-            causes=[
-                Cause(origin=cause["origin"], index=cause["index"], leaf_hash=cause["leaf"])
-                for cause in envelope.get("causes", [])
-            ],
-            row=row,
-            envelope=envelope,
+            causes=[EntryCause.of(cause) for cause in envelope.get("causes", ())],
+            position=position,
+            content=envelope["payload"],
         )
 
 
@@ -138,86 +154,81 @@ class LedgerEntry(Node):
 class LedgerFilter:
     """Which entries are wanted."""
 
-    plant: PlantCode | None = described("Of this plant's ledger and its directives.", default=None)
-    type: str | None = described("Of this type.", default=None)
-    key: str | None = described("About this: a batch's code, or the number of a process record.", default=None)
-    actor: str | None = described("Done by this person.", default=None)
-    since: datetime | None = described("That happened at or after this instant.", default=None)
-    until: datetime | None = described("That happened before this instant.", default=None)
+    plant: PlantCode | None = described("Of this plant's ledger and the hub's directives to it.", default=None)
+    ledger: LedgerKind | None = described("Of ledgers of this kind.", default=None)
+    type: str | None = described("Of this type, such as BatchReceived.", default=None)
+    key: str | None = described("About what has this key.", default=None)
+    batch: BatchCode | None = described("About this batch, or moving goods of it.", default=None)
+    actor: str | None = described("By this person.", default=None)
+    request_id: RequestId | None = described("Answering this request.", default=None)
+    occurred_from: datetime | None = described("That happened then or later.", default=None)
+    occurred_before: datetime | None = described("That happened earlier than then.", default=None)
+    recorded_from: datetime | None = described("Written down then or later.", default=None)
+    recorded_before: datetime | None = described("Written down earlier than then.", default=None)
 
 
-@strawberry.input(description="Which entry is wrong; `reason` is needed.")
-class CorrectEntryInput(MutationInput):
-    """Which entry is wrong."""
-
-    entry: int = described("The position of the entry in the plant's ledger.")
-    wrong: Wrong = described("In what way it is wrong.")
+LedgerOf = Annotated[LedgerKind, argument("Which of the ledgers that bear on the plant.")]
+PlantOf = Annotated[PlantCode | None, argument("The plant; this node itself unless given.")]
+Newest = Annotated[bool, argument("The last of each ledger first.")]
 
 
-@strawberry.type(description="An entry was answered by one that reverses its effect.")
-class EntryCorrected:
-    """An entry was answered by one that reverses its effect."""
-
-    entry: RecordedEntry = described(ENTRY)
-    corrected: LedgerEntry | None = described("The entry that was wrong; null without the right to read the ledger.")
-
-
-@mutation(
-    EntryCorrected, *AMOUNTS,
-    description="Reverse what an entry did, by a new one; both stay readable.",
-)  # fmt: skip
-async def correct_entry(info: Info, input: Input[CorrectEntryInput]) -> Any:
-    order = correct.Correction(input.entry, input.wrong, input.reason or "")
-    entry = await info.context.write(Permission.ENTRY_CORRECT, correct.correct_entry, order, input)
-    corrected = await entry_at(info, (info.context.serving.plant, input.entry))
-    return EntryCorrected(entry=RecordedEntry.of(entry), corrected=corrected)
-
-
-@findable("entry", 2)
-async def entry_at(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
-    """Return an entry by its ledger's log id and its position."""
-    row = await info.context.load(Permission.LEDGER_READ, history.entries_at, (numbers[0], numbers[1]))
+async def entry_of(info: Info, position: Position) -> LedgerEntry | None:
+    """Return an entry by its log id and index, as far as the caller may see it."""
+    row = await info.context.load(Permission.LEDGER_READ, history.entries_at, position)
     return None if row is None else LedgerEntry.of(row)
 
 
-NewestFirst = Annotated[bool, argument("Whether the last ones come first.")]
+@findable("entry", 2)
+async def _find(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
+    return await entry_of(info, (numbers[0], numbers[1]))
 
 
-@field("The audit log: what happened, by ledger and position.")
+@field("The audit log: entries ledger by ledger, the last of each first unless told otherwise.")
 async def ledger(
     info: Info,
     *,
     filter: Annotated[LedgerFilter | None, argument("Which are wanted; all unless given.")] = None,
-    newest_first: NewestFirst = False,
+    newest_first: Newest = True,
     first: First = None,
     after: After = None,
 ) -> Connection[LedgerEntry]:
-    wanted = filter or LedgerFilter()
-    times = (None if at is None else micros(at) for at in (wanted.since, wanted.until))
-    said = wanted.plant, wanted.key, None, wanted.type, wanted.actor
-    return await _entries(info, EntriesSought(*said, *times, newest_first), (first, after))
+    return await entries(info, _sought(filter or LedgerFilter(), newest_first=newest_first), (first, after))
 
 
-@field("What happened to a batch: what is said of it, and what moved goods of it; null without such a batch.")
-async def batch_history(
-    info: Info,
-    code: Annotated[BatchCode, argument("The batch's code.")],
-    *,
-    newest_first: NewestFirst = False,
-    first: First = None,
-    after: After = None,
-) -> Connection[LedgerEntry] | None:
-    known = await batch_coded(info, code)
-    if known is None:
-        return None
-    sought = EntriesSought(key=code, batch=known.known.stated.id, newest_first=newest_first)
-    return await _entries(info, sought, (first, after))
-
-
-async def _entries(
-    info: Info, sought: EntriesSought, page: tuple[int | None, str | None]
-) -> Connection[LedgerEntry]:
+async def entries(info: Info, sought: EntriesSought, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
+    """Return a page, given as `first` and `after`, of entries."""
     return await info.context.connection(
         Permission.LEDGER_READ, history.entries_page, history.entries_count, sought, page,
         key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
     )  # fmt: skip
+
+
+@field("The entry at a position of a ledger, or null when there is none that you may see.")
+async def entry(
+    info: Info,
+    index: Annotated[int, argument(INDEX)],
+    plant: PlantOf = None,
+    ledger: LedgerOf = LedgerKind.PLANT,
+) -> LedgerEntry | None:
+    own = info.context.serving.plant
+    log_id = await info.context.read(Permission.LEDGER_READ, history.log_named, plant, ledger, own)
+    return None if log_id is None else await entry_of(info, (log_id, index))
+
+
+def _sought(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
+    times = (filter.occurred_from, filter.occurred_before, filter.recorded_from, filter.recorded_before)
+    since, until, recorded_since, recorded_until = (None if at is None else micros(at) for at in times)
+    return EntriesSought(
+        plant=filter.plant,
+        kind=filter.ledger,
+        key=filter.key,
+        batch=filter.batch,
+        type=filter.type,
+        actor=filter.actor,
+        request=filter.request_id,
+        since_us=since,
+        until_us=until,
+        recorded_since_us=recorded_since,
+        recorded_until_us=recorded_until,
+        newest_first=newest_first,
+    )

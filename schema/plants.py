@@ -6,7 +6,7 @@ from typing import Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.rules.events import from_micros
+from plants.rules.instants import from_micros
 from plants.store import master
 from plants.store.master import PlantSeen
 from plants.store.positions import PlantReplication, ReplicationState

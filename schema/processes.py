@@ -9,7 +9,7 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.rules import process as rules
-from plants.rules.events import from_micros
+from plants.rules.instants import from_micros
 from plants.store import process_records as kept
 from plants.store.process_records import ProcessesSought
 from plants.store.tables import Edge as EdgeRow
@@ -193,9 +193,7 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> ProcessRecord | None:
 
 
 @field("The process record with this id, or null when there is none that you may see.")
-async def process_record(
-    info: Info, id: Annotated[strawberry.ID, argument(PROCESS_ID)]
-) -> ProcessRecord | None:
+async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCESS_ID)]) -> ProcessRecord | None:
     numbers = read_id("process", id)
     return None if numbers is None else await process_numbered(info, numbers[0])
 

@@ -9,7 +9,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from plants.rules.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
-from plants.rules.events import format_instant
+from plants.rules.instants import format_instant
 from plants.rules.refusals import Refusal, RefusalCode
 
 BatchCode = NewType("BatchCode", str)

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands import dispatch, receive_transfer as receiving
-from plants.rules.codes import plant_of
-from plants.rules.events import from_micros
+from plants.commands import dispatch
+from plants.commands import receive_transfer as receiving
+from plants.rules.instants import from_micros
 from plants.rules.refusals import RefusalCode as C
 from plants.rules.transfers import transfer_manifest
 from plants.store import transfers as kept
-from plants.store.transfers import TransferSeen, TransfersSought
 from plants.store.tables import TransferLineRow
+from plants.store.transfers import TransferSeen, TransfersSought
 from schema.batches import Batch, batch_numbered
 from schema.connections import After, Connection, First
 from schema.context import Info, sure
@@ -120,7 +120,9 @@ class ReceiveTransferInput(MutationInput):
     """A transfer's label, and where its goods are put."""
 
     manifest: str = described("The text of the label, as it was scanned.")
-    location: str = described("The code of the location for all that `lines` do not speak of; as much as was dispatched.")
+    location: str = described(
+        "The code of the location for all that `lines` do not speak of; as much as was dispatched."
+    )
     lines: list[ReceiptLineInput] = described("What was counted, where it differs.", default_factory=list)
 
 
@@ -178,9 +180,7 @@ async def transfer_numbered(info: Info, numbers: tuple[int, ...]) -> Transfer | 
 
 
 @field("The transfer with this id, or null when there is none that you may see.")
-async def transfer(
-    info: Info, id: Annotated[strawberry.ID, argument("The id of the transfer.")]
-) -> Transfer | None:
+async def transfer(info: Info, id: Annotated[strawberry.ID, argument("The id of the transfer.")]) -> Transfer | None:
     numbers = read_id("transfer", id)
     return None if numbers is None else await transfer_numbered(info, numbers)
 

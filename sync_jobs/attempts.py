@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from infra.database import Session
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.store import replication
 from plants.store.positions import ReplicationState
 

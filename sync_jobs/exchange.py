@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from infra.database import Session
-from plants.rules.events import EVENTS, format_instant, micros, parse_instant
+from plants.rules.events import EVENTS
+from plants.rules.instants import format_instant, micros, parse_instant
 from plants.rules.merkle import Frontier
 from plants.store import mirrors, replication
 from plants.store.positions import ReplicationState

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from auth.machines import EnrolledMachine
 from infra.database import Session
-from plants.rules.events import Entry, micros
+from plants.rules.events import Entry
+from plants.rules.instants import micros
 from plants.rules.merkle import Frontier
 from plants.rules.notes import NoteError, NoteKey, SignedCheckpoint
 from plants.store import mirrors, replication

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from celery import Celery
 
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.store.positions import ReplicationState
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import HubNode, PlantNode

@@ -16,7 +16,8 @@ from typing import Any, Final
 from infra.clock import Clock
 from infra.database import Session, Store
 from plants.rules.codes import NODE_NUMBER_BITS
-from plants.rules.events import Entry, micros
+from plants.rules.events import Entry
+from plants.rules.instants import micros
 from plants.store import projection
 from plants.store.ledger import entries_between, entry_at
 from plants.store.positions import HALTED

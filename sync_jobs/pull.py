@@ -4,7 +4,7 @@ import logging
 
 from infra.database import Session
 from plants.commands.apply_directive import apply_directive
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.rules.merkle import EMPTY_ROOT, Frontier
 from plants.rules.notes import Note, NoteError
 from plants.store import mirrors, replication

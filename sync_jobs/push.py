@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.database import Session
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.rules.merkle import Frontier, leaf_hash
 from plants.rules.notes import NoteError
 from plants.store import mirrors, replication

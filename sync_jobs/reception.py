@@ -5,7 +5,8 @@ from datetime import datetime
 from auth.machines import EnrolledMachine
 from infra.database import Session
 from infra.ids import new_id
-from plants.rules.events import EVENTS, canonical, format_instant, micros, parse_instant
+from plants.rules.events import EVENTS, canonical
+from plants.rules.instants import format_instant, micros, parse_instant
 from plants.rules.notes import NoteError, NoteKey
 from plants.store import replication
 from plants.store.ledger import HUB_LOG, Head, entry_at

@@ -3,7 +3,7 @@
 from auth.machines import EnrolledMachine
 from auth.notes import NoteSigner
 from infra.database import Session
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.rules.merkle import consistency_proof
 from plants.rules.notes import Note
 from plants.store import mirrors, replication

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple, Self
 import zstandard
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from plants.rules.events import ENTRY_BYTES_MAX, Entry, decode, instant_micros
+from plants.rules.events import ENTRY_BYTES_MAX, Entry, decode
+from plants.rules.instants import instant_micros
 from plants.rules.merkle import HASH_BYTES, leaf_hash
 from plants.rules.notes import MAX_NOTE_BYTES, MAX_PROOF_HASHES
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_text, command
 from plants.rules.codes import master_code
-from plants.rules.events import Entry, MaterialDefined
+from plants.rules.events import Entry, MasterDefined, MaterialDefined, UnitDefined
 from plants.rules.quantities import UNITS
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.master import MasterKind
@@ -84,7 +84,8 @@ def define_master(recording: Recording, order: MasterDefinition) -> Entry:
     """State a supplier, customer, location or piece of equipment; a later statement replaces the name."""
     master_code(order.code, order.kind.lower())
     check_text("name", order.name, NAME_LENGTH_MAX)
-    return recording.record(EVENT_BY_KIND[order.kind], order.code, {"code": order.code, "name": order.name})
+    payload: MasterDefined = {"code": order.code, "name": order.name}
+    return recording.record(EVENT_BY_KIND[order.kind], order.code, payload)
 
 
 @command
@@ -96,7 +97,7 @@ def define_unit(recording: Recording, order: UnitDefinition) -> Entry:
         raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="unit")
     if order.of not in UNITS:
         raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.of[:20])
-    payload = {"code": order.code, "name": order.name, "of": order.of, "factor": str(_factor(order.factor))}
+    payload: UnitDefined = {"code": order.code, "name": order.name, "of": order.of, "factor": str(_factor(order.factor))}
     return recording.record("UnitDefined", order.code, payload)
 
 

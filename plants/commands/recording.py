@@ -12,7 +12,8 @@ from infra.database import Session
 from infra.ids import new_id
 from plants.rules.actors import Author
 from plants.rules.codes import batch_code, batch_series, node_id
-from plants.rules.events import EVENTS, LINES_MAX, Cause, Entry, Envelope, format_instant
+from plants.rules.events import EVENTS, LINES_MAX, Cause, Entry, Envelope
+from plants.rules.instants import format_instant
 from plants.rules.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import batches, master, projection

@@ -11,7 +11,8 @@ from plants.rules.changes import (
     propose_extension,
     propose_release,
 )
-from plants.rules.events import ChangeRequested, Entry, format_instant
+from plants.rules.events import ChangeRequested, Entry
+from plants.rules.instants import format_instant
 from plants.rules.quantities import Quantity, read_count
 from plants.store import batches, master
 

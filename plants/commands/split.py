@@ -4,15 +4,8 @@ from dataclasses import dataclass
 
 from plants.commands.issue import in_unit, moved, statement
 from plants.commands.recording import Recording, check_lines, command
-from plants.rules.events import (
-    BatchStatement,
-    Entry,
-    Movement,
-    Outcome,
-    ProcessKind,
-    ProcessStatement,
-    format_instant,
-)
+from plants.rules.events import BatchStatement, Entry, Movement, Outcome, ProcessKind, ProcessStatement
+from plants.rules.instants import format_instant
 from plants.rules.quantities import Quantity, format_micro
 from plants.store import master
 

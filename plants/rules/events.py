@@ -9,15 +9,12 @@ strings and instants RFC 3339 with six decimals in UTC. For such values this is 
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final, Literal, NotRequired, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from plants.rules.refusals import Refusal, RefusalCode
 
 ENTRY_BYTES_MAX = 65_535  # a C2SP tlog-tiles bundle counts an entry's bytes in 16 bits.
 LINES_MAX = 100  # of one command; a line takes at most about 400 bytes of an entry.
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # ISA-95 material use (B2MML MaterialUseType), as far as our process records need it; TRANSFERRED and SHIPPED are
 # ours, for what leaves one place of goods for another and is not used up.
@@ -181,15 +178,8 @@ class UnitDefined(TypedDict):
     factor: str
 
 
-class PartyDefined(TypedDict):
-    """A supplier or a customer."""
-
-    code: str
-    name: str
-
-
-class PlaceDefined(TypedDict):
-    """A location or a piece of equipment."""
+class MasterDefined(TypedDict):
+    """A supplier, a customer, a location or a piece of equipment."""
 
     code: str
     name: str
@@ -200,10 +190,6 @@ class BatchReceived(Outcome):
 
     supplier_lot: str | None
     order: str | None
-
-
-class StockChanged(Outcome):
-    """Goods moved, split, merged, shipped, fed or yielded; all of it is in the shared parts."""
 
 
 class ProcessClosed(Outcome):
@@ -405,30 +391,3 @@ def decode(body: bytes) -> Envelope:
         message = "an entry is a JSON object"
         raise ValueError(message)  # noqa: TRY004 -- the content is wrong, not the type handed in.
     return cast("Envelope", envelope)
-
-
-def format_instant(at: datetime) -> str:
-    """Return an aware instant as entries write it: UTC, six decimals, Z."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def parse_instant(text: str) -> datetime:
-    """Return the instant that an entry wrote; raises ValueError on another form."""
-    return datetime.fromisoformat(text)
-
-
-def micros(at: datetime) -> int:
-    """Return an aware instant as microseconds since the epoch, exactly."""
-    since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def from_micros(at: int) -> datetime:
-    """Return the instant, aware and in UTC, that is so many microseconds after the epoch."""
-    return EPOCH + timedelta(microseconds=at)
-
-
-@lru_cache(maxsize=1024)  # An entry's instants are needed several times over.
-def instant_micros(text: str) -> int:
-    """Return the instant that an entry wrote as microseconds since the epoch."""
-    return micros(datetime.fromisoformat(text))

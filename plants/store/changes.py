@@ -10,7 +10,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.changes import ChangeKind, ChangeLevel, ChangeState, Proposal
-from plants.rules.events import Entry, from_micros
+from plants.rules.events import Entry
+from plants.rules.instants import from_micros
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.scope import PlantScope
 from plants.store.ledger import entry_at

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy import CompoundSelect, tuple_, union
 from sqlalchemy import select as sql_select
-from sqlalchemy import tuple_, union
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -15,7 +15,7 @@ from plants.rules.scope import PlantScope
 from plants.store import pages
 from plants.store.ledger import LedgerEntry, Log
 from plants.store.master import narrowed
-from plants.store.tables import CorrectionRow, MovementRow
+from plants.store.tables import Batch, CorrectionRow, MovementRow
 
 Position = tuple[int, int]
 """A ledger's log id and an index in it."""
@@ -33,13 +33,14 @@ class LedgerKind(StrEnum):
 class EntriesSought:
     """Which entries are wanted; what is not given does not matter. Times are microseconds, the later one excluded.
 
-    `since_us` and `until_us` are about when it happened, the others about when it was written down. `batch` with `key` asks for the history of a batch: what its code stands over, and what moved goods of it.
+    `since_us` and `until_us` are about when it happened, the others about when it was written down. `batch` asks
+    for the history of a batch, by its code: what stands under the code, and what moved goods of it.
     """
 
     plant: str | None = None
     kind: LedgerKind | None = None
     key: str | None = None
-    batch: int | None = None
+    batch: str | None = None
     type: str | None = None
     actor: str | None = None
     request: str | None = None
@@ -142,14 +143,9 @@ def _sought(reads: ReadSession, scope: PlantScope, sought: EntriesSought) -> Sel
     logs = {log for log in logs_of(narrowed(reads, scope, sought.plant)) if sought.kind in (None, kind_of(log))}
     found = select(row).where(col(row.log_id).in_(logs))
     if sought.batch is not None:
-        keyed = sql_select(col(row.log_id), col(row.idx)).where(col(row.log_id).in_(logs), col(row.key) == sought.key)
-        moved = sql_select(col(MovementRow.plant_id), col(MovementRow.entry_idx)).where(
-            col(MovementRow.batch_id) == sought.batch, col(MovementRow.plant_id).in_(logs)
-        )
-        found = found.where(tuple_(col(row.log_id), col(row.idx)).in_(union(keyed, moved)))
-    elif sought.key is not None:
-        found = found.where(row.key == sought.key)
-    for column, value in ((row.type, sought.type), (row.actor, sought.actor), (row.request, sought.request)):
+        found = found.where(tuple_(col(row.log_id), col(row.idx)).in_(_about(scope, logs, sought.batch)))
+    equal = {row.type: sought.type, row.key: sought.key, row.actor: sought.actor, row.request: sought.request}
+    for column, value in equal.items():
         if value is not None:
             found = found.where(column == value)
     spans = (
@@ -162,3 +158,15 @@ def _sought(reads: ReadSession, scope: PlantScope, sought: EntriesSought) -> Sel
         if until is not None:
             found = found.where(at < until)
     return found
+
+
+def _about(scope: PlantScope, logs: set[int], code: str) -> CompoundSelect[Position]:
+    """Return the positions of entries that stand under a batch's code, and of those that moved goods of it."""
+    row, moved = LedgerEntry, MovementRow
+    known = select(Batch.id).where(Batch.code == code, col(Batch.plant_id).in_(scope))
+    return union(
+        sql_select(col(row.log_id), col(row.idx)).where(col(row.log_id).in_(logs), col(row.key) == code),
+        sql_select(col(moved.plant_id), col(moved.entry_idx)).where(
+            col(moved.batch_id).in_(known), col(moved.plant_id).in_(logs)
+        ),
+    )

@@ -11,7 +11,8 @@ from sqlmodel import SQLModel
 from infra.database import Session
 from infra.roles import Keeping, table_options
 from plants.rules import hlc
-from plants.rules.events import Cause, Entry, Envelope, decode, encode, format_instant, instant_micros
+from plants.rules.events import Cause, Entry, Envelope, decode, encode
+from plants.rules.instants import format_instant, instant_micros
 from plants.rules.merkle import Frontier, leaf_hash
 from plants.store.columns import big, key, octets, text
 
@@ -83,9 +84,7 @@ ADVANCE_HEAD = (
     "UPDATE logs SET size = :size, frontier = :frontier, hlc = :hlc, projected = :size WHERE log_id = :log_id"
 )
 SELECT_REQUEST = "SELECT body, leaf FROM entries WHERE log_id = :log_id AND request = :request"
-SELECT_BODIES = (
-    "SELECT body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
-)
+SELECT_BODIES = "SELECT body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
 
 
 class Head:

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession
 from infra.roles import Keeping, Role, table_options
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.rules.merkle import Frontier
 from plants.rules.scope import PlantScope
 from plants.store.columns import big, key, octets, text, text_key

@@ -8,16 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from infra.database import Session
-from plants.rules.events import (
-    BatchStatement,
-    Entry,
-    HoldStatement,
-    Movement,
-    Outcome,
-    ProcessStatement,
-    canonical,
-    instant_micros,
-)
+from plants.rules.events import BatchStatement, Entry, HoldStatement, Movement, Outcome, ProcessStatement, canonical
+from plants.rules.instants import instant_micros
 from plants.rules.quantities import parse_micro
 from plants.store import tables
 from plants.store.rows import RowWrites, Shape

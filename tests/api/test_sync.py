@@ -18,7 +18,8 @@ from auth.keys import SigningKey
 from auth.notes import NoteSigner, generate_key
 from auth.tokens import issue_assertion
 from infra.postgres import EmbeddedPostgres
-from plants.rules.events import EVENTS, canonical, format_instant
+from plants.rules.events import EVENTS, canonical
+from plants.rules.instants import format_instant
 from plants.rules.merkle import Frontier, leaf_hash, verify_consistency
 from plants.store.mirrors import rows_within
 from sync_jobs import checkpoints

@@ -23,9 +23,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def byte_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where all child processes of a run keep compiled modules, so that each is compiled once."""
+    """Where child processes keep compiled modules: private to this user, and the same for all runs and workers."""
     base = tmp_path_factory.getbasetemp()
-    return base / "byte-code"
+    shared = next((folder for folder in base.parents if folder.name.startswith("pytest-of-")), base)
+    return shared / "byte-code"
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from infra.database import Session, Store
 from infra.ids import new_id
 from plants.commands.quarantine import Quarantine, quarantine_batch
 from plants.commands.recording import Call
-from plants.rules.events import Entry, format_instant
+from plants.rules.events import Entry
+from plants.rules.instants import format_instant
 from plants.rules.scope import PlantScope
 from plants.store import projection, tables
 from plants.store.ledger import Head

@@ -13,7 +13,8 @@ from infra.settings import directive_origin
 from plants.commands.apply_directive import apply_directive
 from plants.commands.enrol_plant import open_hub
 from plants.rules.actors import Author
-from plants.rules.events import Entry, format_instant
+from plants.rules.events import Entry
+from plants.rules.instants import format_instant
 from plants.store import mirrors, projection
 from plants.store.changes import next_directive
 from plants.store.ledger import Head, entries_between, open_log

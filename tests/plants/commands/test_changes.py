@@ -19,7 +19,8 @@ from plants.commands.request_change import (
 from plants.rules.actors import Author
 from plants.rules.changes import ChangeVerdict
 from plants.rules.dispositions import HoldKind
-from plants.rules.events import Entry, format_instant, micros
+from plants.rules.events import Entry
+from plants.rules.instants import format_instant, micros
 from plants.rules.refusals import Refusal
 from plants.rules.refusals import RefusalCode as R
 from tests.factories import MANAGER, Plant

@@ -19,7 +19,8 @@ from plants.commands.ship import Shipment, ship_batch
 from plants.commands.split import Split, SplitPart, split_batch
 from plants.commands.yield_output import Addition, Output, Yield, yield_process
 from plants.rules.corrections import Wrong
-from plants.rules.events import Entry, format_instant
+from plants.rules.events import Entry
+from plants.rules.instants import format_instant
 from plants.rules.refusals import RefusalCode as R
 from plants.rules.transfers import transfer_manifest
 from tests.factories import Plant

@@ -13,7 +13,8 @@ from plants.commands.move import Move, move_batch
 from plants.commands.quarantine import Quarantine, quarantine_batch
 from plants.commands.request_change import ExtensionRequest, ReleaseRequest, request_change
 from plants.rules.changes import ChangeVerdict
-from plants.rules.events import Entry, format_instant, micros
+from plants.rules.events import Entry
+from plants.rules.instants import format_instant, micros
 from plants.rules.refusals import RefusalCode as R
 from plants.store.ledger import entry_at
 from tests.factories import MANAGER, OPERATOR, Plant

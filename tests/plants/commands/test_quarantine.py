@@ -6,7 +6,7 @@ from plants.commands.issue import StockLine
 from plants.commands.quarantine import Quarantine, quarantine_batch
 from plants.commands.ship import Shipment, ship_batch
 from plants.rules.dispositions import HoldKind
-from plants.rules.events import micros
+from plants.rules.instants import micros
 from plants.rules.refusals import RefusalCode as R
 from tests.factories import Plant
 

@@ -7,19 +7,8 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plants.rules.events import (
-    ENTRY_BYTES_MAX,
-    EVENTS,
-    Envelope,
-    canonical,
-    decode,
-    encode,
-    format_instant,
-    from_micros,
-    instant_micros,
-    micros,
-    parse_instant,
-)
+from plants.rules.events import ENTRY_BYTES_MAX, EVENTS, Envelope, canonical, decode, encode
+from plants.rules.instants import format_instant, from_micros, instant_micros, micros, parse_instant
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.projection import PROJECTORS
 

@@ -1,0 +1,223 @@
+"""`batchloom demo`: a hub and three plants play a year, and show where a pallet came from and where a lot went."""
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from api.cli_output import CONSOLE, CannotDo, pick
+from api.cli_trace import show_report
+from api.demo import Processes
+from api.demo_floor import Floor, Headquarters, positions_at
+from api.demo_homes import DemoNode, make_homes
+from api.scenario import DAYS, ROUNDS, Played, Year
+from api.trace_asking import trace_over_http
+from infra.clock import SystemClock
+from plants.rules.genealogy import TraceDirection
+
+REPLICATION_SECONDS_MAX: Final = 60
+POLL_SECONDS: Final = 0.2
+ROOT_SHOWN: Final = 16  # of the 64 hexadecimal digits
+Positions = dict[str, tuple[int, int, str]]
+
+
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End by itself when the year has been played.")] = False,
+    home: Annotated[Path, typer.Option("--home", help="Where the nodes live; made anew each time.")] = Path(".demo"),
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", min=0.01, help="Days of the calendar in a second; as fast as it goes unless given."),
+    ] = None,
+) -> None:
+    """Start a hub and three plants, play a biscuit maker's year through their APIs, and trace across all of them.
+
+    The flow of a year is played in twelve rounds; their dates lie in the last 29 days, because a plant takes nothing
+    that is written down more than 31 days late. Afterwards everything stays up until Ctrl-C, unless --once is given.
+
+    Examples:
+
+      batchloom demo
+
+      batchloom demo --once --home /tmp/batchloom-demo
+    """
+    signal.signal(signal.SIGTERM, _end)
+    CONSOLE.print()
+    CONSOLE.print(pick("[bold]Batchloom[/]  a hub and three plants on this machine", "[bold]Batchloom[/]  本机上的一个中心和三家工厂"))
+    CONSOLE.print()
+    with _step(pick("Making homes, keys and people", "建立节点目录、密钥与人员")):
+        nodes = make_homes(home)
+    with Processes(nodes) as processes:
+        with _step(pick("Starting the hub and three plants", "启动中心与三家工厂")):
+            processes.start()
+        played = _play(nodes, speed)
+        _show_positions(*_wait_for_replication(nodes))
+        _show_events(played)
+        _show_traces(nodes[0], played)
+        if once:
+            return
+        _show_ways_on(nodes, played, home)
+        _stay(processes)
+
+
+def _end(_number: int, _frame: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    began = time.monotonic()
+    with CONSOLE.status(f"{what} …"):
+        yield
+    CONSOLE.print(f" [green]✓[/] {what}  [dim]{time.monotonic() - began:.1f} s[/]")
+
+
+def _play(nodes: tuple[DemoNode, ...], speed: float | None) -> Played:
+    hub, *plants = nodes
+    columns = (SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}"), TimeElapsedColumn())
+    floors = {plant.code: Floor(plant) for plant in plants}
+    headquarters = Headquarters(hub)
+    began = time.monotonic()
+    with Progress(*columns, console=CONSOLE, transient=True) as progress:
+        task = progress.add_task("…", total=1)
+
+        def tell(scene: str, number: int) -> None:
+            progress.update(task, description=pick(f"round {number + 1} of {ROUNDS}: {scene}", f"第 {number + 1}/{ROUNDS} 轮：{scene}"))
+
+        year = Year(floors, headquarters, SystemClock().now(), tell)
+        progress.update(task, total=year.scenes)
+        for passed in year.play():
+            progress.advance(task)
+            if speed is not None:
+                time.sleep(passed / timedelta(days=1) / speed)
+    for client in (*floors.values(), headquarters):
+        client.close()
+    took = f"[dim]{time.monotonic() - began:.1f} s[/]"
+    CONSOLE.print(
+        pick(
+            f" [green]✓[/] A year's flow in {ROUNDS} rounds, dated over the last {DAYS} days  {took}",
+            f" [green]✓[/] 一年的业务，分 {ROUNDS} 轮，日期在最近 {DAYS} 天内  {took}",
+        )
+    )
+    return year.played
+
+
+def _wait_for_replication(nodes: tuple[DemoNode, ...]) -> tuple[Positions, Positions]:
+    """Return how far each plant says it is and how far the hub is, once both say the same."""
+    hub, *plants = nodes
+    headquarters = Headquarters(hub)
+    deadline = time.monotonic() + REPLICATION_SECONDS_MAX
+    with _step(pick("Waiting until the hub has heard all of it", "等待中心收齐全部账本")):
+        while True:
+            here = {plant.code: positions_at(plant)[plant.code] for plant in plants}
+            there = headquarters.positions()
+            if all(there.get(code) == (size, size, root) for code, (size, _, root) in here.items()):
+                headquarters.close()
+                return here, there
+            if time.monotonic() > deadline:
+                raise CannotDo(f"The hub did not hear of everything in time: {there}, {here}", "中心未能及时收齐账本。")
+            time.sleep(POLL_SECONDS)
+
+
+def _show_positions(here: Positions, there: Positions) -> None:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    table.add_column(pick("Plant", "工厂"), style="bold")
+    table.add_column(pick("entries there", "工厂条目数"), justify="right")
+    table.add_column(pick("at the hub", "中心条目数"), justify="right")
+    table.add_column(pick("root of both trees", "两侧的树根"), style="dim")
+    for code, (size, _, root) in here.items():
+        table.add_row(code, str(size), str(there[code][0]), f"{root[:ROOT_SHOWN]}… [green]✓[/]")
+    CONSOLE.print(table)
+
+
+def _show_events(played: Played) -> None:
+    lines = (
+        pick(
+            f"Wuhan held {played.held}; its release was asked there and approved at the hub by {played.released_by}.",
+            f"武汉冻结了 {played.held}；放行由工厂申请，中心的 {played.released_by} 批准。",
+        ),
+        pick(
+            f"Qingdao typed in a delivery that never came; entry {played.correction} takes it back, both stay readable.",
+            f"青岛误录了一笔收货；条目 {played.correction} 予以更正，两者均可查阅。",
+        ),
+        pick(
+            "Shanghai received 3 kg less than Wuhan sent, and split, joined and shipped pallets.",
+            "上海比武汉的发货少收 3 kg，并拆分、合并、发运了托盘。",
+        ),
+    )
+    for line in lines:
+        CONSOLE.print(Text(f" · {line}"))
+
+
+def _show_traces(hub: DemoNode, played: Played) -> None:
+    person = hub.people[0].id
+    for name, direction in (
+        (played.pallet, TraceDirection.BACKWARD),
+        (played.suspect_lot, TraceDirection.FORWARD),
+    ):
+        report = trace_over_http(hub.url, person, hub.passwords[person], name, direction)
+        CONSOLE.print()
+        CONSOLE.print(
+            Text(
+                pick(f"Pallet {name}, which was shipped", f"已发运的托盘 {name}")
+                if direction is TraceDirection.BACKWARD
+                else pick(f"Supplier lot {name}, which is under suspicion", f"可疑的供应商批次 {name}"),
+                style="bold",
+            )
+        )
+        show_report(CONSOLE, report)
+
+
+def _show_ways_on(nodes: tuple[DemoNode, ...], played: Played, home: Path) -> None:
+    hub, bakery = nodes[0], nodes[2]
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    for heading in (pick("Node", "节点"), pick("Address", "地址"), pick("Person", "人员"), pick("Role", "角色"), pick("Password", "密码")):
+        table.add_column(heading)
+    for node in nodes:
+        for number, person in enumerate(node.people):
+            first = number == 0
+            name, address = (node.code or "hub", f"{node.url}/graphiql") if first else ("", "")
+            role = ", ".join(role.value for role in person.roles)
+            table.add_row(f"[bold]{name}[/]", address, person.id, role, node.passwords[person.id], end_section=False)
+    CONSOLE.print()
+    CONSOLE.print(table)
+    program = shutil.which("batchloom") or f"{Path(sys.executable).parent / 'batchloom'}"
+    lines = pick(
+        f"1  Open {hub.url}/graphiql in a browser, sign in as {hub.people[0].id}, and ask anything of all plants.\n"
+        f"2  {program} trace {played.suspect} --both --home {home / 'hub'}\n"
+        f"3  Stop Wuhan: kill $(fuser {bakery.port}/tcp 2>/dev/null). The others go on; the last line of a trace\n"
+        "   says how long ago Wuhan was heard, and after 15 minutes that the answer is not complete.",
+        f"1  在浏览器打开 {hub.url}/graphiql，以 {hub.people[0].id} 登录，查询所有工厂。\n"
+        f"2  {program} trace {played.suspect} --both --home {home / 'hub'}\n"
+        f"3  停掉武汉：kill $(fuser {bakery.port}/tcp 2>/dev/null)。其他节点照常；追溯的最后一行\n"
+        "   会说明多久没有武汉的消息，15 分钟后会标明答案不完整。",
+    )
+    CONSOLE.print(Panel(Text(lines), title=pick("Three things to try", "可以试试"), border_style="cyan"))
+
+
+def _stay(processes: Processes) -> None:
+    """Stay until Ctrl-C; a node that is stopped meanwhile is only told of."""
+    CONSOLE.print(Text(pick("Everything is up. Ctrl-C ends it.", "全部节点运行中，按 Ctrl-C 结束。"), style="bold"))
+    told: set[str] = set()
+    try:
+        while True:
+            time.sleep(1)
+            for node in processes.ended():
+                if node.url not in told:
+                    told.add(node.url)
+                    CONSOLE.print(pick(f"{node.code or 'The hub'} has ended.", f"{node.code or '中心'} 已停止。"))
+    except KeyboardInterrupt:
+        with _step(pick("Ending every node", "正在结束所有节点")):
+            processes.stop()

@@ -1,0 +1,171 @@
+"""The hub takes ledgers in and applies them, proofs and tables and all, against raw COPY of the very same rows.
+
+Ours is the real way: parcels are unpacked, checked against their signed checkpoints, stored, cosigned, and projected.
+The rival copies the bytes of the finished tables, as PostgreSQL itself wrote them out in its binary form, into empty
+tables with the same indexes. The two stores are compared after the first round.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import SQLModel
+
+import migrations
+from auth.machines import EnrolledMachine
+from auth.notes import NoteSigner
+from benchmarks.group import PLANTS, Group, plant_code
+from benchmarks.group_ledgers import Ledgers
+from benchmarks.group_rows import origin
+from benchmarks.rounds import Claim, in_turns, rate
+from benchmarks.servers import server
+from infra.clock import FixedClock
+from infra.database import Store
+from infra.postgres import EmbeddedPostgres
+from plants.rules.merkle import Frontier, leaf_hash
+from plants.store import replication
+from plants.store.ledger import open_log
+from sync_jobs import checkpoints, wire
+from sync_jobs.intake import Delivery, accept
+from sync_jobs.nodes import HubNode
+from sync_jobs.projecting import project_behind
+from sync_jobs.wire import Parcel, Position
+
+HUB = "bench.example/hub/i1"
+TEMPLATE = "hub_template"
+NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
+SESSION = "bench"
+
+
+class Wire:
+    """The parcels of all plants, packed as they would travel, and what the hub must know to take them in."""
+
+    def __init__(self, edges: int, seed: int, entries_in_parcel: int) -> None:
+        bodies: dict[int, list[bytes]] = {plant: [] for plant in range(1, PLANTS + 1)}
+        for plant, body in Ledgers(Group(edges, seed)).entries():
+            bodies[plant].append(body)
+        self.entries = sum(map(len, bodies.values()))
+        self.body_bytes = sum(len(body) for each in bodies.values() for body in each)
+        self._machines: dict[int, EnrolledMachine] = {}
+        self.parcels: list[tuple[EnrolledMachine, Delivery]] = []
+        by_plant = [self._pack(plant, bodies[plant], entries_in_parcel) for plant in bodies]
+        # Plants take turns, as they would.
+        for turn in range(max(map(len, by_plant))):
+            self.parcels += [each[turn] for each in by_plant if turn < len(each)]
+        self.packed_bytes = sum(len(delivery.packed) for _, delivery in self.parcels)
+
+    def _pack(self, plant: int, bodies: list[bytes], limit: int) -> list[tuple[EnrolledMachine, Delivery]]:
+        signer = NoteSigner(origin(plant), Ed25519PrivateKey.generate())
+        key = signer.private_key.public_key()
+        machine = EnrolledMachine(plant, plant_code(plant), origin(plant), key, str(signer.key))
+        frontier, packed = Frontier(), []
+        for start in range(0, len(bodies), limit):
+            part = bodies[start : start + limit]
+            frontier = frontier.extend(map(leaf_hash, part))
+            note = checkpoints.sign(origin(plant), Position(frontier.size, frontier.root()), signer, NOW)
+            parcel = wire.pack(Parcel(tuple(part), bytes(note)))
+            packed.append((machine, Delivery(origin(plant), start, SESSION, parcel)))
+        return packed
+
+
+def prepare(running: EmbeddedPostgres) -> None:
+    """Make the database that every round begins with: all tables, every plant's ledger opened and empty."""
+    running.create_database(TEMPLATE)
+    store = Store(running.url(TEMPLATE))
+    migrations.upgrade(store)
+    with store.transaction() as session:
+        for plant in range(1, PLANTS + 1):
+            open_log(session, plant, origin(plant))
+            replication.amend(session, plant, session=SESSION)
+    store.close()
+
+
+def take_in(hub: HubNode, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
+    """Take every parcel in, and apply what there is after each turn of the plants."""
+    for number, (machine, delivery) in enumerate(parcels, 1):
+        accept(hub, machine, delivery)
+        if number % PLANTS == 0 or number == len(parcels):
+            while project_behind(hub.store, hub.clock, "bench"):
+                pass
+
+
+def tables_of(store: Store) -> dict[str, list[bytes]]:
+    """Return the content of every table in PostgreSQL's own binary form, without what the template has."""
+    found = {}
+    with store.transaction() as session:
+        for table in SQLModel.metadata.sorted_tables:
+            if table.name in {"logs", "replication", "leases"}:
+                continue  # They have a row for each plant from the start; twenty rows weigh nothing.
+            with session.driver.cursor().copy(f"COPY {table.name} TO STDOUT (FORMAT BINARY)") as copy:
+                found[table.name] = [bytes(chunk) for chunk in copy]
+    return found
+
+
+def copy_in(store: Store, tables: dict[str, list[bytes]]) -> None:
+    """Copy the tables in, in one transaction."""
+    with store.transaction() as session:
+        for name, chunks in tables.items():
+            with session.driver.cursor().copy(f"COPY {name} FROM STDIN (FORMAT BINARY)") as copy:
+                for chunk in chunks:
+                    copy.write(chunk)
+
+
+def run(rounds: int = 5, edges: int = 100_000, seed: int = 20260314, entries_in_parcel: int = 1000) -> Iterator[Claim]:
+    """Yield the claim for parcels of so many entries."""
+    load = Wire(edges, seed, entries_in_parcel)
+    with server() as (running, version):
+        prepare(running)
+        stores = _fresh_stores(running)
+        tables: dict[str, list[bytes]] = {}
+
+        def ours() -> float:
+            store = next(stores)
+            hub = _hub(store)
+            found = rate(load.entries, lambda: take_in(hub, load.parcels))
+            tables.update(tables or tables_of(store))
+            _check_applied(store, load)
+            store.close()
+            return found
+
+        def raw() -> float:
+            store = next(stores)
+            found = rate(load.entries, lambda: copy_in(store, tables))
+            store.close()
+            return found
+
+        ours()
+        copied = next(stores)
+        copy_in(copied, tables)
+        assert {name: sum(map(len, chunks)) for name, chunks in tables_of(copied).items()} == {
+            name: sum(map(len, chunks)) for name, chunks in tables.items()
+        }
+        copied.close()
+        rates = in_turns(rounds, ours, raw)
+    notes = f"{entries_in_parcel} a parcel, {load.packed_bytes / load.entries:.0f} B packed"
+    yield Claim(f"hub ingest ({version})", "raw COPY, all tables", rates, "entries/s", notes, 0.4)
+
+
+def _fresh_stores(running: EmbeddedPostgres) -> Iterator[Store]:
+    number = 0
+    while True:
+        number += 1
+        running.create_database(f"hub_{number}", template=TEMPLATE)
+        yield Store(running.url(f"hub_{number}"))
+
+
+def _hub(store: Store) -> HubNode:
+    signer = NoteSigner(HUB, Ed25519PrivateKey.generate())
+    return HubNode(
+        origin=HUB,
+        store=store,
+        clock=FixedClock(NOW),
+        signer=signer,
+        assertions=None,  # type: ignore[arg-type]  # nobody is asked to identify himself here.
+        version="bench",
+    )
+
+
+def _check_applied(store: Store, load: Wire) -> None:
+    with store.transaction() as session:
+        assert session.row("SELECT sum(size), sum(projected) FROM logs") == (load.entries, load.entries)
+        assert session.row("SELECT count(*) FROM projection_faults") == (0,)
