@@ -16,6 +16,7 @@ from plants.rules.instants import from_micros
 from plants.rules.refusals import Refusal
 from plants.store import batches as kept
 from plants.store.batches import BatchesSought, BatchOrder, Known
+from plants.store.history import EntriesSought
 from plants.store.stock import stock_by_batch
 from plants.store.tables import Alias as AliasRow
 from plants.store.tables import Batch as BatchRow
@@ -24,6 +25,7 @@ from plants.store.tables import Stock as StockRow
 from schema.connections import After, Connection, First
 from schema.context import Info, sure
 from schema.fields import argument, described, field
+from schema.ledger import LedgerEntry, entries
 from schema.materials import MasterKind, MasterRecord, Material, material_of, record_of
 from schema.nodes import Node, findable, node_id
 from schema.plants import Plant, instant, owner, plant_numbered
@@ -236,6 +238,10 @@ class Batch(Node):
     async def aliases(self, info: Info) -> list[Alias]:
         rows = await info.context.load(Permission.BATCH_READ, kept.aliases_by_batch, self.known.stated.id) or []
         return [Alias.of(row) for row in rows]
+
+    @field("What happened to it: what the ledgers say of it, and what moved goods of it, by ledger and position.")
+    async def history(self, info: Info, first: First = None, after: After = None) -> Connection[LedgerEntry]:
+        return await entries(info, EntriesSought(batch=self.code), (first, after))
 
     @classmethod
     def of(cls, known: Known) -> Self:

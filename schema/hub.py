@@ -1,8 +1,21 @@
-"""The contract of the hub: what headquarters, auditors and front ends read over all plants, and what the hub may do."""
+"""The contract of the hub: what headquarters and auditors read over all plants, and what the hub may do."""
 
 from typing import Final
 
-from schema import batches, materials, nodes, plants, stock, viewer
+from schema import (
+    batches,
+    changes,
+    ledger,
+    materials,
+    nodes,
+    plants,
+    processes,
+    shipments,
+    stock,
+    trace,
+    transfers,
+    viewer,
+)
 from schema.contracts import build
 
 QUERIES: Final = (
@@ -17,11 +30,21 @@ QUERIES: Final = (
     materials.customers,
     materials.locations,
     materials.equipment,
+    processes.process_record,
+    processes.process_records,
+    transfers.transfer,
+    transfers.transfers,
+    shipments.shipments,
+    changes.change_request,
+    changes.change_requests,
+    ledger.ledger,
+    ledger.entry,
+    trace.trace,
     plants.plant,
     plants.plants,
 )
 
-MUTATIONS: Final = ()
+MUTATIONS: Final = (changes.decide_change_at_hub,)
 
 SUBSCRIPTIONS: Final = ()
 

@@ -2,7 +2,25 @@
 
 from typing import Final
 
-from schema import batches, definitions, materials, nodes, plants, receipts, stock, viewer
+from schema import (
+    batches,
+    changes,
+    definitions,
+    holds,
+    ledger,
+    materials,
+    movements,
+    nodes,
+    plants,
+    processes,
+    production,
+    receipts,
+    shipments,
+    stock,
+    trace,
+    transfers,
+    viewer,
+)
 from schema.contracts import build
 
 QUERIES: Final = (
@@ -17,12 +35,41 @@ QUERIES: Final = (
     materials.customers,
     materials.locations,
     materials.equipment,
+    processes.process_record,
+    processes.process_records,
+    transfers.transfer,
+    transfers.transfers,
+    shipments.shipments,
+    changes.change_request,
+    changes.change_requests,
+    ledger.ledger,
+    ledger.entry,
+    trace.trace,
     plants.plant,
     plants.plants,
 )
 
 MUTATIONS: Final = (
     receipts.receive_batch,
+    production.open_process,
+    production.feed_process,
+    production.yield_process,
+    production.close_process,
+    production.record_production,
+    movements.move_batch,
+    movements.split_batch,
+    movements.merge_batches,
+    movements.adjust_stock,
+    movements.alias_batch,
+    movements.end_alias,
+    transfers.dispatch_transfer,
+    transfers.receive_transfer,
+    shipments.ship_batch,
+    holds.quarantine_batch,
+    changes.request_release,
+    changes.request_extension,
+    changes.request_adjustment,
+    changes.decide_change,
     definitions.define_material,
     definitions.define_unit,
     definitions.define_supplier,

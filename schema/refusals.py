@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.utils.str_converters import to_camel_case
 
 from plants.rules.refusals import WORDINGS, Language, Refusal, RefusalCode
 
@@ -166,16 +167,19 @@ def query_error(refusal: Refusal, language: Language) -> GraphQLError:
     return GraphQLError(refusal.message(language), extensions={**_renamed(refusal.data), "code": refusal.code.value})
 
 
-def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:
+def mutation(
+    success: type, *codes: RefusalCode, description: str, name: str | None = None
+) -> Callable[[Resolver], Any]:
     """Make a mutation that answers with its success or with one of the refusals that its command can raise.
 
     A refusal that is not listed passes on and is masked as the bug that it is.
     """
 
     def make(resolve: Resolver) -> Any:
-        listed = frozenset(codes) | COMMON
-        name = "".join(word.capitalize() for word in resolve.__name__.split("_"))
-        union = strawberry.union(name=f"{name}Result", description=f"What `{_camel(name)}` answers.")
+        called = name or to_camel_case(resolve.__name__)
+        listed = LISTED[resolve.__name__] = frozenset(codes) | COMMON
+        result = f"{called[0].upper()}{called[1:]}Result"
+        union = strawberry.union(name=result, description=f"What `{called}` answers.")
         answers = reduce(or_, (success, *(REFUSALS[code] for code in sorted(listed))))
 
         @wraps(resolve)
@@ -187,21 +191,16 @@ def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[
                     raise
                 return refused(refusal, given["info"].context.language)
 
-        field = strawberry.mutation(resolver=answer, description=description, graphql_type=Annotated[answers, union])
-        LISTED[_camel(name)] = listed
-        return field
+        returned = Annotated[answers, union]
+        return strawberry.mutation(resolver=answer, name=name, description=description, graphql_type=returned)
 
     return make
 
 
 LISTED: Final[dict[str, frozenset[RefusalCode]]] = {}
-"""The refusals that each mutation lists, by its name in the contract."""
+"""The refusals that each mutation lists, by the name of its resolver."""
 
 
 def types() -> Iterable[type]:
     """Return every refusal's type, so that the schema has also those that only the interface leads to."""
     return REFUSALS.values()
-
-
-def _camel(name: str) -> str:
-    return name[0].lower() + name[1:]

@@ -90,7 +90,7 @@ def flows(session: ReadSession, scope: PlantScope, batches: Collection[int]) -> 
 
     def kind(column: str) -> str:
         cases = " ".join(f"WHEN {column} LIKE '{pattern}' THEN '{name}'" for pattern, name in kinds.items())
-        return f"CASE {cases} ELSE {column} END"
+        return f"(CASE {cases} ELSE {column} END)"
 
     sql = (
         f"SELECT movements.plant_id, unit, {kind('taken_from')}, {kind('put_in')}, sum(quantity)"
