@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from api import cli_hub, cli_import, cli_ledger, cli_people, cli_plant, cli_sdl, cli_trace
+from api import cli_demo, cli_hub, cli_import, cli_ledger, cli_people, cli_plant, cli_sdl, cli_trace
 from api.cli_output import Application
 
 app: Final = Application(
@@ -23,6 +23,7 @@ app.command()(cli_trace.trace)
 app.command()(cli_ledger.rebuild)
 app.command()(cli_ledger.verify)
 app.command()(cli_sdl.sdl)
+app.command()(cli_demo.demo)
 
 
 if __name__ == "__main__":

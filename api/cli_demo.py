@@ -48,14 +48,18 @@ def demo(
     that is written down more than 31 days late. Afterwards everything stays up until Ctrl-C, unless --once is given.
 
     Examples:
-
       batchloom demo
 
       batchloom demo --once --home /tmp/batchloom-demo
     """
     signal.signal(signal.SIGTERM, _end)
     CONSOLE.print()
-    CONSOLE.print(pick("[bold]Batchloom[/]  a hub and three plants on this machine", "[bold]Batchloom[/]  本机上的一个中心和三家工厂"))
+    CONSOLE.print(
+        pick(
+            "[bold]Batchloom[/]  a hub and three plants on this machine",
+            "[bold]Batchloom[/]  本机上的一个中心和三家工厂",
+        )
+    )
     CONSOLE.print()
     with _step(pick("Making homes, keys and people", "建立节点目录、密钥与人员")):
         nodes = make_homes(home)
@@ -94,7 +98,10 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None) -> Played:
         task = progress.add_task("…", total=1)
 
         def tell(scene: str, number: int) -> None:
-            progress.update(task, description=pick(f"round {number + 1} of {ROUNDS}: {scene}", f"第 {number + 1}/{ROUNDS} 轮：{scene}"))
+            progress.update(
+                task,
+                description=pick(f"round {number + 1} of {ROUNDS}: {scene}", f"第 {number + 1}/{ROUNDS} 轮：{scene}"),
+            )
 
         year = Year(floors, headquarters, SystemClock().now(), tell)
         progress.update(task, total=year.scenes)
@@ -102,8 +109,9 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None) -> Played:
             progress.advance(task)
             if speed is not None:
                 time.sleep(passed / timedelta(days=1) / speed)
-    for client in (*floors.values(), headquarters):
-        client.close()
+    for floor in floors.values():
+        floor.close()
+    headquarters.close()
     took = f"[dim]{time.monotonic() - began:.1f} s[/]"
     CONSOLE.print(
         pick(
@@ -149,7 +157,7 @@ def _show_events(played: Played) -> None:
             f"武汉冻结了 {played.held}；放行由工厂申请，中心的 {played.released_by} 批准。",
         ),
         pick(
-            f"Qingdao typed in a delivery that never came; entry {played.correction} takes it back, both stay readable.",
+            f"Qingdao typed in a delivery that never came; entry {played.correction} takes it back, and both stay.",
             f"青岛误录了一笔收货；条目 {played.correction} 予以更正，两者均可查阅。",
         ),
         pick(
@@ -183,7 +191,13 @@ def _show_traces(hub: DemoNode, played: Played) -> None:
 def _show_ways_on(nodes: tuple[DemoNode, ...], played: Played, home: Path) -> None:
     hub, bakery = nodes[0], nodes[2]
     table = Table(box=SIMPLE_HEAD, padding=(0, 1))
-    for heading in (pick("Node", "节点"), pick("Address", "地址"), pick("Person", "人员"), pick("Role", "角色"), pick("Password", "密码")):
+    for heading in (
+        pick("Node", "节点"),
+        pick("Address", "地址"),
+        pick("Person", "人员"),
+        pick("Role", "角色"),
+        pick("Password", "密码"),
+    ):
         table.add_column(heading)
     for node in nodes:
         for number, person in enumerate(node.people):

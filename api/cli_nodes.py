@@ -102,6 +102,7 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
 
 
 def _end_with_input() -> None:
-    while sys.stdin.buffer.read(1):
+    # Past the buffer of sys.stdin: a thread that waits in there cannot be ended.
+    while os.read(sys.stdin.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -12,7 +12,7 @@ from rich.text import Text
 from api.cli_nodes import AsJson, console_actor, opened
 from api.cli_output import CONSOLE, CannotDo, language, pick, show_json
 from api.node import Node
-from api.trace_reading import GapShown, TraceReport, known_plants, read_trace
+from api.trace_reading import GapShown, TraceReport, read_trace
 from api.trace_tree import Side, draw
 from auth.actors import Role
 from auth.permissions import Permission
@@ -21,6 +21,7 @@ from plants.rules.codes import HUB
 from plants.rules.genealogy import TraceDirection
 from plants.rules.instants import format_instant
 from plants.rules.quantities import format_micro
+from plants.store.master import known_plants
 
 BATCHES_NAMED: Final = 3
 

@@ -8,11 +8,14 @@ from typing import Any, Final
 
 from api.cli_output import CannotDo
 from api.demo_homes import DemoNode
-from api.node_client import NodeClient
+from api.node_client import MutationRefused, NodeClient
 from plants.rules.instants import format_instant
 
 WAIT_SECONDS_MAX: Final = 60
 POLL_SECONDS: Final = 0.1
+
+NOT_HEARD_YET: Final = ("CHANGE_UNKNOWN", "NOT_PERMITTED")
+"""What the hub says to a decision on a request that it has not heard of so far."""
 
 Line = tuple[str, int, str, str]
 """Batch code, amount, unit, location."""
@@ -133,14 +136,14 @@ class Floor:
     def ask_for_release(self, batch: str, why: str) -> tuple[int, str]:
         """Quality asks that the hold be lifted; returns the request's number and the hash of what was asked."""
         wanted = "... on ChangeRequested { entry { index leafHash } }"
-        entry = self._quality.do("requestRelease", wanted, {"batch": batch, "reason": why})["entry"]
-        return int(entry["index"]), str(entry["leafHash"])
+        asked = self._quality.do("requestRelease", wanted, {"batch": batch, "reason": why})["entry"]
+        return int(asked["index"]), str(asked["leafHash"])
 
     def wait_until_usable(self, batch: str) -> None:
         """Wait until the hub's approval has come back and the plant has lifted the hold."""
         deadline = time.monotonic() + WAIT_SECONDS_MAX
-        query = "query($code: BatchCode!) { batch(code: $code) { usable } }"
-        while not self._quality.ask(query, {"code": batch})["batch"]["usable"]:
+        query = "query($code: BatchCode!) { batch(code: $code) { standings { usable } } }"
+        while not all(one["usable"] for one in self._quality.ask(query, {"code": batch})["batch"]["standings"]):
             if time.monotonic() > deadline:
                 raise CannotDo(f"{batch} was not released in time.", f"{batch} 未能及时放行。")
             time.sleep(POLL_SECONDS)
@@ -176,8 +179,8 @@ class Headquarters:
         while True:
             try:
                 self.client.do("decideChange", "", order)
-            except CannotDo:
-                if time.monotonic() > deadline:
+            except MutationRefused as refused:
+                if refused.code not in NOT_HEARD_YET or time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_SECONDS)
             else:

@@ -110,9 +110,20 @@ def _make_way(folder: Path) -> None:
             f"{folder} holds something that the demonstration did not make. Choose another --home.",
             f"{folder} 中有非演示创建的内容，请用 --home 另选目录。",
         )
+    elsewhere = folder / "hub" / "postgresql" / "place"
+    if elsewhere.exists():
+        # What the database's user could not reach in the home lies there, and would be left behind.
+        _remove_cluster(Path(elsewhere.read_text(encoding="utf-8").strip()), elsewhere.parent)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).write_text("Made anew by `batchloom demo` each time.\n", encoding="utf-8")
+
+
+def _remove_cluster(place: Path, home: Path) -> None:
+    """Remove a cluster if it is this home's own."""
+    owner = place / "home"
+    if owner.exists() and Path(owner.read_text(encoding="utf-8").strip()) == home.resolve():
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _make_plant(plant: DemoNode, number: int, hub_url: str, hub_key: str) -> Enrolment:

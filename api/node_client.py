@@ -50,11 +50,15 @@ class NodeClient:
         answer = self._http.post("/graphql", json={"query": document, "variables": dict(variables or {})})
         if answer.status_code == UNAUTHORIZED:
             raise CannotDo("The sign-in is no longer valid. Sign in again.", "登录已失效，请重新登录。")
-        answer.raise_for_status()
-        content = answer.json()
+        try:
+            content = dict(answer.json())
+        except ValueError:
+            answer.raise_for_status()
+            raise
         if content.get("errors"):
             words = "; ".join(str(error.get("message")) for error in content["errors"])
             raise CannotDo(f"The node could not answer: {words}", f"节点无法回答：{words}")
+        answer.raise_for_status()
         return dict(content["data"])
 
     def do(self, mutation: str, wanted: str, order: Mapping[str, object], *, kind: str | None = None) -> dict[str, Any]:

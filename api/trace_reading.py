@@ -1,6 +1,7 @@
 """A trace made ready to be drawn: read from a node's own store."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,8 @@ from plants.rules.instants import from_micros
 from plants.rules.scope import PlantScope
 from plants.store.completeness import Completeness, completeness
 from plants.store.genealogy import Seeds, Traced, TracedBatch, batches_page, edges_page, trace
+from plants.store.stock import stock_by_batch
+from plants.store.tables import Stock
 from plants.store.trace_names import material_names, plant_codes, process_names
 from plants.store.trace_starts import Start, resolve_seeds
 
@@ -66,9 +69,12 @@ def read_trace(
     traced = trace(reads, scope, seeds, direction)
     plants, names = plant_codes(reads, scope, traced.processes), material_names(reads, scope)
     batches = _batches(reads, scope, traced)
+    stock: dict[int, list[Stock]] = {}
+    for start in range(0, len(batches), PAGE):
+        stock |= stock_by_batch(reads, scope, [batch.id for batch in batches[start : start + PAGE]])
     shown = TraceShown(
         seeds=tuple(str(seed) for seed in (*seeds.batches, *seeds.processes)),
-        batches={str(batch.id): _batch_shown(batch, plants, names) for batch in batches},
+        batches={str(batch.id): _batch_shown(batch, plants, names, stock.get(batch.id, [])) for batch in batches},
         processes=_processes(reads, scope, traced, plants),
         edges=_edges(reads, scope, traced),
     )
@@ -83,11 +89,6 @@ def read_trace(
               for one in whole.watermarks),
         tuple(_gaps(whole, plants, codes)),
     )  # fmt: skip
-
-
-def known_plants(reads: ReadSession) -> set[int]:
-    """Return the numbers of the plants whose ledgers are in the store."""
-    return {log_id for (log_id,) in reads.rows("SELECT log_id FROM logs WHERE log_id > 0", {})}
 
 
 def _seeds(reads: ReadSession, scope: PlantScope, name: str) -> Seeds | None:
@@ -106,8 +107,14 @@ def _batches(reads: ReadSession, scope: PlantScope, traced: Traced) -> list[Trac
     return found
 
 
-def _batch_shown(batch: TracedBatch, plants: Mapping[int, str], names: Mapping[str, str]) -> BatchShown:
+def _batch_shown(
+    batch: TracedBatch, plants: Mapping[int, str], names: Mapping[str, str], stock: Sequence[Stock]
+) -> BatchShown:
     origin = plant_of(batch.id)
+    on_hand: dict[str, int] = defaultdict(int)
+    for row in stock:
+        if row.quantity:
+            on_hand[_name(plants, row.plant_id)] += row.quantity
     return BatchShown(
         key=str(batch.id),
         code=batch.code or str(batch.id),
@@ -115,7 +122,7 @@ def _batch_shown(batch: TracedBatch, plants: Mapping[int, str], names: Mapping[s
         plant=_name(plants, origin),
         made=batch.made,
         unit=batch.unit or "",
-        on_hand=tuple((_name(plants, one.plant_id), one.on_hand) for one in batch.presences if one.on_hand),
+        on_hand=tuple(on_hand.items()),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from benchmarks.group import PLANTS, Group, Part, Step, plant_code
+from benchmarks.group import PLANTS, START_US, Group, Part, Step, plant_code
 from benchmarks.group_rows import FIRST_INDEX, LOCATION, origin
 from plants.rules import hlc
 from plants.rules.events import EVENTS, Envelope, canonical
@@ -38,14 +38,16 @@ class Ledgers:
         for plant in range(1, PLANTS + 1):
             code = plant_code(plant)
             opened = {"number": plant, "code": code, "name": code, "time_zone": "UTC", "origin": origin(plant)}
-            yield plant, canonical(self._envelope(plant, 0, "PlantOpened", code, opened, 1_740_000_000_000_000))
+            yield plant, canonical(self._envelope((plant, 0), "PlantOpened", code, opened, START_US))
         for step in self._group.steps():
             index = self._next[step.plant]
             self._next[step.plant] = index + 1
             key, payload = self._payload(step)
-            yield step.plant, canonical(self._envelope(step.plant, index, EVENT[step.kind], key, payload, step.at_us))
+            place = step.plant, index
+            yield step.plant, canonical(self._envelope(place, EVENT[step.kind], key, payload, step.at_us))
 
-    def _envelope(self, plant: int, index: int, event: str, key: str, payload: Any, at_us: int) -> Envelope:
+    def _envelope(self, place: tuple[int, int], event: str, key: str, payload: Any, at_us: int) -> Envelope:
+        plant, index = place
         at = format_instant(from_micros(at_us))
         self._hlc[plant] = hlc.tick(self._hlc[plant], at_us // 1000)
         return {

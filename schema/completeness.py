@@ -1,19 +1,28 @@
-"""How complete an answer is: as of when each plant was heard, and every gap that is known."""
+"""Completeness in the contract: how far each plant was heard, and every hole that an answer is known to have."""
 
+from asyncio import gather
 from datetime import datetime
 from typing import Self
 
 import strawberry
 
-from plants.store import completeness as kept
-from plants.store.completeness import GapKind
-from schema.batches import Batch, batch_numbered
+from auth.permissions import Permission
+from plants.store.completeness import Completeness as Found
+from plants.store.completeness import Gap, GapKind, Watermark
+from plants.store.master import plants_by_number
 from schema.context import Info
 from schema.fields import described, field
 from schema.nodes import node_id
-from schema.plants import Plant, instant, owner, plant_numbered
+from schema.plants import Plant, instant, owner
+from schema.scalars import PlantCode
+from schema.traced import TracedBatch, traced_batch
+from schema.walks import Walk
 
-strawberry.enum(GapKind, name="GapKind", description="What an answer may be missing, and why.")
+GapKindEnum = strawberry.enum(
+    GapKind,
+    name="TraceGapKind",
+    description="What an answer may be missing: what a plant wrote and this node does not have, or goods on the way.",
+)
 
 
 @strawberry.type(description="How far a plant's ledger is in an answer.")
@@ -21,9 +30,9 @@ class PlantWatermark:
     """How far a plant's ledger is in an answer."""
 
     size: int = described("How many of its entries are in the answer.")
-    root: str = described("The root hash of the tree over them, hexadecimal.")
-    checkpoint_at: datetime | None = described("When the plant signed its newest checkpoint that is here.")
-    lag_seconds: int | None = described("How long ago that was, in seconds; null where there never was one.")
+    root: str = described("The root hash of the tree over the entries that this node has, hexadecimal.")
+    checkpoint_at: datetime | None = described("When the plant signed its newest checkpoint.")
+    lag_seconds: int | None = described("How old that is, in seconds; null where nothing was ever signed.")
     number: strawberry.Private[int]
 
     @field("The plant.")
@@ -31,7 +40,7 @@ class PlantWatermark:
         return await owner(info, self.number)
 
     @classmethod
-    def of(cls, mark: kept.Watermark) -> Self:
+    def of(cls, mark: Watermark) -> Self:
         """Return a watermark as the contract answers it."""
         return cls(
             size=mark.size,
@@ -42,34 +51,36 @@ class PlantWatermark:
         )
 
 
-@strawberry.type(description="One thing that an answer may be missing.")
+@strawberry.type(description="One thing that an answer may be missing, and why.")
 class TraceGap:
-    """One thing that an answer may be missing."""
+    """One thing that an answer may be missing, and why."""
 
-    kind: GapKind = described("What may be missing, and why.")
-    plant_code: str | None = described("The code of the plant it is about, where a label names it.")
-    transfer: strawberry.ID | None = described("The id of the transfer it is about.")
-    batch_count: int = described("How many batches it is about.")
-    gap: strawberry.Private[kept.Gap]
+    kind: GapKind = described("What may be missing.")
+    plant_code: PlantCode | None = described("The code of the plant that it is about, where anybody has stated it.")
+    transfer: strawberry.ID | None = described("The id of the transfer that it is about.")
+    gap: strawberry.Private[Gap]
+    walk: strawberry.Private[Walk]
 
-    @field("The plant it is about; null when it is not known or you may not see it.")
+    @field("The plant that it is about; null when you may not see that plant.")
     async def plant(self, info: Info) -> Plant | None:
-        return None if self.gap.plant_id is None else await plant_numbered(info, self.gap.plant_id)
+        seen = await info.context.load(Permission.TRACE_READ, plants_by_number, self.gap.plant_id)
+        return None if seen is None else Plant.of(seen)
 
-    @field("The batches it is about, those that you may see.")
-    async def batches(self, info: Info) -> list[Batch]:
-        found = [await batch_numbered(info, number) for number in self.gap.batches]
-        return [batch for batch in found if batch is not None]
+    @field("The batches that it is about.")
+    async def batches(self, info: Info) -> list[TracedBatch]:
+        found = await gather(*(traced_batch(info, self.walk, number) for number in self.gap.batches))
+        return [one for one in found if one is not None]
 
     @classmethod
-    def of(cls, gap: kept.Gap) -> Self:
+    def of(cls, gap: Gap, codes: dict[int, str], walk: Walk) -> Self:
         """Return a gap as the contract answers it."""
+        code = gap.plant_code or (None if gap.plant_id is None else codes.get(gap.plant_id))
         return cls(
             kind=gap.kind,
-            plant_code=gap.plant_code,
+            plant_code=None if code is None else PlantCode(code),
             transfer=None if gap.transfer is None else node_id("transfer", gap.transfer),
-            batch_count=len(gap.batches),
             gap=gap,
+            walk=walk,
         )
 
 
@@ -77,15 +88,15 @@ class TraceGap:
 class Completeness:
     """Whether an answer is complete, and as of when."""
 
-    complete: bool = described("True only when no gap is known.")
-    as_of: list[PlantWatermark] = described("How far each plant that you may see was heard.")
+    complete: bool = described("True only when nothing is known to be missing, and every name stood for something.")
+    as_of: list[PlantWatermark] = described("How far each plant's ledger is in the answer.")
     gaps: list[TraceGap] = described("What may be missing.")
 
     @classmethod
-    def of(cls, whole: kept.Completeness) -> Self:
-        """Return a statement of completeness as the contract answers it."""
+    def of(cls, found: Found, codes: dict[int, str], walk: Walk) -> Self:
+        """Return completeness as the contract answers it."""
         return cls(
-            complete=whole.complete,
-            as_of=[PlantWatermark.of(mark) for mark in whole.watermarks],
-            gaps=[TraceGap.of(gap) for gap in whole.gaps],
+            complete=found.complete and not walk.traced.seeds.unknown,
+            as_of=[PlantWatermark.of(mark) for mark in found.watermarks],
+            gaps=[TraceGap.of(gap, codes, walk) for gap in found.gaps],
         )

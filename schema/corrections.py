@@ -46,7 +46,7 @@ class EntryCorrected:
     C.ENTRY_UNKNOWN,
     C.PROCESS_CLOSED,
     C.STOCK_SHORT,
-    description="Correct a wrong entry: a new one reverses what it did. Entries are corrected from the last to the first.",
+    description="Correct a wrong entry: a new one reverses what it did. Correct from the last entry to the first.",
 )
 async def correct_entry(info: Info, input: Input[CorrectEntryInput]) -> Any:
     order = correct.Correction(input.entry, input.wrong, input.reason)

@@ -8,11 +8,13 @@ from auth.permissions import Permission
 from plants.commands import quarantine
 from plants.rules.dispositions import HoldKind
 from plants.rules.refusals import RefusalCode as C
-from schema.batches import Batch, BatchHold, batch_coded, hold_placed
+from plants.store.batches import holds_by_batch
+from schema.batches import Batch, BatchHold, batch_coded
 from schema.context import Info, sure
 from schema.entries import ENTRY, RecordedEntry
 from schema.fields import described
 from schema.inputs import Input, MutationInput
+from schema.nodes import findable
 from schema.refusals import mutation
 from schema.scalars import BatchCode
 
@@ -35,6 +37,13 @@ class BatchQuarantined:
     hold: BatchHold = described("The hold that was placed, as it stands now.")
 
 
+@findable("hold", 3)
+async def _find(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
+    plant, batch, hold = numbers
+    rows = await info.context.load(Permission.BATCH_READ, holds_by_batch, batch) or []
+    return next((BatchHold.of(row) for row in rows if (row.plant_id, row.hold_id) == (plant, hold)), None)
+
+
 @mutation(
     BatchQuarantined,
     C.BATCH_UNKNOWN,
@@ -44,5 +53,5 @@ async def quarantine_batch(info: Info, input: Input[QuarantineBatchInput]) -> An
     order = quarantine.Quarantine(input.batch, input.reason, input.kind)
     entry = await info.context.write(Permission.BATCH_QUARANTINE, quarantine.quarantine_batch, order, input)
     batch = sure(await batch_coded(info, input.batch))
-    hold = await hold_placed(info, info.context.serving.plant, batch.known.stated.id, entry.index)
+    hold = await _find(info, (info.context.serving.plant, batch.known.stated.id, entry.index))
     return BatchQuarantined(entry=RecordedEntry.of(entry), batch=batch, hold=sure(hold))

@@ -12,6 +12,7 @@ from schema import (
     processes,
     shipments,
     stock,
+    subscriptions,
     trace,
     transfers,
     viewer,
@@ -44,8 +45,11 @@ QUERIES: Final = (
     plants.plants,
 )
 
-MUTATIONS: Final = (changes.decide_change_at_hub,)
+MUTATIONS: Final = (changes.decide_change,)
 
-SUBSCRIPTIONS: Final = ()
+SUBSCRIPTIONS: Final = (
+    subscriptions.ledger_entries,
+    subscriptions.replication_status,
+)
 
 SCHEMA: Final = build(QUERIES, MUTATIONS, SUBSCRIPTIONS)

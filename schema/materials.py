@@ -158,7 +158,8 @@ def _listing(kind: MasterKind, name: str, description: str) -> Any:
             make=MasterRecord.of,
         )
 
-    return field(description, name=name)(records)
+    records.__name__ = name
+    return field(description)(records)
 
 
 suppliers = _listing(MasterKind.SUPPLIER, "suppliers", "Suppliers, by code and plant.")

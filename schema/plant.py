@@ -5,6 +5,7 @@ from typing import Final
 from schema import (
     batches,
     changes,
+    corrections,
     definitions,
     holds,
     ledger,
@@ -17,6 +18,7 @@ from schema import (
     receipts,
     shipments,
     stock,
+    subscriptions,
     trace,
     transfers,
     viewer,
@@ -67,9 +69,10 @@ MUTATIONS: Final = (
     shipments.ship_batch,
     holds.quarantine_batch,
     changes.request_release,
-    changes.request_extension,
-    changes.request_adjustment,
+    changes.request_expiry_extension,
+    changes.request_stock_adjustment,
     changes.decide_change,
+    corrections.correct_entry,
     definitions.define_material,
     definitions.define_unit,
     definitions.define_supplier,
@@ -78,6 +81,9 @@ MUTATIONS: Final = (
     definitions.define_equipment,
 )
 
-SUBSCRIPTIONS: Final = ()
+SUBSCRIPTIONS: Final = (
+    subscriptions.ledger_entries,
+    subscriptions.replication_status,
+)
 
 SCHEMA: Final = build(QUERIES, MUTATIONS, SUBSCRIPTIONS)

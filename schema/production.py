@@ -189,7 +189,7 @@ def _number(id: str) -> int:
     return numbers[0]
 
 
-@mutation(ProcessOpened, C.CODE_INVALID, C.NOT_DEFINED, description="Open a process record.")
+@mutation(ProcessOpened, C.NOT_DEFINED, description="Open a process record.")
 async def open_process(info: Info, input: Input[OpenProcessInput]) -> Any:
     entry = await info.context.write(Permission.PROCESS_RUN, run_process.open_process, input.order, input)
     process = await process_written(info, entry.payload["process"]["id"])
@@ -208,8 +208,8 @@ async def feed_process(info: Info, input: Input[FeedProcessInput]) -> Any:
 
 
 @mutation(
-    ProcessYielded, *AMOUNTS, *TAKING, C.ALIAS_TAKEN, C.BATCH_CODE_INVALID, C.BATCH_OF_OTHER_PROCESS, C.NOT_DEFINED,
-    C.PROCESS_CLOSED, C.PROCESS_UNKNOWN,
+    ProcessYielded, *AMOUNTS, C.ALIAS_TAKEN, C.BATCH_CODE_INVALID, C.BATCH_OF_OTHER_PROCESS, C.BATCH_UNKNOWN,
+    C.LINES_INVALID, C.NOT_DEFINED, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN, C.STOCK_SHORT,
     description="Put what came out of an open process record on stock: new batches, more of earlier ones, returns.",
 )  # fmt: skip
 async def yield_process(info: Info, input: Input[YieldProcessInput]) -> Any:

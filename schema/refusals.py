@@ -33,7 +33,7 @@ MORE_DATA: Final[dict[RefusalCode, tuple[str, ...]]] = {C.BATCH_ON_HOLD: ("hold"
 # `code` of the interface is the refusal's own.
 RENAMED: Final = {"code": "value"}
 # The events have these names.
-OTHER_NAMES: Final = {C.TRANSFER_RECEIVED: "TransferAlreadyReceived"}
+OTHER_NAMES: Final = {C.PROCESS_CLOSED: "ProcessAlreadyClosed", C.TRANSFER_RECEIVED: "TransferAlreadyReceived"}
 
 DESCRIPTIONS: Final = {
     "after": "What it would become.",
@@ -167,16 +167,14 @@ def query_error(refusal: Refusal, language: Language) -> GraphQLError:
     return GraphQLError(refusal.message(language), extensions={**_renamed(refusal.data), "code": refusal.code.value})
 
 
-def mutation(
-    success: type, *codes: RefusalCode, description: str, name: str | None = None
-) -> Callable[[Resolver], Any]:
+def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:
     """Make a mutation that answers with its success or with one of the refusals that its command can raise.
 
     A refusal that is not listed passes on and is masked as the bug that it is.
     """
 
     def make(resolve: Resolver) -> Any:
-        called = name or to_camel_case(resolve.__name__)
+        called = to_camel_case(resolve.__name__)
         listed = LISTED[resolve.__name__] = frozenset(codes) | COMMON
         result = f"{called[0].upper()}{called[1:]}Result"
         union = strawberry.union(name=result, description=f"What `{called}` answers.")
@@ -191,8 +189,8 @@ def mutation(
                     raise
                 return refused(refusal, given["info"].context.language)
 
-        returned = Annotated[answers, union]
-        return strawberry.mutation(resolver=answer, name=name, description=description, graphql_type=returned)
+        returned: Any = Annotated.__class_getitem__((answers, union))
+        return strawberry.mutation(resolver=answer, description=description, graphql_type=returned)
 
     return make
 

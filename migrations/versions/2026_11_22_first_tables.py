@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("stated_idx", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", "plant_id"),
+        postgresql_with={"fillfactor": 85},
         sqlite_with_rowid=False,
     )
     op.create_index("batches_by_code", "batches", ["code", "plant_id"], unique=False)
@@ -377,6 +378,7 @@ def upgrade() -> None:
         sa.Column("location", sa.Text(), nullable=False),
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("plant_id", "batch_id", "location"),
+        postgresql_with={"fillfactor": 85},
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, Table
@@ -161,12 +162,12 @@ class RowWrites:
         """Run the writes set-wise on PostgreSQL: one statement for each table and kind, whatever the number of rows."""
         for shape, rows in self._inserts.items():
             if rows:
-                session.run(_from_arrays(shape), _arrays(shape.columns, rows))
+                copy_rows(session, shape, rows)
         for shape, puts in self._puts.items():
             if puts:
                 changes = ", ".join(f"{name} = excluded.{name}" for name in shape.columns if name not in shape.key)
                 conflict = f" ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {changes}"
-                session.run(_from_arrays(shape) + conflict, _arrays(shape.columns, puts.values()))
+                session.run(_from_arrays(shape) + conflict, _arrays(shape, shape.columns, puts.values()))
         for shape, amends in self._amends.items():
             _amend_sets(session, shape, amends)
         for shape, sums in self._adds.items():
@@ -177,13 +178,13 @@ class RowWrites:
                 f" DO UPDATE SET {column} = {shape.name}.{column} + excluded.{column}"
             )
             if rows:
-                session.run(_from_arrays(shape) + conflict, _arrays(shape.columns, rows))
+                session.run(_from_arrays(shape) + conflict, _arrays(shape, shape.columns, rows))
         for shape, drops in self._drops.items():
             if drops:
                 keys = [dict(zip(shape.key, key, strict=True)) for key in drops]
                 match = " AND ".join(f"{shape.name}.{name} = given.{name}" for name in shape.key)
                 sql = f"DELETE FROM {shape.name} USING {_given(shape, shape.key)} WHERE {match}"
-                session.run(sql, _arrays(shape.key, keys))
+                session.run(sql, _arrays(shape, shape.key, keys))
 
 
 def summed_column(shape: Shape) -> str:
@@ -208,9 +209,38 @@ def _add_each(session: Session, shape: Shape, sums: Mapping[Key, int]) -> None:
         raise StockWouldBeNegative(message)
 
 
-def _arrays(columns: Iterable[str], rows: Iterable[Values]) -> dict[str, list[Any]]:
+def copy_rows(session: Session, shape: Shape, rows: Iterable[Values]) -> None:
+    """Write new rows by binary COPY, the fastest way into a PostgreSQL table."""
+    value_of = itemgetter(*shape.columns)
+    with session.driver.cursor().copy(_copy(shape)) as copy:
+        copy.set_types([kind.removesuffix("[]") for kind in shape.arrays.values()])
+        for row in rows:
+            copy.write_row(value_of(row))
+
+
+@cache
+def _copy(shape: Shape) -> str:
+    return f"COPY {shape.name} ({', '.join(shape.columns)}) FROM STDIN (FORMAT BINARY)"
+
+
+def _arrays(shape: Shape, columns: Iterable[str], rows: Iterable[Values]) -> dict[str, Any]:
     rows = list(rows)
-    return {name: [row[name] for row in rows] for name in columns}
+    return {name: _array(shape.arrays[name], [row[name] for row in rows]) for name in columns}
+
+
+def _array(kind: str, values: list[Any]) -> Any:
+    """Return an array parameter as PostgreSQL's text of it: the driver would look at each value for far longer."""
+    if kind == "bytea[]":
+        return values
+    if kind != "text[]":
+        listed = ["NULL" if value is None else repr(value) for value in values]  # text would not pass for numbers
+    else:
+        listed = ["NULL" if value is None else '"' + _escaped(value) + '"' for value in values]
+    return "{" + ",".join(listed) + "}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"') if "\\" in text or '"' in text else text
 
 
 @cache
@@ -238,4 +268,4 @@ def _amend_sets(session: Session, shape: Shape, amends: Mapping[Key, Values]) ->
         changes = ", ".join(f"{name} = given.{name}" for name in columns)
         given = _given(shape, (*shape.key, *columns))
         sql = f"UPDATE {shape.name} SET {changes} FROM {given} WHERE {match}"
-        session.run(sql, _arrays((*shape.key, *columns), rows))
+        session.run(sql, _arrays(shape, (*shape.key, *columns), rows))

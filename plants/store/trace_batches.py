@@ -1,4 +1,4 @@
-"""A trace's batches and edges as they are listed: those that a reader wants of them, page by page."""
+"""A trace's batches, edges and paths as they are listed: those that a reader wants of them, page by page."""
 
 from bisect import bisect_right
 from collections.abc import Collection
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from infra.database import ReadSession
 from plants.rules.dispositions import Disposition
-from plants.rules.genealogy import Paths, TraceDirection, paths_between
+from plants.rules.genealogy import Paths, TraceDirection, distances, paths_between
 from plants.rules.scope import PlantScope
 from plants.store.arrays import among, at_plants, given
 from plants.store.genealogy import Traced, TracedBatch, TracedEdge, batches_page, edges_page
@@ -67,16 +67,21 @@ def paths_to(traced: Traced, batch: int, limit: int) -> Paths:
 
     They are those of the edges that were walked, shortest first; nothing is asked of the database again.
     """
-    if batch not in traced.batches:
-        return Paths((), more=False)
+    seeds = {*traced.seeds.batches, *traced.seeds.processes}
+    ways = {
+        (distance, (seed, batch) if forward else (batch, seed))
+        for forward in (True, False)
+        for seed, distance in distances(traced.links, (batch,), (), forward=not forward).items()
+        if seed in seeds and batch in traced.batches
+    }
     found: list[tuple[int, ...]] = []
     more = False
-    for seed in (*traced.seeds.batches, *traced.seeds.processes):
-        for start, goal in {(seed, batch), (batch, seed)} if seed != batch else {(seed, batch)}:
-            some = paths_between(traced.links, start, goal, limit)
-            found += some.paths
-            more = more or some.more
-    found.sort(key=lambda path: (len(path), path))
+    for distance, (start, goal) in sorted(ways):
+        if len(found) > limit and len(found[limit]) <= distance + 1:
+            break  # No path of a seed so far away is shorter than those found.
+        some = paths_between(traced.links, start, goal, limit)
+        found = sorted((*found, *some.paths), key=lambda path: (len(path), path))
+        more = more or some.more
     return Paths(tuple(found[:limit]), more=more or len(found) > limit)
 
 

@@ -254,7 +254,7 @@ CONTEXT: Final = ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"
 
 def test_event_refused_then_nothing_is_written_unless_asked(mills: Mapping[str, Path], tmp_path: Path) -> None:
     document = tmp_path / "expired.json"
-    use = {"inputQuantityList": [some("yeast.1", 1)], "outputQuantityList": [some("dough.1", 2)]}
+    use: dict[str, Any] = {"inputQuantityList": [some("yeast.1", 1)], "outputQuantityList": [some("dough.1", 2)]}
     document.write_bytes(
         content(
             event(20, action="ADD", quantityList=[some("yeast.1", 5)], ilmd=EXPIRED),
@@ -368,8 +368,9 @@ def copy(mills: Mapping[str, Path], tmp_path: Path) -> Iterator[tuple[Path, Stor
 def test_byte_flipped_then_verify_names_the_position(copy: tuple[Path, Store]) -> None:
     home, store = copy
     with store.transaction() as session:
-        session.run("UPDATE entries SET body = replace(CAST(body AS TEXT), '48.5', '49.5') WHERE idx = 8")
-        ((index,),) = session.rows("SELECT min(idx) FROM entries WHERE CAST(body AS TEXT) LIKE '%49.5%'")
+        changed = "CAST(replace(CAST(body AS TEXT), '48.5', '49.5') AS BLOB)"
+        session.run(f"UPDATE entries SET body = {changed} WHERE CAST(body AS TEXT) LIKE '%48.5%'")
+        ((index,),) = session.rows("SELECT idx FROM entries WHERE CAST(body AS TEXT) LIKE '%49.5%'")
     said = batchloom("verify", "--home", home)
     assert said.status == 1
     assert f"Entry {index} was altered" in said.out

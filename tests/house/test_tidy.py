@@ -70,7 +70,8 @@ def rules_impure(source: Source) -> list[str]:
 
 
 def resolvers(source: Source) -> list[Function]:
-    marks = {"strawberry.field", "strawberry.mutation", "strawberry.subscription"}
+    kinds = ("field", "mutation", "subscription")
+    marks = {f"{home}{kind}" for home in ("", "fields.", "strawberry.") for kind in kinds}
     return [
         function
         for function in source.functions()
@@ -170,5 +171,5 @@ def test_planted_breaches_then_each_is_found() -> None:
     assert [found.split()[1] for found in rules_impure(read("plants/rules/x.py", impure))] == [
         "1:", "2:", "3:", "4:",
     ]  # fmt: skip
-    resolver = "@strawberry.field(description='x')\ndef batch(): ...\n@strawberry.mutation\ndef ship(): ..."
+    resolver = "@field('x')\ndef batch(): ...\n@strawberry.mutation\ndef ship(): ..."
     assert [one.name for one in resolvers(read("schema/x.py", resolver))] == ["batch", "ship"]

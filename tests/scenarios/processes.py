@@ -159,18 +159,14 @@ class Person:
         assert "errors" not in content, content
         return dict(content["data"])
 
-    def say(
-        self, mutation: str, wanted: str = "", *, kind: str | None = None, request: str | None = None, **order: Any
-    ) -> dict[str, Any]:
+    def say(self, mutation: str, wanted: str = "", *, request: str | None = None, **order: Any) -> dict[str, Any]:
         """Run a mutation and return its answer, be it a success (`wanted` is the selection on it) or a refusal."""
         given = {"requestId": request or new_id(), **order}
-        return dict(self.ask(mutation_document(mutation, wanted, kind), input=given)[mutation])
+        return dict(self.ask(mutation_document(mutation, wanted), input=given)[mutation])
 
-    def do(
-        self, mutation: str, wanted: str, *, kind: str | None = None, request: str | None = None, **order: Any
-    ) -> dict[str, Any]:
+    def do(self, mutation: str, wanted: str, *, request: str | None = None, **order: Any) -> dict[str, Any]:
         """Run a mutation that must not be refused."""
-        answer = self.say(mutation, wanted, kind=kind, request=request, **order)
+        answer = self.say(mutation, wanted, request=request, **order)
         assert "message" not in answer, answer
         return answer
 
@@ -178,9 +174,9 @@ class Person:
         self.http.close()
 
 
-def mutation_document(mutation: str, wanted: str, kind: str | None = None) -> str:
+def mutation_document(mutation: str, wanted: str) -> str:
     """Return the text of a mutation with one input, asking for a refusal's code and message too."""
-    name = kind or f"{mutation[0].upper()}{mutation[1:]}Input"
+    name = f"{mutation[0].upper()}{mutation[1:]}Input"
     return (
         f"mutation($input: {name}!) {{ {mutation}(input: $input)"
         f" {{ __typename ... on Refusal {{ code message }} {wanted} }} }}"
@@ -266,14 +262,22 @@ class Group:
             self._stores[code] = self._open.enter_context(closing(Store(self.nodes[code].database_url)))
         return self._stores[code]
 
+    def forget_store(self, code: str) -> None:
+        """Let go of a node's store, so that nobody is connected to its database."""
+        self._stores.pop(code).close()
+
     def run(
-        self, *arguments: str, code: str | None = None, expected: int | None = 0
+        self,
+        *arguments: str,
+        code: str | None = None,
+        given: Mapping[str, str] | None = None,
+        expected: int | None = 0,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end, with the settings of a node where one is named."""
-        given = self.nodes[code].process.environment if code else environment(self.byte_code)
+        settings = {**(self.nodes[code].process.environment if code else environment(self.byte_code)), **(given or {})}
         done = subprocess.run(
             [str(BATCHLOOM), *arguments],
-            env=given, cwd=self.folder, capture_output=True, text=True, timeout=COMMAND_SECONDS_MAX, check=False,
+            env=settings, cwd=self.folder, capture_output=True, text=True, timeout=COMMAND_SECONDS_MAX, check=False,
         )  # fmt: skip
         assert expected in (None, done.returncode), f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done

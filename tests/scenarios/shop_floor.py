@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
+from infra.database import Store
+from plants.rules.events import Entry
+from plants.store import ledger
 from tests.scenarios.preparing import CHEN, PLANTS, WANG
 from tests.scenarios.processes import HUB, Group, Person, is_level, leaves, wait_until
 
@@ -19,10 +22,10 @@ def line(batch: str, quantity: str, location: str = "A1") -> dict[str, Any]:
     return {"batch": batch, "quantity": amount(quantity), "location": location}
 
 
-def receive(person: Person, quantity: str = "100", *, material: str = "MILK", **more: Any) -> str:
+def receive(person: Person, quantity: str = "100", *, material: str = "MILK", unit: str = "KGM", **more: Any) -> str:
     """Receive goods and return the code of the new batch."""
     wanted = f"... on BatchReceived {{ {ENTRY} batch {{ code }} }}"
-    order = {"material": material, "quantity": amount(quantity), "location": "A1", **more}
+    order = {"material": material, "quantity": amount(quantity, unit), "location": "A1", **more}
     return str(person.do("receiveBatch", wanted, **order)["batch"]["code"])
 
 
@@ -64,3 +67,70 @@ def check_equal(group: Group, codes: Sequence[str] = tuple(PLANTS)) -> None:
 def has_receipt(group: Group, code: str, size: int) -> bool:
     """Tell whether the hub has cosigned so many entries of a plant."""
     return bool(replication(group, code)[code]["acknowledged"] == size)
+
+
+def produce(person: Person, inputs: Sequence[dict[str, Any]], quantity: str, *, material: str = "YOGURT") -> str:
+    """Open, feed, yield and close a process record; return the code of what came out."""
+    process = person.do("openProcess", "... on ProcessOpened { process { id } }", equipment="MIX1")["process"]["id"]
+    person.do("feedProcess", f"... on ProcessFed {{ {ENTRY} }}", process=process, lines=list(inputs))
+    output = {"material": material, "quantity": amount(quantity), "location": "A1"}
+    wanted = "... on ProcessYielded { batches { code } }"
+    (made,) = person.do("yieldProcess", wanted, process=process, outputs=[output])["batches"]
+    person.do("closeProcess", f"... on ProcessClosed {{ {ENTRY} }}", process=process)
+    return str(made["code"])
+
+
+def move(person: Person, code: str, quantity: str, *, request: str | None = None) -> dict[str, Any]:
+    """Move goods of a batch from A1 to B1 and return the entry."""
+    places = {"fromLocation": "A1", "toLocation": "B1"}
+    wanted = f"... on BatchMoved {{ {ENTRY} }}"
+    order: dict[str, Any] = {"batch": code, "quantity": amount(quantity), **places}
+    return dict(person.do("moveBatch", wanted, request=request, **order)["entry"])
+
+
+def dispatch(person: Person, destination: str, lines: Sequence[dict[str, Any]]) -> str:
+    """Put goods on the road and return the text of their label."""
+    wanted = "... on TransferDispatched { manifest }"
+    return str(person.do("dispatchTransfer", wanted, destination=destination, lines=list(lines))["manifest"])
+
+
+def take_in(person: Person, manifest: str) -> None:
+    """Receive a transfer by its label, as much as was dispatched."""
+    person.do("receiveTransfer", f"... on TransferReceived {{ {ENTRY} }}", manifest=manifest, location="A1")
+
+
+def quarantine(person: Person, code: str, reason: str = "Damp sacks") -> int:
+    """Put a batch on hold and return the hold's id."""
+    wanted = "... on BatchQuarantined { hold { hold } }"
+    return int(person.do("quarantineBatch", wanted, batch=code, reason=reason)["hold"]["hold"])
+
+
+def ask_release(person: Person, code: str, reason: str = "Analysed, dry") -> dict[str, Any]:
+    """Ask for a release from quarantine, and return the request with its number (`change`) and `proposal`."""
+    wanted = "... on ChangeRequested { changeRequest { change proposal state version plant { code } } }"
+    return dict(person.do("requestRelease", wanted, batch=code, reason=reason)["changeRequest"])
+
+
+def decide(
+    person: Person, change: dict[str, Any], verdict: str = "APPROVED", *, request: str | None = None
+) -> dict[str, Any]:
+    """Decide on a change request, at the plant or at the hub, and return the answer, refused or not."""
+    wanted = f"... on ChangeDecided {{ {ENTRY} changeRequest {{ state }} }}"
+    order = {"plant": change["plant"]["code"], "change": change["change"], "proposal": change["proposal"]}
+    order |= {"verdict": verdict, "comment": "Looked at"}
+    return person.say("decideChange", wanted, request=request, **order)
+
+
+def completeness(person: Person, code: str, direction: str = "BOTH") -> dict[str, Any]:
+    """Return what the trace of a batch says of its own completeness, with the plants of the watermarks by code."""
+    query = (
+        "query($input: TraceInput!) { trace(input: $input) { summary { batches } completeness { complete"
+        " asOf { plant { code } size lagSeconds } gaps { kind plant { code } } } } }"
+    )
+    return dict(person.ask(query, input={"codes": [code], "direction": direction})["trace"])
+
+
+def entries_of(store: Store, log_id: int, since: int = 0) -> list[Entry]:
+    """Return the entries of a ledger from a position on."""
+    with store.transaction() as session:
+        return list(ledger.entries_between(session, log_id, since, ledger.Head(session, log_id).size))

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from api.cli_import import run_import
 from api.node import Node, make_home
-from api.trace_reading import TraceReport, known_plants, read_trace
+from api.trace_reading import TraceReport, read_trace
 from auth.actors import Role as PersonRole
 from auth.actors import system_actor
 from auth.keys import public_key_text
@@ -37,6 +37,7 @@ from plants.rules.epcis_words import amount_text
 from plants.rules.genealogy import TraceDirection
 from plants.rules.quantities import format_micro
 from plants.rules.verification import Verified
+from plants.store.master import known_plants
 from plants.store.rebuilding import table_digests
 from plants.store.verifying import verify
 from sync_jobs.enrolment import enrol

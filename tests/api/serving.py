@@ -1,0 +1,198 @@
+"""Nodes that really serve: a plant on SQLite and a hub on PostgreSQL behind uvicorn, with people who are signed in."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from pydantic import SecretStr
+
+from api.node import Node, make_home
+from api.serve import listen, server
+from auth.actors import GROUP as WHOLE_GROUP
+from auth.actors import Grant
+from auth.actors import Role as Trust
+from auth.actors import system_actor
+from auth.passwords import HashedPassword, hash_password
+from auth.people import add_person, grant_role, set_password
+from infra.clock import FixedClock
+from infra.database import Session
+from infra.ids import new_id
+from infra.roles import Role
+from infra.settings import Settings, directive_origin, plant_origin
+from plants.commands.define import define_master, define_material
+from plants.commands.enrol_plant import Enrolment, enrol_plant, open_hub
+from plants.commands.open_plant import NewPlant, open_plant
+from plants.rules.actors import SYSTEM
+from tests.factories import GROUP, MASTERS, MATERIALS, Plant
+
+PASSWORD = "correct horse battery"
+SETUP = system_actor("setup", Trust.ADMINISTRATOR)
+
+PLANT_STAFF = {"wang": Trust.OPERATOR, "li": Trust.MANAGER, "zhao": Trust.QUALITY, "chen": Trust.AUDITOR}
+
+
+@cache
+def password(person: str) -> HashedPassword:
+    return hash_password(PASSWORD, person_id=person)
+
+
+@dataclass
+class Person:
+    """Somebody who is signed in and asks over HTTP."""
+
+    name: str
+    client: httpx2.Client
+    token: str
+    language: str = "en"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language}
+
+    def send(self, query: str, **variables: Any) -> httpx2.Response:
+        """Post an operation and return the answer as it came."""
+        return self.client.post("/graphql", json={"query": query, "variables": variables}, headers=self.headers)
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """Return the data of an operation that goes well."""
+        answer = self.send(query, **variables)
+        assert answer.status_code == 200, answer.text
+        content = answer.json()
+        assert "errors" not in content, content["errors"]
+        return content["data"]
+
+    def do(self, mutation: str, selection: str = "__typename", **given: Any) -> Any:
+        """Do a mutation with a new request id unless one is given, and return its answer."""
+        kind = f"{mutation[0].upper()}{mutation[1:]}Input"
+        kind = {
+            "DefineSupplierInput": "DefineMasterInput",
+            "DefineCustomerInput": "DefineMasterInput",
+            "DefineLocationInput": "DefineMasterInput",
+            "DefineEquipmentInput": "DefineMasterInput",
+            "EndAliasInput": "AliasBatchInput",
+        }.get(kind, kind)
+        query = (
+            f"mutation($input: {kind}!) {{ {mutation}(input: $input)"
+            f" {{ __typename ... on Refusal {{ code message }} {selection} }} }}"
+        )
+        return self.ask(query, input={"requestId": new_id(), **given})[mutation]
+
+
+@dataclass
+class Serving:
+    """A node that serves, its clock, and how its people get in."""
+
+    node: Node
+    clock: FixedClock
+    url: str
+    client: httpx2.Client
+    people: dict[str, Person] = field(default_factory=dict)
+
+    def plant(self, number: int = 1, code: str = "SH1") -> Plant:
+        """Return a plant of the node's store, to write to and to look into beside the contract."""
+        return Plant(self.node.store, number, code, self.clock)
+
+    def person(self, name: str, *grants: Grant, language: str = "en") -> Person:
+        """Return a person with these roles, added the first time, with a fresh token."""
+
+        def work(session: Session) -> None:
+            at = self.clock.now()
+            printed = name.title()
+            add_person(
+                session, actor=SETUP, person_id=name, printed_name=printed, plant_number=0, language="en", at=at
+            )
+            for grant in grants:
+                grant_role(session, actor=SETUP, person_id=name, grant=grant, at=at)
+            set_password(session, actor=SETUP, person_id=name, password=password("anyone"), at=at)
+
+        if name not in self.people:
+            self.node.writer.write(work)
+        token = self.node.tokens.issue(name, authenticated_s=int(self.clock.now().timestamp()))
+        self.people[name] = Person(name, self.client, token, language)
+        return self.people[name]
+
+
+@contextmanager
+def serving(node: Node, clock: FixedClock) -> Iterator[Serving]:
+    """Serve a node on a free port of this machine for the length of the block."""
+    listener = listen("127.0.0.1", 0)
+    running = server(node, jobs=False)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not running.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with httpx2.Client(base_url=url, timeout=30) as client:
+            yield Serving(node, clock, url, client)
+    finally:
+        running.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@contextmanager
+def plant_node(folder: Path, **settings: Any) -> Iterator[Serving]:
+    """Serve a plant on SQLite with MATERIALS and MASTERS and one person for each role."""
+    given: Mapping[str, Any] = {"home": folder / "SH1", "plant_number": 1, "plant_code": "SH1", **settings}
+    home = Settings(role=Role.PLANT, group=GROUP, **given)
+    make_home(home)
+    clock = FixedClock()
+    with Node(home, clock=clock) as node:
+        node.writer.write(lambda session: fill(session, Plant(node.store, 1, "SH1", clock)))
+        with serving(node, clock) as served:
+            for name, role in PLANT_STAFF.items():
+                served.person(name, Grant(1, role))
+            yield served
+
+
+@contextmanager
+def hub_node(folder: Path, database_url: str) -> Iterator[Serving]:
+    """Serve a hub on PostgreSQL that holds two plants, SH1 and BJ2, with people of each and of the group."""
+    home = Settings(home=folder / "hub", role=Role.HUB, group=GROUP, database_url=SecretStr(database_url))
+    make_home(home)
+    clock = FixedClock()
+    with Node(home, clock=clock) as node:
+
+        def work(session: Session) -> None:
+            open_hub(session, group=GROUP, origin=home.origin, now=clock.now())
+            for number, code in ((1, "SH1"), (2, "BJ2")):
+                enrol_plant(session, _enrolment(number, code), actor=SYSTEM, now=clock.now())
+                fill(session, Plant(node.store, number, code, clock))
+
+        node.writer.write(work)
+        with serving(node, clock) as served:
+            served.person("hq", Grant(WHOLE_GROUP, Trust.HEADQUARTERS))
+            served.person("auditor", Grant(WHOLE_GROUP, Trust.AUDITOR))
+            for number in (1, 2):
+                served.person(f"manager-{number}", Grant(number, Trust.MANAGER))
+            yield served
+
+
+def fill(session: Session, plant: Plant) -> None:
+    """Open a plant's ledger in a store and define its master data."""
+    new = NewPlant(plant.number, plant.code, f"Plant {plant.code}", "Asia/Shanghai", plant.origin)
+    open_plant(session, new, now=plant.clock.now())
+    for material in MATERIALS:
+        define_material(session, material, actor=plant.actor, call=plant.call())
+    for master in MASTERS:
+        define_master(session, master, actor=plant.actor, call=plant.call())
+
+
+def _enrolment(number: int, code: str) -> Enrolment:
+    return Enrolment(
+        number=number,
+        code=code,
+        name=f"Plant {code}",
+        origin=plant_origin(GROUP, code),
+        directive_origin=directive_origin(GROUP, code),
+        ledger_key="key",
+        assertion_key="key",
+    )

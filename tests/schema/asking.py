@@ -1,0 +1,98 @@
+"""A node whose GraphQL is asked without HTTP: its schema over its real store and writer."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from auth.actors import Actor, ActorKind, Grant, Role
+from infra.clock import FixedClock
+from infra.database import Store
+from infra.ids import new_id
+from infra.roles import Role as NodeRole
+from infra.writer import Writer
+from plants.rules.codes import HUB
+from plants.rules.refusals import Language
+from schema.connections import Cursors
+from schema.context import Commits, Context, Serving
+from schema.masking import presented
+from schema.sdl import contract
+from tests.factories import Plant
+
+JSON = dict[str, Any]
+
+
+def person(number: int, *roles: tuple[int, Role]) -> Actor:
+    """Return a person with roles at plants; 0 is the whole group."""
+    grants = frozenset(Grant(plant, role) for plant, role in roles)
+    return Actor(actor_id=f"person-{number}", name=f"Person {number}", kind=ActorKind.PERSON, grants=grants)
+
+
+OPERATOR = person(1, (1, Role.OPERATOR))
+QUALITY = person(2, (1, Role.QUALITY))
+MANAGER = person(3, (1, Role.MANAGER))
+DIRECTOR = person(9, (HUB, Role.HEADQUARTERS))
+AUDITOR = person(8, (HUB, Role.AUDITOR))
+
+
+class Served:
+    """A node as those who ask it see it; close it after the test."""
+
+    def __init__(self, store: Store, clock: FixedClock, plant: int) -> None:
+        self.role = NodeRole.PLANT if plant else NodeRole.HUB
+        commits = Commits()
+        self.writer = Writer(store, committed=commits.tell)
+        self.serving = Serving(
+            role=self.role,
+            plant=plant,
+            store=store,
+            writer=self.writer,
+            clock=clock,
+            cursors=Cursors(b"a secret of a test"),
+            commits=commits,
+        )
+        self._contract = contract(self.role)
+
+    async def answer(self, actor: Actor, document: str, language: Language = "en", **variables: Any) -> JSON:
+        """Return data and errors as a caller gets them."""
+        context = Context(self.serving, actor, language=language)
+        try:
+            result = await self._contract.execute(document, variables, context)
+        finally:
+            await context.close()
+        errors = [error.formatted for error in presented(result.errors or [], context)]
+        return {"data": result.data, **({"errors": errors} if errors else {})}
+
+    async def ask(self, actor: Actor, document: str, **variables: Any) -> JSON:
+        """Return the data of a query that has no errors."""
+        answer = await self.answer(actor, document, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return dict(answer["data"])
+
+    async def do(
+        self, actor: Actor, mutation: str, wanted: str, *, language: Language = "en", **said: Any
+    ) -> JSON:
+        """Run a mutation with this input, under a new request id unless one is given, and return its answer."""
+        document = (
+            f"mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{ {mutation}(input: $input)"
+            f" {{ __typename ... on Refusal {{ code message }} {wanted} }} }}"
+        )
+        answer = await self.answer(actor, document, language, input={"requestId": new_id(), **said})
+        assert "errors" not in answer, answer["errors"]
+        return dict(answer["data"][mutation])
+
+    async def follow(self, actor: Actor, document: str, **variables: Any) -> AsyncIterator[JSON]:
+        """Yield what a subscription answers, until it is closed."""
+        context = Context(self.serving, actor, language="en", kept=False)
+        events: Any = await self._contract.subscribe(document, variables, context)
+        async with aclosing(events):
+            async for event in events:
+                errors = [error.formatted for error in event.errors or []]
+                yield {"data": event.data, **({"errors": errors} if errors else {})}
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+def served(plant: Plant) -> Served:
+    """Return a plant's own node."""
+    return Served(plant.store, plant.clock, plant.number)

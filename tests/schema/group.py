@@ -1,0 +1,93 @@
+"""Two plants and the hub above them: goods made at one, used at the other, and all of it heard by the hub."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import migrations
+from infra.database import Store
+from infra.postgres import EmbeddedPostgres
+from plants.commands.dispatch import Dispatch, dispatch_transfer
+from plants.commands.enrol_plant import open_hub
+from plants.commands.issue import StockLine
+from plants.commands.receive import Delivery, receive_batch
+from plants.commands.receive_transfer import TransferReceipt, receive_transfer
+from plants.commands.record_production import ProductionRun, record_production
+from plants.commands.run_process import ProcessOrder
+from plants.commands.ship import Shipment, ship_batch
+from plants.commands.yield_output import Output
+from plants.rules.transfers import transfer_manifest
+from tests.databases import fresh_database
+from tests.factories import GROUP, Plant, plant_store
+from tests.plants.commands.replicas import Hub
+
+
+@dataclass
+class Group:
+    """The hub and its two plants, which the hub has heard to the end."""
+
+    hub: Hub
+    here: Plant  # SH1
+    there: Plant  # NB1
+
+    def hears(self) -> None:
+        """Bring both ledgers to the hub."""
+        for plant in (self.here, self.there):
+            self.hub.hears(plant)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Milk received at SH1 (lot L-7), made into yoghurt there, sent to NB1, and shipped from there to C1."""
+
+    milk: str
+    yoghurt: str
+    run: int
+    transfer: int
+    shipment: int
+
+
+@contextmanager
+def group_of_two(folder: Path, server: EmbeddedPostgres | None) -> Iterator[Group]:
+    """Yield two plants on SQLite, and the hub on PostgreSQL where a server is given."""
+    here, there = plant_store(folder), plant_store(folder, 2, "NB1")
+    store = Store(f"sqlite:///{folder}/hub.db" if server is None else fresh_database(server))
+    migrations.upgrade(store)
+    with store.transaction() as session:
+        open_hub(session, group=GROUP, origin=f"{GROUP}/hub/i1", now=here.clock.now())
+    group = Group(Hub(store), here, there)
+    for plant in (here, there):
+        group.hub.takes_in(plant)
+    group.hears()
+    yield group
+    for one in (here.store, there.store, store):
+        one.close()
+
+
+def send(group: Group, batch: str, amount: str) -> int:
+    """Dispatch goods from SH1 to NB1, receive them there, and return the transfer's number."""
+    lines = (StockLine(batch, amount, "KGM", "A1"),)
+    entry = group.here.do(dispatch_transfer, Dispatch("NB1", lines))
+    group.there.do(receive_transfer, TransferReceipt(transfer_manifest(entry, group.here.origin), "A1"))
+    return int(entry.envelope["key"])
+
+
+def chain(group: Group) -> Chain:
+    """Let the goods go their way, and the hub hear of it."""
+    here, there = group.here, group.there
+    milk = here.do(receive_batch, Delivery("RM-MILK", "100", "KGM", "A1", supplier="S1", supplier_lot="L-7"))
+    code = str(milk.envelope["key"])
+    run = here.do(
+        record_production,
+        ProductionRun(
+            ProcessOrder("PRODUCTION", job_order="JO-1"),
+            (StockLine(code, "80", "KGM", "A1"),),
+            (Output("FP-YOG", "60", "KGM", "A1"),),
+        ),
+    )
+    yoghurt = str(run.payload["batches"][0]["code"])
+    transfer = send(group, yoghurt, "40")
+    shipped = there.do(ship_batch, Shipment("C1", (StockLine(yoghurt, "15", "KGM", "A1"),), "PO-9"))
+    group.hears()
+    return Chain(code, yoghurt, int(run.envelope["key"]), transfer, int(shipped.envelope["key"]))
