@@ -72,7 +72,7 @@ def demo(
         _show_traces(nodes[0], played)
         if once:
             return
-        _show_ways_on(nodes, played, home)
+        _show_ways_on(processes, played, home)
         _stay(processes)
 
 
@@ -188,37 +188,39 @@ def _show_traces(hub: DemoNode, played: Played) -> None:
         show_report(CONSOLE, report)
 
 
-def _show_ways_on(nodes: tuple[DemoNode, ...], played: Played, home: Path) -> None:
-    hub, bakery = nodes[0], nodes[2]
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
-    for heading in (
-        pick("Node", "节点"),
-        pick("Address", "地址"),
-        pick("Person", "人员"),
-        pick("Role", "角色"),
-        pick("Password", "密码"),
-    ):
-        table.add_column(heading)
-    for node in nodes:
-        for number, person in enumerate(node.people):
-            first = number == 0
-            name, address = (node.code or "hub", f"{node.url}/graphiql") if first else ("", "")
-            role = ", ".join(role.value for role in person.roles)
-            table.add_row(f"[bold]{name}[/]", address, person.id, role, node.passwords[person.id], end_section=False)
+def _show_ways_on(processes: Processes, played: Played, home: Path) -> None:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_lines=False)
+    for heading in (pick("Node", "节点"), pick("Person", "人员"), pick("Role", "角色"), pick("Password", "密码")):
+        table.add_column(heading, no_wrap=True)
+    for node in processes.nodes:
+        people = "\n".join(person.id for person in node.people)
+        roles = "\n".join(role.value for person in node.people for role in person.roles)
+        passwords = "\n".join(node.passwords[person.id] for person in node.people)
+        table.add_row(f"[bold]{node.code or 'hub'}[/]\n{node.url}", people, roles, passwords, end_section=True)
     CONSOLE.print()
     CONSOLE.print(table)
-    program = shutil.which("batchloom") or f"{Path(sys.executable).parent / 'batchloom'}"
-    lines = pick(
-        f"1  Open {hub.url}/graphiql in a browser, sign in as {hub.people[0].id}, and ask anything of all plants.\n"
-        f"2  {program} trace {played.suspect} --both --home {home / 'hub'}\n"
-        f"3  Stop Wuhan: kill $(fuser {bakery.port}/tcp 2>/dev/null). The others go on; the last line of a trace\n"
-        "   says how long ago Wuhan was heard, and after 15 minutes that the answer is not complete.",
-        f"1  在浏览器打开 {hub.url}/graphiql，以 {hub.people[0].id} 登录，查询所有工厂。\n"
-        f"2  {program} trace {played.suspect} --both --home {home / 'hub'}\n"
-        f"3  停掉武汉：kill $(fuser {bakery.port}/tcp 2>/dev/null)。其他节点照常；追溯的最后一行\n"
-        "   会说明多久没有武汉的消息，15 分钟后会标明答案不完整。",
-    )
-    CONSOLE.print(Panel(Text(lines), title=pick("Three things to try", "可以试试"), border_style="cyan"))
+    program = shutil.which("batchloom") or str(Path(sys.executable).with_name("batchloom"))
+    hub, bakery = processes.nodes[0], processes.nodes[2]
+    graphiql, person = f"{hub.url}/graphiql", hub.people[0].id
+    trace = f"{program} trace {played.suspect} --both --home {home / 'hub'}"
+    stop = f"kill {processes.number_of(bakery)}"
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(style="bold cyan", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for number, (en, zh) in enumerate(
+        (
+            (f"Open {graphiql}, sign in as {person}, and ask.", f"打开 {graphiql}，以 {person} 登录并查询。"),
+            (f"Trace for yourself:\n{trace}", f"自行追溯：\n{trace}"),
+            (
+                f"Stop Wuhan: {stop}\nThe others go on. The last line of a trace says how long ago Wuhan was heard; "
+                "after 15 minutes the answer says that it is not complete.",
+                f"停掉武汉：{stop}\n其他节点照常。追溯的最后一行说明多久没有武汉的消息；15 分钟后答案会标明不完整。",
+            ),
+        ),
+        1,
+    ):
+        grid.add_row(str(number), Text(pick(en, zh)))
+    CONSOLE.print(Panel(grid, title=pick("Three things to try", "可以试试"), border_style="cyan"))
 
 
 def _stay(processes: Processes) -> None:

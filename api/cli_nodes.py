@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -87,6 +88,8 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("celery").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Until the server takes signals itself, and again after it: what was opened is closed.
+    signal.signal(signal.SIGTERM, _end)
     with opened(home, serving=True) as node:
         settings = node.settings
         scheme = "https" if settings.tls_certificate else "http"
@@ -99,6 +102,10 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
         if until_input_ends:
             threading.Thread(target=_end_with_input, daemon=True).start()
         serve(node)
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
 
 
 def _end_with_input() -> None:

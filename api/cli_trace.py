@@ -145,12 +145,12 @@ def _statement(report: TraceReport) -> list[Text]:
         lines.append(Text(pick("! Not complete:", "! 不完整："), style="bold yellow"))
         said = dict.fromkeys(gap_text(gap) for gap in report.gaps)
         lines += [Text(f"  · {text}", style="yellow") for text in said]
-    heard = ", ".join(
+    heard = "; ".join(
         pick(f"{one.plant} {one.size} entries", f"{one.plant} {one.size} 个条目")
         + (pick(f", {one.lag_seconds} s ago", f"，{one.lag_seconds} 秒前") if one.lag_seconds is not None else "")
         for one in report.watermarks
     )
-    lines.append(Text(pick(f"Heard from: {heard}", f"数据截至：{heard}"), style="dim"))
+    lines.append(Text(pick(f"Heard from: {heard}. Times are in UTC.", f"数据截至：{heard}。时间为 UTC。"), style="dim"))
     return lines
 
 

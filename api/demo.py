@@ -66,6 +66,10 @@ class Processes:
             log.close()
         self._logs.clear()
 
+    def number_of(self, node: DemoNode) -> int:
+        """Return the number of a node's process."""
+        return self._running[node.url].pid
+
     def ended(self) -> list[DemoNode]:
         """Return the nodes whose processes have ended by themselves."""
         return [node for node in self.nodes if self._running[node.url].poll() is not None]

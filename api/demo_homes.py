@@ -3,7 +3,7 @@
 import shutil
 import socket
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from auth.passwords import hash_password
 from auth.people import add_person, grant_role, set_password
 from infra import roles
 from infra.database import Session
+from infra.postgres import EmbeddedPostgres, PostgresUnavailable
 from infra.settings import Settings, directive_origin
 from plants.commands.enrol_plant import Enrolment, open_hub
 from plants.commands.open_plant import NewPlant, open_plant
@@ -110,19 +111,24 @@ def _make_way(folder: Path) -> None:
             f"{folder} holds something that the demonstration did not make. Choose another --home.",
             f"{folder} 中有非演示创建的内容，请用 --home 另选目录。",
         )
-    elsewhere = folder / "hub" / "postgresql" / "place"
+    database = folder / "hub" / "postgresql"
+    if (database / "data" / "postmaster.pid").exists():
+        # Left by a demonstration that was killed: taken over, and stopped.
+        with suppress(PostgresUnavailable), EmbeddedPostgres(database):
+            pass
+    elsewhere = database / "place"
     if elsewhere.exists():
         # What the database's user could not reach in the home lies there, and would be left behind.
-        _remove_cluster(Path(elsewhere.read_text(encoding="utf-8").strip()), elsewhere.parent)
+        _remove_cluster(Path(elsewhere.read_text(encoding="utf-8").strip()), database)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).write_text("Made anew by `batchloom demo` each time.\n", encoding="utf-8")
 
 
-def _remove_cluster(place: Path, home: Path) -> None:
+def _remove_cluster(place: Path, database: Path) -> None:
     """Remove a cluster if it is this home's own."""
     owner = place / "home"
-    if owner.exists() and Path(owner.read_text(encoding="utf-8").strip()) == home.resolve():
+    if owner.exists() and Path(owner.read_text(encoding="utf-8").strip()) == database.resolve():
         shutil.rmtree(place, ignore_errors=True)
 
 

@@ -17,7 +17,7 @@ from strawberry.exceptions import ConnectionRejectionError, MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
@@ -40,7 +40,7 @@ UNAUTHORIZED, TOO_MANY = 4401, 4429
 
 def not_recognised() -> Response:
     """Return the bare answer to whoever is not recognised; it is no answer of GraphQL."""
-    return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+    return Response(status_code=401, headers={"WWW-Authenticate": "Bearer", "Connection": "close"})
 
 
 class RequestDoor:
@@ -67,7 +67,10 @@ class RequestDoor:
         try:
             return await self._answer(request, context)
         except Unreadable as unreadable:
-            return _errors(unreadable.text, unreadable.status)
+            answer = _errors(unreadable.text, unreadable.status)
+            # What is left of the body may have no end.
+            answer.headers["Connection"] = "close"
+            return answer
         finally:
             await context.close()
 
@@ -105,7 +108,8 @@ def _result(result: ExecutionResult, context: Context) -> Response:
     answer: dict[str, Any] = {}
     if result.errors:
         answer["errors"] = [error.formatted for error in presented(result.errors, context)]
-    refused = isinstance(result, PreExecutionError)
+    # An error that belongs to no field is one of the request: nothing was done (GraphQL over HTTP, section 6.4).
+    refused = result.data is None and not any(error.path for error in result.errors or ())
     if not refused:
         answer["data"] = result.data
     return _json(answer, 400 if refused else 200)

@@ -97,6 +97,27 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }  # fmt: skip
 
 
+UNITS: Final[Mapping[str, tuple[str, str]]] = {
+    "KGM": ("kg", "kg"),
+    "GRM": ("g", "g"),
+    "MGM": ("mg", "mg"),
+    "TNE": ("t", "t"),
+    "LBR": ("lb", "磅"),
+    "LTR": ("L", "L"),
+    "MLT": ("mL", "mL"),
+    "MTR": ("m", "m"),
+    "H87": ("pcs", "件"),
+    "C62": ("pcs", "件"),
+    "EA": ("pcs", "件"),
+}
+
+
+def unit_symbol(code: str, language: Language) -> str:
+    """Return what people write for a UN/ECE Rec 20 unit; the code itself where that is what they write."""
+    en, zh = UNITS.get(code, (code, code))
+    return zh if language == "zh" else en
+
+
 def draw(trace: TraceShown, side: Side, language: Language) -> list[Tree]:
     """Return a tree for each seed of the trace, looking to one side."""
     artist = _Artist(trace, side, language)
@@ -143,10 +164,9 @@ class _Artist:
             label.append(f"  {batch.material}")
         if batch.made is None:
             label.append(f"  ({self._say('unknown')})", style="yellow")
-        elif level == 0 or not self._backward:
-            label.append(
-                "  " + self._say("made", amount=_amount(batch.made, batch.unit), plant=batch.plant), style="dim"
-            )
+        elif level == 0 or not (self._backward or before.plain.startswith(self._amount(batch.made, batch.unit))):
+            made = self._say("made", amount=self._amount(batch.made, batch.unit), plant=batch.plant)
+            label.append(f"  {made}", style="dim")
         node.label = label
         if key in self._drawn:
             label.append(f"  ↑ {self._say('seen')}", style="magenta")
@@ -154,7 +174,7 @@ class _Artist:
         self._drawn.add(key)
         if not self._backward:
             for plant, micro in batch.on_hand:
-                said = self._say("on_hand", amount=_amount(micro, batch.unit), plant=plant)
+                said = self._say("on_hand", amount=self._amount(micro, batch.unit), plant=plant)
                 node.add(Text(f"▪ {said}", style="green"))
         self._moves(node, key)
         edges = (self._into if self._backward else self._out)[key]
@@ -176,11 +196,11 @@ class _Artist:
                 word,
                 source=transfer.source,
                 destination=transfer.destination,
-                amount=_amount(shown.quantity, shown.unit),
+                amount=self._amount(shown.quantity, shown.unit),
             )
             label = Text(f"⇢ {text}", style="blue" if word == "moved" else "yellow")
             if start and end and start.quantity != end.quantity:
-                label.append(f" → {_amount(end.quantity, end.unit)}", style="yellow")
+                label.append(f" → {self._amount(end.quantity, end.unit)}", style="yellow")
             times = " – ".join(_time(edge.at) for edge in (start, end) if edge is not None)
             node.add(label.append(f"  {times}", style="dim"))
 
@@ -193,9 +213,11 @@ class _Artist:
         process = self._trace.processes[key]
         into, out = self._into[key], self._out[key]
         above, below = (out, into) if self._backward else (into, out)
-        amounts = _total([edge for edge in above if came_from in ("", edge.source, edge.target)])
+        amounts = self._total([edge for edge in above if came_from in ("", edge.source, edge.target)])
         if process.kind == "SHIPMENT":
-            said = self._say("shipped", customer=process.about, amount=amounts or _total(into), plant=process.plant)
+            said = self._say(
+                "shipped", customer=process.about, amount=amounts or self._total(into), plant=process.plant
+            )
             node.label = Text(f"■ {said}", style="bold green").append(f"  {_time(process.at)}", style="not bold dim")
         else:
             label = Text(f"{self._say(process.kind)}", style="bold yellow")
@@ -211,7 +233,7 @@ class _Artist:
         for edge in out:
             if edge.use == "RETURNED":
                 code = self._code(edge.target)
-                said = f"↩ {self._say('RETURNED')}: {_amount(edge.quantity, edge.unit)} {code}"
+                said = f"↩ {self._say('RETURNED')}: {self._amount(edge.quantity, edge.unit)} {code}"
                 node.add(Text(said, style="dim"))
         return [
             (edge.source if self._backward else edge.target, self._quantity(edge))
@@ -220,7 +242,7 @@ class _Artist:
         ]
 
     def _quantity(self, edge: EdgeShown) -> Text:
-        text = Text(_amount(edge.quantity, edge.unit), style="bold")
+        text = Text(self._amount(edge.quantity, edge.unit), style="bold")
         if edge.use in ("BY_PRODUCT", "CO_PRODUCT", "SAMPLE"):
             text.append(f" ({self._say(edge.use)})", style="not bold dim")
         return text.append("  ")
@@ -235,6 +257,16 @@ class _Artist:
 
     def _note(self, word: str, before: str = "") -> Text:
         return Text(f"… {before}{self._say(word)}", style="magenta")
+
+    def _total(self, edges: Sequence[EdgeShown]) -> str:
+        totals: dict[str, int] = defaultdict(int)
+        for edge in edges:
+            if edge.use != "RETURNED":
+                totals[edge.unit] += edge.quantity
+        return " + ".join(self._amount(micro, unit) for unit, micro in totals.items())
+
+    def _amount(self, micro: int, unit: str) -> str:
+        return f"{format_micro(micro)} {unit_symbol(unit, self._language)}"
 
     def _say(self, word: str, **data: str) -> str:
         en, zh = WORDS.get(word, (word.lower(), word.lower()))
@@ -254,18 +286,6 @@ def _summed(edges: Sequence[EdgeShown]) -> list[EdgeShown]:
             earliest = min(times) if times else None
             sums[key] = EdgeShown(*key[:2], known.quantity + edge.quantity, edge.unit, edge.use, earliest)
     return list(sums.values())
-
-
-def _total(edges: Sequence[EdgeShown]) -> str:
-    totals: dict[str, int] = defaultdict(int)
-    for edge in edges:
-        if edge.use != "RETURNED":
-            totals[edge.unit] += edge.quantity
-    return " + ".join(_amount(micro, unit) for unit, micro in totals.items())
-
-
-def _amount(micro: int, unit: str) -> str:
-    return f"{format_micro(micro)} {unit}"
 
 
 def _time(at: datetime | None) -> str:

@@ -81,10 +81,10 @@ class Ledgers:
         movements += [_movement(part, place, STOCK, moved_as or "PRODUCED") for part in step.outputs]
         payload: dict[str, Any] = {"process": self._process(step), "movements": movements}
         if step.kind == "DISPATCH":
-            lines = [
+            came: list[dict[str, Any]] = [
                 {"batch": self._statement(batch), "dispatched": format_micro(micro)} for batch, micro in step.inputs
             ]
-            return key, payload | {"transfer": step.process, "destination": plant_code(step.other), "lines": lines}
+            return key, payload | {"transfer": step.process, "destination": plant_code(step.other), "lines": came}
         if step.kind == "ARRIVAL":
             lines = [
                 {"batch": batch, "unit": "KGM", "dispatched": format_micro(micro), "received": format_micro(micro)}

@@ -175,6 +175,9 @@ class Manners(SchemaExtension):
             running.pre_execution_errors = list(found)
         except RecursionError:
             running.pre_execution_errors = [too_deep()]
+        operations = [one for one in running.graphql_document.definitions if isinstance(one, OperationDefinitionNode)]
+        if len(operations) > 1 and running._provided_operation_name is None:  # noqa: SLF001
+            running.pre_execution_errors = [GraphQLError("Name the operation: the document has several.")]
         yield
 
 

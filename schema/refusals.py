@@ -152,6 +152,10 @@ TAKING: Final = frozenset(
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 
+class UnlistedRefusal(Exception):
+    """A command refused in a way that its mutation does not list: a bug, because no caller could be ready for it."""
+
+
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return a refusal as the contract answers it."""
     data = _renamed({name: refusal.data.get(name, "") for name in data_names(refusal.code)})
@@ -170,7 +174,7 @@ def query_error(refusal: Refusal, language: Language) -> GraphQLError:
 def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:
     """Make a mutation that answers with its success or with one of the refusals that its command can raise.
 
-    A refusal that is not listed passes on and is masked as the bug that it is.
+    Any other refusal is raised as UnlistedRefusal, to be masked as the bug that it is.
     """
 
     def make(resolve: Resolver) -> Any:
@@ -186,10 +190,10 @@ def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[
                 return await resolve(*args, **given)
             except Refusal as refusal:
                 if refusal.code not in listed:
-                    raise
+                    raise UnlistedRefusal(refusal.code) from refusal
                 return refused(refusal, given["info"].context.language)
 
-        returned: Any = Annotated.__class_getitem__((answers, union))
+        returned = Annotated[answers, union]  # type: ignore[valid-type]
         return strawberry.mutation(resolver=answer, description=description, graphql_type=returned)
 
     return make

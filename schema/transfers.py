@@ -202,7 +202,8 @@ async def transfers(
 
 
 async def _written(info: Info, number: int) -> Transfer:
-    return sure(await transfer_numbered(info, (number,)))
+    found: Transfer | None = await transfer_numbered(info, (number,))
+    return sure(found)
 
 
 def _line(row: TransferLineRow) -> TransferLine:

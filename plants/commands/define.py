@@ -97,7 +97,12 @@ def define_unit(recording: Recording, order: UnitDefinition) -> Entry:
         raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="unit")
     if order.of not in UNITS:
         raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.of[:20])
-    payload: UnitDefined = {"code": order.code, "name": order.name, "of": order.of, "factor": str(_factor(order.factor))}
+    payload: UnitDefined = {
+        "code": order.code,
+        "name": order.name,
+        "of": order.of,
+        "factor": str(_factor(order.factor)),
+    }
     return recording.record("UnitDefined", order.code, payload)
 
 

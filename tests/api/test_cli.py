@@ -319,10 +319,10 @@ def test_trace_then_the_tree_and_what_is_missing(mills: Mapping[str, Path]) -> N
     drawn = [line.replace(line.split("-0001", 1)[1][:1], "?", 1) if "-0001" in line else line for line in lines]
     assert len(drawn) == len(lines)
     assert lines[1].startswith(bread)
-    assert lines[1].endswith("made 48.5 KGM at BAKE")
-    assert lines[2] == "└── production assembling at BAKE  2026-03-14 00:03  → 48.5 KGM"
-    assert lines[3].startswith(f"    └── 50 KGM  {flour}")
-    assert lines[4] == "        └── ⇢ arrived, not seen leaving MILL → BAKE  60 KGM  2026-03-14 00:02"
+    assert lines[1].endswith("made 48.5 kg at BAKE")
+    assert lines[2] == "└── production assembling at BAKE  2026-03-14 00:03  → 48.5 kg"
+    assert lines[3].startswith(f"    └── 50 kg  {flour}")
+    assert lines[4] == "        └── ⇢ arrived, not seen leaving MILL → BAKE  60 kg  2026-03-14 00:02"
     assert "! Not complete:" in said.out
     assert f"goes on at MILL, which this answer does not cover: {flour}" in said.out
 

@@ -95,7 +95,7 @@ def test_interrupted_then_every_process_ends(home: Path) -> None:
 
 def test_killed_outright_then_its_nodes_end_by_themselves(home: Path) -> None:
     with demo(home, "--speed", "1") as running:
-        assert wait_until(lambda: len(left_running(home)) >= 5, SECONDS_MAX)
+        assert wait_until(lambda: len(left_running(home)) >= 6, SECONDS_MAX)
         running.kill()
         running.communicate(timeout=60)
     assert wait_until(lambda: left_running(home) == [], 60), left_running(home)

@@ -69,14 +69,14 @@ def test_backward_then_inputs_stand_under_what_was_made_of_them() -> None:
     assert (
         text(CHAIN, "BACKWARD")
         == """\
-SH1-261107-0001E  Box of cups  made 90 H87 at SH1
-└── production filling at SH1  2026-11-07 08:30  → 90 H87
-    └── 350 KGM  QD1-261103-0001C  Paste
-        ├── ⇢ moved QD1 → SH1  400 KGM → 398 KGM  2026-11-04 08:30 – 2026-11-06 08:30
-        └── production cooking at QD1  2026-11-03 08:30  → 400 KGM
-            ├── ↩ returned unused: 10 KGM QD1-261101-0002B
-            ├── 420 KGM  QD1-261101-0001A  Milk
-            └── 60 KGM  QD1-261101-0002B  Sugar"""
+SH1-261107-0001E  Box of cups  made 90 pcs at SH1
+└── production filling at SH1  2026-11-07 08:30  → 90 pcs
+    └── 350 kg  QD1-261103-0001C  Paste
+        ├── ⇢ moved QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 2026-11-06 08:30
+        └── production cooking at QD1  2026-11-03 08:30  → 400 kg
+            ├── ↩ returned unused: 10 kg QD1-261101-0002B
+            ├── 420 kg  QD1-261101-0001A  Milk
+            └── 60 kg  QD1-261101-0002B  Sugar"""
     )
 
 
@@ -84,17 +84,17 @@ def test_forward_then_outputs_shipments_and_what_is_left_stand_below() -> None:
     assert (
         text(seeded("milk"), "FORWARD")
         == """\
-QD1-261101-0001A  Milk  made 500 KGM at QD1
-├── ▪ on hand 80 KGM at QD1
-└── production cooking at QD1  2026-11-03 08:30  ← 420 KGM
-    ├── ↩ returned unused: 10 KGM QD1-261101-0002B
-    ├── 400 KGM  QD1-261103-0001C  Paste  made 400 KGM at QD1
-    │   ├── ⇢ moved QD1 → SH1  400 KGM → 398 KGM  2026-11-04 08:30 – 2026-11-06 08:30
-    │   └── production filling at SH1  2026-11-07 08:30  ← 350 KGM
-    │       └── 90 H87  SH1-261107-0001E  Box of cups  made 90 H87 at SH1
-    │           ├── ▪ on hand 30 H87 at SH1
-    │           └── ■ shipped to CORNERSHOP  60 H87  from SH1  2026-11-08 08:30
-    └── 20 KGM (by-product)  QD1-261103-0002D  Skin  made 20 KGM at QD1"""
+QD1-261101-0001A  Milk  made 500 kg at QD1
+├── ▪ on hand 80 kg at QD1
+└── production cooking at QD1  2026-11-03 08:30  ← 420 kg
+    ├── ↩ returned unused: 10 kg QD1-261101-0002B
+    ├── 400 kg  QD1-261103-0001C  Paste
+    │   ├── ⇢ moved QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 2026-11-06 08:30
+    │   └── production filling at SH1  2026-11-07 08:30  ← 350 kg
+    │       └── 90 pcs  SH1-261107-0001E  Box of cups
+    │           ├── ▪ on hand 30 pcs at SH1
+    │           └── ■ shipped to CORNERSHOP  60 pcs  from SH1  2026-11-08 08:30
+    └── 20 kg (by-product)  QD1-261103-0002D  Skin"""
     )
 
 
@@ -102,24 +102,24 @@ def test_circle_then_it_is_drawn_once() -> None:
     rework = (into("paste", "cook", 5, 9), *CHAIN.edges)
     drawn = text(seeded("box", edges=rework), "BACKWARD")
     assert drawn.count("cooking") == 1
-    assert "└── 60 KGM  QD1-261101-0002B  Sugar" in drawn
-    assert "├── 5 KGM  QD1-261103-0001C  Paste  ↑ seen above" in drawn
+    assert "└── 60 kg  QD1-261101-0002B  Sugar" in drawn
+    assert "├── 5 kg  QD1-261103-0001C  Paste  ↑ seen above" in drawn
 
 
 def test_shared_ingredient_then_its_past_is_drawn_once() -> None:
     shared = (into("milk", "fill", 7, 7), *CHAIN.edges)
     drawn = text(seeded("box", edges=shared), "BACKWARD").splitlines()
     assert [line.strip("│├└─ ") for line in drawn if "Milk" in line] == [
-        "7 KGM  QD1-261101-0001A  Milk",
-        "420 KGM  QD1-261101-0001A  Milk  ↑ seen above",
+        "7 kg  QD1-261101-0001A  Milk",
+        "420 kg  QD1-261101-0001A  Milk  ↑ seen above",
     ]
 
 
 def test_half_of_a_transfer_then_it_says_which_half() -> None:
     left = text(seeded("paste", edges=[edge for edge in CHAIN.edges if edge.source != "road"]), "BACKWARD")
-    assert "⇢ on the road QD1 → SH1  400 KGM  2026-11-04 08:30" in left
+    assert "⇢ on the road QD1 → SH1  400 kg  2026-11-04 08:30" in left
     came = text(seeded("paste", edges=[edge for edge in CHAIN.edges if edge.target != "road"]), "BACKWARD")
-    assert "⇢ arrived, not seen leaving QD1 → SH1  398 KGM  2026-11-06 08:30" in came
+    assert "⇢ arrived, not seen leaving QD1 → SH1  398 kg  2026-11-06 08:30" in came
 
 
 def test_batch_that_nobody_stated_then_it_says_so() -> None:
@@ -129,11 +129,11 @@ def test_batch_that_nobody_stated_then_it_says_so() -> None:
 
 def test_chinese_then_the_tree_is_in_chinese() -> None:
     assert text(CHAIN, "BACKWARD", "zh").splitlines()[:5] == [
-        "SH1-261107-0001E  Box of cups  SH1 产出 90 H87",
-        "└── 生产 filling 于 SH1  2026-11-07 08:30  → 90 H87",
-        "    └── 350 KGM  QD1-261103-0001C  Paste",
-        "        ├── ⇢ 调拨 QD1 → SH1  400 KGM → 398 KGM  2026-11-04 08:30 – 2026-11-06 08:30",
-        "        └── 生产 cooking 于 QD1  2026-11-03 08:30  → 400 KGM",
+        "SH1-261107-0001E  Box of cups  SH1 产出 90 件",
+        "└── 生产 filling 于 SH1  2026-11-07 08:30  → 90 件",
+        "    └── 350 kg  QD1-261103-0001C  Paste",
+        "        ├── ⇢ 调拨 QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 2026-11-06 08:30",
+        "        └── 生产 cooking 于 QD1  2026-11-03 08:30  → 400 kg",
     ]
 
 

@@ -69,9 +69,12 @@ def has_receipt(group: Group, code: str, size: int) -> bool:
     return bool(replication(group, code)[code]["acknowledged"] == size)
 
 
-def produce(person: Person, inputs: Sequence[dict[str, Any]], quantity: str, *, material: str = "YOGURT") -> str:
+def produce(
+    person: Person, inputs: Sequence[dict[str, Any]], quantity: str, *, material: str = "YOGURT", **run: Any
+) -> str:
     """Open, feed, yield and close a process record; return the code of what came out."""
-    process = person.do("openProcess", "... on ProcessOpened { process { id } }", equipment="MIX1")["process"]["id"]
+    opened = person.do("openProcess", "... on ProcessOpened { process { id } }", equipment="MIX1", **run)
+    process = opened["process"]["id"]
     person.do("feedProcess", f"... on ProcessFed {{ {ENTRY} }}", process=process, lines=list(inputs))
     output = {"material": material, "quantity": amount(quantity), "location": "A1"}
     wanted = "... on ProcessYielded { batches { code } }"

@@ -68,9 +68,7 @@ class Served:
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"])
 
-    async def do(
-        self, actor: Actor, mutation: str, wanted: str, *, language: Language = "en", **said: Any
-    ) -> JSON:
+    async def do(self, actor: Actor, mutation: str, wanted: str, *, language: Language = "en", **said: Any) -> JSON:
         """Run a mutation with this input, under a new request id unless one is given, and return its answer."""
         document = (
             f"mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{ {mutation}(input: $input)"

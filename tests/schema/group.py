@@ -17,10 +17,14 @@ from plants.commands.record_production import ProductionRun, record_production
 from plants.commands.run_process import ProcessOrder
 from plants.commands.ship import Shipment, ship_batch
 from plants.commands.yield_output import Output
+from plants.rules.instants import micros
 from plants.rules.transfers import transfer_manifest
+from plants.store.positions import ReplicationRow
+from plants.store.rows import RowWrites
 from tests.databases import fresh_database
 from tests.factories import GROUP, Plant, plant_store
 from tests.plants.commands.replicas import Hub
+from tests.plants.store.graphs import REPLICATION
 
 
 @dataclass
@@ -35,6 +39,15 @@ class Group:
         """Bring both ledgers to the hub."""
         for plant in (self.here, self.there):
             self.hub.hears(plant)
+
+    def checkpointed(self) -> None:
+        """Let the hub have a checkpoint that each plant signed just now."""
+        writes = RowWrites()
+        for plant in (self.here, self.there):
+            row = ReplicationRow(log_id=plant.number, state="IN_SYNC", signed_us=micros(plant.clock.now()))
+            writes.put(REPLICATION, row.model_dump())
+        with self.hub.store.transaction() as session:
+            writes.write(session)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+"""The made-up group: its rows are what the projection makes of its ledgers, and its seed decides everything."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import migrations
+from benchmarks.group import Group
+from benchmarks.group_ledgers import Ledgers
+from benchmarks.group_rows import Rows
+from infra.database import Store
+from plants.rules.events import Entry, decode
+from plants.rules.merkle import leaf_hash
+from plants.store import projection
+
+EDGES, SEED = 3000, 7
+
+
+def test_ledgers_applied_then_the_rows_that_are_loaded(tmp_path: Path) -> None:
+    group, rows = Group(EDGES, SEED), Rows()
+    for step in group.steps():
+        rows.add(group, step)
+    ledgers: dict[int, list[Entry]] = defaultdict(list)
+    for plant, body in Ledgers(Group(EDGES, SEED)).entries():
+        ledgers[plant].append(Entry(decode(body), body, leaf_hash(body)))
+    store = Store(f"sqlite:///{tmp_path}/store.db")
+    migrations.upgrade(store)
+    with store.transaction() as session:
+        for plant, entries in ledgers.items():
+            assert [entry.index for entry in entries] == list(range(len(entries)))
+            projection.apply(session, plant, entries)
+        for shape, content in rows.tables():
+            found = session.rows(f"SELECT {', '.join(shape.columns)} FROM {shape.name}")
+            assert sorted(found, key=repr) == sorted(map(tuple, content), key=repr), shape.name
+    store.close()
+    assert {step.kind for step in Group(EDGES, SEED).steps()} >= {"RECEIPT", "PRODUCTION", "DISPATCH", "SHIPMENT"}
+
+
+def test_same_seed_then_the_same_bytes_and_another_seed_others() -> None:
+    first, again, other = (list(Ledgers(Group(500, seed)).entries()) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other

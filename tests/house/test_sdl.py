@@ -1,0 +1,96 @@
+"""The contract's text: committed as it is generated, described throughout, and complete for each role."""
+
+from collections.abc import Iterator
+
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    build_schema,
+)
+
+from infra.roles import Role
+from schema.sdl import contract, sdl
+from tests.house.sources import ROOT
+
+BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
+
+
+def committed(role: Role) -> str:
+    return (ROOT / "schema" / f"{role.value}.graphql").read_text(encoding="utf-8")
+
+
+def named_types(schema: GraphQLSchema) -> Iterator[GraphQLNamedType]:
+    for name, one in schema.type_map.items():
+        if not name.startswith("__") and name not in BUILT_IN:
+            yield one
+
+
+def undescribed(schema: GraphQLSchema) -> Iterator[str]:
+    for one in named_types(schema):
+        if not one.description:
+            yield one.name
+        if isinstance(one, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
+            for field_name, field in one.fields.items():
+                if not field.description:
+                    yield f"{one.name}.{field_name}"
+                for argument_name, argument in getattr(field, "args", {}).items():
+                    if not argument.description:
+                        yield f"{one.name}.{field_name}({argument_name})"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_text_committed_then_it_is_the_one_generated(role: Role) -> None:
+    assert committed(role) == sdl(role), f"run `make sdl`: schema/{role.value}.graphql is not up to date"
+
+
+@pytest.mark.parametrize("role", Role)
+def test_text_committed_then_another_program_can_read_it(role: Role) -> None:
+    assert build_schema(committed(role)).query_type is not None
+
+
+@pytest.mark.parametrize("role", Role)
+def test_types_fields_and_arguments_then_each_is_described_in_a_sentence(role: Role) -> None:
+    schema = build_schema(committed(role))
+
+    assert list(undescribed(schema)) == []
+    texts = [one.description or "" for one in named_types(schema)]
+    assert [text for text in texts if not text.endswith((".", "”"))] == []
+
+
+@pytest.mark.parametrize("role", Role)
+def test_mutations_then_each_takes_one_input_with_a_request_id_and_answers_with_refusals(role: Role) -> None:
+    schema = build_schema(committed(role))
+    mutations = schema.mutation_type
+    assert mutations is not None
+
+    for name, field in mutations.fields.items():
+        (given,) = field.args.values()
+        assert str(given.type).endswith("Input!"), name
+        kind = schema.type_map[str(given.type).rstrip("!")]
+        assert isinstance(kind, GraphQLInputObjectType)
+        assert str(kind.fields["requestId"].type) == "UUID!", name
+        assert str(field.type) == f"{name[0].upper()}{name[1:]}Result!"
+
+
+def test_fields_of_both_roles_then_they_are_the_same_fields() -> None:
+    plant, hub = (build_schema(committed(role)) for role in (Role.PLANT, Role.HUB))
+    for name in {one.name for one in named_types(plant)} & {one.name for one in named_types(hub)}:
+        mine, theirs = plant.type_map[name], hub.type_map[name]
+        if isinstance(mine, GraphQLObjectType) and isinstance(theirs, GraphQLObjectType):
+            roots = {"Query", "Mutation", "Subscription"}
+            assert name in roots or list(mine.fields) == list(theirs.fields)
+        if isinstance(mine, GraphQLEnumType) and isinstance(theirs, GraphQLEnumType):
+            assert list(mine.values) == list(theirs.values)
+
+
+def test_roots_then_each_field_says_in_which_roles_it_exists() -> None:
+    plant, hub = (contract(role)._schema for role in (Role.PLANT, Role.HUB))  # noqa: SLF001 -- the built schema.
+    assert plant.query_type and hub.query_type and plant.mutation_type and hub.mutation_type
+    assert set(plant.query_type.fields) == set(hub.query_type.fields)
+    assert set(hub.mutation_type.fields) == {"decideChange"}
+    assert set(hub.mutation_type.fields) < set(plant.mutation_type.fields)

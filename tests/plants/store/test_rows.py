@@ -1,0 +1,63 @@
+"""Row writes: set-wise gives what row by row gives, whatever the texts hold, and wrong values are errors."""
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from infra.database import Store
+from plants.store.projection import ALIASES, BATCHES, STOCK
+from plants.store.rows import RowWrites
+from tests.plants.store.graphs import Genealogy
+
+AWKWARD = 'a "quoted" \\ {brace}, NULL, ,\'; -- \t\n 牛奶 🧀 %(x)s :y'
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12) | st.just(AWKWARD)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(TEXTS, min_size=1, max_size=5), grade=st.none() | TEXTS)
+def test_any_text_then_it_is_kept_as_it_was_either_way(store: Store, texts: list[str], grade: str | None) -> None:
+    Genealogy().write(store)
+    writes = RowWrites()
+    for number, text in enumerate(texts):
+        blank = dict.fromkeys(BATCHES.columns, "") | dict.fromkeys(("made", "produced_us", "version", "stated_idx"), 0)
+        writes.put(BATCHES, blank | {"id": number, "plant_id": 1, "code": text, "grade": grade, "expires_on": None})
+        key = {"plant_id": 1, "scheme": text, "issuer": "", "value": text, "batch_id": number}
+        writes.insert(ALIASES, key | {"ended_idx": None})
+        writes.add(STOCK, (1, number, text), number + 1)
+    with store.transaction() as session:
+        if store.dialect == "postgresql":
+            writes.write_sets(session)
+        else:
+            writes.write(session)
+    with store.transaction() as session:
+        codes = session.rows("SELECT code, grade, expires_on FROM batches ORDER BY id")
+        assert codes == [(text, grade, None) for text in texts]
+        assert session.rows("SELECT scheme, value, ended_idx FROM aliases ORDER BY batch_id") == [
+            (text, text, None) for text in texts
+        ]
+        stock = session.rows("SELECT location, quantity FROM stock ORDER BY batch_id")
+        assert stock == [(text, number) for number, text in enumerate(texts, 1)]
+
+
+@pytest.mark.parametrize("wrong", ["5,6", "5", "{}", 1.5, True])
+def test_no_whole_number_where_one_belongs_then_an_error_and_nothing_written(store: Store, wrong: object) -> None:
+    if store.dialect != "postgresql":
+        return
+    writes = RowWrites()
+    writes.put(STOCK, {"plant_id": 1, "batch_id": wrong, "location": "A1", "quantity": 1})
+    writes.put(STOCK, {"plant_id": 1, "batch_id": 7, "location": "A1", "quantity": 1})
+    with pytest.raises(psycopg.Error), store.transaction() as session:
+        writes.write_sets(session)
+    with store.transaction() as session:
+        assert session.rows("SELECT * FROM stock") == []
+
+
+@pytest.mark.parametrize("wrong", [5, b"a"])
+def test_no_text_where_one_belongs_then_an_error(store: Store, wrong: object) -> None:
+    if store.dialect != "postgresql":
+        return
+    writes = RowWrites()
+    writes.put(STOCK, {"plant_id": 1, "batch_id": 7, "location": wrong, "quantity": 1})
+    with pytest.raises(TypeError), store.transaction() as session:
+        writes.write_sets(session)

@@ -1,0 +1,295 @@
+"""Who has a role at one plant sees nothing of another: not by any field, id, error text or total."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from graphql import GraphQLSchema
+
+from infra.ids import new_id
+from tests.scenarios.preparing import CHEN, STRANGER, WANG, ZHAO, Prepared, copy_group
+from tests.scenarios.processes import HUB, Group, Person, mutation_document
+from tests.scenarios.shop_floor import (
+    amount,
+    ask_release,
+    completeness,
+    dispatch,
+    line,
+    produce,
+    quarantine,
+    receive,
+    take_in,
+    wait_level,
+)
+from tests.scenarios.walking import Pair, Question, plain, questions, served_schema
+
+pytestmark = pytest.mark.timeout(240)
+
+SECRETS = ("SECRET", "LOT-SZ2", "PO-SZ2", "JO-SZ2", "CO-SZ2", "Damp sacks", "Hidden reason")
+
+
+@dataclass(frozen=True)
+class Played:
+    """A group of which only the hub still runs, and what there is at plant SZ2 that plant SH1 does not know."""
+
+    group: Group
+    schema: GraphQLSchema
+    hidden: str
+    held: str
+    change: dict[str, Any]
+    shared: str
+    final: str
+    named: dict[str, list[Pair]]
+    forbidden: tuple[str, ...]
+
+    @property
+    def headquarters(self) -> Person:
+        return self.group.at(HUB, CHEN)
+
+    @property
+    def zhao(self) -> Person:
+        """The person who is manager of SH1, at the hub."""
+        return self.group.at(HUB, ZHAO)
+
+
+@pytest.fixture(scope="module")
+def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    with copy_group(prepared, tmp_path_factory.mktemp("isolation")) as group:
+        group.start()
+        here, there = group.at("SH1", WANG), group.at("SZ2", WANG)
+        define_secrets(there)
+        hidden = receive(there, "50", material="SECRET", supplier="S-SZ2", supplierLot="LOT-SZ2", order="PO-SZ2")
+        held = receive(there, "7")
+        quarantine(there, held)
+        change = ask_release(there, held, "Hidden reason")
+        shared = produce(there, [line(hidden, "20")], "19", jobOrder="JO-SZ2")
+        ship = {"customer": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
+        there.do("shipBatch", "... on BatchShipped { entry { index } }", **ship)
+        take_in(here, dispatch(there, "SH1", [line(shared, "10")]))
+        own = receive(here, "30")
+        final = produce(here, [line(shared, "10"), line(own, "5")], "14")
+        take_in(there, dispatch(here, "SZ2", [line(final, "4")]))
+        produce(there, [line(final, "4")], "3.5", material="SECRET")
+        wait_level(group)
+        group.stop("SH1", "SZ2")
+        schema = served_schema(group.at(HUB, CHEN))
+        only_there = things_of_other(group)
+        named = {**names(hidden, change), "ID": [Pair(one, like(one)) for one in only_there]}
+        forbidden = (*SECRETS, "S-SZ2", "C-SZ2", hidden, held, *(one for one in only_there if one.startswith("batch/")))
+        yield Played(group, schema, hidden, held, change, shared, final, named, forbidden)
+
+
+def define_secrets(person: Person) -> None:
+    material = {"code": "SECRET", "name": "SECRET recipe", "unit": "KGM"}
+    person.do("defineMaterial", "... on MaterialDefined { entry { index } }", **material)
+    for kind, code in (("Supplier", "S-SZ2"), ("Customer", "C-SZ2")):
+        answer = person.ask(
+            f"mutation($input: DefineMasterInput!) {{ define{kind}(input: $input) {{ __typename }} }}",
+            input={"requestId": new_id(), "code": code, "name": "SECRET partner"},
+        )
+        assert answer[f"define{kind}"]["__typename"] == "MasterDefined"
+
+
+def names(hidden: str, change: dict[str, Any]) -> dict[str, list[Pair]]:
+    """Return what names something of SZ2, and what names nothing, by the argument's name or its type."""
+    number = int(change["change"])
+    return {
+        "BatchCode": [Pair(hidden, "SZ2-260101-0001A")],
+        "PlantCode": [Pair("SZ2", "ZZ9")],
+        "material": [Pair("SECRET", "SECREX")],
+        "supplier": [Pair("S-SZ2", "S-ZZ9")],
+        "customer": [Pair("C-SZ2", "C-ZZ9")],
+        "customers": [Pair("C-SZ2", "C-ZZ9")],
+        "alias": [Pair("LOT-SZ2", "LOT-ZZ9")],
+        "aliases": [Pair("LOT-SZ2", "LOT-ZZ9")],
+        "supplierLots": [Pair("LOT-SZ2", "LOT-ZZ9")],
+        "orders": [Pair("JO-SZ2", "JO-ZZ9"), Pair("CO-SZ2", "CO-ZZ9")],
+        "order": [Pair("CO-SZ2", "CO-ZZ9")],
+        "jobOrder": [Pair("JO-SZ2", "JO-ZZ9")],
+        "codeBegins": [Pair(hidden, "SZ2-260101-0001A")],
+        "key": [Pair(hidden, "SZ2-260101-0001A")],
+        "text": [Pair("SECRET", "SECREX")],
+        "change": [Pair(number, 4_242)],
+        "index": [Pair(number, 4_242)],
+    }
+
+
+def things_of_other(group: Group) -> list[str]:
+    """Return the ids of everything that the whole group's reader sees and the reader of SH1 does not."""
+    schema = served_schema(group.at(HUB, CHEN))
+    whole, own = (
+        {one for _, text in plain(schema) for one in ids(group.at(HUB, person).ask(text))} for person in (CHEN, ZHAO)
+    )
+    assert own
+    assert own < whole
+    return sorted(whole - own)
+
+
+def ids(answer: Any) -> Iterator[str]:
+    if isinstance(answer, dict):
+        yield from (str(value) for key, value in answer.items() if key == "id" and isinstance(value, str))
+        answer = list(answer.values())
+    if isinstance(answer, list):
+        for one in answer:
+            yield from ids(one)
+
+
+def like(node_id: str) -> str:
+    """Return an id of the same form that names nothing, with as many characters."""
+    head, _, last = node_id.rpartition("/")
+    return f"{head}/{'9' * len(last)}" if last.isdigit() else f"{head}/{'Z' * len(last)}"
+
+
+def told(answer: bytes) -> str:
+    return answer.decode()[:600]
+
+
+def test_every_query_about_things_of_another_plant_then_as_if_they_did_not_exist(played: Played) -> None:
+    asked: set[str] = set()
+    telling: set[str] = set()
+    for question in questions(played.schema, played.named):
+        theirs, nobodys = question.answers(played.zhao)
+        assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
+        assert b"INCIDENT" not in theirs, told(theirs)
+        found = [secret for secret in played.forbidden if secret in theirs.decode()]
+        assert found == [], f"{question.name} {question.theirs}"
+        name = question.name.partition("(")[0]
+        asked.add(name)
+        if name not in telling and is_telling(played, question):
+            telling.add(name)
+    assert played.schema.query_type is not None
+    without_names = {"viewer", "plants"}
+    assert asked == set(played.schema.query_type.fields) - without_names
+    assert telling == asked, "to the whole group's reader the two differ, so that the walk proves something"
+
+
+def is_telling(played: Played, question: Question) -> bool:
+    theirs, nobodys = question.answers(played.headquarters)
+    return theirs != nobodys
+
+
+def test_every_query_without_arguments_then_nothing_of_the_other_plant(played: Played) -> None:
+    for name, text in plain(played.schema):
+        answer = json.dumps(played.zhao.ask(text), ensure_ascii=False)
+        found = [secret for secret in played.forbidden if secret in answer]
+        assert found == [], f"{name}: {answer[:2000]}"
+
+
+def test_totals_then_only_of_ones_own(played: Played) -> None:
+    totals = (
+        "{ batches { totalCount } stock { totalCount } materials { totalCount } suppliers { totalCount }"
+        " processRecords { totalCount } shipments { totalCount } changeRequests { totalCount } ledger { totalCount }"
+        " transfers { totalCount } plants { code } }"
+    )
+    answer = played.zhao.ask(totals)
+    counted = {name: value["totalCount"] for name, value in answer.items() if name != "plants"}
+    with played.group.store(HUB).transaction() as session:
+
+        def count(table: str, where: str = "") -> int:
+            row = session.row(f"SELECT count(*) FROM {table} WHERE plant_id = 1 {where}")
+            assert row is not None
+            return int(row[0])
+
+        ledger = session.row("SELECT size FROM logs WHERE log_id = 1")
+        assert ledger is not None
+        expected = {
+            "batches": count("batches"),
+            "stock": count("stock", "AND quantity <> 0"),
+            "materials": count("materials"),
+            "suppliers": 1,
+            "processRecords": 1,
+            "shipments": 0,
+            "changeRequests": 0,
+            "transfers": 2,
+        }
+    assert counted.pop("ledger") == ledger[0]
+    assert counted == expected
+    assert answer["plants"] == [{"code": "SH1"}]
+
+
+@pytest.mark.parametrize("direction", ["BACKWARD", "FORWARD", "BOTH"])
+def test_trace_of_ones_own_batch_then_it_stops_with_a_statement(played: Played, direction: str) -> None:
+    query = "query($input: TraceInput!) { trace(input: $input) { batches { nodes { batch { code } } totalCount } } }"
+    given = {"codes": [played.final], "direction": direction}
+    own = json.dumps(played.zhao.ask(query, input=given))
+    whole = json.dumps(played.headquarters.ask(query, input=given))
+    assert [secret for secret in played.forbidden if secret in own] == []
+    if direction != "FORWARD":
+        assert played.hidden in whole
+        assert played.shared in own, "what came in is known, and from where"
+    said = completeness(played.zhao, played.final, direction)["completeness"]
+    assert said["complete"] is False
+    kinds = {gap["kind"] for gap in said["gaps"]}
+    assert "OTHER_PLANT" in kinds or direction == "FORWARD", said
+    assert [one["plant"]["code"] for one in said["asOf"]] == ["SH1"]
+    assert completeness(played.headquarters, played.final, direction)["completeness"]["complete"] is True
+
+
+def test_deciding_on_anothers_request_then_the_same_as_on_none(played: Played) -> None:
+    document = mutation_document("decideChange", "... on ChangeDecided { entry { index } }")
+    number = int(played.change["change"])
+    answers = set()
+    for plant, change in (("SZ2", number), ("SZ2", 4_242), ("ZZ9", number)):
+        order = {"plant": plant, "change": change, "proposal": played.change["proposal"], "verdict": "APPROVED"}
+        answers.add(played.zhao.post(document, {"input": {"requestId": new_id(), **order}}).content)
+    assert len(answers) == 1
+    (answer,) = answers
+    assert json.loads(answer)["data"]["decideChange"]["code"] == "NOT_PERMITTED"
+    with played.group.store(HUB).transaction() as session:
+        assert session.rows("SELECT size FROM logs WHERE log_id = -2") in ([], [(0,)])
+
+
+def test_stranger_at_a_plant_then_everything_is_empty_and_every_answer_the_same(played: Played) -> None:
+    """Last of the file: the plant runs again for it. The stranger has a role at another plant alone."""
+    group = played.group
+    group.start("SH1")
+    stranger, wang = group.at("SH1", STRANGER), group.at("SH1", WANG)
+    schema = served_schema(wang)
+    empty = re.compile(r'"nodes":\[\]|null|"plants":\[\]')
+    for name, text in plain(schema):
+        if name != "viewer":
+            answer = stranger.post(text)
+            assert empty.search(answer.text), (name, answer.text)
+            assert "SH1-" not in answer.text
+            assert not re.search(r'"totalCount":[1-9]', answer.text), answer.text
+    own = wang.ask("{ batches { nodes { id code } } }")["batches"]["nodes"][0]
+    named = {
+        "BatchCode": [Pair(own["code"], "SH1-260101-0001A")],
+        "PlantCode": [Pair("SH1", "ZZ9")],
+        "material": [Pair("MILK", "SILK")],
+        "code": [Pair("MILK", "SILK")],
+        "ID": [Pair(own["id"], like(own["id"]))],
+        "change": [Pair(3, 4_242)],
+        "index": [Pair(3, 4_242)],
+    }
+    for question in questions(schema, named):
+        theirs, nobodys = question.answers(stranger)
+        assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
+    assert stranger.ask("{ viewer { person plants { code } } }") == {"viewer": {"person": STRANGER, "plants": []}}
+
+
+MUTATIONS: dict[str, dict[str, Any]] = {
+    "moveBatch": {"fromLocation": "A1", "toLocation": "B1", "quantity": amount("1")},
+    "quarantineBatch": {"reason": "Why not"},
+    "requestRelease": {"reason": "Why not"},
+    "splitBatch": {"location": "A1", "parts": [{"quantity": amount("1"), "location": "A1"}]},
+    "aliasBatch": {"aliases": [{"scheme": "LOT", "value": "X"}]},
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_stranger_writes_then_not_permitted_whether_it_exists_or_not(played: Played, mutation: str) -> None:
+    group = played.group
+    if group.nodes["SH1"].process.running is None:
+        group.start("SH1")
+    stranger = group.at("SH1", STRANGER)
+    document, answers = mutation_document(mutation, ""), set()
+    for code in (played.final, "SH1-260101-0001A"):
+        order = {"requestId": new_id(), "batch": code, **MUTATIONS[mutation]}
+        answers.add(stranger.post(document, {"input": order}).content)
+    assert len(answers) == 1
+    (answer,) = answers
+    assert json.loads(answer)["data"][mutation]["code"] == "NOT_PERMITTED"
