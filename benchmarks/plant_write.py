@@ -120,7 +120,7 @@ def grouped(line: Line, writer: Writer, orders: list[Feed]) -> None:
 
 def run(rounds: int = 5, feeds: int = FEEDS_PER_ROUND) -> Iterator[Claim]:
     """Yield both claims: a transaction for each feed, and ten waiting clients in groups."""
-    with tempfile.TemporaryDirectory(prefix="batchloom-bench-", dir=Path.cwd()) as name:
+    with tempfile.TemporaryDirectory(prefix="batchloom-bench-", dir="/var/tmp") as name:
         home = Path(name)
         line = Line(home)
         one_by_one(line, line.orders(feeds // 5))

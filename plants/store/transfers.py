@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, or_
+from sqlalchemy import Integer, exists, literal, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -99,13 +99,15 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
 
 def _sought(scope: PlantScope, sought: TransfersSought) -> SelectOfScalar[int]:
     row, other, line = ProcessRow, aliased(ProcessRow), TransferLineRow
-    at_source = col(row.plant_id) == col(row.id).op(">>")(NODE_NUMBER_BITS)
+    # PostgreSQL shifts a bigint by an integer alone.
+    bits = literal(NODE_NUMBER_BITS, Integer())
+    at_source = col(row.plant_id) == col(row.id).op(">>")(bits)
     found = select(row.id).where(col(row.plant_id).in_(scope), col(row.kind) == "TRANSFER")
     # A destination's statement whose receipt was corrected says nothing any more.
     found = found.where(or_(at_source, col(row.state) == "CLOSED"))
     if sought.plant is not None:
         found = found.where(or_(col(row.source_plant) == sought.plant, col(row.destination_plant) == sought.plant))
-    away = col(other.plant_id) != col(other.id).op(">>")(NODE_NUMBER_BITS)
+    away = col(other.plant_id) != col(other.id).op(">>")(bits)
     received = exists().where(
         col(other.id) == col(row.id), away, col(other.state) == "CLOSED", col(other.plant_id).in_(scope)
     )

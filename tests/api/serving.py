@@ -104,9 +104,7 @@ class Serving:
         def work(session: Session) -> None:
             at = self.clock.now()
             printed = name.title()
-            add_person(
-                session, actor=SETUP, person_id=name, printed_name=printed, plant_number=0, language="en", at=at
-            )
+            add_person(session, actor=SETUP, person_id=name, printed_name=printed, plant_number=0, language="en", at=at)
             for grant in grants:
                 grant_role(session, actor=SETUP, person_id=name, grant=grant, at=at)
             set_password(session, actor=SETUP, person_id=name, password=password("anyone"), at=at)

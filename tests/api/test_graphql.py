@@ -95,7 +95,9 @@ def test_goods_received_then_they_are_a_batch_on_stock(plant: Serving) -> None:
         "supplier": {"code": "S1", "name": "Green farm 绿地牧场"},
         "aliases": [{"scheme": "SUPPLIER_LOT", "issuer": "S1", "value": "L-77"}],
         "attributes": [{"name": "colour", "value": "白"}],
-        "stock": [{"quantity": {"amount": "62.5", "unit": "KGM"}, "location": {"code": "A1"}, "plant": {"code": "SH1"}}],
+        "stock": [
+            {"quantity": {"amount": "62.5", "unit": "KGM"}, "location": {"code": "A1"}, "plant": {"code": "SH1"}}
+        ],
         "standings": [
             {
                 "disposition": "UNRESTRICTED",
@@ -313,9 +315,7 @@ def test_goods_dispatched_then_the_label_brings_them_in_elsewhere(plant: Serving
     assert transfer["manifest"] == answer["manifest"]
     assert (transfer["state"], transfer["source"], transfer["destination"]) == ("IN_TRANSIT", "SH1", "BJ2")
     assert transfer["lines"] == [{"batch": {"code": milk}, "dispatched": {"amount": "60"}, "received": None}]
-    refused(
-        plant, wang, "receiveTransfer", "TRANSFER_MANIFEST_INVALID", manifest=answer["manifest"], location="A1"
-    )
+    refused(plant, wang, "receiveTransfer", "TRANSFER_MANIFEST_INVALID", manifest=answer["manifest"], location="A1")
 
 
 def test_goods_dispatched_to_the_plant_itself_then_it_is_refused(plant: Serving) -> None:

@@ -66,7 +66,7 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         quarantine(there, held)
         change = ask_release(there, held, "Hidden reason")
         shared = produce(there, [line(hidden, "20")], "19", jobOrder="JO-SZ2")
-        ship = {"customer": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
+        ship: dict[str, Any] = {"customer": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
         there.do("shipBatch", "... on BatchShipped { entry { index } }", **ship)
         take_in(here, dispatch(there, "SH1", [line(shared, "10")]))
         own = receive(here, "30")

@@ -118,7 +118,7 @@ def _questions(name: str, one: GraphQLField, selection: str, named: Mapping[str,
             for other, needed in required.items():
                 if other != key:
                     whole[other] = _values(other, needed, named)[0][1]
-            if key == "change" or key == "index":
+            if key in {"change", "index"}:
                 whole["plant"] = Pair("SZ2", "SZ2")
             yield _question(f"{name}({key}{inner})", name, one, selection, whole)
 
@@ -143,11 +143,8 @@ def _values(
 def _question(title: str, name: str, one: GraphQLField, selection: str, whole: Mapping[str, Pair]) -> Question:
     variables = ", ".join(f"${key}: {one.args[key].type}" for key in whole)
     given = ", ".join(f"{key}: ${key}" for key in whole)
-    swapped = tuple(
-        (_text(pair.theirs), _text(pair.nobodys))
-        for pair in whole.values()
-        if _text(pair.theirs) != _text(pair.nobodys)
-    )
+    texts = [(_text(pair.theirs), _text(pair.nobodys)) for pair in whole.values()]
+    swapped = tuple((theirs, nobodys) for theirs, nobodys in texts if theirs != nobodys)
     return Question(
         f"{title} {selection[:40]}",
         f"query({variables}) {{ {name}({given}) {selection} }}",

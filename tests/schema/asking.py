@@ -1,6 +1,6 @@
 """A node whose GraphQL is asked without HTTP: its schema over its real store and writer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -68,7 +68,7 @@ class Served:
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"])
 
-    async def do(self, actor: Actor, mutation: str, wanted: str, *, language: Language = "en", **said: Any) -> JSON:
+    async def do(self, actor: Actor, mutation: str, wanted: str, language: Language = "en", /, **said: Any) -> JSON:
         """Run a mutation with this input, under a new request id unless one is given, and return its answer."""
         document = (
             f"mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{ {mutation}(input: $input)"
@@ -78,7 +78,7 @@ class Served:
         assert "errors" not in answer, answer["errors"]
         return dict(answer["data"][mutation])
 
-    async def follow(self, actor: Actor, document: str, **variables: Any) -> AsyncIterator[JSON]:
+    async def follow(self, actor: Actor, document: str, **variables: Any) -> AsyncGenerator[JSON]:
         """Yield what a subscription answers, until it is closed."""
         context = Context(self.serving, actor, language="en", kept=False)
         events: Any = await self._contract.subscribe(document, variables, context)

@@ -133,14 +133,15 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
     own = person(1, (1, Role.MANAGER))
     for actor, given, refusal, text in (
         (own, {}, "CHANGE_OWN_REQUEST", f"变更申请 {asked.index} 由您本人提出，须由他人审批。"),
-        (QUALITY, {"proposal": "00"}, "PROPOSAL_DIFFERS", f"变更申请 {asked.index} 与您所见内容不一致，请重新查看后再审批。"),
+        (QUALITY, {"proposal": "00"}, "PROPOSAL_DIFFERS",
+         f"变更申请 {asked.index} 与您所见内容不一致，请重新查看后再审批。"),
         (QUALITY, {"change": 999}, "CHANGE_UNKNOWN", "此处没有变更申请 999。"),
         (QUALITY, {"change": -1}, "CHANGE_UNKNOWN", "此处没有变更申请 -1。"),
         (QUALITY, {"verdict": "REJECTED"}, "TEXT_INVALID", "comment 必须为：1-500, printable / 可打印字符。"),
         (OPERATOR, {}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
         (QUALITY, {"plant": "NB1"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
     ):  # fmt: skip
-        answer = await node.do(actor, "decideChange", "", language="zh", **decision(asked, **given))
+        answer = await node.do(actor, "decideChange", "", "zh", **decision(asked, **given))
         assert (answer["code"], answer["message"]) == (refusal, text)
     here.clock.advance(days=31)
     assert (await node.do(QUALITY, "decideChange", "", **decision(asked)))["code"] == "CHANGE_EXPIRED"
@@ -150,7 +151,7 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
     assert here.everything() == before
 
 
-async def test_rejected_then_decided_for_good(here: Plant, node: Served, asked: Entry) -> None:
+async def test_rejected_then_decided_for_good(node: Served, asked: Entry) -> None:
     done = await node.do(QUALITY, "decideChange", DECIDED, **decision(asked, verdict="REJECTED", comment="Retest"))
     assert done["changeRequest"]["state"] == "REJECTED"
     again = await node.do(MANAGER, "decideChange", "... on ChangeAlreadyDecided { state }", **decision(asked))

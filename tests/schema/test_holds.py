@@ -53,6 +53,6 @@ async def test_refused_then_nothing_changed_and_said_in_the_callers_language(her
         (AUDITOR, {"batch": code, "reason": "x"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
         (person(4), {"batch": code, "reason": "x"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
     ):  # fmt: skip
-        answer = await node.do(actor, "quarantineBatch", "", language="zh", **given)
+        answer = await node.do(actor, "quarantineBatch", "", "zh", **given)
         assert (answer["code"], answer["message"]) == (refusal, text)
     assert here.everything() == before

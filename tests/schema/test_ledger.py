@@ -14,8 +14,8 @@ from plants.commands.receive import Delivery, receive_batch
 from plants.commands.request_change import ReleaseRequest, request_change
 from plants.rules.changes import ChangeVerdict
 from plants.rules.corrections import Wrong
-from tests.factories import Plant
 from tests.factories import MANAGER as LI_LEI
+from tests.factories import Plant
 from tests.plants.commands.replicas import answer_next
 from tests.schema.asking import AUDITOR, JSON, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group, chain
@@ -39,13 +39,11 @@ def indexes(found: JSON) -> list[int]:
 async def test_entry_then_everything_that_was_written_and_the_hash_of_its_bytes(here: Plant, node: Served) -> None:
     order = Delivery("RM-MILK", "100", "KGM", "A1", supplier="S1", supplier_lot="L-7")
     written = here.do(receive_batch, order, request=REQUEST, reason="Tank 3 三号罐")
-    document = (
-        """{ entry(index: %d) { id index ledger plant { code } eventId type version occurredAt recordedAt
+    document = """query($index: Int!) { entry(index: $index) {
+      id index ledger plant { code } eventId type version occurredAt recordedAt
       logicalTime actor device key reason requestId payload body leafHash causes { index } differences { field }
       corrects { index } corrected { wrong } } }"""
-        % written.index
-    )
-    entry = (await node.ask(MANAGER, document))["entry"]
+    entry = (await node.ask(MANAGER, document, index=written.index))["entry"]
     body = entry.pop("body").encode()
     assert body == written.body
     assert sha256(b"\0" + body).hexdigest() == entry["leafHash"] == written.leaf.hex()
@@ -125,7 +123,8 @@ async def test_corrected_entry_then_it_and_its_correction_name_each_other(here: 
     here.receive()
     wrong = here.entry()
     by = here.do(correct_entry, Correction(wrong.index, Wrong.DID_NOT_OCCUR, "Scanned twice"))
-    document = """query($wrong: Int!, $by: Int!) { a: entry(index: $wrong) { corrects { index } corrected { wrong reason by { index } } }
+    document = """query($wrong: Int!, $by: Int!) {
+      a: entry(index: $wrong) { corrects { index } corrected { wrong reason by { index } } }
       b: entry(index: $by) { corrects { index type } corrected { wrong } } }"""
     assert await node.ask(MANAGER, document, wrong=wrong.index, by=by.index) == {
         "a": {
@@ -167,7 +166,7 @@ async def test_change_decided_at_the_hub_then_before_and_after_and_what_it_answe
     ]
 
 
-async def test_the_hubs_own_ledger_then_only_the_group_sees_it(group: Group, hub: Served) -> None:
+async def test_the_hubs_own_ledger_then_only_the_group_sees_it(hub: Served) -> None:
     document = "{ entry(index: 0) { type ledger plant { code } } ledger(filter: {ledger: HUB}) { totalCount } }"
     assert await hub.ask(AUDITOR, document) == {
         "entry": {"type": "HubOpened", "ledger": "HUB", "plant": None}, "ledger": {"totalCount": 1},

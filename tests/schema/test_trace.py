@@ -10,6 +10,7 @@ from auth.actors import Role
 from infra.roles import Role as NodeRole
 from plants.commands.dispatch import Dispatch, dispatch_transfer
 from plants.commands.issue import StockLine
+from plants.store import genealogy, trace_summary
 from schema import walks
 from schema.sdl import contract
 from tests.factories import Plant
@@ -260,8 +261,8 @@ async def test_only_figures_that_are_asked_for_are_worked_out_and_the_walk_once(
         monkeypatch.setattr(module, name, noted)
 
     for name in ("summary", "contributions", "flows"):
-        noting(walks.trace_summary, name)
-    noting(walks.genealogy, "trace")
+        noting(trace_summary, name)
+    noting(genealogy, "trace")
     noting(walks, "completeness")
     given = {"codes": [goods.milk], "direction": "FORWARD"}
     await traced(hub, "summary { batches edges depth } batches { nodes { code } } edges { totalCount }", **given)
