@@ -113,7 +113,7 @@ def whole_queries(depth: int) -> Iterator[str]:
         yield f"{{ trace(input: {{{given}}}) {trace} }}"
 
 
-@pytest.mark.parametrize("document", whole_queries(4), ids=lambda document: document.split()[1])
+@pytest.mark.parametrize("document", list(whole_queries(4)), ids=lambda document: document.split()[1])
 def test_everything_asked_for_then_nothing_of_the_other_plant_is_in_it(
     hub: Serving, hidden: Hidden, document: str
 ) -> None:
