@@ -201,8 +201,7 @@ class _Artist:
             label = Text(f"⇢ {text}", style="blue" if word == "moved" else "yellow")
             if start and end and start.quantity != end.quantity:
                 label.append(f" → {self._amount(end.quantity, end.unit)}", style="yellow")
-            times = " – ".join(_time(edge.at) for edge in (start, end) if edge is not None)
-            node.add(label.append(f"  {times}", style="dim"))
+            node.add(label.append(f"  {_times([edge.at for edge in (start, end) if edge is not None])}", style="dim"))
 
     def _moment(self, key: str) -> tuple[bool, datetime | None]:
         at = self._trace.processes[key].at
@@ -290,3 +289,11 @@ def _summed(edges: Sequence[EdgeShown]) -> list[EdgeShown]:
 
 def _time(at: datetime | None) -> str:
     return "?" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _times(moments: Sequence[datetime | None]) -> str:
+    """Return when something began and ended, the year once where it is the same."""
+    first, *rest = moments
+    same_year = [at is not None and first is not None and at.year == first.year for at in rest]
+    later = (_time(at)[5:] if same else _time(at) for at, same in zip(rest, same_year, strict=True))
+    return " – ".join([_time(first), *later])

@@ -15,9 +15,8 @@ from pydantic import SecretStr
 from api.node import Node, make_home
 from api.serve import listen, server
 from auth.actors import GROUP as WHOLE_GROUP
-from auth.actors import Grant
+from auth.actors import Grant, system_actor
 from auth.actors import Role as Trust
-from auth.actors import system_actor
 from auth.passwords import HashedPassword, hash_password
 from auth.people import add_person, grant_role, set_password
 from infra.clock import FixedClock

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -400,22 +400,76 @@ def test_table_changed_past_the_ledger_then_rebuild_says_which_and_mends_it(copy
 def test_plant_run_then_it_serves_until_told_to_end(tmp_path: Path) -> None:
     port = free_port()
     make_plant(tmp_path / "sh1", "SH1", 1, "--group", GROUP, "--port", str(port))
+    with running(tmp_path / "sh1", port) as process:
+        busy = batchloom("plant", "run", "--home", tmp_path / "sh1")
+        assert (busy.status, "Another process serves" in busy.err) == (1, True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert not _answers(port)
+
+
+@contextmanager
+def running(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Run a plant until the block ends."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLOOM_")}
-    command = [sys.executable, "-m", "api.cli", "plant", "run", "--home", str(tmp_path / "sh1")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=kept) as running:
+    with subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "plant", "run", "--home", str(home)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**kept, "BATCHLOOM_PORT": str(port)},
+    ) as process:
         try:
             deadline = time.monotonic() + SECONDS_MAX
             while not _answers(port):
-                assert running.poll() is None
+                assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-            busy = batchloom("plant", "run", "--home", tmp_path / "sh1")
-            assert (busy.status, "Another process serves" in busy.err) == (1, True)
-            running.send_signal(signal.SIGINT)
-            assert running.wait(30) == 0
+            yield process
         finally:
-            running.kill()
-    assert not _answers(port)
+            process.kill()
+
+
+def names_and_edges(shown: dict[str, Any]) -> set[tuple[str, str, str, str, str]]:
+    """Return the edges of a trace by what their ends are called: ids differ between a home and an answer over HTTP."""
+    names = {one["id"]: one["code"] for one in shown["batches"]}
+    names |= {one["id"]: f"{one['kind']} {one['about']} {one['at']}" for one in shown["processes"]}
+    return {
+        (names[one["source"]], names[one["target"]], one["amount"], one["use"], one["at"]) for one in shown["edges"]
+    }
+
+
+def test_traced_over_http_then_the_same_as_at_home(copy: tuple[Path, Store]) -> None:
+    home, _ = copy
+    said = batchloom(
+        "person", "add", "--home", home, "zhou.min", "--name", "Zhou Min", "--role", "manager", "--password-file", "-",
+        given=PASSWORD + "\n",
+    )  # fmt: skip
+    assert said.status == 0, said.err
+    bread, port = "urn:example:product:lot:class:bread.1", free_port()
+    at_home = batchloom("trace", bread, "--home", home, "--json").json()
+    asked = ("trace", bread, "--url", f"http://127.0.0.1:{port}", "--person", "zhou.min", "--password-file", "-")
+    with running(home, port):
+        over_http = batchloom(*asked, "--json", given=PASSWORD + "\n").json()
+        wrong = batchloom(*asked, given="another password\n")
+        unknown = batchloom(*("NO-SUCH" if word == bread else word for word in asked), given=PASSWORD + "\n")
+    for side in ("backward", "forward"):
+        assert names_and_edges(over_http[side]) == names_and_edges(at_home[side])
+        assert over_http[side]["depth"] == at_home[side]["depth"]
+        gaps = [
+            [(gap["kind"], gap["plant"]) for gap in one[side]["completeness"]["gaps"]] for one in (over_http, at_home)
+        ]
+        assert len(gaps[0]) == len(gaps[1])
+    assert (wrong.status, "Sign-in failed" in wrong.err) == (1, True)
+    assert (unknown.status, "No batch NO-SUCH is known there" in unknown.err) == (1, True)
+    gone = batchloom(*asked, given=PASSWORD + "\n")
+    assert (gone.status, "The node does not answer" in gone.err) == (1, True)
+
+
+def test_password_in_the_open_then_refused_before_it_is_sent() -> None:
+    asked = ("trace", "X", "--url", "http://hub.example", "--person", "zhou.min", "--password-file", "-")
+    said = batchloom(*asked, given=PASSWORD + "\n")
+    assert (said.status, "would send the password in the open" in said.err) == (1, True)
 
 
 def test_parent_gone_then_the_node_ends_by_itself(tmp_path: Path) -> None:

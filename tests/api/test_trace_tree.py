@@ -72,7 +72,7 @@ def test_backward_then_inputs_stand_under_what_was_made_of_them() -> None:
 SH1-261107-0001E  Box of cups  made 90 pcs at SH1
 └── production filling at SH1  2026-11-07 08:30  → 90 pcs
     └── 350 kg  QD1-261103-0001C  Paste
-        ├── ⇢ moved QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 2026-11-06 08:30
+        ├── ⇢ moved QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 11-06 08:30
         └── production cooking at QD1  2026-11-03 08:30  → 400 kg
             ├── ↩ returned unused: 10 kg QD1-261101-0002B
             ├── 420 kg  QD1-261101-0001A  Milk
@@ -89,7 +89,7 @@ QD1-261101-0001A  Milk  made 500 kg at QD1
 └── production cooking at QD1  2026-11-03 08:30  ← 420 kg
     ├── ↩ returned unused: 10 kg QD1-261101-0002B
     ├── 400 kg  QD1-261103-0001C  Paste
-    │   ├── ⇢ moved QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 2026-11-06 08:30
+    │   ├── ⇢ moved QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 11-06 08:30
     │   └── production filling at SH1  2026-11-07 08:30  ← 350 kg
     │       └── 90 pcs  SH1-261107-0001E  Box of cups
     │           ├── ▪ on hand 30 pcs at SH1
@@ -132,7 +132,7 @@ def test_chinese_then_the_tree_is_in_chinese() -> None:
         "SH1-261107-0001E  Box of cups  SH1 产出 90 件",
         "└── 生产 filling 于 SH1  2026-11-07 08:30  → 90 件",
         "    └── 350 kg  QD1-261103-0001C  Paste",
-        "        ├── ⇢ 调拨 QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 2026-11-06 08:30",
+        "        ├── ⇢ 调拨 QD1 → SH1  400 kg → 398 kg  2026-11-04 08:30 – 11-06 08:30",
         "        └── 生产 cooking 于 QD1  2026-11-03 08:30  → 400 kg",
     ]
 

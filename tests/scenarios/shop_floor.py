@@ -1,10 +1,11 @@
 """What people of the scenarios do and look at, over GraphQL, in a word each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from infra.database import Store
+from infra.ids import new_id
 from plants.rules.events import Entry
 from plants.store import ledger
 from tests.scenarios.preparing import CHEN, PLANTS, WANG
@@ -20,6 +21,14 @@ def amount(quantity: str, unit: str = "KGM") -> dict[str, str]:
 
 def line(batch: str, quantity: str, location: str = "A1") -> dict[str, Any]:
     return {"batch": batch, "quantity": amount(quantity), "location": location}
+
+
+def define(person: Person, kind: str, content: Mapping[str, str]) -> None:
+    """Define master data of a kind, such as Location."""
+    order = "DefineMaterialInput" if kind == "Material" else "DefineMasterInput"
+    document = f"mutation($input: {order}!) {{ define{kind}(input: $input) {{ __typename }} }}"
+    answer = person.ask(document, input={"requestId": new_id(), **content})
+    assert answer[f"define{kind}"]["__typename"] in {"MaterialDefined", "MasterDefined"}, answer
 
 
 def receive(person: Person, quantity: str = "100", *, material: str = "MILK", unit: str = "KGM", **more: Any) -> str:

@@ -16,6 +16,7 @@ from tests.scenarios.shop_floor import (
     amount,
     ask_release,
     completeness,
+    define,
     dispatch,
     line,
     produce,
@@ -28,6 +29,8 @@ from tests.scenarios.walking import Pair, Question, plain, questions, served_sch
 
 pytestmark = pytest.mark.timeout(240)
 
+# Here SH1's own entries name the other plant: its own transfers are found by where they went.
+SAID_BY_ITSELF = ("transfers(filter.plant)",)
 SECRETS = ("SECRET", "LOT-SZ2", "PO-SZ2", "JO-SZ2", "CO-SZ2", "Damp sacks", "Hidden reason")
 
 
@@ -77,20 +80,15 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         group.stop("SH1", "SZ2")
         schema = served_schema(group.at(HUB, CHEN))
         only_there = things_of_other(group)
-        named = {**names(hidden, change), "ID": [Pair(one, like(one)) for one in only_there]}
+        named = {**names(hidden, change), "ID": [Pair(one, like(one)) for one in some_of_each(only_there)]}
         forbidden = (*SECRETS, "S-SZ2", "C-SZ2", hidden, held, *(one for one in only_there if one.startswith("batch/")))
         yield Played(group, schema, hidden, held, change, shared, final, named, forbidden)
 
 
 def define_secrets(person: Person) -> None:
-    material = {"code": "SECRET", "name": "SECRET recipe", "unit": "KGM"}
-    person.do("defineMaterial", "... on MaterialDefined { entry { index } }", **material)
-    for kind, code in (("Supplier", "S-SZ2"), ("Customer", "C-SZ2")):
-        answer = person.ask(
-            f"mutation($input: DefineMasterInput!) {{ define{kind}(input: $input) {{ __typename }} }}",
-            input={"requestId": new_id(), "code": code, "name": "SECRET partner"},
-        )
-        assert answer[f"define{kind}"]["__typename"] == "MasterDefined"
+    define(person, "Material", {"code": "SECRET", "name": "SECRET recipe", "unit": "KGM"})
+    define(person, "Supplier", {"code": "S-SZ2", "name": "SECRET partner"})
+    define(person, "Customer", {"code": "C-SZ2", "name": "SECRET partner"})
 
 
 def names(hidden: str, change: dict[str, Any]) -> dict[str, list[Pair]]:
@@ -99,6 +97,7 @@ def names(hidden: str, change: dict[str, Any]) -> dict[str, list[Pair]]:
     return {
         "BatchCode": [Pair(hidden, "SZ2-260101-0001A")],
         "PlantCode": [Pair("SZ2", "ZZ9")],
+        "code": [Pair("SECRET", "SECREX")],
         "material": [Pair("SECRET", "SECREX")],
         "supplier": [Pair("S-SZ2", "S-ZZ9")],
         "customer": [Pair("C-SZ2", "C-ZZ9")],
@@ -128,6 +127,14 @@ def things_of_other(group: Group) -> list[str]:
     return sorted(whole - own)
 
 
+def some_of_each(node_ids: list[str]) -> list[str]:
+    """Return the first two and the last id of each kind."""
+    kinds: dict[str, list[str]] = {}
+    for one in node_ids:
+        kinds.setdefault(one.partition("/")[0], []).append(one)
+    return [one for each in kinds.values() for one in dict.fromkeys([*each[:2], each[-1]])]
+
+
 def ids(answer: Any) -> Iterator[str]:
     if isinstance(answer, dict):
         yield from (str(value) for key, value in answer.items() if key == "id" and isinstance(value, str))
@@ -152,7 +159,8 @@ def test_every_query_about_things_of_another_plant_then_as_if_they_did_not_exist
     telling: set[str] = set()
     for question in questions(played.schema, played.named):
         theirs, nobodys = question.answers(played.zhao)
-        assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
+        if not question.name.startswith(SAID_BY_ITSELF):
+            assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
         assert b"INCIDENT" not in theirs, told(theirs)
         found = [secret for secret in played.forbidden if secret in theirs.decode()]
         assert found == [], f"{question.name} {question.theirs}"

@@ -61,7 +61,7 @@ def served_schema(person: Person) -> GraphQLSchema:
 
 
 def questions(schema: GraphQLSchema, named: Mapping[str, list[Pair]]) -> Iterator[Question]:
-    """Yield a question for every query and argument; `named` gives the values by the argument's name or type."""
+    """Yield a question for every query and argument; `named` gives the values by the argument's type or name."""
     assert schema.query_type is not None
     for name, one in schema.query_type.fields.items():
         for selection in selections(schema, one):
@@ -134,7 +134,7 @@ def _values(
             for inner, part in kind.fields.items()
             for more, pair in _values(inner, part, named)
         ]
-    pairs = named.get(key) or named.get(kind.name) or []
+    pairs = named.get(kind.name) or named.get(key) or []
     if is_list_type(arg.type) or is_list_type(getattr(arg.type, "of_type", None)):
         return [("", Pair([pair.theirs], [pair.nobodys])) for pair in pairs]
     return [("", pair) for pair in pairs]
