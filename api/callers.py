@@ -96,12 +96,23 @@ async def json_body(request: Request, limit: int) -> Any:
         raise Unreadable(415, "Send application/json, not compressed.")
     content = await _body(request, limit)
     try:
+        return read_json(content)
+    except ValueError as error:
+        raise Unreadable(400, str(error)) from error
+
+
+def read_json(content: str | bytes) -> Any:
+    """Return the value of a JSON text; raises ValueError for what is none, is nested too deeply, or no store can keep.
+
+    Stricter than the library: no NaN, no half of a surrogate pair, no U+0000.
+    """
+    try:
         value = json.loads(content, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Unreadable(400, "The body is not JSON that can be read.") from None
+        raise ValueError("This is not JSON that can be read.") from None
     if _holds_nul(value):
-        raise Unreadable(400, "A text cannot hold the character U+0000.")
+        raise ValueError("A text cannot hold the character U+0000.")
     return value
 
 

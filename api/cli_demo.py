@@ -212,8 +212,10 @@ def _show_ways_on(processes: Processes, played: Played, home: Path) -> None:
             (f"Open {graphiql}, sign in as {person}, and ask.", f"打开 {graphiql}，以 {person} 登录并查询。"),
             (f"Trace for yourself:\n{trace}", f"自行追溯：\n{trace}"),
             (
-                f"Stop Wuhan: {stop}\nThe others go on. The last line of a trace says how long ago Wuhan was heard; "
-                "after 15 minutes the answer says that it is not complete.",
+                (
+                    f"Stop Wuhan: {stop}\nThe others go on. A trace ends with how long ago Wuhan was heard; "
+                    "after 15 minutes the answer says that it is not complete."
+                ),
                 f"停掉武汉：{stop}\n其他节点照常。追溯的最后一行说明多久没有武汉的消息；15 分钟后答案会标明不完整。",
             ),
         ),

@@ -33,6 +33,7 @@ from plants.rules.epcis_steps import (
 )
 from plants.rules.epcis_vocabulary import last_word
 from plants.rules.epcis_words import discrepancy_text, step_text, why_text
+from plants.rules.quantities import MICRO, format_micro
 from plants.store.ledger import Head
 
 app: Final = typer.Typer(help="Import documents of others.\n\n导入外部文档。", no_args_is_help=True)
@@ -153,11 +154,17 @@ def _event_object(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: Event
         "why": event.why,
         "steps": [_step_object(plan, outcomes[number], number) for number in event.steps],
         "discrepancies": [
-            {"kind": found.kind, "subject": found.subject, "quantity": found.quantity, "unit": found.unit,
-             "otherEvent": found.other_event, "text": discrepancy_text(found, language())}
+            {
+                "kind": found.kind,
+                "subject": found.subject,
+                "quantity": None if found.quantity is None else format_micro(int(found.quantity * MICRO)),
+                "unit": found.unit,
+                "otherEvent": found.other_event,
+                "text": discrepancy_text(found, language()),
+            }
             for found in event.discrepancies
         ],
-    }  # fmt: skip
+    }
 
 
 def _step_object(plan: EpcisPlan, outcome: StepOutcome, number: int) -> dict[str, Any]:

@@ -21,7 +21,17 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
-from api.callers import TOKENS_IN_QUERY, Unreadable, bearer, caller, json_body, language_of, person, recognise
+from api.callers import (
+    TOKENS_IN_QUERY,
+    Unreadable,
+    bearer,
+    caller,
+    json_body,
+    language_of,
+    person,
+    read_json,
+    recognise,
+)
 from api.node import Node
 from auth.actors import NotAuthenticated, system_actor
 from auth.tokens import AccessClaims
@@ -142,6 +152,13 @@ class Watched(BaseGraphQLTransportWSHandler[Context, None]):
         if self.connection_acknowledged and self._watch is None:
             self._watch = asyncio.create_task(self._keep_watch())
 
+    async def handle_message(self, message: Any) -> None:
+        """Take a message of the protocol; any other ends the connection."""
+        if _is_message(message):
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message("Not a message of graphql-transport-ws")
+
     async def shutdown(self) -> None:
         """Stop watching, and end what is under way."""
         if self._watch is not None:
@@ -160,6 +177,21 @@ class Watched(BaseGraphQLTransportWSHandler[Context, None]):
         await self.websocket.close(UNAUTHORIZED, "Unauthorized")
 
 
+def _is_message(message: Any) -> bool:
+    """Tell whether the parts of a message are of the kinds that the protocol gives them."""
+    if not isinstance(message, dict) or not isinstance(message.get("id", ""), str):
+        return False
+    if message.get("type") != "subscribe":
+        return isinstance(message.get("type"), str)
+    said = message.get("payload")
+    return (
+        isinstance(said, dict)
+        and isinstance(said.get("query"), str)
+        and isinstance(said.get("variables"), dict | None)
+        and isinstance(said.get("operationName"), str | None)
+    )
+
+
 class SubscriptionDoor(GraphQL[Context, None]):
     """Answers WebSocket connections to /graphql, by graphql-transport-ws alone."""
 
@@ -176,6 +208,13 @@ class SubscriptionDoor(GraphQL[Context, None]):
         self._node = node
         self._serving = serving
         self._connected: Counter[str] = Counter()
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Return the value of a JSON text."""
+        try:
+            return read_json(data)
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from error
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the context of a connection; nobody is known yet."""
@@ -201,7 +240,7 @@ class SubscriptionDoor(GraphQL[Context, None]):
             raise ConnectionRejectionError
         self._connected[actor.actor_id] += 1
         connection.actor, connection.claims, connection.language = actor, claims, actor.language
-        return UNSET
+        return cast("UnsetType", UNSET)
 
     def forget(self, connection: Connection) -> None:
         """Count a connection no more."""

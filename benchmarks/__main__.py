@@ -8,7 +8,7 @@ from functools import partial
 
 import pysqlite3.dbapi2 as sqlite
 
-from benchmarks import hub_ingest, plant_write, trace
+from benchmarks import graphql, hub_ingest, plant_write, trace
 from benchmarks.rounds import Claim
 
 
@@ -17,7 +17,9 @@ def chosen(options: argparse.Namespace) -> dict[str, Callable[[], Iterator[Claim
     everything: dict[str, Callable[[], Iterator[Claim]]] = {
         "plant_write": partial(plant_write.run, options.rounds),
         "hub_ingest": partial(hub_ingest.run, options.rounds, options.edges // 10, options.seed),
-        "trace": partial(trace.run, options.rounds, options.edges, options.seed),
+        "trace": partial(
+            trace.run, options.rounds, options.edges, options.seed, {"GraphQL over HTTP": graphql.over_http}
+        ),
     }
     return {name: run for name, run in everything.items() if not options.names or name in options.names}
 

@@ -6,6 +6,7 @@ made into JSON by hand. Ours gives the same batches and the same edges; the two 
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from random import Random
 from typing import Any
 
@@ -104,9 +105,9 @@ def run(
     rounds: int = 5,
     edges: int = 1_000_000,
     seed: int = 20260314,
-    requests: Mapping[str, Callable[[Store], Request]] = {},
+    requests: Mapping[str, Callable[[Store, str], AbstractContextManager[Request]]] = {},
 ) -> Iterator[Claim]:
-    """Yield a claim for our functions, then one for each further way to send a request (GraphQL, say)."""
+    """Yield a claim for our functions, then one for each further way to send a request (GraphQL over HTTP, say)."""
     with server() as (running, version):
         running.create_database("trace")
         store = Store(running.url("trace"))
@@ -116,10 +117,14 @@ def run(
         seeds = seeds_of(store, seed)
         with store.engine.connect() as connection:
             driver = connection.connection.driver_connection
-            ways: dict[str, Request] = {"trace, store": lambda one: ours(store, one)}
-            ways |= {f"trace, {name}": make(store) for name, make in requests.items()}
-            for name, request in ways.items():
-                yield compare(rounds, f"{name} ({version})", request, lambda one: bare(driver, one), seeds)
+
+            def rival(one: int) -> Answer:
+                return bare(driver, one)
+
+            yield compare(rounds, f"trace, store ({version})", lambda one: ours(store, one), rival, seeds)
+            for name, open_way in requests.items():
+                with open_way(store, running.url("trace")) as request:
+                    yield compare(rounds, f"trace, {name} ({version})", request, rival, seeds)
         yield from _wide(rounds, store, group, version)
         store.close()
 

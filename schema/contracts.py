@@ -8,6 +8,7 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
 
 from schema import refusals
 from schema.limits import Manners
@@ -17,6 +18,10 @@ from schema.scalars import SCALARS
 
 class Contract(strawberry.Schema):
     """A schema of ours; what goes wrong is logged where it is masked, once for each request."""
+
+    def stream(self, *given: Any, **more: Any) -> Any:
+        """Follow a subscription; queries and mutations are for HTTP, where their limits are."""
+        return super().stream(*given, **{**more, "allowed_operation_types": (OperationType.SUBSCRIPTION,)})
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Log nothing here."""

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.execution import StreamExecutionResult
 
 from auth.permissions import NotPermitted
@@ -44,6 +46,8 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
         return GraphQLError(said.message, error.nodes, path=error.path, extensions=said.extensions)
     if isinstance(cause, RecursionError):
         return too_deep()
+    if isinstance(cause, InvalidOperationTypeError | CannotGetOperationTypeError | MissingQueryError):
+        return GraphQLError("Over graphql-transport-ws only a subscription is answered, and one at a time.")
     if cause is not None:
         return _incident(error, cause, context)
     message = error.message[:MESSAGE_LENGTH_MAX]

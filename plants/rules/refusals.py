@@ -146,9 +146,7 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     C.CODE_INVALID: Wording(
         "“{code}” cannot be the code of a {thing}: use {rule}.", "“{code}”不能作为{thing}代码，应为：{rule}。"
     ),
-    C.CODE_TAKEN: Wording(
-        "The code {code} is already used for another {thing}.", "代码 {code} 已被其他{thing}使用。"
-    ),
+    C.CODE_TAKEN: Wording("The code {code} is already used for another {thing}.", "代码 {code} 已被其他{thing}使用。"),
     C.CORRECTION_IMPOSSIBLE: Wording(
         "Entry {entry} ({type}) is not of a kind that is corrected. Record what is right as a new entry.",
         "条目 {entry}（{type}）不属于可更正的类型，请另行记录正确内容。",
@@ -160,9 +158,7 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     C.DISPOSITION_MOVE_INVALID: Wording(
         "Batch {batch} cannot go from {before} to {after}.", "批次 {batch} 不能由 {before} 变为 {after}。"
     ),
-    C.DOCUMENT_INVALID: Wording(
-        "The document cannot be read ({where}): {why}.", "无法读取该文档（{where}）：{why}。"
-    ),
+    C.DOCUMENT_INVALID: Wording("The document cannot be read ({where}): {why}.", "无法读取该文档（{where}）：{why}。"),
     C.ENTRY_ALREADY_CORRECTED: Wording(
         "Entry {entry} was already corrected by entry {by}.", "条目 {entry} 已由条目 {by} 更正。"
     ),
@@ -195,9 +191,7 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "No {thing} with the code {code} is defined here. Define it first.",
         "此处未定义代码为 {code} 的{thing}，请先定义。",
     ),
-    C.NOT_PERMITTED: Wording(
-        "This was not found, or you may not do it here.", "未找到该内容，或您无权在此操作。"
-    ),
+    C.NOT_PERMITTED: Wording("This was not found, or you may not do it here.", "未找到该内容，或您无权在此操作。"),
     C.PROCESS_CLOSED: Wording(
         "Process record {process} is closed. Open a new one or correct the closing entry.",
         "过程记录 {process} 已关闭，请新开记录或更正关闭条目。",
@@ -230,9 +224,7 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "This transfer goes to plant {destination}, not to {plant}.",
         "该调拨的目的工厂是 {destination}，不是 {plant}。",
     ),
-    C.TRANSFER_RECEIVED: Wording(
-        "Transfer {transfer} was already received here.", "调拨 {transfer} 已在此收货。"
-    ),
+    C.TRANSFER_RECEIVED: Wording("Transfer {transfer} was already received here.", "调拨 {transfer} 已在此收货。"),
     C.UNIT_NOT_CONVERTIBLE: Wording(
         "{unit} cannot be converted to {target} for this material. Define a conversion or use another unit.",
         "该物料无法由 {unit} 换算为 {target}，请定义换算或改用其他单位。",
@@ -241,9 +233,39 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "{unit} is not a known unit. Use a UN/ECE Rec 20 code such as KGM, or define it.",
         "{unit} 不是已知单位，请使用 KGM 等 UN/ECE Rec 20 代码，或先定义。",
     ),
-    C.UNSUPPORTED: Wording(
-        "This program cannot do what {type} asks. Update it.", "本程序版本不支持 {type}，请升级。"
-    ),
+    C.UNSUPPORTED: Wording("This program cannot do what {type} asks. Update it.", "本程序版本不支持 {type}，请升级。"),
+}
+
+# What the data `thing` and `field` name, in Chinese; a name of the person's own stays as it is.
+THINGS_ZH: Mapping[str, str] = {
+    "customer": "客户",
+    "equipment": "设备",
+    "location": "库位",
+    "material": "物料",
+    "person": "人员",
+    "plant": "工厂",
+    "supplier": "供应商",
+    "unit": "计量单位",
+}
+FIELDS_ZH: Mapping[str, str] = {
+    "alias": "别名",
+    "attribute": "属性名称",
+    "attributes": "属性",
+    "comment": "审批意见",
+    "conversions": "单位换算",
+    "days": "天数",
+    "grade": "等级",
+    "job order": "工单",
+    "name": "名称",
+    "order": "订单号",
+    "password": "密码",
+    "person": "工号",
+    "plant number": "工厂编号",
+    "reason": "原因",
+    "role": "角色",
+    "segment": "工段",
+    "supplier lot": "供应商批号",
+    "time zone": "时区",
 }
 
 
@@ -258,4 +280,11 @@ class Refusal(Exception):
     def message(self, language: Language) -> str:
         """Return the refusal as a sentence in the language asked for."""
         wording = WORDINGS[self.code]
-        return (wording.zh if language == "zh" else wording.en).format_map(self.data)
+        if language == "en":
+            return wording.en.format_map(self.data)
+        named = {
+            name: words.get(self.data[name], self.data[name])
+            for name, words in (("thing", THINGS_ZH), ("field", FIELDS_ZH))
+            if name in self.data
+        }
+        return wording.zh.format_map(self.data | named)

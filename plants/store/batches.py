@@ -226,13 +226,15 @@ def _sought(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> Sel
         found = found.where(col(Batch.code).startswith(sought.code_begins, autoescape=True))
     if sought.expires_before is not None:
         found = found.where(col(Batch.expires_on) < sought.expires_before)
-    here = (HoldRow.plant_id == Batch.plant_id, HoldRow.batch_id == Batch.id, col(HoldRow.lifted_idx).is_(None))
-    there = (Stock.plant_id == Batch.plant_id, Stock.batch_id == Batch.id, Stock.quantity > 0)
-    for wanted, conditions in ((sought.on_hold, here), (sought.in_stock, there)):
+    held = col(HoldRow.batch_id) == col(Batch.id), col(HoldRow.plant_id) == col(Batch.plant_id)
+    there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
+    on_hold = exists().where(*held, col(HoldRow.lifted_idx).is_(None))
+    in_stock = exists().where(*there, col(Stock.quantity) > 0)
+    for wanted, some in ((sought.on_hold, on_hold), (sought.in_stock, in_stock)):
         if wanted is not None:
-            some = exists().where(*conditions)  # type: ignore[arg-type]
             found = found.where(some if wanted else ~some)
     if sought.alias is not None:
-        named = (Alias.plant_id == Batch.plant_id, Alias.batch_id == Batch.id, Alias.value == sought.alias)
-        found = found.where(exists().where(*named, col(Alias.ended_idx).is_(None)))
+        same = col(Alias.batch_id) == col(Batch.id), col(Alias.plant_id) == col(Batch.plant_id)
+        in_force = col(Alias.value) == sought.alias, col(Alias.ended_idx).is_(None)
+        found = found.where(exists().where(*same, *in_force))
     return found.group_by(col(Batch.id))

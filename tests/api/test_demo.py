@@ -1,7 +1,9 @@
 """The demonstration, whole: what it shows, and that it leaves nothing running, however it ends."""
 
+import atexit
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,8 @@ import pytest
 pytestmark = pytest.mark.timeout(300)
 
 SECONDS_MAX: Final = 150
+BYTE_CODE: Final = Path(tempfile.mkdtemp(prefix="batchloom-byte-code-"))
+atexit.register(shutil.rmtree, BYTE_CODE, ignore_errors=True)
 PLANTS: Final = ("QD1", "WH1", "SH1")
 
 
@@ -29,13 +33,14 @@ def home() -> Iterator[Path]:
 
 
 def demo(home: Path, *words: str) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLOOM_")}
+    left_out = ("BATCHLOOM_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return subprocess.Popen(
         [sys.executable, "-m", "api.cli", "demo", "--home", str(home), *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "120"},
+        env={**kept, "PYTHONPYCACHEPREFIX": str(BYTE_CODE), "LC_ALL": "C.UTF-8", "COLUMNS": "120"},
     )
 
 

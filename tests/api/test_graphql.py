@@ -6,6 +6,11 @@ from typing import Any
 import pytest
 
 from infra.ids import new_id
+from plants.commands.dispatch import Dispatch, dispatch_transfer
+from plants.commands.issue import StockLine
+from plants.commands.receive_transfer import ReceiptLine, TransferReceipt, receive_transfer
+from plants.rules.transfers import transfer_manifest
+from schema.context import Snapshot
 from tests.api.serving import Person, Serving
 
 KG = {"amount": "100", "unit": "KGM"}
@@ -304,7 +309,8 @@ def test_goods_dispatched_then_the_label_brings_them_in_elsewhere(plant: Serving
     answer = wang.do(
         "dispatchTransfer",
         """... on TransferDispatched { manifest transfer {
-          id state source destination receivedAt manifest lines { batch { code } dispatched { amount } received { amount } }
+          id state source destination receivedAt manifest
+          lines { batch { code } dispatched { amount } received { amount } }
         } }""",
         destination="BJ2",
         lines=[line(milk, "60")],
@@ -330,7 +336,9 @@ def test_goods_shipped_then_the_customer_has_them(plant: Serving) -> None:
 
     answer = wang.do(
         "shipBatch",
-        "... on BatchShipped { shipment { kind jobOrder customer { code } inputs { batch { code } quantity { amount } } } }",
+        """... on BatchShipped { shipment {
+          kind jobOrder customer { code } inputs { batch { code } quantity { amount } }
+        } }""",
         customer="C1",
         order="PO-5",
         lines=[line(milk, "12")],
@@ -428,7 +436,7 @@ def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serv
 
 def test_request_repeated_then_it_answers_the_same_and_does_nothing_again(plant: Serving) -> None:
     wang = plant.people["wang"]
-    given = {"requestId": new_id(), "material": "RM-MILK", "quantity": KG, "location": "A1"}
+    given: dict[str, Any] = {"requestId": new_id(), "material": "RM-MILK", "quantity": KG, "location": "A1"}
     selection = "... on BatchReceived { entry { index leafHash } batch { code } }"
 
     first = wang.do("receiveBatch", selection, **given)
@@ -475,7 +483,7 @@ def test_more_wanted_than_there_is_then_somebody_is_refused_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize(
-    ("accepted", "begins"),
+    "accepted, begins",
     [
         ("zh-CN,zh;q=0.9,en;q=0.8", "此处没有批次"),
         ("en-US,en;q=0.9,zh;q=0.8", "No batch"),
@@ -490,6 +498,119 @@ def test_languages_accepted_then_the_refusal_is_in_the_one_wanted_most(
 ) -> None:
     wang = plant.people["wang"]
     wang.language = accepted
-    given = {"batch": "SH1-0", "fromLocation": "A1", "toLocation": "B1", "quantity": kg("1")}
+    given: dict[str, Any] = {"batch": "SH1-0", "fromLocation": "A1", "toLocation": "B1", "quantity": kg("1")}
 
     assert wang.do("moveBatch", **given)["message"].startswith(begins)
+
+
+def test_batches_sought_then_filters_and_orders_hold(plant: Serving) -> None:
+    wang, li = plant.people["wang"], plant.people["li"]
+    milk, sugar = received(wang, amount="10"), received(wang, "RM-SUGAR")
+    old = received(wang, expiresOn="2026-03-10", supplier="S1")
+    li.do("quarantineBatch", batch=sugar, reason="Seal broken")
+    wang.do("recordProduction", inputs=[line(milk, "10")])
+
+    def codes(wanted: str = "", order: str = "MADE_FIRST") -> list[str]:
+        asked = wang.ask(f"{{ batches(filter: {{{wanted}}}, orderBy: {order}) {{ nodes {{ code }} totalCount }} }}")
+        found = [one["code"] for one in asked["batches"]["nodes"]]
+        assert asked["batches"]["totalCount"] == len(found)
+        return found
+
+    assert codes() == [milk, sugar, old]
+    assert codes(order="MADE_LAST") == [old, sugar, milk]
+    assert codes(order="EXPIRING_FIRST") == [old, milk, sugar]
+    assert codes('material: "RM-MILK"') == [milk, old]
+    assert codes("onHold: true") == [sugar]
+    assert codes("onHold: false") == [milk, old]
+    assert codes("inStock: false") == [milk]
+    assert codes('expiresBefore: "2026-03-14"') == [old]
+    assert codes('supplier: "S1"') == [old]
+    assert codes('codeBegins: "SH1-260314-0002"') == [sugar]
+    assert codes('plant: "SH1", disposition: UNRESTRICTED, inStock: true') == [sugar, old]
+    blocked = wang.ask("{ batches(orderBy: MADE_LAST) { nodes { standings { usable blockedBy { code message } } } } }")
+    assert [one["standings"][0]["usable"] for one in blocked["batches"]["nodes"]] == [False, False, True]
+    assert blocked["batches"]["nodes"][0]["standings"][0]["blockedBy"] == {
+        "code": "BATCH_EXPIRED",
+        "message": f"Batch {old} expired at the end of 2026-03-10. It cannot be used.",
+    }
+
+
+def test_pages_asked_for_one_by_one_then_they_are_the_whole_list(plant: Serving) -> None:
+    wang = plant.people["wang"]
+    codes = [received(wang, expiresOn=f"2026-04-{20 - number:02}") for number in range(7)]
+    for order, expected in (("MADE_FIRST", codes), ("MADE_LAST", codes[::-1]), ("EXPIRING_FIRST", codes[::-1])):
+        query = (
+            f"query($after: String) {{ batches(first: 3, after: $after, orderBy: {order})"
+            " { nodes { code } pageInfo { endCursor hasNextPage } } }"
+        )
+        seen: list[str] = []
+        after, more = None, True
+        while more:
+            page = wang.ask(query, after=after)["batches"]
+            seen += [one["code"] for one in page["nodes"]]
+            after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+        assert seen == expected
+
+
+def test_two_plants_and_a_transfer_then_the_hub_joins_both_statements(hub: Serving) -> None:
+    here, there = hub.plant(1, "SH1"), hub.plant(2, "BJ2")
+    milk = here.receive()
+    sent = here.do(dispatch_transfer, Dispatch("BJ2", (StockLine(milk, "60", "KGM", "A1"),)))
+    on_road = hub.people["hq"].ask("{ transfers { nodes { state } } }")["transfers"]["nodes"]
+    label = transfer_manifest(sent, here.origin)
+    there.do(receive_transfer, TransferReceipt(label, "B1", (ReceiptLine(milk, "58", "B1"),)))
+    query = (
+        "{ transfers(filter: {differing: true}) { totalCount nodes { id state source destination manifest"
+        " lines { batch { code } dispatched { amount } received { amount } difference { amount unit } } } }"
+        " stock { nodes { plant { code } location { code } quantity { amount } } } }"
+    )
+
+    seen = {name: hub.people[name].ask(query) for name in ("hq", "manager-1", "manager-2")}
+
+    joined = {
+        "id": f"transfer/{sent.payload['transfer']}",
+        "state": "RECEIVED",
+        "source": "SH1",
+        "destination": "BJ2",
+        "manifest": None,
+        "lines": [
+            {
+                "batch": {"code": milk},
+                "dispatched": {"amount": "60"},
+                "received": {"amount": "58"},
+                "difference": {"amount": "-2", "unit": "KGM"},
+            }
+        ],
+    }
+    assert on_road == [{"state": "IN_TRANSIT"}]
+    assert seen["hq"]["transfers"] == {"totalCount": 1, "nodes": [joined]}
+    assert seen["manager-2"]["transfers"] == {"totalCount": 1, "nodes": [joined]}
+    assert seen["manager-1"]["transfers"] == {"totalCount": 0, "nodes": []}
+    assert [one["plant"]["code"] for one in seen["hq"]["stock"]["nodes"]] == ["SH1", "BJ2"]
+    assert [one["plant"]["code"] for one in seen["manager-1"]["stock"]["nodes"]] == ["SH1"]
+    own = hub.people["manager-1"].ask("{ transfers { nodes { state manifest lines { received { amount } } } } }")
+    assert own["transfers"]["nodes"] == [{"state": "IN_TRANSIT", "manifest": label, "lines": [{"received": None}]}]
+
+
+def test_many_things_asked_for_then_as_few_reads_as_for_few(plant: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    wang = plant.people["wang"]
+    reads: list[int] = []
+    read = Snapshot.read
+
+    async def counted(self: Snapshot, *args: Any, **given: Any) -> Any:
+        reads[-1] += 1
+        return await read(self, *args, **given)
+
+    monkeypatch.setattr(Snapshot, "read", counted)
+    for amount in (2, 12):
+        reads.append(0)
+        for _ in range(amount):
+            received(wang, supplier="S1")
+        reads[-1] = 0
+        wang.ask(
+            "{ batches { nodes { material { name } origin { code } supplier { name } holds { reason } aliases { value }"
+            " stock { location { name } plant { name } batch { code } } standings { usable onHand { amount } } } }"
+            " stock { nodes { batch { material { name } } location { name } } } }"
+        )
+
+    assert reads[0] == reads[1]

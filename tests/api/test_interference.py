@@ -145,6 +145,12 @@ def same(person: Person, document: str, real: Any, absent: Any) -> None:
     assert answers[0] == answers[1]
 
 
+LISTINGS = (
+    "batches", "stock", "materials", "suppliers", "customers", "locations", "equipment", "processRecords",
+    "shipments", "transfers", "changeRequests", "ledger",
+)  # fmt: skip
+
+
 def test_things_asked_for_by_name_then_hidden_and_absent_are_answered_alike(hub: Serving, hidden: Hidden) -> None:
     person = hub.people["manager-1"]
     absent = hidden.batch[:-1] + ("0" if hidden.batch[-1] != "0" else "1")
@@ -157,9 +163,7 @@ def test_things_asked_for_by_name_then_hidden_and_absent_are_answered_alike(hub:
         ("PlantCode!", "entry(index: 0, plant: $x, ledger: DIRECTIVES) { body }", "BJ2", "XX9"),
         ("PlantCode!", f"changeRequest(change: {hidden.change}, plant: $x) {{ id }}", "BJ2", "XX9"),
     ]
-    for listing in ("batches", "stock", "materials", "suppliers", "customers", "locations", "equipment",
-                    "processRecords", "shipments", "transfers", "changeRequests", "ledger"):  # fmt: skip
-        pairs.append(("PlantCode!", f"{listing}(filter: {{plant: $x}}) {{ {SHOWN} }}", "BJ2", "XX9"))
+    pairs += [("PlantCode!", f"{listing}(filter: {{plant: $x}}) {{ {SHOWN} }}", "BJ2", "XX9") for listing in LISTINGS]
     pairs += [
         ("String!", f"batches(filter: {{material: $x}}) {{ {SHOWN} }}", "SECRET-M", "ABSENT-M"),
         ("String!", f"batches(filter: {{codeBegins: $x}}) {{ {SHOWN} }}", "BJ2", "XX9"),

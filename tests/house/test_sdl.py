@@ -90,7 +90,10 @@ def test_fields_of_both_roles_then_they_are_the_same_fields() -> None:
 
 def test_roots_then_each_field_says_in_which_roles_it_exists() -> None:
     plant, hub = (contract(role)._schema for role in (Role.PLANT, Role.HUB))  # noqa: SLF001 -- the built schema.
-    assert plant.query_type and hub.query_type and plant.mutation_type and hub.mutation_type
+    assert plant.query_type is not None
+    assert hub.query_type is not None
+    assert plant.mutation_type is not None
+    assert hub.mutation_type is not None
     assert set(plant.query_type.fields) == set(hub.query_type.fields)
     assert set(hub.mutation_type.fields) == {"decideChange"}
     assert set(hub.mutation_type.fields) < set(plant.mutation_type.fields)

@@ -75,10 +75,7 @@ def resolvers(source: Source) -> list[Function]:
     return [
         function
         for function in source.functions()
-        if any(
-            dotted(mark.func if isinstance(mark, ast.Call) else mark) in marks
-            for mark in function.decorator_list
-        )
+        if any(dotted(mark.func if isinstance(mark, ast.Call) else mark) in marks for mark in function.decorator_list)
     ]
 
 
@@ -97,11 +94,7 @@ def test_module_then_it_fits_in_the_head(source: Source) -> None:
 
 @names([source for source in HOUSE if not source.name.startswith("migrations/versions/")])
 def test_functions_then_each_fits_on_a_screen(source: Source) -> None:
-    long = {
-        function.name: lines(function)
-        for function in source.functions()
-        if lines(function) > FUNCTION_LINES_MAX
-    }
+    long = {function.name: lines(function) for function in source.functions() if lines(function) > FUNCTION_LINES_MAX}
     assert long == {}
 
 
@@ -112,11 +105,7 @@ def test_calls_with_a_home_then_nobody_else_makes_them(source: Source) -> None:
 
 @names([source for source in IN_ROOMS if source.name != "infra/database.py"])
 def test_statements_then_none_commits(source: Source) -> None:
-    texts = [
-        node
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
+    texts = [node for node in ast.walk(source.tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     found = [text.lineno for text in texts if re.match(r"\s*(COMMIT|END)\s*(;|WORK|TRANSACTION|$)", str(text.value))]
     assert found == [], "only infra.database commits"
 
@@ -165,9 +154,7 @@ def test_planted_breaches_then_each_is_found() -> None:
     assert missed == []
     assert home_broken(read("infra/clock.py", "datetime.now(UTC)")) == []
     assert home_broken(read("plants/store/x.py", "clock.now()")) == []
-    impure = (
-        "import os\nfrom pathlib import Path\nimport orjson\nfrom plants.store import rows\nimport datetime"
-    )
+    impure = "import os\nfrom pathlib import Path\nimport orjson\nfrom plants.store import rows\nimport datetime"
     assert [found.split()[1] for found in rules_impure(read("plants/rules/x.py", impure))] == [
         "1:", "2:", "3:", "4:",
     ]  # fmt: skip

@@ -207,13 +207,13 @@ class Group:
         self._open.close()
 
     def add(self, code: str, home: Path, database_url: str, more: Mapping[str, str] | None = None) -> Node:
-        """Take in a node whose home is made; the hub comes first, because the plants must know its address."""
+        """Take in a node whose home is made, the hub first; a hub without an address of its store embeds a server."""
         port = free_port()
         given = {"BATCHLOOM_PORT": str(port), **QUICK, **(more or {})}
-        if code == HUB:
-            given["BATCHLOOM_DATABASE_URL"] = database_url
-        else:
+        if code != HUB:
             given["BATCHLOOM_HUB_URL"] = self.nodes[HUB].url
+        elif database_url:
+            given["BATCHLOOM_DATABASE_URL"] = database_url
         command = (str(BATCHLOOM), "hub" if code == HUB else "plant", "run", "--home", str(home))
         process = Process(command, environment(self.byte_code, given), self.folder / f"{code}.log", self.folder)
         self.nodes[code] = Node(code, home, port, database_url, process)

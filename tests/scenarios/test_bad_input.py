@@ -63,12 +63,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     "unknown material": (
         RECEIVE, delivery(material="NOPE"), "NOT_DEFINED",
         "No material with the code NOPE is defined here. Define it first.",
-        "此处未定义代码为 NOPE 的material，请先定义。",
+        "此处未定义代码为 NOPE 的物料，请先定义。",
     ),
     "unknown location": (
         RECEIVE, delivery(location="Z9"), "NOT_DEFINED",
         "No location with the code Z9 is defined here. Define it first.",
-        "此处未定义代码为 Z9 的location，请先定义。",
+        "此处未定义代码为 Z9 的库位，请先定义。",
     ),
     "negative quantity": (
         RECEIVE, delivery(quantity=amount("-5")), "AMOUNT_NOT_POSITIVE",

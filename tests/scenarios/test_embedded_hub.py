@@ -1,6 +1,8 @@
 """A group as its people make it: every command a process of its own, the hub on the PostgreSQL that it embeds."""
 
 import json
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +32,19 @@ def servers(home: Path) -> list[int]:
     return found
 
 
-def test_group_made_and_run_by_hand_then_hub_has_what_the_plant_wrote(tmp_path: Path, byte_code: Path) -> None:
-    tmp_path.chmod(0o711)
-    with Group(tmp_path, byte_code) as group:
-        hub, plant, secret = tmp_path / "hub", tmp_path / "sh1", tmp_path / "password"
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the server's own user can enter, so that the cluster lies in the hub's home and goes with it."""
+    with tempfile.TemporaryDirectory(prefix="batchloom-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def test_group_made_and_run_by_hand_then_hub_has_what_the_plant_wrote(folder: Path, byte_code: Path) -> None:
+    with Group(folder, byte_code) as group:
+        hub, plant, secret = folder / "hub", folder / "sh1", folder / "password"
         secret.write_text(PASSWORD + "\n")
-        hub_card, plant_card = tmp_path / "hub-card.json", tmp_path / "sh1-card.json"
+        hub_card, plant_card = folder / "hub-card.json", folder / "sh1-card.json"
         group.run("hub", "init", "--home", str(hub), "--group", GROUP_DOMAIN)
         assert servers(hub) == [], "the server ends with the command"
         group.add(HUB, hub, "")

@@ -13,9 +13,22 @@ from infra.ids import new_id
 from plants.commands.receive import Delivery, receive_batch
 from plants.commands.recording import Call
 from plants.rules.actors import Author
-from tests.scenarios.preparing import LI, OPERATORS, PLANTS, WANG
+from tests.scenarios.preparing import CHEN, LI, OPERATORS, PLANTS, WANG
 from tests.scenarios.processes import HUB, Group, Person, mutation_document, wait_until
-from tests.scenarios.shop_floor import ENTRY, amount, check_equal, receive, replication, wait_level
+from tests.scenarios.shop_floor import (
+    ENTRY,
+    amount,
+    check_equal,
+    completeness,
+    dispatch,
+    line,
+    produce,
+    receive,
+    replication,
+    stock_of,
+    take_in,
+    wait_level,
+)
 from tests.sync_jobs.group import stand
 
 pytestmark = pytest.mark.timeout(180)
@@ -48,6 +61,32 @@ def test_hub_stopped_for_a_while_then_plants_go_on_and_all_is_level(group: Group
         with group.store(HUB).transaction() as session:
             known = {code for (code,) in session.rows("SELECT code FROM batches")}
         assert set(codes) <= known
+
+
+def test_transfer_while_the_hub_is_away_then_traces_say_what_is_missing_until_all_is_heard(group: Group) -> None:
+    group.start()
+    here, there, chen = group.at("SH1", WANG), group.at("SZ2", WANG), group.at(HUB, CHEN)
+    wait_level(group)
+    group.stop(HUB)
+    milk = receive(here, "40")
+    take_in(there, dispatch(here, "SZ2", [line(milk, "25")]))
+    final = produce(there, [line(milk, "25")], "24.5")
+    group.stop("SH1")
+    group.start(HUB)
+    wait_level(group, ["SZ2"])
+    said = completeness(chen, final, "BACKWARD")["completeness"]
+    assert said["complete"] is False
+    assert {(gap["kind"], (gap["plant"] or {}).get("code")) for gap in said["gaps"]} == {
+        ("AWAITING_SOURCE", "SH1"), ("UNSEEN_BATCHES", "SH1"),
+    }  # fmt: skip
+    group.start("SH1")
+    wait_level(group)
+    check_equal(group)
+    whole = completeness(chen, final, "BACKWARD")
+    assert (whole["completeness"]["complete"], whole["completeness"]["gaps"]) == (True, [])
+    sizes = {one["plant"]["code"]: one["size"] for one in whole["completeness"]["asOf"]}
+    assert sizes == {code: stand(group.store(code), number)[0] for code, number in PLANTS.items()}
+    assert stock_of(chen, milk) == {"A1": "15"}
 
 
 def test_hub_killed_while_receiving_then_nothing_is_lost_or_doubled(group: Group) -> None:

@@ -72,6 +72,7 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         ship: dict[str, Any] = {"customer": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
         there.do("shipBatch", "... on BatchShipped { entry { index } }", **ship)
         take_in(here, dispatch(there, "SH1", [line(shared, "10")]))
+        dispatch(there, "NB1", [line(receive(there, "3"), "3")])
         own = receive(here, "30")
         final = produce(here, [line(shared, "10"), line(own, "5")], "14")
         take_in(there, dispatch(here, "SZ2", [line(final, "4")]))

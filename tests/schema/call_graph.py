@@ -39,7 +39,7 @@ def methods() -> dict[str, list[tuple[str, Function]]]:
 
 
 def _module(source: Source) -> Module:
-    functions = {node.name: node for node in source.tree.body if isinstance(node, ast.FunctionDef)}
+    functions: dict[str, Function] = {node.name: node for node in source.tree.body if isinstance(node, ast.FunctionDef)}
     imports = {}
     for node in source.tree.body:
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -61,7 +61,11 @@ def codes_of(command: Command[Any]) -> set[RefusalCode]:
             continue
         seen.add(id(function))
         for node in _raising(function):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in {"RefusalCode", "C"}:
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in {"RefusalCode", "C"}
+            ):
                 codes.add(RefusalCode[node.attr])
             if isinstance(node, ast.Call):
                 start += _called(module, node.func)

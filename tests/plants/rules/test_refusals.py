@@ -31,6 +31,16 @@ def test_a_refusal_says_what_and_in_which_language() -> None:
     assert refusal.message("zh") == "批次 SH1-261122-0001P 已于 2026-11-01 日终过期，不能使用。"
 
 
+def test_a_refusal_in_chinese_then_what_it_names_is_chinese_too() -> None:
+    unknown = Refusal(RefusalCode.NOT_DEFINED, thing="location", code="Z9")
+    empty = Refusal(RefusalCode.TEXT_INVALID, field="supplier lot", rule="1-200")
+
+    assert unknown.message("zh") == "此处未定义代码为 Z9 的库位，请先定义。"
+    assert empty.message("zh") == "供应商批号 必须为：1-200。"
+    assert (unknown.data["thing"], empty.data["field"]) == ("location", "supplier lot")
+    assert "location" in str(unknown)
+
+
 @pytest.mark.parametrize("code", RefusalCode)
 def test_every_code_stands_in_the_reference(code: RefusalCode) -> None:
     assert f"| `{code}` | {WORDINGS[code].en} | {WORDINGS[code].zh} |" in REFERENCE.read_text(encoding="utf-8")

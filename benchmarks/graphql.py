@@ -1,0 +1,134 @@
+"""Traces as whole GraphQL requests: a hub in a process of its own, asked over HTTP by somebody who signed in."""
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+from pydantic import SecretStr
+
+from api.node import Node, make_home
+from api.node_client import NodeClient
+from api.serve import listen
+from auth.actors import GROUP, Grant, Role, system_actor
+from auth.passwords import hash_password
+from auth.people import add_person, grant_role, set_password
+from benchmarks.trace import Answer, Request
+from infra import roles
+from infra.database import Session, Store
+from infra.settings import Settings
+from plants.commands.enrol_plant import open_hub
+from plants.rules.codes import plant_of
+from plants.rules.instants import instant_micros
+from plants.rules.quantities import parse_micro
+
+PERSON: Final = "bench"
+READY_SECONDS_MAX: Final = 60
+FIRST: Final = """
+query First($code: BatchCode!, $first: Int!) { trace(input: {codes: [$code], direction: FORWARD}) {
+  batches(first: $first) { nodes {
+    batchId code materialCode disposition producedAt quantityMade { amount unit } } }
+  edges(first: $first) { pageInfo { hasNextPage endCursor } nodes {
+    sourceId targetId use quantity { amount unit } } }
+} }
+"""
+MORE: Final = """
+query More($code: BatchCode!, $first: Int!, $after: String) { trace(input: {codes: [$code], direction: FORWARD}) {
+  edges(first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes {
+    sourceId targetId use quantity { amount unit } } }
+} }
+"""
+PAGE: Final = 500
+
+
+@contextmanager
+def over_http(store: Store, database_url: str) -> Iterator[Request]:
+    """Serve the store's group as a hub and yield a request that asks it for the forward trace of a batch."""
+    with tempfile.TemporaryDirectory(prefix="batchloom-bench-") as name:
+        home, password = Path(name) / "hub", secrets.token_urlsafe(16)
+        with listen("127.0.0.1", 0) as free:
+            port = free.getsockname()[1]
+        settings = Settings(
+            home=home, role=roles.Role.HUB, group="bench.example", port=port, database_url=SecretStr(database_url)
+        )
+        make_home(settings)
+        with Node(settings) as node:
+            node.writer.write(lambda session: _prepare(session, node, password))
+        serving = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "hub", "run", "--home", str(home)],
+            env={**os.environ, "BATCHLOOM_DATABASE_URL": database_url},
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(url)
+            with NodeClient(url) as client:
+                client.sign_in(PERSON, password)
+                yield lambda seed: _ask(client, _code(store, seed))
+        finally:
+            serving.terminate()
+            serving.wait()
+
+
+def _prepare(session: Session, node: Node, password: str) -> None:
+    now, console = node.clock.now(), system_actor("bench", Role.ADMINISTRATOR)
+    open_hub(session, group=node.settings.group, origin=node.settings.origin, now=now)
+    add_person(
+        session, actor=console, person_id=PERSON, printed_name="Bench", plant_number=GROUP, language="en", at=now
+    )
+    grant_role(session, actor=console, person_id=PERSON, grant=Grant(GROUP, Role.HEADQUARTERS), at=now)
+    hashed = hash_password(password, person_id=PERSON)
+    set_password(session, actor=console, person_id=PERSON, password=hashed, at=now)
+
+
+def _wait(url: str) -> None:
+    until = time.monotonic() + READY_SECONDS_MAX
+    while time.monotonic() < until:
+        try:
+            if httpx2.get(f"{url}/readyz").status_code == httpx2.codes.OK:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.1)
+    raise TimeoutError(url)
+
+
+def _code(store: Store, batch: int) -> str:
+    with store.reading() as session:
+        (row,) = session.rows("SELECT DISTINCT code FROM batches WHERE id = :id", {"id": batch})
+    return str(row[0])
+
+
+def _ask(client: NodeClient, code: str) -> Answer:
+    found = client.ask(FIRST, {"code": code, "first": PAGE})["trace"]
+    batches, page = found["batches"]["nodes"], found["edges"]
+    edges = page["nodes"]
+    while page["pageInfo"]["hasNextPage"]:
+        after = page["pageInfo"]["endCursor"]
+        page = client.ask(MORE, {"code": code, "first": PAGE, "after": after})["trace"]["edges"]
+        edges += page["nodes"]
+    return {"batches": [_batch(one) for one in batches], "edges": [_edge(one) for one in edges]}
+
+
+def _batch(shown: dict[str, Any]) -> tuple[object, ...]:
+    number, made = _number(shown["batchId"]), shown["quantityMade"]
+    micro, produced_us = parse_micro(made["amount"]), instant_micros(shown["producedAt"])
+    kind = (shown["code"], plant_of(number), shown["materialCode"], made["unit"])
+    return (number, *kind, micro, produced_us, shown["disposition"])
+
+
+def _edge(shown: dict[str, Any]) -> tuple[object, ...]:
+    quantity = shown["quantity"]
+    ends = _number(shown["sourceId"]), _number(shown["targetId"])
+    return (*ends, parse_micro(quantity["amount"]), quantity["unit"], shown["use"])
+
+
+def _number(node: str) -> int:
+    return int(node.partition("/")[2])
