@@ -20,6 +20,8 @@ from api.serve import listen
 from auth.actors import GROUP, Grant, Role, system_actor
 from auth.passwords import hash_password
 from auth.people import add_person, grant_role, set_password
+from benchmarks.group import PLANTS
+from benchmarks.group_rows import origin
 from benchmarks.trace import Answer, Request
 from infra import roles
 from infra.database import Session, Store
@@ -28,6 +30,7 @@ from plants.commands.enrol_plant import open_hub
 from plants.rules.codes import plant_of
 from plants.rules.instants import instant_micros
 from plants.rules.quantities import parse_micro
+from plants.store.ledger import open_log
 
 PERSON: Final = "bench"
 READY_SECONDS_MAX: Final = 60
@@ -80,6 +83,8 @@ def over_http(store: Store, database_url: str) -> Iterator[Request]:
 def _prepare(session: Session, node: Node, password: str) -> None:
     now, console = node.clock.now(), system_actor("bench", Role.ADMINISTRATOR)
     open_hub(session, group=node.settings.group, origin=node.settings.origin, now=now)
+    for plant in range(1, PLANTS + 1):
+        open_log(session, plant, origin(plant))
     add_person(
         session, actor=console, person_id=PERSON, printed_name="Bench", plant_number=GROUP, language="en", at=now
     )
