@@ -115,9 +115,7 @@ class EmbeddedPostgres:
                 self._socket = self._socket_of_server()
                 return
             if time.monotonic() > deadline:
-                raise PostgresUnavailable(
-                    f"Another process owns {self._home}, but its server does not answer."
-                )
+                raise PostgresUnavailable(f"Another process owns {self._home}, but its server does not answer.")
             time.sleep(POLL_SECONDS)
         try:
             self._bring_up(deadline)
@@ -269,9 +267,7 @@ class EmbeddedPostgres:
             if _holds_a_socket(directory) and self._runner.reaches(parent):
                 self._runner.make(directory)
                 return directory
-        raise PostgresUnavailable(
-            f"The path {beside} is too long for a Unix socket, and so is the temporary one."
-        )
+        raise PostgresUnavailable(f"The path {beside} is too long for a Unix socket, and so is the temporary one.")
 
     def _socket_of_server(self) -> Path | None:
         """Return the directory in which the running server says that it listens."""

@@ -37,9 +37,7 @@ class Binaries:
         if not (directory / "initdb").exists():
             return None
         try:
-            said = subprocess.run(
-                [directory / "postgres", "--version"], capture_output=True, text=True, check=True
-            )
+            said = subprocess.run([directory / "postgres", "--version"], capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError):
             return None
         found = re.search(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?", said.stdout)

@@ -25,20 +25,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Path = Field(
-        description="Directory of the node: settings, keys, and the store where it is embedded."
-    )
+    home: Path = Field(description="Directory of the node: settings, keys, and the store where it is embedded.")
     role: Role = Field(description="What the node is: plant or hub.")
     group: str = Field(
         pattern=r"^[a-z0-9.-]{1,100}$",
         description="Domain name of the manufacturing group; every ledger's origin begins with it.",
     )
-    plant_number: int = Field(
-        0, ge=0, le=8191, description="The plant's number as the hub gave it; 0 at the hub."
-    )
-    plant_code: str = Field(
-        "", pattern=r"^([A-Z0-9]{2,4})?$", description="The plant's code; empty at the hub."
-    )
+    plant_number: int = Field(0, ge=0, le=8191, description="The plant's number as the hub gave it; 0 at the hub.")
+    plant_code: str = Field("", pattern=r"^([A-Z0-9]{2,4})?$", description="The plant's code; empty at the hub.")
     database_url: SecretStr | None = Field(
         None,
         description="Where the store is: sqlite:////path or postgresql://user:password@host/name. "
@@ -56,22 +50,16 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", description="Address that the node listens on.")
     port: int = Field(8700, ge=0, le=65535, description="Port that the node listens on; 0 takes a free one.")
-    tls_certificate: Path | None = Field(
-        None, description="PEM certificate chain, to serve HTTPS without a proxy."
-    )
+    tls_certificate: Path | None = Field(None, description="PEM certificate chain, to serve HTTPS without a proxy.")
     tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
-    push_seconds: float = Field(
-        5.0, gt=0, le=3600, description="Seconds between two looks for work to replicate."
-    )
+    push_seconds: float = Field(5.0, gt=0, le=3600, description="Seconds between two looks for work to replicate.")
     checkpoint_seconds: float = Field(
         60.0,
         gt=0,
         le=86400,
         description="Seconds after which a plant signs a checkpoint though nothing happened.",
     )
-    graphiql: bool = Field(
-        default=True, description="Serve the GraphiQL page, from our own files, at /graphql."
-    )
+    graphiql: bool = Field(default=True, description="Serve the GraphiQL page, from our own files, at /graphql.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -147,7 +135,6 @@ def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         return Settings(**{**content, **given, "home": place})
     except ValidationError as error:
         lines = (
-            f"{'.'.join(map(str, at['loc'])) or 'settings'}: {at['msg']}"
-            for at in error.errors(include_input=False)
+            f"{'.'.join(map(str, at['loc'])) or 'settings'}: {at['msg']}" for at in error.errors(include_input=False)
         )
         raise SettingsInvalid(f"{path} / {PREFIX}*: " + "; ".join(lines)) from error

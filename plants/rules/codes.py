@@ -6,9 +6,7 @@ from datetime import date
 from plants.rules.refusals import Refusal, RefusalCode
 
 PLANT_CODE_PATTERN = re.compile(r"[A-Z0-9]{2,4}", re.ASCII)
-PLANT_NUMBER_MAX = (
-    8191  # keeps every id below 2**53, the largest integer that JSON readers agree on (RFC 8785).
-)
+PLANT_NUMBER_MAX = 8191  # keeps every id below 2**53, the largest integer that JSON readers agree on (RFC 8785).
 NODE_NUMBER_BITS = 40
 HUB = 0  # the hub's own number where a plant's number is asked for.
 

@@ -73,9 +73,7 @@ def check_usable(
     """Raise the Refusal that names why the goods may not be used on that local day, if they may not."""
     if holds:
         first = holds[0]
-        raise Refusal(
-            RefusalCode.BATCH_ON_HOLD, batch=batch, hold=first.id, kind=first.kind, reason=first.reason
-        )
+        raise Refusal(RefusalCode.BATCH_ON_HOLD, batch=batch, hold=first.id, kind=first.kind, reason=first.reason)
     if is_expired(expires_on, on):
         raise Refusal(RefusalCode.BATCH_EXPIRED, batch=batch, expires_on=expires_on)
     if disposition is not Disposition.UNRESTRICTED:

@@ -32,12 +32,8 @@ def _units(dimension: str, **factors: str) -> dict[str, Unit]:
 
 # Sizes are exact by definition: the international pound, ounce, inch, foot and US gallon (NIST SP 811, appendix B).
 UNITS: Mapping[str, Unit] = {
-    **_units(
-        "mass", KGM="1", GRM="1/1000", MGM="1/1000000", TNE="1000", LBR="0.45359237", ONZ="0.028349523125"
-    ),
-    **_units(
-        "volume", LTR="1", MLT="1/1000", CLT="1/100", DLT="1/10", HLT="100", MTQ="1000", GLL="3.785411784"
-    ),
+    **_units("mass", KGM="1", GRM="1/1000", MGM="1/1000000", TNE="1000", LBR="0.45359237", ONZ="0.028349523125"),
+    **_units("volume", LTR="1", MLT="1/1000", CLT="1/100", DLT="1/10", HLT="100", MTQ="1000", GLL="3.785411784"),
     **_units("length", MTR="1", CMT="1/100", MMT="1/1000", KMT="1000", INH="0.0254", FOT="0.3048"),
     **_units("area", MTK="1", CMK="1/10000"),
     **_units("count", C62="1", H87="1", EA="1", DZN="12"),
@@ -102,9 +98,7 @@ def read_count(amount: str | Decimal) -> int:
     return 0 if ZERO_PATTERN.fullmatch(text) else read_amount(amount)
 
 
-def convert(
-    quantity: Quantity, target: str, *, units: Mapping[str, Unit], factors: Mapping[str, Fraction]
-) -> Quantity:
+def convert(quantity: Quantity, target: str, *, units: Mapping[str, Unit], factors: Mapping[str, Fraction]) -> Quantity:
     """Return the quantity in the target unit, rounded half to even at a millionth of it.
 
     `factors` gives, for one material, how many target units one unit of another code is; it goes before the

@@ -44,13 +44,7 @@ class Source:
 def dotted(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         owner = node.value
-        last = (
-            owner.attr
-            if isinstance(owner, ast.Attribute)
-            else owner.id
-            if isinstance(owner, ast.Name)
-            else ""
-        )
+        last = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
         return f"{last}.{node.attr}"
     return node.id if isinstance(node, ast.Name) else ""
 

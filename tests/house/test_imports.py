@@ -27,9 +27,7 @@ BROKEN_HOUSE = {
 
 def lint(folder: Path) -> tuple[int, str]:
     program = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run(
-        [program, "--no-logo", "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([program, "--no-logo", "--no-cache"], cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
 
 

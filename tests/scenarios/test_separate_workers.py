@@ -4,7 +4,6 @@ import secrets
 import sys
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -19,42 +18,21 @@ CELERY = (sys.executable, "-m", "celery", "-A", "sync_jobs.worker")
 DATABASES = 16  # that a Valkey has unless told otherwise
 
 
-@pytest.fixture
-def separate(prepared: Prepared, tmp_path: Path, valkey_url: str) -> Iterator[Group]:
+@pytest.fixture(scope="module")
+def separate(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Group]:
     """A group whose nodes run no jobs themselves; plant SH1 and the hub each have a worker and a beat."""
     broker = {"BATCHLOOM_BROKER_URL": f"{valkey_url}/{secrets.randbelow(DATABASES)}"}
-    with copy_group(prepared, tmp_path, {HUB: broker, "SH1": broker}) as group:
+    folder = tmp_path_factory.mktemp("workers")
+    with copy_group(prepared, folder, {HUB: broker, "SH1": broker}) as group:
         group.start(HUB, "SH1")
         for code in (HUB, "SH1"):
             start_worker(group, code)
-            group.aside(f"beat-{code}", code, *CELERY, "beat", f"--schedule={tmp_path / code / 'beat'}", "--pidfile=")
+            group.aside(f"beat-{code}", code, *CELERY, "beat", f"--schedule={folder / code / 'beat'}", "--pidfile=")
         yield group
 
 
 def start_worker(group: Group, code: str) -> None:
     group.aside(f"worker-{code}", code, *CELERY, "worker", "--loglevel=WARNING")
-
-
-def test_separate_workers_killed_in_the_middle_then_nothing_is_lost_or_doubled(separate: Group) -> None:
-    store, wang = separate.store("SH1"), separate.at("SH1", WANG)
-    began = stand(store, PLANTS["SH1"])[0]
-    wait_level(separate, ["SH1"])
-    for killed in ("SH1", HUB, "SH1"):
-        for number in range(40):
-            receive(wang, "2.5")
-            if number == 20:
-                separate.others[f"worker-{killed}"].kill()
-        assert separate.nodes["SH1"].is_ready(), "the plant does not need its worker"
-        start_worker(separate, killed)
-    wait_level(separate, ["SH1"])
-    check_equal(separate, ["SH1"])
-    size = stand(store, PLANTS["SH1"])[0]
-    assert size == began + 3 * 40
-    with separate.store(HUB).transaction() as session:
-        counted = session.rows("SELECT count(*), sum(quantity) FROM stock WHERE plant_id = 1")
-    assert counted == [(120, 120 * 2_500_000)]
-    for process in separate.others.values():
-        assert process.stop() == 0, process.tail()
 
 
 def test_no_worker_then_the_plant_goes_on_and_a_worker_catches_up(separate: Group) -> None:
@@ -70,3 +48,33 @@ def test_no_worker_then_the_plant_goes_on_and_a_worker_catches_up(separate: Grou
     wait_until(partial(has_receipt, separate, "SH1", acknowledged + 10), "the worker catches up")
     wait_level(separate, ["SH1"])
     check_equal(separate, ["SH1"])
+
+
+def test_separate_workers_killed_in_the_middle_then_nothing_is_lost_or_doubled(separate: Group) -> None:
+    """Last of the file: at the end every worker and beat is stopped in order."""
+    store, wang = separate.store("SH1"), separate.at("SH1", WANG)
+    wait_level(separate, ["SH1"])
+    began, before = stand(store, PLANTS["SH1"])[0], stock_rows(separate)
+    for killed in ("SH1", HUB, "SH1"):
+        for number in range(40):
+            receive(wang, "2.5")
+            if number == 20:
+                separate.others[f"worker-{killed}"].kill()
+        assert separate.nodes["SH1"].is_ready(), "the plant does not need its worker"
+        start_worker(separate, killed)
+    wait_level(separate, ["SH1"])
+    check_equal(separate, ["SH1"])
+    size = stand(store, PLANTS["SH1"])[0]
+    assert size == began + 3 * 40
+    count, total = stock_rows(separate)
+    assert (count - before[0], total - before[1]) == (120, 120 * 2_500_000)
+    for process in separate.others.values():
+        assert process.stop() == 0, process.tail()
+
+
+def stock_rows(group: Group) -> tuple[int, int]:
+    """Return how many rows of stock the hub has of SH1, and their sum in millionths."""
+    with group.store(HUB).transaction() as session:
+        row = session.row("SELECT count(*), coalesce(sum(quantity), 0) FROM stock WHERE plant_id = 1")
+    assert row is not None
+    return int(row[0]), int(row[1])
