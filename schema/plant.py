@@ -2,54 +2,9 @@
 
 from typing import Final
 
-from schema import (
-    batches,
-    changes,
-    corrections,
-    definitions,
-    holds,
-    ledger,
-    materials,
-    movements,
-    nodes,
-    plants,
-    processes,
-    production,
-    receipts,
-    shipments,
-    stock,
-    subscriptions,
-    trace,
-    transfers,
-    viewer,
-)
+from schema import changes, corrections, definitions, holds, movements, production, receipts, shipments, transfers
 from schema.contracts import build
-
-QUERIES: Final = (
-    viewer.viewer,
-    nodes.node,
-    batches.batch,
-    batches.batches,
-    stock.stock,
-    materials.material,
-    materials.materials,
-    materials.suppliers,
-    materials.customers,
-    materials.locations,
-    materials.equipment,
-    processes.process_record,
-    processes.process_records,
-    transfers.transfer,
-    transfers.transfers,
-    shipments.shipments,
-    changes.change_request,
-    changes.change_requests,
-    ledger.ledger,
-    ledger.entry,
-    trace.trace,
-    plants.plant,
-    plants.plants,
-)
+from schema.reads import QUERIES, SUBSCRIPTIONS
 
 MUTATIONS: Final = (
     receipts.receive_batch,
@@ -79,11 +34,6 @@ MUTATIONS: Final = (
     definitions.define_customer,
     definitions.define_location,
     definitions.define_equipment,
-)
-
-SUBSCRIPTIONS: Final = (
-    subscriptions.ledger_entries,
-    subscriptions.replication_status,
 )
 
 SCHEMA: Final = build(QUERIES, MUTATIONS, SUBSCRIPTIONS)

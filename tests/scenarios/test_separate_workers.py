@@ -38,7 +38,8 @@ def start_worker(group: Group, code: str) -> None:
 def test_no_worker_then_the_plant_goes_on_and_a_worker_catches_up(separate: Group) -> None:
     wang = separate.at("SH1", WANG)
     wait_level(separate, ["SH1"])
-    acknowledged = replication(separate, "SH1")["SH1"]["acknowledged"]
+    acknowledged = stand(separate.store("SH1"), PLANTS["SH1"])[0]
+    wait_until(partial(has_receipt, separate, "SH1", acknowledged), "the plant has a receipt for all")
     separate.others["worker-SH1"].kill()
     for _ in range(10):
         receive(wang)
