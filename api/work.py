@@ -1,11 +1,14 @@
 """The jobs beside a node's answers: inside its own process, or nudged in the workers of a broker."""
 
+from functools import partial
 from typing import Self
 
 from api.node import Node
 from infra.roles import Role
 from sync_jobs.embedded import EmbeddedJobs
 from sync_jobs.jobs import PROJECT, PUSH, Job, build_app
+from sync_jobs.leases import end_all
+from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.nudges import Nudges
 from sync_jobs.opening import NotConnected, hub_node, jobs_of_hub, jobs_of_plant, plant_node
 
@@ -32,6 +35,8 @@ class Work:
         """Start."""
         settings = self._node.settings
         if self._jobs and settings.broker_url is None:
+            # One process serves a home, so that leases of the embedded jobs can only be those of one that was killed.
+            self._node.writer.write(partial(end_all, holder=EMBEDDED_HOLDER))
             embedded = EmbeddedJobs(self._jobs, queue=settings.origin)
             embedded.start()
             self._running = embedded

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session as SQLModelSession
 
@@ -109,7 +110,14 @@ class Store:
     """A node's database: a SQLite file in WAL mode with full synchronisation, or PostgreSQL by URL."""
 
     def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            # Not `from`: the library's text repeats the address, which may hold a password.
+            raise StoreUnfit(
+                "The store's address cannot be read. Write sqlite:////path or postgresql://user:password@host/name. /"
+                " 数据库地址无法识别。"
+            ) from None
         self.dialect = parsed.get_backend_name()
         if self.dialect == "sqlite":
             if not parsed.database or parsed.database == ":memory:":

@@ -14,7 +14,7 @@ from celery import Celery
 from plants.rules.instants import micros
 from plants.store.positions import ReplicationState
 from sync_jobs.exchange import exchange
-from sync_jobs.nodes import HubNode, PlantNode
+from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
 from sync_jobs.projecting import project_behind
 from sync_jobs.tails import sign_own_ledgers
 
@@ -24,7 +24,6 @@ PROJECT: Final = "sync.project"
 CHECKPOINT: Final = "sync.checkpoint"
 POLLING_SECONDS: Final = 0.2  # of the transport in memory
 CONNECT_SECONDS: Final = 2
-HOLDER: Final = "jobs"
 LOG = logging.getLogger(__name__)
 
 
@@ -61,7 +60,7 @@ def hub_jobs(hub: HubNode, *, project_seconds: float, checkpoint_seconds: float)
     """Return the jobs of the hub: apply what came in, sign the checkpoints of its own ledgers."""
 
     def project() -> bool:
-        return project_behind(hub.store, hub.clock, HOLDER) > 0
+        return project_behind(hub.store, hub.clock, EMBEDDED_HOLDER) > 0
 
     def checkpoint() -> bool:
         sign_own_ledgers(hub)

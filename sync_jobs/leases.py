@@ -15,6 +15,7 @@ TAKE = (
 )
 RENEW = "UPDATE leases SET until_us = :until_us WHERE name = :name AND token = :token"
 END = "UPDATE leases SET until_us = 0 WHERE name = :name AND token = :token"
+END_ALL = "UPDATE leases SET until_us = 0, token = token + 1 WHERE holder = :holder AND until_us > 0"
 LASTING = timedelta(seconds=30)  # longer than one request may stand still
 
 
@@ -48,3 +49,11 @@ def take(session: Session, name: str, holder: str, *, now: datetime) -> Held | N
     given = {"name": name, "holder": holder, "now_us": micros(now), "until_us": micros(now + LASTING)}
     row = session.row(TAKE, given)
     return None if row is None else Held(name, row[0])
+
+
+def end_all(session: Session, holder: str) -> None:
+    """End what a holder of this name left behind when its process died; should it live after all, it is fenced off.
+
+    Only for a caller that is the holder now and alone: the embedded jobs of the process that serves the node.
+    """
+    session.run(END_ALL, {"holder": holder})

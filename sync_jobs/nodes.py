@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from auth.keys import SigningKey
 from auth.machines import EnrolledMachine, find_machine
@@ -12,6 +13,9 @@ from infra.database import Store
 from infra.writer import Writer
 from plants.rules.notes import NoteKey
 from sync_jobs.wire import Limits
+
+EMBEDDED_HOLDER: Final = "jobs"
+"""The holder of the leases that jobs inside a node's own process take."""
 
 
 def nobody_waits(_plant: int) -> None:
@@ -66,4 +70,4 @@ class PlantNode:
     hub_key: NoteKey
     version: str
     checkpoint_seconds: float = 60.0
-    holder: str = "node"
+    holder: str = EMBEDDED_HOLDER

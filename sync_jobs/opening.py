@@ -15,7 +15,7 @@ from infra.stores import open_store
 from infra.writer import Writer
 from plants.rules.notes import NoteKey
 from sync_jobs.jobs import Job, hub_jobs, plant_jobs
-from sync_jobs.nodes import HubNode, PlantNode, nobody_waits
+from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
 
 
 class NotConnected(Exception):
@@ -30,7 +30,9 @@ def program_version() -> str:
         return "0"
 
 
-def plant_node(settings: Settings, store: Store, writer: Writer, clock: Clock, *, holder: str = "node") -> PlantNode:
+def plant_node(
+    settings: Settings, store: Store, writer: Writer, clock: Clock, *, holder: str = EMBEDDED_HOLDER
+) -> PlantNode:
     """Return the plant's side; raises NotConnected, NoteError for a wrong hub_key, KeyFileError for an unfit key."""
     if settings.hub_url is None or settings.hub_key is None:
         raise NotConnected

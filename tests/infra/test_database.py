@@ -112,7 +112,7 @@ def test_a_fixed_sqlite_is_taken(version: tuple[int, int, int]) -> None:
     check_sqlite_version(version)
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://root@localhost/x"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://root@localhost/x", "no address", ""])
 def test_a_store_that_is_not_kept_or_not_known_is_refused(url: str) -> None:
     with pytest.raises(StoreUnfit):
         Store(url)

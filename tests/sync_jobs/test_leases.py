@@ -1,0 +1,50 @@
+"""Leases: one holder at a time, a holder who overslept is told so, and what a killed process left behind ends."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import migrations
+from infra.database import Store
+from sync_jobs.leases import LASTING, LeaseLost, end_all, take
+
+NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path}/store.db")
+    migrations.upgrade(opened)
+    yield opened
+    opened.close()
+
+
+def test_a_lease_is_held_by_one_until_it_runs_out(store: Store) -> None:
+    with store.transaction() as session:
+        first = take(session, "replication", "jobs", now=NOW)
+        assert first is not None
+        assert take(session, "replication", "worker-2", now=NOW) is None
+        second = take(session, "replication", "worker-2", now=NOW + LASTING)
+
+        assert second is not None
+        with pytest.raises(LeaseLost):
+            first.renew(session, NOW + LASTING)
+        second.renew(session, NOW + LASTING)
+
+
+def test_what_a_killed_process_left_behind_ends_when_the_next_one_serves(store: Store) -> None:
+    with store.transaction() as session:
+        left = take(session, "replication", "jobs", now=NOW)
+        other = take(session, "project/1", "worker-2", now=NOW)
+        assert left is not None
+        assert other is not None
+
+        end_all(session, "jobs")
+
+        with pytest.raises(LeaseLost):
+            left.renew(session, NOW)
+        other.renew(session, NOW)
+        assert take(session, "replication", "jobs", now=NOW + timedelta(seconds=1)) is not None
+        assert take(session, "project/1", "jobs", now=NOW + timedelta(seconds=1)) is None
