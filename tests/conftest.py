@@ -1,6 +1,7 @@
 """What all tests share: real servers, one of each for a run, and the seed of generated cases."""
 
 import secrets
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,11 @@ POSTGRES_MAJORS = (15, 18)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed of generated cases, so that every worker has the same and the report names it."""
+    """Choose the seed of generated cases, so that every worker has the same and the report names it; take Ctrl-C."""
     if config.getoption("hypothesis_seed") is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+    # A shell's background job ignores Ctrl-C, and so would every process that a test starts and then interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
