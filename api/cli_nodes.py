@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,17 +98,14 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
         CONSOLE.print(
             f"{who} {is_at} [bold]{scheme}://{settings.host}:{settings.port}[/]  [dim]{end}[/]", soft_wrap=True
         )
-        if until_input_ends:
-            threading.Thread(target=_end_with_input, daemon=True).start()
-        serve(node)
+        serve(node, until=_wait_for_input_to_end if until_input_ends else None)
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _end_with_input() -> None:
+def _wait_for_input_to_end() -> None:
     # Past the buffer of sys.stdin: a thread that waits in there cannot be ended.
     while os.read(sys.stdin.fileno(), 1):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)

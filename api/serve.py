@@ -1,6 +1,9 @@
 """Serving a node until it is told to stop, and ending what was begun."""
 
 import socket
+import threading
+import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -10,6 +13,7 @@ from api.node import Node
 from schema.limits import BODY_BYTES_MAX
 
 GRACE_SECONDS_MAX = 10
+START_LOOK_SECONDS = 0.05
 CONCURRENT_MAX = 1_000  # requests and connections at a time; more are answered 503
 
 
@@ -53,7 +57,21 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(node: Node, *, listener: socket.socket | None = None) -> None:
-    """Serve a node until Ctrl-C or SIGTERM; requests under way are answered first. Prints nothing."""
+def serve(node: Node, *, listener: socket.socket | None = None, until: Callable[[], object] | None = None) -> None:
+    """Serve a node until Ctrl-C or SIGTERM; requests under way are answered first. Prints nothing.
+
+    With `until` also until that returns, on a thread of its own.
+    """
+    running = server(node)
+    if until is not None:
+        threading.Thread(target=_end_after, args=(running, until), daemon=True).start()
     with listener or listen(node.settings.host, node.settings.port) as listening:
-        server(node).run(sockets=[listening])
+        running.run(sockets=[listening])
+
+
+def _end_after(running: Server, until: Callable[[], object]) -> None:
+    until()
+    # A server that is told to end while it starts would leave without ending what it began.
+    while not running.started:
+        time.sleep(START_LOOK_SECONDS)
+    running.should_exit = True
