@@ -79,11 +79,6 @@ def origins(reads: ReadSession, scope: PlantScope) -> dict[int, str]:
     return {log.log_id: log.origin for log in reads.exec(select(Log).where(col(Log.log_id).in_(logs_of(scope))))}
 
 
-def origins_by_log(reads: ReadSession, scope: PlantScope, logs: Sequence[int]) -> dict[int, str]:
-    """Return the origins of these ledgers, as far as they are in the scope."""
-    return {log: origin for log, origin in origins(reads, scope).items() if log in logs}
-
-
 def entries_at(reads: ReadSession, scope: PlantScope, positions: Sequence[Position]) -> dict[Position, LedgerEntry]:
     """Return entries by position."""
     row = LedgerEntry
