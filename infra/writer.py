@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import nullcontext
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from infra.database import Session, Store
 
@@ -18,6 +18,14 @@ QUEUE_MAX = 10_000  # commands waiting; above it a caller waits, which is the ba
 
 Work = Callable[[Session], Any]
 T = TypeVar("T")
+
+
+class Writing(Protocol):
+    """Whatever runs a piece of work in a transaction of its own and returns once that is durable."""
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run a piece of work and return its result once it is durable; what it raises has undone it."""
+        ...
 
 
 class WriterClosed(Exception):

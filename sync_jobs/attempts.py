@@ -1,10 +1,10 @@
 """Attempts counted in the database before they are made, and the wait after each that failed."""
 
-import random
 from datetime import datetime
 from typing import Final
 
 from infra.database import Session
+from infra.ids import draw_between
 from plants.rules.instants import micros
 from plants.store import replication
 from plants.store.positions import ReplicationState
@@ -12,15 +12,14 @@ from plants.store.positions import ReplicationState
 WAIT_MS_MIN: Final = 1_000
 WAIT_MS_MAX: Final = 300_000
 ERROR_LENGTH_MAX: Final = 500
-CHANCE: Final = random.SystemRandom()
 
 
-def next_wait_ms(before_ms: int, chance: random.Random = CHANCE) -> int:
+def next_wait_ms(before_ms: int) -> int:
     """Return how long to wait after one more failure: decorrelated jitter, so that plants do not come back in step.
 
     Formula: min(cap, random between base and 3 x the wait before) (M. Brooker, "Exponential backoff and jitter", 2015).
     """
-    return min(WAIT_MS_MAX, chance.randint(WAIT_MS_MIN, max(WAIT_MS_MIN, 3 * before_ms)))
+    return min(WAIT_MS_MAX, draw_between(WAIT_MS_MIN, max(WAIT_MS_MIN, 3 * before_ms)))
 
 
 def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool:

@@ -13,8 +13,9 @@ from plants.rules.merkle import Frontier
 from plants.store import mirrors, replication
 from plants.store.positions import ReplicationState
 from sync_jobs import attempts, leases
+from sync_jobs.doors import HubUnreachable
 from sync_jobs.handshake import Decision, Meeting, decide
-from sync_jobs.hub_door import HubDoor, HubUnreachable
+from sync_jobs.hub_door import HubDoor
 from sync_jobs.leases import Held, LeaseLost
 from sync_jobs.nodes import PlantNode
 from sync_jobs.pull import apply_pending, directives_here, pull
@@ -73,7 +74,7 @@ def exchange(node: PlantNode, *, forced: bool = False) -> Exchanged:
         return Exchanged()
     deadline = time.monotonic() + SLICE_SECONDS
     try:
-        with HubDoor(node) as door:
+        with (node.open_door or HubDoor)(node) as door:
             return _run(Way(node, door, held, lambda: time.monotonic() < deadline))
     except LeaseLost:
         LOG.warning("plant %s: another process has taken the exchange over", node.number)

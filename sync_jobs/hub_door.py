@@ -10,6 +10,7 @@ import httpx2
 
 from auth.tokens import issue_assertion
 from infra.settings import may_carry_secrets
+from sync_jobs.doors import HubTimedOut, HubUnreachable
 from sync_jobs.nodes import PlantNode
 from sync_jobs.wire import (
     BODY_BYTES_MAX,
@@ -32,14 +33,6 @@ from sync_jobs.wire import (
 
 TIMEOUT: Final = httpx2.Timeout(20.0, connect=5.0)
 """Seconds that a read, a write or a connection may stand still; jobs are bounded by their number of requests."""
-
-
-class HubUnreachable(Exception):
-    """The hub did not answer, or something else answered in its place; the text says what happened."""
-
-
-class HubTimedOut(HubUnreachable):
-    """The hub took too long over a request that it may yet have carried out."""
 
 
 class HubDoor:

@@ -1,6 +1,7 @@
 """The two sides of replication put together: what the jobs of a plant and of the hub need of their node."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,8 +11,9 @@ from auth.notes import NoteSigner
 from auth.tokens import Assertions
 from infra.clock import Clock
 from infra.database import Store
-from infra.writer import Writer
+from infra.writer import Writing
 from plants.rules.notes import NoteKey
+from sync_jobs.doors import Door
 from sync_jobs.wire import Limits
 
 EMBEDDED_HOLDER: Final = "jobs"
@@ -55,14 +57,14 @@ class PlantNode:
     """A plant as replication needs it. `signer` has the plant's origin for a name, `hub_key` is the hub's vkey.
 
     `checkpoint_seconds` is after how long a checkpoint is signed though nothing happened, `holder` names the process in
-    its leases.
+    its leases, and `open_door` opens the way to the hub where that is not HTTPS.
     """
 
     number: int
     origin: str
     directive_origin: str
     store: Store
-    writer: Writer
+    writer: Writing
     clock: Clock
     signer: NoteSigner
     assertion_key: SigningKey
@@ -71,3 +73,4 @@ class PlantNode:
     version: str
     checkpoint_seconds: float = 60.0
     holder: str = EMBEDDED_HOLDER
+    open_door: Callable[["PlantNode"], AbstractContextManager[Door]] | None = None

@@ -13,7 +13,7 @@ from plants.rules.notes import NoteError
 from plants.store import mirrors, replication
 from plants.store.positions import ReplicationState
 from sync_jobs import attempts, checkpoints
-from sync_jobs.hub_door import HubDoor, HubTimedOut
+from sync_jobs.doors import Door, HubTimedOut
 from sync_jobs.leases import Held
 from sync_jobs.nodes import PlantNode
 from sync_jobs.wire import ENTRIES_MAX, Limits, Parcel, Position, Problem, Receipt, Welcome
@@ -32,7 +32,7 @@ class Way:
     """What pushing needs: the node, the hub's door, the lease, and whether there is time for one more request."""
 
     node: PlantNode
-    door: HubDoor
+    door: Door
     held: Held
     has_time: Callable[[], bool]
 

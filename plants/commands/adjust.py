@@ -5,7 +5,8 @@ from fractions import Fraction
 
 from plants.commands.issue import check_total, moved
 from plants.commands.recording import REASON_LENGTH_MAX, Recording, check_text, command
-from plants.rules.events import Entry, Outcome
+from plants.rules.events import Entry
+from plants.rules.payloads import Outcome
 from plants.rules.quantities import Quantity, format_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import master

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from plants.commands.receive import AliasOrder, new_alias
 from plants.commands.recording import Recording, check_lines, command
-from plants.rules.events import AliasStatement, Entry, Outcome
+from plants.rules.events import Entry
+from plants.rules.payloads import AliasStatement, Outcome
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import batches
 from plants.store.batches import Goods

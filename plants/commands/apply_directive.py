@@ -9,8 +9,9 @@ from plants.commands.decide_change import apply_change
 from plants.commands.recording import Call, Recording
 from plants.rules.actors import SYSTEM, Author
 from plants.rules.changes import ChangeLevel, ChangeVerdict, Proposal, check_decidable
-from plants.rules.events import EVENTS, Cause, ChangeDecided, DirectiveApplied, DirectiveRejected, Entry
+from plants.rules.events import EVENTS, Cause, Entry
 from plants.rules.instants import parse_instant
+from plants.rules.payloads import ChangeDecided, DirectiveApplied, DirectiveRejected
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.batches import goods_by_id
 from plants.store.changes import answer_to, next_directive, proposal_of

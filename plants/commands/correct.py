@@ -7,8 +7,9 @@ from plants.commands.recording import REASON_LENGTH_MAX, Recording, check_text, 
 from plants.rules.codes import plant_of
 from plants.rules.corrections import Wrong, check_correctable, edges_of, process_of, reverse, stock_change
 from plants.rules.dispositions import Disposition
-from plants.rules.events import AliasStatement, Entry, EntryCorrected, Movement, ProcessStatement
+from plants.rules.events import Entry
 from plants.rules.instants import format_instant
+from plants.rules.payloads import AliasStatement, EntryCorrected, Movement, ProcessStatement
 from plants.rules.quantities import Quantity, format_micro, parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import batches, corrections

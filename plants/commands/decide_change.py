@@ -13,7 +13,8 @@ from plants.rules.changes import (
     check_decidable,
     check_fresh,
 )
-from plants.rules.events import Cause, ChangeApplied, ChangeDecided, ChangeRefused, Entry, Outcome
+from plants.rules.events import Cause, Entry
+from plants.rules.payloads import ChangeApplied, ChangeDecided, ChangeRefused, Outcome
 from plants.rules.quantities import parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.batches import Goods, goods_by_id

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_text, command
 from plants.rules.codes import master_code
-from plants.rules.events import Entry, MasterDefined, MaterialDefined, UnitDefined
+from plants.rules.events import Entry
+from plants.rules.payloads import MasterDefined, MaterialDefined, UnitDefined
 from plants.rules.quantities import UNITS
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.master import MasterKind

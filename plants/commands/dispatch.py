@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from plants.commands.issue import StockLine, issue, statement
 from plants.commands.recording import Recording, command
 from plants.rules.codes import plant_code
-from plants.rules.events import Entry, TransferDispatched, TransferLine, canonical
+from plants.rules.events import Entry, canonical
 from plants.rules.instants import format_instant
+from plants.rules.payloads import TransferDispatched, TransferLine
 from plants.rules.quantities import format_micro, parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.transfers import TRANSFER_BYTES_MAX

@@ -9,8 +9,9 @@ from infra.ids import new_id
 from plants.commands.recording import NAME_LENGTH_MAX, check_text
 from plants.rules.actors import SYSTEM, Author
 from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.events import EVENTS, Entry, HubOpened, PlantEnrolled
+from plants.rules.events import EVENTS, Entry
 from plants.rules.instants import format_instant
+from plants.rules.payloads import HubOpened, PlantEnrolled
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import projection
 from plants.store.ledger import HUB_LOG, Head, entry_at, open_log

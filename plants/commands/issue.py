@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plants.commands.recording import Recording, check_lines
-from plants.rules.events import BatchStatement, Movement, Use
 from plants.rules.instants import format_instant, from_micros
+from plants.rules.payloads import BatchStatement, Movement, Use
 from plants.rules.quantities import AMOUNT_MAX, MICRO, Quantity, format_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.batches import Goods

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from plants.commands.issue import StockLine, check_total, issue, statement
 from plants.commands.recording import Recording, check_lines, command
 from plants.commands.split import done_at_once
-from plants.rules.events import Entry, Outcome
+from plants.rules.events import Entry
+from plants.rules.payloads import Outcome
 from plants.rules.process import blend
 from plants.rules.quantities import Quantity, format_micro, parse_micro
 from plants.rules.refusals import Refusal, RefusalCode

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from plants.commands.issue import in_unit, moved
 from plants.commands.recording import Recording, command
-from plants.rules.events import Entry, Outcome
+from plants.rules.events import Entry
+from plants.rules.payloads import Outcome
 from plants.rules.quantities import Quantity
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import master

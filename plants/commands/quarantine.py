@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from plants.commands.recording import REASON_LENGTH_MAX, Recording, check_text, command
 from plants.rules.dispositions import HoldKind
-from plants.rules.events import Entry, Outcome
+from plants.rules.events import Entry
+from plants.rules.payloads import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 
 from plants.commands.recording import CLOCK_LEAD_MAX, NAME_LENGTH_MAX, REASON_LENGTH_MAX, Recording, check_text, command
 from plants.rules.dispositions import Disposition
-from plants.rules.events import AliasStatement, BatchReceived, BatchStatement, Entry, Movement
+from plants.rules.events import Entry
 from plants.rules.instants import format_instant
+from plants.rules.payloads import AliasStatement, BatchReceived, BatchStatement, Movement
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import batches, master
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from plants.commands.issue import check_total
 from plants.commands.recording import Recording, check_lines, command
 from plants.rules.codes import plant_of
-from plants.rules.events import BatchStatement, Entry, Movement, ReceivedLine, TransferLine, TransferReceived, Use
+from plants.rules.events import Entry
 from plants.rules.instants import format_instant
+from plants.rules.payloads import BatchStatement, Movement, ReceivedLine, TransferLine, TransferReceived, Use
 from plants.rules.quantities import format_micro, parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.transfers import Manifest, group_of, read_manifest

@@ -7,8 +7,9 @@ from plants.commands.issue import StockLine, issue
 from plants.commands.recording import Recording, check_lines, command
 from plants.commands.run_process import ProcessOrder, check_order, closed, new_process
 from plants.commands.yield_output import Output, check_locations, new_outputs
-from plants.rules.events import Entry, Movement
+from plants.rules.events import Entry
 from plants.rules.instants import format_instant
+from plants.rules.payloads import Movement
 from plants.rules.process import mass_balance
 from plants.rules.quantities import parse_micro
 

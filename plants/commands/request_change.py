@@ -11,8 +11,9 @@ from plants.rules.changes import (
     propose_extension,
     propose_release,
 )
-from plants.rules.events import ChangeRequested, Entry
+from plants.rules.events import Entry
 from plants.rules.instants import format_instant
+from plants.rules.payloads import ChangeRequested
 from plants.rules.quantities import Quantity, read_count
 from plants.store import batches, master
 

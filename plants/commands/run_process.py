@@ -6,8 +6,9 @@ from itertools import chain
 
 from plants.commands.issue import StockLine, issue
 from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_text, command
-from plants.rules.events import Entry, Outcome, ProcessClosed, ProcessStatement
+from plants.rules.events import Entry
 from plants.rules.instants import format_instant, from_micros
+from plants.rules.payloads import Outcome, ProcessClosed, ProcessStatement
 from plants.rules.process import MassBalance, RunKind, amounts, mass_balance
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import master, process_records

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from plants.commands.issue import StockLine, issue
 from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_text, command
 from plants.commands.split import done_at_once
-from plants.rules.events import Entry, Outcome
+from plants.rules.events import Entry
+from plants.rules.payloads import Outcome
 from plants.store import master
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from plants.commands.issue import in_unit, moved, statement
 from plants.commands.recording import Recording, check_lines, command
-from plants.rules.events import BatchStatement, Entry, Movement, Outcome, ProcessKind, ProcessStatement
+from plants.rules.events import Entry
 from plants.rules.instants import format_instant
+from plants.rules.payloads import BatchStatement, Movement, Outcome, ProcessKind, ProcessStatement
 from plants.rules.quantities import Quantity, format_micro
 from plants.store import master
 

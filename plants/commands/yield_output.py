@@ -7,7 +7,8 @@ from datetime import date, datetime
 from plants.commands.issue import StockLine, check_total, in_unit, moved
 from plants.commands.receive import AliasOrder, check_attributes, check_produced, new_alias, new_batch
 from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_lines, check_text, command
-from plants.rules.events import AliasStatement, BatchStatement, Entry, Movement, Outcome
+from plants.rules.events import Entry
+from plants.rules.payloads import AliasStatement, BatchStatement, Movement, Outcome
 from plants.rules.process import OutputUse
 from plants.rules.quantities import format_micro
 from plants.rules.refusals import Refusal, RefusalCode

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from plants.rules.dispositions import Hold, HoldKind
-from plants.rules.events import Difference
+from plants.rules.payloads import Difference
 from plants.rules.quantities import Quantity, format_micro
 from plants.rules.refusals import Refusal, RefusalCode
 

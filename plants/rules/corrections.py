@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from plants.rules.events import Entry, Movement
+from plants.rules.events import Entry
+from plants.rules.payloads import Movement
 from plants.rules.quantities import parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from plants.rules.events import BatchStatement
+from plants.rules.payloads import BatchStatement
 from plants.rules.quantities import format_micro
 
 RunKind = Literal["PRODUCTION", "REPACK", "REWORK", "RELABEL"]

@@ -22,9 +22,10 @@ from plants.rules.codes import (
     plant_of,
 )
 from plants.rules.dispositions import Disposition
-from plants.rules.events import ENTRY_BYTES_MAX, LINES_MAX, BatchStatement, Cause, Entry, TransferLine, canonical
+from plants.rules.events import ENTRY_BYTES_MAX, LINES_MAX, Cause, Entry, canonical
 from plants.rules.instants import format_instant, parse_instant
 from plants.rules.merkle import leaf_hash
+from plants.rules.payloads import BatchStatement, TransferLine
 from plants.rules.quantities import format_micro, read_amount
 from plants.rules.refusals import Refusal, RefusalCode
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "schema", "plants", "sync_jobs", "auth", "infra", "migrations")
+ROOMS = ("api", "simulation", "schema", "plants", "sync_jobs", "auth", "infra", "migrations")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -14,7 +14,7 @@ from plants.commands.recording import Call
 from plants.rules.events import Entry
 from plants.rules.instants import format_instant
 from plants.rules.scope import PlantScope
-from plants.store import projection, tables
+from plants.store import tables
 from plants.store.ledger import Head
 from plants.store.positions import HALTED, projection_faults, replication_status
 from sync_jobs import leases, projecting
@@ -144,9 +144,9 @@ def test_type_of_a_newer_program_then_replayed_after_the_upgrade(group: Group, m
     with hub.store.transaction() as session:
         tries = session.rows("SELECT attempts, next_attempt_us FROM projection_faults WHERE error IS NOT NULL")
     assert tries == [(5, None), (5, None)]
-    nothing = projection.PROJECTORS["PlantEnrolled", 1]
-    monkeypatch.setitem(projection.PROJECTORS, ("BatchReceived", 7), nothing)
-    monkeypatch.setitem(projection.PROJECTORS, ("BatchTeleported", 1), nothing)
+    nothing = projectors.PROJECTORS["PlantEnrolled", 1]
+    monkeypatch.setitem(projectors.PROJECTORS, ("BatchReceived", 7), nothing)
+    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), nothing)
     with hub.store.transaction() as session:
         assert wake(session, clock.now()) == 2
     assert project_pending(hub.store, 1, clock=clock, holder="test") == 3
@@ -164,7 +164,7 @@ def test_applied_out_of_turn_then_the_tables_are_those_of_a_rebuild(
         with node.store.transaction() as session:
             quarantine_batch(session, Quarantine(entry.envelope["key"], "seal"), actor=LI, call=call)
     exchange(node)
-    real = projection.PROJECTORS["BatchReceived", 1]
+    real = projectors.PROJECTORS["BatchReceived", 1]
     chance = secrets.SystemRandom()
     failing = set(chance.sample(range(3, 9), 3))
 
@@ -175,7 +175,7 @@ def test_applied_out_of_turn_then_the_tables_are_those_of_a_rebuild(
 
     clock = FixedClock(CLOCK.now())
     with monkeypatch.context() as patch:
-        patch.setitem(projection.PROJECTORS, ("BatchReceived", 1), sometimes)
+        patch.setitem(projectors.PROJECTORS, ("BatchReceived", 1), sometimes)
         project_pending(hub.store, 1, clock=clock, holder="test")
         assert len(faults(group, 1)) == 6, failing
     clock.advance(seconds=10)
@@ -198,8 +198,8 @@ def test_too_much_waits_then_the_plant_halts_and_says_so(group: Group, monkeypat
     assert project_behind(hub.store, CLOCK, "test") == 0
     with hub.store.reading() as reads:
         assert [fault.key for fault in projection_faults(reads, PlantScope(frozenset({1})))][-1] == HALTED
-    nothing = projection.PROJECTORS["PlantEnrolled", 1]
-    monkeypatch.setitem(projection.PROJECTORS, ("BatchTeleported", 1), nothing)
+    nothing = projectors.PROJECTORS["PlantEnrolled", 1]
+    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), nothing)
     with hub.store.transaction() as session:
         wake(session, CLOCK.now(), 1)
     assert project_behind(hub.store, CLOCK, "test") == 5 + 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from plants.rules.events import ENTRY_BYTES_MAX, EVENTS, Envelope, canonical, decode, encode
 from plants.rules.instants import format_instant, from_micros, instant_micros, micros, parse_instant
 from plants.rules.refusals import Refusal, RefusalCode
-from plants.store.projection import PROJECTORS
+from plants.store.projectors import PROJECTORS
 
 # Keys of entries are ASCII; RFC 8785 sorts by UTF-16 code units, which for ASCII is what sort_keys does.
 KEYS = st.text("abcdefghijklmnopqrstuvwxyz_/0123456789", max_size=8)

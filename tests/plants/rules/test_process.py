@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plants.rules.events import BatchStatement
+from plants.rules.payloads import BatchStatement
 from plants.rules.process import RUN_KINDS, amounts, blend, mass_balance
 
 EDGE = st.tuples(

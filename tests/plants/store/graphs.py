@@ -11,7 +11,7 @@ from infra.database import Store
 from plants.rules.codes import node_id
 from plants.rules.genealogy import Link
 from plants.store import ledger, positions, tables
-from plants.store.projection import ALIASES, BATCHES, EDGES, MOVEMENTS, PLANTS, PROCESSES, STOCK
+from plants.store.projectors import ALIASES, BATCHES, EDGES, MOVEMENTS, PLANTS, PROCESSES, STOCK
 from plants.store.rows import RowWrites, Shape
 
 ENTRIES = Shape.of(ledger.LedgerEntry)

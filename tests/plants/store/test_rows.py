@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.database import Store
-from plants.store.projection import ALIASES, BATCHES, STOCK
+from plants.store.projectors import ALIASES, BATCHES, STOCK
 from plants.store.rows import RowWrites
 from tests.plants.store.graphs import Genealogy
 

@@ -1,0 +1,33 @@
+"""What a plant can ask of its hub, whatever carries it: HTTPS (`sync_jobs.hub_door`), or a simulated network."""
+
+from typing import Protocol
+
+from sync_jobs.wire import Hello, Parcel, Receipt, Welcome
+
+
+class HubUnreachable(Exception):
+    """The hub did not answer, or something else answered in its place; the text says what happened."""
+
+
+class HubTimedOut(HubUnreachable):
+    """The hub took too long over a request that it may yet have carried out."""
+
+
+class Door(Protocol):
+    """The hub as one plant reaches it. Every call raises Problem as the hub answered, or HubUnreachable."""
+
+    def hello(self, greeting: Hello) -> Welcome:
+        """Greet the hub."""
+        ...
+
+    def send(self, origin: str, start: int, session: str, parcel: Parcel) -> Receipt:
+        """Send entries from a position on."""
+        ...
+
+    def entries(self, origin: str, low: int, high: int) -> Parcel:
+        """Return entries of one of the ledgers that the plant may read."""
+        ...
+
+    def consistency(self, origin: str, old: int, new: int) -> tuple[bytes, ...]:
+        """Return the proof between two sizes of a ledger at the hub."""
+        ...
