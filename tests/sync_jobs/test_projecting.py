@@ -14,7 +14,7 @@ from plants.commands.recording import Call
 from plants.rules.events import Entry
 from plants.rules.instants import format_instant
 from plants.rules.scope import PlantScope
-from plants.store import tables
+from plants.store import projectors, tables
 from plants.store.ledger import Head
 from plants.store.positions import HALTED, projection_faults, replication_status
 from sync_jobs import leases, projecting
