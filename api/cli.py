@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from api import cli_demo, cli_hub, cli_import, cli_ledger, cli_people, cli_plant, cli_sdl, cli_trace
+from api import cli_demo, cli_enrol, cli_hub, cli_import, cli_ledger, cli_people, cli_plant, cli_sdl, cli_trace
 from api.cli_output import Application
 
 app: Final = Application(
@@ -15,6 +15,11 @@ app: Final = Application(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+cli_hub.app.command()(cli_enrol.invite)
+cli_hub.app.command()(cli_enrol.invitations)
+cli_hub.app.command("approve")(cli_enrol.approve_plant)
+cli_hub.app.command("reject")(cli_enrol.reject_plant)
+cli_plant.app.command()(cli_enrol.enroll)
 app.add_typer(cli_hub.app, name="hub")
 app.add_typer(cli_plant.app, name="plant")
 app.add_typer(cli_people.app, name="person")

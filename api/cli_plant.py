@@ -61,7 +61,7 @@ def init(
     )
     make_home(settings)
     with opened(home) as node:
-        _begin(node, name, time_zone)
+        begin_ledger(node, name, time_zone)
     CONSOLE.print(
         pick(
             f"[green]✓[/] Plant {code} is made in {home}. Next:\n"
@@ -97,7 +97,8 @@ def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
     run_node(home, until_input_ends=until_input_ends)
 
 
-def _begin(node: Node, name: str, time_zone: str) -> None:
+def begin_ledger(node: Node, name: str, time_zone: str) -> None:
+    """Write the first entry of a new plant's ledger; raises Refusal for a name or time zone that cannot be one."""
     settings = node.settings
     order = NewPlant(settings.plant_number, settings.plant_code, name, time_zone, settings.origin)
 

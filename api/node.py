@@ -92,14 +92,19 @@ class Node:
 
 def make_home(settings: Settings) -> None:
     """Make a node's home: its directory, its settings file and its keys; what is there already is kept."""
+    make_keys(settings)
+    path = settings.home / FILE_NAME
+    if not path.exists():
+        path.write_text(_as_toml(settings), encoding="utf-8")
+
+
+def make_keys(settings: Settings) -> None:
+    """Make the keys that a node's home does not have yet, and its directory."""
     settings.home.mkdir(parents=True, exist_ok=True)
     settings.keys.mkdir(mode=0o700, exist_ok=True)
     for name in KEY_FILES:
         if not (settings.keys / name).exists():
             save_key(settings.keys / name, generate_key())
-    path = settings.home / FILE_NAME
-    if not path.exists():
-        path.write_text(_as_toml(settings), encoding="utf-8")
 
 
 def _claim(home: Path) -> IO[str]:

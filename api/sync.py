@@ -14,11 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from auth.actors import NotAuthenticated
+from auth.enrolment import WrongCodes
 from auth.machines import EnrolledMachine
 from plants.rules.instants import format_instant
-from sync_jobs import intake, reception, tails
-from sync_jobs.nodes import HubNode
+from sync_jobs import enrolment, intake, reception, tails
+from sync_jobs.nodes import HubNode, NotRecognised
+from sync_jobs.refused import DoorAlarms
 from sync_jobs.wire import (
     GREETING_BYTES_MAX,
     MEDIA_TYPE,
@@ -41,7 +42,7 @@ Answer = Callable[[Request, EnrolledMachine], Awaitable[Response]]
 
 def sync_routes(hub: HubNode) -> list[Route]:
     """Return the routes of the hub. Every answer that says no is application/problem+json with a `code`."""
-    turnstile = intake.Turnstile()
+    turnstile, doorkeeper = intake.Turnstile(), DoorAlarms(hub)
 
     async def hello(request: Request, machine: EnrolledMachine) -> Response:
         greeting = Hello.read(await _body(request, GREETING_BYTES_MAX))
@@ -80,9 +81,10 @@ def sync_routes(hub: HubNode) -> list[Route]:
         return Response(proof.to_bytes(), media_type="application/json")
 
     def route(path: str, method: str, answer: Answer) -> Route:
-        return Route(f"/sync/v1{path}", _guarded(hub, answer), methods=[method])
+        return Route(f"/sync/v1{path}", _guarded(hub, doorkeeper, answer), methods=[method])
 
     return [
+        Route(enrolment.PATH, _enrolling(hub, doorkeeper), methods=["POST"]),
         route("/hello", "POST", hello),
         route("/logs/{origin:path}/entries", "POST", take),
         route("/logs/{origin:path}/entries", "GET", give),
@@ -91,20 +93,37 @@ def sync_routes(hub: HubNode) -> list[Route]:
     ]
 
 
-def _guarded(hub: HubNode, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(hub: HubNode, doorkeeper: DoorAlarms, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint that recognises the plant before it reads anything, and turns every "no" into its answer."""
 
-    async def endpoint(request: Request) -> Response:
+    async def served(request: Request) -> Response:
+        machine = None
         try:
             machine = await run_in_threadpool(hub.recognise, _assertion(request))
             _check_protocol(request)
-            return await answer(request, machine)
-        except NotAuthenticated as failure:
+            said = await answer(request, machine)
+            await run_in_threadpool(doorkeeper.served, machine.origin)
+        except NotRecognised as failure:
             LOG.warning("a plant was not recognised: %s", failure.failure)
             # The time tells a plant whose clock is wrong why, and nobody anything that he could not ask elsewhere.
-            return _no(Problem(401, "NOT_RECOGNISED", clock=format_instant(hub.clock.now())))
-        except Problem as problem:
+            problem = Problem(401, "NOT_RECOGNISED", clock=format_instant(hub.clock.now()))
+            await run_in_threadpool(doorkeeper.refused, problem, failure.origin)
             return _no(problem)
+        except Problem as problem:
+            origin = problem.content.get("origin") if machine is None else machine.origin
+            await run_in_threadpool(doorkeeper.refused, problem, None if origin is None else str(origin))
+            return _no(problem)
+        return said
+
+    return _unless_store_fails(served)
+
+
+def _unless_store_fails(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that asks to come again where the body was cut or the store does not answer."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request)
         except ClientDisconnect:
             return _no(Problem(400, "BODY_CUT"))
         except (DBAPIError, psycopg.OperationalError):
@@ -112,6 +131,22 @@ def _guarded(hub: HubNode, answer: Answer) -> Callable[[Request], Awaitable[Resp
             return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS))
 
     return endpoint
+
+
+def _enrolling(hub: HubNode, doorkeeper: DoorAlarms) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint for a plant that is not enrolled yet and has a one-time code."""
+    wrong = WrongCodes()
+
+    async def enrol(request: Request) -> Response:
+        try:
+            body = await _body(request, enrolment.BODY_BYTES_MAX)
+            note = await run_in_threadpool(enrolment.answer, hub, wrong, body)
+        except Problem as problem:
+            await run_in_threadpool(doorkeeper.refused, problem, None)
+            return _no(problem)
+        return Response(note, media_type="text/plain; charset=utf-8")
+
+    return _unless_store_fails(enrol)
 
 
 def _assertion(request: Request) -> str:

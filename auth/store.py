@@ -70,3 +70,29 @@ class Machine(SQLModel, table=True):
     enrolled_by: str = _text()
     enrolled_us: int = Field(sa_type=BigInteger)
     revoked_us: int | None = _instant()
+
+
+class Invitation(SQLModel, table=True):
+    """A plant that was asked into the group by a one-time code, and what it showed of itself; one for each code.
+
+    Of the one-time code only a hash is kept. `ledger_key` (raw, as `public_key_text` writes it) and `assertion_key`
+    are there once the plant has asked, `decided_us` once a person has approved or rejected what it showed.
+    """
+
+    __tablename__ = "invitations"
+    __table_args__ = table_options(Keeping.LOCAL, frozenset({Role.HUB}))
+
+    code: str = Field(sa_type=Text, primary_key=True)
+    plant_number: int = Field(sa_type=Integer)
+    name: str = _text()
+    secret_hash: str = _text()
+    invited_by: str = _text()
+    invited_us: int = Field(sa_type=BigInteger)
+    expires_us: int = Field(sa_type=BigInteger)
+    attempts: int = Field(default=0, sa_type=Integer)
+    ledger_key: str | None = Field(default=None, sa_type=Text)
+    assertion_key: str | None = Field(default=None, sa_type=Text)
+    kid: str | None = Field(default=None, sa_type=Text, unique=True)
+    asked_us: int | None = _instant()
+    decided_us: int | None = _instant()
+    approved: int | None = Field(default=None, sa_type=Integer)

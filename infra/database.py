@@ -20,6 +20,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session as SQLModelSession
 
+from infra.marks import Keeper, Raised
+
 BUSY_TIMEOUT_MS = 10_000
 WAL_PAGES = 4000  # of 4 KiB: the log is copied into the database every 16 MiB, not every 4
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
@@ -53,6 +55,7 @@ class Session:
     def __init__(self, driver: Any, dialect: str) -> None:
         self.driver = driver
         self.dialect = dialect
+        self.marks = Raised()
         self._cursor = driver.cursor()
         # Bound once: a command runs some thirty statements, and each layer of calls around them shows.
         self._execute: Callable[[str, Parameters], _Cursor] = (
@@ -83,9 +86,11 @@ class Session:
     def savepoint(self) -> Iterator[None]:
         """Undo what the block wrote when it raises, and leave what came before it in place."""
         self.run("SAVEPOINT one")
+        marks = self.marks.copied()
         try:
             yield
         except BaseException:
+            self.marks = marks
             self.run("ROLLBACK TO SAVEPOINT one")
             self.run("RELEASE SAVEPOINT one")
             raise
@@ -129,6 +134,7 @@ class Store:
         else:
             message = f"{self.dialect} stores are not supported: use sqlite or postgresql."
             raise StoreUnfit(message)
+        self.keeper: Keeper | None = None
         self._at_hand: deque[PoolProxiedConnection] = deque()
         self._snapshots = self.engine.execution_options(
             **({"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {})
@@ -136,17 +142,24 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Yield a write session; commit when the block ends, roll everything back when it raises."""
+        """Yield a write session; commit when the block ends, roll everything back when it raises.
+
+        With a keeper, numbers drawn are reserved outside the store first.
+        """
         with self._connection() as connection:
             session = Session(connection, self.dialect)
             if self.dialect == "sqlite":
                 session.run("BEGIN IMMEDIATE")
             try:
                 yield session
+                if self.keeper is not None:
+                    self.keeper.before_commit(session.marks)
             except BaseException:
                 connection.rollback()
                 raise
             connection.commit()
+        if self.keeper is not None:
+            self.keeper.committed(session.marks)
 
     @contextmanager
     def _connection(self) -> Iterator[Any]:
@@ -172,7 +185,9 @@ class Store:
             yield session
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Give back every connection, and have the keeper write down how far the store is."""
+        if self.keeper is not None:
+            self.keeper.close()
         while self._at_hand:
             self._at_hand.popleft().close()
         self.engine.dispose()

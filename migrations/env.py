@@ -7,9 +7,9 @@ from alembic.operations.ops import CreateTableOp
 from sqlmodel import SQLModel
 
 from auth import store as people
-from plants.store import alarms, ledger, positions, tables
+from plants.store import alarms, directives, disputes, ledger, parked_entries, positions, staging, tables, witnessed
 
-ROOMS = (people, alarms, ledger, positions, tables)
+ROOMS = (people, alarms, directives, disputes, ledger, parked_entries, positions, staging, tables, witnessed)
 """Imported for the tables that they declare."""
 
 

@@ -41,6 +41,12 @@ class Replication:
     directives_acknowledged: int = described("How many of them the plant has.")
     faults: int = described("How many entries could not be put into the tables.")
     alarm: str | None = described("What a person has to look at, if anything.")
+    waiting: int = described("How many entries the hub has not cosigned yet.")
+    error: str | None = described("Why the last exchange failed, if it did.")
+    attempts: int = described("How many exchanges failed since the last one that went well.")
+    next_attempt_at: datetime | None = described("Before when no other one begins by itself; null while nothing fails.")
+    fenced: bool = described("Whether the plant writes no more because another copy of it is the one that counts.")
+    disputed: int = described("How many entries could not be applied after a repair and wait for a person.")
 
     @classmethod
     def of(cls, seen: PlantReplication) -> Self:
@@ -59,6 +65,12 @@ class Replication:
             directives_acknowledged=seen.directives_acknowledged,
             faults=seen.faults,
             alarm=seen.alarm,
+            waiting=seen.waiting,
+            error=seen.error,
+            attempts=seen.attempts,
+            next_attempt_at=instant(seen.next_attempt_us),
+            fenced=seen.fenced,
+            disputed=seen.disputed,
         )
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from schema import (
+    alarms,
     batches,
     changes,
     ledger,
@@ -42,6 +43,7 @@ QUERIES: Final = (
     trace.trace,
     plants.plant,
     plants.plants,
+    alarms.alarms,
 )
 
 SUBSCRIPTIONS: Final = (

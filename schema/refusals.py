@@ -33,7 +33,11 @@ MORE_DATA: Final[dict[RefusalCode, tuple[str, ...]]] = {C.BATCH_ON_HOLD: ("hold"
 # `code` of the interface is the refusal's own.
 RENAMED: Final = {"code": "value"}
 # The events have these names.
-OTHER_NAMES: Final = {C.PROCESS_CLOSED: "ProcessAlreadyClosed", C.TRANSFER_RECEIVED: "TransferAlreadyReceived"}
+OTHER_NAMES: Final = {
+    C.DISPUTE_SETTLED: "DisputeAlreadySettled",
+    C.PROCESS_CLOSED: "ProcessAlreadyClosed",
+    C.TRANSFER_RECEIVED: "TransferAlreadyReceived",
+}
 
 DESCRIPTIONS: Final = {
     "after": "What it would become.",
@@ -53,6 +57,7 @@ DESCRIPTIONS: Final = {
     "destination": "The plant that it goes to.",
     "difference": "By how much it differs.",
     "disposition": "The disposition of the goods.",
+    "dispute": "The index of the entry that disputes it.",
     "entry": "The index of the entry it is about.",
     "expected": "What was expected.",
     "expires_at": "When it expired.",
@@ -117,6 +122,7 @@ COMMON: Final = frozenset(
     {
         C.ENTRY_TOO_LARGE,
         C.NOT_PERMITTED,
+        C.PLANT_FENCED,
         C.REQUEST_REUSED,
         C.TEXT_INVALID,
         C.TIME_IN_FUTURE,

@@ -21,6 +21,7 @@ from sync_jobs.nodes import PlantNode
 from sync_jobs.pull import apply_pending, directives_here, pull
 from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, push
 from sync_jobs.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
+from sync_jobs.witnessing import check_hub, seen_of_hub
 
 LEASE: Final = "replication"
 SLICE_SECONDS: Final = 20  # of work in one job; what is left is done by the next one
@@ -155,12 +156,13 @@ def _greet(way: Way) -> Welcome:
     frontier, directives = position[1], directives_here(node)
     now = node.clock.now()
 
-    def known(session: Session) -> tuple[str | None, str | None, bytes | None]:
+    def known(session: Session) -> tuple[str | None, str | None, bytes | None, Stand | None, list[str]]:
         way.held.renew(session, now)
         own = replication.standing(session, node.number)
-        return own.session, own.epoch, replication.standing(session, -node.number).checkpoint
+        cosigned = replication.standing(session, -node.number).checkpoint
+        return own.session, own.epoch, cosigned, *seen_of_hub(session)
 
-    session_id, epoch, cosigned = node.writer.write(known)
+    session_id, epoch, cosigned, hub_ledger, hub_notes = node.writer.write(known)
     welcome = way.door.hello(
         Hello(
             protocol=PROTOCOL,
@@ -171,7 +173,8 @@ def _greet(way: Way) -> Welcome:
             session=session_id,
             epoch=epoch,
             directives=Stand.of(node.directive_origin, directives),
-            cosignatures=[] if cosigned is None else [cosigned.decode()],
+            cosignatures=hub_notes if cosigned is None else [cosigned.decode(), *hub_notes],
+            hub_ledger=hub_ledger,
         )
     )
     if welcome.min_protocol > PROTOCOL:
@@ -186,6 +189,7 @@ def _greet(way: Way) -> Welcome:
         replication.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **heard)
 
     node.writer.write(remember)
+    check_hub(way, welcome)
     return welcome
 
 

@@ -17,6 +17,7 @@ from sync_jobs.exchange import exchange
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
 from sync_jobs.projecting import project_behind
 from sync_jobs.tails import sign_own_ledgers
+from sync_jobs.witnessing import witness_plants
 
 PUSH: Final = "sync.push"
 PULL: Final = "sync.pull"
@@ -63,6 +64,7 @@ def hub_jobs(hub: HubNode, *, project_seconds: float, checkpoint_seconds: float)
         return project_behind(hub.store, hub.clock, EMBEDDED_HOLDER) > 0
 
     def checkpoint() -> bool:
+        witness_plants(hub)
         sign_own_ledgers(hub)
         return False
 

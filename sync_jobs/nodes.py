@@ -5,19 +5,30 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final
 
-from auth.keys import SigningKey
+from auth.actors import NotAuthenticated
+from auth.enrolment import waiting_key
+from auth.keys import SigningKey, public_key_from_text
 from auth.machines import EnrolledMachine, find_machine
 from auth.notes import NoteSigner
 from auth.tokens import Assertions
 from infra.clock import Clock
-from infra.database import Store
+from infra.database import ReadSession, Store
+from infra.settings import plant_origin
 from infra.writer import Writing
 from plants.rules.notes import NoteKey
 from sync_jobs.doors import Door
-from sync_jobs.wire import Limits
+from sync_jobs.wire import Limits, Problem
 
 EMBEDDED_HOLDER: Final = "jobs"
 """The holder of the leases that jobs inside a node's own process take."""
+
+
+class NotRecognised(NotAuthenticated):
+    """An assertion that does not hold; `origin` is the enrolled plant whose key it names, where it names one."""
+
+    def __init__(self, failure: NotAuthenticated, origin: str | None) -> None:
+        super().__init__(failure.failure)
+        self.origin = origin
 
 
 def nobody_waits(_plant: int) -> None:
@@ -38,18 +49,39 @@ class HubNode:
     arrived: Callable[[int], None] = nobody_waits
 
     def recognise(self, assertion: str) -> EnrolledMachine:
-        """Return the plant's node behind an assertion, which is used up; raises NotAuthenticated."""
+        """Return the plant's node behind an assertion, which is used up.
+
+        Raises NotRecognised, and Problem 403 NOT_YET_APPROVED for a plant that asked to be taken in and still waits.
+        """
         found: list[EnrolledMachine] = []
+        waits = False
 
         def find(kid: str) -> EnrolledMachine | None:
+            nonlocal waits
             machine = find_machine(reads, kid)
+            if machine is None:
+                machine = self._waiting(reads, kid)
+                waits = machine is not None
             if machine is not None:
                 found.append(machine)
             return machine
 
         with self.store.reading() as reads:
-            self.assertions.verify(assertion, find)
+            try:
+                self.assertions.verify(assertion, find)
+            except NotAuthenticated as failure:
+                raise NotRecognised(failure, found[0].origin if found and not waits else None) from failure
+        if waits:
+            raise Problem(403, "NOT_YET_APPROVED", origin=found[0].origin)
         return found[0]
+
+    def _waiting(self, reads: ReadSession, kid: str) -> EnrolledMachine | None:
+        """Return the plant that waits for approval with this key, so that its assertion can be checked all the same."""
+        waiting = waiting_key(reads, kid)
+        if waiting is None or waiting.assertion_key is None:
+            return None
+        origin = plant_origin(self.origin.partition("/")[0], waiting.code)
+        return EnrolledMachine(waiting.number, waiting.code, origin, public_key_from_text(waiting.assertion_key), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

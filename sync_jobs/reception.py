@@ -11,7 +11,7 @@ from plants.rules.notes import NoteError, NoteKey
 from plants.store import replication
 from plants.store.ledger import HUB_LOG, Head, entry_at
 from plants.store.positions import ReplicationState
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, witnessing
 from sync_jobs.intake import locked_head
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
@@ -49,6 +49,7 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
         before = replication.standing(session, plant)
         given = new_id()
         state = _seen_from_here(hello.ledger.position, here)
+        shown = witnessing.show(session, hub, machine, hello)
         replication.amend(
             session,
             plant,
@@ -71,6 +72,8 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
             version=hub.version,
             supported=EVENTS,
             checkpoint=None if before.checkpoint is None else before.checkpoint.decode(),
+            hub_checkpoint=shown.hub_checkpoint,
+            hub_proof=list(shown.hub_proof),
         )
 
 

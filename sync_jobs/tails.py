@@ -12,6 +12,7 @@ from sync_jobs import checkpoints
 from sync_jobs.nodes import HubNode
 from sync_jobs.reception import opened_head
 from sync_jobs.wire import Parcel, Position, Problem, Stand, pack
+from sync_jobs.witnessing import sign_own
 
 
 def entries(hub: HubNode, machine: EnrolledMachine, origin: str, low: int, high: int | None) -> bytes:
@@ -62,11 +63,7 @@ def sign_own_ledgers(hub: HubNode) -> int:
         own = [log_id for (log_id,) in session.rows("SELECT log_id FROM logs WHERE log_id <= 0 ORDER BY log_id")]
     for log_id in own:
         with hub.store.transaction() as session:
-            head, now = opened_head(session, log_id), hub.clock.now()
-            signer = NoteSigner(head.origin, hub.signer.private_key)
-            note = checkpoints.sign(head.origin, Position(head.size, head.frontier.root()), signer, now)
-            us = micros(now)
-            replication.keep_checkpoint(session, log_id, head.size, bytes(note), signed_us=us, received_us=us)
+            sign_own(session, hub, opened_head(session, log_id))
     return len(own)
 
 

@@ -14,10 +14,11 @@ from typing import Any, Final, NamedTuple, Self
 import zstandard
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from plants.rules.events import ENTRY_BYTES_MAX, Entry, decode
+from plants.rules.events import ENTRY_BYTES_MAX, Entry
 from plants.rules.instants import instant_micros
 from plants.rules.merkle import HASH_BYTES, leaf_hash
 from plants.rules.notes import MAX_NOTE_BYTES, MAX_PROOF_HASHES
+from plants.store.decoding import decode
 
 PROTOCOL: Final = 1
 PROTOCOL_HEADER: Final = "Batchloom-Protocol"
@@ -105,6 +106,7 @@ class Hello(_Message):
     epoch: str | None = Field(None, max_length=100)
     directives: Stand | None = None
     cosignatures: list[str] = Field(default_factory=list, max_length=16)
+    hub_ledger: Stand | None = None  # how much of the hub's own ledger the plant has cosigned
 
 
 class Receipt(_Message):
@@ -144,6 +146,8 @@ class Welcome(_Message):
     version: str = Field(max_length=100)
     supported: dict[str, int] = Field(max_length=1000)
     checkpoint: str | None = None
+    hub_checkpoint: str | None = Field(None, max_length=MAX_NOTE_BYTES)  # newest of the hub's own ledger, signed
+    hub_proof: list[str] = Field(default_factory=list, max_length=2 * MAX_PROOF_HASHES)  # that it continues the plant's
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +250,7 @@ def _wrong_member(envelope: dict[str, Any], index: int, plant: int | None) -> st
         # Printable also keeps out NUL and lone surrogates, which a PostgreSQL text cannot hold.
         if not isinstance(value, str) or not 0 < len(value) <= FIELD_LENGTH_MAX or not value.isprintable():
             return name
-    if len(envelope["hlc"]) != HLC_LENGTH or not set(envelope["hlc"]) <= set("0123456789abcdef"):
+    if len(envelope["hlc"]) != HLC_LENGTH or envelope["hlc"].strip("0123456789abcdef"):
         return "hlc"
     for name in ("occurred_at", "recorded_at"):
         value = envelope.get(name)

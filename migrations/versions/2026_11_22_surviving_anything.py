@@ -27,11 +27,149 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("alarms_by_time", "alarms", ["over_us", "last_us"], unique=False)
+    op.create_table(
+        "contradictions",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("held", sa.LargeBinary(), nullable=False),
+        sa.Column("shown", sa.LargeBinary(), nullable=False),
+        sa.Column("seen_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", "log_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "directed_holds",
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("hold", sa.Text(), nullable=False),
+        sa.Column("batch_code", sa.Text(), nullable=False),
+        sa.Column("plant_id", sa.BigInteger(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("directed_by", sa.Text(), nullable=False),
+        sa.Column("directed_us", sa.BigInteger(), nullable=False),
+        sa.Column("directive_idx", sa.BigInteger(), nullable=False),
+        sa.Column("ended_idx", sa.BigInteger(), nullable=True),
+        sa.Column("ended_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("log_id", "hold", "batch_code"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("directed_holds_by_batch", "directed_holds", ["batch_code", "plant_id"], unique=False)
+    op.create_index("directed_holds_by_hold", "directed_holds", ["hold"], unique=False)
+    op.create_table(
+        "disputes",
+        sa.Column("plant_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("entry_idx", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("occurred_us", sa.BigInteger(), nullable=False),
+        sa.Column("collisions", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("settlement", sa.Text(), nullable=True),
+        sa.Column("settled_by", sa.Text(), nullable=True),
+        sa.Column("settled_us", sa.BigInteger(), nullable=True),
+        sa.Column("settled_idx", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("plant_id", "entry_idx"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("disputes_by_state", "disputes", ["state", "plant_id", "entry_idx"], unique=False)
+    op.create_table(
+        "invitations",
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("plant_number", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column("invited_by", sa.Text(), nullable=False),
+        sa.Column("invited_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("ledger_key", sa.Text(), nullable=True),
+        sa.Column("assertion_key", sa.Text(), nullable=True),
+        sa.Column("kid", sa.Text(), nullable=True),
+        sa.Column("asked_us", sa.BigInteger(), nullable=True),
+        sa.Column("decided_us", sa.BigInteger(), nullable=True),
+        sa.Column("approved", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("code"),
+        sa.UniqueConstraint("kid"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "set_aside_entries",
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("leaf", sa.LargeBinary(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("set_aside_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("log_id", "idx", "leaf"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "staged_entries",
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("leaf", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("log_id", "idx"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "waiting_holds",
+        sa.Column("plant_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("batch_code", sa.Text(), nullable=False),
+        sa.Column("hold", sa.Text(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("directive_idx", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("plant_id", "batch_code", "hold"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "witnessed",
+        sa.Column("plant_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=False),
+        sa.Column("entry_idx", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("plant_id", "origin"),
+        sqlite_with_rowid=False,
+    )
+    op.add_column("checkpoints", sa.Column("frontier", sa.LargeBinary(), nullable=True))
+    op.add_column("holds", sa.Column("directed", sa.Text(), nullable=True))
+    op.add_column("logs", sa.Column("fenced", sa.SmallInteger(), nullable=False, server_default="0"))
+    op.add_column("replication", sa.Column("session_before", sa.Text(), nullable=True))
+    op.add_column("replication", sa.Column("session_used", sa.SmallInteger(), nullable=False, server_default="0"))
+    op.add_column("replication", sa.Column("displaced", sa.Text(), nullable=True))
+    op.add_column("replication", sa.Column("take_over", sa.SmallInteger(), nullable=False, server_default="0"))
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_column("replication", "take_over")
+    op.drop_column("replication", "displaced")
+    op.drop_column("replication", "session_used")
+    op.drop_column("replication", "session_before")
+    op.drop_column("logs", "fenced")
+    op.drop_column("holds", "directed")
+    op.drop_column("checkpoints", "frontier")
+    op.drop_table("witnessed")
+    op.drop_table("waiting_holds")
+    op.drop_table("staged_entries")
+    op.drop_table("set_aside_entries")
+    op.drop_table("invitations")
+    op.drop_index("disputes_by_state", table_name="disputes")
+    op.drop_table("disputes")
+    op.drop_index("directed_holds_by_hold", table_name="directed_holds")
+    op.drop_index("directed_holds_by_batch", table_name="directed_holds")
+    op.drop_table("directed_holds")
+    op.drop_table("contradictions")
     op.drop_index("alarms_by_time", table_name="alarms")
     op.drop_table("alarms")
     # ### end Alembic commands ###

@@ -1,38 +1,42 @@
 """Answer a directive of the hub: check it, do what it asks, and record both in the plant's own ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from infra.database import Session
-from plants.commands.decide_change import apply_change
-from plants.commands.recording import Call, Recording
-from plants.rules.actors import SYSTEM, Author
-from plants.rules.changes import ChangeLevel, ChangeVerdict, Proposal, check_decidable
-from plants.rules.events import EVENTS, Cause, Entry
-from plants.rules.instants import parse_instant
-from plants.rules.payloads import ChangeDecided, DirectiveApplied, DirectiveRejected
+from plants.commands.apply_decision import apply_decision, read_decision
+from plants.commands.apply_hold import apply_hold, apply_release, read_hold, read_recall, read_release
+from plants.commands.apply_master import apply_master, read_master
+from plants.commands.applying import Answer, Applying
+from plants.commands.recording import Call, cause_of
+from plants.rules.events import Entry
 from plants.rules.refusals import Refusal, RefusalCode
-from plants.store.batches import goods_by_id
-from plants.store.changes import answer_to, next_directive, proposal_of
-from plants.store.ledger import Head, origin_of
+from plants.store.changes import answer_to, next_directive
+from plants.store.ledger import Head
 
-Causes = Sequence[tuple[Cause, str]]
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """How one version of one type of directive is done: what it says is read whole before anything is recorded."""
+
+    read: Callable[[Entry], Any]
+    apply: Callable[[Applying, Any], Answer]
+
+
+APPLIERS: Mapping[tuple[str, int], Applier] = {
+    ("ChangeDecided", 1): Applier(read_decision, apply_decision),
+    ("MasterDirected", 1): Applier(read_master, apply_master),
+    ("HoldDirected", 1): Applier(read_hold, apply_hold),
+    ("RecallDirected", 1): Applier(read_recall, apply_hold),
+    ("ReleaseDirected", 1): Applier(read_release, apply_release),
+}
+"""What this program can do for the hub, by type and version; anything else is rejected as UNSUPPORTED."""
 
 
 class DirectiveOutOfOrder(LookupError):
     """The directive is not the next one in this store that the plant has to answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """What a ChangeDecided directive says, read and found well-formed."""
-
-    payload: ChangeDecided
-    verdict: ChangeVerdict
-    decider: Author
-    at: datetime
-    known_at: datetime
 
 
 def apply_directive(session: Session, directive: Entry, *, plant: int, now: datetime) -> Entry:
@@ -48,84 +52,30 @@ def apply_directive(session: Session, directive: Entry, *, plant: int, now: date
     following = next_directive(session, plant)
     if following is None or (following.index, following.leaf) != (directive.index, directive.leaf):
         raise DirectiveOutOfOrder(directive.index)
-    cause: Cause = {"origin": origin_of(session, -plant), "index": directive.index, "leaf": directive.leaf.hex()}
-    causes = [(cause, directive.envelope["hlc"])]
-    call = Call(plant, now)
-    met_version = None
+    applying = Applying(session, plant, directive, Call(plant, now), (cause_of(session, -plant, directive),))
+    answer = _apply(applying)
+    said: dict[str, Any] = {"directive": directive.index, "met_version": answer.met_version}
+    said |= {name: value for name in ("met", "waiting", "waited") if (value := getattr(answer, name))}
+    if answer.refusal is not None:
+        said |= {"refusal": answer.refusal.code, "data": answer.refusal.data}
+    event = "DirectiveApplied" if answer.refusal is None else "DirectiveRejected"
+    return applying.recording_itself().record(event, directive.envelope["key"], said, applying.causes)
+
+
+def _apply(applying: Applying) -> Answer:
+    """Do what a directive asks, whole or not at all."""
+    envelope = applying.directive.envelope
+    unsupported = Answer(refusal=Refusal(RefusalCode.UNSUPPORTED, type=f"{envelope['type']} {envelope['version']}"))
+    applier = APPLIERS.get((envelope["type"], envelope["version"]))
+    if applier is None:
+        return unsupported
     try:
-        decided = _read(directive)
-        proposal = _check(session, plant, decided)
-        goods = goods_by_id(session, plant, proposal.batch_id)
-        met_version = None if goods is None else goods.version
-        refused = _carry_out(session, call, decided, proposal, causes)
+        said = applier.read(applying.directive)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Another node wrote it, perhaps a newer one: the content may be of any form.
+        return unsupported
+    try:
+        with applying.session.savepoint():
+            return applier.apply(applying, said)
     except Refusal as refusal:
-        refused = refusal.code, refusal.data
-    recording, key = Recording(session, SYSTEM, call), directive.envelope["key"]
-    if refused is None:
-        applied: DirectiveApplied = {"directive": directive.index, "met_version": met_version}
-        return recording.record("DirectiveApplied", key, applied, causes)
-    rejected: DirectiveRejected = {
-        "directive": directive.index,
-        "met_version": met_version,
-        "refusal": refused[0],
-        "data": refused[1],
-    }
-    return recording.record("DirectiveRejected", key, rejected, causes)
-
-
-def _read(directive: Entry) -> _Decided:
-    envelope, payload = directive.envelope, directive.payload
-    unsupported = Refusal(RefusalCode.UNSUPPORTED, type=f"{envelope['type']} {envelope['version']}")
-    if (envelope["type"], envelope["version"]) != ("ChangeDecided", EVENTS["ChangeDecided"]):
-        raise unsupported
-    try:
-        content: ChangeDecided = {
-            "plant": int(payload["plant"]),
-            "change": int(payload["change"]),
-            "proposal": str(payload["proposal"]),
-            "verdict": ChangeVerdict(payload["verdict"]).value,
-            "level": ChangeLevel.HUB.value,
-            "printed_name": str(payload["printed_name"]),
-            "comment": str(payload["comment"]),
-        }
-        return _Decided(
-            content,
-            ChangeVerdict(payload["verdict"]),
-            Author(envelope["actor"], content["printed_name"], envelope.get("device")),
-            parse_instant(envelope["occurred_at"]),
-            parse_instant(envelope["recorded_at"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise unsupported from error
-
-
-def _check(session: Session, plant: int, decided: _Decided) -> Proposal:
-    """Return the request that was decided, or raise the Refusal of a decision that decides nothing here.
-
-    A request may have expired since: what counts is when the hub wrote the decision down.
-    """
-    payload = decided.payload
-    if payload["plant"] != plant:
-        raise Refusal(RefusalCode.CHANGE_UNKNOWN, change=payload["change"])
-    proposal = proposal_of(session, plant, payload["change"])
-    check_decidable(
-        proposal,
-        decider=decided.decider.person,
-        level=ChangeLevel.HUB,
-        content=payload["proposal"],
-        at=decided.known_at,
-    )
-    return proposal
-
-
-def _carry_out(
-    session: Session, call: Call, decided: _Decided, proposal: Proposal, causes: Causes
-) -> tuple[str, dict[str, str]] | None:
-    """Record the decision and its effect; return refusal code and data when an approved change could not be applied."""
-    deciding = Recording(session, decided.decider, call)
-    deciding.occurred_at = decided.at
-    deciding.record("ChangeDecided", proposal.batch, decided.payload, causes)
-    if decided.verdict is ChangeVerdict.REJECTED:
-        return None
-    effect = apply_change(Recording(session, SYSTEM, call), proposal)
-    return (effect.payload["refusal"], effect.payload["data"]) if effect.type == "ChangeRefused" else None
+        return Answer(refusal=refusal)

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from typing import cast
 
 from plants.commands.adjust import adjustment
-from plants.commands.recording import REASON_LENGTH_MAX, Appending, Recording, check_text, command, directive
+from plants.commands.recording import (
+    REASON_LENGTH_MAX,
+    Appending,
+    Recording,
+    cause_of,
+    check_text,
+    command,
+    directive,
+)
 from plants.rules.changes import (
     ChangeKind,
     ChangeLevel,
@@ -19,7 +27,7 @@ from plants.rules.quantities import parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.batches import Goods, goods_by_id
 from plants.store.changes import check_not_directed, proposal_of
-from plants.store.ledger import entry_at, origin_of
+from plants.store.ledger import entry_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +104,7 @@ def _cause(appending: Appending, proposal: Proposal) -> tuple[Cause, str]:
     if asked is None:
         message = f"plant {plant} has a change request {proposal.id} without its entry"
         raise LookupError(message)
-    cause: Cause = {"origin": origin_of(session, plant), "index": asked.index, "leaf": asked.leaf.hex()}
-    return cause, asked.envelope["hlc"]
+    return cause_of(session, plant, asked)
 
 
 def _effect(recording: Recording, proposal: Proposal) -> Outcome:

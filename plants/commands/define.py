@@ -1,13 +1,13 @@
 """Define master data at a plant: materials, units, suppliers, customers, locations, equipment."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from plants.commands.recording import NAME_LENGTH_MAX, Recording, check_text, command
 from plants.rules.codes import master_code
-from plants.rules.events import Entry
+from plants.rules.events import Cause, Entry
 from plants.rules.payloads import MasterDefined, MaterialDefined, UnitDefined
 from plants.rules.quantities import UNITS
 from plants.rules.refusals import Refusal, RefusalCode
@@ -17,6 +17,7 @@ DAYS_MAX = 36_500  # of a shelf life: a hundred years
 CONVERSIONS_MAX = 20  # units that one material can be converted from
 # Fraction itself would read "1e999999999" too, and take its time about it.
 FACTOR_PATTERN = re.compile(r"\d{1,18}(\.\d{1,18}|/\d{1,18})?", re.ASCII)
+Causes = Sequence[tuple[Cause, str]]
 EVENT_BY_KIND: Mapping[MasterKind, str] = {
     "UNIT": "UnitDefined",
     "SUPPLIER": "SupplierDefined",
@@ -60,16 +61,39 @@ class UnitDefinition:
 @command
 def define_material(recording: Recording, order: MaterialDefinition) -> Entry:
     """State a material definition, whole; batches made from now on follow it."""
-    master_code(order.code, "material")
-    check_text("name", order.name, NAME_LENGTH_MAX)
+    return record_material(recording, order)
+
+
+@command
+def define_master(recording: Recording, order: MasterDefinition) -> Entry:
+    """State a supplier, customer, location or piece of equipment; a later statement replaces the name."""
+    return recording.record(EVENT_BY_KIND[order.kind], order.code, master_content(order))
+
+
+@command
+def define_unit(recording: Recording, order: UnitDefinition) -> Entry:
+    """State a unit by its size in a built-in one; a built-in unit cannot be redefined."""
+    return recording.record("UnitDefined", order.code, unit_content(order))
+
+
+def record_material(recording: Recording, order: MaterialDefinition, causes: Causes = ()) -> Entry:
+    """Record a material definition whose unit the plant knows; raises Refusal on what is wrong with it."""
+    payload = material_content(order)
     if order.unit not in recording.units():
         raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.unit[:20])
+    return recording.record("MaterialDefined", order.code, payload, causes)
+
+
+def material_content(order: MaterialDefinition) -> MaterialDefined:
+    """Return what the event says of a material, or raise Refusal; whether its unit is known is asked at the plant."""
+    master_code(order.code, "material")
+    check_text("name", order.name, NAME_LENGTH_MAX)
     for days in (order.shelf_life_days, order.retest_days):
         if days is not None and not 1 <= days <= DAYS_MAX:
             raise Refusal(RefusalCode.TEXT_INVALID, field="days", rule=f"1-{DAYS_MAX}")
     if len(order.conversions) > CONVERSIONS_MAX:
         raise Refusal(RefusalCode.TEXT_INVALID, field="conversions", rule=f"<= {CONVERSIONS_MAX}")
-    payload: MaterialDefined = {
+    return {
         "code": order.code,
         "name": order.name,
         "unit": order.unit,
@@ -77,34 +101,24 @@ def define_material(recording: Recording, order: MaterialDefinition) -> Entry:
         "retest_days": order.retest_days,
         "conversions": {master_code(unit, "unit"): str(_factor(factor)) for unit, factor in order.conversions.items()},
     }
-    return recording.record("MaterialDefined", order.code, payload)
 
 
-@command
-def define_master(recording: Recording, order: MasterDefinition) -> Entry:
-    """State a supplier, customer, location or piece of equipment; a later statement replaces the name."""
+def master_content(order: MasterDefinition) -> MasterDefined:
+    """Return what the event says of a supplier, customer, location or piece of equipment, or raise Refusal."""
     master_code(order.code, order.kind.lower())
     check_text("name", order.name, NAME_LENGTH_MAX)
-    payload: MasterDefined = {"code": order.code, "name": order.name}
-    return recording.record(EVENT_BY_KIND[order.kind], order.code, payload)
+    return {"code": order.code, "name": order.name}
 
 
-@command
-def define_unit(recording: Recording, order: UnitDefinition) -> Entry:
-    """State a unit by its size in a built-in one; a built-in unit cannot be redefined."""
+def unit_content(order: UnitDefinition) -> UnitDefined:
+    """Return what the event says of a unit, or raise Refusal."""
     master_code(order.code, "unit")
     check_text("name", order.name, NAME_LENGTH_MAX)
     if order.code in UNITS:
         raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="unit")
     if order.of not in UNITS:
         raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.of[:20])
-    payload: UnitDefined = {
-        "code": order.code,
-        "name": order.name,
-        "of": order.of,
-        "factor": str(_factor(order.factor)),
-    }
-    return recording.record("UnitDefined", order.code, payload)
+    return {"code": order.code, "name": order.name, "of": order.of, "factor": str(_factor(order.factor))}
 
 
 def _factor(text: str) -> Fraction:

@@ -1,6 +1,7 @@
 """What every command shares: the request it answers, the plant it writes for, and recording what happened."""
 
 import zoneinfo
+from copy import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,14 +11,16 @@ from typing import Any, Generic, TypeVar
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.rules.actors import Author
+from plants.rules.actors import SYSTEM, Author
 from plants.rules.codes import batch_code, batch_series, node_id
 from plants.rules.events import EVENTS, LINES_MAX, Cause, Entry, Envelope
 from plants.rules.instants import format_instant
+from plants.rules.payloads import DirectedBatch, Outcome
 from plants.rules.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import batches, master, projection
-from plants.store.ledger import Head, entry_by_request
+from plants.store.directives import Waiting, waiting_for
+from plants.store.ledger import Head, entry_at, entry_by_request, origin_of
 
 CLOCK_LEAD_MAX = timedelta(minutes=5)  # how far ahead of ours a device's clock may be
 BACKDATING_DAYS_MAX = 31  # how late a person may write down what happened; importing history has no such limit
@@ -53,6 +56,8 @@ class Appending:
         self.actor = actor
         self.call = call
         self.head = Head(session, log_id)
+        if self.head.fenced:
+            raise Refusal(RefusalCode.PLANT_FENCED, plant=self.head.origin.split("/")[-2])
         self.occurred_at = call.occurred_at or call.now
         self.reason = call.reason
         self._digest = digest
@@ -112,10 +117,37 @@ class Recording(Appending):
         """Append the event to the plant's ledger and apply it to the tables.
 
         The numbers drawn by this command go along as `series`. Only the first event of a command carries its request.
+        A batch that the plant comes to know by this event and that headquarters holds is held at once, by entries of
+        their own behind it.
         """
         if self._series:
             payload, self._series = {**payload, "series": self._series}, {}
-        return super().record(event, key, payload, causes)
+        entry = super().record(event, key, payload, causes)
+        for batch in payload.get("batches", ()):
+            named: DirectedBatch = {"id": batch["id"], "code": batch["code"]}
+            for waiting in waiting_for(self.session, self.call.plant, named):
+                self.hold_as_directed(named, waiting, waited=True)
+        return entry
+
+    def hold_as_directed(self, batch: DirectedBatch, hold: Waiting, *, waited: bool = False) -> Entry:
+        """Place a hold of headquarters on a batch that the plant knows: now, and in the name of who directed it.
+
+        `waited` says that the hold was kept for the batch until now.
+        """
+        if batch["id"] is None:
+            message = f"batch {batch['code']} is not known here"
+            raise LookupError(message)
+        placing, plant = copy(self), self.call.plant
+        directive = entry_at(self.session, -plant, hold.directive)
+        placing.actor = SYSTEM if directive is None else author_of(directive)
+        placing.occurred_at, placing.reason = self.call.now, None
+        payload: Outcome = {
+            "holds": [{"batch": batch["id"], "kind": hold.kind, "reason": hold.reason, "directed": hold.hold}]
+        }
+        if waited:
+            payload["waited"] = [[batch["code"], hold.hold]]
+        causes = () if directive is None else (cause_of(self.session, -plant, directive),)
+        return Appending.record(placing, "BatchQuarantined", batch["code"], payload, causes)
 
     def draw(self, series: str) -> int:
         """Return the next number of a series; it counts as drawn once the event that uses it is recorded."""
@@ -184,12 +216,22 @@ class Command(Generic[Order]):
                 if earlier.envelope.get("digest") != digest or earlier.envelope["actor"] != actor.person:
                     raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
                 return earlier
-        _check_time(call)
-        if call.reason is not None:
-            check_text("reason", call.reason, REASON_LENGTH_MAX)
+        check_call(call)
         if self._directing:
             return self._perform(Appending(session, actor, call, digest, log_id), order)
         return self._perform(Recording(session, actor, call, digest), order)
+
+
+def cause_of(session: Session, log_id: int, entry: Entry) -> tuple[Cause, str]:
+    """Return an entry of another ledger as the cause of one of ours, with its stamp."""
+    cause: Cause = {"origin": origin_of(session, log_id), "index": entry.index, "leaf": entry.leaf.hex()}
+    return cause, entry.envelope["hlc"]
+
+
+def author_of(entry: Entry) -> Author:
+    """Return who wrote an entry, as far as it says so."""
+    envelope = entry.envelope
+    return Author(envelope["actor"], envelope["actor"], envelope.get("device"))
 
 
 def command(perform: Callable[[Recording, Order], Entry]) -> Command[Order]:
@@ -202,7 +244,10 @@ def directive(perform: Callable[[Appending, Order], Entry]) -> Command[Order]:
     return Command(perform, directing=True)
 
 
-def _check_time(call: Call) -> None:
+def check_call(call: Call) -> None:
+    """Raise the Refusal of a call that happened in the future or too long ago, or whose reason is no text."""
+    if call.reason is not None:
+        check_text("reason", call.reason, REASON_LENGTH_MAX)
     if call.occurred_at is None:
         return
     if call.occurred_at > call.now + CLOCK_LEAD_MAX:

@@ -92,9 +92,13 @@ class Proposal:
 def propose_release(batch: str, holds: tuple[Hold, ...], named: int | None) -> ProposedChange:
     """Return the release of one open hold, of whatever kind, or of all open QUALITY holds when none is named.
 
-    A recall hold is lifted at the hub alone: it was placed for the whole group. Raises Refusal HOLD_UNKNOWN.
+    A recall hold is lifted at the hub alone: it was placed for the whole group. A hold that headquarters directed is
+    left out, or refused where it is the one meant. Raises Refusal HOLD_UNKNOWN or HOLD_DIRECTED.
     """
-    lifted = [hold for hold in holds if (hold.kind is HoldKind.QUALITY if named is None else hold.id == named)]
+    meant = [hold for hold in holds if (hold.kind is HoldKind.QUALITY if named is None else hold.id == named)]
+    lifted = [hold for hold in meant if hold.directed is None]
+    if meant and not lifted:
+        raise Refusal(RefusalCode.HOLD_DIRECTED, batch=batch, hold=meant[0].id)
     if not lifted:
         raise Refusal(RefusalCode.HOLD_UNKNOWN, batch=batch, hold=HoldKind.QUALITY if named is None else named)
     differences = tuple(

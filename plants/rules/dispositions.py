@@ -48,11 +48,12 @@ class HoldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One open hold on a plant's goods of a batch."""
+    """One open hold on a plant's goods of a batch; `directed` is its id at headquarters, where it comes from there."""
 
     id: int
     kind: HoldKind
     reason: str
+    directed: str | None = None
 
 
 def move(batch: str, before: Disposition, after: Disposition) -> Disposition:

@@ -14,11 +14,14 @@ from typing import Any, NotRequired, TypedDict, cast
 from plants.rules.refusals import Refusal, RefusalCode
 
 ENTRY_BYTES_MAX = 65_535  # a C2SP tlog-tiles bundle counts an entry's bytes in 16 bits.
+REBASE_RESERVE = 4_096  # bytes that a command leaves free, so that a repair can put the whole entry inside another.
+COMMAND_BYTES_MAX = ENTRY_BYTES_MAX - REBASE_RESERVE
 LINES_MAX = 100  # of one command; a line takes at most about 400 bytes of an entry.
 
 EVENTS: dict[str, int] = {
     "HubOpened": 1,
     "PlantEnrolled": 1,
+    "CheckpointsWitnessed": 1,
     "PlantOpened": 1,
     "MaterialDefined": 1,
     "UnitDefined": 1,
@@ -46,8 +49,21 @@ EVENTS: dict[str, int] = {
     "ChangeApplied": 1,
     "ChangeRefused": 1,
     "EntryCorrected": 1,
+    "EntrySkipped": 1,
+    "EntryRetried": 1,
+    "BatchReleased": 1,
+    "MasterDirected": 1,
+    "HoldDirected": 1,
+    "RecallDirected": 1,
+    "ReleaseDirected": 1,
     "DirectiveApplied": 1,
     "DirectiveRejected": 1,
+    "PlantRestored": 1,
+    "HubRegressed": 1,
+    "LedgerRebased": 1,
+    "EntryDisputed": 1,
+    "DisputeSettled": 1,
+    "LedgerKeyRotated": 1,
 }
 """The closed set of event types and the newest version of each that this program writes and reads."""
 
@@ -58,6 +74,14 @@ class Cause(TypedDict):
     origin: str
     index: int
     leaf: str
+
+
+class Rebased(TypedDict):
+    """Where an entry stood before its ledger took on another suffix; `leaf` is its leaf hash there, hexadecimal."""
+
+    index: int
+    leaf: str
+    recorded_at: str
 
 
 class Envelope(TypedDict):
@@ -79,6 +103,7 @@ class Envelope(TypedDict):
     request: NotRequired[str]
     digest: NotRequired[str]  # of the request's content, so that a request id cannot be used for two things
     causes: NotRequired[list[Cause]]
+    rebased_from: NotRequired[Rebased]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +138,11 @@ def canonical(value: object) -> bytes:
     return _encode(value).encode()
 
 
-def encode(envelope: Envelope) -> bytes:
-    """Return the bytes of an entry; raises Refusal above ENTRY_BYTES_MAX."""
+def encode(envelope: Envelope, bytes_max: int = ENTRY_BYTES_MAX) -> bytes:
+    """Return the bytes of an entry; raises Refusal above `bytes_max`."""
     body = canonical(envelope)
-    if len(body) > ENTRY_BYTES_MAX:
-        raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=len(body), limit=ENTRY_BYTES_MAX)
+    if len(body) > bytes_max:
+        raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=len(body), limit=bytes_max)
     return body
 
 

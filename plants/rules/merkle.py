@@ -152,6 +152,33 @@ def consistency_proof(leaves: LeafHashes, old_size: int, new_size: int) -> tuple
     return tuple(_subtree_root(leaves, *span) for span in reversed(spans))
 
 
+def growth_proof(old: Frontier, leaves: LeafHashes, new_size: int) -> tuple[bytes, ...]:
+    """Return the same proof as `consistency_proof`, of a tree whose frontier at the old size is known.
+
+    Reads and hashes only the leaves from `old.size` on. ValueError where the sizes are not in order.
+    """
+    if not old.size <= new_size:
+        raise ValueError(f"a tree of {old.size} leaves cannot come before one of {new_size}")
+    if old.size == 0:
+        return ()
+    left, after = list(old.hashes), []
+    shared: list[bytes] = []
+    low, high = 0, new_size
+    while high != old.size:
+        split = _split(low, high)
+        if old.size <= split:
+            after.append((split, high))
+            high = split
+            shared.append(b"")
+        else:
+            # What lies left of the split is a perfect subtree of the old tree as well: its largest that is left.
+            shared.append(left.pop(0))
+            low = split
+    last = (Frontier(old.size - low, tuple(left)).root(),) if low > 0 else ()
+    spans = iter(reversed(after))
+    return last + tuple(known or _subtree_root(leaves, *next(spans)) for known in reversed(shared))
+
+
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """Say whether the proof shows this leaf hash at `index` of this tree (RFC 9162 2.1.3.2)."""
     if not 0 <= index < size or not _all_hashes(leaf, root, *proof):

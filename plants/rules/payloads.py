@@ -68,6 +68,23 @@ class HoldStatement(TypedDict):
     batch: int
     kind: str
     reason: str
+    directed: NotRequired[str]  # the id of the hold or recall of headquarters: only headquarters lifts it
+
+
+class DirectedBatch(TypedDict):
+    """A batch as headquarters names it; the id is missing where the hub has not heard of the batch."""
+
+    id: int | None
+    code: str
+
+
+class WaitingHold(TypedDict):
+    """A hold of headquarters on a batch that the plant does not know yet: placed when goods of it come."""
+
+    batch: DirectedBatch
+    hold: str
+    kind: str
+    reason: str
 
 
 class AliasStatement(TypedDict):
@@ -113,6 +130,7 @@ class Outcome(TypedDict, total=False):
     ended_aliases: list[AliasStatement]
     holds: list[HoldStatement]
     lifted: list[list[int]]  # [batch, hold id]
+    waited: list[list[str]]  # [batch code, id of a hold of headquarters]: it waits no more for the batch
     dispositions: dict[str, str]  # batch id -> disposition; JSON keys are text
     expiries: dict[str, str | None]
     made: dict[str, str]  # batch id -> amount made so far, where a process record adds to a batch
@@ -135,6 +153,21 @@ class PlantEnrolled(TypedDict):
     origin: str
     ledger_key: str
     assertion_key: str
+
+
+class WitnessedCheckpoint(TypedDict):
+    """The newest checkpoint of a plant's ledger that the hub has cosigned; `note` is the signed text, whole."""
+
+    origin: str
+    size: int
+    root: str  # hexadecimal
+    note: str
+
+
+class CheckpointsWitnessed(TypedDict):
+    """How far the hub had the plants' ledgers: so one checkpoint of the hub's own ledger stands for all of them."""
+
+    checkpoints: list[WitnessedCheckpoint]
 
 
 class PlantOpened(TypedDict):
@@ -252,17 +285,42 @@ class EntryCorrected(Outcome):
     unreceived: NotRequired[list[list[int]]]  # [transfer, line] of each line of a transfer that was not received
 
 
-class DirectiveApplied(TypedDict):
+class EntrySkipped(TypedDict):
+    """The hub never applies this entry of a plant's ledger, by a person's decision; the envelope has the reason."""
+
+    plant: int
+    index: int
+    leaf: str  # leaf hash of the entry, hexadecimal: what the person was shown
+    type: str
+    error: str
+    printed_name: str
+
+
+class EntryRetried(TypedDict):
+    """A person had an entry that the hub could not apply tried once more; the envelope has the reason."""
+
+    plant: int
+    index: int
+    leaf: str
+    error: str
+
+
+class DirectiveAnswer(TypedDict):
+    """What both answers to a directive of the hub say; of several batches `met_version` is the latest."""
+
+    directive: int
+    met_version: int | None
+    met: NotRequired[dict[str, int]]  # batch code -> the version that a hold or release met
+    waiting: NotRequired[list[WaitingHold]]
+    waited: NotRequired[list[list[str]]]  # as in Outcome
+
+
+class DirectiveApplied(DirectiveAnswer):
     """The plant did what the hub's directive asked."""
 
-    directive: int
-    met_version: int | None
 
+class DirectiveRejected(DirectiveAnswer):
+    """The plant could not do what the hub's directive asked, and why; holds may wait for their batch all the same."""
 
-class DirectiveRejected(TypedDict):
-    """The plant could not do what the hub's directive asked, and why."""
-
-    directive: int
-    met_version: int | None
     refusal: str
     data: dict[str, str]

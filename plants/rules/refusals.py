@@ -33,19 +33,25 @@ class RefusalCode(StrEnum):
     CODE_TAKEN = "CODE_TAKEN"
     CORRECTION_IMPOSSIBLE = "CORRECTION_IMPOSSIBLE"
     DATE_INVALID = "DATE_INVALID"
+    DIRECTED_HOLD_UNKNOWN = "DIRECTED_HOLD_UNKNOWN"
     DISPOSITION_MOVE_INVALID = "DISPOSITION_MOVE_INVALID"
+    DISPUTE_SETTLED = "DISPUTE_SETTLED"
+    DISPUTE_UNKNOWN = "DISPUTE_UNKNOWN"
     DOCUMENT_INVALID = "DOCUMENT_INVALID"
     ENTRY_ALREADY_CORRECTED = "ENTRY_ALREADY_CORRECTED"
     ENTRY_BUILT_ON = "ENTRY_BUILT_ON"
+    ENTRY_NOT_PARKED = "ENTRY_NOT_PARKED"
     ENTRY_TOO_LARGE = "ENTRY_TOO_LARGE"
     ENTRY_UNKNOWN = "ENTRY_UNKNOWN"
     EXPIRY_NOT_LATER = "EXPIRY_NOT_LATER"
+    HOLD_DIRECTED = "HOLD_DIRECTED"
     HOLD_UNKNOWN = "HOLD_UNKNOWN"
     LINES_INVALID = "LINES_INVALID"
     MATERIAL_DIFFERS = "MATERIAL_DIFFERS"
     NOTHING_CHANGES = "NOTHING_CHANGES"
     NOT_DEFINED = "NOT_DEFINED"
     NOT_PERMITTED = "NOT_PERMITTED"
+    PLANT_FENCED = "PLANT_FENCED"
     PROCESS_CLOSED = "PROCESS_CLOSED"
     PROCESS_UNKNOWN = "PROCESS_UNKNOWN"
     PROPOSAL_DIFFERS = "PROPOSAL_DIFFERS"
@@ -155,9 +161,15 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "“{date}” is not a date or time. Write it like 2026-03-14.",
         "“{date}”不是有效日期或时间，请写成 2026-03-14 这样的形式。",
     ),
+    C.DIRECTED_HOLD_UNKNOWN: Wording(
+        "Headquarters has no hold or recall {hold} in force. Look at the directives again.",
+        "总部没有生效中的冻结或召回 {hold}，请重新查看指令。",
+    ),
     C.DISPOSITION_MOVE_INVALID: Wording(
         "Batch {batch} cannot go from {before} to {after}.", "批次 {batch} 不能由 {before} 变为 {after}。"
     ),
+    C.DISPUTE_SETTLED: Wording("Disputed entry {dispute} was settled already.", "争议条目 {dispute} 已处理。"),
+    C.DISPUTE_UNKNOWN: Wording("There is no disputed entry {dispute} here.", "此处没有争议条目 {dispute}。"),
     C.DOCUMENT_INVALID: Wording("The document cannot be read ({where}): {why}.", "无法读取该文档（{where}）：{why}。"),
     C.ENTRY_ALREADY_CORRECTED: Wording(
         "Entry {entry} was already corrected by entry {by}.", "条目 {entry} 已由条目 {by} 更正。"
@@ -165,6 +177,10 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     C.ENTRY_BUILT_ON: Wording(
         "Entry {by} builds on entry {entry}. Correct entry {by} first.",
         "条目 {by} 以条目 {entry} 为基础，请先更正条目 {by}。",
+    ),
+    C.ENTRY_NOT_PARKED: Wording(
+        "Entry {entry} of plant {plant} does not wait because of itself, or is not the one that was shown. List again.",
+        "工厂 {plant} 的条目 {entry} 未因自身原因等待，或与所示内容不符，请重新列出。",
     ),
     C.ENTRY_TOO_LARGE: Wording(
         "This is {size} bytes and one ledger entry holds {limit}. Send fewer lines at a time.",
@@ -174,6 +190,10 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     C.EXPIRY_NOT_LATER: Wording(
         "The new expiry of batch {batch} must be later than {present}, not {wanted}.",
         "批次 {batch} 的新到期日必须晚于 {present}，当前为 {wanted}。",
+    ),
+    C.HOLD_DIRECTED: Wording(
+        "Hold {hold} on batch {batch} was placed by headquarters. Only headquarters can lift it: ask there.",
+        "批次 {batch} 的冻结 {hold} 由总部下达，只能由总部解除，请联系总部。",
     ),
     C.HOLD_UNKNOWN: Wording(
         "Batch {batch} has no open hold {hold} here. Look at its holds again.",
@@ -192,6 +212,10 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "此处未定义代码为 {code} 的{thing}，请先定义。",
     ),
     C.NOT_PERMITTED: Wording("This was not found, or you may not do it here.", "未找到该内容，或您无权在此操作。"),
+    C.PLANT_FENCED: Wording(
+        "Another copy of plant {plant} is in use, so nothing is written here. A person must say which copy counts.",
+        "工厂 {plant} 的另一副本正在使用，此处已停止写入，请由负责人确认以哪一份为准。",
+    ),
     C.PROCESS_CLOSED: Wording(
         "Process record {process} is closed. Open a new one or correct the closing entry.",
         "过程记录 {process} 已关闭，请新开记录或更正关闭条目。",

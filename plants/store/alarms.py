@@ -20,9 +20,9 @@ TEXT_LENGTH_MAX = 1000  # characters of an alarm's text, both languages together
 
 RAISE = (
     "INSERT INTO alarms (kind, about, text, first_us, last_us, times, over_us)"
-    " VALUES (:kind, :about, :text, :now_us, :now_us, 1, NULL)"
+    " VALUES (:kind, :about, :text, :now_us, :now_us, :times, NULL)"
     " ON CONFLICT (kind, about) DO UPDATE SET text = excluded.text, last_us = excluded.last_us,"
-    " times = CASE WHEN alarms.over_us IS NULL THEN alarms.times + 1 ELSE 1 END,"
+    " times = CASE WHEN alarms.over_us IS NULL THEN alarms.times + excluded.times ELSE excluded.times END,"
     " first_us = CASE WHEN alarms.over_us IS NULL THEN alarms.first_us ELSE excluded.first_us END,"
     " over_us = NULL"
 )
@@ -75,10 +75,10 @@ class Alarm:
     text: str
 
 
-def raise_alarm(session: Session, alarm: Alarm, now: datetime) -> None:
-    """Raise an alarm, or count it once more while it lasts."""
+def raise_alarm(session: Session, alarm: Alarm, now: datetime, *, times: int = 1) -> None:
+    """Raise an alarm, or count it once more (or `times` more) while it lasts."""
     given = {"kind": alarm.kind, "about": alarm.about, "text": alarm.text[:TEXT_LENGTH_MAX], "now_us": micros(now)}
-    session.run(RAISE, given)
+    session.run(RAISE, given | {"times": times})
 
 
 def end_alarm(session: Session, kind: AlarmKind, about: str, now: datetime) -> bool:

@@ -21,7 +21,7 @@ from plants.store.tables import Alias, Batch, HoldRow, Stock
 
 SELECT_GOODS = (
     "SELECT id, code, material, unit, made, produced_us, expires_on, retest_on, grade, supplier, attributes,"
-    " disposition, version, hold_id, kind, reason, location, quantity FROM batches"
+    " disposition, version, hold_id, kind, reason, directed, location, quantity FROM batches"
     " LEFT JOIN holds ON holds.plant_id = batches.plant_id AND holds.batch_id = id AND lifted_idx IS NULL"
     " LEFT JOIN stock ON stock.plant_id = batches.plant_id AND stock.batch_id = id AND quantity > 0"
     " WHERE batches.plant_id = :plant AND"
@@ -78,9 +78,14 @@ class Goods:
             )
 
 
+def goods_named(session: Session, plant: int, code: str) -> Goods | None:
+    """Return what the plant knows of a batch by its code, or None."""
+    return _goods(session.rows(SELECT_BY_CODE, {"plant": plant, "code": code}))
+
+
 def goods_by_code(session: Session, plant: int, code: str) -> Goods:
     """Return what the plant knows of a batch, or raise Refusal BATCH_UNKNOWN."""
-    goods = _goods(session.rows(SELECT_BY_CODE, {"plant": plant, "code": code}))
+    goods = goods_named(session, plant, code)
     if goods is None:
         raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=code[:40])
     return goods
@@ -108,7 +113,11 @@ def _goods(rows: Sequence[Row]) -> Goods | None:
     if not rows:
         return None
     *facts, disposition, version = rows[0][:13]
-    held = {hold: Hold(hold, HoldKind(kind), reason) for *_, hold, kind, reason, _, _ in rows if hold is not None}
+    held = {
+        hold: Hold(hold, HoldKind(kind), reason, directed)
+        for *_, hold, kind, reason, directed, _, _ in rows
+        if hold is not None
+    }
     on_hand = {location: quantity for *_, location, quantity in rows if location is not None}
     holds = tuple(held[hold] for hold in sorted(held))
     return Goods(*facts, DISPOSITIONS[disposition], version, holds, on_hand)  # type: ignore[call-arg]

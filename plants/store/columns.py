@@ -16,6 +16,11 @@ def text_key() -> Any:
     return Field(sa_type=Text, primary_key=True)
 
 
+def octets_key() -> Any:
+    """Return a bytes column of the primary key."""
+    return Field(sa_type=LargeBinary, primary_key=True)
+
+
 def big(default: Any = ...) -> Any:
     """Return a 64-bit integer column: ids, millionths of a unit, microseconds since the epoch."""
     return Field(default=default, sa_type=BigInteger)

@@ -11,10 +11,11 @@ from sqlmodel import SQLModel
 from infra.database import Session
 from infra.roles import Keeping, table_options
 from plants.rules import hlc
-from plants.rules.events import Cause, Entry, Envelope, decode, encode
+from plants.rules.events import COMMAND_BYTES_MAX, Cause, Entry, Envelope, encode
 from plants.rules.instants import format_instant, instant_micros
 from plants.rules.merkle import Frontier, leaf_hash
-from plants.store.columns import big, key, octets, text
+from plants.store.columns import big, key, octets, small, text
+from plants.store.decoding import decode
 
 HUB_LOG = 0
 """A plant's ledger has the plant's number as its log id, its directives from the hub the same number, negative."""
@@ -32,6 +33,7 @@ class Log(SQLModel, table=True):
     frontier: bytes = octets()
     hlc: str = text()
     projected: int = big()  # entries below this index are in the tables
+    fenced: int = small(0)  # 1 while another copy of this plant is the one that counts: people's commands are refused
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -79,10 +81,11 @@ ENTRY_COLUMNS = (
 )
 _PLACES = ", ".join(f":{name}" for name in ENTRY_COLUMNS)
 INSERT_ENTRY = f"INSERT INTO entries ({', '.join(ENTRY_COLUMNS)}) VALUES ({_PLACES})"
-SELECT_HEAD = "SELECT size, frontier, hlc, origin FROM logs WHERE log_id = :log_id"
+SELECT_HEAD = "SELECT size, frontier, hlc, origin, fenced FROM logs WHERE log_id = :log_id"
 ADVANCE_HEAD = (
     "UPDATE logs SET size = :size, frontier = :frontier, hlc = :hlc, projected = :size WHERE log_id = :log_id"
 )
+FENCE = "UPDATE logs SET fenced = :fenced WHERE log_id = :log_id"
 SELECT_REQUEST = "SELECT body, leaf FROM entries WHERE log_id = :log_id AND request = :request"
 SELECT_BODIES = "SELECT body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
 
@@ -90,7 +93,7 @@ SELECT_BODIES = "SELECT body, leaf FROM entries WHERE log_id = :log_id AND idx >
 class Head:
     """The head of a ledger inside a write transaction: what is appended through it gets the next positions."""
 
-    __slots__ = ("_frontier", "_hlc", "_session", "log_id", "origin")
+    __slots__ = ("_frontier", "_hlc", "_session", "fenced", "log_id", "origin")
 
     def __init__(self, session: Session, log_id: int) -> None:
         # The row lock makes commit order the order of positions on PostgreSQL; SQLite has one writer anyway.
@@ -99,7 +102,8 @@ class Head:
         if row is None:
             message = f"ledger {log_id} was not opened in this store"
             raise LookupError(message)
-        size, frontier, self._hlc, self.origin = row
+        size, frontier, self._hlc, self.origin, fenced = row
+        self.fenced = bool(fenced)
         self._frontier = Frontier.from_bytes(size, frontier)
         self._session = session
         self.log_id = log_id
@@ -114,26 +118,74 @@ class Head:
         """The frontier of the tree over all entries."""
         return self._frontier
 
-    def append(self, envelope: Envelope, now: datetime, causes: Sequence[tuple[Cause, str]] = ()) -> Entry:
+    def append(
+        self,
+        envelope: Envelope,
+        now: datetime,
+        causes: Sequence[tuple[Cause, str]] = (),
+        bytes_max: int = COMMAND_BYTES_MAX,
+    ) -> Entry:
         """Store the event at the next position and move the head; nothing is durable before the commit.
 
-        `causes` pairs each cause with its stamp. Raises Refusal when the entry would be above ENTRY_BYTES_MAX.
+        `causes` pairs each cause with its stamp. Raises Refusal when the entry would be above `bytes_max`, which only
+        repairs raise to ENTRY_BYTES_MAX.
         """
         stamp = hlc.tick(self._hlc, int(now.timestamp() * 1000), *(stamp for _, stamp in causes))
         envelope["index"], envelope["hlc"] = self.size, stamp
         envelope["recorded_at"] = format_instant(now)
         if causes:
             envelope["causes"] = [cause for cause, _ in causes]
-        body = encode(envelope)
+        body = encode(envelope, bytes_max)
         entry = Entry(envelope, body, leaf_hash(body))
         self._session.run(INSERT_ENTRY, entry_row(self.log_id, entry))
-        self._frontier = self._frontier.append(entry.leaf)
         self._hlc = stamp
+        self._move(self._frontier.append(entry.leaf))
+        self._session.marks.draw(drawn_numbers(envelope["payload"]))
+        return entry
+
+    def adopt(self, entries: Sequence[Entry], frontier: Frontier) -> None:
+        """Store entries of this very ledger that were given back, and move the head to the frontier proven for them.
+
+        Their requests count again: a retry of what they answer does nothing a second time.
+        """
+        self._session.run_many(INSERT_ENTRY, [entry_row(self.log_id, entry) for entry in entries])
+        self._hlc = max(self._hlc, *(entry.envelope["hlc"] for entry in entries))
+        self._move(frontier)
+        for entry in entries:
+            self._session.marks.draw(drawn_numbers(entry.payload))
+
+    def cut(self, frontier: Frontier) -> None:
+        """Take away the entries from a frontier on, and move the head back to it; for repairs that have kept them.
+
+        The clock of the ledger stays where it is, so that no later entry is stamped before one that was cut.
+        """
+        self._session.run("DELETE FROM entries WHERE log_id = :log_id AND idx >= :low", self._span(frontier.size))
+        self._move(frontier)
+        if self.log_id > HUB_LOG:
+            self._session.marks.go_back(frontier.size, frontier.root)
+
+    def _span(self, low: int) -> dict[str, int]:
+        return {"log_id": self.log_id, "low": low}
+
+    def _move(self, frontier: Frontier) -> None:
+        self._frontier = frontier
         self._session.run(
             ADVANCE_HEAD,
-            {"log_id": self.log_id, "size": self.size, "frontier": self._frontier.to_bytes(), "hlc": stamp},
+            {"log_id": self.log_id, "size": frontier.size, "frontier": frontier.to_bytes(), "hlc": self._hlc},
         )
-        return entry
+        if self.log_id > HUB_LOG:
+            self._session.marks.stand(frontier.size, frontier.root)
+
+
+def drawn_numbers(payload: Any) -> dict[str, int]:
+    """Return the number series that a payload has drawn from, each with its next number."""
+    series = payload.get("series") if isinstance(payload, dict) else None
+    return series if isinstance(series, dict) else {}
+
+
+def fence(session: Session, log_id: int, *, fenced: bool) -> None:
+    """Have people's commands on a ledger refused from now on, or allow them again."""
+    session.run(FENCE, {"log_id": log_id, "fenced": int(fenced)})
 
 
 def entry_row(log_id: int, entry: Entry) -> dict[str, Any]:
@@ -157,8 +209,8 @@ def entry_row(log_id: int, entry: Entry) -> dict[str, Any]:
 def open_log(session: Session, log_id: int, origin: str) -> None:
     """Begin an empty ledger in this store, unless it is there already."""
     session.run(
-        "INSERT INTO logs (log_id, origin, size, frontier, hlc, projected)"
-        " VALUES (:log_id, :origin, 0, :frontier, :hlc, 0) ON CONFLICT (log_id) DO NOTHING",
+        "INSERT INTO logs (log_id, origin, size, frontier, hlc, projected, fenced)"
+        " VALUES (:log_id, :origin, 0, :frontier, :hlc, 0, 0) ON CONFLICT (log_id) DO NOTHING",
         {"log_id": log_id, "origin": origin, "frontier": b"", "hlc": hlc.ZERO},
     )
 

@@ -5,6 +5,7 @@ Nothing is applied to the tables here, and `projected` is left where it is.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from infra.database import ReadSession, Session
@@ -92,5 +93,6 @@ def rows_within(reads: Reads, log_id: int, low: int, high: int, bytes_max: int) 
 def _copy(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     with session.driver.cursor() as cursor, cursor.copy(COPY_ENTRIES) as copy:
         copy.set_types(COPY_TYPES)
+        write_row, line_of = copy.write_row, itemgetter(*ENTRY_COLUMNS)
         for row in rows:
-            copy.write_row([row[name] for name in ENTRY_COLUMNS])
+            write_row(line_of(row))

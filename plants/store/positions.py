@@ -19,7 +19,7 @@ from infra.roles import Keeping, Role, table_options
 from plants.rules.instants import micros
 from plants.rules.merkle import Frontier
 from plants.rules.scope import PlantScope
-from plants.store.columns import big, key, octets, text, text_key
+from plants.store.columns import big, key, octets, small, text, text_key
 from plants.store.ledger import Log
 
 
@@ -50,7 +50,11 @@ class ReplicationRow(SQLModel, table=True):
     acknowledged: int = big(0)  # what the side that mirrors the ledger has cosigned
     frontier: bytes = octets(b"")  # of the tree at that size, at the node that wrote the ledger
     peer_size: int | None = big(None)  # the ledger's size at the other side, as it last said
-    session: str | None = text(None)
+    session: str | None = text(None)  # at the hub the one that counts
+    session_before: str | None = text(None)  # at the hub; it still counts while the one after it was never used
+    session_used: int = small(0)  # at the hub: 1 once something was sent under the session that counts
+    displaced: str | None = text(None)  # at the hub: the last sessions that a takeover ended, space-separated
+    take_over: int = small(0)  # at the plant: 1 when a person has said that this copy is the one
     epoch: str | None = text(None)  # of the other side's store
     version: str | None = text(None)  # of the other side's program
     supported: str | None = text(None)  # canonical JSON: event type -> newest version the other side reads
@@ -79,6 +83,7 @@ class CheckpointRow(SQLModel, table=True):
     note: bytes = octets()
     first_us: int = big()  # when this node first had one of this size
     received_us: int = big()
+    frontier: bytes | None = octets(None)  # of the hub's own ledger at this size, so that proofs begin there
 
 
 class ProjectionFault(SQLModel, table=True):
@@ -98,6 +103,7 @@ class ProjectionFault(SQLModel, table=True):
     attempts: int = big(0)
     parked_us: int = big()
     next_attempt_us: int | None = big(None)  # empty: only a person, or a newer program, tries again
+    needs_version: int | None = big(None)  # of its type, where this program does not know that; costs no attempts
 
 
 class Lease(SQLModel, table=True):
@@ -112,6 +118,7 @@ class Lease(SQLModel, table=True):
     until_us: int = big()
 
 
+COUNT_DISPUTED = "SELECT plant_id, COUNT(*) FROM disputes WHERE state = 'OPEN' GROUP BY plant_id"
 HALTED = "*"
 """The key of a fault that stops all further projection of a ledger."""
 
@@ -146,6 +153,15 @@ class PlantReplication:
     lag_seconds: int | None
     faults: int
     parked: int
+    attempts: int
+    next_attempt_us: int | None
+    fenced: bool
+    disputed: int
+
+    @property
+    def waiting(self) -> int:
+        """How many entries the hub has no receipt for."""
+        return max(0, self.size - self.acknowledged)
 
 
 def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) -> list[PlantReplication]:
@@ -158,8 +174,14 @@ def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) 
     counting = select(ProjectionFault.log_id, ProjectionFault.error).where(col(ProjectionFault.log_id).in_(plants))
     for log_id, error in reads.exec(counting):
         faults.setdefault(log_id, []).append(error is not None)
+    disputed = dict(reads.rows(COUNT_DISPUTED))
     return [
-        _status((logs[plant], logs.get(-plant)), (rows.get(plant), rows.get(-plant)), faults.get(plant, []), now)
+        _status(
+            (logs[plant], logs.get(-plant)),
+            (rows.get(plant), rows.get(-plant)),
+            (faults.get(plant, []), disputed.get(plant, 0)),
+            now,
+        )
         for plant in sorted(plants)
         if plant in logs
     ]
@@ -185,10 +207,10 @@ def _by_log(rows: Iterable[Any]) -> dict[int, Any]:
 def _status(
     logs: tuple[Log, Log | None],
     rows: tuple[ReplicationRow | None, ReplicationRow | None],
-    faults: list[bool],
+    counted: tuple[list[bool], int],
     now: datetime,
 ) -> PlantReplication:
-    (log, directives), (own, directed) = logs, rows
+    (log, directives), (own, directed), (faults, disputed) = logs, rows, counted
     row = own or ReplicationRow(log_id=log.log_id, state=ReplicationState.NEVER_MET)
     alarms = [each.alarm for each in (row, directed) if each is not None and each.alarm is not None]
     return PlantReplication(
@@ -213,4 +235,8 @@ def _status(
         lag_seconds=None if row.signed_us is None else max(0, (micros(now) - row.signed_us) // 1_000_000),
         faults=sum(faults),
         parked=len(faults),
+        attempts=row.attempts or 0,
+        next_attempt_us=row.next_attempt_us or None,
+        fenced=bool(log.fenced),
+        disputed=disputed,
     )

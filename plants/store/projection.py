@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from infra.database import Session
+from plants.rules import upcasting
 from plants.rules.events import Entry
 from plants.store.projectors import PROJECTORS
 from plants.store.rows import RowWrites
@@ -12,12 +13,21 @@ class UnknownEvent(LookupError):
     """The entry's type or version is newer than this program; its bytes are kept and can be applied later."""
 
 
+def understands(event: str, version: int) -> bool:
+    """Tell whether this program can apply entries of this type and version, older ones by way of their upcasters."""
+    return upcasting.reached((event, version)) in PROJECTORS
+
+
 def project(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Add the row writes of one entry; raises UnknownEvent for a type or version this program does not know."""
-    kind = entry.envelope["type"], entry.envelope["version"]
-    projector = PROJECTORS.get(kind)
+    envelope = entry.envelope
+    projector = PROJECTORS.get((envelope["type"], envelope["version"]))
     if projector is None:
-        raise UnknownEvent(*kind)
+        entry = upcasting.upcast(entry)
+        kind = entry.envelope["type"], entry.envelope["version"]
+        projector = PROJECTORS.get(kind)
+        if projector is None:
+            raise UnknownEvent(*kind)
     projector(writes, log_id, entry)
 
 

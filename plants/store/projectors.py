@@ -11,7 +11,8 @@ from plants.rules.events import Entry, canonical
 from plants.rules.instants import instant_micros
 from plants.rules.payloads import BatchStatement, HoldStatement, Movement, Outcome, ProcessStatement
 from plants.rules.quantities import parse_micro
-from plants.store import tables
+from plants.store import directive_projectors, disputes, tables, witnessed
+from plants.store.parked_entries import SkippedEntryRow
 from plants.store.rows import RowWrites, Shape
 
 PLANTS = Shape.of(tables.Plant)
@@ -28,11 +29,12 @@ TRANSFER_LINES = Shape.of(tables.TransferLineRow)
 CHANGES = Shape.of(tables.ChangeRequestRow)
 DECISIONS = Shape.of(tables.ChangeDecisionRow)
 CORRECTIONS = Shape.of(tables.CorrectionRow)
-DIRECTIVE_OUTCOMES = Shape.of(tables.DirectiveOutcomeRow)
 SERIES = Shape.of(tables.Series)
+SKIPPED = Shape.of(SkippedEntryRow)
 
 Projector = Callable[[RowWrites, int, Entry], None]
 
+BLANK_PROCESS: dict[str, Any] = dict.fromkeys(PROCESSES.columns) | {"loss": "{}"}
 
 def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Apply the parts that every event type shares."""
@@ -53,6 +55,7 @@ def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
         lifted_us = instant_micros(entry.envelope["occurred_at"])
         writes.amend(HOLDS, (log_id, batch_id, hold_id), lifted_idx=index, lifted_us=lifted_us)
         touched[batch_id] = None
+    directive_projectors.end_waiting(writes, log_id, payload)
     _restate(writes, log_id, index, payload)
     for name, following in payload.get("series", {}).items():
         writes.put(SERIES, {"plant_id": log_id, "name": name, "next": following})
@@ -102,7 +105,7 @@ def _state_batch(writes: RowWrites, log_id: int, index: int, batch: BatchStateme
             "retest_on": batch["retest_on"],
             "grade": batch["grade"],
             "supplier": batch["supplier"],
-            "attributes": canonical(batch["attributes"]).decode(),
+            "attributes": canonical(batch["attributes"]).decode() if batch["attributes"] else "{}",
             "disposition": batch["disposition"],
             "version": index,
             "stated_idx": index,
@@ -111,23 +114,12 @@ def _state_batch(writes: RowWrites, log_id: int, index: int, batch: BatchStateme
 
 
 def _move(writes: RowWrites, log_id: int, entry: Entry, movements: list[Movement], touched: dict[int, None]) -> None:
+    # Most rows are made here: they are lines, in the order of the tables' columns.
     index, occurred_us = entry.index, instant_micros(entry.envelope["occurred_at"])
     for line, movement in enumerate(movements):
         batch_id, quantity = movement["batch"], parse_micro(movement["amount"])
         taken_from, put_in = movement["taken_from"], movement["put_in"]
-        writes.insert(
-            MOVEMENTS,
-            {
-                "plant_id": log_id,
-                "entry_idx": index,
-                "line": line,
-                "batch_id": batch_id,
-                "quantity": quantity,
-                "taken_from": taken_from,
-                "put_in": put_in,
-                "occurred_us": occurred_us,
-            },
-        )
+        writes.insert_line(MOVEMENTS, (log_id, index, line, batch_id, quantity, taken_from, put_in, occurred_us))
         if taken_from.startswith("stock:"):
             writes.add(STOCK, (log_id, batch_id, taken_from[6:]), -quantity)
         if put_in.startswith("stock:"):
@@ -136,20 +128,8 @@ def _move(writes: RowWrites, log_id: int, entry: Entry, movements: list[Movement
             into = put_in.startswith("process:")
             process_id = int((put_in if into else taken_from)[8:])
             source_id, target_id = (batch_id, process_id) if into else (process_id, batch_id)
-            writes.insert(
-                EDGES,
-                {
-                    "plant_id": log_id,
-                    "entry_idx": index,
-                    "line": line,
-                    "source_id": source_id,
-                    "target_id": target_id,
-                    "quantity": quantity,
-                    "unit": movement["unit"],
-                    "use": movement["use"],
-                    "occurred_us": occurred_us,
-                },
-            )
+            edge = (log_id, index, line, source_id, target_id, quantity, movement["unit"], movement["use"], occurred_us)
+            writes.insert_line(EDGES, edge)
         touched[batch_id] = None
 
 
@@ -164,8 +144,7 @@ def _state_process(writes: RowWrites, log_id: int, process: ProcessStatement) ->
     if "kind" not in values:
         writes.amend(PROCESSES, (values.pop("id"), log_id), **values)
         return
-    blank = dict.fromkeys(PROCESSES.columns) | {"plant_id": log_id, "loss": "{}"}
-    writes.put(PROCESSES, blank | values)
+    writes.put(PROCESSES, {**BLANK_PROCESS, "plant_id": log_id, **values})
 
 
 def _hold(writes: RowWrites, log_id: int, entry: Entry, hold: HoldStatement) -> None:
@@ -182,6 +161,7 @@ def _hold(writes: RowWrites, log_id: int, entry: Entry, hold: HoldStatement) -> 
             "placed_us": instant_micros(entry.envelope["occurred_at"]),
             "lifted_idx": None,
             "lifted_us": None,
+            "directed": hold.get("directed"),
         },
     )
 
@@ -309,17 +289,22 @@ def _entry_corrected(writes: RowWrites, log_id: int, entry: Entry) -> None:
     )
 
 
-def _directive_answered(writes: RowWrites, log_id: int, entry: Entry) -> None:
+def _entry_skipped(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload = entry.payload
     writes.put(
-        DIRECTIVE_OUTCOMES,
+        SKIPPED,
         {
             "plant_id": log_id,
-            "directive_idx": payload["directive"],
+            "of_plant": payload["plant"],
+            "idx": payload["index"],
             "entry_idx": entry.index,
-            "applied": int(entry.type == "DirectiveApplied"),
-            "met_version": payload["met_version"],
-            "refusal": payload.get("refusal"),
+            "leaf": payload["leaf"],
+            "type": payload["type"],
+            "error": payload["error"],
+            "reason": entry.envelope.get("reason", ""),
+            "skipped_by": entry.envelope["actor"],
+            "printed_name": payload["printed_name"],
+            "skipped_us": instant_micros(entry.envelope["occurred_at"]),
         },
     )
 
@@ -331,6 +316,7 @@ def _nothing(writes: RowWrites, log_id: int, entry: Entry) -> None:
 PROJECTORS: dict[tuple[str, int], Projector] = {
     ("HubOpened", 1): _nothing,
     ("PlantEnrolled", 1): _nothing,
+    ("CheckpointsWitnessed", 1): witnessed.project,
     ("PlantOpened", 1): _plant_opened,
     ("MaterialDefined", 1): _material_defined,
     ("UnitDefined", 1): _master_defined("UNIT"),
@@ -354,6 +340,7 @@ PROJECTORS: dict[tuple[str, int], Projector] = {
             "BatchShipped",
             "StockAdjusted",
             "BatchQuarantined",
+            "BatchReleased",
         )
     },
     ("TransferDispatched", 1): _transferred,
@@ -363,6 +350,18 @@ PROJECTORS: dict[tuple[str, int], Projector] = {
     ("ChangeApplied", 1): _change_applied,
     ("ChangeRefused", 1): _change_refused,
     ("EntryCorrected", 1): _entry_corrected,
-    ("DirectiveApplied", 1): _directive_answered,
-    ("DirectiveRejected", 1): _directive_answered,
+    ("EntrySkipped", 1): _entry_skipped,
+    ("EntryRetried", 1): _nothing,
+    ("MasterDirected", 1): _nothing,
+    ("HoldDirected", 1): directive_projectors.project_hold_directed,
+    ("RecallDirected", 1): directive_projectors.project_recall_directed,
+    ("ReleaseDirected", 1): directive_projectors.project_release_directed,
+    ("DirectiveApplied", 1): directive_projectors.project_answer,
+    ("DirectiveRejected", 1): directive_projectors.project_answer,
+    ("PlantRestored", 1): _outcome,
+    ("HubRegressed", 1): _nothing,
+    ("LedgerRebased", 1): _outcome,
+    ("EntryDisputed", 1): disputes.entry_disputed,
+    ("DisputeSettled", 1): disputes.dispute_settled,
+    ("LedgerKeyRotated", 1): _nothing,
 }

@@ -9,6 +9,7 @@ from infra.database import Session, Store
 from infra.roles import Keeping
 from plants.rules.events import canonical
 from plants.store.ledger import entries_between
+from plants.store.parked_entries import skipped_between
 from plants.store.projection import project
 from plants.store.rows import RowWrites
 
@@ -27,8 +28,8 @@ def projection_tables() -> list[Table]:
 def lock_ledgers(session: Session) -> list[tuple[int, int]]:
     """Keep everybody else from appending until the transaction ends; return each ledger and how far it was applied."""
     if session.dialect == "postgresql":
-        # Whoever changes rows waits here, before it chooses them; reading stays possible. A job that applies entries
-        # and has not come to the head yet can meet this in a deadlock, which PostgreSQL ends by undoing one of the two.
+        # Whoever changes rows waits here, before it chooses them; reading stays possible. Commands and the job that
+        # applies entries lock `logs` before any other of these, so that nobody waits in a circle.
         names = ", ".join(["logs", *(table.name for table in projection_tables())])
         session.run(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
     return [(log_id, projected) for log_id, projected in session.rows(SELECT_LOGS)]
@@ -42,12 +43,14 @@ def empty_tables(session: Session) -> None:
 
 
 def apply_again(session: Session, log_id: int, low: int, high: int) -> int:
-    """Apply the entries at positions low to high - 1 but for the parked ones, set-wise; return how many that were.
+    """Apply the entries at positions low to high - 1 but for what is parked or skipped; return how many that were.
 
     Of a mirrored ledger of directives only decisions make rows.
     """
     span = {"log_id": log_id, "low": low, "high": high}
     parked = {index for (index,) in session.rows(SELECT_PARKED, span)}
+    # The hub's own ledger, which says what is skipped, was applied before: its number comes before those of plants.
+    parked |= skipped_between(session, log_id, low, high)
     writes, count = RowWrites(), 0
     for entry in entries_between(session, log_id, low, high):
         if entry.index not in parked:

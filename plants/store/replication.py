@@ -10,17 +10,18 @@ from plants.store.positions import ReplicationRow, ReplicationState
 COLUMNS = frozenset(ReplicationRow.model_fields) - {"log_id"}
 BEGIN_ROW = (
     "INSERT INTO replication"
-    " (log_id, state, acknowledged, frontier, attempts, backoff_ms, next_attempt_us, batch_entries)"
-    " VALUES (:log_id, :state, 0, :frontier, 0, 0, 0, 0) ON CONFLICT (log_id) DO NOTHING"
+    " (log_id, state, acknowledged, frontier, attempts, backoff_ms, next_attempt_us, batch_entries, session_used,"
+    " take_over) VALUES (:log_id, :state, 0, :frontier, 0, 0, 0, 0, 0, 0) ON CONFLICT (log_id) DO NOTHING"
 )
 SELECT_ROW = (
     "SELECT state, alarm, acknowledged, frontier, session, epoch, received_us, attempts, backoff_ms, next_attempt_us,"
-    " batch_entries, checkpoint_size, checkpoint FROM replication WHERE log_id = :log_id"
+    " batch_entries, session_before, session_used, displaced, take_over, checkpoint_size, checkpoint FROM replication WHERE log_id = :log_id"
 )
 PUT_CHECKPOINT = (
-    "INSERT INTO checkpoints (log_id, size, note, first_us, received_us)"
-    " VALUES (:log_id, :size, :note, :received_us, :received_us)"
-    " ON CONFLICT (log_id, size) DO UPDATE SET note = excluded.note, received_us = excluded.received_us"
+    "INSERT INTO checkpoints (log_id, size, note, first_us, received_us, frontier)"
+    " VALUES (:log_id, :size, :note, :received_us, :received_us, :frontier)"
+    " ON CONFLICT (log_id, size) DO UPDATE SET note = excluded.note, received_us = excluded.received_us,"
+    " frontier = coalesce(excluded.frontier, checkpoints.frontier)"
 )
 POINT_TO_NEWEST = (
     "UPDATE replication SET checkpoint_size = :size, checkpoint = :note, signed_us = :signed_us,"
@@ -45,6 +46,10 @@ class Standing:
     backoff_ms: int
     next_attempt_us: int
     batch_entries: int
+    session_before: str | None
+    session_used: bool
+    displaced: tuple[str, ...]
+    take_over: bool
     checkpoint_size: int | None
     checkpoint: bytes | None
 
@@ -57,7 +62,8 @@ def standing(session: Session, log_id: int) -> Standing:
         row = session.row(SELECT_ROW, {"log_id": log_id})
         assert row is not None
     state, alarm, acknowledged, frontier, *between, size, note = row
-    session_id, epoch, received_us, attempts, backoff_ms, next_attempt_us, batch_entries = between
+    session_id, epoch, received_us, attempts, backoff_ms, next_attempt_us, batch_entries, *chain = between
+    session_before, session_used, displaced, take_over = chain
     return Standing(
         state=ReplicationState(state),
         alarm=alarm,
@@ -71,6 +77,10 @@ def standing(session: Session, log_id: int) -> Standing:
         backoff_ms=backoff_ms,
         next_attempt_us=next_attempt_us,
         batch_entries=batch_entries,
+        session_before=session_before,
+        session_used=bool(session_used),
+        displaced=tuple((displaced or "").split()),
+        take_over=bool(take_over),
         checkpoint_size=size,
         checkpoint=None if note is None else bytes(note),
     )
@@ -89,12 +99,22 @@ def amend(session: Session, log_id: int, /, **columns: Any) -> None:
 
 
 def keep_checkpoint(
-    session: Session, log_id: int, size: int, note: bytes, *, signed_us: int | None, received_us: int
+    session: Session,
+    log_id: int,
+    size: int,
+    note: bytes,
+    *,
+    signed_us: int | None,
+    received_us: int,
+    frontier: bytes | None = None,
 ) -> None:
-    """Keep a note whose signatures were checked, in place of an older one of the same size."""
+    """Keep a note whose signatures were checked, in place of an older one of the same size.
+
+    `frontier` is that of the tree at this size, where proofs shall begin at it.
+    """
     standing(session, log_id)
     values = {"log_id": log_id, "size": size, "note": note, "received_us": received_us}
-    session.run(PUT_CHECKPOINT, values)
+    session.run(PUT_CHECKPOINT, values | {"frontier": frontier})
     session.run(POINT_TO_NEWEST, {**values, "signed_us": signed_us})
 
 

@@ -13,7 +13,7 @@ thousand events equals that of a thousand sets over one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
@@ -26,6 +26,8 @@ from infra.database import Session
 
 Key = tuple[Any, ...]
 Values = dict[str, Any]
+Line = tuple[Any, ...]
+"""A whole row, its values in the order of the table's columns."""
 
 ARRAY_TYPES = {
     Integer: "integer[]",
@@ -47,6 +49,9 @@ class Shape:
     key: tuple[str, ...]
     columns: tuple[str, ...]
     arrays: Mapping[str, str]
+    key_of: Callable[[Values], Key]
+    line_of: Callable[[Values], Line]
+    key_places: tuple[int, ...]
 
     @classmethod
     def of(cls, model: type[SQLModel]) -> "Shape":
@@ -54,7 +59,16 @@ class Shape:
         table: Table = model.__table__  # type: ignore[attr-defined]
         arrays = {column.name: ARRAY_TYPES.get(type(column.type), "text[]") for column in table.columns}
         names = tuple(column.name for column in table.columns)
-        return cls(table.name, tuple(column.name for column in table.primary_key), names, arrays)
+        key = tuple(column.name for column in table.primary_key)
+        return cls(table.name, key, names, arrays, _getter(key), _getter(names), tuple(map(names.index, key)))
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Values], tuple[Any, ...]]:
+    """Return what takes these values out of a row, always as a tuple."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    (name,) = names
+    return lambda values: (values[name],)
 
 
 @cache
@@ -104,7 +118,7 @@ class RowWrites:
     """The row writes of one event or of many, merged; `write` runs them in the session's transaction."""
 
     def __init__(self) -> None:
-        self._inserts: dict[Shape, list[Values]] = defaultdict(list)
+        self._inserts: dict[Shape, list[Line]] = defaultdict(list)
         self._puts: dict[Shape, dict[Key, Values]] = defaultdict(dict)
         self._amends: dict[Shape, dict[Key, Values]] = defaultdict(dict)
         self._adds: dict[Shape, dict[Key, int]] = defaultdict(dict)
@@ -112,22 +126,27 @@ class RowWrites:
 
     def insert(self, shape: Shape, values: Values) -> None:
         """Write a row that nothing else writes."""
-        self._inserts[shape].append(values)
+        self._inserts[shape].append(shape.line_of(values))
+
+    def insert_line(self, shape: Shape, line: Line) -> None:
+        """Write a row that nothing else writes, given in the order of the columns: for the rows there are most of."""
+        self._inserts[shape].append(line)
 
     def put(self, shape: Shape, values: Values) -> None:
         """Write a whole row, in place of one with the same key."""
-        key = tuple(values[name] for name in shape.key)
-        self._amends[shape].pop(key, None)
-        self._drops[shape].pop(key, None)
+        key = shape.key_of(values)
+        if shape in self._amends:
+            self._amends[shape].pop(key, None)
+        if shape in self._drops:
+            self._drops[shape].pop(key, None)
         self._puts[shape][key] = values
 
     def amend(self, shape: Shape, key: Key, **values: Any) -> None:
         """Change some columns of a row that is there, or is put by an earlier write of this set."""
         row = self._puts[shape].get(key)
-        if row is not None:
-            row.update(values)
-        else:
-            self._amends[shape].setdefault(key, {}).update(values)
+        if row is None:
+            row = self._amends[shape].setdefault(key, {})
+        row.update(values)
 
     def add(self, shape: Shape, key: Key, amount: int) -> None:
         """Add to the one summed column of a row, which begins at zero; the amount may be negative."""
@@ -137,7 +156,8 @@ class RowWrites:
     def drop(self, shape: Shape, key: Key) -> None:
         """Take a row away, also one that an earlier write of this set would make."""
         rows = self._inserts[shape]
-        kept = [row for row in rows if tuple(row[name] for name in shape.key) != key]
+        places = shape.key_places
+        kept = [row for row in rows if tuple(row[place] for place in places) != key]
         if len(kept) == len(rows):
             self._puts[shape].pop(key, None)
             self._amends[shape].pop(key, None)
@@ -146,8 +166,8 @@ class RowWrites:
 
     def write(self, session: Session) -> None:
         """Run the writes row by row: the form for one event at a plant, and for SQLite."""
-        for shape, rows in self._inserts.items():
-            _run_each(session, _insert(shape), rows)
+        for shape, lines in self._inserts.items():
+            _run_each(session, _insert(shape), [dict(zip(shape.columns, line, strict=True)) for line in lines])
         for shape, puts in self._puts.items():
             _run_each(session, _put(shape), list(puts.values()))
         for shape, amends in self._amends.items():
@@ -159,31 +179,22 @@ class RowWrites:
             _run_each(session, _drop(shape), [dict(zip(shape.key, key, strict=True)) for key in drops])
 
     def write_sets(self, session: Session) -> None:
-        """Run the writes set-wise on PostgreSQL: one statement for each table and kind, whatever the number of rows."""
-        for shape, rows in self._inserts.items():
-            if rows:
-                copy_rows(session, shape, rows)
+        """Run the writes set-wise on PostgreSQL: a few statements for each table, whatever the number of rows."""
+        for shape, lines in self._inserts.items():
+            if lines:
+                copy_lines(session, shape, lines)
         for shape, puts in self._puts.items():
             if puts:
-                changes = ", ".join(f"{name} = excluded.{name}" for name in shape.columns if name not in shape.key)
-                conflict = f" ON CONFLICT ({', '.join(shape.key)}) DO UPDATE SET {changes}"
-                session.run(_from_arrays(shape) + conflict, _arrays(shape, shape.columns, puts.values()))
+                _put_sets(session, shape, puts)
         for shape, amends in self._amends.items():
             _amend_sets(session, shape, amends)
         for shape, sums in self._adds.items():
-            column = summed_column(shape)
-            rows = [{**dict(zip(shape.key, key, strict=True)), column: amount} for key, amount in sums.items()]
-            conflict = (
-                f" ON CONFLICT ({', '.join(shape.key)})"
-                f" DO UPDATE SET {column} = {shape.name}.{column} + excluded.{column}"
-            )
-            if rows:
-                session.run(_from_arrays(shape) + conflict, _arrays(shape, shape.columns, rows))
+            if sums:
+                _add_sets(session, shape, sums)
         for shape, drops in self._drops.items():
             if drops:
                 keys = [dict(zip(shape.key, key, strict=True)) for key in drops]
-                match = " AND ".join(f"{shape.name}.{name} = given.{name}" for name in shape.key)
-                sql = f"DELETE FROM {shape.name} USING {_given(shape, shape.key)} WHERE {match}"
+                sql = f"DELETE FROM {shape.name} USING {_given(shape, shape.key)} WHERE {_match(shape)}"
                 session.run(sql, _arrays(shape, shape.key, keys))
 
 
@@ -209,13 +220,64 @@ def _add_each(session: Session, shape: Shape, sums: Mapping[Key, int]) -> None:
         raise StockWouldBeNegative(message)
 
 
-def copy_rows(session: Session, shape: Shape, rows: Iterable[Values]) -> None:
+def copy_lines(session: Session, shape: Shape, lines: Iterable[Line]) -> None:
     """Write new rows by binary COPY, the fastest way into a PostgreSQL table."""
-    value_of = itemgetter(*shape.columns)
     with session.driver.cursor().copy(_copy(shape)) as copy:
         copy.set_types([kind.removesuffix("[]") for kind in shape.arrays.values()])
-        for row in rows:
-            copy.write_row(value_of(row))
+        write_row = copy.write_row
+        for line in lines:
+            write_row(line)
+
+
+def _there(session: Session, shape: Shape, keys: Sequence[Key]) -> set[Key]:
+    """Return which of the keys have a row."""
+    names = ", ".join(f"{shape.name}.{name}" for name in shape.key)
+    sql = f"SELECT {names} FROM {_given(shape, shape.key)} JOIN {shape.name} ON {_match(shape)}"
+    return set(session.rows(sql, _key_arrays(shape, keys)))
+
+
+def _put_sets(session: Session, shape: Shape, puts: Mapping[Key, Values]) -> None:
+    """Write whole rows: new ones by COPY, which costs PostgreSQL half of an insert that looks for a conflict."""
+    there = _there(session, shape, list(puts))
+    new = [shape.line_of(values) for key, values in puts.items() if key not in there] if there else None
+    lines = [shape.line_of(values) for values in puts.values()] if new is None else new
+    if lines:
+        copy_lines(session, shape, lines)
+    if there:
+        changed = tuple(name for name in shape.columns if name not in shape.key)
+        rows = [values for key, values in puts.items() if key in there]
+        if changed:
+            session.run(_update(shape, changed), _arrays(shape, shape.columns, rows))
+
+
+def _add_sets(session: Session, shape: Shape, sums: Mapping[Key, int]) -> None:
+    column = summed_column(shape)
+    there = _there(session, shape, list(sums))
+    rows = [{**dict(zip(shape.key, key, strict=True)), column: amount} for key, amount in sums.items()]
+    if there:
+        old = [row for row in rows if shape.key_of(row) in there]
+        rows = [row for row in rows if shape.key_of(row) not in there]
+        given = _given(shape, (*shape.key, column))
+        sql = f"UPDATE {shape.name} SET {column} = {shape.name}.{column} + given.{column} FROM {given}"
+        session.run(f"{sql} WHERE {_match(shape)}", _arrays(shape, (*shape.key, column), old))
+    if rows:
+        copy_lines(session, shape, map(shape.line_of, rows))
+
+
+def _key_arrays(shape: Shape, keys: Sequence[Key]) -> dict[str, Any]:
+    columns = zip(*keys, strict=True)
+    return {name: _array(shape.arrays[name], list(values)) for name, values in zip(shape.key, columns, strict=True)}
+
+
+@cache
+def _update(shape: Shape, columns: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{name} = given.{name}" for name in columns)
+    return f"UPDATE {shape.name} SET {changes} FROM {_given(shape, (*shape.key, *columns))} WHERE {_match(shape)}"
+
+
+@cache
+def _match(shape: Shape) -> str:
+    return " AND ".join(f"{shape.name}.{name} = given.{name}" for name in shape.key)
 
 
 @cache
@@ -249,12 +311,6 @@ def _given(shape: Shape, columns: tuple[str, ...]) -> str:
     return f"unnest({arrays}) AS given({', '.join(columns)})"
 
 
-@cache
-def _from_arrays(shape: Shape) -> str:
-    names = ", ".join(shape.columns)
-    return f"INSERT INTO {shape.name} ({names}) SELECT {names} FROM {_given(shape, shape.columns)}"
-
-
 def _by_columns(shape: Shape, amends: Mapping[Key, Values]) -> dict[tuple[str, ...], list[Values]]:
     by_columns: dict[tuple[str, ...], list[Values]] = defaultdict(list)
     for key, values in amends.items():
@@ -263,9 +319,5 @@ def _by_columns(shape: Shape, amends: Mapping[Key, Values]) -> dict[tuple[str, .
 
 
 def _amend_sets(session: Session, shape: Shape, amends: Mapping[Key, Values]) -> None:
-    match = " AND ".join(f"{shape.name}.{name} = given.{name}" for name in shape.key)
     for columns, rows in _by_columns(shape, amends).items():
-        changes = ", ".join(f"{name} = given.{name}" for name in columns)
-        given = _given(shape, (*shape.key, *columns))
-        sql = f"UPDATE {shape.name} SET {changes} FROM {given} WHERE {match}"
-        session.run(sql, _arrays(shape, (*shape.key, *columns), rows))
+        session.run(_update(shape, columns), _arrays(shape, (*shape.key, *columns), rows))

@@ -123,6 +123,7 @@ class HoldRow(SQLModel, table=True):
     placed_us: int = big()
     lifted_idx: int | None = big(None)
     lifted_us: int | None = big(None)
+    directed: str | None = text(None)  # the id of the hold or recall of headquarters that it is
 
 
 class Stock(SQLModel, table=True):

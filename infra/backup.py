@@ -1,0 +1,267 @@
+"""Copies of a node's store while it runs, put on disk whole or not at all, and stores made from such copies.
+
+A copy holds the database and never the second memory beside it (`infra.marks`): that is what tells a restored node
+that it is one.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import pysqlite3.dbapi2 as sqlite
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import URL
+
+from infra.database import Store
+from infra.postgres_programs import find_binaries
+
+MANIFEST: Final = "manifest.json"
+SQLITE_COPY: Final = "store.db"
+POSTGRESQL_COPY: Final = "store.pgdump"
+FORMAT: Final = 1
+BLOCK_BYTES: Final = 1 << 20
+SELECT_HEADS: Final = "SELECT log_id, origin, size, frontier FROM logs ORDER BY log_id"
+CONNECT_SECONDS: Final = 10
+
+
+class BackupUnfit(Exception):
+    """The backup cannot be made or used; the message says why, in both languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHead:
+    """A ledger in a copy: its origin, how many entries it has, and its frontier."""
+
+    log_id: int
+    origin: str
+    size: int
+    frontier: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a backup says of itself; `ledgers` and `files` are by origin and by name. Times are RFC 3339 in UTC."""
+
+    made_at: str
+    program: str
+    role: str
+    origin: str
+    database: str
+    keys: bool
+    ledgers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Read the manifest of a backup's folder; raises BackupUnfit."""
+        try:
+            content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            found = cls(**content)
+        except (OSError, ValueError, TypeError) as error:
+            raise BackupUnfit(
+                f"{folder} is no backup: its {MANIFEST} cannot be read ({error}). / {folder} 不是有效备份。"
+            ) from error
+        if found.format != FORMAT:
+            raise BackupUnfit(f"{folder} was made by a newer program ({found.program}). / 该备份由更新版本的程序生成。")
+        return found
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into a folder, with the size and SHA-256 of every file that is there."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.files[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest(path)}
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=2, sort_keys=True)
+        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+    def check(self, folder: Path) -> None:
+        """Raise BackupUnfit, with the name, for a file that is missing, changed, or not in the manifest."""
+        there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+        for name in sorted(there ^ self.files.keys()):
+            raise BackupUnfit(f"{name} is missing, or does not belong to this backup. / 备份文件 {name} 缺失或多余。")
+        for name, said in self.files.items():
+            if digest(folder / name) != said["sha256"]:
+                raise BackupUnfit(f"{name} was changed since the backup was made. / 备份文件 {name} 已被改动。")
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def copy_store(store: Store, folder: Path) -> tuple[str, list[LedgerHead]]:
+    """Copy a store that may be in use into a folder; return the copy's name and the ledgers exactly as they are in it.
+
+    Nobody waits for it. Raises BackupUnfit, with what the database's program said.
+    """
+    if store.dialect == "sqlite":
+        return SQLITE_COPY, _copy_sqlite(Path(str(store.engine.url.database)), folder / SQLITE_COPY)
+    return POSTGRESQL_COPY, _dump_postgresql(store.engine.url, folder / POSTGRESQL_COPY)
+
+
+def restore_sqlite(copy: Path, place: Path) -> None:
+    """Put a copy where a store is to be; raises BackupUnfit when something is there, or when the copy is damaged."""
+    if place.exists():
+        raise BackupUnfit(f"{place} is there already. / {place} 已存在。")
+    draft = place.with_name(f".{place.name}.restoring")
+    shutil.copyfile(copy, draft)
+    with closing(sqlite.connect(draft)) as opened:
+        said = opened.execute("PRAGMA integrity_check").fetchone()[0]
+    if said != "ok":
+        draft.unlink()
+        raise BackupUnfit(f"{copy.name} is damaged: {said} / 备份数据库已损坏。")
+    _on_disk(draft)
+    draft.rename(place)
+    _on_disk(place.parent)
+
+
+def restore_postgresql(copy: Path, url: URL) -> None:
+    """Fill an empty database from a copy, wholly or not at all; raises BackupUnfit."""
+    with closing(psycopg.connect(_address(url), password=url.password)) as opened:
+        row = opened.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        major = opened.info.server_version // 10_000
+    if row is None or row[0]:
+        raise BackupUnfit("The database is not empty: nothing was overwritten. / 目标数据库非空，未覆盖任何内容。")
+    program = _program("pg_restore", major)
+    options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
+    _run([program, *options, f"--dbname={_address(url)}", str(copy)], url)
+
+
+def set_aside(place: Path, stamp: str) -> list[Path]:
+    """Rename a SQLite store and its companions, so that nothing is lost where another takes its place."""
+    moved = []
+    for suffix in ("", "-wal", "-shm"):
+        path = place.with_name(place.name + suffix)
+        if path.exists():
+            moved.append(path.rename(path.with_name(f"{place.name}.before-{stamp}{suffix}")))
+    return moved
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """Yield a folder to be filled, which becomes `target` (a folder, or one file where it ends in .tar) when all is well.
+
+    Readable by its owner alone, and on disk before it gets its name.
+    """
+    if target.exists():
+        raise BackupUnfit(f"{target} is there already: a backup never overwrites. / {target} 已存在，备份不会覆盖。")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    try:
+        yield draft
+        for path in draft.rglob("*"):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            _on_disk(path)
+        _on_disk(draft)
+        if target.suffix == ".tar":
+            packed = target.with_name(f".{target.name}.packing")
+            packed.touch(mode=0o600)
+            with tarfile.open(packed, "w") as tar:
+                tar.add(draft, arcname=".")
+            _on_disk(packed)
+            packed.rename(target)
+        else:
+            draft.rename(target)
+        _on_disk(target.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def unpacked(source: Path, beside: Path) -> Iterator[Path]:
+    """Yield the folder of a backup; one that was packed is unpacked beside a path for the length of the block."""
+    if source.is_dir():
+        yield source
+        return
+    folder = beside.with_name(f".{beside.name}.unpacked")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        try:
+            with tarfile.open(source) as tar:
+                tar.extractall(folder, filter="data")
+        except (OSError, tarfile.TarError) as error:
+            raise BackupUnfit(f"{source} is no backup: {error} / {source} 不是有效备份。") from error
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_sqlite(source: Path, copy: Path) -> list[LedgerHead]:
+    with closing(sqlite.connect(f"file:{source}?mode=ro", uri=True)) as reading, closing(sqlite.connect(copy)) as made:
+        # All pages at once: one snapshot of a WAL database, which keeps no writer waiting.
+        reading.backup(made, pages=-1)
+    with closing(sqlite.connect(copy)) as made:
+        made.execute("PRAGMA journal_mode = DELETE")
+        rows = made.execute(SELECT_HEADS).fetchall()
+    return [LedgerHead(log_id, origin, size, bytes(frontier)) for log_id, origin, size, frontier in rows]
+
+
+def _dump_postgresql(url: URL, copy: Path) -> list[LedgerHead]:
+    with closing(psycopg.connect(_address(url), password=url.password)) as opened:
+        opened.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        major = opened.info.server_version // 10_000
+        row = opened.execute("SELECT pg_export_snapshot()").fetchone()
+        assert row is not None
+        rows = opened.execute(SELECT_HEADS).fetchall()
+        options = ("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={row[0]}", f"--file={copy}")
+        _run([_program("pg_dump", major), *options, f"--dbname={_address(url)}"], url)
+    return [LedgerHead(log_id, origin, size, bytes(frontier)) for log_id, origin, size, frontier in rows]
+
+
+def _address(url: URL) -> str:
+    """Return the address without its password, which would be seen in the list of processes."""
+    query: Mapping[str, Any] = url.query
+    host, port = url.host or query.get("host"), url.port or query.get("port")
+    given = {"host": host, "port": port, "user": url.username, "dbname": url.database}
+    more = {name: value for name, value in query.items() if name not in {"host", "port"}}
+    return make_conninfo(connect_timeout=CONNECT_SECONDS, **{**more, **{name: v for name, v in given.items() if v}})
+
+
+def _program(name: str, major: int) -> str:
+    """Return a program of PostgreSQL that understands a server of this major version: the nearest one not older."""
+    fitting = [
+        (binaries.version, binaries.directory / name)
+        for binaries in find_binaries()
+        if binaries.version[0] >= major and (binaries.directory / name).exists()
+    ]
+    if not fitting:
+        raise BackupUnfit(
+            f"{name} {major} or later is not on this machine: install the PostgreSQL client. / "
+            f"本机没有 {name} {major} 或更新版本，请安装 PostgreSQL 客户端。"
+        )
+    return str(min(fitting)[1])
+
+
+def _run(command: list[str], url: URL) -> None:
+    password = {} if url.password is None else {"PGPASSWORD": url.password}
+    done = subprocess.run(
+        command, env={"PATH": os.defpath, "LC_ALL": "C", **password}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BackupUnfit(f"{Path(command[0]).name}: {done.stderr.strip()[-500:]} / 数据库程序报错。")
+
+
+def _on_disk(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        # Some file systems do not synchronise folders; then there is nothing more to be done.
+        with suppress(OSError):
+            os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,275 @@
+"""Write-once storage for the archive: a folder, or S3 with Object Lock (`infra.objects_s3`), chosen by URL.
+
+A name is given once. Writing the same bytes again under it is no mistake, so that whoever was interrupted can begin
+again; other bytes are refused and change nothing.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import unquote, urlsplit
+
+from infra.ids import new_id
+
+NAME: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.ASCII)
+NAME_LENGTH_MAX: Final = 900  # S3 allows 1,024 bytes, prefix included.
+READ_ONLY: Final = 0o444
+PROBES: Final = "probes"
+PROBE_RETAINED: Final = timedelta(seconds=90)
+
+
+class ArchiveFailed(Exception):
+    """The archive could not be reached or answered wrongly; the text says what happened. Nothing else is affected."""
+
+
+class NameTaken(Exception):
+    """Other bytes stand under this name already; they are left as they are."""
+
+
+class NotArchived(LookupError):
+    """The archive holds nothing under this name."""
+
+
+class ArchiveUnfit(Exception):
+    """The archive's address cannot be used, or it cannot do what `archive_lock` requires; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an archive was seen to do when it was probed, not what it says of itself.
+
+    `conditional`: of two writers of one name the second is refused. `locked`: what must be retained cannot be deleted,
+    by anybody. `versioned`: what was written first can still be read when somebody wrote or deleted over it.
+    """
+
+    conditional: bool
+    locked: bool
+    versioned: bool
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What it cannot do, by name."""
+        return tuple(name for name in ("conditional", "locked", "versioned") if not getattr(self, name))
+
+
+class Objects(Protocol):
+    """Storage that keeps each name's first bytes. Every call but `describe` may raise ArchiveFailed."""
+
+    def put_new(self, name: str, content: bytes, *, retain_until: datetime) -> None:
+        """Keep bytes under a new name, on disk when this returns; raises NameTaken when others stand there."""
+        ...
+
+    def get(self, name: str) -> bytes:
+        """Return the bytes first written under a name; raises NotArchived."""
+        ...
+
+    def versions(self, name: str) -> list[str]:
+        """Return the versions under a name, the first written first; one where nothing is versioned."""
+        ...
+
+    def get_version(self, name: str, version: str) -> bytes:
+        """Return the bytes of one version; raises NotArchived."""
+        ...
+
+    def names(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Yield the names that begin with a prefix and come behind another, in byte order."""
+        ...
+
+    def children(self, folder: str) -> list[str]:
+        """Return the next parts of the names in a folder (which ends in no slash), in order, each once."""
+        ...
+
+    def retained_until(self, name: str) -> datetime | None:
+        """Return until when a name must stay, or None where that is not known; raises NotArchived."""
+        ...
+
+    def probe(self, now: datetime) -> Capabilities:
+        """Return what the archive can do, by trying it on small objects of its own."""
+        ...
+
+    def describe(self) -> str:
+        """Return where the archive is, without secrets."""
+        ...
+
+
+def check_name(name: str) -> str:
+    """Return a name that every storage can keep; raises ValueError for any other."""
+    parts = name.split("/")
+    if NAME.fullmatch(name) is None or len(name) > NAME_LENGTH_MAX or {".", ".."} & set(parts):
+        raise ValueError(f"{name!r} is no name of an archived object")
+    return name
+
+
+class FileObjects:
+    """An archive in a folder: files that are read-only, and beside them until when they must stay.
+
+    Whoever may write to the folder may delete from it: it guards against our own mistakes and power cuts, not
+    against an administrator of the machine. Put it on another disk than the store.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._objects = root / "objects"
+        self._retained = root / "retained"
+        self._drafts = root / "drafts"
+        self._root = root
+
+    def put_new(self, name: str, content: bytes, *, retain_until: datetime) -> None:
+        """Keep bytes under a new name: whole and on disk when this returns, or not at all."""
+        path = self._objects / check_name(name)
+        try:
+            if not self._link_new(path, content) and path.read_bytes() != content:
+                raise NameTaken(name)
+            # Behind the content: who repeats a write that was cut here makes up for it.
+            self._link_new(self._retained / name, json.dumps({"until": retain_until.isoformat()}).encode())
+        except OSError as error:
+            raise _failed(error) from error
+
+    def get(self, name: str) -> bytes:
+        """Return the bytes under a name."""
+        try:
+            return (self._objects / check_name(name)).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise NotArchived(name) from error
+        except OSError as error:
+            raise _failed(error) from error
+
+    def versions(self, name: str) -> list[str]:
+        """Return the one version that there is, if any."""
+        return [""] if (self._objects / check_name(name)).is_file() else []
+
+    def get_version(self, name: str, version: str) -> bytes:
+        """Return the bytes; there is one version only."""
+        if version:
+            raise NotArchived(name)
+        return self.get(name)
+
+    def names(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Yield the names with a prefix, behind another, in byte order."""
+        folder, _, _ = prefix.rpartition("/")
+        for name in _below(self._objects / folder, f"{folder}/" if folder else ""):
+            if name.startswith(prefix) and name > after:
+                yield name
+
+    def children(self, folder: str) -> list[str]:
+        """Return what stands in a folder, files and folders."""
+        try:
+            return sorted(one.name for one in (self._objects / check_name(folder)).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _failed(error) from error
+
+    def retained_until(self, name: str) -> datetime | None:
+        """Return until when a name must stay."""
+        if not self.versions(name):
+            raise NotArchived(name)
+        try:
+            return datetime.fromisoformat(json.loads((self._retained / name).read_bytes())["until"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+        except OSError as error:
+            raise _failed(error) from error
+
+    def probe(self, now: datetime) -> Capabilities:
+        """Try whether a second writer is refused; a folder neither locks nor keeps versions."""
+        name = f"{PROBES}/{new_id()}"
+        try:
+            self.put_new(name, b"first", retain_until=now)
+            with suppress(NameTaken):
+                self.put_new(name, b"second", retain_until=now)
+                return Capabilities(conditional=False, locked=False, versioned=False)
+            return Capabilities(conditional=self.get(name) == b"first", locked=False, versioned=False)
+        finally:
+            for place in (self._objects, self._retained):
+                with suppress(OSError):
+                    (place / name).unlink(missing_ok=True)
+
+    def describe(self) -> str:
+        """Return the folder."""
+        return self._root.as_uri() if self._root.is_absolute() else str(self._root)
+
+    def _link_new(self, path: Path, content: bytes) -> bool:
+        """Make a file whole and durable under a new name; tell whether the name was free."""
+        _make_folder(self._drafts)
+        _make_folder(path.parent)
+        if path.exists():
+            return False
+        draft = self._drafts / new_id()
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, READ_ONLY), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            # A hard link, unlike a rename, refuses to replace what is there.
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return False
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+        return True
+
+
+def open_objects(url: str) -> Objects:
+    """Return the archive at an address, not yet asked anything; raises ArchiveUnfit for an address that is none."""
+    if url.startswith("s3:"):
+        from infra.objects_s3 import S3Objects  # noqa: PLC0415 -- its library takes half a second that others save.
+
+        return S3Objects(url)
+    return FileObjects(file_root(url))
+
+
+def file_root(url: str) -> Path:
+    """Return the folder that a file:// address names; raises ArchiveUnfit where it names none."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise ArchiveUnfit(
+            f"{parts.scheme}://… is no archive's address. Write file:///path or s3://bucket/prefix. / 归档地址无法识别。"
+        )
+    return Path(unquote(parts.path))
+
+
+def utc(at: datetime) -> datetime:
+    """Return an instant in UTC, as every storage writes it."""
+    return at.astimezone(UTC)
+
+
+def _below(folder: Path, prefix: str) -> Iterator[str]:
+    """Yield the names of all files below a folder, in byte order of the whole names."""
+    try:
+        inside = [(one.name + ("/" if one.is_dir() else ""), one) for one in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise _failed(error) from error
+    for name, one in sorted(inside):
+        if name.endswith("/"):
+            yield from _below(one, prefix + name)
+        else:
+            yield prefix + name
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _failed(error: OSError) -> ArchiveFailed:
+    return ArchiveFailed(f"{type(error).__name__}: {error}"[:300])

@@ -1,0 +1,69 @@
+"""What a ledger says of its own repairs: restores, other suffixes taken on, entries that collide, keys exchanged."""
+
+from typing import Any, Final, Literal, TypedDict
+
+Found = Literal["HUB", "MARKS", "ARCHIVE"]
+"""By what a restore was noticed: the hub's longer ledger, the second memory beside the store, or the archive."""
+
+ALREADY_RECORDED: Final = "ALREADY_RECORDED"
+ANSWERED_AGAIN: Final = "ANSWERED_AGAIN"
+"""How a dispute is settled at once, without a person: what it records is there, or is made again by itself."""
+
+
+class PlantRestored(TypedDict):
+    """The plant's store was brought back from somewhere: number series go on beyond what may have been printed."""
+
+    found: Found
+    size_before: int  # entries there were when it was noticed
+    size: int  # entries there are known to have been
+    series: dict[str, int]
+
+
+class HubRegressed(TypedDict):
+    """The hub had fewer entries of this ledger than it gave a receipt for; they are sent again."""
+
+    hub_size: int
+    receipt_size: int
+
+
+class LedgerRebased(TypedDict):
+    """From `fork` on the hub's entries are followed by the plant's own, appended again or disputed."""
+
+    fork: int
+    adopted: int
+    again: int
+    disputed: int
+    series: dict[str, int]
+
+
+class Collision(TypedDict):
+    """Why an entry could not be applied behind the adopted ones: a code that is never renamed, and on what."""
+
+    code: str
+    what: str
+
+
+class EntryDisputed(TypedDict):
+    """An entry of the plant that collides with adopted ones, kept whole and not applied; a person settles it.
+
+    `settled` says that nobody has to: ALREADY_RECORDED or ANSWERED_AGAIN.
+    """
+
+    entry: dict[str, Any]
+    leaf: str
+    collisions: list[Collision]
+    settled: str | None
+
+
+class DisputeSettled(TypedDict):
+    """A person has dealt with a disputed entry, in the way that the reason tells."""
+
+    dispute: int
+
+
+class LedgerKeyRotated(TypedDict):
+    """From the next entry on another key signs this ledger's checkpoints; `statement` is signed by both."""
+
+    old: str
+    new: str
+    statement: str

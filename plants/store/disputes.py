@@ -1,0 +1,112 @@
+"""The worklist of disputed entries: what a rebased ledger could not apply, until a person has dealt with it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Index
+from sqlmodel import SQLModel, col, select
+
+from infra.database import ReadSession, Session
+from infra.roles import Keeping, table_options
+from plants.rules.events import Entry, canonical
+from plants.rules.instants import instant_micros
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.repairs import Collision
+from plants.rules.scope import PlantScope
+from plants.store.columns import PLANT, big, key, text
+from plants.store.rows import RowWrites, Shape
+
+INDEX_MAX = 2**53
+SELECT_STATE = "SELECT state FROM disputes WHERE plant_id = :plant AND entry_idx = :dispute"
+COUNT_OPEN = "SELECT COUNT(*) FROM disputes WHERE plant_id = :plant AND state = 'OPEN'"
+
+
+class DisputeRow(SQLModel, table=True):
+    """One disputed entry; `state` is OPEN or SETTLED."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (Index("disputes_by_state", "state", "plant_id", "entry_idx"), table_options(Keeping.PROJECTION))
+
+    plant_id: int = key(PLANT)
+    entry_idx: int = key()  # index of the entry that disputes it
+    event_id: str = text()
+    type: str = text()  # of the disputed entry
+    key: str = text()
+    actor: str = text()
+    occurred_us: int = big()
+    collisions: str = text()  # canonical JSON
+    state: str = text()
+    settlement: str | None = text(None)  # the person's reason, or why nobody had to settle it
+    settled_by: str | None = text(None)
+    settled_us: int | None = big(None)
+    settled_idx: int | None = big(None)
+
+
+DISPUTES = Shape.of(DisputeRow)
+
+
+def entry_disputed(writes: RowWrites, log_id: int, entry: Entry) -> None:
+    """Put a disputed entry on the worklist."""
+    payload, envelope = entry.payload, entry.envelope
+    settled = payload["settled"]
+    values = {
+        "plant_id": log_id,
+        "entry_idx": entry.index,
+        "event_id": envelope["id"],
+        "type": payload["entry"]["type"],
+        "key": envelope["key"],
+        "actor": envelope["actor"],
+        "occurred_us": instant_micros(envelope["occurred_at"]),
+        "collisions": canonical(payload["collisions"]).decode(),
+        "state": "OPEN" if settled is None else "SETTLED",
+        "settlement": settled,
+    }
+    writes.put(DISPUTES, dict.fromkeys(DISPUTES.columns) | values)
+
+
+def dispute_settled(writes: RowWrites, log_id: int, entry: Entry) -> None:
+    """Take a disputed entry off the worklist."""
+    envelope = entry.envelope
+    writes.amend(
+        DISPUTES,
+        (log_id, entry.payload["dispute"]),
+        state="SETTLED",
+        settlement=envelope.get("reason", ""),
+        settled_by=envelope["actor"],
+        settled_us=instant_micros(envelope["recorded_at"]),
+        settled_idx=entry.index,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A disputed entry as it is listed, with why it could not be applied."""
+
+    row: DisputeRow
+    collisions: tuple[Collision, ...]
+
+
+def check_open(session: Session, plant: int, dispute: int) -> None:
+    """Raise Refusal unless there is such a dispute and it is open."""
+    known = 0 <= dispute < INDEX_MAX
+    row = session.row(SELECT_STATE, {"plant": plant, "dispute": dispute}) if known else None
+    if row is None:
+        raise Refusal(RefusalCode.DISPUTE_UNKNOWN, dispute=dispute)
+    if row[0] != "OPEN":
+        raise Refusal(RefusalCode.DISPUTE_SETTLED, dispute=dispute)
+
+
+def open_disputes(session: Session, plant: int) -> int:
+    """Return how many disputed entries of a plant wait for a person."""
+    row = session.row(COUNT_OPEN, {"plant": plant})
+    return 0 if row is None else int(row[0])
+
+
+def disputes(reads: ReadSession, scope: PlantScope, *, settled: bool = False, first: int = 100) -> Sequence[Disputed]:
+    """Return the disputed entries that wait for a person, oldest first; with `settled` also the others."""
+    row = DisputeRow
+    found = select(row).where(col(row.plant_id).in_(scope)).order_by(col(row.plant_id), col(row.entry_idx))
+    if not settled:
+        found = found.where(row.state == "OPEN")
+    return [Disputed(one, tuple(json.loads(one.collisions))) for one in reads.exec(found.limit(first))]

@@ -1,0 +1,89 @@
+"""The end of a run: faults stop, persons do what their alarms ask them to do, and everything must come level soon."""
+
+from typing import Final
+
+from simulation.clocks import SECOND
+from simulation.disks import Plan
+from simulation.life import Life
+from simulation.story import Violation
+from simulation.watching import Watch
+from simulation.world import HUB, World
+from sync_jobs import projecting
+from sync_jobs.exchange import lift_fence
+
+ROUNDS_MAX: Final = 16
+ROUND_US: Final = 60 * SECOND
+
+
+def come_level(life: Life, watch: Watch) -> int:
+    """Let the faults end and wait until plants and hub are level; returns the rounds. Raises Violation I12."""
+    world = life.world
+    world.calm = True
+    world.network.heal()
+    for number in (HUB, *world.plants):
+        quiet: Plan | None = None
+        world.disk_of(number).arm(quiet)
+        clock = world.hub.clock if number == HUB else world.plants[number].clock
+        clock.set_right()
+        world.open(number)
+    world.tell("world", "calm")
+    _persons(world)
+    watch.look()
+    for operation in world.operations:
+        if operation.done is None and operation.refused is None:
+            life.attempt(operation)
+    watch.look()
+    for count in range(1, ROUNDS_MAX + 1):
+        world.time.advance(ROUND_US)
+        for number in world.plants:
+            world.exchange(number)
+            watch.look()
+        while world.hub.running and _project(world):
+            pass
+        watch.look()
+        if not _unlevel(life):
+            return count
+        if count % 4 == 0:
+            _persons(world)
+    raise Violation("I12", f"not level after {ROUNDS_MAX} rounds without faults: {'; '.join(_unlevel(life))}")
+
+
+def _project(world: World) -> bool:
+    before = world.hub.disk.writes, len(world.story)
+    world.project()
+    return len(world.story) != before[1]
+
+
+def _persons(world: World) -> None:
+    """Do what the alarms ask of persons: lift fences of the copy that stays, have parked entries tried again."""
+    for number, plant in world.plants.items():
+        rows = plant.disk.peek("SELECT state FROM replication WHERE log_id = ?", (number,))
+        if rows and rows[0][0] == "FENCED":
+            world.tell(plant.name, "a person lifts the fence")
+            plant.write(lambda session, log_id=number: lift_fence(session, log_id))
+    with world.hub.disk.transaction() as session:
+        projecting.wake(session, world.hub.clock.now())
+
+
+def _unlevel(life: Life) -> list[str]:
+    """Return what is not level yet."""
+    world, found = life.world, []
+    for number, plant in world.plants.items():
+        for log_id in (number, -number):
+            here, there = world.shadows[number, log_id], world.shadows[HUB, log_id]
+            if here.roots[-1] != there.roots[-1]:
+                found.append(f"ledger {log_id}: {here.size} here, {there.size} at the hub")
+        ((state, acknowledged),) = plant.disk.peek(
+            "SELECT state, acknowledged FROM replication WHERE log_id = ?", (number,)
+        ) or [("NEVER_MET", 0)]
+        if state != "IN_SYNC" or acknowledged != world.shadows[number, number].size:
+            found.append(f"plant {number} is {state}, with a receipt for {acknowledged}")
+        books = world.shadows[number, number].books
+        if len(books.answered) != world.shadows[number, -number].size:
+            found.append(f"plant {number} answered {len(books.answered)} directives")
+    for log_id, size, projected in world.hub.disk.peek("SELECT log_id, size, projected FROM logs WHERE log_id > 0"):
+        if size != projected and log_id in world.plants:
+            found.append(f"the hub applied {projected} of the {size} entries of {log_id}")
+    for log_id, index, error in world.hub.disk.peek("SELECT log_id, idx, error FROM projection_faults"):
+        found.append(f"entry {index} of {log_id} is parked: {error}")
+    return found

@@ -1,0 +1,207 @@
+"""Virtual disks: a node's store in memory that can be imaged, put back, swapped, and made to fail where it hurts.
+
+The statements are those of production and run on the same SQLite. One connection serves reads and writes, so that
+nothing but the world's own order decides what is seen when; what that leaves out is said in
+`docs/explanation/simulation.md`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import pysqlite3.dbapi2 as sqlite
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import StaticPool
+
+from infra.database import ReadSession, Session, Store
+
+_TO_DISK = sqlite.Connection.commit
+_UNDO = sqlite.Connection.rollback
+FULL: Final = "database or disk is full"
+IO: Final = "disk I/O error"
+
+
+class Crash(BaseException):
+    """The machine stopped here: nothing after this line runs, and nobody is told."""
+
+
+class Strike(StrEnum):
+    """Where a disk or machine fails."""
+
+    CRASH_AT_STATEMENT = "F12"
+    CRASH_BEFORE_DURABLE = "F14"
+    CRASH_AFTER_DURABLE = "F13"
+    FULL = "F19"
+    IO = "F20"
+    BUSY = "F24"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What shall go wrong: at the n-th statement from now, or at the n-th time that something is to be durable."""
+
+    strike: Strike
+    countdown: int
+    struck: bool = False
+
+
+class _Cursor(sqlite.Cursor):  # type: ignore[misc]
+    """A cursor whose statements can fail."""
+
+    def execute(self, *given: Any) -> Any:
+        """Run a statement, unless it is the one that fails."""
+        self.connection.about_to_run(given[0])
+        return super().execute(*given)
+
+    def executemany(self, *given: Any) -> Any:
+        """Run a statement many times, unless it is the one that fails."""
+        self.connection.about_to_run(given[0])
+        return super().executemany(*given)
+
+
+class _Connection(sqlite.Connection):  # type: ignore[misc]
+    """A connection that can fail at a statement, or at the moment that should make things durable."""
+
+    plan: Plan | None = None
+    writing = False
+    dead = False
+
+    def cursor(self, factory: Any = None) -> Any:
+        """Return a cursor; a plain one while nothing is to fail."""
+        if factory is None and self.plan is not None:
+            factory = _Cursor
+        return super().cursor() if factory is None else super().cursor(factory)
+
+    def about_to_run(self, sql: str) -> None:
+        """Count the statement, and fail where it is its turn."""
+        plan = self.plan
+        if plan is None or not self.writing or plan.struck or "SAVEPOINT" in sql:
+            return
+        if plan.strike in {Strike.CRASH_BEFORE_DURABLE, Strike.CRASH_AFTER_DURABLE}:
+            return
+        plan.countdown -= 1
+        if plan.countdown > 0:
+            return
+        plan.struck = True
+        if plan.strike is Strike.CRASH_AT_STATEMENT:
+            self.dead = True
+            raise Crash
+        texts = {Strike.FULL: FULL, Strike.IO: IO, Strike.BUSY: "database is locked"}
+        raise sqlite.OperationalError(texts[plan.strike])
+
+    def commit(self) -> None:
+        """Make it durable, unless the machine stops before or after."""
+        plan = self.plan
+        if plan is None or plan.struck or not self.writing:
+            _TO_DISK(self)
+            return
+        if plan.strike is Strike.CRASH_BEFORE_DURABLE:
+            plan.struck = self.dead = True
+            raise Crash
+        _TO_DISK(self)
+        if plan.strike is Strike.CRASH_AFTER_DURABLE:
+            plan.struck = self.dead = True
+            raise Crash
+
+    def copy_from(self, image: Any) -> None:
+        """Hold from now on what the image holds."""
+        _UNDO(self)
+        image.backup(self)
+
+
+class Image:
+    """A disk's content at one moment: a backup, a template."""
+
+    def __init__(self, source: Any) -> None:
+        self.content = sqlite.connect(":memory:", isolation_level=None)
+        source.backup(self.content)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.content.close()
+
+
+class Disk(Store):
+    """A store on a virtual disk. After a crash it answers nothing until the node is opened again."""
+
+    def __init__(self) -> None:
+        connection = sqlite.connect(
+            ":memory:", factory=_Connection, isolation_level=None, check_same_thread=False
+        )
+        self.dialect = "sqlite"
+        self.connection: Any = connection
+        self.engine = create_engine("sqlite://", module=sqlite, creator=lambda: connection, poolclass=StaticPool)
+        self._snapshots = self.engine
+        self.busy = 0
+        self.writes = 0
+
+        @event.listens_for(self.engine, "begin")
+        def begin(one: Any) -> None:
+            one.exec_driver_sql("BEGIN")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Yield a write session, as the production store does."""
+        self._check_running()
+        self.busy += 1
+        self.connection.writing = True
+        try:
+            with super().transaction() as session:
+                yield session
+            self.writes += 1
+        finally:
+            self.busy -= 1
+            self.connection.writing = False
+
+    @contextmanager
+    def reading(self) -> Iterator[ReadSession]:
+        """Yield a session that sees one snapshot."""
+        self._check_running()
+        self.busy += 1
+        try:
+            with super().reading() as reads:
+                yield reads
+        finally:
+            self.busy -= 1
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        yield self.connection
+
+    def _check_running(self) -> None:
+        if self.connection.dead:
+            raise Crash
+
+    def arm(self, plan: Plan | None) -> None:
+        """Let something fail from now on, or nothing any more."""
+        self.connection.plan = plan
+
+    def start(self) -> None:
+        """Come up again after a crash, with what was durable."""
+        _UNDO(self.connection)
+        self.connection.dead, self.connection.plan = False, None
+        self.busy = 0
+
+    def stop(self) -> None:
+        """Lose power."""
+        self.connection.dead = True
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the machine is off."""
+        return bool(self.connection.dead)
+
+    def image(self) -> Image:
+        """Return a copy of what is durable."""
+        return Image(self.connection)
+
+    def put_back(self, image: Image) -> None:
+        """Hold from now on what a copy holds."""
+        self.connection.copy_from(image.content)
+        self.writes += 1
+
+    def peek(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        """Return rows as an observer outside the system sees them: no fault strikes him, and nothing waits for him."""
+        return list(sqlite.Connection.execute(self.connection, sql, parameters).fetchall())

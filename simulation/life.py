@@ -1,0 +1,232 @@
+"""A run's daily life: who does what next, clients that retry what was not answered, and what they remember of it."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from auth.actors import NotAuthenticated
+from infra.ids import new_id
+from plants.commands.recording import Call
+from plants.rules.codes import plant_of
+from plants.rules.events import Entry
+from plants.rules.refusals import Refusal
+from plants.rules.transfers import transfer_manifest
+from simulation.clocks import DAY, HOUR, SECOND
+from simulation.network import days
+from simulation.nodes import CODES
+from simulation.people import Operation, Sight, wish
+from simulation.story import Violation
+from simulation.world import HUB, World
+
+WAITING_MAX: Final = 4
+SIGN_IN_SECONDS: Final = 600
+
+
+@dataclass
+class Life:
+    """What happens in a world from step to step, and the clients' own memory of what they were told."""
+
+    world: World
+    printed: dict[str, str] = field(default_factory=dict)
+    tokens: dict[tuple[int, str], str] = field(default_factory=dict)
+    refusals: int = 0
+
+    def __post_init__(self) -> None:
+        self.world.nested = self.small_act
+        self.world.after_restore = self.excuse
+
+    def step(self) -> None:
+        """Let some time pass, and one thing happen."""
+        world, chance = self.world, self.world.chance
+        world.time.advance(self._pause())
+        world.network.deliver_late()
+        self._reopen()
+        self._misfortune()
+        number = chance.choice(list(world.plants))
+        draw = chance.randrange(100)
+        if draw < 58:  # noqa: PLR2004 -- most of what happens is work.
+            self.work(number)
+        elif draw < 84:  # noqa: PLR2004 -- then replication,
+            world.exchange(number, forced=chance.randrange(3) == 0)
+        elif draw < 95:  # noqa: PLR2004 -- the hub's own jobs,
+            world.project()
+        elif draw < 97:  # noqa: PLR2004 -- now and then its signatures,
+            world.sign()
+        else:
+            world.back_up(chance.choice((HUB, *world.plants)))
+
+    def small_act(self) -> None:
+        """Do what others may be doing while a message is on its way."""
+        world, chance = self.world, self.world.chance
+        number = chance.choice(list(world.plants))
+        draw = chance.randrange(10)
+        if draw < 6:  # noqa: PLR2004 -- as above: mostly work.
+            self.work(number)
+        elif draw < 8:  # noqa: PLR2004 -- another plant, or this one's second worker.
+            world.exchange(number)
+        else:
+            world.project()
+
+    def work(self, number: int) -> None:
+        """Let a person at a plant do something, or send again what was not answered."""
+        world, chance = self.world, self.world.chance
+        if not world.plants[number].running or world.disk_of(number).busy:
+            return
+        waiting = [one for one in world.operations[-60:] if one.plant == number and not one.done and not one.refused]
+        if waiting and (chance.randrange(3) == 0 or len(waiting) >= WAITING_MAX):
+            self.attempt(chance.choice(waiting))
+            return
+        self.follow(number)
+        wanted = wish(self._sight(number))
+        if wanted is None:
+            return
+        operation = Operation(
+            len(world.operations), number, wanted.command, wanted.order, wanted.person, new_id(), wanted.reason,
+            wanted.at_hub,
+        )  # fmt: skip
+        world.operations.append(operation)
+        self.attempt(operation)
+
+    def attempt(self, operation: Operation) -> None:
+        """Send an operation, once more if need be, with the same request id."""
+        world = self.world
+        node = HUB if operation.at_hub else operation.plant
+        name = "HUB" if operation.at_hub else world.plants[operation.plant].name
+        disk = world.disk_of(node)
+        clock = world.hub.clock if operation.at_hub else world.plants[operation.plant].clock
+        made: list[Entry] = []
+        operation.tries += 1
+
+        def run() -> None:
+            self._sign_in(node, operation)
+            call = Call(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
+            try:
+                with disk.transaction() as session:
+                    made.append(operation.command(session, operation.order, actor=operation.author, call=call))
+            except Refusal as refusal:
+                made.clear()
+                self.refusals += 1
+                operation.refused = refusal.code
+                world.tell(name, f"#{operation.number} {operation.command.name}: {refusal.code}")
+                world.story.mark(f"refused {refusal.code}")
+
+        (world.at_hub if operation.at_hub else lambda what: world.at_plant(node, what))(run)
+        if not made or disk.stopped:
+            return
+        if world.happens(world.swarm.lost_answers):
+            world.tell(name, f"#{operation.number} {operation.command.name}: done, and the answer is lost")
+            return
+        world.tell(name, f"#{operation.number} {operation.command.name}: entry {made[0].index}")
+        world.story.mark(operation.command.name)
+        operation.done = made[0]
+        self._remember(operation, made[0])
+
+    def follow(self, number: int) -> None:
+        """Read what is new in the ledgers of a node, from outside."""
+        world = self.world
+        disk = world.disk_of(number)
+        if world.followed[number] == disk.writes:
+            return
+        world.followed[number] = disk.writes
+        for (node, _), shadow in world.shadows.items():
+            if node == number:
+                shadow.follow(disk)
+
+    def excuse(self, restored: int) -> None:
+        """Find what no disk holds any more after a restore: what is nowhere cannot come back."""
+        world = self.world
+        self.follow(restored)
+        for operation in world.operations:
+            entry = operation.done
+            if entry is None or operation.excused or restored not in {HUB, operation.plant}:
+                continue
+            log_id = -operation.plant if operation.at_hub else operation.plant
+            if not any(
+                shadow.size > entry.index and shadow.leaves[entry.index] == entry.leaf
+                for (_, one), shadow in world.shadows.items()
+                if one == log_id
+            ):
+                operation.excused = True
+                world.story.mark("lost with the only disk")
+
+    def _remember(self, operation: Operation, entry: Entry) -> None:
+        world, payload = self.world, entry.payload
+        for batch in payload.get("batches", ()):
+            if plant_of(batch["id"]) != operation.plant:
+                continue
+            before = self.printed.setdefault(batch["code"], entry.envelope["id"])
+            if before != entry.envelope["id"]:
+                text = f"{batch['code']} was printed before, for {before}, and again for {entry.envelope['id']}"
+                raise Violation("I13", text)
+        if entry.type == "TransferDispatched":
+            label = transfer_manifest(entry, world.plants[operation.plant].origin)
+            if payload["destination"] in world.labels:
+                world.labels[payload["destination"]].append(label)
+
+    def _sight(self, number: int) -> Sight:
+        world = self.world
+        shadow = world.shadows[number, number]
+        today = world.plants[number].clock.now().date()
+        codes = tuple(CODES.values())[: len(world.plants)]
+        return Sight(shadow.books, shadow, today, number, codes, world.labels[CODES[number]], world.chance)
+
+    def _sign_in(self, node: int, operation: Operation) -> None:
+        """Show the token, and where it has run out sign in again, as the node's identity provider has it."""
+        world = self.world
+        provider = world.hub.tokens if operation.at_hub else world.plants[node].tokens
+        clock = world.hub.clock if operation.at_hub else world.plants[node].clock
+        desk = node, operation.person
+        token = self.tokens.get(desk)
+        try:
+            claims = None if token is None else provider.verify(token)
+        except NotAuthenticated:
+            claims = None
+        if claims is None:
+            self.tokens[desk] = provider.issue(operation.person, authenticated_s=int(clock.now().timestamp()))
+            claims = provider.verify(self.tokens[desk])
+        if claims.subject != operation.person:
+            raise Violation("I10", f"the token of {operation.person} speaks for {claims.subject}")
+
+    def _pause(self) -> int:
+        chance = self.world.chance
+        draw = chance.randrange(100)
+        if draw < 80:  # noqa: PLR2004 -- mostly seconds,
+            return chance.randint(100_000, 20 * SECOND)
+        if draw < 97:  # noqa: PLR2004 -- sometimes minutes,
+            return chance.randint(SECOND, 600 * SECOND)
+        return chance.randint(HOUR, 10 * HOUR)
+
+    def _reopen(self) -> None:
+        world = self.world
+        for number, plant in world.plants.items():
+            if not plant.running and world.chance.randrange(2):
+                world.tell(plant.name, "starts again")
+                world.open(number)
+        if not world.hub.running and world.chance.randrange(2):
+            world.tell("HUB", "starts again")
+            world.open(HUB)
+
+    def _misfortune(self) -> None:
+        """Let one of the greater misfortunes happen, if this run has them."""
+        world, swarm, chance = self.world, self.world.swarm, self.world.chance
+        number = chance.choice(list(world.plants))
+        if world.happens(swarm.cuts):
+            us = chance.choice((60 * SECOND, HOUR, days(2)))
+            one_way = chance.randrange(2) == 0
+            world.network.cut(number, us, one_way=one_way)
+            world.tell(world.plants[number].name, f"cut off for {us // SECOND} s" + (" one way" if one_way else ""))
+        if world.happens(swarm.crashes):
+            node = chance.choice((HUB, number))
+            world.story.hit("F15")
+            world.tell("HUB" if node == HUB else world.plants[number].name, "is killed")
+            (world.hub if node == HUB else world.plants[number]).kill()
+        if world.happens(swarm.clock_steps):
+            world.step_clock(chance.choice((HUB, number)))
+        if world.happens(swarm.restores):
+            world.restore(number)
+        if world.happens(swarm.hub_restores):
+            world.restore(HUB)
+
+
+def a_year_at_most(us: int) -> bool:
+    """Tell whether so much virtual time is still within one year: codes and expiry days stay sensible."""
+    return us < 365 * DAY

@@ -1,0 +1,228 @@
+"""The nodes of a simulated group: real PlantNode and HubNode objects over virtual disks and clocks, that can be killed."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import pysqlite3.dbapi2 as sqlite
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.exc import DBAPIError
+
+from auth.actors import NotAuthenticated
+from auth.keys import SigningKey, VerificationKeys
+from auth.notes import NoteSigner
+from auth.tokens import AccessTokens, Assertions
+from infra.database import Session
+from infra.settings import directive_origin, hub_origin, plant_origin
+from plants.rules.instants import format_instant
+from simulation.clocks import NodeClock
+from simulation.disks import Disk
+from sync_jobs import intake, leases, reception, tails
+from sync_jobs.doors import Door
+from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
+from sync_jobs.wire import GREETING_BYTES_MAX, MEDIA_TYPE, SESSION_HEADER, Hello, Limits, Problem, Proof
+
+GROUP: Final = "sim.example"
+CODES: Final = {1: "SH1", 2: "NB2", 3: "GZ3"}
+VERSION: Final = "simulated"
+OK: Final = 200
+RETRY_SECONDS: Final = 5
+
+T = TypeVar("T")
+Opener = Callable[[PlantNode], AbstractContextManager[Door]]
+
+
+def private_key(name: str) -> Ed25519PrivateKey:
+    """Return the key that a name always has: keys are made once, outside of what is simulated."""
+    return Ed25519PrivateKey.from_private_bytes((name.encode() + b"." * 32)[:32])
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTPS request as it is on the wire."""
+
+    method: str
+    path: str
+    query: dict[str, int | str]
+    headers: dict[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTPS answer as it is on the wire."""
+
+    status: int
+    media: str
+    content: bytes
+    retry_after: str = ""
+
+
+@dataclass
+class SimulatedPlant:
+    """One plant: its disk, its clock, and the process that runs over them until it is killed."""
+
+    number: int
+    disk: Disk
+    clock: NodeClock
+    opener: Opener
+    name: str = ""
+    running: bool = True
+    tokens: AccessTokens = field(init=False)
+    node: PlantNode = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.name or CODES[self.number]
+
+    @property
+    def code(self) -> str:
+        """The plant's code, which a copy of it has too."""
+        return CODES[self.number]
+
+    @property
+    def origin(self) -> str:
+        """The origin of the plant's ledger."""
+        return plant_origin(GROUP, self.code)
+
+    def write(self, work: Callable[[Session], T]) -> T:
+        """Run a piece of work in a transaction of its own, as `infra.writer.Writer` does for a lone one."""
+        with self.disk.transaction() as session:
+            return work(session)
+
+    def open(self) -> None:
+        """Start the plant's process on what its disk holds, by the steps that `api.node` takes."""
+        self.disk.start()
+        self.running = True
+        self.tokens = access_tokens(self.origin, self.clock)
+        self.node = PlantNode(
+            number=self.number,
+            origin=self.origin,
+            directive_origin=directive_origin(GROUP, self.code),
+            store=self.disk,
+            writer=self,
+            clock=self.clock,
+            signer=NoteSigner(self.origin, private_key(f"ledger {self.code}")),
+            assertion_key=SigningKey(private_key(f"assertion {self.code}")),
+            hub_url="https://hub.sim.example",
+            hub_key=NoteSigner(hub_origin(GROUP), private_key("ledger hub")).key,
+            version=VERSION,
+            checkpoint_seconds=60.0,
+            open_door=self.opener,
+        )
+        self.write(lambda session: leases.end_all(session, EMBEDDED_HOLDER))
+
+    def kill(self) -> None:
+        """Stop the process where it is."""
+        self.disk.stop()
+        self.running = False
+
+
+@dataclass
+class SimulatedHub:
+    """The hub: its disk, its clock, and the process that answers requests until it is killed."""
+
+    disk: Disk
+    clock: NodeClock
+    limits: Limits = field(default_factory=Limits)
+    name: str = "HUB"
+    running: bool = True
+    node: HubNode = field(init=False)
+    tokens: AccessTokens = field(init=False)
+    arrived: set[int] = field(default_factory=set)
+
+    def open(self) -> None:
+        """Start the hub's process on what its disk holds; which assertions were used is forgotten, as in production."""
+        self.disk.start()
+        self.running = True
+        origin = hub_origin(GROUP)
+        self.tokens = access_tokens(origin, self.clock)
+        self.node = HubNode(
+            origin=origin,
+            store=self.disk,
+            clock=self.clock,
+            signer=NoteSigner(origin, private_key("ledger hub")),
+            assertions=Assertions(hub_issuer=origin, clock=self.clock),
+            version=VERSION,
+            limits=self.limits,
+            arrived=self.arrived.add,
+        )
+        with self.disk.transaction() as session:
+            leases.end_all(session, EMBEDDED_HOLDER)
+
+    def kill(self) -> None:
+        """Stop the process where it is."""
+        self.disk.stop()
+        self.running = False
+
+    def serve(self, request: Request) -> Answer:
+        """Answer one request as the routes of /sync/v1 do (`api.sync`); raises Crash when the machine stops."""
+        try:
+            machine = self.node.recognise(request.headers["Authorization"].removeprefix("Bearer "))
+            return _ROUTES[request.method, request.path.rpartition("/")[2]](self.node, machine, request)
+        except NotAuthenticated:
+            return _no(Problem(401, "NOT_RECOGNISED", clock=format_instant(self.clock.now())))
+        except Problem as problem:
+            return _no(problem)
+        except (DBAPIError, sqlite.OperationalError):
+            return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS))
+
+
+def access_tokens(origin: str, clock: NodeClock) -> AccessTokens:
+    """Return the identity provider of a node."""
+    key = SigningKey(private_key(f"token {origin}"))
+    return AccessTokens(
+        issuer=origin, audience=origin, signing_key=key, keys=VerificationKeys([key.public_key]), clock=clock
+    )
+
+
+def _hello(hub: HubNode, machine: Any, request: Request) -> Answer:
+    if len(request.content) > GREETING_BYTES_MAX:
+        raise Problem(413, "BODY_TOO_LARGE", limit=GREETING_BYTES_MAX)
+    return _said(reception.welcome(hub, machine, Hello.read(request.content)).to_bytes())
+
+
+def _take(hub: HubNode, machine: Any, request: Request) -> Answer:
+    delivery = intake.Delivery(
+        origin=_origin(request),
+        start=int(request.query["from"]),
+        session=request.headers.get(SESSION_HEADER, "")[:100],
+        packed=request.content,
+    )
+    return _said(intake.accept(hub, machine, delivery).to_bytes())
+
+
+def _give(hub: HubNode, machine: Any, request: Request) -> Answer:
+    low, high = int(request.query["from"]), request.query.get("to")
+    packed = tails.entries(hub, machine, _origin(request), low, None if high is None else int(high))
+    return Answer(OK, MEDIA_TYPE, packed)
+
+
+def _consistency(hub: HubNode, machine: Any, request: Request) -> Answer:
+    old, new = int(request.query["old"]), int(request.query["new"])
+    hashes = tails.consistency(hub, machine, _origin(request), old, new)
+    return _said(Proof(hashes=[b64encode(part).decode() for part in hashes]).to_bytes())
+
+
+_ROUTES: Final[dict[tuple[str, str], Callable[[HubNode, Any, Request], Answer]]] = {
+    ("POST", "hello"): _hello,
+    ("POST", "entries"): _take,
+    ("GET", "entries"): _give,
+    ("GET", "consistency"): _consistency,
+}
+
+
+def _origin(request: Request) -> str:
+    return request.path.removeprefix("/sync/v1/logs/").rpartition("/")[0]
+
+
+def _said(content: bytes) -> Answer:
+    return Answer(OK, "application/json", content)
+
+
+def _no(problem: Problem) -> Answer:
+    content = json.dumps({"code": problem.code, **problem.content}, ensure_ascii=False, default=str).encode()
+    retry = "" if problem.retry_seconds is None else str(problem.retry_seconds)
+    return Answer(problem.status, "application/problem+json", content, retry)

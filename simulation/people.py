@@ -1,0 +1,328 @@
+"""What people do at the plants and at headquarters: one order at a time, chosen by chance from what they would see."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from random import Random
+from typing import Any, Final, Protocol
+
+from infra.database import Session
+from plants.commands.adjust import Count, adjust_stock
+from plants.commands.alias import Naming, alias_batch
+from plants.commands.correct import Correction, correct_entry
+from plants.commands.decide_change import Decision, decide_change, decide_change_at_hub
+from plants.commands.dispatch import Dispatch, dispatch_transfer
+from plants.commands.issue import StockLine
+from plants.commands.merge import Merge, MergeSource, merge_batches
+from plants.commands.move import Move, move_batch
+from plants.commands.quarantine import Quarantine, quarantine_batch
+from plants.commands.receive import AliasOrder, Delivery, receive_batch
+from plants.commands.receive_transfer import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.record_production import ProductionRun, record_production
+from plants.commands.recording import Call, Command
+from plants.commands.request_change import AdjustmentRequest, ExtensionRequest, ReleaseRequest, request_change
+from plants.commands.run_process import Closing, Feed, ProcessOrder, close_process, feed_process, open_process
+from plants.commands.ship import Shipment, ship_batch
+from plants.commands.split import Split, SplitPart, split_batch
+from plants.commands.yield_output import Addition, Output, Yield, yield_process
+from plants.rules.actors import Author
+from plants.rules.changes import ChangeVerdict
+from plants.rules.corrections import CORRECTABLE, Wrong
+from plants.rules.events import Entry
+from plants.rules.process import RUN_KINDS
+from plants.rules.quantities import format_micro
+from simulation.books import Books, Shadow
+
+MICRO: Final = 1_000_000
+LOCATIONS: Final = ("A1", "B1")
+STAFF: Final = ("wang.fang", "li.lei", "han.mei")
+DECIDERS: Final = ("ma.long", "deng.yu")
+HEADQUARTERS: Final = ("hq.chen", "hq.zhou")
+
+
+class Doing(Protocol):
+    """A command that can be done in a session."""
+
+    name: str
+
+    def __call__(self, session: Session, order: Any, *, actor: Author, call: Call) -> Entry:
+        """Do it."""
+        ...
+
+
+@dataclass
+class Operation:
+    """One thing that a person wants done, and how it stands: the request id stays the same however often it is sent."""
+
+    number: int
+    plant: int
+    command: Doing
+    order: Any
+    person: str
+    request: str
+    reason: str | None = None
+    at_hub: bool = False
+    done: Entry | None = None
+    refused: str | None = None
+    tries: int = 0
+    excused: bool = False
+
+    @property
+    def device(self) -> str:
+        """What the entries of the operation are known by."""
+        return f"scanner-{self.number}"
+
+    @property
+    def author(self) -> Author:
+        """Who does it, and from which device."""
+        return Author(self.person, f"{self.person} printed", self.device)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order that somebody would give."""
+
+    command: Command[Any]
+    order: Any
+    person: str
+    reason: str | None = None
+    at_hub: bool = False
+
+
+@dataclass
+class Sight:
+    """What somebody at a plant sees: the plant's books, its labels that came in, and the day."""
+
+    books: Books
+    shadow: Shadow
+    today: date
+    plant: int
+    codes: tuple[str, ...]
+    labels: list[str]
+    chance: Random
+    other: Callable[[int], str] = field(default=str)
+
+    def goods(self, *, free: bool = True) -> tuple[str, str, int, int] | None:
+        """Return some goods that are there: code, location, amount and batch; free ones have no hold."""
+        there = [
+            (batch, location, amount)
+            for (batch, location), amount in self.books.stock.items()
+            if amount > 0 and not (free and self.books.holds[batch])
+        ]
+        if not there:
+            return None
+        # The newest are the likeliest: chains get long that way.
+        batch, location, amount = self.chance.choice(there[-6:] if self.chance.randrange(3) else there)
+        return self.books.batches[batch]["code"], location, amount, batch
+
+    def part(self, amount: int) -> str:
+        """Return all of an amount, some of it, or now and then more than there is."""
+        draw = self.chance.randrange(20)
+        if draw == 0:
+            return format_micro(amount + MICRO)
+        if draw < 7:  # noqa: PLR2004 -- a third of the time all of it.
+            return format_micro(amount)
+        return format_micro(max(1, amount * self.chance.randint(1, 9) // 10))
+
+    def line(self) -> StockLine | None:
+        """Return a line of an order over some goods."""
+        found = self.goods(free=self.chance.randrange(12) > 0)
+        if found is None:
+            return None
+        code, location, amount, batch = found
+        return StockLine(code, self.part(amount), self.books.batches[batch]["unit"], location)
+
+    def open_run(self) -> int | None:
+        """Return a process record that is open, or now and then one that is not."""
+        runs = [one for one, process in self.books.processes.items() if process.get("kind") in RUN_KINDS]
+        is_open = [one for one in runs if self.books.processes[one]["state"] == "OPEN"]
+        chosen = is_open if is_open and self.chance.randrange(15) else runs
+        return self.chance.choice(chosen) if chosen else None
+
+    def batch(self) -> tuple[int, str] | None:
+        """Return any batch that is known here."""
+        if not self.books.batches:
+            return None
+        batch = self.chance.choice(list(self.books.batches))
+        return batch, self.books.batches[batch]["code"]
+
+
+def _receive(sight: Sight) -> Wish:
+    chance = sight.chance
+    material = chance.choice(("MILK", "MILK", "SUGAR"))
+    unit = "BG" if material == "SUGAR" and chance.randrange(3) == 0 else "KGM"
+    lot = f"L{chance.randrange(40)}" if chance.randrange(3) == 0 else None
+    order = Delivery(
+        material,
+        str(chance.randint(1, 400)),
+        unit,
+        chance.choice(LOCATIONS),
+        supplier=None if lot is None and chance.randrange(2) else "S1",
+        supplier_lot=lot,
+        order=f"PO{chance.randrange(20)}" if chance.randrange(3) == 0 else None,
+        quarantine="on arrival 到货待检" if chance.randrange(8) == 0 else None,
+    )
+    return Wish(receive_batch, order, chance.choice(STAFF))
+
+
+def _open(sight: Sight) -> Wish:
+    return Wish(open_process, ProcessOrder(job_order=f"J{sight.chance.randrange(30)}"), sight.chance.choice(STAFF))
+
+
+def _feed(sight: Sight) -> Wish | None:
+    run, line = sight.open_run(), sight.line()
+    return None if run is None or line is None else Wish(feed_process, Feed(run, (line,)), sight.chance.choice(STAFF))
+
+
+def _yield(sight: Sight) -> Wish | None:
+    run, chance = sight.open_run(), sight.chance
+    if run is None:
+        return None
+    outputs = (Output("YOG", str(chance.randint(1, 90)), "KGM", chance.choice(LOCATIONS)),)
+    fed = sight.books.fed.get(run, {})
+    returns: tuple[StockLine, ...] = ()
+    if fed and chance.randrange(4) == 0:
+        batch = chance.choice(list(fed))
+        known = sight.books.batches[batch]
+        returns = (StockLine(known["code"], format_micro(max(1, fed[batch] // 4)), known["unit"], "B1"),)
+    made = [link[1] for link in sight.books.links.values() if link[0] == run and link[2] == "PRODUCED"]
+    additions: tuple[Addition, ...] = ()
+    if made and chance.randrange(3) == 0:
+        additions, outputs = (Addition(sight.books.batches[made[0]]["code"], "3.5", "KGM", "A1"),), ()
+    return Wish(yield_process, Yield(run, outputs, additions, returns), chance.choice(STAFF))
+
+
+def _close(sight: Sight) -> Wish | None:
+    run = sight.open_run()
+    return None if run is None else Wish(close_process, Closing(run), sight.chance.choice(STAFF))
+
+
+def _produce(sight: Sight) -> Wish | None:
+    line, chance = sight.line(), sight.chance
+    if line is None:
+        return None
+    order = ProductionRun(ProcessOrder(), (line,), (Output("YOG", str(chance.randint(1, 50)), "KGM", "A1"),))
+    return Wish(record_production, order, chance.choice(STAFF))
+
+
+def _split(sight: Sight) -> Wish | None:
+    found = sight.goods()
+    if found is None:
+        return None
+    code, location, amount, _ = found
+    parts = tuple(SplitPart(format_micro(max(1, amount // 3)), sight.chance.choice(LOCATIONS)) for _ in range(2))
+    return Wish(split_batch, Split(code, location, parts), sight.chance.choice(STAFF))
+
+
+def _merge(sight: Sight) -> Wish | None:
+    found = [one for one in (sight.goods(), sight.goods()) if one is not None]
+    sources = tuple(MergeSource(code, location) for code, location, _, _ in dict.fromkeys(found))
+    return Wish(merge_batches, Merge(sources, "A1"), sight.chance.choice(STAFF)) if sources else None
+
+
+def _move(sight: Sight) -> Wish | None:
+    found = sight.goods(free=False)
+    if found is None:
+        return None
+    code, location, amount, batch = found
+    target, unit = ("B1" if location == "A1" else "A1"), sight.books.batches[batch]["unit"]
+    return Wish(move_batch, Move(code, location, target, sight.part(amount), unit), sight.chance.choice(STAFF))
+
+
+def _dispatch(sight: Sight) -> Wish | None:
+    line = sight.line()
+    if line is None:
+        return None
+    others = [code for number, code in enumerate(sight.codes, 1) if number != sight.plant]
+    return Wish(dispatch_transfer, Dispatch(sight.chance.choice(others), (line,)), sight.chance.choice(STAFF))
+
+
+def _arrive(sight: Sight) -> Wish | None:
+    if not sight.labels:
+        return None
+    label, chance = sight.chance.choice(sight.labels[-4:]), sight.chance
+    lines: tuple[ReceiptLine, ...] = ()
+    if chance.randrange(4) == 0 and sight.books.codes:
+        lines = (ReceiptLine(chance.choice(list(sight.books.codes)), "1.25", "A1"),)
+    return Wish(receive_transfer, TransferReceipt(label, chance.choice(LOCATIONS), lines), chance.choice(STAFF))
+
+
+def _ship(sight: Sight) -> Wish | None:
+    line = sight.line()
+    return None if line is None else Wish(ship_batch, Shipment("C1", (line,), "SO7"), sight.chance.choice(STAFF))
+
+
+def _count(sight: Sight) -> Wish | None:
+    found = sight.goods(free=False)
+    if found is None:
+        return None
+    code, location, amount, _ = found
+    counted = format_micro(max(1, amount - amount // sight.chance.choice((60, 80, 3))))
+    return Wish(adjust_stock, Count(code, location, counted), sight.chance.choice(STAFF), reason="count 盘点")
+
+
+def _hold(sight: Sight) -> Wish | None:
+    found = sight.goods(free=False) if sight.chance.randrange(4) else None
+    code = found[0] if found else (sight.batch() or (0, ""))[1]
+    return Wish(quarantine_batch, Quarantine(code, "smell 异味"), sight.chance.choice(STAFF)) if code else None
+
+
+def _ask(sight: Sight) -> Wish | None:
+    chance = sight.chance
+    held = [batch for batch, holds in sight.books.holds.items() if holds]
+    kind = chance.randrange(4)
+    if held and kind < 2:  # noqa: PLR2004 -- releases are asked for most.
+        order: Any = ReleaseRequest(sight.books.batches[chance.choice(held)]["code"], "retested 复检合格")
+        return Wish(request_change, order, chance.choice(STAFF))
+    found = sight.goods(free=False)
+    if found is None:
+        return None
+    code, location, amount, batch = found
+    if kind == 2:  # noqa: PLR2004 -- the third kind.
+        order = ExtensionRequest(code, "retested 复检", sight.today + timedelta(days=chance.randint(30, 90)))
+    else:
+        order = AdjustmentRequest(code, "count 盘点", location, format_micro(amount // 2), "KGM")
+    return Wish(request_change, order, chance.choice(STAFF))
+
+
+def _decide(sight: Sight) -> Wish | None:
+    waiting = [one for one, change in sight.books.changes.items() if change["state"] == "REQUESTED"]
+    chosen = waiting if waiting and sight.chance.randrange(8) else list(sight.books.changes)
+    if not chosen:
+        return None
+    change, chance = sight.chance.choice(chosen[-5:]), sight.chance
+    verdict = ChangeVerdict.APPROVED if chance.randrange(4) else ChangeVerdict.REJECTED
+    at_hub = "PLANT" not in sight.books.changes[change]["levels"] or chance.randrange(2) == 0
+    order = Decision(change, sight.shadow.leaves[change].hex(), verdict, "" if verdict == "APPROVED" else "no 不同意")
+    people = HEADQUARTERS if at_hub else (*DECIDERS, chance.choice(STAFF))
+    return Wish(decide_change_at_hub if at_hub else decide_change, order, chance.choice(people), at_hub=at_hub)
+
+
+def _correct(sight: Sight) -> Wish | None:
+    wrong = [index for index, entry in enumerate(sight.shadow.entries) if entry["type"] in CORRECTABLE]
+    if not wrong:
+        return None
+    index, chance = sight.chance.choice(wrong[-5:]), sight.chance
+    return Wish(correct_entry, Correction(index, chance.choice(list(Wrong)), "typed wrong 误录"), chance.choice(STAFF))
+
+
+def _name(sight: Sight) -> Wish | None:
+    found, chance = sight.batch(), sight.chance
+    if found is None:
+        return None
+    alias = AliasOrder("CUSTOMER", f"K{chance.randrange(30)}", "C1")
+    return Wish(alias_batch, Naming(found[1], (alias,)), chance.choice(STAFF))
+
+
+DESIRES: Final[tuple[tuple[int, Callable[[Sight], Wish | None]], ...]] = (
+    (18, _receive), (5, _open), (10, _feed), (9, _yield), (3, _close), (5, _produce), (5, _split), (4, _merge),
+    (6, _move), (9, _dispatch), (12, _arrive), (5, _ship), (4, _count), (5, _hold), (8, _ask), (9, _decide),
+    (4, _correct), (2, _name),
+)  # fmt: skip
+"""What people want, and how often of a hundred or so."""
+
+
+def wish(sight: Sight) -> Wish | None:
+    """Return what somebody wants to be done next, if what they see lets them."""
+    wanted = sight.chance.choices([desire for _, desire in DESIRES], [weight for weight, _ in DESIRES])[0]
+    return wanted(sight) or _receive(sight)

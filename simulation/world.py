@@ -1,0 +1,274 @@
+"""One run: nodes, network and people in one thread, each step and each fault from the seed."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from random import Random
+from typing import Final
+
+import pysqlite3.dbapi2 as sqlite
+from sqlalchemy.exc import DBAPIError
+
+from simulation.books import Shadow
+from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
+from simulation.disks import Crash, Disk, Image, Plan
+from simulation.group import template
+from simulation.network import Network, NetworkDoor
+from simulation.nodes import Answer, Request, SimulatedHub, SimulatedPlant
+from simulation.options import Swarm
+from simulation.people import Operation
+from simulation.story import Story, Violation
+from sync_jobs.exchange import exchange
+from sync_jobs.nodes import EMBEDDED_HOLDER, PlantNode
+from sync_jobs.projecting import project_behind
+from sync_jobs.tails import sign_own_ledgers
+from sync_jobs.wire import Limits
+
+HUB: Final = 0
+BACKUPS_KEPT: Final = 3
+DISKS: Final[list[Disk]] = []
+"""The disks of this process, used again by run after run: what SQLAlchemy has compiled for them stays."""
+
+
+@dataclass(slots=True)
+class Backup:
+    """A copy of a node's disk, and when it was made."""
+
+    image: Image
+    us: int
+
+
+@dataclass
+class World:
+    """The nodes of one run and everything that can happen to them."""
+
+    chance: Random
+    swarm: Swarm
+    story: Story
+    time: TrueTime = field(default_factory=TrueTime)
+    hub: SimulatedHub = field(init=False)
+    plants: dict[int, SimulatedPlant] = field(default_factory=dict)
+    network: Network = field(init=False)
+    operations: list[Operation] = field(default_factory=list)
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    backups: dict[int, list[Backup]] = field(default_factory=dict)
+    shadows: dict[tuple[int, int], Shadow] = field(default_factory=dict)
+    followed: dict[int, int] = field(default_factory=dict)
+    forked: set[int] = field(default_factory=set)
+    hub_restored: bool = False
+    depth: int = 0
+    calm: bool = False
+    nested: Callable[[], None] = field(default=lambda: None)
+    after_restore: Callable[[int], None] = field(default=lambda _node: None)
+
+    def __post_init__(self) -> None:
+        made = template()
+        disks = iter(_disks(1 + self.swarm.plants))
+        self.network = Network(self, replace(self.swarm.rates))
+        hub_disk = next(disks)
+        hub_disk.put_back(made.hub)
+        limits = Limits(max_entries=self.swarm.entries_max)
+        self.hub = SimulatedHub(hub_disk, self._clock(HUB), limits)
+        self.hub.open()
+        for number in range(1, self.swarm.plants + 1):
+            disk = next(disks)
+            disk.put_back(made.plants[number])
+            plant = SimulatedPlant(number, disk, self._clock(number), self._opener(number))
+            plant.open()
+            self.plants[number] = plant
+            self.labels[plant.code] = []
+        self._begin_shadows()
+
+    def disk_of(self, number: int) -> Disk:
+        """Return the disk of a node; 0 is the hub."""
+        return self.hub.disk if number == HUB else self.plants[number].disk
+
+    def tell(self, who: str, what: str) -> None:
+        """Add a line to the story."""
+        self.story.tell(self.time.us, who, what)
+
+    def happens(self, thousandths: int) -> bool:
+        """Draw whether something happens."""
+        return thousandths > 0 and not self.calm and self.chance.randrange(1000) < thousandths
+
+    def meanwhile(self, plant: int) -> None:
+        """Let others act while a message of a plant is on its way; the plant itself may be killed there."""
+        if self.depth:
+            return
+        if self.happens(self.swarm.interleave):
+            self.depth += 1
+            try:
+                self.story.mark("interleaved")
+                self.nested()
+            finally:
+                self.depth -= 1
+        if self.happens(self.swarm.crashes // 4):
+            self.tell(self.plants[plant].name, "is killed while it waits for the hub")
+            self.story.hit("F13")
+            self.plants[plant].kill()
+        if not self.plants[plant].running:
+            raise Crash
+
+    def hub_died(self) -> None:
+        """Note that the hub's machine stopped."""
+        self.hub.kill()
+        self.tell("HUB", "stopped")
+
+    def at_plant(self, number: int, what: Callable[[], object]) -> bool:
+        """Do something at a plant under whatever fault its disk has in store; returns whether it went through."""
+        plant = self.plants[number]
+        if not plant.running or plant.disk.busy:
+            return False
+        return self._under_fault(plant.disk, plant.name, what, plant.kill)
+
+    def at_hub(self, what: Callable[[], object]) -> bool:
+        """Do something at the hub under whatever fault its disk has in store; returns whether it went through."""
+        if not self.hub.running or self.hub.disk.busy:
+            return False
+        return self._under_fault(self.hub.disk, "HUB", what, self.hub.kill)
+
+    def _under_fault(self, disk: Disk, name: str, what: Callable[[], object], kill: Callable[[], None]) -> bool:
+        plan = self._plan() if disk.connection.plan is None else None
+        if plan is not None:
+            disk.arm(plan)
+        try:
+            what()
+        except Crash:
+            self.tell(name, "stopped")
+            kill()
+            return False
+        except (sqlite.OperationalError, DBAPIError) as error:
+            armed = disk.connection.plan
+            if armed is None or not armed.struck:
+                raise
+            self.tell(name, f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            return False
+        finally:
+            if plan is not None:
+                disk.arm(None)
+                if plan.struck:
+                    self.story.hit(plan.strike.value)
+        return True
+
+    def _plan(self) -> Plan | None:
+        if not self.swarm.strikes or not self.happens(self.swarm.strike_rate):
+            return None
+        return Plan(self.chance.choice(self.swarm.strikes), self.chance.choice((1, 3, 8, 20, 45)))
+
+    def exchange(self, number: int, *, forced: bool = False) -> bool:
+        """Let a plant exchange with the hub, by its own worker or by a second one; returns whether it went through."""
+        plant = self.plants[number]
+        holder = EMBEDDED_HOLDER
+        if self.swarm.workers > 1 and self.chance.randrange(3) == 0:
+            holder = "worker-2"
+            self.story.hit("F16")
+        node = replace(plant.node, holder=holder) if holder != EMBEDDED_HOLDER else plant.node
+
+        def run() -> None:
+            done = exchange(node, forced=forced)
+            if done.ran:
+                said = f"{done.state} sent {done.sent} received {done.received} applied {done.applied}"
+                self.tell(plant.name, f"{holder} exchanged: {said}")
+                self.story.mark(f"exchange {done.state}")
+
+        return self.at_plant(number, run)
+
+    def project(self) -> bool:
+        """Let the hub apply what it has taken in."""
+
+        def run() -> None:
+            applied = project_behind(self.hub.disk, self.hub.clock, EMBEDDED_HOLDER)
+            if applied:
+                self.tell("HUB", f"applied {applied}")
+
+        return self.at_hub(run)
+
+    def sign(self) -> bool:
+        """Let the hub sign its own ledgers."""
+        return self.at_hub(lambda: sign_own_ledgers(self.hub.node))
+
+    def back_up(self, number: int) -> None:
+        """Copy a node's disk, as an administrator does every night."""
+        if self.disk_of(number).busy:
+            return
+        kept = self.backups.setdefault(number, [])
+        kept.append(Backup(self.disk_of(number).image(), self.time.us))
+        if len(kept) > BACKUPS_KEPT:
+            kept.pop(0).image.close()
+
+    def restore(self, number: int) -> None:
+        """Put an older copy on a node's disk and start it again."""
+        kept = self.backups.get(number)
+        if not kept:
+            return
+        backup = self.chance.choice(kept)
+        disk = self.disk_of(number)
+        disk.start()
+        disk.put_back(backup.image)
+        age = (self.time.us - backup.us) // SECOND
+        if number == HUB:
+            self.story.hit("F30")
+            self.tell("HUB", f"restored from a copy of {age} s ago")
+            self.hub_restored = True
+            self.forked |= set(self.plants)
+        else:
+            self.story.hit("F28")
+            self.tell(self.plants[number].name, f"restored from a copy of {age} s ago")
+            self.forked.add(number)
+        self.after_restore(number)
+        self.open(number)
+
+    def open(self, number: int) -> None:
+        """Start a node's process; what its disk holds is what it knows."""
+        if number == HUB:
+            self.hub.open()
+        else:
+            self.plants[number].open()
+
+    def step_clock(self, number: int) -> None:
+        """Set a node's clock wrong: by seconds, by a day, by a year."""
+        clock = self.hub.clock if number == HUB else self.plants[number].clock
+        us = self.chance.choice((-DAY, 365 * DAY, 30 * SECOND, -30 * SECOND, HOUR, -HOUR))
+        clock.step(us)
+        self.story.hit("F36")
+        self.tell("HUB" if number == HUB else self.plants[number].name, f"clock stepped by {us // SECOND} s")
+
+    def close(self) -> None:
+        """Give the memory of the copies back."""
+        for kept in self.backups.values():
+            for backup in kept:
+                backup.image.close()
+
+    def _clock(self, number: int) -> NodeClock:
+        return NodeClock(self.time, self.swarm.skews_us.get(number, 0))
+
+    def _opener(self, number: int) -> Callable[[PlantNode], AbstractContextManager[NetworkDoor]]:
+        carry = partial(self._carry, number)
+        return lambda node: nullcontext(NetworkDoor(node, carry))
+
+    def _carry(self, number: int, request: Request) -> Answer:
+        proxied = self.network.proxied(number, request)
+        return proxied or self.network.carry(number, request)
+
+    def _begin_shadows(self) -> None:
+        for number in self.plants:
+            for node in (number, HUB):
+                for log_id in (number, -number):
+                    self.shadows[node, log_id] = Shadow(log_id, reading=node != HUB)
+        self.shadows[HUB, 0] = Shadow(0, reading=False)
+        for number in (HUB, *self.plants):
+            self.followed[number] = -1
+
+
+def _disks(count: int) -> list[Disk]:
+    while len(DISKS) < count:
+        DISKS.append(Disk())
+    for disk in DISKS[:count]:
+        disk.start()
+    return DISKS[:count]
+
+
+def unexpected(error: BaseException) -> Violation:
+    """Return the violation that an exception is which nobody expected."""
+    return Violation("SIM", f"{type(error).__name__}: {error}")
