@@ -169,5 +169,6 @@ def serving_of(node: Node) -> Serving:
         store=node.store,
         writer=node.writer,
         clock=node.clock,
+        transfer_overdue_days=node.settings.transfer_overdue_days,
         cursors=Cursors(hashlib.sha256(b"batchloom cursors" + secret).digest()),
     )

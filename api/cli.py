@@ -2,7 +2,20 @@
 
 from typing import Final
 
-from api import cli_demo, cli_enrol, cli_hub, cli_import, cli_ledger, cli_people, cli_plant, cli_sdl, cli_trace
+from api import (
+    cli_backup,
+    cli_demo,
+    cli_doctor,
+    cli_enrol,
+    cli_hub,
+    cli_import,
+    cli_ledger,
+    cli_operations,
+    cli_people,
+    cli_plant,
+    cli_sdl,
+    cli_trace,
+)
 from api.cli_output import Application
 
 app: Final = Application(
@@ -20,10 +33,17 @@ cli_hub.app.command()(cli_enrol.invitations)
 cli_hub.app.command("approve")(cli_enrol.approve_plant)
 cli_hub.app.command("reject")(cli_enrol.reject_plant)
 cli_plant.app.command()(cli_enrol.enroll)
+cli_plant.app.command()(cli_operations.sync_now)
+cli_plant.app.command()(cli_operations.take_over)
 app.add_typer(cli_hub.app, name="hub")
 app.add_typer(cli_plant.app, name="plant")
 app.add_typer(cli_people.app, name="person")
 app.add_typer(cli_import.app, name="import")
+app.command()(cli_doctor.doctor)
+app.command()(cli_operations.alarms)
+app.command("end-alarm")(cli_operations.end)
+app.command()(cli_backup.backup)
+app.command()(cli_backup.restore)
 app.command()(cli_trace.trace)
 app.command()(cli_ledger.rebuild)
 app.command()(cli_ledger.verify)

@@ -14,6 +14,7 @@ from rich.markup import escape
 from api.node import NodeBusy
 from auth.actors import NotAuthenticated
 from auth.notes import KeyFileError
+from infra.backup import BackupUnfit
 from infra.database import StoreUnfit
 from infra.postgres import PostgresUnavailable
 from infra.settings import SettingsInvalid
@@ -34,6 +35,7 @@ class CannotDo(Exception):
 
 
 EXPECTED: Final = (
+    BackupUnfit,
     CannotDo,
     FileNotFoundError,
     KeyFileError,

@@ -35,6 +35,10 @@ GAPS: Final[Mapping[str, tuple[str, str]]] = {
         "received from {plant}, whose dispatch was not seen: {batches}",
         "已从 {plant} 收货，未见其发货：{batches}",
     ),
+    "LABEL_DIFFERS": (
+        "received on a label that the ledger of {plant} does not bear out: {batches}",
+        "收货标签与 {plant} 的账本不符：{batches}",
+    ),
     "UNSEEN_BATCHES": ("{plant} has not stated: {batches}", "{plant} 尚未说明：{batches}"),
     "OTHER_PLANT": (
         "goes on at {plant}, which this answer does not cover: {batches}",

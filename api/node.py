@@ -9,14 +9,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from sqlalchemy import inspect
+
 from auth.keys import SigningKey, VerificationKeys
 from auth.notes import NoteSigner, generate_key, load_key, save_key
 from auth.tokens import AccessTokens
 from infra.clock import Clock, SystemClock
+from infra.database import Store
 from infra.settings import FILE_NAME, Settings
 from infra.stores import open_store
 from infra.writer import Writer
 from migrations import upgrade
+from plants.store.belonging import check_belongs
+from plants.store.ledger import Log
 
 KEY_FILES = ("ledger.pem", "token.pem", "assertion.pem")
 
@@ -53,9 +58,10 @@ class Node:
         self._committed: list[Callable[[], None]] = []
         with ExitStack() as opening:
             if serving:
-                opening.enter_context(_claim(settings.home))
+                opening.enter_context(claim(settings.home))
             self.keys = NodeKeys.load(settings)
             self.store = open_store(settings, opening)
+            _check_whose(self.store, settings)
             upgrade(self.store)
             self.writer = opening.enter_context(closing(Writer(self.store, committed=self._tell)))
             self._open = opening.pop_all()
@@ -90,6 +96,13 @@ class Node:
         self.close()
 
 
+def _check_whose(store: Store, settings: Settings) -> None:
+    """Raise StoreUnfit for another node's store, before its tables are touched."""
+    if inspect(store.engine).has_table(Log.__tablename__):
+        with store.reading() as reads:
+            check_belongs(reads, settings.origin, settings.plant_number)
+
+
 def make_home(settings: Settings) -> None:
     """Make a node's home: its directory, its settings file and its keys; what is there already is kept."""
     make_keys(settings)
@@ -107,7 +120,8 @@ def make_keys(settings: Settings) -> None:
             save_key(settings.keys / name, generate_key())
 
 
-def _claim(home: Path) -> IO[str]:
+def claim(home: Path) -> IO[str]:
+    """Hold a home as the one process that serves it, until the file is closed; raises NodeBusy."""
     claim = (home / "node.lock").open("a", encoding="utf-8")
     try:
         fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from auth.enrolment import WrongCodes
 from auth.machines import EnrolledMachine
 from plants.rules.instants import format_instant
-from sync_jobs import enrolment, intake, reception, tails
+from sync_jobs import enrolment, handing_back, intake, reception, tails
 from sync_jobs.nodes import HubNode, NotRecognised
 from sync_jobs.refused import DoorAlarms
 from sync_jobs.wire import (
@@ -25,11 +25,13 @@ from sync_jobs.wire import (
     MEDIA_TYPE,
     PROTOCOL,
     PROTOCOL_HEADER,
+    ROOTS_MAX,
     SESSION_HEADER,
     SIZE_MAX,
     Hello,
     Problem,
     Proof,
+    Roots,
 )
 
 RETRY_SECONDS = 5
@@ -61,7 +63,7 @@ def sync_routes(hub: HubNode) -> list[Route]:
                 packed=packed,
             )
             with turnstile.working():
-                receipt = await run_in_threadpool(intake.accept, hub, machine, delivery)
+                receipt = await run_in_threadpool(handing_back.accept, hub, machine, delivery)
         return Response(receipt.to_bytes(), media_type="application/json")
 
     async def give(request: Request, machine: EnrolledMachine) -> Response:
@@ -80,6 +82,12 @@ def sync_routes(hub: HubNode) -> list[Route]:
         proof = Proof(hashes=[b64encode(part).decode() for part in hashes])
         return Response(proof.to_bytes(), media_type="application/json")
 
+    async def roots(request: Request, machine: EnrolledMachine) -> Response:
+        sizes = _numbers(request, "sizes")
+        found = await run_in_threadpool(tails.roots, hub, machine, request.path_params["origin"], sizes)
+        answer = Roots(hashes=[b64encode(part).decode() for part in found])
+        return Response(answer.to_bytes(), media_type="application/json")
+
     def route(path: str, method: str, answer: Answer) -> Route:
         return Route(f"/sync/v1{path}", _guarded(hub, doorkeeper, answer), methods=[method])
 
@@ -90,6 +98,7 @@ def sync_routes(hub: HubNode) -> list[Route]:
         route("/logs/{origin:path}/entries", "GET", give),
         route("/logs/{origin:path}/checkpoint", "GET", checkpoint),
         route("/logs/{origin:path}/consistency", "GET", consistency),
+        route("/logs/{origin:path}/roots", "GET", roots),
     ]
 
 
@@ -190,9 +199,21 @@ async def _body(request: Request, limit: int) -> bytes:
                 raise Problem(413, "BODY_TOO_LARGE", limit=limit)
 
 
+def _numbers(request: Request, name: str) -> list[int]:
+    """Return positions in the query, separated by commas; raises Problem 422 for anything but a few plain numbers."""
+    texts = request.query_params.get(name, "").split(",", ROOTS_MAX)
+    if len(texts) > ROOTS_MAX or not all(_is_number(text) for text in texts):
+        raise Problem(422, "POSITION_INVALID", parameter=name)
+    return [int(text) for text in texts]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len(str(SIZE_MAX)) and int(text) <= SIZE_MAX
+
+
 def _number(request: Request, name: str) -> int:
     """Return a position in the query; raises Problem 422 for anything but a plain number."""
     text = request.query_params.get(name, "")
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(SIZE_MAX)) or int(text) > SIZE_MAX:
+    if not _is_number(text):
         raise Problem(422, "POSITION_INVALID", parameter=name)
     return int(text)

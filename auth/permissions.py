@@ -16,6 +16,7 @@ class Permission(StrEnum):
     BATCH_QUARANTINE = "batch:quarantine"
     CHANGE_REQUEST = "change:request"
     CHANGE_DECIDE = "change:decide"
+    DIRECTIVE_SEND = "directive:send"
     ENTRY_CORRECT = "entry:correct"
     IMPORT_RUN = "import:run"
     LEDGER_READ = "ledger:read"
@@ -75,7 +76,7 @@ ROLE_PERMISSIONS: Final = MappingProxyType(
         | READ_PERMISSIONS
         | {_P.IMPORT_RUN, _P.MASTERDATA_DEFINE, _P.STOCK_ADJUST},
         Role.HEADQUARTERS: READ_PERMISSIONS
-        | {_P.BATCH_QUARANTINE, _P.CHANGE_REQUEST, _P.CHANGE_DECIDE, _P.MASTERDATA_DEFINE},
+        | {_P.BATCH_QUARANTINE, _P.CHANGE_REQUEST, _P.CHANGE_DECIDE, _P.DIRECTIVE_SEND, _P.MASTERDATA_DEFINE},
         Role.AUDITOR: READ_PERMISSIONS,
         Role.ADMINISTRATOR: frozenset(
             {_P.MACHINE_ENROL, _P.PERSON_ADMINISTER, _P.REPLICATION_READ, _P.SCHEMA_READ},

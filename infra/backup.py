@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -152,9 +152,9 @@ def set_aside(place: Path, stamp: str) -> list[Path]:
 
 @contextmanager
 def draft_of(target: Path) -> Iterator[Path]:
-    """Yield a folder to be filled, which becomes `target` (a folder, or one file where it ends in .tar) when all is well.
+    """Yield a folder to be filled, which becomes `target` when all is well: a folder, or one file if that ends in .tar.
 
-    Readable by its owner alone, and on disk before it gets its name.
+    Readable by its owner alone, and on disk before it gets its name. Raises BackupUnfit where the target is there.
     """
     if target.exists():
         raise BackupUnfit(f"{target} is there already: a backup never overwrites. / {target} 已存在，备份不会覆盖。")
@@ -261,7 +261,7 @@ def _on_disk(path: Path) -> None:
     opened = os.open(path, os.O_RDONLY)
     try:
         # Some file systems do not synchronise folders; then there is nothing more to be done.
-        with suppress(OSError):
+        with suppress(OSError) if path.is_dir() else nullcontext():
             os.fsync(opened)
     finally:
         os.close(opened)

@@ -59,6 +59,9 @@ class Settings(BaseModel):
         le=86400,
         description="Seconds after which a plant signs a checkpoint though nothing happened.",
     )
+    transfer_overdue_days: int = Field(
+        7, ge=1, le=366, description="Days after which the hub raises an alarm for a transfer that has not arrived."
+    )
     graphiql: bool = Field(default=True, description="Serve the GraphiQL page, from our own files, at /graphql.")
 
     @model_validator(mode="after")

@@ -7,9 +7,34 @@ from alembic.operations.ops import CreateTableOp
 from sqlmodel import SQLModel
 
 from auth import store as people
-from plants.store import alarms, directives, disputes, ledger, parked_entries, positions, staging, tables, witnessed
+from plants.store import (
+    alarms,
+    archive,
+    directives,
+    disputes,
+    in_transit,
+    ledger,
+    parked_entries,
+    positions,
+    staging,
+    tables,
+    witnessed,
+)
 
-ROOMS = (people, alarms, directives, disputes, ledger, parked_entries, positions, staging, tables, witnessed)
+ROOMS = (
+    people,
+    alarms,
+    archive,
+    directives,
+    disputes,
+    in_transit,
+    ledger,
+    parked_entries,
+    positions,
+    staging,
+    tables,
+    witnessed,
+)
 """Imported for the tables that they declare."""
 
 

@@ -3,6 +3,7 @@
 import json
 import zoneinfo
 from asyncio import gather
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Self
 
@@ -13,10 +14,12 @@ from plants.rules.codes import plant_of
 from plants.rules.dispositions import Disposition, Hold, HoldKind, check_usable
 from plants.rules.events import Entry
 from plants.rules.instants import from_micros
-from plants.rules.refusals import Refusal
+from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import batches as kept
 from plants.store.batches import BatchesSought, BatchOrder, Known
+from plants.store.directives import DirectedHoldRow, directed_holds_by_code
 from plants.store.history import EntriesSought
+from plants.store.in_transit import awaited_batches
 from plants.store.stock import stock_by_batch
 from plants.store.tables import Alias as AliasRow
 from plants.store.tables import Batch as BatchRow
@@ -80,7 +83,11 @@ class BatchHold(Node):
     placed_by: str = described("Who placed it, by employee number.")
     placed_at: datetime = described("When it was placed.")
     lifted_at: datetime | None = described("When it was lifted; null while it is open.")
-    hold: int = described("Its id at the plant: the index of the entry that placed it.")
+    hold: int | None = described(
+        "Its id at the plant: the index of the entry that placed it; null while headquarters alone knows of it."
+    )
+    directed: str | None = described("Its id at headquarters, where it was directed from there; else null.")
+    in_force_at_plant: bool = described("Whether the plant says that it is in force there.")
     number: strawberry.Private[int]
 
     @field("The plant whose goods are held.")
@@ -98,6 +105,24 @@ class BatchHold(Node):
             placed_at=from_micros(row.placed_us),
             lifted_at=instant(row.lifted_us),
             hold=row.hold_id,
+            directed=row.directed,
+            in_force_at_plant=row.lifted_us is None,
+            number=row.plant_id,
+        )
+
+    @classmethod
+    def on_its_way(cls, row: DirectedHoldRow, batch: int) -> Self:
+        """Return a hold that headquarters directed and that the plant has not placed, as the contract answers it."""
+        return cls(
+            id=node_id("directed-hold", row.plant_id, batch, row.directive_idx),
+            kind=HoldKind(row.kind),
+            reason=row.reason,
+            placed_by=row.directed_by,
+            placed_at=from_micros(row.directed_us),
+            lifted_at=instant(row.ended_us),
+            hold=None,
+            directed=row.hold,
+            in_force_at_plant=False,
             number=row.plant_id,
         )
 
@@ -175,7 +200,12 @@ class BatchStanding:
             check_usable(self.row.code, self.disposition, holds, self.row.expires_on, today)
         except Refusal as refusal:
             return refusal
-        return None
+        on_its_way = await _on_its_way(info, self.known, rows)
+        directed = next((row for row in on_its_way if (row.plant_id, row.ended_us) == (self.row.plant_id, None)), None)
+        if directed is None:
+            return None
+        data = {"batch": self.row.code, "hold": directed.hold, "kind": directed.kind, "reason": directed.reason}
+        return Refusal(RefusalCode.BATCH_ON_HOLD, **data)
 
     @classmethod
     def of(cls, row: BatchRow, known: Known) -> Self:
@@ -213,6 +243,10 @@ class Batch(Node):
     async def origin(self, info: Info) -> Plant | None:
         return await plant_numbered(info, plant_of(self.known.stated.id))
 
+    @field("Whether its origin plant has not told of it so far: known only from a transfer's label.")
+    async def awaiting_source(self, info: Info) -> bool:
+        return await info.context.load(Permission.BATCH_READ, awaited_batches, self.known.stated.id) or False
+
     @field("Who delivered it; null when it was made in the group.")
     async def supplier(self, info: Info) -> MasterRecord | None:
         stated = self.known.stated
@@ -227,12 +261,17 @@ class Batch(Node):
         rows = await info.context.load(Permission.BATCH_READ, stock_by_batch, self.known.stated.id) or []
         return [Stock.of(row, self.known) for row in rows]
 
-    @field("The holds on it, by plant and in the order placed.")
+    @field(
+        "The holds on it, by plant and in the order placed; last those of headquarters that no plant has placed yet."
+    )
     async def holds(
         self, info: Info, *, open: Annotated[bool, argument("Only those that are open.")] = True
     ) -> list[BatchHold]:
-        rows = await info.context.load(Permission.BATCH_READ, kept.holds_by_batch, self.known.stated.id) or []
-        return [BatchHold.of(row) for row in rows if not open or row.lifted_us is None]
+        batch = self.known.stated.id
+        rows = await info.context.load(Permission.BATCH_READ, kept.holds_by_batch, batch) or []
+        directed = await _on_its_way(info, self.known, rows)
+        holds = [*(BatchHold.of(row) for row in rows), *(BatchHold.on_its_way(row, batch) for row in directed)]
+        return [hold for hold in holds if not open or hold.lifted_at is None]
 
     @field("The other names that find it.")
     async def aliases(self, info: Info) -> list[Alias]:
@@ -274,6 +313,31 @@ class BatchFilter:
     on_hold: bool | None = described("With an open hold, or without any.", default=None)
     in_stock: bool | None = described("With goods on hand, or without any.", default=None)
     alias: str | None = described("With this other name, whoever gave it.", default=None)
+
+
+async def _on_its_way(info: Info, known: Known, placed: Sequence[HoldRow]) -> list[DirectedHoldRow]:
+    """Return the holds that headquarters directed for a batch and that their plants have not placed."""
+    code = known.stated.code
+    directed = await info.context.load(Permission.BATCH_READ, directed_holds_by_code, code) or []
+    there = {(row.plant_id, row.directed) for row in placed}
+    return [
+        row for row in directed if (row.plant_id, row.hold) not in there and row.batch_id in {None, known.stated.id}
+    ]
+
+
+@findable("directed-hold", 3)
+async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
+    plant, batch, directive = numbers
+    known = await info.context.load(Permission.BATCH_READ, kept.known_by_id, batch)
+    if known is None:
+        return None
+    rows = await info.context.load(Permission.BATCH_READ, kept.holds_by_batch, batch) or []
+    directed = await info.context.load(Permission.BATCH_READ, directed_holds_by_code, known.stated.code) or []
+    row = next((one for one in directed if (one.plant_id, one.directive_idx) == (plant, directive)), None)
+    if row is None:
+        return None
+    placed = (one for one in rows if (one.plant_id, one.directed) == (plant, row.hold))
+    return next((BatchHold.of(one) for one in placed), BatchHold.on_its_way(row, batch))
 
 
 def _day(text: str | None) -> date | None:

@@ -264,6 +264,7 @@ async def _ask(info: Info, order: asking.ChangeOrder, said: MutationInput) -> Ch
 @mutation(
     ChangeRequested,
     C.BATCH_UNKNOWN,
+    C.HOLD_DIRECTED,
     C.HOLD_UNKNOWN,
     description="Ask for a hold to be lifted.",
 )

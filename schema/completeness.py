@@ -32,6 +32,9 @@ class PlantWatermark:
     size: int = described("How many of its entries are in the answer.")
     root: str = described("The root hash of the tree over the entries that this node has, hexadecimal.")
     checkpoint_at: datetime | None = described("When the plant signed its newest checkpoint.")
+    known_until: datetime | None = described(
+        "Until when its ledger is known: when that was signed or came, the earlier."
+    )
     lag_seconds: int | None = described("How old that is, in seconds; null where nothing was ever signed.")
     number: strawberry.Private[int]
 
@@ -46,6 +49,7 @@ class PlantWatermark:
             size=mark.size,
             root=mark.root.hex(),
             checkpoint_at=instant(mark.checkpoint_us),
+            known_until=instant(mark.known_until_us),
             lag_seconds=mark.lag_seconds,
             number=mark.plant_id,
         )

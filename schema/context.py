@@ -19,6 +19,7 @@ from infra.clock import Clock
 from infra.database import ReadSession, Store
 from infra.roles import Role
 from infra.writer import Writer
+from plants.commands.direct import GroupCommand
 from plants.commands.recording import Call, Command
 from plants.rules.codes import HUB
 from plants.rules.events import Entry
@@ -79,6 +80,7 @@ class Serving:
     writer: Writer
     clock: Clock
     cursors: Cursors
+    transfer_overdue_days: int = 7
     commits: Commits = field(default_factory=Commits)
     readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_MAX))
 
@@ -228,6 +230,24 @@ class Context:
         entry = await asyncio.shield(asyncio.wrap_future(serving.writer.submit(work)))
         await self._snapshot.close()
         return entry
+
+    async def direct(
+        self, permission: Permission, command: GroupCommand[Order], order: Order, said: Any
+    ) -> list[Entry]:
+        """Run a command of headquarters on the hub's writer; returns an entry for each plant that it addresses.
+
+        Only a role in the group carries the permission here. Raises Refusal, NotPermitted among them.
+        """
+        serving, author = self.serving, self.actor.author
+        require(self.actor, permission, HUB)
+
+        def work(session: Any) -> list[Entry]:
+            call = Call(HUB, serving.clock.now(), said.occurred_at, str(said.request_id), said.reason)
+            return command(session, order, actor=author, call=call)
+
+        entries = await asyncio.shield(asyncio.wrap_future(serving.writer.submit(work)))
+        await self._snapshot.close()
+        return entries
 
     def replication(self, reads: ReadSession, scope: PlantScope, numbers: Sequence[int]) -> dict[int, PlantReplication]:
         """Return how plants of the scope stand, by number: a query for `load`."""

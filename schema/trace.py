@@ -3,6 +3,7 @@
 from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Final
 
 import strawberry
@@ -120,10 +121,14 @@ class Trace:
         return [TracePath.of(path, self.walk) for path in found.paths]
 
     @field("Whether the answer is complete, as of when, and what may be missing.")
-    async def completeness(self, info: Info) -> Completeness:
+    async def completeness(
+        self,
+        info: Info,
+        since: Annotated[datetime | None, argument("Complete only if every plant was heard after this.")] = None,
+    ) -> Completeness:
         serving = info.context.serving
         now, own = serving.clock.now(), serving.plant or None
-        found, codes = await info.context.read(Permission.TRACE_READ, self.walk.completeness, now, own)
+        found, codes = await info.context.read(Permission.TRACE_READ, self.walk.completeness, now, own, since)
         return Completeness.of(found, codes, self.walk)
 
 

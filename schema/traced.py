@@ -13,6 +13,7 @@ from plants.rules.genealogy import Bounds
 from plants.rules.instants import from_micros
 from plants.store.genealogy import Presence, TracedEdge, presences
 from plants.store.genealogy import TracedBatch as TracedRow
+from plants.store.in_transit import awaited_batches, awaited_transfers
 from plants.store.master import plants_by_number
 from schema.batches import Batch, batch_numbered
 from schema.context import Info
@@ -82,6 +83,10 @@ class TracedBatch:
     async def batch(self, info: Info) -> Batch | None:
         return await batch_numbered(info, self.row.id)
 
+    @field("Whether its origin plant has not told of it so far: known only from a transfer's label.")
+    async def awaiting_source(self, info: Info) -> bool:
+        return await info.context.load(Permission.TRACE_READ, awaited_batches, self.row.id) or False
+
     @field("The plant that made or first received it; null when you may not see that plant.")
     async def origin(self, info: Info) -> Plant | None:
         seen = await info.context.load(Permission.TRACE_READ, plants_by_number, plant_of(self.row.id))
@@ -140,6 +145,12 @@ class TraceEdge:
     occurred_at: datetime = described("When it was put in or taken out.")
     index: int = described("The index of the entry in the plant's ledger that says so.")
     row: strawberry.Private[TracedEdge]
+
+    @field("Whether it is goods of a transfer that came in, and the source's dispatch was not seen so far.")
+    async def awaiting_source(self, info: Info) -> bool:
+        if self.into_process or self.use is not MaterialUse.TRANSFERRED:
+            return False
+        return await info.context.load(Permission.TRACE_READ, awaited_transfers, self.row.source_id) or False
 
     @field("The plant whose ledger says so.")
     async def plant(self, info: Info) -> Plant:

@@ -12,7 +12,9 @@ from plants.commands import receive_transfer as receiving
 from plants.rules.instants import from_micros
 from plants.rules.refusals import RefusalCode as C
 from plants.rules.transfers import transfer_manifest
+from plants.store import in_transit as transit
 from plants.store import transfers as kept
+from plants.store.in_transit import Balance
 from plants.store.tables import TransferLineRow
 from plants.store.transfers import TransferSeen, TransfersSought
 from schema.batches import Batch, batch_numbered
@@ -50,6 +52,36 @@ class TransferLine:
         return await batch_numbered(info, self.number)
 
 
+@strawberry.type(description="One batch of a transfer: dispatched = received + in transit + loss, as far as is known.")
+class TransferBalance:
+    """One batch of a transfer as both sides state it."""
+
+    dispatched: Quantity | None = described("How much the source says that it dispatched; null while it was not heard.")
+    received: Quantity | None = described(
+        "How much the destination says that it received; null while it was not heard."
+    )
+    in_transit: Quantity = described("How much is on the road.")
+    loss: Quantity = described("How much the destination recorded as missing; below zero where there was too much.")
+    unexplained: Quantity = described("What is left over: not zero where the two sides tell different stories.")
+    number: strawberry.Private[int]
+
+    @field("The batch; null when you may not see it.")
+    async def batch(self, info: Info) -> Batch | None:
+        return await batch_numbered(info, self.number)
+
+    @classmethod
+    def of(cls, one: Balance) -> Self:
+        """Return a balance as the contract answers it."""
+        return cls(
+            dispatched=None if one.dispatched is None else Quantity.of(one.dispatched, one.unit),
+            received=None if one.received is None else Quantity.of(one.received, one.unit),
+            in_transit=Quantity.of(one.in_transit, one.unit),
+            loss=Quantity.of(one.loss, one.unit),
+            unexplained=Quantity.of(one.unexplained, one.unit),
+            number=one.batch_id,
+        )
+
+
 @strawberry.type(description="Goods on the road from one plant to another, or arrived.")
 class Transfer(Node):
     """Goods on the road from one plant to another, or arrived."""
@@ -67,6 +99,19 @@ class Transfer(Node):
         # The destination's statement, which says both, takes the place of the source's.
         by_batch = {row.batch_id: row for row in rows if row.received is None or self.seen.received is not None}
         return [_line(row) for row in by_batch.values()]
+
+    @field("Whether it was received and the source's ledger, which you may see, has not told of it so far.")
+    async def awaiting_source(self, info: Info) -> bool:
+        return await info.context.load(Permission.BATCH_READ, transit.awaited_transfers, self.seen.id) or False
+
+    @field("Whether it was received on a label that does not match the source's ledger.")
+    async def label_differs(self, info: Info) -> bool:
+        return await info.context.load(Permission.BATCH_READ, transit.mislabelled_by_id, self.seen.id) or False
+
+    @field("What both sides' statements of it add up to, batch by batch.")
+    async def balances(self, info: Info) -> list[TransferBalance]:
+        found = await info.context.load(Permission.BATCH_READ, transit.balances, self.seen.id) or []
+        return [TransferBalance.of(one) for one in found]
 
     @field("The text for the label that travels with the goods; null where the source's ledger may not be seen.")
     async def manifest(self, info: Info) -> str | None:

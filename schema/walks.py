@@ -56,10 +56,10 @@ class Walk:
         return Paths((), more=False) if known is None else paths_to(self.traced, known.stated.id, limit)
 
     def completeness(
-        self, reads: ReadSession, scope: PlantScope, now: datetime, own: int | None
+        self, reads: ReadSession, scope: PlantScope, now: datetime, own: int | None, since: datetime | None = None
     ) -> tuple[Completeness, dict[int, str]]:
         """Return how complete the trace is, and the codes of plants by number, those in the gaps among them."""
-        found = completeness(reads, scope, self.traced, now=now, own=own)
+        found = completeness(reads, scope, self.traced, now=now, own=own, since=since)
         return found, dict(plant_codes(reads, scope, self.traced.processes)) if found.gaps else {}
 
 

@@ -5,11 +5,11 @@ nothing but the world's own order decides what is seen when; what that leaves ou
 `docs/explanation/simulation.md`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import create_engine, event
@@ -111,6 +111,35 @@ class _Connection(sqlite.Connection):  # type: ignore[misc]
         image.backup(self)
 
 
+class _Glance:
+    """A read session that makes SQLAlchemy's part of itself only for those who ask for it: most want plain rows."""
+
+    dialect = "sqlite"
+
+    def __init__(self, connection: Any, whole: Callable[[], ReadSession]) -> None:
+        self._connection = connection
+        self._make = whole
+        self._whole: ReadSession | None = None
+
+    def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query from the snapshot."""
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN")
+        return list(self._connection.execute(sql, parameters).fetchall())
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what only the whole session has."""
+        if self._whole is None:
+            self._whole = self._make()
+        return getattr(self._whole, name)
+
+    def end(self) -> None:
+        """Give the snapshot up."""
+        if self._whole is not None:
+            self._whole.close()
+        _UNDO(self._connection)
+
+
 class Image:
     """A disk's content at one moment: a backup, a template."""
 
@@ -139,7 +168,8 @@ class Disk(Store):
 
         @event.listens_for(self.engine, "begin")
         def begin(one: Any) -> None:
-            one.exec_driver_sql("BEGIN")
+            if not connection.in_transaction:
+                one.exec_driver_sql("BEGIN")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -160,10 +190,11 @@ class Disk(Store):
         """Yield a session that sees one snapshot."""
         self._check_running()
         self.busy += 1
+        glance = _Glance(self.connection, lambda: ReadSession(self._snapshots, autoflush=False))
         try:
-            with super().reading() as reads:
-                yield reads
+            yield cast("ReadSession", glance)
         finally:
+            glance.end()
             self.busy -= 1
 
     @contextmanager

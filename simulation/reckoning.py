@@ -1,8 +1,263 @@
-"""The reckoning at the end of a run: every invariant that is too dear for each step."""
+"""The reckoning at the end of a run: the invariants that are too dear for each step, over the disks as they are then."""
 
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+from auth.actors import Actor, Role, system_actor
+from auth.permissions import Permission
+from auth.scope import plants_for
+from infra.database import ReadSession
+from plants.commands.rebuild import rebuild
+from plants.rules.codes import plant_of
+from plants.rules.genealogy import TraceDirection, walk
+from plants.rules.merkle import inclusion_proof, verify_inclusion
+from plants.rules.scope import PlantScope
+from plants.rules.verification import SizedRoot
+from plants.store import genealogy
+from plants.store.batches import BatchesSought, batches_count, batches_page
+from plants.store.changes import ChangesSought, changes_page
+from plants.store.completeness import WATERMARK_AGE_SECONDS_MAX, completeness
+from plants.store.positions import replication_status
+from plants.store.rebuilding import projection_tables
+from plants.store.trace_summary import summary
+from plants.store.transfers import TransfersSought, transfers_page
+from plants.store.verifying import verify
+from simulation.books import links_of
+from simulation.disks import Disk
 from simulation.life import Life
+from simulation.story import Violation
 from simulation.watching import Watch
+from simulation.world import HUB, World
+
+SEEDS_MAX: Final = 3
+SCRATCH: Final[list[Disk]] = []
+BY_LEDGER: Final = frozenset({"change_decisions", "directives", "directive_batches"})
+"""Tables in which the hub's own writing has rows of a plant too: compared over what the plant's ledger makes."""
 
 
 def reckon(life: Life, watch: Watch) -> None:
     """Check everything; raises Violation."""
+    world = life.world
+    _operations(life)
+    _ledgers(world, watch)
+    for number in world.plants:
+        _same_tables(world, number)
+        _stock(world, number)
+    for number in (HUB, *world.plants):
+        _rebuilt(world, number)
+    scope = scope_of(*world.plants)
+    with world.hub.disk.reading() as reads:
+        seeds = _seeds(world)
+        _traces(world, reads, scope, seeds)
+        honest(world, reads, scope, seeds)
+    if len(world.plants) > 1:
+        _interference(world)
+
+
+def scope_of(*plants: int) -> PlantScope:
+    """Return the scope of somebody who may see these plants."""
+    everyone: Actor = system_actor("cli", Role.AUDITOR)
+    return plants_for(everyone, Permission.TRACE_READ, plants)
+
+
+def _operations(life: Life) -> None:
+    """I2: what was acknowledged is there, once; I3: what was sent twice was done once."""
+    world = life.world
+    for operation in world.operations:
+        log = world.shadows[HUB if operation.at_hub else operation.plant, _log_of(operation)]
+        if operation.at_hub:
+            indices = [entry["index"] for entry in log.entries if entry.get("device") == operation.device]
+            disputed: list[int] = []
+        else:
+            indices = log.books.done.get(operation.device, [])
+            disputed = log.books.disputed.get(operation.device, [])
+        name = f"#{operation.number} {operation.command.name}"
+        if operation.done is not None and not operation.excused and not indices and not disputed:
+            raise Violation("I2", f"{name} was acknowledged as {operation.done.index} and is nowhere")
+        firsts = Counter(log.entries[index]["type"] for index in indices)
+        twice = [kind for kind, count in firsts.items() if count > 1]
+        if twice and "direct_" not in operation.command.name:
+            raise Violation("I3", f"{name} was done {firsts[twice[0]]} times: {indices}")
+
+
+def _log_of(operation: Any) -> int:
+    return -operation.plant if operation.at_hub else operation.plant
+
+
+def _ledgers(world: World, watch: Watch) -> None:
+    """I14: every ledger verifies against every checkpoint kept of it; a proof of inclusion holds with nothing else."""
+    for number in (HUB, *world.plants):
+        roots: dict[int, list[SizedRoot]] = {}
+        if number != HUB:
+            kept = watch.receipts.get(number, {})
+            here = world.shadows[number, number]
+            roots[number] = [
+                SizedRoot(size, root) for size, root in kept.items() if size <= here.size and here.roots[size] == root
+            ]
+        for found in verify(world.disk_of(number), roots):
+            if not found.whole:
+                raise Violation("I14", f"ledger {found.log_id} at {number}: {found.finding}")
+    for number in world.plants:
+        shadow = world.shadows[HUB, number]
+        if shadow.size:
+            index = world.chance.randrange(shadow.size)
+            proof = inclusion_proof(shadow.leaves, index, shadow.size)
+            if not verify_inclusion(shadow.leaves[index], index, shadow.size, proof, shadow.roots[-1]):
+                raise Violation("I14", f"entry {index} of plant {number} cannot be proven")
+
+
+def rows_of(disk: Disk, table: Any, plant: int | None) -> list[tuple[Any, ...]]:
+    """Return the rows of a table, of one plant or all, in the order of its key."""
+    order = ", ".join(column.name for column in table.primary_key)
+    where = "" if plant is None else f" WHERE plant_id = {plant}"
+    if plant is not None and table.name in BY_LEDGER and "log_id" in table.c:
+        where += " AND log_id > 0"
+    return disk.peek(f"SELECT * FROM {table.name}{where} ORDER BY {order}")
+
+
+def _same_tables(world: World, number: int) -> None:
+    """I8: what the hub shows of a plant is what the plant shows of itself."""
+    for table in projection_tables():
+        if table.name in BY_LEDGER and "log_id" not in table.c:
+            continue
+        here, there = (rows_of(disk, table, number) for disk in (world.disk_of(number), world.hub.disk))
+        if here != there:
+            different = [row for row in (*here, *there) if (row in here) != (row in there)]
+            raise Violation("I8", f"{table.name} of plant {number} differs at the hub: {different[:2]}")
+
+
+def _stock(world: World, number: int) -> None:
+    """I5: what is on hand is what came in less what went out, by a second reading of the ledger."""
+    books = world.shadows[number, number].books
+    stored = {
+        (batch, location): amount
+        for batch, location, amount in world.disk_of(number).peek(
+            "SELECT batch_id, location, quantity FROM stock WHERE plant_id = ? AND quantity <> 0", (number,)
+        )
+    }
+    counted = {place: amount for place, amount in books.stock.items() if amount}
+    if stored != counted:
+        places = [place for place in stored.keys() | counted.keys() if stored.get(place) != counted.get(place)]
+        raise Violation("I5", f"plant {number}: {places[:2]} has {[stored.get(place) for place in places[:2]]}")
+    for batch in {batch for batch, _ in books.flows}:
+        total = sum(amount for (one, _), amount in books.flows.items() if one == batch)
+        on_hand = sum(amount for (one, _), amount in counted.items() if one == batch)
+        if total or books.flows.get((batch, "stock"), 0) != on_hand:
+            raise Violation("I5", f"plant {number}: batch {batch} does not add up")
+    _transfers(world, number)
+
+
+def _transfers(world: World, number: int) -> None:
+    """I5: of each transfer, dispatched = received + on the road + recorded difference."""
+    here = world.shadows[number, number]
+    for transfer, index in here.books.received.items():
+        source = world.shadows.get((plant_of(transfer), plant_of(transfer)))
+        sent = None if source is None else source.books.dispatched.get(transfer)
+        if source is None or sent is None:
+            continue
+        left = {line["batch"]["id"]: line["dispatched"] for line in source.entries[sent]["payload"]["lines"]}
+        came = {line["batch"]: line["dispatched"] for line in here.entries[index]["payload"]["lines"]}
+        if left != came and source.leaves[sent].hex() in str(here.entries[index].get("causes")):
+            raise Violation("I5", f"transfer {transfer}: {left} left and {came} was expected")
+
+
+def scratch() -> Disk:
+    """Return a disk that nobody uses."""
+    if not SCRATCH:
+        SCRATCH.append(Disk())
+    SCRATCH[0].start()
+    return SCRATCH[0]
+
+
+def _rebuilt(world: World, number: int) -> None:
+    """I8: the tables are what the ledgers make, row for row."""
+    disk, copy = world.disk_of(number), scratch()
+    image = disk.image()
+    copy.put_back(image)
+    image.close()
+    with copy.transaction() as session:
+        rebuild(session)
+    for table in projection_tables():
+        before, after = rows_of(disk, table, None), rows_of(copy, table, None)
+        if before != after:
+            different = [row for row in (*before, *after) if (row in before) != (row in after)]
+            raise Violation("I8", f"{table.name} at {number} is not what a rebuild makes: {different[:2]}")
+
+
+def _seeds(world: World) -> list[int]:
+    batches = sorted({batch for number in world.plants for batch in world.shadows[number, number].books.batches})
+    return world.chance.sample(batches, min(SEEDS_MAX, len(batches)))
+
+
+def _traces(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]) -> None:
+    """I9: a trace at the hub is the walk over the union of all ledgers, by another reading of them."""
+    links = links_of(world.shadows[number, number] for number in world.plants)
+    for seed in seeds:
+        for direction in (TraceDirection.FORWARD, TraceDirection.BACKWARD):
+            wanted = walk(links, [seed], direction)
+            found = genealogy.trace(reads, scope, [seed], direction)
+            nodes = {*found.batches, *found.processes}
+            if nodes != wanted.nodes or set(found.links) != set(wanted.links):
+                raise Violation("I9", f"{direction} from {seed}: {sorted(nodes ^ wanted.nodes)[:4]} differ")
+
+
+def honest(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]) -> None:
+    """I11: an answer that says it is complete holds everything that the plants had written when they last signed."""
+    now = world.hub.clock.now()
+    statuses = {status.plant_id: status for status in replication_status(reads, scope, now=now)}
+    for seed in seeds:
+        found = genealogy.trace(reads, scope, [seed], TraceDirection.FORWARD)
+        if not completeness(reads, scope, found, now=now).complete:
+            continue
+        world.story.mark("complete answers")
+        touched = {plant_of(node) for node in (*found.batches, *found.processes)}
+        for plant in touched & set(scope):
+            status = statuses[plant]
+            written = world.signed.get((plant, status.checkpoint_size or 0))
+            if status.projected < status.size or status.parked:
+                raise Violation("I11", f"complete, and of plant {plant} {status.projected} of {status.size} are shown")
+            if (status.lag_seconds or 0) > WATERMARK_AGE_SECONDS_MAX:
+                raise Violation("I11", f"complete, and plant {plant} was not heard for {status.lag_seconds} s")
+            if written is not None and written > status.projected:
+                text = f"plant {plant} had {written} entries when it signed, {status.projected} are shown"
+                raise Violation("I11", f"complete, and {text}")
+
+
+def _interference(world: World) -> None:
+    """I10: who may see some plants gets the answers of a group that holds those alone."""
+    visible = world.chance.randint(1, len(world.plants))
+    disk, copy = world.hub.disk, scratch()
+    image = disk.image()
+    copy.put_back(image)
+    image.close()
+    with copy.transaction() as session:
+        for hidden in set(world.plants) - {visible}:
+            for table in ("entries", "logs", "replication", "checkpoints", "projection_faults"):
+                session.run(f"DELETE FROM {table} WHERE log_id IN ({hidden}, {-hidden})")
+        session.run("DELETE FROM logs WHERE log_id > 0 AND size = 0 AND log_id <> :one", {"one": visible})
+        rebuild(session)
+    with disk.reading() as reads, copy.reading() as alone:
+        now = world.hub.clock.now()
+        for whole, part in zip(
+            _answers(world, reads, visible, now), _answers(world, alone, visible, now), strict=True
+        ):
+            if whole != part:
+                raise Violation("I10", f"who sees plant {visible} alone is told {whole!r:.200}, not {part!r:.200}")
+
+
+def _answers(world: World, reads: ReadSession, visible: int, now: Any) -> Iterator[Any]:
+    scope = scope_of(visible)
+    known = sorted(world.shadows[visible, visible].books.batches)[:2]
+    yield batches_count(reads, scope, BatchesSought())
+    yield [known.stated.model_dump() for known in batches_page(reads, scope, BatchesSought(), None, 50)]
+    yield [row.model_dump() for row in changes_page(reads, scope, ChangesSought(), None, 50)]
+    yield [
+        (one.id, one.sent and one.sent.model_dump(), one.received and one.received.model_dump())
+        for one in transfers_page(reads, scope, TransfersSought(), None, 50)
+    ]
+    for seed in known:
+        found = genealogy.trace(reads, scope, [seed], TraceDirection.BOTH)
+        yield found.batches, found.processes, sorted(found.links)
+        yield summary(reads, scope, found)
+        yield completeness(reads, scope, found, now=now)

@@ -84,10 +84,11 @@ class Watch:
                 raise Violation("I2", f"plant {number} keeps a receipt for {size} entries that is none")
         if acknowledged and acknowledged not in kept and number not in world.forked:
             raise Violation("I2", f"plant {number} counts {acknowledged} entries as received, without a receipt")
-        if world.hub_restored and number in world.forked:
-            return
-        for one, root in kept.items():
-            if there.size < one or there.roots[one] != root:
+        missing = [one for one, root in kept.items() if there.size < one or there.roots[one] != root]
+        if not missing:
+            world.unsure.discard(number)
+        for one in missing:
+            if number not in world.unsure:
                 raise Violation("I2", f"plant {number} has a receipt for {one} entries, and the hub has {there.size}")
 
     def _acknowledged(self) -> None:

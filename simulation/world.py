@@ -23,7 +23,7 @@ from sync_jobs.exchange import exchange
 from sync_jobs.nodes import EMBEDDED_HOLDER, PlantNode
 from sync_jobs.projecting import project_behind
 from sync_jobs.tails import sign_own_ledgers
-from sync_jobs.wire import Limits
+from sync_jobs.wire import Limits, unpack
 
 HUB: Final = 0
 BACKUPS_KEPT: Final = 3
@@ -56,7 +56,8 @@ class World:
     shadows: dict[tuple[int, int], Shadow] = field(default_factory=dict)
     followed: dict[int, int] = field(default_factory=dict)
     forked: set[int] = field(default_factory=set)
-    hub_restored: bool = False
+    signed: dict[tuple[int, int], int] = field(default_factory=dict)
+    unsure: set[int] = field(default_factory=set)
     depth: int = 0
     calm: bool = False
     nested: Callable[[], None] = field(default=lambda: None)
@@ -210,8 +211,8 @@ class World:
         if number == HUB:
             self.story.hit("F30")
             self.tell("HUB", f"restored from a copy of {age} s ago")
-            self.hub_restored = True
             self.forked |= set(self.plants)
+            self.unsure |= set(self.plants)
         else:
             self.story.hit("F28")
             self.tell(self.plants[number].name, f"restored from a copy of {age} s ago")
@@ -248,6 +249,11 @@ class World:
         return lambda node: nullcontext(NetworkDoor(node, carry))
 
     def _carry(self, number: int, request: Request) -> Answer:
+        if request.method == "POST" and request.path.endswith(f"/plant/{self.plants[number].code}/i1/entries"):
+            # What the parcel's checkpoint claims for this moment is what the ledger has now, not what is in the parcel.
+            ((size,),) = self.disk_of(number).peek("SELECT size FROM logs WHERE log_id = ?", (number,))
+            covered = int(unpack(request.content, Limits()).note.split(b"\n", 2)[1])
+            self.signed[number, covered] = size
         proxied = self.network.proxied(number, request)
         return proxied or self.network.carry(number, request)
 

@@ -1,5 +1,6 @@
 """What a plant can ask of its hub, whatever carries it: HTTPS (`sync_jobs.hub_door`), or a simulated network."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from sync_jobs.wire import Hello, Parcel, Receipt, Welcome
@@ -21,11 +22,15 @@ class Door(Protocol):
         ...
 
     def send(self, origin: str, start: int, session: str, parcel: Parcel) -> Receipt:
-        """Send entries from a position on."""
+        """Send entries from a position on: of the plant's ledger, or directives that the hub has lost."""
         ...
 
     def entries(self, origin: str, low: int, high: int) -> Parcel:
         """Return entries of one of the ledgers that the plant may read."""
+        ...
+
+    def roots(self, origin: str, sizes: Sequence[int]) -> tuple[bytes, ...]:
+        """Return the roots of a ledger at the hub at up to ROOTS_MAX sizes, none beyond its end, in rising order."""
         ...
 
     def consistency(self, origin: str, old: int, new: int) -> tuple[bytes, ...]:

@@ -1,54 +1,49 @@
-"""One exchange of a plant with the hub: greet, decide, send, fetch, apply; and how it ended is written down."""
+"""One exchange of a plant with the hub: greet, decide, repair, send, fetch, apply; and how it ended is written down."""
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from infra.database import Session
-from plants.rules.events import EVENTS
-from plants.rules.instants import format_instant, micros, parse_instant
+from plants.commands.rebase import NotTheLedger, record_repair
+from plants.rules.instants import micros, parse_instant
 from plants.rules.merkle import Frontier
+from plants.rules.repairs import HubRegressed
 from plants.store import mirrors, replication
+from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.positions import ReplicationState
 from sync_jobs import attempts, leases
 from sync_jobs.doors import HubUnreachable
-from sync_jobs.handshake import Decision, Meeting, decide
+from sync_jobs.fencing import fence
+from sync_jobs.greeting import greet, meet
+from sync_jobs.handshake import Decision
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.leases import Held, LeaseLost
 from sync_jobs.nodes import PlantNode
 from sync_jobs.pull import apply_pending, directives_here, pull
-from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, push
-from sync_jobs.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
-from sync_jobs.witnessing import check_hub, seen_of_hub
+from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, push
+from sync_jobs.rebasing import diverged
+from sync_jobs.restoring import RepairRefused, restore
+from sync_jobs.wire import Problem, Welcome
 
 LEASE: Final = "replication"
 SLICE_SECONDS: Final = 20  # of work in one job; what is left is done by the next one
-MEETINGS_MAX: Final = 3  # greetings in one exchange, when the hub's position moved in between
+MEETINGS_MAX: Final = 5  # greetings in one exchange, when the hub's position moved in between or after a repair
 LATER: Final = frozenset({408, 429, 503})
 NOT_RECOGNISED: Final = 401
 SKEW_SECONDS_NOTED: Final = 4  # what the hub forgives is little more
 WRONG_POSITION: Final = 409
 
-ALARMS = {
-    Decision.HUB_REGRESSED: (
-        "The hub has fewer entries ({hub}) than it gave a receipt for ({receipt}): it was restored. "
-        "Nothing was sent. / 总部仅有 {hub} 条记录，少于其已签收的 {receipt} 条：总部可能由旧备份恢复，已停止发送。"
-    ),
-    Decision.RESTORED: (
-        "The hub has more entries of this plant ({hub}) than the plant itself ({mine}): the plant was restored. "
-        "Nothing was sent. / 总部有本厂 {hub} 条记录，多于本厂的 {mine} 条：本厂可能由旧备份恢复，已停止发送。"
-    ),
-    Decision.DIVERGED: (
-        "The hub's copy ({hub} entries) is not the beginning of this plant's ledger ({mine}). Nothing was sent. / "
-        "总部的副本（{hub} 条）与本厂账本（{mine} 条）不一致，已停止发送。"
-    ),
-    Decision.FENCED: (
-        "Another copy of this plant greeted the hub while this one was sending. Nothing more is sent until a person "
-        "has stopped one of them. / 本厂的另一副本同时在向总部发送，已停止发送，请先停用其中之一。"
-    ),
-}
+HUB_REGRESSED: Final = (
+    "The hub had only {hub} of the {receipt} entries that it gave a receipt for: it was restored from an old backup. They "
+    "are sent again. / 总部仅有其已签收的 {receipt} 条记录中的 {hub} 条：总部由旧备份恢复，正在重新发送。"
+)
+REPAIRED: Final = (AlarmKind.PLANT_RESTORED, AlarmKind.LEDGER_DIVERGED, AlarmKind.HUB_REGRESSED)
+"""Alarms that are over once plant and hub are level again; the ledger keeps what happened."""
+REFUSING: Final = (AlarmKind.REPLICATION_REFUSED, AlarmKind.LEDGER_DAMAGED)
+REPAIRS: Final = {Decision.RESTORED: restore, Decision.DIVERGED: diverged}
 LOG = logging.getLogger(__name__)
 
 
@@ -64,34 +59,36 @@ class Exchanged:
     more: bool = False
 
 
-def exchange(node: PlantNode, *, forced: bool = False) -> Exchanged:
+def exchange(
+    node: PlantNode,
+    *,
+    forced: bool = False,
+    slice_seconds: float = SLICE_SECONDS,
+    progress: Callable[[int, int], None] = nobody_watches,
+) -> Exchanged:
     """Bring hub and plant level, as far as one slice of time allows; what goes wrong is written down, not raised.
 
-    Does nothing while another process of the plant is at it, while the wait after a failure lasts (unless forced), and
+    A plant that was restored or whose ledger has parted from the hub's is repaired on the way; `progress` hears how far
+    that is. Does nothing while another process of the plant is at it, while the wait after a failure lasts (unless forced), and
     while the plant is fenced.
     """
     held = node.writer.write(lambda session: _begin(session, node, forced=forced))
     if held is None:
         return Exchanged()
-    deadline = time.monotonic() + SLICE_SECONDS
+    deadline = time.monotonic() + slice_seconds
     try:
         with (node.open_door or HubDoor)(node) as door:
-            return _run(Way(node, door, held, lambda: time.monotonic() < deadline))
+            return _run(Way(node, door, held, lambda: time.monotonic() < deadline, progress))
     except LeaseLost:
         LOG.warning("plant %s: another process has taken the exchange over", node.number)
         return Exchanged()
-    except (HubUnreachable, Problem, ReceiptInvalid, LedgerDamaged) as error:
+    except (HubUnreachable, Problem, ReceiptInvalid, LedgerDamaged, RepairRefused, NotTheLedger) as error:
         return Exchanged(ran=True, state=_give_up(node, held, error))
     except Exception as error:
         _give_up(node, held, error)
         raise
     finally:
         node.writer.write(held.end)
-
-
-def lift_fence(session: Session, log_id: int) -> None:
-    """Let a fenced plant exchange again: a person has made sure that it is the only copy."""
-    replication.amend(session, log_id, state=ReplicationState.BEHIND, alarm=None, alarm_us=None, next_attempt_us=0)
 
 
 def _begin(session: Session, node: PlantNode, *, forced: bool) -> Held | None:
@@ -109,15 +106,22 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Held | None:
 
 def _run(way: Way) -> Exchanged:
     for meeting in range(1, MEETINGS_MAX + 1):
-        welcome = _greet(way)
-        decision, frontier = _meet(way, welcome)
-        if not decision.may_sign:
-            return Exchanged(ran=True, state=_write_alarm(way, welcome, decision))
+        welcome = greet(way)
+        decision, frontier = meet(way, welcome)
+        if decision is Decision.FENCED:
+            return _fence(way)
+        if decision in REPAIRS:
+            if not REPAIRS[decision](way, welcome) or meeting == MEETINGS_MAX:
+                return _unfinished(way, decision)
+            continue
+        if decision is Decision.HUB_REGRESSED:
+            _note_regressed(way, welcome, frontier)
+        assert decision.may_sign, decision
         try:
             sent = push(way, welcome, frontier)
         except Problem as problem:
             if problem.code == "SESSION_SUPERSEDED":
-                return Exchanged(ran=True, state=_write_alarm(way, welcome, Decision.FENCED))
+                return _fence(way)
             if problem.status != WRONG_POSITION or meeting == MEETINGS_MAX:
                 raise
         else:
@@ -141,6 +145,8 @@ def _fetch_and_finish(way: Way, welcome: Welcome, sent: int) -> Exchanged:
         behind = replication.standing(session, node.number).acknowledged < size
         state = ReplicationState.BEHIND if behind else ReplicationState.IN_SYNC
         replication.amend(session, node.number, state=state, alarm=None, alarm_us=None)
+        for kind in REFUSING if behind else (*REFUSING, *REPAIRED):
+            end_alarm(session, kind, node.origin, now)
         return state
 
     state = node.writer.write(finish)
@@ -148,98 +154,48 @@ def _fetch_and_finish(way: Way, welcome: Welcome, sent: int) -> Exchanged:
     return Exchanged(ran=True, state=state, sent=sent, received=received, applied=applied, more=more)
 
 
-def _greet(way: Way) -> Welcome:
+def _note_regressed(way: Way, welcome: Welcome, frontier: Frontier) -> None:
+    """Record that the hub lost entries that it gave a receipt for; they are sent again, and the receipts are kept."""
     node = way.node
-    with node.store.reading() as reads:
-        position = mirrors.position_of(reads, node.number)
-    assert position is not None, "a plant's ledger is opened before it is replicated"
-    frontier, directives = position[1], directives_here(node)
-    now = node.clock.now()
 
-    def known(session: Session) -> tuple[str | None, str | None, bytes | None, Stand | None, list[str]]:
+    def note(session: Session) -> None:
+        now = node.clock.now()
         way.held.renew(session, now)
-        own = replication.standing(session, node.number)
-        cosigned = replication.standing(session, -node.number).checkpoint
-        return own.session, own.epoch, cosigned, *seen_of_hub(session)
+        receipt = replication.standing(session, node.number).acknowledged
+        payload: HubRegressed = {"hub_size": welcome.ledger.size, "receipt_size": receipt}
+        record_repair(session, node.number, "HubRegressed", payload, now=now)
+        text = HUB_REGRESSED.format(hub=welcome.ledger.size, receipt=receipt)
+        raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, node.origin, text), now)
+        replication.amend(session, node.number, acknowledged=frontier.size, frontier=frontier.to_bytes())
 
-    session_id, epoch, cosigned, hub_ledger, hub_notes = node.writer.write(known)
-    welcome = way.door.hello(
-        Hello(
-            protocol=PROTOCOL,
-            ledger=Stand.of(node.origin, Position(frontier.size, frontier.root())),
-            supported=EVENTS,
-            version=node.version,
-            clock=format_instant(now),
-            session=session_id,
-            epoch=epoch,
-            directives=Stand.of(node.directive_origin, directives),
-            cosignatures=hub_notes if cosigned is None else [cosigned.decode(), *hub_notes],
-            hub_ledger=hub_ledger,
-        )
-    )
-    if welcome.min_protocol > PROTOCOL:
-        raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=welcome.min_protocol)
-    if welcome.ledger.origin != node.origin:
-        raise Problem(403, "FOREIGN_LEDGER")
-    skew_ms = (micros(parse_instant(welcome.clock)) - micros(node.clock.now())) // 1000
-
-    def remember(session: Session) -> None:
-        way.held.renew(session, node.clock.now())
-        heard = {"session": welcome.session, "epoch": welcome.epoch, "version": welcome.version}
-        replication.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **heard)
-
-    node.writer.write(remember)
-    check_hub(way, welcome)
-    return welcome
+    node.writer.write(note)
 
 
-def _meet(way: Way, welcome: Welcome) -> tuple[Decision, Frontier]:
-    """Return the decision, and where the hub's head is a prefix of ours the frontier at it."""
+def _fence(way: Way) -> Exchanged:
     node = way.node
-    with node.store.reading() as reads:
-        position = mirrors.position_of(reads, node.number)
-        kept = reads.rows(
-            "SELECT acknowledged, frontier FROM replication WHERE log_id = :log_id", {"log_id": node.number}
-        )
-        assert position is not None
-        head = position[1]
-        acknowledged = Frontier.from_bytes(kept[0][0], bytes(kept[0][1])) if kept else Frontier()
-        at: dict[int, Frontier] = {head.size: head}
 
-        def root_at(size: int) -> bytes:
-            at[size] = mirrors.frontier_at(reads, node.number, size, acknowledged)
-            return at[size].root()
+    def write(session: Session) -> None:
+        now = node.clock.now()
+        # Whoever lost the lease was merely slow: the session that counts is that of our own other process.
+        way.held.renew(session, now)
+        fence(session, node.number, node.origin, now)
 
-        def prove(old: int, new: int) -> Sequence[bytes]:
-            return way.door.consistency(node.origin, old, new)
-
-        hub = welcome.ledger.position
-        meeting = Meeting(
-            mine=Position(head.size, head.root()),
-            hub=hub,
-            receipt_size=acknowledged.size,
-            superseded=welcome.superseded,
-            root_at=root_at,
-            prove=prove,
-        )
-        return decide(meeting), at.get(hub.size, Frontier())
+    node.writer.write(write)
+    return Exchanged(ran=True, state=ReplicationState.FENCED)
 
 
-def _write_alarm(way: Way, welcome: Welcome, decision: Decision) -> ReplicationState:
+def _unfinished(way: Way, decision: Decision) -> Exchanged:
+    """Write down that a repair goes on in the next slice."""
     node, state = way.node, ReplicationState(decision.value)
 
     def write(session: Session) -> None:
         now = node.clock.now()
         way.held.renew(session, now)
-        own = replication.standing(session, node.number)
-        position = mirrors.position_of(session, node.number)
-        assert position is not None
-        numbers = {"hub": welcome.ledger.size, "mine": position[1].size, "receipt": own.acknowledged}
-        alarm = ALARMS[decision].format(**numbers)
-        attempts.failed(session, node.number, state, decision, now=now, alarm=alarm)
+        attempts.succeeded(session, node.number, now=now)
+        replication.amend(session, node.number, state=state)
 
     node.writer.write(write)
-    return state
+    return Exchanged(ran=True, state=state, more=True)
 
 
 def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
@@ -259,6 +215,9 @@ def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
         now = node.clock.now()
         held.renew(session, now)
         attempts.failed(session, node.number, state, str(error), now=now, alarm=alarm, retry_seconds=retry_seconds)
+        if alarm is not None:
+            kind = AlarmKind.LEDGER_DAMAGED if isinstance(error, LedgerDamaged) else AlarmKind.REPLICATION_REFUSED
+            raise_alarm(session, Alarm(kind, node.origin, alarm), now)
 
     try:
         node.writer.write(write)

@@ -65,9 +65,7 @@ def present(before: Standing, session: str | None, following: str, *, take_over:
     if session in before.displaced and not take_over:
         return Presented(Presenting.SUPERSEDED, {})
     displaced = [one for one in (*before.displaced, current) if one != session][-DISPLACED_MAX:]
-    return Presented(
-        Presenting.TAKES_OVER, given | {"session_before": None, "displaced": " ".join(displaced)}
-    )
+    return Presented(Presenting.TAKES_OVER, given | {"session_before": None, "displaced": " ".join(displaced)})
 
 
 def note_at_hub(session: Session, origin: str, verdict: Presenting, now: datetime, *, take_over: bool) -> None:

@@ -9,8 +9,9 @@
 | larger                   | the hub's proof shows my head to be its prefix  | RESTORED      |
 | anything else            |                                                 | DIVERGED      |
 
-A plant signs a checkpoint only after IN_SYNC or PUSH, which proved the hub's head to be its prefix. So two signed
-checkpoints that contradict each other are evidence of tampering, never of an honest restore.
+A plant signs a checkpoint only after IN_SYNC, PUSH or HUB_REGRESSED, which proved the hub's head to be its prefix: after
+RESTORED and DIVERGED the ledger is repaired and the plant greets again. So two signed checkpoints that contradict each
+other are evidence of tampering, never of an honest restore.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,8 +34,8 @@ class Decision(StrEnum):
 
     @property
     def may_sign(self) -> bool:
-        """Whether the hub's head was proven to be a prefix of ours, and nothing is amiss."""
-        return self in {Decision.IN_SYNC, Decision.PUSH}
+        """Whether the hub's head was proven to be a prefix of ours."""
+        return self in {Decision.IN_SYNC, Decision.PUSH, Decision.HUB_REGRESSED}
 
 
 @dataclass(frozen=True, slots=True)

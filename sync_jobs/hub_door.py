@@ -1,6 +1,7 @@
 """A plant's calls to the hub: over HTTPS with a fresh assertion each, within limits and times, and never redirected."""
 
 import ssl
+from collections.abc import Sequence
 from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self
@@ -25,6 +26,7 @@ from sync_jobs.wire import (
     Problem,
     Proof,
     Receipt,
+    Roots,
     Welcome,
     pack,
     read_hash,
@@ -71,6 +73,14 @@ class HubDoor:
         """Return entries of one of the hub's ledgers. Raises Problem or HubUnreachable."""
         query = {"from": low, "to": high}
         return unpack(self._ask("GET", _path(origin, "entries"), params=query), Limits())
+
+    def roots(self, origin: str, sizes: Sequence[int]) -> tuple[bytes, ...]:
+        """Return the roots of one of the hub's ledgers at some sizes. Raises Problem or HubUnreachable."""
+        query = {"sizes": ",".join(map(str, sizes))}
+        found = tuple(map(read_hash, Roots.read(self._ask("GET", _path(origin, "roots"), params=query)).hashes))
+        if len(found) != len(sizes):
+            raise HubUnreachable(f"{len(found)} roots came for {len(sizes)} sizes")
+        return found
 
     def consistency(self, origin: str, old: int, new: int) -> tuple[bytes, ...]:
         """Return the proof between two sizes of the plant's ledger at the hub. Raises Problem or HubUnreachable."""

@@ -115,10 +115,18 @@ def locked_head(session: Session, log_id: int, origin: str) -> Head:
     return head
 
 
+def check_session(session: Session, head: Head, presented: str) -> None:
+    """Raise Problem 409 unless this is the session of the plant that counts; it is used from now on."""
+    standing = replication.standing(session, abs(head.log_id))
+    if standing.session != presented:
+        raise _wrong_position("SESSION_SUPERSEDED", Position(head.size, head.frontier.root()))
+    if not standing.session_used:
+        replication.amend(session, abs(head.log_id), session_used=1)
+
+
 def _take_in(session: Session, head: Head, delivery: Delivery, entries: list[Entry], signed: SignedCheckpoint) -> None:
     here = Position(head.size, head.frontier.root())
-    if replication.standing(session, head.log_id).session != delivery.session:
-        raise _wrong_position("SESSION_SUPERSEDED", here)
+    check_session(session, head, delivery.session)
     if delivery.start > head.size:
         raise _wrong_position("WRONG_POSITION", here)
     known = min(head.size - delivery.start, len(entries))

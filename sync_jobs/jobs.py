@@ -13,6 +13,7 @@ from celery import Celery
 
 from plants.rules.instants import micros
 from plants.store.positions import ReplicationState
+from sync_jobs.between_plants import look_between_plants
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
 from sync_jobs.projecting import project_behind
@@ -23,6 +24,8 @@ PUSH: Final = "sync.push"
 PULL: Final = "sync.pull"
 PROJECT: Final = "sync.project"
 CHECKPOINT: Final = "sync.checkpoint"
+BETWEEN_PLANTS: Final = "sync.between-plants"
+BETWEEN_PLANTS_SECONDS: Final = 300.0  # between two looks for transfers that do not arrive
 POLLING_SECONDS: Final = 0.2  # of the transport in memory
 CONNECT_SECONDS: Final = 2
 LOG = logging.getLogger(__name__)
@@ -68,7 +71,15 @@ def hub_jobs(hub: HubNode, *, project_seconds: float, checkpoint_seconds: float)
         sign_own_ledgers(hub)
         return False
 
-    return {PROJECT: Job(project, project_seconds), CHECKPOINT: Job(checkpoint, checkpoint_seconds)}
+    def between_plants() -> bool:
+        look_between_plants(hub)
+        return False
+
+    return {
+        PROJECT: Job(project, project_seconds),
+        CHECKPOINT: Job(checkpoint, checkpoint_seconds),
+        BETWEEN_PLANTS: Job(between_plants, BETWEEN_PLANTS_SECONDS),
+    }
 
 
 def has_unsent(node: PlantNode) -> bool:

@@ -16,6 +16,7 @@ from infra.database import ReadSession, Store
 from infra.settings import plant_origin
 from infra.writer import Writing
 from plants.rules.notes import NoteKey
+from plants.store.archive import Archive
 from sync_jobs.doors import Door
 from sync_jobs.wire import Limits, Problem
 
@@ -47,6 +48,8 @@ class HubNode:
     version: str
     limits: Limits = field(default_factory=Limits)
     arrived: Callable[[int], None] = nobody_waits
+    transfer_overdue_days: int = 7
+    archive: Archive | None = None
 
     def recognise(self, assertion: str) -> EnrolledMachine:
         """Return the plant's node behind an assertion, which is used up.

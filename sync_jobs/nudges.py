@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from celery import Celery
+from kombu import Connection
 
 from sync_jobs.jobs import Job, nudge
 
 GATHER_SECONDS: Final = 0.02
+CONNECT_SECONDS: Final = 2.0
 LOG = logging.getLogger(__name__)
 
 
@@ -59,3 +61,13 @@ class Nudges:
         except Exception:  # noqa: BLE001 -- a nudge is a courtesy: the period of the job heals what is lost.
             self.failures += 1
             LOG.warning("%s: could not be nudged (%s so far)", name, self.failures)
+
+
+def broker_failure(broker_url: str) -> str | None:
+    """Return why a broker cannot be reached, without its address, which may hold a password; None when it answers."""
+    try:
+        with Connection(broker_url, connect_timeout=CONNECT_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
+    except Exception as error:  # noqa: BLE001 -- each transport has its own kinds, and all of them mean the same here.
+        return type(error).__name__
+    return None

@@ -65,6 +65,7 @@ def hub_node(
         assertions=Assertions(hub_issuer=hub_origin(settings.group), clock=clock),
         version=program_version(),
         arrived=arrived,
+        transfer_overdue_days=settings.transfer_overdue_days,
     )
 
 

@@ -183,7 +183,7 @@ def _nodes(payload: Any) -> Iterator[int]:
                 pending.append(value)
             elif isinstance(value, str):
                 found = NODE_IN_TEXT.search(value)
-                if found is not None:
+                if found is not None and int(found[1]) >= NODE_ID_MIN:
                     yield int(found[1])
             elif isinstance(value, int) and NODE_ID_MIN <= value < 1 << 63:
                 yield value

@@ -1,80 +1,60 @@
 """The hub applies what it took in to its tables, plant by plant, and parks what cannot be applied.
 
-An entry that fails parks its key and everything that it touches; later entries of the same ledger that touch any of it
-queue behind it in order, and all others go on. So what is applied later, out of turn, meets the rows just as it would
-have in turn, and the tables are those that a rebuild gives. When more than PARKED_MAX entries wait, the whole plant
-waits. No failure here stops intake, nor another plant.
+What is parked, and what waits behind it, is left out (`sync_jobs.parking`) and tried again (`sync_jobs.retrying`). So
+what is applied later, out of turn, meets the rows just as it would have in turn, and the tables are those that a
+rebuild gives. When more than PARKED_MAX entries wait, the whole plant waits. No failure here stops intake, nor another
+plant.
+
+A slice is applied in one transaction, in good hope: without savepoints, all entries at once. Only when that fails is it
+applied again with care, halved until the one entry that fails stands alone. And because an entry may also end the
+whole program, the slice is written down before it is begun: one that was begun and neither done nor failed is made
+smaller the next time, until the entry that ends programs stands alone and is parked.
 """
 
 import logging
-import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from infra.clock import Clock
 from infra.database import Session, Store
-from plants.rules.codes import NODE_NUMBER_BITS
 from plants.rules.events import Entry
 from plants.rules.instants import micros
 from plants.store import projection
-from plants.store.ledger import entries_between, entry_at
-from plants.store.positions import HALTED
-from sync_jobs import leases
+from plants.store.ledger import entries_between
+from plants.store.parked_entries import skipped_between
+from plants.store.projection import UnknownEvent
+from sync_jobs import leases, parking
 from sync_jobs.leases import Held
+from sync_jobs.retrying import SELECT_DUE, begin, retry_due, wake_understood
 
 SLICE_ENTRIES: Final = 4000  # of one transaction
-PARKED_MAX: Final = 1000
-TRIES_MAX: Final = 5  # then only a person or a newer program tries again
-WAITS: Final = (5, 30, 300, 3600)  # seconds after each failed try
-ERROR_LENGTH_MAX: Final = 500
-NODE_ID_MIN: Final = 1 << NODE_NUMBER_BITS
-NODE_IN_TEXT: Final = re.compile(r"(?:^|:)(\d{13,16})$")
-TOO_MANY: Final = (
-    f"more than {PARKED_MAX} entries wait: nothing more of this plant is applied / "
-    f"等待的条目超过 {PARKED_MAX} 条，已暂停该工厂的投影"
-)
+SHRINK: Final = 16  # a slice that ended the program is cut to this part, so that four deaths find one entry
+PROGRAM_ENDED: Final = "the program ended while it applied this entry / 应用此条目时程序异常终止"
 LOG = logging.getLogger(__name__)
 
 SELECT_POSITION = "SELECT size, projected FROM logs WHERE log_id = :log_id"
 MOVE = "UPDATE logs SET projected = :projected WHERE log_id = :log_id"
 SELECT_BEHIND = "SELECT log_id FROM logs WHERE log_id > 0 AND projected < size ORDER BY log_id"
-SELECT_PARKED = "SELECT idx FROM projection_faults WHERE log_id = :log_id ORDER BY idx"
-SELECT_HALT = "SELECT 1 FROM projection_faults WHERE log_id = :log_id AND key = :key"
-SELECT_DUE = (
-    "SELECT log_id FROM projection_faults WHERE error IS NOT NULL AND next_attempt_us <= :now_us"
-    " GROUP BY log_id ORDER BY log_id"
+SELECT_TRY = "SELECT low, entries, attempts FROM projection_tries WHERE log_id = :log_id"
+BEGIN_TRY = (
+    "INSERT INTO projection_tries (log_id, low, entries, attempts) VALUES (:log_id, :low, :entries, :attempts)"
+    " ON CONFLICT (log_id) DO UPDATE SET low = excluded.low, entries = excluded.entries, attempts = excluded.attempts"
 )
-SELECT_FAULTS = (
-    "SELECT idx, key, error, attempts, next_attempt_us FROM projection_faults WHERE log_id = :log_id ORDER BY idx"
-)
-PARK = (
-    "INSERT INTO projection_faults (log_id, idx, key, type, error, attempts, parked_us, next_attempt_us)"
-    " VALUES (:log_id, :idx, :key, :type, :error, :attempts, :now_us, :next_attempt_us)"
-    " ON CONFLICT (log_id, idx) DO UPDATE SET error = excluded.error, attempts = excluded.attempts,"
-    " next_attempt_us = excluded.next_attempt_us"
-)
-UNPARK = "DELETE FROM projection_faults WHERE log_id = :log_id AND idx = :idx"
-WAKE = (
-    "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us"
-    " WHERE error IS NOT NULL AND (:log_id = 0 OR log_id = :log_id)"
-)
-UNHALT = "DELETE FROM projection_faults WHERE log_id = :log_id AND key = :key"
-SELECT_BATCH_ID = "SELECT id FROM batches WHERE plant_id = :plant AND code = :code"
-SELECT_BATCH_CODE = "SELECT code FROM batches WHERE plant_id = :plant AND id = :id"
-SERIES = "SELECT next FROM series WHERE plant_id = :plant AND name = :name"
-RAISE_SERIES = "UPDATE series SET next = :next WHERE plant_id = :plant AND name = :name AND next < :next"
+END_TRY = "DELETE FROM projection_tries WHERE log_id = :log_id"
 
 
 def project_behind(store: Store, clock: Clock, holder: str) -> int:
     """Apply one slice of every plant that is behind, and retry what is due; returns how many entries were applied.
 
-    Plants take turns, so that one with a long way to go does not keep the others waiting.
+    Plants take turns, so that one with a long way to go does not keep the others waiting. What an older program did
+    not know and this one does is due at once.
     """
     with store.transaction() as session:
+        now_us = micros(clock.now())
+        wake_understood(session, now_us)
         behind = {log_id for (log_id,) in session.rows(SELECT_BEHIND)}
-        due = {log_id for (log_id,) in session.rows(SELECT_DUE, {"now_us": micros(clock.now())})}
+        due = {log_id for (log_id,) in session.rows(SELECT_DUE, {"now_us": now_us})}
     return sum(project_pending(store, log_id, clock=clock, holder=holder) for log_id in sorted(behind | due))
 
 
@@ -85,71 +65,65 @@ def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, lim
     """
     with store.transaction() as session:
         held = leases.take(session, f"project/{log_id}", holder, now=clock.now())
-    if held is None:
-        return 0
+        if held is None:
+            return 0
+        tried = _begin_try(session, log_id, limit)
     try:
-        return _retry_due(store, log_id, held, clock) + _project_slice(store, log_id, held, clock, limit)
+        applied = retry_due(store, log_id, held, clock)
+        return applied + _project_slice(store, log_id, held, clock, tried)
     except leases.LeaseLost:
         LOG.warning("ledger %s: another process has taken its projection over", log_id)
         return 0
     except Exception as error:
         LOG.exception("ledger %s: its projection stops", log_id)
         with store.transaction() as session:
-            held.renew(session, clock.now())
-            _halt(session, log_id, f"{type(error).__name__}: {error}".replace("\0", ""), clock.now(), retry=True)
-        return 0
-    finally:
-        with store.transaction() as session:
+            begin(session, held, clock.now())
+            session.run(END_TRY, {"log_id": log_id})
+            text = f"{type(error).__name__}: {error}".replace("\0", "")
+            parking.halt(session, log_id, text, clock.now(), retry=True)
             held.end(session)
+        return 0
 
 
-def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, limit: int) -> int:
-    with store.transaction() as session:
-        held.renew(session, clock.now())
-        if session.row(SELECT_HALT, {"log_id": log_id, "key": HALTED}) is not None:
-            return 0
-        return _Slice(session, log_id, clock.now()).run(limit)
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """How many entries are applied this time, and whether the one that is next has ended programs before."""
+
+    entries: int
+    ends_programs: bool = False
 
 
-def wake(session: Session, now: datetime, log_id: int = 0) -> int:
-    """Have the faults of a plant, or of all, tried again at once: after an upgrade, or when a person asks."""
-    return session.run(WAKE, {"log_id": log_id, "now_us": micros(now)})
+def _begin_try(session: Session, log_id: int, limit: int) -> _Try:
+    """Write down that the next slice is begun: smaller, when the last one was neither done nor failed."""
+    row = session.row(SELECT_POSITION, {"log_id": log_id})
+    assert row is not None
+    low = row[1]
+    left = session.row(SELECT_TRY, {"log_id": log_id})
+    entries, attempts = limit, 1
+    if left is not None and left[0] == low:
+        entries, attempts = max(1, min(limit, left[1] // SHRINK)), left[2] + 1
+    alone = left is not None and left[0] == low and left[1] == 1
+    attempts = attempts if alone else 1
+    session.run(BEGIN_TRY, {"log_id": log_id, "low": low, "entries": entries, "attempts": attempts})
+    return _Try(entries, ends_programs=attempts > parking.TRIES_MAX)
 
 
-def touched(entry: Entry) -> frozenset[str]:
-    """Return what an entry may touch, also one of an unknown type: its key, and every node id anywhere in it."""
-    key = entry.envelope["key"]
-    return frozenset({f"key {key}", *map(str, _nodes([key, entry.payload]))})
-
-
-def _held_up_by(session: Session, log_id: int, entry: Entry) -> frozenset[str]:
-    """Return what an entry that waits holds up: what it touches, a batch both by its id and by its code."""
-    found = touched(entry)
-    named = {"plant": log_id, "code": entry.envelope["key"]}
-    ids = {str(batch) for (batch,) in session.rows(SELECT_BATCH_ID, named)}
-    codes = set()
-    for node in found:
-        if node.isdigit():
-            codes |= {f"key {code}" for (code,) in session.rows(SELECT_BATCH_CODE, {"plant": log_id, "id": int(node)})}
-    return found | ids | codes
-
-
-def _nodes(payload: Any) -> Iterator[int]:
-    """Yield the ids of batches and process records in a payload: as numbers, or at the end of texts and keys."""
-    waiting = [payload]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            waiting.extend(value)
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-        elif isinstance(value, str):
-            found = NODE_IN_TEXT.search(value)
-            if found is not None:
-                waiting.append(int(found[1]))
-        elif isinstance(value, int) and value >= NODE_ID_MIN:
-            yield value
+def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: _Try) -> int:
+    """Apply the slice and give the lease back, in one transaction; with care only where it does not go without."""
+    try:
+        with store.transaction() as session:
+            begin(session, held, clock.now())
+            applied = _Slice(session, log_id, clock.now()).run(tried)
+            held.end(session)
+    except leases.LeaseLost:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever it is: with care it shows whether it is one entry's.
+        LOG.warning("ledger %s: a slice is applied again with care: %r", log_id, error)
+        with store.transaction() as session:
+            begin(session, held, clock.now())
+            applied = _Slice(session, log_id, clock.now(), careful=True).run(tried)
+            held.end(session)
+    return applied
 
 
 @dataclass(slots=True)
@@ -159,134 +133,80 @@ class _Slice:
     session: Session
     log_id: int
     now: datetime
+    careful: bool = False
     parked: int = 0
+    failed: int = 0
     blocked: set[str] = field(default_factory=set)
     applied: int = 0
 
-    def run(self, limit: int) -> int:
+    def run(self, tried: _Try) -> int:
         """Apply the entries behind the watermark and move it; returns how many were applied."""
-        row = self.session.row(SELECT_POSITION, {"log_id": self.log_id})
+        session, log_id = self.session, self.log_id
+        session.run(END_TRY, {"log_id": log_id})
+        row = session.row(SELECT_POSITION, {"log_id": log_id})
         assert row is not None
         size, projected = row
-        high = min(size, projected + limit)
-        for (index,) in self.session.rows(SELECT_PARKED, {"log_id": self.log_id}):
-            waiting = entry_at(self.session, self.log_id, index)
-            assert waiting is not None
-            self.blocked |= _held_up_by(self.session, self.log_id, waiting)
-            self.parked += 1
-        self._apply(list(entries_between(self.session, self.log_id, projected, high)))
-        if high > projected:
-            self.session.run(MOVE, {"log_id": self.log_id, "projected": high})
-        if self.parked > PARKED_MAX:
-            _halt(self.session, self.log_id, TOO_MANY, self.now, retry=False)
+        high = min(size, projected + tried.entries)
+        if high == projected or parking.is_halted(session, log_id):
+            return 0
+        before = parking.waiting(session, log_id)
+        if before:
+            self.blocked |= parking.held_up_by(session, log_id, before)
+            self.parked = len(before)
+        skipped = skipped_between(session, log_id, projected, high)
+        entries = [entry for entry in entries_between(session, log_id, projected, high) if entry.index not in skipped]
+        if tried.ends_programs and entries and entries[0].index == projected:
+            self._park(entries.pop(0), PROGRAM_ENDED, tries=parking.TRIES_MAX)
+        self._apply(entries)
+        session.run(MOVE, {"log_id": log_id, "projected": high})
+        if self.failed:
+            parking.tell(session, log_id, self.now)
+        if self.parked > parking.PARKED_MAX:
+            text = parking.TOO_MANY.format(limit=parking.PARKED_MAX)
+            parking.halt(session, log_id, text, self.now, retry=False)
         return self.applied
 
     def _apply(self, entries: list[Entry]) -> None:
-        free = list(self._not_blocked(entries))
-        if not free:
+        free: list[Entry] = []
+        for entry in entries:
+            kind = entry.envelope["type"], entry.envelope["version"]
+            if self.blocked and not self.blocked.isdisjoint(parking.touched(entry)):
+                error = None
+            elif projection.understands(*kind):
+                free.append(entry)
+                continue
+            else:
+                error = UnknownEvent(*kind)
+            # What came before is in the tables before an entry parks: they tell which batch a code is.
+            self._apply_free(free)
+            free = []
+            self._park(entry, error)
+        self._apply_free(free)
+
+    def _apply_free(self, entries: list[Entry]) -> None:
+        if not entries:
+            return
+        if not self.careful:
+            projection.apply(self.session, self.log_id, entries)
+            self.applied += len(entries)
             return
         try:
             with self.session.savepoint():
-                projection.apply(self.session, self.log_id, free)
-            self.applied += len(free)
+                projection.apply(self.session, self.log_id, entries)
+            self.applied += len(entries)
         except Exception as error:  # noqa: BLE001 -- whatever the content does, only its own key may wait for it.
-            if len(free) > 1:
+            if len(entries) > 1:
                 # One of them fails: halves find it without giving up set-wise writes for the others.
-                middle = len(free) // 2
-                self._apply(free[:middle])
-                self._apply(free[middle:])
+                middle = len(entries) // 2
+                self._apply(entries[:middle])
+                self._apply(entries[middle:])
                 return
-            LOG.warning("ledger %s: entry %s is parked: %r", self.log_id, free[0].index, error)
-            self._park(free[0], error)
+            LOG.warning("ledger %s: entry %s is parked: %r", self.log_id, entries[0].index, error)
+            self._park(entries[0], error)
 
-    def _not_blocked(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        for entry in entries:
-            if self.blocked and not self.blocked.isdisjoint(touched(entry)):
-                self._park(entry, None)
-            else:
-                yield entry
-
-    def _park(self, entry: Entry, error: Exception | None) -> None:
-        self.blocked |= _held_up_by(self.session, self.log_id, entry)
+    def _park(self, entry: Entry, error: Exception | str | None, *, tries: int = 1) -> None:
+        self.blocked |= parking.held_up_by(self.session, self.log_id, [entry])
         self.parked += 1
-        _park(self.session, self.log_id, entry, error, attempts=int(error is not None), now=self.now)
-
-
-def _halt(session: Session, log_id: int, text: str, now: datetime, *, retry: bool) -> None:
-    """Stop the projection of a plant at its watermark, and say why."""
-    row = session.row(SELECT_POSITION, {"log_id": log_id})
-    assert row is not None
-    next_us = micros(now + timedelta(seconds=WAITS[1])) if retry else None
-    halt = {"log_id": log_id, "idx": row[1], "key": HALTED, "type": "", "error": text[:ERROR_LENGTH_MAX]}
-    session.run(PARK, {**halt, "attempts": 1, "now_us": micros(now), "next_attempt_us": next_us})
-
-
-def _park(
-    session: Session, log_id: int, entry: Entry, error: Exception | None, *, attempts: int, now: datetime
-) -> None:
-    wait = WAITS[min(attempts, len(WAITS)) - 1]
-    next_us = None if error is None or attempts >= TRIES_MAX else micros(now + timedelta(seconds=wait))
-    session.run(
-        PARK,
-        {
-            "log_id": log_id,
-            "idx": entry.index,
-            "key": entry.envelope["key"],
-            "type": entry.type,
-            "error": None if error is None else f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX].replace("\0", ""),
-            "attempts": attempts,
-            "now_us": micros(now),
-            "next_attempt_us": next_us,
-        },
-    )
-
-
-def _retry_due(store: Store, log_id: int, held: Held, clock: Clock) -> int:
-    """Try what is due once more, and what waits behind it, in order; each entry in its own transaction."""
-    now = clock.now()
-    with store.transaction() as session:
-        faults = session.rows(SELECT_FAULTS, {"log_id": log_id})
-    if not any(next_us is not None and next_us <= micros(now) for *_, next_us in faults):
-        return 0
-    with store.transaction() as session:
-        held.renew(session, now)
-        session.run(UNHALT, {"log_id": log_id, "key": HALTED})
-    applied = 0
-    blocked: set[str] = set()
-    for idx, key, error, tries, next_us in faults:
-        if key == HALTED:
-            continue
-        with store.transaction() as session:
-            held.renew(session, clock.now())
-            entry = entry_at(session, log_id, idx)
-            assert entry is not None
-            not_yet = error is not None and (next_us is None or next_us > micros(now))
-            if not_yet or not blocked.isdisjoint(touched(entry)):
-                blocked |= _held_up_by(session, log_id, entry)
-                continue
-            failure = _try_again(session, log_id, entry)
-            if failure is None:
-                session.run(UNPARK, {"log_id": log_id, "idx": idx})
-                applied += 1
-            else:
-                blocked |= _held_up_by(session, log_id, entry)
-                _park(session, log_id, entry, failure, attempts=tries + 1, now=now)
-    return applied
-
-
-def _try_again(session: Session, log_id: int, entry: Entry) -> Exception | None:
-    payload = entry.payload
-    names = payload.get("series", {}) if isinstance(payload, dict) else {}
-    before = {
-        name: row[0] for name in names if (row := session.row(SERIES, {"plant": log_id, "name": name})) is not None
-    }
-    try:
-        with session.savepoint():
-            projection.apply(session, log_id, (entry,))
-    except Exception as error:  # noqa: BLE001 -- as above: the entry stays parked, with the reason.
-        LOG.warning("ledger %s: entry %s stays parked: %r", log_id, entry.index, error)
-        return error
-    for name, following in before.items():
-        # A series only goes up: applied out of turn, an old entry must not set it back.
-        session.run(RAISE_SERIES, {"plant": log_id, "name": name, "next": following})
-    return None
+        self.failed += error is not None
+        tries = 0 if error is None else tries
+        parking.park(self.session, self.log_id, entry, error, tries=tries, at=self.now)

@@ -8,22 +8,28 @@ from plants.rules.instants import micros
 from plants.rules.merkle import EMPTY_ROOT, Frontier
 from plants.rules.notes import Note, NoteError
 from plants.store import mirrors, replication
+from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.changes import next_directive
 from plants.store.ledger import Head, open_log
 from plants.store.positions import ReplicationState
 from sync_jobs import checkpoints
+from sync_jobs.handing_back import hand_back
 from sync_jobs.leases import LeaseLost
 from sync_jobs.nodes import PlantNode
 from sync_jobs.push import Way
 from sync_jobs.wire import ENTRIES_MAX, Position, Problem, Welcome, read_entries
 
 HUB_REGRESSED = (
-    "The hub shows fewer directives ({theirs}) than this plant has seen ({ours}). / "
-    "总部的指令数（{theirs}）少于本厂已收到的（{ours}）。"
+    "The hub shows {theirs} directives, and they do not continue the {ours} that it signed for this plant: it was restored"
+    " from an old backup. This plant gives them back. / "
+    "总部现有 {theirs} 条指令，与其已签发给本厂的 {ours} 条不连续：总部由旧备份恢复，正由本厂补回。"
 )
-DIVERGED = "The hub's directives are not those that this plant has seen. / 总部的指令与本厂已收到的不一致。"
 
 LOG = logging.getLogger(__name__)
+
+
+class NotContinued(Problem):
+    """The hub's directives do not continue those that this plant has."""
 
 
 def directives_here(node: PlantNode) -> Position:
@@ -36,22 +42,43 @@ def directives_here(node: PlantNode) -> Position:
 def pull(way: Way, welcome: Welcome) -> int:
     """Store the directives that the hub has beyond ours and return how many came; raises what the hub answered.
 
-    Where the hub's ledger of directives is not a continuation of ours, nothing is stored and the alarm is written down.
+    Where the hub's ledger of directives is not a continuation of ours, the hub was restored: it is given back what it
+    signed, under an alarm that lasts until both are level.
     """
     node, here, theirs = way.node, directives_here(way.node), welcome.directives.position
     if welcome.directives.origin != node.directive_origin:
         raise Problem(403, "FOREIGN_LEDGER")
-    if theirs.size < here.size:
-        _alarm(way, ReplicationState.HUB_REGRESSED, HUB_REGRESSED.format(theirs=theirs.size, ours=here.size))
+    if theirs == here:
         return 0
-    if theirs.size == here.size:
-        if theirs.root != here.root:
-            _alarm(way, ReplicationState.DIVERGED, DIVERGED)
-        return 0
-    size = here.size
-    while size < theirs.size and way.has_time():
-        size = _take_in(way, size, min(theirs.size, size + ENTRIES_MAX))
+    size, end = here.size, theirs.size
+    if theirs.size <= here.size:
+        end = _give_back(way, welcome, here)
+    while size < end and way.has_time():
+        try:
+            size = _take_in(way, size, min(end, size + ENTRIES_MAX))
+        except NotContinued:
+            if end != theirs.size:
+                raise
+            end = _give_back(way, welcome, here)
     return size - here.size
+
+
+def _give_back(way: Way, welcome: Welcome, here: Position) -> int:
+    """Give the hub what it has lost, under the alarm; returns how many directives it has then."""
+    text = HUB_REGRESSED.format(theirs=welcome.directives.size, ours=here.size)
+    _alarm(way, ReplicationState.HUB_REGRESSED, text)
+    end = hand_back(way, welcome)
+
+    def note(session: Session) -> None:
+        now = way.node.clock.now()
+        way.held.renew(session, now)
+        sizes = {"peer_size": end, "contact_us": micros(now)}
+        level = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
+        replication.amend(session, -way.node.number, **sizes, **level)
+        end_alarm(session, AlarmKind.HUB_REGRESSED, way.node.directive_origin, now)
+
+    way.node.writer.write(note)
+    return end
 
 
 def apply_pending(way: Way) -> int:
@@ -102,7 +129,7 @@ def _take_in(way: Way, low: int, high: int) -> int:
         frontier: Frontier = head.frontier.extend(entry.leaf for entry in entries)
         covered = Position(signed.checkpoint.size, signed.checkpoint.root)
         if head.size != low or not entries or covered != Position(frontier.size, frontier.root()):
-            raise Problem(422, "ROOT_WRONG", size=covered.size)
+            raise NotContinued(422, "ROOT_WRONG", size=covered.size)
         mirrors.extend(session, head, entries, frontier)
         us, signed_us = micros(now), checkpoints.signed_us(signed)
         replication.keep_checkpoint(
@@ -122,5 +149,8 @@ def _alarm(way: Way, state: ReplicationState, text: str) -> None:
     def write(session: Session) -> None:
         way.held.renew(session, now)
         replication.amend(session, -way.node.number, state=state, alarm=text, alarm_us=micros(now))
+        regressed = state is ReplicationState.HUB_REGRESSED
+        kind = AlarmKind.HUB_REGRESSED if regressed else AlarmKind.REPLICATION_REFUSED
+        raise_alarm(session, Alarm(kind, way.node.directive_origin, text), now)
 
     way.node.writer.write(write)

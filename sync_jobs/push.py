@@ -27,14 +27,22 @@ class ReceiptInvalid(Exception):
     """What the hub gave for a receipt is none."""
 
 
+def nobody_watches(_done: int, _total: int) -> None:
+    """Tell nobody how far a repair is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What pushing needs: the node, the hub's door, the lease, and whether there is time for one more request."""
+    """What an exchange needs: the node, the hub's door, the lease, and whether there is time for one more request.
+
+    `progress` hears of a repair how many entries are done, and of how many.
+    """
 
     node: PlantNode
     door: Door
     held: Held
     has_time: Callable[[], bool]
+    progress: Callable[[int, int], None] = nobody_watches
 
 
 def push(way: Way, welcome: Welcome, frontier: Frontier) -> int:

@@ -9,9 +9,11 @@ from plants.rules.events import EVENTS, canonical
 from plants.rules.instants import format_instant, micros, parse_instant
 from plants.rules.notes import NoteError, NoteKey
 from plants.store import replication
+from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.ledger import HUB_LOG, Head, entry_at
 from plants.store.positions import ReplicationState
 from sync_jobs import checkpoints, witnessing
+from sync_jobs.fencing import Presenting, note_at_hub, present
 from sync_jobs.intake import locked_head
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
@@ -22,18 +24,24 @@ ALARMS = {
         "工厂现有 {theirs} 条记录，总部已有 {ours} 条：该工厂可能由旧备份恢复。"
     ),
     ReplicationState.DIVERGED: (
-        "Plant and hub have different ledgers of {ours} entries. Nothing more is taken in. / "
-        "工厂与总部的 {ours} 条记录不一致，已停止接收。"
+        "The plant's {theirs} entries and the hub's {ours} are different ledgers: the plant will take on the hub's. / "
+        "工厂的 {theirs} 条记录与总部的 {ours} 条不一致，工厂将以总部记录为准并补录。"
     ),
     ReplicationState.HUB_REGRESSED: (
-        "The plant has seen {theirs} directives and the hub has {ours}: the hub was restored. / "
-        "工厂已收到 {theirs} 条指令，总部仅有 {ours} 条：总部可能由旧备份恢复。"
+        "The plant holds {theirs} entries that the hub gave or signed for, and the hub has {ours}: the hub was restored. "
+        "The plant gives them back. / "
+        "工厂持有总部已签收或签发的 {theirs} 条记录，总部仅有 {ours} 条：总部可能由旧备份恢复，将由工厂补回。"
     ),
+}
+SEEN = {
+    ReplicationState.RESTORED: AlarmKind.PLANT_RESTORED,
+    ReplicationState.DIVERGED: AlarmKind.LEDGER_DIVERGED,
+    ReplicationState.HUB_REGRESSED: AlarmKind.HUB_REGRESSED,
 }
 
 
 def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
-    """Answer a greeting; the session given out supersedes the one before.
+    """Answer a greeting; the session given out supersedes the one before (`sync_jobs.fencing`).
 
     Raises Problem 426 for a protocol of the past, 403 for another's ledger, 404 where the plant's ledgers were not
     opened. Cosignatures that do not hold are passed over: the plant will send them again.
@@ -47,18 +55,21 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
         head = locked_head(session, plant, machine.origin)
         here = Position(head.size, head.frontier.root())
         before = replication.standing(session, plant)
-        given = new_id()
-        state = _seen_from_here(hello.ledger.position, here)
+        presented = present(before, hello.session, new_id(), take_over=hello.take_over)
+        note_at_hub(session, machine.origin, presented.verdict, now, take_over=hello.take_over)
+        superseded = presented.verdict is Presenting.SUPERSEDED
+        state = ReplicationState.FENCED if superseded else _seen_from_here(hello, here)
+        _raise_seen(session, machine.origin, state, hello, here, now)
         shown = witnessing.show(session, hub, machine, hello)
         replication.amend(
             session,
             plant,
-            session=given,
             peer_size=hello.ledger.size,
             version=hello.version,
             supported=canonical(hello.supported).decode(),
             skew_ms=_skew_ms(hello.clock, now),
             contact_us=micros(now),
+            **presented.columns,
             **_alarm(state, hello.ledger.size, here.size, now),
         )
         return Welcome(
@@ -67,7 +78,8 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
             directives=_directives(session, hub, machine, hello, now),
             limits=hub.limits,
             epoch=_epoch(session),
-            session=given,
+            session=presented.columns.get("session", ""),
+            superseded=superseded,
             clock=format_instant(now),
             version=hub.version,
             supported=EVENTS,
@@ -107,6 +119,11 @@ def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello:
         state = ReplicationState.DIVERGED
     seen = {"acknowledged": acknowledged, "peer_size": theirs.size, "contact_us": micros(now)}
     replication.amend(session, log_id, **seen, **_alarm(state, theirs.size, here.size, now))
+    if state is ReplicationState.HUB_REGRESSED:
+        text = ALARMS[state].format(theirs=theirs.size, ours=here.size)
+        raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, text), now)
+    elif state is ReplicationState.IN_SYNC:
+        end_alarm(session, AlarmKind.HUB_REGRESSED, head.origin, now)
     return Stand.of(head.origin, here)
 
 
@@ -118,12 +135,28 @@ def opened_head(session: Session, log_id: int) -> Head:
         raise Problem(404, "UNKNOWN_LEDGER") from error
 
 
-def _seen_from_here(theirs: Position, here: Position) -> ReplicationState:
+def _seen_from_here(hello: Hello, here: Position) -> ReplicationState:
+    theirs = hello.ledger.position
+    if hello.acknowledged is not None and hello.acknowledged > here.size:
+        return ReplicationState.HUB_REGRESSED
     if theirs.size < here.size:
         return ReplicationState.RESTORED
     if theirs.size > here.size:
         return ReplicationState.BEHIND
     return ReplicationState.IN_SYNC if theirs.root == here.root else ReplicationState.DIVERGED
+
+
+def _raise_seen(
+    session: Session, origin: str, state: ReplicationState, hello: Hello, here: Position, now: datetime
+) -> None:
+    """Raise the alarm of what the positions tell, and end those of what is over."""
+    if state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
+        for kind in SEEN.values():
+            end_alarm(session, kind, origin, now)
+    elif state in SEEN:
+        theirs = hello.acknowledged if state is ReplicationState.HUB_REGRESSED else hello.ledger.size
+        text = ALARMS[state].format(theirs=theirs, ours=here.size)
+        raise_alarm(session, Alarm(SEEN[state], origin, text), now)
 
 
 def _alarm(state: ReplicationState, theirs: int, ours: int, now: datetime) -> dict[str, object]:

@@ -1,5 +1,8 @@
 """What a plant may read of the hub's ledgers: its own, which it can be given back, and its directives."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from auth.machines import EnrolledMachine
 from auth.notes import NoteSigner
 from infra.database import Session
@@ -11,7 +14,7 @@ from plants.store.ledger import Head
 from sync_jobs import checkpoints
 from sync_jobs.nodes import HubNode
 from sync_jobs.reception import opened_head
-from sync_jobs.wire import Parcel, Position, Problem, Stand, pack
+from sync_jobs.wire import ROOTS_MAX, Parcel, Position, Problem, Stand, pack
 from sync_jobs.witnessing import sign_own
 
 
@@ -55,6 +58,22 @@ def consistency(hub: HubNode, machine: EnrolledMachine, origin: str, old: int, n
             stand = Stand.of(origin, Position(head.size, head.frontier.root()))
             raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
         return consistency_proof(mirrors.leaf_reader(session, head.log_id), old, new)
+
+
+def roots(hub: HubNode, machine: EnrolledMachine, origin: str, sizes: Sequence[int]) -> tuple[bytes, ...]:
+    """Return the roots that a ledger had at these sizes, which rise; raises Problem 403, 404, 409 beyond the end, 422.
+
+    Reads one leaf hash for each entry up to the largest.
+    """
+    with hub.store.transaction() as session:
+        head = _readable(session, machine, origin)
+        rising = all(low < high for low, high in pairwise(sizes))
+        if not 0 < len(sizes) <= ROOTS_MAX or sizes[0] < 0 or not rising:
+            raise Problem(422, "POSITION_INVALID")
+        if sizes[-1] > head.size:
+            stand = Stand.of(origin, Position(head.size, head.frontier.root()))
+            raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
+        return mirrors.roots_at(session, head.log_id, sizes)
 
 
 def sign_own_ledgers(hub: HubNode) -> int:

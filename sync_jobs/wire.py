@@ -24,6 +24,7 @@ PROTOCOL: Final = 1
 PROTOCOL_HEADER: Final = "Batchloom-Protocol"
 SESSION_HEADER: Final = "Batchloom-Session"
 MEDIA_TYPE: Final = "application/vnd.batchloom.entries"
+ROOTS_MAX: Final = 64  # sizes of one request for roots
 ENTRIES_MAX: Final = 8192  # of one request, as in C2SP tlog-mirror
 BODY_BYTES_MAX: Final = 16 * 1024 * 1024  # of one request, unpacked; packed it is no larger
 GREETING_BYTES_MAX: Final = 512 * 1024
@@ -106,6 +107,8 @@ class Hello(_Message):
     epoch: str | None = Field(None, max_length=100)
     directives: Stand | None = None
     cosignatures: list[str] = Field(default_factory=list, max_length=16)
+    acknowledged: int | None = Field(None, ge=0, le=SIZE_MAX)  # the largest size the plant holds a receipt for
+    take_over: bool = False  # a person has said that this copy of the plant is the one
     hub_ledger: Stand | None = None  # how much of the hub's own ledger the plant has cosigned
 
 
@@ -120,6 +123,12 @@ class Proof(_Message):
     """A consistency proof between two sizes of a ledger, its hashes in base64."""
 
     hashes: list[str] = Field(max_length=2 * MAX_PROOF_HASHES)
+
+
+class Roots(_Message):
+    """The roots of a ledger at the sizes that were asked for, in their order, in base64."""
+
+    hashes: list[str] = Field(max_length=ROOTS_MAX)
 
 
 class Limits(_Message):
@@ -190,13 +199,20 @@ def unpack(packed: bytes, limits: Limits) -> Parcel:
     return Parcel(bodies, note)
 
 
-def read_entries(bodies: Sequence[bytes], start: int, plant: int | None) -> list[Entry]:
+def read_entries(bodies: Sequence[bytes], start: int, plant: int | None, *, content: bool = True) -> list[Entry]:
     """Return the entries with their envelopes checked: position, plant, and the members that the store finds them by.
 
     The content is not looked at, and an unknown type or version passes. Raises Problem 422 ENVELOPE_INVALID with the
-    position. With `plant` None any plant number passes.
+    position. With `plant` None any plant number passes. Without `content` the payloads are let go at once (None stands
+    in their place): thousands of them in memory would cost the collector of garbage more than reading them did.
     """
-    return [_read_entry(body, start + offset, plant) for offset, body in enumerate(bodies)]
+    entries = []
+    for offset, body in enumerate(bodies):
+        entry = _read_entry(body, start + offset, plant)
+        if not content:
+            entry.envelope["payload"] = None
+        entries.append(entry)
+    return entries
 
 
 def read_hash(text: str) -> bytes:

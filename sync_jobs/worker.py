@@ -13,7 +13,7 @@ from celery import Celery
 
 from infra.roles import Role
 from infra.settings import Settings, SettingsInvalid, load
-from sync_jobs.jobs import CHECKPOINT, PROJECT, PULL, PUSH, Job, build_app
+from sync_jobs.jobs import BETWEEN_PLANTS, BETWEEN_PLANTS_SECONDS, CHECKPOINT, PROJECT, PULL, PUSH, Job, build_app
 from sync_jobs.opening import open_jobs
 
 _OPEN = ExitStack()
@@ -41,6 +41,8 @@ def worker_app(settings: Settings) -> Celery:
     names = (PROJECT,) if settings.role is Role.HUB else (PUSH, PULL)
     jobs = {name: _lazily(name, settings.push_seconds) for name in names}
     jobs[CHECKPOINT] = _lazily(CHECKPOINT, settings.checkpoint_seconds)
+    if settings.role is Role.HUB:
+        jobs[BETWEEN_PLANTS] = _lazily(BETWEEN_PLANTS, BETWEEN_PLANTS_SECONDS)
     return build_app(jobs, queue=settings.origin, broker_url=settings.broker_url.get_secret_value())
 
 

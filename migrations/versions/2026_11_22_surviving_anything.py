@@ -28,6 +28,23 @@ def upgrade() -> None:
     )
     op.create_index("alarms_by_time", "alarms", ["over_us", "last_us"], unique=False)
     op.create_table(
+        "archived",
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("branch", sa.BigInteger(), nullable=False),
+        sa.Column("stored", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("edge", sa.LargeBinary(), nullable=False),
+        sa.Column("checkpoint", sa.Text(), nullable=False),
+        sa.Column("checkpoint_us", sa.BigInteger(), nullable=False),
+        sa.Column("archived_us", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("backoff_ms", sa.BigInteger(), nullable=False),
+        sa.Column("next_attempt_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("log_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "contradictions",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -97,6 +114,24 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "label_checks",
+        sa.Column("transfer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("plant_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("closed_us", sa.BigInteger(), nullable=False),
+        sa.Column("matches", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("transfer_id", "plant_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "projection_tries",
+        sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("low", sa.BigInteger(), nullable=False),
+        sa.Column("entries", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("log_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "set_aside_entries",
         sa.Column("log_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -105,8 +140,25 @@ def upgrade() -> None:
         sa.Column("event_id", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
         sa.Column("set_aside_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("log_id", "idx", "leaf"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "skipped_entries",
+        sa.Column("plant_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("of_plant", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("entry_idx", sa.BigInteger(), nullable=False),
+        sa.Column("leaf", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("skipped_by", sa.Text(), nullable=False),
+        sa.Column("printed_name", sa.Text(), nullable=False),
+        sa.Column("skipped_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("plant_id", "of_plant", "idx"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -143,6 +195,7 @@ def upgrade() -> None:
     op.add_column("checkpoints", sa.Column("frontier", sa.LargeBinary(), nullable=True))
     op.add_column("holds", sa.Column("directed", sa.Text(), nullable=True))
     op.add_column("logs", sa.Column("fenced", sa.SmallInteger(), nullable=False, server_default="0"))
+    op.add_column("projection_faults", sa.Column("needs_version", sa.BigInteger(), nullable=True))
     op.add_column("replication", sa.Column("session_before", sa.Text(), nullable=True))
     op.add_column("replication", sa.Column("session_used", sa.SmallInteger(), nullable=False, server_default="0"))
     op.add_column("replication", sa.Column("displaced", sa.Text(), nullable=True))
@@ -156,13 +209,17 @@ def downgrade() -> None:
     op.drop_column("replication", "displaced")
     op.drop_column("replication", "session_used")
     op.drop_column("replication", "session_before")
+    op.drop_column("projection_faults", "needs_version")
     op.drop_column("logs", "fenced")
     op.drop_column("holds", "directed")
     op.drop_column("checkpoints", "frontier")
     op.drop_table("witnessed")
     op.drop_table("waiting_holds")
     op.drop_table("staged_entries")
+    op.drop_table("skipped_entries")
     op.drop_table("set_aside_entries")
+    op.drop_table("projection_tries")
+    op.drop_table("label_checks")
     op.drop_table("invitations")
     op.drop_index("disputes_by_state", table_name="disputes")
     op.drop_table("disputes")
@@ -170,6 +227,7 @@ def downgrade() -> None:
     op.drop_index("directed_holds_by_batch", table_name="directed_holds")
     op.drop_table("directed_holds")
     op.drop_table("contradictions")
+    op.drop_table("archived")
     op.drop_index("alarms_by_time", table_name="alarms")
     op.drop_table("alarms")
     # ### end Alembic commands ###

@@ -24,6 +24,7 @@ from plants.rules.codes import read_batch_code
 from plants.rules.directives import HoldDirected, MasterDirected, RecallDirected, ReleaseDirected
 from plants.rules.dispositions import HoldKind
 from plants.rules.events import Entry
+from plants.rules.payloads import DirectedBatch
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.directives import batch_named, earlier_directives, in_force, plants_of_group, plants_with
 
@@ -140,7 +141,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     the hold until goods of it come. Raises Refusal BATCH_UNKNOWN when no plant is named and none has goods of it.
     """
     reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
-    batch = batch_named(directing.session, read_batch_code(order.batch))
+    batch = _batch(directing, order.batch)
     plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
     if not plants:
         raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=order.batch)
@@ -156,8 +157,7 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
     """
     reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
     check_lines(order.batches)
-    codes = dict.fromkeys(read_batch_code(code) for code in order.batches)
-    batches = [batch_named(directing.session, code) for code in codes]
+    batches = [_batch(directing, code) for code in dict.fromkeys(order.batches)]
     plants = _named(directing, order.plants) if order.plants else set()
     for batch in batches if not order.plants else ():
         having = plants_with(directing.session, [batch])
@@ -181,8 +181,18 @@ def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]
     contents = {
         plant: ReleaseDirected(hold=order.hold, batches=batches, reason=reason) for plant, batches in held.items()
     }
-    about = next(iter({batch["code"] for batches in held.values() for batch in batches}), order.hold)
+    codes = {batch["code"] for batches in held.values() for batch in batches}
+    about = codes.pop() if len(codes) == 1 else order.hold
     return directing.send("ReleaseDirected", about, contents)
+
+
+def _batch(directing: Directing, code: str) -> DirectedBatch:
+    """Return a batch by its code; of one that the hub does not know, the check character has to be right."""
+    batch = batch_named(directing.session, code)
+    if batch["id"] is None:
+        # A mistyped code would wait at the plants for ever.
+        read_batch_code(code)
+    return batch
 
 
 def _named(directing: Directing, codes: Iterable[str]) -> set[int]:

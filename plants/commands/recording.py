@@ -1,8 +1,8 @@
 """What every command shares: the request it answers, the plant it writes for, and recording what happened."""
 
 import zoneinfo
-from copy import copy
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction

@@ -17,6 +17,8 @@ CHECK_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # ISO/IEC 7064, MOD 37,
 
 # GS1 General Specifications, figure 7.11-1: the invariant subset of ISO/IEC 646 (character set 82).
 GS1_SET_82 = frozenset("!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
+RESERVED = 500  # numbers of a series that are reserved at a time
+DAY_RESERVED = 50  # the same of one day's batch codes, of which a label shows the gap
 MASTER_CODE_PATTERN = re.compile(r"[A-Z0-9][A-Z0-9._-]*", re.ASCII)
 
 
@@ -62,6 +64,11 @@ def has_valid_check(text: str) -> bool:
 def batch_series(plant: str, made_on: date) -> str:
     """Return the name of the number series that batches made at the plant on that day draw from."""
     return f"batch/{plant}/{made_on:%y%m%d}"
+
+
+def reserved_ahead(series: str) -> int:
+    """Return how many numbers of a series are reserved at a time outside the store: few of a day's codes."""
+    return DAY_RESERVED if series.startswith("batch/") else RESERVED
 
 
 def batch_code(plant: str, made_on: date, number: int) -> str:

@@ -9,8 +9,9 @@ import binascii
 import json
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from plants.rules.codes import (
@@ -23,7 +24,7 @@ from plants.rules.codes import (
 )
 from plants.rules.dispositions import Disposition
 from plants.rules.events import ENTRY_BYTES_MAX, LINES_MAX, Cause, Entry, canonical
-from plants.rules.instants import format_instant, parse_instant
+from plants.rules.instants import format_instant, micros, parse_instant
 from plants.rules.merkle import leaf_hash
 from plants.rules.payloads import BatchStatement, TransferLine
 from plants.rules.quantities import format_micro, read_amount
@@ -52,6 +53,33 @@ class Manifest:
     lines: tuple[TransferLine, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is held of the ledger that a transfer left: its origin, its size, and where its dispatch stands in it.
+
+    `places` pairs positions with leaf hashes, hexadecimal: several where the ledger had to write the entry down again.
+    """
+
+    origin: str
+    size: int
+    places: frozenset[tuple[int, str]]
+
+
+def contradicts(known: Known, causes: Sequence[object]) -> bool:
+    """Tell whether a receipt names another entry as its dispatch than the source's ledger has.
+
+    Nothing held of the source contradicts nothing, and neither does an entry beyond what is held, unless the dispatch
+    is known to stand elsewhere.
+    """
+    if not known.origin:
+        return False
+    named = [cause for cause in causes if isinstance(cause, dict) and cause.get("origin") == known.origin]
+    if any((cause.get("index"), cause.get("leaf")) in known.places for cause in named):
+        return False
+    beyond = (type(cause.get("index")) is int and cause["index"] >= known.size for cause in named)
+    return bool(known.places) or not any(beyond)
+
+
 class _Malformed(Exception):
     """A part of the manifest is not what it must be; the message names the part."""
 
@@ -75,6 +103,14 @@ def read_manifest(text: str) -> Manifest:
         # What is left beside our own are texts that are no UTF-8, numbers that are none, and brackets without end.
         why = str(error) if isinstance(error, _Malformed) else "JSON"
         raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=why) from error
+
+
+def overdue_before(now: datetime, days: int) -> int:
+    """Return the instant, in microseconds since the epoch, before which what is still open is overdue.
+
+    It moves once a day, so that lists and alarms speak of the same transfers all day.
+    """
+    return micros((now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 def group_of(origin: str) -> str:

@@ -45,6 +45,8 @@ class AlarmKind(StrEnum):
     LEDGER_DAMAGED = "LEDGER_DAMAGED"
     CLOCKS_DIFFER = "CLOCKS_DIFFER"
     ARCHIVE_FAILING = "ARCHIVE_FAILING"
+    ARCHIVE_FORKED = "ARCHIVE_FORKED"  # the archive holds another history of a ledger than this store
+    ARCHIVE_UNLOCKED = "ARCHIVE_UNLOCKED"  # the archive cannot lock, keep versions or refuse a second writer
     TRANSFER_UNMATCHED = "TRANSFER_UNMATCHED"
     KEY_REFUSED = "KEY_REFUSED"
     STORE_FAILING = "STORE_FAILING"

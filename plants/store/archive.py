@@ -7,6 +7,7 @@ otherwise than what is archived, `b2` and so on: a file is written once, so anot
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy import Integer
 from sqlmodel import SQLModel, col, select
@@ -24,13 +25,24 @@ FIRST_BRANCH = 1
 
 SELECT_ROW = "SELECT branch, stored, size, root, edge, checkpoint, checkpoint_us FROM archived WHERE log_id = :log_id"
 PUT_ROW = (
-    "INSERT INTO archived (log_id, branch, stored, size, root, edge, checkpoint, checkpoint_us, archived_us)"
-    " VALUES (:log_id, :branch, :stored, :size, :root, :edge, :checkpoint, :checkpoint_us, :now_us)"
+    "INSERT INTO archived (log_id, branch, stored, size, root, edge, checkpoint, checkpoint_us, archived_us,"
+    " attempts, backoff_ms, next_attempt_us)"
+    " VALUES (:log_id, :branch, :stored, :size, :root, :edge, :checkpoint, :checkpoint_us, :now_us, 0, 0, 0)"
     " ON CONFLICT (log_id) DO UPDATE SET branch = excluded.branch, stored = excluded.stored, size = excluded.size,"
     " root = excluded.root, edge = excluded.edge, checkpoint = excluded.checkpoint,"
     " checkpoint_us = excluded.checkpoint_us, archived_us = excluded.archived_us"
 )
-SELECT_SIZE = "SELECT size FROM archived WHERE log_id = :log_id"
+BEGIN_ATTEMPTS = (
+    "INSERT INTO archived (log_id, branch, stored, size, root, edge, checkpoint, checkpoint_us, archived_us, attempts,"
+    " backoff_ms, next_attempt_us) VALUES (:log_id, 0, 0, 0, :nothing, :nothing, '', 0, 0, 0, 0, 0)"
+    " ON CONFLICT (log_id) DO NOTHING"
+)
+SELECT_ATTEMPTS = "SELECT attempts, backoff_ms, next_attempt_us FROM archived WHERE log_id = :log_id"
+PUT_ATTEMPTS = (
+    "UPDATE archived SET attempts = :attempts, backoff_ms = :backoff_ms, next_attempt_us = :next_attempt_us"
+    " WHERE log_id = :log_id"
+)
+SELECT_SIZE = "SELECT size FROM archived WHERE log_id = :log_id AND branch > 0"
 
 
 class ArchivedRow(SQLModel, table=True):
@@ -48,6 +60,10 @@ class ArchivedRow(SQLModel, table=True):
     checkpoint: str = text()  # the name of the newest checkpoint archived
     checkpoint_us: int = big()  # when this node got that checkpoint
     archived_us: int = big()
+    # Of the archive as a whole, in the row of the hub's own ledger; failures since it last answered.
+    attempts: int = big(0)
+    backoff_ms: int = big(0)
+    next_attempt_us: int = big(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +89,7 @@ class Archived:
 def archived(session: Session, log_id: int) -> Archived | None:
     """Return how far a ledger is archived; None before its first time."""
     row = session.row(SELECT_ROW, {"log_id": log_id})
-    if row is None:
+    if row is None or row[0] == 0:
         return None
     branch, stored, size, root, edge, checkpoint, checkpoint_us = row
     return Archived(
@@ -93,6 +109,27 @@ def keep_archived(session: Session, log_id: int, done: Archived, now_us: int) ->
     session.run(PUT_ROW, {"log_id": log_id, **values, **more})
 
 
+class Attempts(NamedTuple):
+    """How often in a row the archive failed, the wait after that in milliseconds, and when to try again."""
+
+    count: int = 0
+    backoff_ms: int = 0
+    next_attempt_us: int = 0
+
+
+def attempts_made(session: Session) -> Attempts:
+    """Return the attempts on the archive since it last answered."""
+    row = session.row(SELECT_ATTEMPTS, {"log_id": HUB})
+    return Attempts() if row is None else Attempts(*row)
+
+
+def keep_attempts(session: Session, made: Attempts) -> None:
+    """Write down the attempts on the archive."""
+    session.run(BEGIN_ATTEMPTS, {"log_id": HUB, "nothing": b""})
+    given = {"attempts": made.count, "backoff_ms": made.backoff_ms, "next_attempt_us": made.next_attempt_us}
+    session.run(PUT_ATTEMPTS, {"log_id": HUB, **given})
+
+
 def archived_size(session: Session, log_id: int) -> int | None:
     """Return how many entries of a ledger the archive holds under a checkpoint; None where it was never archived."""
     row = session.row(SELECT_SIZE, {"log_id": log_id})
@@ -101,8 +138,8 @@ def archived_size(session: Session, log_id: int) -> int | None:
 
 def archived_rows(reads: ReadSession) -> list[ArchivedRow]:
     """Return how far each ledger is archived: the hub's own, then plant by plant, its directives first."""
-    rows = reads.exec(select(ArchivedRow).order_by(col(ArchivedRow.log_id)))
-    return sorted(rows, key=lambda row: (abs(row.log_id), row.log_id != HUB and row.log_id > HUB))
+    rows = reads.exec(select(ArchivedRow).where(col(ArchivedRow.branch) > 0))
+    return sorted(rows, key=lambda row: (abs(row.log_id), row.log_id))
 
 
 def folder(origin: str, branch: int) -> str:

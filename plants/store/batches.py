@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import exists, func
+from sqlalchemy import exists, func, or_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -16,6 +16,7 @@ from plants.rules.quantities import Quantity, format_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.scope import PlantScope
 from plants.store import pages
+from plants.store.directives import DirectedHoldRow
 from plants.store.master import narrowed
 from plants.store.tables import Alias, Batch, HoldRow, Stock
 
@@ -237,7 +238,12 @@ def _sought(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> Sel
         found = found.where(col(Batch.expires_on) < sought.expires_before)
     held = col(HoldRow.batch_id) == col(Batch.id), col(HoldRow.plant_id) == col(Batch.plant_id)
     there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
-    on_hold = exists().where(*held, col(HoldRow.lifted_idx).is_(None))
+    directed = (
+        col(DirectedHoldRow.batch_code) == col(Batch.code),
+        col(DirectedHoldRow.plant_id) == col(Batch.plant_id),
+        col(DirectedHoldRow.ended_idx).is_(None),
+    )
+    on_hold = or_(exists().where(*held, col(HoldRow.lifted_idx).is_(None)), exists().where(*directed))
     in_stock = exists().where(*there, col(Stock.quantity) > 0)
     for wanted, some in ((sought.on_hold, on_hold), (sought.in_stock, in_stock)):
         if wanted is not None:

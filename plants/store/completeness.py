@@ -9,9 +9,11 @@ from enum import StrEnum
 from infra.database import ReadSession
 from plants.rules.codes import plant_of
 from plants.rules.genealogy import TraceDirection
+from plants.rules.instants import micros
 from plants.rules.scope import PlantScope
 from plants.store.arrays import among, at_plants, given
 from plants.store.genealogy import Traced
+from plants.store.in_transit import mislabelled
 from plants.store.positions import PlantReplication, ReplicationState, replication_status
 
 WATERMARK_AGE_SECONDS_MAX = 900
@@ -29,18 +31,23 @@ class GapKind(StrEnum):
     ALARM = "ALARM"  # replication of a plant's ledger has stopped until somebody looks
     IN_TRANSIT = "IN_TRANSIT"  # dispatched, and not received by the destination so far
     AWAITING_SOURCE = "AWAITING_SOURCE"  # received, and the source's dispatch has not been seen
+    LABEL_DIFFERS = "LABEL_DIFFERS"  # received on a label that does not match the source's ledger
     UNSEEN_BATCHES = "UNSEEN_BATCHES"  # their origin plant has not stated them so far
     OTHER_PLANT = "OTHER_PLANT"  # the chain goes on at a plant that this answer does not cover
 
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far a plant's ledger is in the answer; times are microseconds, and empty where nothing was ever signed."""
+    """How far a plant's ledger is in the answer; times are microseconds, and empty where nothing was ever signed.
+
+    `known_until_us` is when the newest checkpoint was signed, or came, whichever was earlier.
+    """
 
     plant_id: int
     size: int
     root: bytes
     checkpoint_us: int | None
+    known_until_us: int | None
     lag_seconds: int | None
 
 
@@ -65,9 +72,18 @@ class Completeness:
 
 
 def completeness(
-    session: ReadSession, scope: PlantScope, traced: Traced, *, now: datetime, own: int | None = None
+    session: ReadSession,
+    scope: PlantScope,
+    traced: Traced,
+    *,
+    now: datetime,
+    own: int | None = None,
+    since: datetime | None = None,
 ) -> Completeness:
     """Return how complete a trace is, by what the plants in the scope state and how far they were heard.
+
+    Complete is an answer only when every plant that counts was heard within WATERMARK_AGE_SECONDS_MAX, and with `since`
+    not before that instant.
 
     Every plant that the trace touches counts, and every plant in the scope where the trace began at a name that any
     plant may have given. `own` is the number of the plant whose node answers: its own ledger is never late here.
@@ -76,14 +92,16 @@ def completeness(
     look = _Look(session, scope, traced)
     gaps = [*look.transfers(), *look.origins()]
     touched = look.touched | (set(scope) if traced.seeds.by_name else set())
+    since_us = None if since is None else micros(since)
     for plant in sorted(touched & set(scope) - {own, 0}):
-        gaps += _ledger_gaps(plant, statuses.get(plant))
+        gaps += _ledger_gaps(plant, statuses.get(plant), since_us)
     watermarks = tuple(
         Watermark(
             status.plant_id,
             status.projected,
             status.root,
             status.checkpoint_us,
+            micros(now) if status.plant_id == own else status.known_until_us,
             0 if status.plant_id == own else status.lag_seconds,
         )
         for status in statuses.values()
@@ -91,13 +109,14 @@ def completeness(
     return Completeness(not gaps, watermarks, tuple(gaps))
 
 
-def _ledger_gaps(plant: int, status: PlantReplication | None) -> Iterable[Gap]:
-    if status is None or status.size == 0 or status.lag_seconds is None:
+def _ledger_gaps(plant: int, status: PlantReplication | None, since_us: int | None) -> Iterable[Gap]:
+    if status is None or status.size == 0 or status.lag_seconds is None or status.known_until_us is None:
         yield Gap(GapKind.NEVER_HEARD, plant)
         return
     if status.projected < status.size or status.parked or (status.peer_size or 0) > status.size:
         yield Gap(GapKind.BEHIND, plant)
-    if status.lag_seconds > WATERMARK_AGE_SECONDS_MAX:
+    too_early = since_us is not None and status.known_until_us < since_us
+    if too_early or status.lag_seconds > WATERMARK_AGE_SECONDS_MAX:
         yield Gap(GapKind.STALE, plant)
     if status.state in ALARMS:
         yield Gap(GapKind.ALARM, plant)
@@ -150,7 +169,12 @@ class _Look:
             yield from self._on_the_road({one: dispatched[one] for one in dispatched.keys() - received.keys()})
         for transfer, batch in self._arrivals():
             received.setdefault(transfer, set()).add(batch)
-        yield from self._unannounced({one: received[one] for one in received.keys() - dispatched.keys()})
+        denied = mislabelled(self._session, self._scope, received)
+        for transfer in sorted(denied):
+            self.touched.add(plant_of(transfer))
+            batches = tuple(sorted(received[transfer]))
+            yield Gap(GapKind.LABEL_DIFFERS, plant_of(transfer), None, transfer, batches)
+        yield from self._unannounced({one: received[one] for one in received.keys() - dispatched.keys() - denied})
 
     def _on_the_road(self, transfers: dict[int, set[int]]) -> Iterable[Gap]:
         # A receipt need not put goods on stock: all of them may be missing. So it is the entry that counts.
@@ -173,10 +197,15 @@ class _Look:
             yield Gap(kind, plant, None, transfer, tuple(sorted(transfers[transfer])))
 
     def _arrivals(self) -> list[tuple[int, int]]:
-        """Return the transfers that brought traced batches to a plant, whether or not the walk went over them."""
+        """Return the transfers that brought traced batches to a plant, whether or not the walk went over them.
+
+        A receipt says so even where nothing of a batch came in.
+        """
         sql = (
             f"SELECT source_id, target_id FROM edges WHERE {among(self._session, 'target_id', 'ids')}"
             f" AND use = 'TRANSFERRED' AND {self._in_scope()}"
+            f" UNION SELECT transfer_id, batch_id FROM transfer_lines WHERE {among(self._session, 'batch_id', 'ids')}"
+            f" AND received IS NOT NULL AND {self._in_scope()}"
         )
         return [(transfer, batch) for transfer, batch in self._session.rows(sql, self._with(ids=self._traced.batches))]
 

@@ -74,6 +74,15 @@ def frontier_at(reads: Reads, log_id: int, size: int, known: Frontier | None = N
     return frontier
 
 
+def roots_at(reads: Reads, log_id: int, sizes: Iterable[int], known: Frontier | None = None) -> tuple[bytes, ...]:
+    """Return the roots that a ledger had at sizes in rising order: one pass over the leaves, from `known` if given."""
+    frontier, roots = known or Frontier(), []
+    for size in sizes:
+        frontier = frontier_at(reads, log_id, size, frontier)
+        roots.append(frontier.root())
+    return tuple(roots)
+
+
 def rows_within(reads: Reads, log_id: int, low: int, high: int, bytes_max: int) -> list[tuple[bytes, bytes]]:
     """Return bodies and leaf hashes of the entries from `low` to `high` - 1, or of as many as fit, one at least.
 

@@ -128,8 +128,9 @@ class PlantReplication:
     """How one plant's ledger and its directives stand, as this node knows it; times are microseconds.
 
     `acknowledged` is what the hub holds and has cosigned, `directives_acknowledged` what the plant has of the hub's
-    directives. `lag_seconds` is the age of the newest signed checkpoint that both sides hold: what the plant wrote
-    since then may not be in an answer. None where there never was one.
+    directives. `known_until_us` is when the newest checkpoint was signed, or came, whichever is earlier, so that no
+    clock that is ahead makes a ledger look fresh; `lag_seconds` is its age: what the plant wrote since then may not be
+    in an answer. None where there never was one.
     """
 
     plant_id: int
@@ -147,6 +148,7 @@ class PlantReplication:
     checkpoint_size: int | None
     checkpoint_us: int | None
     received_us: int | None
+    known_until_us: int | None
     contact_us: int | None
     skew_ms: int | None
     version: str | None
@@ -213,6 +215,9 @@ def _status(
     (log, directives), (own, directed), (faults, disputed) = logs, rows, counted
     row = own or ReplicationRow(log_id=log.log_id, state=ReplicationState.NEVER_MET)
     alarms = [each.alarm for each in (row, directed) if each is not None and each.alarm is not None]
+    until_us = row.signed_us
+    if until_us is not None and row.received_us is not None:
+        until_us = min(until_us, row.received_us)
     return PlantReplication(
         plant_id=log.log_id,
         origin=log.origin,
@@ -232,7 +237,8 @@ def _status(
         contact_us=row.contact_us,
         skew_ms=row.skew_ms,
         version=row.version,
-        lag_seconds=None if row.signed_us is None else max(0, (micros(now) - row.signed_us) // 1_000_000),
+        known_until_us=until_us,
+        lag_seconds=None if until_us is None else max(0, (micros(now) - until_us) // 1_000_000),
         faults=sum(faults),
         parked=len(faults),
         attempts=row.attempts or 0,

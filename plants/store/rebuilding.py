@@ -78,7 +78,9 @@ def table_digests(store: Store, *, plant: int | None = None) -> dict[str, str]:
             ]
             query = select(table).order_by(*order)
             if plant is not None:
-                query = query.where(table.c.plant_id == plant)
+                # Where a table has rows of both, what the hub's directives say of the plant is not the plant's own.
+                stated_by = table.c.log_id if "log_id" in table.c else table.c.plant_id
+                query = query.where(stated_by == plant)
             digest = sha256()
             with reads.connection().execute(query, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
                 for row in rows:

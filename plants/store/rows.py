@@ -128,9 +128,9 @@ class RowWrites:
         """Write a row that nothing else writes."""
         self._inserts[shape].append(shape.line_of(values))
 
-    def insert_line(self, shape: Shape, line: Line) -> None:
-        """Write a row that nothing else writes, given in the order of the columns: for the rows there are most of."""
-        self._inserts[shape].append(line)
+    def lines(self, shape: Shape) -> list[Line]:
+        """Return the rows to insert so far, in the order of the columns; what there is most of is appended here."""
+        return self._inserts[shape]
 
     def put(self, shape: Shape, values: Values) -> None:
         """Write a whole row, in place of one with the same key."""

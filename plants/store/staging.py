@@ -30,12 +30,14 @@ SELECT_STAGED = (
 SELECT_STAGED_LEAVES = SELECT_STAGED.replace("body, leaf", "leaf")
 CLEAR = "DELETE FROM staged_entries WHERE log_id = :log_id AND idx < :high"
 SET_ASIDE = (
-    "INSERT INTO set_aside_entries (log_id, idx, leaf, body, event_id, type, key, set_aside_us)"
-    " SELECT log_id, idx, leaf, body, event_id, type, key, :now_us FROM entries WHERE log_id = :log_id AND idx >= :low"
-    " ON CONFLICT (log_id, idx, leaf) DO UPDATE SET set_aside_us = excluded.set_aside_us"
+    "INSERT INTO set_aside_entries (log_id, idx, leaf, body, event_id, type, key, turn, set_aside_us)"
+    " SELECT log_id, idx, leaf, body, event_id, type, key, :turn, :now_us FROM entries"
+    " WHERE log_id = :log_id AND idx >= :low"
+    " ON CONFLICT (log_id, idx, leaf) DO UPDATE SET turn = excluded.turn, set_aside_us = excluded.set_aside_us"
 )
+SELECT_TURN = "SELECT COALESCE(MAX(turn), 0) + 1 FROM set_aside_entries WHERE log_id = :log_id"
 SELECT_SET_ASIDE = (
-    "SELECT body, leaf FROM set_aside_entries WHERE log_id = :log_id AND set_aside_us = :now_us"
+    "SELECT body, leaf FROM set_aside_entries WHERE log_id = :log_id AND turn = :turn"
     " AND idx >= :low AND idx < :high ORDER BY idx"
 )
 
@@ -65,6 +67,7 @@ class SetAsideEntry(SQLModel, table=True):
     event_id: str = text()
     type: str = text()
     key: str = text()
+    turn: int = big()  # which repair of the ledger it was, from 1
     set_aside_us: int = big()
 
 
@@ -105,15 +108,22 @@ def clear_staged(session: Session, log_id: int, high: int = 2**53) -> None:
     session.run(CLEAR, {"log_id": log_id, "high": high})
 
 
-def set_aside(session: Session, log_id: int, low: int, now: datetime) -> None:
-    """Keep the entries of a ledger from `low` on outside it, for good; they are still in the ledger after this."""
-    session.run(SET_ASIDE, {"log_id": log_id, "low": low, "now_us": micros(now)})
+def set_aside(session: Session, log_id: int, low: int, now: datetime) -> int:
+    """Keep the entries of a ledger from `low` on outside it, for good; return which repair of the ledger this is.
+
+    They are still in the ledger after this.
+    """
+    row = session.row(SELECT_TURN, {"log_id": log_id})
+    assert row is not None
+    turn = int(row[0])
+    session.run(SET_ASIDE, {"log_id": log_id, "low": low, "turn": turn, "now_us": micros(now)})
+    return turn
 
 
-def set_aside_at(session: Session, log_id: int, low: int, high: int, now: datetime) -> Iterator[Entry]:
-    """Yield what was set aside at this instant of the positions low to high - 1, in order."""
+def set_aside_in(session: Session, log_id: int, turn: int, low: int, high: int) -> Iterator[Entry]:
+    """Yield what one repair set aside of the positions low to high - 1, in order."""
     while low < high:
-        span = {"log_id": log_id, "low": low, "high": min(high, low + ENTRIES_AT_ONCE), "now_us": micros(now)}
+        span = {"log_id": log_id, "low": low, "high": min(high, low + ENTRIES_AT_ONCE), "turn": turn}
         for body, leaf in session.rows(SELECT_SET_ASIDE, span):
             yield Entry(decode(body), bytes(body), bytes(leaf))
         low = span["high"]

@@ -20,6 +20,7 @@ MATRIX = {
     "batch:quarantine": "yyyy--y-",
     "change:request": "yyyy--y-",
     "change:decide": "-yyy----",
+    "directive:send": "---y----",
     "entry:correct": "-yy-----",
     "import:run": "--y---y-",
     "ledger:read": "-yyyy---",

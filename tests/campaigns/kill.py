@@ -248,12 +248,15 @@ def main() -> int:
         sys.stdout.flush()
 
     say(f"seed {seed}: repeat with --seed {seed} --cycles {options.cycles}")
-    with tempfile.TemporaryDirectory(prefix="kill-") as name, ValkeyServer() as valkey:
-        with running(Path(name), f"{valkey.connection_url}/0", seed) as campaign:
-            figures = run(campaign, options.cycles, seed, say)
-            if not is_clean(figures):
-                for log, text in campaign.group.logs():
-                    say(f"--- {log}\n{text}")
+    with (
+        tempfile.TemporaryDirectory(prefix="kill-") as name,
+        ValkeyServer() as valkey,
+        running(Path(name), f"{valkey.connection_url}/0", seed) as campaign,
+    ):
+        figures = run(campaign, options.cycles, seed, say)
+        if not is_clean(figures):
+            for log, text in campaign.group.logs():
+                say(f"--- {log}\n{text}")
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
     say(json.dumps(figures, indent=2, ensure_ascii=False))

@@ -17,6 +17,7 @@ PROGRAMS: Final = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "rad
 SECONDS_MAX: Final = 120
 STORE_BYTES: Final = 1 << 30
 KEY: Final = "test"
+# Without keys nothing can be encrypted, which the gateway asks for by default: hence "crc".
 CONFIGURATION: Final = """\
 [global]
 fsid = {fsid}
@@ -24,6 +25,7 @@ mon host = [v2:127.0.0.1:{v2},v1:127.0.0.1:{v1}]
 auth cluster required = none
 auth service required = none
 auth client required = none
+ms mon client mode = crc
 run dir = {folder}
 log file = {folder}/$name.log
 pid file = {folder}/$name.pid

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from plants.commands.direct import GroupCommand
 from plants.commands.recording import Command
 from plants.rules.refusals import RefusalCode
 from tests.house.sources import Function, Source, sources
@@ -48,7 +49,7 @@ def _module(source: Source) -> Module:
     return Module(functions, imports)
 
 
-def codes_of(command: Command[Any]) -> set[RefusalCode]:
+def codes_of(command: Command[Any] | GroupCommand[Any]) -> set[RefusalCode]:
     """Return the refusals that a command can raise, those of every command included."""
     perform = command._perform  # noqa: SLF001 -- the function in the source is what is read.
     start = [(perform.__module__, modules()[perform.__module__].functions[perform.__name__])]

@@ -10,6 +10,7 @@ from plants.commands import (
     correct,
     decide_change,
     define,
+    direct,
     dispatch,
     merge,
     move,
@@ -23,6 +24,7 @@ from plants.commands import (
     split,
     yield_output,
 )
+from plants.commands.direct import GroupCommand
 from plants.commands.recording import Command
 from plants.rules.refusals import WORDINGS, Refusal, RefusalCode
 from schema import hub, plant
@@ -30,7 +32,7 @@ from schema.refusals import COMMON, LISTED, REFUSALS, data_names, query_error, r
 from tests.schema.call_graph import codes_of
 
 C = RefusalCode
-COMMANDS: dict[str, tuple[Command[Any], ...]] = {
+COMMANDS: dict[str, tuple[Command[Any] | GroupCommand[Any], ...]] = {
     "adjust_stock": (adjust.adjust_stock,),
     "alias_batch": (alias.alias_batch,),
     "close_process": (run_process.close_process,),
@@ -42,6 +44,15 @@ COMMANDS: dict[str, tuple[Command[Any], ...]] = {
     "define_material": (define.define_material,),
     "define_supplier": (define.define_master,),
     "define_unit": (define.define_unit,),
+    "direct_customer": (direct.direct_master,),
+    "direct_equipment": (direct.direct_master,),
+    "direct_hold": (direct.direct_hold,),
+    "direct_location": (direct.direct_master,),
+    "direct_material": (direct.direct_master,),
+    "direct_recall": (direct.direct_recall,),
+    "direct_release": (direct.direct_release,),
+    "direct_supplier": (direct.direct_master,),
+    "direct_unit": (direct.direct_master,),
     "dispatch_transfer": (dispatch.dispatch_transfer,),
     "end_alias": (alias.end_alias,),
     "feed_process": (run_process.feed_process,),
@@ -59,23 +70,29 @@ COMMANDS: dict[str, tuple[Command[Any], ...]] = {
     "split_batch": (split.split_batch,),
     "yield_process": (yield_output.yield_process,),
 }
-# One command asks for all kinds of change; which refusals can come depends on the kind that the mutation asks for.
+# One command asks for all kinds of change, and one directs all master data; which refusals can come depends on the kind
+# that the mutation asks for.
+OF_UNITS = frozenset({C.CODE_TAKEN, C.UNIT_UNKNOWN})
 NOT_OF_THIS_KIND = {
+    **dict.fromkeys(
+        ("direct_customer", "direct_equipment", "direct_location", "direct_supplier"),
+        frozenset({C.AMOUNT_NOT_A_NUMBER, C.AMOUNT_NOT_POSITIVE, *OF_UNITS}),
+    ),
+    "direct_material": OF_UNITS,
     "request_expiry_extension": {
-        C.AMOUNT_NOT_A_NUMBER, C.AMOUNT_NOT_POSITIVE, C.AMOUNT_TOO_LARGE, C.AMOUNT_TOO_PRECISE, C.HOLD_UNKNOWN,
-        C.NOTHING_CHANGES, C.NOT_DEFINED, C.UNIT_NOT_CONVERTIBLE, C.UNIT_UNKNOWN,
+        C.AMOUNT_NOT_A_NUMBER, C.AMOUNT_NOT_POSITIVE, C.AMOUNT_TOO_LARGE, C.AMOUNT_TOO_PRECISE, C.HOLD_DIRECTED,
+        C.HOLD_UNKNOWN, C.NOTHING_CHANGES, C.NOT_DEFINED, C.UNIT_NOT_CONVERTIBLE, C.UNIT_UNKNOWN,
     },
     "request_release": {
         C.AMOUNT_NOT_A_NUMBER, C.AMOUNT_NOT_POSITIVE, C.AMOUNT_TOO_LARGE, C.AMOUNT_TOO_PRECISE, C.EXPIRY_NOT_LATER,
         C.NOTHING_CHANGES, C.NOT_DEFINED, C.UNIT_NOT_CONVERTIBLE, C.UNIT_UNKNOWN,
     },
-    "request_stock_adjustment": {C.EXPIRY_NOT_LATER, C.HOLD_UNKNOWN},
+    "request_stock_adjustment": {C.EXPIRY_NOT_LATER, C.HOLD_DIRECTED, C.HOLD_UNKNOWN},
 }  # fmt: skip
 
 
 def test_mutations_then_each_is_compared_with_its_commands() -> None:
-    assert len(plant.MUTATIONS) == len(COMMANDS)
-    assert set(hub.MUTATIONS) < set(plant.MUTATIONS)
+    assert len({*plant.MUTATIONS, *hub.MUTATIONS}) == len(COMMANDS)
     assert sorted(LISTED) == sorted(COMMANDS)
 
 

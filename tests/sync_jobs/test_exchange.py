@@ -26,7 +26,8 @@ from plants.rules.actors import Author
 from plants.rules.changes import ChangeVerdict
 from plants.rules.scope import PlantScope
 from plants.store.positions import ReplicationState, replication_status
-from sync_jobs.exchange import exchange, lift_fence
+from sync_jobs.exchange import exchange
+from sync_jobs.fencing import lift_fence
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import PlantNode
 from sync_jobs.projecting import project_pending

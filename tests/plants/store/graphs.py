@@ -79,17 +79,21 @@ class Genealogy:
         return index
 
     def heard(
-        self, plant: int, *, size: int = 9, projected: int = 9, signed_us: int | None = 0, state: str = "IN_SYNC"
+        self,
+        plant: int,
+        *,
+        size: int = 9,
+        projected: int = 9,
+        signed_us: int | None = 0,
+        received_us: int | None = None,
+        state: str = "IN_SYNC",
     ) -> None:
         """Say how far a plant's ledger has arrived; times are microseconds since the epoch."""
-        blank: dict[str, Any] = dict.fromkeys(REPLICATION.columns) | {
-            "acknowledged": 0, "frontier": b"", "attempts": 0, "backoff_ms": 0, "next_attempt_us": 0,
-            "batch_entries": 0,
-        }  # fmt: skip
-        self._add(
-            LOGS, log_id=plant, origin="", size=size, frontier=bytes(32 * size.bit_count()), hlc="", projected=projected
-        )
-        self._add(REPLICATION, **blank | {"log_id": plant, "state": state, "signed_us": signed_us})
+        frontier = bytes(32 * size.bit_count())
+        log = ledger.Log(log_id=plant, origin="", size=size, frontier=frontier, hlc="", projected=projected)
+        self._add(LOGS, **log.model_dump())
+        row = positions.ReplicationRow(log_id=plant, state=state, signed_us=signed_us, received_us=received_us)
+        self._add(REPLICATION, **row.model_dump())
 
     def correction(self, plant: int, entry: int) -> None:
         self._add(CORRECTIONS, plant_id=plant, entry_idx=entry, corrected_by=entry + 1, wrong="", reason="")

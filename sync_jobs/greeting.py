@@ -1,0 +1,96 @@
+"""A plant greets the hub and finds out where they stand: what both say goes into the decision table."""
+
+from collections.abc import Sequence
+
+from infra.database import Session
+from plants.rules.events import EVENTS
+from plants.rules.instants import format_instant, micros, parse_instant
+from plants.rules.merkle import Frontier
+from plants.store import mirrors, replication
+from plants.store.replication import Standing
+from sync_jobs.handshake import Decision, Meeting, decide
+from sync_jobs.pull import directives_here
+from sync_jobs.push import Way
+from sync_jobs.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
+from sync_jobs.witnessing import check_hub, seen_of_hub
+
+
+def greet(way: Way) -> Welcome:
+    """Greet the hub and remember what it answered; raises Problem or HubUnreachable, and LeaseLost."""
+    node = way.node
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, node.number)
+    assert position is not None, "a plant's ledger is opened before it is replicated"
+    frontier, directives = position[1], directives_here(node)
+    now = node.clock.now()
+
+    def known(session: Session) -> tuple[Standing, bytes | None, Stand | None, list[str]]:
+        way.held.renew(session, now)
+        own = replication.standing(session, node.number)
+        return own, replication.standing(session, -node.number).checkpoint, *seen_of_hub(session)
+
+    own, cosigned, hub_ledger, hub_notes = node.writer.write(known)
+    welcome = way.door.hello(
+        Hello(
+            protocol=PROTOCOL,
+            ledger=Stand.of(node.origin, Position(frontier.size, frontier.root())),
+            supported=EVENTS,
+            version=node.version,
+            clock=format_instant(now),
+            session=own.session,
+            epoch=own.epoch,
+            directives=Stand.of(node.directive_origin, directives),
+            cosignatures=hub_notes if cosigned is None else [cosigned.decode(), *hub_notes],
+            acknowledged=own.acknowledged,
+            take_over=own.take_over,
+            hub_ledger=hub_ledger,
+        )
+    )
+    if welcome.min_protocol > PROTOCOL:
+        raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=welcome.min_protocol)
+    if welcome.ledger.origin != node.origin:
+        raise Problem(403, "FOREIGN_LEDGER")
+    skew_ms = (micros(parse_instant(welcome.clock)) - micros(node.clock.now())) // 1000
+
+    def remember(session: Session) -> None:
+        way.held.renew(session, node.clock.now())
+        heard: dict[str, object] = {"epoch": welcome.epoch, "version": welcome.version}
+        if not welcome.superseded:
+            heard |= {"session": welcome.session, "take_over": 0}
+        replication.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **heard)
+
+    node.writer.write(remember)
+    check_hub(way, welcome)
+    return welcome
+
+
+def meet(way: Way, welcome: Welcome) -> tuple[Decision, Frontier]:
+    """Return the decision, and where the hub's head is a prefix of ours the frontier at it."""
+    node = way.node
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, node.number)
+        kept = reads.rows(
+            "SELECT acknowledged, frontier FROM replication WHERE log_id = :log_id", {"log_id": node.number}
+        )
+        assert position is not None
+        head = position[1]
+        acknowledged = Frontier.from_bytes(kept[0][0], bytes(kept[0][1])) if kept else Frontier()
+        at: dict[int, Frontier] = {head.size: head}
+
+        def root_at(size: int) -> bytes:
+            at[size] = mirrors.frontier_at(reads, node.number, size, acknowledged)
+            return at[size].root()
+
+        def prove(old: int, new: int) -> Sequence[bytes]:
+            return way.door.consistency(node.origin, old, new)
+
+        hub = welcome.ledger.position
+        meeting = Meeting(
+            mine=Position(head.size, head.root()),
+            hub=hub,
+            receipt_size=acknowledged.size,
+            superseded=welcome.superseded,
+            root_at=root_at,
+            prove=prove,
+        )
+        return decide(meeting), at.get(hub.size, Frontier())
