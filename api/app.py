@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.callers import DEVICE_HEADER, Unreadable, json_body, language_of
 from api.graphql import RequestDoor, SubscriptionDoor
+from api.metrics import Metrics, metrics_route
 from api.node import Node
 from api.sync import sync_routes
 from api.work import Work
@@ -46,7 +47,8 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     serving = serving_of(node)
     node.when_committed(serving.commits.tell)
     work = Work(node) if jobs else None
-    routes = [*_doors(node, serving), *_pages(node)]
+    metrics = Metrics(node)
+    routes = [*_doors(node, serving), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
         routes += sync_routes(hub if work is None else replace(hub, arrived=work.ask))
@@ -61,7 +63,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
             finally:
                 await run_in_threadpool(running.close)
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Journal)])
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Journal, answered=metrics.answered)])
 
 
 def _doors(node: Node, serving: Serving) -> list[BaseRoute]:
@@ -127,8 +129,9 @@ async def _signed_in(node: Node, request: Request) -> Response:
 class Journal:
     """Writes one line for each request, whatever was sent, and puts on every answer what a browser must know of it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answered: Callable[[str, int], None]) -> None:
         self._app = app
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -150,6 +153,7 @@ class Journal:
         try:
             await self._app(scope, receive, noting)
         finally:
+            self._answered(scope["path"], status)
             words = [scope["method"], scope["path"], status, f"{(time.perf_counter() - began) * 1000:.1f}ms"]
             words += [f"{name}={state[name]}" for name in ("actor", "operation", "failure") if state.get(name)]
             LOG.info("%s", " ".join(_shown(word) for word in words))

@@ -3,6 +3,7 @@
 from typing import Final
 
 from api import (
+    cli_archive,
     cli_backup,
     cli_demo,
     cli_doctor,
@@ -38,6 +39,7 @@ cli_plant.app.command()(cli_operations.take_over)
 app.add_typer(cli_hub.app, name="hub")
 app.add_typer(cli_plant.app, name="plant")
 app.add_typer(cli_people.app, name="person")
+app.add_typer(cli_archive.app, name="archive")
 app.add_typer(cli_import.app, name="import")
 app.command()(cli_doctor.doctor)
 app.command()(cli_operations.alarms)

@@ -16,9 +16,11 @@ from auth.actors import NotAuthenticated
 from auth.notes import KeyFileError
 from infra.backup import BackupUnfit
 from infra.database import StoreUnfit
+from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.postgres import PostgresUnavailable
 from infra.settings import SettingsInvalid
 from plants.rules.refusals import Language, Refusal
+from sync_jobs.recovering import ArchiveDamaged
 
 CONSOLE: Final = Console(highlight=False)
 ERRORS: Final = Console(stderr=True, highlight=False)
@@ -35,6 +37,9 @@ class CannotDo(Exception):
 
 
 EXPECTED: Final = (
+    ArchiveDamaged,
+    ArchiveFailed,
+    ArchiveUnfit,
     BackupUnfit,
     CannotDo,
     FileNotFoundError,

@@ -20,8 +20,8 @@ from infra.settings import FILE_NAME, Settings
 from infra.stores import open_store
 from infra.writer import Writer
 from migrations import upgrade
-from plants.store.belonging import check_belongs
 from plants.store.ledger import Log
+from sync_jobs.remembering import check_origin, remember_at_home
 
 KEY_FILES = ("ledger.pem", "token.pem", "assertion.pem")
 
@@ -63,6 +63,7 @@ class Node:
             self.store = open_store(settings, opening)
             _check_whose(self.store, settings)
             upgrade(self.store)
+            remember_at_home(settings, self.store, self.clock)
             self.writer = opening.enter_context(closing(Writer(self.store, committed=self._tell)))
             self._open = opening.pop_all()
         self.tokens = AccessTokens(
@@ -99,8 +100,7 @@ class Node:
 def _check_whose(store: Store, settings: Settings) -> None:
     """Raise StoreUnfit for another node's store, before its tables are touched."""
     if inspect(store.engine).has_table(Log.__tablename__):
-        with store.reading() as reads:
-            check_belongs(reads, settings.origin, settings.plant_number)
+        check_origin(store, settings.plant_number, settings.origin)
 
 
 def make_home(settings: Settings) -> None:

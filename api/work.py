@@ -5,6 +5,7 @@ from typing import Self
 
 from api.node import Node
 from infra.roles import Role
+from sync_jobs.archiving import take_back_at_start
 from sync_jobs.embedded import EmbeddedJobs
 from sync_jobs.jobs import PROJECT, PUSH, Job, build_app
 from sync_jobs.leases import end_all
@@ -34,6 +35,9 @@ class Work:
     def __enter__(self) -> Self:
         """Start."""
         settings = self._node.settings
+        if settings.role is Role.HUB:
+            # Before plants come back: a hub restored from an old copy would else answer them with what it lost.
+            take_back_at_start(hub_node(settings, self._node.store, self._node.clock))
         if self._jobs and settings.broker_url is None:
             # One process serves a home, so that leases of the embedded jobs can only be those of one that was killed.
             self._node.writer.write(partial(end_all, holder=EMBEDDED_HOLDER))

@@ -176,6 +176,11 @@ class Keeper:
             if abs(self._clock.now() - self._refreshed) >= REFRESHED_AFTER:
                 self._refresh()
 
+    def rewind(self, size: int, root: Callable[[], bytes]) -> None:
+        """Write down that the ledger stands here, though it was longer: the restore is on record. Raises OSError."""
+        with self._lock:
+            self._write({}, (size, root))
+
     def close(self) -> None:
         """Write down where the ledger stands."""
         with self._lock:

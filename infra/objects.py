@@ -230,7 +230,8 @@ def file_root(url: str) -> Path:
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise ArchiveUnfit(
-            f"{parts.scheme}://… is no archive's address. Write file:///path or s3://bucket/prefix. / 归档地址无法识别。"
+            f"{parts.scheme}://… is no archive's address. Write file:///path or s3://bucket/prefix. / "
+            "归档地址无法识别。"
         )
     return Path(unquote(parts.path))
 

@@ -5,13 +5,14 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from infra.roles import Role
 
+DAYS_KEPT = 3653  # ten years
 FILE_NAME = "batchloom.toml"
 PREFIX = "BATCHLOOM_"
 
@@ -61,6 +62,42 @@ class Settings(BaseModel):
     )
     transfer_overdue_days: int = Field(
         7, ge=1, le=366, description="Days after which the hub raises an alarm for a transfer that has not arrived."
+    )
+    archive_url: str | None = Field(
+        None,
+        description="Where the hub archives all ledgers: file:///path, or s3://bucket/prefix?endpoint=…&region=… "
+        "(credentials as AWS tools find them). Unset: the folder `archive` in the hub's home.",
+    )
+    archive_lock: Literal["required", "preferred"] = Field(
+        "preferred",
+        description="Whether an archive that cannot lock what it keeps is refused, or only named in an alarm.",
+    )
+    archive_seconds: float = Field(300.0, gt=0, le=86400, description="Seconds between two runs of the archive job.")
+    retain_batch_records_days: int = Field(
+        DAYS_KEPT, ge=1, le=36500, description="Days that plants' entries are locked in the archive."
+    )
+    retain_directives_days: int = Field(
+        DAYS_KEPT, ge=1, le=36500, description="Days that the hub's directives are locked in the archive."
+    )
+    retain_group_records_days: int = Field(
+        DAYS_KEPT, ge=1, le=36500, description="Days that the hub's own ledger is locked in the archive."
+    )
+    retain_checkpoints_days: int = Field(
+        DAYS_KEPT, ge=1, le=36500, description="Days that signed checkpoints are locked in the archive."
+    )
+    retain_unfinished_days: int = Field(
+        DAYS_KEPT,
+        ge=1,
+        le=36500,
+        description="Days that bundles which are not full yet are locked in the archive; full ones hold them again.",
+    )
+    keep_bodies_days: int = Field(
+        DAYS_KEPT, ge=1, le=36500, description="Days that a plant keeps its entries whole before it may prune them."
+    )
+    metrics: Literal["nobody", "local", "everyone"] = Field(
+        "local",
+        description="Who may read /metrics: nobody, programs on this machine (not through a proxy), or everyone who "
+        "reaches the node.",
     )
     graphiql: bool = Field(default=True, description="Serve the GraphiQL page, from our own files, at /graphql.")
 

@@ -6,6 +6,7 @@ head makes every writer wait for the one before it.
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -37,11 +38,15 @@ class Writer:
 
     A piece of work that raises is undone alone, and its caller gets the exception. A result is handed out only after
     the commit that made it durable. When the commit itself fails, every caller of the group gets that exception.
+    `timed` hears how many seconds each group took, on the writer's thread.
     """
+
+    timed: Callable[[float], None]
 
     def __init__(self, store: Store, *, committed: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._committed = committed
+        self.timed = lambda _seconds: None
         self._waiting: queue.Queue[tuple[Work, Future[Any]] | None] = queue.Queue(QUEUE_MAX)
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="writer", daemon=True)
@@ -78,7 +83,9 @@ class Writer:
             stopping = group[-1] is None
             jobs = [job for job in group if job is not None]
             if jobs:
+                began = time.perf_counter()
                 self._commit(jobs)
+                self.timed(time.perf_counter() - began)
 
     def _commit(self, jobs: list[tuple[Work, Future[Any]]]) -> None:
         results: dict[Future[Any], Any] = {}

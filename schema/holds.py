@@ -9,7 +9,8 @@ from plants.commands import quarantine
 from plants.rules.dispositions import HoldKind
 from plants.rules.refusals import RefusalCode as C
 from plants.store.batches import holds_by_batch
-from schema.batches import Batch, BatchHold, batch_coded
+from schema.batch_holds import BatchHold
+from schema.batches import Batch, batch_coded
 from schema.context import Info, sure
 from schema.entries import ENTRY, RecordedEntry
 from schema.fields import described

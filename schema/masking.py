@@ -14,6 +14,7 @@ from strawberry.types.execution import StreamExecutionResult
 
 from auth.permissions import NotPermitted
 from infra.ids import new_id
+from infra.store_faults import StoreFault, store_fault
 from plants.rules.refusals import Language, Refusal
 from schema.context import Context
 from schema.limits import sees_schema, too_deep
@@ -28,6 +29,18 @@ SUGGESTION: Final = re.compile(r"\s*Did you mean .*", re.DOTALL)
 INCIDENT: Final[dict[Language, str]] = {
     "en": "Something went wrong here, and it was written down. Incident {incident}.",
     "zh": "系统内部错误，已记录。事件编号：{incident}。",
+}
+
+STORE_REFUSES: Final[dict[StoreFault, dict[Language, str]]] = {
+    StoreFault.DISK_FULL: {"en": "the disk is full", "zh": "磁盘已满"},
+    StoreFault.READ_ONLY: {"en": "the disk can only be read", "zh": "磁盘为只读"},
+    StoreFault.DISK_FAILING: {"en": "the disk does not work", "zh": "磁盘读写出错"},
+    StoreFault.BUSY: {"en": "another program holds it for too long", "zh": "被其他程序长时间占用"},
+    StoreFault.UNREACHABLE: {"en": "its server does not answer", "zh": "数据库服务器没有响应"},
+}
+NOT_TAKEN: Final[dict[Language, str]] = {
+    "en": "This node's store did not answer: {why}. Send it again with the same requestId: nothing is done twice.",
+    "zh": "本节点的数据库未能完成：{why}。请用同一 requestId 重新发送，不会重复执行。",
 }
 
 
@@ -49,7 +62,8 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
     if isinstance(cause, InvalidOperationTypeError | CannotGetOperationTypeError | MissingQueryError):
         return GraphQLError("Over graphql-transport-ws only a subscription is answered, and one at a time.")
     if cause is not None:
-        return _incident(error, cause, context)
+        fault = store_fault(cause)
+        return _incident(error, cause, context) if fault is None else _store_refuses(error, cause, fault, context)
     message = error.message[:MESSAGE_LENGTH_MAX]
     if not sees_schema(context.actor):
         message = SUGGESTION.sub("", message)
@@ -72,6 +86,12 @@ def _incident(error: GraphQLError, cause: BaseException, context: Context) -> Gr
     LOG.error("incident %s actor=%s path=%s %s | %s", incident, context.actor.actor_id, error.path, what, where)
     text = INCIDENT[context.language].format(incident=incident)
     return GraphQLError(text, path=error.path, extensions={"code": "INCIDENT", "incident": incident})
+
+
+def _store_refuses(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
+    LOG.error("the store refuses: %s actor=%s path=%s %s", fault, context.actor.actor_id, error.path, repr(cause)[:300])
+    text = NOT_TAKEN[context.language].format(why=STORE_REFUSES[fault][context.language])
+    return GraphQLError(text, path=error.path, extensions={"code": "STORE_UNAVAILABLE", "fault": fault.value})
 
 
 class Masks(SchemaExtension):

@@ -8,11 +8,13 @@ from simulation.life import Life
 from simulation.story import Violation
 from simulation.watching import Watch
 from simulation.world import HUB, World
-from sync_jobs import projecting
-from sync_jobs.exchange import lift_fence
+from sync_jobs import retrying
+from sync_jobs.fencing import lift_fence
 
 ROUNDS_MAX: Final = 16
 ROUND_US: Final = 60 * SECOND
+LONGEST_WAIT_US: Final = 3700 * SECOND
+"""A little more than the longest wait that the other side can ask for, or a wrong clock leave behind."""
 
 
 def come_level(life: Life, watch: Watch) -> int:
@@ -33,6 +35,7 @@ def come_level(life: Life, watch: Watch) -> int:
         if operation.done is None and operation.refused is None:
             life.attempt(operation)
     watch.look()
+    world.time.advance(LONGEST_WAIT_US)
     for count in range(1, ROUNDS_MAX + 1):
         world.time.advance(ROUND_US)
         for number in world.plants:
@@ -62,7 +65,7 @@ def _persons(world: World) -> None:
             world.tell(plant.name, "a person lifts the fence")
             plant.write(lambda session, log_id=number: lift_fence(session, log_id))
     with world.hub.disk.transaction() as session:
-        projecting.wake(session, world.hub.clock.now())
+        retrying.wake(session, world.hub.clock.now())
 
 
 def _unlevel(life: Life) -> list[str]:

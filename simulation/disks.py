@@ -38,12 +38,16 @@ class Strike(StrEnum):
     BUSY = "F24"
 
 
+TEXTS: Final = {Strike.FULL: FULL, Strike.IO: IO, Strike.BUSY: "database is locked"}
+
+
 @dataclass(slots=True)
 class Plan:
     """What shall go wrong: at the n-th statement from now, or at the n-th time that something is to be durable."""
 
     strike: Strike
     countdown: int
+    at_the_end: bool = False  # whether a failing disk fails when things are to be durable, not at a statement
     struck: bool = False
 
 
@@ -79,7 +83,7 @@ class _Connection(sqlite.Connection):  # type: ignore[misc]
         plan = self.plan
         if plan is None or not self.writing or plan.struck or "SAVEPOINT" in sql:
             return
-        if plan.strike in {Strike.CRASH_BEFORE_DURABLE, Strike.CRASH_AFTER_DURABLE}:
+        if plan.at_the_end or plan.strike in {Strike.CRASH_BEFORE_DURABLE, Strike.CRASH_AFTER_DURABLE}:
             return
         plan.countdown -= 1
         if plan.countdown > 0:
@@ -88,8 +92,7 @@ class _Connection(sqlite.Connection):  # type: ignore[misc]
         if plan.strike is Strike.CRASH_AT_STATEMENT:
             self.dead = True
             raise Crash
-        texts = {Strike.FULL: FULL, Strike.IO: IO, Strike.BUSY: "database is locked"}
-        raise sqlite.OperationalError(texts[plan.strike])
+        raise sqlite.OperationalError(TEXTS[plan.strike])
 
     def commit(self) -> None:
         """Make it durable, unless the machine stops before or after."""
@@ -100,6 +103,10 @@ class _Connection(sqlite.Connection):  # type: ignore[misc]
         if plan.strike is Strike.CRASH_BEFORE_DURABLE:
             plan.struck = self.dead = True
             raise Crash
+        if plan.at_the_end and plan.strike in TEXTS:
+            plan.struck = True
+            _UNDO(self)
+            raise sqlite.OperationalError(TEXTS[plan.strike])
         _TO_DISK(self)
         if plan.strike is Strike.CRASH_AFTER_DURABLE:
             plan.struck = self.dead = True
@@ -163,6 +170,7 @@ class Disk(Store):
         self.connection: Any = connection
         self.engine = create_engine("sqlite://", module=sqlite, creator=lambda: connection, poolclass=StaticPool)
         self._snapshots = self.engine
+        self.keeper = None
         self.busy = 0
         self.writes = 0
 

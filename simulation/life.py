@@ -110,8 +110,8 @@ class Life:
                 world.tell(name, f"#{operation.number} {operation.command.name}: {refusal.code}")
                 world.story.mark(f"refused {refusal.code}")
 
-        (world.at_hub if operation.at_hub else lambda what: world.at_plant(node, what))(run)
-        if not made or disk.stopped:
+        durable = world.at_hub(run) if operation.at_hub else world.at_plant(node, run)
+        if not durable or not made:
             return
         if world.happens(world.swarm.lost_answers):
             world.tell(name, f"#{operation.number} {operation.command.name}: done, and the answer is lost")
@@ -155,7 +155,7 @@ class Life:
             if plant_of(batch["id"]) != operation.plant:
                 continue
             before = self.printed.setdefault(batch["code"], entry.envelope["id"])
-            if before != entry.envelope["id"]:
+            if before != entry.envelope["id"] and world.marks_kept:
                 text = f"{batch['code']} was printed before, for {before}, and again for {entry.envelope['id']}"
                 raise Violation("I13", text)
         if entry.type == "TransferDispatched":

@@ -14,8 +14,9 @@ from simulation.story import Story
 from sync_jobs import hub_door
 from sync_jobs.doors import HubTimedOut, HubUnreachable
 from sync_jobs.nodes import PlantNode
-from sync_jobs.wire import MEDIA_TYPE, PROTOCOL, PROTOCOL_HEADER
+from sync_jobs.wire import MEDIA_TYPE, PROTOCOL, PROTOCOL_HEADER, Limits, Parcel, pack, unpack
 
+UNFIT: Final = 422
 TIMEOUT_US: Final = 20 * SECOND
 LATE_US_MAX: Final = 40 * SECOND
 
@@ -30,6 +31,10 @@ class Around(Protocol):
 
     def meanwhile(self, plant: int) -> None:
         """Let others act while a request or an answer is on its way."""
+        ...
+
+    def unfit(self, plant: int, request: Request, answer: Answer) -> None:
+        """Hear that the hub found a request of a plant not to fit together."""
         ...
 
     def hub_died(self) -> None:
@@ -50,6 +55,8 @@ class Rates:
     slow: int = 0
     not_the_hub: int = 0
     later: int = 0
+    altered: int = 0
+    cached: int = 0
 
 
 @dataclass(slots=True)
@@ -70,6 +77,7 @@ class Network:
     cut_until: dict[int, int] = field(default_factory=dict)
     one_way: dict[int, bool] = field(default_factory=dict)
     wandering: list[Late] = field(default_factory=list)
+    cache: dict[tuple[int, str, str], Answer] = field(default_factory=dict)
     requests: int = 0
 
     def cut(self, plant: int, us: int, *, one_way: bool) -> None:
@@ -80,6 +88,7 @@ class Network:
         """Let everything through again, and lose what still wanders about."""
         self.cut_until.clear()
         self.wandering.clear()
+        self.cache.clear()
         self.rates = Rates()
 
     def deliver_late(self) -> None:
@@ -104,7 +113,12 @@ class Network:
                 self._ask_hub(request, plant)
             self._time_out(plant, request, "is swallowed")
         self._before(plant, request)
+        disturbed = self._disturbed(plant, request)
+        if disturbed is not None:
+            return disturbed
         answer = self._ask_hub(request, plant)
+        if answer is not None and answer.status == OK:
+            self.cache[plant, request.method, request.path] = answer
         if answer is None:
             raise HubUnreachable("the connection was reset")
         self.tell(plant, f"{_short(request)} {answer.status} {_code(answer)}")
@@ -138,7 +152,8 @@ class Network:
         if self._happens(rates.cut) and len(request.content) > 1:
             around.story.hit("F4")
             whole = request.content
-            self._ask_hub(replace(request, content=whole[: around.chance.randrange(len(whole))]), plant)
+            cut = replace(request, content=whole[: around.chance.randrange(len(whole))])
+            self._ask_hub(cut, plant, honest=False)
             self.tell(plant, f"{_short(request)} is cut on the way")
             raise HubUnreachable("WriteError: the request was cut")
         if self._happens(rates.late):
@@ -159,6 +174,22 @@ class Network:
             return Answer(status, "application/problem+json", b'{"code":"BUSY"}', "3")
         return None
 
+    def _disturbed(self, plant: int, request: Request) -> Answer | None:
+        """Return what comes of a middlebox that alters what it carries, or answers from its cache; or nothing."""
+        around, key = self.around, (plant, request.method, request.path)
+        if request.path.endswith("/entries") and self._happens(self.rates.altered):
+            altered = _altered(request, around.chance)
+            if altered is not None:
+                around.story.hit("F22")
+                answer = self._ask_hub(altered, plant, honest=False)
+                self.tell(plant, f"{_short(request)} is altered on the way: {'' if answer is None else answer.status}")
+                raise HubUnreachable("ReadError: the middlebox hung up")
+        if self._happens(self.rates.cached) and key in self.cache:
+            around.story.hit("F8")
+            self.tell(plant, f"{_short(request)} is answered from a cache")
+            return self.cache[key]
+        return None
+
     def tell(self, plant: int, what: str) -> None:
         """Add a line to the story."""
         self.around.story.tell(self.around.time.us, f"net {plant}", what)
@@ -169,12 +200,15 @@ class Network:
         self.around.meanwhile(plant)
         raise HubTimedOut("ReadTimeout")
 
-    def _ask_hub(self, request: Request, plant: int) -> Answer | None:
+    def _ask_hub(self, request: Request, plant: int, *, honest: bool = True) -> Answer | None:
         hub = self.around.hub
         if not hub.running:
             return None
         try:
-            return hub.serve(request)
+            answer = hub.serve(request)
+            if answer.status == UNFIT and honest:
+                self.around.unfit(plant, request, answer)
+            return answer
         except Crash:
             self.tell(plant, f"{_short(request)} and the hub stops in the middle")
             self.around.hub_died()
@@ -220,6 +254,22 @@ class NetworkDoor(hub_door.HubDoor):
 def days(count: int) -> int:
     """Return days in microseconds of virtual time."""
     return count * 24 * HOUR
+
+
+def _altered(request: Request, chance: Random) -> Request | None:
+    """Return a parcel with another digit in one of its entries, packed again so that nothing else tells."""
+    if request.method != "POST":
+        return None
+    parcel = unpack(request.content, Limits())
+    if not parcel.bodies:
+        return None
+    bodies = list(parcel.bodies)
+    which = chance.randrange(len(bodies))
+    amount = bodies[which].find(b'"amount":"')
+    at = amount + len(b'"amount":"') if amount >= 0 else bodies[which].find(b'"recorded_at":"') + 33
+    digit = b"7" if bodies[which][at : at + 1] != b"7" else b"8"
+    bodies[which] = bodies[which][:at] + digit + bodies[which][at + 1 :]
+    return replace(request, content=pack(Parcel(tuple(bodies), parcel.note)))
 
 
 def _short(request: Request) -> str:

@@ -11,7 +11,6 @@ import pysqlite3.dbapi2 as sqlite
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import DBAPIError
 
-from auth.actors import NotAuthenticated
 from auth.keys import SigningKey, VerificationKeys
 from auth.notes import NoteSigner
 from auth.tokens import AccessTokens, Assertions
@@ -20,10 +19,11 @@ from infra.settings import directive_origin, hub_origin, plant_origin
 from plants.rules.instants import format_instant
 from simulation.clocks import NodeClock
 from simulation.disks import Disk
-from sync_jobs import intake, leases, reception, tails
+from sync_jobs import handing_back, intake, leases, reception, tails
 from sync_jobs.doors import Door
-from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
-from sync_jobs.wire import GREETING_BYTES_MAX, MEDIA_TYPE, SESSION_HEADER, Hello, Limits, Problem, Proof
+from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, NotRecognised, PlantNode
+from sync_jobs.refused import DoorAlarms
+from sync_jobs.wire import GREETING_BYTES_MAX, MEDIA_TYPE, SESSION_HEADER, Hello, Limits, Problem, Proof, Roots
 
 GROUP: Final = "sim.example"
 CODES: Final = {1: "SH1", 2: "NB2", 3: "GZ3"}
@@ -130,6 +130,7 @@ class SimulatedHub:
     name: str = "HUB"
     running: bool = True
     node: HubNode = field(init=False)
+    doorkeeper: DoorAlarms = field(init=False)
     tokens: AccessTokens = field(init=False)
     arrived: set[int] = field(default_factory=set)
 
@@ -149,6 +150,7 @@ class SimulatedHub:
             limits=self.limits,
             arrived=self.arrived.add,
         )
+        self.doorkeeper = DoorAlarms(self.node)
         with self.disk.transaction() as session:
             leases.end_all(session, EMBEDDED_HOLDER)
 
@@ -160,14 +162,25 @@ class SimulatedHub:
     def serve(self, request: Request) -> Answer:
         """Answer one request as the routes of /sync/v1 do (`api.sync`); raises Crash when the machine stops."""
         try:
-            machine = self.node.recognise(request.headers["Authorization"].removeprefix("Bearer "))
-            return _ROUTES[request.method, request.path.rpartition("/")[2]](self.node, machine, request)
-        except NotAuthenticated:
-            return _no(Problem(401, "NOT_RECOGNISED", clock=format_instant(self.clock.now())))
-        except Problem as problem:
-            return _no(problem)
+            return self._served(request)
         except (DBAPIError, sqlite.OperationalError):
             return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS))
+
+    def _served(self, request: Request) -> Answer:
+        machine = None
+        try:
+            machine = self.node.recognise(request.headers["Authorization"].removeprefix("Bearer "))
+            said = _ROUTES[request.method, request.path.rpartition("/")[2]](self.node, machine, request)
+            self.doorkeeper.served(machine.origin)
+        except NotRecognised as failure:
+            problem = Problem(401, "NOT_RECOGNISED", clock=format_instant(self.clock.now()))
+            self.doorkeeper.refused(problem, failure.origin)
+            return _no(problem)
+        except Problem as problem:
+            origin = problem.content.get("origin") if machine is None else machine.origin
+            self.doorkeeper.refused(problem, None if origin is None else str(origin))
+            return _no(problem)
+        return said
 
 
 def access_tokens(origin: str, clock: NodeClock) -> AccessTokens:
@@ -191,7 +204,7 @@ def _take(hub: HubNode, machine: Any, request: Request) -> Answer:
         session=request.headers.get(SESSION_HEADER, "")[:100],
         packed=request.content,
     )
-    return _said(intake.accept(hub, machine, delivery).to_bytes())
+    return _said(handing_back.accept(hub, machine, delivery).to_bytes())
 
 
 def _give(hub: HubNode, machine: Any, request: Request) -> Answer:
@@ -206,11 +219,24 @@ def _consistency(hub: HubNode, machine: Any, request: Request) -> Answer:
     return _said(Proof(hashes=[b64encode(part).decode() for part in hashes]).to_bytes())
 
 
+def _roots(hub: HubNode, machine: Any, request: Request) -> Answer:
+    sizes = [int(size) for size in str(request.query["sizes"]).split(",")]
+    found = tails.roots(hub, machine, _origin(request), sizes)
+    return _said(Roots(hashes=[b64encode(part).decode() for part in found]).to_bytes())
+
+
+def _roots(hub: HubNode, machine: Any, request: Request) -> Answer:
+    sizes = [int(size) for size in str(request.query["sizes"]).split(",")]
+    found = tails.roots(hub, machine, _origin(request), sizes)
+    return _said(Roots(hashes=[b64encode(part).decode() for part in found]).to_bytes())
+
+
 _ROUTES: Final[dict[tuple[str, str], Callable[[HubNode, Any, Request], Answer]]] = {
     ("POST", "hello"): _hello,
     ("POST", "entries"): _take,
     ("GET", "entries"): _give,
     ("GET", "consistency"): _consistency,
+    ("GET", "roots"): _roots,
 }
 
 

@@ -48,6 +48,8 @@ def draw(chance: Random) -> Swarm:
         slow=some(2, 30),
         not_the_hub=some(5, 60),
         later=some(5, 60),
+        altered=some(5, 60),
+        cached=some(5, 60),
     )
     plants = chance.choice((2, 3, 3))
     skews = {

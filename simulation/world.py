@@ -57,6 +57,7 @@ class World:
     followed: dict[int, int] = field(default_factory=dict)
     forked: set[int] = field(default_factory=set)
     signed: dict[tuple[int, int], int] = field(default_factory=dict)
+    marks_kept: bool = False
     unsure: set[int] = field(default_factory=set)
     depth: int = 0
     calm: bool = False
@@ -111,6 +112,11 @@ class World:
         if not self.plants[plant].running:
             raise Crash
 
+    def unfit(self, plant: int, request: Request, answer: Answer) -> None:
+        """I4: what a plant signs never contradicts what the hub has, unless both were put back to older disks."""
+        if request.method == "POST" and plant not in self.unsure:
+            raise Violation("I4", f"plant {plant} sent what the hub finds unfit: {answer.content.decode()[:120]}")
+
     def hub_died(self) -> None:
         """Note that the hub's machine stopped."""
         self.hub.kill()
@@ -155,7 +161,9 @@ class World:
     def _plan(self) -> Plan | None:
         if not self.swarm.strikes or not self.happens(self.swarm.strike_rate):
             return None
-        return Plan(self.chance.choice(self.swarm.strikes), self.chance.choice((1, 3, 8, 20, 45)))
+        return Plan(
+            self.chance.choice(self.swarm.strikes), self.chance.choice((1, 3, 8, 20, 45)), self.chance.randrange(2) == 0
+        )
 
     def exchange(self, number: int, *, forced: bool = False) -> bool:
         """Let a plant exchange with the hub, by its own worker or by a second one; returns whether it went through."""

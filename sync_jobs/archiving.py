@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from infra.database import Session
-from infra.objects import ArchiveFailed, NameTaken, NotArchived
+from infra.objects import ArchiveFailed, ArchiveUnfit, NameTaken, NotArchived
 from plants.rules.instants import from_micros, micros
 from plants.rules.notes import Checkpoint, Note
 from plants.rules.retention import RecordClass, class_of
@@ -21,6 +21,7 @@ from plants.store import mirrors
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.archive import (
     FIRST_BRANCH,
+    UNLOCKED,
     Archive,
     Archived,
     Attempts,
@@ -33,10 +34,10 @@ from plants.store.archive import (
     keep_attempts,
 )
 from sync_jobs import leases
-from sync_jobs.attempts import next_wait_ms
+from sync_jobs.attempts import is_due, next_wait_ms
 from sync_jobs.leases import Held, LeaseLost
 from sync_jobs.nodes import HubNode
-from sync_jobs.recovering import Ahead, take_back
+from sync_jobs.recovering import Ahead, ArchiveDamaged, recover_hub, take_back
 from sync_jobs.tails import sign_own_ledgers
 
 LEASE: Final = "archive"
@@ -60,7 +61,8 @@ SELECT_LOGS = (
 )
 SELECT_NEWEST_US = "SELECT MAX(recorded_us) FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high"
 SELECT_NOTE = (
-    "SELECT size, note, received_us FROM checkpoints WHERE log_id = :log_id AND size <= :high ORDER BY size DESC LIMIT 1"
+    "SELECT size, note, received_us FROM checkpoints WHERE log_id = :log_id AND size <= :high"
+    " ORDER BY size DESC LIMIT 1"
 )
 
 
@@ -85,26 +87,31 @@ class _Run:
     left: int
 
 
-def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES) -> bool:
+def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES, forced: bool = False) -> bool:
     """Archive what is not archived yet, as much as one slice allows; tells whether more is left to do at once.
 
-    Does nothing without an archive, while another process is at it, and while the wait after a failure lasts. A failure
-    of the archive becomes an alarm and is not raised; one of the store is.
+    Does nothing without an archive, while another process is at it, and while the wait after a failure lasts (unless
+    forced). A failure of the archive becomes an alarm and is not raised; one of the store is.
     """
     if hub.archive is None:
         return False
     with hub.store.transaction() as session:
-        held = _begin(session, hub, holder)
+        held = _begin(session, hub, holder, forced=forced)
     if held is None:
         return False
     run = _Run(hub, hub.archive, held, bundles)
     try:
+        _tell_capabilities(run)
         more = _archive_all(run)
     except LeaseLost:
         LOG.warning("another process has taken the archive over")
         return False
-    except (ArchiveFailed, NotArchived) as error:
-        _failed(run, error)
+    except ArchiveUnfit as error:
+        _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, str(error)))
+        return False
+    except (ArchiveDamaged, ArchiveFailed, NotArchived) as error:
+        text = FAILING.format(where=run.archive.objects.describe(), error=error)
+        _alarm(run, Alarm(AlarmKind.ARCHIVE_FAILING, ABOUT, text))
         return False
     else:
         _succeeded(run)
@@ -114,11 +121,28 @@ def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES) -
             held.end(session)
 
 
-def _begin(session: Session, hub: HubNode, holder: str) -> Held | None:
+def take_back_at_start(hub: HubNode) -> int:
+    """Take back what the archive holds beyond this store before anything else is taken in; returns how many entries.
+
+    For a hub that was restored from an older copy, or whose store is new. An archive that cannot be read becomes an
+    alarm, and the hub starts without it.
+    """
+    if hub.archive is None:
+        return 0
+    try:
+        return sum(one.size - one.before for one in recover_hub(hub, hub.archive))
+    except (ArchiveDamaged, ArchiveFailed, NotArchived) as error:
+        text = FAILING.format(where=hub.archive.objects.describe(), error=error)
+        with hub.store.transaction() as session:
+            raise_alarm(session, Alarm(AlarmKind.ARCHIVE_FAILING, ABOUT, text), hub.clock.now())
+        return 0
+
+
+def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Held | None:
     """Take the lease and count the attempt, which has failed until the opposite is written down."""
     now = hub.clock.now()
     before = attempts_made(session)
-    if before.next_attempt_us > micros(now):
+    if not is_due(before.next_attempt_us, now):
         return None
     held = leases.take(session, LEASE, holder, now=now)
     if held is not None:
@@ -127,10 +151,21 @@ def _begin(session: Session, hub: HubNode, holder: str) -> Held | None:
     return held
 
 
-def _failed(run: _Run, error: Exception) -> None:
+def _alarm(run: _Run, alarm: Alarm) -> None:
     with run.hub.store.transaction() as session:
-        text = FAILING.format(where=run.archive.objects.describe(), error=error)
-        raise_alarm(session, Alarm(AlarmKind.ARCHIVE_FAILING, ABOUT, text), run.hub.clock.now())
+        raise_alarm(session, alarm, run.hub.clock.now())
+
+
+def _tell_capabilities(run: _Run) -> None:
+    """Raise or end the alarm that a bucket lacks what a bucket can do; that a folder locks nothing is no news."""
+    now = run.hub.clock.now()
+    can, where = run.archive.capabilities(now), run.archive.objects.describe()
+    if can.missing and where.startswith("s3:"):
+        text = UNLOCKED.format(where=where, missing=", ".join(can.missing))
+        _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, text))
+        return
+    with run.hub.store.transaction() as session:
+        end_alarm(session, AlarmKind.ARCHIVE_UNLOCKED, ABOUT, now)
 
 
 def _succeeded(run: _Run) -> None:

@@ -11,6 +11,7 @@ from plants.store.positions import ReplicationState
 
 WAIT_MS_MIN: Final = 1_000
 WAIT_MS_MAX: Final = 300_000
+RETRY_SECONDS_MAX: Final = 3600  # that the other side can have us wait
 ERROR_LENGTH_MAX: Final = 500
 
 
@@ -22,6 +23,11 @@ def next_wait_ms(before_ms: int) -> int:
     return min(WAIT_MS_MAX, draw_between(WAIT_MS_MIN, max(WAIT_MS_MIN, 3 * before_ms)))
 
 
+def is_due(next_attempt_us: int, now: datetime) -> bool:
+    """Tell whether the wait is over; one that is longer than any we give was begun by a clock that was wrong."""
+    return not 0 < next_attempt_us - micros(now) <= RETRY_SECONDS_MAX * 1_000_000
+
+
 def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool:
     """Write down that an attempt begins, or return False while the wait after the last failure lasts.
 
@@ -29,7 +35,7 @@ def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool
     """
     before = replication.standing(session, log_id)
     now_us = micros(now)
-    if before.next_attempt_us > now_us and not forced:
+    if not is_due(before.next_attempt_us, now) and not forced:
         return False
     wait_ms = next_wait_ms(before.backoff_ms)
     replication.amend(
@@ -63,4 +69,4 @@ def failed(
     if alarm is not None:
         replication.amend(session, log_id, alarm=alarm[:ERROR_LENGTH_MAX], alarm_us=micros(now))
     if retry_seconds is not None:
-        replication.amend(session, log_id, next_attempt_us=micros(now) + min(retry_seconds, 3600) * 1_000_000)
+        replication.amend(session, log_id, next_attempt_us=micros(now) + min(retry_seconds, RETRY_SECONDS_MAX) * 1_000_000)

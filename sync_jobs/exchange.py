@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from infra.database import Session
-from plants.commands.rebase import NotTheLedger, record_repair
+from plants.commands.rebase import NotTheLedger
+from plants.commands.repairing import record_repair
 from plants.rules.instants import micros, parse_instant
 from plants.rules.merkle import Frontier
 from plants.rules.repairs import HubRegressed
 from plants.store import mirrors, replication
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.ledger import open_log
 from plants.store.positions import ReplicationState
 from sync_jobs import attempts, leases
 from sync_jobs.doors import HubUnreachable
@@ -30,6 +32,7 @@ from sync_jobs.wire import Problem, Welcome
 
 LEASE: Final = "replication"
 SLICE_SECONDS: Final = 20  # of work in one job; what is left is done by the next one
+RESTORE_SECONDS: Final = 7 * 24 * 3600  # a person waits for it
 MEETINGS_MAX: Final = 5  # greetings in one exchange, when the hub's position moved in between or after a repair
 LATER: Final = frozenset({408, 429, 503})
 NOT_RECOGNISED: Final = 401
@@ -40,11 +43,20 @@ HUB_REGRESSED: Final = (
     "The hub had only {hub} of the {receipt} entries that it gave a receipt for: it was restored from an old backup. They "
     "are sent again. / 总部仅有其已签收的 {receipt} 条记录中的 {hub} 条：总部由旧备份恢复，正在重新发送。"
 )
-REPAIRED: Final = (AlarmKind.PLANT_RESTORED, AlarmKind.LEDGER_DIVERGED, AlarmKind.HUB_REGRESSED)
+REPAIRED: Final = (
+    AlarmKind.PLANT_RESTORED,
+    AlarmKind.LEDGER_DIVERGED,
+    AlarmKind.HUB_REGRESSED,
+    AlarmKind.MARKS_LOST,  # level with the hub, the store is not an old one.
+)
 """Alarms that are over once plant and hub are level again; the ledger keeps what happened."""
 REFUSING: Final = (AlarmKind.REPLICATION_REFUSED, AlarmKind.LEDGER_DAMAGED)
 REPAIRS: Final = {Decision.RESTORED: restore, Decision.DIVERGED: diverged}
 LOG = logging.getLogger(__name__)
+
+
+class NotRestored(Exception):
+    """The plant could not be brought back; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +103,34 @@ def exchange(
         node.writer.write(held.end)
 
 
+def restore_from_hub(node: PlantNode, *, progress: Callable[[int, int], None] = nobody_watches) -> int:
+    """Bring a whole plant back from the hub into a store that has nothing of it yet; returns how many entries came.
+
+    Holds one parcel of entries in memory at a time; when it breaks off, the next call or exchange goes on. Raises
+    NotRestored with what stands in the way.
+    """
+    with node.store.transaction() as session:
+        open_log(session, node.number, node.origin)
+    came = [0]
+
+    def watch(done: int, total: int) -> None:
+        came[0] = total
+        progress(done, total)
+
+    done = exchange(node, forced=True, slice_seconds=RESTORE_SECONDS, progress=watch)
+    if done.state not in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
+        with node.store.transaction() as session:
+            standing = replication.standing(session, node.number)
+        raise NotRestored(standing.alarm or f"{done.state or 'BUSY'}")
+    return came[0]
+
+
 def _begin(session: Session, node: PlantNode, *, forced: bool) -> Held | None:
     now = node.clock.now()
     before = replication.standing(session, node.number)
     if before.state is ReplicationState.FENCED:
         return None
-    if before.next_attempt_us > micros(now) and not forced:
+    if not attempts.is_due(before.next_attempt_us, now) and not forced:
         return None
     held = leases.take(session, LEASE, node.holder, now=now)
     if held is not None:

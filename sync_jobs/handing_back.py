@@ -99,9 +99,7 @@ def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Rec
     return Receipt(size=size, checkpoint=bytes(note).decode())
 
 
-def _take_back(
-    session: Session, hub: HubNode, head: Head, entries: list[Entry], signed: SignedCheckpoint
-) -> int:
+def _take_back(session: Session, hub: HubNode, head: Head, entries: list[Entry], signed: SignedCheckpoint) -> int:
     """Return how many directives there are once these are among them."""
     start = signed.checkpoint.size - len(entries)
     stored = mirrors.leaves_between(session, head.log_id, start, start + len(entries))

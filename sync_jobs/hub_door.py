@@ -1,6 +1,7 @@
 """A plant's calls to the hub: over HTTPS with a fresh assertion each, within limits and times, and never redirected."""
 
 import ssl
+import time
 from collections.abc import Sequence
 from functools import cache
 from types import TracebackType
@@ -36,6 +37,10 @@ from sync_jobs.wire import (
 TIMEOUT: Final = httpx2.Timeout(20.0, connect=5.0)
 """Seconds that a read, a write or a connection may stand still; jobs are bounded by their number of requests."""
 
+ANSWER_SECONDS: Final = 60.0
+ANSWER_BYTES_PER_SECOND: Final = 1_000
+"""How long a whole answer may take: so long, and a second more for every so many bytes that have come."""
+
 
 class HubDoor:
     """The hub as one plant reaches it. Raises ValueError for an http:// address beyond this machine."""
@@ -46,7 +51,9 @@ class HubDoor:
         self._node = node
         headers = {PROTOCOL_HEADER: str(PROTOCOL), "User-Agent": f"Batchloom/{node.version}"}
         # Proxies and certificates of the environment count; a redirect would carry the assertion elsewhere.
-        self._client = httpx2.Client(base_url=node.hub_url, headers=headers, timeout=TIMEOUT, follow_redirects=False)
+        self._client = httpx2.Client(
+            base_url=node.hub_url, headers=headers, timeout=TIMEOUT, follow_redirects=False, verify=_trust()
+        )
 
     def __enter__(self) -> Self:
         """Return the door, which opens connections when they are needed."""
@@ -121,9 +128,12 @@ def _path(origin: str, what: str) -> str:
 def _bounded(response: httpx2.Response) -> bytes:
     """Return the body, read raw so that no encoding can blow it up."""
     limit = BODY_BYTES_MAX + GREETING_BYTES_MAX
-    content = bytearray()
+    content, began = bytearray(), time.monotonic()
     for piece in response.iter_raw():
         content += piece
+        # Each piece in time is not enough: one that drips would hold the job for days.
+        if time.monotonic() - began > ANSWER_SECONDS + len(content) / ANSWER_BYTES_PER_SECOND:
+            raise HubTimedOut("the answer takes too long")
         if len(content) > limit:
             raise HubUnreachable(f"the answer is above {limit} bytes")
     return bytes(content)

@@ -83,7 +83,7 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
     if not 0 <= delivery.start <= wire.SIZE_MAX:
         raise Problem(422, "POSITION_INVALID")
     parcel = wire.unpack(delivery.packed, hub.limits)
-    entries = wire.read_entries(parcel.bodies, delivery.start, machine.plant_number)
+    entries = wire.read_entries(parcel.bodies, delivery.start, machine.plant_number, content=False)
     keys = checkpoints.keys_of(NoteKey.parse(machine.ledger_vkey))
     try:
         signed = checkpoints.read(parcel.note, machine.origin, keys)

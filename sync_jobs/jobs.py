@@ -13,6 +13,8 @@ from celery import Celery
 
 from plants.rules.instants import micros
 from plants.store.positions import ReplicationState
+from sync_jobs.archiving import archive_behind
+from sync_jobs.attempts import is_due
 from sync_jobs.between_plants import look_between_plants
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
@@ -24,6 +26,8 @@ PUSH: Final = "sync.push"
 PULL: Final = "sync.pull"
 PROJECT: Final = "sync.project"
 CHECKPOINT: Final = "sync.checkpoint"
+ARCHIVE: Final = "sync.archive"
+ARCHIVE_SECONDS: Final = 300.0
 BETWEEN_PLANTS: Final = "sync.between-plants"
 BETWEEN_PLANTS_SECONDS: Final = 300.0  # between two looks for transfers that do not arrive
 POLLING_SECONDS: Final = 0.2  # of the transport in memory
@@ -60,8 +64,10 @@ def plant_jobs(node: PlantNode, *, push_seconds: float) -> dict[str, Job]:
     }
 
 
-def hub_jobs(hub: HubNode, *, project_seconds: float, checkpoint_seconds: float) -> dict[str, Job]:
-    """Return the jobs of the hub: apply what came in, sign the checkpoints of its own ledgers."""
+def hub_jobs(
+    hub: HubNode, *, project_seconds: float, checkpoint_seconds: float, archive_seconds: float = ARCHIVE_SECONDS
+) -> dict[str, Job]:
+    """Return the jobs of the hub: apply what came in, sign the checkpoints of its own ledgers, archive all of them."""
 
     def project() -> bool:
         return project_behind(hub.store, hub.clock, EMBEDDED_HOLDER) > 0
@@ -71,6 +77,9 @@ def hub_jobs(hub: HubNode, *, project_seconds: float, checkpoint_seconds: float)
         sign_own_ledgers(hub)
         return False
 
+    def archive() -> bool:
+        return archive_behind(hub, EMBEDDED_HOLDER)
+
     def between_plants() -> bool:
         look_between_plants(hub)
         return False
@@ -79,6 +88,7 @@ def hub_jobs(hub: HubNode, *, project_seconds: float, checkpoint_seconds: float)
         PROJECT: Job(project, project_seconds),
         CHECKPOINT: Job(checkpoint, checkpoint_seconds),
         BETWEEN_PLANTS: Job(between_plants, BETWEEN_PLANTS_SECONDS),
+        ARCHIVE: Job(archive, archive_seconds),
     }
 
 
@@ -93,7 +103,7 @@ def has_unsent(node: PlantNode) -> bool:
     if not rows:
         return False
     size, acknowledged, next_us, state = rows[0]
-    due = (next_us or 0) <= micros(node.clock.now()) and state != ReplicationState.FENCED
+    due = is_due(next_us or 0, node.clock.now()) and state != ReplicationState.FENCED
     return due and size > (acknowledged or 0)
 
 

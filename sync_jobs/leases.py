@@ -10,13 +10,14 @@ TAKE = (
     "INSERT INTO leases (name, holder, token, until_us) VALUES (:name, :holder, 1, :until_us)"
     " ON CONFLICT (name) DO UPDATE"
     " SET holder = excluded.holder, token = leases.token + 1, until_us = excluded.until_us"
-    " WHERE leases.until_us <= :now_us"
+    " WHERE leases.until_us <= :now_us OR leases.until_us > :longest_us"
     " RETURNING token"
 )
 RENEW = "UPDATE leases SET until_us = :until_us WHERE name = :name AND token = :token"
 END = "UPDATE leases SET until_us = 0 WHERE name = :name AND token = :token"
 END_ALL = "UPDATE leases SET until_us = 0, token = token + 1 WHERE holder = :holder AND until_us > 0"
 LASTING = timedelta(seconds=30)  # longer than one request may stand still
+LONGEST = timedelta(minutes=2)  # a lease that ends later than this was taken by a clock that was wrong
 
 
 class LeaseLost(Exception):
@@ -46,7 +47,8 @@ class Held:
 
 def take(session: Session, name: str, holder: str, *, now: datetime) -> Held | None:
     """Return the lease when it is free or has run out, else None; the holder's name is for those who look."""
-    given = {"name": name, "holder": holder, "now_us": micros(now), "until_us": micros(now + LASTING)}
+    until = {"until_us": micros(now + LASTING), "longest_us": micros(now + LONGEST)}
+    given = {"name": name, "holder": holder, "now_us": micros(now), **until}
     row = session.row(TAKE, given)
     return None if row is None else Held(name, row[0])
 

@@ -9,11 +9,14 @@ from auth.notes import NoteSigner, load_key
 from auth.tokens import Assertions
 from infra.clock import Clock, SystemClock
 from infra.database import Store
+from infra.objects import open_objects
 from infra.roles import Role
 from infra.settings import Settings, directive_origin, hub_origin
 from infra.stores import open_store
 from infra.writer import Writer
 from plants.rules.notes import NoteKey
+from plants.rules.retention import RecordClass, Retention
+from plants.store.archive import Archive
 from sync_jobs.jobs import Job, hub_jobs, plant_jobs
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
 
@@ -66,7 +69,21 @@ def hub_node(
         version=program_version(),
         arrived=arrived,
         transfer_overdue_days=settings.transfer_overdue_days,
+        archive=archive_of(settings),
     )
+
+
+def archive_of(settings: Settings, url: str | None = None) -> Archive:
+    """Return the archive of a node's settings, or the one at another address; raises ArchiveUnfit for a wrong one."""
+    days = {
+        RecordClass.BATCH_RECORDS: settings.retain_batch_records_days,
+        RecordClass.DIRECTIVES: settings.retain_directives_days,
+        RecordClass.GROUP_RECORDS: settings.retain_group_records_days,
+        RecordClass.CHECKPOINTS: settings.retain_checkpoints_days,
+        RecordClass.UNFINISHED: settings.retain_unfinished_days,
+    }
+    address = url or settings.archive_url or (settings.home.resolve() / "archive").as_uri()
+    return Archive(open_objects(address), Retention(days), lock_required=settings.archive_lock == "required")
 
 
 def open_jobs(settings: Settings, opening: ExitStack, *, holder: str) -> dict[str, Job]:
@@ -76,13 +93,19 @@ def open_jobs(settings: Settings, opening: ExitStack, *, holder: str) -> dict[st
     if settings.role is Role.HUB:
         hub = hub_node(settings, store, clock)
         return jobs_of_hub(settings, hub)
+    remember_at_home(settings, store, clock)
     writer = opening.enter_context(closing(Writer(store)))
     return jobs_of_plant(settings, plant_node(settings, store, writer, clock, holder=holder))
 
 
 def jobs_of_hub(settings: Settings, hub: HubNode) -> dict[str, Job]:
     """Return the hub's jobs with the periods of its settings."""
-    return hub_jobs(hub, project_seconds=settings.push_seconds, checkpoint_seconds=settings.checkpoint_seconds)
+    return hub_jobs(
+        hub,
+        project_seconds=settings.push_seconds,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        archive_seconds=settings.archive_seconds,
+    )
 
 
 def jobs_of_plant(settings: Settings, node: PlantNode) -> dict[str, Job]:

@@ -12,6 +12,7 @@ smaller the next time, until the entry that ends programs stands alone and is pa
 """
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -30,7 +31,7 @@ from sync_jobs.retrying import SELECT_DUE, begin, retry_due, wake_understood
 
 SLICE_ENTRIES: Final = 4000  # of one transaction
 SHRINK: Final = 16  # a slice that ended the program is cut to this part, so that four deaths find one entry
-PROGRAM_ENDED: Final = "the program ended while it applied this entry / 应用此条目时程序异常终止"
+GROW: Final = 2
 LOG = logging.getLogger(__name__)
 
 SELECT_POSITION = "SELECT size, projected FROM logs WHERE log_id = :log_id"
@@ -87,9 +88,10 @@ def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, lim
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """How many entries are applied this time, and whether the one that is next has ended programs before."""
+    """How many entries are applied this time, of at most how many, and whether the next one has ended programs."""
 
     entries: int
+    limit: int
     ends_programs: bool = False
 
 
@@ -101,11 +103,15 @@ def _begin_try(session: Session, log_id: int, limit: int) -> _Try:
     left = session.row(SELECT_TRY, {"log_id": log_id})
     entries, attempts = limit, 1
     if left is not None and left[0] == low:
-        entries, attempts = max(1, min(limit, left[1] // SHRINK)), left[2] + 1
-    alone = left is not None and left[0] == low and left[1] == 1
-    attempts = attempts if alone else 1
+        before, tries = left[1], left[2]
+        if tries == 0:
+            entries = min(limit, before)  # it went well, if only in small steps
+        elif before > 1:
+            entries = max(1, min(limit, before) // SHRINK)
+        else:
+            entries, attempts = 1, tries + 1
     session.run(BEGIN_TRY, {"log_id": log_id, "low": low, "entries": entries, "attempts": attempts})
-    return _Try(entries, ends_programs=attempts > parking.TRIES_MAX)
+    return _Try(entries, limit, ends_programs=attempts > parking.TRIES_MAX)
 
 
 def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: _Try) -> int:
@@ -127,6 +133,32 @@ def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: _
 
 
 @dataclass(slots=True)
+class _Run:
+    """The entries up to the first that is to wait: it parks once those before it are in the tables.
+
+    For the tables tell which batch a code is, and so what else waits with it.
+    """
+
+    entries: Iterator[Entry]
+    blocked: set[str]
+    free: int = 0
+    ended_by: Entry | None = None
+    error: UnknownEvent | None = None
+
+    def __iter__(self) -> Iterator[Entry]:
+        for entry in self.entries:
+            kind = entry.envelope["type"], entry.envelope["version"]
+            if self.blocked and not self.blocked.isdisjoint(parking.touched(entry)):
+                self.ended_by = entry
+                return
+            if not projection.understands(*kind):
+                self.ended_by, self.error = entry, UnknownEvent(*kind)
+                return
+            self.free += 1
+            yield entry
+
+
+@dataclass(slots=True)
 class _Slice:
     """One transaction's worth of one plant's entries."""
 
@@ -142,11 +174,15 @@ class _Slice:
     def run(self, tried: _Try) -> int:
         """Apply the entries behind the watermark and move it; returns how many were applied."""
         session, log_id = self.session, self.log_id
-        session.run(END_TRY, {"log_id": log_id})
         row = session.row(SELECT_POSITION, {"log_id": log_id})
         assert row is not None
         size, projected = row
         high = min(size, projected + tried.entries)
+        if tried.entries < tried.limit:
+            larger = {"low": high, "entries": GROW * tried.entries, "attempts": 0}
+            session.run(BEGIN_TRY, {"log_id": log_id, **larger})
+        else:
+            session.run(END_TRY, {"log_id": log_id})
         if high == projected or parking.is_halted(session, log_id):
             return 0
         before = parking.waiting(session, log_id)
@@ -154,10 +190,14 @@ class _Slice:
             self.blocked |= parking.held_up_by(session, log_id, before)
             self.parked = len(before)
         skipped = skipped_between(session, log_id, projected, high)
-        entries = [entry for entry in entries_between(session, log_id, projected, high) if entry.index not in skipped]
-        if tried.ends_programs and entries and entries[0].index == projected:
-            self._park(entries.pop(0), PROGRAM_ENDED, tries=parking.TRIES_MAX)
-        self._apply(entries)
+        found = (entry for entry in entries_between(session, log_id, projected, high) if entry.index not in skipped)
+        if tried.ends_programs:
+            for entry in found:
+                self._park(entry, parking.PROGRAM_ENDED, tries=parking.TRIES_MAX)
+        elif self.careful:
+            self._apply(list(found))
+        else:
+            self._apply_in_hope(found)
         session.run(MOVE, {"log_id": log_id, "projected": high})
         if self.failed:
             parking.tell(session, log_id, self.now)
@@ -166,29 +206,27 @@ class _Slice:
             parking.halt(session, log_id, text, self.now, retry=False)
         return self.applied
 
+    def _apply_in_hope(self, entries: Iterator[Entry]) -> None:
+        """Apply each as it is read, so that few are in memory at once; raises what any of them raises."""
+        while True:
+            run = _Run(entries, self.blocked)
+            projection.apply(self.session, self.log_id, run)
+            self.applied += run.free
+            if run.ended_by is None:
+                return
+            self._park(run.ended_by, run.error)
+
     def _apply(self, entries: list[Entry]) -> None:
-        free: list[Entry] = []
-        for entry in entries:
-            kind = entry.envelope["type"], entry.envelope["version"]
-            if self.blocked and not self.blocked.isdisjoint(parking.touched(entry)):
-                error = None
-            elif projection.understands(*kind):
-                free.append(entry)
-                continue
-            else:
-                error = UnknownEvent(*kind)
-            # What came before is in the tables before an entry parks: they tell which batch a code is.
-            self._apply_free(free)
-            free = []
-            self._park(entry, error)
-        self._apply_free(free)
+        left = iter(entries)
+        while True:
+            run = _Run(left, self.blocked)
+            self._apply_free(list(run))
+            if run.ended_by is None:
+                return
+            self._park(run.ended_by, run.error)
 
     def _apply_free(self, entries: list[Entry]) -> None:
         if not entries:
-            return
-        if not self.careful:
-            projection.apply(self.session, self.log_id, entries)
-            self.applied += len(entries)
             return
         try:
             with self.session.savepoint():

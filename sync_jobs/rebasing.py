@@ -58,7 +58,9 @@ def diverged(way: Way, welcome: Welcome) -> bool:
     if not stage(way, node.origin, fork, theirs.size):
         return False
     head = prove(way, fork, theirs)
-    node.writer.write(lambda session: _rebase(way, session, Suffix(fork, head, node.directive_origin), welcome.checkpoint))
+    node.writer.write(
+        lambda session: _rebase(way, session, Suffix(fork, head, node.directive_origin), welcome.checkpoint)
+    )
     return True
 
 

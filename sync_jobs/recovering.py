@@ -19,7 +19,7 @@ from infra.objects import NotArchived, Objects
 from infra.settings import directive_origin
 from plants.rules.events import Entry
 from plants.rules.instants import micros, parse_instant
-from plants.rules.merkle import Frontier, leaf_hash
+from plants.rules.merkle import Frontier
 from plants.rules.notes import NoteError, NoteKey, SignedCheckpoint
 from plants.rules.tiles import BUNDLE_ENTRIES, BundleInvalid, Edge, bundle_name, spans, unpack_bundle
 from plants.store import mirrors, projection, replication
@@ -51,6 +51,14 @@ class ArchiveDamaged(Exception):
     """What the archive holds does not lead to the root that was signed; the text names the file."""
 
 
+class OtherRoot(Exception):
+    """The archived entries behind ours do not lead to the root that was signed."""
+
+
+def tell_nobody(_origin: str, _done: int, _of: int) -> None:
+    """Keep progress to oneself."""
+
+
 class Ahead(StrEnum):
     """What the archive holds beyond what is known to be archived."""
 
@@ -74,14 +82,17 @@ class Covered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """Where the archive of one ledger is, and who hears how far it is read."""
+class Source:
+    """Where the archive of one ledger is, and who hears how far it is read.
+
+    `mirrored` says that another node writes the ledger: then it is only stored, and applied to the tables elsewhere.
+    """
 
     objects: Objects
     place: str
-    branch: int
     log_id: int
-    told: Told
+    mirrored: bool
+    told: Told = tell_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +105,7 @@ class Recovered:
     size: int
 
 
-class _OtherRoot(Exception):
-    """The archived entries behind ours do not lead to the root that was signed."""
-
-
-def tell_nobody(_origin: str, _done: int, _of: int) -> None:
-    """Keep progress to oneself."""
-
-
-def recover_hub(hub: HubNode, archive: Archive, *, group: str, told: Told = tell_nobody) -> list[Recovered]:
+def recover_hub(hub: HubNode, archive: Archive, *, told: Told = tell_nobody) -> list[Recovered]:
     """Take back all that the archive holds beyond this hub's store, be it empty or an old copy; returns what came.
 
     The hub's own ledger comes first and brings the plants, their keys and their ledgers with it. A ledger whose archive
@@ -112,7 +115,7 @@ def recover_hub(hub: HubNode, archive: Archive, *, group: str, told: Told = tell
     with hub.store.transaction() as session:
         open_log(session, HUB_LOG, hub.origin)
     found = [_recover(hub, archive, HUB_LOG, told)]
-    for number in _enrol_again(hub, group):
+    for number in _enrol_again(hub):
         found += (_recover(hub, archive, -number, told), _recover(hub, archive, number, told))
     return [one for one in found if one.size > one.before]
 
@@ -135,8 +138,15 @@ def take_back(hub: HubNode, archive: Archive, log_id: int, done: Archived, told:
         return Ahead.NOTHING if same else Ahead.CONTRADICTS
     try:
         with hub.store.transaction() as session:
-            _take_in(session, hub, _Way(archive.objects, place, done.branch, log_id, told), newest)
-    except _OtherRoot as error:
+            source = Source(archive.objects, place, log_id, mirrored=log_id > HUB_LOG, told=told)
+            now_us = micros(hub.clock.now())
+            edge = take_in(session, source, newest, now_us)
+            if edge is not None:
+                # What was read to the last entry need not be written again.
+                root = newest.signed.checkpoint.root
+                known = {"size": newest.size, "root": root, "checkpoint": newest.name, "checkpoint_us": now_us}
+                keep_archived(session, log_id, Archived(branch=done.branch, edge=edge, **known), now_us)
+    except OtherRoot as error:
         if here.size:
             return Ahead.CONTRADICTS
         raise ArchiveDamaged(f"{place}: the entries do not lead to the root in {newest.name}") from error
@@ -161,7 +171,8 @@ def newest_checkpoint(
 def keys_of_ledger(session: Session, hub: HubNode, log_id: int) -> tuple[NoteKey, ...]:
     """Return the keys that count for a ledger at the hub: its own, and the cosigning ones."""
     hub_keys = checkpoints.keys_of(hub.signer.key)
-    plant_keys = [key for vkey in _ledger_keys(session, abs(log_id)) for key in checkpoints.keys_of(NoteKey.parse(vkey))]
+    enrolled = map(NoteKey.parse, _ledger_keys(session, abs(log_id)))
+    plant_keys = [key for one in enrolled for key in checkpoints.keys_of(one)]
     if log_id > HUB_LOG:
         return (*plant_keys, *hub_keys)
     with_name = checkpoints.keys_of(hub.signer.key, Head(session, log_id).origin)
@@ -197,9 +208,10 @@ def _recover(hub: HubNode, archive: Archive, log_id: int, told: Told) -> Recover
         return Recovered(log_id, head.origin, head.size, Head(session, log_id).size)
 
 
-def _enrol_again(hub: HubNode, group: str) -> list[int]:
+def _enrol_again(hub: HubNode) -> list[int]:
     """Take every plant that the hub's ledger names into the store, unless it is there; returns their numbers."""
     found: dict[int, None] = {}
+    group = hub.origin.partition("/")[0]
     with hub.store.transaction() as session:
         for (index,) in session.rows(SELECT_ENROLLED, {"log_id": HUB_LOG}):
             (entry,) = entries_between(session, HUB_LOG, index, index + 1)
@@ -232,47 +244,46 @@ def _ledger_keys(session: Session, number: int) -> list[str]:
     return list(keys)
 
 
-def _take_in(session: Session, hub: HubNode, way: _Way, newest: Covered) -> None:
-    """Store the archived entries behind the head, all or none; raises _OtherRoot where they do not lead to the root."""
-    head = Head(session, way.log_id)
+def take_in(session: Session, source: Source, newest: Covered, now_us: int) -> Edge | None:
+    """Store the archived entries behind the head, and the checkpoint over them, in the caller's transaction.
+
+    Returns the edge of their tiles where they were read from the first one on. Raises OtherRoot where they do not lead
+    to the root that was signed: the caller's transaction must then be undone.
+    """
+    head = Head(session, source.log_id)
     frontier, edge = head.frontier, Edge() if head.size == 0 else None
-    for entries in _chunks(way.objects, way.place, way.log_id, frontier, newest):
+    for entries in chunks(source, frontier.size, newest.size):
         frontier = frontier.extend(entry.leaf for entry in entries)
-        _store(session, way.log_id, entries, frontier)
+        _store(session, source, entries, frontier)
         edge = None if edge is None else _grown(edge, entries)
-        way.told(head.origin, frontier.size, newest.size)
+        source.told(head.origin, frontier.size, newest.size)
     if frontier.root() != newest.signed.checkpoint.root:
-        raise _OtherRoot
-    now_us = micros(hub.clock.now())
-    _keep_position(session, way.log_id, newest, now_us)
-    if edge is not None:
-        # What was read to the last entry need not be written again.
-        known = {"size": newest.size, "root": frontier.root(), "checkpoint": newest.name, "checkpoint_us": now_us}
-        keep_archived(session, way.log_id, Archived(branch=way.branch, edge=edge, **known), now_us)
+        raise OtherRoot
+    _keep_position(session, source, newest, now_us)
+    return edge
 
 
-def _chunks(objects: Objects, place: str, log_id: int, here: Frontier, newest: Covered) -> Iterator[list[Entry]]:
-    """Yield the archived entries behind a frontier, several bundles at a time, with their envelopes checked."""
+def chunks(source: Source, start: int, size: int) -> Iterator[list[Entry]]:
+    """Yield the archived entries from a position on, several bundles at a time, with their envelopes checked."""
     waiting: list[bytes] = []
-    start = here.size
-    for low, bodies in bundles(objects, place, newest.size, here.size):
-        waiting += bodies[max(0, here.size - low) :]
-        if len(waiting) >= BUNDLES_AT_ONCE * BUNDLE_ENTRIES or low + len(bodies) >= newest.size:
+    for low, bodies in bundles(source.objects, source.place, size, start):
+        waiting += bodies[max(0, start - low) :] if low <= start else bodies
+        if len(waiting) >= BUNDLES_AT_ONCE * BUNDLE_ENTRIES or low + len(bodies) >= size:
             try:
-                entries = read_entries(waiting, start, log_id)
+                entries = read_entries(waiting, start, source.log_id)
             except Problem as problem:
-                raise ArchiveDamaged(f"{place}: {problem}") from problem
+                raise ArchiveDamaged(f"{source.place}: {problem}") from problem
             yield entries
             start, waiting = start + len(entries), []
 
 
-def _store(session: Session, log_id: int, entries: Sequence[Entry], frontier: Frontier) -> None:
-    head = Head(session, log_id)
-    if log_id > HUB_LOG:
+def _store(session: Session, source: Source, entries: Sequence[Entry], frontier: Frontier) -> None:
+    head = Head(session, source.log_id)
+    if source.mirrored:
         mirrors.extend(session, head, entries, frontier)
         return
     head.adopt(entries, frontier)
-    projection.apply(session, log_id, entries)
+    projection.apply(session, source.log_id, entries)
 
 
 def _grown(edge: Edge, entries: Sequence[Entry]) -> Edge:
@@ -283,13 +294,9 @@ def _grown(edge: Edge, entries: Sequence[Entry]) -> Edge:
     return edge
 
 
-def _keep_position(session: Session, log_id: int, newest: Covered, now_us: int) -> None:
-    """Keep the checkpoint, and that a plant has been given its receipt up to there."""
-    signed_us = checkpoints.signed_us(newest.signed)
-    replication.keep_checkpoint(
-        session, log_id, newest.size, newest.note, signed_us=signed_us, received_us=now_us
-    )
-    known: dict[str, Any] = {"state": ReplicationState.IN_SYNC if log_id > HUB_LOG else ReplicationState.NEVER_MET}
-    replication.amend(session, log_id, acknowledged=newest.size if log_id > HUB_LOG else 0, **known)
-
-
+def _keep_position(session: Session, source: Source, newest: Covered, now_us: int) -> None:
+    """Keep the checkpoint, and that whoever writes a mirrored ledger has its receipt up to there."""
+    log_id, signed_us = source.log_id, checkpoints.signed_us(newest.signed)
+    replication.keep_checkpoint(session, log_id, newest.size, newest.note, signed_us=signed_us, received_us=now_us)
+    known: dict[str, Any] = {"state": ReplicationState.IN_SYNC if source.mirrored else ReplicationState.NEVER_MET}
+    replication.amend(session, log_id, acknowledged=newest.size if source.mirrored else 0, **known)

@@ -120,10 +120,10 @@ def check_covered(way: Way, welcome: Welcome) -> None:
         raise RepairRefused(f"the hub's checkpoint covers {checkpoint.size} entries of {checkpoint.origin}")
 
 
-def remembered(way: Way) -> Mapping[str, int] | None:
-    """Return the numbers that the plant's second memory holds, or None where there is none."""
+def remembered(way: Way) -> Mapping[str, int]:
+    """Return the numbers that the plant's second memory holds; none where there is no such memory."""
     keeper = way.node.store.keeper
-    return None if keeper is None else keeper.reserved
+    return {} if keeper is None else keeper.reserved
 
 
 def _move(way: Way, session: Session, sizes: tuple[int, int], head: Frontier, note: str | None) -> int:
@@ -132,9 +132,7 @@ def _move(way: Way, session: Session, sizes: tuple[int, int], head: Frontier, no
     if size <= at:
         raise RepairRefused(f"the ledger or the staged entries changed at {at}")
     if size >= head.size:
-        record_restored(
-            session, node.number, "HUB", before=began, known=head.size, now=now, marks=remembered(way)
-        )
+        record_restored(session, node.number, "HUB", before=began, known=head.size, now=now, marks=remembered(way))
         text = RESTORED.format(before=began, known=head.size, back=head.size - began)
         raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, node.origin, text), now)
         note_acknowledged(session, node, head, note)

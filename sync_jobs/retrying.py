@@ -18,7 +18,6 @@ from sync_jobs import parking
 from sync_jobs.leases import Held, LeaseLost
 
 LOG = logging.getLogger(__name__)
-ENDED_BY_IT: Final = "the program ended while it applied this entry / 应用此条目时程序异常终止"
 
 SELECT_DUE = (
     "SELECT log_id FROM projection_faults WHERE next_attempt_us <= :now_us GROUP BY log_id ORDER BY log_id"
@@ -112,7 +111,7 @@ def _retry(store: Store, log_id: int, held: Held, clock: Clock, what: tuple[_Fau
         if fault.tries >= parking.TRIES_MAX:
             # Counted that often and never ended, well or badly: it was the program that ended.
             blocked |= parking.held_up_by(session, log_id, [entry])
-            parking.park(session, log_id, entry, ENDED_BY_IT, tries=fault.tries, at=now)
+            parking.park(session, log_id, entry, parking.PROGRAM_ENDED, tries=fault.tries, at=now)
             return False
         if session.run(COUNT_TRY, {"log_id": log_id, "idx": fault.idx, "now_us": micros(now)}) == 0:
             return False  # skipped by a person since the list was read.

@@ -13,7 +13,17 @@ from celery import Celery
 
 from infra.roles import Role
 from infra.settings import Settings, SettingsInvalid, load
-from sync_jobs.jobs import BETWEEN_PLANTS, BETWEEN_PLANTS_SECONDS, CHECKPOINT, PROJECT, PULL, PUSH, Job, build_app
+from sync_jobs.jobs import (
+    ARCHIVE,
+    BETWEEN_PLANTS,
+    BETWEEN_PLANTS_SECONDS,
+    CHECKPOINT,
+    PROJECT,
+    PULL,
+    PUSH,
+    Job,
+    build_app,
+)
 from sync_jobs.opening import open_jobs
 
 _OPEN = ExitStack()
@@ -43,6 +53,7 @@ def worker_app(settings: Settings) -> Celery:
     jobs[CHECKPOINT] = _lazily(CHECKPOINT, settings.checkpoint_seconds)
     if settings.role is Role.HUB:
         jobs[BETWEEN_PLANTS] = _lazily(BETWEEN_PLANTS, BETWEEN_PLANTS_SECONDS)
+        jobs[ARCHIVE] = _lazily(ARCHIVE, settings.archive_seconds)
     return build_app(jobs, queue=settings.origin, broker_url=settings.broker_url.get_secret_value())
 
 

@@ -15,7 +15,7 @@ from infra.postgres import PostgresUnavailable
 from infra.settings import SettingsInvalid, load
 from infra.stores import open_store
 from migrations import pending
-from plants.store.belonging import check_belongs
+from sync_jobs.remembering import check_origin
 
 BEFORE_OPENING: Final[tuple[Check, ...]] = (
     home.settings_file,
@@ -78,8 +78,7 @@ def _opened(look: Look, opening: ExitStack) -> Iterable[Finding]:
         look.opened = open_store(look.settings, opening)
         waiting = pending(look.store)
         if not waiting:
-            with look.store.reading() as reads:
-                check_belongs(reads, look.settings.origin, look.number)
+            check_origin(look.store, look.number, look.settings.origin)
     except StoreUnfit as error:
         yield _unopened(str(error))
     except (PostgresUnavailable, SQLAlchemyError, OSError) as error:

@@ -145,7 +145,13 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
     if not plants:
         raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=order.batch)
-    said: HoldDirected = {"hold": new_id(), "batch": batch, "kind": order.kind.value, "reason": reason}
+    said: HoldDirected = {
+        "hold": new_id(),
+        "batch": batch,
+        "kind": order.kind.value,
+        "reason": reason,
+        "everywhere": not order.plants,
+    }
     return directing.send("HoldDirected", order.batch, dict.fromkeys(plants, said))
 
 
@@ -164,7 +170,12 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
         if not having:
             raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=batch["code"])
         plants |= having
-    said: RecallDirected = {"recall": new_id(), "batches": batches, "reason": reason}
+    said: RecallDirected = {
+        "recall": new_id(),
+        "batches": batches,
+        "reason": reason,
+        "everywhere": not order.plants,
+    }
     return directing.send("RecallDirected", said["recall"], dict.fromkeys(plants, said))
 
 

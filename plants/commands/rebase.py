@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from infra.database import Session
-from infra.ids import new_id
 from plants.commands.rebuild import rebuild
+from plants.commands.repairing import ENTRIES_AT_ONCE, beyond_printed, record_repair
 from plants.commands.recording import Call, Recording
 from plants.rules.actors import SYSTEM
 from plants.rules.events import ENTRY_BYTES_MAX, EVENTS, Entry, Envelope
-from plants.rules.instants import format_instant
 from plants.rules.merkle import Frontier
 from plants.rules.rebasing import PlaceLost, answers_directive, nodes_made, raised_series, renumbered
 from plants.rules.refusals import Refusal, RefusalCode
@@ -23,11 +22,10 @@ from plants.rules.repairs import ALREADY_RECORDED, ANSWERED_AGAIN, Collision, En
 from plants.store import projection
 from plants.store.collisions import Ground, collisions
 from plants.store.directives import waiting_for
-from plants.store.ledger import HUB_LOG, Head, drawn_numbers, entry_by_request, origin_of
+from plants.store.ledger import HUB_LOG, Head, drawn_numbers, entry_by_request
 from plants.store.staging import clear_staged, set_aside, set_aside_in, staged_between
 
 COLLISIONS_MAX: Final = 8  # told of one entry; one is enough to dispute it
-ENTRIES_AT_ONCE: Final = 1_000
 SELECT_SERIES = "SELECT name, next FROM series WHERE plant_id = :plant"
 SELECT_IDS = "SELECT event_id, idx FROM entries WHERE log_id = :log_id AND idx >= :low"
 
@@ -38,7 +36,10 @@ class NotTheLedger(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Suffix:
-    """What a ledger takes on: from which frontier, up to which, its entries staged; and what the hub's directives are called."""
+    """What a ledger takes on: from which frontier up to which, its entries staged.
+
+    `directive_origin` names the ledger of the hub's directives to the plant.
+    """
 
     fork: Frontier
     head: Frontier
@@ -67,6 +68,7 @@ class _Work:
     places: dict[int, int | None] = field(default_factory=dict)
     decided_again: set[int] = field(default_factory=set)
     drawn: dict[str, int] = field(default_factory=dict)
+    noticed: bool = False
     done: Rebased = field(default_factory=Rebased)
 
 
@@ -114,6 +116,7 @@ def _again(work: _Work, entry: Entry) -> int | None:
         return there
     if work.log_id < HUB_LOG:
         return _append(work, entry, entry.payload)
+    work.noticed = work.noticed or entry.type == "PlantRestored"
     for name, following in drawn_numbers(entry.payload).items():
         work.drawn[name] = max(following, work.drawn.get(name, 0))
     found, settled = _settled_at_once(work, entry)
@@ -228,7 +231,12 @@ def _rebased_from(entry: Entry) -> dict[str, Any]:
 def _conclude(work: _Work) -> None:
     """Record LedgerRebased, with every series beyond what either side has drawn."""
     present = dict(work.session.rows(SELECT_SERIES, {"plant": work.log_id}))
-    series = {name: following for name, following in work.drawn.items() if following > present.get(name, 0)}
+    drawn = dict(work.drawn)
+    if not work.noticed:
+        # Nobody noticed a restore before these entries were written, so others may have been printed and lost.
+        for name, following in beyond_printed(work.session, work.log_id, work.now).items():
+            drawn[name] = max(following, drawn.get(name, 0))
+    series = {name: following for name, following in drawn.items() if following > present.get(name, 0)}
     done = work.done
     payload: LedgerRebased = {
         "fork": work.suffix.fork.size,
@@ -238,24 +246,3 @@ def _conclude(work: _Work) -> None:
         "series": series,
     }
     record_repair(work.session, work.log_id, "LedgerRebased", payload, now=work.now)
-
-
-def record_repair(session: Session, log_id: int, event: str, payload: Any, *, now: datetime) -> Entry:
-    """Append what the node itself did to a ledger, and apply it to the tables; a fence does not keep it from that."""
-    head = Head(session, log_id)
-    envelope: Envelope = {
-        "id": new_id(),
-        "type": event,
-        "version": EVENTS[event],
-        "plant": log_id,
-        "index": 0,
-        "hlc": "",
-        "occurred_at": format_instant(now),
-        "recorded_at": "",
-        "actor": SYSTEM.person,
-        "key": origin_of(session, log_id),
-        "payload": payload,
-    }
-    entry = head.append(envelope, now)
-    projection.apply(session, log_id, (entry,))
-    return entry

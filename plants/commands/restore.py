@@ -4,20 +4,16 @@ A code on a label cannot be taken back. So after a restore every series goes on 
 beyond the second memory's numbers where it is there, else as many numbers further as are reserved at a time.
 """
 
-import zoneinfo
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from infra.database import Session
-from plants.commands.rebase import ENTRIES_AT_ONCE, record_repair
-from plants.commands.recording import BACKDATING_DAYS_MAX, NODE_SERIES
-from plants.rules.codes import batch_series, reserved_ahead
+from plants.commands.repairing import ENTRIES_AT_ONCE, beyond_printed, record_repair
 from plants.rules.events import Entry
-from plants.rules.instants import parse_instant
 from plants.rules.merkle import Frontier
 from plants.rules.repairs import Found, PlantRestored
 from plants.store import master, projection
-from plants.store.ledger import Head, entry_at
+from plants.store.ledger import Head
 from plants.store.staging import clear_staged, staged_between
 
 
@@ -44,33 +40,18 @@ def record_restored(
     before: int,
     known: int,
     now: datetime,
-    marks: Mapping[str, int] | None,
+    marks: Mapping[str, int],
 ) -> Entry:
     """Record that the plant was restored, with the numbers from which each series goes on.
 
     `before` is how long its ledger was found, `known` how long it is known to have been; `marks` are the numbers of the
-    second memory, or None where there is none.
+    second memory. That one is believed alone only where it noticed the restore itself: else it may be as old.
     """
-    drawn = _beyond(session, plant, now) if marks is None else marks
-    series = {name: following for name, following in drawn.items() if following > _next(session, plant, name)}
+    drawn = dict(marks)
+    if found != "MARKS":
+        for name, following in beyond_printed(session, plant, now).items():
+            drawn[name] = max(following, drawn.get(name, 0))
+    ahead = ((name, following, master.next_in_series(session, plant, name)) for name, following in drawn.items())
+    series = {name: following for name, following, present in ahead if following > present}
     payload: PlantRestored = {"found": found, "size_before": before, "size": known, "series": series}
     return record_repair(session, plant, "PlantRestored", payload, now=now)
-
-
-def _beyond(session: Session, plant: int, now: datetime) -> dict[str, int]:
-    """Return where series go on when nobody remembers what was used after the last entry that came back."""
-    facts = master.plant_facts(session, plant)
-    last = entry_at(session, plant, Head(session, plant).size - 1)
-    zone = zoneinfo.ZoneInfo(facts.time_zone)
-    today = now.astimezone(zone).date()
-    day = today if last is None else parse_instant(last.envelope["recorded_at"]).astimezone(zone).date()
-    day = max(min(day, today), today - timedelta(days=BACKDATING_DAYS_MAX))
-    names = [NODE_SERIES]
-    while day <= today:
-        names.append(batch_series(facts.code, day))
-        day += timedelta(days=1)
-    return {name: _next(session, plant, name) + reserved_ahead(name) for name in names}
-
-
-def _next(session: Session, plant: int, name: str) -> int:
-    return master.next_in_series(session, plant, name)

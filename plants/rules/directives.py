@@ -24,12 +24,16 @@ class MasterDirected(TypedDict):
 
 
 class HoldDirected(TypedDict):
-    """Headquarters holds the plant's goods of a batch; `hold` is one id for all plants that it was directed to."""
+    """Headquarters holds the plant's goods of a batch; `hold` is one id for all plants that it was directed to.
+
+    `everywhere` says that no plants were named: it goes on to whichever plant comes to have goods of the batch.
+    """
 
     hold: str
     batch: DirectedBatch
     kind: str
     reason: str
+    everywhere: bool
 
 
 class RecallDirected(TypedDict):
@@ -38,6 +42,7 @@ class RecallDirected(TypedDict):
     recall: str
     batches: list[DirectedBatch]
     reason: str
+    everywhere: bool  # as in HoldDirected
 
 
 class ReleaseDirected(TypedDict):

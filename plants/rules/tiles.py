@@ -1,7 +1,8 @@
 """The files of a ledger for object storage, named and laid out as C2SP tlog-tiles (c2sp.org/tlog-tiles).
 
-A bundle holds 256 entries, each after its length in 16 bits. A tile holds 256 hashes of 32 bytes: on level 0 leaf hashes,
-on every further level the roots of the full tiles below. What is not full yet has `.p/<width>` at the end of its name.
+A bundle holds 256 entries, each after its length in 16 bits. A tile holds 256 hashes of 32 bytes: on level 0 leaf
+hashes, on every further level the roots of the full tiles below. What is not full yet has `.p/<width>` at the end of
+its name.
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,8 +63,8 @@ def unpack_bundle(content: bytes, width: int) -> list[bytes]:
 class Edge:
     """What has to be known of the full bundles so far to write the tiles of the next: the tiles not full yet.
 
-    `size` counts entries and is a multiple of 256; `rows` holds the hashes of the unfinished tile of each level from 1 on.
-    Raises ValueError where they do not fit together.
+    `size` counts entries and is a multiple of 256; `rows` holds the hashes of the unfinished tile of each level from 1
+    on. Raises ValueError where they do not fit together.
     """
 
     size: int = 0

@@ -21,8 +21,9 @@ UPCASTERS: Steps = {}
 """For each type and version that is no longer written, the step to the version after it."""
 
 
-def upcast(entry: Entry, steps: Steps = UPCASTERS) -> Entry:
+def upcast(entry: Entry, steps: Steps | None = None) -> Entry:
     """Return the entry as the newest program would have written it; one without steps comes back as it is."""
+    steps = UPCASTERS if steps is None else steps
     kind = entry.envelope["type"], entry.envelope["version"]
     if kind not in steps:
         return entry
@@ -35,15 +36,16 @@ def upcast(entry: Entry, steps: Steps = UPCASTERS) -> Entry:
     return Entry(envelope, entry.body, entry.leaf)
 
 
-def reached(kind: tuple[str, int], steps: Steps = UPCASTERS) -> tuple[str, int]:
+def reached(kind: tuple[str, int], steps: Steps | None = None) -> tuple[str, int]:
     """Return the type and version that an entry of this type and version is brought to."""
+    steps = UPCASTERS if steps is None else steps
     name, version = kind
     while (name, version) in steps:
         version += 1
     return name, version
 
 
-def missing_steps(steps: Steps = UPCASTERS, events: Mapping[str, int] = EVENTS) -> list[tuple[str, int]]:
+def missing_steps(steps: Steps | None = None, events: Mapping[str, int] = EVENTS) -> list[tuple[str, int]]:
     """Return the types and versions, down to VERSIONS_UNDERSTOOD behind the newest, that cannot be brought to it."""
     return [
         (name, version)

@@ -6,6 +6,7 @@ otherwise than what is archived, `b2` and so on: a file is written once, so anot
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -13,13 +14,17 @@ from sqlalchemy import Integer
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
-from infra.objects import Objects
+from infra.objects import ArchiveUnfit, Capabilities, Objects
 from infra.roles import Keeping, Role, table_options
 from plants.rules.codes import HUB
 from plants.rules.retention import Retention
 from plants.rules.tiles import Edge
 from plants.store.columns import big, key, octets, text
 
+UNLOCKED = (
+    "The archive at {where} cannot do all that it should: {missing}. With archive_lock = required nothing is written "
+    "there. / 归档存储 {where} 能力不足：{missing}。archive_lock 为 required 时不写入。"
+)
 SIZE_DIGITS = 16
 FIRST_BRANCH = 1
 
@@ -66,12 +71,26 @@ class ArchivedRow(SQLModel, table=True):
     next_attempt_us: int = big(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Archive:
-    """Where ledgers are archived, and for how long."""
+    """Where ledgers are archived, and for how long; what the place can do is found out once, at the first use."""
 
     objects: Objects
     retention: Retention = field(default_factory=Retention)
+    lock_required: bool = False
+    _can: Capabilities | None = None
+
+    def capabilities(self, now: datetime) -> Capabilities:
+        """Return what the place was seen to do; raises ArchiveFailed.
+
+        Raises ArchiveUnfit where it must lock and does not: it is asked again the next time.
+        """
+        if self._can is None:
+            can = self.objects.probe(now)
+            if self.lock_required and not can.locked:
+                raise ArchiveUnfit(UNLOCKED.format(where=self.objects.describe(), missing=", ".join(can.missing)))
+            self._can = can
+        return self._can
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

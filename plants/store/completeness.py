@@ -177,7 +177,7 @@ class _Look:
         yield from self._unannounced({one: received[one] for one in received.keys() - dispatched.keys() - denied})
 
     def _on_the_road(self, transfers: dict[int, set[int]]) -> Iterable[Gap]:
-        # A receipt need not put goods on stock: all of them may be missing. So it is the entry that counts.
+        # A receipt need not put goods on stock: all of them may be missing. So it is its lines that count.
         answered = self._receipts(transfers)
         ends = self._destinations(transfers)
         for transfer, batches in sorted(transfers.items()):
@@ -220,16 +220,14 @@ class _Look:
         return {transfer for (transfer,) in self._session.rows(sql, self._with(ids=transfers))}
 
     def _receipts(self, transfers: Collection[int]) -> set[int]:
-        """Return the transfers that a plant in the scope has received, by its ledger, uncorrected."""
+        """Return the transfers that a plant in the scope has received, and not taken back since."""
         if not transfers:
             return set()
         sql = (
-            f"SELECT key FROM entries WHERE {among(self._session, 'log_id', 'scope', 'integer')}"
-            f" AND {among(self._session, 'key', 'names', 'text')} AND type = 'TransferReceived' AND NOT EXISTS"
-            " (SELECT 1 FROM corrections WHERE corrections.plant_id = log_id AND entry_idx = idx)"
+            f"SELECT DISTINCT transfer_id FROM transfer_lines WHERE {among(self._session, 'transfer_id', 'ids')}"
+            f" AND {self._in_scope()} AND received IS NOT NULL"
         )
-        names = given(self._session, (str(transfer) for transfer in transfers))
-        return {int(name) for (name,) in self._session.rows(sql, self._with() | {"names": names})}
+        return {transfer for (transfer,) in self._session.rows(sql, self._with(ids=transfers))}
 
     def _destinations(self, transfers: Collection[int]) -> dict[int, str]:
         """Return the code of the plant that each transfer goes to."""

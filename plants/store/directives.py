@@ -32,6 +32,10 @@ SELECT_IN_FORCE = (
     "SELECT plant_id, batch_id, batch_code FROM directed_holds WHERE hold = :hold AND ended_idx IS NULL"
     " ORDER BY plant_id, batch_code"
 )
+SELECT_ALL_IN_FORCE = (
+    "SELECT hold, MIN(log_id), MIN(directive_idx) FROM directed_holds WHERE ended_idx IS NULL"
+    " GROUP BY hold, log_id ORDER BY hold, log_id"
+)
 SELECT_WAITING = (
     "SELECT batch_id, hold, kind, reason, directive_idx FROM waiting_holds"
     " WHERE plant_id = :plant AND batch_code = :code ORDER BY directive_idx, hold"
@@ -132,6 +136,14 @@ def in_force(session: Session, hold: str) -> dict[int, list[DirectedBatch]]:
     directed: dict[int, list[DirectedBatch]] = {}
     for plant, batch, code in session.rows(SELECT_IN_FORCE, {"hold": hold}):
         directed.setdefault(plant, []).append({"id": batch, "code": code})
+    return directed
+
+
+def all_in_force(session: Session) -> dict[str, list[tuple[int, int]]]:
+    """Return every hold and recall that headquarters has in force: the log id and index of each directive of it."""
+    directed: dict[str, list[tuple[int, int]]] = {}
+    for hold, log_id, index in session.rows(SELECT_ALL_IN_FORCE):
+        directed.setdefault(hold, []).append((log_id, index))
     return directed
 
 

@@ -125,12 +125,11 @@ def _move(writes: RowWrites, log_id: int, entry: Entry, movements: list[Movement
             add(STOCK, (log_id, batch_id, taken_from[6:]), -quantity)
         if put_in[:6] == "stock:":
             add(STOCK, (log_id, batch_id, put_in[6:]), quantity)
-        use = movement.get("use")
-        if use is not None:
+        if "use" in movement:
             into = put_in[:8] == "process:"
             process_id = int((put_in if into else taken_from)[8:])
             source, target = (batch_id, process_id) if into else (process_id, batch_id)
-            add_edge((log_id, index, line, source, target, quantity, movement["unit"], use, occurred_us))
+            add_edge((log_id, index, line, source, target, quantity, movement["unit"], movement["use"], occurred_us))
         touched[batch_id] = None
 
 

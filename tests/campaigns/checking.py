@@ -19,9 +19,7 @@ def counted(store: Store, log_id: int) -> int:
     return stand(store, log_id)[0]
 
 
-def check(
-    group: Group, operators: Sequence[Operator], before: Mapping[str, int], *, seconds: float
-) -> dict[str, Any]:
+def check(group: Group, operators: Sequence[Operator], before: Mapping[str, int], *, seconds: float) -> dict[str, Any]:
     """Wait until hub and plants are level, and return what is lost, doubled or unequal: nothing, if all is well.
 
     `before` gives how long each plant's ledger was before anybody wrote. `lost` are answered operations that a ledger

@@ -7,6 +7,7 @@ operation that was answered stands once, and only once, in the plant's ledger an
 
 import argparse
 import json
+import math
 import random
 import secrets
 import statistics
@@ -61,11 +62,13 @@ class Campaign:
     _owed: list[tuple[str, float, dict[str, int]]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def lane(self, name: str, cycles: int, seed: int) -> None:
-        """Kill so many times, one after the other; each time wait until what was killed serves again."""
+    def lane(self, name: str, cycles: int, seed: int, until: float) -> None:
+        """Kill so many times, one after the other, and none after `until`; each time wait until it serves again."""
         chance, targets = random.Random(f"{seed}/{name}"), LANES[name]
         for _ in range(cycles):
             time.sleep(chance.uniform(0, PAUSE_SECONDS_MAX))
+            if time.monotonic() > until:
+                return
             target = chance.choices(list(targets), list(targets.values()))[0]
             began = time.monotonic()
             if target in PLANTS:
@@ -128,9 +131,7 @@ class Campaign:
         # What the old process had already answered may be read a moment after the kill.
         later = since + 2 * LOOK_SECONDS
         return any(
-            one.acknowledged and one.acknowledged[-1].seconds > later
-            for one in self.operators
-            if one.node.code == code
+            one.acknowledged and one.acknowledged[-1].seconds > later for one in self.operators if one.node.code == code
         )
 
     def _hub_answers(self) -> bool:
@@ -173,7 +174,14 @@ def running(folder: Path, broker_url: str, seed: int, *, durable: bool = True) -
         yield Campaign(group, server, operators)
 
 
-def run(campaign: Campaign, cycles: int, seed: int, say: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
+def run(
+    campaign: Campaign,
+    cycles: int,
+    seed: int,
+    say: Callable[[str], object] = lambda _: None,
+    *,
+    seconds_max: float = math.inf,
+) -> dict[str, Any]:
     """Kill `cycles` times over both lanes, let everything come level, check it, and return the figures."""
     before = {code: counted(campaign.group.store(code), number) for code, number in PLANTS.items()}
     share = {"plants": cycles - cycles // 2, "hub": cycles // 2}
@@ -183,7 +191,7 @@ def run(campaign: Campaign, cycles: int, seed: int, say: Callable[[str], object]
         watching = pool.submit(campaign.watch, watched)
         try:
             wait_until(lambda: sum(len(one.acknowledged) for one in campaign.operators) > WARM, "people write")
-            lanes = [pool.submit(campaign.lane, name, part, seed) for name, part in share.items()]
+            lanes = [pool.submit(campaign.lane, name, part, seed, began + seconds_max) for name, part in share.items()]
             said = began
             while not all(lane.done() for lane in lanes):
                 time.sleep(LOOK_SECONDS)
@@ -239,6 +247,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=500)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="kill nothing more after so long")
     parser.add_argument("--json", type=Path, default=Path("build/kill.json"))
     options = parser.parse_args()
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
@@ -253,7 +262,7 @@ def main() -> int:
         ValkeyServer() as valkey,
         running(Path(name), f"{valkey.connection_url}/0", seed) as campaign,
     ):
-        figures = run(campaign, options.cycles, seed, say)
+        figures = run(campaign, options.cycles, seed, say, seconds_max=60 * options.minutes)
         if not is_clean(figures):
             for log, text in campaign.group.logs():
                 say(f"--- {log}\n{text}")

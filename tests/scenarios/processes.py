@@ -20,7 +20,7 @@ from tests.sync_jobs.group import free_port, stand
 HUB: Final = "HUB"
 BATCHLOOM: Final = Path(sys.executable).with_name("batchloom")
 PASSWORD: Final = "five small boats at dawn"
-READY_SECONDS_MAX: Final = 60
+READY_SECONDS_MAX: Final = 120
 WAIT_SECONDS_MAX: Final = 90
 COMMAND_SECONDS_MAX: Final = 90
 STOP_SECONDS_MAX: Final = 40

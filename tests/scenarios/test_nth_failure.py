@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -61,7 +61,13 @@ HEADS: Final = "SELECT log_id, size, frontier FROM logs ORDER BY log_id"
 ELSEWHERE: Final = {
     "settle_dispute": "a dispute comes about by a repair alone: tests/sync_jobs, and the simulator",
 }
-T = TypeVar("T")
+Report = Callable[[int], None]
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Keep in the report of the run how many operations a test has failed."""
+    return lambda operations: request.node.user_properties.append(("operations", operations))
 
 
 def only_on_purpose(error: Exception) -> None:
@@ -142,9 +148,7 @@ def line(batch: str, amount: str) -> StockLine:
     return StockLine(batch, amount, "KGM", "A1")
 
 
-def test_every_command_then_whole_or_not_at_all(
-    plant: Trying, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_every_command_then_whole_or_not_at_all(plant: Trying, tmp_path: Path, report: Report) -> None:
     milk = plant.receive()
     plant.do(define_unit, UnitDefinition("CRATE", "Crate", "KGM", "12.5"))
     run = ProductionRun(ProcessOrder(), (line(milk, "2"),), (Output("FP-YOG", "1.9", "KGM", "A1"),))
@@ -166,7 +170,7 @@ def test_every_command_then_whole_or_not_at_all(
             plant.operations |= desk.operations
     other.close()
     assert {*plant.operations} | {"define_material", "define_master"} >= every_command() - {*ELSEWHERE}
-    record_property("operations", sum(plant.operations.values()))
+    report(sum(plant.operations.values()))
     assert min(plant.operations.values()) > 5, plant.operations
 
 
@@ -195,9 +199,7 @@ def test_refused_while_it_fails_then_still_refused_and_nothing_changed(plant: Tr
     assert plant.everything() == before
 
 
-def test_every_operation_of_a_rebuild_then_the_old_tables_or_the_new(
-    plant: Trying, record_property: Callable[[str, object], None]
-) -> None:
+def test_every_operation_of_a_rebuild_then_the_old_tables_or_the_new(plant: Trying, report: Report) -> None:
     for amount in ("5", "7"):
         Plant.do(plant, quarantine_batch, Quarantine(received(plant, amount), "Damp"))
     assert plant.faults is not None
@@ -218,7 +220,7 @@ def test_every_operation_of_a_rebuild_then_the_old_tables_or_the_new(
         assert table_digests(plant.store) == spoilt, f"operation {number}"
     plant.faults.arm(0)
     assert table_digests(plant.store) == digests
-    record_property("operations", number - 1)
+    report(number - 1)
     assert number > 20
 
 
@@ -232,9 +234,7 @@ def group(postgres_18: EmbeddedPostgres, tmp_path: Path) -> Iterator[Group]:
         yield running
 
 
-def test_every_operation_of_an_exchange_at_the_plant_then_it_catches_up(
-    group: Group, record_property: Callable[[str, object], None]
-) -> None:
+def test_every_operation_of_an_exchange_at_the_plant_then_it_catches_up(group: Group, report: Report) -> None:
     """With a directive to fetch and to apply each time."""
     node, hub = group.plant(1, "SH1"), group.hub.node.store
     with faults_of(node.store) as faults:
@@ -260,7 +260,7 @@ def test_every_operation_of_an_exchange_at_the_plant_then_it_catches_up(
             with node.store.transaction() as session:
                 end_all(session, EMBEDDED_HOLDER)
             settle(group, number)
-    record_property("operations", number - 1)
+    report(number - 1)
     assert number > 20
     level(group)
 
@@ -281,9 +281,7 @@ def level(group: Group) -> None:
     assert column(node.store, 1, "alarm") is None
 
 
-def test_every_operation_of_an_intake_at_the_hub_then_all_or_nothing(
-    group: Group, record_property: Callable[[str, object], None]
-) -> None:
+def test_every_operation_of_an_intake_at_the_hub_then_all_or_nothing(group: Group, report: Report) -> None:
     node, hub = group.plant(1, "SH1"), group.hub.node.store
     exchange(node)
     with faults_of(hub) as faults:
@@ -300,14 +298,12 @@ def test_every_operation_of_an_intake_at_the_hub_then_all_or_nothing(
                 break
             assert done.state is not None
             settle(group, number)
-    record_property("operations", number - 1)
+    report(number - 1)
     assert number > 10
     level(group)
 
 
-def test_every_operation_of_a_projection_then_the_tables_are_those_of_a_rebuild(
-    group: Group, record_property: Callable[[str, object], None]
-) -> None:
+def test_every_operation_of_a_projection_then_the_tables_are_those_of_a_rebuild(group: Group, report: Report) -> None:
     node, hub, days = group.plant(1, "SH1"), group.hub.node.store, 0
     with faults_of(hub) as faults:
         for number in range(1, OPERATIONS_MAX):
@@ -329,7 +325,7 @@ def test_every_operation_of_a_projection_then_the_tables_are_those_of_a_rebuild(
                 project_pending(hub, 1, clock=later, holder=EMBEDDED_HOLDER)
             assert waiting(hub) == [], f"operation {number}"
             assert projected(hub) == stand(hub, 1)[0], f"operation {number}"
-    record_property("operations", number - 1)
+    report(number - 1)
     assert number > 10
     before = table_digests(hub)
     with hub.transaction() as session:

@@ -1,11 +1,13 @@
 """The hub's ledgers in the archive, and back from it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pysqlite3.dbapi2 as sqlite
 import pytest
 from tlog_scales.backend import LocalBackend
 from tlog_scales.reader import TilesReader
@@ -14,6 +16,7 @@ from infra.clock import FixedClock
 from infra.database import Store
 from infra.objects import ArchiveFailed, FileObjects
 from infra.postgres import EmbeddedPostgres
+from infra.writer import Writer
 from migrations import upgrade
 from plants.commands.witness import witness_checkpoints
 from plants.rules.merkle import Frontier, leaf_hash
@@ -21,14 +24,16 @@ from plants.rules.retention import DAYS_DEFAULT, RecordClass, Retention
 from plants.rules.tiles import bundle_name
 from plants.store.alarms import AlarmKind, alarms
 from plants.store.archive import Archive, archived_rows, folder
+from plants.store.mirrors import frontier_at
 from plants.store.rebuilding import table_digests
 from sync_jobs.archiving import archive_behind
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.projecting import project_behind
 from sync_jobs.recovering import ArchiveDamaged, recover_hub
+from sync_jobs.recovering_plant import restore_from_archive
 from tests.databases import fresh_database
-from tests.sync_jobs.group import CLOCK, GROUP, Group, receive, stand
+from tests.sync_jobs.group import CLOCK, Group, receive, stand
 
 
 class Failing(FileObjects):
@@ -232,7 +237,7 @@ def test_empty_store_then_the_archive_gives_back_every_ledger_and_table(
     again = replace(hub, store=other_store)
     assert hub.archive is not None
 
-    found = recover_hub(again, hub.archive, group=GROUP)
+    found = recover_hub(again, hub.archive)
     level(again)
 
     for log_id in (0, -1, 1, -2, 2):
@@ -254,13 +259,13 @@ def test_old_copy_then_only_what_is_missing_is_taken_back(group: Group, hub: Hub
     archive_all(hub)
     again = replace(hub, store=other_store)
     assert hub.archive is not None
-    recover_hub(again, hub.archive, group=GROUP)
+    recover_hub(again, hub.archive)
     receive(plant, 400)
     level(hub, plant)
     archive_all(hub)
     old = stand(other_store, 1)[0]
 
-    found = recover_hub(again, hub.archive, group=GROUP)
+    found = recover_hub(again, hub.archive)
     level(again)
 
     assert (1, old, stand(hub.store, 1)[0]) in {(one.log_id, one.before, one.size) for one in found}
@@ -279,7 +284,7 @@ def test_other_history_than_the_archive_then_both_are_kept(
     archive_all(hub)
     assert hub.archive is not None
     again = replace(hub, store=other_store)
-    recover_hub(again, hub.archive, group=GROUP)
+    recover_hub(again, hub.archive)
     receive(plant, 5)
     level(hub, plant)
     archive_all(hub)
@@ -289,6 +294,7 @@ def test_other_history_than_the_archive_then_both_are_kept(
     group.plant(2, "SZ2")
     archive_all(hub)
     archive_all(again)
+    recover_hub(again, hub.archive)
 
     assert [kind for kind, _, _ in lasting(again)] == [AlarmKind.ARCHIVE_FORKED]
     assert objects.children(hub.origin) == ["b1", "b2"]
@@ -311,7 +317,7 @@ def test_file_in_the_archive_was_changed_then_nothing_is_taken_back(
     assert hub.archive is not None
 
     with pytest.raises(ArchiveDamaged, match="do not lead to the root"):
-        recover_hub(again, hub.archive, group=GROUP)
+        recover_hub(again, hub.archive)
 
     assert stand(other_store, 1)[0] == 0
     assert stand(other_store, 0) == stand(hub.store, 0)
@@ -331,6 +337,56 @@ def test_forged_checkpoint_then_it_is_passed_over(
     again = replace(hub, store=other_store)
     assert hub.archive is not None
 
-    recover_hub(again, hub.archive, group=GROUP)
+    recover_hub(again, hub.archive)
 
     assert stand(other_store, 1) == stand(hub.store, 1)
+
+
+def test_plant_with_an_empty_store_then_the_archive_gives_it_back(
+    group: Group, hub: HubNode, objects: Failing, tmp_path: Path
+) -> None:
+    plant = group.plant(1, "SH1")
+    receive(plant, 300)
+    level(hub, plant)
+    archive_all(hub)
+    known, root = stand(plant.store, 1)
+    before = table_digests(plant.store)
+    with closing(Store(f"sqlite:///{tmp_path}/new.db")) as store, closing(Writer(store)) as writer:
+        upgrade(store)
+        new = replace(plant, store=store, writer=writer)
+
+        done = restore_from_archive(new, objects)
+
+        assert (done.before, done.size) == (0, known + 1)
+        with store.reading() as reads:
+            assert frontier_at(reads, 1, known).root() == root
+            last = reads.rows("SELECT type, body FROM entries WHERE log_id = 1 AND idx = :idx", {"idx": known})
+        assert last[0][0] == "PlantRestored"
+        assert json.loads(last[0][1])["payload"]["found"] == "ARCHIVE"
+        after = table_digests(store)
+        assert [name for name in before if before[name] != after[name]] == ["series"]
+        assert receive(new)[0].index == known + 1
+        level(hub, new)
+        assert stand(hub.store, 1) == stand(store, 1)
+
+
+def test_plant_that_went_on_otherwise_then_the_archive_changes_nothing(
+    group: Group, hub: HubNode, objects: Failing, tmp_path: Path
+) -> None:
+    plant = group.plant(1, "SH1")
+    receive(plant, 3)
+    copied = tmp_path / "copy.db"
+    with closing(sqlite.connect(tmp_path / "SH1.db")) as source:
+        source.execute("VACUUM INTO ?", (str(copied),))
+    receive(plant, 4)
+    level(hub, plant)
+    archive_all(hub)
+    with closing(Store(f"sqlite:///{copied}")) as store, closing(Writer(store)) as writer:
+        old = replace(plant, store=store, writer=writer)
+        receive(old)
+        before = stand(store, 1), table_digests(store)
+
+        with pytest.raises(ArchiveDamaged, match="does not continue"):
+            restore_from_archive(old, objects)
+
+        assert (stand(store, 1), table_digests(store)) == before

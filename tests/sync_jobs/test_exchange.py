@@ -3,21 +3,18 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import pysqlite3.dbapi2 as sqlite
 import pytest
 
 from auth.keys import SigningKey
 from auth.notes import NoteSigner, generate_key
 from infra.clock import FixedClock
-from infra.database import Store
 from infra.postgres import EmbeddedPostgres
-from infra.writer import Writer
 from plants.commands.decide_change import Decision, decide_change_at_hub
 from plants.commands.quarantine import Quarantine, quarantine_batch
 from plants.commands.recording import Call
@@ -27,11 +24,9 @@ from plants.rules.changes import ChangeVerdict
 from plants.rules.scope import PlantScope
 from plants.store.positions import ReplicationState, replication_status
 from sync_jobs.exchange import exchange
-from sync_jobs.fencing import lift_fence
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import PlantNode
 from sync_jobs.projecting import project_pending
-from sync_jobs.wire import Hello, Welcome
 from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, LI, Group, at, column, receive, running_group, stand
 
@@ -168,44 +163,6 @@ def test_hub_with_another_key_then_its_receipt_is_not_believed(group: Group) -> 
     assert column(node.store, 1, "acknowledged") == 0
 
 
-def test_plant_restored_from_a_backup_then_it_stops_with_an_alarm(group: Group, tmp_path: Path) -> None:
-    node = group.plant(1, "SH1")
-    exchange(node)
-    backup = tmp_path / "backup.db"
-    with closing(sqlite.connect(tmp_path / "SH1.db")) as connection:
-        connection.execute("VACUUM INTO ?", (str(backup),))
-    receive(node, 4)
-    exchange(node)
-    kept = stand(group.hub.node.store, 1)
-    store = group.opening.enter_context(closing(Store(f"sqlite:///{backup}")))
-    node = replace(node, store=store, writer=group.opening.enter_context(closing(Writer(store))))
-    assert exchange(node).state is ReplicationState.RESTORED
-    assert "本厂可能由旧备份恢复" in str(column(node.store, 1, "alarm"))
-    assert column(group.hub.node.store, 1, "state") == "RESTORED"
-    for count in (1, 3, 9):
-        receive(node, count)
-        assert exchange(node, forced=True).state is ReplicationState.DIVERGED
-    assert stand(group.hub.node.store, 1) == kept
-
-
-def test_hub_restored_then_plant_stops_with_an_alarm(group: Group) -> None:
-    node = group.plant(1, "SH1")
-    exchange(node)
-    hub = group.hub.node.store
-    with hub.transaction() as session:
-        saved = session.row("SELECT size, frontier FROM logs WHERE log_id = 1")
-    receive(node, 4)
-    exchange(node)
-    assert saved is not None
-    with hub.transaction() as session:
-        session.run("DELETE FROM entries WHERE log_id = 1 AND idx >= :size", {"size": saved[0]})
-        values = {"size": saved[0], "frontier": bytes(saved[1])}
-        session.run("UPDATE logs SET size = :size, frontier = :frontier WHERE log_id = 1", values)
-    kept = stand(hub, 1)
-    assert exchange(node, forced=True).state is ReplicationState.HUB_REGRESSED
-    assert stand(hub, 1) == kept
-
-
 def test_bit_flipped_at_the_plant_then_nothing_is_signed(group: Group) -> None:
     node = group.plant(1, "SH1")
     receive(node, 3)
@@ -228,28 +185,6 @@ def test_two_exchanges_at_once_then_one_runs(group: Group) -> None:
     for thread in threads:
         thread.join()
     assert sum(done.sent for done in results) == 203
-    level(group, node)
-
-
-def test_another_greeting_in_between_then_fenced_until_a_person_lifts_it(group: Group) -> None:
-    node = group.plant(1, "SH1")
-    exchange(node)
-    receive(node, 1)
-    greet = HubDoor.hello
-
-    def greet_as_two(door: HubDoor, greeting: Hello) -> Welcome:
-        ours = greet(door, greeting)
-        greet(door, greeting)  # a second copy of the plant, between our greeting and our parcel.
-        return ours
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HubDoor, "hello", greet_as_two)
-        assert exchange(node, forced=True).state is ReplicationState.FENCED
-    assert not exchange(node, forced=True).ran
-    assert stand(group.hub.node.store, 1)[0] == 3
-    with node.store.transaction() as session:
-        lift_fence(session, 1)
-    assert exchange(node).sent == 1
     level(group, node)
 
 

@@ -24,6 +24,7 @@ from plants.commands.direct import (
     direct_release,
 )
 from plants.commands.dispatch import Dispatch, dispatch_transfer
+from plants.commands.follow_goods import follow_goods
 from plants.commands.issue import StockLine
 from plants.commands.move import Move, move_batch
 from plants.commands.quarantine import Quarantine, quarantine_batch
@@ -216,7 +217,7 @@ def test_hold_then_in_force_at_the_hub_at_once_and_at_each_plant_from_its_answer
     first, second = directs(hub, direct_hold, order, here)
     hold = first.payload["hold"]
     batch = {"id": here.batch_id(code), "code": code}
-    said = {"hold": hold, "batch": batch, "kind": "QUALITY", "reason": "Glass found 发现玻璃"}
+    said = {"hold": hold, "batch": batch, "kind": "QUALITY", "reason": "Glass found 发现玻璃", "everywhere": True}
     assert first.payload == second.payload == said
     assert [one.envelope["plant"] for one in (first, second)] == [-1, -2]
     assert first.envelope["key"] == code
@@ -425,7 +426,8 @@ def test_recall_then_one_thing_at_every_plant_with_goods_of_any_and_closed_as_on
     recall = sent[0].payload["recall"]
     named = [{"id": here.batch_id(one), "code": one} for one in (code, only_here)]
     assert [(one.envelope["plant"], one.envelope["key"], one.payload) for one in sent] == [
-        (number, recall, {"recall": recall, "batches": named, "reason": "Salmonella 沙门氏菌"}) for number in (-1, -2)
+        (number, recall, {"recall": recall, "batches": named, "reason": "Salmonella 沙门氏菌", "everywhere": True})
+        for number in (-1, -2)
     ]
     versions = {one: here.batch(one)["version"] for one in (code, only_here)}
     answer = obeys(hub, here)
@@ -530,6 +532,39 @@ def test_hub_restored_and_its_directives_handed_back_then_the_same_holds_in_its_
         restored.tells(plant)
         assert pending(plant) is None
     store.close()
+
+
+def follows(hub: Hub, at: Plant) -> list[tuple[int, str]]:
+    with hub.store.transaction() as session:
+        return [(one.envelope["plant"], one.envelope["actor"]) for one in follow_goods(session, now=at.clock.now())]
+
+
+def test_goods_sent_off_before_the_hub_heard_of_it_then_the_hold_is_sent_after_them_once(
+    hub: Hub, here: Plant, there: Plant
+) -> None:
+    code, other = here.receive(), here.receive()
+    hub.hears(here)
+    (hold,) = directs(hub, direct_hold, HoldDirection(code, "Glass"), here)
+    (recall,) = directs(hub, direct_recall, RecallDirection((other,), "Salmonella"), here)
+    directs(hub, direct_hold, HoldDirection(code, "Here alone", plants=("SH1",)), here)
+    (lifted,) = directs(hub, direct_hold, HoldDirection(code, "Mistaken"), here)
+    directs(hub, direct_release, ReleaseDirection(lifted.payload["hold"], "Mistaken"), here)
+    assert follows(hub, here) == []
+    trucks = [send(here, one, "40") for one in (code, other)]
+    obeys(hub, here)
+    assert follows(hub, here) == [(-2, "person-9"), (-2, "person-9")]
+    assert follows(hub, here) == []
+    obeys(hub, there)
+    for sent in trucks:
+        receive(there, sent, here)
+    assert {(kind, held) for kind, _, _, held, _ in holds(there)} == {
+        ("QUALITY", hold.payload["hold"]), ("RECALL", recall.payload["recall"]),
+    }  # fmt: skip
+    cannot_use(there, code)
+    directs(hub, direct_release, ReleaseDirection(hold.payload["hold"], "Was sugar"), here)
+    assert obeys(hub, there).type == "DirectiveApplied"
+    use(there, code)
+    cannot_use(there, other)
 
 
 def test_moved_before_it_heard_then_the_hold_met_the_later_version(hub: Hub, here: Plant) -> None:

@@ -133,7 +133,7 @@ def test_edge_then_it_is_kept_as_bytes_and_read_back() -> None:
     for number in range(300):
         edge, tiles = edge.extend([sha256(f"{number} {leaf}".encode()).digest() for leaf in range(BUNDLE_ENTRIES)])
         assert Edge.from_bytes(edge.size, edge.to_bytes()) == edge
-        assert [tile.name for tile in tiles][0] == tile_name(0, number)
+        assert tiles[0].name == tile_name(0, number)
     assert [len(row) for row in edge.rows] == [300 % 256, 1]
     with pytest.raises(ValueError, match="are not the edge"):
         Edge.from_bytes(edge.size, edge.to_bytes() + bytes(32))

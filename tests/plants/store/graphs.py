@@ -10,14 +10,12 @@ from sqlmodel import SQLModel
 from infra.database import Store
 from plants.rules.codes import node_id
 from plants.rules.genealogy import Link
-from plants.store import ledger, positions, tables
-from plants.store.projectors import ALIASES, BATCHES, EDGES, MOVEMENTS, PLANTS, PROCESSES, STOCK
+from plants.store import ledger, positions
+from plants.store.projectors import ALIASES, BATCHES, EDGES, MOVEMENTS, PLANTS, PROCESSES, STOCK, TRANSFER_LINES
 from plants.store.rows import RowWrites, Shape
 
-ENTRIES = Shape.of(ledger.LedgerEntry)
 LOGS = Shape.of(ledger.Log)
 REPLICATION = Shape.of(positions.ReplicationRow)
-CORRECTIONS = Shape.of(tables.CorrectionRow)
 CODES = {1: "SH1", 2: "DE2", 3: "US3"}
 USES = ("CONSUMED", "PRODUCED", "RETURNED", "TRANSFERRED", "SHIPPED", "SAMPLE")
 
@@ -71,12 +69,9 @@ class Genealogy:
         place = {"taken_from": taken_from, "put_in": put_in, "quantity": quantity, "occurred_us": 7}
         self._add(MOVEMENTS, plant_id=plant, entry_idx=len(self.rows), line=0, batch_id=batch, **place)
 
-    def receipt(self, plant: int, transfer: int) -> int:
-        index = len(self.rows)
-        texts = {"event_id": "", "type": "TransferReceived", "key": str(transfer), "actor": "", "request": None}
-        numbers = {"occurred_us": 7, "recorded_us": 7}
-        self._add(ENTRIES, log_id=plant, idx=index, body=b"", leaf=b"", **texts, **numbers)
-        return index
+    def receipt(self, plant: int, transfer: int, batch: int, received: int = 0) -> None:
+        stated = {"batch_id": batch, "unit": "KGM", "dispatched": 10, "received": received}
+        self._add(TRANSFER_LINES, transfer_id=transfer, plant_id=plant, line=0, **stated)
 
     def heard(
         self,
@@ -94,9 +89,6 @@ class Genealogy:
         self._add(LOGS, **log.model_dump())
         row = positions.ReplicationRow(log_id=plant, state=state, signed_us=signed_us, received_us=received_us)
         self._add(REPLICATION, **row.model_dump())
-
-    def correction(self, plant: int, entry: int) -> None:
-        self._add(CORRECTIONS, plant_id=plant, entry_idx=entry, corrected_by=entry + 1, wrong="", reason="")
 
     def at(self, plants: Collection[int]) -> "Genealogy":
         """Return the part that these plants state."""

@@ -79,10 +79,43 @@ def test_received_with_nothing_left_then_it_is_no_longer_on_the_road(store: Stor
     graph = group()
     dispatch(graph)
     graph.run(MOVE, 2, "TRANSFER", source_plant="SH1", destination_plant="DE2")
-    receipt = graph.receipt(2, MOVE)
-    assert answer(store, graph).complete is True
-    graph.correction(2, receipt)
+    # Taken back, a receipt has no lines any more.
     assert answer(store, graph).gaps == (Gap(GapKind.IN_TRANSIT, 2, "DE2", MOVE, (MILK,)),)
+    graph.receipt(2, MOVE, MILK)
+    assert answer(store, graph).complete is True
+
+
+def test_received_with_nothing_left_and_no_dispatch_seen_then_awaiting_its_source_all_the_same(store: Store) -> None:
+    graph = group()
+    graph.receipt(2, MOVE, MILK)
+    gap = Gap(GapKind.AWAITING_SOURCE, 1, None, MOVE, (MILK,))
+    assert [answer(store, graph, direction).gaps for direction in TraceDirection] == [(gap,)] * 3
+
+
+def test_asked_as_of_a_moment_then_complete_only_when_all_were_heard_since(store: Store) -> None:
+    graph = group()
+    graph.write(store)
+    with store.reading() as session:
+        traced = trace(session, GROUP, Seeds((MILK,)), BOTH)
+        found = [
+            completeness(
+                session, GROUP, traced, now=EPOCH + timedelta(seconds=60), since=EPOCH + timedelta(seconds=one)
+            )
+            for one in (0, 1)
+        ]
+    assert [one.complete for one in found] == [True, False]
+    assert found[1].gaps == (Gap(GapKind.STALE, 1),)
+
+
+def test_clock_of_a_plant_ahead_then_its_ledger_is_no_fresher_than_its_last_message(store: Store) -> None:
+    graph = Genealogy()
+    graph.plant(1)
+    graph.batch(MILK, 1)
+    graph.heard(1, signed_us=86_400_000_000, received_us=0)
+    late = answer(store, graph, scope=HERE, seconds=WATERMARK_AGE_SECONDS_MAX + 1)
+    assert late.gaps == (Gap(GapKind.STALE, 1),)
+    (mark,) = late.watermarks
+    assert (mark.checkpoint_us, mark.known_until_us, mark.lag_seconds) == (86_400_000_000, 0, 901)
 
 
 @pytest.mark.parametrize("direction", list(TraceDirection))

@@ -1,0 +1,48 @@
+"""What is wrong with a store that did not take something, told from the errors of both drivers."""
+
+from enum import StrEnum
+
+import psycopg
+import pysqlite3.dbapi2 as sqlite
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError
+
+
+class StoreFault(StrEnum):
+    """Why a store refuses: none of these is a bug, and all of them can be over a moment later."""
+
+    DISK_FULL = "DISK_FULL"
+    READ_ONLY = "READ_ONLY"
+    DISK_FAILING = "DISK_FAILING"
+    BUSY = "BUSY"  # somebody else holds what is needed, or the database undid one of two that waited for each other
+    UNREACHABLE = "UNREACHABLE"  # the database server does not answer
+
+
+SQLITE_FAULTS = {
+    "SQLITE_FULL": StoreFault.DISK_FULL,
+    "SQLITE_READONLY": StoreFault.READ_ONLY,
+    "SQLITE_CANTOPEN": StoreFault.DISK_FAILING,
+    "SQLITE_IOERR": StoreFault.DISK_FAILING,
+    "SQLITE_BUSY": StoreFault.BUSY,
+    "SQLITE_LOCKED": StoreFault.BUSY,
+}
+POSTGRES_FAULTS: tuple[tuple[type[Exception], StoreFault], ...] = (
+    (errors.DiskFull, StoreFault.DISK_FULL),
+    (errors.ReadOnlySqlTransaction, StoreFault.READ_ONLY),
+    (errors.IoError, StoreFault.DISK_FAILING),
+    (errors.DeadlockDetected, StoreFault.BUSY),
+    (errors.SerializationFailure, StoreFault.BUSY),
+    (errors.LockNotAvailable, StoreFault.BUSY),
+    (errors.QueryCanceled, StoreFault.BUSY),
+    (psycopg.OperationalError, StoreFault.UNREACHABLE),
+)
+
+
+def store_fault(error: BaseException) -> StoreFault | None:
+    """Return what is wrong with the store where that is why something failed; None where the error is another's."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite.OperationalError):
+        name = str(getattr(cause, "sqlite_errorname", ""))
+        # A disk that is full while the log or a temporary file grows says so in the longer name.
+        return next((fault for known, fault in SQLITE_FAULTS.items() if name.startswith(known)), None)
+    return next((fault for kind, fault in POSTGRES_FAULTS if isinstance(cause, kind)), None)

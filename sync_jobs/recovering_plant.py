@@ -1,0 +1,138 @@
+"""A plant gets its ledger and its directives back from the archive: without the hub, and before anybody writes.
+
+The way is that of `sync_jobs.restoring`: staged, proven as a whole against a checkpoint that the plant signed, and only
+then moved into the ledger and the tables.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from infra.database import Session
+from infra.objects import Objects
+from plants.commands.restore import adopt_next, record_restored
+from plants.rules.instants import micros
+from plants.rules.merkle import Frontier
+from plants.store import staging
+from plants.store.alarms import Alarm, AlarmKind, raise_alarm
+from plants.store.archive import FIRST_BRANCH, branches, folder
+from plants.store.ledger import Head, open_log
+from sync_jobs import checkpoints
+from sync_jobs.nodes import PlantNode
+from sync_jobs.recovering import (
+    ArchiveDamaged,
+    Covered,
+    OtherRoot,
+    Source,
+    Told,
+    chunks,
+    newest_checkpoint,
+    take_in,
+    tell_nobody,
+)
+from sync_jobs.restoring import note_acknowledged
+
+RESTORED: Final = (
+    "This plant had {before} entries and the archive {known}: the {back} missing ones were brought back from there. / "
+    "本厂有 {before} 条记录，归档中有 {known} 条：缺失的 {back} 条已从归档取回。"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlantRecovered:
+    """How many entries the plant's ledger and its directives had, and how many they have now."""
+
+    before: int
+    size: int
+    directives_before: int
+    directives: int
+
+
+def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell_nobody) -> PlantRecovered:
+    """Bring back what the archive holds of the plant beyond its store, be that empty or an old copy.
+
+    Ends with PlantRestored in the plant's ledger, where anything came back. Raises ArchiveFailed, NotArchived where the
+    archive holds nothing of this plant, and ArchiveDamaged where what it holds does not continue what is here or does
+    not lead to the root that was signed; then nothing has changed.
+    """
+
+    def begin(session: Session) -> tuple[Frontier, int]:
+        open_log(session, node.number, node.origin)
+        open_log(session, -node.number, node.directive_origin)
+        return Head(session, node.number).frontier, Head(session, -node.number).size
+
+    here, directed = node.writer.write(begin)
+    newest = _newest(node, objects, node.number)
+    directives = _take_directives(node, objects, told) or directed
+    if newest is None or newest[1].size <= here.size:
+        return PlantRecovered(here.size, here.size, directed, directives)
+    place, covered = newest
+    head = _stage(node, Source(objects, place, node.number, mirrored=False, told=told), here, covered)
+    while node.writer.write(lambda session: _move(node, session, (here, head), covered)) < head.size:
+        pass
+    with node.store.transaction() as session:
+        return PlantRecovered(here.size, Head(session, node.number).size, directed, directives)
+
+
+def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Covered] | None:
+    """Return folder and newest checkpoint of the plant's own ledger or of its directives, of the newest history."""
+    own = log_id == node.number
+    origin, key = (node.origin, node.signer.key) if own else (node.directive_origin, node.hub_key)
+    keys = (*checkpoints.keys_of(key, origin), *checkpoints.keys_of(node.hub_key))
+    place = folder(origin, max(branches(objects, origin), default=FIRST_BRANCH))
+    covered = newest_checkpoint(objects, place, origin, keys)
+    return None if covered is None else (place, covered)
+
+
+def _take_directives(node: PlantNode, objects: Objects, told: Told) -> int | None:
+    """Store the archived directives behind ours; returns how many there are then, None where nothing came."""
+    newest = _newest(node, objects, -node.number)
+    if newest is None:
+        return None
+    place, covered = newest
+
+    def store(session: Session) -> int | None:
+        if covered.size <= Head(session, -node.number).size:
+            return None
+        source = Source(objects, place, -node.number, mirrored=True, told=told)
+        take_in(session, source, covered, micros(node.clock.now()))
+        return covered.size
+
+    try:
+        return node.writer.write(store)
+    except OtherRoot as error:
+        raise ArchiveDamaged(f"{place} does not continue this plant's directives") from error
+
+
+def _stage(node: PlantNode, source: Source, here: Frontier, covered: Covered) -> Frontier:
+    """Stage the archived entries behind ours and return the frontier they lead to, which is the signed one."""
+    at = here.size
+    for entries in chunks(source, here.size, covered.size):
+        node.writer.write(lambda session: staging.stage(session, node.number, entries))  # noqa: B023 -- run at once.
+        at += len(entries)
+        source.told(node.origin, at, covered.size)
+
+    def prove(session: Session) -> Frontier | None:
+        head = staging.staged_frontier(session, node.number, here, covered.size)
+        if head.root() == covered.signed.checkpoint.root:
+            return head
+        staging.clear_staged(session, node.number)
+        return None
+
+    head = node.writer.write(prove)
+    if head is None:
+        raise ArchiveDamaged(f"{source.place} does not continue this plant's ledger of {here.size} entries")
+    return head
+
+
+def _move(node: PlantNode, session: Session, frontiers: tuple[Frontier, Frontier], covered: Covered) -> int:
+    (here, head), now = frontiers, node.clock.now()
+    size = adopt_next(session, node.number, head)
+    if size < head.size:
+        return size
+    keeper = node.store.keeper
+    back = {"before": here.size, "known": head.size}
+    record_restored(session, node.number, "ARCHIVE", **back, now=now, marks={} if keeper is None else keeper.reserved)
+    text = RESTORED.format(**back, back=head.size - here.size)
+    raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, node.origin, text), now)
+    note_acknowledged(session, node, head, covered.note.decode())
+    return size

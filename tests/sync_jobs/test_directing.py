@@ -1,0 +1,153 @@
+"""Directives over real replication: to plants that are there and plants that are away, each obeyed once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.postgres import EmbeddedPostgres
+from plants.commands.define import MasterDefinition
+from plants.commands.direct import (
+    GroupCommand,
+    HoldDirection,
+    MasterDirection,
+    Order,
+    RecallDirection,
+    ReleaseDirection,
+    direct_hold,
+    direct_master,
+    direct_recall,
+    direct_release,
+)
+from plants.commands.dispatch import Dispatch, dispatch_transfer
+from plants.commands.issue import StockLine
+from plants.commands.receive_transfer import TransferReceipt, receive_transfer
+from plants.commands.recording import Call
+from plants.rules.actors import Author
+from plants.rules.events import Entry
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.transfers import transfer_manifest
+from plants.store.rebuilding import table_digests
+from sync_jobs.exchange import exchange
+from sync_jobs.nodes import PlantNode
+from sync_jobs.projecting import project_pending
+from tests.databases import fresh_database
+from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, running_group, stand
+
+CHEN = Author("chen.jing", "Chen Jing 陈静")
+
+
+@pytest.fixture
+def group(tmp_path: Path, postgres_18: EmbeddedPostgres) -> Iterator[Group]:
+    """A hub, and the plants SH1 and NB1."""
+    with running_group(fresh_database(postgres_18), tmp_path) as group:
+        group.plant(1, "SH1")
+        group.plant(2, "NB1")
+        yield group
+
+
+def meets(group: Group, *nodes: PlantNode) -> None:
+    """Let plants exchange with the hub until nothing is left to say, and the hub apply what it heard."""
+    for node in nodes:
+        for _ in range(2):  # the answers to what the first one brought go with the second
+            exchange(node, forced=True)
+        project_pending(group.hub.node.store, node.number, clock=CLOCK, holder="test")
+        assert column(node.store, node.number, "alarm") is None
+        assert stand(group.hub.node.store, node.number) == stand(node.store, node.number)
+
+
+def directs(group: Group, command: GroupCommand[Order], order: Order, request: str | None = None) -> list[Entry]:
+    with group.hub.node.store.transaction() as session:
+        return command(session, order, actor=CHEN, call=Call(0, CLOCK.now(), request=request))
+
+
+def kinds(node: PlantNode) -> list[str]:
+    with node.store.transaction() as session:
+        rows = session.rows("SELECT type FROM entries WHERE log_id = :n ORDER BY idx", {"n": node.number})
+    return [kind for (kind,) in rows]
+
+
+def states(group: Group) -> list[tuple[int, int, int]]:
+    """Return plant, directive and whether it was applied, of each answer that the hub has heard."""
+    with group.hub.node.store.transaction() as session:
+        sql = "SELECT plant_id, directive_idx, applied FROM directive_outcomes ORDER BY 1, 2"
+        return [(plant, index, applied) for plant, index, applied in session.rows(sql)]
+
+
+def open_holds(node: PlantNode) -> list[tuple[str, str | None]]:
+    with node.store.transaction() as session:
+        sql = "SELECT kind, directed FROM holds WHERE plant_id = :n AND lifted_idx IS NULL ORDER BY hold_id"
+        return [(kind, directed) for kind, directed in session.rows(sql, {"n": node.number})]
+
+
+def moves(here: PlantNode, there: PlantNode, code: str) -> tuple[Entry, TransferReceipt]:
+    order = Dispatch(there.origin.split("/")[-2], (StockLine(code, "2", "KGM", "A1"),))
+    with here.store.transaction() as session:
+        sent = dispatch_transfer(session, order, actor=LI, call=Call(here.number, CLOCK.now()))
+    return sent, TransferReceipt(transfer_manifest(sent, here.origin), "A1")
+
+
+def takes_in(node: PlantNode, receipt: TransferReceipt) -> Entry:
+    with node.store.transaction() as session:
+        return receive_transfer(session, receipt, actor=LI, call=Call(node.number, CLOCK.now()))
+
+
+def level(group: Group) -> None:
+    """Check that each plant's tables at the hub are those of the plant."""
+    for number, node in group.plants.items():
+        assert table_digests(group.hub.node.store, plant=number) == table_digests(node.store, plant=number)
+
+
+def test_each_kind_to_two_plants_of_which_one_is_away_then_each_obeys_when_it_is_there(group: Group) -> None:
+    here, there = group.plants.values()
+    (made,) = receive(here)
+    code = str(made.envelope["key"])
+    _, receipt = moves(here, there, code)
+    takes_in(there, receipt)
+    meets(group, here, there)
+    before = stand(there.store, there.number)
+    order = MasterDirection(("SH1", "NB1"), MasterDefinition("LOCATION", "C1", "Cellar 地窖"))
+    directs(group, direct_master, order)
+    hold = directs(group, direct_hold, HoldDirection(code, "Glass"))[0].payload["hold"]
+    recall = directs(group, direct_recall, RecallDirection((code,), "Salmonella"))[0].payload["recall"]
+    directs(group, direct_release, ReleaseDirection(hold, "Was sugar"))
+    meets(group, here)
+    assert kinds(here)[-8:] == [
+        "LocationDefined", "DirectiveApplied", "BatchQuarantined", "DirectiveApplied",
+        "BatchQuarantined", "DirectiveApplied", "BatchReleased", "DirectiveApplied",
+    ]  # fmt: skip
+    assert open_holds(here) == [("RECALL", recall)]
+    assert states(group) == [(1, index, 1) for index in range(4)]
+    assert stand(there.store, there.number) == before, "NB1 was away"
+    for _ in range(2):
+        meets(group, there)
+        assert kinds(there)[-8:] == kinds(here)[-8:]
+        assert open_holds(there) == [("RECALL", recall)]
+    assert states(group) == [(plant, index, 1) for plant in (1, 2) for index in range(4)]
+    level(group)
+
+
+def test_hub_away_while_goods_arrive_then_the_hold_that_waited_bites(group: Group) -> None:
+    here, there = group.plants.values()
+    (made,) = receive(here)
+    code = str(made.envelope["key"])
+    _, receipt = moves(here, there, code)
+    meets(group, here, there)
+    (_, told) = directs(group, direct_hold, HoldDirection(code, "Glass"))
+    meets(group, there)
+    assert states(group) == [(2, 0, 0)]
+    group.hub.stop()
+    takes_in(there, receipt)
+    assert kinds(there)[-2:] == ["TransferReceived", "BatchQuarantined"]
+    assert open_holds(there) == [("QUALITY", told.payload["hold"])]
+    with pytest.raises(Refusal) as refused:
+        moves(there, here, code)
+    assert refused.value.code is RefusalCode.BATCH_ON_HOLD
+    group.hub.start()
+    meets(group, here, there)
+    level(group)
+    with group.hub.node.store.transaction() as session:
+        assert session.rows("SELECT plant_id, directed FROM holds ORDER BY plant_id") == [
+            (1, told.payload["hold"]), (2, told.payload["hold"]),
+        ]  # fmt: skip
+        assert session.rows("SELECT hold FROM waiting_holds") == []

@@ -1,0 +1,262 @@
+"""What is parked is counted before it is tried, told, decided on by a person, and never in a rebuild's way."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from infra.clock import FixedClock
+from infra.database import Store
+from plants.commands.quarantine import Quarantine, quarantine_batch
+from plants.commands.rebuild import rebuild
+from plants.commands.recording import Call
+from plants.commands.skip_entry import ParkedEntry, retry_entry, skip_entry
+from plants.rules.events import Entry
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.scope import PlantScope
+from plants.store import projectors
+from plants.store.alarms import alarms
+from plants.store.parked_entries import skipped_entries
+from plants.store.rebuilding import table_digests
+from sync_jobs import parking, projecting
+from sync_jobs.exchange import exchange
+from sync_jobs.nodes import PlantNode
+from sync_jobs.projecting import project_behind, project_pending
+from tests.sync_jobs.group import CLOCK, LI, Group, receive, stand
+from tests.sync_jobs.test_projecting import contents_of, faults, projected, write_raw
+
+WAIT_SECONDS_MAX = 60
+
+
+class Killed(BaseException):
+    """Ends the program, as far as everything that it runs can tell."""
+
+
+def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CLOCK) -> Call:
+    return Call(0, clock.now(), reason=reason)
+
+
+def told(store: Store) -> list[tuple[str, str, bool]]:
+    with store.reading() as reads:
+        return sorted((row.kind, row.about, row.over_us is None) for row in alarms(reads, over=True))
+
+
+def poison(node: PlantNode) -> tuple[Entry, Entry]:
+    """Write an entry that cannot be applied, and one that waits behind it; return both."""
+    (good,) = receive(node, 1)
+    broken = write_raw(node, "BatchMoved", "elsewhere", {"movements": [{"batch": good.payload["batches"][0]["id"]}]})
+    with node.store.transaction() as session:
+        order = Quarantine(good.envelope["key"], "seal")
+        return broken, quarantine_batch(session, order, actor=LI, call=Call(node.number, CLOCK.now()))
+
+
+def shown(entry: Entry) -> ParkedEntry:
+    return ParkedEntry(entry.envelope["plant"], entry.index, entry.leaf.hex())
+
+
+def rebuilt(store: Store) -> dict[str, str]:
+    with store.transaction() as session:
+        rebuild(session)
+    return table_digests(store)
+
+
+def test_skipped_by_a_person_then_followers_go_on_and_a_rebuild_gives_the_same(group: Group) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    broken, waits = poison(node)
+    exchange(node)
+    project_behind(hub.store, CLOCK, "test")
+    assert faults(group, 1) == [(1, broken.index, True), (1, waits.index, False)]
+    assert told(hub.store) == [("ENTRY_PARKED", "plant 1", True)]
+    with hub.store.transaction() as session:
+        entry = skip_entry(session, shown(broken), actor=LI, call=call_at_hub())
+    assert (entry.type, entry.envelope["plant"], entry.envelope["reason"]) == (
+        "EntrySkipped",
+        0,
+        "wrong scale, see note 17",
+    )
+    assert project_behind(hub.store, CLOCK, "test") == 1
+    assert faults(group, 1) == []
+    assert told(hub.store) == [("ENTRY_PARKED", "plant 1", False)]
+    with hub.store.reading() as reads:
+        (row,) = skipped_entries(reads, PlantScope(frozenset({1})))
+    assert (row.idx, row.leaf, row.type, row.skipped_by) == (broken.index, broken.leaf.hex(), "BatchMoved", "li.wei")
+    assert (row.printed_name, row.reason) == ("Li Wei", "wrong scale, see note 17")
+    with hub.store.transaction() as session:
+        assert session.rows("SELECT hold_id FROM holds WHERE plant_id = 1") == [(waits.index,)]
+    before = table_digests(hub.store)
+    assert rebuilt(hub.store) == before
+    assert stand(hub.store, 1) == stand(node.store, 1)
+
+
+def test_decision_on_what_is_not_parked_then_refused_and_nothing_changed(group: Group) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    broken, waits = poison(node)
+    exchange(node)
+    project_behind(hub.store, CLOCK, "test")
+    before = faults(group, 1), stand(hub.store, 0), table_digests(hub.store)
+    wrong_leaf = ParkedEntry(1, broken.index, waits.leaf.hex())
+    for decide in (skip_entry, retry_entry):
+        for order in (wrong_leaf, shown(waits), ParkedEntry(1, 10_000, "00"), ParkedEntry(7, 1, "00")):
+            with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
+                decide(session, order, actor=LI, call=call_at_hub())
+            assert refused.value.code is RefusalCode.ENTRY_NOT_PARKED
+        for reason in (None, "", " ", "a\nb"):
+            with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
+                decide(session, shown(broken), actor=LI, call=call_at_hub(reason))
+            assert refused.value.code is RefusalCode.TEXT_INVALID
+    assert (faults(group, 1), stand(hub.store, 0), table_digests(hub.store)) == before
+
+
+def test_tried_too_often_then_a_person_has_it_tried_again(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    broken, _ = poison(node)
+    exchange(node)
+    clock = FixedClock(CLOCK.now())
+    for _ in range(parking.TRIES_MAX + 2):
+        project_behind(hub.store, clock, "test")
+        clock.advance(hours=2)
+    with hub.store.transaction() as session:
+        row = session.row("SELECT attempts, next_attempt_us FROM projection_faults WHERE error IS NOT NULL")
+    assert row == (parking.TRIES_MAX, None)
+    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    assert project_behind(hub.store, clock, "test") == 0
+    with hub.store.transaction() as session:
+        assert retry_entry(session, shown(broken), actor=LI, call=call_at_hub(clock=clock)).type == "EntryRetried"
+    assert project_behind(hub.store, clock, "test") == 2
+    assert faults(group, 1) == []
+    assert rebuilt(hub.store) == table_digests(hub.store)
+
+
+def test_one_bad_batch_among_two_thousand_then_all_others_are_applied(group: Group) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    receive(node, 1000)
+    broken, waits = poison(node)
+    receive(node, 1000)
+    while projected(hub.store, 1)[0] < 2006:
+        exchange(node)
+    applied = 0
+    while count := project_behind(hub.store, CLOCK, "test"):
+        applied += count
+    assert applied == 2006 - 2
+    assert faults(group, 1) == [(1, broken.index, True), (1, waits.index, False)]
+    before = table_digests(hub.store)
+    assert rebuilt(hub.store) == before
+
+
+def test_entry_that_ends_the_program_then_it_is_found_and_parked(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    receive(node, 40)
+    broken = write_raw(node, "BatchExploded", "bang", {})
+    receive(node, 40)
+    exchange(node)
+
+    def explode(*_given: object) -> None:
+        raise Killed
+
+    monkeypatch.setitem(projectors.PROJECTORS, ("BatchExploded", 1), explode)
+    clock, deaths = FixedClock(CLOCK.now()), 0
+    while projected(hub.store, 1)[1] < projected(hub.store, 1)[0]:
+        try:
+            project_pending(hub.store, 1, clock=clock, holder="test")
+        except Killed:
+            deaths += 1
+        assert deaths <= 30
+        clock.advance(minutes=1)
+    assert faults(group, 1) == [(1, broken.index, True)]
+    assert parking.TRIES_MAX < deaths < 20
+    assert contents_of(hub.store, 1) == contents_of(node.store, 1)
+    # Tried again by itself, and each attempt is counted before it is made: it does not end programs for ever.
+    with hub.store.transaction() as session:
+        retry_entry(session, shown(broken), actor=LI, call=call_at_hub(clock=clock))
+    for _ in range(parking.TRIES_MAX):
+        with pytest.raises(Killed):
+            project_pending(hub.store, 1, clock=clock, holder="test")
+        clock.advance(hours=2)
+    assert project_pending(hub.store, 1, clock=clock, holder="test") == 0
+    with hub.store.transaction() as session:
+        row = session.row("SELECT error, attempts, next_attempt_us FROM projection_faults")
+    assert row == (parking.PROGRAM_ENDED, parking.TRIES_MAX, None)
+
+
+def test_halted_then_the_alarm_lasts_until_it_goes_on(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    monkeypatch.setattr(parking, "PARKED_MAX", 2)
+    for number in range(4):
+        write_raw(node, "BatchTeleported", f"T-{number}", {})
+    exchange(node)
+    project_behind(hub.store, CLOCK, "test")
+    assert told(hub.store) == [("ENTRY_PARKED", "plant 1", True), ("PROJECTION_HALTED", "plant 1", True)]
+    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    assert project_behind(hub.store, CLOCK, "test") == 4
+    assert told(hub.store) == [("ENTRY_PARKED", "plant 1", False), ("PROJECTION_HALTED", "plant 1", False)]
+
+
+@contextmanager
+def running(work: Any) -> Iterator[threading.Thread]:
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield thread
+    thread.join(WAIT_SECONDS_MAX)
+    assert not thread.is_alive()
+
+
+def until_somebody_waits(store: Store) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while time.monotonic() < deadline:
+        with store.transaction() as session:
+            if session.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waited for a lock")
+
+
+def test_rebuild_meets_a_slice_under_way_then_it_waits_and_both_are_whole(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    receive(node, 20)
+    exchange(node)
+    real, inside, go_on = projecting._Slice.run, threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def slowly(one: Any, tried: Any) -> int:
+        # Half-way: rows are written, and the ledger's watermark is not moved yet.
+        one.session.run("UPDATE plants SET name = name")
+        inside.set()
+        assert go_on.wait(WAIT_SECONDS_MAX)
+        return real(one, tried)
+
+    def rebuild_now() -> None:
+        with hub.store.transaction() as session:
+            done.append(rebuild(session))
+
+    monkeypatch.setattr(projecting._Slice, "run", slowly)
+    with running(lambda: done.append(project_behind(hub.store, CLOCK, "test"))):
+        assert inside.wait(WAIT_SECONDS_MAX)
+        with running(rebuild_now):
+            until_somebody_waits(hub.store)
+            go_on.set()
+    assert done[0] == 23
+    assert projected(hub.store, 1) == (23, 23)
+    assert faults(group, 1) == []
+    assert contents_of(hub.store, 1) == contents_of(node.store, 1)
+
+
+def test_slice_meets_a_rebuild_under_way_then_it_waits_and_both_are_whole(group: Group) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    receive(node, 20)
+    exchange(node)
+    done: list[int] = []
+    with hub.store.transaction() as session:
+        rebuild(session)
+        thread = threading.Thread(target=lambda: done.append(project_behind(hub.store, CLOCK, "test")))
+        thread.start()
+        until_somebody_waits(hub.store)
+        assert done == []
+    thread.join(WAIT_SECONDS_MAX)
+    assert done == [23]
+    assert faults(group, 1) == []
+    assert contents_of(hub.store, 1) == contents_of(node.store, 1)
