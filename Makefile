@@ -12,16 +12,19 @@ GRAPHIQL := api/static/graphiql/index.html
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo test check fmt lock bench sdl graphiql clean postgresql-15 chromium
+.PHONY: help demo test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium
 
 help: ## List these tasks
-	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.run $(GRAPHIQL) ## Run a hub and three plants through a year of work (ARGS=--once: end by itself)
 	$(BIN)/batchloom demo $(ARGS)
 
 test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium ## Run the tests on real stores, brokers and browsers
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+test-s3: .venv/.dev ceph ## Run the contract of the archive on a folder, on moto and on Ceph's S3 gateway
+	WITH_CEPH=1 $(BIN)/pytest -q tests/infra/test_objects.py $(ARGS)
 
 check: .venv/.dev ## Check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -98,6 +101,9 @@ endef
 
 postgresql-15:
 	[ -x /usr/lib/postgresql/15/bin/postgres ] || { $(call debian,postgresql-15,the half of the tests on PostgreSQL 15); }
+
+ceph:
+	command -v radosgw >/dev/null || { $(call debian,radosgw ceph-mon ceph-osd ceph-common,the archive on Ceph); }
 
 chromium:
 	[ -n "$$CHROMIUM" ] || command -v chromium >/dev/null || { $(call debian,chromium,the tests in a browser); }

@@ -14,6 +14,7 @@ from api import (
     cli_operations,
     cli_people,
     cli_plant,
+    cli_restore,
     cli_sdl,
     cli_trace,
 )
@@ -36,6 +37,7 @@ cli_hub.app.command("reject")(cli_enrol.reject_plant)
 cli_plant.app.command()(cli_enrol.enroll)
 cli_plant.app.command()(cli_operations.sync_now)
 cli_plant.app.command()(cli_operations.take_over)
+cli_plant.app.command()(cli_restore.restore)
 app.add_typer(cli_hub.app, name="hub")
 app.add_typer(cli_plant.app, name="plant")
 app.add_typer(cli_people.app, name="person")

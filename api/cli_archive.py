@@ -1,6 +1,6 @@
-"""`batchloom archive`: how far the third copy reaches, writing it now, checking it, and bringing ledgers back from it."""
+"""`batchloom archive`: how far the third copy reaches, writing it now, checking it, and ledgers back from it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.markup import escape
@@ -29,11 +29,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+STOPPING: Final = frozenset({AlarmKind.ARCHIVE_FAILING, AlarmKind.ARCHIVE_UNLOCKED})
+
 At = Annotated[
     str | None,
-    typer.Option(
-        "--archive", help="Address of the archive: file:///path or s3://bucket/prefix. Unset: as in settings."
-    ),
+    typer.Option("--archive", help="The archive: file:///path or s3://bucket/prefix. Unset: as in the settings."),
 ]
 
 
@@ -44,7 +44,7 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
     Example:  batchloom archive status --home hub
     """
     with opened(home) as node:
-        hub, archive = _hub(node)
+        _, archive = _hub(node)
         can = archive.objects.probe(node.clock.now())
         with node.store.reading() as reads:
             logs = {
@@ -65,7 +65,6 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
     if as_json:
         show_json(shown)
         return
-    del hub
     said = pick("It cannot: ", "不支持：") + ", ".join(can.missing) if can.missing else pick("It locks.", "支持锁定。")
     CONSOLE.print(f"[bold]{escape(str(shown['where']))}[/]  {said}", soft_wrap=True)
     for one in ledgers:
@@ -86,7 +85,7 @@ def run(home: Home) -> None:
         while archive_behind(hub, holder, forced=True):
             pass
         with node.store.reading() as reads:
-            failing = [row.text for row in alarms(reads) if row.kind in {AlarmKind.ARCHIVE_FAILING}]
+            failing = [row.text for row in alarms(reads) if row.kind in STOPPING]
             count = sum(row.size for row in archived_rows(reads))
     if failing:
         raise CannotDo(failing[0], failing[0])

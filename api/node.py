@@ -64,6 +64,7 @@ class Node:
             _check_whose(self.store, settings)
             upgrade(self.store)
             remember_at_home(settings, self.store, self.clock)
+            self.keys = NodeKeys.load(settings)  # once more: opening may have put a rotated key in its place.
             self.writer = opening.enter_context(closing(Writer(self.store, committed=self._tell)))
             self._open = opening.pop_all()
         self.tokens = AccessTokens(

@@ -17,7 +17,8 @@ from starlette.routing import Route
 from auth.enrolment import WrongCodes
 from auth.machines import EnrolledMachine
 from plants.rules.instants import format_instant
-from sync_jobs import enrolment, handing_back, intake, reception, tails
+from plants.rules.notes import MAX_NOTE_BYTES
+from sync_jobs import enrolment, handing_back, intake, reception, rotating, tails
 from sync_jobs.nodes import HubNode, NotRecognised
 from sync_jobs.refused import DoorAlarms
 from sync_jobs.wire import (
@@ -82,6 +83,11 @@ def sync_routes(hub: HubNode) -> list[Route]:
         proof = Proof(hashes=[b64encode(part).decode() for part in hashes])
         return Response(proof.to_bytes(), media_type="application/json")
 
+    async def key(request: Request, machine: EnrolledMachine) -> Response:
+        statement = await _body(request, MAX_NOTE_BYTES)
+        await run_in_threadpool(rotating.take_key, hub, machine, request.path_params["origin"], statement)
+        return Response(b"{}", media_type="application/json")
+
     async def roots(request: Request, machine: EnrolledMachine) -> Response:
         sizes = _numbers(request, "sizes")
         found = await run_in_threadpool(tails.roots, hub, machine, request.path_params["origin"], sizes)
@@ -99,6 +105,7 @@ def sync_routes(hub: HubNode) -> list[Route]:
         route("/logs/{origin:path}/checkpoint", "GET", checkpoint),
         route("/logs/{origin:path}/consistency", "GET", consistency),
         route("/logs/{origin:path}/roots", "GET", roots),
+        route("/logs/{origin:path}/key", "POST", key),
     ]
 
 

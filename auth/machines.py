@@ -31,6 +31,14 @@ class EnrolledMachine:
     origin: str
     public_key: Ed25519PublicKey
     ledger_vkey: str
+    ledger_vkey_before: str | None = None
+    ledger_vkey_size: int = 0
+
+    def ledger_vkeys(self, size: int = 0) -> tuple[str, ...]:
+        """Return the vkeys that may have signed the ledger at this size: after a rotation the old one up to its end."""
+        if self.ledger_vkey_before is None or size > self.ledger_vkey_size:
+            return (self.ledger_vkey,)
+        return self.ledger_vkey, self.ledger_vkey_before
 
 
 def enrol_machine(
@@ -82,6 +90,19 @@ def revoke_machine(session: Session, *, actor: Actor, origin: str, at: datetime)
         raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=origin[:120])
 
 
+def exchange_ledger_key(session: Session, *, origin: str, old: str, new: str, size: int) -> bool:
+    """Believe another ledger key from now on, and the old one up to a size; False where the old one does not count.
+
+    Whoever calls has checked that both keys signed for it.
+    """
+    changed = session.run(
+        "UPDATE machines SET ledger_vkey = :new, ledger_vkey_before = :old, ledger_vkey_size = :size"
+        " WHERE origin = :origin AND ledger_vkey = :old AND revoked_us IS NULL",
+        {"origin": origin, "old": old, "new": new, "size": size},
+    )
+    return changed == 1
+
+
 def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
     """Return the machine whose assertion key has this id, or None when there is none or it was revoked."""
     counting = select(Machine).where(Machine.kid == kid, col(Machine.revoked_us).is_(None))
@@ -113,6 +134,8 @@ def _enrolled(row: Machine) -> EnrolledMachine:
         origin=row.origin,
         public_key=public_key_from_text(row.assertion_key),
         ledger_vkey=row.ledger_vkey,
+        ledger_vkey_before=row.ledger_vkey_before,
+        ledger_vkey_size=row.ledger_vkey_size or 0,
     )
 
 

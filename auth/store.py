@@ -67,6 +67,8 @@ class Machine(SQLModel, table=True):
     kid: str = _text(unique=True)
     assertion_key: str = _text()
     ledger_vkey: str = _text()
+    ledger_vkey_before: str | None = Field(default=None, sa_type=Text)  # still counts up to ledger_vkey_size entries
+    ledger_vkey_size: int | None = Field(default=None, sa_type=BigInteger)
     enrolled_by: str = _text()
     enrolled_us: int = Field(sa_type=BigInteger)
     revoked_us: int | None = _instant()

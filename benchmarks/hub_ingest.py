@@ -1,11 +1,15 @@
-"""The hub takes ledgers in and applies them, proofs and tables and all, against raw COPY of the very same rows.
+"""The hub takes ledgers in and applies them, proofs and tables and all, against two ways to move the very same rows.
 
 Ours is the real way: parcels are unpacked, checked against their signed checkpoints, stored, cosigned, and projected.
-The rival copies the bytes of the finished tables, as PostgreSQL itself wrote them out in its binary form, into empty
-tables with the same indexes. The two stores are compared after the first round.
+Raw COPY writes the bytes of the finished tables, as PostgreSQL itself wrote them out in its binary form, into empty
+tables with the same indexes. Logical replication has the finished tables committed in another database of the same
+server, a publication of them all, and is given the time from when the subscription is enabled until the last row is
+there: what it took to write them at their source is not counted. The stores are compared after the first round.
 """
 
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,7 +21,7 @@ from auth.notes import NoteSigner
 from benchmarks.group import PLANTS, Group, plant_code
 from benchmarks.group_ledgers import Ledgers
 from benchmarks.group_rows import origin
-from benchmarks.rounds import Claim, in_turns, rate
+from benchmarks.rounds import Claim, in_turns_of, rate
 from benchmarks.servers import server
 from infra.clock import FixedClock
 from infra.database import Store
@@ -35,6 +39,8 @@ HUB = "bench.example/hub/i1"
 TEMPLATE = "hub_template"
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
 SESSION = "bench"
+POLL_SECONDS = 0.005
+LOGICAL = {"wal_level": "logical", "logical_decoding_work_mem": "1GB"}
 
 
 class Wire:
@@ -94,7 +100,7 @@ def tables_of(store: Store) -> dict[str, list[bytes]]:
     found = {}
     with store.transaction() as session:
         for table in SQLModel.metadata.sorted_tables:
-            if table.name in {"logs", "replication", "leases"}:
+            if table.name in {"logs", "replication", "leases", "alarms"}:
                 continue  # They have a row for each plant from the start; twenty rows weigh nothing.
             with session.driver.cursor().copy(f"COPY {table.name} TO STDOUT (FORMAT BINARY)") as copy:
                 found[table.name] = [bytes(chunk) for chunk in copy]
@@ -111,38 +117,82 @@ def copy_in(store: Store, tables: dict[str, list[bytes]]) -> None:
 
 
 def run(rounds: int = 5, edges: int = 100_000, seed: int = 20260314, entries_in_parcel: int = 1000) -> Iterator[Claim]:
-    """Yield the claim for parcels of so many entries."""
+    """Yield the claims for parcels of so many entries, against each rival."""
     load = Wire(edges, seed, entries_in_parcel)
-    with server() as (running, version):
+    with server(**LOGICAL) as (running, version):
         prepare(running)
         stores = _fresh_stores(running)
         tables: dict[str, list[bytes]] = {}
 
         def ours() -> float:
-            store = next(stores)
-            hub = _hub(store)
-            found = rate(load.entries, lambda: take_in(hub, load.parcels))
-            tables.update(tables or tables_of(store))
-            _check_applied(store, load)
-            store.close()
+            with closing(next(stores)) as store:
+                hub = _hub(store)
+                found = rate(load.entries, lambda: take_in(hub, load.parcels))
+                tables.update(tables or tables_of(store))
+                _check_applied(store, load)
             return found
 
         def raw() -> float:
-            store = next(stores)
-            found = rate(load.entries, lambda: copy_in(store, tables))
-            store.close()
-            return found
+            with closing(next(stores)) as store:
+                return rate(load.entries, lambda: copy_in(store, tables))
+
+        def logical() -> float:
+            with closing(next(stores)) as source, closing(next(stores)) as target:
+                return load.entries / replicate(source, target, tables)
 
         ours()
-        copied = next(stores)
-        copy_in(copied, tables)
-        assert {name: sum(map(len, chunks)) for name, chunks in tables_of(copied).items()} == {
-            name: sum(map(len, chunks)) for name, chunks in tables.items()
-        }
-        copied.close()
-        rates = in_turns(rounds, ours, raw)
+        with closing(next(stores)) as copied:
+            copy_in(copied, tables)
+            _check_equal(copied, tables)
+        mine, copying, replicating = in_turns_of(rounds, [ours, raw, logical])
     notes = f"{entries_in_parcel} a parcel, {load.packed_bytes / load.entries:.0f} B packed"
-    yield Claim(f"hub ingest ({version})", "raw COPY, all tables", rates, "entries/s", notes, 0.4)
+    yield Claim(f"hub ingest ({version})", "raw COPY, all tables", (mine, copying), "entries/s", notes, 0.5)
+    yield Claim("the same", "logical replication, all tables", (mine, replicating), "entries/s", "", 1.0)
+
+
+def replicate(source: Store, target: Store, tables: dict[str, list[bytes]]) -> float:
+    """Return the seconds in which logical replication brings the tables from one database to the other, all rows."""
+    with source.transaction() as session:
+        session.run("CREATE PUBLICATION everything FOR ALL TABLES")
+    slot = f"slot_{target.engine.url.database}"
+    with source.transaction() as session:
+        session.row("SELECT pg_create_logical_replication_slot(:slot, 'pgoutput')", {"slot": slot})
+    copy_in(source, tables)
+    address = f"host={source.engine.url.query['host']} port=5432 user=postgres dbname={source.engine.url.database}"
+    options = f"create_slot = false, slot_name = '{slot}', copy_data = false, enabled = false"
+    subscribe = f"CREATE SUBSCRIPTION everything CONNECTION '{address}' PUBLICATION everything WITH ({options})"
+    largest = max(tables, key=lambda name: sum(map(len, tables[name])))
+    rows = _count(source, largest)
+    with target.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(subscribe)
+        start = time.perf_counter()
+        connection.exec_driver_sql("ALTER SUBSCRIPTION everything ENABLE")
+        # The rows were committed as one transaction, and so they are there all at once.
+        while _count(target, largest) < rows:
+            time.sleep(POLL_SECONDS)
+        took = time.perf_counter() - start
+        connection.exec_driver_sql("ALTER SUBSCRIPTION everything DISABLE")
+        connection.exec_driver_sql("ALTER SUBSCRIPTION everything SET (slot_name = NONE)")
+        connection.exec_driver_sql("DROP SUBSCRIPTION everything")
+    _check_equal(target, tables)
+    with source.transaction() as session:
+        while session.row("SELECT active FROM pg_replication_slots WHERE slot_name = :slot", {"slot": slot}) == (True,):
+            time.sleep(POLL_SECONDS)
+        session.row("SELECT pg_drop_replication_slot(:slot)", {"slot": slot})
+    return took
+
+
+def _count(store: Store, table: str) -> int:
+    with store.transaction() as session:
+        row = session.row(f"SELECT count(*) FROM {table}")
+    assert row is not None
+    return int(row[0])
+
+
+def _check_equal(store: Store, tables: dict[str, list[bytes]]) -> None:
+    assert {name: sum(map(len, chunks)) for name, chunks in tables_of(store).items()} == {
+        name: sum(map(len, chunks)) for name, chunks in tables.items()
+    }
 
 
 def _fresh_stores(running: EmbeddedPostgres) -> Iterator[Store]:

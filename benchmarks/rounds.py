@@ -1,7 +1,7 @@
 """Rounds: ours and its rival in turns, and the ratio between them that is published."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -33,6 +33,16 @@ class Claim:
             f"  {median(self.rates[0]):,.0f} against {median(self.rates[1]):,.0f} {self.unit} of {self.rival}"
             + (f"; {self.notes}" if self.notes else "")
         )
+
+
+def in_turns_of(rounds: int, runs: Sequence[Callable[[], float]]) -> list[list[float]]:
+    """Return the rates that each of several gives in each round; the order turns by one from round to round."""
+    rates: list[list[float]] = [[] for _ in runs]
+    for number in range(rounds):
+        for place in range(len(runs)):
+            turn = (number + place) % len(runs)
+            rates[turn].append(runs[turn]())
+    return rates
 
 
 def in_turns(rounds: int, ours: Callable[[], float], rival: Callable[[], float]) -> Rates:

@@ -14,8 +14,11 @@ SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "random_page_cost": 
 
 
 @contextmanager
-def server(major: int | None = None) -> Iterator[tuple[EmbeddedPostgres, str]]:
-    """Yield a running server, of the newest version found unless given, and its version; it is deleted afterwards."""
+def server(major: int | None = None, **more: str) -> Iterator[tuple[EmbeddedPostgres, str]]:
+    """Yield a running server, of the newest version found unless given, and its version; it is deleted afterwards.
+
+    `more` are further settings of PostgreSQL.
+    """
     found = [one for one in find_binaries() if major is None or one.version[0] == major]
     binaries = max(found, key=lambda one: one.version)
     with tempfile.TemporaryDirectory(prefix="batchloom-bench-", dir="/var/tmp") as name:
@@ -23,7 +26,7 @@ def server(major: int | None = None) -> Iterator[tuple[EmbeddedPostgres, str]]:
         home.chmod(0o711)
         with EmbeddedPostgres(home, binaries=binaries.directory, state=home / "state") as running:
             with psycopg.connect(_plain(running), autocommit=True) as connection:
-                for setting, value in SETTINGS.items():
+                for setting, value in (SETTINGS | more).items():
                     statement = sql.SQL("ALTER SYSTEM SET {} = {}")
                     connection.execute(statement.format(sql.Identifier(setting), sql.Literal(value)))
             running.stop()

@@ -186,6 +186,7 @@ class Shadow:
     entries: list[dict[str, Any]] = field(default_factory=list)
     roots: list[bytes] = field(default_factory=lambda: [sha256(b"").digest()])
     peaks: list[bytes] = field(default_factory=list)
+    devices: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.books = Books(self.log_id)
@@ -215,6 +216,7 @@ class Shadow:
         """Begin again with nothing read."""
         self.books = Books(self.log_id)
         self.leaves, self.entries, self.roots, self.peaks = [], [], [sha256(b"").digest()], []
+        self.devices = set()
 
     def _is_the_same(self, disk: Disk) -> bool:
         if not self.leaves:
@@ -234,6 +236,7 @@ class Shadow:
         if self.log_id > 0 and self.reading:
             self.books.fold(index, entry)
         self.entries.append(entry)
+        self.devices |= {entry.get("device", ""), _original(entry).get("device", "")}
         self.leaves.append(leaf)
         size = index
         while size & 1:
@@ -244,6 +247,11 @@ class Shadow:
         for peak in reversed(self.peaks[:-1]):
             root = sha256(b"\1" + peak + root).digest()
         self.roots.append(root)
+
+
+def _original(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry that a disputed one holds, or nothing."""
+    return dict(entry["payload"]["entry"]) if entry["type"] == "EntryDisputed" else {}
 
 
 def common(one: Shadow, other: Shadow) -> int:

@@ -36,6 +36,9 @@ def come_level(life: Life, watch: Watch) -> int:
             life.attempt(operation)
     watch.look()
     world.time.advance(LONGEST_WAIT_US)
+    for number in list(world.offstage):
+        _unite(world, number)
+        watch.look()
     for count in range(1, ROUNDS_MAX + 1):
         world.time.advance(ROUND_US)
         for number in world.plants:
@@ -49,6 +52,23 @@ def come_level(life: Life, watch: Watch) -> int:
         if count % 4 == 0:
             _persons(world)
     raise Violation("I12", f"not level after {ROUNDS_MAX} rounds without faults: {'; '.join(_unlevel(life))}")
+
+
+def _unite(world: World, number: int) -> None:
+    """Do what a person does about two copies of a plant: let each bring what it wrote to the hub, and keep one."""
+    for _ in range(2):
+        world.switch(number)
+        plant = world.plants[number]
+        world.open(number)
+        plant.write(lambda session: lift_fence(session, number))
+        world.tell(plant.name, "a person says that this copy counts")
+        for _ in range(ROUNDS_MAX):
+            world.time.advance(ROUND_US)
+            world.exchange(number, forced=True)
+            ((state,),) = plant.disk.peek("SELECT state FROM replication WHERE log_id = ?", (number,))
+            if state == "IN_SYNC":
+                break
+    world.stop_twin(number)
 
 
 def _project(world: World) -> bool:

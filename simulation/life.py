@@ -102,7 +102,8 @@ class Life:
             call = Call(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
             try:
                 with disk.transaction() as session:
-                    made.append(operation.command(session, operation.order, actor=operation.author, call=call))
+                    done = operation.command(session, operation.order, actor=operation.author, call=call)
+                    made.extend(done if isinstance(done, list) else [done])
             except Refusal as refusal:
                 made.clear()
                 self.refusals += 1
@@ -111,7 +112,7 @@ class Life:
                 world.story.mark(f"refused {refusal.code}")
 
         durable = world.at_hub(run) if operation.at_hub else world.at_plant(node, run)
-        if not durable or not made:
+        if not self.was_told(name, durable, made):
             return
         if world.happens(world.swarm.lost_answers):
             world.tell(name, f"#{operation.number} {operation.command.name}: done, and the answer is lost")
@@ -120,6 +121,10 @@ class Life:
         world.story.mark(operation.command.name)
         operation.done = made[0]
         self._remember(operation, made[0])
+
+    def was_told(self, _name: str, durable: bool, made: list[Entry]) -> bool:  # noqa: FBT001 -- it says what it is.
+        """Tell whether the node would say to the person that it is done."""
+        return durable and bool(made)
 
     def follow(self, number: int) -> None:
         """Read what is new in the ledgers of a node, from outside."""
@@ -141,21 +146,22 @@ class Life:
             if entry is None or operation.excused or restored not in {HUB, operation.plant}:
                 continue
             log_id = -operation.plant if operation.at_hub else operation.plant
-            if not any(
-                shadow.size > entry.index and shadow.leaves[entry.index] == entry.leaf
-                for (_, one), shadow in world.shadows.items()
-                if one == log_id
-            ):
+            kept = [shadow for (_, one), shadow in world.shadows.items() if one == log_id]
+            if operation.plant in world.offstage:
+                kept.append(world.offstage[operation.plant][1][operation.plant, log_id])
+            if not any(operation.device in shadow.devices for shadow in kept):
                 operation.excused = True
                 world.story.mark("lost with the only disk")
 
     def _remember(self, operation: Operation, entry: Entry) -> None:
         world, payload = self.world, entry.payload
+        if operation.at_hub:
+            return
         for batch in payload.get("batches", ()):
             if plant_of(batch["id"]) != operation.plant:
                 continue
             before = self.printed.setdefault(batch["code"], entry.envelope["id"])
-            if before != entry.envelope["id"] and world.marks_kept:
+            if before != entry.envelope["id"] and operation.plant not in world.forgetful:
                 text = f"{batch['code']} was printed before, for {before}, and again for {entry.envelope['id']}"
                 raise Violation("I13", text)
         if entry.type == "TransferDispatched":
@@ -168,7 +174,14 @@ class Life:
         shadow = world.shadows[number, number]
         today = world.plants[number].clock.now().date()
         codes = tuple(CODES.values())[: len(world.plants)]
-        return Sight(shadow.books, shadow, today, number, codes, world.labels[CODES[number]], world.chance)
+        directed = [
+            entry["payload"].get("hold") or entry["payload"]["recall"]
+            for entry in world.shadows[HUB, -number].entries
+            if entry["type"] in {"HoldDirected", "RecallDirected"}
+        ]
+        everywhere = [code for one in world.plants for code in list(world.shadows[one, one].books.codes)[-8:]]
+        labels = world.labels[CODES[number]]
+        return Sight(shadow.books, shadow, today, number, codes, labels, world.chance, directed, everywhere)
 
     def _sign_in(self, node: int, operation: Operation) -> None:
         """Show the token, and where it has run out sign in again, as the node's identity provider has it."""
@@ -222,8 +235,14 @@ class Life:
             (world.hub if node == HUB else world.plants[number]).kill()
         if world.happens(swarm.clock_steps):
             world.step_clock(chance.choice((HUB, number)))
-        if world.happens(swarm.restores):
+        if world.happens(swarm.restores) and number not in world.offstage:
             world.restore(number)
+        if world.happens(swarm.clones):
+            world.clone(number)
+        if chance.randrange(6) == 0:
+            world.switch(number)
+        if world.happens(swarm.clock_steps // 4):
+            world.mount_another(number)
         if world.happens(swarm.hub_restores):
             world.restore(HUB)
 

@@ -3,7 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -19,7 +19,7 @@ from infra.settings import directive_origin, hub_origin, plant_origin
 from plants.rules.instants import format_instant
 from simulation.clocks import NodeClock
 from simulation.disks import Disk
-from sync_jobs import handing_back, intake, leases, reception, tails
+from sync_jobs import handing_back, intake, leases, reception, remembering, tails
 from sync_jobs.doors import Door
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, NotRecognised, PlantNode
 from sync_jobs.refused import DoorAlarms
@@ -62,6 +62,25 @@ class Answer:
 
 
 @dataclass
+class MarksInMemory:
+    """A plant's second memory on a virtual disk of its own."""
+
+    content: bytes | None = None
+
+    def read(self) -> bytes | None:
+        """Return the content, or None where it was lost."""
+        return self.content
+
+    def replace(self, content: bytes) -> None:
+        """Put new content in place of the old."""
+        self.content = content
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep nobody out: the world has one thread."""
+        return nullcontext()
+
+
+@dataclass
 class SimulatedPlant:
     """One plant: its disk, its clock, and the process that runs over them until it is killed."""
 
@@ -71,6 +90,7 @@ class SimulatedPlant:
     opener: Opener
     name: str = ""
     running: bool = True
+    marks: MarksInMemory = field(default_factory=MarksInMemory)
     tokens: AccessTokens = field(init=False)
     node: PlantNode = field(init=False)
 
@@ -96,6 +116,7 @@ class SimulatedPlant:
         """Start the plant's process on what its disk holds, by the steps that `api.node` takes."""
         self.disk.start()
         self.running = True
+        remembering.remember(self.disk, self.marks, plant=self.number, origin=self.origin, clock=self.clock)
         self.tokens = access_tokens(self.origin, self.clock)
         self.node = PlantNode(
             number=self.number,

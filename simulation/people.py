@@ -11,6 +11,17 @@ from plants.commands.adjust import Count, adjust_stock
 from plants.commands.alias import Naming, alias_batch
 from plants.commands.correct import Correction, correct_entry
 from plants.commands.decide_change import Decision, decide_change, decide_change_at_hub
+from plants.commands.define import MasterDefinition
+from plants.commands.direct import (
+    HoldDirection,
+    MasterDirection,
+    RecallDirection,
+    ReleaseDirection,
+    direct_hold,
+    direct_master,
+    direct_recall,
+    direct_release,
+)
 from plants.commands.dispatch import Dispatch, dispatch_transfer
 from plants.commands.issue import StockLine
 from plants.commands.merge import Merge, MergeSource, merge_batches
@@ -19,7 +30,7 @@ from plants.commands.quarantine import Quarantine, quarantine_batch
 from plants.commands.receive import AliasOrder, Delivery, receive_batch
 from plants.commands.receive_transfer import ReceiptLine, TransferReceipt, receive_transfer
 from plants.commands.record_production import ProductionRun, record_production
-from plants.commands.recording import Call, Command
+from plants.commands.recording import Call
 from plants.commands.request_change import AdjustmentRequest, ExtensionRequest, ReleaseRequest, request_change
 from plants.commands.run_process import Closing, Feed, ProcessOrder, close_process, feed_process, open_process
 from plants.commands.ship import Shipment, ship_batch
@@ -45,7 +56,7 @@ class Doing(Protocol):
 
     name: str
 
-    def __call__(self, session: Session, order: Any, *, actor: Author, call: Call) -> Entry:
+    def __call__(self, session: Session, order: Any, *, actor: Author, call: Call) -> Any:
         """Do it."""
         ...
 
@@ -82,7 +93,7 @@ class Operation:
 class Wish:
     """An order that somebody would give."""
 
-    command: Command[Any]
+    command: Doing
     order: Any
     person: str
     reason: str | None = None
@@ -100,7 +111,8 @@ class Sight:
     codes: tuple[str, ...]
     labels: list[str]
     chance: Random
-    other: Callable[[int], str] = field(default=str)
+    directed: list[str] = field(default_factory=list)
+    everywhere: list[str] = field(default_factory=list)
 
     def goods(self, *, free: bool = True) -> tuple[str, str, int, int] | None:
         """Return some goods that are there: code, location, amount and batch; free ones have no hold."""
@@ -314,10 +326,29 @@ def _name(sight: Sight) -> Wish | None:
     return Wish(alias_batch, Naming(found[1], (alias,)), chance.choice(STAFF))
 
 
+def _direct(sight: Sight) -> Wish | None:
+    """Headquarters directs something to this plant: master data, a hold, a recall, a release."""
+    chance, own = sight.chance, (sight.codes[sight.plant - 1],)
+    kind, person = chance.randrange(6), chance.choice(HEADQUARTERS)
+    if kind == 0:
+        order: Any = MasterDirection(own, MasterDefinition("LOCATION", f"D{chance.randrange(9)}", "Dock 月台"))
+        return Wish(direct_master, order, person, at_hub=True)
+    if kind <= 2 and sight.directed:  # noqa: PLR2004 -- as many releases as holds, or nothing could be used at last.
+        order = ReleaseDirection(chance.choice(sight.directed), "tested 已检验")
+        return Wish(direct_release, order, person, at_hub=True)
+    codes = [one for one in sight.everywhere if one]
+    if not codes:
+        return None
+    if kind == 3:  # noqa: PLR2004 -- the fourth kind.
+        order = RecallDirection(tuple(chance.sample(codes, min(2, len(codes)))), "recall 召回", own)
+        return Wish(direct_recall, order, person, at_hub=True)
+    return Wish(direct_hold, HoldDirection(chance.choice(codes), "suspect 可疑", plants=own), person, at_hub=True)
+
+
 DESIRES: Final[tuple[tuple[int, Callable[[Sight], Wish | None]], ...]] = (
     (18, _receive), (5, _open), (10, _feed), (9, _yield), (3, _close), (5, _produce), (5, _split), (4, _merge),
     (6, _move), (9, _dispatch), (12, _arrive), (5, _ship), (4, _count), (5, _hold), (8, _ask), (9, _decide),
-    (4, _correct), (2, _name),
+    (4, _correct), (2, _name), (9, _direct),
 )  # fmt: skip
 """What people want, and how often of a hundred or so."""
 

@@ -33,7 +33,7 @@ class Watch:
     """Looks at the disks from outside after each step; raises Violation."""
 
     life: Life
-    receipts: dict[int, dict[int, bytes]] = field(default_factory=dict)
+    receipts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     checked: int = 0
 
@@ -76,11 +76,13 @@ class Watch:
         if state in ALARMED and not alarm:
             raise Violation("I16", f"plant {number} is {state}, and no alarm says so")
         there = world.shadows[HUB, number]
-        kept = self.receipts.setdefault(number, {})
+        kept = self.receipts.setdefault(world.plants[number].name, {})
         for size, note in world.disk_of(number).peek(SELECT_NOTES, (number,)):
             if size not in kept:
                 kept[size] = self._read(number, size, bytes(note))
-        if acknowledged and acknowledged not in kept and number not in world.forked:
+        here = world.shadows[number, number]
+        proven = acknowledged <= min(here.size, there.size) and here.roots[acknowledged] == there.roots[acknowledged]
+        if acknowledged not in kept and not proven and number not in world.forked:
             raise Violation("I2", f"plant {number} counts {acknowledged} entries as received, without a receipt")
         missing = [one for one, root in kept.items() if there.size < one or there.roots[one] != root]
         if not missing:

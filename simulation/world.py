@@ -15,7 +15,8 @@ from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
 from simulation.disks import Crash, Disk, Image, Plan
 from simulation.group import template
 from simulation.network import Network, NetworkDoor
-from simulation.nodes import Answer, Request, SimulatedHub, SimulatedPlant
+from infra.database import StoreUnfit
+from simulation.nodes import Answer, MarksInMemory, Request, SimulatedHub, SimulatedPlant
 from simulation.options import Swarm
 from simulation.people import Operation
 from simulation.story import Story, Violation
@@ -37,6 +38,7 @@ class Backup:
 
     image: Image
     us: int
+    marks: bytes | None = None
 
 
 @dataclass
@@ -57,7 +59,8 @@ class World:
     followed: dict[int, int] = field(default_factory=dict)
     forked: set[int] = field(default_factory=set)
     signed: dict[tuple[int, int], int] = field(default_factory=dict)
-    marks_kept: bool = False
+    forgetful: set[int] = field(default_factory=set)
+    offstage: dict[int, tuple[SimulatedPlant, dict[tuple[int, int], Shadow], int]] = field(default_factory=dict)
     unsure: set[int] = field(default_factory=set)
     depth: int = 0
     calm: bool = False
@@ -202,7 +205,8 @@ class World:
         if self.disk_of(number).busy:
             return
         kept = self.backups.setdefault(number, [])
-        kept.append(Backup(self.disk_of(number).image(), self.time.us))
+        marks = None if number == HUB else self.plants[number].marks.content
+        kept.append(Backup(self.disk_of(number).image(), self.time.us, marks))
         if len(kept) > BACKUPS_KEPT:
             kept.pop(0).image.close()
 
@@ -222,11 +226,88 @@ class World:
             self.forked |= set(self.plants)
             self.unsure |= set(self.plants)
         else:
-            self.story.hit("F28")
+            self._restore_marks(number, backup)
             self.tell(self.plants[number].name, f"restored from a copy of {age} s ago")
             self.forked.add(number)
         self.after_restore(number)
         self.open(number)
+
+    def _restore_marks(self, number: int, backup: Backup) -> None:
+        """Decide what becomes of the second memory: mostly it is as new as it was, that is what it is for."""
+        draw, plant = self.chance.randrange(8), self.plants[number]
+        self.story.hit("F28")
+        if draw == 0:
+            self.story.hit("F33")
+            plant.marks.content = backup.marks
+            self.forgetful.add(number)
+            self.tell(plant.name, "its second memory is put back with it")
+        elif draw == 1:
+            self.story.hit("F34")
+            plant.marks.content = None
+            self.forgetful.add(number)
+            self.tell(plant.name, "its second memory is lost")
+
+    def mount_another(self, number: int) -> None:
+        """Mount another plant's disk: the node must not start on it."""
+        plant, other = self.plants[number], self.plants[number % len(self.plants) + 1]
+        if plant.disk.busy or other.disk.busy or other is plant:
+            return
+        plant.kill()
+        own, wrong = plant.disk.image(), other.disk.image()
+        plant.disk.start()
+        plant.disk.put_back(wrong)
+        self.story.hit("F35")
+        self.tell(plant.name, f"has the disk of {other.name} mounted")
+        try:
+            plant.open()
+        except StoreUnfit:
+            plant.disk.start()
+            plant.disk.put_back(own)
+            plant.kill()
+        else:
+            raise Violation("I3", f"{plant.name} starts on the disk of {other.name}")
+        finally:
+            own.close()
+            wrong.close()
+
+    def clone(self, number: int) -> None:
+        """Copy a plant's machine, whole: from now on both run, now one and now the other."""
+        plant = self.plants[number]
+        if number in self.offstage or plant.disk.busy:
+            return
+        disk = _disks(2 + len(self.plants) + number)[-1]
+        image = plant.disk.image()
+        disk.put_back(image)
+        image.close()
+        name = f"{plant.code}'"
+        twin = SimulatedPlant(number, disk, self._clock(number), self._opener(number), name)
+        twin.marks = MarksInMemory(plant.marks.content)
+        twin.open()
+        shadows = {(number, log_id): Shadow(log_id) for log_id in (number, -number)}
+        self.offstage[number] = twin, shadows, -1
+        self.forked.add(number)
+        self.forgetful.add(number)
+        self.story.hit("F32")
+        self.tell(plant.name, "is cloned, and both copies run")
+
+    def switch(self, number: int) -> None:
+        """Let the other copy of a cloned plant act from now on."""
+        if number not in self.offstage or self.plants[number].disk.busy:
+            return
+        twin, shadows, followed = self.offstage[number]
+        own = {key: self.shadows[key] for key in shadows}
+        self.offstage[number] = self.plants[number], own, self.followed[number]
+        self.plants[number], self.followed[number] = twin, followed
+        self.shadows.update(shadows)
+        self.forked.add(number)
+        self.forgetful.add(number)
+        self.tell(twin.name, "acts")
+
+    def stop_twin(self, number: int) -> None:
+        """Stop the copy that is not acting, for good."""
+        twin, _, _ = self.offstage.pop(number)
+        twin.kill()
+        self.tell(twin.name, "is stopped for good")
 
     def open(self, number: int) -> None:
         """Start a node's process; what its disk holds is what it knows."""

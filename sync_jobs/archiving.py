@@ -142,7 +142,7 @@ def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Held
     """Take the lease and count the attempt, which has failed until the opposite is written down."""
     now = hub.clock.now()
     before = attempts_made(session)
-    if not is_due(before.next_attempt_us, now):
+    if not forced and not is_due(before.next_attempt_us, now):
         return None
     held = leases.take(session, LEASE, holder, now=now)
     if held is not None:

@@ -69,4 +69,5 @@ def failed(
     if alarm is not None:
         replication.amend(session, log_id, alarm=alarm[:ERROR_LENGTH_MAX], alarm_us=micros(now))
     if retry_seconds is not None:
-        replication.amend(session, log_id, next_attempt_us=micros(now) + min(retry_seconds, RETRY_SECONDS_MAX) * 1_000_000)
+        wait_us = min(retry_seconds, RETRY_SECONDS_MAX) * 1_000_000
+        replication.amend(session, log_id, next_attempt_us=micros(now) + wait_us)

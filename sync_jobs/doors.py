@@ -29,6 +29,10 @@ class Door(Protocol):
         """Return entries of one of the ledgers that the plant may read."""
         ...
 
+    def rotate(self, origin: str, statement: bytes) -> None:
+        """Tell the hub that another key signs the plant's ledger, by a note that both keys signed."""
+        ...
+
     def roots(self, origin: str, sizes: Sequence[int]) -> tuple[bytes, ...]:
         """Return the roots of a ledger at the hub at up to ROOTS_MAX sizes, none beyond its end, in rising order."""
         ...

@@ -28,6 +28,7 @@ from sync_jobs.pull import apply_pending, directives_here, pull
 from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, push
 from sync_jobs.rebasing import diverged
 from sync_jobs.restoring import RepairRefused, restore
+from sync_jobs.rotating import show_statement
 from sync_jobs.wire import Problem, Welcome
 
 LEASE: Final = "replication"
@@ -40,8 +41,8 @@ SKEW_SECONDS_NOTED: Final = 4  # what the hub forgives is little more
 WRONG_POSITION: Final = 409
 
 HUB_REGRESSED: Final = (
-    "The hub had only {hub} of the {receipt} entries that it gave a receipt for: it was restored from an old backup. They "
-    "are sent again. / 总部仅有其已签收的 {receipt} 条记录中的 {hub} 条：总部由旧备份恢复，正在重新发送。"
+    "The hub had only {hub} of the {receipt} entries that it gave a receipt for: it was restored from an old backup. "
+    "They are sent again. / 总部仅有其已签收的 {receipt} 条记录中的 {hub} 条：总部由旧备份恢复，正在重新发送。"
 )
 REPAIRED: Final = (
     AlarmKind.PLANT_RESTORED,
@@ -81,8 +82,8 @@ def exchange(
     """Bring hub and plant level, as far as one slice of time allows; what goes wrong is written down, not raised.
 
     A plant that was restored or whose ledger has parted from the hub's is repaired on the way; `progress` hears how far
-    that is. Does nothing while another process of the plant is at it, while the wait after a failure lasts (unless forced), and
-    while the plant is fenced.
+    that is. Does nothing while another process of the plant is at it, while the wait after a failure lasts (unless
+    forced), and while the plant is fenced.
     """
     held = node.writer.write(lambda session: _begin(session, node, forced=forced))
     if held is None:
@@ -156,6 +157,8 @@ def _run(way: Way) -> Exchanged:
         except Problem as problem:
             if problem.code == "SESSION_SUPERSEDED":
                 return _fence(way)
+            if problem.code == "CHECKPOINT_REFUSED" and meeting < MEETINGS_MAX and show_statement(way):
+                continue
             if problem.status != WRONG_POSITION or meeting == MEETINGS_MAX:
                 raise
         else:

@@ -6,12 +6,12 @@
 | the one before, while the one that counts was not used | gives another one: its answer was lost              |
 | nothing, and none was ever given                       | gives the first one                                 |
 | one that a takeover ended                              | gives none: this copy is fenced                     |
-| nothing, or one it does not know                       | gives one to this restored or replaced copy, raises an alarm; the other copy will be fenced |
+| nothing, or one it does not know                       | gives one, raises an alarm; the other is displaced  |
 | whatever, and that a person has said "this copy"       | the same, without the alarm                         |
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -23,13 +23,15 @@ from plants.store.positions import ReplicationState
 from plants.store.replication import Standing
 
 DISPLACED_MAX: Final = 16  # sessions of other copies that the hub remembers
+QUIET: Final = timedelta(days=1)
+SELECT_RAISED: Final = "SELECT last_us FROM alarms WHERE kind = :kind AND about = :about AND over_us IS NULL"
 FENCED: Final = (
-    "Another copy of this plant exchanges with the hub, so this one writes nothing more. Find out which copy is the right"
-    " one; on that one run `batchloom plant take-over`. / "
+    "Another copy of this plant exchanges with the hub, so this one writes nothing more. Find out which copy is the "
+    "right one; on that one run `batchloom plant take-over`. / "
     "本厂的另一副本正在与总部交换数据，此副本已停止写入。请确认以哪一份为准，并在其上运行 `batchloom plant take-over`。"
 )
 TAKEN_OVER: Final = (
-    "Another copy of plant {origin} has taken over: it was restored, replaced or cloned. If two copies run, stop one. / "
+    "Another copy of plant {origin} has taken over: it was restored, replaced or cloned. If two run, stop one. / "
     "工厂 {origin} 的另一副本已接管（恢复、更换或克隆）。如有两份同时运行，请停用其一。"
 )
 SUPERSEDED: Final = (
@@ -71,8 +73,9 @@ def present(before: Standing, session: str | None, following: str, *, take_over:
 def note_at_hub(session: Session, origin: str, verdict: Presenting, now: datetime, *, take_over: bool) -> None:
     """Raise or end the hub's alarm about copies of a plant."""
     if verdict is Presenting.GOES_ON or take_over:
-        # A copy that goes on says nothing of the other one: only a person ends what was raised about two.
-        if take_over:
+        # A copy that goes on says nothing of the other one: a person ends it, or that nothing came of it for a day.
+        row = None if take_over else session.row(SELECT_RAISED, {"kind": AlarmKind.PLANT_FENCED, "about": origin})
+        if take_over or (row is not None and row[0] < micros(now - QUIET)):
             end_alarm(session, AlarmKind.PLANT_FENCED, origin, now)
         return
     text = TAKEN_OVER if verdict is Presenting.TAKES_OVER else SUPERSEDED

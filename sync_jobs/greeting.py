@@ -55,6 +55,8 @@ def greet(way: Way) -> Welcome:
     def remember(session: Session) -> None:
         way.held.renew(session, node.clock.now())
         heard: dict[str, object] = {"epoch": welcome.epoch, "version": welcome.version}
+        if welcome.archived is not None:
+            heard["archived"] = welcome.archived
         if not welcome.superseded:
             heard |= {"session": welcome.session, "take_over": 0}
         replication.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **heard)

@@ -29,8 +29,8 @@ SELECT_NOTES = (
     "SELECT size, note FROM checkpoints WHERE log_id = :log_id AND size > :low AND size <= :high ORDER BY size"
 )
 TAKEN_BACK: Final = (
-    "The hub had lost directives to {origin} after entry {low}: the plant gave {count} back, and {again} of its own made "
-    "since follow them. / 总部丢失了发往 {origin} 的指令（条目 {low} 之后）：已由工厂补回 {count} 条，"
+    "The hub had lost directives of {origin} from entry {low} on: the plant gave {count} back, and {again} made since "
+    "follow them. / 总部丢失了发往 {origin} 的指令（条目 {low} 之后）：已由工厂补回 {count} 条，"
     "此后新发的 {again} 条已顺延。"
 )
 

@@ -81,6 +81,11 @@ class HubDoor:
         query = {"from": low, "to": high}
         return unpack(self._ask("GET", _path(origin, "entries"), params=query), Limits())
 
+    def rotate(self, origin: str, statement: bytes) -> None:
+        """Tell the hub of the ledger's new key. Raises Problem or HubUnreachable."""
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        self._ask("POST", _path(origin, "key"), content=statement, headers=headers)
+
     def roots(self, origin: str, sizes: Sequence[int]) -> tuple[bytes, ...]:
         """Return the roots of one of the hub's ledgers at some sizes. Raises Problem or HubUnreachable."""
         query = {"sizes": ",".join(map(str, sizes))}

@@ -84,7 +84,8 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
         raise Problem(422, "POSITION_INVALID")
     parcel = wire.unpack(delivery.packed, hub.limits)
     entries = wire.read_entries(parcel.bodies, delivery.start, machine.plant_number, content=False)
-    keys = checkpoints.keys_of(NoteKey.parse(machine.ledger_vkey))
+    vkeys = machine.ledger_vkeys(delivery.start + len(entries))
+    keys = [key for vkey in vkeys for key in checkpoints.keys_of(NoteKey.parse(vkey))]
     try:
         signed = checkpoints.read(parcel.note, machine.origin, keys)
         note = checkpoints.trimmed(parcel.note, keys)

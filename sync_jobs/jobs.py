@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from celery import Celery
 
-from plants.rules.instants import micros
+from plants.commands.follow_goods import follow_goods
 from plants.store.positions import ReplicationState
 from sync_jobs.archiving import archive_behind
 from sync_jobs.attempts import is_due
@@ -28,6 +28,8 @@ PROJECT: Final = "sync.project"
 CHECKPOINT: Final = "sync.checkpoint"
 ARCHIVE: Final = "sync.archive"
 ARCHIVE_SECONDS: Final = 300.0
+FOLLOW_GOODS: Final = "sync.follow-goods"
+FOLLOW_GOODS_SECONDS: Final = 60.0  # between two looks for goods that a hold of headquarters has to go after
 BETWEEN_PLANTS: Final = "sync.between-plants"
 BETWEEN_PLANTS_SECONDS: Final = 300.0  # between two looks for transfers that do not arrive
 POLLING_SECONDS: Final = 0.2  # of the transport in memory
@@ -80,6 +82,11 @@ def hub_jobs(
     def archive() -> bool:
         return archive_behind(hub, EMBEDDED_HOLDER)
 
+    def follow() -> bool:
+        with hub.store.transaction() as session:
+            follow_goods(session, now=hub.clock.now())
+        return False
+
     def between_plants() -> bool:
         look_between_plants(hub)
         return False
@@ -87,6 +94,7 @@ def hub_jobs(
     return {
         PROJECT: Job(project, project_seconds),
         CHECKPOINT: Job(checkpoint, checkpoint_seconds),
+        FOLLOW_GOODS: Job(follow, FOLLOW_GOODS_SECONDS),
         BETWEEN_PLANTS: Job(between_plants, BETWEEN_PLANTS_SECONDS),
         ARCHIVE: Job(archive, archive_seconds),
     }

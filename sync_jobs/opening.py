@@ -19,6 +19,7 @@ from plants.rules.retention import RecordClass, Retention
 from plants.store.archive import Archive
 from sync_jobs.jobs import Job, hub_jobs, plant_jobs
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
+from sync_jobs.remembering import remember_at_home
 
 
 class NotConnected(Exception):

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Final
 
 from infra.clock import Clock
+from infra.collecting import no_collecting
 from infra.database import Session, Store
 from plants.rules.events import Entry
 from plants.rules.instants import micros
@@ -117,7 +118,7 @@ def _begin_try(session: Session, log_id: int, limit: int) -> _Try:
 def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: _Try) -> int:
     """Apply the slice and give the lease back, in one transaction; with care only where it does not go without."""
     try:
-        with store.transaction() as session:
+        with no_collecting(), store.transaction() as session:
             begin(session, held, clock.now())
             applied = _Slice(session, log_id, clock.now()).run(tried)
             held.end(session)

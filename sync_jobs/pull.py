@@ -20,8 +20,8 @@ from sync_jobs.push import Way
 from sync_jobs.wire import ENTRIES_MAX, Position, Problem, Welcome, read_entries
 
 HUB_REGRESSED = (
-    "The hub shows {theirs} directives, and they do not continue the {ours} that it signed for this plant: it was restored"
-    " from an old backup. This plant gives them back. / "
+    "The hub shows {theirs} directives, and they do not continue the {ours} that it signed for this plant: it was "
+    "restored from an old backup. This plant gives them back. / "
     "总部现有 {theirs} 条指令，与其已签发给本厂的 {ours} 条不连续：总部由旧备份恢复，正由本厂补回。"
 )
 

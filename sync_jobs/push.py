@@ -5,9 +5,10 @@ Nothing is signed before the handshake has proved the hub's head to be a prefix 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from infra.database import Session
-from plants.rules.instants import micros
+from plants.rules.instants import from_micros, micros
 from plants.rules.merkle import Frontier, leaf_hash
 from plants.rules.notes import NoteError
 from plants.store import mirrors, replication
@@ -135,7 +136,7 @@ def _checkpoint_is_due(node: PlantNode, frontier: Frontier) -> bool:
 def _send(way: Way, welcome: Welcome, parcel: list[bytes], start: int, following: Frontier) -> Receipt:
     node = way.node
     position = Position(following.size, following.root())
-    note = checkpoints.sign(node.origin, position, node.signer, node.clock.now())
+    note = checkpoints.sign(node.origin, position, node.signer, _whole_until(node, following.size))
     try:
         receipt = way.door.send(node.origin, start, welcome.session, Parcel(tuple(parcel), bytes(note)))
     except (HubTimedOut, Problem) as error:
@@ -144,6 +145,17 @@ def _send(way: Way, welcome: Welcome, parcel: list[bytes], start: int, following
         raise
     take_receipt(way, receipt.checkpoint.encode(), following)
     return receipt
+
+
+def _whole_until(node: PlantNode, size: int) -> datetime:
+    """Return until when so many entries are the whole ledger: now, or just before the first one beyond them."""
+    now = node.clock.now()
+    with node.store.reading() as reads:
+        rows = reads.rows(
+            "SELECT recorded_us FROM entries WHERE log_id = :log_id AND idx = :idx",
+            {"log_id": node.number, "idx": size},
+        )
+    return min(now, from_micros(rows[0][0] - 1)) if rows else now
 
 
 def _send_less(way: Way, tried: int) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from infra.database import ReadSession, Session
 from plants.commands.rebase import Rebased, Suffix, rebase
 from plants.rules.merkle import Frontier
-from plants.store import mirrors, replication
+from plants.store import mirrors
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.disputes import open_disputes
 from sync_jobs.nodes import PlantNode
@@ -15,14 +15,14 @@ from sync_jobs.restoring import check_covered, note_acknowledged, prove, stage
 from sync_jobs.wire import ROOTS_MAX, Position, Welcome
 
 DIVERGED: Final = (
-    "From entry {fork} on, the hub had another ledger of this plant. Its {adopted} entries were taken on, {again} of this"
-    " plant's were appended again, and {disputed} that collide wait on the worklist. / "
+    "From entry {fork} on, the hub had another ledger of this plant. Its {adopted} entries were taken on, {again} of "
+    "this plant's were appended again, and {disputed} that collide wait on the worklist. / "
     "自条目 {fork} 起，总部的账本与本厂不同。已采用总部的 {adopted} 条，重新追加本厂的 {again} 条，"
     "另有 {disputed} 条相互冲突，已列入待处理清单。"
 )
 DISPUTED: Final = (
-    "{disputed} entries collide with others and were not applied. Look at the worklist, record what is right, and settle"
-    " each. / {disputed} 条记录与其他记录冲突，未生效。请查看待处理清单，登记正确内容后逐条处理。"
+    "{disputed} entries collide with others and were not applied. Look at the worklist, record what is right, and "
+    "settle each. / {disputed} 条记录与其他记录冲突，未生效。请查看待处理清单，登记正确内容后逐条处理。"
 )
 
 RootsAt = Callable[[Sequence[int]], Sequence[bytes]]

@@ -10,6 +10,7 @@ from plants.rules.instants import format_instant, micros, parse_instant
 from plants.rules.notes import NoteError, NoteKey
 from plants.store import replication
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.archive import archived_size
 from plants.store.ledger import HUB_LOG, Head, entry_at
 from plants.store.positions import ReplicationState
 from sync_jobs import checkpoints, witnessing
@@ -28,7 +29,7 @@ ALARMS = {
         "工厂的 {theirs} 条记录与总部的 {ours} 条不一致，工厂将以总部记录为准并补录。"
     ),
     ReplicationState.HUB_REGRESSED: (
-        "The plant holds {theirs} entries that the hub gave or signed for, and the hub has {ours}: the hub was restored. "
+        "The plant holds {theirs} entries that the hub gave or signed for, and the hub has {ours}: it was restored. "
         "The plant gives them back. / "
         "工厂持有总部已签收或签发的 {theirs} 条记录，总部仅有 {ours} 条：总部可能由旧备份恢复，将由工厂补回。"
     ),
@@ -59,7 +60,7 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
         note_at_hub(session, machine.origin, presented.verdict, now, take_over=hello.take_over)
         superseded = presented.verdict is Presenting.SUPERSEDED
         state = ReplicationState.FENCED if superseded else _seen_from_here(hello, here)
-        _raise_seen(session, machine.origin, state, hello, here, now)
+        _raise_seen(session, state, hello, here, now)
         shown = witnessing.show(session, hub, machine, hello)
         replication.amend(
             session,
@@ -86,6 +87,7 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
             checkpoint=None if before.checkpoint is None else before.checkpoint.decode(),
             hub_checkpoint=shown.hub_checkpoint,
             hub_proof=list(shown.hub_proof),
+            archived=archived_size(session, plant),
         )
 
 
@@ -95,7 +97,7 @@ def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello:
     head = opened_head(session, log_id)
     acknowledged = replication.standing(session, log_id).acknowledged
     directive_keys = checkpoints.keys_of(hub.signer.key, head.origin)
-    plant_keys = checkpoints.keys_of(NoteKey.parse(machine.ledger_vkey))
+    plant_keys = [key for vkey in machine.ledger_vkeys() for key in checkpoints.keys_of(NoteKey.parse(vkey))]
     for text in hello.cosignatures:
         try:
             signed = checkpoints.read(text.encode(), head.origin, (*directive_keys, *plant_keys))
@@ -146,10 +148,9 @@ def _seen_from_here(hello: Hello, here: Position) -> ReplicationState:
     return ReplicationState.IN_SYNC if theirs.root == here.root else ReplicationState.DIVERGED
 
 
-def _raise_seen(
-    session: Session, origin: str, state: ReplicationState, hello: Hello, here: Position, now: datetime
-) -> None:
+def _raise_seen(session: Session, state: ReplicationState, hello: Hello, here: Position, now: datetime) -> None:
     """Raise the alarm of what the positions tell, and end those of what is over."""
+    origin = hello.ledger.origin
     if state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
         for kind in SEEN.values():
             end_alarm(session, kind, origin, now)

@@ -1,4 +1,4 @@
-"""Opening a plant's node: is this the plant's own store, and is it as new as its second memory says?"""
+"""Opening a plant's node: whether its store is its own, and as new as its second memory says."""
 
 from typing import Final
 
@@ -14,17 +14,19 @@ from plants.store import mirrors
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.ledger import HUB_LOG, Head
 from plants.store.replication import standing
+from sync_jobs.rotating import switch_key
 
 SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id"
 SELECT_SERIES: Final = "SELECT name, next FROM series WHERE plant_id = :plant"
 OF_ANOTHER: Final = (
-    "{what} belongs to {other}, not to {origin}. Put this node's own in its place. / {what} 属于 {other}，而不是 {origin}，"
-    "请换回本节点自己的文件。"
+    "{what} belongs to {other}, not to {origin}. Put this node's own in its place. / "
+    "{what} 属于 {other}，而不是 {origin}，请换回本节点自己的文件。"
 )
 RESTORED: Final = (
-    "The store has {size} entries and this plant's ledger had {known}, of which the store is not the continuation: it was "
-    "restored from an old backup. Number series go on beyond what may be printed; the rest comes back from the hub. / "
-    "存储现有 {size} 条记录，与本厂此前的 {known} 条不连续：存储由旧备份恢复。编号已跳过可能已打印的部分，其余将从总部取回。"
+    "The store has {size} entries and does not continue the {known} that this plant's ledger had: it was restored from "
+    "an old backup. Number series go on beyond what may be printed; the rest comes back from the hub. / "
+    "存储现有 {size} 条记录，与本厂此前的 {known} 条不连续：存储由旧备份恢复。"
+    "编号已跳过可能已打印的部分，其余将从总部取回。"
 )
 LOST: Final = (
     "The plant's second memory (marks.json) was not there and was made again. If the store was restored from a backup, "
@@ -50,6 +52,8 @@ def remember_at_home(settings: Settings, store: Store, clock: Clock) -> None:
     if settings.role is Role.HUB:
         check_origin(store, HUB_LOG, settings.origin)
         return
+    with store.reading() as reads:
+        switch_key(settings.keys, reads, settings.plant_number, settings.origin)
     file = FileMarks(settings.home / FILE_NAME)
     remember(store, file, plant=settings.plant_number, origin=settings.origin, clock=clock)
 

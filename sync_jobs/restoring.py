@@ -21,8 +21,8 @@ from sync_jobs.push import Way
 from sync_jobs.wire import ENTRIES_MAX, Position, Welcome, read_entries
 
 RESTORED: Final = (
-    "This plant had {before} entries and the hub {known} of them: it was restored from an old backup. The {back} missing "
-    "ones were brought back. / "
+    "This plant had {before} entries and the hub {known} of them: it was restored from an old backup. The {back} "
+    "missing ones were brought back. / "
     "本厂仅有 {before} 条记录，总部有 {known} 条：本厂由旧备份恢复，缺失的 {back} 条已取回。"
 )
 

@@ -18,6 +18,8 @@ from sync_jobs.jobs import (
     BETWEEN_PLANTS,
     BETWEEN_PLANTS_SECONDS,
     CHECKPOINT,
+    FOLLOW_GOODS,
+    FOLLOW_GOODS_SECONDS,
     PROJECT,
     PULL,
     PUSH,
@@ -52,6 +54,7 @@ def worker_app(settings: Settings) -> Celery:
     jobs = {name: _lazily(name, settings.push_seconds) for name in names}
     jobs[CHECKPOINT] = _lazily(CHECKPOINT, settings.checkpoint_seconds)
     if settings.role is Role.HUB:
+        jobs[FOLLOW_GOODS] = _lazily(FOLLOW_GOODS, FOLLOW_GOODS_SECONDS)
         jobs[BETWEEN_PLANTS] = _lazily(BETWEEN_PLANTS, BETWEEN_PLANTS_SECONDS)
         jobs[ARCHIVE] = _lazily(ARCHIVE, settings.archive_seconds)
     return build_app(jobs, queue=settings.origin, broker_url=settings.broker_url.get_secret_value())

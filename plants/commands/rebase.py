@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 
 from infra.database import Session
 from plants.commands.rebuild import rebuild
-from plants.commands.repairing import ENTRIES_AT_ONCE, beyond_printed, record_repair
 from plants.commands.recording import Call, Recording
+from plants.commands.repairing import ENTRIES_AT_ONCE, beyond_printed, record_repair
 from plants.rules.actors import SYSTEM
 from plants.rules.events import ENTRY_BYTES_MAX, EVENTS, Entry, Envelope
 from plants.rules.merkle import Frontier
@@ -160,8 +160,7 @@ def _settled_at_once(work: _Work, entry: Entry) -> tuple[list[Collision], str | 
 
 def _append(work: _Work, entry: Entry, payload: Any) -> int:
     if isinstance(payload, dict) and "series" in payload:
-        present = dict(work.session.rows(SELECT_SERIES, {"plant": work.log_id}))
-        payload = {**payload, "series": raised_series(payload, present)}
+        payload = {**payload, "series": raised_series(payload, _series(work))}
     envelope = cast("Envelope", {**entry.envelope, "payload": payload, "rebased_from": _rebased_from(entry)})
     appended = Head(work.session, work.log_id).append(envelope, work.now, bytes_max=ENTRY_BYTES_MAX)
     projection.apply(work.session, work.log_id, (appended,))
@@ -186,7 +185,7 @@ def _dispute(work: _Work, entry: Entry, found: list[Collision], settled: str | N
         "collisions": found,
         "settled": settled,
     }
-    kept = {name: content[name] for name in ("device", "reason", "causes") if name in content}
+    kept = {name: content[name] for name in ("device", "reason") if name in content}
     envelope = {
         **kept,
         "id": content["id"],
@@ -228,9 +227,13 @@ def _rebased_from(entry: Entry) -> dict[str, Any]:
     return {"index": entry.index, "leaf": entry.leaf.hex(), "recorded_at": entry.envelope["recorded_at"]}
 
 
+def _series(work: _Work) -> dict[str, int]:
+    return {str(name): int(next_) for name, next_ in work.session.rows(SELECT_SERIES, {"plant": work.log_id})}
+
+
 def _conclude(work: _Work) -> None:
     """Record LedgerRebased, with every series beyond what either side has drawn."""
-    present = dict(work.session.rows(SELECT_SERIES, {"plant": work.log_id}))
+    present = _series(work)
     drawn = dict(work.drawn)
     if not work.noticed:
         # Nobody noticed a restore before these entries were written, so others may have been printed and lost.

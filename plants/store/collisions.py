@@ -11,10 +11,11 @@ from typing import Any
 from infra.database import Session
 from plants.rules.corrections import stock_change
 from plants.rules.events import Entry
+from plants.rules.payloads import Movement
 from plants.rules.rebasing import NEVER_AGAIN, nodes_in, nodes_made, processes_in
 from plants.rules.repairs import Collision
 from plants.store import corrections
-from plants.store.batches import Goods, batches_by_alias, goods_by_id, is_code_known
+from plants.store.batches import batches_by_alias, goods_by_id, is_code_known
 from plants.store.transfers import is_received
 
 SELECT_PROCESS = "SELECT state FROM process_records WHERE plant_id = :plant AND id = :id"
@@ -71,52 +72,55 @@ def _made(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tup
             yield "BATCH_TAKEN", batch["id"]
         if is_code_known(session, plant, batch["code"]):
             yield "CODE_TAKEN", batch["code"]
-    process = payload.get("process")
-    if process is None:
-        return
-    state = _state(ground, process["id"])
     if entry.type == "TransferReceived":
         if is_received(session, plant, payload["transfer"]):
             yield "TRANSFER_RECEIVED", payload["transfer"]
-    elif "kind" in process:
+    elif "process" in payload:
+        yield from _processed(ground, entry, payload["process"])
+
+
+def _processed(ground: Ground, entry: Entry, process: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    number = process["id"]
+    state = _state(ground, number)
+    if "kind" in process:
         if state is not None:
-            yield "PROCESS_TAKEN", process["id"]
+            yield "PROCESS_TAKEN", number
     elif state is None:
-        yield "PROCESS_UNKNOWN", process["id"]
+        yield "PROCESS_UNKNOWN", number
     elif entry.type == "ProcessClosed" and state == "CLOSED":
-        yield "PROCESS_CLOSED", process["id"]
-    elif entry.type == "ProcessClosed" and process["id"] in ground.changed:
-        yield "PROCESS_CHANGED", process["id"]
+        yield "PROCESS_CLOSED", number
+    elif entry.type == "ProcessClosed" and number in ground.changed:
+        yield "PROCESS_CHANGED", number
 
 
 def _moved(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
     movements = payload.get("movements", [])
     stated = {batch["id"] for batch in payload.get("batches", ())}
-    goods: dict[int, Goods | None] = {}
-    for movement in movements:
-        batch = movement["batch"]
-        if batch not in goods:
-            goods[batch] = goods_by_id(ground.session, ground.plant, batch)
-            if goods[batch] is None and batch not in stated:
-                yield "BATCH_UNKNOWN", batch
-        known = goods[batch]
-        if known is not None and movement.get("use") in TAKING and movement["taken_from"].startswith("stock:"):
-            if known.holds:
-                yield "BATCH_ON_HOLD", known.code
-            if known.disposition != "UNRESTRICTED":
-                yield "BATCH_RESTRICTED", known.code
+    goods = {batch: goods_by_id(ground.session, ground.plant, batch) for batch in {one["batch"] for one in movements}}
+    for batch in sorted(goods):
+        if goods[batch] is None and batch not in stated:
+            yield "BATCH_UNKNOWN", batch
+    taken = {one["batch"] for one in movements if one.get("use") in TAKING and one["taken_from"].startswith("stock:")}
+    for known in (goods[batch] for batch in sorted(taken)):
+        if known is not None and known.holds:
+            yield "BATCH_ON_HOLD", known.code
+        if known is not None and known.disposition != "UNRESTRICTED":
+            yield "BATCH_RESTRICTED", known.code
     for (batch, location), change in stock_change(movements).items():
         known = goods[batch]
-        there = 0 if known is None else known.on_hand.get(location, 0)
-        if there + change < 0:
+        if (0 if known is None else known.on_hand.get(location, 0)) + change < 0:
             yield "STOCK_SHORT", f"{batch} {location}"
+    yield from _processes(ground, payload, movements)
+
+
+def _processes(ground: Ground, payload: dict[str, Any], movements: list[Movement]) -> Iterator[tuple[str, object]]:
     own = payload.get("process", {}).get("id")
-    edges = [movement for movement in movements if "use" in movement]
+    edges = processes_in([movement for movement in movements if "use" in movement])
     for process in sorted(processes_in(movements) - {own}):
         state = _state(ground, process)
         if state is None:
             yield "PROCESS_UNKNOWN", process
-        elif state == "CLOSED" and process in processes_in(edges):
+        elif state == "CLOSED" and process in edges:
             yield "PROCESS_CLOSED", process
 
 

@@ -59,6 +59,7 @@ class ReplicationRow(SQLModel, table=True):
     version: str | None = text(None)  # of the other side's program
     supported: str | None = text(None)  # canonical JSON: event type -> newest version the other side reads
     skew_ms: int | None = big(None)  # the other side's clock less ours
+    archived: int | None = big(None)  # how many entries of it the hub says are archived; at the plant
     checkpoint_size: int | None = big(None)
     checkpoint: bytes | None = octets(None)  # the newest signed note with its cosignatures
     signed_us: int | None = big(None)  # when its own side signed it, by its own clock

@@ -256,6 +256,11 @@ class Group:
             self._people[key] = self._open.enter_context(closing(opened))
         return self._people[key]
 
+    def forget_person(self, code: str, person: str) -> None:
+        """Have a person sign in again when next asked for."""
+        for key in [key for key in self._people if key[:2] == (code, person)]:
+            self._people.pop(key).close()
+
     def store(self, code: str) -> Store:
         """Return a node's store, to look into past its process."""
         if code not in self._stores:

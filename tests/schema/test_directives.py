@@ -112,7 +112,7 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
     second = await hub.ask(DIRECTOR, LISTED, first=2, after=first["directives"]["pageInfo"]["endCursor"])
     nodes = first["directives"]["nodes"] + second["directives"]["nodes"]
     assert first["directives"]["totalCount"] == 3
-    common = {"metVersion": None, "refusal": None, "waitingFor": [], "answer": None}
+    common: JSON = {"metVersion": None, "refusal": None, "waitingFor": [], "answer": None}
     sent, defined, rejected = nodes
     assert sent == common | {
         "index": 0, "type": "HoldDirected", "about": milk, "state": "SENT", "plant": {"code": "SH1"},

@@ -29,6 +29,7 @@ from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.transfers import transfer_manifest
 from plants.store.rebuilding import table_digests
 from sync_jobs.exchange import exchange
+from sync_jobs.jobs import FOLLOW_GOODS, hub_jobs
 from sync_jobs.nodes import PlantNode
 from sync_jobs.projecting import project_pending
 from tests.databases import fresh_database
@@ -151,3 +152,24 @@ def test_hub_away_while_goods_arrive_then_the_hold_that_waited_bites(group: Grou
             (1, told.payload["hold"]), (2, told.payload["hold"]),
         ]  # fmt: skip
         assert session.rows("SELECT hold FROM waiting_holds") == []
+
+
+def test_plant_away_had_sent_goods_off_then_the_hubs_job_sends_the_hold_after_them(group: Group) -> None:
+    here, there = group.plants.values()
+    (made,) = receive(here)
+    code = str(made.envelope["key"])
+    meets(group, here, there)
+    _, receipt = moves(here, there, code)
+    (told,) = directs(group, direct_hold, HoldDirection(code, "Glass"))
+    assert told.envelope["plant"] == -1, "the hub has not heard that some is on its way"
+    follow = hub_jobs(group.hub.node, project_seconds=1, checkpoint_seconds=1)[FOLLOW_GOODS]
+    follow.run()
+    meets(group, here)
+    for _ in range(2):
+        follow.run()
+        meets(group, there)
+    assert states(group) == [(1, 0, 1), (2, 0, 0)]
+    takes_in(there, receipt)
+    assert open_holds(there) == [("QUALITY", told.payload["hold"])]
+    meets(group, there)
+    level(group)

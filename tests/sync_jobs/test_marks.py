@@ -195,14 +195,14 @@ def test_file_or_store_of_another_plant_then_refused(group: Group, tmp_path: Pat
     one, two = group.plant(1, "SH1"), group.plant(2, "SZ2")
     opened(one, tmp_path)
     before = stand(two.store, 2), marks_in(tmp_path)
-    with pytest.raises(StoreUnfit, match="acme.example/plant/SH1/i1, not to acme.example/plant/SZ2/i1"):
+    with pytest.raises(StoreUnfit, match=r"acme.example/plant/SH1/i1, not to acme.example/plant/SZ2/i1"):
         opened(two, tmp_path)
-    with pytest.raises(StoreUnfit, match="belongs to acme.example/plant/SZ2/i1"):
+    with pytest.raises(StoreUnfit, match=r"belongs to acme.example/plant/SZ2/i1"):
         opened(replace(one, store=two.store), tmp_path)
-    with pytest.raises(StoreUnfit, match="belongs to acme.example/hub/i1"):
+    with pytest.raises(StoreUnfit, match=r"belongs to acme.example/hub/i1"):
         opened(replace(one, store=group.hub.node.store), tmp_path)
     check_origin(group.hub.node.store, 0, group.hub.node.origin)
-    with pytest.raises(StoreUnfit, match="belongs to acme.example/plant/SH1/i1"):
+    with pytest.raises(StoreUnfit, match=r"belongs to acme.example/plant/SH1/i1"):
         check_origin(one.store, 0, group.hub.node.origin)
     assert (stand(two.store, 2), marks_in(tmp_path)) == before
 

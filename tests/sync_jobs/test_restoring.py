@@ -1,4 +1,4 @@
-"""A plant or a hub brought back from an old backup: what was acknowledged comes back, and nothing is asked of a person."""
+"""A plant or a hub brought back from an old backup: what was acknowledged comes back, and nobody is asked anything."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -102,6 +102,7 @@ def hears(hub: Hub, *plants: Plant) -> None:
 def obeys(hub: Hub, plant: Plant) -> Entry:
     """Bring the directives to a plant, let it answer them all, and bring its answers back; return the last."""
     hub.tells(plant)
+    answer = answer_next(plant)
     while pending(plant) is not None:
         answer = answer_next(plant)
     hub.hears(plant)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,7 +48,7 @@ class Proxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Treat one connection as is set when it begins."""
         self.connections += 1
-        with suppress(ConnectionError):
+        try:
             if self.black_hole:
                 while await reader.read(PIECE_BYTES) and self.black_hole:
                     pass
@@ -59,18 +59,22 @@ class Proxy:
                 await writer.drain()
             elif not self.refuse:
                 await self._relay(reader, writer)
-        writer.close()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hub_reader, hub_writer = await asyncio.open_connection("127.0.0.1", self.target)
         there = asyncio.create_task(self._pump(reader, hub_writer, self.cut_request, answer=False))
         back = asyncio.create_task(self._pump(hub_reader, writer, self.cut_answer, answer=True))
-        await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
-        for one in (there, back):
-            one.cancel()
-            with suppress(asyncio.CancelledError, ConnectionError):
-                await one
-        hub_writer.close()
+        try:
+            await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hub_writer.close()
+            there.cancel()
+            back.cancel()
+            await asyncio.gather(there, back, return_exceptions=True)
 
     async def _pump(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, limit: int, *, answer: bool
@@ -108,6 +112,8 @@ def proxy_to(target: int) -> Iterator[Proxy]:
         for task in left:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        # What was closed is taken down in the next turn of the loop.
+        loop.run_until_complete(asyncio.sleep(0.05))
         loop.close()
 
     thread = threading.Thread(target=run, daemon=True)

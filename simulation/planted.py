@@ -1,0 +1,318 @@
+"""Planted bugs: the real code patched wrongly, one mistake at a time, to see that the simulation finds each of them.
+
+Each is a mistake that somebody could make: a check forgotten, an order turned round, a number trusted. A mistake that no
+run can see says that an invariant is missing, or that the code is safe without the check.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+import pysqlite3.dbapi2 as sqlite
+
+from infra import database
+from plants.commands import decide_change, recording
+from plants.rules import changes, dispositions, hlc
+from plants.rules.merkle import Frontier
+from plants.store import batches, completeness, genealogy, ledger, mirrors
+from plants.store import changes as stored_changes
+from simulation import life
+from sync_jobs import handshake, intake, parking, push
+from sync_jobs.handshake import Decision
+
+Bug = Callable[[], AbstractContextManager[None]]
+ROOMS: Final = ("api", "simulation", "schema", "sync_jobs", "auth", "plants", "infra")
+
+
+@contextmanager
+def everywhere(old: Any, new: Any) -> Iterator[None]:
+    """Put something in the place of a function in every module of ours that has it by name."""
+    found = [
+        (module, name)
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").split(".")[0] in ROOMS
+        for name, value in list(vars(module).items())
+        if value is old
+    ]
+    assert found, f"nothing has {old}"
+    for module, name in found:
+        setattr(module, name, new)
+    try:
+        yield
+    finally:
+        for module, name in found:
+            setattr(module, name, old)
+
+
+@contextmanager
+def instead(thing: Any, name: str, new: Any) -> Iterator[None]:
+    """Put something in the place of one attribute."""
+    old = vars(thing)[name]
+    setattr(thing, name, new)
+    try:
+        yield
+    finally:
+        setattr(thing, name, old)
+
+
+def _nothing(*_given: Any, **_named: Any) -> None:
+    return None
+
+
+@contextmanager
+def _all(*bugs: AbstractContextManager[None]) -> Iterator[None]:
+    with ExitStack() as planted:
+        for bug in bugs:
+            planted.enter_context(bug)
+        yield
+
+
+def offset_only_position() -> AbstractContextManager[None]:
+    """Positions are compared by their size alone, at the plant and at the hub."""
+
+    def decide(meeting: handshake.Meeting) -> Decision:
+        return Decision.PUSH if meeting.hub.size < meeting.mine.size else Decision.IN_SYNC
+
+    def take_in(session: Any, head: Any, delivery: Any, entries: Any, _signed: Any) -> None:
+        fresh = entries[max(0, head.size - delivery.start) :]
+        if fresh and fresh[0].index == head.size:
+            mirrors.extend(session, head, fresh, head.frontier.extend(entry.leaf for entry in fresh))
+
+    return _all(everywhere(handshake.decide, decide), instead(intake, "_take_in", take_in))
+
+
+def root_not_checked() -> AbstractContextManager[None]:
+    """The hub stores what comes without comparing the root that was signed."""
+
+    def take_in(session: Any, head: Any, delivery: Any, entries: Any, _signed: Any) -> None:
+        intake.check_session(session, head, delivery.session)
+        if delivery.start > head.size:
+            raise intake._wrong_position("WRONG_POSITION", intake.Position(head.size, head.frontier.root()))  # noqa: SLF001 -- a mistake is made at the very place.
+        fresh = entries[head.size - delivery.start :]
+        if fresh:
+            mirrors.extend(session, head, fresh, head.frontier.extend(entry.leaf for entry in fresh))
+
+    return instead(intake, "_take_in", take_in)
+
+
+def overlap_stored_again() -> AbstractContextManager[None]:
+    """What the hub has already is not passed over when it comes once more."""
+
+    def take_in(session: Any, head: Any, _delivery: Any, entries: Any, _signed: Any) -> None:
+        if entries:
+            mirrors.extend(session, head, entries, head.frontier.extend(entry.leaf for entry in entries))
+
+    return instead(intake, "_take_in", take_in)
+
+
+def acknowledged_before_durable() -> AbstractContextManager[None]:
+    """A person is told that it is done before the disk has said so."""
+
+    def told(self: life.Life, _name: str, durable: bool, made: list[Any]) -> bool:  # noqa: FBT001 -- as it is called.
+        return bool(made)
+
+    return instead(life.Life, "was_told", told)
+
+
+def receipt_before_durable() -> AbstractContextManager[None]:
+    """The hub gives the receipt although the disk refused to keep the entries."""
+    real = intake.accept
+
+    def accept(hub: Any, machine: Any, delivery: Any) -> Any:
+        class Careless:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(hub.store, name)
+
+            @contextmanager
+            def transaction(self) -> Iterator[Any]:
+                held = hub.store.transaction()
+                session = held.__enter__()
+                try:
+                    yield session
+                except BaseException:
+                    held.__exit__(*sys.exc_info())
+                    raise
+                try:
+                    held.__exit__(None, None, None)
+                except sqlite.OperationalError:
+                    return
+
+        return real(replace(hub, store=Careless()), machine, delivery)
+
+    return instead(intake, "accept", accept)
+
+
+def stamp_without_max() -> AbstractContextManager[None]:
+    """The hybrid clock forgets what it said before and shows the wall clock."""
+    return instead(hlc, "tick", lambda _last, now_ms, *_causes: f"{now_ms << hlc.COUNTER_BITS:016x}")
+
+
+def whole_stream_parked() -> AbstractContextManager[None]:
+    """One entry that cannot be applied holds up all that come after it."""
+    real = parking.touched
+    return everywhere(real, lambda entry: real(entry) | {"everything"})
+
+
+def directive_answered_again() -> AbstractContextManager[None]:
+    """The plant forgets now and then that it has answered a directive."""
+    asked = 0
+
+    def next_directive(session: Any, plant: int) -> Any:
+        nonlocal asked
+        asked += 1
+        row = session.row(stored_changes.SELECT_LAST_ANSWERED, {"plant": plant})
+        answered = -1 if row is None or row[0] is None else row[0]
+        again = answered >= 0 and asked % 3 == 0
+        return ledger.entry_at(session, -plant, answered if again else answered + 1)
+
+    return _all(
+        everywhere(stored_changes.next_directive, next_directive),
+        everywhere(stored_changes.answer_to, _nothing),
+    )
+
+
+def signed_before_handshake() -> AbstractContextManager[None]:
+    """A plant signs and sends whatever the handshake found."""
+
+    def decide(meeting: handshake.Meeting) -> Decision:
+        if meeting.superseded:
+            return Decision.FENCED
+        return Decision.PUSH if meeting.hub.size < meeting.mine.size else Decision.IN_SYNC
+
+    return everywhere(handshake.decide, decide)
+
+
+def receipt_not_checked() -> AbstractContextManager[None]:
+    """A plant keeps whatever comes for a receipt."""
+    real = push.take_receipt
+
+    def take_receipt(way: Any, note: bytes, frontier: Frontier) -> None:
+        try:
+            real(way, note, frontier)
+        except push.ReceiptInvalid:
+
+            def keep(session: Any) -> None:
+                push.replication.keep_checkpoint(
+                    session, way.node.number, frontier.size, note, signed_us=None, received_us=1
+                )
+                push.replication.amend(
+                    session, way.node.number, acknowledged=frontier.size, frontier=frontier.to_bytes()
+                )
+
+            way.node.writer.write(keep)
+
+    return everywhere(real, take_receipt)
+
+
+def watermark_apart() -> AbstractContextManager[None]:
+    """How far the tables are is written down in a transaction of its own, after the rows."""
+    real = database.Session.run
+
+    def run(self: database.Session, sql: str, parameters: Any = {}) -> int:  # noqa: B006 -- never written to.
+        if sql.startswith("UPDATE logs SET projected"):
+            durable = self.driver.commit
+            durable()
+            real(self, "BEGIN IMMEDIATE")
+        return real(self, sql, parameters)
+
+    return instead(database.Session, "run", run)
+
+
+def request_forgotten() -> AbstractContextManager[None]:
+    """A request id is not looked at: what is sent twice is done twice."""
+    real = recording.Command.__call__
+
+    def call(self: Any, session: Any, order: Any, *, actor: Any, call: Any) -> Any:
+        return real(self, session, order, actor=actor, call=replace(call, request=None))
+
+    return instead(recording.Command, "__call__", call)
+
+
+def hold_not_checked() -> AbstractContextManager[None]:
+    """Held goods can be used."""
+    real = dispositions.check_usable
+    return everywhere(real, lambda batch, disposition, _holds, expires, on: real(batch, disposition, (), expires, on))
+
+
+def stock_not_checked() -> AbstractContextManager[None]:
+    """More can be taken than is there: only the last guard, in the tables, is left, and it is no answer to a person."""
+    return instead(batches.Goods, "check_on_hand", _nothing)
+
+
+def own_request_approved() -> AbstractContextManager[None]:
+    """Who asked for a change may approve it."""
+    real = changes.check_decidable
+
+    def check(proposal: Any, *, decider: str, level: Any, content: str, at: Any) -> None:
+        real(proposal, decider=f"not {decider}", level=level, content=content, at=at)
+
+    return everywhere(real, check)
+
+
+def stale_change_applied() -> AbstractContextManager[None]:
+    """A change is applied to whatever the batch has become since."""
+    return everywhere(changes.check_fresh, _nothing)
+
+
+def change_applied_twice() -> AbstractContextManager[None]:
+    """An approved change takes effect two times."""
+    real = decide_change.apply_change
+
+    def apply(recorder: Any, proposal: Any) -> Any:
+        real(recorder, proposal)
+        return real(recorder, proposal)
+
+    return everywhere(real, apply)
+
+
+def scope_forgotten() -> AbstractContextManager[None]:
+    """A trace shows the edges of plants that the reader may not see."""
+
+    def walk(session: Any, _scope: Any, seeds: Any, *, forward: bool) -> Any:
+        everything = [log_id for (log_id,) in session.rows("SELECT log_id FROM logs WHERE log_id > 0", {})]
+        return real(session, everything, seeds, forward=forward)
+
+    real = genealogy._walk  # noqa: SLF001 -- as above.
+    return instead(genealogy, "_walk", walk)
+
+
+def transfers_not_walked() -> AbstractContextManager[None]:
+    """A trace ends at the plant's gate."""
+    real = genealogy._walk  # noqa: SLF001 -- as above.
+
+    def walk(session: Any, scope: Any, seeds: Any, *, forward: bool) -> Any:
+        return [link for link in real(session, scope, seeds, forward=forward) if link[2] != "TRANSFERRED"]
+
+    return instead(genealogy, "_walk", walk)
+
+
+def always_complete() -> AbstractContextManager[None]:
+    """An answer calls itself complete though a plant's ledger is late."""
+    return instead(completeness, "_ledger_gaps", lambda _plant, _status: ())
+
+
+def frontier_not_moved() -> AbstractContextManager[None]:
+    """A mirror's head counts an entry more than its tree holds, now and then."""
+    real = mirrors.extend
+
+    def extend(session: Any, head: Any, entries: Any, frontier: Frontier) -> None:
+        if len(entries) > 1:
+            frontier = Frontier(frontier.size, tuple(reversed(frontier.hashes)))
+        real(session, head, entries, frontier)
+
+    return instead(mirrors, "extend", extend)
+
+
+BUGS: Final[dict[str, Bug]] = {
+    bug.__name__.replace("_", "-"): bug
+    for bug in (
+        offset_only_position, root_not_checked, overlap_stored_again, acknowledged_before_durable,
+        receipt_before_durable, stamp_without_max, whole_stream_parked, directive_answered_again,
+        signed_before_handshake, receipt_not_checked, watermark_apart, request_forgotten, hold_not_checked,
+        stock_not_checked, own_request_approved, stale_change_applied, change_applied_twice, scope_forgotten,
+        transfers_not_walked, always_complete, frontier_not_moved,
+    )
+}  # fmt: skip
+"""Every planted bug by its name on the command line."""

@@ -1,0 +1,138 @@
+"""A plant's ledger gets another key while it runs: both keys sign the statement, and the ledger itself keeps it.
+
+| step at the plant                                             | when it breaks off after it                          |
+| ------------------------------------------------------------- | ---------------------------------------------------- |
+| the new key lies beside the old one                           | nothing has happened                                 |
+| LedgerKeyRotated with the statement stands in the ledger      | the new key is taken into use when the node opens    |
+| the hub has the statement                                     | the same; the hub takes either for what came before  |
+| the new key lies in the old one's place                       | done                                                 |
+
+A hub that refuses a checkpoint is shown the newest statement of the ledger again: it may be one that was restored.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from auth.machines import EnrolledMachine, exchange_ledger_key
+from auth.notes import NoteSigner, generate_key, load_key, open_note, save_key
+from infra.database import ReadSession, Session
+from plants.commands.repairing import record_repair
+from plants.rules.events import decode
+from plants.rules.notes import Note, NoteError, NoteKey
+from plants.rules.repairs import LedgerKeyRotated
+from plants.store.ledger import Head
+from sync_jobs.intake import locked_head
+from sync_jobs.nodes import HubNode, PlantNode
+from sync_jobs.push import Way
+from sync_jobs.wire import Problem
+
+HEADING: Final = "batchloom/ledger-key/v1"
+KEY_FILE: Final = "ledger.pem"
+NEXT_FILE: Final = "ledger.next.pem"
+SELECT_NEWEST: Final = (
+    "SELECT body FROM entries WHERE log_id = :log_id AND type = 'LedgerKeyRotated' ORDER BY idx DESC LIMIT 1"
+)
+
+
+def prepare_key(keys: Path, origin: str) -> NoteSigner:
+    """Make the ledger's new key beside the old one, or return the one that lies there already."""
+    if not (keys / NEXT_FILE).exists():
+        save_key(keys / NEXT_FILE, generate_key())
+    return NoteSigner(origin, load_key(keys / NEXT_FILE))
+
+
+def rotate_ledger_key(node: PlantNode, following: NoteSigner) -> bytes:
+    """Record in the plant's ledger that another key signs it from the next entry on; returns the signed statement.
+
+    Once this returns the new key is the ledger's (`switch_key`); the hub hears of it at the next exchange. Recorded
+    again for the same key it changes nothing.
+    """
+
+    def record(session: Session) -> bytes:
+        newest = _newest(session, node.number)
+        if newest is not None and newest["new"] == str(following.key):
+            return newest["statement"].encode()
+        size = Head(session, node.number).size + 1
+        text = f"{HEADING}\n{node.origin}\n{node.signer.key}\n{following.key}\n{size}\n"
+        statement = bytes(Note(text, (node.signer.sign(text), following.sign(text))))
+        payload: LedgerKeyRotated = {
+            "old": str(node.signer.key),
+            "new": str(following.key),
+            "statement": statement.decode(),
+        }
+        record_repair(session, node.number, "LedgerKeyRotated", payload, now=node.clock.now())
+        return statement
+
+    return node.writer.write(record)
+
+
+def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: str) -> bool:
+    """Put the new key in the old one's place where the ledger says that it counts; the old one is kept beside it."""
+    if not (keys / NEXT_FILE).exists():
+        return False
+    newest = _newest(reads, log_id)
+    following = NoteSigner(origin, load_key(keys / NEXT_FILE)).key
+    if newest is None or newest["new"] != str(following):
+        return False
+    kept = keys / f"ledger.{NoteKey.parse(newest['old']).key_id.hex()}.pem"
+    if not kept.exists():
+        kept.hardlink_to(keys / KEY_FILE)
+    (keys / NEXT_FILE).replace(keys / KEY_FILE)
+    folder = os.open(keys, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True
+
+
+def show_statement(way: Way) -> bool:
+    """Show the hub the newest statement of the ledger; False where there is none or the hub does not take it."""
+    node = way.node
+    with node.store.reading() as reads:
+        newest = _newest(reads, node.number)
+    if newest is None:
+        return False
+    try:
+        way.door.rotate(node.origin, newest["statement"].encode())
+    except Problem as problem:
+        if problem.status in {403, 404, 422}:
+            return False
+        raise
+    return True
+
+
+def take_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
+    """Take on a plant's new ledger key: checkpoints beyond the statement's size count only under it from now on.
+
+    Told again it changes nothing. Raises Problem 403 for another's ledger and for a statement that the key known here
+    and the new one have not both signed, 422 for one that cannot be read.
+    """
+    if origin != machine.origin:
+        raise Problem(403, "FOREIGN_LEDGER")
+    try:
+        heading, stated, old, new, size, end = Note.parse(statement).text.split("\n")
+        keys = NoteKey.parse(old), NoteKey.parse(new)
+        counts_from = int(size)
+    except (NoteError, ValueError) as error:
+        raise Problem(422, "STATEMENT_INVALID") from error
+    if (heading, stated, end) != (HEADING, origin, "") or any(key.name != origin for key in keys) or counts_from < 1:
+        raise Problem(422, "STATEMENT_INVALID")
+    if machine.ledger_vkey == new:
+        return
+    try:
+        _, signed = open_note(statement, (old, new))
+    except NoteError as error:
+        raise Problem(403, "KEY_REFUSED", fault=error.fault) from error
+    if machine.ledger_vkey != old or {one.key.key_id for one in signed} != {key.key_id for key in keys}:
+        raise Problem(403, "KEY_REFUSED")
+    with hub.store.transaction() as session:
+        head = locked_head(session, machine.plant_number, origin)
+        if not exchange_ledger_key(session, origin=origin, old=old, new=new, size=max(counts_from, head.size)):
+            raise Problem(403, "KEY_REFUSED")
+
+
+def _newest(reads: Session | ReadSession, log_id: int) -> LedgerKeyRotated | None:
+    rows = reads.rows(SELECT_NEWEST, {"log_id": log_id})
+    return decode(bytes(rows[0][0]))["payload"] if rows else None

