@@ -12,7 +12,7 @@ GRAPHIQL := api/static/graphiql/index.html
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium
+.PHONY: help demo test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium kill faults strace faketime
 
 help: ## List these tasks
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ help: ## List these tasks
 demo: .venv/.run $(GRAPHIQL) ## Run a hub and three plants through a year of work (ARGS=--once: end by itself)
 	$(BIN)/batchloom demo $(ARGS)
 
-test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium ## Run the tests on real stores, brokers and browsers
+test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium strace faketime ## Run the tests on real stores, brokers and browsers
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-s3: .venv/.dev ceph ## Run the contract of the archive on a folder, on moto and on Ceph's S3 gateway
@@ -39,6 +39,12 @@ fmt: .venv/.dev ## Format the code and mend what can be mended
 lock: .venv/.uv-$(UV_VERSION) ## Pin the dependencies again (ARGS=--upgrade: to their newest versions)
 	$(COMPILE) --group dev $(ARGS) --output-file requirements.lock
 	$(COMPILE) --constraints requirements.lock $(ARGS) --output-file run.lock
+
+kill: .venv/.dev postgresql-15 ## Kill everything again and again while people write (ARGS="--cycles 500 --seed 7")
+	$(BIN)/python -m tests.campaigns.kill $(ARGS)
+
+faults: .venv/.dev postgresql-15 strace faketime ## Run the tests with disks, clocks and processes of their own
+	$(BIN)/pytest tests/scenarios/test_kills.py tests/scenarios/test_nth_failure.py tests/scenarios/test_*_faults.py $(ARGS)
 
 bench: .venv/.dev ## Measure each published claim against its rival
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -107,3 +113,9 @@ ceph:
 
 chromium:
 	[ -n "$$CHROMIUM" ] || command -v chromium >/dev/null || { $(call debian,chromium,the tests in a browser); }
+
+strace:
+	command -v strace >/dev/null || { $(call debian,strace,the tests of failing disks); }
+
+faketime:
+	[ -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1 2>/dev/null)" ] || { $(call debian,faketime,the tests of wrong clocks); }

@@ -1,6 +1,6 @@
 """`batchloom archive`: how far the third copy reaches, writing it now, checking it, and ledgers back from it."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -28,8 +28,6 @@ app = typer.Typer(
     "归档：集团全部账本的第三份副本，只写一次。",
     no_args_is_help=True,
 )
-
-STOPPING: Final = frozenset({AlarmKind.ARCHIVE_FAILING, AlarmKind.ARCHIVE_UNLOCKED})
 
 At = Annotated[
     str | None,
@@ -80,12 +78,15 @@ def run(home: Home) -> None:
     Example:  batchloom archive run --home hub
     """
     with opened(home) as node:
-        hub, _ = _hub(node)
+        hub, archive = _hub(node)
         holder = new_id()
+        stopping = {AlarmKind.ARCHIVE_FAILING}
+        if archive.lock_required:
+            stopping.add(AlarmKind.ARCHIVE_UNLOCKED)
         while archive_behind(hub, holder, forced=True):
             pass
         with node.store.reading() as reads:
-            failing = [row.text for row in alarms(reads) if row.kind in STOPPING]
+            failing = [row.text for row in alarms(reads) if row.kind in stopping]
             count = sum(row.size for row in archived_rows(reads))
     if failing:
         raise CannotDo(failing[0], failing[0])

@@ -173,7 +173,7 @@ def be_long_plant(place: dict[str, Any]) -> None:
 def run(entries: int = 500_000) -> str:
     """Let the plant catch up; return one line with what it took."""
     with ExitStack() as opening:
-        folder = Path(opening.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))  # noqa: S108 -- a disk.
+        folder = Path(opening.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
         running, version = opening.enter_context(server())
         running.create_database("hub")
         place = _prepare(folder, running.url("hub"))
@@ -294,7 +294,7 @@ def _program(role: str, place: dict[str, Any]) -> "subprocess.Popen[str]":
     name = Path(place["folder"]) / f"{role}.json"
     name.write_text(json.dumps(place))
     command = [sys.executable, "-m", "benchmarks.catch_up", "--role", role, "--place", str(name)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def _peak_mib() -> float:

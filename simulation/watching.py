@@ -59,7 +59,8 @@ class Watch:
         shared = common(here, there), common(directives, mirrored)
         level = shared == (there.size, mirrored.size)
         if level:
-            world.forked.discard(number)
+            if number not in world.offstage:
+                world.forked.discard(number)
             return
         if number not in world.forked:
             text = f"plant {number} has {here.size} entries, the hub {there.size}, and they share {shared[0]}"
@@ -105,7 +106,7 @@ class Watch:
         world = self.life.world
         done = [one for one in world.operations[self.checked :] if one.done is not None and not one.excused]
         for operation in done:
-            if operation.plant in world.forked or operation.at_hub:
+            if operation.plant in world.forked | world.offstage.keys() or operation.at_hub:
                 continue
             entry = operation.done
             assert entry is not None

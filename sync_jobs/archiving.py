@@ -147,7 +147,7 @@ def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Held
     held = leases.take(session, LEASE, holder, now=now)
     if held is not None:
         wait_ms = next_wait_ms(before.backoff_ms)
-        keep_attempts(session, Attempts(before.count + 1, wait_ms, micros(now) + wait_ms * 1000))
+        keep_attempts(session, Attempts(before.made + 1, wait_ms, micros(now) + wait_ms * 1000))
     return held
 
 

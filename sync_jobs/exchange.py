@@ -157,13 +157,18 @@ def _run(way: Way) -> Exchanged:
         except Problem as problem:
             if problem.code == "SESSION_SUPERSEDED":
                 return _fence(way)
-            if problem.code == "CHECKPOINT_REFUSED" and meeting < MEETINGS_MAX and show_statement(way):
-                continue
-            if problem.status != WRONG_POSITION or meeting == MEETINGS_MAX:
+            if meeting == MEETINGS_MAX or not _meets_again(way, problem):
                 raise
         else:
             return _fetch_and_finish(way, welcome, sent)
     raise AssertionError("the last meeting ends in an answer or an error")
+
+
+def _meets_again(way: Way, problem: Problem) -> bool:
+    """Tell whether another greeting may do better: the hub has moved on, or has heard of our new key now."""
+    if problem.code == "CHECKPOINT_REFUSED":
+        return show_statement(way)
+    return problem.status == WRONG_POSITION
 
 
 def _fetch_and_finish(way: Way, welcome: Welcome, sent: int) -> Exchanged:

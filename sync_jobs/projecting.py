@@ -88,7 +88,7 @@ def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, lim
 
 
 @dataclass(frozen=True, slots=True)
-class _Try:
+class Try:
     """How many entries are applied this time, of at most how many, and whether the next one has ended programs."""
 
     entries: int
@@ -96,7 +96,7 @@ class _Try:
     ends_programs: bool = False
 
 
-def _begin_try(session: Session, log_id: int, limit: int) -> _Try:
+def _begin_try(session: Session, log_id: int, limit: int) -> Try:
     """Write down that the next slice is begun: smaller, when the last one was neither done nor failed."""
     row = session.row(SELECT_POSITION, {"log_id": log_id})
     assert row is not None
@@ -112,15 +112,15 @@ def _begin_try(session: Session, log_id: int, limit: int) -> _Try:
         else:
             entries, attempts = 1, tries + 1
     session.run(BEGIN_TRY, {"log_id": log_id, "low": low, "entries": entries, "attempts": attempts})
-    return _Try(entries, limit, ends_programs=attempts > parking.TRIES_MAX)
+    return Try(entries, limit, ends_programs=attempts > parking.TRIES_MAX)
 
 
-def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: _Try) -> int:
+def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: Try) -> int:
     """Apply the slice and give the lease back, in one transaction; with care only where it does not go without."""
     try:
         with no_collecting(), store.transaction() as session:
             begin(session, held, clock.now())
-            applied = _Slice(session, log_id, clock.now()).run(tried)
+            applied = Slice(session, log_id, clock.now()).run(tried)
             held.end(session)
     except leases.LeaseLost:
         raise
@@ -128,7 +128,7 @@ def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: _
         LOG.warning("ledger %s: a slice is applied again with care: %r", log_id, error)
         with store.transaction() as session:
             begin(session, held, clock.now())
-            applied = _Slice(session, log_id, clock.now(), careful=True).run(tried)
+            applied = Slice(session, log_id, clock.now(), careful=True).run(tried)
             held.end(session)
     return applied
 
@@ -160,7 +160,7 @@ class _Run:
 
 
 @dataclass(slots=True)
-class _Slice:
+class Slice:
     """One transaction's worth of one plant's entries."""
 
     session: Session
@@ -172,7 +172,7 @@ class _Slice:
     blocked: set[str] = field(default_factory=set)
     applied: int = 0
 
-    def run(self, tried: _Try) -> int:
+    def run(self, tried: Try) -> int:
         """Apply the entries behind the watermark and move it; returns how many were applied."""
         session, log_id = self.session, self.log_id
         row = session.row(SELECT_POSITION, {"log_id": log_id})

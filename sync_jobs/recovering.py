@@ -143,9 +143,15 @@ def take_back(hub: HubNode, archive: Archive, log_id: int, done: Archived, told:
             edge = take_in(session, source, newest, now_us)
             if edge is not None:
                 # What was read to the last entry need not be written again.
-                root = newest.signed.checkpoint.root
-                known = {"size": newest.size, "root": root, "checkpoint": newest.name, "checkpoint_us": now_us}
-                keep_archived(session, log_id, Archived(branch=done.branch, edge=edge, **known), now_us)
+                known = Archived(
+                    branch=done.branch,
+                    edge=edge,
+                    size=newest.size,
+                    root=newest.signed.checkpoint.root,
+                    checkpoint=newest.name,
+                    checkpoint_us=now_us,
+                )
+                keep_archived(session, log_id, known, now_us)
     except OtherRoot as error:
         if here.size:
             return Ahead.CONTRADICTS

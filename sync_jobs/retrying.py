@@ -5,7 +5,7 @@ An attempt is counted, and committed, before it is made: so that an entry that e
 
 import logging
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from infra.clock import Clock
 from infra.database import Session, Store
@@ -19,9 +19,7 @@ from sync_jobs.leases import Held, LeaseLost
 
 LOG = logging.getLogger(__name__)
 
-SELECT_DUE = (
-    "SELECT log_id FROM projection_faults WHERE next_attempt_us <= :now_us GROUP BY log_id ORDER BY log_id"
-)
+SELECT_DUE = "SELECT log_id FROM projection_faults WHERE next_attempt_us <= :now_us GROUP BY log_id ORDER BY log_id"
 SELECT_FAULTS = (
     "SELECT idx, error, attempts, next_attempt_us FROM projection_faults"
     " WHERE log_id = :log_id AND key <> :halted ORDER BY idx"

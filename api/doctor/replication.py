@@ -17,6 +17,7 @@ from auth.enrolment import invitations
 from auth.permissions import Permission
 from auth.scope import plants_for
 from infra.database import ReadSession
+from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.roles import Role
 from plants.rules.codes import HUB
 from plants.rules.scope import PlantScope
@@ -24,6 +25,7 @@ from plants.store.master import known_plants
 from plants.store.positions import PlantReplication, ReplicationState, replication_status
 from plants.store.watch import alarms_seen
 from sync_jobs.nudges import broker_failure
+from sync_jobs.opening import archive_of
 
 SECONDS_MAX: Final = 5.0
 SKEW_SECONDS_MAX: Final = 4
@@ -118,6 +120,35 @@ def enrolments(look: Look) -> Iterable[Finding]:
         )
     if not waiting:
         yield fine("No plant waits to be taken in.", "没有等待批准的工厂。")
+
+
+def archive(look: Look) -> Iterable[Finding]:
+    """Find an archive that is not reached, or that cannot keep what it is given from being changed."""
+    if look.settings.role is not Role.HUB:
+        return
+    place = archive_of(look.settings)
+    try:
+        can = place.objects.probe(look.clock.now())
+    except (ArchiveFailed, ArchiveUnfit) as error:
+        yield Finding(
+            Level.PERSON,
+            f"The archive does not work: {error}",
+            f"归档不可用：{error}",
+            "Work goes on, and is archived later. Check archive_url, its credentials, and the room there is.",
+            "工作可继续，稍后补归档。请检查 archive_url、凭据和剩余空间。",
+        )
+        return
+    if can.missing:
+        missing = ", ".join(can.missing)
+        yield Finding(
+            Level.NOTE,
+            f"The archive at {place.objects.describe()} works and is not {missing}: its administrator could alter it.",
+            f"归档 {place.objects.describe()} 可用，但不支持 {missing}，其管理员可更改内容。",
+            "For a copy that nobody can change: s3:// with Object Lock in compliance mode.",
+            "如需任何人都无法更改的副本，请使用启用 Object Lock 合规模式的 s3://。",
+        )
+    else:
+        yield fine("The archive works, and locks what it keeps.", "归档可用且支持锁定。")
 
 
 def broker(look: Look) -> Iterable[Finding]:

@@ -37,6 +37,7 @@ ONCE_OPEN: Final[tuple[Check, ...]] = (
     replication.alarms,
     replication.enrolments,
     replication.broker,
+    replication.archive,
 )
 
 

@@ -186,7 +186,7 @@ def _dispute(work: _Work, entry: Entry, found: list[Collision], settled: str | N
         "settled": settled,
     }
     kept = {name: content[name] for name in ("device", "reason") if name in content}
-    envelope = {
+    envelope: dict[str, Any] = {
         **kept,
         "id": content["id"],
         "type": "EntryDisputed",

@@ -47,7 +47,8 @@ def pack_bundle(bodies: Sequence[bytes]) -> bytes:
 
 def unpack_bundle(content: bytes, width: int) -> list[bytes]:
     """Return the entries of a bundle of this width; raises BundleInvalid where it is another's or was cut."""
-    bodies, at = [], 0
+    bodies: list[bytes] = []
+    at = 0
     while at < len(content) and len(bodies) < width:
         start = at + LENGTH_BYTES
         at = start + int.from_bytes(content[at:start])

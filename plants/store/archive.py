@@ -131,7 +131,7 @@ def keep_archived(session: Session, log_id: int, done: Archived, now_us: int) ->
 class Attempts(NamedTuple):
     """How often in a row the archive failed, the wait after that in milliseconds, and when to try again."""
 
-    count: int = 0
+    made: int = 0
     backoff_ms: int = 0
     next_attempt_us: int = 0
 
@@ -145,7 +145,7 @@ def attempts_made(session: Session) -> Attempts:
 def keep_attempts(session: Session, made: Attempts) -> None:
     """Write down the attempts on the archive."""
     session.run(BEGIN_ATTEMPTS, {"log_id": HUB, "nothing": b""})
-    given = {"attempts": made.count, "backoff_ms": made.backoff_ms, "next_attempt_us": made.next_attempt_us}
+    given = {"attempts": made.made, "backoff_ms": made.backoff_ms, "next_attempt_us": made.next_attempt_us}
     session.run(PUT_ATTEMPTS, {"log_id": HUB, **given})
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,11 @@ ORIGIN = "acme.example/hub/i1"
 
 
 @pytest.fixture
-def home(postgres_18: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(postgres_18: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("BATCHLOOM_DATABASE_URL", fresh_database(postgres_18))
     run("hub", "init", "--home", tmp_path / "hub", "--group", "acme.example")
-    yield tmp_path / "hub"
+    return tmp_path / "hub"
 
 
 def run(*arguments: object, status: int = 0) -> str:
@@ -88,7 +87,20 @@ def test_lock_required_and_a_folder_then_nothing_is_written(home: Path, monkeypa
 
 
 def test_plant_then_it_does_not_archive(tmp_path: Path) -> None:
-    run("plant", "init", "--home", tmp_path / "sh1", "--number", 1, "--code", "SH1", "--name", "S", "--group", "acme.example")
+    run(
+        "plant",
+        "init",
+        "--home",
+        tmp_path / "sh1",
+        "--number",
+        1,
+        "--code",
+        "SH1",
+        "--name",
+        "S",
+        "--group",
+        "acme.example",
+    )
 
     done = CliRunner().invoke(api.cli.app, ["archive", "run", "--home", str(tmp_path / "sh1")])
 

@@ -277,7 +277,10 @@ def test_hub_then_parked_entries_and_waiting_plants_are_found(
 
         node.writer.write(ask)
     amiss = found(settings.home)
+    assert "archive" not in amiss
     assert "hub approve" in amiss["enrolments"].do_en
     assert enrolment.fingerprint(*shown) in amiss["enrolments"].en
     assert "no such thing" in amiss["tables"].en
     assert "PARKED" in amiss["alarms"].en
+    monkeypatch.setenv("BATCHLOOM_ARCHIVE_URL", "file:///dev/null/archive")
+    assert "archive_url" in found(settings.home)["archive"].do_en

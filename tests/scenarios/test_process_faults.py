@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(400)
 
 CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.worker")
 LEASE_SECONDS: Final = 30
-FAKETIME: Final = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
+FAKETIME: Final = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 
 @pytest.fixture(scope="module")
@@ -116,13 +116,13 @@ def test_hub_loses_its_connections_in_the_middle_then_nothing_is_lost_or_doubled
 
 @pytest.mark.parametrize("offset", ["-1d", "+400d"])
 def test_clock_of_a_plant_is_wrong_then_it_works_on_and_says_so_until_it_is_right(floor: Group, offset: str) -> None:
-    library = next((path for path in FAKETIME if Path(path).exists()), None)
-    if library is None:
+    if not FAKETIME:
         pytest.skip("NOT RUN: libfaketime is not installed (on Debian, `make faults` installs it)")
     wait_level(floor)
     node, before = floor.nodes["SZ2"], dict(floor.nodes["SZ2"].process.environment)
     floor.stop("SZ2")
-    node.process.environment |= {"LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    wrong = {"LD_PRELOAD": str(FAKETIME[0]), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    node.process.environment |= wrong
     try:
         floor.start("SZ2")
         person = fresh(floor)

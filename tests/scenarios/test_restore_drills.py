@@ -1,8 +1,7 @@
-"""Restore drills: what goes wrong with stores and homes, put right by the commands that a person runs; nothing is lost."""
+"""Restore drills: what goes wrong with stores and homes, put right by commands that a person runs; nothing is lost."""
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -331,7 +330,7 @@ def test_database_of_another_plant_then_nothing_starts_and_nothing_is_written(
     assert hashlib.sha256((place / "plant.db").read_bytes()).hexdigest() == before
 
     with measured(record_property, "F35"):
-        os.replace(own, place / "plant.db")
+        own.replace(place / "plant.db")
         group.start()
         check_kept(group, "SH1", received(group.at("SH1", WANG), 2))
     assert replication(group, "SH1")["SH1"]["alarm"] is None

@@ -60,7 +60,8 @@ def test_embedded_jobs_then_ledgers_travel_and_are_applied(
         wait_until(lambda: is_level(group, node))
         at_hub.ask(PROJECT)
         wait_until(lambda: is_projected(group, node))
-        wait_until(lambda: column(group.hub.node.store, 0, "checkpoint_size") == 2)
+        # HubOpened and PlantEnrolled, and what the hub then witnessed of the plant's ledger.
+        wait_until(lambda: column(group.hub.node.store, 0, "checkpoint_size") not in {None, 0, 1, 2})
         began = time.monotonic()
     assert time.monotonic() - began < 10
     receive(node, 1)

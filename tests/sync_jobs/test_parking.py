@@ -219,7 +219,7 @@ def test_rebuild_meets_a_slice_under_way_then_it_waits_and_both_are_whole(
     node, hub = group.plant(1, "SH1"), group.hub.node
     receive(node, 20)
     exchange(node)
-    real, inside, go_on = projecting._Slice.run, threading.Event(), threading.Event()
+    real, inside, go_on = projecting.Slice.run, threading.Event(), threading.Event()
     done: list[int] = []
 
     def slowly(one: Any, tried: Any) -> int:
@@ -233,7 +233,7 @@ def test_rebuild_meets_a_slice_under_way_then_it_waits_and_both_are_whole(
         with hub.store.transaction() as session:
             done.append(rebuild(session))
 
-    monkeypatch.setattr(projecting._Slice, "run", slowly)
+    monkeypatch.setattr(projecting.Slice, "run", slowly)
     with running(lambda: done.append(project_behind(hub.store, CLOCK, "test"))):
         assert inside.wait(WAIT_SECONDS_MAX)
         with running(rebuild_now):

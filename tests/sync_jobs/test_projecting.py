@@ -17,10 +17,9 @@ from plants.rules.scope import PlantScope
 from plants.store import projectors, tables
 from plants.store.ledger import Head
 from plants.store.positions import HALTED, projection_faults, replication_status
-
+from sync_jobs import leases, parking
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import PlantNode
-from sync_jobs import leases, parking
 from sync_jobs.parking import touched
 from sync_jobs.projecting import project_behind, project_pending
 from sync_jobs.retrying import wake

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.database import Store
-from plants.store.projectors import ALIASES, BATCHES, STOCK
+from plants.store.projectors import ALIASES, BATCHES, EDGES, MOVEMENTS, STOCK
 from plants.store.rows import RowWrites
 from tests.plants.store.graphs import Genealogy
 
@@ -61,3 +61,35 @@ def test_no_text_where_one_belongs_then_an_error(store: Store, wrong: object) ->
     writes.put(STOCK, {"plant_id": 1, "batch_id": 7, "location": wrong, "quantity": 1})
     with pytest.raises(TypeError), store.transaction() as session:
         writes.write_sets(session)
+
+
+def test_rows_made_as_lines_then_in_the_order_of_the_columns() -> None:
+    """`_move` in `plants.store.projectors` writes these rows by position: a table that changes changes it too."""
+    ours = ("plant_id", "entry_idx", "line")
+    assert MOVEMENTS.columns == (*ours, "batch_id", "quantity", "taken_from", "put_in", "occurred_us")
+    assert EDGES.columns == (*ours, "source_id", "target_id", "quantity", "unit", "use", "occurred_us")
+
+
+def test_sets_over_rows_that_are_there_then_as_row_by_row(store: Store) -> None:
+    Genealogy().write(store)
+    blank = dict.fromkeys(BATCHES.columns, "") | dict.fromkeys(("made", "produced_us", "version", "stated_idx"), 0)
+
+    def write(writes: RowWrites) -> None:
+        with store.transaction() as session:
+            (writes.write_sets if store.dialect == "postgresql" else writes.write)(session)
+
+    first, second = RowWrites(), RowWrites()
+    for number in (1, 2):
+        first.put(BATCHES, blank | {"id": number, "plant_id": 1, "code": f"old {number}", "expires_on": None})
+        first.add(STOCK, (1, number, "A1"), 10)
+    for number in (2, 3):
+        second.put(BATCHES, blank | {"id": number, "plant_id": 1, "code": f"new {number}", "expires_on": None})
+        second.add(STOCK, (1, number, "A1"), 5)
+    second.amend(BATCHES, (1, 1), version=7)
+    second.add(STOCK, (1, 1, "A1"), -4)
+    write(first)
+    write(second)
+    with store.transaction() as session:
+        found = session.rows("SELECT id, code, version FROM batches ORDER BY id")
+        assert found == [(1, "old 1", 7), (2, "new 2", 0), (3, "new 3", 0)]
+        assert session.rows("SELECT batch_id, quantity FROM stock ORDER BY batch_id") == [(1, 6), (2, 15), (3, 5)]

@@ -43,7 +43,8 @@ class Faults:
 
     def failure(self) -> Exception:
         """Return what the driver raises when its database gives up."""
-        return FAILURES[self.store.dialect](MEANT)
+        failure: Exception = FAILURES[self.store.dialect](MEANT)
+        return failure
 
 
 class _Cursor:
