@@ -12,7 +12,7 @@ GRAPHIQL := api/static/graphiql/index.html
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium kill faults strace faketime
+.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium kill faults strace faketime
 
 help: ## List these tasks
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ kill: .venv/.dev postgresql-15 ## Kill everything again and again while people w
 
 faults: .venv/.dev postgresql-15 strace faketime ## Run the tests with disks, clocks and processes of their own
 	$(BIN)/pytest tests/scenarios/test_kills.py tests/scenarios/test_nth_failure.py tests/scenarios/test_*_faults.py $(ARGS)
+
+sim: .venv/.dev ## Simulate the group under seeded faults (ARGS="--seeds 1000", ARGS="--planted all")
+	$(BIN)/batchloom sim $(ARGS)
 
 bench: .venv/.dev ## Measure each published claim against its rival
 	$(BIN)/python -m benchmarks $(ARGS)

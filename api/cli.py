@@ -16,6 +16,7 @@ from api import (
     cli_plant,
     cli_restore,
     cli_sdl,
+    cli_sim,
     cli_trace,
 )
 from api.cli_output import Application
@@ -52,6 +53,7 @@ app.command()(cli_trace.trace)
 app.command()(cli_ledger.rebuild)
 app.command()(cli_ledger.verify)
 app.command()(cli_sdl.sdl)
+app.command()(cli_sim.sim)
 app.command()(cli_demo.demo)
 
 

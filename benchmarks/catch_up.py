@@ -91,7 +91,15 @@ def receipts(plant: int, count: int, first: int = 0) -> Iterator[Entry]:
 def _receipt(batch: int, code: str, at: str) -> dict[str, Any]:
     amounts = {"unit": "KGM", "amount": "12.5"}
     dates = {"expires_on": "2027-03-01", "retest_on": None, "produced_at": at, "grade": None, "supplier": "S1"}
-    what = {"id": batch, "code": code, "material": "MILK", "unit": "KGM", "made": "12.5", "attributes": {}, **dates}
+    what: dict[str, Any] = {
+        "id": batch,
+        "code": code,
+        "material": "MILK",
+        "unit": "KGM",
+        "made": "12.5",
+        "attributes": {},
+        **dates,
+    }
     return {
         "batches": [{**what, "disposition": "UNRESTRICTED"}],
         "movements": [{"batch": batch, **amounts, "taken_from": "supplier:S1", "put_in": "stock:A1"}],

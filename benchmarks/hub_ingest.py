@@ -119,7 +119,7 @@ def copy_in(store: Store, tables: dict[str, list[bytes]]) -> None:
 def run(rounds: int = 5, edges: int = 100_000, seed: int = 20260314, entries_in_parcel: int = 1000) -> Iterator[Claim]:
     """Yield the claims for parcels of so many entries, against each rival."""
     load = Wire(edges, seed, entries_in_parcel)
-    with server(**LOGICAL) as (running, version):
+    with server(more=LOGICAL) as (running, version):
         prepare(running)
         stores = _fresh_stores(running)
         tables: dict[str, list[bytes]] = {}

@@ -1,9 +1,10 @@
 """A PostgreSQL server of our own for a benchmark run, durable and with the memory that a hub would give it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 from psycopg import sql
@@ -14,7 +15,9 @@ SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "random_page_cost": 
 
 
 @contextmanager
-def server(major: int | None = None, **more: str) -> Iterator[tuple[EmbeddedPostgres, str]]:
+def server(
+    major: int | None = None, more: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[EmbeddedPostgres, str]]:
     """Yield a running server, of the newest version found unless given, and its version; it is deleted afterwards.
 
     `more` are further settings of PostgreSQL.
@@ -26,7 +29,7 @@ def server(major: int | None = None, **more: str) -> Iterator[tuple[EmbeddedPost
         home.chmod(0o711)
         with EmbeddedPostgres(home, binaries=binaries.directory, state=home / "state") as running:
             with psycopg.connect(_plain(running), autocommit=True) as connection:
-                for setting, value in (SETTINGS | more).items():
+                for setting, value in {**SETTINGS, **more}.items():
                     statement = sql.SQL("ALTER SYSTEM SET {} = {}")
                     connection.execute(statement.format(sql.Identifier(setting), sql.Literal(value)))
             running.stop()

@@ -1,5 +1,6 @@
 """What is wrong with a store that did not take something, told from the errors of both drivers."""
 
+import errno
 from enum import StrEnum
 
 import psycopg
@@ -36,6 +37,13 @@ POSTGRES_FAULTS: tuple[tuple[type[Exception], StoreFault], ...] = (
     (errors.QueryCanceled, StoreFault.BUSY),
     (psycopg.OperationalError, StoreFault.UNREACHABLE),
 )
+# The second memory beside the store is a plain file: what keeps it from being written keeps the store from it too.
+FILE_FAULTS = {
+    errno.ENOSPC: StoreFault.DISK_FULL,
+    errno.EDQUOT: StoreFault.DISK_FULL,
+    errno.EROFS: StoreFault.READ_ONLY,
+    errno.EIO: StoreFault.DISK_FAILING,
+}
 
 
 def store_fault(error: BaseException) -> StoreFault | None:
@@ -45,4 +53,6 @@ def store_fault(error: BaseException) -> StoreFault | None:
         name = str(getattr(cause, "sqlite_errorname", ""))
         # A disk that is full while the log or a temporary file grows says so in the longer name.
         return next((fault for known, fault in SQLITE_FAULTS.items() if name.startswith(known)), None)
+    if isinstance(cause, OSError):
+        return FILE_FAULTS.get(cause.errno or 0)
     return next((fault for kind, fault in POSTGRES_FAULTS if isinstance(cause, kind)), None)

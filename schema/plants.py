@@ -47,6 +47,7 @@ class Replication:
     next_attempt_at: datetime | None = described("Before when no other one begins by itself; null while nothing fails.")
     fenced: bool = described("Whether the plant writes no more because another copy of it is the one that counts.")
     disputed: int = described("How many entries could not be applied after a repair and wait for a person.")
+    archived: int | None = described("How many entries are in the archive, as far as this node knows.")
 
     @classmethod
     def of(cls, seen: PlantReplication) -> Self:
@@ -71,6 +72,7 @@ class Replication:
             next_attempt_at=instant(seen.next_attempt_us),
             fenced=seen.fenced,
             disputed=seen.disputed,
+            archived=seen.archived,
         )
 
 

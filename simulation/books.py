@@ -59,13 +59,12 @@ class Books:
             if request in self.requests:
                 raise Violation("I3", f"plant {self.plant}: request {request} was recorded twice, again at {index}")
             self.requests.add(request)
+        if kind == "EntryDisputed":
+            # It carries who and from where like the entry that it holds, which is not applied.
+            self.disputed[_original(entry).get("device", "")].append(index)
+            return
         if (device := entry.get("device")) is not None:
             self.done[device].append(index)
-        if kind == "EntryDisputed":
-            original = payload["entry"]
-            if (device := original.get("device")) is not None:
-                self.disputed[device].append(index)
-            return
         touched = self._outcome(index, entry, payload)
         self._changes(index, entry, payload)
         for batch in touched:

@@ -21,6 +21,7 @@ def come_level(life: Life, watch: Watch) -> int:
     """Let the faults end and wait until plants and hub are level; returns the rounds. Raises Violation I12."""
     world = life.world
     world.calm = True
+    world.unknown.clear()
     world.network.heal()
     for number in (HUB, *world.plants):
         quiet: Plan | None = None

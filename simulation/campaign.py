@@ -1,7 +1,6 @@
 """Many seeds, over several processes: what was run, what struck, what was violated, and how soon planted bugs show."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -100,11 +99,6 @@ def search_all(workers: int) -> Iterator[Found]:
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(search, BUGS)
-
-
-def workers_by_default() -> int:
-    """Return one worker for each processor that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def _outcomes(first: int, seeds: int, workers: int, planted: str | None) -> Iterator[Outcome]:

@@ -18,6 +18,7 @@ from simulation.story import Violation
 from simulation.world import HUB, World
 
 WAITING_MAX: Final = 4
+NEWER_TYPES: Final = ("BatchSplit", "BatchMoved", "ProcessFed", "BatchShipped", "StockAdjusted", "BatchAliased")
 SIGN_IN_EVERY: Final = 4  # operations of which one shows its token: checking it takes as long as the work
 
 
@@ -237,6 +238,10 @@ class Life:
             world.step_clock(chance.choice((HUB, number)))
         if world.happens(swarm.restores) and number not in world.offstage:
             world.restore(number)
+        if world.happens(swarm.unknown_types):
+            world.unknown ^= {chance.choice(NEWER_TYPES)}
+            world.story.hit("F42")
+            world.tell("HUB", f"runs a program that does not know {sorted(world.unknown)}")
         if world.happens(swarm.clones):
             world.clone(number)
         if chance.randrange(6) == 0:

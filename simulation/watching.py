@@ -1,13 +1,16 @@
 """What must hold at every moment of a run: the cheap invariants, after each step."""
 
+import json
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from auth.notes import open_checkpoint
+from auth.notes import NoteSigner, open_checkpoint
+from infra.settings import hub_origin
 from plants.store.positions import ReplicationState
 from simulation.books import common
 from simulation.life import Life
-from simulation.nodes import private_key
+from simulation.nodes import GROUP, private_key
 from simulation.story import Violation
 from simulation.world import HUB
 
@@ -22,10 +25,10 @@ ALARMED: Final = frozenset(
 )
 SELECT_STANDING: Final = "SELECT state, alarm, acknowledged FROM replication WHERE log_id = ?"
 SELECT_NOTES: Final = "SELECT size, note FROM checkpoints WHERE log_id = ?"
-SELECT_SILENT: Final = (
-    "SELECT kind, about FROM alarms WHERE over_us IS NULL AND trim(text) = ''"
+SELECT_PARKED: Final = (
+    "SELECT log_id, idx, error FROM projection_faults WHERE key <> '*' ORDER BY log_id, idx"
 )
-SELECT_PARKED: Final = "SELECT log_id, idx, error FROM projection_faults"
+NODE_ID: Final = re.compile(r"(?<!\d)\d{13,16}(?!\d)")
 
 
 @dataclass
@@ -50,6 +53,31 @@ class Watch:
                 self._prefix(number)
                 self._receipt(number)
         self._acknowledged()
+        if HUB in moved:
+            self._parked()
+
+    def _parked(self) -> None:
+        """I12: what waits behind an entry that cannot be applied touches what that one touches; all else goes on."""
+        world = self.life.world
+        blocked: dict[int, set[str]] = {}
+        for log_id, index, error in world.hub.disk.peek(SELECT_PARKED):
+            held = blocked.setdefault(log_id, set())
+            found = self._touched(log_id, index)
+            if error is None and held.isdisjoint(found):
+                raise Violation("I12", f"entry {index} of plant {log_id} waits for nothing that it touches")
+            held |= found
+            world.story.mark("parked")
+
+    def _touched(self, log_id: int, index: int) -> set[str]:
+        entry = self.life.world.shadows[HUB, log_id].entries[index]
+        found = {entry["key"], *NODE_ID.findall(json.dumps(entry["payload"]))}
+        books = self.life.world.shadows[log_id, log_id].books
+        for name in list(found):
+            if name in books.codes:
+                found.add(str(books.codes[name]))
+            elif name.isdigit() and int(name) in books.batches:
+                found.add(books.batches[int(name)]["code"])
+        return found
 
     def _prefix(self, number: int) -> None:
         """I1: the hub's copy is the beginning of the plant's ledger, unless somebody put an older disk back."""
@@ -119,10 +147,6 @@ class Watch:
 
 def keys_of(code: str, origin: str) -> list[str]:
     """Return the verifier keys of a plant and of the hub, from outside."""
-    from auth.notes import NoteSigner  # noqa: PLC0415
-    from infra.settings import hub_origin  # noqa: PLC0415
-    from simulation.nodes import GROUP  # noqa: PLC0415
-
     plant = NoteSigner(origin, private_key(f"ledger {code}"))
     hub = NoteSigner(hub_origin(GROUP), private_key("ledger hub"))
     return [str(plant.key), str(plant.witness_key), str(hub.key), str(hub.witness_key)]

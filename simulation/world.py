@@ -1,7 +1,7 @@
 """One run: nodes, network and people in one thread, each step and each fault from the seed."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
@@ -10,12 +10,14 @@ from typing import Final
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError
 
+from infra.database import StoreUnfit
+from plants.rules.events import EVENTS
+from plants.store import projection
 from simulation.books import Shadow
 from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
 from simulation.disks import Crash, Disk, Image, Plan
 from simulation.group import template
 from simulation.network import Network, NetworkDoor
-from infra.database import StoreUnfit
 from simulation.nodes import Answer, MarksInMemory, Request, SimulatedHub, SimulatedPlant
 from simulation.options import Swarm
 from simulation.people import Operation
@@ -61,6 +63,7 @@ class World:
     signed: dict[tuple[int, int], int] = field(default_factory=dict)
     forgetful: set[int] = field(default_factory=set)
     offstage: dict[int, tuple[SimulatedPlant, dict[tuple[int, int], Shadow], int]] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
     unsure: set[int] = field(default_factory=set)
     depth: int = 0
     calm: bool = False
@@ -119,6 +122,20 @@ class World:
         """I4: what a plant signs never contradicts what the hub has, unless both were put back to older disks."""
         if request.method == "POST" and plant not in self.unsure:
             raise Violation("I4", f"plant {plant} sent what the hub finds unfit: {answer.content.decode()[:120]}")
+
+    def at_the_door(self, request: Request) -> Answer:
+        """Let the hub answer a request under whatever fault its disk has in store."""
+        disk = self.hub.disk
+        plan = self._plan() if disk.connection.plan is None and not disk.busy else None
+        if plan is None:
+            return self.hub.serve(request)
+        disk.arm(plan)
+        try:
+            return self.hub.serve(request)
+        finally:
+            disk.arm(None)
+            if plan.struck:
+                self.story.hit(plan.strike.value)
 
     def hub_died(self) -> None:
         """Note that the hub's machine stopped."""
@@ -190,11 +207,27 @@ class World:
         """Let the hub apply what it has taken in."""
 
         def run() -> None:
-            applied = project_behind(self.hub.disk, self.hub.clock, EMBEDDED_HOLDER)
+            with self._older_program():
+                applied = project_behind(self.hub.disk, self.hub.clock, EMBEDDED_HOLDER)
             if applied:
                 self.tell("HUB", f"applied {applied}")
 
         return self.at_hub(run)
+
+    @contextmanager
+    def _older_program(self) -> Iterator[None]:
+        """Let the hub run a program that does not know some types yet: plants were upgraded first."""
+        unknown = [key for key in projection.PROJECTORS if key[0] in self.unknown]
+        hidden = {key: projection.PROJECTORS[key] for key in unknown}
+        versions = {key[0]: EVENTS[key[0]] for key in unknown}
+        for key in unknown:
+            del projection.PROJECTORS[key]
+            EVENTS.pop(key[0], None)
+        try:
+            yield
+        finally:
+            projection.PROJECTORS.update(hidden)
+            EVENTS.update(versions)
 
     def sign(self) -> bool:
         """Let the hub sign its own ledgers."""

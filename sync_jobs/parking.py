@@ -26,7 +26,10 @@ ERROR_LENGTH_MAX: Final = 500
 IDS_AT_ONCE: Final = 5000  # looked up in one statement
 NODE_ID_MIN: Final = 1 << NODE_NUMBER_BITS
 NODE_IN_TEXT: Final = re.compile(r"(?:^|:)(\d{13,16})$")
-TOO_MANY: Final = "more than {limit} entries wait: nothing more of this plant is applied / 等待的条目超过 {limit} 条，已暂停该工厂的投影"
+TOO_MANY: Final = (
+    "more than {limit} entries wait: nothing more of this plant is applied / "
+    "等待的条目超过 {limit} 条，已暂停该工厂的投影"
+)
 PROGRAM_ENDED: Final = "the program ended while it applied this entry / 应用此条目时程序异常终止"
 NEEDS_UPGRADE: Final = "needs a newer program: {type} version {version} / 需要升级程序：{type} 版本 {version}"
 

@@ -42,9 +42,10 @@ ONCE_OPEN: Final[tuple[Check, ...]] = (
 
 
 def examine(place: Path, clock: Clock, *, full: bool = False) -> list[Finding]:
-    """Return what is so of the node in a home, the worst first. Changes nothing; the node may be serving meanwhile.
+    """Return what is so of the node in a home, the worst first.
 
-    Raises nothing that a broken node could cause: a check that fails is a finding.
+    Changes nothing, but tries the archive with small objects; the node may be serving meanwhile. Raises nothing that a
+    broken node could cause: a check that fails is a finding.
     """
     return sorted(_visit(place, clock, full=full), key=lambda one: -one.level)
 

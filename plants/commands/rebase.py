@@ -25,6 +25,8 @@ from plants.store.directives import waiting_for
 from plants.store.ledger import HUB_LOG, Head, drawn_numbers, entry_by_request
 from plants.store.staging import clear_staged, set_aside, set_aside_in, staged_between
 
+CONTENT_AT_FAULT: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError, Refusal)
+"""What applying an entry raises when its content cannot be applied; a failing store ends the repair instead."""
 COLLISIONS_MAX: Final = 8  # told of one entry; one is enough to dispute it
 SELECT_SERIES = "SELECT name, next FROM series WHERE plant_id = :plant"
 SELECT_IDS = "SELECT event_id, idx FROM entries WHERE log_id = :log_id AND idx >= :low"
@@ -132,7 +134,7 @@ def _again(work: _Work, entry: Entry) -> int | None:
             with work.session.savepoint():
                 index = _append(work, entry, payload)
                 _hold_what_waits(work, payload)
-        except Exception as error:  # noqa: BLE001 -- whatever cannot be applied must not keep the others from it.
+        except CONTENT_AT_FAULT as error:
             found = [{"code": "NOT_APPLICABLE", "what": f"{type(error).__name__}: {error}"[:200]}]
         else:
             work.done.again += 1

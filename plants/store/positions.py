@@ -120,6 +120,7 @@ class Lease(SQLModel, table=True):
 
 
 COUNT_DISPUTED = "SELECT plant_id, COUNT(*) FROM disputes WHERE state = 'OPEN' GROUP BY plant_id"
+SELECT_ARCHIVED = "SELECT log_id, size FROM archived"
 HALTED = "*"
 """The key of a fault that stops all further projection of a ledger."""
 
@@ -160,6 +161,7 @@ class PlantReplication:
     next_attempt_us: int | None
     fenced: bool
     disputed: int
+    archived: int | None
 
     @property
     def waiting(self) -> int:
@@ -177,12 +179,13 @@ def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) 
     counting = select(ProjectionFault.log_id, ProjectionFault.error).where(col(ProjectionFault.log_id).in_(plants))
     for log_id, error in reads.exec(counting):
         faults.setdefault(log_id, []).append(error is not None)
-    disputed = dict(reads.rows(COUNT_DISPUTED))
+    disputed: dict[int, int] = dict(reads.rows(COUNT_DISPUTED))
+    archived: dict[int, int] = dict(reads.rows(SELECT_ARCHIVED))
     return [
         _status(
             (logs[plant], logs.get(-plant)),
             (rows.get(plant), rows.get(-plant)),
-            (faults.get(plant, []), disputed.get(plant, 0)),
+            (faults.get(plant, []), disputed.get(plant, 0), archived.get(plant)),
             now,
         )
         for plant in sorted(plants)
@@ -210,10 +213,10 @@ def _by_log(rows: Iterable[Any]) -> dict[int, Any]:
 def _status(
     logs: tuple[Log, Log | None],
     rows: tuple[ReplicationRow | None, ReplicationRow | None],
-    counted: tuple[list[bool], int],
+    counted: tuple[list[bool], int, int | None],
     now: datetime,
 ) -> PlantReplication:
-    (log, directives), (own, directed), (faults, disputed) = logs, rows, counted
+    (log, directives), (own, directed), (faults, disputed, archived) = logs, rows, counted
     row = own or ReplicationRow(log_id=log.log_id, state=ReplicationState.NEVER_MET)
     alarms = [each.alarm for each in (row, directed) if each is not None and each.alarm is not None]
     until_us = row.signed_us
@@ -246,4 +249,5 @@ def _status(
         next_attempt_us=row.next_attempt_us or None,
         fenced=bool(log.fenced),
         disputed=disputed,
+        archived=row.archived if archived is None else archived,
     )

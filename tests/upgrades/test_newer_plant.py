@@ -23,7 +23,7 @@ from plants.store.projectors import PROJECTORS
 from plants.store.rebuilding import table_digests
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import PlantNode
-from sync_jobs.projecting import project_pending
+from sync_jobs.projecting import project_behind, project_pending
 from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, column, receive, running_group, stand
 
@@ -78,7 +78,7 @@ def test_newer_plant_then_parked_by_key_and_replayed_after_the_upgrade(
             monkeypatch.setitem(PROJECTORS, kind, lambda _writes, _log, entry: done.append((entry.type, entry.index)))
             monkeypatch.setitem(EVENTS, *kind)
         later = FixedClock(CLOCK.now() + timedelta(days=1))
-        project_pending(hub, 1, clock=later, holder="test")
+        project_behind(hub, later, "test")
         assert waiting(hub) == []
         assert done == [(UNHEARD_OF, size - 5), ("BatchMoved", size - 4)]
         assert table_digests(hub) == before, "they make no rows, and nothing else was disturbed"

@@ -1,0 +1,29 @@
+"""Runs of the simulation as tests: a few seeds each, so that a failure names its seed and stays short."""
+
+from pathlib import Path
+
+import pytest
+
+from simulation.campaign import run_one
+
+CORPUS = Path(__file__).with_name("corpus.txt")
+SEEDS = 300
+AT_ONCE = 10
+
+
+def pieces(part: int, parts: int) -> pytest.MarkDecorator:
+    """Return every `parts`-th piece of the seeds, for the file that runs them."""
+    return pytest.mark.parametrize("first", range(1 + part * AT_ONCE, SEEDS + 1, parts * AT_ONCE))
+
+
+def holds(seed: int) -> None:
+    """Run a seed and check that nothing was violated; the story's end and the command that replays it say what was."""
+    outcome = run_one(seed)
+    story = "\n".join(outcome.lines[-40:])
+    assert not outcome.invariant, f"{outcome.text}\nbatchloom sim --seed {seed}\n{story}\n{outcome.trace}"
+
+
+def corpus() -> list[int]:
+    """Return the seeds that once found something."""
+    lines = CORPUS.read_text(encoding="utf-8").splitlines()
+    return [int(line.split()[0]) for line in lines if line and not line.startswith("#")]
