@@ -1,4 +1,4 @@
-"""A second reading of ledgers, by other code: entries folded into plain dictionaries, and what must never happen in them.
+"""A second reading of ledgers, by other code: entries folded into plain dictionaries, with what must never happen.
 
 It takes nothing from `plants.store` and hashes by itself: a mistake there cannot hide itself here.
 """
@@ -69,6 +69,10 @@ class Books:
         self._changes(index, entry, payload)
         for batch in touched:
             self.version[batch] = index
+        self._once(index, kind, payload)
+
+    def _once(self, index: int, kind: str, payload: dict[str, Any]) -> None:
+        """Note what can happen once only."""
         if kind == "TransferDispatched":
             self.dispatched[payload["transfer"]] = index
         elif kind == "TransferReceived":

@@ -107,9 +107,7 @@ def _outcomes(first: int, seeds: int, workers: int, planted: str | None) -> Iter
             yield run_one(seed, planted)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        pieces = [
-            (low, min(PIECE, first + seeds - low), planted) for low in range(first, first + seeds, PIECE)
-        ]
+        pieces = [(low, min(PIECE, first + seeds - low), planted) for low in range(first, first + seeds, PIECE)]
         for outcomes in pool.map(_piece, pieces):
             yield from outcomes
 

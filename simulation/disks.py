@@ -163,9 +163,7 @@ class Disk(Store):
     """A store on a virtual disk. After a crash it answers nothing until the node is opened again."""
 
     def __init__(self) -> None:
-        connection = sqlite.connect(
-            ":memory:", factory=_Connection, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite.connect(":memory:", factory=_Connection, isolation_level=None, check_same_thread=False)
         self.dialect = "sqlite"
         self.connection: Any = connection
         self.engine = create_engine("sqlite://", module=sqlite, creator=lambda: connection, poolclass=StaticPool)

@@ -50,11 +50,6 @@ class Template:
     plants: dict[int, Image]
 
 
-def id_source(chance: Random) -> "IdSource":
-    """Return what makes identifiers of a run."""
-    return IdSource(chance)
-
-
 class IdSource:
     """Identifiers in the form of UUIDs, version 7, that a seed gives again."""
 

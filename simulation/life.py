@@ -10,7 +10,7 @@ from plants.rules.codes import plant_of
 from plants.rules.events import Entry
 from plants.rules.refusals import Refusal
 from plants.rules.transfers import transfer_manifest
-from simulation.clocks import DAY, HOUR, SECOND
+from simulation.clocks import HOUR, SECOND
 from simulation.network import days
 from simulation.nodes import CODES
 from simulation.people import Operation, Sight, wish
@@ -250,8 +250,3 @@ class Life:
             world.mount_another(number)
         if world.happens(swarm.hub_restores):
             world.restore(HUB)
-
-
-def a_year_at_most(us: int) -> bool:
-    """Tell whether so much virtual time is still within one year: codes and expiry days stay sensible."""
-    return us < 365 * DAY

@@ -1,4 +1,4 @@
-"""The nodes of a simulated group: real PlantNode and HubNode objects over virtual disks and clocks, that can be killed."""
+"""The nodes of a simulated group: real PlantNode and HubNode objects over virtual disks and clocks."""
 
 import json
 from base64 import b64encode

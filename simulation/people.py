@@ -289,7 +289,7 @@ def _ask(sight: Sight) -> Wish | None:
     found = sight.goods(free=False)
     if found is None:
         return None
-    code, location, amount, batch = found
+    code, location, amount, _ = found
     if kind == 2:  # noqa: PLR2004 -- the third kind.
         order = ExtensionRequest(code, "retested 复检", sight.today + timedelta(days=chance.randint(30, 90)))
     else:

@@ -1,7 +1,7 @@
 """Planted bugs: the real code patched wrongly, one mistake at a time, to see that the simulation finds each of them.
 
-Each is a mistake that somebody could make: a check forgotten, an order turned round, a number trusted. A mistake that no
-run can see says that an invariant is missing, or that the code is safe without the check.
+Each is a mistake that somebody could make: a check forgotten, an order turned round, a number trusted. One that no run
+can see says that an invariant is missing, or that the code is safe without the check.
 """
 
 import sys
@@ -110,7 +110,7 @@ def overlap_stored_again() -> AbstractContextManager[None]:
 def acknowledged_before_durable() -> AbstractContextManager[None]:
     """A person is told that it is done before the disk has said so."""
 
-    def told(self: life.Life, _name: str, durable: bool, made: list[Any]) -> bool:  # noqa: FBT001 -- as it is called.
+    def told(_life: life.Life, _name: str, _durable: bool, made: list[Any]) -> bool:  # noqa: FBT001 -- as it is called.
         return bool(made)
 
     return instead(life.Life, "was_told", told)

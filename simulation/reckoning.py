@@ -1,4 +1,4 @@
-"""The reckoning at the end of a run: the invariants that are too dear for each step, over the disks as they are then."""
+"""The reckoning at the end of a run: the invariants too dear for each step, over the disks as they are then."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -32,6 +32,7 @@ from simulation.world import HUB, World
 
 SEEDS_MAX: Final = 3
 SCRATCH: Final[list[Disk]] = []
+
 
 def reckon(life: Life, watch: Watch) -> None:
     """Check everything; raises Violation."""
@@ -235,9 +236,7 @@ def _interference(world: World) -> None:
         rebuild(session)
     with disk.reading() as reads, copy.reading() as alone:
         now = world.hub.clock.now()
-        for whole, part in zip(
-            _answers(world, reads, visible, now), _answers(world, alone, visible, now), strict=True
-        ):
+        for whole, part in zip(_answers(world, reads, visible, now), _answers(world, alone, visible, now), strict=True):
             if whole != part:
                 raise Violation("I10", f"who sees plant {visible} alone is told {whole!r:.200}, not {part!r:.200}")
 

@@ -1,4 +1,4 @@
-"""A run from its seed: some hundred steps under faults, then calm, in which everything must come level; then the reckoning."""
+"""A run from its seed: some hundred steps under faults, then calm, in which all must come level; then the reckoning."""
 
 import traceback
 from collections import Counter

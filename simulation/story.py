@@ -1,4 +1,4 @@
-"""What happened in one simulated run, line by line: hashed whole, and its last lines kept for whoever reads a failure."""
+"""What happened in one simulated run, line by line: hashed whole, its last lines kept for whoever reads a failure."""
 
 from collections import Counter, deque
 from hashlib import sha256

@@ -25,9 +25,7 @@ ALARMED: Final = frozenset(
 )
 SELECT_STANDING: Final = "SELECT state, alarm, acknowledged FROM replication WHERE log_id = ?"
 SELECT_NOTES: Final = "SELECT size, note FROM checkpoints WHERE log_id = ?"
-SELECT_PARKED: Final = (
-    "SELECT log_id, idx, error FROM projection_faults WHERE key <> '*' ORDER BY log_id, idx"
-)
+SELECT_PARKED: Final = "SELECT log_id, idx, error FROM projection_faults WHERE key <> '*' ORDER BY log_id, idx"
 NODE_ID: Final = re.compile(r"(?<!\d)\d{13,16}(?!\d)")
 
 
@@ -72,7 +70,7 @@ class Watch:
         entry = self.life.world.shadows[HUB, log_id].entries[index]
         found = {entry["key"], *NODE_ID.findall(json.dumps(entry["payload"]))}
         books = self.life.world.shadows[log_id, log_id].books
-        for name in list(found):
+        for name in tuple(found):
             if name in books.codes:
                 found.add(str(books.codes[name]))
             elif name.isdigit() and int(name) in books.batches:

@@ -395,8 +395,3 @@ def _disks(count: int) -> list[Disk]:
     for disk in DISKS[:count]:
         disk.start()
     return DISKS[:count]
-
-
-def unexpected(error: BaseException) -> Violation:
-    """Return the violation that an exception is which nobody expected."""
-    return Violation("SIM", f"{type(error).__name__}: {error}")
