@@ -1,5 +1,6 @@
 """The end of a run: faults stop, persons do what their alarms ask them to do, and everything must come level soon."""
 
+from functools import partial
 from typing import Final
 
 from simulation.clocks import SECOND
@@ -84,7 +85,7 @@ def _persons(world: World) -> None:
         rows = plant.disk.peek("SELECT state FROM replication WHERE log_id = ?", (number,))
         if rows and rows[0][0] == "FENCED":
             world.tell(plant.name, "a person lifts the fence")
-            plant.write(lambda session, log_id=number: lift_fence(session, log_id))
+            plant.write(partial(lift_fence, log_id=number))
     with world.hub.disk.transaction() as session:
         retrying.wake(session, world.hub.clock.now())
 

@@ -167,7 +167,7 @@ class Disk(Store):
         self.dialect = "sqlite"
         self.connection: Any = connection
         self.engine = create_engine("sqlite://", module=sqlite, creator=lambda: connection, poolclass=StaticPool)
-        self._snapshots = self.engine
+        self._snapshots = self.engine.execution_options()
         self.keeper = None
         self.busy = 0
         self.writes = 0

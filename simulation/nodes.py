@@ -246,12 +246,6 @@ def _roots(hub: HubNode, machine: Any, request: Request) -> Answer:
     return _said(Roots(hashes=[b64encode(part).decode() for part in found]).to_bytes())
 
 
-def _roots(hub: HubNode, machine: Any, request: Request) -> Answer:
-    sizes = [int(size) for size in str(request.query["sizes"]).split(",")]
-    found = tails.roots(hub, machine, _origin(request), sizes)
-    return _said(Roots(hashes=[b64encode(part).decode() for part in found]).to_bytes())
-
-
 _ROUTES: Final[dict[tuple[str, str], Callable[[HubNode, Any, Request], Answer]]] = {
     ("POST", "hello"): _hello,
     ("POST", "entries"): _take,

@@ -190,7 +190,7 @@ def _yield(sight: Sight) -> Wish | None:
     run, chance = sight.open_run(), sight.chance
     if run is None:
         return None
-    outputs = (Output("YOG", str(chance.randint(1, 90)), "KGM", chance.choice(LOCATIONS)),)
+    outputs: tuple[Output, ...] = (Output("YOG", str(chance.randint(1, 90)), "KGM", chance.choice(LOCATIONS)),)
     fed = sight.books.fed.get(run, {})
     returns: tuple[StockLine, ...] = ()
     if fed and chance.randrange(4) == 0:

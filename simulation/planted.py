@@ -16,11 +16,12 @@ from infra import database
 from plants.commands import decide_change, recording
 from plants.rules import changes, dispositions, hlc
 from plants.rules.merkle import Frontier
-from plants.store import batches, completeness, genealogy, ledger, mirrors
+from plants.store import batches, completeness, genealogy, ledger, mirrors, replication
 from plants.store import changes as stored_changes
 from simulation import life
 from sync_jobs import handshake, intake, parking, push
 from sync_jobs.handshake import Decision
+from sync_jobs.wire import Position
 
 Bug = Callable[[], AbstractContextManager[None]]
 ROOMS: Final = ("api", "simulation", "schema", "sync_jobs", "auth", "plants", "infra")
@@ -89,7 +90,7 @@ def root_not_checked() -> AbstractContextManager[None]:
     def take_in(session: Any, head: Any, delivery: Any, entries: Any, _signed: Any) -> None:
         intake.check_session(session, head, delivery.session)
         if delivery.start > head.size:
-            raise intake._wrong_position("WRONG_POSITION", intake.Position(head.size, head.frontier.root()))  # noqa: SLF001 -- a mistake is made at the very place.
+            raise intake._wrong_position("WRONG_POSITION", Position(head.size, head.frontier.root()))  # noqa: SLF001 -- a mistake is made at the very place.
         fresh = entries[head.size - delivery.start :]
         if fresh:
             mirrors.extend(session, head, fresh, head.frontier.extend(entry.leaf for entry in fresh))
@@ -194,12 +195,10 @@ def receipt_not_checked() -> AbstractContextManager[None]:
         except push.ReceiptInvalid:
 
             def keep(session: Any) -> None:
-                push.replication.keep_checkpoint(
+                replication.keep_checkpoint(
                     session, way.node.number, frontier.size, note, signed_us=None, received_us=1
                 )
-                push.replication.amend(
-                    session, way.node.number, acknowledged=frontier.size, frontier=frontier.to_bytes()
-                )
+                replication.amend(session, way.node.number, acknowledged=frontier.size, frontier=frontier.to_bytes())
 
             way.node.writer.write(keep)
 
@@ -271,7 +270,7 @@ def scope_forgotten() -> AbstractContextManager[None]:
     """A trace shows the edges of plants that the reader may not see."""
 
     def walk(session: Any, _scope: Any, seeds: Any, *, forward: bool) -> Any:
-        everything = [log_id for (log_id,) in session.rows("SELECT log_id FROM logs WHERE log_id > 0", {})]
+        everything: Any = [log_id for (log_id,) in session.rows("SELECT log_id FROM logs WHERE log_id > 0", {})]
         return real(session, everything, seeds, forward=forward)
 
     real = genealogy._walk  # noqa: SLF001 -- as above.
@@ -290,7 +289,7 @@ def transfers_not_walked() -> AbstractContextManager[None]:
 
 def always_complete() -> AbstractContextManager[None]:
     """An answer calls itself complete though a plant's ledger is late."""
-    return instead(completeness, "_ledger_gaps", lambda _plant, _status: ())
+    return instead(completeness, "_ledger_gaps", lambda *_given, **_named: ())
 
 
 def frontier_not_moved() -> AbstractContextManager[None]:

@@ -4,16 +4,20 @@ import traceback
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from infra.ids import owned_chance
 from simulation.calming import come_level
 from simulation.group import IdSource
 from simulation.life import Life
 from simulation.options import Swarm, draw
-from simulation.reckoning import reckon
+from simulation.reckoning import glance, reckon
 from simulation.story import Story, Violation
 from simulation.watching import Watch
 from simulation.world import World
+
+
+GLANCE_EVERY: Final = 8  # steps: the hub is asked whether its answers are complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ def run(seed: int, swarm: Swarm | None = None) -> Outcome:
                 life.step()
                 watch.look()
                 steps += 1
+                if steps % GLANCE_EVERY == 0:
+                    glance(life)
             steps += come_level(life, watch)
             reckon(life, watch)
         except Violation as violation:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.database import StoreUnfit
 from plants.rules.events import EVENTS
-from plants.store import projection
+from plants.store.projectors import PROJECTORS
 from simulation.books import Shadow
 from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
 from simulation.disks import Crash, Disk, Image, Plan
@@ -217,16 +217,16 @@ class World:
     @contextmanager
     def _older_program(self) -> Iterator[None]:
         """Let the hub run a program that does not know some types yet: plants were upgraded first."""
-        unknown = [key for key in projection.PROJECTORS if key[0] in self.unknown]
-        hidden = {key: projection.PROJECTORS[key] for key in unknown}
+        unknown = [key for key in PROJECTORS if key[0] in self.unknown]
+        hidden = {key: PROJECTORS[key] for key in unknown}
         versions = {key[0]: EVENTS[key[0]] for key in unknown}
         for key in unknown:
-            del projection.PROJECTORS[key]
+            del PROJECTORS[key]
             EVENTS.pop(key[0], None)
         try:
             yield
         finally:
-            projection.PROJECTORS.update(hidden)
+            PROJECTORS.update(hidden)
             EVENTS.update(versions)
 
     def sign(self) -> bool:
@@ -262,6 +262,7 @@ class World:
             self._restore_marks(number, backup)
             self.tell(self.plants[number].name, f"restored from a copy of {age} s ago")
             self.forked.add(number)
+            self.signed = {key: size for key, size in self.signed.items() if key[0] != number}
         self.after_restore(number)
         self.open(number)
 

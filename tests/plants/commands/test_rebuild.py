@@ -84,7 +84,8 @@ def test_everything_done_then_rebuilt_equal(plant: Plant, monkeypatch: pytest.Mo
     before, digests = plant.everything(), table_digests(plant.store)
     size = len(plant.entries())
     assert {name for name, rows in plant.projection().items() if not rows} == {
-        "transfer_lines", "directive_outcomes", "directed_holds", "waiting_holds", "skipped_entries",
+        "transfer_lines", "directive_outcomes", "directed_holds", "waiting_holds", "skipped_entries", "disputes",
+        "witnessed",
     }  # fmt: skip
     assert rebuilt(plant.store) == size
     assert plant.everything() == before
