@@ -115,7 +115,9 @@ async def _signed_in(node: Node, request: Request) -> Response:
 
     def enter() -> str:
         found = sign_in(node.store, node.writer, person_id=name, password=password, device=device, clock=node.clock)
-        return node.tokens.issue(found.actor.actor_id, authenticated_s=found.authenticated_s)
+        return node.tokens.issue(
+            found.actor.actor_id, authenticated_s=found.authenticated_s, password_set_us=found.password_set_us
+        )
 
     try:
         token = await run_in_threadpool(enter)

@@ -6,18 +6,22 @@ from api import (
     cli_archive,
     cli_backup,
     cli_demo,
+    cli_disputes,
     cli_doctor,
     cli_enrol,
     cli_hub,
     cli_import,
     cli_ledger,
     cli_operations,
+    cli_parked,
     cli_people,
     cli_plant,
+    cli_prune,
     cli_restore,
     cli_sdl,
     cli_sim,
     cli_trace,
+    cli_trust,
 )
 from api.cli_output import Application
 
@@ -35,10 +39,15 @@ cli_hub.app.command()(cli_enrol.invite)
 cli_hub.app.command()(cli_enrol.invitations)
 cli_hub.app.command("approve")(cli_enrol.approve_plant)
 cli_hub.app.command("reject")(cli_enrol.reject_plant)
+cli_hub.app.add_typer(cli_parked.app, name="parked")
+cli_plant.app.add_typer(cli_disputes.app, name="disputes")
+cli_plant.app.command()(cli_trust.rotate_key)
+cli_plant.app.command("accept-hub-ledger")(cli_trust.accept_hub)
 cli_plant.app.command()(cli_enrol.enroll)
 cli_plant.app.command()(cli_operations.sync_now)
 cli_plant.app.command()(cli_operations.take_over)
 cli_plant.app.command()(cli_restore.restore)
+cli_plant.app.command()(cli_prune.prune)
 app.add_typer(cli_hub.app, name="hub")
 app.add_typer(cli_plant.app, name="plant")
 app.add_typer(cli_people.app, name="person")

@@ -21,6 +21,7 @@ from plants.rules.notes import NoteError, NoteKey
 from plants.rules.verification import SizedRoot, Verified
 from plants.store.ledger import HUB_LOG
 from plants.store.positions import checkpoints_between
+from plants.store.pruning import BodiesElsewhere
 from plants.store.rebuilding import table_digests
 from plants.store.verifying import LedgerFinding
 from plants.store.verifying import verify as verify_ledgers
@@ -64,8 +65,11 @@ def _rebuild(node: Node, *, quiet: bool) -> int:
         def tell(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        with node.store.transaction() as session:
-            return rebuild_tables(session, progress=tell)
+        try:
+            with node.store.transaction() as session:
+                return rebuild_tables(session, progress=tell)
+        except BodiesElsewhere as error:
+            raise CannotDo(*str(error).split(" / ", 1)) from None
 
 
 def _digest(tables: Mapping[str, str]) -> str:
@@ -144,7 +148,7 @@ def _as_object(home: str, found: LedgerFinding, forged: list[int], checked: int)
     finding = found.finding
     shown: dict[str, Any] = {"home": home, "origin": found.origin, "ok": found.whole and not forged}
     if isinstance(finding, Verified):
-        shown |= {"size": finding.size, "root": finding.root.hex()}
+        shown |= {"size": finding.size, "root": finding.root.hex(), "elsewhere": finding.elsewhere}
     else:
         shown |= {"kind": finding.kind, "position": finding.index, "low": finding.low, "high": finding.high}
     shown |= {"checkpoints": checked, "forgedCheckpoints": forged, "message": finding.message(language())}
@@ -158,6 +162,13 @@ def _say_finding(one: dict[str, Any]) -> None:
         signed = pick(f"{one['checkpoints']} signed checkpoints hold", f"{one['checkpoints']} 个已签名检查点相符")
         entries = pick(f"{one['size']} entries", f"{one['size']} 个条目")
         CONSOLE.print(f"  {entries}, {signed}\n  [dim]{one['root']}[/]", soft_wrap=True)
+        if one["elsewhere"]:
+            away = one["elsewhere"]
+            said = pick(
+                f"The bodies of {away} of them are at the hub and in the archive.",
+                f"其中 {away} 条的内容在总部和归档中。",
+            )
+            CONSOLE.print(f"  {said}", soft_wrap=True)
     else:
         CONSOLE.print(f"  [red]{escape(one['message'])}[/]", soft_wrap=True)
     if one["forgedCheckpoints"]:

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any, Final
 
 import httpx2
@@ -19,6 +20,7 @@ from infra.database import StoreUnfit
 from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.postgres import PostgresUnavailable
 from infra.settings import SettingsInvalid
+from infra.store_faults import store_fault
 from plants.rules.refusals import Language, Refusal
 from sync_jobs.recovering import ArchiveDamaged
 
@@ -81,6 +83,11 @@ class Application(typer.Typer):
         except EXPECTED as error:
             _say_no(error)
             raise SystemExit(EXIT_REFUSED) from None
+        except OSError as error:
+            if store_fault(error) is None:
+                raise
+            _say_no(error)
+            raise SystemExit(EXIT_REFUSED) from None
 
 
 def _say_no(error: Exception) -> None:
@@ -100,6 +107,9 @@ def _message(error: Exception) -> str:
             return error.texts[language()]
         case FileNotFoundError() | PermissionError():
             what = pick("cannot be read", "无法读取")
+            return f"{error.filename} {what} ({error.strerror})."
+        case OSError(filename=str() | PathLike()):
+            what = pick("cannot be written", "无法写入")
             return f"{error.filename} {what} ({error.strerror})."
         case httpx2.HTTPError():
             return pick("The node does not answer", "节点无应答") + f": {str(error) or type(error).__name__}"

@@ -2,14 +2,16 @@
 
 import os
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api.cli_output import CONSOLE, ERRORS, EXIT_REFUSED, CannotDo, pick, show_json
-from simulation.run import Outcome
+
+if TYPE_CHECKING:  # the simulator is no small import, and every other command and node does without it.
+    from simulation.run import Outcome
 
 SHOWN_MAX = 5
 LINES_SHOWN = 60
@@ -55,7 +57,7 @@ def _many(first: int, seeds: int, workers: int, planted: str | None, *, as_json:
     with Progress(*columns, console=ERRORS, transient=True, disable=as_json) as progress:
         task = progress.add_task(pick("Simulating", "模拟"), total=seeds)
 
-        def tell(outcome: Outcome) -> None:
+        def tell(outcome: "Outcome") -> None:
             progress.advance(task)
             if outcome.invariant and not as_json:
                 progress.console.print(f"[bold red]✗[/] {_replay(outcome.seed, planted)}  {escape(outcome.text)}")
@@ -96,7 +98,7 @@ def _say(shown: dict[str, Any]) -> None:
         CONSOLE.print(f"[bold red]✗[/] … {len(violations) - SHOWN_MAX}")
 
 
-def _tell(outcome: Outcome, planted: str | None) -> None:
+def _tell(outcome: "Outcome", planted: str | None) -> None:
     for line in outcome.lines[-LINES_SHOWN:] if outcome.invariant else outcome.lines:
         CONSOLE.print(escape(line), soft_wrap=True)
     if outcome.trace:

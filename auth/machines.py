@@ -6,13 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlmodel import col, select
 
 from auth.actors import GROUP, Actor, ActorKind, Grant, Role, device_text
 from auth.keys import key_id, public_key_from_text
 from auth.permissions import Permission, require
-from auth.store import Machine
-from infra.database import ReadSession, Session
+from infra.database import ReadSession, Row, Session
 from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
 from plants.rules.instants import micros
 from plants.rules.notes import NoteError, NoteKey, SignatureType
@@ -20,6 +18,12 @@ from plants.rules.refusals import Refusal, RefusalCode
 
 ORIGIN: Final = re.compile(r"[a-z0-9.-]{1,120}/plant/(?P<code>[A-Z0-9]{2,4})/[A-Za-z0-9-]{1,40}", re.ASCII)
 ORIGIN_RULE: Final = "<group domain>/plant/<plant code>/<incarnation>"
+# Every request of a plant reads this: in plain SQL, because a mapped row costs several times as much.
+SELECT_COUNTING: Final = (
+    "SELECT plant_number, code, origin, assertion_key, ledger_vkey, ledger_vkey_before, ledger_vkey_size"
+    " FROM machines WHERE revoked_us IS NULL ORDER BY plant_number"
+)
+SELECT_BY_KID: Final = SELECT_COUNTING.replace(" ORDER BY plant_number", " AND kid = :kid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +109,13 @@ def exchange_ledger_key(session: Session, *, origin: str, old: str, new: str, si
 
 def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
     """Return the machine whose assertion key has this id, or None when there is none or it was revoked."""
-    counting = select(Machine).where(Machine.kid == kid, col(Machine.revoked_us).is_(None))
-    found = reads.exec(counting).first()
-    return None if found is None else _enrolled(found)
+    found = reads.rows(SELECT_BY_KID, {"kid": kid})
+    return _enrolled(found[0]) if found else None
 
 
 def enrolled_machines(reads: ReadSession) -> list[EnrolledMachine]:
     """Return every machine whose keys count today, in the order of plant numbers."""
-    counting = select(Machine).where(col(Machine.revoked_us).is_(None)).order_by(col(Machine.plant_number))
-    return [_enrolled(found) for found in reads.exec(counting)]
+    return [_enrolled(found) for found in reads.rows(SELECT_COUNTING)]
 
 
 def machine_actor(machine: EnrolledMachine, *, device: str) -> Actor:
@@ -127,15 +129,16 @@ def machine_actor(machine: EnrolledMachine, *, device: str) -> Actor:
     )
 
 
-def _enrolled(row: Machine) -> EnrolledMachine:
+def _enrolled(row: Row) -> EnrolledMachine:
+    plant_number, code, origin, assertion_key, ledger_vkey, before, size = row
     return EnrolledMachine(
-        plant_number=row.plant_number,
-        code=row.code,
-        origin=row.origin,
-        public_key=public_key_from_text(row.assertion_key),
-        ledger_vkey=row.ledger_vkey,
-        ledger_vkey_before=row.ledger_vkey_before,
-        ledger_vkey_size=row.ledger_vkey_size or 0,
+        plant_number=plant_number,
+        code=code,
+        origin=origin,
+        public_key=public_key_from_text(assertion_key),
+        ledger_vkey=ledger_vkey,
+        ledger_vkey_before=before,
+        ledger_vkey_size=size or 0,
     )
 
 

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -30,6 +31,7 @@ from plants.rules.notes import (
 
 _OWNER_ONLY = 0o600
 _OTHERS = 0o077
+_KEYS_READ = 1024  # public keys whose reading is remembered: every greeting and parcel is checked by the same few
 
 
 class KeyFileError(Exception):
@@ -45,15 +47,25 @@ class NoteVerifier:
     @classmethod
     def of(cls, vkey: str) -> "NoteVerifier":
         """Return the verifier of a vkey; NoteError where it is malformed."""
-        return cls(NoteKey.parse(vkey))
+        return cls(_note_key(vkey))
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Say whether this key made this signature over this message."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.key.public).verify(signature, message)
+            _public_key(self.key.public).verify(signature, message)
         except InvalidSignature:
             return False
         return True
+
+
+@lru_cache(_KEYS_READ)
+def _public_key(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
+
+
+@lru_cache(_KEYS_READ)
+def _note_key(vkey: str) -> NoteKey:
+    return NoteKey.parse(vkey)
 
 
 @dataclass(frozen=True, slots=True)

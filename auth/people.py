@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -40,7 +40,8 @@ _LOCKING: Final = {"sqlite": "", "postgresql": " FOR UPDATE"}
 """What makes a SELECT hold its row until the end; SQLite lets one transaction write at a time anyway."""
 
 _SIGN_IN_STATE: Final = (
-    "SELECT password_hash, disabled_us, failed_sign_ins, locked_until_us FROM people WHERE person_id = :person_id"
+    "SELECT password_hash, disabled_us, failed_sign_ins, locked_until_us, password_set_us FROM people"
+    " WHERE person_id = :person_id"
 )
 _PLANT_OF: Final = "SELECT plant_number FROM people WHERE person_id = :person_id"
 _DISABLE: Final = "UPDATE people SET disabled_us = :at_us WHERE person_id = :person_id AND disabled_us IS NULL"
@@ -163,10 +164,11 @@ class PasswordAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person who has just given the right password, and the second of the epoch at which that was."""
+    """A person who has just given the right password, the second of the epoch, and when that password was set."""
 
     actor: Actor
     authenticated_s: int
+    password_set_us: int
 
 
 def sign_in(store: Store, writer: Writer, *, person_id: str, password: str, device: str, clock: Clock) -> SignedIn:
@@ -218,7 +220,7 @@ def record_attempt(session: Session, attempt: PasswordAttempt, *, device: str, a
     row = session.row(_SIGN_IN_STATE + _LOCKING[session.dialect], {"person_id": attempt.person_id})
     if row is None:
         return AuthFailure.UNKNOWN_PERSON
-    stored, disabled_us, failed, locked_until_us = row
+    stored, disabled_us, failed, locked_until_us, password_set_us = row
     now_us = micros(at)
     if disabled_us is not None:
         return AuthFailure.DISABLED
@@ -237,7 +239,7 @@ def record_attempt(session: Session, attempt: PasswordAttempt, *, device: str, a
             "UPDATE people SET password_hash = :password_hash WHERE person_id = :person_id",
             {"password_hash": attempt.better_hash, "person_id": attempt.person_id},
         )
-    return SignedIn(_actor_in(session, attempt.person_id, device), now_us // _MICROS)
+    return SignedIn(_actor_in(session, attempt.person_id, device), now_us // _MICROS, password_set_us)
 
 
 def change_password(
@@ -248,26 +250,35 @@ def change_password(
     if isinstance(outcome, SignedIn):
         changed = {"person_id": attempt.person_id, "password_hash": password, "at_us": micros(at)}
         session.run(_SET_PASSWORD, changed)
+        return replace(outcome, password_set_us=micros(at))
     return outcome
 
 
 def actor_of(reads: ReadSession, claims: AccessClaims, *, device: str, language: Language | None = None) -> Actor:
     """Return the person whom a valid token names, with the roles of this very moment.
 
-    Raises NotAuthenticated for a person who is gone or disabled, or whose password was set in a later
-    second than the one in which this token's holder gave it.
+    Raises NotAuthenticated for a person who is gone or disabled, or whose password is not the one that this token's
+    holder gave: it is told by when it was set, whatever the clock said at the sign-in. A token that does not say it is
+    void once a password was set in a later second than the one in which its holder signed in.
     """
     row = reads.get(Person, claims.subject)
     if row is None:
         raise NotAuthenticated(AuthFailure.UNKNOWN_PERSON)
     if row.disabled_us is not None:
         raise NotAuthenticated(AuthFailure.DISABLED)
-    if row.password_set_us is None or claims.authenticated_s < row.password_set_us // _MICROS:
+    if row.password_set_us is None or not _is_of(claims, row.password_set_us):
         raise NotAuthenticated(AuthFailure.SIGNED_OUT)
     grants = reads.exec(select(RoleGrant).where(RoleGrant.person_id == row.person_id)).all()
     chosen = language or ("zh" if row.language == "zh" else "en")
     pairs = ((grant.plant_number, grant.role) for grant in grants)
     return _actor(row.person_id, row.printed_name, pairs, device, chosen)
+
+
+def _is_of(claims: AccessClaims, password_set_us: int) -> bool:
+    """Tell whether a token was given for the password that was set at that microsecond."""
+    if claims.password_set_us is not None:
+        return claims.password_set_us == password_set_us
+    return claims.authenticated_s >= password_set_us // _MICROS
 
 
 def _require_over(session: Session, actor: Actor, person_id: str) -> None:

@@ -17,12 +17,14 @@ class Permission(StrEnum):
     CHANGE_REQUEST = "change:request"
     CHANGE_DECIDE = "change:decide"
     DIRECTIVE_SEND = "directive:send"
+    DISPUTE_SETTLE = "dispute:settle"
     ENTRY_CORRECT = "entry:correct"
     IMPORT_RUN = "import:run"
     LEDGER_READ = "ledger:read"
     LEDGER_REPLICATE = "ledger:replicate"
     MACHINE_ENROL = "machine:enrol"
     MASTERDATA_DEFINE = "masterdata:define"
+    PARKED_DECIDE = "parked:decide"
     PERSON_ADMINISTER = "person:administer"
     PROCESS_RUN = "process:run"
     REPLICATION_READ = "replication:read"
@@ -61,6 +63,7 @@ _QUALITY: Final = frozenset(
         _P.BATCH_QUARANTINE,
         _P.CHANGE_REQUEST,
         _P.CHANGE_DECIDE,
+        _P.DISPUTE_SETTLE,
         _P.ENTRY_CORRECT,
         _P.LEDGER_READ,
         _P.TRACE_READ,
@@ -79,7 +82,7 @@ ROLE_PERMISSIONS: Final = MappingProxyType(
         | {_P.BATCH_QUARANTINE, _P.CHANGE_REQUEST, _P.CHANGE_DECIDE, _P.DIRECTIVE_SEND, _P.MASTERDATA_DEFINE},
         Role.AUDITOR: READ_PERMISSIONS,
         Role.ADMINISTRATOR: frozenset(
-            {_P.MACHINE_ENROL, _P.PERSON_ADMINISTER, _P.REPLICATION_READ, _P.SCHEMA_READ},
+            {_P.MACHINE_ENROL, _P.PARKED_DECIDE, _P.PERSON_ADMINISTER, _P.REPLICATION_READ, _P.SCHEMA_READ},
         ),
         Role.IMPORTER: _SHOP_FLOOR | {_P.IMPORT_RUN, _P.MASTERDATA_DEFINE},
         Role.PLANT_NODE: frozenset({_P.LEDGER_REPLICATE}),

@@ -28,6 +28,7 @@ REPLAYS_REMEMBERED_PER_PLANT: Final = 8_192
 """Assertions of one plant alive at the same time; a plant that sends more is refused until some expire."""
 
 _ACCESS_CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "jti", "auth_time")
+_PASSWORD_SET: Final = "password_set_us"  # noqa: S105 -- the name of a claim.
 _ASSERTION_CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "jti")
 _HEADERS: Final = {"alg", "kid", "typ"}
 _JTI: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{JTI_CHARACTERS_MOST}}}", re.ASCII)
@@ -35,13 +36,17 @@ _JTI: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{JTI_CHARACTERS_MOST}}}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a person's valid token says: who, until when, signed in since when. It grants nothing."""
+    """What a person's valid token says: who, until when, signed in since when, with which password. It grants nothing.
+
+    A password is told from another by the microsecond at which it was set; None in tokens that do not say it.
+    """
 
     subject: str
     token_id: str
     issued_s: int
     expires_s: int
     authenticated_s: int
+    password_set_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class AccessTokens:
         self._keys = keys
         self._clock = clock
 
-    def issue(self, person_id: str, *, authenticated_s: int) -> str:
+    def issue(self, person_id: str, *, authenticated_s: int, password_set_us: int | None = None) -> str:
         """Return a token for a person who gave their password at that second of the epoch."""
         issued_s = int(self._clock.now().timestamp())
         claims: dict[str, object] = {
@@ -100,6 +105,8 @@ class AccessTokens:
             "auth_time": authenticated_s,
             "jti": new_id(),
         }
+        if password_set_us is not None:
+            claims[_PASSWORD_SET] = password_set_us
         return _sign(claims, self._signing_key, ACCESS_TOKEN_TYPE)
 
     def verify(self, token: str) -> AccessClaims:
@@ -115,7 +122,9 @@ class AccessTokens:
         authenticated_s = _seconds(claims, "auth_time")
         if authenticated_s > issued_s + LEEWAY_SECONDS:
             raise NotAuthenticated(AuthFailure.BAD_CLAIMS)
-        return AccessClaims(_text(claims, "sub"), _token_id(claims), issued_s, expires_s, authenticated_s)
+        password_set_us = _seconds(claims, _PASSWORD_SET) if _PASSWORD_SET in claims else None
+        who = _text(claims, "sub")
+        return AccessClaims(who, _token_id(claims), issued_s, expires_s, authenticated_s, password_set_us)
 
 
 def issue_assertion(signing_key: SigningKey, *, origin: str, hub_issuer: str, clock: Clock) -> str:

@@ -3,6 +3,8 @@
 Three programs: the hub (its door, and its projection in a thread beside it, on PostgreSQL), the plant with its long
 ledger on SQLite, and this one, which is a second plant that writes and sends one entry after the other meanwhile. The
 long ledger is valid: receipts with batches, movements and numbers, which the hub checks, cosigns and applies.
+What is by chance in a real one (ids of events and requests, amounts, lots) is drawn from a seed, so that it packs no
+better. Time counts from when all three programs stand ready. Progress goes to standard error.
 """
 
 import argparse
@@ -16,7 +18,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -40,10 +44,11 @@ from infra.writer import Writer
 from plants.commands.enrol_plant import Enrolment, open_hub
 from plants.rules import hlc
 from plants.rules.codes import node_id
-from plants.rules.events import EVENTS, Entry, canonical, decode
+from plants.rules.events import EVENTS, Entry, canonical
 from plants.rules.instants import format_instant, from_micros
 from plants.rules.merkle import Frontier, leaf_hash
 from plants.rules.notes import NoteKey
+from plants.rules.quantities import format_micro
 from plants.store.ledger import INSERT_ENTRY, entry_row, open_log
 from sync_jobs.enrolment import enrol
 from sync_jobs.exchange import exchange
@@ -55,13 +60,15 @@ LONG, OTHER = 1, 2
 CODES = {LONG: "P01", OTHER: "P02"}
 ENTRIES_AT_ONCE = 5000
 WAIT_SECONDS = 0.5  # between two entries of the other plant
+POLL_SECONDS = 0.01
+SAY_SECONDS = 5.0
 START_SECONDS_MAX = 60
 CLOCK = SystemClock()
 
 
 def receipts(plant: int, count: int, first: int = 0) -> Iterator[Entry]:
     """Yield so many entries of a plant's ledger from a position on: its opening, then one receipt after the other."""
-    stamp = hlc.ZERO
+    stamp, chance = hlc.ZERO, Random(plant << 40 | first)
     for index in range(first, first + count):
         at_us = START_US + index * STEP_US
         at, stamp = format_instant(from_micros(at_us)), hlc.tick(stamp, at_us // 1000)
@@ -69,9 +76,13 @@ def receipts(plant: int, count: int, first: int = 0) -> Iterator[Entry]:
         place = {"number": plant, "code": code, "name": code, "time_zone": "UTC"}
         event, key, payload = "PlantOpened", code, {**place, "origin": plant_origin(GROUP, code)}
         if index:
-            event, key, payload = "BatchReceived", f"{code}-{index:012d}", _receipt(batch, f"{code}-{index:012d}", at)
+            event, key, payload = (
+                "BatchReceived",
+                f"{code}-{index:012d}",
+                _receipt(batch, f"{code}-{index:012d}", at, chance),
+            )
         envelope: Any = {
-            "id": str(uuid.UUID(int=index << 80 | plant << 8, version=4)),
+            "id": _drawn_id(chance),
             "type": event,
             "version": EVENTS[event],
             "plant": plant,
@@ -80,30 +91,35 @@ def receipts(plant: int, count: int, first: int = 0) -> Iterator[Entry]:
             "occurred_at": at,
             "recorded_at": at,
             "actor": f"person-{index % 12}",
-            "request": str(uuid.UUID(int=index << 80 | plant << 8 | 1, version=4)),
+            "request": _drawn_id(chance),
             "key": key,
             "payload": payload,
         }
         body = canonical(envelope)
-        yield Entry(decode(body), body, leaf_hash(body))
+        yield Entry(envelope, body, leaf_hash(body))
 
 
-def _receipt(batch: int, code: str, at: str) -> dict[str, Any]:
-    amounts = {"unit": "KGM", "amount": "12.5"}
+def _drawn_id(chance: Random) -> str:
+    return str(uuid.UUID(int=chance.getrandbits(128), version=4))
+
+
+def _receipt(batch: int, code: str, at: str, chance: Random) -> dict[str, Any]:
+    amount = format_micro(chance.randrange(1, 10_000_000_000))
+    amounts = {"unit": "KGM", "amount": amount}
     dates = {"expires_on": "2027-03-01", "retest_on": None, "produced_at": at, "grade": None, "supplier": "S1"}
     what: dict[str, Any] = {
         "id": batch,
         "code": code,
         "material": "MILK",
         "unit": "KGM",
-        "made": "12.5",
+        "made": amount,
         "attributes": {},
         **dates,
     }
     return {
         "batches": [{**what, "disposition": "UNRESTRICTED"}],
         "movements": [{"batch": batch, **amounts, "taken_from": "supplier:S1", "put_in": "stock:A1"}],
-        "aliases": [{"batch": batch, "scheme": "SUPPLIER_LOT", "issuer": "S1", "value": f"L{batch}"}],
+        "aliases": [{"batch": batch, "scheme": "SUPPLIER_LOT", "issuer": "S1", "value": f"L{chance.getrandbits(32)}"}],
         "series": {"node": (batch & (1 << 40) - 1) + 1},
     }
 
@@ -172,14 +188,28 @@ def be_long_plant(place: dict[str, Any]) -> None:
     """Be the plant with the long ledger: send all of it, then say what it took."""
     with closing(Store(place["store"])) as store, closing(Writer(store)) as writer:
         node = _plant(place, LONG, store, writer)
+        print("ready", flush=True)
+        sys.stdin.readline()
         start = time.perf_counter()
         while exchange(node).more:
             pass
         print(json.dumps({"seconds": time.perf_counter() - start, "rss_mib": _peak_mib()}), flush=True)
 
 
-def run(entries: int = 500_000) -> str:
-    """Let the plant catch up; return one line with what it took."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was measured, as one line."""
+
+    text: str
+
+    def line(self) -> str:
+        """Return it."""
+        return self.text
+
+
+def run(entries: int = 500_000) -> Iterator[Told]:
+    """Let the plant catch up; yield one line with what it took."""
+    _say(f"writing a ledger of {entries:,} entries")
     with ExitStack() as opening:
         folder = Path(opening.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
         running, version = opening.enter_context(server())
@@ -195,43 +225,63 @@ def run(entries: int = 500_000) -> str:
         writer = opening.enter_context(closing(Writer(other)))
         hub_store = opening.enter_context(closing(Store(place["hub_store"])))
         node = _plant(place, OTHER, other, writer)
-        start = time.perf_counter()
         long_plant = _program("plant", place)
-        waits = list(_serve_other(node, hub_store, long_plant))
-        sent = json.loads(long_plant.communicate()[0])
-        while _projected(hub_store, LONG) < entries:
-            time.sleep(0.1)
+        assert long_plant.stdout is not None
+        assert long_plant.stdin is not None
+        assert long_plant.stdout.readline() == "ready\n"
+        long_plant.stdin.write("go\n")
+        long_plant.stdin.flush()
+        start = time.perf_counter()
+        waits = list(_serve_other(node, hub_store, entries))
         applied = time.perf_counter() - start
+        sent = json.loads(long_plant.communicate()[0])
         took = json.loads(hub.communicate()[0])
-    return (
-        f"catch-up of {entries:,} entries ({version}): taken in {entries / sent['seconds']:,.0f}/s,"
-        f" applied {entries / applied:,.0f}/s, {took['bytes'] / entries:.0f} B an entry on the wire,"
+    receipt, answer = ([each * 1000 for each in one] for one in zip(*waits, strict=True))
+    yield Told(
+        f"catch-up of {entries:,} entries ({version}): taken in {entries / sent['seconds']:,.0f}/s"
+        f" and applied {entries / applied:,.0f}/s ({sent['seconds']:.0f} and {applied:.0f} s),"
+        f" {took['bytes'] / entries:.0f} B an entry on the wire,"
         f" peak {took['rss_mib']:.0f} MiB at the hub and {sent['rss_mib']:.0f} MiB at the plant;"
-        f" meanwhile another plant's entry had its receipt after {median(waits) * 1000:.0f} ms"
-        f" (at most {max(waits) * 1000:.0f} ms, {len(waits)} entries)"
+        f" meanwhile another plant's entry had its receipt after {median(receipt):.0f} ms"
+        f" (at most {max(receipt):.0f}) and was in the tables after {median(answer):.0f} ms"
+        f" (at most {max(answer):.0f}), {len(waits)} entries"
     )
 
 
-def _serve_other(node: PlantNode, hub_store: Store, until_ended: subprocess.Popen[str]) -> Iterator[float]:
-    """Write and send one entry after the other; yield the seconds until each had its receipt."""
-    frontier, index = Frontier(), 0
-    while index == 0 or until_ended.poll() is None:
+def _serve_other(node: PlantNode, hub_store: Store, entries: int) -> Iterator[tuple[float, float]]:
+    """Write and send one entry after the other until the long ledger is applied.
+
+    Yields the seconds until each had its receipt, and until it was applied.
+    """
+    frontier, index, began, said = Frontier(), 0, time.perf_counter(), 0.0
+    done = (0, 0)
+    while done[1] < entries:
         frontier = append(node.store, OTHER, receipts(OTHER, 1, index), frontier)
         index += 1
         start = time.perf_counter()
         while exchange(node).more:
             pass
-        yield time.perf_counter() - start
+        received = time.perf_counter() - start
+        while _stand(hub_store, OTHER)[1] < index:
+            time.sleep(POLL_SECONDS)
+        yield received, time.perf_counter() - start
         time.sleep(WAIT_SECONDS)
-    while _projected(hub_store, OTHER) < index:
-        time.sleep(0.1)
+        done, seconds = _stand(hub_store, LONG), time.perf_counter() - began
+        if seconds - said >= SAY_SECONDS:
+            said = seconds
+            _say(f"{seconds:4.0f} s: {done[0]:,} taken in, {done[1]:,} applied, {done[1] / seconds:,.0f}/s")
 
 
-def _projected(store: Store, plant: int) -> int:
+def _stand(store: Store, plant: int) -> tuple[int, int]:
+    """Return how many entries of a plant the hub has, and how many of them are in the tables."""
     with store.transaction() as session:
-        row = session.row("SELECT projected FROM logs WHERE log_id = :plant", {"plant": plant})
+        row = session.row("SELECT size, projected FROM logs WHERE log_id = :plant", {"plant": plant})
     assert row is not None
-    return int(row[0])
+    return int(row[0]), int(row[1])
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _prepare(folder: Path, hub_url: str) -> dict[str, Any]:
@@ -317,7 +367,8 @@ def main() -> int:
     parser.add_argument("--place", type=Path)
     options = parser.parse_args()
     if options.role is None:
-        print(run(options.entries), flush=True)
+        for told in run(options.entries):
+            print(told.line(), flush=True)
         return 0
     place = json.loads(options.place.read_text())
     (serve_hub if options.role == "hub" else be_long_plant)(place)

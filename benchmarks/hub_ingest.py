@@ -7,8 +7,10 @@ server, a publication of them all, and is given the time from when the subscript
 there: what it took to write them at their source is not counted. The stores are compared after the first round.
 """
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -87,12 +89,25 @@ def prepare(running: EmbeddedPostgres) -> None:
 
 
 def take_in(hub: HubNode, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
-    """Take every parcel in, and apply what there is after each turn of the plants."""
-    for number, (machine, delivery) in enumerate(parcels, 1):
-        accept(hub, machine, delivery)
-        if number % PLANTS == 0 or number == len(parcels):
-            while project_behind(hub.store, hub.clock, "bench"):
-                pass
+    """Take every parcel in, while a thread beside it applies what has come, as in the hub's own process."""
+    over = threading.Event()
+
+    def apply() -> None:
+        while True:
+            last = over.is_set()
+            if not project_behind(hub.store, hub.clock, "bench"):
+                if last:
+                    return
+                over.wait(POLL_SECONDS)
+
+    with ThreadPoolExecutor(1) as beside:
+        applying = beside.submit(apply)
+        try:
+            for machine, delivery in parcels:
+                accept(hub, machine, delivery)
+        finally:
+            over.set()
+        applying.result()
 
 
 def tables_of(store: Store) -> dict[str, list[bytes]]:

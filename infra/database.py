@@ -69,6 +69,12 @@ class Session:
         """Return all rows of a query, as tuples."""
         return self._execute(sql, parameters).fetchall()
 
+    def octets(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
+        """Return all rows as `rows` does; for long bytes, which PostgreSQL then sends as they are, not as hex."""
+        if self.dialect == "sqlite":
+            return self.rows(sql, parameters)
+        return cast("_Cursor", self.driver.cursor(binary=True).execute(_for_psycopg(sql), parameters)).fetchall()
+
     def row(self, sql: str, parameters: Parameters = {}) -> Row | None:  # noqa: B006 -- never written to.
         """Return the first row of a query, or None."""
         return self._execute(sql, parameters).fetchone()
@@ -81,6 +87,14 @@ class Session:
         """Run a statement once for each set of parameters and return how many rows were touched in all."""
         self._cursor.executemany(sql if self.dialect == "sqlite" else _for_psycopg(sql), parameters)
         return int(self._cursor.rowcount)
+
+    def need_not_last(self) -> None:
+        """Let PostgreSQL commit this transaction before it is on disk, in order with the others as ever.
+
+        A crash of its server may then undo the last moments: only for work that is found undone, and done again.
+        """
+        if self.dialect == "postgresql":
+            self.run("SET LOCAL synchronous_commit = off")
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from schema import changes, directives, in_transit
+from schema import changes, directives, in_transit, parked_entries
 from schema.contracts import build
 from schema.reads import QUERIES, SUBSCRIPTIONS
 
@@ -17,6 +17,14 @@ MUTATIONS: Final = (
     directives.direct_hold,
     directives.direct_recall,
     directives.direct_release,
+    parked_entries.retry_parked_entry,
+    parked_entries.skip_parked_entry,
 )
 
-SCHEMA: Final = build((*QUERIES, in_transit.transfers_in_transit), MUTATIONS, SUBSCRIPTIONS)
+OWN_QUERIES: Final = (
+    in_transit.transfers_in_transit,
+    parked_entries.parked_entries,
+    parked_entries.skipped_entries,
+)
+
+SCHEMA: Final = build((*QUERIES, *OWN_QUERIES), MUTATIONS, SUBSCRIPTIONS)

@@ -7,7 +7,7 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.rules.events import Cause, canonical, decode
-from plants.rules.instants import micros, parse_instant
+from plants.rules.instants import from_micros, micros, parse_instant
 from plants.store import history
 from plants.store.history import EntriesSought, LedgerKind, Position, kind_of
 from plants.store.ledger import LedgerEntry as EntryRow
@@ -70,6 +70,9 @@ class EntryCorrection:
         return cls(wrong=row.wrong, reason=row.reason, by=by)
 
 
+ELSEWHERE = "Null where the body is pruned."
+
+
 @strawberry.type(description="One entry of a ledger, as it stands signed and cannot be changed any more.")
 class LedgerEntry(Node):
     """One entry of a ledger."""
@@ -78,17 +81,25 @@ class LedgerEntry(Node):
     ledger: LedgerKind = described("Whose ledger it stands in.")
     event_id: str = described("The id of what happened, unique everywhere.")
     type: str = described("What happened, in the past tense.")
-    version: int = described("The version of the event's form.")
+    version: int | None = described(f"The version of the event's form. {ELSEWHERE}")
     occurred_at: datetime = described("When it happened.")
     recorded_at: datetime = described("When the server wrote it down.")
-    logical_time: str = described("Its hybrid logical time: later than that of everything it answers.")
+    logical_time: str | None = described(
+        f"Its hybrid logical time: later than that of everything it answers. {ELSEWHERE}"
+    )
     actor: str = described("Who did it, by employee number, or the program that did.")
     device: str | None = described("On which device.")
     key: str = described("What it is about: a batch's code, the id of a process record, a code of master data.")
     reason: str | None = described("Why, in the words of whoever did it.")
     request_id: str | None = described("The request that it answers.")
-    payload: str = described("The event's own content, as canonical JSON (RFC 8785).")
-    body: str = described("The whole entry as canonical JSON: in UTF-8 these are the bytes that were hashed.")
+    payload: str | None = described(f"The event's own content, as canonical JSON (RFC 8785). {ELSEWHERE}")
+    body: str | None = described(
+        f"The whole entry as canonical JSON: in UTF-8 these are the bytes that were hashed. {ELSEWHERE}"
+    )
+    pruned: bool = described(
+        "Whether its body is kept at the hub and in the archive alone: what stands in the body only is missing here "
+        "then, such as device, reason, causes, differences and what it corrects."
+    )
     leaf_hash: str = described("The hash of its bytes as the ledger's tree holds it (RFC 6962), hexadecimal.")
     causes: list[EntryCause] = described("The entries of other ledgers that it answers.")
     position: strawberry.Private[Position]
@@ -103,15 +114,17 @@ class LedgerEntry(Node):
     @field("What it changes field by field, of change requests and their application; empty for others.")
     async def differences(self, info: Info) -> list[Difference]:
         asked: LedgerEntry | None = self
+        if self.pruned:
+            return []
         if self.type == "ChangeApplied":
             asked = await entry_of(info, (self.position[0], self.content["change"]))
-        if asked is None or asked.type != "ChangeRequested":
+        if asked is None or asked.pruned or asked.type != "ChangeRequested":
             return []
         return [Difference(**one) for one in asked.content["differences"]]
 
     @field("The entry that this one corrects.")
     async def corrects(self, info: Info) -> "LedgerEntry | None":
-        if self.type != "EntryCorrected":
+        if self.pruned or self.type != "EntryCorrected":
             return None
         return await entry_of(info, (self.position[0], self.content["entry"]))
 
@@ -123,7 +136,9 @@ class LedgerEntry(Node):
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
-        """Return an entry as the contract answers it."""
+        """Return an entry as the contract answers it; of a pruned one, what the columns beside the body say."""
+        if not row.body:
+            return cls._pruned(row)
         envelope = decode(row.body)
         position = row.log_id, row.idx
         return cls(
@@ -143,10 +158,37 @@ class LedgerEntry(Node):
             request_id=envelope.get("request"),
             payload=canonical(envelope["payload"]).decode(),
             body=bytes(row.body).decode(),
+            pruned=False,
             leaf_hash=bytes(row.leaf).hex(),
             causes=[EntryCause.of(cause) for cause in envelope.get("causes", ())],
             position=position,
             content=envelope["payload"],
+        )
+
+    @classmethod
+    def _pruned(cls, row: EntryRow) -> Self:
+        return cls(
+            id=node_id("entry", row.log_id, row.idx),
+            index=row.idx,
+            ledger=kind_of(row.log_id),
+            event_id=row.event_id,
+            type=row.type,
+            version=None,
+            occurred_at=from_micros(row.occurred_us),
+            recorded_at=from_micros(row.recorded_us),
+            logical_time=None,
+            actor=row.actor,
+            device=None,
+            key=row.key,
+            reason=None,
+            request_id=row.request,
+            payload=None,
+            body=None,
+            pruned=True,
+            leaf_hash=bytes(row.leaf).hex(),
+            causes=[],
+            position=(row.log_id, row.idx),
+            content=None,
         )
 
 

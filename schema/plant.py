@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from schema import changes, corrections, definitions, holds, movements, production, receipts, shipments, transfers
+from schema import (
+    changes,
+    corrections,
+    definitions,
+    disputes,
+    holds,
+    movements,
+    production,
+    receipts,
+    shipments,
+    transfers,
+)
 from schema.contracts import build
 from schema.reads import QUERIES, SUBSCRIPTIONS
 
@@ -28,6 +39,7 @@ MUTATIONS: Final = (
     changes.request_stock_adjustment,
     changes.decide_change,
     corrections.correct_entry,
+    disputes.settle_dispute,
     definitions.define_material,
     definitions.define_unit,
     definitions.define_supplier,

@@ -48,6 +48,10 @@ class Replication:
     fenced: bool = described("Whether the plant writes no more because another copy of it is the one that counts.")
     disputed: int = described("How many entries could not be applied after a repair and wait for a person.")
     archived: int | None = described("How many entries are in the archive, as far as this node knows.")
+    entries_per_second: float | None = described(
+        "How many entries a second have lately moved to where they are to be; null when all are, or none moved."
+    )
+    seconds_left: int | None = described("How many seconds the others will take at that pace.")
 
     @classmethod
     def of(cls, seen: PlantReplication) -> Self:
@@ -73,6 +77,8 @@ class Replication:
             fenced=seen.fenced,
             disputed=seen.disputed,
             archived=seen.archived,
+            entries_per_second=seen.entries_per_second,
+            seconds_left=seen.seconds_left,
         )
 
 

@@ -7,6 +7,7 @@ from schema import (
     batches,
     changes,
     directives,
+    disputes,
     ledger,
     materials,
     nodes,
@@ -46,6 +47,7 @@ QUERIES: Final = (
     plants.plant,
     plants.plants,
     alarms.alarms,
+    disputes.disputes,
 )
 
 SUBSCRIPTIONS: Final = (

@@ -123,6 +123,7 @@ COMMON: Final = frozenset(
         C.ENTRY_TOO_LARGE,
         C.NOT_PERMITTED,
         C.PLANT_FENCED,
+        C.REQUEST_PRUNED,
         C.REQUEST_REUSED,
         C.TEXT_INVALID,
         C.TIME_IN_FUTURE,

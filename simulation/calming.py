@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Final
 
+from plants.store.archive import archived, folder
 from simulation.clocks import SECOND
 from simulation.disks import Plan
 from simulation.life import Life
@@ -10,6 +11,7 @@ from simulation.story import Violation
 from simulation.watching import Watch
 from simulation.world import HUB, World
 from sync_jobs import retrying
+from sync_jobs.archive_checks import check_archive
 from sync_jobs.fencing import lift_fence
 
 ROUNDS_MAX: Final = 16
@@ -50,10 +52,34 @@ def come_level(life: Life, watch: Watch) -> int:
             pass
         watch.look()
         if not _unlevel(life):
+            _archived(world)
             return count
         if count % 4 == 0:
             _persons(world)
     raise Violation("I12", f"not level after {ROUNDS_MAX} rounds without faults: {'; '.join(_unlevel(life))}")
+
+
+def _archived(world: World) -> None:
+    """Let the hub archive what it has, and check that all of it is there and leads to what was signed (I2, I14)."""
+    if world.archive is None:
+        return
+    archive = world.hub.node.archive
+    assert archive is not None
+    for _ in range(ROUNDS_MAX):
+        world.put_by()
+    with world.hub.disk.transaction() as session:
+        reached = {log_id: archived(session, log_id) for log_id in (HUB, *world.plants)}
+    found = check_archive(world.hub.node, archive)
+    for log_id, done in reached.items():
+        shadow = world.shadows[HUB, log_id]
+        whole = [
+            one.size
+            for one in found
+            if done is not None and one.wrong is None and folder(one.origin, one.branch) in done.checkpoint
+        ]
+        if shadow.size and (done is None or done.size < shadow.size or whole != [done.size]):
+            wrong = [one.wrong for one in found if one.wrong]
+            raise Violation("I14", f"ledger {log_id}: {whole} of {shadow.size} entries are in the archive; {wrong}")
 
 
 def _unite(world: World, number: int) -> None:

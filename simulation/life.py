@@ -10,7 +10,9 @@ from plants.rules.codes import plant_of
 from plants.rules.events import Entry
 from plants.rules.refusals import Refusal
 from plants.rules.transfers import transfer_manifest
+from simulation.archive import devices_kept
 from simulation.clocks import HOUR, SECOND
+from simulation.misfortunes import mount_another, restore_both
 from simulation.network import days
 from simulation.nodes import CODES
 from simulation.people import Operation, Sight, wish
@@ -50,8 +52,10 @@ class Life:
             world.exchange(number, forced=chance.randrange(3) == 0)
         elif draw < 95:  # noqa: PLR2004 -- the hub's own jobs,
             world.project()
-        elif draw < 97:  # noqa: PLR2004 -- now and then its signatures,
+        elif draw < 96:  # noqa: PLR2004 -- now and then its signatures,
             world.sign()
+        elif draw < 98:  # noqa: PLR2004 -- and its archive,
+            world.put_by()
         else:
             world.back_up(chance.choice((HUB, *world.plants)))
 
@@ -96,6 +100,7 @@ class Life:
         clock = world.hub.clock if operation.at_hub else world.plants[operation.plant].clock
         made: list[Entry] = []
         operation.tries += 1
+        fenced = node != HUB and disk.peek("SELECT 1 FROM logs WHERE log_id = ? AND fenced <> 0", (node,))
 
         def run() -> None:
             if operation.number % SIGN_IN_EVERY == 0:
@@ -115,12 +120,17 @@ class Life:
         durable = world.at_hub(run) if operation.at_hub else world.at_plant(node, run)
         if not self.was_told(name, durable, made):
             return
+        if fenced:
+            raise Violation("I1", f"{name} is fenced, and a person writes entry {made[0].index}")
         if world.happens(world.swarm.lost_answers):
             world.tell(name, f"#{operation.number} {operation.command.name}: done, and the answer is lost")
             return
         world.tell(name, f"#{operation.number} {operation.command.name}: entry {made[0].index}")
         world.story.mark(operation.command.name)
         operation.done = made[0]
+        if node in world.restored:
+            world.restored.discard(node)
+            world.story.hit("F28")
         self._remember(operation, made[0])
 
     def was_told(self, _name: str, durable: bool, made: list[Entry]) -> bool:  # noqa: FBT001 -- it says what it is.
@@ -142,6 +152,7 @@ class Life:
         """Find what no disk holds any more after a restore: what is nowhere cannot come back."""
         world = self.world
         self.follow(restored)
+        archived = set() if world.archive is None else devices_kept(world.archive)
         for operation in world.operations:
             entry = operation.done
             if entry is None or operation.excused or restored not in {HUB, operation.plant}:
@@ -150,7 +161,7 @@ class Life:
             kept = [shadow for (_, one), shadow in world.shadows.items() if one == log_id]
             if operation.plant in world.offstage:
                 kept.append(world.offstage[operation.plant][1][operation.plant, log_id])
-            if not any(operation.device in shadow.devices for shadow in kept):
+            if operation.device not in archived and not any(operation.device in shadow.devices for shadow in kept):
                 operation.excused = True
                 world.story.mark("lost with the only disk")
 
@@ -162,6 +173,7 @@ class Life:
             if plant_of(batch["id"]) != operation.plant:
                 continue
             before = self.printed.setdefault(batch["code"], entry.envelope["id"])
+            world.story.hit("F47", before != entry.envelope["id"])
             if before != entry.envelope["id"] and operation.plant not in world.forgetful:
                 text = f"{batch['code']} was printed before, for {before}, and again for {entry.envelope['id']}"
                 raise Violation("I13", text)
@@ -169,6 +181,10 @@ class Life:
             label = transfer_manifest(entry, world.plants[operation.plant].origin)
             if payload["destination"] in world.labels:
                 world.labels[payload["destination"]].append(label)
+        if entry.type == "TransferReceived":
+            source = plant_of(payload["transfer"])
+            sent = world.shadows[source, source].books.dispatched.get(payload["transfer"])
+            world.story.hit("F46", sent is not None and sent >= world.shadows[HUB, source].size)
 
     def _sight(self, number: int) -> Sight:
         world = self.world
@@ -220,15 +236,28 @@ class Life:
             world.tell("HUB", "starts again")
             world.open(HUB)
 
+    def _copies(self, number: int) -> None:
+        world, swarm = self.world, self.world.swarm
+        if world.happens(swarm.clones):
+            world.clone(number)
+        if world.chance.randrange(6) == 0:
+            world.switch(number)
+        if world.happens(swarm.clock_steps // 4):
+            mount_another(world, number)
+
+    def _cut_off(self, number: int) -> None:
+        world, chance = self.world, self.world.chance
+        us = chance.choice((60 * SECOND, HOUR, days(2)))
+        one_way = chance.randrange(2) == 0
+        world.network.cut(number, us, one_way=one_way)
+        world.tell(world.plants[number].name, f"cut off for {us // SECOND} s" + (" one way" if one_way else ""))
+
     def _misfortune(self) -> None:
         """Let one of the greater misfortunes happen, if this run has them."""
         world, swarm, chance = self.world, self.world.swarm, self.world.chance
         number = chance.choice(list(world.plants))
         if world.happens(swarm.cuts):
-            us = chance.choice((60 * SECOND, HOUR, days(2)))
-            one_way = chance.randrange(2) == 0
-            world.network.cut(number, us, one_way=one_way)
-            world.tell(world.plants[number].name, f"cut off for {us // SECOND} s" + (" one way" if one_way else ""))
+            self._cut_off(number)
         if world.happens(swarm.crashes):
             node = chance.choice((HUB, number))
             world.story.hit("F15")
@@ -242,11 +271,8 @@ class Life:
             world.unknown ^= {chance.choice(NEWER_TYPES)}
             world.story.hit("F42")
             world.tell("HUB", f"runs a program that does not know {sorted(world.unknown)}")
-        if world.happens(swarm.clones):
-            world.clone(number)
-        if chance.randrange(6) == 0:
-            world.switch(number)
-        if world.happens(swarm.clock_steps // 4):
-            world.mount_another(number)
+        self._copies(number)
         if world.happens(swarm.hub_restores):
             world.restore(HUB)
+        if world.happens(swarm.both_restores) and number not in world.offstage:
+            restore_both(world, number)

@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import pysqlite3.dbapi2 as sqlite
@@ -17,9 +18,10 @@ from auth.tokens import AccessTokens, Assertions
 from infra.database import Session
 from infra.settings import directive_origin, hub_origin, plant_origin
 from plants.rules.instants import format_instant
+from plants.store.archive import Archive
 from simulation.clocks import NodeClock
 from simulation.disks import Disk
-from sync_jobs import handing_back, intake, leases, reception, remembering, tails
+from sync_jobs import archiving, handing_back, intake, leases, reception, remembering, tails
 from sync_jobs.doors import Door
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, NotRecognised, PlantNode
 from sync_jobs.refused import DoorAlarms
@@ -35,9 +37,16 @@ T = TypeVar("T")
 Opener = Callable[[PlantNode], AbstractContextManager[Door]]
 
 
+@cache
 def private_key(name: str) -> Ed25519PrivateKey:
     """Return the key that a name always has: keys are made once, outside of what is simulated."""
     return Ed25519PrivateKey.from_private_bytes((name.encode() + b"." * 32)[:32])
+
+
+@cache
+def signer(origin: str, name: str) -> NoteSigner:
+    """Return what a node signs with under an origin."""
+    return NoteSigner(origin, private_key(f"ledger {name}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +134,10 @@ class SimulatedPlant:
             store=self.disk,
             writer=self,
             clock=self.clock,
-            signer=NoteSigner(self.origin, private_key(f"ledger {self.code}")),
+            signer=signer(self.origin, self.code),
             assertion_key=SigningKey(private_key(f"assertion {self.code}")),
             hub_url="https://hub.sim.example",
-            hub_key=NoteSigner(hub_origin(GROUP), private_key("ledger hub")).key,
+            hub_key=signer(hub_origin(GROUP), "hub").key,
             version=VERSION,
             checkpoint_seconds=60.0,
             open_door=self.opener,
@@ -154,6 +163,7 @@ class SimulatedHub:
     doorkeeper: DoorAlarms = field(init=False)
     tokens: AccessTokens = field(init=False)
     arrived: set[int] = field(default_factory=set)
+    archive: Archive | None = None
 
     def open(self) -> None:
         """Start the hub's process on what its disk holds; which assertions were used is forgotten, as in production."""
@@ -165,13 +175,15 @@ class SimulatedHub:
             origin=origin,
             store=self.disk,
             clock=self.clock,
-            signer=NoteSigner(origin, private_key("ledger hub")),
+            signer=signer(origin, "hub"),
             assertions=Assertions(hub_issuer=origin, clock=self.clock),
             version=VERSION,
             limits=self.limits,
             arrived=self.arrived.add,
+            archive=self.archive,
         )
         self.doorkeeper = DoorAlarms(self.node)
+        archiving.take_back_at_start(self.node)
         with self.disk.transaction() as session:
             leases.end_all(session, EMBEDDED_HOLDER)
 

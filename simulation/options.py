@@ -30,6 +30,9 @@ class Swarm:
     lost_answers: int = 0
     entries_max: int = 8192
     unknown_types: int = 0
+    archive: bool = False
+    archive_failures: int = 0
+    both_restores: int = 0
 
 
 def draw(chance: Random) -> Swarm:
@@ -73,4 +76,7 @@ def draw(chance: Random) -> Swarm:
         lost_answers=some(10, 150),
         entries_max=chance.choice((8192, 8192, 7, 2)),
         unknown_types=some(3, 15),
+        archive=chance.randrange(HALF) == 0,
+        archive_failures=some(50, 300),
+        both_restores=some(3, 15) if chance.randrange(HALF) else 0,
     )

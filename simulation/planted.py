@@ -5,8 +5,8 @@ can see says that an invariant is missing, or that the code is safe without the 
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,55 +19,20 @@ from plants.rules.merkle import Frontier
 from plants.store import batches, completeness, genealogy, ledger, mirrors, replication
 from plants.store import changes as stored_changes
 from simulation import life
+from simulation.planted_repairs import (
+    archive_counted_early,
+    collision_dropped,
+    displaced_session_taken,
+    fence_ignored,
+    marks_ignored,
+    rebase_forgotten,
+    series_not_jumped,
+    tail_not_pulled,
+)
+from simulation.planting import Bug, everywhere, instead, nothing, together
 from sync_jobs import handshake, intake, parking, push
 from sync_jobs.handshake import Decision
 from sync_jobs.wire import Position
-
-Bug = Callable[[], AbstractContextManager[None]]
-ROOMS: Final = ("api", "simulation", "schema", "sync_jobs", "auth", "plants", "infra")
-
-
-@contextmanager
-def everywhere(old: Any, new: Any) -> Iterator[None]:
-    """Put something in the place of a function in every module of ours that has it by name."""
-    found = [
-        (module, name)
-        for module in list(sys.modules.values())
-        if getattr(module, "__name__", "").split(".")[0] in ROOMS
-        for name, value in list(vars(module).items())
-        if value is old
-    ]
-    assert found, f"nothing has {old}"
-    for module, name in found:
-        setattr(module, name, new)
-    try:
-        yield
-    finally:
-        for module, name in found:
-            setattr(module, name, old)
-
-
-@contextmanager
-def instead(thing: Any, name: str, new: Any) -> Iterator[None]:
-    """Put something in the place of one attribute."""
-    old = vars(thing)[name]
-    setattr(thing, name, new)
-    try:
-        yield
-    finally:
-        setattr(thing, name, old)
-
-
-def _nothing(*_given: Any, **_named: Any) -> None:
-    return None
-
-
-@contextmanager
-def _all(*bugs: AbstractContextManager[None]) -> Iterator[None]:
-    with ExitStack() as planted:
-        for bug in bugs:
-            planted.enter_context(bug)
-        yield
 
 
 def offset_only_position() -> AbstractContextManager[None]:
@@ -81,7 +46,7 @@ def offset_only_position() -> AbstractContextManager[None]:
         if fresh and fresh[0].index == head.size:
             mirrors.extend(session, head, fresh, head.frontier.extend(entry.leaf for entry in fresh))
 
-    return _all(everywhere(handshake.decide, decide), instead(intake, "_take_in", take_in))
+    return together(everywhere(handshake.decide, decide), instead(intake, "_take_in", take_in))
 
 
 def root_not_checked() -> AbstractContextManager[None]:
@@ -168,9 +133,9 @@ def directive_answered_again() -> AbstractContextManager[None]:
         again = answered >= 0 and asked % 3 == 0
         return ledger.entry_at(session, -plant, answered if again else answered + 1)
 
-    return _all(
+    return together(
         everywhere(stored_changes.next_directive, next_directive),
-        everywhere(stored_changes.answer_to, _nothing),
+        everywhere(stored_changes.answer_to, nothing),
     )
 
 
@@ -189,9 +154,9 @@ def receipt_not_checked() -> AbstractContextManager[None]:
     """A plant keeps whatever comes for a receipt."""
     real = push.take_receipt
 
-    def take_receipt(way: Any, note: bytes, frontier: Frontier) -> None:
+    def take_receipt(way: Any, note: bytes, frontier: Frontier, sent: Any = None) -> None:
         try:
-            real(way, note, frontier)
+            real(way, note, frontier, sent)
         except push.ReceiptInvalid:
 
             def keep(session: Any) -> None:
@@ -237,7 +202,7 @@ def hold_not_checked() -> AbstractContextManager[None]:
 
 def stock_not_checked() -> AbstractContextManager[None]:
     """More can be taken than is there: only the last guard, in the tables, is left, and it is no answer to a person."""
-    return instead(batches.Goods, "check_on_hand", _nothing)
+    return instead(batches.Goods, "check_on_hand", nothing)
 
 
 def own_request_approved() -> AbstractContextManager[None]:
@@ -252,7 +217,7 @@ def own_request_approved() -> AbstractContextManager[None]:
 
 def stale_change_applied() -> AbstractContextManager[None]:
     """A change is applied to whatever the batch has become since."""
-    return everywhere(changes.check_fresh, _nothing)
+    return everywhere(changes.check_fresh, nothing)
 
 
 def change_applied_twice() -> AbstractContextManager[None]:
@@ -311,7 +276,8 @@ BUGS: Final[dict[str, Bug]] = {
         receipt_before_durable, stamp_without_max, whole_stream_parked, directive_answered_again,
         signed_before_handshake, receipt_not_checked, watermark_apart, request_forgotten, hold_not_checked,
         stock_not_checked, own_request_approved, stale_change_applied, change_applied_twice, scope_forgotten,
-        transfers_not_walked, always_complete, frontier_not_moved,
+        transfers_not_walked, always_complete, frontier_not_moved, marks_ignored, series_not_jumped, tail_not_pulled,
+        collision_dropped, rebase_forgotten, fence_ignored, displaced_session_taken, archive_counted_early,
     )
 }  # fmt: skip
 """Every planted bug by its name on the command line."""

@@ -16,7 +16,6 @@ from simulation.story import Story, Violation
 from simulation.watching import Watch
 from simulation.world import World
 
-
 GLANCE_EVERY: Final = 8  # steps: the hub is asked whether its answers are complete
 
 

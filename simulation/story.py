@@ -32,9 +32,10 @@ class Story:
         self._hash.update(line.encode() + b"\n")
         self.lines.append(line)
 
-    def hit(self, fault: str) -> None:
+    def hit(self, fault: str, times: int = 1) -> None:
         """Count a fault that really struck, by its number in the list of faults (F1 to F55)."""
-        self.hits[fault] += 1
+        if times:
+            self.hits[fault] += times
 
     def mark(self, name: str) -> None:
         """Count that a run came by a place worth seeing: coverage that the person reading the totals understands."""

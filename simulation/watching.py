@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 from auth.notes import NoteSigner, open_checkpoint
@@ -25,6 +26,7 @@ ALARMED: Final = frozenset(
 )
 SELECT_STANDING: Final = "SELECT state, alarm, acknowledged FROM replication WHERE log_id = ?"
 SELECT_NOTES: Final = "SELECT size, note FROM checkpoints WHERE log_id = ?"
+SELECT_ARCHIVED: Final = "SELECT log_id, size, checkpoint FROM archived WHERE branch > 0 AND size > 0"
 SELECT_PARKED: Final = "SELECT log_id, idx, error FROM projection_faults WHERE key <> '*' ORDER BY log_id, idx"
 NODE_ID: Final = re.compile(r"(?<!\d)\d{13,16}(?!\d)")
 
@@ -53,6 +55,18 @@ class Watch:
         self._acknowledged()
         if HUB in moved:
             self._parked()
+            self._archived()
+
+    def _archived(self) -> None:
+        """I2: what the hub counts as archived is in the archive, under a checkpoint."""
+        world = self.life.world
+        if world.archive is None:
+            return
+        for log_id, size, checkpoint in world.hub.disk.peek(SELECT_ARCHIVED):
+            place = checkpoint.partition("/checkpoints/")[0]
+            if world.archive.covers(place, size):
+                continue
+            raise Violation("I2", f"the hub counts {size} entries of {log_id} as archived, and they are not there")
 
     def _parked(self) -> None:
         """I12: what waits behind an entry that cannot be applied touches what that one touches; all else goes on."""
@@ -143,6 +157,7 @@ class Watch:
         self.checked = max(0, len(world.operations) - 12)
 
 
+@cache
 def keys_of(code: str, origin: str) -> list[str]:
     """Return the verifier keys of a plant and of the hub, from outside."""
     plant = NoteSigner(origin, private_key(f"ledger {code}"))

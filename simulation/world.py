@@ -10,9 +10,10 @@ from typing import Final
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError
 
-from infra.database import StoreUnfit
 from plants.rules.events import EVENTS
+from plants.store.archive import Archive
 from plants.store.projectors import PROJECTORS
+from simulation.archive import ObjectsInMemory
 from simulation.books import Shadow
 from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
 from simulation.disks import Crash, Disk, Image, Plan
@@ -22,11 +23,12 @@ from simulation.nodes import Answer, MarksInMemory, Request, SimulatedHub, Simul
 from simulation.options import Swarm
 from simulation.people import Operation
 from simulation.story import Story, Violation
+from sync_jobs.archiving import archive_behind
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import EMBEDDED_HOLDER, PlantNode
 from sync_jobs.projecting import project_behind
 from sync_jobs.tails import sign_own_ledgers
-from sync_jobs.wire import Limits, unpack
+from sync_jobs.wire import Limits
 
 HUB: Final = 0
 BACKUPS_KEPT: Final = 3
@@ -60,11 +62,12 @@ class World:
     shadows: dict[tuple[int, int], Shadow] = field(default_factory=dict)
     followed: dict[int, int] = field(default_factory=dict)
     forked: set[int] = field(default_factory=set)
-    signed: dict[tuple[int, int], int] = field(default_factory=dict)
     forgetful: set[int] = field(default_factory=set)
     offstage: dict[int, tuple[SimulatedPlant, dict[tuple[int, int], Shadow], int]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     unsure: set[int] = field(default_factory=set)
+    archive: ObjectsInMemory | None = None
+    restored: set[int] = field(default_factory=set)
     depth: int = 0
     calm: bool = False
     nested: Callable[[], None] = field(default=lambda: None)
@@ -78,6 +81,9 @@ class World:
         hub_disk.put_back(made.hub)
         limits = Limits(max_entries=self.swarm.entries_max)
         self.hub = SimulatedHub(hub_disk, self._clock(HUB), limits)
+        if self.swarm.archive:
+            self.archive = ObjectsInMemory()
+            self.hub.archive = Archive(self.archive)
         self.hub.open()
         for number in range(1, self.swarm.plants + 1):
             disk = next(disks)
@@ -195,8 +201,11 @@ class World:
         node = replace(plant.node, holder=holder) if holder != EMBEDDED_HOLDER else plant.node
 
         def run() -> None:
+            quiet = number in self.restored
             done = exchange(node, forced=forced)
             if done.ran:
+                self.story.hit("F29", quiet)
+                self.restored.discard(number)
                 said = f"{done.state} sent {done.sent} received {done.received} applied {done.applied}"
                 self.tell(plant.name, f"{holder} exchanged: {said}")
                 self.story.mark(f"exchange {done.state}")
@@ -233,6 +242,17 @@ class World:
         """Let the hub sign its own ledgers."""
         return self.at_hub(lambda: sign_own_ledgers(self.hub.node))
 
+    def put_by(self) -> None:
+        """Let the hub archive what it has, while the archive answers or in the middle of an outage."""
+        if self.archive is None:
+            return
+        self.archive.fail_from(self.chance.randint(1, 12) if self.happens(self.swarm.archive_failures) else None)
+        self.at_hub(lambda: archive_behind(self.hub.node, EMBEDDED_HOLDER, forced=self.calm))
+        if self.archive.failed:
+            self.story.hit("F51")
+            self.tell("HUB", "finds the archive away")
+        self.archive.fail_from(None)
+
     def back_up(self, number: int) -> None:
         """Copy a node's disk, as an administrator does every night."""
         if self.disk_of(number).busy:
@@ -262,14 +282,13 @@ class World:
             self._restore_marks(number, backup)
             self.tell(self.plants[number].name, f"restored from a copy of {age} s ago")
             self.forked.add(number)
-            self.signed = {key: size for key, size in self.signed.items() if key[0] != number}
+            self.restored.add(number)
         self.after_restore(number)
         self.open(number)
 
     def _restore_marks(self, number: int, backup: Backup) -> None:
         """Decide what becomes of the second memory: mostly it is as new as it was, that is what it is for."""
         draw, plant = self.chance.randrange(8), self.plants[number]
-        self.story.hit("F28")
         if draw == 0:
             self.story.hit("F33")
             plant.marks.content = backup.marks
@@ -280,29 +299,6 @@ class World:
             plant.marks.content = None
             self.forgetful.add(number)
             self.tell(plant.name, "its second memory is lost")
-
-    def mount_another(self, number: int) -> None:
-        """Mount another plant's disk: the node must not start on it."""
-        plant, other = self.plants[number], self.plants[number % len(self.plants) + 1]
-        if plant.disk.busy or other.disk.busy or other is plant:
-            return
-        plant.kill()
-        own, wrong = plant.disk.image(), other.disk.image()
-        plant.disk.start()
-        plant.disk.put_back(wrong)
-        self.story.hit("F35")
-        self.tell(plant.name, f"has the disk of {other.name} mounted")
-        try:
-            plant.open()
-        except StoreUnfit:
-            plant.disk.start()
-            plant.disk.put_back(own)
-            plant.kill()
-        else:
-            raise Violation("I3", f"{plant.name} starts on the disk of {other.name}")
-        finally:
-            own.close()
-            wrong.close()
 
     def clone(self, number: int) -> None:
         """Copy a plant's machine, whole: from now on both run, now one and now the other."""
@@ -372,11 +368,6 @@ class World:
         return lambda node: nullcontext(NetworkDoor(node, carry))
 
     def _carry(self, number: int, request: Request) -> Answer:
-        if request.method == "POST" and request.path.endswith(f"/plant/{self.plants[number].code}/i1/entries"):
-            # What the parcel's checkpoint claims for this moment is what the ledger has now, not what is in the parcel.
-            ((size,),) = self.disk_of(number).peek("SELECT size FROM logs WHERE log_id = ?", (number,))
-            covered = int(unpack(request.content, Limits()).note.split(b"\n", 2)[1])
-            self.signed[number, covered] = size
         proxied = self.network.proxied(number, request)
         return proxied or self.network.carry(number, request)
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from plants.store import mirrors, replication
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.ledger import open_log
 from plants.store.positions import ReplicationState
+from plants.store.pruning import BodyDamaged
 from sync_jobs import attempts, leases
 from sync_jobs.doors import HubUnreachable
 from sync_jobs.fencing import fence
@@ -24,6 +25,7 @@ from sync_jobs.handshake import Decision
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.leases import Held, LeaseLost
 from sync_jobs.nodes import PlantNode
+from sync_jobs.pruning import BelowTheMark, check_kept
 from sync_jobs.pull import apply_pending, directives_here, pull
 from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, push
 from sync_jobs.rebasing import diverged
@@ -52,7 +54,12 @@ REPAIRED: Final = (
 )
 """Alarms that are over once plant and hub are level again; the ledger keeps what happened."""
 REFUSING: Final = (AlarmKind.REPLICATION_REFUSED, AlarmKind.LEDGER_DAMAGED)
+ALARMS: Final[Mapping[AlarmKind, tuple[type[Exception], ...]]] = {
+    AlarmKind.LEDGER_DAMAGED: (LedgerDamaged, BodyDamaged),
+    AlarmKind.HUB_REGRESSED: (BelowTheMark,),
+}
 REPAIRS: Final = {Decision.RESTORED: restore, Decision.DIVERGED: diverged}
+GIVING_UP: Final = (ReceiptInvalid, LedgerDamaged, RepairRefused, NotTheLedger, BelowTheMark, BodyDamaged)
 LOG = logging.getLogger(__name__)
 
 
@@ -95,7 +102,7 @@ def exchange(
     except LeaseLost:
         LOG.warning("plant %s: another process has taken the exchange over", node.number)
         return Exchanged()
-    except (HubUnreachable, Problem, ReceiptInvalid, LedgerDamaged, RepairRefused, NotTheLedger) as error:
+    except (HubUnreachable, Problem, *GIVING_UP) as error:
         return Exchanged(ran=True, state=_give_up(node, held, error))
     except Exception as error:
         _give_up(node, held, error)
@@ -149,6 +156,7 @@ def _run(way: Way) -> Exchanged:
             if not REPAIRS[decision](way, welcome) or meeting == MEETINGS_MAX:
                 return _unfinished(way, decision)
             continue
+        check_kept(way, frontier.size)
         if decision is Decision.HUB_REGRESSED:
             _note_regressed(way, welcome, frontier)
         assert decision.may_sign, decision
@@ -249,6 +257,8 @@ def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
             state = ReplicationState.REFUSED
             alarm = f"The hub refused: {error.status} {error.code}. / 总部拒绝：{error.status} {error.code}。"
             alarm += _skew_noted(node, error)
+    elif isinstance(error, BelowTheMark):
+        state, alarm = ReplicationState.REFUSED, str(error)
     elif not isinstance(error, HubUnreachable):
         state = ReplicationState.REFUSED
         alarm = f"{type(error).__name__}: {error}"
@@ -258,7 +268,7 @@ def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
         held.renew(session, now)
         attempts.failed(session, node.number, state, str(error), now=now, alarm=alarm, retry_seconds=retry_seconds)
         if alarm is not None:
-            kind = AlarmKind.LEDGER_DAMAGED if isinstance(error, LedgerDamaged) else AlarmKind.REPLICATION_REFUSED
+            kind = next((of for of, what in ALARMS.items() if isinstance(error, what)), AlarmKind.REPLICATION_REFUSED)
             raise_alarm(session, Alarm(kind, node.origin, alarm), now)
 
     try:

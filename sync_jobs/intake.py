@@ -15,6 +15,7 @@ from plants.rules.events import Entry
 from plants.rules.instants import micros
 from plants.rules.merkle import Frontier
 from plants.rules.notes import NoteError, NoteKey, SignedCheckpoint
+from plants.rules.pace import paced
 from plants.store import mirrors, replication
 from plants.store.ledger import Head
 from plants.store.positions import ReplicationState
@@ -153,11 +154,12 @@ def _root_at(session: Session, head: Head, frontier: Frontier, size: int) -> byt
 def _keep(session: Session, log_id: int, signed: SignedCheckpoint, note: bytes, now_us: int) -> None:
     size = signed.checkpoint.size
     signed_us = checkpoints.signed_us(signed)
-    replication.keep_checkpoint(session, log_id, size, note, signed_us=signed_us, received_us=now_us)
     before = replication.standing(session, log_id)
+    replication.keep_checkpoint(session, log_id, size, note, signed_us=signed_us, received_us=now_us)
     if size >= before.acknowledged:
         state = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
-        replication.amend(session, log_id, acknowledged=size, contact_us=now_us, **state)
+        pace = paced(before.pace, size - before.acknowledged, now_us - (before.received_us or 0))
+        replication.amend(session, log_id, acknowledged=size, contact_us=now_us, pace=pace, **state)
 
 
 def _wrong_position(code: str, here: Position) -> Problem:

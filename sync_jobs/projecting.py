@@ -22,6 +22,7 @@ from infra.collecting import no_collecting
 from infra.database import Session, Store
 from plants.rules.events import Entry
 from plants.rules.instants import micros
+from plants.rules.pace import ENTRIES_MIN, paced
 from plants.store import projection
 from plants.store.ledger import entries_between
 from plants.store.parked_entries import skipped_between
@@ -33,11 +34,14 @@ from sync_jobs.retrying import SELECT_DUE, begin, retry_due, wake_understood
 SLICE_ENTRIES: Final = 4000  # of one transaction
 SHRINK: Final = 16  # a slice that ended the program is cut to this part, so that four deaths find one entry
 GROW: Final = 2
+TURNS_US_MAX: Final = 10_000_000  # between two slices of a plant that is behind
 LOG = logging.getLogger(__name__)
 
 SELECT_POSITION = "SELECT size, projected FROM logs WHERE log_id = :log_id"
 MOVE = "UPDATE logs SET projected = :projected WHERE log_id = :log_id"
-SELECT_BEHIND = "SELECT log_id FROM logs WHERE log_id > 0 AND projected < size ORDER BY log_id"
+SELECT_BEHIND = "SELECT log_id, size - projected FROM logs WHERE log_id > 0 AND projected < size"
+SELECT_PACE = "SELECT applied_pace, applied_us FROM replication WHERE log_id = :log_id"
+KEEP_PACE = "UPDATE replication SET applied_pace = :pace, applied_us = :now_us WHERE log_id = :log_id"
 SELECT_TRY = "SELECT low, entries, attempts FROM projection_tries WHERE log_id = :log_id"
 BEGIN_TRY = (
     "INSERT INTO projection_tries (log_id, low, entries, attempts) VALUES (:log_id, :low, :entries, :attempts)"
@@ -49,15 +53,16 @@ END_TRY = "DELETE FROM projection_tries WHERE log_id = :log_id"
 def project_behind(store: Store, clock: Clock, holder: str) -> int:
     """Apply one slice of every plant that is behind, and retry what is due; returns how many entries were applied.
 
-    Plants take turns, so that one with a long way to go does not keep the others waiting. What an older program did
-    not know and this one does is due at once.
+    Plants take turns, those with the shortest way first, so that one with a long way to go keeps the others waiting for
+    one slice at most. What an older program did not know and this one does is due at once.
     """
     with store.transaction() as session:
         now_us = micros(clock.now())
         wake_understood(session, now_us)
-        behind = {log_id for (log_id,) in session.rows(SELECT_BEHIND)}
-        due = {log_id for (log_id,) in session.rows(SELECT_DUE, {"now_us": now_us})}
-    return sum(project_pending(store, log_id, clock=clock, holder=holder) for log_id in sorted(behind | due))
+        ways = {log_id: 0 for (log_id,) in session.rows(SELECT_DUE, {"now_us": now_us})}
+        ways |= dict(session.rows(SELECT_BEHIND))
+    shortest = sorted(ways, key=lambda log_id: (ways[log_id], log_id))
+    return sum(project_pending(store, log_id, clock=clock, holder=holder) for log_id in shortest)
 
 
 def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, limit: int = SLICE_ENTRIES) -> int:
@@ -119,8 +124,11 @@ def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: T
     """Apply the slice and give the lease back, in one transaction; with care only where it does not go without."""
     try:
         with no_collecting(), store.transaction() as session:
-            begin(session, held, clock.now())
-            applied = Slice(session, log_id, clock.now()).run(tried)
+            session.need_not_last()  # rows and watermark go together: what a crash undoes is applied again.
+            now = clock.now()
+            begin(session, held, now)
+            applied = Slice(session, log_id, now).run(tried)
+            _keep_pace(session, log_id, applied, now, clock.now())
             held.end(session)
     except leases.LeaseLost:
         raise
@@ -131,6 +139,18 @@ def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: T
             applied = Slice(session, log_id, clock.now(), careful=True).run(tried)
             held.end(session)
     return applied
+
+
+def _keep_pace(session: Session, log_id: int, applied: int, began: datetime, now: datetime) -> None:
+    """Write down how fast a plant's entries are applied, the turns of the others included."""
+    if applied < ENTRIES_MIN:
+        return
+    row = session.row(SELECT_PACE, {"log_id": log_id})
+    if row is not None:
+        began_us, now_us = micros(began), micros(now)
+        since_us = row[1] if row[1] is not None and 0 < began_us - row[1] <= TURNS_US_MAX else began_us
+        pace = paced(row[0], applied, now_us - since_us)
+        session.run(KEEP_PACE, {"log_id": log_id, "pace": pace, "now_us": now_us})
 
 
 @dataclass(slots=True)

@@ -6,18 +6,25 @@ Nothing is signed before the handshake has proved the hub's head to be a prefix 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from infra.database import Session
 from plants.rules.instants import from_micros, micros
 from plants.rules.merkle import Frontier, leaf_hash
 from plants.rules.notes import NoteError
+from plants.rules.pace import BUSY_ENTRIES_MIN, next_batch, paced
 from plants.store import mirrors, replication
 from plants.store.positions import ReplicationState
+from plants.store.replication import Standing
 from sync_jobs import attempts, checkpoints
 from sync_jobs.doors import Door, HubTimedOut
 from sync_jobs.leases import Held
 from sync_jobs.nodes import PlantNode
-from sync_jobs.wire import ENTRIES_MAX, Limits, Parcel, Position, Problem, Receipt, Welcome
+from sync_jobs.wire import Limits, Parcel, Position, Problem, Receipt, Welcome
+
+REQUEST_TIMEOUT: Final = 408
+TOO_MUCH: Final = frozenset({REQUEST_TIMEOUT, 413})  # 413 is too large, in HTTP
+BUSY: Final = frozenset({429, 503})
 
 
 class LedgerDamaged(Exception):
@@ -46,6 +53,15 @@ class Way:
     progress: Callable[[int, int], None] = nobody_watches
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request that went well: how many entries, when it was begun, and how many the hub takes at most."""
+
+    entries: int
+    began: datetime
+    limit: int
+
+
 def push(way: Way, welcome: Welcome, frontier: Frontier) -> int:
     """Send what the hub does not have, from the frontier at its size on; returns how many entries were taken in.
 
@@ -53,18 +69,24 @@ def push(way: Way, welcome: Welcome, frontier: Frontier) -> int:
     """
     sent = 0
     while True:
+        began = way.node.clock.now()
         parcel, following, size = _next_parcel(way.node, frontier, welcome.limits)
         if not parcel and not (sent == 0 and _checkpoint_is_due(way.node, following)):
             return sent
-        _send(way, welcome, parcel, frontier.size, following)
+        receipt = _send(way, welcome, parcel, frontier.size, following)
+        went = Sent(len(parcel), began, welcome.limits.max_entries)
+        take_receipt(way, receipt.checkpoint.encode(), following, went)
         sent += len(parcel)
         frontier = following
         if following.size >= size or not way.has_time():
             return sent
 
 
-def take_receipt(way: Way, note: bytes, frontier: Frontier) -> None:
-    """Keep a note as the receipt for the ledger at this frontier; raises ReceiptInvalid when it is not one."""
+def take_receipt(way: Way, note: bytes, frontier: Frontier, sent: Sent | None = None) -> None:
+    """Keep a note as the receipt for the ledger at this frontier; raises ReceiptInvalid when it is not one.
+
+    What was sent for it, and in what time, settles how many entries the next request has.
+    """
     node, now = way.node, way.node.clock.now()
     keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(node.hub_key))
     try:
@@ -81,7 +103,7 @@ def take_receipt(way: Way, note: bytes, frontier: Frontier) -> None:
     def keep(session: Session) -> None:
         way.held.renew(session, now)
         us = micros(now)
-        fewer = replication.standing(session, node.number).batch_entries
+        moved = {} if sent is None else _moved(replication.standing(session, node.number), sent, now)
         signed_us = checkpoints.signed_us(signed)
         replication.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
         replication.amend(
@@ -93,7 +115,7 @@ def take_receipt(way: Way, note: bytes, frontier: Frontier) -> None:
             acknowledged=frontier.size,
             frontier=frontier.to_bytes(),
             peer_size=frontier.size,
-            batch_entries=2 * fewer if 2 * fewer < ENTRIES_MAX else 0,
+            **moved,
         )
         attempts.succeeded(session, node.number, now=now)
 
@@ -138,13 +160,14 @@ def _send(way: Way, welcome: Welcome, parcel: list[bytes], start: int, following
     position = Position(following.size, following.root())
     note = checkpoints.sign(node.origin, position, node.signer, _whole_until(node, following.size))
     try:
-        receipt = way.door.send(node.origin, start, welcome.session, Parcel(tuple(parcel), bytes(note)))
+        return way.door.send(node.origin, start, welcome.session, Parcel(tuple(parcel), bytes(note)))
     except (HubTimedOut, Problem) as error:
-        if isinstance(error, HubTimedOut) or error.status == 413:  # noqa: PLR2004 -- too large, in HTTP.
-            _send_less(way, len(parcel))
+        status = error.status if isinstance(error, Problem) else REQUEST_TIMEOUT
+        if status in TOO_MUCH:
+            _send_less(way, max(len(parcel) // 2, 1))
+        elif status in BUSY and len(parcel) > BUSY_ENTRIES_MIN:
+            _send_less(way, max(len(parcel) // 2, BUSY_ENTRIES_MIN))
         raise
-    take_receipt(way, receipt.checkpoint.encode(), following)
-    return receipt
 
 
 def _whole_until(node: PlantNode, size: int) -> datetime:
@@ -158,8 +181,18 @@ def _whole_until(node: PlantNode, size: int) -> datetime:
     return min(now, from_micros(rows[0][0] - 1)) if rows else now
 
 
-def _send_less(way: Way, tried: int) -> None:
-    def halve(session: Session) -> None:
-        replication.amend(session, way.node.number, batch_entries=max(1, tried // 2))
+def _moved(before: Standing, sent: Sent, now: datetime) -> dict[str, int | None]:
+    """Return what is written down of a request that went well."""
+    took_us = micros(now) - micros(sent.began)
+    following = next_batch(before.batch_entries, sent.limit, sent.entries, took_us)
+    return {
+        "batch_entries": 0 if following >= sent.limit else following,
+        "pace": paced(before.pace, sent.entries, took_us),
+    }
 
-    way.node.writer.write(halve)
+
+def _send_less(way: Way, entries: int) -> None:
+    def amend(session: Session) -> None:
+        replication.amend(session, way.node.number, batch_entries=entries)
+
+    way.node.writer.write(amend)

@@ -10,6 +10,7 @@ from plants.store import mirrors
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.disputes import open_disputes
 from sync_jobs.nodes import PlantNode
+from sync_jobs.pruning import bring_back, check_kept
 from sync_jobs.push import Way
 from sync_jobs.restoring import check_covered, note_acknowledged, prove, stage
 from sync_jobs.wire import ROOTS_MAX, Position, Welcome
@@ -49,12 +50,17 @@ def find_fork(ours: RootsAt, theirs: RootsAt, high: int, likely: int) -> int:
 def diverged(way: Way, welcome: Welcome) -> bool:
     """Take on the hub's entries from the fork on and append our own again; returns False where more time is needed.
 
-    Raises RepairRefused where the hub's entries cannot be this plant's, NotTheLedger, or as the hub answered.
+    Bodies that were pruned are brought back first; raises BelowTheMark where the fork lies among them. Raises
+    RepairRefused where the hub's entries cannot be this plant's, NotTheLedger, or as the hub answered.
     """
     node, theirs = way.node, welcome.ledger.position
     check_covered(way, welcome)
     with node.store.reading() as reads:
         fork = _fork(way, reads, node.number, theirs)
+    check_kept(way, fork.size)
+    # The tables are made again on the way, for which every body must be here; the hub has those below the fork.
+    if not bring_back(way):
+        return False
     if not stage(way, node.origin, fork, theirs.size):
         return False
     head = prove(way, fork, theirs)

@@ -15,16 +15,24 @@ from plants.store import projection
 from plants.store.ledger import entry_at
 from plants.store.positions import HALTED
 from sync_jobs import parking
+from sync_jobs.attempts import is_due
 from sync_jobs.leases import Held, LeaseLost
 
 LOG = logging.getLogger(__name__)
 
-SELECT_DUE = "SELECT log_id FROM projection_faults WHERE next_attempt_us <= :now_us GROUP BY log_id ORDER BY log_id"
+# As `attempts.is_due` has it: a wait longer than any that is given was begun by a clock that was wrong.
+SELECT_DUE = (
+    "SELECT log_id FROM projection_faults WHERE next_attempt_us - :now_us NOT BETWEEN 1 AND 3600000000"
+    " GROUP BY log_id ORDER BY log_id"
+)
 SELECT_FAULTS = (
     "SELECT idx, error, attempts, next_attempt_us FROM projection_faults"
     " WHERE log_id = :log_id AND key <> :halted ORDER BY idx"
 )
-IS_DUE = "SELECT 1 FROM projection_faults WHERE log_id = :log_id AND next_attempt_us <= :now_us LIMIT 1"
+IS_DUE = (
+    "SELECT 1 FROM projection_faults"
+    " WHERE log_id = :log_id AND next_attempt_us - :now_us NOT BETWEEN 1 AND 3600000000 LIMIT 1"
+)
 SELECT_UNKNOWN = "SELECT DISTINCT type, needs_version FROM projection_faults WHERE needs_version IS NOT NULL"
 WAKE_KIND = (
     "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us, needs_version = NULL"
@@ -49,9 +57,9 @@ class _Fault(NamedTuple):
     tries: int
     next_us: int | None
 
-    def may_be_tried(self, now_us: int) -> bool:
+    def may_be_tried(self, now: datetime) -> bool:
         """Tell whether its time has come; what only waits behind another goes as soon as that is gone."""
-        return self.error is None or (self.next_us is not None and self.next_us <= now_us)
+        return self.error is None or (self.next_us is not None and is_due(self.next_us, now))
 
 
 def begin(session: Session, held: Held, now: datetime) -> None:
@@ -103,7 +111,7 @@ def _retry(store: Store, log_id: int, held: Held, clock: Clock, what: tuple[_Fau
         begin(session, held, now)
         entry = entry_at(session, log_id, fault.idx)
         assert entry is not None
-        if not fault.may_be_tried(micros(now)) or not blocked.isdisjoint(parking.touched(entry)):
+        if not fault.may_be_tried(now) or not blocked.isdisjoint(parking.touched(entry)):
             blocked |= parking.held_up_by(session, log_id, [entry])
             return False
         if fault.tries >= parking.TRIES_MAX:

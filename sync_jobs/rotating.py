@@ -7,7 +7,8 @@
 | the hub has the statement                                     | the same; the hub takes either for what came before  |
 | the new key lies in the old one's place                       | done                                                 |
 
-A hub that refuses a checkpoint is shown the newest statement of the ledger again: it may be one that was restored.
+A hub that refuses a checkpoint is shown the ledger's statements again: it may be one that was restored, or that did not
+hear of a rotation before the next one.
 """
 
 import os
@@ -30,8 +31,8 @@ from sync_jobs.wire import Problem
 HEADING: Final = "batchloom/ledger-key/v1"
 KEY_FILE: Final = "ledger.pem"
 NEXT_FILE: Final = "ledger.next.pem"
-SELECT_NEWEST: Final = (
-    "SELECT body FROM entries WHERE log_id = :log_id AND type = 'LedgerKeyRotated' ORDER BY idx DESC LIMIT 1"
+SELECT_STATEMENTS: Final = (
+    "SELECT body FROM entries WHERE log_id = :log_id AND type = 'LedgerKeyRotated' AND length(body) > 0 ORDER BY idx"
 )
 
 
@@ -88,19 +89,22 @@ def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: st
 
 
 def show_statement(way: Way) -> bool:
-    """Show the hub the newest statement of the ledger; False where there is none or the hub does not take it."""
-    node = way.node
+    """Show the hub the ledger's statements, the oldest first, so that it comes from whatever key it knows to the last.
+
+    False where there is none, or the hub does not take the last one.
+    """
+    node, taken = way.node, False
     with node.store.reading() as reads:
-        newest = _newest(reads, node.number)
-    if newest is None:
-        return False
-    try:
-        way.door.rotate(node.origin, newest["statement"].encode())
-    except Problem as problem:
-        if problem.status in {403, 404, 422}:
-            return False
-        raise
-    return True
+        rows = reads.rows(SELECT_STATEMENTS, {"log_id": node.number})
+    for (body,) in rows:
+        try:
+            way.door.rotate(node.origin, decode(bytes(body))["payload"]["statement"].encode())
+            taken = True
+        except Problem as problem:
+            if problem.status not in {403, 404, 422}:
+                raise
+            taken = False
+    return taken
 
 
 def take_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
@@ -134,5 +138,5 @@ def take_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: byt
 
 
 def _newest(reads: Session | ReadSession, log_id: int) -> LedgerKeyRotated | None:
-    rows = reads.rows(SELECT_NEWEST, {"log_id": log_id})
-    return decode(bytes(rows[0][0]))["payload"] if rows else None
+    rows = reads.rows(SELECT_STATEMENTS, {"log_id": log_id})
+    return decode(bytes(rows[-1][0]))["payload"] if rows else None

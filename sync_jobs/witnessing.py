@@ -41,6 +41,9 @@ UNSIGNED: Final = (
     "The hub showed a checkpoint of its own ledger that its key did not sign ({fault}). / "
     "总部出示的自有账本检查点未经其密钥签名（{fault}）。"
 )
+SELECT_CONTRADICTIONS: Final = (
+    "SELECT origin, held, shown, seen_us FROM contradictions WHERE log_id = 0 ORDER BY seen_us DESC, id"
+)
 LOG = logging.getLogger(__name__)
 
 
@@ -50,6 +53,16 @@ class Shown:
 
     hub_checkpoint: str | None = None
     hub_proof: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """Another history of the hub's ledger that a person may accept: the note held here, and the one shown."""
+
+    origin: str
+    held: bytes
+    shown: bytes
+    seen_us: int
 
 
 def witness_plants(hub: HubNode) -> int:
@@ -160,13 +173,24 @@ def check_hub(way: Way, welcome: Welcome) -> bool:
 def accept_hub_ledger(session: Session, node: PlantNode) -> bool:
     """Go on from the other history that the hub showed last: a person has made sure why there are two.
 
-    The evidence stays. Returns False, and changes nothing, where the hub never showed one.
+    The evidence stays. Returns False, and changes nothing, where the hub shows what continues the one seen here.
     """
-    row = session.row("SELECT shown FROM contradictions WHERE log_id = 0 ORDER BY seen_us DESC, id LIMIT 1")
-    if row is None:
+    found = awaiting_acceptance(session)
+    if found is None:
         return False
-    _cosign(session, node, Note.parse(bytes(row[0])))
+    _cosign(session, node, Note.parse(found.shown))
     return True
+
+
+def awaiting_acceptance(session: Session | ReadSession) -> Awaiting | None:
+    """Return the newest contradiction of what this plant holds of the hub's ledger now, if there is one.
+
+    One that was accepted, or that ended because the hub showed a continuation, is of something held before.
+    """
+    held = _held(session)
+    rows = session.rows(SELECT_CONTRADICTIONS)
+    found = (Awaiting(origin, bytes(mine), bytes(shown), seen_us) for origin, mine, shown, seen_us in rows)
+    return next((one for one in found if held is not None and Note.parse(one.held).text == held.text), None)
 
 
 def _take_cosigned(session: Session, hub: HubNode, machine: EnrolledMachine, notes: tuple[Note, Checkpoint]) -> None:

@@ -14,7 +14,7 @@ from plants.rules.quantities import Quantity, format_micro, parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import batches, corrections
 from plants.store.changes import INDEX_MAX
-from plants.store.ledger import entry_at
+from plants.store.ledger import BodyPruned, entry_at
 
 CLOSED_BY_ITSELF = frozenset({"BatchSplit", "BatchesMerged", "BatchShipped", "ProductionRecorded"})
 REOPENED = frozenset({"ProcessClosed", "TransferReceived"})
@@ -56,7 +56,10 @@ def correct_entry(recording: Recording, order: Correction) -> Entry:
 
 def _correctable(recording: Recording, index: int) -> Entry:
     session, plant = recording.session, recording.call.plant
-    entry = entry_at(session, plant, index) if 0 <= index < INDEX_MAX else None
+    try:
+        entry = entry_at(session, plant, index) if 0 <= index < INDEX_MAX else None
+    except BodyPruned:
+        raise Refusal(RefusalCode.ENTRY_PRUNED, entry=index) from None
     if entry is None:
         raise Refusal(RefusalCode.ENTRY_UNKNOWN, entry=index)
     check_correctable(entry)

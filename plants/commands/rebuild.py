@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from infra.database import Session
+from plants.store.pruning import check_bodies
 from plants.store.rebuilding import apply_again, empty_tables, lock_ledgers
 
 ENTRIES_AT_ONCE = 1_000  # whose row writes are held in memory together: of the largest entries 65 MB
@@ -14,9 +15,10 @@ def rebuild(session: Session, *, progress: Callable[[int, int], None] | None = N
     Exactly what was applied before is applied again: the entries below each ledger's `projected` but for those that
     are parked. `progress` is told how many entries are done, and of how many. All in the caller's transaction: until it
     commits, readers see the tables as they were, and nobody else writes. Raises UnknownEvent for an entry that a newer
-    program wrote.
+    program wrote, and BodiesElsewhere, before anything is changed, where bodies were pruned and not brought back.
     """
     logs = lock_ledgers(session)
+    check_bodies(session)
     empty_tables(session)
     total, done, applied = sum(size for _, size in logs), 0, 0
     for log_id, size in logs:

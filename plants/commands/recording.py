@@ -217,9 +217,13 @@ class Command(Generic[Order]):
                     raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
                 return earlier
         check_call(call)
+        return self._perform(self._begin(session, actor, call, digest), order)
+
+    def _begin(self, session: Session, actor: Author, call: Call, digest: str | None) -> Any:
+        """Return what the performing function works with; it holds the lock of the ledger's head."""
         if self._directing:
-            return self._perform(Appending(session, actor, call, digest, log_id), order)
-        return self._perform(Recording(session, actor, call, digest), order)
+            return Appending(session, actor, call, digest, -call.plant)
+        return Recording(session, actor, call, digest)
 
 
 def cause_of(session: Session, log_id: int, entry: Entry) -> tuple[Cause, str]:

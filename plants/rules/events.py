@@ -64,6 +64,7 @@ EVENTS: dict[str, int] = {
     "EntryDisputed": 1,
     "DisputeSettled": 1,
     "LedgerKeyRotated": 1,
+    "BodiesPruned": 1,
 }
 """The closed set of event types and the newest version of each that this program writes and reads."""
 

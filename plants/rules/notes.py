@@ -5,6 +5,7 @@ Only Ed25519 is spoken (signature types 0x01 and 0x04); the arithmetic is handed
 Formats: c2sp.org/signed-note@v1.0.0, /tlog-checkpoint@v1.0.0, /tlog-cosignature@v1.0.1 and /tlog-proof.
 """
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ TIMESTAMP_BYTES: Final = 8
 
 COSIGNATURE_HEADER: Final = "cosignature/v1\n"
 _DASH: Final = "— "
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_NOT_IN_NAMES: Final = re.compile(r"[+\s]")
 _PROOF_HEADER: Final = "c2sp.org/tlog-proof@v1"
 
 
@@ -279,7 +282,7 @@ def check_text(text: str) -> None:
         _check_length(text.encode(), MAX_NOTE_BYTES)
     except UnicodeEncodeError:
         _fail(NoteFault.NOT_TEXT, "a note is UTF-8 text")
-    if not text.endswith("\n") or any(char < " " and char != "\n" for char in text):
+    if not text.endswith("\n") or _CONTROL.search(text):
         _fail(NoteFault.NOT_TEXT, "the text of a note is whole lines without control characters")
 
 
@@ -356,7 +359,7 @@ def _judge(note: Note, verifiers: Iterable[Verifier]) -> tuple[str, tuple[Signed
 
 def _check_name(name: str) -> None:
     check_text(f"{name}\n")
-    if not name or "+" in name or any(map(str.isspace, name)) or len(name.encode()) > MAX_NAME_BYTES:
+    if not name or _NOT_IN_NAMES.search(name) or len(name.encode()) > MAX_NAME_BYTES:
         _fail(NoteFault.NAME_MALFORMED, f"a key's name has 1 to {MAX_NAME_BYTES} bytes, no space and no plus")
 
 

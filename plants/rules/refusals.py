@@ -41,6 +41,7 @@ class RefusalCode(StrEnum):
     ENTRY_ALREADY_CORRECTED = "ENTRY_ALREADY_CORRECTED"
     ENTRY_BUILT_ON = "ENTRY_BUILT_ON"
     ENTRY_NOT_PARKED = "ENTRY_NOT_PARKED"
+    ENTRY_PRUNED = "ENTRY_PRUNED"
     ENTRY_TOO_LARGE = "ENTRY_TOO_LARGE"
     ENTRY_UNKNOWN = "ENTRY_UNKNOWN"
     EXPIRY_NOT_LATER = "EXPIRY_NOT_LATER"
@@ -55,6 +56,7 @@ class RefusalCode(StrEnum):
     PROCESS_CLOSED = "PROCESS_CLOSED"
     PROCESS_UNKNOWN = "PROCESS_UNKNOWN"
     PROPOSAL_DIFFERS = "PROPOSAL_DIFFERS"
+    REQUEST_PRUNED = "REQUEST_PRUNED"
     REQUEST_REUSED = "REQUEST_REUSED"
     STOCK_SHORT = "STOCK_SHORT"
     TEXT_INVALID = "TEXT_INVALID"
@@ -182,6 +184,10 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
         "Entry {entry} of plant {plant} does not wait because of itself, or is not the one that was shown. List again.",
         "工厂 {plant} 的条目 {entry} 未因自身原因等待，或与所示内容不符，请重新列出。",
     ),
+    C.ENTRY_PRUNED: Wording(
+        "The content of entry {entry} is kept at the hub and in the archive, no longer here. Ask for it to be fetched.",
+        "条目 {entry} 的内容已移出本厂，仅保存在总部和归档中，请联系管理员取回。",
+    ),
     C.ENTRY_TOO_LARGE: Wording(
         "This is {size} bytes and one ledger entry holds {limit}. Send fewer lines at a time.",
         "内容为 {size} 字节，单个账本条目上限为 {limit} 字节，请减少每次的行数。",
@@ -224,6 +230,10 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     C.PROPOSAL_DIFFERS: Wording(
         "Change request {change} is not what you were shown. Read it again before deciding.",
         "变更申请 {change} 与您所见内容不一致，请重新查看后再审批。",
+    ),
+    C.REQUEST_PRUNED: Wording(
+        "Request {request} was answered long ago, by entry {entry}. It is not done again: look there.",
+        "请求号 {request} 早已由条目 {entry} 处理，不会重复执行，结果请查阅该条目。",
     ),
     C.REQUEST_REUSED: Wording(
         "Request {request} was already used for something else. Send a new request id.",

@@ -61,6 +61,17 @@ class DisputeSettled(TypedDict):
     dispute: int
 
 
+class BodiesPruned(TypedDict):
+    """The plant gave up its own copy of the bodies below a position; the leaf hashes and the columns stay.
+
+    `cosigned` and `archived` are how many entries the hub had cosigned and said to be archived when it was decided.
+    """
+
+    below: int
+    archived: int
+    cosigned: int
+
+
 class LedgerKeyRotated(TypedDict):
     """From the next entry on another key signs this ledger's checkpoints; `statement` is signed by both."""
 

@@ -12,6 +12,9 @@ memory does not grow with them.
 6. At the size of every signed checkpoint, the rows have the root that was signed.
 7. The head's root and frontier are those of the rows.
 8. No signed checkpoint is of a size that the ledger does not reach, and no two contradict each other.
+9. Where bytes are gone, the head says that they may be (`Head.pruned`), and so does an entry of this ledger,
+   BodiesPruned, whose own bytes are there. Of such a row obligations 2 to 4 are not met and not broken: its leaf
+   hash is held against the roots like every other, and the bytes themselves are at the hub and in the archive.
 
 The signatures of the checkpoints are the caller's to check before (`auth.notes.open_checkpoint`). Whoever can
 write the store can make 1 to 5 and 7 hold for changed rows: only 6 and 8, by signatures kept elsewhere, bind
@@ -48,6 +51,7 @@ class BreakKind(StrEnum):
     HEAD_ALTERED = "HEAD_ALTERED"
     TRUNCATED = "TRUNCATED"
     CONTRADICTION = "CONTRADICTION"
+    EMPTIED = "EMPTIED"
 
 
 WORDINGS: Final[Mapping[BreakKind, Wording]] = {
@@ -92,6 +96,10 @@ WORDINGS: Final[Mapping[BreakKind, Wording]] = {
         "Two signed checkpoints of size {high} have different roots: whoever signed both tells two stories.",
         "大小 {high} 处有两个已签名检查点的根不同：签名方提供了两套不同的历史。",
     ),
+    BreakKind.EMPTIED: Wording(
+        "The bytes of entry {index} are gone, and no entry of this ledger says that they were pruned.",
+        "第 {index} 条记录的内容缺失，而账本中没有任何记录说明其已被移出。",
+    ),
 }
 
 
@@ -105,25 +113,35 @@ class SizedRoot:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the head row claims; the frontier, where it is kept, as the hashes one after the other."""
+    """What the head row claims; the frontier, where it is kept, as the hashes one after the other.
+
+    Below `pruned` bytes may be gone.
+    """
 
     size: int
     root: bytes
     frontier: bytes | None = None
+    pruned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Every obligation holds for the ledger of this size and root."""
+    """Every obligation holds for the ledger of this size and root; `elsewhere` entries have their bytes elsewhere."""
 
     size: int
     root: bytes
+    elsewhere: int = 0
 
     def message(self, language: Language) -> str:
         """Return the finding as a sentence in the language asked for."""
+        away = ""
         if language == "zh":
-            return f"账本完好：共 {self.size} 条记录，根 {self.root.hex()}。"
-        return f"The ledger is whole: {self.size} entries, root {self.root.hex()}."
+            if self.elsewhere:
+                away = f"其中 {self.elsewhere} 条的内容保存在总部和归档中。"
+            return f"账本完好：共 {self.size} 条记录，根 {self.root.hex()}。{away}"
+        if self.elsewhere:
+            away = f" The bodies of {self.elsewhere} of them are at the hub and in the archive."
+        return f"The ledger is whole: {self.size} entries, root {self.root.hex()}.{away}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +178,9 @@ def verify_ledger(
             return Broken(BreakKind.CONTRADICTION, None, 0, checkpoint.size)
     peaks: list[bytes] = []
     size = 0
+    gone = _Gone(head.pruned)
     for row in rows:
-        broken = _check_root(peaks, size, signed) or _check_row(row, size, head.size, plant)
+        broken = _check_root(peaks, size, signed) or _check_row(row, size, head.size, plant, gone)
         if broken:
             return broken
         _grow(peaks, size, row[2])
@@ -177,10 +196,22 @@ def verify_ledger(
     longest = max(signed, default=0)
     if longest > size:
         return Broken(BreakKind.TRUNCATED, size, size, longest)
-    return Verified(size, _fold(peaks))
+    if gone.last >= gone.stated:
+        return Broken(BreakKind.EMPTIED, gone.last, gone.last, gone.last + 1)
+    return Verified(size, _fold(peaks), gone.count)
 
 
-def _check_row(row: Row, expected: int, head_size: int, plant: int) -> Broken | None:
+@dataclass(slots=True)
+class _Gone:
+    """Rows without their bytes: how many so far and the last of them, and below what position the ledger says so."""
+
+    allowed: int
+    count: int = 0
+    last: int = -1
+    stated: int = 0
+
+
+def _check_row(row: Row, expected: int, head_size: int, plant: int, gone: _Gone) -> Broken | None:
     """Return the first of obligations 1 to 5 that a row does not meet, read where `expected` should stand."""
     index, body, leaf = row
     if index > expected:
@@ -189,6 +220,9 @@ def _check_row(row: Row, expected: int, head_size: int, plant: int) -> Broken | 
         return Broken(BreakKind.REPEATED, index, index, index + 1)
     if index >= head_size:
         return Broken(BreakKind.EXTRA, index, head_size, index + 1)
+    if not body and index < gone.allowed and len(leaf) == _HASH_BYTES:
+        gone.count, gone.last = gone.count + 1, index
+        return None
     if sha256(b"\x00" + body).digest() != leaf:
         return Broken(BreakKind.ALTERED, index, index, index + 1)
     try:
@@ -201,6 +235,11 @@ def _check_row(row: Row, expected: int, head_size: int, plant: int) -> Broken | 
     owner = fields.get("plant")
     if type(owner) is not type(plant) or owner != plant:
         return Broken(BreakKind.FOREIGN, index, index, index + 1, str(owner))
+    if fields.get("type") == "BodiesPruned":
+        payload = fields.get("payload")
+        below = payload.get("below") if isinstance(payload, dict) else None
+        if type(below) is int and below <= index:
+            gone.stated = max(gone.stated, below)
     return None
 
 

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
-from sqlalchemy import Index
+from sqlalchemy import Index, tuple_
 from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
@@ -15,6 +17,7 @@ from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.repairs import Collision
 from plants.rules.scope import PlantScope
 from plants.store.columns import PLANT, big, key, text
+from plants.store.pages import Key, count, page
 from plants.store.rows import RowWrites, Shape
 
 INDEX_MAX = 2**53
@@ -86,6 +89,11 @@ class Disputed:
     row: DisputeRow
     collisions: tuple[Collision, ...]
 
+    @classmethod
+    def of(cls, row: DisputeRow) -> Self:
+        """Return a row as it is listed."""
+        return cls(row, tuple(json.loads(row.collisions)))
+
 
 def check_open(session: Session, plant: int, dispute: int) -> None:
     """Raise Refusal unless there is such a dispute and it is open."""
@@ -103,10 +111,48 @@ def open_disputes(session: Session, plant: int) -> int:
     return 0 if row is None else int(row[0])
 
 
+@dataclass(frozen=True, slots=True)
+class DisputesSought:
+    """Which disputed entries are wanted: those that wait for a person, or those that do not; all unless given."""
+
+    open: bool | None = None
+
+
+def disputes_page(
+    reads: ReadSession, scope: PlantScope, sought: DisputesSought, after: Key | None, limit: int
+) -> list[Disputed]:
+    """Return one page of disputed entries, by plant, the oldest first."""
+    order = col(DisputeRow.plant_id), col(DisputeRow.entry_idx)
+    return [Disputed.of(row) for row in reads.exec(page(_sought(scope, sought), order, after, limit))]
+
+
+def disputes_count(reads: ReadSession, scope: PlantScope, sought: DisputesSought) -> int:
+    """Return how many disputed entries there are."""
+    return count(reads, _sought(scope, sought))
+
+
+DisputePlace = tuple[int, int]
+"""A plant's number and the index of the entry that disputes another."""
+
+
+def disputes_by_place(
+    reads: ReadSession, scope: PlantScope, places: Sequence[DisputePlace]
+) -> dict[DisputePlace, Disputed]:
+    """Return disputed entries by plant and index."""
+    row = DisputeRow
+    here = tuple_(col(row.plant_id), col(row.entry_idx)).in_(set(places))
+    found = reads.exec(select(row).where(here, col(row.plant_id).in_(scope)))
+    return {(one.plant_id, one.entry_idx): Disputed.of(one) for one in found}
+
+
 def disputes(reads: ReadSession, scope: PlantScope, *, settled: bool = False, first: int = 100) -> Sequence[Disputed]:
     """Return the disputed entries that wait for a person, oldest first; with `settled` also the others."""
+    return disputes_page(reads, scope, DisputesSought(None if settled else True), None, first)
+
+
+def _sought(scope: PlantScope, sought: DisputesSought) -> SelectOfScalar[DisputeRow]:
     row = DisputeRow
-    found = select(row).where(col(row.plant_id).in_(scope)).order_by(col(row.plant_id), col(row.entry_idx))
-    if not settled:
-        found = found.where(row.state == "OPEN")
-    return [Disputed(one, tuple(json.loads(one.collisions))) for one in reads.exec(found.limit(first))]
+    found = select(row).where(col(row.plant_id).in_(scope))
+    if sought.open is None:
+        return found
+    return found.where(row.state == ("OPEN" if sought.open else "SETTLED"))

@@ -14,9 +14,11 @@ from plants.rules import hlc
 from plants.rules.events import COMMAND_BYTES_MAX, Cause, Entry, Envelope, encode
 from plants.rules.instants import format_instant, instant_micros
 from plants.rules.merkle import Frontier, leaf_hash
+from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.columns import big, key, octets, small, text
 from plants.store.decoding import decode
 
+READ_ENTRIES = 500  # of one statement, so that few are in memory at once; each may be 64 KiB
 HUB_LOG = 0
 """A plant's ledger has the plant's number as its log id, its directives from the hub the same number, negative."""
 
@@ -34,6 +36,7 @@ class Log(SQLModel, table=True):
     hlc: str = text()
     projected: int = big()  # entries below this index are in the tables
     fenced: int = small(0)  # 1 while another copy of this plant is the one that counts: people's commands are refused
+    pruned: int = big(0)  # from this index on every entry has its body; before it bodies may be with the hub alone
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -86,8 +89,14 @@ ADVANCE_HEAD = (
     "UPDATE logs SET size = :size, frontier = :frontier, hlc = :hlc, projected = :size WHERE log_id = :log_id"
 )
 FENCE = "UPDATE logs SET fenced = :fenced WHERE log_id = :log_id"
-SELECT_REQUEST = "SELECT body, leaf FROM entries WHERE log_id = :log_id AND request = :request"
-SELECT_BODIES = "SELECT body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
+SELECT_REQUEST = "SELECT body, leaf, idx FROM entries WHERE log_id = :log_id AND request = :request"
+SELECT_BODIES = (
+    "SELECT body, leaf, idx FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
+)
+
+
+class BodyPruned(Exception):
+    """The entry is there, and its body is kept at the hub and in the archive alone."""
 
 
 class Head:
@@ -225,18 +234,31 @@ def origin_of(session: Session, log_id: int) -> str:
 
 
 def entry_by_request(session: Session, log_id: int, request: str) -> Entry | None:
-    """Return the entry that an earlier command with this request id made, if there is one."""
+    """Return the entry that an earlier command with this request id made, if there is one.
+
+    Raises Refusal REQUEST_PRUNED where it is there and its body is not kept here any more.
+    """
     row = session.row(SELECT_REQUEST, {"log_id": log_id, "request": request})
-    return None if row is None else Entry(decode(row[0]), bytes(row[0]), bytes(row[1]))
+    if row is not None and not row[0]:
+        raise Refusal(RefusalCode.REQUEST_PRUNED, request=request, entry=row[2])
+    return None if row is None else _entry(*row)
 
 
 def entry_at(session: Session, log_id: int, index: int) -> Entry | None:
-    """Return the entry at a position, if the ledger is that long."""
+    """Return the entry at a position, if the ledger is that long; raises BodyPruned without its body."""
     row = session.row(SELECT_BODIES, {"log_id": log_id, "low": index, "high": index + 1})
-    return None if row is None else Entry(decode(row[0]), bytes(row[0]), bytes(row[1]))
+    return None if row is None else _entry(*row)
 
 
 def entries_between(session: Session, log_id: int, low: int, high: int) -> Iterator[Entry]:
-    """Yield the entries at positions low to high - 1, in order."""
-    for body, leaf in session.rows(SELECT_BODIES, {"log_id": log_id, "low": low, "high": high}):
-        yield Entry(decode(body), bytes(body), bytes(leaf))
+    """Yield the entries at positions low to high - 1, in order; raises BodyPruned at one without its body."""
+    for start in range(low, high, READ_ENTRIES):
+        span = {"log_id": log_id, "low": start, "high": min(high, start + READ_ENTRIES)}
+        for row in session.octets(SELECT_BODIES, span):
+            yield _entry(*row)
+
+
+def _entry(body: bytes, leaf: bytes, index: int) -> Entry:
+    if not body:
+        raise BodyPruned(f"the body of entry {index} was pruned")
+    return Entry(decode(body), bytes(body), bytes(leaf))

@@ -7,18 +7,26 @@ that was killed leaves behind.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from sqlalchemy import Integer
+from sqlalchemy import ColumnElement, Integer, and_, tuple_
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.scope import PlantScope
 from plants.store.columns import PLANT, big, key, text
+from plants.store.ledger import LedgerEntry
+from plants.store.pages import Key, count, page
+from plants.store.positions import HALTED, ProjectionFault
 
 HUB_ALONE = frozenset({Role.HUB})
+INDEX_MAX = 2**53
 SELECT_SKIPPED = "SELECT idx FROM skipped_entries WHERE of_plant = :log_id AND idx >= :low AND idx < :high"
-LOCK_FAULT = "SELECT type, error FROM projection_faults WHERE log_id = :log_id AND idx = :idx AND error IS NOT NULL"
+LOCK_FAULT = (
+    "SELECT type, error FROM projection_faults"
+    " WHERE log_id = :log_id AND idx = :idx AND error IS NOT NULL AND key <> '*'"
+)
 LOCK_LEASE = "SELECT token FROM leases WHERE name = :name"
 UNPARK = "DELETE FROM projection_faults WHERE log_id = :log_id AND idx = :idx"
 WAKE = "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us WHERE log_id = :log_id AND idx = :idx"
@@ -95,8 +103,91 @@ def wake_one(session: Session, log_id: int, index: int, now_us: int) -> None:
     session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
 
 
+class ParkedState(StrEnum):
+    """Why an entry of a plant is not in the hub's tables yet."""
+
+    FAILED = "FAILED"
+    NEEDS_UPGRADE = "NEEDS_UPGRADE"
+    WAITS_BEHIND = "WAITS_BEHIND"
+    HALTED = "HALTED"
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedSought:
+    """Which of the entries that wait are wanted; all unless given."""
+
+    state: ParkedState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedSeen:
+    """An entry that waits, as it is listed; `leaf` is the leaf hash of the entry, None where there is no entry yet."""
+
+    fault: ProjectionFault
+    leaf: str | None
+
+    @property
+    def state(self) -> ParkedState:
+        """Why it waits: a person may decide on what is FAILED or NEEDS_UPGRADE, on the others not."""
+        if self.fault.key == HALTED:
+            return ParkedState.HALTED
+        if self.fault.error is None:
+            return ParkedState.WAITS_BEHIND
+        return ParkedState.FAILED if self.fault.needs_version is None else ParkedState.NEEDS_UPGRADE
+
+
+def parked_page(
+    reads: ReadSession, scope: PlantScope, sought: ParkedSought, after: Key | None, limit: int
+) -> list[ParkedSeen]:
+    """Return one page of the entries that wait, by plant and position."""
+    row, entry = ProjectionFault, LedgerEntry
+    order = col(row.log_id), col(row.idx)
+    faults = reads.exec(page(select(row).where(_wanted(scope, sought)), order, after, limit)).all()
+    here = tuple_(col(entry.log_id), col(entry.idx)).in_([(fault.log_id, fault.idx) for fault in faults])
+    hashes = select(col(entry.log_id), col(entry.idx), col(entry.leaf)).where(here)
+    leaves = {(log_id, index): bytes(leaf).hex() for log_id, index, leaf in reads.exec(hashes)} if faults else {}
+    return [ParkedSeen(fault, leaves.get((fault.log_id, fault.idx))) for fault in faults]
+
+
+def parked_at(reads: ReadSession, scope: PlantScope, plant: int, index: int) -> ParkedSeen | None:
+    """Return the entry that waits at a position, if one does."""
+    found = parked_page(reads, scope, ParkedSought(), (plant, index - 1), 1)
+    return next((one for one in found if (one.fault.log_id, one.fault.idx) == (plant, index)), None)
+
+
+def parked_count(reads: ReadSession, scope: PlantScope, sought: ParkedSought) -> int:
+    """Return how many entries wait."""
+    return count(reads, select(col(ProjectionFault.idx)).where(_wanted(scope, sought)))
+
+
+def skipped_page(
+    reads: ReadSession, scope: PlantScope, _sought: None, after: Key | None, limit: int
+) -> Sequence[SkippedEntryRow]:
+    """Return one page of what was passed over in the ledgers of the plants in the scope, by plant and position."""
+    row = SkippedEntryRow
+    found = select(row).where(col(row.of_plant).in_(scope))
+    return reads.exec(page(found, (col(row.of_plant), col(row.idx)), after, limit)).all()
+
+
+def skipped_count(reads: ReadSession, scope: PlantScope, _sought: None) -> int:
+    """Return how many entries were passed over."""
+    return count(reads, select(col(SkippedEntryRow.idx)).where(col(SkippedEntryRow.of_plant).in_(scope)))
+
+
 def skipped_entries(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> Sequence[SkippedEntryRow]:
     """Return what was passed over in the ledgers of the plants in the scope, by plant and position."""
-    row = SkippedEntryRow
-    found = select(row).where(col(row.of_plant).in_(scope)).order_by(col(row.of_plant), col(row.idx))
-    return reads.exec(found.limit(first)).all()
+    return skipped_page(reads, scope, None, None, first)
+
+
+def _wanted(scope: PlantScope, sought: ParkedSought) -> ColumnElement[bool]:
+    row = ProjectionFault
+    halted, failed = col(row.key) == HALTED, col(row.error).is_not(None)
+    unknown = col(row.needs_version).is_not(None)
+    states = {
+        ParkedState.HALTED: halted,
+        ParkedState.WAITS_BEHIND: and_(~halted, ~failed),
+        ParkedState.NEEDS_UPGRADE: and_(~halted, failed, unknown),
+        ParkedState.FAILED: and_(~halted, failed, ~unknown),
+    }
+    within = col(row.log_id).in_(scope)
+    return within if sought.state is None else and_(within, states[sought.state])

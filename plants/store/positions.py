@@ -16,6 +16,7 @@ from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession
 from infra.roles import Keeping, Role, table_options
+from plants.rules import pace
 from plants.rules.instants import micros
 from plants.rules.merkle import Frontier
 from plants.rules.scope import PlantScope
@@ -71,6 +72,9 @@ class ReplicationRow(SQLModel, table=True):
     next_attempt_us: int = big(0)
     error: str | None = text(None)
     batch_entries: int = big(0)  # how many go in one request; 0 is the other side's limit
+    pace: int | None = big(None)  # entries that lately travelled in 1000 seconds, see `plants.rules.pace`
+    applied_pace: int | None = big(None)  # entries that were lately applied in 1000 seconds; at the hub
+    applied_us: int | None = big(None)  # when the last of them were; at the hub
 
 
 class CheckpointRow(SQLModel, table=True):
@@ -132,7 +136,8 @@ class PlantReplication:
     `acknowledged` is what the hub holds and has cosigned, `directives_acknowledged` what the plant has of the hub's
     directives. `known_until_us` is when the newest checkpoint was signed, or came, whichever is earlier, so that no
     clock that is ahead makes a ledger look fresh; `lag_seconds` is its age: what the plant wrote since then may not be
-    in an answer. None where there never was one.
+    in an answer. None where there never was one. `seconds_left` is how long what is on its way will take at the pace
+    of lately, `entries_per_second`; both None where nothing is, or none has moved yet.
     """
 
     plant_id: int
@@ -162,6 +167,8 @@ class PlantReplication:
     fenced: bool
     disputed: int
     archived: int | None
+    entries_per_second: float | None
+    seconds_left: int | None
 
     @property
     def waiting(self) -> int:
@@ -222,6 +229,7 @@ def _status(
     until_us = row.signed_us
     if until_us is not None and row.received_us is not None:
         until_us = min(until_us, row.received_us)
+    ahead = pace.ahead(_to_travel(log, row), row.pace, log.size - log.projected, row.applied_pace)
     return PlantReplication(
         plant_id=log.log_id,
         origin=log.origin,
@@ -250,4 +258,11 @@ def _status(
         fenced=bool(log.fenced),
         disputed=disputed,
         archived=row.archived if archived is None else archived,
+        entries_per_second=ahead.entries_per_second,
+        seconds_left=ahead.seconds,
     )
+
+
+def _to_travel(log: Log, row: ReplicationRow) -> int:
+    """Return how many entries the hub does not have yet: by our own ledger, or by what the plant has said of its."""
+    return max(log.size - row.acknowledged, (row.peer_size or 0) - log.size, 0)

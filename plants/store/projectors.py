@@ -34,6 +34,9 @@ SKIPPED = Shape.of(SkippedEntryRow)
 
 Projector = Callable[[RowWrites, int, Entry], None]
 
+USUAL = frozenset({"batches", "process", "movements", "series"})
+"""What most entries have, and nothing else: to ask each for every other part would take as long as applying it."""
+
 BLANK_PROCESS: dict[str, Any] = dict.fromkeys(PROCESSES.columns) | {"loss": "{}"}
 
 def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
@@ -47,6 +50,17 @@ def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
         _state_process(writes, log_id, payload["process"])
     if "movements" in payload:
         _move(writes, log_id, entry, payload["movements"], touched)
+    if not USUAL.issuperset(payload):
+        _less_usual(writes, log_id, entry, touched)
+    for name, following in payload.get("series", {}).items():
+        writes.put(SERIES, {"plant_id": log_id, "name": name, "next": following})
+    for batch_id in touched:
+        writes.amend(BATCHES, (batch_id, log_id), version=index)
+
+
+def _less_usual(writes: RowWrites, log_id: int, entry: Entry, touched: dict[int, None]) -> None:
+    payload: Outcome = entry.payload
+    index = entry.index
     _name(writes, log_id, index, payload)
     for hold in payload.get("holds", ()):
         _hold(writes, log_id, entry, hold)
@@ -57,10 +71,6 @@ def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
         touched[batch_id] = None
     directive_projectors.end_waiting(writes, log_id, payload)
     _restate(writes, log_id, index, payload)
-    for name, following in payload.get("series", {}).items():
-        writes.put(SERIES, {"plant_id": log_id, "name": name, "next": following})
-    for batch_id in touched:
-        writes.amend(BATCHES, (batch_id, log_id), version=index)
 
 
 def _name(writes: RowWrites, log_id: int, index: int, payload: Outcome) -> None:
@@ -364,4 +374,5 @@ PROJECTORS: dict[tuple[str, int], Projector] = {
     ("EntryDisputed", 1): disputes.entry_disputed,
     ("DisputeSettled", 1): disputes.dispute_settled,
     ("LedgerKeyRotated", 1): _nothing,
+    ("BodiesPruned", 1): _nothing,
 }

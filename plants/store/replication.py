@@ -15,7 +15,8 @@ BEGIN_ROW = (
 )
 SELECT_ROW = (
     "SELECT state, alarm, acknowledged, frontier, session, epoch, received_us, attempts, backoff_ms, next_attempt_us,"
-    " batch_entries, session_before, session_used, displaced, take_over, checkpoint_size, checkpoint FROM replication WHERE log_id = :log_id"
+    " batch_entries, session_before, session_used, displaced, take_over, pace, applied_pace, applied_us,"
+    " checkpoint_size, checkpoint FROM replication WHERE log_id = :log_id"
 )
 PUT_CHECKPOINT = (
     "INSERT INTO checkpoints (log_id, size, note, first_us, received_us, frontier)"
@@ -52,6 +53,9 @@ class Standing:
     take_over: bool
     checkpoint_size: int | None
     checkpoint: bytes | None
+    pace: int | None = None
+    applied_pace: int | None = None
+    applied_us: int | None = None
 
 
 def standing(session: Session, log_id: int) -> Standing:
@@ -63,7 +67,7 @@ def standing(session: Session, log_id: int) -> Standing:
         assert row is not None
     state, alarm, acknowledged, frontier, *between, size, note = row
     session_id, epoch, received_us, attempts, backoff_ms, next_attempt_us, batch_entries, *chain = between
-    session_before, session_used, displaced, take_over = chain
+    session_before, session_used, displaced, take_over, pace, applied_pace, applied_us = chain
     return Standing(
         state=ReplicationState(state),
         alarm=alarm,
@@ -83,6 +87,9 @@ def standing(session: Session, log_id: int) -> Standing:
         take_over=bool(take_over),
         checkpoint_size=size,
         checkpoint=None if note is None else bytes(note),
+        pace=pace,
+        applied_pace=applied_pace,
+        applied_us=applied_us,
     )
 
 

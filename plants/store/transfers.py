@@ -11,6 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession, Session
 from plants.rules.codes import NODE_NUMBER_BITS, plant_of
 from plants.rules.events import Entry, decode
+from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.scope import PlantScope
 from plants.store import pages
 from plants.store.ledger import LedgerEntry, Log
@@ -84,7 +85,10 @@ def transfers_count(reads: ReadSession, scope: PlantScope, sought: TransfersSoug
 
 
 def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[Entry, str] | None:
-    """Return the entry by which a transfer left, and the origin of its ledger: what the label is made of."""
+    """Return the entry by which a transfer left, and the origin of its ledger: what the label is made of.
+
+    Raises Refusal ENTRY_PRUNED where the entry's body is not kept here any more.
+    """
     row = LedgerEntry
     source = plant_of(transfer)
     if source not in scope:
@@ -94,6 +98,8 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
     if found is None:
         return None
     entry, origin = found
+    if not entry.body:
+        raise Refusal(RefusalCode.ENTRY_PRUNED, entry=entry.idx)
     return Entry(decode(entry.body), bytes(entry.body), bytes(entry.leaf)), origin
 
 

@@ -12,7 +12,7 @@ from plants.rules.verification import BreakKind, Broken, Head, SizedRoot, Verifi
 
 ROWS_AT_ONCE = 1_000
 
-SELECT_LOGS = text("SELECT log_id, origin, size, frontier FROM logs ORDER BY log_id")
+SELECT_LOGS = text("SELECT log_id, origin, size, frontier, pruned FROM logs ORDER BY log_id")
 SELECT_ROWS = text("SELECT idx, body, leaf FROM entries WHERE log_id = :log_id ORDER BY idx")
 
 
@@ -40,25 +40,28 @@ def verify(store: Store, checkpoints: Mapping[int, Iterable[SizedRoot]] | None =
     with store.reading() as reads:
         logs = reads.connection().execute(SELECT_LOGS).all()
         return [
-            LedgerFinding(log_id, origin, _verify(reads, log_id, size, bytes(frontier), signed.get(log_id, ())))
-            for log_id, origin, size, frontier in logs
+            LedgerFinding(log_id, origin, _verify(reads, log_id, _head(size, bytes(frontier), pruned), signed))
+            for log_id, origin, size, frontier, pruned in logs
         ]
 
 
-def _verify(
-    reads: ReadSession, log_id: int, size: int, frontier: bytes, checkpoints: Iterable[SizedRoot]
-) -> Verified | Broken:
+def _head(size: int, frontier: bytes, pruned: int) -> Head:
     try:
-        head = Head(size, Frontier.from_bytes(size, frontier).root(), frontier)
+        return Head(size, Frontier.from_bytes(size, frontier).root(), frontier, pruned)
     except ValueError:  # No tree of that size has such a frontier: a root of no tree stands for it.
-        head = Head(size, b"", None)
+        return Head(size, b"", None, pruned)
+
+
+def _verify(
+    reads: ReadSession, log_id: int, head: Head, signed: Mapping[int, Iterable[SizedRoot]]
+) -> Verified | Broken:
     stream = {"yield_per": ROWS_AT_ONCE}
     # Verification stops at the first break, so that the rows behind it are given up here.
     with reads.connection().execute(SELECT_ROWS, {"log_id": log_id}, execution_options=stream) as rows:
         stored = ((index, _octets(body), _octets(leaf)) for index, body, leaf in rows)
-        finding = verify_ledger(stored, head, plant=log_id, checkpoints=checkpoints)
+        finding = verify_ledger(stored, head, plant=log_id, checkpoints=signed.get(log_id, ()))
     if not head.root and isinstance(finding, Broken) and finding.kind is BreakKind.REWRITTEN:
-        return Broken(BreakKind.HEAD_ALTERED, None, size, size, "frontier")
+        return Broken(BreakKind.HEAD_ALTERED, None, head.size, head.size, "frontier")
     return finding
 
 

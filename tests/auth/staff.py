@@ -80,4 +80,4 @@ def state_of(store: Store, person_id: str) -> tuple[int, int | None]:
 
 def claims_of(signed_in: SignedIn) -> AccessClaims:
     at = signed_in.authenticated_s
-    return AccessClaims(signed_in.actor.actor_id, "t", at, at + 600, at)
+    return AccessClaims(signed_in.actor.actor_id, "t", at, at + 600, at, signed_in.password_set_us)

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,7 @@ def test_given_the_right_password_then_the_person_enters_with_their_roles(
             language="zh",
         ),
         NOW_S,
+        NOW_S * 1_000_000,
     )
     with store.reading() as reads:
         assert actor_of(reads, claims_of(signed_in), device="TC52") == signed_in.actor
@@ -249,6 +251,38 @@ def test_given_a_new_password_then_tokens_of_before_count_for_nothing_and_a_lock
     assert refused.value.failure is AuthFailure.SIGNED_OUT
     refuse(store, writer, clock, li, PASSWORD)
     enter(store, writer, clock, li, "another battery")
+
+
+def test_given_a_clock_that_went_back_then_a_person_works_on_and_a_new_password_ends_the_token(
+    store: Store, writer: Writer, clock: FixedClock, li: str, administrator: Actor
+) -> None:
+    clock.advance(seconds=-86_400)
+    claims = claims_of(enter(store, writer, clock, li, PASSWORD))
+    with store.reading() as reads:
+        assert actor_of(reads, claims, device="").actor_id == li
+    other = hash_password("another battery", person_id=li)
+    writer.write(lambda s: set_password(s, actor=administrator, person_id=li, password=other, at=clock.now()))
+    with store.reading() as reads, pytest.raises(NotAuthenticated) as refused:
+        actor_of(reads, claims, device="")
+    assert refused.value.failure is AuthFailure.SIGNED_OUT
+    clock.advance(seconds=86_400)
+    again = claims_of(enter(store, writer, clock, li, "another battery"))
+    with store.reading() as reads:
+        assert actor_of(reads, again, device="").actor_id == li
+
+
+def test_given_a_token_of_the_release_before_then_its_second_says_whether_it_counts(
+    store: Store, writer: Writer, clock: FixedClock, li: str, administrator: Actor
+) -> None:
+    claims = replace(claims_of(enter(store, writer, clock, li, PASSWORD)), password_set_us=None)
+    with store.reading() as reads:
+        assert actor_of(reads, claims, device="").actor_id == li
+    clock.advance(seconds=1)
+    other = hash_password("another battery", person_id=li)
+    writer.write(lambda s: set_password(s, actor=administrator, person_id=li, password=other, at=clock.now()))
+    with store.reading() as reads, pytest.raises(NotAuthenticated) as refused:
+        actor_of(reads, claims, device="")
+    assert refused.value.failure is AuthFailure.SIGNED_OUT
 
 
 def test_given_a_token_of_a_person_unknown_here_then_it_counts_for_nothing(store: Store) -> None:

@@ -97,6 +97,8 @@ def test_given_an_issued_token_then_it_says_who_and_when_and_nothing_of_roles(cl
     claims = jwt.decode(token, options={"verify_signature": False})
     assert set(claims) == {"iss", "aud", "sub", "iat", "exp", "jti", "auth_time"}
     assert tokens.verify(tokens.issue("li.wei", authenticated_s=NOW)).token_id != said.token_id
+    token = tokens.issue("li.wei", authenticated_s=NOW, password_set_us=NOW * 1_000_000 + 1)
+    assert tokens.verify(token).password_set_us == NOW * 1_000_000 + 1
 
 
 def test_given_ten_minutes_and_the_leeway_then_a_token_has_expired(clock: FixedClock) -> None:

@@ -59,6 +59,9 @@ OPERATIONS_MAX: Final = 5_000  # more than any use case has: a test that does no
 GAVE_UP: Final = (*FAILURES.values(), DBAPIError)
 HEADS: Final = "SELECT log_id, size, frontier FROM logs ORDER BY log_id"
 ELSEWHERE: Final = {
+    **dict.fromkeys(
+        ("retry_entry", "skip_entry"), "an entry is parked by a projection that fails: tests/sync_jobs/test_parking.py"
+    ),
     "settle_dispute": "a dispute comes about by a repair alone: tests/sync_jobs, and the simulator",
 }
 Report = Callable[[int], None]

@@ -8,6 +8,8 @@ import pytest
 from auth.actors import Role
 from plants.commands.correct import Correction, correct_entry
 from plants.commands.decide_change import Decision, decide_change_at_hub
+from plants.commands.dispatch import Dispatch, dispatch_transfer
+from plants.commands.issue import StockLine
 from plants.commands.move import Move, move_batch
 from plants.commands.quarantine import Quarantine, quarantine_batch
 from plants.commands.receive import Delivery, receive_batch
@@ -206,3 +208,36 @@ async def test_index_that_is_not_there_then_null(node: Served) -> None:
     assert await node.ask(MANAGER, "{ a: entry(index: -1) { type } b: entry(index: 2147483647) { type } }") == {
         "a": None, "b": None,
     }  # fmt: skip
+
+
+async def test_body_is_pruned_then_its_columns_are_told_and_the_rest_is_null(here: Plant, node: Served) -> None:
+    order = Delivery("RM-MILK", "100", "KGM", "A1")
+    written = here.do(receive_batch, order, request=REQUEST, reason="Tank 3 三号罐")
+    with here.store.transaction() as session:
+        session.run("UPDATE entries SET body = :nothing WHERE idx = :idx", {"nothing": b"", "idx": written.index})
+        session.run("UPDATE logs SET pruned = :size", {"size": written.index + 1})
+    document = """query($index: Int!) { entry(index: $index) {
+      eventId type version occurredAt recordedAt logicalTime actor reason key requestId payload body pruned leafHash
+      causes { index } differences { field } corrects { index } } }"""
+    entry = (await node.ask(MANAGER, document, index=written.index))["entry"]
+    assert entry == {
+        "eventId": written.envelope["id"], "type": "BatchReceived", "version": None,
+        "occurredAt": "2026-03-14T08:00:00.000000Z", "recordedAt": "2026-03-14T08:00:00.000000Z", "logicalTime": None,
+        "actor": "person-1", "reason": None, "key": written.envelope["key"], "requestId": REQUEST, "payload": None,
+        "body": None, "pruned": True, "leafHash": written.leaf.hex(), "causes": [], "differences": [], "corrects": None,
+    }  # fmt: skip
+    assert indexes(await listed(node, MANAGER, filter={"batch": written.envelope["key"]})) == [written.index]
+    at_hand = await node.ask(MANAGER, "{ entry(index: 0) { pruned version } }")
+    assert at_hand == {"entry": {"pruned": False, "version": 1}}
+
+
+async def test_dispatch_is_pruned_then_the_label_says_so(here: Plant, node: Served) -> None:
+    batch = here.receive()
+    sent = here.do(dispatch_transfer, Dispatch("NB1", (StockLine(batch, "5", "KGM", "A1"),)))
+    document = "query($id: ID!) { node(id: $id) { ... on Transfer { manifest } } }"
+    wanted = f"transfer/{sent.payload['transfer']}"
+    assert (await node.ask(MANAGER, document, id=wanted))["node"]["manifest"]
+    with here.store.transaction() as session:
+        session.run("UPDATE entries SET body = :nothing WHERE idx = :idx", {"nothing": b"", "idx": sent.index})
+    answer = await node.answer(MANAGER, document, id=wanted)
+    assert answer["errors"][0]["extensions"]["code"] == "ENTRY_PRUNED"

@@ -20,7 +20,9 @@ from plants.commands import (
     record_production,
     request_change,
     run_process,
+    settle_dispute,
     ship,
+    skip_entry,
     split,
     yield_output,
 )
@@ -66,7 +68,10 @@ COMMANDS: dict[str, tuple[Command[Any] | GroupCommand[Any], ...]] = {
     "request_expiry_extension": (request_change.request_change,),
     "request_release": (request_change.request_change,),
     "request_stock_adjustment": (request_change.request_change,),
+    "retry_parked_entry": (skip_entry.retry_entry,),
+    "settle_dispute": (settle_dispute.settle_dispute,),
     "ship_batch": (ship.ship_batch,),
+    "skip_parked_entry": (skip_entry.skip_entry,),
     "split_batch": (split.split_batch,),
     "yield_process": (yield_output.yield_process,),
 }

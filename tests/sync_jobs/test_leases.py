@@ -8,7 +8,7 @@ import pytest
 
 import migrations
 from infra.database import Store
-from sync_jobs.leases import LASTING, LeaseLost, end_all, take
+from sync_jobs.leases import LASTING, LONGEST, LeaseLost, end_all, take
 
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
 
@@ -48,3 +48,19 @@ def test_what_a_killed_process_left_behind_ends_when_the_next_one_serves(store: 
         other.renew(session, NOW)
         assert take(session, "replication", "jobs", now=NOW + timedelta(seconds=1)) is not None
         assert take(session, "project/1", "jobs", now=NOW + timedelta(seconds=1)) is None
+
+
+def test_lease_taken_by_a_clock_far_ahead_then_it_is_free_when_the_clock_is_right(store: Store) -> None:
+    instant = timedelta(microseconds=1)
+    ahead = NOW + LONGEST - LASTING
+    with store.transaction() as session:
+        first = take(session, "replication", "jobs", now=ahead)
+        assert first is not None
+        assert take(session, "replication", "worker-2", now=NOW) is None
+        first.renew(session, ahead + instant)
+
+        second = take(session, "replication", "worker-2", now=NOW)
+
+        assert second is not None
+        with pytest.raises(LeaseLost):
+            first.renew(session, NOW)

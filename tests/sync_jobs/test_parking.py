@@ -130,6 +130,21 @@ def test_tried_too_often_then_a_person_has_it_tried_again(group: Group, monkeypa
     assert rebuilt(hub.store) == table_digests(hub.store)
 
 
+def test_parked_by_a_clock_a_year_ahead_then_tried_again_when_it_is_right(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    poison(node)
+    exchange(node)
+    clock = FixedClock(CLOCK.now())
+    clock.advance(days=365)
+    project_behind(hub.store, clock, "test")
+    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    assert project_behind(hub.store, clock, "test") == 0
+    assert project_behind(hub.store, CLOCK, "test") == 2
+    assert faults(group, 1) == []
+
+
 def test_one_bad_batch_among_two_thousand_then_all_others_are_applied(group: Group) -> None:
     node, hub = group.plant(1, "SH1"), group.hub.node
     receive(node, 1000)

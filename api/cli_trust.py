@@ -1,0 +1,84 @@
+"""What a plant's own person decides about keys and witnesses: another ledger key, another history of the hub."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from api.cli_nodes import Home, opened
+from api.cli_operations import replicating
+from api.cli_output import CONSOLE, CannotDo, pick
+from auth.enrolment import fingerprint
+from auth.keys import public_key_text
+from plants.rules.instants import format_instant, from_micros
+from plants.rules.notes import Checkpoint, Note
+from sync_jobs.rotating import prepare_key, rotate_ledger_key, switch_key
+from sync_jobs.witnessing import accept_hub_ledger, awaiting_acceptance
+
+Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def rotate_key(home: Home, sure: Sure = False) -> None:
+    """Sign the plant's ledger with a new key from now on: stop the plant and its workers first.
+
+    Both keys sign the statement, which stands in the ledger; the hub learns of it at the next contact. The old key is
+    kept beside the new one. Interrupted, the command is given again and goes on where it was.
+
+    Example:  batchloom plant rotate-key --home sh1
+    """
+    with opened(home, serving=True) as node:
+        plant, settings = replicating(node), node.settings
+        asked = pick("Give this plant's ledger a new key?", "为本厂账本更换密钥？")
+        if not sure and not typer.confirm(asked, default=False):
+            raise CannotDo("Nothing was changed.", "未作任何更改。")
+        following = prepare_key(settings.keys, settings.origin)
+        rotate_ledger_key(plant, following)
+        with node.store.reading() as reads:
+            switched = switch_key(settings.keys, reads, settings.plant_number, settings.origin)
+        assert switched, "the ledger has just said that the new key counts"
+        mark = fingerprint(str(following.key), public_key_text(node.keys.assertion.public_key))
+    CONSOLE.print(
+        pick(
+            f"[green]✓[/] The ledger has a new key; the fingerprint of the plant's keys is {mark}.\n"
+            "Start the plant again: the hub learns of the key at the next contact. Make a backup with the new key.",
+            f"[green]✓[/] 账本已更换密钥，本厂密钥指纹为 {mark}。\n"
+            "请重新启动工厂节点：下次联系时中心即获知新密钥。请备份新密钥。",
+        ),
+        soft_wrap=True,
+    )
+
+
+def accept_hub(home: Home, sure: Sure = False) -> None:
+    """Go on from the other history of its own ledger that the hub showed, once headquarters has said why there is one.
+
+    Both signed notes are kept as evidence. Without this the plant goes on too, under the alarm HUB_LEDGER_FORKED.
+
+    Example:  batchloom plant accept-hub-ledger --home sh1
+    """
+    with opened(home) as node:
+        plant = replicating(node)
+        with node.store.reading() as reads:
+            found = awaiting_acceptance(reads)
+        if found is None:
+            raise CannotDo(
+                "The hub shows one history of its ledger: there is nothing to accept.",
+                "总部只出示了一份账本历史，没有需要接受的内容。",
+            )
+        for what, note in ((pick("seen before", "先前见到"), found.held), (pick("shown now", "现在出示"), found.shown)):
+            seen = Checkpoint.parse(Note.parse(bytes(note)).text)
+            said = pick(f"{seen.size} entries, root", f"{seen.size} 条，根")
+            CONSOLE.print(f"{what}: {said} {seen.root.hex()}", soft_wrap=True)
+        when = format_instant(from_micros(found.seen_us))
+        CONSOLE.print(f"[dim]{escape(found.origin)}, {when}[/]", soft_wrap=True)
+        asked = pick("Has headquarters confirmed that the second one counts?", "总部是否已确认以后者为准？")
+        if not sure and not typer.confirm(asked, default=False):
+            raise CannotDo("Nothing was changed.", "未作任何更改。")
+        accepted = node.writer.write(lambda session: accept_hub_ledger(session, plant))
+    if not accepted:
+        raise CannotDo("The hub shows one history again: nothing was changed.", "总部已恢复一致，未作任何更改。")
+    CONSOLE.print(
+        pick(
+            "[green]✓[/] The plant goes on from the other history; the evidence is kept.",
+            "[green]✓[/] 本厂以后者为准继续，证据已留存。",
+        )
+    )

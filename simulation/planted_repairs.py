@@ -1,0 +1,95 @@
+"""Planted bugs in what repairs a group: the second memory, restoring, rebasing, fences, sessions, the archive."""
+
+import contextlib
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from infra.objects import ArchiveFailed
+from plants.commands import rebase, repairing, restore
+from plants.store.ledger import Head
+from simulation.planting import everywhere, instead, nothing, together
+from sync_jobs import archiving, handshake, intake, remembering
+from sync_jobs.handshake import Decision
+
+
+def marks_ignored() -> AbstractContextManager[None]:
+    """A plant starts on whatever store it finds, without a look at its second memory."""
+    return instead(remembering, "_continues", lambda *_given: True)
+
+
+def series_not_jumped() -> AbstractContextManager[None]:
+    """A restored plant goes on with the numbers of its old store."""
+
+    def restored(session: Any, plant: int, found: Any, *, before: int, known: int, now: Any, marks: Any) -> Any:
+        del marks
+        payload = {"found": found, "size_before": before, "size": known, "series": {}}
+        return repairing.record_repair(session, plant, "PlantRestored", payload, now=now)
+
+    return everywhere(restore.record_restored, restored)
+
+
+def tail_not_pulled() -> AbstractContextManager[None]:
+    """A plant that was restored takes the hub's longer ledger for good news, and goes on behind it."""
+    real = handshake.decide
+
+    def decide(meeting: handshake.Meeting) -> Decision:
+        decision = real(meeting)
+        return Decision.IN_SYNC if decision is Decision.RESTORED else decision
+
+    return everywhere(real, decide)
+
+
+def collision_dropped() -> AbstractContextManager[None]:
+    """What collides after a repair is left out instead of put before a person."""
+    return instead(rebase, "_dispute", nothing)
+
+
+def rebase_forgotten() -> AbstractContextManager[None]:
+    """A plant whose ledger has parted takes the hub's entries on and forgets its own."""
+    return instead(rebase, "_again", nothing)
+
+
+def fence_ignored() -> AbstractContextManager[None]:
+    """People go on writing at a copy that another one has displaced."""
+    real = Head.__init__
+
+    def opened(head: Head, session: Any, log_id: int) -> None:
+        real(head, session, log_id)
+        head.fenced = False
+
+    return instead(Head, "__init__", opened)
+
+
+def displaced_session_taken() -> AbstractContextManager[None]:
+    """The hub takes a parcel whatever session it comes under."""
+    return instead(intake, "check_session", nothing)
+
+
+def archive_counted_early() -> AbstractContextManager[None]:
+    """How far the archive reaches is written down before the files are there."""
+
+    def put(run: Any, ledger: Any, done: Any, place: str, reached: int) -> None:
+        with contextlib.suppress(ArchiveFailed):
+            real(run, ledger, done, place, reached)
+
+    def store_unfinished(run: Any, ledger: Any, done: Any, place: str) -> int:
+        try:
+            return int(real_unfinished(run, ledger, done, place))
+        except ArchiveFailed:
+            return int(ledger.signed)
+
+    def store_checkpoint(run: Any, ledger: Any, done: Any, place: str, reached: int) -> None:
+        with run.hub.store.reading() as reads:
+            found = reads.rows(archiving.SELECT_NOTE, {"log_id": ledger.log_id, "high": reached})
+        if found:
+            size, note, at_us = found[0][0], bytes(found[0][1]), found[0][2]
+            name = archiving.checkpoint_name(place, size, note)
+            archiving._keep(run, ledger, replace(done, size=size, checkpoint=name, checkpoint_us=at_us))  # noqa: SLF001 -- as above.
+        put(run, ledger, done, place, reached)
+
+    real, real_unfinished = archiving._store_checkpoint, archiving._store_unfinished  # noqa: SLF001 -- as above.
+    return together(
+        instead(archiving, "_store_unfinished", store_unfinished),
+        instead(archiving, "_store_checkpoint", store_checkpoint),
+    )
