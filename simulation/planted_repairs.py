@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.objects import ArchiveFailed
 from plants.commands import rebase, repairing, restore
+from plants.store.archive import checkpoint_name
 from plants.store.ledger import Head
 from simulation.planting import everywhere, instead, nothing, together
 from sync_jobs import archiving, handshake, intake, remembering
@@ -84,7 +85,7 @@ def archive_counted_early() -> AbstractContextManager[None]:
             found = reads.rows(archiving.SELECT_NOTE, {"log_id": ledger.log_id, "high": reached})
         if found:
             size, note, at_us = found[0][0], bytes(found[0][1]), found[0][2]
-            name = archiving.checkpoint_name(place, size, note)
+            name = checkpoint_name(place, size, note)
             archiving._keep(run, ledger, replace(done, size=size, checkpoint=name, checkpoint_us=at_us))  # noqa: SLF001 -- as above.
         put(run, ledger, done, place, reached)
 

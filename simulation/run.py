@@ -10,6 +10,7 @@ from infra.ids import owned_chance
 from simulation.calming import come_level
 from simulation.group import IdSource
 from simulation.life import Life
+from simulation.meetings import count_meetings
 from simulation.options import Swarm, draw
 from simulation.reckoning import glance, reckon
 from simulation.story import Story, Violation
@@ -54,6 +55,7 @@ def run(seed: int, swarm: Swarm | None = None) -> Outcome:
                 if steps % GLANCE_EVERY == 0:
                     glance(life)
             steps += come_level(life, watch)
+            count_meetings(world)
             reckon(life, watch)
         except Violation as violation:
             invariant, text = violation.invariant, str(violation)

@@ -32,6 +32,7 @@ from sync_jobs.wire import Limits
 
 HUB: Final = 0
 BACKUPS_KEPT: Final = 3
+PROJECTING_OFTEN: Final = 4  # times as many faults strike while the hub applies entries: that is a small part of a run
 DISKS: Final[list[Disk]] = []
 """The disks of this process, used again by run after run: what SQLAlchemy has compiled for them stays."""
 
@@ -155,14 +156,16 @@ class World:
             return False
         return self._under_fault(plant.disk, plant.name, what, plant.kill)
 
-    def at_hub(self, what: Callable[[], object]) -> bool:
+    def at_hub(self, what: Callable[[], object], *, often: int = 1) -> bool:
         """Do something at the hub under whatever fault its disk has in store; returns whether it went through."""
         if not self.hub.running or self.hub.disk.busy:
             return False
-        return self._under_fault(self.hub.disk, "HUB", what, self.hub.kill)
+        return self._under_fault(self.hub.disk, "HUB", what, self.hub.kill, often)
 
-    def _under_fault(self, disk: Disk, name: str, what: Callable[[], object], kill: Callable[[], None]) -> bool:
-        plan = self._plan() if disk.connection.plan is None else None
+    def _under_fault(
+        self, disk: Disk, name: str, what: Callable[[], object], kill: Callable[[], None], often: int = 1
+    ) -> bool:
+        plan = self._plan(often) if disk.connection.plan is None else None
         if plan is not None:
             disk.arm(plan)
         try:
@@ -184,8 +187,8 @@ class World:
                     self.story.hit(plan.strike.value)
         return True
 
-    def _plan(self) -> Plan | None:
-        if not self.swarm.strikes or not self.happens(self.swarm.strike_rate):
+    def _plan(self, often: int = 1) -> Plan | None:
+        if not self.swarm.strikes or not self.happens(self.swarm.strike_rate * often):
             return None
         return Plan(
             self.chance.choice(self.swarm.strikes), self.chance.choice((1, 3, 8, 20, 45)), self.chance.randrange(2) == 0
@@ -221,7 +224,7 @@ class World:
             if applied:
                 self.tell("HUB", f"applied {applied}")
 
-        return self.at_hub(run)
+        return self.at_hub(run, often=PROJECTING_OFTEN)
 
     @contextmanager
     def _older_program(self) -> Iterator[None]:

@@ -59,7 +59,7 @@ def status(group: Group, node: PlantNode) -> tuple[PlantReplication, PlantReplic
     found = []
     for store in (node.store, group.hub.node.store):
         with store.reading() as reads:
-            found += replication_status(reads, PlantScope({1}), now=CLOCK.now())
+            found += replication_status(reads, PlantScope(frozenset({1})), now=CLOCK.now())
     here, there = found
     return here, there
 
@@ -117,6 +117,9 @@ def test_half_way_then_both_sides_say_how_long_it_takes(group: Group) -> None:
     assert exchange(node, forced=True).sent == 203
     while project_pending(group.hub.node.store, 1, clock=CLOCK, holder="test"):
         pass
+    pace = column(group.hub.node.store, 1, "applied_pace")
+    assert isinstance(pace, int)
+    assert pace > 0
     here, there = status(group, node)
     assert (here.entries_per_second, here.seconds_left) == (None, None)
     assert (there.projected, there.entries_per_second, there.seconds_left) == (603, None, None)

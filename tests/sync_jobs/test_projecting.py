@@ -17,7 +17,7 @@ from plants.rules.scope import PlantScope
 from plants.store import projectors, tables
 from plants.store.ledger import Head
 from plants.store.positions import HALTED, projection_faults, replication_status
-from sync_jobs import leases, parking
+from sync_jobs import leases, parking, projecting
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import PlantNode
 from sync_jobs.parking import touched
@@ -205,6 +205,23 @@ def test_too_much_waits_then_the_plant_halts_and_says_so(group: Group, monkeypat
     assert project_behind(hub.store, CLOCK, "test") == 5 + 2
     assert faults(group, 1) == []
     assert contents_of(hub.store, 1) == contents_of(one.store, 1)
+
+
+def test_two_plants_behind_then_the_shorter_way_goes_first(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two, hub = group.plant(1, "SH1"), group.plant(2, "BJ1"), group.hub.node
+    receive(one, 20)
+    receive(two, 1)
+    exchange(one)
+    exchange(two)
+    turns = []
+
+    def watched(store: Store, log_id: int, **given: Any) -> int:
+        turns.append(log_id)
+        return project_pending(store, log_id, **given)
+
+    monkeypatch.setattr(projecting, "project_pending", watched)
+    assert project_behind(hub.store, CLOCK, "test") == 23 + 4
+    assert turns == [2, 1]
 
 
 def test_what_an_entry_touches_then_its_key_and_every_node_id_wherever_it_stands() -> None:

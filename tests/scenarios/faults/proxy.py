@@ -85,12 +85,12 @@ class Proxy:
             passed += len(part)
             if not answer:
                 self.request_bytes += len(part)
+            if self.bits_per_second:
+                await asyncio.sleep(len(part) * 8 / self.bits_per_second)
             sink.write(part)
             await sink.drain()
             if answer and self.drip_seconds:
                 await asyncio.sleep(self.drip_seconds)
-            if self.bits_per_second:
-                await asyncio.sleep(len(part) * 8 / self.bits_per_second)
 
 
 @contextmanager
