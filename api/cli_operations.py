@@ -18,7 +18,7 @@ from plants.store.alarms import AlarmKind, end_alarm
 from plants.store.master import known_plants
 from plants.store.positions import ReplicationState
 from plants.store.watch import AlarmSeen, alarms_seen
-from sync_jobs.exchange import exchange
+from sync_jobs.exchange import Exchanged, exchange
 from sync_jobs.fencing import lift_fence
 from sync_jobs.nodes import PlantNode
 from sync_jobs.opening import NotConnected, plant_node
@@ -75,7 +75,7 @@ def sync_now(home: Home, as_json: AsJson = False) -> None:
 
     Example:  batchloom plant sync-now --home sh1
     """
-    sent = received = 0
+    sent, received, came = 0, 0, Exchanged()
     with opened(home) as node:
         plant = replicating(node)
         for _ in range(SLICES_MAX):

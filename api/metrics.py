@@ -72,7 +72,8 @@ class Metrics(Collector):
 
     def text(self) -> bytes:
         """Return all figures as OpenMetrics text."""
-        return generate_latest(self._registry)
+        text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        return text
 
     def describe(self) -> Iterable[Metric]:
         """Say nothing of the figures in the store before they are asked for."""

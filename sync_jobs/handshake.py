@@ -9,9 +9,9 @@
 | larger                   | the hub's proof shows my head to be its prefix  | RESTORED      |
 | anything else            |                                                 | DIVERGED      |
 
-A plant signs a checkpoint only after IN_SYNC, PUSH or HUB_REGRESSED, which proved the hub's head to be its prefix: after
-RESTORED and DIVERGED the ledger is repaired and the plant greets again. So two signed checkpoints that contradict each
-other are evidence of tampering, never of an honest restore.
+A plant signs a checkpoint only after IN_SYNC, PUSH or HUB_REGRESSED, which proved the hub's head to be its prefix:
+after RESTORED and DIVERGED the ledger is repaired and the plant greets again. So two signed checkpoints that
+contradict each other are evidence of tampering, never of an honest restore.
 """
 
 from collections.abc import Callable, Sequence

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from celery import Celery
-from kombu import Connection
 
 from sync_jobs.jobs import Job, nudge
 
@@ -66,7 +65,9 @@ class Nudges:
 def broker_failure(broker_url: str) -> str | None:
     """Return why a broker cannot be reached, without its address, which may hold a password; None when it answers."""
     try:
-        with Connection(broker_url, connect_timeout=CONNECT_SECONDS) as connection:
+        with Celery(broker=broker_url, set_as_current=False).connection_for_write(
+            connect_timeout=CONNECT_SECONDS
+        ) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
     except Exception as error:  # noqa: BLE001 -- each transport has its own kinds, and all of them mean the same here.
         return type(error).__name__

@@ -187,7 +187,7 @@ def _dispute(work: _Work, entry: Entry, found: list[Collision], settled: str | N
         "collisions": found,
         "settled": settled,
     }
-    kept = {name: content[name] for name in ("device", "reason") if name in content}
+    kept: dict[str, Any] = {name: content[name] for name in ("device", "reason") if name in content}
     envelope: dict[str, Any] = {
         **kept,
         "id": content["id"],

@@ -210,6 +210,13 @@ class _Gone:
     last: int = -1
     stated: int = 0
 
+    def hear(self, fields: dict[str, Any], index: int) -> None:
+        """Note what an entry states of bodies before it that are kept elsewhere."""
+        payload = fields.get("payload") if fields.get("type") == "BodiesPruned" else None
+        below = payload.get("below") if isinstance(payload, dict) else None
+        if type(below) is int and below <= index:
+            self.stated = max(self.stated, below)
+
 
 def _check_row(row: Row, expected: int, head_size: int, plant: int, gone: _Gone) -> Broken | None:
     """Return the first of obligations 1 to 5 that a row does not meet, read where `expected` should stand."""
@@ -235,11 +242,7 @@ def _check_row(row: Row, expected: int, head_size: int, plant: int, gone: _Gone)
     owner = fields.get("plant")
     if type(owner) is not type(plant) or owner != plant:
         return Broken(BreakKind.FOREIGN, index, index, index + 1, str(owner))
-    if fields.get("type") == "BodiesPruned":
-        payload = fields.get("payload")
-        below = payload.get("below") if isinstance(payload, dict) else None
-        if type(below) is int and below <= index:
-            gone.stated = max(gone.stated, below)
+    gone.hear(fields, index)
     return None
 
 

@@ -39,6 +39,7 @@ USUAL = frozenset({"batches", "process", "movements", "series"})
 
 BLANK_PROCESS: dict[str, Any] = dict.fromkeys(PROCESSES.columns) | {"loss": "{}"}
 
+
 def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Apply the parts that every event type shares."""
     payload: Outcome = entry.payload

@@ -5,6 +5,7 @@ import shutil
 import tarfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -26,7 +27,7 @@ ORDER = Delivery("RM-MILK", "12.5", "KGM", "A1")
 
 
 def home_of(folder: Path, database_url: str | None = None) -> Settings:
-    given = {} if database_url is None else {"database_url": SecretStr(database_url)}
+    given: dict[str, Any] = {} if database_url is None else {"database_url": SecretStr(database_url)}
     return Settings(home=folder, role=Role.PLANT, group=GROUP, plant_number=1, plant_code="SH1", **given)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from click.testing import Result
 from pydantic import SecretStr
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 import api.cli
 from api.cli_operations import node_alarms

@@ -23,7 +23,7 @@ def figures(served: Serving) -> dict[tuple[str, ...], float]:
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
     return {
         (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(answer.text)
+        for family in text_string_to_metric_families(answer.text)  # type: ignore[no-untyped-call]
         for sample in family.samples
     }
 

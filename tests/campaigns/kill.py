@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,7 +74,7 @@ class Campaign:
             began = time.monotonic()
             if target in PLANTS:
                 self._restart(self.group.nodes[target].process)
-                self._recovered(target, began, lambda node=target, at=began: self._wrote(node, at))
+                self._recovered(target, began, partial(self._wrote, target, began))
             elif target == "hub":
                 self._owe(target, began)
                 self._restart(self.group.nodes[HUB].process)

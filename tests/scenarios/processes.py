@@ -37,7 +37,7 @@ RUNNING: Final[list["Group"]] = []
 T = TypeVar("T")
 
 
-def wait_until(true: Callable[[], T], what: str, seconds: float = WAIT_SECONDS_MAX) -> T:
+def wait_until(true: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS_MAX) -> T:
     """Return the first answer that is not empty; fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (answer := true()):

@@ -1,5 +1,7 @@
 """The hub's database is gone: it comes back from the archive, and from the plants what was not archived yet."""
 
+from functools import partial
+
 import pytest
 
 from infra.database import Store
@@ -33,6 +35,11 @@ def hold(store: Store, log_id: int, kept: list[tuple[int, bytes]]) -> bool:
     """Tell whether a store's ledger has each of these roots at its size."""
     with store.reading() as reads:
         return all(root_at(leaf_reader(reads, log_id), size) == root for size, root in kept)
+
+
+def reaches(store: Store, log_id: int, size: int) -> bool:
+    """Tell whether a store's ledger has so many entries."""
+    return bool(stand(store, log_id)[0] >= size)
 
 
 def lose_database(group: Group, prepared: Prepared) -> None:
@@ -85,7 +92,7 @@ def test_hub_lost_then_archive_and_plants_give_all_of_it_back(group: Group, prep
     group.start(HUB)
     for code, number in PLANTS.items():
         had = len(known[code][0])
-        wait_until(lambda number=number, had=had: stand(hub, number)[0] >= had, f"{code} has sent what was lost")
+        wait_until(partial(reaches, hub, number, had), f"{code} has sent what was lost")
     wait_level(group)
     for code, number in PLANTS.items():
         assert leaves(hub, number) == leaves(group.store(code), number)

@@ -79,7 +79,7 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         produce(there, [line(final, "4")], "3.5", material="SECRET")
         wait_level(group)
         group.stop("SH1", "SZ2")
-        order = {"batch": hidden, "reason": "SECRET recall", "plants": ["SZ2"]}
+        order: dict[str, Any] = {"batch": hidden, "reason": "SECRET recall", "plants": ["SZ2"]}
         group.at(HUB, CHEN).do("directHold", "... on DirectivesSent { directives { index } }", **order)
         schema = served_schema(group.at(HUB, CHEN))
         only_there = things_of_other(group)

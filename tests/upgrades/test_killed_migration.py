@@ -92,6 +92,7 @@ def test_migration_fails_at_every_statement_then_nothing_is_half_done(
     with closing(Store(old_store(kind, request, tmp_path))) as store:
         before = shape(store)
         assert before[0] == FIRST
+        seen = [0]
         for number in range(1, 1000):
             try:
                 with failing(store, number) as seen:

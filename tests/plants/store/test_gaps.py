@@ -99,7 +99,7 @@ class World:
             return
         there, label = self.labels.pop(self.chance.randrange(len(self.labels)))
         code = self.chance.choice([None, None, "0", "0.5"])
-        lines = ()
+        lines: tuple[ReceiptLine, ...] = ()
         plant = self.plants[there]
         if code is not None:
             lines = tuple(ReceiptLine(line["batch"]["code"], code, "A1") for line in read_manifest(label).lines)
