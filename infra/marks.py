@@ -168,12 +168,15 @@ class Keeper:
                 self._write(beyond, raised.kept)
 
     def committed(self, raised: Raised) -> None:
-        """Note where the ledger stands now, and write it down when the file is REFRESHED_AFTER old."""
-        if raised.position is None:
-            return
+        """Note where the ledger stands now, and write it down when the file is REFRESHED_AFTER old.
+
+        A commit that appended nothing writes down what one before it left: the last entry before a quiet hour too.
+        """
         with self._lock:
-            self._position = raised.position
-            if abs(self._clock.now() - self._refreshed) >= REFRESHED_AFTER:
+            if raised.position is not None:
+                self._position = raised.position
+            behind = self._position is not None and self._position[0] != self._known.size
+            if behind and abs(self._clock.now() - self._refreshed) >= REFRESHED_AFTER:
                 self._refresh()
 
     def rewind(self, size: int, root: Callable[[], bytes]) -> None:

@@ -87,6 +87,7 @@ def _unite(world: World, number: int) -> None:
     for _ in range(2):
         world.switch(number)
         plant = world.plants[number]
+        plant.clock.set_right()
         world.open(number)
         plant.write(lambda session: lift_fence(session, number))
         world.tell(plant.name, "a person says that this copy counts")

@@ -15,6 +15,7 @@ from plants.rules.merkle import Frontier
 from plants.rules.notes import Checkpoint, NoteError
 from plants.store import mirrors, replication, staging
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
+from plants.store.ledger import Head
 from sync_jobs import checkpoints
 from sync_jobs.nodes import PlantNode
 from sync_jobs.push import Way
@@ -34,6 +35,7 @@ class RepairRefused(Exception):
 def restore(way: Way, welcome: Welcome) -> bool:
     """Bring the missing entries back and record PlantRestored; returns False where more time is needed.
 
+    Where people have written here meanwhile, the ledgers have parted: it ends then, for another greeting to find.
     The hub's ledger was proven to continue ours (`sync_jobs.handshake`). Raises RepairRefused, or as the hub answered.
     """
     node = way.node
@@ -47,14 +49,17 @@ def restore(way: Way, welcome: Welcome) -> bool:
     head = prove(way, here, theirs)
     size = here.size
 
-    def move(session: Session) -> int:
+    def move(session: Session) -> int | None:
         way.held.renew(session, node.clock.now())
         return _move(way, session, (size, here.size), head, welcome.checkpoint)
 
     while size < head.size:
         if not way.has_time():
             return False
-        size = way.node.writer.write(move)
+        moved = way.node.writer.write(move)
+        if moved is None:
+            return True
+        size = moved
         way.progress(size, head.size)
     return True
 
@@ -126,8 +131,10 @@ def remembered(way: Way) -> Mapping[str, int]:
     return {} if keeper is None else keeper.reserved
 
 
-def _move(way: Way, session: Session, sizes: tuple[int, int], head: Frontier, note: str | None) -> int:
+def _move(way: Way, session: Session, sizes: tuple[int, int], head: Frontier, note: str | None) -> int | None:
     (at, began), node, now = sizes, way.node, way.node.clock.now()
+    if Head(session, node.number).size != at:
+        return None  # what is staged was proven to follow the ledger as it was before somebody wrote.
     size = adopt_next(session, node.number, head)
     if size <= at:
         raise RepairRefused(f"the ledger or the staged entries changed at {at}")

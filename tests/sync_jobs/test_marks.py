@@ -70,6 +70,18 @@ def test_position_then_written_ten_seconds_late_and_at_close(tmp_path: Path) -> 
     assert (marks_in(tmp_path).size, marks_in(tmp_path).root) == (5, ROOT.hex())
 
 
+def test_last_entry_before_a_quiet_time_then_a_commit_without_entries_writes_it_down_once(tmp_path: Path) -> None:
+    clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
+    keeper = Keeper(file, Marks("o"), clock, reserved_ahead)
+    keeper.committed(Raised(position=(3, lambda: ROOT)))
+    clock.advance(seconds=10)
+    keeper.committed(Raised())
+    assert (file.written, marks_in(tmp_path).size) == (1, 3)
+    clock.advance(seconds=10)
+    keeper.committed(Raised())
+    assert file.written == 1
+
+
 def test_two_processes_then_neither_takes_back_what_the_other_reserved(tmp_path: Path) -> None:
     clock, file = FixedClock(), FileMarks(tmp_path / FILE_NAME)
     one, two = (Keeper(file, Marks("o"), clock, reserved_ahead) for _ in range(2))
