@@ -231,7 +231,10 @@ class Disk(Store):
         return bool(self.connection.dead)
 
     def image(self) -> Image:
-        """Return a copy of what is durable."""
+        """Return a copy of what is durable; nothing may be under way on the disk."""
+        assert not self.busy
+        # What was under way when the power went is not durable, and the copy would wait for its end for ever.
+        _UNDO(self.connection)
         return Image(self.connection)
 
     def put_back(self, image: Image) -> None:
