@@ -4,7 +4,6 @@ Only what the hub itself signed counts. Where it has directed other things at th
 come first again and the others follow, with the same ids: no plant has seen those yet.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from auth.machines import EnrolledMachine
@@ -77,7 +76,7 @@ def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Rec
         if opened_head(session, -machine.plant_number).origin != delivery.origin:
             raise Problem(403, "FOREIGN_LEDGER")
     # The plant can only cut them where this hub signed: its own, smaller limit on entries does not count here.
-    parcel = wire.unpack(delivery.packed, replace(hub.limits, max_entries=ENTRIES_MAX))
+    parcel = wire.unpack(delivery.packed, hub.limits.model_copy(update={"max_entries": ENTRIES_MAX}))
     entries = wire.read_entries(parcel.bodies, delivery.start, -machine.plant_number)
     keys = checkpoints.keys_of(hub.signer.key, delivery.origin)
     try:

@@ -28,6 +28,10 @@ RESTORED: Final = (
     "存储现有 {size} 条记录，与本厂此前的 {known} 条不连续：存储由旧备份恢复。"
     "编号已跳过可能已打印的部分，其余将从总部取回。"
 )
+DAMAGED: Final = (
+    "The store's own entries are not whole: {why}. Stop the node, run batchloom verify, and restore from a backup or the hub."
+    " / 账本条目不完整：{why}。请停止节点，运行 batchloom verify，并由备份或总部恢复。"
+)
 LOST: Final = (
     "The plant's second memory (marks.json) was not there and was made again. If the store was restored from a backup, "
     "say so to the hub's operator before printing labels. / "
@@ -79,11 +83,11 @@ def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: C
     keeper = store.keeper = Keeper(file, marks, clock, reserved_ahead)
     with store.transaction() as session:
         position = mirrors.position_of(session, plant)
-        if position is None or not position[1].size or _continues(session, plant, position[1], marks):
+        if position is None or not position[1].size or _continues(session, plant, position[1], marks, clock):
             return keeper
         # Another process may have repaired the ledger since the file was read.
         marks = _read(file.read()) or marks
-        if _continues(session, plant, position[1], marks):
+        if _continues(session, plant, position[1], marks, clock):
             return keeper
         head = _note_restored(session, plant, position[1], marks, clock)
     # Only now that it is on record: a crash before this makes it be noticed once more.
@@ -113,12 +117,18 @@ def _made_again(store: Store, plant: int, origin: str, clock: Clock) -> Marks:
         return Marks(origin, frontier.size, frontier.root().hex(), drawn)
 
 
-def _continues(session: Session, plant: int, frontier: Frontier, marks: Marks) -> bool:
+def _continues(session: Session, plant: int, frontier: Frontier, marks: Marks, clock: Clock) -> bool:
     """Tell whether the store's ledger is the one that the memory knows, or a continuation of it."""
     if marks.size > frontier.size:
         return False
     known = standing(session, plant).frontier
-    root = mirrors.frontier_at(session, plant, marks.size, known).root()
+    try:
+        root = mirrors.frontier_at(session, plant, marks.size, known).root()
+    except LookupError as error:
+        # Rows are gone, which no restore does. The node opens all the same, so that `verify` can say which.
+        alarm = Alarm(AlarmKind.LEDGER_DAMAGED, marks.origin, DAMAGED.format(why=error))
+        raise_alarm(session, alarm, clock.now())
+        return True
     return root.hex() == (marks.root or EMPTY_ROOT.hex())
 
 

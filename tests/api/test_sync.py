@@ -276,7 +276,7 @@ def test_directives_then_signed_by_the_hub_for_exactly_what_is_given(caller: Cal
     assert parcel.bodies == ()
     assert checkpoints.read(parcel.note, origin, keys).checkpoint.size == 0
     packed = pack(Parcel((), caller.note([])))
-    assert said(caller.send(packed, origin=origin)) == (403, "FOREIGN_LEDGER")
+    assert said(caller.send(packed, origin=origin)) == (403, "CHECKPOINT_REFUSED"), "the hub has not signed it"
 
 
 def test_plant_that_stops_in_the_middle_then_only_itself_waits_and_not_for_long(

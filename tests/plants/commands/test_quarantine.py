@@ -37,6 +37,7 @@ def test_quarantined_then_held_and_disposition_stays(plant: Plant) -> None:
             micros(plant.clock.now()),
             None,
             None,
+            None,
         )
     ]
     assert plant.batch(code)["disposition"] == "UNRESTRICTED"
