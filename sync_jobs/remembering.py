@@ -29,8 +29,8 @@ RESTORED: Final = (
     "编号已跳过可能已打印的部分，其余将从总部取回。"
 )
 DAMAGED: Final = (
-    "The store's own entries are not whole: {why}. Stop the node, run batchloom verify, and restore from a backup or the hub."
-    " / 账本条目不完整：{why}。请停止节点，运行 batchloom verify，并由备份或总部恢复。"
+    "The store's own entries are not whole: {why}. Stop the node, run batchloom verify, and restore from a backup or "
+    "the hub. / 账本条目不完整：{why}。请停止节点，运行 batchloom verify，并由备份或总部恢复。"
 )
 LOST: Final = (
     "The plant's second memory (marks.json) was not there and was made again. If the store was restored from a backup, "

@@ -7,7 +7,7 @@ import pytest
 from simulation.campaign import run_one
 
 CORPUS = Path(__file__).with_name("corpus.txt")
-SEEDS = 120  # as many as cost some 100 s of one busy processor; `batchloom sim` runs any number
+SEEDS = 300  # as many as a change should pass before it lands; `batchloom sim` runs any number
 AT_ONCE = 10
 
 
