@@ -9,6 +9,10 @@ from simulation.campaign import run_one
 CORPUS = Path(__file__).with_name("corpus.txt")
 SEEDS = 300  # as many as a change should pass before it lands; `batchloom sim` runs any number
 AT_ONCE = 10
+OPEN = {
+    216: "I13: after two restores of one plant a code was printed a second time",
+}
+"""Seeds whose violation is known and not mended yet; each must still show it, so that none stays here for nothing."""
 
 
 def pieces(part: int, parts: int) -> pytest.MarkDecorator:
@@ -19,6 +23,9 @@ def pieces(part: int, parts: int) -> pytest.MarkDecorator:
 def holds(seed: int) -> None:
     """Run a seed and check that nothing was violated; the story's end and the command that replays it say what was."""
     outcome = run_one(seed)
+    if seed in OPEN:
+        assert outcome.invariant == OPEN[seed].partition(":")[0], f"seed {seed} holds now: take it out of OPEN"
+        return
     story = "\n".join(outcome.lines[-40:])
     assert not outcome.invariant, f"{outcome.text}\nbatchloom sim --seed {seed}\n{story}\n{outcome.trace}"
 
