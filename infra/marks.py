@@ -170,14 +170,24 @@ class Keeper:
     def committed(self, raised: Raised) -> None:
         """Note where the ledger stands now, and write it down when the file is REFRESHED_AFTER old.
 
-        A commit that appended nothing writes down what one before it left: the last entry before a quiet hour too.
+        At once where entries were taken away before others were appended: until then the file names a position that
+        older stores have as well.
         """
         with self._lock:
             if raised.position is not None:
                 self._position = raised.position
-            behind = self._position is not None and self._position[0] != self._known.size
-            if behind and abs(self._clock.now() - self._refreshed) >= REFRESHED_AFTER:
-                self._refresh()
+            self._catch_up(at_once=raised.kept is not None)
+
+    def found(self, size: int, root: Callable[[], bytes]) -> None:
+        """Note where the ledger stands that was found to continue the marks: a crash may have left them behind."""
+        with self._lock:
+            self._position = size, root
+            self._catch_up(at_once=True)
+
+    def catch_up(self) -> None:
+        """Write down what the last commits left, so that the last one before a quiet hour is remembered too."""
+        with self._lock:
+            self._catch_up()
 
     def rewind(self, size: int, root: Callable[[], bytes]) -> None:
         """Write down that the ledger stands here, though it was longer: the restore is on record. Raises OSError."""
@@ -189,6 +199,11 @@ class Keeper:
         with self._lock:
             if self._position is not None:
                 self._refresh()
+
+    def _catch_up(self, *, at_once: bool = False) -> None:
+        behind = self._position is not None and self._position[0] != self._known.size
+        if behind and (at_once or abs(self._clock.now() - self._refreshed) >= REFRESHED_AFTER):
+            self._refresh()
 
     def _refresh(self) -> None:
         # The entries are durable already: a file that cannot be written now only makes the memory older.

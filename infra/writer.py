@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from typing import Any, Protocol, TypeVar
 
 from infra.database import Session, Store
+from infra.marks import REFRESHED_AFTER
 
 GROUP_MAX = 64  # commands in one transaction
 QUEUE_MAX = 10_000  # commands waiting; above it a caller waits, which is the backpressure a person notices
@@ -74,7 +75,7 @@ class Writer:
     def _serve(self) -> None:
         stopping = False
         while not stopping:
-            group = [self._waiting.get()]
+            group = [self._next()]
             while group[-1] is not None and len(group) < GROUP_MAX:
                 try:
                     group.append(self._waiting.get_nowait())
@@ -86,6 +87,15 @@ class Writer:
                 began = time.perf_counter()
                 self._commit(jobs)
                 self.timed(time.perf_counter() - began)
+
+    def _next(self) -> tuple[Work, Future[Any]] | None:
+        """Wait for a piece of work; whenever none comes for a while the second memory catches up."""
+        while True:
+            try:
+                return self._waiting.get(timeout=REFRESHED_AFTER.total_seconds())
+            except queue.Empty:
+                if self._store.keeper is not None:
+                    self._store.keeper.catch_up()
 
     def _commit(self, jobs: list[tuple[Work, Future[Any]]]) -> None:
         results: dict[Future[Any], Any] = {}

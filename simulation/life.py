@@ -41,6 +41,7 @@ class Life:
         """Let some time pass, and one thing happen."""
         world, chance = self.world, self.world.chance
         world.time.advance(self._pause())
+        self._idle()
         world.network.deliver_late()
         self._reopen()
         self._misfortune()
@@ -58,6 +59,13 @@ class Life:
             world.put_by()
         else:
             world.back_up(chance.choice((HUB, *world.plants)))
+
+    def _idle(self) -> None:
+        """Let the plants that run do what their writer does while nobody writes."""
+        for plant in self.world.plants.values():
+            keeper = plant.disk.keeper
+            if plant.running and keeper is not None:
+                keeper.catch_up()
 
     def small_act(self) -> None:
         """Do what others may be doing while a message is on its way."""

@@ -53,7 +53,6 @@ def root_not_checked() -> AbstractContextManager[None]:
     """The hub stores what comes without comparing the root that was signed."""
 
     def take_in(session: Any, head: Any, delivery: Any, entries: Any, _signed: Any) -> None:
-        intake.check_session(session, head, delivery.session)
         if delivery.start > head.size:
             raise intake._wrong_position("WRONG_POSITION", Position(head.size, head.frontier.root()))  # noqa: SLF001 -- a mistake is made at the very place.
         fresh = entries[head.size - delivery.start :]

@@ -9,7 +9,7 @@ from typing import Final
 from auth.notes import NoteSigner, open_checkpoint
 from infra.settings import hub_origin
 from plants.store.positions import ReplicationState
-from simulation.books import common
+from simulation.books import Shadow, common
 from simulation.life import Life
 from simulation.nodes import GROUP, private_key
 from simulation.story import Violation
@@ -125,12 +125,20 @@ class Watch:
         proven = acknowledged <= min(here.size, there.size) and here.roots[acknowledged] == there.roots[acknowledged]
         if acknowledged not in kept and not proven and number not in world.forked:
             raise Violation("I2", f"plant {number} counts {acknowledged} entries as received, without a receipt")
-        missing = [one for one, root in kept.items() if there.size < one or there.roots[one] != root]
-        if not missing:
+        if state == ReplicationState.FENCED and number not in world.copied:
+            raise Violation("I12", f"plant {number} is fenced, and there never was another copy of it")
+        missing = self._missing(world.plants[number].name, there)
+        others = [name for name in self.receipts if name.startswith(world.plants[number].code)]
+        if not any(self._missing(name, there) for name in others):
             world.unsure.discard(number)
         for one in missing:
             if number not in world.unsure:
                 raise Violation("I2", f"plant {number} has a receipt for {one} entries, and the hub has {there.size}")
+
+    def _missing(self, copy: str, there: Shadow) -> list[int]:
+        """Return for which sizes a copy of a plant has receipts that the hub's ledger does not bear out."""
+        kept = self.receipts.get(copy, {})
+        return [one for one, root in kept.items() if there.size < one or there.roots[one] != root]
 
     def _read(self, number: int, size: int, note: bytes) -> bytes:
         """Return the root in a receipt, after a check that it is one."""

@@ -64,6 +64,7 @@ class World:
     followed: dict[int, int] = field(default_factory=dict)
     forked: set[int] = field(default_factory=set)
     forgetful: set[int] = field(default_factory=set)
+    copied: set[int] = field(default_factory=set)
     offstage: dict[int, tuple[SimulatedPlant, dict[tuple[int, int], Shadow], int]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     unsure: set[int] = field(default_factory=set)
@@ -285,6 +286,7 @@ class World:
             self._restore_marks(number, backup)
             self.tell(self.plants[number].name, f"restored from a copy of {age} s ago")
             self.forked.add(number)
+            self.copied.add(number)
             self.restored.add(number)
         self.after_restore(number)
         self.open(number)
@@ -319,6 +321,7 @@ class World:
         shadows = {(number, log_id): Shadow(log_id) for log_id in (number, -number)}
         self.offstage[number] = twin, shadows, -1
         self.forked.add(number)
+        self.copied.add(number)
         self.forgetful.add(number)
         self.story.hit("F32")
         self.tell(plant.name, "is cloned, and both copies run")

@@ -23,8 +23,13 @@ def next_wait_ms(before_ms: int) -> int:
     return min(WAIT_MS_MAX, draw_between(WAIT_MS_MIN, max(WAIT_MS_MIN, 3 * before_ms)))
 
 
-def is_due(next_attempt_us: int, now: datetime) -> bool:
-    """Tell whether the wait is over; one that is longer than any we give was begun by a clock that was wrong."""
+def is_due(next_attempt_us: int, now: datetime, *, began_us: int | None = None) -> bool:
+    """Tell whether the wait is over.
+
+    One that is longer than any we give, or that began later than now, was begun by a clock that was wrong.
+    """
+    if began_us is not None and began_us > micros(now):
+        return True
     return not 0 < next_attempt_us - micros(now) <= RETRY_SECONDS_MAX * 1_000_000
 
 
@@ -35,7 +40,7 @@ def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool
     """
     before = replication.standing(session, log_id)
     now_us = micros(now)
-    if not is_due(before.next_attempt_us, now) and not forced:
+    if not is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
         return False
     wait_ms = next_wait_ms(before.backoff_ms)
     replication.amend(

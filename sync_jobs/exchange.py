@@ -138,7 +138,7 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Held | None:
     before = replication.standing(session, node.number)
     if before.state is ReplicationState.FENCED:
         return None
-    if not attempts.is_due(before.next_attempt_us, now) and not forced:
+    if not attempts.is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
         return None
     held = leases.take(session, LEASE, node.holder, now=now)
     if held is not None:

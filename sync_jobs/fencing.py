@@ -1,19 +1,23 @@
 """One copy of a plant counts at a time: sessions form a chain at the hub, and who has fallen out of it stops writing.
 
-| a greeting presents                                    | the hub                                             |
+| a greeting or a parcel presents                        | the hub                                             |
 | ------------------------------------------------------ | --------------------------------------------------- |
-| the session that counts                                | gives the next one                                  |
-| the one before, while the one that counts was not used | gives another one: its answer was lost              |
-| nothing, and none was ever given                       | gives the first one                                 |
+| the session that counts                                | goes on                                             |
+| one that was given to who had the one that counts      | goes on: from now on this one counts                |
+| one that was offered to a stranger                     | takes over: raises an alarm, the other is displaced |
 | one that a takeover ended                              | gives none: this copy is fenced                     |
-| nothing, or one it does not know                       | gives one, raises an alarm; the other is displaced  |
-| whatever, and that a person has said "this copy"       | the same, without the alarm                         |
+| nothing, or one that it does not know, in a greeting   | offers one, and nothing changes until it is used    |
+| the last two, and a person has said "this copy counts" | offers one; its use takes over without the alarm    |
+
+Every greeting is given a session of its own, so that two copies never share one; it counts once it is used. A plant
+keeps what it was given in its store, under the lease of its exchange, before it uses it. So nobody uses the answer to
+a greeting that came twice or late, or that belongs to a worker who overslept: such a greeting displaces nobody.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from infra.database import Session
 from plants.rules.instants import micros
@@ -23,6 +27,7 @@ from plants.store.positions import ReplicationState
 from plants.store.replication import Standing
 
 DISPLACED_MAX: Final = 16  # sessions of other copies that the hub remembers
+GIVEN_MAX: Final = 8  # sessions that were given and not used yet, to each side: more greetings than ever wander about
 QUIET: Final = timedelta(days=1)
 SELECT_RAISED: Final = "SELECT last_us FROM alarms WHERE kind = :kind AND about = :about AND over_us IS NULL"
 FENCED: Final = (
@@ -41,10 +46,11 @@ SUPERSEDED: Final = (
 
 
 class Presenting(StrEnum):
-    """What a greeting comes to."""
+    """What a greeting or a parcel comes to."""
 
     GOES_ON = "GOES_ON"
     TAKES_OVER = "TAKES_OVER"
+    OFFERED = "OFFERED"
     SUPERSEDED = "SUPERSEDED"
 
 
@@ -53,25 +59,42 @@ class Presented:
     """What became of the session that a plant presented, and the columns of the plant's row that change."""
 
     verdict: Presenting
-    columns: dict[str, Any]
+    columns: dict[str, str | None]
+
+
+def use(before: Standing, session: str | None) -> Presented:
+    """Decide whether a session counts, now that something comes under it."""
+    if session is not None and session == before.session:
+        return Presented(Presenting.GOES_ON, {})
+    if session in before.session_next:
+        return Presented(Presenting.GOES_ON, {"session": session, "session_next": None})
+    if session in before.offered:
+        ended = [one for one in (*before.displaced, before.session, *before.session_next) if one is not None]
+        columns = {"session": session, "session_next": None, "offered": None}
+        return Presented(Presenting.TAKES_OVER, columns | {"displaced": " ".join(ended[-DISPLACED_MAX:])})
+    return Presented(Presenting.SUPERSEDED, {})
 
 
 def present(before: Standing, session: str | None, following: str, *, take_over: bool = False) -> Presented:
-    """Decide on the session that a greeting presents; `following` is the one to be given next."""
-    current = before.session
-    given = {"session": following, "session_used": 0}
-    if current is None or session == current:
-        return Presented(Presenting.GOES_ON, given | {"session_before": current})
-    if session is not None and session == before.session_before and not before.session_used:
-        return Presented(Presenting.GOES_ON, given)
+    """Decide on the session that a greeting presents; `following` is the one to be given next, unless superseded."""
+    found = use(before, session)
+    if found.verdict is not Presenting.SUPERSEDED or before.session is None:
+        given = () if "session_next" in found.columns else before.session_next
+        verdict = Presenting.GOES_ON if before.session is None else found.verdict
+        return Presented(verdict, found.columns | {"session_next": _with(given, following)})
     if session in before.displaced and not take_over:
-        return Presented(Presenting.SUPERSEDED, {})
-    displaced = [one for one in (*before.displaced, current) if one != session][-DISPLACED_MAX:]
-    return Presented(Presenting.TAKES_OVER, given | {"session_before": None, "displaced": " ".join(displaced)})
+        return found
+    return Presented(Presenting.OFFERED, {"offered": _with(before.offered, following)})
+
+
+def _with(given: tuple[str, ...], following: str) -> str:
+    return " ".join([*given, following][-GIVEN_MAX:])
 
 
 def note_at_hub(session: Session, origin: str, verdict: Presenting, now: datetime, *, take_over: bool) -> None:
     """Raise or end the hub's alarm about copies of a plant."""
+    if verdict is Presenting.OFFERED:
+        return
     if verdict is Presenting.GOES_ON or take_over:
         # A copy that goes on says nothing of the other one: a person ends it, or that nothing came of it for a day.
         row = None if take_over else session.row(SELECT_RAISED, {"kind": AlarmKind.PLANT_FENCED, "about": origin})

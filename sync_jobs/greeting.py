@@ -16,7 +16,16 @@ from sync_jobs.witnessing import check_hub, seen_of_hub
 
 
 def greet(way: Way) -> Welcome:
-    """Greet the hub and remember what it answered; raises Problem or HubUnreachable, and LeaseLost."""
+    """Greet the hub and remember what it answered; raises Problem or HubUnreachable, and LeaseLost.
+
+    Greets once more where the hub does not know the session: only now that its offer is in our store, under our lease,
+    is it known that we are no answer to somebody else's greeting, and another copy may be displaced.
+    """
+    welcome = _greet(way)
+    return _greet(way) if welcome.offered else welcome
+
+
+def _greet(way: Way) -> Welcome:
     node = way.node
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
@@ -58,7 +67,8 @@ def greet(way: Way) -> Welcome:
         if welcome.archived is not None:
             heard["archived"] = welcome.archived
         if not welcome.superseded:
-            heard |= {"session": welcome.session, "take_over": 0}
+            heard |= {"session": welcome.session}
+            heard |= {} if welcome.offered else {"take_over": 0}
         replication.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **heard)
 
     node.writer.write(remember)

@@ -85,15 +85,16 @@ def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Rec
         raise Problem(403, "CHECKPOINT_REFUSED", fault=error.fault) from error
     if signed.checkpoint.size != delivery.start + len(entries):
         raise Problem(422, "CHECKPOINT_SIZE_WRONG", size=signed.checkpoint.size)
+    now = hub.clock.now()
     with hub.store.transaction() as session:
         head = opened_head(session, -machine.plant_number)
-        check_session(session, head, delivery.session)
+        check_session(session, head, machine, delivery.session, now)
         if delivery.start > head.size:
             stand = wire.Stand.of("", Position(head.size, head.frontier.root()))
             raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
         size = _take_back(session, hub, head, entries, signed)
         note = checkpoints.trimmed(parcel.note, keys)
-        us, signed_us = micros(hub.clock.now()), checkpoints.signed_us(signed)
+        us, signed_us = micros(now), checkpoints.signed_us(signed)
         replication.keep_checkpoint(
             session, head.log_id, signed.checkpoint.size, bytes(note), signed_us=signed_us, received_us=us
         )

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from auth.machines import EnrolledMachine
 from infra.database import Session
@@ -20,6 +21,7 @@ from plants.store import mirrors, replication
 from plants.store.ledger import Head
 from plants.store.positions import ReplicationState
 from sync_jobs import checkpoints, wire
+from sync_jobs.fencing import Presenting, note_at_hub, use
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import Position, Problem, Receipt
 
@@ -97,6 +99,7 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
     now = hub.clock.now()
     with hub.store.transaction() as session:
         head = locked_head(session, machine.plant_number, machine.origin)
+        check_session(session, head, machine, delivery.session, now)
         _take_in(session, head, delivery, entries, signed)
         cosigned = bytes(note.signed_also(hub.signer.cosign(note, int(now.timestamp()))))
         _keep(session, head.log_id, signed, cosigned, micros(now))
@@ -117,18 +120,18 @@ def locked_head(session: Session, log_id: int, origin: str) -> Head:
     return head
 
 
-def check_session(session: Session, head: Head, presented: str) -> None:
-    """Raise Problem 409 unless this is the session of the plant that counts; it is used from now on."""
-    standing = replication.standing(session, abs(head.log_id))
-    if standing.session != presented:
+def check_session(session: Session, head: Head, machine: EnrolledMachine, presented: str, now: datetime) -> None:
+    """Raise Problem 409 unless this session of the plant counts (`sync_jobs.fencing`), and write down that it does."""
+    found = use(replication.standing(session, machine.plant_number), presented)
+    if found.verdict is Presenting.SUPERSEDED:
         raise _wrong_position("SESSION_SUPERSEDED", Position(head.size, head.frontier.root()))
-    if not standing.session_used:
-        replication.amend(session, abs(head.log_id), session_used=1)
+    if found.columns:
+        note_at_hub(session, machine.origin, found.verdict, now, take_over=False)
+        replication.amend(session, machine.plant_number, **found.columns)
 
 
 def _take_in(session: Session, head: Head, delivery: Delivery, entries: list[Entry], signed: SignedCheckpoint) -> None:
     here = Position(head.size, head.frontier.root())
-    check_session(session, head, delivery.session)
     if delivery.start > head.size:
         raise _wrong_position("WRONG_POSITION", here)
     known = min(head.size - delivery.start, len(entries))

@@ -111,14 +111,14 @@ def has_unsent(node: PlantNode) -> bool:
     """Tell whether the ledger is longer than its last receipt, and the wait after a failure is over."""
     with node.store.reading() as reads:
         rows = reads.rows(
-            "SELECT logs.size, replication.acknowledged, replication.next_attempt_us, replication.state"
+            "SELECT logs.size, replication.acknowledged, replication.next_attempt_us, replication.attempted_us, state"
             " FROM logs LEFT JOIN replication ON replication.log_id = logs.log_id WHERE logs.log_id = :log_id",
             {"log_id": node.number},
         )
     if not rows:
         return False
-    size, acknowledged, next_us, state = rows[0]
-    due = is_due(next_us or 0, node.clock.now()) and state != ReplicationState.FENCED
+    size, acknowledged, next_us, began_us, state = rows[0]
+    due = is_due(next_us or 0, node.clock.now(), began_us=began_us) and state != ReplicationState.FENCED
     return due and size > (acknowledged or 0)
 
 

@@ -42,7 +42,7 @@ SEEN = {
 
 
 def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
-    """Answer a greeting; the session given out supersedes the one before (`sync_jobs.fencing`).
+    """Answer a greeting; the session given out counts once it is used (`sync_jobs.fencing`).
 
     Raises Problem 426 for a protocol of the past, 403 for another's ledger, 404 where the plant's ledgers were not
     opened. Cosignatures that do not hold are passed over: the plant will send them again.
@@ -56,31 +56,23 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
         head = locked_head(session, plant, machine.origin)
         here = Position(head.size, head.frontier.root())
         before = replication.standing(session, plant)
-        presented = present(before, hello.session, new_id(), take_over=hello.take_over)
+        following = new_id()
+        presented = present(before, hello.session, following, take_over=hello.take_over)
         note_at_hub(session, machine.origin, presented.verdict, now, take_over=hello.take_over)
-        superseded = presented.verdict is Presenting.SUPERSEDED
-        state = ReplicationState.FENCED if superseded else _seen_from_here(hello, here)
-        _raise_seen(session, state, hello, here, now)
+        superseded, offered = (presented.verdict is one for one in (Presenting.SUPERSEDED, Presenting.OFFERED))
         shown = witnessing.show(session, hub, machine, hello)
-        replication.amend(
-            session,
-            plant,
-            peer_size=hello.ledger.size,
-            version=hello.version,
-            supported=canonical(hello.supported).decode(),
-            skew_ms=_skew_ms(hello.clock, now),
-            contact_us=micros(now),
-            **presented.columns,
-            **_alarm(state, hello.ledger.size, here.size, now),
-        )
+        # Whoever is offered a session may be nobody: what it says of itself counts once it greets under that session.
+        seen = {} if offered else _see(session, hello, here, now, superseded=superseded)
+        replication.amend(session, plant, **presented.columns, **seen)
         return Welcome(
             min_protocol=PROTOCOL,
             ledger=Stand.of(machine.origin, here),
             directives=_directives(session, hub, machine, hello, now),
             limits=hub.limits,
             epoch=_epoch(session),
-            session=presented.columns.get("session", ""),
+            session="" if superseded else following,
             superseded=superseded,
+            offered=offered,
             clock=format_instant(now),
             version=hub.version,
             supported=EVENTS,
@@ -89,6 +81,20 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
             hub_proof=list(shown.hub_proof),
             archived=archived_size(session, plant),
         )
+
+
+def _see(session: Session, hello: Hello, here: Position, now: datetime, *, superseded: bool) -> dict[str, object]:
+    """Raise and end the alarms that a greeting gives reason for, and return what is written down of the plant."""
+    state = ReplicationState.FENCED if superseded else _seen_from_here(hello, here)
+    _raise_seen(session, state, hello, here, now)
+    return {
+        "peer_size": hello.ledger.size,
+        "version": hello.version,
+        "supported": canonical(hello.supported).decode(),
+        "skew_ms": _skew_ms(hello.clock, now),
+        "contact_us": micros(now),
+        **_alarm(state, hello.ledger.size, here.size, now),
+    }
 
 
 def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello, now: datetime) -> Stand:

@@ -83,15 +83,21 @@ def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: C
     keeper = store.keeper = Keeper(file, marks, clock, reserved_ahead)
     with store.transaction() as session:
         position = mirrors.position_of(session, plant)
-        if position is None or not position[1].size or _continues(session, plant, position[1], marks, clock):
+        if position is None or not position[1].size:
             return keeper
-        # Another process may have repaired the ledger since the file was read.
-        marks = _read(file.read()) or marks
-        if _continues(session, plant, position[1], marks, clock):
-            return keeper
-        head = _note_restored(session, plant, position[1], marks, clock)
-    # Only now that it is on record: a crash before this makes it be noticed once more.
-    keeper.rewind(head.size, head.root)
+        here = position[1]
+        continues = _continues(session, plant, here, marks, clock)
+        if not continues:
+            # Another process may have repaired the ledger since the file was read.
+            marks = _read(file.read()) or marks
+            continues = _continues(session, plant, here, marks, clock)
+        if not continues:
+            here = _note_restored(session, plant, here, marks, clock)
+    if continues:
+        keeper.found(here.size, here.root)
+    else:
+        # Only now that it is on record: a crash before this makes it be noticed once more.
+        keeper.rewind(here.size, here.root)
     return keeper
 
 

@@ -151,6 +151,7 @@ class Welcome(_Message):
     epoch: str = Field(max_length=100)
     session: str = Field(max_length=100)
     superseded: bool = False
+    offered: bool = False  # the session counts, and the one before ends, only once it is used: greet again under it
     clock: str = Field(max_length=40)
     version: str = Field(max_length=100)
     supported: dict[str, int] = Field(max_length=1000)

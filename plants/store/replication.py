@@ -1,6 +1,6 @@
 """Writes down how far a ledger has travelled: the rows of `plants.store.positions`, in the caller's transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from infra.database import Session
@@ -9,14 +9,8 @@ from plants.store.positions import ReplicationRow, ReplicationState
 
 COLUMNS = frozenset(ReplicationRow.model_fields) - {"log_id"}
 BEGIN_ROW = (
-    "INSERT INTO replication"
-    " (log_id, state, acknowledged, frontier, attempts, backoff_ms, next_attempt_us, batch_entries, session_used,"
-    " take_over) VALUES (:log_id, :state, 0, :frontier, 0, 0, 0, 0, 0, 0) ON CONFLICT (log_id) DO NOTHING"
-)
-SELECT_ROW = (
-    "SELECT state, alarm, acknowledged, frontier, session, epoch, received_us, attempts, backoff_ms, next_attempt_us,"
-    " batch_entries, session_before, session_used, displaced, take_over, pace, applied_pace, applied_us,"
-    " checkpoint_size, checkpoint FROM replication WHERE log_id = :log_id"
+    "INSERT INTO replication (log_id, state, acknowledged, frontier, attempts, backoff_ms, next_attempt_us,"
+    " batch_entries, take_over) VALUES (:log_id, :state, 0, :frontier, 0, 0, 0, 0, 0) ON CONFLICT (log_id) DO NOTHING"
 )
 PUT_CHECKPOINT = (
     "INSERT INTO checkpoints (log_id, size, note, first_us, received_us, frontier)"
@@ -36,26 +30,31 @@ SELECT_NOTE = "SELECT note FROM checkpoints WHERE log_id = :log_id AND size = :s
 class Standing:
     """What is written down of one ledger; see `plants.store.positions.ReplicationRow`."""
 
-    state: ReplicationState
-    alarm: str | None
-    acknowledged: int
-    frontier: Frontier
-    session: str | None
-    epoch: str | None
-    received_us: int | None
-    attempts: int
-    backoff_ms: int
-    next_attempt_us: int
-    batch_entries: int
-    session_before: str | None
-    session_used: bool
-    displaced: tuple[str, ...]
-    take_over: bool
-    checkpoint_size: int | None
-    checkpoint: bytes | None
+    state: ReplicationState = ReplicationState.NEVER_MET
+    alarm: str | None = None
+    acknowledged: int = 0
+    frontier: Frontier = field(default_factory=Frontier)
+    session: str | None = None
+    session_next: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
+    displaced: tuple[str, ...] = ()
+    take_over: bool = False
+    epoch: str | None = None
+    received_us: int | None = None
+    attempted_us: int | None = None
+    attempts: int = 0
+    backoff_ms: int = 0
+    next_attempt_us: int = 0
+    batch_entries: int = 0
     pace: int | None = None
     applied_pace: int | None = None
     applied_us: int | None = None
+    checkpoint_size: int | None = None
+    checkpoint: bytes | None = None
+
+
+STOOD = tuple(one.name for one in fields(Standing))
+SELECT_ROW = f"SELECT {', '.join(STOOD)} FROM replication WHERE log_id = :log_id"
 
 
 def standing(session: Session, log_id: int) -> Standing:
@@ -65,31 +64,19 @@ def standing(session: Session, log_id: int) -> Standing:
         session.run(BEGIN_ROW, {"log_id": log_id, "state": ReplicationState.NEVER_MET, "frontier": b""})
         row = session.row(SELECT_ROW, {"log_id": log_id})
         assert row is not None
-    state, alarm, acknowledged, frontier, *between, size, note = row
-    session_id, epoch, received_us, attempts, backoff_ms, next_attempt_us, batch_entries, *chain = between
-    session_before, session_used, displaced, take_over, pace, applied_pace, applied_us = chain
+    found = dict(zip(STOOD, row, strict=True))
+    frontier, checkpoint = found["frontier"], found["checkpoint"]
+    sessions = {name: tuple((found[name] or "").split()) for name in ("session_next", "offered", "displaced")}
     return Standing(
-        state=ReplicationState(state),
-        alarm=alarm,
-        acknowledged=acknowledged,
-        # The hub keeps no frontier of its own beside the ledger's head.
-        frontier=Frontier.from_bytes(acknowledged, frontier) if frontier else Frontier(),
-        session=session_id,
-        epoch=epoch,
-        received_us=received_us,
-        attempts=attempts,
-        backoff_ms=backoff_ms,
-        next_attempt_us=next_attempt_us,
-        batch_entries=batch_entries,
-        session_before=session_before,
-        session_used=bool(session_used),
-        displaced=tuple((displaced or "").split()),
-        take_over=bool(take_over),
-        checkpoint_size=size,
-        checkpoint=None if note is None else bytes(note),
-        pace=pace,
-        applied_pace=applied_pace,
-        applied_us=applied_us,
+        **found
+        | sessions
+        | {
+            "state": ReplicationState(found["state"]),
+            # The hub keeps no frontier of its own beside the ledger's head.
+            "frontier": Frontier.from_bytes(found["acknowledged"], frontier) if frontier else Frontier(),
+            "take_over": bool(found["take_over"]),
+            "checkpoint": None if checkpoint is None else bytes(checkpoint),
+        }
     )
 
 

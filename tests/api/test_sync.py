@@ -227,12 +227,13 @@ def test_session_superseded_then_the_older_one_is_fenced(group: Group, caller: C
     older = caller.session
     assert caller.hello().status_code == 200
     caller.session, newer = older, caller.session
-    assert said(caller.send_all()) == (409, "SESSION_SUPERSEDED")
     caller.session = ""
     assert said(caller.send_all()) == (409, "SESSION_SUPERSEDED")
     assert stand(group.hub.node.store, 1)[0] == 0
     caller.session = newer
     assert caller.send_all().status_code == 200
+    caller.session = older
+    assert said(caller.send_all()) == (409, "SESSION_SUPERSEDED")
 
 
 def test_greetings_that_are_wrong_then_refused(caller: Caller) -> None:

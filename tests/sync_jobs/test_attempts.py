@@ -33,6 +33,12 @@ def test_nothing_was_waited_for_then_due() -> None:
     assert is_due(0, NOW)
 
 
+def test_the_wait_began_later_than_now_then_due() -> None:
+    until = NOW + timedelta(minutes=50)
+    assert is_due(micros(until), NOW, began_us=micros(NOW + INSTANT))
+    assert not is_due(micros(until), NOW, began_us=micros(NOW))
+
+
 def test_no_wait_that_is_given_is_taken_for_one_of_a_wrong_clock() -> None:
     assert max(*WAITS, WAIT_MS_MAX // 1000) <= RETRY_SECONDS_MAX
 

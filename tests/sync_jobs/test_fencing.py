@@ -1,17 +1,17 @@
 """Sessions as a chain: a lost answer is normal, a second copy is not, and a person ends what only a person can know."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from plants.commands.receive import Delivery, receive_batch
 from plants.commands.recording import Call
-from plants.rules.merkle import Frontier
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.positions import ReplicationState
 from plants.store.replication import Standing
 from sync_jobs.exchange import exchange
-from sync_jobs.fencing import DISPLACED_MAX, Presenting, lift_fence, present
+from sync_jobs.fencing import DISPLACED_MAX, GIVEN_MAX, Presented, Presenting, lift_fence, present, use
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import PlantNode
 from sync_jobs.wire import Hello, Welcome
@@ -20,26 +20,13 @@ from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, stand
 from tests.sync_jobs.test_restoring import kinds, level
 
 
-def chain(current: str | None, before: str | None = None, *, used: bool = True, displaced: str = "") -> Standing:
+def chain(current: str | None, following: str = "", *, offered: str = "", displaced: str = "") -> Standing:
     """Return a plant's row at the hub with these sessions."""
     return Standing(
-        state=ReplicationState.IN_SYNC,
-        alarm=None,
-        acknowledged=0,
-        frontier=Frontier(),
         session=current,
-        epoch=None,
-        received_us=None,
-        attempts=0,
-        backoff_ms=0,
-        next_attempt_us=0,
-        batch_entries=0,
-        session_before=before,
-        session_used=used,
+        session_next=tuple(following.split()),
+        offered=tuple(offered.split()),
         displaced=tuple(displaced.split()),
-        take_over=False,
-        checkpoint_size=None,
-        checkpoint=None,
     )
 
 
@@ -50,47 +37,57 @@ def lift(node: PlantNode) -> None:
 
 
 def test_session_that_counts_then_the_next_one() -> None:
-    found = present(chain("s2", "s1"), "s2", "s3")
-    assert found.verdict is Presenting.GOES_ON
-    assert found.columns == {"session": "s3", "session_used": 0, "session_before": "s2"}
+    assert present(chain("s2"), "s2", "s3") == Presented(Presenting.GOES_ON, {"session_next": "s3"})
+    found = present(chain("s2", "s3"), "s3", "s4")
+    assert found == Presented(Presenting.GOES_ON, {"session": "s3", "session_next": "s4"})
 
 
 def test_first_contact_then_a_session_without_an_alarm() -> None:
     for session in (None, "of-another-hub"):
-        assert present(chain(None), session, "s1").verdict is Presenting.GOES_ON
+        assert present(chain(None), session, "s1") == Presented(Presenting.GOES_ON, {"session_next": "s1"})
+    assert use(chain(None, "s1"), "s1") == Presented(Presenting.GOES_ON, {"session": "s1", "session_next": None})
 
 
-def test_answer_lost_then_another_one_for_the_session_before() -> None:
-    found = present(chain("s2", "s1", used=False), "s1", "s3")
-    assert (found.verdict, found.columns) == (Presenting.GOES_ON, {"session": "s3", "session_used": 0})
+def test_answers_lost_then_each_greeting_has_a_session_and_any_of_them_counts() -> None:
+    assert present(chain("s2", "s3"), "s2", "s4").columns == {"session_next": "s3 s4"}
+    for answered in ("s3", "s4"):
+        found = use(chain("s2", "s3 s4"), answered)
+        assert found == Presented(Presenting.GOES_ON, {"session": answered, "session_next": None})
 
 
-def test_session_before_of_one_that_was_used_then_a_takeover() -> None:
-    found = present(chain("s2", "s1"), "s1", "s3")
-    assert found.verdict is Presenting.TAKES_OVER
-    assert found.columns == {"session": "s3", "session_used": 0, "session_before": None, "displaced": "s2"}
+def test_session_of_another_copy_from_the_same_one_then_an_offer_first() -> None:
+    """Two copies were given one each for the same session: the one that comes second is a stranger."""
+    assert present(chain("s3", "s5"), "s4", "s6") == Presented(Presenting.OFFERED, {"offered": "s6"})
 
 
 @pytest.mark.parametrize("session", [None, "s0"])
-def test_unknown_session_then_a_takeover_that_displaces_the_other(session: str | None) -> None:
-    found = present(chain("s2", "s1", displaced="x y"), session, "s3")
-    assert (found.verdict, found.columns["displaced"]) == (Presenting.TAKES_OVER, "x y s2")
+def test_unknown_session_then_an_offer_that_takes_over_once_it_is_used(session: str | None) -> None:
+    found = present(chain("s2", "s3", displaced="x y"), session, "s4")
+    assert found == Presented(Presenting.OFFERED, {"offered": "s4"})
+    asked = chain("s2", "s3", offered="s4", displaced="x y")
+    ended = {"session": "s4", "session_next": None, "offered": None, "displaced": "x y s2 s3"}
+    assert use(asked, "s4") == Presented(Presenting.TAKES_OVER, ended)
+    assert present(asked, "s4", "s5") == Presented(Presenting.TAKES_OVER, ended | {"session_next": "s5"})
+    # Nobody has used it: the copy that counts goes on, and the offer stays.
+    assert present(asked, "s2", "s5") == Presented(Presenting.GOES_ON, {"session_next": "s3 s5"})
 
 
 def test_displaced_session_then_no_session_and_nothing_changes() -> None:
-    assert present(chain("s2", displaced="x y"), "x", "s3").columns == {}
-    assert present(chain("s2", displaced="x y"), "x", "s3").verdict is Presenting.SUPERSEDED
+    assert present(chain("s2", displaced="x y"), "x", "s3") == Presented(Presenting.SUPERSEDED, {})
+    assert use(chain("s2", displaced="x y"), "x") == Presented(Presenting.SUPERSEDED, {})
 
 
-def test_displaced_session_and_a_person_says_so_then_it_takes_over() -> None:
+def test_displaced_session_and_a_person_says_so_then_it_is_offered_one() -> None:
     found = present(chain("s2", displaced="x y"), "x", "s3", take_over=True)
-    assert (found.verdict, found.columns["displaced"]) == (Presenting.TAKES_OVER, "y s2")
+    assert found == Presented(Presenting.OFFERED, {"offered": "s3"})
 
 
-def test_many_takeovers_then_the_last_ones_are_remembered() -> None:
+def test_many_takeovers_and_greetings_then_the_last_ones_are_remembered() -> None:
     displaced = " ".join(f"d{number}" for number in range(DISPLACED_MAX))
-    kept = present(chain("s2", displaced=displaced), None, "s3").columns["displaced"].split()
-    assert (len(kept), kept[0], kept[-1]) == (DISPLACED_MAX, "d1", "s2")
+    kept = use(chain("s2", offered="s3", displaced=displaced), "s3").columns["displaced"]
+    assert kept == displaced.removeprefix("d0 ") + " s2"
+    given = " ".join(f"s{number}" for number in range(3, 3 + GIVEN_MAX))
+    assert present(chain("s2", given), "s2", "new").columns == {"session_next": given.removeprefix("s3 ") + " new"}
 
 
 def test_clone_greets_then_the_first_copy_is_fenced_and_writes_nothing(group: Group, tmp_path: Path) -> None:
@@ -136,24 +133,60 @@ def test_person_says_which_copy_then_the_other_is_fenced_and_nothing_is_lost(gro
     level(group, node)
 
 
-def test_another_greeting_in_between_then_fenced_until_a_person_lifts_it(group: Group) -> None:
+def test_greeting_comes_twice_or_late_then_nobody_is_fenced(group: Group) -> None:
+    """A network that repeats what it carried, now and after a while: nobody uses the answers."""
     node = group.plant(1, "SH1")
     exchange(node)
-    receive(node, 1)
+    sent: list[Hello] = []
     greet = HubDoor.hello
 
-    def greet_as_two(door: HubDoor, greeting: Hello) -> Welcome:
-        ours = greet(door, greeting)
-        greet(door, greeting)  # a second copy of the plant, between our greeting and our parcel.
-        return ours
+    def greet_twice(door: HubDoor, greeting: Hello) -> Welcome:
+        welcome = greet(door, greeting)
+        greet(door, greeting)
+        if sent:
+            greet(door, sent[0])  # the oldest one once more
+        sent.append(greeting)
+        return welcome
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HubDoor, "hello", greet_as_two)
-        assert exchange(node, forced=True).state is ReplicationState.FENCED
-    assert stand(group.hub.node.store, 1)[0] == 3
-    lift(node)
-    assert exchange(node).sent == 1
+        patch.setattr(HubDoor, "hello", greet_twice)
+        for _ in range(3):
+            receive(node, 1)
+            done = exchange(node, forced=True)
+            assert (done.state, done.sent) == (ReplicationState.IN_SYNC, 1)
     level(group, node)
+    assert kinds(node.store, over=True) == kinds(group.hub.node.store, over=True) == set()
+
+
+@pytest.mark.parametrize("asleep_before", [True, False], ids=["before it is sent", "before the answer is read"])
+def test_worker_oversleeps_its_lease_in_a_greeting_then_nobody_is_fenced(group: Group, *, asleep_before: bool) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    receive(node, 2)
+    greet, slept = HubDoor.hello, False
+
+    def greet_asleep(door: HubDoor, greeting: Hello) -> Welcome:
+        nonlocal slept
+        if slept:
+            return greet(door, greeting)
+        slept = True
+        welcome = None if asleep_before else greet(door, greeting)
+        with node.store.transaction() as session:
+            session.run("UPDATE leases SET until_us = 0", {})
+        for _ in range(2):
+            receive(node, 1)
+            assert exchange(other, forced=True).state is ReplicationState.IN_SYNC
+        return welcome or greet(door, greeting)
+
+    other = replace(node, holder="second worker")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HubDoor, "hello", greet_asleep)
+        assert not exchange(node, forced=True).ran
+    for one in (other, node, other):
+        receive(node, 1)
+        assert exchange(one, forced=True).state is ReplicationState.IN_SYNC
+    level(group, node)
+    assert kinds(node.store, over=True) == kinds(group.hub.node.store, over=True) == set()
 
 
 def test_answers_to_greetings_lost_then_nobody_is_fenced(group: Group) -> None:

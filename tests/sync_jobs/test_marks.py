@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import writer
 from infra.clock import FixedClock
 from infra.database import StoreUnfit
 from infra.marks import FILE_NAME, FileMarks, Keeper, Marks, MarksUnreadable, Raised
@@ -14,6 +15,7 @@ from plants.rules.codes import reserved_ahead
 from sync_jobs.exchange import exchange, restore_from_hub
 from sync_jobs.nodes import PlantNode
 from sync_jobs.remembering import check_origin, remember
+from tests.scenarios.processes import wait_until
 from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
 from tests.sync_jobs.test_restoring import kinds, last_payload, level, types
@@ -80,6 +82,59 @@ def test_last_entry_before_a_quiet_time_then_a_commit_without_entries_writes_it_
     clock.advance(seconds=10)
     keeper.committed(Raised())
     assert file.written == 1
+
+
+def test_nobody_commits_any_more_then_the_last_entry_is_written_down_all_the_same(tmp_path: Path) -> None:
+    clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
+    keeper = Keeper(file, Marks("o"), clock, reserved_ahead)
+    clock.advance(seconds=20)
+    keeper.before_commit(Raised({"node": 2}, (3, lambda: ROOT)))  # reserves numbers: the file is new, its size is not.
+    keeper.committed(Raised({"node": 2}, (3, lambda: ROOT)))
+    keeper.catch_up()
+    assert (file.written, marks_in(tmp_path).size) == (1, 0)
+    clock.advance(seconds=10)
+    keeper.catch_up()
+    keeper.catch_up()
+    assert (file.written, marks_in(tmp_path).size) == (2, 3)
+
+
+def test_writer_has_nothing_to_do_then_it_has_the_second_memory_catch_up(
+    group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FixedClock()
+    node = replace(group.plant(1, "SH1"), clock=clock)
+    opened(node, tmp_path)
+    monkeypatch.setattr(writer, "REFRESHED_AFTER", timedelta(milliseconds=20))
+    idle = writer.Writer(node.store)
+    try:
+        receive(node, 1)
+        known, size = marks_in(tmp_path).size, stand(node.store, 1)[0]
+        assert known < size
+        clock.advance(seconds=10)
+        wait_until(lambda: marks_in(tmp_path).size == size, "the file names the last entry")
+    finally:
+        idle.close()
+
+
+def test_entries_taken_away_and_others_appended_then_the_new_position_is_written_at_once(tmp_path: Path) -> None:
+    """Until then the file names the fork, which older stores have as well: their restore would pass unnoticed."""
+    clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
+    keeper = Keeper(file, Marks("o", 50, ROOT.hex()), clock, reserved_ahead)
+    raised = Raised(kept=(40, lambda: ROOT), position=(60, lambda: ROOT))
+    keeper.before_commit(raised)
+    assert marks_in(tmp_path).size == 40
+    keeper.committed(raised)
+    assert marks_in(tmp_path).size == 60
+
+
+def test_marks_behind_the_store_at_its_opening_then_they_catch_up_at_once(group: Group, tmp_path: Path) -> None:
+    """A crash may come between the commit and the file."""
+    node = group.plant(1, "SH1")
+    size = stand(node.store, 1)[0]
+    FileMarks(tmp_path / FILE_NAME).replace(Marks(node.origin).to_bytes())
+    opened(node, tmp_path)
+    assert marks_in(tmp_path).size == size
+    assert kinds(node.store) == set()
 
 
 def test_two_processes_then_neither_takes_back_what_the_other_reserved(tmp_path: Path) -> None:

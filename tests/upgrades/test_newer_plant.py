@@ -98,6 +98,7 @@ def test_greeting_of_a_newer_plant_then_unknown_members_are_passed_over(
         greeting = {
             "protocol": 2, "version": "99.0", "clock": format_instant(CLOCK.now()),
             "ledger": {"origin": node.origin, "size": size, "root": root_text(node), "shape": "TREE"},
+            "session": column(node.store, 1, "session"),
             "supported": {**EVENTS, UNHEARD_OF: 3}, "capabilities": {"delta": True, "codecs": ["zstd", "brotli"]},
         }  # fmt: skip
         assertion = issue_assertion(node.assertion_key, origin=node.origin, hub_issuer=node.hub_key.name, clock=CLOCK)
