@@ -163,8 +163,6 @@ def _run(way: Way) -> Exchanged:
         try:
             sent = push(way, welcome, frontier)
         except Problem as problem:
-            if problem.code == "SESSION_SUPERSEDED":
-                return _fence(way)
             if meeting == MEETINGS_MAX or not _meets_again(way, problem):
                 raise
         else:
@@ -173,7 +171,10 @@ def _run(way: Way) -> Exchanged:
 
 
 def _meets_again(way: Way, problem: Problem) -> bool:
-    """Tell whether another greeting may do better: the hub has moved on, or has heard of our new key now."""
+    """Tell whether another greeting may do better: the hub has moved on, or has heard of our new key now.
+
+    Or the session counts no more: then the greeting tells whether another copy is why, or a hub that was restored.
+    """
     if problem.code == "CHECKPOINT_REFUSED":
         return show_statement(way)
     return problem.status == WRONG_POSITION

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from infra.database import Session
+from infra.ids import new_id
 from plants.rules.events import EVENTS
 from plants.rules.instants import format_instant, micros, parse_instant
 from plants.rules.merkle import Frontier
 from plants.store import mirrors, replication
 from plants.store.replication import Standing
+from sync_jobs.doors import HubUnreachable
 from sync_jobs.handshake import Decision, Meeting, decide
 from sync_jobs.pull import directives_here
 from sync_jobs.push import Way
@@ -30,7 +32,7 @@ def _greet(way: Way) -> Welcome:
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
     assert position is not None, "a plant's ledger is opened before it is replicated"
-    frontier, directives = position[1], directives_here(node)
+    frontier, directives, greeting = position[1], directives_here(node), new_id()
     now = node.clock.now()
 
     def known(session: Session) -> tuple[Standing, bytes | None, Stand | None, list[str]]:
@@ -53,8 +55,11 @@ def _greet(way: Way) -> Welcome:
             acknowledged=own.acknowledged,
             take_over=own.take_over,
             hub_ledger=hub_ledger,
+            greeting=greeting,
         )
     )
+    if welcome.greeting not in {None, greeting}:
+        raise HubUnreachable("something on the way answered with what the hub had said to an earlier greeting")
     if welcome.min_protocol > PROTOCOL:
         raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=welcome.min_protocol)
     if welcome.ledger.origin != node.origin:

@@ -80,6 +80,7 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
             hub_checkpoint=shown.hub_checkpoint,
             hub_proof=list(shown.hub_proof),
             archived=archived_size(session, plant),
+            greeting=hello.greeting,
         )
 
 

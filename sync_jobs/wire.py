@@ -110,6 +110,7 @@ class Hello(_Message):
     acknowledged: int | None = Field(None, ge=0, le=SIZE_MAX)  # the largest size the plant holds a receipt for
     take_over: bool = False  # a person has said that this copy of the plant is the one
     hub_ledger: Stand | None = None  # how much of the hub's own ledger the plant has cosigned
+    greeting: str = Field("", max_length=100)  # what this greeting is known by, which the answer repeats
 
 
 class Receipt(_Message):
@@ -159,6 +160,7 @@ class Welcome(_Message):
     hub_checkpoint: str | None = Field(None, max_length=MAX_NOTE_BYTES)  # newest of the hub's own ledger, signed
     hub_proof: list[str] = Field(default_factory=list, max_length=2 * MAX_PROOF_HASHES)  # that it continues the plant's
     archived: int | None = Field(None, ge=0, le=SIZE_MAX)  # entries of the plant's ledger that the archive holds
+    greeting: str | None = Field(None, max_length=100)  # the greeting that this answers; an older hub does not say
 
 
 @dataclass(frozen=True, slots=True)

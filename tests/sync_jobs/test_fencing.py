@@ -189,6 +189,50 @@ def test_worker_oversleeps_its_lease_in_a_greeting_then_nobody_is_fenced(group: 
     assert kinds(node.store, over=True) == kinds(group.hub.node.store, over=True) == set()
 
 
+def test_hub_restored_between_greeting_and_parcel_then_greets_again_and_nobody_is_fenced(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    receive(node, 1)
+    greet, restored = HubDoor.hello, False
+
+    def greet_before_restore(door: HubDoor, greeting: Hello) -> Welcome:
+        nonlocal restored
+        welcome = greet(door, greeting)
+        if not restored:
+            restored = True
+            with group.hub.node.store.transaction() as session:
+                session.run("UPDATE replication SET session = 'older', session_next = NULL WHERE log_id = 1", {})
+        return welcome
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HubDoor, "hello", greet_before_restore)
+        assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
+    level(group, node)
+    assert kinds(node.store, over=True) == set()
+    # The hub cannot know that there is no other copy; that it refused the parcel is over.
+    assert kinds(group.hub.node.store) == {"PLANT_FENCED"}
+    assert kinds(group.hub.node.store, over=True) == {"PLANT_FENCED", "REPLICATION_REFUSED"}
+
+
+def test_answer_to_an_earlier_greeting_then_it_counts_as_none(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    greet, said = HubDoor.hello, list[Welcome]()
+
+    def greet_through_a_cache(door: HubDoor, greeting: Hello) -> Welcome:
+        said.append(greet(door, greeting) if not said else said[0])
+        return said[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HubDoor, "hello", greet_through_a_cache)
+        assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
+        receive(node, 1)
+        held = column(node.store, 1, "session")
+        assert exchange(node, forced=True).state is ReplicationState.UNREACHABLE
+    assert column(node.store, 1, "session") == held
+    assert exchange(node, forced=True).sent == 1
+    level(group, node)
+
+
 def test_answers_to_greetings_lost_then_nobody_is_fenced(group: Group) -> None:
     node = group.plant(1, "SH1")
     exchange(node)
