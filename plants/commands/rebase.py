@@ -5,7 +5,7 @@ again, and each entry of one's own is appended anew: the same id, type, author a
 cannot be applied any more is appended as EntryDisputed, whole, and waits on a worklist.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -117,7 +117,7 @@ def _again(work: _Work, entry: Entry) -> int | None:
     if there is not None:
         return there
     if work.log_id < HUB_LOG:
-        return _append(work, entry, entry.payload)
+        return _append(work, _requested_once(work, entry), entry.payload)
     work.noticed = work.noticed or entry.type == "PlantRestored"
     for name, following in drawn_numbers(entry.payload).items():
         work.drawn[name] = max(following, work.drawn.get(name, 0))
@@ -141,6 +141,19 @@ def _again(work: _Work, entry: Entry) -> int | None:
             return index
     _dispute(work, entry, found[:COLLISIONS_MAX], settled)
     return None
+
+
+def _requested_once(work: _Work, entry: Entry) -> Entry:
+    """Return a directive without its request where a directive that came back has it already.
+
+    Somebody asked the restored hub once more for what it had lost. Both stand: later ones, a release for instance, may
+    name either, and goods that are held twice are safer than goods that nobody holds.
+    """
+    request = entry.envelope.get("request")
+    if request is None or entry_by_request(work.session, work.log_id, request) is None:
+        return entry
+    envelope = cast("Envelope", {name: value for name, value in entry.envelope.items() if name != "request"})
+    return replace(entry, envelope=envelope)
 
 
 def _settled_at_once(work: _Work, entry: Entry) -> tuple[list[Collision], str | None]:

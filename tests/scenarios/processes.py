@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,9 @@ COMMAND_SECONDS_MAX: Final = 90
 STOP_SECONDS_MAX: Final = 40
 LOG_LINES_SHOWN: Final = 60
 
-# The kernel tells a child to end when its parent is gone, however the parent went.
+# The kernel tells a child to end when its parent is gone, however the parent went. Its parent is the thread that
+# started it: so all are started by one thread that lives as long as the tests.
+STARTING: Final = ThreadPoolExecutor(1, "starting")
 DIES_WITH_ITS_PARENT: Final = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 15); os.execv(sys.argv[1], sys.argv[1:])"
 )
@@ -70,9 +73,13 @@ class Process:
         assert self.running is None, f"{self.command} runs already"
         command = (sys.executable, "-c", DIES_WITH_ITS_PARENT, *self.command)
         with self.log.open("ab") as log:
-            self.running = subprocess.Popen(
-                command, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+
+            def begin() -> subprocess.Popen[bytes]:
+                return subprocess.Popen(
+                    command, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+
+            self.running = STARTING.submit(begin).result()
 
     def stop(self) -> int:
         """End it in order, and return how it ended."""

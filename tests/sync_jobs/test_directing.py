@@ -33,6 +33,7 @@ from sync_jobs.jobs import FOLLOW_GOODS, hub_jobs
 from sync_jobs.nodes import PlantNode
 from sync_jobs.projecting import project_pending
 from tests.databases import fresh_database
+from tests.sync_jobs.copies import cut_hub
 from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, running_group, stand
 
 CHEN = Author("chen.jing", "Chen Jing 陈静")
@@ -173,3 +174,27 @@ def test_plant_away_had_sent_goods_off_then_the_hubs_job_sends_the_hold_after_th
     assert open_holds(there) == [("QUALITY", told.payload["hold"])]
     meets(group, there)
     level(group)
+
+
+def test_restored_hub_is_asked_again_then_what_comes_back_and_what_was_asked_again_both_stand(group: Group) -> None:
+    """Whoever had no answer sends the same request again, and the hub no longer knows that it was done."""
+    node = group.plants[1]
+    (goods,) = receive(node)
+    meets(group, node)
+    order = HoldDirection(goods.envelope["key"], "suspect 可疑", plants=("SH1",))
+    request = "0199aaaa-0000-7000-8000-00000000000a"
+    (first,) = directs(group, direct_hold, order, request)
+    meets(group, node)
+    cut_hub(group, -1, 0)
+    with group.hub.node.store.transaction() as session:
+        session.run("DELETE FROM directed_holds", {})
+    (second,) = directs(group, direct_hold, order, request)
+    assert second.envelope["id"] != first.envelope["id"]
+    meets(group, node)
+    with group.hub.node.store.transaction() as session:
+        rows = session.rows("SELECT event_id, request FROM entries WHERE log_id = -1 ORDER BY idx", {})
+    assert rows == [(first.envelope["id"], request), (second.envelope["id"], None)]
+    assert stand(node.store, -1) == stand(group.hub.node.store, -1)
+    (again,) = directs(group, direct_hold, order, request)
+    assert again.envelope["id"] == first.envelope["id"]
+    assert kinds(node).count("DirectiveApplied") == 2
