@@ -8,7 +8,7 @@ time in the layers above it (`docs/explanation/performance.md`).
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -88,6 +88,14 @@ class Session:
         self._cursor.executemany(sql if self.dialect == "sqlite" else _for_psycopg(sql), parameters)
         return int(self._cursor.rowcount)
 
+    def close(self) -> None:
+        """Give up the cursor, in the thread that used it.
+
+        One that is let go later, with the traceback of a refusal say, resets its statement wherever that is then; and
+        the driver may have given the same statement to another session, whose rows would come twice or not at all.
+        """
+        self._cursor.close()
+
     def need_not_last(self) -> None:
         """Let PostgreSQL commit this transaction before it is on disk, in order with the others as ever.
 
@@ -122,7 +130,8 @@ class ReadSession(SQLModelSession):
     def rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
         """Return all rows of a query written as for `Session`, as tuples, from the same snapshot."""
         driver = self.connection().connection.driver_connection
-        return Session(driver, self.dialect).rows(sql, parameters)
+        with closing(Session(driver, self.dialect)) as session:
+            return session.rows(sql, parameters)
 
 
 class Store:
@@ -160,8 +169,7 @@ class Store:
 
         With a keeper, numbers drawn are reserved outside the store first.
         """
-        with self._connection() as connection:
-            session = Session(connection, self.dialect)
+        with self._connection() as connection, closing(Session(connection, self.dialect)) as session:
             if self.dialect == "sqlite":
                 session.run("BEGIN IMMEDIATE")
             try:
@@ -169,6 +177,7 @@ class Store:
                 if self.keeper is not None:
                     self.keeper.before_commit(session.marks)
             except BaseException:
+                session.close()
                 connection.rollback()
                 raise
             connection.commit()

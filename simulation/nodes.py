@@ -192,6 +192,15 @@ class SimulatedHub:
         self.disk.stop()
         self.running = False
 
+    def session_ended(self, request: Request) -> bool:
+        """Tell from outside whether a parcel comes under a session that is none of the plant's chain any more."""
+        if (request.method, request.path.rpartition("/")[2]) != ("POST", "entries"):
+            return False
+        number = next(number for number, code in CODES.items() if f"/{code}/" in request.path)
+        sql = "SELECT session, session_next, offered FROM replication WHERE log_id = ?"
+        chain = [name for row in self.disk.peek(sql, (number,)) for names in row for name in (names or "").split()]
+        return request.headers.get(SESSION_HEADER) not in chain
+
     def serve(self, request: Request) -> Answer:
         """Answer one request as the routes of /sync/v1 do (`api.sync`); raises Crash when the machine stops."""
         try:

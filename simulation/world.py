@@ -19,7 +19,7 @@ from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
 from simulation.disks import Crash, Disk, Image, Plan
 from simulation.group import template
 from simulation.network import Network, NetworkDoor
-from simulation.nodes import Answer, MarksInMemory, Request, SimulatedHub, SimulatedPlant
+from simulation.nodes import OK, Answer, MarksInMemory, Request, SimulatedHub, SimulatedPlant
 from simulation.options import Swarm
 from simulation.people import Operation
 from simulation.story import Story, Violation
@@ -135,15 +135,19 @@ class World:
         """Let the hub answer a request under whatever fault its disk has in store."""
         disk = self.hub.disk
         plan = self._plan() if disk.connection.plan is None and not disk.busy else None
-        if plan is None:
-            return self.hub.serve(request)
-        disk.arm(plan)
+        ended = self.hub.session_ended(request)
+        if plan is not None:
+            disk.arm(plan)
         try:
-            return self.hub.serve(request)
+            answer = self.hub.serve(request)
         finally:
-            disk.arm(None)
-            if plan.struck:
-                self.story.hit(plan.strike.value)
+            if plan is not None:
+                disk.arm(None)
+                if plan.struck:
+                    self.story.hit(plan.strike.value)
+        if ended and answer.status == OK:
+            raise Violation("I1", f"the hub takes a parcel for {request.path} under a session that counts no more")
+        return answer
 
     def hub_died(self) -> None:
         """Note that the hub's machine stopped."""

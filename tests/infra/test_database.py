@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,31 @@ def test_a_fixed_sqlite_is_taken(version: tuple[int, int, int]) -> None:
 def test_a_store_that_is_not_kept_or_not_known_is_refused(url: str) -> None:
     with pytest.raises(StoreUnfit):
         Store(url)
+
+
+def test_failed_transaction_is_let_go_while_another_one_reads_then_no_row_comes_twice(tmp_path: Path) -> None:
+    """Its traceback keeps a session for as long as somebody keeps the error, and is let go by whichever thread does.
+
+    A cursor that goes resets its statement, which the driver may have given to another cursor in the meantime.
+    """
+    sql = "SELECT name FROM things ORDER BY name"
+    kept: list[RuntimeError] = []
+
+    def fail(store: Store) -> None:
+        with store.transaction() as session:
+            assert session.row(sql) == ("a",)
+            raise RuntimeError
+
+    with closing(Store(f"sqlite:///{tmp_path}/store.db")) as store:
+        with store.transaction() as session:
+            session.run("CREATE TABLE things (name TEXT PRIMARY KEY)")
+            session.run_many("INSERT INTO things (name) VALUES (:name)", [{"name": name} for name in "abc"])
+        try:
+            fail(store)
+        except RuntimeError as error:
+            kept.append(error)
+        with store.transaction() as session:
+            cursor = session.driver.cursor()
+            assert cursor.execute(sql, {}).fetchone() == ("a",)
+            kept.clear()
+            assert cursor.fetchall() == [("b",), ("c",)]
