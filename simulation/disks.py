@@ -102,6 +102,7 @@ class _Connection(sqlite.Connection):  # type: ignore[misc]
             return
         if plan.strike is Strike.CRASH_BEFORE_DURABLE:
             plan.struck = self.dead = True
+            _UNDO(self)  # what was never durable is not to be seen from outside until the machine is on again.
             raise Crash
         if plan.at_the_end and plan.strike in TEXTS:
             plan.struck = True
