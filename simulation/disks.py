@@ -46,7 +46,8 @@ class Plan:
     """What shall go wrong: at the n-th statement from now, or at the n-th time that something is to be durable."""
 
     strike: Strike
-    countdown: int
+    countdown: int  # statements
+    commits: int = 1
     at_the_end: bool = False  # whether a failing disk fails when things are to be durable, not at a statement
     struck: bool = False
 
@@ -98,6 +99,10 @@ class _Connection(sqlite.Connection):  # type: ignore[misc]
         """Make it durable, unless the machine stops before or after."""
         plan = self.plan
         if plan is None or plan.struck or not self.writing:
+            _TO_DISK(self)
+            return
+        plan.commits -= 1
+        if plan.commits > 0:
             _TO_DISK(self)
             return
         if plan.strike is Strike.CRASH_BEFORE_DURABLE:

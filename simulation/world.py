@@ -195,9 +195,9 @@ class World:
     def _plan(self, often: int = 1) -> Plan | None:
         if not self.swarm.strikes or not self.happens(self.swarm.strike_rate * often):
             return None
-        return Plan(
-            self.chance.choice(self.swarm.strikes), self.chance.choice((1, 3, 8, 20, 45)), self.chance.randrange(2) == 0
-        )
+        chance = self.chance
+        strike, at_the_end = chance.choice(self.swarm.strikes), chance.randrange(2) == 0
+        return Plan(strike, chance.choice((1, 3, 8, 20, 45)), chance.choice((1, 1, 2, 3, 5)), at_the_end)
 
     def exchange(self, number: int, *, forced: bool = False) -> bool:
         """Let a plant exchange with the hub, by its own worker or by a second one; returns whether it went through."""
