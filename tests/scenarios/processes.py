@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -25,6 +25,7 @@ READY_SECONDS_MAX: Final = 120
 WAIT_SECONDS_MAX: Final = 90
 COMMAND_SECONDS_MAX: Final = 90
 STOP_SECONDS_MAX: Final = 40
+ASKED_AGAIN_SECONDS: Final = 20
 LOG_LINES_SHOWN: Final = 60
 
 # The kernel tells a child to end when its parent is gone, however the parent went. Its parent is the thread that
@@ -82,8 +83,16 @@ class Process:
             self.running = STARTING.submit(begin).result()
 
     def stop(self) -> int:
-        """End it in order, and return how it ended."""
-        self.tell(signal.SIGTERM)
+        """End it in order, and return how it ended; asks twice, as whoever supervises processes does.
+
+        Celery ends a beat by an exception out of the signal's handler, and where that interrupts a finaliser Python
+        passes it over.
+        """
+        assert self.running is not None, f"{self.command} does not run"
+        self.running.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.running.wait(ASKED_AGAIN_SECONDS)
+        self.running.terminate()
         return self.ended()
 
     def kill(self) -> None:
