@@ -200,9 +200,13 @@ class Keeper:
             if self._position is not None:
                 self._refresh()
 
+    @property
+    def behind(self) -> bool:
+        """Whether the file does not name the last entry yet."""
+        return self._position is not None and self._position[0] != self._known.size
+
     def _catch_up(self, *, at_once: bool = False) -> None:
-        behind = self._position is not None and self._position[0] != self._known.size
-        if behind and (at_once or abs(self._clock.now() - self._refreshed) >= REFRESHED_AFTER):
+        if self.behind and (at_once or abs(self._clock.now() - self._refreshed) >= REFRESHED_AFTER):
             self._refresh()
 
     def _refresh(self) -> None:
@@ -240,7 +244,9 @@ class Keeper:
             last = sorted(series)[-SERIES_MAX:]
             marks = Marks(before.origin, size, root, {name: series[name] for name in last} | _undated(series), turn)
             self._file.replace(marks.to_bytes())
-            self._known, self._turn, self._refreshed = marks, turn, self._clock.now()
+            self._known, self._turn = marks, turn
+            if self._position is not None and size == self._position[0]:
+                self._refreshed = self._clock.now()
 
 
 def _undated(series: Mapping[str, int]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from plants.store.archive import archived, folder
 from simulation.clocks import SECOND
 from simulation.disks import Plan
 from simulation.life import Life
+from simulation.misfortunes import stop_twin, switch
 from simulation.story import Violation
 from simulation.watching import Watch
 from simulation.world import HUB, World
@@ -85,7 +86,7 @@ def _archived(world: World) -> None:
 def _unite(world: World, number: int) -> None:
     """Do what a person does about two copies of a plant: let each bring what it wrote to the hub, and keep one."""
     for _ in range(2):
-        world.switch(number)
+        switch(world, number)
         plant = world.plants[number]
         plant.clock.set_right()
         world.open(number)
@@ -97,7 +98,7 @@ def _unite(world: World, number: int) -> None:
             ((state,),) = plant.disk.peek("SELECT state FROM replication WHERE log_id = ?", (number,))
             if state == "IN_SYNC":
                 break
-    world.stop_twin(number)
+    stop_twin(world, number)
 
 
 def _project(world: World) -> bool:

@@ -12,7 +12,7 @@ from plants.rules.refusals import Refusal
 from plants.rules.transfers import transfer_manifest
 from simulation.archive import devices_kept
 from simulation.clocks import HOUR, SECOND
-from simulation.misfortunes import mount_another, restore_both
+from simulation.misfortunes import clone, mount_another, restore_both, switch
 from simulation.network import days
 from simulation.nodes import CODES
 from simulation.people import Operation, Sight, wish
@@ -62,10 +62,10 @@ class Life:
 
     def _idle(self) -> None:
         """Let the plants that run do what their writer does while nobody writes."""
-        for plant in self.world.plants.values():
-            keeper = plant.disk.keeper
-            if plant.running and keeper is not None:
-                keeper.catch_up()
+        for number, plant in self.world.plants.items():
+            if plant.running and plant.disk.keeper is not None:
+                plant.disk.keeper.catch_up()
+                self.world.idle_us[number] = self.world.time.us
 
     def small_act(self) -> None:
         """Do what others may be doing while a message is on its way."""
@@ -152,7 +152,7 @@ class Life:
         disk = world.disk_of(number)
         if world.followed[number] == disk.writes:
             return
-        world.followed[number] = disk.writes
+        world.followed[number], world.wrote_us[number] = disk.writes, world.time.us
         for (node, _), shadow in world.shadows.items():
             if node == number:
                 shadow.follow(disk)
@@ -248,9 +248,9 @@ class Life:
     def _copies(self, number: int) -> None:
         world, swarm = self.world, self.world.swarm
         if world.happens(swarm.clones):
-            world.clone(number)
+            clone(world, number)
         if world.chance.randrange(6) == 0:
-            world.switch(number)
+            switch(world, number)
         if world.happens(swarm.clock_steps // 4):
             mount_another(world, number)
 

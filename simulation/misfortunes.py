@@ -1,8 +1,10 @@
-"""Misfortunes that strike more than one disk: another plant's disk mounted, plant and hub put back together."""
+"""Misfortunes that strike more than one disk: another plant's mounted, a plant cloned, plant and hub put back."""
 
 from infra.database import StoreUnfit
+from simulation.books import Shadow
+from simulation.nodes import MarksInMemory, SimulatedPlant
 from simulation.story import Violation
-from simulation.world import HUB, World
+from simulation.world import HUB, World, disks
 
 
 def mount_another(world: World, number: int) -> None:
@@ -38,3 +40,46 @@ def restore_both(world: World, number: int) -> None:
     world.story.hit("F31")
     world.restore(number)
     world.restore(HUB)
+
+
+def clone(world: World, number: int) -> None:
+    """Copy a plant's machine, whole: from now on both run, now one and now the other."""
+    plant = world.plants[number]
+    if number in world.offstage or plant.disk.busy:
+        return
+    disk = disks(2 + len(world.plants) + number)[-1]
+    image = plant.disk.image()
+    disk.put_back(image)
+    image.close()
+    name = f"{plant.code}'"
+    twin = SimulatedPlant(number, disk, world.clock_of(number), world.opener_of(number), name)
+    twin.marks = MarksInMemory(plant.marks.content)
+    twin.open()
+    shadows = {(number, log_id): Shadow(log_id) for log_id in (number, -number)}
+    world.offstage[number] = twin, shadows, -1
+    world.forked.add(number)
+    world.copied.add(number)
+    world.forgetful.add(number)
+    world.story.hit("F32")
+    world.tell(plant.name, "is cloned, and both copies run")
+
+
+def switch(world: World, number: int) -> None:
+    """Let the other copy of a cloned plant act from now on."""
+    if number not in world.offstage or world.plants[number].disk.busy:
+        return
+    twin, shadows, followed = world.offstage[number]
+    own = {key: world.shadows[key] for key in shadows}
+    world.offstage[number] = world.plants[number], own, world.followed[number]
+    world.plants[number], world.followed[number] = twin, followed
+    world.shadows.update(shadows)
+    world.forked.add(number)
+    world.forgetful.add(number)
+    world.tell(twin.name, "acts")
+
+
+def stop_twin(world: World, number: int) -> None:
+    """Stop the copy that is not acting, for good."""
+    twin, _, _ = world.offstage.pop(number)
+    twin.kill()
+    world.tell(twin.name, "is stopped for good")

@@ -24,6 +24,8 @@ from simulation.planted_repairs import (
     collision_dropped,
     displaced_session_taken,
     fence_ignored,
+    greeting_displaces,
+    last_entry_not_remembered,
     marks_ignored,
     rebase_forgotten,
     series_not_jumped,
@@ -277,6 +279,7 @@ BUGS: Final[dict[str, Bug]] = {
         stock_not_checked, own_request_approved, stale_change_applied, change_applied_twice, scope_forgotten,
         transfers_not_walked, always_complete, frontier_not_moved, marks_ignored, series_not_jumped, tail_not_pulled,
         collision_dropped, rebase_forgotten, fence_ignored, displaced_session_taken, archive_counted_early,
+        greeting_displaces, last_entry_not_remembered,
     )
 }  # fmt: skip
 """Every planted bug by its name on the command line."""

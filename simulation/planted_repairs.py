@@ -5,12 +5,15 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
+from infra.marks import Keeper
 from infra.objects import ArchiveFailed
 from plants.commands import rebase, repairing, restore
 from plants.store.archive import checkpoint_name
 from plants.store.ledger import Head
+from plants.store.replication import Standing
 from simulation.planting import everywhere, instead, nothing, together
-from sync_jobs import archiving, handshake, intake, remembering
+from sync_jobs import archiving, fencing, handshake, intake, remembering
+from sync_jobs.fencing import Presented, Presenting
 from sync_jobs.handshake import Decision
 
 
@@ -65,6 +68,25 @@ def fence_ignored() -> AbstractContextManager[None]:
 def displaced_session_taken() -> AbstractContextManager[None]:
     """The hub takes a parcel whatever session it comes under."""
     return instead(intake, "check_session", nothing)
+
+
+def greeting_displaces() -> AbstractContextManager[None]:
+    """Any greeting under a session that the hub does not know takes the plant over, whoever sent it and when."""
+    real = fencing.present
+
+    def present(before: Standing, session: str | None, following: str, *, take_over: bool = False) -> Presented:
+        found = real(before, session, following, take_over=take_over)
+        if found.verdict is not Presenting.OFFERED:
+            return found
+        taken = fencing.use(replace(before, offered=(following,)), following)
+        return Presented(taken.verdict, taken.columns | {"session_next": following})
+
+    return everywhere(real, present)
+
+
+def last_entry_not_remembered() -> AbstractContextManager[None]:
+    """The second memory is brought up to date by later commits alone, not by an idle writer or at the opening."""
+    return together(instead(Keeper, "catch_up", nothing), instead(Keeper, "found", nothing))
 
 
 def archive_counted_early() -> AbstractContextManager[None]:

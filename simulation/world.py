@@ -10,6 +10,7 @@ from typing import Final
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError
 
+from infra.marks import REFRESHED_AFTER
 from plants.rules.events import EVENTS
 from plants.store.archive import Archive
 from plants.store.projectors import PROJECTORS
@@ -19,7 +20,7 @@ from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
 from simulation.disks import Crash, Disk, Image, Plan
 from simulation.group import template
 from simulation.network import Network, NetworkDoor
-from simulation.nodes import OK, Answer, MarksInMemory, Request, SimulatedHub, SimulatedPlant
+from simulation.nodes import OK, Answer, Request, SimulatedHub, SimulatedPlant
 from simulation.options import Swarm
 from simulation.people import Operation
 from simulation.story import Story, Violation
@@ -65,6 +66,8 @@ class World:
     forked: set[int] = field(default_factory=set)
     forgetful: set[int] = field(default_factory=set)
     copied: set[int] = field(default_factory=set)
+    wrote_us: dict[int, int] = field(default_factory=dict)
+    idle_us: dict[int, int] = field(default_factory=dict)
     offstage: dict[int, tuple[SimulatedPlant, dict[tuple[int, int], Shadow], int]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     unsure: set[int] = field(default_factory=set)
@@ -77,20 +80,20 @@ class World:
 
     def __post_init__(self) -> None:
         made = template()
-        disks = iter(_disks(1 + self.swarm.plants))
+        blank = iter(disks(1 + self.swarm.plants))
         self.network = Network(self, replace(self.swarm.rates))
-        hub_disk = next(disks)
+        hub_disk = next(blank)
         hub_disk.put_back(made.hub)
         limits = Limits(max_entries=self.swarm.entries_max)
-        self.hub = SimulatedHub(hub_disk, self._clock(HUB), limits)
+        self.hub = SimulatedHub(hub_disk, self.clock_of(HUB), limits)
         if self.swarm.archive:
             self.archive = ObjectsInMemory()
             self.hub.archive = Archive(self.archive)
         self.hub.open()
         for number in range(1, self.swarm.plants + 1):
-            disk = next(disks)
+            disk = next(blank)
             disk.put_back(made.plants[number])
-            plant = SimulatedPlant(number, disk, self._clock(number), self._opener(number))
+            plant = SimulatedPlant(number, disk, self.clock_of(number), self.opener_of(number))
             plant.open()
             self.plants[number] = plant
             self.labels[plant.code] = []
@@ -277,6 +280,8 @@ class World:
         if not kept:
             return
         backup = self.chance.choice(kept)
+        if number != HUB:
+            self._excuse_the_last_moments(number)
         disk = self.disk_of(number)
         disk.start()
         disk.put_back(backup.image)
@@ -295,6 +300,13 @@ class World:
         self.after_restore(number)
         self.open(number)
 
+    def _excuse_the_last_moments(self, number: int) -> None:
+        """Expect no memory of what was written in the last seconds: so late its size may be (`infra.marks`)."""
+        keeper, lived_us = self.disk_of(number).keeper, self.idle_us.get(number, 0) - self.wrote_us.get(number, 0)
+        if keeper is not None and keeper.behind and lived_us < REFRESHED_AFTER.total_seconds() * SECOND:
+            self.story.mark("restored within seconds")
+            self.forgetful.add(number)
+
     def _restore_marks(self, number: int, backup: Backup) -> None:
         """Decide what becomes of the second memory: mostly it is as new as it was, that is what it is for."""
         draw, plant = self.chance.randrange(8), self.plants[number]
@@ -308,46 +320,6 @@ class World:
             plant.marks.content = None
             self.forgetful.add(number)
             self.tell(plant.name, "its second memory is lost")
-
-    def clone(self, number: int) -> None:
-        """Copy a plant's machine, whole: from now on both run, now one and now the other."""
-        plant = self.plants[number]
-        if number in self.offstage or plant.disk.busy:
-            return
-        disk = _disks(2 + len(self.plants) + number)[-1]
-        image = plant.disk.image()
-        disk.put_back(image)
-        image.close()
-        name = f"{plant.code}'"
-        twin = SimulatedPlant(number, disk, self._clock(number), self._opener(number), name)
-        twin.marks = MarksInMemory(plant.marks.content)
-        twin.open()
-        shadows = {(number, log_id): Shadow(log_id) for log_id in (number, -number)}
-        self.offstage[number] = twin, shadows, -1
-        self.forked.add(number)
-        self.copied.add(number)
-        self.forgetful.add(number)
-        self.story.hit("F32")
-        self.tell(plant.name, "is cloned, and both copies run")
-
-    def switch(self, number: int) -> None:
-        """Let the other copy of a cloned plant act from now on."""
-        if number not in self.offstage or self.plants[number].disk.busy:
-            return
-        twin, shadows, followed = self.offstage[number]
-        own = {key: self.shadows[key] for key in shadows}
-        self.offstage[number] = self.plants[number], own, self.followed[number]
-        self.plants[number], self.followed[number] = twin, followed
-        self.shadows.update(shadows)
-        self.forked.add(number)
-        self.forgetful.add(number)
-        self.tell(twin.name, "acts")
-
-    def stop_twin(self, number: int) -> None:
-        """Stop the copy that is not acting, for good."""
-        twin, _, _ = self.offstage.pop(number)
-        twin.kill()
-        self.tell(twin.name, "is stopped for good")
 
     def open(self, number: int) -> None:
         """Start a node's process; what its disk holds is what it knows."""
@@ -370,10 +342,12 @@ class World:
             for backup in kept:
                 backup.image.close()
 
-    def _clock(self, number: int) -> NodeClock:
+    def clock_of(self, number: int) -> NodeClock:
+        """Return a new clock for a node, as wrong as that node's is."""
         return NodeClock(self.time, self.swarm.skews_us.get(number, 0))
 
-    def _opener(self, number: int) -> Callable[[PlantNode], AbstractContextManager[NetworkDoor]]:
+    def opener_of(self, number: int) -> Callable[[PlantNode], AbstractContextManager[NetworkDoor]]:
+        """Return what opens a plant's way to the hub."""
         carry = partial(self._carry, number)
         return lambda node: nullcontext(NetworkDoor(node, carry))
 
@@ -391,7 +365,8 @@ class World:
             self.followed[number] = -1
 
 
-def _disks(count: int) -> list[Disk]:
+def disks(count: int) -> list[Disk]:
+    """Return so many disks, the same ones in every run."""
     while len(DISKS) < count:
         DISKS.append(Disk())
     for disk in DISKS[:count]:

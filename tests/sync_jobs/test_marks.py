@@ -88,14 +88,18 @@ def test_nobody_commits_any_more_then_the_last_entry_is_written_down_all_the_sam
     clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
     keeper = Keeper(file, Marks("o"), clock, reserved_ahead)
     clock.advance(seconds=20)
-    keeper.before_commit(Raised({"node": 2}, (3, lambda: ROOT)))  # reserves numbers: the file is new, its size is not.
-    keeper.committed(Raised({"node": 2}, (3, lambda: ROOT)))
-    keeper.catch_up()
+    raised = Raised({"node": 2}, (3, lambda: ROOT))
+    keeper.before_commit(raised)
     assert (file.written, marks_in(tmp_path).size) == (1, 0)
+    keeper.committed(raised)  # to reserve numbers made the file new, but not its size.
+    assert (file.written, marks_in(tmp_path).size) == (2, 3)
+    keeper.committed(Raised(position=(4, lambda: ROOT)))
+    keeper.catch_up()
+    assert (file.written, marks_in(tmp_path).size) == (2, 3)
     clock.advance(seconds=10)
     keeper.catch_up()
     keeper.catch_up()
-    assert (file.written, marks_in(tmp_path).size) == (2, 3)
+    assert (file.written, marks_in(tmp_path).size) == (3, 4)
 
 
 def test_writer_has_nothing_to_do_then_it_has_the_second_memory_catch_up(
