@@ -12,7 +12,7 @@ GRAPHIQL := api/static/graphiql/index.html
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium kill faults strace gcc
+.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium kill outage faults strace gcc
 
 help: ## List these tasks
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lock: .venv/.uv-$(UV_VERSION) ## Pin the dependencies again (ARGS=--upgrade: to 
 
 kill: .venv/.dev postgresql-15 ## Kill everything again and again while people write (ARGS="--cycles 500 --seed 7")
 	$(BIN)/python -m tests.campaigns.kill $(ARGS)
+
+outage: .venv/.dev ## Take worker, broker and archive away for an hour while people write (ARGS="--minutes 60")
+	$(BIN)/python -m tests.campaigns.outage $(ARGS)
 
 faults: .venv/.dev postgresql-15 strace gcc ## Run the tests with disks, clocks and processes of their own
 	$(BIN)/pytest tests/scenarios/test_kills.py tests/scenarios/test_nth_failure.py tests/scenarios/test_*_faults.py $(ARGS)

@@ -177,7 +177,7 @@ def test_broker_away_for_more_than_an_hour_then_worker_and_beat_come_back_to_it(
 
 
 def has_tried(process: "subprocess.Popen[bytes]", log: Path) -> bool:
-    """Tell whether a process has asked its broker more often than an hour lets it, or has ended."""
+    """Tell whether a process has asked its broker as often as in more than an hour, or has ended."""
     return process.poll() is not None or log.read_text().count("Connection refused") > ATTEMPTS
 
 
