@@ -27,7 +27,7 @@ from plants.store.archive import archived_rows
 from tests.campaigns.checking import check, counted
 from tests.campaigns.operators import Headquarters, Operator
 from tests.scenarios.faults.shares import Share
-from tests.scenarios.preparing import CHEN, PLANTS, WANG, Prepared, copy_group, prepare
+from tests.scenarios.preparing import CHEN, PLANTS, WANG, Prepared, command, copy_group, prepare
 from tests.scenarios.processes import HUB, Group, wait_until
 from tests.sync_jobs.group import column, free_port, stand
 
@@ -133,7 +133,7 @@ def running(
     share.bring_back()
     steady, doomed = brokers
     more = {
-        HUB: {**settings, "BATCHLOOM_ARCHIVE_URL": share.place.as_uri()},
+        HUB: {**settings, "BATCHLOOM_ARCHIVE_URL": share.url},
         NO_WORKER: {**settings, "BATCHLOOM_BROKER_URL": steady},
         NO_BROKER: {**settings, "BATCHLOOM_BROKER_URL": f"{doomed.connection_url}/0"},
     }
@@ -230,14 +230,14 @@ def _told(outage: Outage) -> dict[str, Any]:
 def _at_rest(outage: Outage) -> dict[str, Any]:
     """Return what the commands that a person runs find wrong in the ledgers, and in the archive once it is whole."""
     group, wrong = outage.group, []
+    given = {HUB: {"BATCHLOOM_DATABASE_URL": group.nodes[HUB].database_url, "BATCHLOOM_ARCHIVE_URL": outage.share.url}}
     for code in (HUB, *PLANTS):
-        home = ("--home", str(group.nodes[code].home))
         asked = [("verify",)] if code != HUB else [("verify",), ("archive", "run"), ("archive", "verify")]
-        for command in asked:
-            done = group.run(*command, *home, code=code, expected=None)
-            if done.returncode != 0:
-                wrong.append(f"{command}: {done.stdout}{done.stderr}")
-    status = group.run("archive", "status", "--json", "--home", str(group.nodes[HUB].home), code=HUB)
+        for words in asked:
+            done = command(*words, "--home", group.nodes[code].home, given=given.get(code))
+            if done.exit_code != 0:
+                wrong.append(f"{code} {words}: {done.output} {done.exception}")
+    status = command("archive", "status", "--json", "--home", group.nodes[HUB].home, given=given[HUB])
     ledgers = json.loads(status.stdout)["ledgers"]
     apart = [one["origin"] for one in ledgers if one["archived"] != one["size"]]
     apart += [f"directives to {code}" for code, number in PLANTS.items() if not _same(group, code, -number)]

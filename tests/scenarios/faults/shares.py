@@ -11,6 +11,11 @@ class Share:
     place: Path
     folder: Path
 
+    @property
+    def url(self) -> str:
+        """The address that a hub takes for its archive's."""
+        return self.place.as_uri()
+
     def take_away(self) -> None:
         """Be gone, in one step: whoever writes meets the folder whole or not at all."""
         made = self.place.with_suffix(".new")
