@@ -12,7 +12,7 @@ GRAPHIQL := api/static/graphiql/index.html
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium kill faults strace gcc
+.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium kill outage faults strace gcc iproute2
 
 help: ## List these tasks
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ help: ## List these tasks
 demo: .venv/.run $(GRAPHIQL) ## Run a hub and three plants through a year of work (ARGS=--once: end by itself)
 	$(BIN)/batchloom demo $(ARGS)
 
-test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium strace gcc ## Run the tests on real stores, brokers and browsers
+test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium strace gcc iproute2 ## Run the tests on real stores, brokers and browsers
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-s3: .venv/.dev ceph ## Run the contract of the archive on a folder, on moto and on Ceph's S3 gateway
@@ -43,8 +43,11 @@ lock: .venv/.uv-$(UV_VERSION) ## Pin the dependencies again (ARGS=--upgrade: to 
 kill: .venv/.dev postgresql-15 ## Kill everything again and again while people write (ARGS="--cycles 500 --seed 7")
 	$(BIN)/python -m tests.campaigns.kill $(ARGS)
 
-faults: .venv/.dev postgresql-15 strace gcc ## Run the tests with disks, clocks and processes of their own
-	$(BIN)/pytest tests/scenarios/test_kills.py tests/scenarios/test_nth_failure.py tests/scenarios/test_*_faults.py $(ARGS)
+outage: .venv/.dev ## Take worker, broker and archive away for an hour while people write (ARGS="--minutes 60")
+	$(BIN)/python -m tests.campaigns.outage $(ARGS)
+
+faults: .venv/.dev postgresql-15 strace gcc iproute2 ## Run the tests with disks, clocks, networks and processes of their own
+	$(BIN)/pytest $(addprefix tests/scenarios/test_,kills.py nth_failure.py outage.py partition.py *_faults.py) $(ARGS)
 
 sim: .venv/.dev ## Simulate the group under seeded faults (ARGS="--seeds 1000", ARGS="--planted all")
 	$(BIN)/batchloom sim $(ARGS)
@@ -122,3 +125,6 @@ strace:
 
 gcc:
 	command -v gcc >/dev/null || { $(call debian,gcc libc6-dev,the tests of wrong clocks); }
+
+iproute2:
+	command -v ip >/dev/null || { $(call debian,iproute2,the tests of parted networks); }

@@ -146,6 +146,8 @@ def build_app(jobs: Mapping[str, Job], *, queue: str, broker_url: str | None = N
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=CONNECT_SECONDS,
+        # For ever: Celery would end the worker and the beat after a hundred attempts, in three quarters of an hour.
+        broker_connection_max_retries=None,
         broker_transport_options=options,
         beat_scheduler="celery.beat:Scheduler",
         beat_max_loop_interval=1,

@@ -1,14 +1,17 @@
-"""People who write without pause while processes are killed, and remember every answer that they got."""
+"""People who write while everything around them fails, and remember every answer that they got."""
 
 import random
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx2
 
 from infra.ids import new_id
+from tests.scenarios.preparing import PLANTS
 from tests.scenarios.processes import Node, Person, mutation_document
 
 RECEIVED: Final = "... on BatchReceived { entry { index leafHash } batch { code } }"
@@ -33,17 +36,28 @@ class Acknowledged:
 
 @dataclass
 class Operator:
-    """One person at one plant; `unexpected` holds every answer that is neither a success nor a plea to come again."""
+    """One person at one plant; `unexpected` holds every answer that is neither a success nor a plea to come again.
+
+    `put_off` holds those pleas, and the times when there was no answer; `slowest_seconds` is how long one ever took.
+    """
 
     node: Node
     name: str
     chance: random.Random
     clock: Any
+    pause_seconds: float = PAUSE_SECONDS
     acknowledged: list[Acknowledged] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    put_off: list[str] = field(default_factory=list)
+    slowest_seconds: float = 0.0
     stopping: threading.Event = field(default_factory=threading.Event)
     _person: Person | None = None
     _stock: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> int:
+        """How many operations were answered."""
+        return len(self.acknowledged)
 
     def work(self) -> None:
         """Write until told to stop; the last request is sent again until it is answered, too."""
@@ -51,7 +65,7 @@ class Operator:
             answer = self.until_answered(mutation, wanted, order)
             if answer is not None and mutation == "receiveBatch":
                 self._stock.append((str(answer["batch"]["code"]), MOVES))
-            if self.stopping.wait(self.chance.uniform(0.2, 1.8) * PAUSE_SECONDS):
+            if self.stopping.wait(self.chance.uniform(0.2, 1.8) * self.pause_seconds):
                 break
         if self._person is not None:
             self._person.close()
@@ -81,8 +95,11 @@ class Operator:
         try:
             if self._person is None:
                 self._person = Person(self.node, self.name)
+            began = self.clock()
             answer = self._person.post(document, given)
-        except httpx2.TransportError:
+            self.slowest_seconds = max(self.slowest_seconds, self.clock() - began)
+        except httpx2.TransportError as error:
+            self.put_off.append(type(error).__name__)
             return None
         if answer.status_code == httpx2.codes.UNAUTHORIZED:
             # The token has run out, as it does after ten minutes.
@@ -90,6 +107,7 @@ class Operator:
             self._person = None
             return None
         if answer.status_code in LATER:
+            self.put_off.append(f"{answer.status_code} {answer.text[:200]}")
             return None
         return dict(answer.json())
 
@@ -105,3 +123,32 @@ class Operator:
             else:
                 quantity = {"amount": str(RECEIVED_KG), "unit": "KGM"}
                 yield "receiveBatch", RECEIVED, {"material": "MILK", "quantity": quantity, "location": "A1"}
+
+
+@dataclass
+class Headquarters:
+    """Somebody at the hub who sends every plant a new material now and then."""
+
+    node: Node
+    name: str
+    pause_seconds: float
+    accepted: int = 0
+    unexpected: list[str] = field(default_factory=list)
+    put_off: list[str] = field(default_factory=list)
+    slowest_seconds: float = 0.0
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def work(self) -> None:
+        """Send until told to stop."""
+        while not self.stopping.is_set():
+            # Signed in anew each time: a token runs out after ten minutes.
+            with closing(Person(self.node, self.name)) as person:
+                order = {"code": f"M{self.accepted:04}", "name": "Goat milk 羊奶", "unit": "KGM"}
+                began = time.monotonic()
+                answer = person.say("directMaterial", plants=list(PLANTS), **order)
+                self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
+            if answer["__typename"] == "DirectivesSent":
+                self.accepted += 1
+            else:
+                self.unexpected.append(str(answer))
+            self.stopping.wait(self.pause_seconds)

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -131,17 +132,25 @@ class Node:
     port: int
     database_url: str
     process: Process
+    certificate: Path | None = None  # of a node that is reached over TLS
+    network: Callable[[], AbstractContextManager[None]] = nullcontext  # that it is in, to be entered
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+
+    def http(self, **more: Any) -> httpx2.Client:
+        """Return a client of this node that trusts it and nobody else."""
+        trust = ssl.create_default_context(cafile=self.certificate) if self.certificate else False
+        return httpx2.Client(base_url=self.url, trust_env=False, verify=trust, **more)
 
     def is_ready(self) -> bool:
         running = self.process.running
         assert running is not None
         assert running.poll() is None, f"{self.code} ended by itself:\n{self.process.tail()}"
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=5, trust_env=False).status_code == httpx2.codes.OK
+            with self.network(), self.http(timeout=5) as http:
+                return http.get("/readyz").status_code == httpx2.codes.OK
         except httpx2.TransportError:
             return False
 
@@ -158,14 +167,16 @@ class Person:
     def __init__(self, node: Node, person: str, *, language: str = "en") -> None:
         self.node = node
         self.person = person
-        self.http = httpx2.Client(base_url=node.url, timeout=30, headers={"Accept-Language": language}, trust_env=False)
-        answer = self.http.post("/auth/token", json={"person": person, "password": PASSWORD})
+        self.http = node.http(timeout=30, headers={"Accept-Language": language})
+        with node.network():
+            answer = self.http.post("/auth/token", json={"person": person, "password": PASSWORD})
         assert answer.status_code == httpx2.codes.OK, answer.text
         self.http.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
 
     def post(self, document: str, variables: Mapping[str, Any] | None = None) -> httpx2.Response:
         """Send one operation and return what came back, whatever it is."""
-        return self.http.post("/graphql", json={"query": document, "variables": dict(variables or {})})
+        with self.node.network():
+            return self.http.post("/graphql", json={"query": document, "variables": dict(variables or {})})
 
     def ask(self, document: str, **variables: Any) -> dict[str, Any]:
         """Return the data of an operation that has no errors."""
@@ -239,7 +250,8 @@ class Group:
         """Start nodes, all of them unless some are named, and wait until they are ready."""
         chosen = [self.nodes[code] for code in codes or self.nodes]
         for node in chosen:
-            node.process.start()
+            with node.network():
+                node.process.start()
         for node in chosen:
             wait_until(node.is_ready, f"{node.code} is ready", READY_SECONDS_MAX)
 

@@ -6,17 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import httpx2
 import pytest
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from starlette.applications import Starlette
 
 from api.sync import sync_routes
@@ -30,6 +26,7 @@ from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.wire import Parcel, Position, Problem
 from tests.databases import fresh_database
+from tests.scenarios.faults.certificates import certificate
 from tests.scenarios.faults.proxy import Proxy, proxy_to
 from tests.sync_jobs.group import CLOCK, Group, at, column, free_port, receive, running_group, stand
 
@@ -182,28 +179,6 @@ def test_name_of_the_hub_not_found_then_it_is_away(plant: tuple[Group, PlantNode
     assert "ConnectError" in str(column(node.store, 1, "error"))
     assert column(node.store, 1, "alarm") is None
     level(group, node)
-
-
-def certificate(folder: Path, name: str, begins: datetime, ends: datetime) -> tuple[Path, Path]:
-    """Make a certificate that signs itself, and return it with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begins)
-        .not_valid_after(ends)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / f"{name}.pem", folder / f"{name}.key"
-    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.NoEncryption()
-    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
-    return paths
 
 
 @contextmanager

