@@ -3,13 +3,12 @@
 import logging
 
 from infra.database import Session
-from plants.commands.apply_directive import apply_directive
+from plants.commands.apply_directive import apply_directive, due_directive
 from plants.rules.instants import micros
 from plants.rules.merkle import EMPTY_ROOT, Frontier
 from plants.rules.notes import Note, NoteError
 from plants.store import mirrors, replication
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from plants.store.changes import next_directive
 from plants.store.ledger import Head, open_log
 from plants.store.positions import ReplicationState
 from sync_jobs import checkpoints
@@ -84,6 +83,8 @@ def _give_back(way: Way, welcome: Welcome, here: Position) -> int:
 def apply_pending(way: Way) -> int:
     """Apply the stored directives that have no answer in the plant's ledger yet, each in its own transaction.
 
+    After an upgrade these are also those that the program before did not understand.
+
     Returns how many. What is refused is answered as well. An unexpected failure becomes an alarm, and the next try
     begins with the same directive; the plant's own ledger goes on travelling.
     """
@@ -92,7 +93,7 @@ def apply_pending(way: Way) -> int:
     def apply_next(session: Session) -> bool:
         now = node.clock.now()
         way.held.renew(session, now)
-        directive = next_directive(session, node.number)
+        directive = due_directive(session, node.number)
         if directive is None:
             return False
         apply_directive(session, directive, plant=node.number, now=now)

@@ -313,6 +313,7 @@ class DirectiveAnswer(TypedDict):
     met: NotRequired[dict[str, int]]  # batch code -> the version that a hold or release met
     waiting: NotRequired[list[WaitingHold]]
     waited: NotRequired[list[list[str]]]  # as in Outcome
+    again: NotRequired[int]  # the entry by which an older program had rejected it as UNSUPPORTED
 
 
 class DirectiveApplied(DirectiveAnswer):
