@@ -31,6 +31,7 @@ from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, p
 from sync_jobs.rebasing import diverged
 from sync_jobs.restoring import RepairRefused, restore
 from sync_jobs.rotating import show_statement
+from sync_jobs.signing_in import introduce_again
 from sync_jobs.wire import Problem, Welcome
 
 LEASE: Final = "replication"
@@ -148,7 +149,7 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Held | None:
 
 def _run(way: Way) -> Exchanged:
     for meeting in range(1, MEETINGS_MAX + 1):
-        welcome = greet(way)
+        welcome = _greet(way)
         decision, frontier = meet(way, welcome)
         if decision is Decision.FENCED:
             return _fence(way)
@@ -170,6 +171,16 @@ def _run(way: Way) -> Exchanged:
         else:
             return _fetch_and_finish(way, welcome, sent)
     raise AssertionError("the last meeting ends in an answer or an error")
+
+
+def _greet(way: Way) -> Welcome:
+    """Greet the hub; one that was restored may have to be told first with which key we sign in."""
+    try:
+        return greet(way)
+    except Problem as problem:
+        if not introduce_again(way, problem):
+            raise
+    return greet(way)
 
 
 def _meets_again(way: Way, problem: Problem) -> bool:

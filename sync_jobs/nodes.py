@@ -8,7 +8,7 @@ from typing import Final
 from auth.actors import NotAuthenticated
 from auth.enrolment import waiting_key
 from auth.keys import SigningKey, public_key_from_text
-from auth.machines import EnrolledMachine, find_machine
+from auth.machines import EnrolledMachine, confirm_assertion_key, find_machine
 from auth.notes import NoteSigner
 from auth.tokens import Assertions
 from infra.clock import Clock
@@ -76,6 +76,9 @@ class HubNode:
                 raise NotRecognised(failure, found[0].origin if found and not waits else None) from failure
         if waits:
             raise Problem(403, "NOT_YET_APPROVED", origin=found[0].origin)
+        if found[0].confirms:
+            with self.store.transaction() as session:
+                confirm_assertion_key(session, found[0])
         return found[0]
 
     def _waiting(self, reads: ReadSession, kid: str) -> EnrolledMachine | None:
@@ -91,6 +94,7 @@ class HubNode:
 class PlantNode:
     """A plant as replication needs it. `signer` has the plant's origin for a name, `hub_key` is the hub's vkey.
 
+    `earlier_assertion_keys` are those of the past, for a hub that does not know the present one.
     `checkpoint_seconds` is after how long a checkpoint is signed though nothing happened, `holder` names the process in
     its leases, and `open_door` opens the way to the hub where that is not HTTPS.
     """
@@ -108,4 +112,5 @@ class PlantNode:
     version: str
     checkpoint_seconds: float = 60.0
     holder: str = EMBEDDED_HOLDER
+    earlier_assertion_keys: tuple[SigningKey, ...] = ()
     open_door: Callable[["PlantNode"], AbstractContextManager[Door]] | None = None

@@ -20,6 +20,7 @@ from plants.store.archive import Archive
 from sync_jobs.jobs import Job, hub_jobs, plant_jobs
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
 from sync_jobs.remembering import remember_at_home
+from sync_jobs.signing_in import earlier_keys
 
 
 class NotConnected(Exception):
@@ -49,6 +50,7 @@ def plant_node(
         clock=clock,
         signer=NoteSigner(settings.origin, load_key(settings.keys / "ledger.pem")),
         assertion_key=SigningKey(load_key(settings.keys / "assertion.pem")),
+        earlier_assertion_keys=earlier_keys(settings.keys),
         hub_url=settings.hub_url,
         hub_key=NoteKey.parse(settings.hub_key),
         version=program_version(),

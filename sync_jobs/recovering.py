@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from auth.actors import Role, system_actor
-from auth.machines import enrol_machine
+from auth.machines import enrol_machine, exchange_assertion_key
 from infra.database import Session
 from infra.objects import NotArchived, Objects
 from infra.settings import directive_origin
@@ -41,6 +41,7 @@ from sync_jobs.wire import Problem, read_entries
 
 BUNDLES_AT_ONCE: Final = 16  # that are stored by one statement: of the largest entries 268 MB, of usual ones 2 MB
 SELECT_ENROLLED = "SELECT idx FROM entries WHERE log_id = :log_id AND type = 'PlantEnrolled' ORDER BY idx"
+SELECT_ROTATED = SELECT_ENROLLED.replace("PlantEnrolled", "AssertionKeyRotated")
 SELECT_MACHINE = "SELECT 1 FROM machines WHERE origin = :origin"
 
 Told = Callable[[str, int, int], None]
@@ -237,6 +238,11 @@ def _enrol_again(hub: HubNode) -> list[int]:
                     at=parse_instant(entry.envelope["recorded_at"]),
                     replace=True,
                 )
+        for (index,) in session.rows(SELECT_ROTATED, {"log_id": HUB_LOG}):
+            (entry,) = entries_between(session, HUB_LOG, index, index + 1)
+            told = entry.payload
+            # One that this store knows already, or that belongs to keys that were revoked since, changes nothing.
+            exchange_assertion_key(session, origin=told["origin"], old=told["old"], new=told["new"])
     return list(found)
 
 

@@ -11,7 +11,7 @@ from plants.rules.actors import SYSTEM, Author
 from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
 from plants.rules.events import EVENTS, Entry
 from plants.rules.instants import format_instant
-from plants.rules.payloads import HubOpened, PlantEnrolled
+from plants.rules.payloads import AssertionKeyRotated, HubOpened, PlantEnrolled
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store import projection
 from plants.store.ledger import HUB_LOG, Head, entry_at, open_log
@@ -23,7 +23,7 @@ SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
 class _Statement(NamedTuple):
     event: str
     key: str
-    payload: HubOpened | PlantEnrolled
+    payload: HubOpened | PlantEnrolled | AssertionKeyRotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
         "assertion_key": order.assertion_key,
     }
     return _record(session, head, _Statement("PlantEnrolled", order.code, payload), actor, now)
+
+
+def record_assertion_key(session: Session, code: str, payload: AssertionKeyRotated, *, now: datetime) -> Entry:
+    """Record in the hub's ledger that a plant signs in with another key, which whoever checked the statement keeps."""
+    return _record(session, Head(session, HUB_LOG), _Statement("AssertionKeyRotated", code, payload), SYSTEM, now)
 
 
 def _record(session: Session, head: Head, what: _Statement, actor: Author, now: datetime) -> Entry:

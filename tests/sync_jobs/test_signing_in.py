@@ -1,26 +1,35 @@
 """A plant signs in with another key: stated under its ledger's key, the old one good until the new one was used."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auth.actors import Role, system_actor
 from auth.enrolment import invite, take_up
 from auth.keys import SigningKey, key_id, public_key_text
-from auth.machines import enrol_machine, revoke_machine
+from auth.machines import enrol_machine, find_machine, revoke_machine
 from auth.notes import NoteSigner, generate_key, load_key, save_key
 from infra.database import Store
+from infra.objects import FileObjects
+from infra.postgres import EmbeddedPostgres
+from migrations import upgrade
 from plants.rules.events import decode
 from plants.rules.notes import Note, NoteKey, SignatureType
 from plants.rules.refusals import Refusal
+from plants.store.archive import Archive
 from plants.store.positions import ReplicationState
 from sync_jobs import rotating, signing_in
 from sync_jobs.exchange import exchange
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import PlantNode
+from sync_jobs.recovering import recover_hub
 from sync_jobs.wire import Problem
+from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, GROUP, Group, receive, stand
+from tests.sync_jobs.test_archiving import archive_all
 from tests.sync_jobs.test_restoring import kinds, level
 
 ADMIN = system_actor("cli", Role.ADMINISTRATOR)
@@ -189,10 +198,17 @@ def test_key_given_up_then_no_plant_is_enrolled_or_invited_with_it(group: Group)
     states(node, last)
     hub, ledger = group.hub.node, NoteSigner(f"{GROUP}/plant/SZ2/i1", generate_key())
     with hub.store.transaction() as session:
-        code, _ = invite(session, actor=ADMIN, code="SZ2", number=2, name="Suzhou", hub_key=str(hub.signer.key), now=CLOCK.now())
+        code, _ = invite(
+            session, actor=ADMIN, code="SZ2", number=2, name="Suzhou", hub_key=str(hub.signer.key), now=CLOCK.now()
+        )
     before = everything(hub.store)
     for key in (first, new, last):
-        given = {"plant_number": 2, "code": "SZ2", "origin": ledger.name, "ledger_vkey": str(ledger.key)}
+        given: dict[str, Any] = {
+            "plant_number": 2,
+            "code": "SZ2",
+            "origin": ledger.name,
+            "ledger_vkey": str(ledger.key),
+        }
         with pytest.raises(Refusal), hub.store.transaction() as session:
             enrol_machine(session, actor=ADMIN, assertion_key=text_of(key), at=CLOCK.now(), **given)
         keys = public_key_text(ledger.private_key.public_key()), text_of(key)
@@ -202,7 +218,7 @@ def test_key_given_up_then_no_plant_is_enrolled_or_invited_with_it(group: Group)
 
 
 @pytest.mark.parametrize("used", [False, True])
-def test_plant_revoked_then_neither_key_signs_in_nor_states_another(group: Group, used: bool) -> None:
+def test_plant_revoked_then_neither_key_signs_in_nor_states_another(group: Group, *, used: bool) -> None:
     node, new = group.plant(1, "SH1"), another()
     states(node, new)
     if used:
@@ -228,7 +244,9 @@ def test_hub_restored_to_before_the_rotation_then_told_again_in_the_same_exchang
     first = node.assertion_key
     for key in (new, last):
         states(node, key)
-        node = replace(node, assertion_key=key, earlier_assertion_keys=(*node.earlier_assertion_keys, node.assertion_key))
+        node = replace(
+            node, assertion_key=key, earlier_assertion_keys=(*node.earlier_assertion_keys, node.assertion_key)
+        )
     following = NoteSigner(node.origin, generate_key())
     rotating.rotate_ledger_key(node, following)
     node = replace(node, signer=following)
@@ -247,6 +265,32 @@ def test_hub_restored_to_before_the_rotation_then_told_again_in_the_same_exchang
     assert kinds(node.store) == set()
 
 
+def test_hub_back_from_the_archive_then_it_knows_the_last_key_and_no_earlier_one_for_long(
+    group: Group, tmp_path: Path, postgres_18: EmbeddedPostgres
+) -> None:
+    node, last = group.plant(1, "SH1"), another()
+    first = node.assertion_key
+    hub = replace(group.hub.node, archive=Archive(FileObjects(tmp_path / "archive")))
+    for key in (another(), last):
+        states(node, key)
+        node = replace(node, assertion_key=key)
+    exchange(node, forced=True)
+    level(group, node)
+    archive_all(hub)
+    with closing(Store(fresh_database(postgres_18))) as store:
+        upgrade(store)
+        assert hub.archive is not None
+        recover_hub(replace(hub, store=store), hub.archive)
+        kid, before, past = machine(store)
+        assert (kid, str(past).split()[0]) == (last.kid, first.kid)
+        with store.reading() as reads:
+            found = find_machine(reads, last.kid)
+            assert found is not None
+            assert found.confirms
+            assert find_machine(reads, first.kid) is None
+            assert find_machine(reads, str(before)) is not None
+
+
 def test_key_files_then_cut_anywhere_and_given_again_the_same_key_comes_into_use(group: Group, tmp_path: Path) -> None:
     node = group.plant(1, "SH1")
     first = node.assertion_key
@@ -263,3 +307,5 @@ def test_key_files_then_cut_anywhere_and_given_again_the_same_key_comes_into_use
     assert SigningKey(load_key(tmp_path / "assertion.pem")).kid == new.kid
     assert [key.kid for key in signing_in.earlier_keys(tmp_path)] == [first.kid]
     assert {path.name for path in tmp_path.glob("assertion*.pem")} == {"assertion.pem", kept.name}
+    kept.chmod(0o644)
+    assert signing_in.earlier_keys(tmp_path) == (), "a key of the past that is unfit keeps nobody from running"
