@@ -11,11 +11,14 @@ from api.cli_output import CONSOLE, CannotDo, pick
 from api.node import Node
 from auth.enrolment import fingerprint
 from auth.keys import public_key_text
+from infra.roles import Role
 from plants.rules.instants import format_instant, from_micros
 from plants.rules.notes import Checkpoint, Note
-from sync_jobs import signing_in
+from plants.store.ledger import HUB_LOG
+from sync_jobs import hub_keys, signing_in
 from sync_jobs.doors import HubUnreachable
 from sync_jobs.nodes import PlantNode
+from sync_jobs.opening import hub_node
 from sync_jobs.rotating import prepare_key, rotate_ledger_key, switch_key
 from sync_jobs.wire import Problem
 from sync_jobs.witnessing import accept_hub_ledger, awaiting_acceptance
@@ -59,6 +62,40 @@ def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> 
             "Start the plant again: the hub learns of the key at the next contact. Make a backup with the new key.",
             f"[green]✓[/] 账本已更换密钥，本厂密钥指纹为 {mark}。\n"
             "请重新启动工厂节点：下次联系时中心即获知新密钥。请备份新密钥。",
+        ),
+        soft_wrap=True,
+    )
+
+
+def rotate_hub_key(home: Home, sure: Sure = False) -> None:
+    """Sign the hub's ledgers and receipts with a new key from now on: stop the hub and its workers first.
+
+    Both keys sign the statement, which stands in the hub's ledger. The plants take the new key on at their next
+    contact; what the old one signed stays valid. Interrupted, the command is given again and goes on where it was.
+
+    Example:  batchloom hub rotate-key --home hub
+    """
+    with opened(home, serving=True) as node:
+        settings = node.settings
+        if settings.role is not Role.HUB:
+            raise CannotDo(
+                "This is not the hub: see `batchloom plant rotate-key`.",
+                "本节点不是总部，请用 batchloom plant rotate-key。",
+            )
+        if not sure and not typer.confirm(pick("Give the hub a new key?", "为总部更换密钥？"), default=False):
+            raise CannotDo("Nothing was changed.", "未作任何更改。")
+        following = prepare_key(settings.keys, settings.origin)
+        hub_keys.rotate_hub_key(hub_node(settings, node.store, node.clock), following)
+        with node.store.reading() as reads:
+            switched = switch_key(settings.keys, reads, HUB_LOG, settings.origin)
+        assert switched, "the ledger has just said that the new key counts"
+    CONSOLE.print(
+        pick(
+            f"[green]✓[/] The hub has a new key:\n  {following.key}\n"
+            "Start the hub again: the plants take the key on at their next contact. Make a backup with the new key. "
+            "One-time codes that were not used yet have to be made again.",
+            f"[green]✓[/] 总部已更换密钥：\n  {following.key}\n"
+            "请重新启动总部节点：各工厂将在下次联系时采用新密钥。请备份新密钥。尚未使用的一次性代码须重新生成。",
         ),
         soft_wrap=True,
     )

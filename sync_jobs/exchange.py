@@ -26,7 +26,7 @@ from sync_jobs.hub_door import HubDoor
 from sync_jobs.leases import Held, LeaseLost
 from sync_jobs.nodes import PlantNode
 from sync_jobs.pruning import BelowTheMark, check_kept
-from sync_jobs.pull import apply_pending, directives_here, pull
+from sync_jobs.pull import NotSigned, apply_pending, directives_here, pull
 from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, push
 from sync_jobs.rebasing import diverged
 from sync_jobs.restoring import RepairRefused, restore
@@ -161,16 +161,26 @@ def _run(way: Way) -> Exchanged:
         if decision is Decision.HUB_REGRESSED:
             _note_regressed(way, welcome, frontier)
         assert decision.may_sign, decision
-        try:
-            sent = push(way, welcome, frontier)
-        except Problem as problem:
-            if problem.code == "SESSION_SUPERSEDED":
-                return _fence(way)
-            if meeting == MEETINGS_MAX or not _meets_again(way, problem):
-                raise
-        else:
-            return _fetch_and_finish(way, welcome, sent)
+        done = _make_level(way, welcome, frontier, meeting)
+        if done is not None:
+            return done
     raise AssertionError("the last meeting ends in an answer or an error")
+
+
+def _make_level(way: Way, welcome: Welcome, frontier: Frontier, meeting: int) -> Exchanged | None:
+    """Send, fetch and finish; None where another greeting may do better than what the hub answered."""
+    try:
+        return _fetch_and_finish(way, welcome, push(way, welcome, frontier))
+    except (ReceiptInvalid, NotSigned):
+        # The hub may sign with another key since it was greeted: the next greeting says so.
+        if meeting > 1:
+            raise
+    except Problem as problem:
+        if problem.code == "SESSION_SUPERSEDED":
+            return _fence(way)
+        if meeting == MEETINGS_MAX or not _meets_again(way, problem):
+            raise
+    return None
 
 
 def _greet(way: Way) -> Welcome:

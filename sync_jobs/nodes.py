@@ -38,7 +38,10 @@ def nobody_waits(_plant: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubNode:
-    """The hub as replication needs it. `signer` has the hub's own origin for a name; `arrived` hears of new entries."""
+    """The hub as replication needs it. `signer` has the hub's own origin for a name; `arrived` hears of new entries.
+
+    `statements` are those of its key's rotations that lie beside its keys (`sync_jobs.hub_keys`).
+    """
 
     origin: str
     store: Store
@@ -50,6 +53,7 @@ class HubNode:
     arrived: Callable[[int], None] = nobody_waits
     transfer_overdue_days: int = 7
     archive: Archive | None = None
+    statements: tuple[bytes, ...] = ()
 
     def recognise(self, assertion: str) -> EnrolledMachine:
         """Return the plant's node behind an assertion, which is used up.
@@ -94,7 +98,8 @@ class HubNode:
 class PlantNode:
     """A plant as replication needs it. `signer` has the plant's origin for a name, `hub_key` is the hub's vkey.
 
-    `earlier_assertion_keys` are those of the past, for a hub that does not know the present one.
+    Of the hub's vkeys it is the one that the plant was given; those that followed are proven from there
+    (`sync_jobs.hub_keys`). `earlier_assertion_keys` are those of the past, for a hub that does not know the present.
     `checkpoint_seconds` is after how long a checkpoint is signed though nothing happened, `holder` names the process in
     its leases, and `open_door` opens the way to the hub where that is not HTTPS.
     """

@@ -17,6 +17,7 @@ from infra.writer import Writer
 from plants.rules.notes import NoteKey
 from plants.rules.retention import RecordClass, Retention
 from plants.store.archive import Archive
+from sync_jobs.hub_keys import statements_beside
 from sync_jobs.jobs import Job, hub_jobs, plant_jobs
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
 from sync_jobs.remembering import remember_at_home
@@ -73,6 +74,7 @@ def hub_node(
         arrived=arrived,
         transfer_overdue_days=settings.transfer_overdue_days,
         archive=archive_of(settings),
+        statements=statements_beside(settings.keys),
     )
 
 

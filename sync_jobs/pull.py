@@ -11,7 +11,7 @@ from plants.store import mirrors, replication
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.ledger import Head, open_log
 from plants.store.positions import ReplicationState
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, hub_keys
 from sync_jobs.handing_back import hand_back
 from sync_jobs.leases import LeaseLost
 from sync_jobs.nodes import PlantNode
@@ -25,6 +25,10 @@ HUB_REGRESSED = (
 )
 
 LOG = logging.getLogger(__name__)
+
+
+class NotSigned(Problem):
+    """The hub's directives are not signed by the key of the hub that this plant knows as the newest."""
 
 
 class NotContinued(Problem):
@@ -114,12 +118,12 @@ def _take_in(way: Way, low: int, high: int) -> int:
     node = way.node
     parcel = way.door.entries(node.directive_origin, low, high)
     entries = read_entries(parcel.bodies, low, None)
-    directive_keys = checkpoints.keys_of(node.hub_key, node.directive_origin)
+    directive_keys = checkpoints.keys_of(hub_keys.newest_at(node), node.directive_origin)
     try:
         signed = checkpoints.read(parcel.note, node.directive_origin, directive_keys)
         note: Note = checkpoints.trimmed(parcel.note, directive_keys)
     except NoteError as error:
-        raise Problem(403, "CHECKPOINT_REFUSED", fault=error.fault) from error
+        raise NotSigned(403, "CHECKPOINT_REFUSED", fault=error.fault) from error
     now = node.clock.now()
     cosigned = note.signed_also(node.signer.cosign(note, int(now.timestamp())))
 

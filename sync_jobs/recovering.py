@@ -36,6 +36,7 @@ from plants.store.archive import (
 from plants.store.ledger import HUB_LOG, Head, entries_between, open_log
 from plants.store.positions import ReplicationState
 from sync_jobs import checkpoints
+from sync_jobs.hub_keys import keys_of_hub
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import Problem, read_entries
 
@@ -177,12 +178,12 @@ def newest_checkpoint(
 
 def keys_of_ledger(session: Session, hub: HubNode, log_id: int) -> tuple[NoteKey, ...]:
     """Return the keys that count for a ledger at the hub: its own, and the cosigning ones."""
-    hub_keys = checkpoints.keys_of(hub.signer.key)
+    hub_keys = keys_of_hub(session, hub)
     enrolled = map(NoteKey.parse, _ledger_keys(session, abs(log_id)))
     plant_keys = [key for one in enrolled for key in checkpoints.keys_of(one)]
     if log_id > HUB_LOG:
         return (*plant_keys, *hub_keys)
-    with_name = checkpoints.keys_of(hub.signer.key, Head(session, log_id).origin)
+    with_name = keys_of_hub(session, hub, Head(session, log_id).origin)
     return (*with_name, *hub_keys, *plant_keys)
 
 

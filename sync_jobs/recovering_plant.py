@@ -16,7 +16,7 @@ from plants.store import staging
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.archive import FIRST_BRANCH, branches, folder
 from plants.store.ledger import Head, open_log
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, hub_keys
 from sync_jobs.nodes import PlantNode
 from sync_jobs.recovering import (
     ArchiveDamaged,
@@ -91,8 +91,10 @@ def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell
 def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Covered] | None:
     """Return folder and newest checkpoint of the plant's own ledger or of its directives, of the newest history."""
     own = log_id == node.number
-    origin, key = (node.origin, node.signer.key) if own else (node.directive_origin, node.hub_key)
-    keys = (*checkpoints.keys_of(key, origin), *checkpoints.keys_of(node.hub_key))
+    origin = node.origin if own else node.directive_origin
+    with node.store.reading() as reads:
+        ledger_keys = checkpoints.keys_of(node.signer.key) if own else hub_keys.ever_at(reads, node, origin)
+        keys = (*ledger_keys, *hub_keys.ever_at(reads, node))
     place = folder(origin, max(branches(objects, origin), default=FIRST_BRANCH))
     covered = newest_checkpoint(objects, place, origin, keys)
     return None if covered is None else (place, covered)

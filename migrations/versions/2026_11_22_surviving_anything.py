@@ -183,6 +183,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "hub_keys",
+        sa.Column("vkey", sa.Text(), nullable=False),
+        sa.Column("statement", sa.LargeBinary(), nullable=False),
+        sa.Column("taken_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("vkey"),
+    )
+    op.create_table(
         "witnessed",
         sa.Column("plant_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
@@ -234,6 +241,7 @@ def downgrade() -> None:
     op.drop_column("holds", "directed")
     op.drop_column("checkpoints", "frontier")
     op.drop_table("witnessed")
+    op.drop_table("hub_keys")
     op.drop_table("waiting_holds")
     op.drop_table("staged_entries")
     op.drop_table("skipped_entries")
