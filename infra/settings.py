@@ -43,7 +43,7 @@ class Settings(BaseModel):
     hub_url: str | None = Field(None, description="Where the plant finds the hub: https://hub.example.")
     hub_key: str | None = Field(
         None,
-        description="The hub's verifier key (C2SP vkey) as its `batchloom hub card` prints it; later ones follow from it.",
+        description="The hub's verifier key (C2SP vkey) as its `batchloom hub card` prints it; later ones follow.",
     )
     broker_url: SecretStr | None = Field(
         None,
