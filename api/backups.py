@@ -23,6 +23,7 @@ from plants.rules.instants import format_instant, parse_instant
 from plants.rules.merkle import Frontier
 from plants.rules.verification import SizedRoot
 from plants.store.verifying import LedgerFinding, verify
+from sync_jobs.key_chains import NOTE_SUFFIX
 from sync_jobs.opening import program_version
 
 RECORD: Final = "last-backup.json"
@@ -40,7 +41,7 @@ def make_backup(node: Node, target: Path, *, with_keys: bool) -> Manifest:
         shutil.copyfile(settings.home / FILE_NAME, draft / FILE_NAME)
         if with_keys:
             (draft / KEYS).mkdir(mode=0o700)
-            for key in sorted(settings.keys.glob("*.pem")):
+            for key in _key_files(settings.keys):
                 shutil.copyfile(key, draft / KEYS / key.name)
         manifest = Manifest(
             made_at=format_instant(now),
@@ -156,11 +157,16 @@ def _place(settings: Settings) -> Iterator[URL]:
             yield make_url(server.url(DATABASE))
 
 
+def _key_files(folder: Path) -> list[Path]:
+    """Return the keys in a folder, those of the past too, and the statements by which they handed over."""
+    return sorted((*folder.glob("*.pem"), *folder.glob(f"*{NOTE_SUFFIX}")))
+
+
 def _bring_files(settings: Settings, folder: Path) -> None:
     if not (settings.home / FILE_NAME).exists():
         shutil.copyfile(folder / FILE_NAME, settings.home / FILE_NAME)
     settings.keys.mkdir(mode=0o700, exist_ok=True)
-    for key in (folder / KEYS).glob("*.pem"):
+    for key in _key_files(folder / KEYS):
         if not (settings.keys / key.name).exists():
             place = settings.keys / key.name
             place.touch(mode=0o600)

@@ -25,7 +25,8 @@ from plants.store.pruning import BodiesElsewhere
 from plants.store.rebuilding import table_digests
 from plants.store.verifying import LedgerFinding
 from plants.store.verifying import verify as verify_ledgers
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, hub_keys
+from sync_jobs.key_chains import chain, stated
 
 SIZE_MAX = 2**53
 
@@ -120,12 +121,13 @@ def _signed(node: Node) -> tuple[dict[int, list[SizedRoot]], dict[int, list[int]
     with node.store.reading() as reads:
         keys = _keys(node, reads)
         for log_id, origin in reads.rows("SELECT log_id, origin FROM logs", {}):
-            key = keys.get(log_id)
-            if key is None:
+            known = keys.get(log_id)
+            if known is None:
                 continue
+            own = [key for one in known for key in checkpoints.keys_of(one, origin)]
             for kept in checkpoints_between(reads, log_id, 0, SIZE_MAX):
                 try:
-                    found = checkpoints.read(kept.note, origin, checkpoints.keys_of(NoteKey.parse(key), origin))
+                    found = checkpoints.read(kept.note, origin, own)
                 except NoteError:
                     forged[log_id].append(kept.size)
                 else:
@@ -133,15 +135,21 @@ def _signed(node: Node) -> tuple[dict[int, list[SizedRoot]], dict[int, list[int]
     return roots, forged
 
 
-def _keys(node: Node, reads: ReadSession) -> dict[int, str]:
-    """Return the key that signs each ledger: the node's own, the enrolled plants', and the hub's for directives."""
-    settings, own = node.settings, str(node.keys.ledger.key)
+def _keys(node: Node, reads: ReadSession) -> dict[int, tuple[NoteKey, ...]]:
+    """Return the keys that sign each ledger, or did before a rotation: the node's own, the plants', and the hub's."""
+    settings, own = node.settings, node.keys.ledger.key
     if settings.role is Role.PLANT:
-        own_keys = {settings.plant_number: own}
-        return own_keys if settings.hub_key is None else {**own_keys, -settings.plant_number: settings.hub_key}
-    plants = enrolled_machines(reads)
-    directives = {-plant.plant_number: own for plant in plants}
-    return {HUB_LOG: own, **directives, **{plant.plant_number: plant.ledger_vkey for plant in plants}}
+        keys = {settings.plant_number: chain(own, stated(reads, settings.plant_number)).keys}
+        if settings.hub_key is not None:
+            keys[-settings.plant_number] = hub_keys.chain_at(reads, NoteKey.parse(settings.hub_key)).keys
+        return keys
+    hub = chain(own, (*stated(reads, HUB_LOG), *hub_keys.statements_beside(settings.keys))).keys
+    keys = {HUB_LOG: hub}
+    for plant in enrolled_machines(reads):
+        keys[-plant.plant_number] = hub
+        vkey = NoteKey.parse(plant.ledger_vkey)
+        keys[plant.plant_number] = chain(vkey, stated(reads, plant.plant_number)).keys
+    return keys
 
 
 def _as_object(home: str, found: LedgerFinding, forged: list[int], checked: int) -> dict[str, Any]:

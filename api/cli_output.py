@@ -23,6 +23,7 @@ from infra.settings import SettingsInvalid
 from infra.store_faults import store_fault
 from plants.rules.refusals import Language, Refusal
 from sync_jobs.recovering import ArchiveDamaged
+from sync_jobs.recovering_plant import WrittenMeanwhile
 
 CONSOLE: Final = Console(highlight=False)
 ERRORS: Final = Console(stderr=True, highlight=False)
@@ -53,6 +54,7 @@ EXPECTED: Final = (
     Refusal,
     SettingsInvalid,
     StoreUnfit,
+    WrittenMeanwhile,
     httpx2.HTTPError,
 )
 

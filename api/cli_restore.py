@@ -13,7 +13,7 @@ from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
 from plants.store.verifying import verify
 from sync_jobs.exchange import NotRestored, restore_from_hub
 from sync_jobs.recovering import ArchiveDamaged
-from sync_jobs.recovering_plant import restore_from_archive
+from sync_jobs.recovering_plant import WrittenMeanwhile, restore_from_archive
 
 BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
@@ -70,7 +70,7 @@ def _bring(node: Node, archive: str | None) -> None:
                 restore_from_hub(replicating(node), progress=watch)
             else:
                 restore_from_archive(replicating(node), open_objects(archive))
-        except (NotRestored, ArchiveFailed, ArchiveUnfit, ArchiveDamaged, NotArchived) as error:
+        except (NotRestored, ArchiveFailed, ArchiveUnfit, ArchiveDamaged, NotArchived, WrittenMeanwhile) as error:
             raise CannotDo(f"It could not be brought back: {error}", f"未能取回：{error}") from error
 
 

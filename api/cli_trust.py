@@ -8,29 +8,48 @@ from rich.markup import escape
 from api.cli_nodes import Home, opened
 from api.cli_operations import replicating
 from api.cli_output import CONSOLE, CannotDo, pick
+from api.node import Node
 from auth.enrolment import fingerprint
 from auth.keys import public_key_text
+from infra.roles import Role
 from plants.rules.instants import format_instant, from_micros
 from plants.rules.notes import Checkpoint, Note
+from plants.store.ledger import HUB_LOG
+from sync_jobs import hub_keys, signing_in
+from sync_jobs.doors import HubUnreachable
+from sync_jobs.nodes import PlantNode
+from sync_jobs.opening import hub_node
 from sync_jobs.rotating import prepare_key, rotate_ledger_key, switch_key
+from sync_jobs.wire import Problem
 from sync_jobs.witnessing import accept_hub_ledger, awaiting_acceptance
 
 Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-def rotate_key(home: Home, sure: Sure = False) -> None:
+Assertion = Annotated[
+    bool, typer.Option("--assertion", help="The key with which the plant signs in at the hub, not the ledger's.")
+]
+
+
+def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> None:
     """Sign the plant's ledger with a new key from now on: stop the plant and its workers first.
 
-    Both keys sign the statement, which stands in the ledger; the hub learns of it at the next contact. The old key is
-    kept beside the new one. Interrupted, the command is given again and goes on where it was.
+    Both keys sign the statement, which stands in the ledger; the hub learns of it at the next contact. With
+    --assertion it is the key with which the plant signs in: the hub has to be reached, and takes it at once. The old
+    key is kept beside the new one. Interrupted, the command is given again and goes on where it was.
 
-    Example:  batchloom plant rotate-key --home sh1
+    Example:  batchloom plant rotate-key --home sh1    batchloom plant rotate-key --home sh1 --assertion
     """
     with opened(home, serving=True) as node:
         plant, settings = replicating(node), node.settings
         asked = pick("Give this plant's ledger a new key?", "为本厂账本更换密钥？")
+        if assertion:
+            asked = pick("Let this plant sign in at the hub with a new key?", "为本厂更换登录总部的密钥？")
         if not sure and not typer.confirm(asked, default=False):
             raise CannotDo("Nothing was changed.", "未作任何更改。")
+        if assertion:
+            _rotate_assertion_key(node, plant)
+            return
         following = prepare_key(settings.keys, settings.origin)
         rotate_ledger_key(plant, following)
         with node.store.reading() as reads:
@@ -43,6 +62,63 @@ def rotate_key(home: Home, sure: Sure = False) -> None:
             "Start the plant again: the hub learns of the key at the next contact. Make a backup with the new key.",
             f"[green]✓[/] 账本已更换密钥，本厂密钥指纹为 {mark}。\n"
             "请重新启动工厂节点：下次联系时中心即获知新密钥。请备份新密钥。",
+        ),
+        soft_wrap=True,
+    )
+
+
+def rotate_hub_key(home: Home, sure: Sure = False) -> None:
+    """Sign the hub's ledgers and receipts with a new key from now on: stop the hub and its workers first.
+
+    Both keys sign the statement, which stands in the hub's ledger. The plants take the new key on at their next
+    contact; what the old one signed stays valid. Interrupted, the command is given again and goes on where it was.
+
+    Example:  batchloom hub rotate-key --home hub
+    """
+    with opened(home, serving=True) as node:
+        settings = node.settings
+        if settings.role is not Role.HUB:
+            raise CannotDo(
+                "This is not the hub: see `batchloom plant rotate-key`.",
+                "本节点不是总部，请用 batchloom plant rotate-key。",
+            )
+        if not sure and not typer.confirm(pick("Give the hub a new key?", "为总部更换密钥？"), default=False):
+            raise CannotDo("Nothing was changed.", "未作任何更改。")
+        following = prepare_key(settings.keys, settings.origin)
+        hub_keys.rotate_hub_key(hub_node(settings, node.store, node.clock), following)
+        with node.store.reading() as reads:
+            switched = switch_key(settings.keys, reads, HUB_LOG, settings.origin)
+        assert switched, "the ledger has just said that the new key counts"
+    CONSOLE.print(
+        pick(
+            f"[green]✓[/] The hub has a new key:\n  {following.key}\n"
+            "Start the hub again: the plants take the key on at their next contact. Make a backup with the new key. "
+            "One-time codes that were not used yet have to be made again.",
+            f"[green]✓[/] 总部已更换密钥：\n  {following.key}\n"
+            "请重新启动总部节点：各工厂将在下次联系时采用新密钥。请备份新密钥。尚未使用的一次性代码须重新生成。",
+        ),
+        soft_wrap=True,
+    )
+
+
+def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
+    keys = node.settings.keys
+    following = signing_in.prepare_key(keys)
+    try:
+        signing_in.state_assertion_key(plant, following)
+    except (HubUnreachable, Problem) as error:
+        raise CannotDo(
+            f"The hub did not take the new key: {error}. The plant signs in as before; give the command again.",
+            f"总部未接受新密钥：{error}。本厂仍用原密钥登录，请稍后重新执行此命令。",
+        ) from error
+    signing_in.switch_key(keys)
+    mark = fingerprint(public_key_text(plant.signer.private_key.public_key()), public_key_text(following.public_key))
+    CONSOLE.print(
+        pick(
+            f"[green]✓[/] The hub has the new key; the fingerprint of the plant's keys is {mark}.\n"
+            "Start the plant again: once it has signed in, the old key counts no more. Make a backup with the new key.",
+            f"[green]✓[/] 总部已接受新密钥，本厂密钥指纹为 {mark}。\n"
+            "请重新启动工厂节点：其首次登录后原密钥即失效。请备份新密钥。",
         ),
         soft_wrap=True,
     )

@@ -18,7 +18,7 @@ from auth.enrolment import WrongCodes
 from auth.machines import EnrolledMachine
 from plants.rules.instants import format_instant
 from plants.rules.notes import MAX_NOTE_BYTES
-from sync_jobs import enrolment, handing_back, intake, reception, rotating, tails
+from sync_jobs import enrolment, handing_back, intake, reception, signing_in, tails
 from sync_jobs.nodes import HubNode, NotRecognised
 from sync_jobs.refused import DoorAlarms
 from sync_jobs.wire import (
@@ -85,7 +85,7 @@ def sync_routes(hub: HubNode) -> list[Route]:
 
     async def key(request: Request, machine: EnrolledMachine) -> Response:
         statement = await _body(request, MAX_NOTE_BYTES)
-        await run_in_threadpool(rotating.take_key, hub, machine, request.path_params["origin"], statement)
+        await run_in_threadpool(signing_in.take_statement, hub, machine, request.path_params["origin"], statement)
         return Response(b"{}", media_type="application/json")
 
     async def roots(request: Request, machine: EnrolledMachine) -> Response:

@@ -17,6 +17,7 @@ from sqlmodel import col, select
 
 from auth.actors import GROUP, Actor, AuthFailure, NotAuthenticated
 from auth.keys import key_id, public_key_from_text
+from auth.machines import was_ever_shown
 from auth.permissions import Permission, require
 from auth.store import Invitation
 from infra.database import ReadSession, Row, Session
@@ -257,10 +258,7 @@ class WrongCodes:
 
 
 def _note_keys(session: Session, code: str, kid: str, keys: tuple[str, str], now: datetime) -> None:
-    known = session.row(
-        "SELECT kid FROM machines WHERE kid = :kid UNION SELECT kid FROM invitations WHERE kid = :kid", {"kid": kid}
-    )
-    if known is not None:
+    if was_ever_shown(session, kid):
         raise ValueError("these keys were shown before")
     session.run(
         "UPDATE invitations SET ledger_key = :ledger_key, assertion_key = :assertion_key, kid = :kid,"

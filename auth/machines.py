@@ -20,10 +20,14 @@ ORIGIN: Final = re.compile(r"[a-z0-9.-]{1,120}/plant/(?P<code>[A-Z0-9]{2,4})/[A-
 ORIGIN_RULE: Final = "<group domain>/plant/<plant code>/<incarnation>"
 # Every request of a plant reads this: in plain SQL, because a mapped row costs several times as much.
 SELECT_COUNTING: Final = (
-    "SELECT plant_number, code, origin, assertion_key, ledger_vkey, ledger_vkey_before, ledger_vkey_size"
+    "SELECT plant_number, code, origin, assertion_key, ledger_vkey, ledger_vkey_before, ledger_vkey_size, kid_before"
     " FROM machines WHERE revoked_us IS NULL ORDER BY plant_number"
 )
 SELECT_BY_KID: Final = SELECT_COUNTING.replace(" ORDER BY plant_number", " AND kid = :kid")
+SELECT_BY_KID_BEFORE: Final = SELECT_BY_KID.replace(" assertion_key,", " assertion_key_before,").replace(
+    " kid = :kid", " kid_before = :kid"
+)
+SELECT_KIDS: Final = "SELECT kid, kids_past FROM machines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,12 @@ class EnrolledMachine:
     ledger_vkey: str
     ledger_vkey_before: str | None = None
     ledger_vkey_size: int = 0
+    kid_before: str | None = None
+
+    @property
+    def confirms(self) -> bool:
+        """Whether signing in with this key ends the one before it."""
+        return self.kid_before is not None and self.kid_before != key_id(self.public_key)
 
     def ledger_vkeys(self, size: int = 0) -> tuple[str, ...]:
         """Return the vkeys that may have signed the ledger at this size: after a rotation the old one up to its end."""
@@ -107,9 +117,57 @@ def exchange_ledger_key(session: Session, *, origin: str, old: str, new: str, si
     return changed == 1
 
 
+def exchange_assertion_key(session: Session, *, origin: str, old: str, new: str) -> bool | None:
+    """Let a plant sign in with another key, and with the old one until that was used; None where it must not.
+
+    False, and nothing changed, where it counts already. It must not where the old one is not the one that counts, or
+    the new one is or was any plant's. Whoever calls has checked who signed for it, and lets one at a time come here.
+    """
+    row = session.row(
+        "SELECT assertion_key, kid, kids_past FROM machines WHERE origin = :origin AND revoked_us IS NULL",
+        {"origin": origin},
+    )
+    if row is None:
+        return None
+    current, kid, past = row
+    if current == new:
+        return False
+    following = key_id(public_key_from_text(new))
+    if current != old or was_ever_shown(session, following):
+        return None
+    session.run(
+        "UPDATE machines SET assertion_key = :new, kid = :kid, assertion_key_before = :old, kid_before = :kid_before,"
+        " kids_past = :past WHERE origin = :origin",
+        {
+            "origin": origin,
+            "new": new,
+            "kid": following,
+            "old": old,
+            "kid_before": kid,
+            "past": kid if past is None else f"{past} {kid}",
+        },
+    )
+    return True
+
+
+def confirm_assertion_key(session: Session, machine: EnrolledMachine) -> None:
+    """Let the plant sign in with the key before no more, because it has done so with the new one."""
+    session.run(
+        "UPDATE machines SET assertion_key_before = NULL, kid_before = NULL"
+        " WHERE origin = :origin AND kid = :kid AND kid_before = :kid_before",
+        {"origin": machine.origin, "kid": key_id(machine.public_key), "kid_before": machine.kid_before},
+    )
+
+
+def was_ever_shown(session: Session, kid: str) -> bool:
+    """Tell whether a key for signing in is or was any plant's, or waits for approval as one's."""
+    enrolled = any(kid in (one, *(past or "").split()) for one, past in session.rows(SELECT_KIDS))
+    return enrolled or session.row("SELECT 1 FROM invitations WHERE kid = :kid", {"kid": kid}) is not None
+
+
 def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
     """Return the machine whose assertion key has this id, or None when there is none or it was revoked."""
-    found = reads.rows(SELECT_BY_KID, {"kid": kid})
+    found = reads.rows(SELECT_BY_KID, {"kid": kid}) or reads.rows(SELECT_BY_KID_BEFORE, {"kid": kid})
     return _enrolled(found[0]) if found else None
 
 
@@ -130,7 +188,7 @@ def machine_actor(machine: EnrolledMachine, *, device: str) -> Actor:
 
 
 def _enrolled(row: Row) -> EnrolledMachine:
-    plant_number, code, origin, assertion_key, ledger_vkey, before, size = row
+    plant_number, code, origin, assertion_key, ledger_vkey, before, size, kid_before = row
     return EnrolledMachine(
         plant_number=plant_number,
         code=code,
@@ -139,6 +197,7 @@ def _enrolled(row: Row) -> EnrolledMachine:
         ledger_vkey=ledger_vkey,
         ledger_vkey_before=before,
         ledger_vkey_size=size or 0,
+        kid_before=kid_before,
     )
 
 
@@ -179,5 +238,6 @@ def _check_free(session: Session, row: dict[str, int | str]) -> None:
         " OR (plant_number = :plant_number) <> (code = :code)",
         row,
     )
-    if taken is not None:
+    past = (kid for (kids,) in session.rows("SELECT kids_past FROM machines") for kid in (kids or "").split())
+    if taken is not None or row["kid"] in past:
         raise Refusal(RefusalCode.CODE_TAKEN, code=str(row["origin"]), thing="plant")

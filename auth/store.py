@@ -66,6 +66,9 @@ class Machine(SQLModel, table=True):
     code: str = _text()
     kid: str = _text(unique=True)
     assertion_key: str = _text()
+    assertion_key_before: str | None = Field(default=None, sa_type=Text)  # counts until the new one was used
+    kid_before: str | None = Field(default=None, sa_type=Text)
+    kids_past: str | None = Field(default=None, sa_type=Text)  # of every key given up, separated by spaces
     ledger_vkey: str = _text()
     ledger_vkey_before: str | None = Field(default=None, sa_type=Text)  # still counts up to ledger_vkey_size entries
     ledger_vkey_size: int | None = Field(default=None, sa_type=BigInteger)

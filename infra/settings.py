@@ -42,7 +42,8 @@ class Settings(BaseModel):
     postgresql_bin: Path | None = Field(None, description="Directory of the PostgreSQL programs to embed.")
     hub_url: str | None = Field(None, description="Where the plant finds the hub: https://hub.example.")
     hub_key: str | None = Field(
-        None, description="The hub's verifier key (C2SP vkey) as its `batchloom hub card` prints it."
+        None,
+        description="The hub's verifier key (C2SP vkey) as its `batchloom hub card` prints it; later ones follow.",
     )
     broker_url: SecretStr | None = Field(
         None,

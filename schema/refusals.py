@@ -65,6 +65,7 @@ DESCRIPTIONS: Final = {
     "field": "What it is that was given.",
     "hold": "The id of the first open hold.",
     "kind": "Why the goods are held.",
+    "later": "The index of the later directive.",
     "levels": "Where it may be decided.",
     "limit": "The limit.",
     "location": "The location it is about.",

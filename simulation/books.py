@@ -43,6 +43,7 @@ class Books:
     dispatched: dict[int, int] = field(default_factory=dict)
     received: dict[int, int] = field(default_factory=dict)
     answered: dict[int, int] = field(default_factory=dict)
+    unsupported: dict[int, int] = field(default_factory=dict)
     corrected: dict[int, int] = field(default_factory=dict)
     done: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     disputed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -80,11 +81,21 @@ class Books:
                 raise Violation("I3", f"plant {self.plant}: transfer {payload['transfer']} was received twice")
             self.received[payload["transfer"]] = index
         elif kind in {"DirectiveApplied", "DirectiveRejected"}:
-            if payload["directive"] in self.answered:
-                raise Violation("I7", f"plant {self.plant}: directive {payload['directive']} was answered twice")
-            self.answered[payload["directive"]] = index
+            self._answered(index, payload)
         elif kind == "EntryCorrected":
             self._corrected(index, payload)
+
+    def _answered(self, index: int, payload: dict[str, Any]) -> None:
+        """Note an answer to a directive: the only one, or the one other that may follow UNSUPPORTED and names it."""
+        directive, again = payload["directive"], payload.get("again")
+        unsupported = payload.get("refusal") == "UNSUPPORTED"
+        if directive in self.answered or again is not None:
+            first = self.unsupported.pop(directive, None)
+            if first is None or again != first or unsupported:
+                raise Violation("I7", f"plant {self.plant}: directive {directive} was answered twice")
+        elif unsupported:
+            self.unsupported[directive] = index
+        self.answered[directive] = index
 
     def _outcome(self, index: int, entry: dict[str, Any], payload: dict[str, Any]) -> set[int]:
         touched: set[int] = set()

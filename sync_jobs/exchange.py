@@ -26,11 +26,12 @@ from sync_jobs.hub_door import HubDoor
 from sync_jobs.leases import Held, LeaseLost
 from sync_jobs.nodes import PlantNode
 from sync_jobs.pruning import BelowTheMark, check_kept
-from sync_jobs.pull import apply_pending, directives_here, pull
+from sync_jobs.pull import NotSigned, apply_pending, directives_here, pull
 from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, push
 from sync_jobs.rebasing import diverged
 from sync_jobs.restoring import RepairRefused, restore
 from sync_jobs.rotating import show_statement
+from sync_jobs.signing_in import introduce_again
 from sync_jobs.wire import Problem, Welcome
 
 LEASE: Final = "replication"
@@ -148,7 +149,7 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Held | None:
 
 def _run(way: Way) -> Exchanged:
     for meeting in range(1, MEETINGS_MAX + 1):
-        welcome = greet(way)
+        welcome = _greet(way)
         decision, frontier = meet(way, welcome)
         if decision is Decision.FENCED:
             return _fence(way)
@@ -160,14 +161,34 @@ def _run(way: Way) -> Exchanged:
         if decision is Decision.HUB_REGRESSED:
             _note_regressed(way, welcome, frontier)
         assert decision.may_sign, decision
-        try:
-            sent = push(way, welcome, frontier)
-        except Problem as problem:
-            if meeting == MEETINGS_MAX or not _meets_again(way, problem):
-                raise
-        else:
-            return _fetch_and_finish(way, welcome, sent)
+        done = _make_level(way, welcome, frontier, meeting)
+        if done is not None:
+            return done
     raise AssertionError("the last meeting ends in an answer or an error")
+
+
+def _make_level(way: Way, welcome: Welcome, frontier: Frontier, meeting: int) -> Exchanged | None:
+    """Send, fetch and finish; None where another greeting may do better than what the hub answered."""
+    try:
+        return _fetch_and_finish(way, welcome, push(way, welcome, frontier))
+    except (ReceiptInvalid, NotSigned):
+        # The hub may sign with another key since it was greeted: the next greeting says so.
+        if meeting > 1:
+            raise
+    except Problem as problem:
+        if meeting == MEETINGS_MAX or not _meets_again(way, problem):
+            raise
+    return None
+
+
+def _greet(way: Way) -> Welcome:
+    """Greet the hub; one that was restored may have to be told first with which key we sign in."""
+    try:
+        return greet(way)
+    except Problem as problem:
+        if not introduce_again(way, problem):
+            raise
+    return greet(way)
 
 
 def _meets_again(way: Way, problem: Problem) -> bool:

@@ -17,7 +17,7 @@ from plants.store import mirrors, projection, replication, staging
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.ledger import Head
 from plants.store.positions import ReplicationState
-from sync_jobs import checkpoints, intake, wire
+from sync_jobs import checkpoints, hub_keys, intake, wire
 from sync_jobs.intake import Delivery, check_session
 from sync_jobs.nodes import HubNode
 from sync_jobs.push import Way
@@ -78,7 +78,8 @@ def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Rec
     # The plant can only cut them where this hub signed: its own, smaller limit on entries does not count here.
     parcel = wire.unpack(delivery.packed, hub.limits.model_copy(update={"max_entries": ENTRIES_MAX}))
     entries = wire.read_entries(parcel.bodies, delivery.start, -machine.plant_number)
-    keys = checkpoints.keys_of(hub.signer.key, delivery.origin)
+    with hub.store.reading() as reads:
+        keys = hub_keys.keys_of_hub(reads, hub, delivery.origin)
     try:
         signed = checkpoints.read(parcel.note, delivery.origin, keys)
     except NoteError as error:

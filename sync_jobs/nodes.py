@@ -8,7 +8,7 @@ from typing import Final
 from auth.actors import NotAuthenticated
 from auth.enrolment import waiting_key
 from auth.keys import SigningKey, public_key_from_text
-from auth.machines import EnrolledMachine, find_machine
+from auth.machines import EnrolledMachine, confirm_assertion_key, find_machine
 from auth.notes import NoteSigner
 from auth.tokens import Assertions
 from infra.clock import Clock
@@ -38,7 +38,10 @@ def nobody_waits(_plant: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubNode:
-    """The hub as replication needs it. `signer` has the hub's own origin for a name; `arrived` hears of new entries."""
+    """The hub as replication needs it. `signer` has the hub's own origin for a name; `arrived` hears of new entries.
+
+    `statements` are those of its key's rotations that lie beside its keys (`sync_jobs.hub_keys`).
+    """
 
     origin: str
     store: Store
@@ -50,6 +53,7 @@ class HubNode:
     arrived: Callable[[int], None] = nobody_waits
     transfer_overdue_days: int = 7
     archive: Archive | None = None
+    statements: tuple[bytes, ...] = ()
 
     def recognise(self, assertion: str) -> EnrolledMachine:
         """Return the plant's node behind an assertion, which is used up.
@@ -76,6 +80,9 @@ class HubNode:
                 raise NotRecognised(failure, found[0].origin if found and not waits else None) from failure
         if waits:
             raise Problem(403, "NOT_YET_APPROVED", origin=found[0].origin)
+        if found[0].confirms:
+            with self.store.transaction() as session:
+                confirm_assertion_key(session, found[0])
         return found[0]
 
     def _waiting(self, reads: ReadSession, kid: str) -> EnrolledMachine | None:
@@ -91,6 +98,8 @@ class HubNode:
 class PlantNode:
     """A plant as replication needs it. `signer` has the plant's origin for a name, `hub_key` is the hub's vkey.
 
+    Of the hub's vkeys it is the one that the plant was given; those that followed are proven from there
+    (`sync_jobs.hub_keys`). `earlier_assertion_keys` are those of the past, for a hub that does not know the present.
     `checkpoint_seconds` is after how long a checkpoint is signed though nothing happened, `holder` names the process in
     its leases, and `open_door` opens the way to the hub where that is not HTTPS.
     """
@@ -108,4 +117,5 @@ class PlantNode:
     version: str
     checkpoint_seconds: float = 60.0
     holder: str = EMBEDDED_HOLDER
+    earlier_assertion_keys: tuple[SigningKey, ...] = ()
     open_door: Callable[["PlantNode"], AbstractContextManager[Door]] | None = None

@@ -17,9 +17,11 @@ from infra.writer import Writer
 from plants.rules.notes import NoteKey
 from plants.rules.retention import RecordClass, Retention
 from plants.store.archive import Archive
+from sync_jobs.hub_keys import statements_beside
 from sync_jobs.jobs import Job, hub_jobs, plant_jobs
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
 from sync_jobs.remembering import remember_at_home
+from sync_jobs.signing_in import earlier_keys
 
 
 class NotConnected(Exception):
@@ -49,6 +51,7 @@ def plant_node(
         clock=clock,
         signer=NoteSigner(settings.origin, load_key(settings.keys / "ledger.pem")),
         assertion_key=SigningKey(load_key(settings.keys / "assertion.pem")),
+        earlier_assertion_keys=earlier_keys(settings.keys),
         hub_url=settings.hub_url,
         hub_key=NoteKey.parse(settings.hub_key),
         version=program_version(),
@@ -71,6 +74,7 @@ def hub_node(
         arrived=arrived,
         transfer_overdue_days=settings.transfer_overdue_days,
         archive=archive_of(settings),
+        statements=statements_beside(settings.keys),
     )
 
 

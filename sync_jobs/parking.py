@@ -16,6 +16,7 @@ from plants.rules.events import Entry
 from plants.rules.instants import micros
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.decoding import read_rows
+from plants.store.ledger import origin_of
 from plants.store.positions import HALTED
 from plants.store.projection import UnknownEvent
 
@@ -139,20 +140,24 @@ def halt(session: Session, log_id: int, text: str, at: datetime, *, retry: bool)
             "needs_version": None,
         },
     )
-    about = about_plant(log_id)
-    raise_alarm(session, Alarm(AlarmKind.PROJECTION_HALTED, about, f"{about}: {text[:ERROR_LENGTH_MAX]}"), at)
+    origin = origin_of(session, log_id)
+    said_of = f"plant {_code(origin)}: {text[:ERROR_LENGTH_MAX]}"
+    raise_alarm(session, Alarm(AlarmKind.PROJECTION_HALTED, origin, said_of), at)
 
 
 def unhalt(session: Session, log_id: int, at: datetime) -> None:
     """Let the projection of a plant go on from its watermark."""
     session.run(UNHALT, {"log_id": log_id, "key": HALTED})
-    end_alarm(session, AlarmKind.PROJECTION_HALTED, about_plant(log_id), at)
+    end_alarm(session, AlarmKind.PROJECTION_HALTED, origin_of(session, log_id), at)
 
 
 def tell(session: Session, log_id: int, at: datetime) -> None:
-    """Raise one alarm for all that waits of a plant because of itself, or end it when nothing does any more."""
+    """Raise one alarm for all that waits of a plant because of itself, or end it when nothing does any more.
+
+    It is about the ledger's origin, as `plants.store.watch` names what it finds in the faults: one fact is one alarm.
+    """
     worst = session.row(SELECT_WORST, {"log_id": log_id, "halted": HALTED})
-    about = about_plant(log_id)
+    about = origin_of(session, log_id)
     if worst is None:
         end_alarm(session, AlarmKind.ENTRY_PARKED, about, at)
         return
@@ -160,15 +165,16 @@ def tell(session: Session, log_id: int, at: datetime) -> None:
     assert row is not None
     index, kind, error = worst
     text = (
-        f"{row[0]} entries of {about} wait, the first is {index} ({kind}): {error} Have it tried again or skip it. / "
-        f"工厂 {log_id} 有 {row[0]} 条条目等待投影，首条为 {index}（{kind}），请重试或跳过。"
+        f"{row[0]} entries of plant {_code(about)} wait, the first is {index} ({kind}): {error} "
+        "Have it tried again or skip it. / "
+        f"工厂 {_code(about)} 有 {row[0]} 条条目等待投影，首条为 {index}（{kind}），请重试或跳过。"
     )
     raise_alarm(session, Alarm(AlarmKind.ENTRY_PARKED, about, text), at)
 
 
-def about_plant(log_id: int) -> str:
-    """Return what alarms on a plant's projection are about."""
-    return f"plant {log_id}"
+def _code(origin: str) -> str:
+    """Return the plant's code in the origin of its ledger."""
+    return origin.split("/")[-2]
 
 
 def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -11,7 +11,7 @@ from infra.database import ReadSession, Session
 from plants.commands.prune import Pruning, PruningUnsafe, Receipt, empty_next, prune
 from plants.rules.notes import NoteError
 from plants.store.pruning import Bounds, bounds, fill, freed, mark, missing_from, pruned_below
-from sync_jobs import checkpoints, leases
+from sync_jobs import checkpoints, hub_keys, leases
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.leases import Held
 from sync_jobs.nodes import PlantNode
@@ -59,7 +59,7 @@ def check_kept(way: Way, size: int) -> None:
 
 def receipt_of(reads: Session | ReadSession, node: PlantNode) -> Receipt | None:
     """Return the newest checkpoint of the plant's ledger whose signatures hold, the hub's cosignature among them."""
-    keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(node.hub_key))
+    keys = (*checkpoints.keys_of(node.signer.key), *hub_keys.ever_at(reads, node))
     for size, note in reads.rows(SELECT_NOTES, {"log_id": node.number, "most": NOTES_READ_MAX}):
         try:
             signed = checkpoints.read(bytes(note), node.origin, keys)

@@ -3,16 +3,15 @@
 import logging
 
 from infra.database import Session
-from plants.commands.apply_directive import apply_directive
+from plants.commands.apply_directive import apply_directive, due_directive
 from plants.rules.instants import micros
 from plants.rules.merkle import EMPTY_ROOT, Frontier
 from plants.rules.notes import Note, NoteError
 from plants.store import mirrors, replication
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from plants.store.changes import next_directive
 from plants.store.ledger import Head, open_log
 from plants.store.positions import ReplicationState
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, hub_keys
 from sync_jobs.handing_back import hand_back
 from sync_jobs.leases import LeaseLost
 from sync_jobs.nodes import PlantNode
@@ -26,6 +25,10 @@ HUB_REGRESSED = (
 )
 
 LOG = logging.getLogger(__name__)
+
+
+class NotSigned(Problem):
+    """The hub's directives are not signed by the key of the hub that this plant knows as the newest."""
 
 
 class NotContinued(Problem):
@@ -84,6 +87,8 @@ def _give_back(way: Way, welcome: Welcome, here: Position) -> int:
 def apply_pending(way: Way) -> int:
     """Apply the stored directives that have no answer in the plant's ledger yet, each in its own transaction.
 
+    After an upgrade these are also those that the program before did not understand.
+
     Returns how many. What is refused is answered as well. An unexpected failure becomes an alarm, and the next try
     begins with the same directive; the plant's own ledger goes on travelling.
     """
@@ -92,7 +97,7 @@ def apply_pending(way: Way) -> int:
     def apply_next(session: Session) -> bool:
         now = node.clock.now()
         way.held.renew(session, now)
-        directive = next_directive(session, node.number)
+        directive = due_directive(session, node.number)
         if directive is None:
             return False
         apply_directive(session, directive, plant=node.number, now=now)
@@ -113,12 +118,12 @@ def _take_in(way: Way, low: int, high: int) -> int:
     node = way.node
     parcel = way.door.entries(node.directive_origin, low, high)
     entries = read_entries(parcel.bodies, low, None)
-    directive_keys = checkpoints.keys_of(node.hub_key, node.directive_origin)
+    directive_keys = checkpoints.keys_of(hub_keys.newest_at(node), node.directive_origin)
     try:
         signed = checkpoints.read(parcel.note, node.directive_origin, directive_keys)
         note: Note = checkpoints.trimmed(parcel.note, directive_keys)
     except NoteError as error:
-        raise Problem(403, "CHECKPOINT_REFUSED", fault=error.fault) from error
+        raise NotSigned(403, "CHECKPOINT_REFUSED", fault=error.fault) from error
     now = node.clock.now()
     cosigned = note.signed_also(node.signer.cosign(note, int(now.timestamp())))
 

@@ -16,7 +16,7 @@ from plants.rules.pace import BUSY_ENTRIES_MIN, next_batch, paced
 from plants.store import mirrors, replication
 from plants.store.positions import ReplicationState
 from plants.store.replication import Standing
-from sync_jobs import attempts, checkpoints
+from sync_jobs import attempts, checkpoints, hub_keys
 from sync_jobs.doors import Door, HubTimedOut
 from sync_jobs.leases import Held
 from sync_jobs.nodes import PlantNode
@@ -88,7 +88,7 @@ def take_receipt(way: Way, note: bytes, frontier: Frontier, sent: Sent | None = 
     What was sent for it, and in what time, settles how many entries the next request has.
     """
     node, now = way.node, way.node.clock.now()
-    keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(node.hub_key))
+    keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(hub_keys.newest_at(node)))
     try:
         signed = checkpoints.read(note, node.origin, keys)
     except NoteError as error:

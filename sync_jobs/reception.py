@@ -13,7 +13,7 @@ from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.archive import archived_size
 from plants.store.ledger import HUB_LOG, Head, entry_at
 from plants.store.positions import ReplicationState
-from sync_jobs import checkpoints, witnessing
+from sync_jobs import checkpoints, hub_keys, witnessing
 from sync_jobs.fencing import Presenting, note_at_hub, present
 from sync_jobs.intake import locked_head
 from sync_jobs.nodes import HubNode
@@ -79,6 +79,7 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
             checkpoint=None if before.checkpoint is None else before.checkpoint.decode(),
             hub_checkpoint=shown.hub_checkpoint,
             hub_proof=list(shown.hub_proof),
+            hub_keys=[one.decode() for one in hub_keys.statements_of_hub(session, hub)],
             archived=archived_size(session, plant),
             greeting=hello.greeting,
         )
@@ -103,7 +104,7 @@ def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello:
     log_id = -machine.plant_number
     head = opened_head(session, log_id)
     acknowledged = replication.standing(session, log_id).acknowledged
-    directive_keys = checkpoints.keys_of(hub.signer.key, head.origin)
+    directive_keys = hub_keys.keys_of_hub(session, hub, head.origin)
     plant_keys = [key for vkey in machine.ledger_vkeys() for key in checkpoints.keys_of(NoteKey.parse(vkey))]
     for text in hello.cosignatures:
         try:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from auth.actors import Role, system_actor
-from auth.machines import enrol_machine
+from auth.machines import enrol_machine, exchange_assertion_key
 from infra.database import Session
 from infra.objects import NotArchived, Objects
 from infra.settings import directive_origin
@@ -36,11 +36,13 @@ from plants.store.archive import (
 from plants.store.ledger import HUB_LOG, Head, entries_between, open_log
 from plants.store.positions import ReplicationState
 from sync_jobs import checkpoints
+from sync_jobs.hub_keys import keys_of_hub
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import Problem, read_entries
 
 BUNDLES_AT_ONCE: Final = 16  # that are stored by one statement: of the largest entries 268 MB, of usual ones 2 MB
 SELECT_ENROLLED = "SELECT idx FROM entries WHERE log_id = :log_id AND type = 'PlantEnrolled' ORDER BY idx"
+SELECT_ROTATED = SELECT_ENROLLED.replace("PlantEnrolled", "AssertionKeyRotated")
 SELECT_MACHINE = "SELECT 1 FROM machines WHERE origin = :origin"
 
 Told = Callable[[str, int, int], None]
@@ -176,12 +178,12 @@ def newest_checkpoint(
 
 def keys_of_ledger(session: Session, hub: HubNode, log_id: int) -> tuple[NoteKey, ...]:
     """Return the keys that count for a ledger at the hub: its own, and the cosigning ones."""
-    hub_keys = checkpoints.keys_of(hub.signer.key)
+    hub_keys = keys_of_hub(session, hub)
     enrolled = map(NoteKey.parse, _ledger_keys(session, abs(log_id)))
     plant_keys = [key for one in enrolled for key in checkpoints.keys_of(one)]
     if log_id > HUB_LOG:
         return (*plant_keys, *hub_keys)
-    with_name = checkpoints.keys_of(hub.signer.key, Head(session, log_id).origin)
+    with_name = keys_of_hub(session, hub, Head(session, log_id).origin)
     return (*with_name, *hub_keys, *plant_keys)
 
 
@@ -237,6 +239,11 @@ def _enrol_again(hub: HubNode) -> list[int]:
                     at=parse_instant(entry.envelope["recorded_at"]),
                     replace=True,
                 )
+        for (index,) in session.rows(SELECT_ROTATED, {"log_id": HUB_LOG}):
+            (entry,) = entries_between(session, HUB_LOG, index, index + 1)
+            told = entry.payload
+            # One that this store knows already, or that belongs to keys that were revoked since, changes nothing.
+            exchange_assertion_key(session, origin=told["origin"], old=told["old"], new=told["new"])
     return list(found)
 
 

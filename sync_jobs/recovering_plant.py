@@ -16,7 +16,7 @@ from plants.store import staging
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.archive import FIRST_BRANCH, branches, folder
 from plants.store.ledger import Head, open_log
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, hub_keys
 from sync_jobs.nodes import PlantNode
 from sync_jobs.recovering import (
     ArchiveDamaged,
@@ -37,6 +37,16 @@ RESTORED: Final = (
 )
 
 
+MEANWHILE: Final = (
+    "Somebody wrote to this plant at entry {at} meanwhile: nothing more was brought back. Stop the node, try again. / "
+    "取回期间本厂在第 {at} 条写入了新记录，已停止取回。请停止节点后重试。"
+)
+
+
+class WrittenMeanwhile(Exception):
+    """The ledger grew while it was brought back, so that what was proven does not follow it any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlantRecovered:
     """How many entries the plant's ledger and its directives had, and how many they have now."""
@@ -52,7 +62,8 @@ def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell
 
     Ends with PlantRestored in the plant's ledger, where anything came back. Raises ArchiveFailed, NotArchived where the
     archive holds nothing of this plant, and ArchiveDamaged where what it holds does not continue what is here or does
-    not lead to the root that was signed; then nothing has changed.
+    not lead to the root that was signed; then nothing has changed. Raises WrittenMeanwhile where somebody writes here
+    at the same time: what was brought back before that stays, and the hub's next greeting finds what has parted.
     """
 
     def begin(session: Session) -> tuple[Frontier, int]:
@@ -67,8 +78,12 @@ def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell
         return PlantRecovered(here.size, here.size, directed, directives)
     place, covered = newest
     head = _stage(node, Source(objects, place, node.number, mirrored=False, told=told), here, covered)
-    while node.writer.write(lambda session: _move(node, session, (here, head), covered)) < head.size:
-        pass
+    size = here.size
+    while size < head.size:
+        moved = node.writer.write(lambda session: _move(node, session, size, (here, head), covered))  # noqa: B023 -- run at once.
+        if moved is None:
+            raise WrittenMeanwhile(MEANWHILE.format(at=size))
+        size = moved
     with node.store.transaction() as session:
         return PlantRecovered(here.size, Head(session, node.number).size, directed, directives)
 
@@ -76,8 +91,10 @@ def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell
 def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Covered] | None:
     """Return folder and newest checkpoint of the plant's own ledger or of its directives, of the newest history."""
     own = log_id == node.number
-    origin, key = (node.origin, node.signer.key) if own else (node.directive_origin, node.hub_key)
-    keys = (*checkpoints.keys_of(key, origin), *checkpoints.keys_of(node.hub_key))
+    origin = node.origin if own else node.directive_origin
+    with node.store.reading() as reads:
+        ledger_keys = checkpoints.keys_of(node.signer.key) if own else hub_keys.ever_at(reads, node, origin)
+        keys = (*ledger_keys, *hub_keys.ever_at(reads, node))
     place = folder(origin, max(branches(objects, origin), default=FIRST_BRANCH))
     covered = newest_checkpoint(objects, place, origin, keys)
     return None if covered is None else (place, covered)
@@ -124,9 +141,19 @@ def _stage(node: PlantNode, source: Source, here: Frontier, covered: Covered) ->
     return head
 
 
-def _move(node: PlantNode, session: Session, frontiers: tuple[Frontier, Frontier], covered: Covered) -> int:
+def _move(
+    node: PlantNode, session: Session, at: int, frontiers: tuple[Frontier, Frontier], covered: Covered
+) -> int | None:
+    """Move the next entries in and return how many there are then; None where the ledger does not end at `at`."""
     (here, head), now = frontiers, node.clock.now()
+    if Head(session, node.number).size != at:
+        staging.clear_staged(
+            session, node.number
+        )  # it was proven to follow the ledger as it was before somebody wrote.
+        return None
     size = adopt_next(session, node.number, head)
+    if size <= at:
+        raise ArchiveDamaged(f"the staged entries from {at} on are gone")
     if size < head.size:
         return size
     keeper = node.store.keeper

@@ -55,6 +55,8 @@ def remember_at_home(settings: Settings, store: Store, clock: Clock) -> None:
     """Check that the store is this node's, and hold a plant's against the memory in its home (`remember`)."""
     if settings.role is Role.HUB:
         check_origin(store, HUB_LOG, settings.origin)
+        with store.reading() as reads:
+            switch_key(settings.keys, reads, HUB_LOG, settings.origin)
         return
     with store.reading() as reads:
         switch_key(settings.keys, reads, settings.plant_number, settings.origin)

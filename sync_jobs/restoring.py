@@ -16,7 +16,7 @@ from plants.rules.notes import Checkpoint, NoteError
 from plants.store import mirrors, replication, staging
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.ledger import Head
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, hub_keys
 from sync_jobs.nodes import PlantNode
 from sync_jobs.push import Way
 from sync_jobs.wire import ENTRIES_MAX, Position, Welcome, read_entries
@@ -115,7 +115,8 @@ def check_covered(way: Way, welcome: Welcome) -> None:
     node, theirs = way.node, welcome.ledger.position
     if welcome.checkpoint is None:
         raise RepairRefused("the hub shows no signed checkpoint of this plant's ledger")
-    keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(node.hub_key))
+    with node.store.reading() as reads:
+        keys = (*checkpoints.keys_of(node.signer.key), *hub_keys.ever_at(reads, node))
     try:
         text, _ = open_note(welcome.checkpoint.encode(), map(str, keys))
         checkpoint = Checkpoint.parse(text)

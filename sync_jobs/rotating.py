@@ -22,18 +22,15 @@ from plants.commands.repairing import record_repair
 from plants.rules.events import decode
 from plants.rules.notes import Note, NoteError, NoteKey
 from plants.rules.repairs import LedgerKeyRotated
-from plants.store.ledger import Head
+from plants.store.ledger import HUB_LOG, Head
 from sync_jobs.intake import locked_head
+from sync_jobs.key_chains import HEADING, NOTE_SUFFIX, SELECT_STATEMENTS, statement_of
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.push import Way
 from sync_jobs.wire import Problem
 
-HEADING: Final = "batchloom/ledger-key/v1"
 KEY_FILE: Final = "ledger.pem"
 NEXT_FILE: Final = "ledger.next.pem"
-SELECT_STATEMENTS: Final = (
-    "SELECT body FROM entries WHERE log_id = :log_id AND type = 'LedgerKeyRotated' AND length(body) > 0 ORDER BY idx"
-)
 
 
 def prepare_key(keys: Path, origin: str) -> NoteSigner:
@@ -54,9 +51,7 @@ def rotate_ledger_key(node: PlantNode, following: NoteSigner) -> bytes:
         newest = _newest(session, node.number)
         if newest is not None and newest["new"] == str(following.key):
             return newest["statement"].encode()
-        size = Head(session, node.number).size + 1
-        text = f"{HEADING}\n{node.origin}\n{node.signer.key}\n{following.key}\n{size}\n"
-        statement = bytes(Note(text, (node.signer.sign(text), following.sign(text))))
+        statement = statement_of(node.signer, following, Head(session, node.number).size + 1)
         payload: LedgerKeyRotated = {
             "old": str(node.signer.key),
             "new": str(following.key),
@@ -79,6 +74,8 @@ def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: st
     kept = keys / f"ledger.{NoteKey.parse(newest['old']).key_id.hex()}.pem"
     if not kept.exists():
         kept.hardlink_to(keys / KEY_FILE)
+    if log_id == HUB_LOG:
+        _keep_beside(kept.with_suffix(NOTE_SUFFIX), newest["statement"].encode())
     (keys / NEXT_FILE).replace(keys / KEY_FILE)
     folder = os.open(keys, os.O_RDONLY)
     try:
@@ -86,6 +83,16 @@ def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: st
     finally:
         os.close(folder)
     return True
+
+
+def _keep_beside(path: Path, statement: bytes) -> None:
+    """Keep the statement of a hub's rotation outside its store, which may come back from an older backup."""
+    draft = path.with_suffix(".draft")
+    with draft.open("wb") as file:
+        file.write(statement)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def show_statement(way: Way) -> bool:

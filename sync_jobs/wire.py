@@ -159,6 +159,7 @@ class Welcome(_Message):
     checkpoint: str | None = None
     hub_checkpoint: str | None = Field(None, max_length=MAX_NOTE_BYTES)  # newest of the hub's own ledger, signed
     hub_proof: list[str] = Field(default_factory=list, max_length=2 * MAX_PROOF_HASHES)  # that it continues the plant's
+    hub_keys: list[str] = Field(default_factory=list, max_length=1000)  # how the hub's keys handed over, oldest first
     archived: int | None = Field(None, ge=0, le=SIZE_MAX)  # entries of the plant's ledger that the archive holds
     greeting: str | None = Field(None, max_length=100)  # the greeting that this answers; an older hub does not say
 

@@ -22,7 +22,7 @@ from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.ledger import HUB_LOG, Head
 from plants.store.positions import ReplicationState
 from plants.store.witnessed import Contradiction, keep_contradiction, marked_frontier
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, hub_keys
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.push import Way
 from sync_jobs.wire import Hello, Position, Problem, Stand, Welcome, read_hash
@@ -103,7 +103,7 @@ def show(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello)
     except LookupError:
         return Shown()
     newest = Checkpoint.parse(Note.parse(note).text)
-    keys = (*checkpoints.keys_of(hub.signer.key), *checkpoints.keys_of(NoteKey.parse(machine.ledger_vkey)))
+    keys = (*hub_keys.keys_of_hub(session, hub), *checkpoints.keys_of(NoteKey.parse(machine.ledger_vkey)))
     for text in hello.cosignatures:
         try:
             signed = checkpoints.read(text.encode(), hub.origin, keys)
@@ -136,11 +136,13 @@ def check_hub(way: Way, welcome: Welcome) -> bool:
     a continuation again or a person accepts the other history (`accept_hub_ledger`); the exchange goes on. Tells
     whether all is well.
     """
+    known = hub_keys.learn(way.node, welcome)
     if welcome.hub_checkpoint is None:
         return True
     node, shown = way.node, welcome.hub_checkpoint.encode()
-    keys = checkpoints.keys_of(node.hub_key)
     try:
+        size = Checkpoint.parse(Note.parse(shown).text).size
+        keys = tuple(key for one in known.at(size) for key in checkpoints.keys_of(one))
         signed = checkpoints.read(shown, node.hub_key.name, keys)
         note = checkpoints.trimmed(shown, keys)
     except NoteError as error:
@@ -254,7 +256,7 @@ def _cosign(session: Session, node: PlantNode, note: Note) -> None:
     now = node.clock.now()
     seen = Checkpoint.parse(note.text)
     cosigned = bytes(note.signed_also(node.signer.cosign(note, int(now.timestamp()))))
-    signed = checkpoints.read(cosigned, seen.origin, checkpoints.keys_of(node.hub_key))
+    signed = checkpoints.read(cosigned, seen.origin, hub_keys.ever_at(session, node))
     signed_us, us = checkpoints.signed_us(signed), micros(now)
     replication.keep_checkpoint(session, HUB_LOG, seen.size, cosigned, signed_us=signed_us, received_us=us)
     # Where a person accepted a shorter ledger, the newest is no longer the longest.

@@ -12,8 +12,11 @@ from api.doctor.findings import Finding, Level, Look, fine
 from api.node import KEY_FILES
 from auth.notes import KeyFileError, load_key
 from infra.database import StoreUnfit, check_sqlite_version
+from infra.roles import Role
 from infra.settings import FILE_NAME
 
+UNFINISHED: Final = {"ledger.next.pem": "", "assertion.next.pem": "--assertion "}
+"""Keys that a rotation made and did not put in place yet, and how the command is given that goes on with it."""
 WRITABLE_BY_OTHERS: Final = 0o022
 OPEN_TO_OTHERS: Final = 0o077
 FREE_BYTES_LOW: Final = 2_000_000_000
@@ -71,6 +74,17 @@ def keys(look: Look) -> Iterable[Finding]:
             f"chmod 700 {place}",
             f"执行 chmod 700 {place}",
         )
+    for name, given in UNFINISHED.items():
+        if (place / name).exists():
+            whole = False
+            which = "hub" if look.settings.role is Role.HUB else "plant"
+            yield Finding(
+                Level.PERSON,
+                f"A new key lies in {place / name}, and the one before it is still in use.",
+                f"新密钥已生成于 {place / name}，但仍在使用原密钥。",
+                f"Stop the node, then: batchloom {which} rotate-key {given}--home {look.home}",
+                f"停止节点后执行 batchloom {which} rotate-key {given}--home {look.home}",
+            )
     if whole:
         yield fine("The keys are there, and closed to others.", "密钥齐全且权限正确。")
 

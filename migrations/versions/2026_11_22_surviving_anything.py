@@ -183,6 +183,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "hub_keys",
+        sa.Column("vkey", sa.Text(), nullable=False),
+        sa.Column("statement", sa.LargeBinary(), nullable=False),
+        sa.Column("taken_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("vkey"),
+    )
+    op.create_table(
         "witnessed",
         sa.Column("plant_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
@@ -196,6 +203,9 @@ def upgrade() -> None:
     op.add_column("holds", sa.Column("directed", sa.Text(), nullable=True))
     op.add_column("logs", sa.Column("fenced", sa.SmallInteger(), nullable=False, server_default="0"))
     op.add_column("logs", sa.Column("pruned", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("machines", sa.Column("assertion_key_before", sa.Text(), nullable=True))
+    op.add_column("machines", sa.Column("kid_before", sa.Text(), nullable=True))
+    op.add_column("machines", sa.Column("kids_past", sa.Text(), nullable=True))
     op.add_column("machines", sa.Column("ledger_vkey_before", sa.Text(), nullable=True))
     op.add_column("machines", sa.Column("ledger_vkey_size", sa.BigInteger(), nullable=True))
     op.add_column("projection_faults", sa.Column("needs_version", sa.BigInteger(), nullable=True))
@@ -223,11 +233,15 @@ def downgrade() -> None:
     op.drop_column("projection_faults", "needs_version")
     op.drop_column("machines", "ledger_vkey_size")
     op.drop_column("machines", "ledger_vkey_before")
+    op.drop_column("machines", "kids_past")
+    op.drop_column("machines", "kid_before")
+    op.drop_column("machines", "assertion_key_before")
     op.drop_column("logs", "pruned")
     op.drop_column("logs", "fenced")
     op.drop_column("holds", "directed")
     op.drop_column("checkpoints", "frontier")
     op.drop_table("witnessed")
+    op.drop_table("hub_keys")
     op.drop_table("waiting_holds")
     op.drop_table("staged_entries")
     op.drop_table("skipped_entries")

@@ -47,6 +47,11 @@ def read_decision(directive: Entry) -> Decided:
     )
 
 
+def change_decided(decided: Decided) -> tuple[int, int]:
+    """Return which request of which plant a decision is on."""
+    return decided.payload["plant"], decided.payload["change"]
+
+
 def apply_decision(applying: Applying, decided: Decided) -> Answer:
     """Record the decision and its effect, after the checks that the plant's own decisions pass.
 

@@ -43,6 +43,11 @@ def read_release(directive: Entry) -> Directed:
     return Directed(_text(said["hold"]), _batches(said["batches"]), HoldKind.QUALITY, _text(said["reason"]))
 
 
+def hold_directed(directed: Directed) -> str:
+    """Return the id of the hold or recall that a directive places or lifts."""
+    return directed.hold
+
+
 def apply_hold(applying: Applying, directed: Directed) -> Answer:
     """Hold what the plant knows of the batches, and keep the hold for the others until goods of them come.
 

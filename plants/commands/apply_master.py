@@ -34,6 +34,15 @@ def read_master(directive: Entry) -> Definition:
     raise NotUnderstood(kind)
 
 
+def thing_defined(defined: Definition) -> tuple[str, str]:
+    """Return the kind and the code of what a directive defines."""
+    if isinstance(defined, MaterialDefinition):
+        return "MATERIAL", defined.code
+    if isinstance(defined, UnitDefinition):
+        return "UNIT", defined.code
+    return defined.kind, defined.code
+
+
 def apply_master(applying: Applying, defined: Definition) -> Answer:
     """Define what the directive says; raises the Refusal that the plant's own definition would meet."""
     recording, causes = applying.recording(), applying.causes

@@ -11,19 +11,22 @@ from plants.rules.actors import SYSTEM, Author
 from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
 from plants.rules.events import EVENTS, Entry
 from plants.rules.instants import format_instant
-from plants.rules.payloads import HubOpened, PlantEnrolled
+from plants.rules.payloads import AssertionKeyRotated, HubOpened, PlantEnrolled
 from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.repairs import LedgerKeyRotated
 from plants.store import projection
 from plants.store.ledger import HUB_LOG, Head, entry_at, open_log
 
 SELECT_ENROLLED = "SELECT 1 FROM entries WHERE log_id = :log_id AND type = 'PlantEnrolled' AND key = :code"
+HUB_KEYS = "hub keys"
+"""The key of the entries by which the hub's own keys hand over: so they are found in a long ledger."""
 SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
 
 
 class _Statement(NamedTuple):
     event: str
     key: str
-    payload: HubOpened | PlantEnrolled
+    payload: HubOpened | PlantEnrolled | AssertionKeyRotated | LedgerKeyRotated
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,16 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
         "assertion_key": order.assertion_key,
     }
     return _record(session, head, _Statement("PlantEnrolled", order.code, payload), actor, now)
+
+
+def record_assertion_key(session: Session, code: str, payload: AssertionKeyRotated, *, now: datetime) -> Entry:
+    """Record in the hub's ledger that a plant signs in with another key, which whoever checked the statement keeps."""
+    return _record(session, Head(session, HUB_LOG), _Statement("AssertionKeyRotated", code, payload), SYSTEM, now)
+
+
+def record_hub_key(session: Session, payload: LedgerKeyRotated, *, now: datetime) -> Entry:
+    """Record in the hub's ledger that another key signs it, and all else that the hub signs, from the next entry on."""
+    return _record(session, Head(session, HUB_LOG), _Statement("LedgerKeyRotated", HUB_KEYS, payload), SYSTEM, now)
 
 
 def _record(session: Session, head: Head, what: _Statement, actor: Author, now: datetime) -> Entry:

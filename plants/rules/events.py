@@ -65,6 +65,7 @@ EVENTS: dict[str, int] = {
     "DisputeSettled": 1,
     "LedgerKeyRotated": 1,
     "BodiesPruned": 1,
+    "AssertionKeyRotated": 1,
 }
 """The closed set of event types and the newest version of each that this program writes and reads."""
 

@@ -155,6 +155,16 @@ class PlantEnrolled(TypedDict):
     assertion_key: str
 
 
+class AssertionKeyRotated(TypedDict):
+    """The plant signs in at the hub with another key; `statement` is signed by its ledger's key and the new one."""
+
+    number: int
+    origin: str
+    old: str
+    new: str
+    statement: str
+
+
 class WitnessedCheckpoint(TypedDict):
     """The newest checkpoint of a plant's ledger that the hub has cosigned; `note` is the signed text, whole."""
 
@@ -313,6 +323,7 @@ class DirectiveAnswer(TypedDict):
     met: NotRequired[dict[str, int]]  # batch code -> the version that a hold or release met
     waiting: NotRequired[list[WaitingHold]]
     waited: NotRequired[list[list[str]]]  # as in Outcome
+    again: NotRequired[int]  # the entry by which an older program had rejected it as UNSUPPORTED
 
 
 class DirectiveApplied(DirectiveAnswer):

@@ -34,6 +34,7 @@ class RefusalCode(StrEnum):
     CORRECTION_IMPOSSIBLE = "CORRECTION_IMPOSSIBLE"
     DATE_INVALID = "DATE_INVALID"
     DIRECTED_HOLD_UNKNOWN = "DIRECTED_HOLD_UNKNOWN"
+    DIRECTIVE_SUPERSEDED = "DIRECTIVE_SUPERSEDED"
     DISPOSITION_MOVE_INVALID = "DISPOSITION_MOVE_INVALID"
     DISPUTE_SETTLED = "DISPUTE_SETTLED"
     DISPUTE_UNKNOWN = "DISPUTE_UNKNOWN"
@@ -166,6 +167,10 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
     C.DIRECTED_HOLD_UNKNOWN: Wording(
         "Headquarters has no hold or recall {hold} in force. Look at the directives again.",
         "总部没有生效中的冻结或召回 {hold}，请重新查看指令。",
+    ),
+    C.DIRECTIVE_SUPERSEDED: Wording(
+        "Headquarters has said otherwise since, in directive {later}. That one counts.",
+        "总部此后已另有指令（第 {later} 条），以该指令为准。",
     ),
     C.DISPOSITION_MOVE_INVALID: Wording(
         "Batch {batch} cannot go from {before} to {after}.", "批次 {batch} 不能由 {before} 变为 {after}。"

@@ -32,6 +32,10 @@ SELECT_DIRECTED = (
 )
 SELECT_ANSWER = "SELECT entry_idx FROM directive_outcomes WHERE plant_id = :plant AND directive_idx = :directive"
 SELECT_LAST_ANSWERED = "SELECT MAX(directive_idx) FROM directive_outcomes WHERE plant_id = :plant"
+SELECT_UNSUPPORTED = (
+    "SELECT directive_idx FROM directive_outcomes WHERE plant_id = :plant AND applied = 0 AND refusal = :refusal"
+    " ORDER BY directive_idx"
+)
 INDEX_MAX = 2**53
 
 
@@ -76,6 +80,12 @@ def next_directive(session: Session, plant: int) -> Entry | None:
     row = session.row(SELECT_LAST_ANSWERED, {"plant": plant})
     answered = -1 if row is None or row[0] is None else row[0]
     return entry_at(session, -plant, answered + 1)
+
+
+def unsupported_directives(session: Session, plant: int) -> list[int]:
+    """Return the indexes of the directives whose last answer is that the program did not understand them."""
+    rows = session.rows(SELECT_UNSUPPORTED, {"plant": plant, "refusal": RefusalCode.UNSUPPORTED.value})
+    return [index for (index,) in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -376,4 +376,5 @@ PROJECTORS: dict[tuple[str, int], Projector] = {
     ("DisputeSettled", 1): disputes.dispute_settled,
     ("LedgerKeyRotated", 1): _nothing,
     ("BodiesPruned", 1): _nothing,
+    ("AssertionKeyRotated", 1): _nothing,
 }

@@ -58,12 +58,13 @@ def alarms_seen(
         for row in alarm_rows(reads, over=over, first=ROWS_MAX)
         if everything or any(_is_about(row.about, name) for name in names)
     ]
-    standing = {(row.kind, row.about) for row in rows if row.over_us is None}
+    standing = [row for row in rows if row.over_us is None]
     also = [*_stopped(reads, logs), *_parked(reads, logs)]
     rows += [
         one
         for one in also
-        if (one.kind, one.about) not in standing and (everything or any(_is_about(one.about, name) for name in names))
+        if not any(_is_the_same(one, row) for row in standing)
+        and (everything or any(_is_about(one.about, name) for name in names))
     ]
     return sorted(rows, key=lambda one: (-one.last_us, one.kind, one.about))[:first]
 
@@ -74,6 +75,11 @@ def alarm_counts(reads: ReadSession) -> dict[str, int]:
     for (kind,) in reads.rows("SELECT kind FROM alarms WHERE over_us IS NULL"):
         counts[kind] = counts.get(kind, 0) + 1
     return counts
+
+
+def _is_the_same(one: AlarmSeen, row: AlarmSeen) -> bool:
+    """Tell whether an alarm row says this already: of the same kind, or of a more exact one in the same words."""
+    return row.about == one.about and (row.kind == one.kind or (one.text != "" and row.text.startswith(one.text)))
 
 
 def _is_about(about: str, origin: str) -> bool:

@@ -107,6 +107,7 @@ def test_backup_while_others_write_then_a_whole_ledger_comes_back(
 def test_packed_backup_then_settings_and_keys_come_back_closed_to_others(tmp_path: Path) -> None:
     with opened(home_of(tmp_path / "home")) as node:
         receive(node)
+        (node.settings.keys / "ledger.0badcafe.note").write_bytes(b"how a key handed over\n")
         make_backup(node, tmp_path / "copy.tar", with_keys=True)
         kept = stand(node.store, 1)
     assert (tmp_path / "copy.tar").stat().st_mode & 0o077 == 0
@@ -116,9 +117,9 @@ def test_packed_backup_then_settings_and_keys_come_back_closed_to_others(tmp_pat
     with unpacked(tmp_path / "copy.tar", again) as folder:
         restore_home(again, folder, replace=False)
     assert not list(tmp_path.glob(".again*"))
-    key = "keys/ledger.pem"
-    assert (again / key).read_bytes() == (tmp_path / "home" / key).read_bytes()
-    assert (again / key).stat().st_mode & 0o777 == 0o600
+    for key in ("keys/ledger.pem", "keys/ledger.0badcafe.note"):
+        assert (again / key).read_bytes() == (tmp_path / "home" / key).read_bytes()
+        assert (again / key).stat().st_mode & 0o777 == 0o600
     with Node(home_of(again), clock=FixedClock()) as node:
         assert stand(node.store, 1)[0] >= kept[0]
 

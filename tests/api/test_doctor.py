@@ -36,6 +36,8 @@ from plants.rules.instants import micros
 from plants.store import replication
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.positions import ReplicationState
+from sync_jobs import signing_in
+from sync_jobs.rotating import prepare_key
 from tests.api.serving import fill
 from tests.databases import fresh_database
 from tests.factories import GROUP, Plant
@@ -167,6 +169,8 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "key gone": (lambda home: (home / "keys" / "token.pem").unlink(), "keys", Level.BROKEN, "token.pem"),
     "key open": (lambda home: (home / "keys" / "ledger.pem").chmod(0o644), "keys", Level.BROKEN, "644"),
     "keys open": (lambda home: (home / "keys").chmod(0o755), "keys", Level.PERSON, "keys"),
+    "rotation": (lambda home: prepare_key(home / "keys", ORIGIN), "keys", Level.PERSON, "rotate-key"),
+    "signing in": (lambda home: signing_in.prepare_key(home / "keys"), "keys", Level.PERSON, "--assertion"),
     "no backup": (lambda home: (home / "last-backup.json").unlink(), "backups", Level.PERSON, "ever"),
     "old backup": (forget_backup, "backups", Level.PERSON, "8 days"),
     "no database": (lambda home: (home / "plant.db").write_bytes(b"x" * 9000), "store", Level.BROKEN, "not a database"),

@@ -13,13 +13,17 @@ from typer.testing import CliRunner, Result
 import api.cli
 from api.cli_output import CannotDo
 from api.node import NodeBusy, claim, make_home
+from auth.keys import SigningKey
 from auth.notes import NoteSigner, load_key, save_key
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import Settings
 from plants.rules.refusals import Refusal, RefusalCode
+from plants.store import ledger
+from plants.store.positions import ReplicationState
 from plants.store.rebuilding import table_digests
+from sync_jobs import signing_in
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import PlantNode
 from sync_jobs.projecting import project_behind
@@ -213,6 +217,64 @@ def test_rotation_that_broke_off_then_goes_on_with_the_same_key(group: Group, tm
     plant.does("plant", "sync-now")
     assert NoteSigner(node.origin, load_key(plant.settings.keys / "ledger.pem")).key == last.key
     assert types(node).count("LedgerKeyRotated") == 2
+
+
+def test_assertion_key_rotated_then_the_hub_takes_it_at_once_and_the_old_one_no_more(
+    group: Group, tmp_path: Path
+) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    plant, hub = plant_home(tmp_path / "SH1", node), group.hub.node.store
+    keys, rotate = plant.settings.keys, ("plant", "rotate-key", "--assertion")
+
+    def enrolled() -> list[Any]:
+        with hub.transaction() as session:
+            return session.rows("SELECT kid, kid_before FROM machines")
+
+    before = (keys / "assertion.pem").read_bytes(), stand(hub, 0), enrolled()
+    with claim(plant.settings.home):
+        assert isinstance(plant.run(*rotate, YES).exception, NodeBusy)
+    assert "Nothing was changed" in plant.says_no(*rotate, given="n\n")
+    group.hub.stop()
+    assert "did not take the new key" in plant.says_no(*rotate, YES)
+    assert ((keys / "assertion.pem").read_bytes(), stand(hub, 0), enrolled()) == before
+    following = SigningKey(load_key(keys / "assertion.next.pem"))
+    group.hub.start()
+
+    assert "fingerprint" in plant.does(*rotate, given="y\n")
+    assert SigningKey(load_key(keys / "assertion.pem")).kid == following.kid
+    assert enrolled() == [(following.kid, node.assertion_key.kid)]
+    plant.does("plant", "sync-now")
+    assert enrolled() == [(following.kid, None)]
+    receive(node, 1)
+    assert exchange(node, forced=True).state is ReplicationState.REFUSED
+    plant.does("plant", "sync-now")
+    level(group, replace(node, assertion_key=following))
+
+
+def test_assertion_key_stated_and_the_command_cut_off_then_given_again(group: Group, tmp_path: Path) -> None:
+    node = group.plant(1, "SH1")
+    plant = plant_home(tmp_path / "SH1", node)
+    following = signing_in.prepare_key(plant.settings.keys)
+    signing_in.state_assertion_key(node, following)
+    plant.does("plant", "sync-now")
+    exchange(replace(node, assertion_key=following), forced=True)  # the old one counts no more, our files do not say so
+    assert "fingerprint" in plant.does("plant", "rotate-key", "--assertion", YES)
+    assert SigningKey(load_key(plant.settings.keys / "assertion.pem")).kid == following.kid
+    plant.does("plant", "sync-now")
+    assert not (plant.settings.keys / "assertion.next.pem").exists()
+
+
+def test_fenced_copy_then_it_cannot_lock_the_other_one_out(group: Group, tmp_path: Path) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    plant = plant_home(tmp_path / "SH1", node)
+    with node.store.transaction() as session:
+        ledger.fence(session, 1, fenced=True)
+    before = stand(group.hub.node.store, 0)
+    assert plant.refuses("plant", "rotate-key", "--assertion", YES) is RefusalCode.PLANT_FENCED
+    assert stand(group.hub.node.store, 0) == before
+    assert SigningKey(load_key(plant.settings.keys / "assertion.pem")).kid == node.assertion_key.kid
 
 
 def test_other_history_of_the_hub_then_accepted_by_a_person_once(group: Group, tmp_path: Path) -> None:

@@ -53,6 +53,19 @@ async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: 
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [{**alike, "times": 3}]}
 
 
+async def test_stopped_for_a_reason_that_has_an_alarm_of_its_own_then_one_alarm(node: Served, here: Plant) -> None:
+    text, now = "LedgerDamaged: entry 3 is not what was hashed", here.clock.now()
+    with here.store.transaction() as session:
+        replication.standing(session, here.number)
+        replication.amend(session, here.number, state=ReplicationState.REFUSED, alarm=text, alarm_us=micros(now))
+        raise_alarm(session, Alarm(AlarmKind.LEDGER_DAMAGED, here.origin, text), now)
+    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.LEDGER_DAMAGED, here.origin)]}
+    with here.store.transaction() as session:
+        replication.amend(session, here.number, alarm="The hub refused: 403 X.")
+    kinds = {one["kind"] for one in (await node.ask(MANAGER, BRIEFLY))["alarms"]}
+    assert kinds == {"LEDGER_DAMAGED", "REPLICATION_REFUSED"}, "two facts are two"
+
+
 async def test_alarms_then_only_for_those_who_watch_replication(node: Served, here: Plant) -> None:
     with here.store.transaction() as session:
         raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, "x"), here.clock.now())

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.postgres import EmbeddedPostgres
+from plants.commands.apply_directive import APPLIERS
 from plants.commands.define import MasterDefinition
 from plants.commands.direct import (
     GroupCommand,
@@ -198,3 +199,28 @@ def test_restored_hub_is_asked_again_then_what_comes_back_and_what_was_asked_aga
     (again,) = directs(group, direct_hold, order, request)
     assert again.envelope["id"] == first.envelope["id"]
     assert kinds(node).count("DirectiveApplied") == 2
+
+
+def test_older_plant_refused_a_recall_then_it_bites_after_the_upgrade_at_the_plant_and_in_the_hubs_view(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = group.plants.values()
+    (made,) = receive(here)
+    code = str(made.envelope["key"])
+    meets(group, here, there)
+    (told,) = directs(group, direct_recall, RecallDirection((code,), "Salmonella"))
+    with monkeypatch.context() as upgraded:
+        upgraded.delitem(APPLIERS, ("RecallDirected", 1))
+        meets(group, here)
+        assert (states(group), open_holds(here)) == ([(1, 0, 0)], [])
+        moves(here, there, code)
+    meets(group, here)
+    assert kinds(here)[-4:] == ["DirectiveRejected", "TransferDispatched", "BatchQuarantined", "DirectiveApplied"]
+    assert (states(group), open_holds(here)) == ([(1, 0, 1)], [("RECALL", told.payload["recall"])])
+    with pytest.raises(Refusal) as refused:
+        moves(here, there, code)
+    assert refused.value.code is RefusalCode.BATCH_ON_HOLD
+    before = stand(here.store, here.number)
+    meets(group, here)
+    assert stand(here.store, here.number) == before, "answered again once, whatever comes again"
+    level(group)

@@ -21,6 +21,7 @@ from plants.store import projectors
 from plants.store.alarms import alarms
 from plants.store.parked_entries import skipped_entries
 from plants.store.rebuilding import table_digests
+from plants.store.watch import AlarmSeen, alarms_seen
 from sync_jobs import parking, projecting
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import PlantNode
@@ -29,6 +30,7 @@ from tests.sync_jobs.group import CLOCK, LI, Group, receive, stand
 from tests.sync_jobs.test_projecting import contents_of, faults, projected, write_raw
 
 WAIT_SECONDS_MAX = 60
+ORIGIN = "acme.example/plant/SH1/i1"
 
 
 class Killed(BaseException):
@@ -42,6 +44,11 @@ def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CL
 def told(store: Store) -> list[tuple[str, str, bool]]:
     with store.reading() as reads:
         return sorted((row.kind, row.about, row.over_us is None) for row in alarms(reads, over=True))
+
+
+def seen(store: Store, *plants: int) -> list[AlarmSeen]:
+    with store.reading() as reads:
+        return alarms_seen(reads, PlantScope(frozenset(plants)))
 
 
 def poison(node: PlantNode) -> tuple[Entry, Entry]:
@@ -63,13 +70,39 @@ def rebuilt(store: Store) -> dict[str, str]:
     return table_digests(store)
 
 
+def test_parked_entry_then_one_alarm_for_whoever_may_see_the_plant_and_for_nobody_else(group: Group) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    broken, _ = poison(node)
+    exchange(node)
+    project_behind(hub.store, CLOCK, "test")
+    for scope in ((0, 1), (0,), (1,)):
+        (alarm,) = seen(hub.store, *scope)
+        assert (alarm.kind, alarm.about, alarm.over_us) == ("ENTRY_PARKED", ORIGIN, None)
+        assert alarm.text.startswith(f"2 entries of plant SH1 wait, the first is {broken.index} (BatchMoved): ")
+        assert f"工厂 SH1 有 2 条条目等待投影，首条为 {broken.index}（BatchMoved）" in alarm.text
+    assert seen(hub.store, 2) == []
+
+
+def test_halted_projection_then_one_alarm_for_it(group: Group) -> None:
+    group.plant(1, "SH1")
+    hub = group.hub.node
+    with hub.store.transaction() as session:
+        parking.halt(session, 1, "the disk is full / 磁盘已满", CLOCK.now(), retry=False)
+    (alarm,) = seen(hub.store, 1)
+    assert (alarm.kind, alarm.about) == ("PROJECTION_HALTED", ORIGIN)
+    assert alarm.text == "plant SH1: the disk is full / 磁盘已满"
+    with hub.store.transaction() as session:
+        parking.unhalt(session, 1, CLOCK.now())
+    assert seen(hub.store, 0, 1) == []
+
+
 def test_skipped_by_a_person_then_followers_go_on_and_a_rebuild_gives_the_same(group: Group) -> None:
     node, hub = group.plant(1, "SH1"), group.hub.node
     broken, waits = poison(node)
     exchange(node)
     project_behind(hub.store, CLOCK, "test")
     assert faults(group, 1) == [(1, broken.index, True), (1, waits.index, False)]
-    assert told(hub.store) == [("ENTRY_PARKED", "plant 1", True)]
+    assert told(hub.store) == [("ENTRY_PARKED", ORIGIN, True)]
     with hub.store.transaction() as session:
         entry = skip_entry(session, shown(broken), actor=LI, call=call_at_hub())
     assert (entry.type, entry.envelope["plant"], entry.envelope["reason"]) == (
@@ -79,7 +112,7 @@ def test_skipped_by_a_person_then_followers_go_on_and_a_rebuild_gives_the_same(g
     )
     assert project_behind(hub.store, CLOCK, "test") == 1
     assert faults(group, 1) == []
-    assert told(hub.store) == [("ENTRY_PARKED", "plant 1", False)]
+    assert told(hub.store) == [("ENTRY_PARKED", ORIGIN, False)]
     with hub.store.reading() as reads:
         (row,) = skipped_entries(reads, PlantScope(frozenset({1})))
     assert (row.idx, row.leaf, row.type, row.skipped_by) == (broken.index, broken.leaf.hex(), "BatchMoved", "li.wei")
@@ -203,10 +236,10 @@ def test_halted_then_the_alarm_lasts_until_it_goes_on(group: Group, monkeypatch:
         write_raw(node, "BatchTeleported", f"T-{number}", {})
     exchange(node)
     project_behind(hub.store, CLOCK, "test")
-    assert told(hub.store) == [("ENTRY_PARKED", "plant 1", True), ("PROJECTION_HALTED", "plant 1", True)]
+    assert told(hub.store) == [("ENTRY_PARKED", ORIGIN, True), ("PROJECTION_HALTED", ORIGIN, True)]
     monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), projectors.PROJECTORS["PlantEnrolled", 1])
     assert project_behind(hub.store, CLOCK, "test") == 4
-    assert told(hub.store) == [("ENTRY_PARKED", "plant 1", False), ("PROJECTION_HALTED", "plant 1", False)]
+    assert told(hub.store) == [("ENTRY_PARKED", ORIGIN, False), ("PROJECTION_HALTED", ORIGIN, False)]
 
 
 @contextmanager

@@ -10,13 +10,12 @@ import migrations
 from infra.database import Store
 from infra.ids import new_id
 from infra.settings import directive_origin
-from plants.commands.apply_directive import apply_directive
+from plants.commands.apply_directive import apply_directive, due_directive
 from plants.commands.enrol_plant import open_hub
 from plants.rules.actors import Author
 from plants.rules.events import Entry
 from plants.rules.instants import format_instant
 from plants.store import mirrors, projection
-from plants.store.changes import next_directive
 from plants.store.ledger import Head, entries_between, open_log
 from tests.factories import GROUP, Plant
 
@@ -101,7 +100,7 @@ def carry(source: Store, target: Store, log_id: int, *, apply: bool = False) -> 
 def answer_next(plant: Plant) -> Entry:
     """Let the plant answer the next directive that it has and commit; returns its answer."""
     with plant.store.transaction() as session:
-        directive = next_directive(session, plant.number)
+        directive = due_directive(session, plant.number)
         assert directive is not None
         return apply_directive(session, directive, plant=plant.number, now=plant.clock.now())
 
@@ -109,5 +108,5 @@ def answer_next(plant: Plant) -> Entry:
 def pending(plant: Plant) -> int | None:
     """Return the index of the directive that the plant has to answer next, if it has one."""
     with plant.store.transaction() as session:
-        directive = next_directive(session, plant.number)
+        directive = due_directive(session, plant.number)
         return None if directive is None else directive.index
