@@ -29,6 +29,10 @@ SELECT_FIRST_ASKED = (
     "SELECT MIN(change_id) FROM change_requests WHERE plant_id = :log_id AND state IN ('REQUESTED', 'APPROVED')"
 )
 SELECT_FIRST_DISPUTED = "SELECT MIN(entry_idx) FROM disputes WHERE plant_id = :log_id AND state = 'OPEN'"
+# The same answer is looked at again by a program that understands what was directed.
+SELECT_FIRST_NOT_UNDERSTOOD = (
+    "SELECT MIN(entry_idx) FROM directive_outcomes WHERE plant_id = :log_id AND applied = 0 AND refusal = 'UNSUPPORTED'"
+)
 SELECT_FREED = (
     "SELECT COUNT(*), COALESCE(SUM(length(body)), 0) FROM entries"
     " WHERE log_id = :log_id AND idx < :high AND length(body) > 0"
@@ -105,7 +109,8 @@ def bounds(reads: Reads, plant: int, *, cosigned: int, keep_days: int, now: date
     archived, acknowledged, peer_size, skew_ms, state = heard[0] if heard else (0, 0, 0, 0, "NEVER_MET")
     us = kept_since_us(now, keep_days, skew_ms or 0)
     young = reads.rows(SELECT_FIRST_YOUNG, {**here, "low": pruned, "us": us})
-    references = [reads.rows(sql, here)[0][0] for sql in (SELECT_FIRST_ASKED, SELECT_FIRST_DISPUTED)]
+    referring = (SELECT_FIRST_ASKED, SELECT_FIRST_DISPUTED, SELECT_FIRST_NOT_UNDERSTOOD)
+    references = [reads.rows(sql, here)[0][0] for sql in referring]
     return Bounds(
         size=size,
         pruned=pruned,

@@ -142,6 +142,17 @@ def test_receipt_covers_less_then_it_is_the_mark(plant: Plant) -> None:
     assert entry.payload == {"below": 9, "archived": 30, "cosigned": 9}
 
 
+def test_directive_not_understood_then_its_answer_and_all_behind_it_stay(plant: Plant) -> None:
+    with plant.store.transaction() as session:
+        session.run(
+            "INSERT INTO directive_outcomes (plant_id, directive_idx, entry_idx, applied, refusal)"
+            " VALUES (1, 0, 4, 0, 'STALE'), (1, 1, 9, 0, 'UNSUPPORTED'), (1, 2, 6, 1, NULL)"
+        )
+    entry = pruned(plant, heard(plant))
+    assert entry is not None
+    assert entry.payload["below"] == 9
+
+
 def test_open_request_or_dispute_then_it_and_all_behind_it_stay(plant: Plant) -> None:
     with plant.store.transaction() as session:
         _put_rows(session)
