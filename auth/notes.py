@@ -32,6 +32,7 @@ from plants.rules.notes import (
 _OWNER_ONLY = 0o600
 _OTHERS = 0o077
 _KEYS_READ = 1024  # public keys whose reading is remembered: every greeting and parcel is checked by the same few
+_SIGNATURES_KNOWN = 512  # verdicts that are remembered: each is of the very same bytes
 
 
 class KeyFileError(Exception):
@@ -51,11 +52,17 @@ class NoteVerifier:
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Say whether this key made this signature over this message."""
-        try:
-            _public_key(self.key.public).verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
+        return _holds(self.key.public, message, signature)
+
+
+# The newest note of each ledger is read again at every contact, with the same two or three signatures.
+@lru_cache(_SIGNATURES_KNOWN)
+def _holds(public: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        _public_key(public).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 @lru_cache(_KEYS_READ)
