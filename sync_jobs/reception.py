@@ -8,7 +8,7 @@ from infra.ids import new_id
 from plants.rules.events import EVENTS, canonical
 from plants.rules.instants import format_instant, micros, parse_instant
 from plants.rules.notes import NoteError, NoteKey
-from plants.store import replication
+from plants.store import mirrors, replication
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.archive import archived_size
 from plants.store.ledger import HUB_LOG, Head, entry_at
@@ -113,7 +113,10 @@ def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello:
         except NoteError:
             continue
         size = signed.checkpoint.size
-        if signed.cosigned_by(machine.origin) is not None and acknowledged < size <= head.size:
+        if signed.cosigned_by(machine.origin) is None or not acknowledged < size <= head.size:
+            continue
+        # A hub that was restored signed other directives of this number once, and those are not what stands here.
+        if mirrors.frontier_at(session, log_id, size).root() == signed.checkpoint.root:
             signed_us = checkpoints.signed_us(signed)
             now_us = micros(now)
             replication.keep_checkpoint(session, log_id, size, bytes(note), signed_us=signed_us, received_us=now_us)

@@ -29,10 +29,13 @@ from plants.rules.events import Entry
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.transfers import transfer_manifest
 from plants.store.rebuilding import table_digests
+from sync_jobs.doors import HubUnreachable
 from sync_jobs.exchange import exchange
+from sync_jobs.hub_door import HubDoor
 from sync_jobs.jobs import FOLLOW_GOODS, hub_jobs
 from sync_jobs.nodes import PlantNode
 from sync_jobs.projecting import project_pending
+from sync_jobs.wire import Receipt
 from tests.databases import fresh_database
 from tests.sync_jobs.copies import cut_hub
 from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, running_group, stand
@@ -198,6 +201,36 @@ def test_restored_hub_is_asked_again_then_what_comes_back_and_what_was_asked_aga
     assert stand(node.store, -1) == stand(group.hub.node.store, -1)
     (again,) = directs(group, direct_hold, order, request)
     assert again.envelope["id"] == first.envelope["id"]
+    assert kinds(node).count("DirectiveApplied") == 2
+
+
+def test_plant_shows_what_a_restored_hub_signed_before_then_it_is_no_checkpoint_of_what_stands_there_now(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many directives, but others: kept and archived, the note would make the archive contradict itself for good."""
+    node = group.plants[1]
+    (goods,) = receive(node)
+    meets(group, node)
+    directs(group, direct_hold, HoldDirection(goods.envelope["key"], "suspect 可疑", plants=("SH1",)))
+    meets(group, node)
+    assert column(group.hub.node.store, -1, "checkpoint_size") == 1
+    cut_hub(group, -1, 0)
+    with group.hub.node.store.transaction() as session:
+        session.run("DELETE FROM directed_holds", {})
+    directs(group, direct_hold, HoldDirection(goods.envelope["key"], "again 再次", plants=("SH1",)))
+
+    def gone(_door: HubDoor, *_given: object) -> Receipt:
+        raise HubUnreachable("after the greeting")
+
+    with monkeypatch.context() as away:
+        away.setattr(HubDoor, "send", gone)
+        receive(node)
+        exchange(node, forced=True)
+    with group.hub.node.store.transaction() as session:
+        assert session.rows("SELECT size FROM checkpoints WHERE log_id = -1", {}) == []
+    assert column(group.hub.node.store, -1, "acknowledged") == 0
+    meets(group, node)
+    assert stand(node.store, -1) == stand(group.hub.node.store, -1)
     assert kinds(node).count("DirectiveApplied") == 2
 
 
