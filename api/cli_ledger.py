@@ -27,6 +27,7 @@ from plants.store.verifying import LedgerFinding
 from plants.store.verifying import verify as verify_ledgers
 from sync_jobs import checkpoints, hub_keys
 from sync_jobs.key_chains import chain, stated
+from sync_jobs.rotating import earlier_keys
 
 SIZE_MAX = 2**53
 
@@ -139,7 +140,13 @@ def _keys(node: Node, reads: ReadSession) -> dict[int, tuple[NoteKey, ...]]:
     """Return the keys that sign each ledger, or did before a rotation: the node's own, the plants', and the hub's."""
     settings, own = node.settings, node.keys.ledger.key
     if settings.role is Role.PLANT:
-        keys = {settings.plant_number: chain(own, stated(reads, settings.plant_number)).keys}
+        # A statement may have been pruned; the keys of the past lie beside the one in use all the same.
+        keys = {
+            settings.plant_number: (
+                *chain(own, stated(reads, settings.plant_number)).keys,
+                *earlier_keys(settings.keys, settings.origin),
+            )
+        }
         if settings.hub_key is not None:
             keys[-settings.plant_number] = hub_keys.chain_at(reads, NoteKey.parse(settings.hub_key)).keys
         return keys

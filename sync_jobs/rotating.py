@@ -12,11 +12,12 @@ hear of a rotation before the next one.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from auth.machines import EnrolledMachine, exchange_ledger_key
-from auth.notes import NoteSigner, generate_key, load_key, open_note, save_key
+from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
 from infra.database import ReadSession, Session
 from plants.commands.repairing import record_repair
 from plants.rules.events import decode
@@ -93,6 +94,16 @@ def _keep_beside(path: Path, statement: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def earlier_keys(keys: Path, origin: str) -> tuple[NoteKey, ...]:
+    """Return the keys that signed the ledger before, as they lie beside the one in use."""
+    found = []
+    for path in sorted(keys.glob("ledger.*.pem")):
+        if path.name != NEXT_FILE:
+            with suppress(KeyFileError):
+                found.append(NoteSigner(origin, load_key(path)).key)
+    return tuple(found)
 
 
 def show_statement(way: Way) -> bool:
