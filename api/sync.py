@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from auth.enrolment import WrongCodes
 from auth.machines import EnrolledMachine
+from infra.store_faults import store_fault
 from plants.rules.instants import format_instant
 from plants.rules.notes import MAX_NOTE_BYTES
 from sync_jobs import enrolment, handing_back, intake, reception, signing_in, tails
@@ -142,9 +143,11 @@ def _unless_store_fails(answer: Callable[[Request], Awaitable[Response]]) -> Cal
             return await answer(request)
         except ClientDisconnect:
             return _no(Problem(400, "BODY_CUT"))
-        except (DBAPIError, psycopg.OperationalError):
+        except (DBAPIError, psycopg.OperationalError) as error:
             LOG.exception("the store did not answer")
-            return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS))
+            # The plant keeps what it was told, so that its people can see why the hub takes nothing.
+            fault = store_fault(error)
+            return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS, fault=fault and fault.value))
 
     return endpoint
 

@@ -38,6 +38,7 @@ from infra.postgres_programs import (
 __all__ = ["Binaries", "EmbeddedPostgres", "PostgresUnavailable", "find_binaries"]
 
 START_SECONDS_MAX = 300  # The server may have to replay its log after a crash.
+REVIVE_SECONDS_MAX = 10  # It goes on with its log by itself, if that takes longer.
 STALE_SECONDS_MAX = 10  # The server processes of a killed postmaster end by themselves within moments.
 STOP_SECONDS_MAX = 60
 POLL_SECONDS = 0.02
@@ -122,6 +123,17 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
+
+    def revive(self) -> bool:
+        """Start the server again, at the same address, where it is ours and has ended by itself; tell whether it had.
+
+        Raises PostgresUnavailable when it does not come up in a short time; it is ours all the same.
+        """
+        if self._socket is None or not self.owned or self._runs():
+            return False
+        self._server = None
+        self._bring_up(time.monotonic() + REVIVE_SECONDS_MAX)
+        return True
 
     def url(self, database: str) -> str:
         """Return the address of a database of this server, as SQLAlchemy with psycopg takes it."""
@@ -257,6 +269,8 @@ class EmbeddedPostgres:
 
     def _socket_directory(self) -> Path:
         """Return a directory for the socket: beside the data, or a temporary one if that path is too long."""
+        if self._socket is not None:
+            return self._socket
         beside = self.place / "socket"
         if _holds_a_socket(beside):
             if not beside.exists():

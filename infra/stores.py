@@ -4,6 +4,7 @@ from contextlib import ExitStack, closing
 
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
+from infra.postgres_keeper import PostgresKeeper
 from infra.roles import Role
 from infra.settings import Settings
 
@@ -22,4 +23,5 @@ def open_store(settings: Settings, opening: ExitStack) -> Store:
     server = EmbeddedPostgres(settings.home / "postgresql", binaries=settings.postgresql_bin)
     opening.enter_context(server)
     server.create_database(DATABASE)
+    opening.enter_context(PostgresKeeper(server))
     return opening.enter_context(closing(Store(server.url(DATABASE))))

@@ -1,23 +1,60 @@
 """Checks of a node's store: whose it is, its tables, its ledgers, and what they could not be applied for."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
 
 from api.doctor.findings import Finding, Level, Look, fine
 from infra.database import ReadSession
 from infra.marks import FILE_NAME as MARKS_FILE
 from infra.marks import Marks, MarksUnreadable
 from infra.roles import Role
+from infra.store_faults import store_fault
 from plants.rules.merkle import Frontier, leaf_hash
 from plants.store.mirrors import frontier_at
 from plants.store.verifying import verify
+from schema.masking import STORE_REFUSES
 
 NEWEST: Final = 500  # entries of each ledger that are checked without --full
 WAL_BYTES_MAX: Final = 256 * 1024 * 1024
 LEASE_SECONDS_MAX: Final = 120
 BEHIND_MAX: Final = 10_000  # entries that may wait for the tables while they catch up
 MICROS: Final = 1_000_000
+# More than any file of the database has room for that is not full to its last page.
+TRY_WRITING: Final = (
+    "CREATE TEMPORARY TABLE tried ON COMMIT DROP AS SELECT repeat('x', 1000) AS line FROM generate_series(1, 2000)"
+)
+
+
+def writing(look: Look) -> Iterable[Finding]:
+    """Find a database that can be read and takes nothing: its disk is seen from its own machine alone."""
+    if look.store.dialect != "postgresql":
+        return
+    try:
+        with suppress(_TakenBack), look.store.transaction() as session:
+            session.run(TRY_WRITING)
+            raise _TakenBack
+    except (DBAPIError, psycopg.Error) as error:
+        fault = store_fault(error)
+        if fault is None:
+            raise
+        yield Finding(
+            Level.BROKEN,
+            f"The store can be read and takes nothing: {STORE_REFUSES[fault]['en']}.",
+            f"数据库可读但无法写入：{STORE_REFUSES[fault]['zh']}。",
+            "Make room, or put right the disk, where the database keeps its files. Plants write on and send it later.",
+            "请清理或修复数据库所在磁盘。工厂可继续录入，稍后自动补传。",
+        )
+    else:
+        yield fine("The store takes what is written.", "数据库可写入。")
+
+
+class _TakenBack(Exception):
+    """What was tried is undone."""
 
 
 def wal(look: Look) -> Iterable[Finding]:

@@ -25,6 +25,7 @@ BEFORE_OPENING: Final[tuple[Check, ...]] = (
     home.backups,
 )
 ONCE_OPEN: Final[tuple[Check, ...]] = (
+    store.writing,
     store.wal,
     store.ledgers,
     store.marks,
@@ -44,8 +45,8 @@ ONCE_OPEN: Final[tuple[Check, ...]] = (
 def examine(place: Path, clock: Clock, *, full: bool = False) -> list[Finding]:
     """Return what is so of the node in a home, the worst first.
 
-    Changes nothing, but tries the archive with small objects; the node may be serving meanwhile. Raises nothing that a
-    broken node could cause: a check that fails is a finding.
+    Changes nothing, but tries the archive with small objects and PostgreSQL with a table that it takes back; the node
+    may be serving meanwhile. Raises nothing that a broken node could cause: a check that fails is a finding.
     """
     return sorted(_visit(place, clock, full=full), key=lambda one: -one.level)
 

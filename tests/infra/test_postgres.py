@@ -7,16 +7,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from infra.postgres import Binaries, EmbeddedPostgres, PostgresUnavailable, find_binaries
+from infra.postgres_keeper import PostgresKeeper
 from tests.databases import fresh_database
 
+WAIT_SECONDS_MAX = 60
 OTHER_PROCESS = """
 import sys
 from pathlib import Path
@@ -158,6 +161,40 @@ def test_postmaster_killed_then_it_starts_again_with_its_data(home: Path, binari
     server.stop()
     with again:
         assert ask(again, "SELECT word FROM words", "memory") == "kept"
+
+
+def test_server_ends_and_cannot_start_for_a_while_then_its_keeper_has_it_run_again(home: Path) -> None:
+    """As on a disk that is full: the server ends, and cannot start before there is room for its log."""
+    log, aside = home / "data" / "pg_wal", home / "aside"
+    with embedded(home) as server:
+        remember(server, "kept")
+        url = server.url("memory")
+        with PostgresKeeper(server) as keeper:
+            log.rename(aside)
+            os.kill(postmaster(home), signal.SIGKILL)
+            wait_until(lambda: keeper.failures > 1)
+            assert not runs(server)
+            aside.rename(log)
+            wait_until(lambda: runs(server))
+            assert server.url("memory") == url
+            assert ask(server, "SELECT word FROM words", "memory") == "kept"
+        os.kill(postmaster(home), signal.SIGKILL)
+        time.sleep(2)
+        assert not runs(server), "its keeper has gone"
+
+
+def runs(server: EmbeddedPostgres) -> bool:
+    try:
+        return ask(server, "SELECT 1") == "1"
+    except OperationalError:
+        return False
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not true():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
 
 
 def test_killed_and_its_number_reused_then_it_starts_all_the_same(home: Path, binaries: Binaries) -> None:

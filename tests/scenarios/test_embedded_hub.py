@@ -1,15 +1,18 @@
 """A group as its people make it: every command a process of its own, the hub on the PostgreSQL that it embeds."""
 
 import json
+import os
+import signal
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from infra.postgres import find_binaries
 from tests.scenarios.preparing import GROUP_DOMAIN
-from tests.scenarios.processes import HUB, PASSWORD, Group, Person, wait_until
+from tests.scenarios.processes import HUB, PASSWORD, Group, Node, Person, wait_until
 from tests.scenarios.shop_floor import define, receive
 
 pytestmark = [
@@ -67,6 +70,11 @@ def test_group_made_and_run_by_hand_then_hub_has_what_the_plant_wrote(folder: Pa
         seen = wait_until(lambda: batch_at_hub(chen, code), "the hub knows the batch")
         assert seen == {"quantityMade": {"amount": "12.5"}, "origin": {"code": "SH1"}}
         assert servers(hub) != []
+        # As where its disk was full, or memory short: nobody has to start the hub again.
+        for process in servers(hub):
+            os.kill(process, signal.SIGKILL)
+        later = receive(group.at("SH1", "wang.fang"), "7.5")
+        wait_until(partial(seen_at, group.nodes[HUB], chen, later), "the hub has its database again, and the batch")
         second = group.run("hub", "run", "--home", str(hub), code=HUB, expected=1)
         assert "Another process serves" in second.stderr
         group.stop()
@@ -77,6 +85,11 @@ def work(person: Person) -> str:
     define(person, "Material", {"code": "MILK", "name": "Raw milk 生乳", "unit": "KGM"})
     define(person, "Location", {"code": "A1", "name": "Cold store 冷库"})
     return receive(person, "12.5")
+
+
+def seen_at(hub: Node, person: Person, code: str) -> bool:
+    """Tell whether the hub serves and knows a batch."""
+    return hub.is_ready() and batch_at_hub(person, code) is not None
 
 
 def batch_at_hub(person: Person, code: str) -> object:
