@@ -122,14 +122,19 @@ def serve(asked: IO[str], answers: IO[str]) -> None:
     """Apply what came in each time that a line asks for it, until there are no more lines."""
     url = json.loads(asked.readline())["url"]
     with closing(Store(url)) as store:
-        print(READY, file=answers, flush=True)
+        _answer(answers, READY)
         for _ in asked:
             try:
                 answer = MORE if project_turns(store, SystemClock(), BESIDE_HOLDER) else DONE
             except Exception:
                 LOG.exception("entries could not be applied this time")
                 answer = FAILED
-            print(answer, file=answers, flush=True)
+            _answer(answers, answer)
+
+
+def _answer(answers: IO[str], answer: str) -> None:
+    answers.write(answer + "\n")
+    answers.flush()
 
 
 def main() -> None:
