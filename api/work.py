@@ -6,6 +6,7 @@ from typing import Self
 from api.node import Node
 from infra.roles import Role
 from sync_jobs.archiving import take_back_at_start
+from sync_jobs.beside import Beside
 from sync_jobs.embedded import EmbeddedJobs
 from sync_jobs.jobs import PROJECT, PUSH, Job, build_app
 from sync_jobs.leases import end_all
@@ -17,13 +18,14 @@ from sync_jobs.opening import NotConnected, hub_node, jobs_of_hub, jobs_of_plant
 class Work:
     """A node's jobs, from entering to leaving the context; `ask` wakes the one that looks after what is new.
 
-    With a `broker_url` they run in workers of their own (`sync_jobs.worker`) and are only nudged from here. A plant
-    that has no hub has none.
+    With a `broker_url` they run in workers of their own (`sync_jobs.worker`) and are only nudged from here; without,
+    the hub's projection has a process beside (`sync_jobs.beside`). A plant that has no hub has none.
     """
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._jobs = _jobs(node)
+        self._beside = Beside(node.store, node.clock) if node.settings.role is Role.HUB else None
+        self._jobs = _jobs(node, self._beside)
         self._running: EmbeddedJobs | Nudges | None = None
         node.when_committed(self.ask)
 
@@ -54,12 +56,14 @@ class Work:
         running, self._running = self._running, None
         if running is not None:
             running.stop()
+        if self._beside is not None:
+            self._beside.stop()
 
 
-def _jobs(node: Node) -> dict[str, Job]:
+def _jobs(node: Node, beside: Beside | None) -> dict[str, Job]:
     settings = node.settings
-    if settings.role is Role.HUB:
-        return jobs_of_hub(settings, hub_node(settings, node.store, node.clock))
+    if beside is not None:
+        return jobs_of_hub(settings, hub_node(settings, node.store, node.clock), project=beside.project)
     try:
         return jobs_of_plant(settings, plant_node(settings, node.store, node.writer, node.clock))
     except NotConnected:

@@ -1,6 +1,7 @@
 """The hub takes ledgers in and applies them, proofs and tables and all, against two ways to move the very same rows.
 
-Ours is the real way: parcels are unpacked, checked against their signed checkpoints, stored, cosigned, and projected.
+Ours is the real way: parcels are unpacked, checked against their signed checkpoints, stored, cosigned, and projected in
+the process that a hub has beside it; it runs when the time begins, as it does in a hub that is at work.
 Raw COPY writes the bytes of the finished tables, as PostgreSQL itself wrote them out in its binary form, into empty
 tables with the same indexes. Logical replication has the finished tables committed in another database of the same
 server, a publication of them all, and is given the time from when the subscription is enabled until the last row is
@@ -25,16 +26,16 @@ from benchmarks.group_ledgers import Ledgers
 from benchmarks.group_rows import origin
 from benchmarks.rounds import Claim, in_turns_of, rate
 from benchmarks.servers import server
-from infra.clock import FixedClock
+from infra.clock import FixedClock, SystemClock
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from plants.rules.merkle import Frontier, leaf_hash
 from plants.store import replication
 from plants.store.ledger import open_log
 from sync_jobs import checkpoints, wire
+from sync_jobs.beside import Beside
 from sync_jobs.intake import Delivery, accept
 from sync_jobs.nodes import HubNode
-from sync_jobs.projecting import project_behind
 from sync_jobs.wire import Parcel, Position
 
 HUB = "bench.example/hub/i1"
@@ -88,20 +89,20 @@ def prepare(running: EmbeddedPostgres) -> None:
     store.close()
 
 
-def take_in(hub: HubNode, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
-    """Take every parcel in, while a thread beside it applies what has come, as in the hub's own process."""
+def take_in(hub: HubNode, beside: Beside, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
+    """Take every parcel in, while the process beside applies what has come, as at a hub that runs."""
     over = threading.Event()
 
     def apply() -> None:
         while True:
             last = over.is_set()
-            if not project_behind(hub.store, hub.clock, "bench"):
+            if not beside.project():
                 if last:
                     return
                 over.wait(POLL_SECONDS)
 
-    with ThreadPoolExecutor(1) as beside:
-        applying = beside.submit(apply)
+    with ThreadPoolExecutor(1) as threads:
+        applying = threads.submit(apply)
         try:
             for machine, delivery in parcels:
                 accept(hub, machine, delivery)
@@ -141,8 +142,12 @@ def run(rounds: int = 5, edges: int = 100_000, seed: int = 20260314, entries_in_
 
         def ours() -> float:
             with closing(next(stores)) as store:
-                hub = _hub(store)
-                found = rate(load.entries, lambda: take_in(hub, load.parcels))
+                hub, beside = _hub(store), Beside(store, SystemClock())
+                beside.start()
+                try:
+                    found = rate(load.entries, lambda: take_in(hub, beside, load.parcels))
+                finally:
+                    beside.stop()
                 tables.update(tables or tables_of(store))
                 _check_applied(store, load)
             return found

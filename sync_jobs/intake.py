@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auth.machines import EnrolledMachine
+from infra.collecting import no_collecting
 from infra.database import Session
 from plants.rules.events import Entry
 from plants.rules.instants import micros
@@ -85,8 +86,9 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
         raise Problem(403, "FOREIGN_LEDGER")
     if not 0 <= delivery.start <= wire.SIZE_MAX:
         raise Problem(422, "POSITION_INVALID")
-    parcel = wire.unpack(delivery.packed, hub.limits)
-    entries = wire.read_entries(parcel.bodies, delivery.start, machine.plant_number, content=False)
+    with no_collecting():
+        parcel = wire.unpack(delivery.packed, hub.limits)
+        entries = wire.read_entries(parcel.bodies, delivery.start, machine.plant_number, content=False)
     vkeys = machine.ledger_vkeys(delivery.start + len(entries))
     keys = [key for vkey in vkeys for key in checkpoints.keys_of(NoteKey.parse(vkey))]
     try:
@@ -144,7 +146,8 @@ def _take_in(session: Session, head: Head, delivery: Delivery, entries: list[Ent
     if _root_at(session, head, frontier, signed.checkpoint.size) != signed.checkpoint.root:
         raise Problem(422, "ROOT_WRONG", size=signed.checkpoint.size)
     if fresh:
-        mirrors.extend(session, head, fresh, frontier)
+        with no_collecting():
+            mirrors.extend(session, head, fresh, frontier)
 
 
 def _root_at(session: Session, head: Head, frontier: Frontier, size: int) -> bytes:

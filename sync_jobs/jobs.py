@@ -18,7 +18,7 @@ from sync_jobs.attempts import is_due
 from sync_jobs.between_plants import look_between_plants
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
-from sync_jobs.projecting import project_behind
+from sync_jobs.projecting import project_turns
 from sync_jobs.tails import sign_own_ledgers
 from sync_jobs.witnessing import witness_plants
 
@@ -26,7 +26,6 @@ PUSH: Final = "sync.push"
 PULL: Final = "sync.pull"
 PROJECT: Final = "sync.project"
 CHECKPOINT: Final = "sync.checkpoint"
-PROJECT_ENTRIES: Final = 20_000  # that one job applies before the other jobs have their turn
 ARCHIVE: Final = "sync.archive"
 ARCHIVE_SECONDS: Final = 300.0
 FOLLOW_GOODS: Final = "sync.follow-goods"
@@ -68,18 +67,20 @@ def plant_jobs(node: PlantNode, *, push_seconds: float) -> dict[str, Job]:
 
 
 def hub_jobs(
-    hub: HubNode, *, project_seconds: float, checkpoint_seconds: float, archive_seconds: float = ARCHIVE_SECONDS
+    hub: HubNode,
+    *,
+    project_seconds: float,
+    checkpoint_seconds: float,
+    archive_seconds: float = ARCHIVE_SECONDS,
+    project: Callable[[], bool] | None = None,
 ) -> dict[str, Job]:
-    """Return the jobs of the hub: apply what came in, sign the checkpoints of its own ledgers, archive all of them."""
+    """Return the jobs of the hub: apply what came in, sign the checkpoints of its own ledgers, archive all of them.
 
-    def project() -> bool:
-        applied = 0
-        while found := project_behind(hub.store, hub.clock, EMBEDDED_HOLDER):
-            # Several turns to a job, for its message costs time as well; and then the other jobs have theirs.
-            applied += found
-            if applied >= PROJECT_ENTRIES:
-                return True
-        return False
+    What came in is applied by `project`, or in this process.
+    """
+
+    def project_here() -> bool:
+        return project_turns(hub.store, hub.clock, EMBEDDED_HOLDER)
 
     def checkpoint() -> bool:
         witness_plants(hub)
@@ -99,7 +100,7 @@ def hub_jobs(
         return False
 
     return {
-        PROJECT: Job(project, project_seconds),
+        PROJECT: Job(project or project_here, project_seconds),
         CHECKPOINT: Job(checkpoint, checkpoint_seconds),
         FOLLOW_GOODS: Job(follow, FOLLOW_GOODS_SECONDS),
         BETWEEN_PLANTS: Job(between_plants, BETWEEN_PLANTS_SECONDS),

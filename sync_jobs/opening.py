@@ -103,13 +103,14 @@ def open_jobs(settings: Settings, opening: ExitStack, *, holder: str) -> dict[st
     return jobs_of_plant(settings, plant_node(settings, store, writer, clock, holder=holder))
 
 
-def jobs_of_hub(settings: Settings, hub: HubNode) -> dict[str, Job]:
-    """Return the hub's jobs with the periods of its settings."""
+def jobs_of_hub(settings: Settings, hub: HubNode, *, project: Callable[[], bool] | None = None) -> dict[str, Job]:
+    """Return the hub's jobs with the periods of its settings; `project` as `hub_jobs` has it."""
     return hub_jobs(
         hub,
         project_seconds=settings.push_seconds,
         checkpoint_seconds=settings.checkpoint_seconds,
         archive_seconds=settings.archive_seconds,
+        project=project,
     )
 
 

@@ -13,8 +13,10 @@ smaller the next time, until the entry that ends programs stands alone and is pa
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from infra.clock import Clock
@@ -32,6 +34,8 @@ from sync_jobs.leases import Held
 from sync_jobs.retrying import SELECT_DUE, begin, retry_due, wake_understood
 
 SLICE_ENTRIES: Final = 4000  # of one transaction
+JOB_ENTRIES: Final = 20_000  # that one job applies before the other jobs have their turn
+AT_ONCE: Final = 2  # plants whose slices are applied at the same time
 SHRINK: Final = 16  # a slice that ended the program is cut to this part, so that four deaths find one entry
 GROW: Final = 2
 TURNS_US_MAX: Final = 10_000_000  # between two slices of a plant that is behind
@@ -50,19 +54,44 @@ BEGIN_TRY = (
 END_TRY = "DELETE FROM projection_tries WHERE log_id = :log_id"
 
 
-def project_behind(store: Store, clock: Clock, holder: str) -> int:
-    """Apply one slice of every plant that is behind, and retry what is due; returns how many entries were applied.
+def ways_behind(store: Store, clock: Clock) -> dict[int, int]:
+    """Return how many entries of each plant wait to be applied; 0 where only something parked is due.
 
-    Plants take turns, those with the shortest way first, so that one with a long way to go keeps the others waiting for
-    one slice at most. What an older program did not know and this one does is due at once.
+    What an older program did not know and this one does is due at once.
     """
     with store.transaction() as session:
         now_us = micros(clock.now())
         wake_understood(session, now_us)
         ways = {log_id: 0 for (log_id,) in session.rows(SELECT_DUE, {"now_us": now_us})}
         ways |= dict(session.rows(SELECT_BEHIND))
+    return ways
+
+
+def project_behind(store: Store, clock: Clock, holder: str, *, at_once: int = 1) -> int:
+    """Apply one slice of every plant that is behind, and retry what is due; returns how many entries were applied.
+
+    Plants take turns, those with the shortest way first, so that one with a long way to go keeps the others waiting for
+    one slice at most. With two at once, PostgreSQL writes the rows of one while those of the other are made.
+    """
+    ways = ways_behind(store, clock)
     shortest = sorted(ways, key=lambda log_id: (ways[log_id], log_id))
-    return sum(project_pending(store, log_id, clock=clock, holder=holder) for log_id in shortest)
+    project = partial(project_pending, store, clock=clock, holder=holder)
+    if at_once == 1 or len(shortest) == 1:
+        return sum(map(project, shortest))
+    with ThreadPoolExecutor(at_once, thread_name_prefix="projection") as threads:
+        return sum(threads.map(project, shortest))
+
+
+def project_turns(store: Store, clock: Clock, holder: str) -> bool:
+    """Apply what came in, turn by turn, and return whether more is left: a job's worth, then others have their turn."""
+    at_once = AT_ONCE if store.dialect == "postgresql" else 1
+    applied = 0
+    while found := project_behind(store, clock, holder, at_once=at_once):
+        # Several turns to a job, for its message costs time as well; and then the other jobs have theirs.
+        applied += found
+        if applied >= JOB_ENTRIES:
+            return True
+    return False
 
 
 def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, limit: int = SLICE_ENTRIES) -> int:

@@ -187,15 +187,14 @@ def unpack(packed: bytes, limits: Limits) -> Parcel:
     if len(packed) > allowed:
         raise Problem(413, "BODY_TOO_LARGE", limit=allowed)
     raw = _inflate(packed, allowed)
-    if raw.startswith(b"\n"):
-        entries, blank, note = b"", b"\n", raw[1:]
-    else:
-        entries, blank, note = raw.partition(b"\n\n")
-    if not blank:
-        raise Problem(422, "BODY_INVALID", why="no empty line after the entries")
-    bodies = tuple(entries.split(b"\n")) if entries else ()
-    if len(bodies) > limits.max_entries:
+    # Lines are looked through once: to search for the empty one first would take as long as unpacking.
+    lines = raw.split(b"\n", limits.max_entries + 1)
+    blank = lines.index(b"") if b"" in lines else len(lines)
+    if blank > limits.max_entries and b"\n\n" in raw:
         raise Problem(413, "TOO_MANY_ENTRIES", limit=limits.max_entries)
+    if blank + 1 >= len(lines):
+        raise Problem(422, "BODY_INVALID", why="no empty line after the entries")
+    bodies, note = tuple(lines[:blank]), b"\n".join(lines[blank + 1 :])
     if len(note) > MAX_NOTE_BYTES:
         raise Problem(413, "NOTE_TOO_LARGE", limit=MAX_NOTE_BYTES)
     for offset, body in enumerate(bodies):

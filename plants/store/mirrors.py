@@ -5,11 +5,11 @@ Nothing is applied to the tables here, and `projected` is left where it is.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
 from typing import Any
 
 from infra.database import ReadSession, Session
 from plants.rules.events import Entry
+from plants.rules.instants import instant_micros
 from plants.rules.merkle import HASH_BYTES, READ_LEAVES, Frontier
 from plants.store.ledger import ENTRY_COLUMNS, INSERT_ENTRY, Head, entry_row
 
@@ -26,13 +26,10 @@ Reads = Session | ReadSession
 
 def extend(session: Session, head: Head, entries: Sequence[Entry], frontier: Frontier) -> None:
     """Store entries behind a mirror's head, which is locked, and move the head to the frontier proven for them."""
-    rows = [entry_row(head.log_id, entry) for entry in entries]
-    for row in rows:
-        row["request"] = None
     if session.dialect == "postgresql":
-        _copy(session, rows)
+        _copy(session, head.log_id, entries)
     else:
-        session.run_many(INSERT_ENTRY, rows)
+        session.run_many(INSERT_ENTRY, [entry_row(head.log_id, entry) | {"request": None} for entry in entries])
     stamp = max((entry.envelope["hlc"] for entry in entries), default=None)
     if stamp is not None:
         values = {"log_id": head.log_id, "size": frontier.size, "frontier": frontier.to_bytes(), "hlc": stamp}
@@ -99,9 +96,27 @@ def rows_within(reads: Reads, log_id: int, low: int, high: int, bytes_max: int) 
     return [(bytes(body), bytes(leaf)) for body, leaf in rows]
 
 
-def _copy(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+def line_of(log_id: int, entry: Entry) -> tuple[Any, ...]:
+    """Return the row of a mirrored entry in the order of ENTRY_COLUMNS, as `entry_row` has it but for the request."""
+    envelope = entry.envelope
+    return (
+        log_id,
+        envelope["index"],
+        entry.body,
+        entry.leaf,
+        envelope["id"],
+        envelope["type"],
+        envelope["key"],
+        envelope["actor"],
+        instant_micros(envelope["occurred_at"]),
+        instant_micros(envelope["recorded_at"]),
+        None,
+    )
+
+
+def _copy(session: Session, log_id: int, entries: Iterable[Entry]) -> None:
     with session.driver.cursor() as cursor, cursor.copy(COPY_ENTRIES) as copy:
         copy.set_types(COPY_TYPES)
-        write_row, line_of = copy.write_row, itemgetter(*ENTRY_COLUMNS)
-        for row in rows:
-            write_row(line_of(row))
+        write_row = copy.write_row
+        for entry in entries:
+            write_row(line_of(log_id, entry))

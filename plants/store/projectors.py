@@ -34,42 +34,44 @@ SKIPPED = Shape.of(SkippedEntryRow)
 
 Projector = Callable[[RowWrites, int, Entry], None]
 
-USUAL = frozenset({"batches", "process", "movements", "series"})
-"""What most entries have, and nothing else: to ask each for every other part would take as long as applying it."""
+LESS_USUAL = frozenset(
+    {"aliases", "ended_aliases", "holds", "lifted", "waited", "dispositions", "expiries", "made"},
+)
+"""The parts that few entries have: to ask each entry for each of them would take as long as applying it."""
 
 BLANK_PROCESS: dict[str, Any] = dict.fromkeys(PROCESSES.columns) | {"loss": "{}"}
+PROCESS_TIMES = (("opened_at", "opened_us"), ("closed_at", "closed_us"))
 
 
 def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Apply the parts that every event type shares."""
     payload: Outcome = entry.payload
     index = entry.index
-    touched: dict[int, None] = {}
-    for batch in payload.get("batches", ()):
-        _state_batch(writes, log_id, index, batch)
+    if "batches" in payload:
+        for batch in payload["batches"]:
+            _state_batch(writes, log_id, index, batch)
     if "process" in payload:
         _state_process(writes, log_id, payload["process"])
     if "movements" in payload:
-        _move(writes, log_id, entry, payload["movements"], touched)
-    if not USUAL.issuperset(payload):
-        _less_usual(writes, log_id, entry, touched)
-    for name, following in payload.get("series", {}).items():
-        writes.put(SERIES, {"plant_id": log_id, "name": name, "next": following})
-    for batch_id in touched:
-        writes.amend(BATCHES, (batch_id, log_id), version=index)
+        _move(writes, log_id, entry, payload["movements"])
+    if not LESS_USUAL.isdisjoint(payload):
+        _less_usual(writes, log_id, entry)
+    if "series" in payload:
+        for name, following in payload["series"].items():
+            writes.put(SERIES, {"plant_id": log_id, "name": name, "next": following})
 
 
-def _less_usual(writes: RowWrites, log_id: int, entry: Entry, touched: dict[int, None]) -> None:
+def _less_usual(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload: Outcome = entry.payload
     index = entry.index
     _name(writes, log_id, index, payload)
     for hold in payload.get("holds", ()):
         _hold(writes, log_id, entry, hold)
-        touched[hold["batch"]] = None
+        writes.amend(BATCHES, (hold["batch"], log_id), version=index)
     for batch_id, hold_id in payload.get("lifted", ()):
         lifted_us = instant_micros(entry.envelope["occurred_at"])
         writes.amend(HOLDS, (log_id, batch_id, hold_id), lifted_idx=index, lifted_us=lifted_us)
-        touched[batch_id] = None
+        writes.amend(BATCHES, (batch_id, log_id), version=index)
     directive_projectors.end_waiting(writes, log_id, payload)
     _restate(writes, log_id, index, payload)
 
@@ -124,32 +126,33 @@ def _state_batch(writes: RowWrites, log_id: int, index: int, batch: BatchStateme
     )
 
 
-def _move(writes: RowWrites, log_id: int, entry: Entry, movements: list[Movement], touched: dict[int, None]) -> None:
+def _move(writes: RowWrites, log_id: int, entry: Entry, movements: list[Movement]) -> None:
     # Most rows are made here, and most of the time of the projection is spent: hence lines, in the columns' order.
     index, occurred_us = entry.index, instant_micros(entry.envelope["occurred_at"])
-    add_movement, add_edge, add = writes.lines(MOVEMENTS).append, writes.lines(EDGES).append, writes.add
+    add_movement, add_edge = writes.lines(MOVEMENTS).append, writes.lines(EDGES).append
+    stock, versions = writes.sums(STOCK), writes.versions(BATCHES)
     for line, movement in enumerate(movements):
         batch_id, quantity = movement["batch"], parse_micro(movement["amount"])
         taken_from, put_in = movement["taken_from"], movement["put_in"]
         add_movement((log_id, index, line, batch_id, quantity, taken_from, put_in, occurred_us))
         if taken_from[:6] == "stock:":
-            add(STOCK, (log_id, batch_id, taken_from[6:]), -quantity)
+            stock[log_id, batch_id, taken_from[6:]] -= quantity
         if put_in[:6] == "stock:":
-            add(STOCK, (log_id, batch_id, put_in[6:]), quantity)
+            stock[log_id, batch_id, put_in[6:]] += quantity
         if "use" in movement:
             into = put_in[:8] == "process:"
             process_id = int((put_in if into else taken_from)[8:])
             source, target = (batch_id, process_id) if into else (process_id, batch_id)
             add_edge((log_id, index, line, source, target, quantity, movement["unit"], movement["use"], occurred_us))
-        touched[batch_id] = None
+        versions[batch_id, log_id] = index
 
 
 def _state_process(writes: RowWrites, log_id: int, process: ProcessStatement) -> None:
     values: dict[str, Any] = dict(process)
-    for name in ("opened", "closed"):
-        if f"{name}_at" in values:
-            at = values.pop(f"{name}_at")
-            values[f"{name}_us"] = None if at is None else instant_micros(at)
+    for said, column in PROCESS_TIMES:
+        if said in values:
+            at = values.pop(said)
+            values[column] = None if at is None else instant_micros(at)
     if "loss" in values:
         values["loss"] = canonical(values["loss"]).decode()
     if "kind" not in values:

@@ -15,7 +15,7 @@ thousand events equals that of a thousand sets over one.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from operator import itemgetter
 from typing import Any
 
@@ -121,7 +121,8 @@ class RowWrites:
         self._inserts: dict[Shape, list[Line]] = defaultdict(list)
         self._puts: dict[Shape, dict[Key, Values]] = defaultdict(dict)
         self._amends: dict[Shape, dict[Key, Values]] = defaultdict(dict)
-        self._adds: dict[Shape, dict[Key, int]] = defaultdict(dict)
+        self._adds: dict[Shape, dict[Key, int]] = defaultdict(partial(defaultdict, int))
+        self._versions: dict[Shape, dict[Key, int]] = defaultdict(dict)
         self._drops: dict[Shape, dict[Key, None]] = defaultdict(dict)
 
     def insert(self, shape: Shape, values: Values) -> None:
@@ -150,8 +151,19 @@ class RowWrites:
 
     def add(self, shape: Shape, key: Key, amount: int) -> None:
         """Add to the one summed column of a row, which begins at zero; the amount may be negative."""
-        sums = self._adds[shape]
-        sums[key] = sums.get(key, 0) + amount
+        self._adds[shape][key] += amount
+
+    def sums(self, shape: Shape) -> dict[Key, int]:
+        """Return what is added so far, by key, each beginning at zero; what there is most of is added to here."""
+        return self._adds[shape]
+
+    def versions(self, shape: Shape) -> dict[Key, int]:
+        """Return the versions that rows have reached by being touched, by key; what there is most of is put here.
+
+        A version is the index of an entry and only rises, so that it is folded into the rows at the end: a row keeps
+        the higher one where it was put or amended with another.
+        """
+        return self._versions[shape]
 
     def drop(self, shape: Shape, key: Key) -> None:
         """Take a row away, also one that an earlier write of this set would make."""
@@ -166,6 +178,7 @@ class RowWrites:
 
     def write(self, session: Session) -> None:
         """Run the writes row by row: the form for one event at a plant, and for SQLite."""
+        self._fold_versions()
         for shape, lines in self._inserts.items():
             _run_each(session, _insert(shape), [dict(zip(shape.columns, line, strict=True)) for line in lines])
         for shape, puts in self._puts.items():
@@ -180,6 +193,7 @@ class RowWrites:
 
     def write_sets(self, session: Session) -> None:
         """Run the writes set-wise on PostgreSQL: a few statements for each table, whatever the number of rows."""
+        self._fold_versions()
         for shape, lines in self._inserts.items():
             if lines:
                 copy_lines(session, shape, lines)
@@ -196,6 +210,17 @@ class RowWrites:
                 keys = [dict(zip(shape.key, key, strict=True)) for key in drops]
                 sql = f"DELETE FROM {shape.name} USING {_given(shape, shape.key)} WHERE {_match(shape)}"
                 session.run(sql, _arrays(shape, shape.key, keys))
+
+    def _fold_versions(self) -> None:
+        for shape, versions in self._versions.items():
+            puts, amends = self._puts[shape], self._amends[shape]
+            for key, version in versions.items():
+                row = puts.get(key)
+                if row is None:
+                    row = amends.setdefault(key, {})
+                if row.get("version", -1) < version:
+                    row["version"] = version
+            versions.clear()
 
 
 def summed_column(shape: Shape) -> str:

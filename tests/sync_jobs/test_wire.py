@@ -108,3 +108,29 @@ def test_no_json_object_then_refused(body: bytes) -> None:
     with pytest.raises(Problem) as refused:
         read_entries([body], 7, 3)
     assert refused.value.content == {"index": 7, "why": "not a JSON object"}
+
+
+@pytest.mark.parametrize(
+    "raw, refused",
+    [
+        (b"a\nb", (422, "BODY_INVALID")),
+        (b"a\nb\n", (422, "BODY_INVALID")),
+        (b"\n", None),
+        (b"a\n\n", None),
+        (b"a\nb\n\n", None),
+        (b"a\nb\n\n\nn\n\n", None),
+        (b"a\nb\nc\n\nn", (413, "TOO_MANY_ENTRIES")),
+        (b"a\nb\nc\nd\ne\n\nn", (413, "TOO_MANY_ENTRIES")),
+        (b"a\nb\nc\nd\ne\n", (422, "BODY_INVALID")),
+        (b"a\nb\nc", (422, "BODY_INVALID")),
+    ],
+)
+def test_first_empty_line_then_it_ends_the_entries_however_many_lines_there_are(
+    raw: bytes, refused: tuple[int, str] | None
+) -> None:
+    limits, packed = Limits(max_entries=2), zstandard.compress(raw)
+    if refused is not None:
+        assert refusal_of(packed, limits) == refused
+        return
+    entries, _, note = raw.partition(b"\n\n") if not raw.startswith(b"\n") else (b"", b"\n", raw[1:])
+    assert unpack(packed, limits) == Parcel(tuple(entries.split(b"\n")) if entries else (), note)

@@ -93,3 +93,21 @@ def test_sets_over_rows_that_are_there_then_as_row_by_row(store: Store) -> None:
         found = session.rows("SELECT id, code, version FROM batches ORDER BY id")
         assert found == [(1, "old 1", 7), (2, "new 2", 0), (3, "new 3", 0)]
         assert session.rows("SELECT batch_id, quantity FROM stock ORDER BY batch_id") == [(1, 6), (2, 15), (3, 5)]
+
+
+def test_versions_of_touched_rows_then_the_highest_stands_whatever_else_is_written(store: Store) -> None:
+    Genealogy().write(store)
+    blank = dict.fromkeys(BATCHES.columns, "") | dict.fromkeys(("made", "produced_us", "stated_idx"), 0)
+    first, second = RowWrites(), RowWrites()
+    for number in range(1, 5):
+        first.put(BATCHES, blank | {"id": number, "plant_id": 1, "expires_on": None, "version": 1})
+    first.versions(BATCHES)[2, 1] = 2
+    second.versions(BATCHES).update({(1, 1): 5, (2, 1): 5, (3, 1): 5, (9, 1): 5})
+    second.amend(BATCHES, (2, 1), disposition="BLOCKED", version=7)  # changed again after it was touched
+    second.put(BATCHES, blank | {"id": 3, "plant_id": 1, "expires_on": None, "version": 8})
+    for writes in (first, second):
+        with store.transaction() as session:
+            (writes.write_sets if store.dialect == "postgresql" else writes.write)(session)
+    with store.transaction() as session:
+        found = session.rows("SELECT id, version, disposition FROM batches ORDER BY id")
+    assert found == [(1, 5, ""), (2, 7, "BLOCKED"), (3, 8, ""), (4, 1, "")]
