@@ -205,14 +205,13 @@ def run(
                 person.stopping.set()
             for one in working:
                 one.result()
-            lasted = time.monotonic() - began
-            # While the lanes' threads are there: the kernel ends what they started again as soon as they are gone.
-            found = check(campaign.group, campaign.operators, before, seconds=LEVEL_SECONDS_MAX)
         finally:
             for person in campaign.operators:
                 person.stopping.set()
             watched.set()
         watching.result()
+    lasted = time.monotonic() - began
+    found = check(campaign.group, campaign.operators, before, seconds=LEVEL_SECONDS_MAX)
     return {
         "seed": seed, "cycles": sum(campaign.killed.values()), "killed": dict(sorted(campaign.killed.items())),
         "seconds": round(lasted, 1), **found, "not_back": campaign.missing,
