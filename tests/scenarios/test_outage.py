@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(400)
 
 SECONDS: Final = 10
 PAUSE_SECONDS: Final = 0.4
-OFTEN: Final = {"BATCHLOOM_ARCHIVE_SECONDS": "1"}
+OFTEN: Final = {"BATCHLOOM_ARCHIVE_SECONDS": "4"}  # and not oftener: each failure makes the next wait longer
 
 
 def test_worker_broker_and_archive_away_then_nobody_notices_and_all_is_caught_up(
