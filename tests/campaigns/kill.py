@@ -210,9 +210,8 @@ def run(
                 person.stopping.set()
             watched.set()
         watching.result()
-        lasted = time.monotonic() - began
-        # Before the lanes' threads end: what they started again would be told to end with them.
-        found = check(campaign.group, campaign.operators, before, seconds=LEVEL_SECONDS_MAX)
+    lasted = time.monotonic() - began
+    found = check(campaign.group, campaign.operators, before, seconds=LEVEL_SECONDS_MAX)
     return {
         "seed": seed, "cycles": sum(campaign.killed.values()), "killed": dict(sorted(campaign.killed.items())),
         "seconds": round(lasted, 1), **found, "not_back": campaign.missing,
