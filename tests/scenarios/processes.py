@@ -71,15 +71,17 @@ class Process:
     folder: Path
     running: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, network: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """Start it in a network, which is a matter of the thread that starts it."""
         assert self.running is None, f"{self.command} runs already"
         command = (sys.executable, "-c", DIES_WITH_ITS_PARENT, *self.command)
         with self.log.open("ab") as log:
 
             def begin() -> subprocess.Popen[bytes]:
-                return subprocess.Popen(
-                    command, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-                )
+                with network():
+                    return subprocess.Popen(
+                        command, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                    )
 
             self.running = STARTING.submit(begin).result()
 
@@ -250,8 +252,7 @@ class Group:
         """Start nodes, all of them unless some are named, and wait until they are ready."""
         chosen = [self.nodes[code] for code in codes or self.nodes]
         for node in chosen:
-            with node.network():
-                node.process.start()
+            node.process.start(node.network)
         for node in chosen:
             wait_until(node.is_ready, f"{node.code} is ready", READY_SECONDS_MAX)
 

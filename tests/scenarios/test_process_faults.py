@@ -4,15 +4,17 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from typing import Final
 
 import psycopg
+import pysqlite3.dbapi2 as sqlite
 import pytest
 
 from tests.scenarios.faults.clocks import wrong_clock
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
-from tests.scenarios.processes import HUB, Group, Person, wait_until
+from tests.scenarios.processes import HUB, Group, Person, Process, wait_until
 from tests.scenarios.shop_floor import check_equal, has_receipt, receive, wait_level
 from tests.sync_jobs.group import stand
 
@@ -42,8 +44,38 @@ def test_worker_and_plant_stand_still_then_go_on_with_a_stale_lease(floor: Group
     stopped = floor.others["worker"]
     for _ in range(30):
         receive(wang)
-    stopped.tell(signal.SIGSTOP)
+    stand_still(floor, stopped)
     began = time.monotonic()
+    try:
+        stale_lease(floor, wang, began)
+    finally:
+        stopped.tell(signal.SIGCONT)
+    size = stand(floor.store("SH1"), PLANTS["SH1"])[0]
+    for _ in range(5):
+        receive(wang)
+    wait_until(partial(has_receipt, floor, "SH1", size + 5), "both workers live together")
+    floor.others["second worker"].stop()
+    wait_level(floor)
+    check_equal(floor)
+
+
+def stand_still(group: Group, worker: Process) -> None:
+    """Stop a worker of SH1 at a moment at which it does not write: one that does holds the store, which is no lease."""
+    path = str(group.nodes["SH1"].home / "plant.db")
+    while True:
+        worker.tell(signal.SIGSTOP)
+        with closing(sqlite.connect(path, timeout=1, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite.OperationalError:
+                worker.tell(signal.SIGCONT)
+                time.sleep(0.2)
+            else:
+                return
+
+
+def stale_lease(floor: Group, wang: Person, began: float) -> None:
+    """Write on, have the plant stand still too, and a second worker take over before the first one's lease is old."""
     for _ in range(10):
         receive(wang)
     plant = floor.nodes["SH1"].process
@@ -55,13 +87,6 @@ def test_worker_and_plant_stand_still_then_go_on_with_a_stale_lease(floor: Group
     floor.aside("second worker", "SH1", *CELERY, "worker", "--loglevel=WARNING", "--hostname=second@%h")
     wait_until(partial(has_receipt, floor, "SH1", size), "the second worker takes over")
     time.sleep(max(0.0, LEASE_SECONDS + 1 - (time.monotonic() - began)))
-    stopped.tell(signal.SIGCONT)
-    for _ in range(5):
-        receive(wang)
-    wait_until(partial(has_receipt, floor, "SH1", size + 5), "both workers live together")
-    floor.others["second worker"].stop()
-    wait_level(floor)
-    check_equal(floor)
 
 
 def test_hub_loses_its_connections_in_the_middle_then_nothing_is_lost_or_doubled(
