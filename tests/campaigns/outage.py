@@ -251,8 +251,9 @@ def _same(group: Group, code: str, log_id: int) -> bool:
 def is_clean(figures: Mapping[str, Any]) -> bool:
     """Tell whether nobody was refused, and nothing was lost, doubled, left apart or there when it should be away."""
     nothing = ("lost", "doubled", "strangers", "unequal", "unexpected", "not_away", "apart", "wrong")
+    # What was sent again is no fault here: a token runs out after ten minutes, and its owner signs in anew.
     refused = sum(one["refused"] for one in figures["plants"].values())
-    return not refused and not figures["sent_again"] and not any(figures[name] for name in nothing)
+    return not refused and not any(figures[name] for name in nothing)
 
 
 def _progress(outage: Outage, seconds: float, what: str) -> str:
