@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from infra.folders import sync_folder
 from plants.rules import notes
 from plants.rules.notes import (
     Checkpoint,
@@ -160,11 +161,7 @@ def save_key(path: Path, key: Ed25519PrivateKey) -> None:
         path.hardlink_to(draft)
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:

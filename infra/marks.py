@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from infra.clock import Clock
+from infra.folders import sync_folder
 
 FILE_NAME: Final = "marks.json"
 REFRESHED_AFTER: Final = timedelta(seconds=10)  # how late size and root may be, by the node's clock
@@ -123,11 +124,7 @@ class FileMarks:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._path.parent)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

@@ -19,6 +19,7 @@ from typing import Final
 from auth.machines import EnrolledMachine, exchange_ledger_key
 from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
 from infra.database import ReadSession, Session
+from infra.folders import sync_folder
 from plants.commands.repairing import record_repair
 from plants.rules.events import decode
 from plants.rules.notes import Note, NoteError, NoteKey
@@ -78,11 +79,7 @@ def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: st
     if log_id == HUB_LOG:
         _keep_beside(kept.with_suffix(NOTE_SUFFIX), newest["statement"].encode())
     (keys / NEXT_FILE).replace(keys / KEY_FILE)
-    folder = os.open(keys, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(keys)
     return True
 
 

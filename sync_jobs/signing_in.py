@@ -13,7 +13,6 @@ key. It is told again, signed in with one that it knows: statements are made ane
 plant.
 """
 
-import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from auth.keys import SigningKey, public_key_from_text, public_key_text
 from auth.machines import EnrolledMachine, exchange_assertion_key
 from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
 from infra.database import Session
+from infra.folders import sync_folder
 from plants.commands.enrol_plant import record_assertion_key
 from plants.rules.notes import Note, NoteError, NoteKey, SignatureType
 from plants.rules.payloads import AssertionKeyRotated
@@ -73,11 +73,7 @@ def switch_key(keys: Path) -> None:
     if not kept.exists():
         kept.hardlink_to(keys / KEY_FILE)
     (keys / NEXT_FILE).replace(keys / KEY_FILE)
-    folder = os.open(keys, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(keys)
 
 
 def earlier_keys(keys: Path) -> tuple[SigningKey, ...]:
