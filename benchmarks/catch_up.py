@@ -1,6 +1,6 @@
 """A plant that was offline for long catches up, over HTTP, while another plant goes on being served.
 
-Three programs: the hub (its door, and its projection in a thread beside it, on PostgreSQL), the plant with its long
+Three programs: the hub (its door, and its projection in the process beside it, on PostgreSQL), the plant with its long
 ledger on SQLite, and this one, which is a second plant that writes and sends one entry after the other meanwhile. The
 long ledger is valid: receipts with batches, movements and numbers, which the hub checks, cosigns and applies.
 What is by chance in a real one (ids of events and requests, amounts, lots) is drawn from a seed, so that it packs no
@@ -50,10 +50,10 @@ from plants.rules.merkle import Frontier, leaf_hash
 from plants.rules.notes import NoteKey
 from plants.rules.quantities import format_micro
 from plants.store.ledger import INSERT_ENTRY, entry_row, open_log
+from sync_jobs.beside import Beside
 from sync_jobs.enrolment import enrol
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import HubNode, PlantNode
-from sync_jobs.projecting import project_behind
 
 GROUP = "bench.example"
 LONG, OTHER = 1, 2
@@ -165,9 +165,11 @@ def serve_hub(place: dict[str, Any]) -> None:
     running = uvicorn.Server(config)
     over = threading.Event()
 
+    beside = Beside(hub.store, hub.clock)
+
     def project() -> None:
         while not over.is_set():
-            if not project_behind(hub.store, hub.clock, "bench"):
+            if not beside.project():
                 over.wait(0.05)
 
     serving, projecting = threading.Thread(target=running.run), threading.Thread(target=project)
@@ -181,7 +183,9 @@ def serve_hub(place: dict[str, Any]) -> None:
     running.should_exit = True
     projecting.join()
     serving.join()
-    print(json.dumps({"bytes": meter.bytes, "rss_mib": _peak_mib()}), flush=True)
+    beside.stop()
+    beside_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(json.dumps({"bytes": meter.bytes, "rss_mib": _peak_mib(), "beside_mib": beside_mib}), flush=True)
 
 
 def be_long_plant(place: dict[str, Any]) -> None:
@@ -241,7 +245,8 @@ def run(entries: int = 500_000) -> Iterator[Told]:
         f"catch-up of {entries:,} entries ({version}): taken in {entries / sent['seconds']:,.0f}/s"
         f" and applied {entries / applied:,.0f}/s ({sent['seconds']:.0f} and {applied:.0f} s),"
         f" {took['bytes'] / entries:.0f} B an entry on the wire,"
-        f" peak {took['rss_mib']:.0f} MiB at the hub and {sent['rss_mib']:.0f} MiB at the plant;"
+        f" peak {took['rss_mib']:.0f} MiB at the hub, {took['beside_mib']:.0f} MiB in the process beside it"
+        f" and {sent['rss_mib']:.0f} MiB at the plant;"
         f" meanwhile another plant's entry had its receipt after {median(receipt):.0f} ms"
         f" (at most {max(receipt):.0f}) and was in the tables after {median(answer):.0f} ms"
         f" (at most {max(answer):.0f}), {len(waits)} entries"

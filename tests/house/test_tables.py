@@ -1,6 +1,8 @@
 """Tables: each says in which roles it exists and how it comes by its rows, and migrations make exactly them."""
 
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from alembic.command import check
@@ -12,10 +14,10 @@ from auth import store as people
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Keeping, Role
-from plants.store import ledger, tables
+from plants import store as store_room
 from tests.databases import fresh_database
 
-ROOMS = (people, ledger, tables)
+ROOMS = (people, *(import_module(f"plants.store.{found.name}") for found in iter_modules(store_room.__path__)))
 TABLES = tuple(SQLModel.metadata.tables.values())
 
 
