@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from plants.commands.receive import AliasOrder, new_alias
 from plants.commands.recording import REASON_LENGTH_MAX, Recording, check_text, command
 from plants.rules.codes import plant_of
-from plants.rules.corrections import Wrong, check_correctable, edges_of, process_of, reverse, stock_change
+from plants.rules.corrections import Wrong, check_correctable, edges_of, fed, process_of, reverse, stock_change
 from plants.rules.dispositions import Disposition
 from plants.rules.events import Entry
 from plants.rules.instants import format_instant
 from plants.rules.payloads import AliasStatement, EntryCorrected, Movement, ProcessStatement
 from plants.rules.quantities import Quantity, format_micro, parse_micro
 from plants.rules.refusals import Refusal, RefusalCode
-from plants.store import batches, corrections
+from plants.store import batches, corrections, process_records
 from plants.store.changes import INDEX_MAX
 from plants.store.ledger import BodyPruned, entry_at
 
@@ -35,7 +35,7 @@ def correct_entry(recording: Recording, order: Correction) -> Entry:
 
     A batch that the entry made stays, with nothing on hand, as CLOSED; its code is not given again. Entries are
     corrected from the last to the first: goods that were used since are refused as STOCK_SHORT, what else builds on
-    the entry as ENTRY_BUILT_ON or PROCESS_CLOSED.
+    the entry, as a return of what it fed, as ENTRY_BUILT_ON or PROCESS_CLOSED.
     """
     recording.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
     entry = _correctable(recording, order.entry)
@@ -78,6 +78,10 @@ def _check_process(recording: Recording, entry: Entry) -> None:
         raise Refusal(RefusalCode.PROCESS_CLOSED, process=process)
     if entry.type == "ProcessOpened":
         _check_last(entry, corrections.later_edge(session, plant, process, entry.index))
+    left = process_records.left_over(session, plant, process)
+    for batch, micro in fed(entry.payload.get("movements", ()), process).items():
+        if left.get(batch, 0) < micro:
+            _check_last(entry, corrections.later_return(session, plant, process, batch, entry.index))
 
 
 def _check_stock(recording: Recording, movements: list[Movement]) -> None:

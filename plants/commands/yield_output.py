@@ -141,13 +141,7 @@ def _add(recording: Recording, process: int, additions: Sequence[Addition], payl
 
 
 def _returned(recording: Recording, process: int, returns: Sequence[StockLine]) -> list[Movement]:
-    session, plant = recording.session, recording.call.plant
-    left: dict[int, int] = {}
-    for edge in process_records.inputs(session, plant, process):
-        left[edge.batch] = left.get(edge.batch, 0) + edge.micro
-    for edge in process_records.outputs(session, plant, process):
-        if edge.use == "RETURNED":
-            left[edge.batch] -= edge.micro
+    left = process_records.left_over(recording.session, recording.call.plant, process)
     movements = []
     for line in returns:
         one = recording.batch(line.batch)

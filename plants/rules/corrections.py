@@ -75,6 +75,15 @@ def stock_change(movements: Iterable[Movement]) -> Mapping[tuple[int, str], int]
     return changes
 
 
+def fed(movements: Iterable[Movement], process: int) -> Mapping[int, int]:
+    """Return how many millionths of each batch movements put into a process record."""
+    amounts: dict[int, int] = defaultdict(int)
+    for movement in movements:
+        if movement["put_in"] == f"process:{process}":
+            amounts[movement["batch"]] += parse_micro(movement["amount"])
+    return amounts
+
+
 def process_of(entry: Entry) -> int | None:
     """Return the process record that the entry states or moves goods into or out of, if it does."""
     if "process" in entry.payload:

@@ -13,6 +13,10 @@ SELECT_EDGE = (
     "SELECT MIN(entry_idx) FROM edges WHERE plant_id = :plant AND entry_idx > :entry"
     " AND (source_id = :process OR target_id = :process)"
 )
+SELECT_RETURN = (
+    "SELECT MIN(entry_idx) FROM edges WHERE plant_id = :plant AND entry_idx > :entry"
+    " AND source_id = :process AND target_id = :batch AND use = 'RETURNED'"
+)
 SELECT_STATE = "SELECT state FROM process_records WHERE plant_id = :plant AND id = :process"
 
 
@@ -31,6 +35,13 @@ def later_movement(session: Session, plant: int, batch: int, entry: int) -> int 
 def later_edge(session: Session, plant: int, process: int, entry: int) -> int | None:
     """Return the first entry after this one that put goods into a process record or took some out, if there is one."""
     row = session.row(SELECT_EDGE, {"plant": plant, "process": process, "entry": entry})
+    return None if row is None else row[0]
+
+
+def later_return(session: Session, plant: int, process: int, batch: int, entry: int) -> int | None:
+    """Return the first entry after this one that took some of a batch back from a process record, if there is one."""
+    wanted = {"plant": plant, "process": process, "batch": batch, "entry": entry}
+    row = session.row(SELECT_RETURN, wanted)
     return None if row is None else row[0]
 
 

@@ -68,6 +68,17 @@ def outputs(session: Session, plant: int, process: int) -> Iterator[ProcessEdge]
     return (ProcessEdge(*row) for row in session.rows(SELECT_OUTPUTS, {"plant": plant, "process": process}))
 
 
+def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
+    """Return how many millionths of each batch that was fed have not come back from a process record."""
+    left: dict[int, int] = {}
+    for edge in inputs(session, plant, process):
+        left[edge.batch] = left.get(edge.batch, 0) + edge.micro
+    for edge in outputs(session, plant, process):
+        if edge.use == "RETURNED":
+            left[edge.batch] = left.get(edge.batch, 0) - edge.micro
+    return left
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessesSought:
     """Which process records are wanted; what is not given does not matter. Transfers are listed by themselves."""

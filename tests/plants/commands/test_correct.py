@@ -143,6 +143,26 @@ def test_feed_corrected_then_stock_back_and_edges_gone(plant: Plant) -> None:
     assert plant.edges(corrected) == []
 
 
+def test_feed_of_goods_that_came_back_since_then_refused_by_name(plant: Plant) -> None:
+    milk, sugar = plant.receive(), plant.receive("RM-SUGAR")
+    process, _ = run(plant)
+    fed = plant.do(feed_process, Feed(process, (line(milk, "30"), line(sugar, "5"))))
+    back = plant.do(yield_process, Yield(process, returns=(line(milk, "4"),)))
+    assert plant.refuses(correct_entry, wrong(fed), R.ENTRY_BUILT_ON) == {
+        "entry": str(fed.index),
+        "by": str(back.index),
+    }
+    more = plant.do(feed_process, Feed(process, (line(milk, "3"),)))
+    plant.refuses(correct_entry, wrong(fed), R.ENTRY_BUILT_ON)
+    correct(plant, more)
+    plant.refuses(yield_process, Yield(process, returns=(line(milk, "26.1"),)), R.STOCK_SHORT)
+    correct(plant, back)
+    correct(plant, fed)
+    assert plant.stock() == {(milk, "A1"): "100", (sugar, "A1"): "100"}
+    assert edge_count(plant) == 0
+    plant.refuses(yield_process, Yield(process, returns=(line(milk, "1"),)), R.STOCK_SHORT)
+
+
 def test_closed_process_then_its_closing_is_corrected_first(plant: Plant) -> None:
     milk = plant.receive()
     process, opened = run(plant)
