@@ -1,10 +1,12 @@
 """The jobs beside a node's answers: inside its own process, or nudged in the workers of a broker."""
 
 from functools import partial
-from typing import Self
+from typing import Final, Self
 
 from api.node import Node
+from infra.database import Session
 from infra.roles import Role
+from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from sync_jobs.archiving import take_back_at_start
 from sync_jobs.beside import Beside
 from sync_jobs.embedded import EmbeddedJobs
@@ -13,6 +15,13 @@ from sync_jobs.leases import end_all
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.nudges import Nudges
 from sync_jobs.opening import NotConnected, hub_node, jobs_of_hub, jobs_of_plant, plant_node
+
+BROKER: Final = "broker"
+BROKER_AWAY: Final = (
+    "The broker does not answer ({failure}): what is new waits for it, and nothing is lost. Start it, or check "
+    "broker_url. / "
+    "消息代理无响应（{failure}）：新数据等待其恢复，不会丢失。请启动消息代理或检查 broker_url。"
+)
 
 
 class Work:
@@ -48,7 +57,8 @@ class Work:
             self._running = embedded
         elif self._jobs and settings.broker_url is not None:
             broker_url = settings.broker_url.get_secret_value()
-            self._running = Nudges(build_app(self._jobs, queue=settings.origin, broker_url=broker_url), self._jobs)
+            app = build_app(self._jobs, queue=settings.origin, broker_url=broker_url)
+            self._running = Nudges(app, self._jobs, self._tell_broker)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,6 +68,18 @@ class Work:
             running.stop()
         if self._beside is not None:
             self._beside.stop()
+
+    def _tell_broker(self, failure: str | None) -> None:
+        """Raise or end the alarm that the broker does not answer."""
+        now = self._node.clock.now()
+
+        def write(session: Session) -> None:
+            if failure is None:
+                end_alarm(session, AlarmKind.BROKER_FAILING, BROKER, now)
+            else:
+                raise_alarm(session, Alarm(AlarmKind.BROKER_FAILING, BROKER, BROKER_AWAY.format(failure=failure)), now)
+
+        self._node.writer.write(write)
 
 
 def _jobs(node: Node, beside: Beside | None) -> dict[str, Job]:

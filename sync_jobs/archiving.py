@@ -26,6 +26,7 @@ from plants.store.archive import (
     Archived,
     Attempts,
     archived,
+    archived_rows,
     attempts_made,
     branches,
     checkpoint_name,
@@ -177,6 +178,7 @@ def _succeeded(run: _Run) -> None:
 
 def _archive_all(run: _Run) -> bool:
     found = _ledgers(run.hub)
+    _check_there(run)
     if any(one.log_id <= 0 and one.signed < one.size for one in found):
         sign_own_ledgers(run.hub)
         found = _ledgers(run.hub)
@@ -185,6 +187,21 @@ def _archive_all(run: _Run) -> bool:
             return True
         _archive_one(run, ledger)
     return run.left <= 0
+
+
+def _check_there(run: _Run) -> None:
+    """Raise ArchiveFailed where the archive lacks the last checkpoint that was written to it.
+
+    The folder of a disk that is not mounted is there and empty: what is new would go on the wrong disk, without a word.
+    """
+    with run.hub.store.reading() as reads:
+        last = max(archived_rows(reads), key=lambda row: row.archived_us, default=None)
+    if last is None or not last.checkpoint:
+        return
+    try:
+        run.archive.objects.get(last.checkpoint)
+    except NotArchived as error:
+        raise ArchiveFailed(f"{last.checkpoint} was written there and is gone; is the right disk mounted?") from error
 
 
 def _ledgers(hub: HubNode) -> list[_Ledger]:

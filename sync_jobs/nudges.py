@@ -1,8 +1,12 @@
-"""Sending nudges beside the work: quick for whoever asks, gathered, and a broker that is down fails nobody's write."""
+"""Sending nudges beside the work: quick for whoever asks, gathered, and a broker that is down fails nobody's write.
+
+A nudge that could not be sent is sent again until the broker takes it, so that whoever is told that the broker is away
+hears as well when it is back.
+"""
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from celery import Celery
@@ -11,16 +15,24 @@ from sync_jobs.jobs import Job, nudge
 
 GATHER_SECONDS: Final = 0.02
 CONNECT_SECONDS: Final = 2.0
+RETRY_SECONDS: Final = 5.0
 LOG = logging.getLogger(__name__)
+
+
+Told = Callable[[str | None], None]
+"""Hears once why the broker cannot be reached, and once, with None, that it answers."""
 
 
 class Nudges:
     """Wakes jobs from a thread of its own. `failures` counts the nudges that could not be sent."""
 
-    def __init__(self, app: Celery, jobs: Mapping[str, Job]) -> None:
+    def __init__(self, app: Celery, jobs: Mapping[str, Job], told: Told | None = None) -> None:
         self._app = app
         self._jobs = jobs
+        self._told = told
+        self._answers: bool | None = None
         self._asked: set[str] = set()
+        self._unsent: set[str] = set()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self.failures = 0
@@ -44,22 +56,45 @@ class Nudges:
         while True:
             with self._changed:
                 while not self._asked and not self._stopping.is_set():
-                    self._changed.wait()
+                    if not self._changed.wait(RETRY_SECONDS if self._unsent else None):
+                        break
             if self._stopping.wait(GATHER_SECONDS):
                 return
             with self._changed:
                 asked, self._asked = self._asked, set()
-            for name in sorted(asked):
+            for name in sorted(asked | self._unsent):
                 self._send(name)
 
     def _send(self, name: str) -> None:
         job = self._jobs[name]
         try:
-            if job.wanted():
-                nudge(self._app, name, job)
-        except Exception:  # noqa: BLE001 -- a nudge is a courtesy: the period of the job heals what is lost.
+            if name not in self._unsent and not job.wanted():
+                return
+        except Exception as error:  # noqa: BLE001 -- the store is not ours to look after; the job's period comes anyway.
+            LOG.warning("%s: cannot tell whether there is work: %s", name, type(error).__name__)
+            return
+        try:
+            nudge(self._app, name, job)
+        except Exception as error:  # noqa: BLE001 -- a nudge is a courtesy: the period of the job heals what is lost.
             self.failures += 1
+            self._unsent.add(name)
             LOG.warning("%s: could not be nudged (%s so far)", name, self.failures)
+            self._tell(type(error).__name__)
+        else:
+            self._unsent.discard(name)
+            self._tell(None)
+
+    def _tell(self, failure: str | None) -> None:
+        """Tell of a change; where that fails it is told again with the next nudge."""
+        answers = failure is None
+        if self._told is None or answers is self._answers:
+            return
+        try:
+            self._told(failure)
+        except Exception as error:  # noqa: BLE001 -- a store that takes nothing now.
+            LOG.warning("could not write down that the broker %s: %s", failure or "answers", type(error).__name__)
+        else:
+            self._answers = answers
 
 
 def broker_failure(broker_url: str) -> str | None:

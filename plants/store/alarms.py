@@ -48,9 +48,7 @@ class AlarmKind(StrEnum):
     ARCHIVE_FORKED = "ARCHIVE_FORKED"  # the archive holds another history of a ledger than this store
     ARCHIVE_UNLOCKED = "ARCHIVE_UNLOCKED"  # the archive cannot lock, keep versions or refuse a second writer
     TRANSFER_UNMATCHED = "TRANSFER_UNMATCHED"
-    KEY_REFUSED = "KEY_REFUSED"
-    STORE_FAILING = "STORE_FAILING"
-    BROKER_FAILING = "BROKER_FAILING"
+    BROKER_FAILING = "BROKER_FAILING"  # workers cannot be woken; jobs run on their periods, or not at all
 
 
 class AlarmRow(SQLModel, table=True):

@@ -189,6 +189,27 @@ def test_archive_down_for_an_hour_then_nobody_waits_and_all_is_archived_after(
     assert lasting(hub) == []
 
 
+def test_another_disk_in_its_place_then_nothing_is_written_there(group: Group, hub: HubNode, tmp_path: Path) -> None:
+    plant = group.plant(1, "SH1")
+    receive(plant, 3)
+    level(hub, plant)
+    archive_all(hub)
+    before = archived(hub)
+    receive(plant, 3)
+    level(hub, plant)
+    # The folder at which a disk is mounted is there without the disk, and empty.
+    empty = FileObjects(tmp_path / "unmounted")
+    archive_behind(replace(hub, archive=Archive(empty)), "test", forced=True)
+    assert [(kind, about) for kind, about, _ in lasting(hub)] == [(AlarmKind.ARCHIVE_FAILING, "archive")]
+    with hub.store.reading() as reads:
+        assert "is the right disk mounted?" in alarms(reads)[0].text
+    assert archived(hub) == before
+    assert list(empty.names("")) == []
+    archive_behind(hub, "test", forced=True)
+    assert lasting(hub) == []
+    assert archived(hub)[1] == stand(hub.store, 1)[0]
+
+
 def test_small_slices_then_all_is_archived_bit_by_bit(group: Group, hub: HubNode) -> None:
     plant = group.plant(1, "SH1")
     receive(plant, 700)

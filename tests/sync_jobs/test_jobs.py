@@ -1,7 +1,6 @@
-"""The jobs for real: in threads of the node, and as separate worker and beat processes, killed in the middle."""
+"""The jobs for real: in threads of the node, and as separate worker and beat processes that lose their broker."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -115,6 +114,25 @@ def test_broker_down_then_asking_fails_nobody() -> None:
     nudges.stop()
 
 
+def test_broker_down_and_back_then_told_once_of_each_and_the_job_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync_jobs.nudges.RETRY_SECONDS", 0.1)
+    wanted, told = [True], list[str | None]()
+    jobs = {PUSH: Job(lambda: False, 3600, wanted=lambda: wanted[0])}
+    with ValkeyServer(port=free_port()) as broker:
+        app = build_app(jobs, queue="q", broker_url=broker.connection_url)
+        broker.stop()
+        nudges = Nudges(app, jobs, told.append)
+        nudges.ask(PUSH)
+        wait_until(lambda: nudges.failures >= 3)
+        assert told == ["OperationalError"]
+        wanted[0] = False  # the period has healed it, and nobody asks again.
+        broker.start()
+        wait_until(lambda: told == ["OperationalError", None])
+        nudges.stop()
+        with app.connection_for_read() as connection:
+            assert connection.SimpleQueue("q").get(timeout=10).headers["task"] == PUSH
+
+
 def process(
     home: Path, broker: str, database: str, hub_url: str, *arguments: str, celery: Sequence[str] = CELERY
 ) -> subprocess.Popen[bytes]:
@@ -179,34 +197,3 @@ def test_broker_away_for_more_than_an_hour_then_worker_and_beat_come_back_to_it(
 def has_tried(process: "subprocess.Popen[bytes]", log: Path) -> bool:
     """Tell whether a process has asked its broker as often as in more than an hour, or has ended."""
     return process.poll() is not None or log.read_text().count("Connection refused") > ATTEMPTS
-
-
-@pytest.mark.timeout(240)
-def test_separate_worker_killed_in_the_middle_then_nothing_is_lost_or_doubled(
-    group: Group, tmp_path: Path, valkey_url: str
-) -> None:
-    node, home = group.plant(1, "SH1"), tmp_path / "home"
-    make_home(node, home)
-    place = (home, valkey_url, f"sqlite:///{tmp_path / 'SH1.db'}", node.hub_url)
-    worker = process(*place, "worker", "--loglevel=INFO")
-    beat = process(*place, "beat", f"--pidfile={home / 'beat.pid'}")
-    try:
-        wait_until(lambda: is_level(group, node))
-        for _ in range(2):
-            for number in range(25):
-                receive(node, 40)
-                if number == 12:
-                    worker.send_signal(signal.SIGKILL)
-            worker.wait()
-            worker = process(*place, "worker", "--loglevel=INFO")
-        wait_until(lambda: is_level(group, node))
-        assert stand(node.store, 1)[0] == 3 + 2 * 25 * 40
-        with node.store.transaction() as session:
-            assert session.rows("SELECT count(DISTINCT event_id), count(*) FROM entries WHERE log_id = 1") == [
-                (2003, 2003)
-            ]
-    finally:
-        for one in (worker, beat):
-            one.terminate()
-        codes = [one.wait(30) for one in (worker, beat)]
-    assert codes == [0, 0], (home / "worker.log").read_text()[-2000:]
