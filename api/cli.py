@@ -18,6 +18,7 @@ from api import (
     cli_plant,
     cli_prune,
     cli_restore,
+    cli_revoke,
     cli_sdl,
     cli_sim,
     cli_trace,
@@ -39,10 +40,13 @@ cli_hub.app.command()(cli_enrol.invite)
 cli_hub.app.command()(cli_enrol.invitations)
 cli_hub.app.command("approve")(cli_enrol.approve_plant)
 cli_hub.app.command("reject")(cli_enrol.reject_plant)
+cli_hub.app.command("revoke")(cli_revoke.revoke_plant)
+cli_hub.app.command("readmit")(cli_revoke.readmit_plant)
 cli_hub.app.add_typer(cli_parked.app, name="parked")
 cli_plant.app.add_typer(cli_disputes.app, name="disputes")
 cli_plant.app.command()(cli_trust.rotate_key)
 cli_hub.app.command("rotate-key")(cli_trust.rotate_hub_key)
+cli_plant.app.command("renew-keys")(cli_revoke.renew_keys)
 cli_plant.app.command("accept-hub-ledger")(cli_trust.accept_hub)
 cli_plant.app.command()(cli_enrol.enroll)
 cli_plant.app.command()(cli_operations.sync_now)

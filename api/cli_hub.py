@@ -81,8 +81,8 @@ def enrol(
     """
     with opened(home) as node:
         for path in cards:
-            shown = _read_card(path)
-            _enrol(node, shown)
+            shown = read_card(path)
+            _enrol(node, order_of_card(node, shown))
             CONSOLE.print(
                 pick(
                     f"[green]✓[/] Plant {shown['code']} ({shown['name']}) is number {shown['number']} of the group.",
@@ -100,32 +100,36 @@ def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
     run_node(home, until_input_ends=until_input_ends)
 
 
-def _enrol(node: Node, shown: dict[str, Any]) -> None:
-    actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
-    code, number, origin = shown["code"], shown["number"], shown["origin"]
-    group_origin = node.settings.group
-    if shown["group"] != group_origin:
+def order_of_card(node: Node, shown: dict[str, Any]) -> Enrolment:
+    """Return what a plant's card asks for; CannotDo where it is of another group than this hub."""
+    group, code = node.settings.group, shown["code"]
+    if shown["group"] != group:
         raise CannotDo(
-            f"Plant {code} is of the group {shown['group']}, this hub of {group_origin}.",
-            f"工厂 {code} 属于 {shown['group']}，而本中心属于 {group_origin}。",
+            f"Plant {code} is of the group {shown['group']}, this hub of {group}.",
+            f"工厂 {code} 属于 {shown['group']}，而本中心属于 {group}。",
         )
+    return Enrolment(
+        number=shown["number"],
+        code=code,
+        name=shown["name"],
+        origin=shown["origin"],
+        directive_origin=directive_origin(group, code),
+        ledger_key=shown["ledgerKey"],
+        assertion_key=shown["assertionKey"],
+    )
+
+
+def _enrol(node: Node, order: Enrolment) -> None:
+    actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
 
     def take_in(session: Session) -> None:
-        order = Enrolment(
-            number=number,
-            code=code,
-            name=shown["name"],
-            origin=origin,
-            directive_origin=directive_origin(group_origin, code),
-            ledger_key=shown["ledgerKey"],
-            assertion_key=shown["assertionKey"],
-        )
         enrol_in_group(session, order, actor=actor, now=now)
 
     node.writer.write(take_in)
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
+    """Return what stands on a plant's card; CannotDo where the file is none."""
     texts = ("group", "code", "name", "origin", "ledgerKey", "assertionKey")
     try:
         shown = json.loads(path.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from rich.markup import escape
 
 from api.cli_nodes import Home, opened
@@ -13,7 +14,7 @@ from auth.enrolment import fingerprint
 from auth.keys import public_key_text
 from infra.roles import Role
 from plants.rules.instants import format_instant, from_micros
-from plants.rules.notes import Checkpoint, Note
+from plants.rules.notes import Checkpoint, Note, NoteKey
 from plants.store.ledger import HUB_LOG
 from sync_jobs import hub_keys, signing_in
 from sync_jobs.doors import HubUnreachable
@@ -29,6 +30,11 @@ Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Assertion = Annotated[
     bool, typer.Option("--assertion", help="The key with which the plant signs in at the hub, not the ledger's.")
 ]
+
+
+def mark_of(ledger: NoteKey, assertion: str) -> str:
+    """Return what people compare of a plant's two public keys, as enrolment shows it too."""
+    return fingerprint(public_key_text(Ed25519PublicKey.from_public_bytes(ledger.public)), assertion)
 
 
 def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> None:
@@ -55,7 +61,7 @@ def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> 
         with node.store.reading() as reads:
             switched = switch_key(settings.keys, reads, settings.plant_number, settings.origin)
         assert switched, "the ledger has just said that the new key counts"
-        mark = fingerprint(str(following.key), public_key_text(node.keys.assertion.public_key))
+        mark = mark_of(following.key, public_key_text(node.keys.assertion.public_key))
     CONSOLE.print(
         pick(
             f"[green]✓[/] The ledger has a new key; the fingerprint of the plant's keys is {mark}.\n"
@@ -112,7 +118,7 @@ def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
             f"总部未接受新密钥：{error}。本厂仍用原密钥登录，请稍后重新执行此命令。",
         ) from error
     signing_in.switch_key(keys)
-    mark = fingerprint(public_key_text(plant.signer.private_key.public_key()), public_key_text(following.public_key))
+    mark = mark_of(plant.signer.key, public_key_text(following.public_key))
     CONSOLE.print(
         pick(
             f"[green]✓[/] The hub has the new key; the fingerprint of the plant's keys is {mark}.\n"

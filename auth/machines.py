@@ -65,25 +65,16 @@ def enrol_machine(
     assertion_key: str,
     ledger_vkey: str,
     at: datetime,
-    replace: bool = False,
 ) -> None:
     """Take a plant's public keys on, as a person has compared them with what the plant shows.
 
-    One incarnation of a plant counts at a time: with `replace` the one before it is revoked in the same
-    step, without it a second one is refused (CODE_TAKEN). Raises NotPermitted, or Refusal also for a code,
-    origin or key that cannot be one, for keys that are the same as each other or another machine's
-    (TEXT_INVALID, CODE_TAKEN).
+    A plant is enrolled once: one that was revoked is readmitted. Raises NotPermitted, or Refusal also for a code,
+    origin or key that cannot be one, for keys that are the same as each other, and for a number, a code or a key that
+    is or was a machine's (TEXT_INVALID, CODE_TAKEN).
     """
     require(actor, Permission.MACHINE_ENROL, GROUP)
     row = _checked(plant_number, code, origin, assertion_key, ledger_vkey)
     _check_free(session, row)
-    active = session.rows("SELECT origin FROM machines WHERE plant_number = :plant_number AND revoked_us IS NULL", row)
-    if active and not replace:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=code, thing="plant")
-    session.run(
-        "UPDATE machines SET revoked_us = :enrolled_us WHERE plant_number = :plant_number AND revoked_us IS NULL",
-        {"enrolled_us": micros(at), "plant_number": plant_number},
-    )
     session.run(
         "INSERT INTO machines"
         " (origin, plant_number, code, kid, assertion_key, ledger_vkey, enrolled_by, enrolled_us)"
@@ -102,6 +93,35 @@ def revoke_machine(session: Session, *, actor: Actor, origin: str, at: datetime)
     )
     if not revoked:
         raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=origin[:120])
+
+
+def readmit_machine(
+    session: Session, *, actor: Actor, origin: str, assertion_key: str, ledger_vkey: str, size: int
+) -> None:
+    """Believe a revoked plant again, under keys of its own that nobody has shown before; its old ones up to a size.
+
+    `size` is how many entries of its ledger came under the old key. Raises NotPermitted, or Refusal: NOT_DEFINED for a
+    plant that is not revoked, TEXT_INVALID and CODE_TAKEN as in `enrol_machine`.
+    """
+    require(actor, Permission.MACHINE_ENROL, GROUP)
+    found = session.row(
+        "SELECT plant_number, code, kid, kids_past, ledger_vkey FROM machines"
+        " WHERE origin = :origin AND revoked_us IS NOT NULL",
+        {"origin": origin},
+    )
+    if found is None:
+        raise Refusal(RefusalCode.NOT_DEFINED, thing="revoked plant", code=origin[:120])
+    number, code, kid, past, before = found
+    row = _checked(number, code, origin, assertion_key, ledger_vkey)
+    taken = session.row("SELECT 1 FROM machines WHERE :ledger_vkey IN (ledger_vkey, ledger_vkey_before)", row)
+    if taken is not None or was_ever_shown(session, str(row["kid"])):
+        raise Refusal(RefusalCode.CODE_TAKEN, code=origin, thing="key")
+    session.run(
+        "UPDATE machines SET revoked_us = NULL, assertion_key = :assertion_key, kid = :kid, kids_past = :past,"
+        " assertion_key_before = NULL, kid_before = NULL,"
+        " ledger_vkey = :ledger_vkey, ledger_vkey_before = :before, ledger_vkey_size = :size WHERE origin = :origin",
+        row | {"past": kid if past is None else f"{past} {kid}", "before": before, "size": size},
+    )
 
 
 def exchange_ledger_key(session: Session, *, origin: str, old: str, new: str, size: int) -> bool:
@@ -159,10 +179,15 @@ def confirm_assertion_key(session: Session, machine: EnrolledMachine) -> None:
     )
 
 
-def was_ever_shown(session: Session, kid: str) -> bool:
+def was_ever_shown(session: Session | ReadSession, kid: str) -> bool:
     """Tell whether a key for signing in is or was any plant's, or waits for approval as one's."""
     enrolled = any(kid in (one, *(past or "").split()) for one, past in session.rows(SELECT_KIDS))
-    return enrolled or session.row("SELECT 1 FROM invitations WHERE kid = :kid", {"kid": kid}) is not None
+    return enrolled or bool(session.rows("SELECT 1 FROM invitations WHERE kid = :kid", {"kid": kid}))
+
+
+def counting_machine(reads: ReadSession | Session, code: str) -> EnrolledMachine | None:
+    """Return the machine of a plant, or None when there is none or it was revoked."""
+    return next((one for one in enrolled_machines(reads) if one.code == code), None)
 
 
 def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
@@ -171,7 +196,7 @@ def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
     return _enrolled(found[0]) if found else None
 
 
-def enrolled_machines(reads: ReadSession) -> list[EnrolledMachine]:
+def enrolled_machines(reads: ReadSession | Session) -> list[EnrolledMachine]:
     """Return every machine whose keys count today, in the order of plant numbers."""
     return [_enrolled(found) for found in reads.rows(SELECT_COUNTING)]
 
@@ -232,10 +257,10 @@ def _checked(plant_number: int, code: str, origin: str, assertion_key: str, ledg
 
 
 def _check_free(session: Session, row: dict[str, int | str]) -> None:
-    """Raise Refusal when the origin or a key was ever enrolled, or number and code do not belong together."""
+    """Raise Refusal when the origin, the number, the code or a key was ever enrolled."""
     taken = session.row(
         "SELECT code FROM machines WHERE origin = :origin OR kid = :kid OR ledger_vkey = :ledger_vkey"
-        " OR (plant_number = :plant_number) <> (code = :code)",
+        " OR plant_number = :plant_number OR code = :code",
         row,
     )
     past = (kid for (kids,) in session.rows("SELECT kids_past FROM machines") for kid in (kids or "").split())

@@ -17,13 +17,16 @@ from auth import enrolment
 from auth.actors import Actor, NotAuthenticated
 from auth.enrolment import Invited, OneTimeCode, WrongCodes
 from auth.keys import public_key_from_text
-from auth.machines import enrol_machine
+from auth.machines import counting_machine, enrol_machine, readmit_machine, revoke_machine
 from auth.notes import open_note
 from infra.database import Session
 from infra.settings import directive_origin, may_carry_secrets, plant_origin
-from plants.commands.enrol_plant import Enrolment, enrol_plant
+from plants.commands.enrol_plant import Enrolment, enrol_plant, record_readmitted, record_revoked
 from plants.rules.events import Entry, canonical
 from plants.rules.notes import Note, NoteError, NoteKey, SignatureType
+from plants.rules.payloads import PlantReadmitted, PlantRevoked
+from plants.rules.refusals import Refusal, RefusalCode
+from plants.store.ledger import Head
 from sync_jobs.doors import HubUnreachable
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import Problem
@@ -86,6 +89,40 @@ def approve(session: Session, code: str, shown: str, *, group: str, actor: Actor
     """
     found = enrolment.decide(session, actor=actor, code=code, shown=shown, approved=True, now=now)
     return enrol(session, order_for(found, group), actor=actor, now=now)
+
+
+def revoke(session: Session, code: str, reason: str, *, actor: Actor, now: datetime) -> Entry:
+    """Believe nothing that a plant's keys sign from now on; its ledger so far stays. Returns PlantRevoked.
+
+    Raises NotPermitted, or Refusal: NOT_DEFINED for a plant that does not count, TEXT_INVALID without a reason; then
+    nothing has changed.
+    """
+    machine = counting_machine(session, code)
+    if machine is None:
+        raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code)
+    revoke_machine(session, actor=actor, origin=machine.origin, at=now)
+    payload: PlantRevoked = {"number": machine.plant_number, "origin": machine.origin}
+    return record_revoked(session, code, payload, reason, actor=actor.author, now=now)
+
+
+def readmit(session: Session, order: Enrolment, *, actor: Actor, now: datetime) -> Entry:
+    """Let a revoked plant go on with the keys of this order, as a person has compared them; returns PlantReadmitted.
+
+    Its ledger goes on where the hub has it; what parted from that while the keys were in other hands is for the
+    handshake to find. Raises NotPermitted, or Refusal for a plant that is not revoked (NOT_DEFINED) and for keys that
+    cannot be right or that anybody has shown before (TEXT_INVALID, CODE_TAKEN); then nothing has changed.
+    """
+    size = Head(session, order.number).size
+    keys = {"ledger_vkey": order.ledger_key, "assertion_key": order.assertion_key}
+    readmit_machine(session, actor=actor, origin=order.origin, size=size, **keys)
+    payload: PlantReadmitted = {
+        "number": order.number,
+        "origin": order.origin,
+        "ledger_key": order.ledger_key,
+        "assertion_key": order.assertion_key,
+        "size": size,
+    }
+    return record_readmitted(session, order.code, payload, actor=actor.author, now=now)
 
 
 def order_for(found: Invited, group: str) -> Enrolment:

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from auth.actors import Role, system_actor
-from auth.machines import enrol_machine, exchange_assertion_key
 from infra.database import Session
 from infra.objects import NotArchived, Objects
-from infra.settings import directive_origin
 from plants.rules.events import Entry
-from plants.rules.instants import micros, parse_instant
+from plants.rules.instants import micros
 from plants.rules.merkle import Frontier
 from plants.rules.notes import NoteError, NoteKey, SignedCheckpoint
 from plants.rules.tiles import BUNDLE_ENTRIES, BundleInvalid, Edge, bundle_name, spans, unpack_bundle
@@ -33,17 +30,18 @@ from plants.store.archive import (
     folder,
     keep_archived,
 )
-from plants.store.ledger import HUB_LOG, Head, entries_between, open_log
+from plants.store.ledger import HUB_LOG, Head, open_log
 from plants.store.positions import ReplicationState
-from sync_jobs import checkpoints
+from sync_jobs import checkpoints, plant_keys
 from sync_jobs.hub_keys import keys_of_hub
 from sync_jobs.nodes import HubNode
 from sync_jobs.wire import Problem, read_entries
 
 BUNDLES_AT_ONCE: Final = 16  # that are stored by one statement: of the largest entries 268 MB, of usual ones 2 MB
-SELECT_ENROLLED = "SELECT idx FROM entries WHERE log_id = :log_id AND type = 'PlantEnrolled' ORDER BY idx"
-SELECT_ROTATED = SELECT_ENROLLED.replace("PlantEnrolled", "AssertionKeyRotated")
-SELECT_MACHINE = "SELECT 1 FROM machines WHERE origin = :origin"
+SELECT_PLANTS = "SELECT log_id FROM logs WHERE log_id > :hub ORDER BY log_id"
+
+KeysAt = Callable[[int], tuple[NoteKey, ...]]
+"""The keys that may have signed a ledger when it had so many entries."""
 
 Told = Callable[[str, int, int], None]
 """Hears of a ledger's origin, how many of its entries are there, and of how many."""
@@ -117,7 +115,9 @@ def recover_hub(hub: HubNode, archive: Archive, *, told: Told = tell_nobody) -> 
     with hub.store.transaction() as session:
         open_log(session, HUB_LOG, hub.origin)
     found = [_recover(hub, archive, HUB_LOG, told)]
-    for number in _enrol_again(hub):
+    with hub.store.transaction() as session:
+        plants = session.rows(SELECT_PLANTS, {"hub": HUB_LOG})
+    for (number,) in plants:
         found += (_recover(hub, archive, -number, told), _recover(hub, archive, number, told))
     return [one for one in found if one.size > one.before]
 
@@ -143,6 +143,8 @@ def take_back(hub: HubNode, archive: Archive, log_id: int, done: Archived, told:
             source = Source(archive.objects, place, log_id, mirrored=log_id > HUB_LOG, told=told)
             now_us = micros(hub.clock.now())
             edge = take_in(session, source, newest, now_us)
+            if log_id == HUB_LOG:
+                plant_keys.take_on(session, origin.partition("/")[0], here.size, newest.size)
             if edge is not None:
                 # What was read to the last entry need not be written again.
                 known = Archived(
@@ -161,30 +163,27 @@ def take_back(hub: HubNode, archive: Archive, log_id: int, done: Archived, told:
     return Ahead.TAKEN_BACK
 
 
-def newest_checkpoint(
-    objects: Objects, place: str, origin: str, keys: Sequence[NoteKey], *, after: str = ""
-) -> Covered | None:
+def newest_checkpoint(objects: Objects, place: str, origin: str, keys: KeysAt, *, after: str = "") -> Covered | None:
     """Return the largest checkpoint in a ledger's folder that its own key signed, behind a name; None without one.
 
     Notes that nobody of ours signed are passed over: whoever may write to the archive can put some there.
     """
-    for _, name in sorted(checkpoint_names(objects, place, after), reverse=True):
+    for size, name in sorted(checkpoint_names(objects, place, after), reverse=True):
         note = objects.get(name)
         with suppress(NoteError):
-            signed = checkpoints.read(note, origin, keys)
-            return Covered(name, bytes(checkpoints.trimmed(note, keys)), signed)
+            signed = checkpoints.read(note, origin, keys(size))
+            if signed.checkpoint.size == size:
+                return Covered(name, bytes(checkpoints.trimmed(note, keys(size))), signed)
     return None
 
 
-def keys_of_ledger(session: Session, hub: HubNode, log_id: int) -> tuple[NoteKey, ...]:
-    """Return the keys that count for a ledger at the hub: its own, and the cosigning ones."""
+def keys_of_ledger(session: Session, hub: HubNode, log_id: int) -> KeysAt:
+    """Return the keys that count for a ledger at the hub: its own by its size, and the cosigning ones."""
     hub_keys = keys_of_hub(session, hub)
-    enrolled = map(NoteKey.parse, _ledger_keys(session, abs(log_id)))
-    plant_keys = [key for one in enrolled for key in checkpoints.keys_of(one)]
-    if log_id > HUB_LOG:
-        return (*plant_keys, *hub_keys)
-    with_name = keys_of_hub(session, hub, Head(session, log_id).origin)
-    return (*with_name, *hub_keys, *plant_keys)
+    if log_id <= HUB_LOG:
+        hub_keys = (*keys_of_hub(session, hub, Head(session, log_id).origin), *hub_keys)
+    plants = [] if log_id == HUB_LOG else plant_keys.ledger_keys(session, abs(log_id))
+    return lambda size: (*plant_keys.note_keys(plants, size if log_id > HUB_LOG else 0), *hub_keys)
 
 
 def bundles(objects: Objects, place: str, size: int, start: int = 0) -> Iterator[tuple[int, list[bytes]]]:
@@ -214,47 +213,6 @@ def _recover(hub: HubNode, archive: Archive, log_id: int, told: Told) -> Recover
     take_back(hub, archive, log_id, done, told)
     with hub.store.transaction() as session:
         return Recovered(log_id, head.origin, head.size, Head(session, log_id).size)
-
-
-def _enrol_again(hub: HubNode) -> list[int]:
-    """Take every plant that the hub's ledger names into the store, unless it is there; returns their numbers."""
-    found: dict[int, None] = {}
-    group = hub.origin.partition("/")[0]
-    with hub.store.transaction() as session:
-        for (index,) in session.rows(SELECT_ENROLLED, {"log_id": HUB_LOG}):
-            (entry,) = entries_between(session, HUB_LOG, index, index + 1)
-            told = entry.payload
-            found[told["number"]] = None
-            open_log(session, told["number"], told["origin"])
-            open_log(session, -told["number"], directive_origin(group, told["code"]))
-            if session.row(SELECT_MACHINE, {"origin": told["origin"]}) is None:
-                enrol_machine(
-                    session,
-                    actor=system_actor("archive", Role.ADMINISTRATOR),
-                    plant_number=told["number"],
-                    code=told["code"],
-                    origin=told["origin"],
-                    assertion_key=told["assertion_key"],
-                    ledger_vkey=told["ledger_key"],
-                    at=parse_instant(entry.envelope["recorded_at"]),
-                    replace=True,
-                )
-        for (index,) in session.rows(SELECT_ROTATED, {"log_id": HUB_LOG}):
-            (entry,) = entries_between(session, HUB_LOG, index, index + 1)
-            told = entry.payload
-            # One that this store knows already, or that belongs to keys that were revoked since, changes nothing.
-            exchange_assertion_key(session, origin=told["origin"], old=told["old"], new=told["new"])
-    return list(found)
-
-
-def _ledger_keys(session: Session, number: int) -> list[str]:
-    """Return the public keys that the hub's ledger ever named for a plant."""
-    keys: dict[str, None] = {}
-    for (index,) in session.rows(SELECT_ENROLLED, {"log_id": HUB_LOG}):
-        (entry,) = entries_between(session, HUB_LOG, index, index + 1)
-        if entry.payload["number"] == number:
-            keys[entry.payload["ledger_key"]] = None
-    return list(keys)
 
 
 def take_in(session: Session, source: Source, newest: Covered, now_us: int) -> Edge | None:

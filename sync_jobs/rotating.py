@@ -4,7 +4,7 @@
 | ------------------------------------------------------------- | ---------------------------------------------------- |
 | the new key lies beside the old one                           | nothing has happened                                 |
 | LedgerKeyRotated with the statement stands in the ledger      | the new key is taken into use when the node opens    |
-| the hub has the statement                                     | the same; the hub takes either for what came before  |
+| the hub has the statement, and its own ledger records it      | the same; the hub takes either for what came before  |
 | the new key lies in the old one's place                       | done                                                 |
 
 A hub that refuses a checkpoint is shown the ledger's statements again: it may be one that was restored, or that did not
@@ -20,9 +20,11 @@ from auth.machines import EnrolledMachine, exchange_ledger_key
 from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
 from infra.database import ReadSession, Session
 from infra.folders import sync_folder
+from plants.commands.enrol_plant import record_ledger_key
 from plants.commands.repairing import record_repair
 from plants.rules.events import decode
 from plants.rules.notes import Note, NoteError, NoteKey
+from plants.rules.payloads import PlantLedgerKeyRotated
 from plants.rules.repairs import LedgerKeyRotated
 from plants.store.ledger import HUB_LOG, Head
 from sync_jobs.intake import locked_head
@@ -147,9 +149,18 @@ def take_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: byt
     if machine.ledger_vkey != old or {one.key.key_id for one in signed} != {key.key_id for key in keys}:
         raise Problem(403, "KEY_REFUSED")
     with hub.store.transaction() as session:
-        head = locked_head(session, machine.plant_number, origin)
-        if not exchange_ledger_key(session, origin=origin, old=old, new=new, size=max(counts_from, head.size)):
+        last = max(counts_from, locked_head(session, machine.plant_number, origin).size)
+        if not exchange_ledger_key(session, origin=origin, old=old, new=new, size=last):
             raise Problem(403, "KEY_REFUSED")
+        payload: PlantLedgerKeyRotated = {
+            "number": machine.plant_number,
+            "origin": origin,
+            "old": old,
+            "new": new,
+            "size": last,
+            "statement": statement.decode(),
+        }
+        record_ledger_key(session, machine.code, payload, now=hub.clock.now())
 
 
 def _newest(reads: Session | ReadSession, log_id: int) -> LedgerKeyRotated | None:

@@ -1,4 +1,7 @@
-"""Open the hub's ledger, and take plants into the group: a number and a code are given once and for good."""
+"""Open the hub's ledger, take plants into the group, and keep there what becomes of their keys.
+
+A number and a code are given once and for good; which keys count changes, and the hub's ledger says why.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,12 +9,19 @@ from typing import NamedTuple
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.commands.recording import NAME_LENGTH_MAX, check_text
+from plants.commands.recording import NAME_LENGTH_MAX, REASON_LENGTH_MAX, check_text
 from plants.rules.actors import SYSTEM, Author
 from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.events import EVENTS, Entry
+from plants.rules.events import EVENTS, Entry, Envelope
 from plants.rules.instants import format_instant
-from plants.rules.payloads import AssertionKeyRotated, HubOpened, PlantEnrolled
+from plants.rules.payloads import (
+    AssertionKeyRotated,
+    HubOpened,
+    PlantEnrolled,
+    PlantLedgerKeyRotated,
+    PlantReadmitted,
+    PlantRevoked,
+)
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.repairs import LedgerKeyRotated
 from plants.store import projection
@@ -26,7 +36,16 @@ SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
 class _Statement(NamedTuple):
     event: str
     key: str
-    payload: HubOpened | PlantEnrolled | AssertionKeyRotated | LedgerKeyRotated
+    payload: (
+        HubOpened
+        | PlantEnrolled
+        | AssertionKeyRotated
+        | PlantLedgerKeyRotated
+        | PlantRevoked
+        | PlantReadmitted
+        | LedgerKeyRotated
+    )
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +107,46 @@ def record_assertion_key(session: Session, code: str, payload: AssertionKeyRotat
     return _record(session, Head(session, HUB_LOG), _Statement("AssertionKeyRotated", code, payload), SYSTEM, now)
 
 
+def record_ledger_key(session: Session, code: str, payload: PlantLedgerKeyRotated, *, now: datetime) -> Entry:
+    """Record in the hub's ledger which key signs a plant's from a size on; whoever calls checked the statement."""
+    return _record(session, Head(session, HUB_LOG), _Statement("PlantLedgerKeyRotated", code, payload), SYSTEM, now)
+
+
+def record_revoked(
+    session: Session, code: str, payload: PlantRevoked, reason: str, *, actor: Author, now: datetime
+) -> Entry:
+    """Record in the hub's ledger that a plant's keys count no more, and why; a reason that is none is refused."""
+    reason = check_text("reason", reason, REASON_LENGTH_MAX)
+    what = _Statement("PlantRevoked", code, payload, reason)
+    return _record(session, Head(session, HUB_LOG), what, actor, now)
+
+
+def record_readmitted(session: Session, code: str, payload: PlantReadmitted, *, actor: Author, now: datetime) -> Entry:
+    """Record in the hub's ledger with which keys a plant that was revoked goes on."""
+    return _record(session, Head(session, HUB_LOG), _Statement("PlantReadmitted", code, payload), actor, now)
+
+
 def record_hub_key(session: Session, payload: LedgerKeyRotated, *, now: datetime) -> Entry:
     """Record in the hub's ledger that another key signs it, and all else that the hub signs, from the next entry on."""
     return _record(session, Head(session, HUB_LOG), _Statement("LedgerKeyRotated", HUB_KEYS, payload), SYSTEM, now)
 
 
 def _record(session: Session, head: Head, what: _Statement, actor: Author, now: datetime) -> Entry:
-    entry = head.append(
-        {
-            "id": new_id(),
-            "type": what.event,
-            "version": EVENTS[what.event],
-            "plant": HUB,
-            "index": 0,
-            "hlc": "",
-            "occurred_at": format_instant(now),
-            "recorded_at": "",
-            "actor": actor.person,
-            "key": what.key,
-            "payload": what.payload,
-        },
-        now,
-    )
+    envelope: Envelope = {
+        "id": new_id(),
+        "type": what.event,
+        "version": EVENTS[what.event],
+        "plant": HUB,
+        "index": 0,
+        "hlc": "",
+        "occurred_at": format_instant(now),
+        "recorded_at": "",
+        "actor": actor.person,
+        "key": what.key,
+        "payload": what.payload,
+    }
+    if what.reason is not None:
+        envelope["reason"] = what.reason
+    entry = head.append(envelope, now)
     projection.apply(session, HUB_LOG, (entry,))
     return entry

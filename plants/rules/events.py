@@ -66,6 +66,9 @@ EVENTS: dict[str, int] = {
     "LedgerKeyRotated": 1,
     "BodiesPruned": 1,
     "AssertionKeyRotated": 1,
+    "PlantLedgerKeyRotated": 1,
+    "PlantRevoked": 1,
+    "PlantReadmitted": 1,
 }
 """The closed set of event types and the newest version of each that this program writes and reads."""
 

@@ -165,6 +165,38 @@ class AssertionKeyRotated(TypedDict):
     statement: str
 
 
+class PlantLedgerKeyRotated(TypedDict):
+    """The hub takes another key for a plant's ledger: the old one signed `size` entries at most.
+
+    `statement` is the plant's own, signed by both keys. It stands in the plant's ledger as well (`LedgerKeyRotated`);
+    here it says which key proves the archived entries in which that one stands.
+    """
+
+    number: int
+    origin: str
+    old: str
+    new: str
+    size: int
+    statement: str
+
+
+class PlantRevoked(TypedDict):
+    """The hub believes none of the plant's keys any more; the entry's reason says why."""
+
+    number: int
+    origin: str
+
+
+class PlantReadmitted(TypedDict):
+    """A plant that was revoked goes on with new keys of its own; the old ones signed `size` entries at most."""
+
+    number: int
+    origin: str
+    ledger_key: str
+    assertion_key: str
+    size: int
+
+
 class WitnessedCheckpoint(TypedDict):
     """The newest checkpoint of a plant's ledger that the hub has cosigned; `note` is the signed text, whole."""
 

@@ -279,10 +279,12 @@ WORDINGS: Mapping[RefusalCode, Wording] = {
 THINGS_ZH: Mapping[str, str] = {
     "customer": "客户",
     "equipment": "设备",
+    "key": "密钥",
     "location": "库位",
     "material": "物料",
     "person": "人员",
     "plant": "工厂",
+    "revoked plant": "已吊销的工厂",
     "supplier": "供应商",
     "unit": "计量单位",
 }

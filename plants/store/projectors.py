@@ -380,4 +380,7 @@ PROJECTORS: dict[tuple[str, int], Projector] = {
     ("LedgerKeyRotated", 1): _nothing,
     ("BodiesPruned", 1): _nothing,
     ("AssertionKeyRotated", 1): _nothing,
+    ("PlantLedgerKeyRotated", 1): _nothing,
+    ("PlantRevoked", 1): _nothing,
+    ("PlantReadmitted", 1): _nothing,
 }

@@ -265,6 +265,56 @@ def test_assertion_key_stated_and_the_command_cut_off_then_given_again(group: Gr
     assert not (plant.settings.keys / "assertion.next.pem").exists()
 
 
+def test_plant_revoked_then_it_comes_back_under_new_keys_that_a_person_has_compared(
+    group: Group, database: str, tmp_path: Path
+) -> None:
+    node, store = group.plant(1, "SH1"), group.hub.node.store
+    exchange(node)
+    hub, plant = home_of(tmp_path / "hub", database, role=Role.HUB), plant_home(tmp_path / "SH1", node)
+    card = tmp_path / "card.json"
+    why = ("--reason", "server stolen")
+
+    def enrolled() -> list[Any]:
+        with store.transaction() as session:
+            return session.rows("SELECT kid, ledger_vkey FROM machines WHERE revoked_us IS NULL")
+
+    counted = enrolled(), stand(store, 0)
+    assert "No plant SZ2 counts" in hub.says_no("hub", "revoke", "SZ2", *why, YES)
+    assert "not the hub" in plant.says_no("hub", "revoke", "SH1", *why, YES)
+    assert "Nothing was changed" in hub.says_no("hub", "revoke", "SH1", *why, given="n\n")
+    assert hub.refuses("hub", "revoke", "SH1", "--reason", " ", YES) is RefusalCode.TEXT_INVALID
+    card.write_text(plant.does("plant", "card"))
+    mark = hub.run("hub", "readmit", card, given="n\n").output.split("Plant SH1:")[1].split()[0]
+    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is RefusalCode.NOT_DEFINED, "it counts"
+    assert (enrolled(), stand(store, 0)) == counted
+
+    assert "renew-keys" in hub.does("hub", "revoke", "SH1", *why, given="y\n")
+    assert enrolled() == []
+    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is RefusalCode.CODE_TAKEN, "the stolen keys"
+    assert "Nothing was changed" in plant.says_no("plant", "renew-keys", given="n\n")
+    receive(node, 2)
+    shown = plant.does("plant", "renew-keys", given="y\n")
+    card.write_text(plant.does("plant", "card"))
+    before = stand(store, 0), stand(store, 1)
+    assert "another fingerprint" in hub.says_no("hub", "readmit", card, "--fingerprint", mark)
+    asked = hub.run("hub", "readmit", card, given="n\n").output
+    new = asked.split("Plant SH1:")[1].split()[0]
+    assert new in shown
+    assert "401 NOT_RECOGNISED" in plant.says_no("plant", "sync-now")
+    assert (stand(store, 0), stand(store, 1)) == before
+    assert "goes on" in hub.does("hub", "readmit", card, "--fingerprint", new.lower())
+    plant.does("plant", "sync-now")
+    keys = plant.settings.keys
+    following = replace(
+        node,
+        signer=NoteSigner(node.origin, load_key(keys / "ledger.pem")),
+        assertion_key=SigningKey(load_key(keys / "assertion.pem")),
+    )
+    assert enrolled() == [(following.assertion_key.kid, str(following.signer.key))]
+    level(group, following)
+    plant.does("verify")
+
+
 def test_fenced_copy_then_it_cannot_lock_the_other_one_out(group: Group, tmp_path: Path) -> None:
     node = group.plant(1, "SH1")
     exchange(node)

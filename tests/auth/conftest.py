@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 
 from auth.actors import Actor, Grant, Role, system_actor
 from auth.passwords import HashedPassword, hash_password
-from auth.store import Machine, Person, RoleGrant
+from auth.store import Invitation, Machine, Person, RoleGrant
 from infra.clock import FixedClock
 from infra.database import Store
 from infra.writer import Writer
@@ -29,8 +29,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         opened = Store(f"sqlite:///{tmp_path / 'node.db'}")
     else:
         opened = Store(fresh_database(request.getfixturevalue("postgres_18")))
-    tables = [SQLModel.metadata.tables[name] for name in ("people", "role_grants", "machines")]
-    assert {table.name for table in tables} == {kind.__tablename__ for kind in (Person, RoleGrant, Machine)}
+    kinds = (Person, RoleGrant, Machine, Invitation)
+    tables = [SQLModel.metadata.tables[str(kind.__tablename__)] for kind in kinds]
     SQLModel.metadata.create_all(opened.engine, tables=tables)
     yield opened
     opened.close()

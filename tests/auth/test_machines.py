@@ -1,4 +1,4 @@
-"""Plants' nodes: enrolled by the group alone, one incarnation at a time, known by key, revoked at once."""
+"""Plants' nodes: enrolled by the group alone, one incarnation for good, known by key, revoked at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,14 @@ from auth.actors import GROUP, Actor, ActorKind, AuthFailure, Grant, NotAuthenti
 from auth.keys import SigningKey, public_key_text
 from auth.machines import (
     EnrolledMachine,
+    counting_machine,
     enrol_machine,
     enrolled_machines,
     find_machine,
     machine_actor,
+    readmit_machine,
     revoke_machine,
+    was_ever_shown,
 )
 from auth.notes import NoteSigner, generate_key
 from auth.permissions import NotPermitted, Permission, may, require
@@ -127,23 +130,69 @@ def test_given_a_revoked_plant_then_its_key_is_unknown_at_once(
     assert again.value.code is RefusalCode.NOT_DEFINED
 
 
-def test_given_a_second_incarnation_then_it_counts_only_when_it_replaces_the_first(
+def test_given_a_second_incarnation_then_it_is_refused_also_once_the_first_is_revoked(
     store: Store, writer: Writer, clock: FixedClock, administrator: Actor
 ) -> None:
     first, second = Node(1, "P01"), Node(1, "P01", "b2")
     writer.write(enrolling(first, administrator, clock))
+    for _ in range(2):
+        before = everything(store)
+        with pytest.raises(Refusal) as refused:
+            writer.write(enrolling(second, administrator, clock))
+        assert refused.value.code is RefusalCode.CODE_TAKEN
+        assert everything(store) == before
+        if found(store, first) is not None:
+            writer.write(lambda s: revoke_machine(s, actor=administrator, origin=first.origin, at=clock.now()))
+
+
+def readmitting(node: Node, actor: Actor, **change: Any) -> Callable[[Session], None]:
+    given: dict[str, Any] = {
+        "origin": node.origin,
+        "assertion_key": public_key_text(node.signing_key.public_key),
+        "ledger_vkey": str(node.ledger.key),
+        "size": 7,
+    } | change
+    return lambda s: readmit_machine(s, actor=actor, **given)
+
+
+def test_given_a_revoked_plant_then_it_is_readmitted_under_keys_that_nobody_has_shown(
+    store: Store, writer: Writer, clock: FixedClock, administrator: Actor
+) -> None:
+    first, other, again = Node(1, "P01"), Node(2, "P02"), Node(1, "P01")
+    writer.write(enrolling(first, administrator, clock))
+    writer.write(enrolling(other, administrator, clock))
     before = everything(store)
     with pytest.raises(Refusal) as refused:
-        writer.write(enrolling(second, administrator, clock))
-    assert refused.value.code is RefusalCode.CODE_TAKEN
+        writer.write(readmitting(again, administrator))
+    assert refused.value.code is RefusalCode.NOT_DEFINED, "it still counts"
     assert everything(store) == before
-    clock.advance(seconds=1)
-    writer.write(enrolling(second, administrator, clock, replace=True))
+    writer.write(lambda s: revoke_machine(s, actor=administrator, origin=first.origin, at=clock.now()))
+    before = everything(store)
+    nobody = Actor(actor_id="x", name="X", kind=ActorKind.PERSON, grants=frozenset({Grant(1, Role.ADMINISTRATOR)}))
+    with pytest.raises(NotPermitted):
+        writer.write(readmitting(again, nobody))
+    for change, code in (
+        ({"assertion_key": public_key_text(first.signing_key.public_key)}, RefusalCode.CODE_TAKEN),
+        ({"assertion_key": public_key_text(other.signing_key.public_key)}, RefusalCode.CODE_TAKEN),
+        ({"ledger_vkey": str(first.ledger.key)}, RefusalCode.CODE_TAKEN),
+        ({"ledger_vkey": str(other.ledger.key)}, RefusalCode.TEXT_INVALID),
+        ({"assertion_key": public_key_text(again.ledger.private_key.public_key())}, RefusalCode.TEXT_INVALID),
+    ):
+        with pytest.raises(Refusal) as refused:
+            writer.write(readmitting(again, administrator, **change))
+        assert refused.value.code is code
+        assert everything(store) == before
+    writer.write(readmitting(again, administrator))
     assert found(store, first) is None
-    assert found(store, second) == second.enrolled()
+    back = found(store, again)
+    assert back is not None
+    assert (back.ledger_vkeys(7), back.ledger_vkeys(8)) == (
+        (str(again.ledger.key), str(first.ledger.key)),
+        (str(again.ledger.key),),
+    )
     with store.reading() as reads:
-        rows = reads.exec(select(Machine.enrolled_us, Machine.revoked_us).order_by(col(Machine.enrolled_us))).all()
-    assert rows == [(NOW_US, NOW_US + 1_000_000), (NOW_US + 1_000_000, None)]
+        assert counting_machine(reads, "P01") == back
+        assert was_ever_shown(reads, first.signing_key.kid)
 
 
 @pytest.mark.parametrize(
@@ -217,8 +266,8 @@ def test_given_a_key_origin_number_or_code_that_is_anothers_then_nothing_is_enro
     for work in (
         enrolling(second, administrator, clock, **borrowed_key),
         enrolling(first, administrator, clock),
-        enrolling(same_number, administrator, clock, replace=True),
-        enrolling(same_code, administrator, clock, replace=True),
+        enrolling(same_number, administrator, clock),
+        enrolling(same_code, administrator, clock),
     ):
         with pytest.raises(Refusal) as refused:
             writer.write(work)

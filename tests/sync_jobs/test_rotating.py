@@ -1,20 +1,30 @@
 """A ledger's key is exchanged while the plant goes on: what was signed before counts, a refused key changes nothing."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from auth.actors import Role, system_actor
-from auth.machines import revoke_machine
+from auth.machines import enrolled_machines, revoke_machine
 from auth.notes import NoteSigner, generate_key, load_key, save_key
+from infra.database import Store
+from infra.objects import FileObjects
+from infra.postgres import EmbeddedPostgres
+from migrations import upgrade
+from plants.store.archive import Archive
 from plants.store.positions import ReplicationState
 from sync_jobs import rotating
+from sync_jobs.archive_checks import check_archive
 from sync_jobs.exchange import exchange
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import PlantNode
+from sync_jobs.recovering import recover_hub
 from sync_jobs.wire import Problem
+from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, Group, column, receive, stand
+from tests.sync_jobs.test_archiving import archive_all
 from tests.sync_jobs.test_restoring import kinds, level, types
 
 
@@ -112,3 +122,30 @@ def test_key_files_then_switched_only_when_the_ledger_says_so(group: Group, tmp_
     assert NoteSigner(node.origin, load_key(tmp_path / "ledger.pem")).key == following.key
     (kept,) = set(tmp_path.glob("ledger.*.pem"))
     assert NoteSigner(node.origin, load_key(kept)).key == node.signer.key
+
+
+def test_ledger_key_rotated_twice_then_all_of_it_comes_back_from_the_archive(
+    group: Group, tmp_path: Path, postgres_18: EmbeddedPostgres
+) -> None:
+    node = group.plant(1, "SH1")
+    archive = Archive(FileObjects(tmp_path / "archive"))
+    hub = replace(group.hub.node, archive=archive)
+    exchange(node)
+    archive_all(hub)
+    for _ in range(2):
+        receive(node, 2)
+        following = another(node)
+        rotating.rotate_ledger_key(node, following)
+        node = replace(node, signer=following)
+        receive(node, 1)
+        exchange(node, forced=True)
+    archive_all(hub)
+    assert [one.wrong for one in check_archive(hub, archive)] == [None, None]
+    with closing(Store(fresh_database(postgres_18))) as store:
+        upgrade(store)
+        again = replace(hub, store=store)
+        recover_hub(again, archive)
+        assert stand(store, 1) == stand(hub.store, 1)
+        with store.reading() as reads:
+            (known,) = enrolled_machines(reads)
+        assert known.ledger_vkey == str(node.signer.key)
