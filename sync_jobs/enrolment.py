@@ -100,8 +100,9 @@ def revoke(session: Session, code: str, reason: str, *, actor: Actor, now: datet
     machine = counting_machine(session, code)
     if machine is None:
         raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code)
+    size = Head(session, machine.plant_number).size
     revoke_machine(session, actor=actor, origin=machine.origin, at=now)
-    payload: PlantRevoked = {"number": machine.plant_number, "origin": machine.origin}
+    payload: PlantRevoked = {"number": machine.plant_number, "origin": machine.origin, "size": size}
     return record_revoked(session, code, payload, reason, actor=actor.author, now=now)
 
 
@@ -112,7 +113,13 @@ def readmit(session: Session, order: Enrolment, *, actor: Actor, now: datetime) 
     handshake to find. Raises NotPermitted, or Refusal for a plant that is not revoked (NOT_DEFINED) and for keys that
     cannot be right or that anybody has shown before (TEXT_INVALID, CODE_TAKEN); then nothing has changed.
     """
-    size = Head(session, order.number).size
+    try:
+        head = Head(session, order.number)
+    except LookupError:
+        head = None
+    if head is None or head.origin != order.origin:
+        raise Refusal(RefusalCode.NOT_DEFINED, thing="revoked plant", code=order.code)
+    size = head.size
     keys = {"ledger_vkey": order.ledger_key, "assertion_key": order.assertion_key}
     readmit_machine(session, actor=actor, origin=order.origin, size=size, **keys)
     payload: PlantReadmitted = {

@@ -36,7 +36,7 @@ SELECT_BETWEEN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PlantKey:
-    """A key of a plant's ledger, and how many entries it signed at most; None where it still counts."""
+    """A key of a plant's ledger, and how many entries it signed at most; None where it goes on signing."""
 
     vkey: str
     size: int | None = None
@@ -48,12 +48,11 @@ def ledger_keys(session: Session, number: int) -> list[PlantKey]:
     keys: list[PlantKey] = []
     # The hub's ledger is long, and the entries about one plant, which its code finds, are few.
     for entry in _entries(session, session.rows(SELECT_ABOUT, {"log_id": HUB_LOG, "code": code})):
-        following = FOLLOWING.get(entry.envelope["type"])
-        if following is None:
-            continue
-        if keys:
-            keys[-1] = PlantKey(keys[-1].vkey, entry.payload["size"])
-        keys.append(PlantKey(entry.payload[following]))
+        told, following = entry.payload, FOLLOWING.get(entry.envelope["type"])
+        if keys and "size" in told:
+            keys[-1] = PlantKey(keys[-1].vkey, told["size"])
+        if following is not None:
+            keys.append(PlantKey(told[following]))
     return keys
 
 

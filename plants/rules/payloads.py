@@ -181,10 +181,11 @@ class PlantLedgerKeyRotated(TypedDict):
 
 
 class PlantRevoked(TypedDict):
-    """The hub believes none of the plant's keys any more; the entry's reason says why."""
+    """The hub believes nothing more under the plant's keys than the `size` entries that it had; the reason says why."""
 
     number: int
     origin: str
+    size: int
 
 
 class PlantReadmitted(TypedDict):

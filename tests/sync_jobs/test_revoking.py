@@ -89,7 +89,7 @@ def test_revoked_then_the_hubs_ledger_says_who_and_why_and_nothing_more_is_taken
         assert enrolled_machines(session) == []
     said = decode(bytes(row[1]))
     assert (row[0], said["reason"], said["actor"]) == ("SH1", WHY, ADMIN.actor_id)
-    assert said["payload"] == {"number": 1, "origin": node.origin}
+    assert said["payload"] == {"number": 1, "origin": node.origin, "size": 3}
     after = everything(hub), stand(hub, 1)
     assert exchange(node, forced=True).state is ReplicationState.REFUSED
     assert (everything(hub), stand(hub, 1)) == after
@@ -112,6 +112,10 @@ def test_readmitted_then_the_ledger_goes_on_under_the_new_keys_and_the_old_ones_
     with pytest.raises(Refusal) as shown:
         let_in(group, replace(node, assertion_key=old.assertion_key))
     assert shown.value.code is RefusalCode.CODE_TAKEN
+    for card in (replace(node, number=2), replace(node, origin="acme.example/plant/SH2/i1")):
+        with pytest.raises(Refusal) as wrong:
+            let_in(group, card)
+        assert wrong.value.code is RefusalCode.NOT_DEFINED
     assert everything(hub) == before
     let_in(group, node)
     done = exchange(node, forced=True)
@@ -178,20 +182,24 @@ def test_hub_back_from_the_archive_then_who_was_revoked_stays_so_and_who_was_rea
         assert (known.ledger_vkey, known.ledger_vkey_size) == (str(node.signer.key), 5)
 
 
+@pytest.mark.parametrize("back", [True, False], ids=["readmitted", "revoked"])
 def test_thief_with_the_old_key_and_the_archive_then_his_checkpoint_is_not_believed(
-    group: Group, tmp_path: Path, postgres_18: EmbeddedPostgres
+    group: Group, tmp_path: Path, postgres_18: EmbeddedPostgres, *, back: bool
 ) -> None:
     node = group.plant(1, "SH1")
     objects = FileObjects(tmp_path / "archive")
     hub = replace(group.hub.node, archive=Archive(objects))
     exchange(node)
     withdraw(group)
-    old, node = node, renewed(node)
-    let_in(group, node)
-    exchange(node, forced=True)
+    old = node
+    if back:
+        node = renewed(node)
+        let_in(group, node)
+        exchange(node, forced=True)
     archive_all(hub)
     with hub.store.transaction() as session:
-        assert ledger_keys(session, 1) == [PlantKey(str(old.signer.key), 3), PlantKey(str(node.signer.key))]
+        new = [PlantKey(str(node.signer.key))] if back else []
+        assert ledger_keys(session, 1) == [PlantKey(str(old.signer.key), 3), *new]
     size, root = stand(node.store, 1)
     forged = checkpoints.sign(old.origin, Position(size + 9, root), old.signer, CLOCK.now())
     name = checkpoint_name(folder(old.origin, FIRST_BRANCH), size + 9, bytes(forged))
