@@ -40,6 +40,7 @@ PAUSE_SECONDS: Final = 1.5  # of each person between two orders
 DIRECTIVES_EVERY: Final = 10  # as long as that many pauses
 WARM: Final = 3  # operations at each plant before the outage
 SETTLE_SECONDS: Final = 2.0  # what was under way when the outage began
+EXPECTED: Final = frozenset({AlarmKind.ARCHIVE_FAILING, AlarmKind.BROKER_FAILING})  # while both are away
 LOOK_SECONDS: Final = 0.2
 SAY_SECONDS: Final = 30.0
 # A worker tries its broker again every half minute; the archive waits five minutes, and its job is five minutes apart.
@@ -97,10 +98,13 @@ class Outage:
             sizes = {row.log_id: row.size for row in archived_rows(reads)}
         return {code: sizes.get(number, 0) for code, number in PLANTS.items()}
 
-    def archive_fails(self) -> bool:
-        """Tell whether the hub says that it cannot reach its archive."""
-        with self.group.store(HUB).reading() as reads:
-            return any(row.kind == AlarmKind.ARCHIVE_FAILING for row in alarms(reads))
+    def alarmed(self) -> set[AlarmKind]:
+        """Return which of the alarms last that people look at when archive and broker are away."""
+        found = set()
+        for code, kind in ((HUB, AlarmKind.ARCHIVE_FAILING), (NO_BROKER, AlarmKind.BROKER_FAILING)):
+            with self.group.store(code).reading() as reads:
+                found |= {kind for row in alarms(reads) if row.kind == kind}
+        return found
 
     def has_all(self, sizes: Mapping[str, int]) -> bool:
         """Tell whether plants have receipts for so many entries each and the hub has them in its tables."""
@@ -182,7 +186,7 @@ def _suffer(outage: Outage, seconds: float, say: Callable[[str], object]) -> dic
     grown = outage.sizes()
     not_away = [code for code, had in outage.acknowledged().items() if had != acknowledged[code]]
     not_away += [f"archive of {code}" for code, had in outage.archived().items() if had != archived[code]]
-    not_away += [] if outage.archive_fails() else ["archive: no alarm"]
+    not_away += [f"no alarm {kind}" for kind in EXPECTED - outage.alarmed()]
     return {
         "away_seconds": round(time.monotonic() - began, 1),
         "written_meanwhile": {code: grown[code] - size[code] for code in PLANTS},
@@ -206,7 +210,7 @@ def _catch_up(outage: Outage, say: Callable[[str], object]) -> dict[str, Any]:
             say(_progress(outage, now, "back"))
         assert level or now < LEVEL_SECONDS_MAX, f"not level after {now} s: {outage.acknowledged()} of {owed}"
         assert stored or now < ARCHIVED_SECONDS_MAX, f"not archived after {now} s: {outage.archived()} of {owed}"
-    wait_until(lambda: not outage.archive_fails(), "the archive's alarm ends")
+    wait_until(lambda: not outage.alarmed(), "the alarms end")
     have = outage.archived()
     return {
         "level_seconds": level,
