@@ -95,7 +95,8 @@ def approve_plant(home: Home, code: PlantCode, shown: Fingerprint = None) -> Non
     """
     with opened(home) as node:
         waiting = _waiting(node.writer.write(lambda session: enrolment.find_invited(session, code)), code)
-        _compare(waiting, shown)
+        who = f"{waiting.code} ({waiting.number}) {waiting.name}"
+        compare_fingerprint(who, str(waiting.fingerprint), shown)
         actor, now, group = console_actor(Role.ADMINISTRATOR), node.clock.now(), node.settings.group
 
         def write(session: Session) -> None:
@@ -230,16 +231,16 @@ def _waiting(found: Invited | None, code: str) -> Invited:
     return found
 
 
-def _compare(waiting: Invited, shown: str | None) -> None:
-    """Return once the fingerprint is the one given, or a person at the terminal has compared it."""
-    if shown is not None:
-        if "".join(shown.upper().split()) != waiting.fingerprint:
-            raise CannotDo(
-                f"The plant that asked has another fingerprint: {waiting.fingerprint}. Nothing was changed.",
-                f"申请加入的工厂指纹不同：{waiting.fingerprint}，未作任何更改。",
-            )
-        return
-    CONSOLE.print(f"{waiting.code} ({waiting.number}) {waiting.name}:  [bold]{waiting.fingerprint}[/]")
-    asked = pick("Does the plant show the very same?", "工厂显示的指纹是否完全相同？")
-    if not typer.confirm(asked, default=False):
+def compare_fingerprint(who: str, mark: str, shown: str | None) -> None:
+    """Return once a plant's fingerprint is the one given, or a person has compared it; raises CannotDo otherwise."""
+    if shown is None:
+        CONSOLE.print(f"{who}:  [bold]{mark}[/]")
+        asked = pick("Does the plant show the very same?", "工厂显示的指纹是否完全相同？")
+        if typer.confirm(asked, default=False):
+            return
         raise CannotDo("Nothing was changed.", "未作任何更改。")
+    if "".join(shown.upper().split()) != mark:
+        raise CannotDo(
+            f"The plant's keys have another fingerprint: {mark}. Nothing was changed.",
+            f"该工厂密钥的指纹不同：{mark}，未作任何更改。",
+        )

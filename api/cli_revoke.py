@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli_enrol import Fingerprint, PlantCode, compare_fingerprint
 from api.cli_hub import order_of_card, read_card
 from api.cli_nodes import Home, console_actor, opened
 from api.cli_operations import replicating
@@ -16,12 +17,9 @@ from auth.keys import public_key_text
 from auth.machines import counting_machine
 from infra import roles
 from infra.database import Session
-from plants.commands.enrol_plant import Enrolment
 from plants.rules.notes import NoteKey
 from sync_jobs import rotating, signing_in
 from sync_jobs.enrolment import readmit, revoke
-
-PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the plant.")]
 
 
 def revoke_plant(
@@ -75,10 +73,7 @@ def readmit_plant(
     home: Home,
     card: Annotated[Path, typer.Argument(metavar="CARD.json", exists=True, dir_okay=False, readable=True)],
     *,
-    shown: Annotated[
-        str | None,
-        typer.Option("--fingerprint", help="What the plant shows. Unset: it is shown here and asked about."),
-    ] = None,
+    shown: Fingerprint = None,
 ) -> None:
     """Let a revoked plant go on under new keys, once the fingerprint that it shows was compared.
 
@@ -91,7 +86,8 @@ def readmit_plant(
         _check_hub(node)
         found = read_card(card)
         order = order_of_card(node, found)
-        _compare(order, shown)
+        mark = mark_of(NoteKey.parse(order.ledger_key), order.assertion_key)
+        compare_fingerprint(f"{order.code} ({order.number}) {order.name}", mark, shown)
         actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
 
         def write(session: Session) -> None:
@@ -140,22 +136,6 @@ def renew_keys(home: Home, sure: Sure = False) -> None:
         ),
         soft_wrap=True,
     )
-
-
-def _compare(order: Enrolment, shown: str | None) -> None:
-    """Return once the fingerprint is the one given, or a person at the terminal has compared it."""
-    mark = mark_of(NoteKey.parse(order.ledger_key), order.assertion_key)
-    if shown is None:
-        CONSOLE.print(f"{order.code} ({order.number}) {order.name}:  [bold]{mark}[/]")
-        asked = pick("Does the plant show the very same?", "工厂显示的指纹是否完全相同？")
-        if typer.confirm(asked, default=False):
-            return
-        raise CannotDo("Nothing was changed.", "未作任何更改。")
-    if "".join(shown.upper().split()) != mark:
-        raise CannotDo(
-            f"The keys on this card have another fingerprint: {mark}. Nothing was changed.",
-            f"名片上密钥的指纹不同：{mark}，未作任何更改。",
-        )
 
 
 def _check_hub(node: Node) -> None:
