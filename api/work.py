@@ -7,10 +7,11 @@ from api.node import Node
 from infra.database import Session
 from infra.roles import Role
 from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from sync_jobs.application import build_app
 from sync_jobs.archiving import take_back_at_start
 from sync_jobs.beside import Beside
 from sync_jobs.embedded import EmbeddedJobs
-from sync_jobs.jobs import PROJECT, PUSH, Job, build_app
+from sync_jobs.jobs import PROJECT, PUSH, Job
 from sync_jobs.leases import end_all
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.nudges import Nudges

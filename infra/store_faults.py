@@ -2,6 +2,7 @@
 
 import errno
 from enum import StrEnum
+from typing import Final
 
 import psycopg
 import pysqlite3.dbapi2 as sqlite
@@ -18,6 +19,15 @@ class StoreFault(StrEnum):
     BUSY = "BUSY"  # somebody else holds what is needed, or the database undid one of two that waited for each other
     UNREACHABLE = "UNREACHABLE"  # the database server does not answer
 
+
+STORE_REFUSES: Final[dict[StoreFault, dict[str, str]]] = {
+    StoreFault.DISK_FULL: {"en": "the disk is full", "zh": "磁盘已满"},
+    StoreFault.READ_ONLY: {"en": "the disk can only be read", "zh": "磁盘为只读"},
+    StoreFault.DISK_FAILING: {"en": "the disk does not work", "zh": "磁盘读写出错"},
+    StoreFault.BUSY: {"en": "another program holds it for too long", "zh": "被其他程序长时间占用"},
+    StoreFault.UNREACHABLE: {"en": "its server does not answer", "zh": "数据库服务器没有响应"},
+}
+"""The same in words, in English (`en`) and Simplified Chinese (`zh`)."""
 
 SQLITE_FAULTS = {
     "SQLITE_FULL": StoreFault.DISK_FULL,

@@ -1,17 +1,27 @@
-"""The history of the store's tables: one for both roles, applied in order, never edited once released."""
+"""The history of the store's tables: one for both roles, applied in order, never edited once released.
+
+Alembic is loaded where there is something to do: nearly always a store is there already, and every command asks.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 
 from infra.database import Store
 
+if TYPE_CHECKING:
+    from alembic.config import Config
 
-def config(store: Store) -> Config:
+NEWEST: Final = "0002"
+"""The revision at which this program finds its tables: the head of the history."""
+SELECT_REVISION: Final = "SELECT version_num FROM alembic_version"
+
+
+def config(store: Store) -> "Config":
     """Return Alembic's configuration for a store."""
+    from alembic.config import Config  # noqa: PLC0415 -- as said above.
+
     settings = Config()
     settings.set_main_option("script_location", str(Path(__file__).parent))
     settings.set_main_option("path_separator", "os")
@@ -21,12 +31,22 @@ def config(store: Store) -> Config:
 
 def upgrade(store: Store) -> None:
     """Bring a store's tables to the newest revision; a store that is there already is left as it is."""
+    if revision(store) == NEWEST:
+        return
+    from alembic import command  # noqa: PLC0415 -- as said above.
+
     command.upgrade(config(store), "head")
 
 
 def pending(store: Store) -> str:
     """Return how a store's tables differ from what this program needs, as “revision -> revision”; empty if not."""
-    newest = ScriptDirectory.from_config(config(store)).get_current_head()
+    there = revision(store)
+    return "" if there == NEWEST else f"{there} -> {NEWEST}"
+
+
+def revision(store: Store) -> str | None:
+    """Return the revision of a store's tables; None for a store without any."""
     with store.engine.connect() as connection:
-        there = MigrationContext.configure(connection).get_current_revision()
-    return "" if there == newest else f"{there} -> {newest}"
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.exec_driver_sql(SELECT_REVISION).scalar_one_or_none()

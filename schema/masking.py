@@ -14,7 +14,7 @@ from strawberry.types.execution import StreamExecutionResult
 
 from auth.permissions import NotPermitted
 from infra.ids import new_id
-from infra.store_faults import StoreFault, store_fault
+from infra.store_faults import STORE_REFUSES, StoreFault, store_fault
 from plants.rules.refusals import Language, Refusal
 from schema.context import Context
 from schema.limits import sees_schema, too_deep
@@ -31,13 +31,6 @@ INCIDENT: Final[dict[Language, str]] = {
     "zh": "系统内部错误，已记录。事件编号：{incident}。",
 }
 
-STORE_REFUSES: Final[dict[StoreFault, dict[Language, str]]] = {
-    StoreFault.DISK_FULL: {"en": "the disk is full", "zh": "磁盘已满"},
-    StoreFault.READ_ONLY: {"en": "the disk can only be read", "zh": "磁盘为只读"},
-    StoreFault.DISK_FAILING: {"en": "the disk does not work", "zh": "磁盘读写出错"},
-    StoreFault.BUSY: {"en": "another program holds it for too long", "zh": "被其他程序长时间占用"},
-    StoreFault.UNREACHABLE: {"en": "its server does not answer", "zh": "数据库服务器没有响应"},
-}
 NOT_TAKEN: Final[dict[Language, str]] = {
     "en": "This node's store did not answer: {why}. Send it again with the same requestId: nothing is done twice.",
     "zh": "本节点的数据库未能完成：{why}。请用同一 requestId 重新发送，不会重复执行。",

@@ -9,7 +9,8 @@ from typing import Any, Final, Self
 from celery.beat import EmbeddedService, Scheduler
 from celery.worker import WorkController
 
-from sync_jobs.jobs import Job, build_app
+from sync_jobs.application import build_app
+from sync_jobs.jobs import Job
 from sync_jobs.nudges import Nudges
 
 STOP_SECONDS_MAX: Final = 30  # a job's slice and one request that stands still

@@ -1,15 +1,8 @@
-"""The jobs of a node, and the Celery application that wakes them: by nudges, and each on a period that heals lost ones.
+"""The jobs of a node: what each does in a slice, how often, and whether it is worth being woken."""
 
-A message carries the name of a job and nothing else: all that is to be done stands in the database. Losing, doubling or
-reordering messages changes when a job runs, never what it does.
-"""
-
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
-
-from celery import Celery
+from typing import Final
 
 from plants.commands.follow_goods import follow_goods
 from plants.store.positions import ReplicationState
@@ -32,9 +25,6 @@ FOLLOW_GOODS: Final = "sync.follow-goods"
 FOLLOW_GOODS_SECONDS: Final = 60.0  # between two looks for goods that a hold of headquarters has to go after
 BETWEEN_PLANTS: Final = "sync.between-plants"
 BETWEEN_PLANTS_SECONDS: Final = 300.0  # between two looks for transfers that do not arrive
-POLLING_SECONDS: Final = 0.2  # of the transport in memory
-CONNECT_SECONDS: Final = 2
-LOG = logging.getLogger(__name__)
 
 
 def _always() -> bool:
@@ -121,58 +111,3 @@ def has_unsent(node: PlantNode) -> bool:
     size, acknowledged, next_us, began_us, state = rows[0]
     due = is_due(next_us or 0, node.clock.now(), began_us=began_us) and state != ReplicationState.FENCED
     return due and size > (acknowledged or 0)
-
-
-def build_app(jobs: Mapping[str, Job], *, queue: str, broker_url: str | None = None) -> Celery:
-    """Return the Celery application of one node, its messages in a queue of its own; without a URL in memory."""
-    app = Celery("batchloom", broker=broker_url or "memory://", set_as_current=False)
-    options: dict[str, Any] = {"polling_interval": POLLING_SECONDS}
-    if broker_url is not None:
-        options = {"global_keyprefix": f"batchloom:{queue}:", "socket_connect_timeout": CONNECT_SECONDS}
-        if not broker_url.startswith("redis"):
-            options = {}
-    app.conf.update(
-        accept_content=["json"],
-        task_serializer="json",
-        task_ignore_result=True,
-        task_acks_late=False,
-        task_default_queue=queue,
-        task_default_exchange=queue,
-        task_default_routing_key=queue,
-        worker_prefetch_multiplier=1,
-        worker_pool="solo",
-        worker_concurrency=1,
-        worker_send_task_events=False,
-        worker_hijack_root_logger=False,
-        worker_enable_remote_control=False,
-        broker_connection_retry_on_startup=True,
-        broker_connection_timeout=CONNECT_SECONDS,
-        # For ever: Celery would end the worker and the beat after a hundred attempts, in three quarters of an hour.
-        broker_connection_max_retries=None,
-        broker_transport_options=options,
-        beat_scheduler="celery.beat:Scheduler",
-        beat_max_loop_interval=1,
-        enable_utc=True,
-    )
-    for name, job in jobs.items():
-        _register(app, name, job)
-    app.conf.beat_schedule = {
-        name: {"task": name, "schedule": job.period_seconds, "options": {"expires": job.period_seconds}}
-        for name, job in jobs.items()
-    }
-    return app
-
-
-def nudge(app: Celery, name: str, job: Job) -> None:
-    """Send the message that wakes a job; raises whatever the broker's library raises when it is down."""
-    app.send_task(name, expires=max(job.period_seconds, 1), ignore_result=True, retry=False)
-
-
-def _register(app: Celery, name: str, job: Job) -> None:
-    @app.task(name=name, ignore_result=True, shared=False)
-    def run() -> None:
-        if job.run():
-            try:
-                nudge(app, name, job)
-            except Exception:  # noqa: BLE001 -- the next period comes anyway.
-                LOG.warning("%s: more is left, and the broker cannot be told", name)

@@ -11,7 +11,8 @@ from typing import Final
 
 from celery import Celery
 
-from sync_jobs.jobs import Job, nudge
+from sync_jobs.application import nudge
+from sync_jobs.jobs import Job
 
 GATHER_SECONDS: Final = 0.02
 CONNECT_SECONDS: Final = 2.0

@@ -13,6 +13,7 @@ from celery import Celery
 
 from infra.roles import Role
 from infra.settings import Settings, SettingsInvalid, load
+from sync_jobs.application import build_app
 from sync_jobs.jobs import (
     ARCHIVE,
     BETWEEN_PLANTS,
@@ -24,7 +25,6 @@ from sync_jobs.jobs import (
     PULL,
     PUSH,
     Job,
-    build_app,
 )
 from sync_jobs.opening import open_jobs
 

@@ -24,7 +24,6 @@ from plants.rules.scope import PlantScope
 from plants.store.master import known_plants
 from plants.store.positions import PlantReplication, ReplicationState, replication_status
 from plants.store.watch import alarms_seen
-from sync_jobs.nudges import broker_failure
 from sync_jobs.opening import archive_of
 
 SECONDS_MAX: Final = 5.0
@@ -155,6 +154,8 @@ def broker(look: Look) -> Iterable[Finding]:
     """Find a broker that does not answer, where jobs run in processes of their own."""
     if look.settings.broker_url is None:
         return
+    from sync_jobs.nudges import broker_failure  # noqa: PLC0415 -- Celery, which no other command needs.
+
     failure = broker_failure(look.settings.broker_url.get_secret_value())
     if failure is None:
         yield fine("The broker answers.", "消息代理应答正常。")

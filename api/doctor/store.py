@@ -13,11 +13,10 @@ from infra.database import ReadSession
 from infra.marks import FILE_NAME as MARKS_FILE
 from infra.marks import Marks, MarksUnreadable
 from infra.roles import Role
-from infra.store_faults import store_fault
+from infra.store_faults import STORE_REFUSES, store_fault
 from plants.rules.merkle import Frontier, leaf_hash
 from plants.store.mirrors import frontier_at
 from plants.store.verifying import verify
-from schema.masking import STORE_REFUSES
 
 NEWEST: Final = 500  # entries of each ledger that are checked without --full
 WAL_BYTES_MAX: Final = 256 * 1024 * 1024

@@ -6,6 +6,7 @@ from pkgutil import iter_modules
 
 import pytest
 from alembic.command import check
+from alembic.script import ScriptDirectory
 from sqlalchemy import Table
 from sqlmodel import SQLModel
 
@@ -32,6 +33,15 @@ def test_a_table_declares_its_roles_and_its_keeping(table: Table) -> None:
 def test_a_projected_row_names_the_plant_that_stated_it(table: Table) -> None:
     if table.info["keeping"] is Keeping.PROJECTION:
         assert {"plant_id", "log_id"} & {column.name for column in table.primary_key}
+
+
+def test_the_revision_that_the_program_needs_is_the_head_of_the_history(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/store.db")
+    assert ScriptDirectory.from_config(migrations.config(store)).get_current_head() == migrations.NEWEST
+    assert (migrations.revision(store), migrations.pending(store)) == (None, f"None -> {migrations.NEWEST}")
+    migrations.upgrade(store)
+    assert (migrations.revision(store), migrations.pending(store)) == (migrations.NEWEST, "")
+    store.close()
 
 
 def test_migrations_make_the_tables_that_the_code_declares_on_sqlite(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from auth.notes import save_key
 from infra.settings import hub_origin
 from plants.rules.scope import PlantScope
 from plants.store.positions import replication_status
+from sync_jobs.application import build_app
 from sync_jobs.embedded import EmbeddedJobs
 from sync_jobs.exchange import exchange
-from sync_jobs.jobs import PROJECT, PUSH, Job, build_app, has_unsent, hub_jobs, plant_jobs
+from sync_jobs.jobs import PROJECT, PUSH, Job, has_unsent, hub_jobs, plant_jobs
 from sync_jobs.nodes import PlantNode
 from sync_jobs.nudges import Nudges
 from tests.sync_jobs.group import CLOCK, GROUP, Group, column, free_port, receive, stand
