@@ -69,7 +69,3 @@ app.command()(cli_ledger.verify)
 app.command()(cli_sdl.sdl)
 app.command()(cli_sim.sim)
 app.command()(cli_demo.demo)
-
-
-if __name__ == "__main__":
-    app()

@@ -18,6 +18,7 @@ from api.node import Node, NodeKeys
 from auth.actors import Actor, Role, system_actor
 from auth.keys import public_key_text
 from infra import roles
+from infra.collecting import no_collecting
 from infra.settings import FILE_NAME, Settings, load
 
 Home = Annotated[
@@ -82,7 +83,8 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
 
     With `until_input_ends` also until standard input is closed: whoever started the node is gone then.
     """
-    from api.serve import serve  # noqa: PLC0415 -- commands that serve nothing start faster without it.
+    with no_collecting():
+        from api.serve import serve  # noqa: PLC0415 -- commands that serve nothing start faster without it.
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("celery").setLevel(logging.WARNING)

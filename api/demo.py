@@ -87,7 +87,7 @@ class Processes:
     def _start(self, node: DemoNode) -> subprocess.Popen[bytes]:
         log = log_of(node).open("ab")
         self._logs.append(log)
-        command = [sys.executable, "-m", "api.cli", node.room, "run", "--home", str(node.home), "--until-input-ends"]
+        command = [sys.executable, "-m", "api", node.room, "run", "--home", str(node.home), "--until-input-ends"]
         # A session of its own: a Ctrl-C in the terminal is for this process, which ends the others in order.
         return subprocess.Popen(
             command,

@@ -65,7 +65,7 @@ def over_http(store: Store, database_url: str) -> Iterator[Request]:
         with Node(settings) as node:
             node.writer.write(lambda session: _prepare(session, node, password))
         serving = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "hub", "run", "--home", str(home)],
+            [sys.executable, "-m", "api", "hub", "run", "--home", str(home)],
             env={**os.environ, "BATCHLOOM_DATABASE_URL": database_url},
             stdout=subprocess.DEVNULL,
         )

@@ -57,7 +57,7 @@ def environment(**more: str) -> dict[str, str]:
 def batchloom(*words: str | Path, given: str | None = None, **environ: str) -> Said:
     """Run the command line; what it has to write is written in English unless told otherwise."""
     done = subprocess.run(
-        [sys.executable, "-m", "api.cli", *map(str, words)],
+        [sys.executable, "-m", "api", *map(str, words)],
         input=given or "",
         capture_output=True,
         text=True,
@@ -415,7 +415,7 @@ def test_plant_run_then_it_serves_until_told_to_end(tmp_path: Path) -> None:
 def running(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     """Run a plant until the block ends."""
     with subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "plant", "run", "--home", str(home)],
+        [sys.executable, "-m", "api", "plant", "run", "--home", str(home)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

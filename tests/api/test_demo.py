@@ -36,7 +36,7 @@ def demo(home: Path, *words: str) -> subprocess.Popen[str]:
     left_out = ("BATCHLOOM_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return subprocess.Popen(
-        [sys.executable, "-m", "api.cli", "demo", "--home", str(home), *words],
+        [sys.executable, "-m", "api", "demo", "--home", str(home), *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
