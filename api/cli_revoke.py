@@ -71,7 +71,16 @@ def revoke_plant(
 
 def readmit_plant(
     home: Home,
-    card: Annotated[Path, typer.Argument(metavar="CARD.json", exists=True, dir_okay=False, readable=True)],
+    card: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CARD.json",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="What `batchloom plant card` printed at the plant.",
+        ),
+    ],
     *,
     shown: Fingerprint = None,
 ) -> None:
@@ -106,7 +115,7 @@ def renew_keys(home: Home, sure: Sure = False) -> None:
     """Make both of this plant's keys new, after the hub has revoked the old ones: stop the plant and its workers first.
 
     The hub need not be reached. The plant works on; its ledger travels again once the hub has readmitted it. The old
-    keys are kept beside the new ones. Interrupted, the command is given again and goes on where it was.
+    keys are kept beside the new ones. Interrupted, the command is given again.
 
     Example:  batchloom plant renew-keys --home sh1
     """

@@ -134,6 +134,19 @@ def test_readmitted_then_the_ledger_goes_on_under_the_new_keys_and_the_old_ones_
     assert exchange(node, forced=True).sent == 1
 
 
+def test_keys_renewed_though_nobody_revoked_the_old_ones_then_the_hub_takes_them_on(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    node = renewed(node)
+    receive(node)
+    assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
+    level(group, node)
+    with group.hub.node.store.reading() as reads:
+        known = counting_machine(reads, "SH1")
+    assert known is not None
+    assert known.ledger_vkey == str(node.signer.key)
+
+
 def test_thief_wrote_before_he_was_revoked_then_the_plant_goes_on_with_a_worklist(group: Group, tmp_path: Path) -> None:
     parted = part(group, tmp_path, lost=2)
     receive(parted.node, 2)
