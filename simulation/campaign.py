@@ -14,7 +14,7 @@ from simulation.planted import BUGS
 from simulation.run import Outcome, run
 
 STARTS: Final = (1, 10_001, 20_001, 30_001, 40_001)
-SEEDS_MAX: Final = 150
+SEEDS_MAX: Final = 1000
 PIECE: Final = 10
 
 
