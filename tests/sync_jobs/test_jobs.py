@@ -25,6 +25,7 @@ from sync_jobs.nudges import Nudges
 from tests.sync_jobs.group import CLOCK, GROUP, Group, column, free_port, receive, stand
 
 WAIT_SECONDS_MAX = 60
+PUSH_SECONDS: Final = 0.2
 CELERY: Final = ("-m", "celery", "-A", "sync_jobs.worker")
 # Celery's waits between two attempts on its broker, which grow to half a minute each, gone through in no time.
 HURRY: Final = (
@@ -161,7 +162,7 @@ def make_home(node: PlantNode, home: Path) -> None:
         plant_number = 1
         plant_code = "SH1"
         hub_key = "{node.hub_key}"
-        push_seconds = 0.2
+        push_seconds = {PUSH_SECONDS}
     """
     (home / "batchloom.toml").write_text(settings)
 
@@ -178,11 +179,13 @@ def test_broker_away_for_more_than_an_hour_then_worker_and_beat_come_back_to_it(
         try:
             wait_until(lambda: is_level(group, node))
             broker.stop()
-            receive(node, 3)
             for name, one in running.items():
                 log = home / f"{name}.log"
                 wait_until(partial(has_tried, one, log))
                 assert one.poll() is None, f"the {name} gave up:\n{log.read_text()[-2000:]}"
+            # Only now: the worker had taken messages before, and did what they ask.
+            receive(node, 3)
+            time.sleep(5 * PUSH_SECONDS)
             assert not is_level(group, node)
             broker.start()
             wait_until(lambda: is_level(group, node))
