@@ -22,7 +22,6 @@ from sync_jobs.opening import archive_of, hub_node
 from sync_jobs.projecting import project_behind
 from sync_jobs.recovering import Told, recover_hub
 from sync_jobs.recovering_plant import restore_from_archive
-from sync_jobs.rotating import earlier_keys
 
 app = typer.Typer(
     help="The archive: every ledger of the group a third time, in storage that is written once.\n\n"
@@ -139,9 +138,7 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
             else:
                 if archive is None and node.settings.archive_url is None:
                     raise CannotDo("Say where the archive is: --archive URL.", "请用 --archive 指定归档地址。")
-                settings = node.settings
-                earlier = earlier_keys(settings.keys, settings.origin)
-                done = restore_from_archive(replicating(node), place.objects, earlier=earlier, told=tell)
+                done = restore_from_archive(replicating(node), place.objects, told=tell)
                 came = [{"origin": node.settings.origin, "before": done.before, "size": done.size}]
                 came.append({"origin": "directives", "before": done.directives_before, "size": done.directives})
     if as_json:

@@ -27,7 +27,7 @@ from plants.store.verifying import LedgerFinding
 from plants.store.verifying import verify as verify_ledgers
 from sync_jobs import checkpoints, hub_keys
 from sync_jobs.key_chains import chain, stated
-from sync_jobs.rotating import earlier_keys
+from sync_jobs.rotating import earlier_signers
 
 SIZE_MAX = 2**53
 
@@ -144,7 +144,7 @@ def _keys(node: Node, reads: ReadSession) -> dict[int, tuple[NoteKey, ...]]:
         keys = {
             settings.plant_number: (
                 *chain(own, stated(reads, settings.plant_number)).keys,
-                *earlier_keys(settings.keys, settings.origin),
+                *(one.key for one in earlier_signers(settings.keys, settings.origin)),
             )
         }
         if settings.hub_key is not None:

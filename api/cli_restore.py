@@ -14,7 +14,6 @@ from plants.store.verifying import verify
 from sync_jobs.exchange import NotRestored, restore_from_hub
 from sync_jobs.recovering import ArchiveDamaged
 from sync_jobs.recovering_plant import WrittenMeanwhile, restore_from_archive
-from sync_jobs.rotating import earlier_keys
 
 BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
@@ -70,8 +69,7 @@ def _bring(node: Node, archive: str | None) -> None:
             if archive is None:
                 restore_from_hub(replicating(node), progress=watch)
             else:
-                earlier = earlier_keys(node.settings.keys, node.settings.origin)
-                restore_from_archive(replicating(node), open_objects(archive), earlier=earlier)
+                restore_from_archive(replicating(node), open_objects(archive))
         except (NotRestored, ArchiveFailed, ArchiveUnfit, ArchiveDamaged, NotArchived, WrittenMeanwhile) as error:
             raise CannotDo(f"It could not be brought back: {error}", f"未能取回：{error}") from error
 

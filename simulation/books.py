@@ -285,3 +285,28 @@ def common(one: Shadow, other: Shadow) -> int:
 def links_of(shadows: Iterable[Shadow]) -> list[Link]:
     """Return the edges of the union of ledgers."""
     return [link for shadow in shadows for link in shadow.books.links.values()]
+
+
+@dataclass(slots=True)
+class Machine:
+    """What the hub's ledger says of a plant's keys."""
+
+    assertion: str
+    ledger: str
+    counts: bool = True
+
+
+def machines_of(entries: Iterable[dict[str, Any]]) -> dict[int, Machine]:
+    """Return whose keys count by the hub's own ledger, by plant number."""
+    found: dict[int, Machine] = {}
+    for entry in entries:
+        payload, kind = entry["payload"], entry["type"]
+        if kind in {"PlantEnrolled", "PlantReadmitted"}:
+            found[payload["number"]] = Machine(payload["assertion_key"], payload["ledger_key"])
+        elif kind == "AssertionKeyRotated":
+            found[payload["number"]].assertion = payload["new"]
+        elif kind == "PlantLedgerKeyRotated":
+            found[payload["number"]].ledger = payload["new"]
+        elif kind == "PlantRevoked":
+            found[payload["number"]].counts = False
+    return found

@@ -6,14 +6,17 @@ from typing import Final
 from plants.store.archive import archived, folder
 from simulation.clocks import SECOND
 from simulation.disks import Plan
+from simulation.key_changes import counts, let_back_in, revoke_keys
 from simulation.life import Life
 from simulation.misfortunes import stop_twin, switch
+from simulation.nodes import SimulatedPlant
 from simulation.story import Violation
 from simulation.watching import Watch
 from simulation.world import HUB, World
 from sync_jobs import retrying
 from sync_jobs.archive_checks import check_archive
 from sync_jobs.fencing import lift_fence
+from sync_jobs.hub_keys import chain_at
 
 ROUNDS_MAX: Final = 16
 ROUND_US: Final = 60 * SECOND
@@ -95,9 +98,9 @@ def _unite(world: World, number: int) -> None:
         for _ in range(ROUNDS_MAX):
             world.time.advance(ROUND_US)
             world.exchange(number, forced=True)
-            ((state,),) = plant.disk.peek("SELECT state FROM replication WHERE log_id = ?", (number,))
-            if state == "IN_SYNC":
+            if _state(plant) == "IN_SYNC":
                 break
+            _let_in(world, number)
     stop_twin(world, number)
 
 
@@ -110,12 +113,30 @@ def _project(world: World) -> bool:
 def _persons(world: World) -> None:
     """Do what the alarms ask of persons: lift fences of the copy that stays, have parked entries tried again."""
     for number, plant in world.plants.items():
-        rows = plant.disk.peek("SELECT state FROM replication WHERE log_id = ?", (number,))
-        if rows and rows[0][0] == "FENCED":
+        if _state(plant) == "FENCED":
             world.tell(plant.name, "a person lifts the fence")
             plant.write(partial(lift_fence, log_id=number))
+        _let_in(world, number)
     with world.hub.disk.transaction() as session:
         retrying.wake(session, world.hub.clock.now())
+
+
+def _let_in(world: World, number: int) -> None:
+    """Give new keys to a plant whose own the hub refuses: to one that was revoked, or that has another key folder.
+
+    Of all others nobody takes care: what happened to their keys has to settle itself.
+    """
+    if counts(world, number):
+        if number not in world.locked_out or _state(world.plants[number]) != "REFUSED":
+            return
+        revoke_keys(world, number)
+    for _ in range(2):
+        let_back_in(world, number)
+
+
+def _state(plant: SimulatedPlant) -> str:
+    rows = plant.disk.peek("SELECT state FROM replication WHERE log_id = ?", (plant.number,))
+    return str(rows[0][0]) if rows else "NEVER_MET"
 
 
 def _unlevel(life: Life) -> list[str]:
@@ -131,6 +152,7 @@ def _unlevel(life: Life) -> list[str]:
         ) or [("NEVER_MET", 0)]
         if state != "IN_SYNC" or acknowledged != world.shadows[number, number].size:
             found.append(f"plant {number} is {state}, with a receipt for {acknowledged}")
+        found += _keys_apart(world, plant)
         books = world.shadows[number, number].books
         if len(books.answered) != world.shadows[number, -number].size:
             found.append(f"plant {number} answered {len(books.answered)} directives")
@@ -139,4 +161,17 @@ def _unlevel(life: Life) -> list[str]:
             found.append(f"the hub applied {projected} of the {size} entries of {log_id}")
     for log_id, index, error in world.hub.disk.peek("SELECT log_id, idx, error FROM projection_faults"):
         found.append(f"entry {index} of {log_id} is parked: {error}")
+    return found
+
+
+def _keys_apart(world: World, plant: SimulatedPlant) -> list[str]:
+    """Return which keys of one side the other does not know yet."""
+    ((ledger,),) = world.hub.disk.peek("SELECT ledger_vkey FROM machines WHERE plant_number = ?", (plant.number,))
+    with plant.disk.reading() as reads:
+        newest = chain_at(reads, plant.node.hub_key).newest
+    found = []
+    if ledger != str(plant.keys.ledgers[-1].key):
+        found.append(f"the hub does not know the ledger key of plant {plant.number}")
+    if newest != world.hub.keys.ledgers[-1].key:
+        found.append(f"plant {plant.number} does not know the hub's key")
     return found

@@ -11,8 +11,7 @@ from typing import Final
 import pysqlite3.dbapi2 as sqlite
 
 from auth.actors import Role, system_actor
-from auth.keys import SigningKey, public_key_text
-from auth.notes import NoteSigner
+from auth.keys import public_key_text
 from infra.database import Store
 from infra.ids import owned_chance
 from infra.settings import directive_origin, hub_origin, plant_origin
@@ -24,7 +23,7 @@ from plants.commands.recording import Call
 from plants.rules.actors import Author
 from simulation.clocks import BEGINNING
 from simulation.disks import Disk, Image
-from simulation.nodes import CODES, GROUP, private_key
+from simulation.nodes import CODES, GROUP, assertion_key, signer
 from sync_jobs.enrolment import enrol
 
 MATERIALS: Final = (
@@ -96,8 +95,8 @@ def _hub(empty: Image) -> Image:
             name=f"Plant {code}",
             origin=origin,
             directive_origin=directive_origin(GROUP, code),
-            ledger_key=str(NoteSigner(origin, private_key(f"ledger {code}")).key),
-            assertion_key=public_key_text(SigningKey(private_key(f"assertion {code}")).public_key),
+            ledger_key=str(signer(origin, code).key),
+            assertion_key=public_key_text(assertion_key(code).public_key),
         )
         with disk.transaction() as session:
             enrol(session, order, actor=system_actor("cli", Role.ADMINISTRATOR), now=BEGINNING)

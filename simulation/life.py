@@ -12,6 +12,7 @@ from plants.rules.refusals import Refusal
 from plants.rules.transfers import transfer_manifest
 from simulation.archive import devices_kept
 from simulation.clocks import HOUR, SECOND
+from simulation.key_changes import change_a_key, let_back_in, revoke_keys
 from simulation.misfortunes import clone, mount_another, restore_both, switch
 from simulation.network import days
 from simulation.nodes import CODES
@@ -21,6 +22,7 @@ from simulation.world import HUB, World
 
 WAITING_MAX: Final = 4
 NEWER_TYPES: Final = ("BatchSplit", "BatchMoved", "ProcessFed", "BatchShipped", "StockAdjusted", "BatchAliased")
+READMITTED_EVERY: Final = 12  # steps: so long a revoked plant waits, more or less
 SIGN_IN_EVERY: Final = 4  # operations of which one shows its token: checking it takes as long as the work
 
 
@@ -249,10 +251,34 @@ class Life:
         world, swarm = self.world, self.world.swarm
         if world.happens(swarm.clones):
             clone(world, number)
-        if world.chance.randrange(6) == 0:
-            switch(world, number)
+        if world.chance.randrange(6) == 0 and switch(world, number):
+            # Both copies work and send, in turns: what the hub says of that is not seen where one alone sends.
+            self.work(number)
+            world.exchange(number, forced=True)
         if world.happens(swarm.clock_steps // 4):
             mount_another(world, number)
+
+    def _keys(self, number: int) -> None:
+        world, swarm = self.world, self.world.swarm
+        if world.happens(swarm.key_changes):
+            change_a_key(world, number)
+        if world.happens(swarm.revocations):
+            revoke_keys(world, number)
+        if swarm.revocations and world.chance.randrange(READMITTED_EVERY) == 0:
+            let_back_in(world, number)
+
+    def _roll_back(self, number: int) -> None:
+        """Make a copy of a plant's disk, let people go on for moments, and put it back, at once or after a while."""
+        world, chance = self.world, self.world.chance
+        if not world.plants[number].running or not world.back_up(number):
+            return
+        for _ in range(chance.randint(1, 3)):
+            world.time.advance(chance.randint(100_000, 6 * SECOND))
+            self.work(number)
+            self.follow(number)
+        world.time.advance(chance.randint(100_000, 40 * SECOND))
+        self._idle()
+        world.restore(number, newest=True)
 
     def _cut_off(self, number: int) -> None:
         world, chance = self.world, self.world.chance
@@ -281,6 +307,9 @@ class Life:
             world.story.hit("F42")
             world.tell("HUB", f"runs a program that does not know {sorted(world.unknown)}")
         self._copies(number)
+        self._keys(number)
+        if world.happens(swarm.snapshots) and number not in world.offstage:
+            self._roll_back(number)
         if world.happens(swarm.hub_restores):
             world.restore(HUB)
         if world.happens(swarm.both_restores) and number not in world.offstage:

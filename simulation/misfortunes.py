@@ -53,21 +53,22 @@ def clone(world: World, number: int) -> None:
     image.close()
     name = f"{plant.code}'"
     twin = SimulatedPlant(number, disk, world.clock_of(number), world.opener_of(number), name)
-    twin.marks = MarksInMemory(plant.marks.content)
+    twin.marks, twin.keys = MarksInMemory(plant.marks.content), plant.keys.copied()
     twin.open()
     shadows = {(number, log_id): Shadow(log_id) for log_id in (number, -number)}
     world.offstage[number] = twin, shadows, -1
     world.forked.add(number)
     world.copied.add(number)
     world.forgetful.add(number)
+    world.locked_out.add(number)
     world.story.hit("F32")
     world.tell(plant.name, "is cloned, and both copies run")
 
 
-def switch(world: World, number: int) -> None:
-    """Let the other copy of a cloned plant act from now on."""
+def switch(world: World, number: int) -> bool:
+    """Let the other copy of a cloned plant act from now on; False where there is none."""
     if number not in world.offstage or world.plants[number].disk.busy:
-        return
+        return False
     twin, shadows, followed = world.offstage[number]
     own = {key: world.shadows[key] for key in shadows}
     world.offstage[number] = world.plants[number], own, world.followed[number]
@@ -76,6 +77,7 @@ def switch(world: World, number: int) -> None:
     world.forked.add(number)
     world.forgetful.add(number)
     world.tell(twin.name, "acts")
+    return True
 
 
 def stop_twin(world: World, number: int) -> None:

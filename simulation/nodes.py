@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, TypeVar
 
+import jwt
 import pysqlite3.dbapi2 as sqlite
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import DBAPIError
@@ -19,9 +20,11 @@ from infra.database import Session
 from infra.settings import directive_origin, hub_origin, plant_origin
 from plants.rules.instants import format_instant
 from plants.store.archive import Archive
+from plants.store.ledger import HUB_LOG
 from simulation.clocks import NodeClock
 from simulation.disks import Disk
-from sync_jobs import archiving, handing_back, intake, leases, reception, remembering, tails
+from simulation.keyrings import Keyring
+from sync_jobs import archiving, handing_back, intake, leases, reception, remembering, signing_in, tails
 from sync_jobs.doors import Door
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, NotRecognised, PlantNode
 from sync_jobs.refused import DoorAlarms
@@ -47,6 +50,12 @@ def private_key(name: str) -> Ed25519PrivateKey:
 def signer(origin: str, name: str) -> NoteSigner:
     """Return what a node signs with under an origin."""
     return NoteSigner(origin, private_key(f"ledger {name}"))
+
+
+@cache
+def assertion_key(name: str) -> SigningKey:
+    """Return what a plant signs in with."""
+    return SigningKey(private_key(f"assertion {name}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +109,13 @@ class SimulatedPlant:
     name: str = ""
     running: bool = True
     marks: MarksInMemory = field(default_factory=MarksInMemory)
+    keys: Keyring = field(init=False)
     tokens: AccessTokens = field(init=False)
     node: PlantNode = field(init=False)
 
     def __post_init__(self) -> None:
         self.name = self.name or CODES[self.number]
+        self.keys = Keyring([signer(self.origin, self.code)], [assertion_key(self.code)])
 
     @property
     def code(self) -> str:
@@ -125,6 +136,8 @@ class SimulatedPlant:
         """Start the plant's process on what its disk holds, by the steps that `api.node` takes."""
         self.disk.start()
         self.running = True
+        with self.disk.reading() as reads:
+            self.keys.switch_ledger(reads, self.number)
         remembering.remember(self.disk, self.marks, plant=self.number, origin=self.origin, clock=self.clock)
         self.tokens = access_tokens(self.origin, self.clock)
         self.node = PlantNode(
@@ -134,8 +147,10 @@ class SimulatedPlant:
             store=self.disk,
             writer=self,
             clock=self.clock,
-            signer=signer(self.origin, self.code),
-            assertion_key=SigningKey(private_key(f"assertion {self.code}")),
+            signer=self.keys.ledgers[-1],
+            assertion_key=self.keys.assertions[-1],
+            earlier_assertion_keys=tuple(self.keys.assertions[:-1]),
+            earlier_signers=tuple(self.keys.ledgers[:-1]),
             hub_url="https://hub.sim.example",
             hub_key=signer(hub_origin(GROUP), "hub").key,
             version=VERSION,
@@ -164,19 +179,27 @@ class SimulatedHub:
     tokens: AccessTokens = field(init=False)
     arrived: set[int] = field(default_factory=set)
     archive: Archive | None = None
+    keys: Keyring = field(default_factory=lambda: Keyring([signer(hub_origin(GROUP), "hub")]))
+
+    @property
+    def origin(self) -> str:
+        """The origin of the hub's ledger."""
+        return hub_origin(GROUP)
 
     def open(self) -> None:
         """Start the hub's process on what its disk holds; which assertions were used is forgotten, as in production."""
         self.disk.start()
         self.running = True
-        origin = hub_origin(GROUP)
-        self.tokens = access_tokens(origin, self.clock)
+        with self.disk.reading() as reads:
+            self.keys.switch_ledger(reads, HUB_LOG)
+        self.tokens = access_tokens(self.origin, self.clock)
         self.node = HubNode(
-            origin=origin,
+            origin=self.origin,
             store=self.disk,
             clock=self.clock,
-            signer=signer(origin, "hub"),
-            assertions=Assertions(hub_issuer=origin, clock=self.clock),
+            signer=self.keys.ledgers[-1],
+            statements=tuple(self.keys.statements),
+            assertions=Assertions(hub_issuer=self.origin, clock=self.clock),
             version=VERSION,
             limits=self.limits,
             arrived=self.arrived.add,
@@ -225,6 +248,11 @@ class SimulatedHub:
         return said
 
 
+def key_shown(request: Request) -> str:
+    """Return the id of the key under which a request is sent."""
+    return str(jwt.get_unverified_header(request.headers["Authorization"].removeprefix("Bearer "))["kid"])
+
+
 def access_tokens(origin: str, clock: NodeClock) -> AccessTokens:
     """Return the identity provider of a node."""
     key = SigningKey(private_key(f"token {origin}"))
@@ -255,6 +283,11 @@ def _give(hub: HubNode, machine: Any, request: Request) -> Answer:
     return Answer(OK, MEDIA_TYPE, packed)
 
 
+def _key(hub: HubNode, machine: Any, request: Request) -> Answer:
+    signing_in.take_statement(hub, machine, _origin(request), request.content)
+    return _said(b"{}")
+
+
 def _consistency(hub: HubNode, machine: Any, request: Request) -> Answer:
     old, new = int(request.query["old"]), int(request.query["new"])
     hashes = tails.consistency(hub, machine, _origin(request), old, new)
@@ -271,6 +304,7 @@ _ROUTES: Final[dict[tuple[str, str], Callable[[HubNode, Any, Request], Answer]]]
     ("POST", "hello"): _hello,
     ("POST", "entries"): _take,
     ("GET", "entries"): _give,
+    ("POST", "key"): _key,
     ("GET", "consistency"): _consistency,
     ("GET", "roots"): _roots,
 }

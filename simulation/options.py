@@ -33,6 +33,9 @@ class Swarm:
     archive: bool = False
     archive_failures: int = 0
     both_restores: int = 0
+    key_changes: int = 0
+    revocations: int = 0
+    snapshots: int = 0
 
 
 def draw(chance: Random) -> Swarm:
@@ -79,4 +82,7 @@ def draw(chance: Random) -> Swarm:
         archive=chance.randrange(HALF) == 0,
         archive_failures=some(50, 300),
         both_restores=some(3, 15) if chance.randrange(HALF) else 0,
+        key_changes=some(5, 30),
+        revocations=some(3, 12) if chance.randrange(HALF) else 0,
+        snapshots=some(5, 30),
     )

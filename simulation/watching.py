@@ -3,15 +3,12 @@
 import json
 import re
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Final
 
-from auth.notes import NoteSigner, open_checkpoint
-from infra.settings import hub_origin
+from auth.notes import open_checkpoint
 from plants.store.positions import ReplicationState
-from simulation.books import Shadow, common
+from simulation.books import Shadow, common, machines_of
 from simulation.life import Life
-from simulation.nodes import GROUP, private_key
 from simulation.story import Violation
 from simulation.world import HUB
 
@@ -28,6 +25,7 @@ SELECT_STANDING: Final = "SELECT state, alarm, acknowledged FROM replication WHE
 SELECT_NOTES: Final = "SELECT size, note FROM checkpoints WHERE log_id = ?"
 SELECT_ARCHIVED: Final = "SELECT log_id, size, checkpoint FROM archived WHERE branch > 0 AND size > 0"
 SELECT_PARKED: Final = "SELECT log_id, idx, error FROM projection_faults WHERE key <> '*' ORDER BY log_id, idx"
+SELECT_MACHINES: Final = "SELECT plant_number, assertion_key, ledger_vkey, revoked_us IS NULL FROM machines"
 NODE_ID: Final = re.compile(r"(?<!\d)\d{13,16}(?!\d)")
 
 
@@ -39,6 +37,7 @@ class Watch:
     receipts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     checked: int = 0
+    machines_at: bytes = b""
 
     def look(self) -> None:
         """Check what has changed since the last look."""
@@ -56,6 +55,7 @@ class Watch:
         if HUB in moved:
             self._parked()
             self._archived()
+            self._machines()
 
     def _archived(self) -> None:
         """I2: what the hub counts as archived is in the archive, under a checkpoint."""
@@ -67,6 +67,19 @@ class Watch:
             if world.archive.covers(place, size):
                 continue
             raise Violation("I2", f"the hub counts {size} entries of {log_id} as archived, and they are not there")
+
+    def _machines(self) -> None:
+        """I8: whose keys count at the hub is what its own ledger says, and nothing else."""
+        ledger = self.life.world.shadows[HUB, HUB]
+        if ledger.roots[-1] == self.machines_at:
+            return
+        self.machines_at = ledger.roots[-1]
+        stated = {
+            number: (one.assertion, one.ledger, one.counts) for number, one in machines_of(ledger.entries).items()
+        }
+        found = {number: tuple(row) for number, *row in self.life.world.hub.disk.peek(SELECT_MACHINES)}
+        if found != stated:
+            raise Violation("I8", f"the hub's ledger says {stated} of the plants' keys, and it goes by {found}")
 
     def _parked(self) -> None:
         """I12: what waits behind an entry that cannot be applied touches what that one touches; all else goes on."""
@@ -144,7 +157,11 @@ class Watch:
         """Return the root in a receipt, after a check that it is one."""
         world = self.life.world
         origin = world.plants[number].origin
-        signed = open_checkpoint(note, origin, keys_of(world.plants[number].code, origin))
+        hub = world.hub.origin
+        keys = [
+            str(key) for one in (origin, hub) for made in world.signers[one] for key in (made.key, made.witness_key)
+        ]
+        signed = open_checkpoint(note, origin, keys)
         if size != signed.checkpoint.size or signed.cosigned_by(world.hub.node.origin) is None:
             raise Violation("I2", f"plant {number} keeps a receipt for {size} entries that is none")
         return signed.checkpoint.root
@@ -163,11 +180,3 @@ class Watch:
                 text = f"#{operation.number} {operation.command.name} was acknowledged as entry {entry.index}"
                 raise Violation("I2", f"{text} of plant {operation.plant}, and it is not there")
         self.checked = max(0, len(world.operations) - 12)
-
-
-@cache
-def keys_of(code: str, origin: str) -> list[str]:
-    """Return the verifier keys of a plant and of the hub, from outside."""
-    plant = NoteSigner(origin, private_key(f"ledger {code}"))
-    hub = NoteSigner(hub_origin(GROUP), private_key("ledger hub"))
-    return [str(plant.key), str(plant.witness_key), str(hub.key), str(hub.witness_key)]

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from random import Random
 from typing import Final
 
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError
 
+from auth.keys import SigningKey
+from auth.notes import NoteSigner
 from infra.marks import REFRESHED_AFTER
 from plants.rules.events import EVENTS
 from plants.store.archive import Archive
@@ -19,8 +22,18 @@ from simulation.books import Shadow
 from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
 from simulation.disks import Crash, Disk, Image, Plan
 from simulation.group import template
+from simulation.keyrings import Keyring
 from simulation.network import Network, NetworkDoor
-from simulation.nodes import OK, Answer, Request, SimulatedHub, SimulatedPlant
+from simulation.nodes import (
+    OK,
+    Answer,
+    Request,
+    SimulatedHub,
+    SimulatedPlant,
+    assertion_key,
+    key_shown,
+    signer,
+)
 from simulation.options import Swarm
 from simulation.people import Operation
 from simulation.story import Story, Violation
@@ -45,6 +58,7 @@ class Backup:
     image: Image
     us: int
     marks: bytes | None = None
+    keys: Keyring | None = None
 
 
 @dataclass
@@ -72,6 +86,10 @@ class World:
     unknown: set[str] = field(default_factory=set)
     unsure: set[int] = field(default_factory=set)
     archive: ObjectsInMemory | None = None
+    signers: dict[str, list[NoteSigner]] = field(default_factory=dict)
+    withdrawn: set[str] = field(default_factory=set)
+    locked_out: set[int] = field(default_factory=set)
+    keys_made: Iterator[int] = field(default_factory=lambda: count(1))
     restored: set[int] = field(default_factory=set)
     depth: int = 0
     calm: bool = False
@@ -97,7 +115,19 @@ class World:
             plant.open()
             self.plants[number] = plant
             self.labels[plant.code] = []
+        self.signers = {plant.origin: list(plant.keys.ledgers) for plant in self.plants.values()}
+        self.signers[self.hub.origin] = list(self.hub.keys.ledgers)
         self._begin_shadows()
+
+    def new_signer(self, origin: str) -> NoteSigner:
+        """Return a key that no ledger has had yet, and remember whose it is."""
+        made = signer(origin, str(next(self.keys_made)))
+        self.signers[origin].append(made)
+        return made
+
+    def new_assertion_key(self) -> SigningKey:
+        """Return a key with which no plant has signed in yet."""
+        return assertion_key(str(next(self.keys_made)))
 
     def disk_of(self, number: int) -> Disk:
         """Return the disk of a node; 0 is the hub."""
@@ -138,7 +168,8 @@ class World:
         """Let the hub answer a request under whatever fault its disk has in store."""
         disk = self.hub.disk
         plan = self._plan() if disk.connection.plan is None and not disk.busy else None
-        ended = self.hub.session_ended(request)
+        ended, kid = self.hub.session_ended(request), key_shown(request)
+        withdrawn = kid in self.withdrawn
         if plan is not None:
             disk.arm(plan)
         try:
@@ -150,7 +181,19 @@ class World:
                     self.story.hit(plan.strike.value)
         if ended and answer.status == OK:
             raise Violation("I1", f"the hub takes a parcel for {request.path} under a session that counts no more")
+        if withdrawn and answer.status == OK:
+            raise Violation("I10", f"the hub answers {request.path} to a key that counts no more")
+        if answer.status == OK:
+            self._retire(kid)
         return answer
+
+    def _retire(self, kid: str) -> None:
+        """Note that a plant's keys from before this one sign in no more, now that it has signed in with this one."""
+        twins = (twin for twin, _, _ in self.offstage.values())
+        for plant in (*self.plants.values(), *twins):
+            kids = [one.kid for one in plant.keys.assertions]
+            if kid in kids:
+                self.withdrawn.update(kids[: kids.index(kid)])
 
     def hub_died(self) -> None:
         """Note that the hub's machine stopped."""
@@ -264,22 +307,26 @@ class World:
             self.tell("HUB", "finds the archive away")
         self.archive.fail_from(None)
 
-    def back_up(self, number: int) -> None:
-        """Copy a node's disk, as an administrator does every night."""
+    def back_up(self, number: int) -> bool:
+        """Copy a node's disk, as an administrator does every night; False while something is under way there."""
         if self.disk_of(number).busy:
-            return
+            return False
         kept = self.backups.setdefault(number, [])
-        marks = None if number == HUB else self.plants[number].marks.content
-        kept.append(Backup(self.disk_of(number).image(), self.time.us, marks))
+        backup = Backup(self.disk_of(number).image(), self.time.us)
+        if number != HUB:
+            plant = self.plants[number]
+            backup = replace(backup, marks=plant.marks.content, keys=plant.keys.copied())
+        kept.append(backup)
         if len(kept) > BACKUPS_KEPT:
             kept.pop(0).image.close()
+        return True
 
-    def restore(self, number: int) -> None:
+    def restore(self, number: int, *, newest: bool = False) -> None:
         """Put an older copy on a node's disk and start it again."""
         kept = self.backups.get(number)
         if not kept:
             return
-        backup = self.chance.choice(kept)
+        backup = kept[-1] if newest else self.chance.choice(kept)
         if number != HUB:
             self._excuse_the_last_moments(number)
         disk = self.disk_of(number)
@@ -291,6 +338,7 @@ class World:
             self.tell("HUB", f"restored from a copy of {age} s ago")
             self.forked |= set(self.plants)
             self.unsure |= set(self.plants)
+            self.withdrawn.clear()
         else:
             self._restore_marks(number, backup)
             self.tell(self.plants[number].name, f"restored from a copy of {age} s ago")
@@ -312,9 +360,11 @@ class World:
         draw, plant = self.chance.randrange(8), self.plants[number]
         if draw == 0:
             self.story.hit("F33")
-            plant.marks.content = backup.marks
+            assert backup.keys is not None
+            plant.marks.content, plant.keys = backup.marks, backup.keys.copied()
             self.forgetful.add(number)
-            self.tell(plant.name, "its second memory is put back with it")
+            self.locked_out.add(number)
+            self.tell(plant.name, "its second memory and its keys are put back with it")
         elif draw == 1:
             self.story.hit("F34")
             plant.marks.content = None

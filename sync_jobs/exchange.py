@@ -30,7 +30,7 @@ from sync_jobs.pull import NotSigned, apply_pending, directives_here, pull
 from sync_jobs.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, push
 from sync_jobs.rebasing import diverged
 from sync_jobs.restoring import RepairRefused, restore
-from sync_jobs.rotating import show_statement
+from sync_jobs.rotating import show_statement, state_again
 from sync_jobs.signing_in import introduce_again
 from sync_jobs.wire import Problem, Welcome
 
@@ -197,6 +197,7 @@ def _meets_again(way: Way, problem: Problem) -> bool:
     Or the session counts no more: then the greeting tells whether another copy is why, or a hub that was restored.
     """
     if problem.code == "CHECKPOINT_REFUSED":
+        state_again(way.node)
         return show_statement(way)
     return problem.status == WRONG_POSITION
 

@@ -4,7 +4,6 @@ The way is that of `sync_jobs.restoring`: staged, proven as a whole against a ch
 then moved into the ledger and the tables.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +12,6 @@ from infra.objects import Objects
 from plants.commands.restore import adopt_next, record_restored
 from plants.rules.instants import micros
 from plants.rules.merkle import Frontier
-from plants.rules.notes import NoteKey
 from plants.store import staging
 from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.archive import FIRST_BRANCH, branches, folder
@@ -59,12 +57,8 @@ class PlantRecovered:
     directives: int
 
 
-def restore_from_archive(
-    node: PlantNode, objects: Objects, *, earlier: Sequence[NoteKey] = (), told: Told = tell_nobody
-) -> PlantRecovered:
+def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell_nobody) -> PlantRecovered:
     """Bring back what the archive holds of the plant beyond its store, be that empty or an old copy.
-
-    `earlier` are the keys with which the plant signed its ledger before the one it has now.
 
     Ends with PlantRestored in the plant's ledger, where anything came back. Raises ArchiveFailed, NotArchived where the
     archive holds nothing of this plant, and ArchiveDamaged where what it holds does not continue what is here or does
@@ -78,7 +72,7 @@ def restore_from_archive(
         return Head(session, node.number).frontier, Head(session, -node.number).size
 
     here, directed = node.writer.write(begin)
-    newest = _newest(node, objects, node.number, earlier)
+    newest = _newest(node, objects, node.number)
     directives = _take_directives(node, objects, told) or directed
     if newest is None or newest[1].size <= here.size:
         return PlantRecovered(here.size, here.size, directed, directives)
@@ -94,14 +88,12 @@ def restore_from_archive(
         return PlantRecovered(here.size, Head(session, node.number).size, directed, directives)
 
 
-def _newest(
-    node: PlantNode, objects: Objects, log_id: int, earlier: Sequence[NoteKey] = ()
-) -> tuple[str, Covered] | None:
+def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Covered] | None:
     """Return folder and newest checkpoint of the plant's own ledger or of its directives, of the newest history."""
     own = log_id == node.number
     origin = node.origin if own else node.directive_origin
     with node.store.reading() as reads:
-        ours = [key for one in (node.signer.key, *earlier) for key in checkpoints.keys_of(one)]
+        ours = [key for one in (node.signer, *node.earlier_signers) for key in checkpoints.keys_of(one.key)]
         keys = (*(ours if own else hub_keys.ever_at(reads, node, origin)), *hub_keys.ever_at(reads, node))
     place = folder(origin, max(branches(objects, origin), default=FIRST_BRANCH))
     covered = newest_checkpoint(objects, place, origin, lambda _: keys)

@@ -8,13 +8,18 @@
 | the new key lies in the old one's place                       | done                                                 |
 
 A hub that refuses a checkpoint is shown the ledger's statements again: it may be one that was restored, or that did not
-hear of a rotation before the next one.
+hear of a rotation before the next one. Where the plant's own store was put back to before a rotation, that is recorded
+again first: the keys lie beside the store, and know better.
 """
 
 import os
 from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from auth.machines import EnrolledMachine, exchange_ledger_key
 from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
@@ -52,7 +57,7 @@ def rotate_ledger_key(node: PlantNode, following: NoteSigner) -> bytes:
     """
 
     def record(session: Session) -> bytes:
-        newest = _newest(session, node.number)
+        newest = newest_stated(session, node.number)
         if newest is not None and newest["new"] == str(following.key):
             return newest["statement"].encode()
         statement = statement_of(node.signer, following, Head(session, node.number).size + 1)
@@ -71,7 +76,7 @@ def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: st
     """Put the new key in the old one's place where the ledger says that it counts; the old one is kept beside it."""
     if not (keys / NEXT_FILE).exists():
         return False
-    newest = _newest(reads, log_id)
+    newest = newest_stated(reads, log_id)
     following = NoteSigner(origin, load_key(keys / NEXT_FILE)).key
     if newest is None or newest["new"] != str(following):
         return False
@@ -95,14 +100,36 @@ def _keep_beside(path: Path, statement: bytes) -> None:
     draft.replace(path)
 
 
-def earlier_keys(keys: Path, origin: str) -> tuple[NoteKey, ...]:
-    """Return the keys that signed the ledger before, as they lie beside the one in use."""
+def kept_keys(keys: Path, purpose: str) -> list[Ed25519PrivateKey]:
+    """Return the keys of one purpose ("ledger", "assertion") that lie beside the one in use, the oldest first."""
+    kept = [path for path in keys.glob(f"{purpose}.*.pem") if path.name != f"{purpose}.next.pem"]
+    kept.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
     found = []
-    for path in sorted(keys.glob("ledger.*.pem")):
-        if path.name != NEXT_FILE:
-            with suppress(KeyFileError):
-                found.append(NoteSigner(origin, load_key(path)).key)
-    return tuple(found)
+    for path in kept:
+        with suppress(KeyFileError):  # a key of the past that is no good any more must not keep the plant from running.
+            found.append(load_key(path))
+    return found
+
+
+def earlier_signers(keys: Path, origin: str) -> tuple[NoteSigner, ...]:
+    """Return what signed the ledger before, as it lies beside the key in use, the oldest first."""
+    return tuple(NoteSigner(origin, key) for key in kept_keys(keys, "ledger"))
+
+
+def state_again(node: PlantNode) -> None:
+    """Record those rotations anew that a ledger from an older backup has lost, from the key that it ends with to ours.
+
+    For a hub that refuses our key: what it has heard of comes back with the ledger's tail. Without the keys from before
+    there is nothing to state, and the hub goes on refusing.
+    """
+    with node.store.reading() as reads:
+        newest = newest_stated(reads, node.number)
+    signers = [*node.earlier_signers, node.signer]
+    names = [str(one.key) for one in signers]
+    last = names[0] if newest is None else newest["new"]
+    lost = signers[names.index(last) :] if last in names else []
+    for before, following in pairwise(lost):
+        rotate_ledger_key(replace(node, signer=before), following)
 
 
 def show_statement(way: Way) -> bool:
@@ -163,6 +190,7 @@ def take_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: byt
         record_ledger_key(session, machine.code, payload, now=hub.clock.now())
 
 
-def _newest(reads: Session | ReadSession, log_id: int) -> LedgerKeyRotated | None:
+def newest_stated(reads: Session | ReadSession, log_id: int) -> LedgerKeyRotated | None:
+    """Return what a ledger says of its newest key, or None where it has had one alone."""
     rows = reads.rows(SELECT_STATEMENTS, {"log_id": log_id})
     return decode(bytes(rows[-1][0]))["payload"] if rows else None

@@ -13,14 +13,13 @@ key. It is told again, signed in with one that it knows: statements are made ane
 plant.
 """
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from auth.keys import SigningKey, public_key_from_text, public_key_text
 from auth.machines import EnrolledMachine, exchange_assertion_key
-from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
+from auth.notes import NoteSigner, generate_key, load_key, open_note, save_key
 from infra.database import Session
 from infra.folders import sync_folder
 from plants.commands.enrol_plant import record_assertion_key
@@ -31,7 +30,7 @@ from plants.store.ledger import HUB_LOG, Head
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.push import Way
-from sync_jobs.rotating import show_statement, take_key
+from sync_jobs.rotating import kept_keys, show_statement, state_again, take_key
 from sync_jobs.wire import Problem
 
 HEADING: Final = "batchloom/assertion-key/v1"
@@ -78,13 +77,7 @@ def switch_key(keys: Path) -> None:
 
 def earlier_keys(keys: Path) -> tuple[SigningKey, ...]:
     """Return the keys that the plant signed in with before, the newest last."""
-    kept = [path for path in keys.glob("assertion.*.pem") if path.name != NEXT_FILE]
-    kept.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
-    found = []
-    for path in kept:
-        with suppress(KeyFileError):  # a key of the past that is no good any more must not keep the plant from running.
-            found.append(SigningKey(load_key(path)))
-    return tuple(found)
+    return tuple(map(SigningKey, kept_keys(keys, "assertion")))
 
 
 def introduce_again(way: Way, problem: Problem) -> bool:
@@ -96,15 +89,25 @@ def introduce_again(way: Way, problem: Problem) -> bool:
         before = replace(node, assertion_key=earlier)
         try:
             with (node.open_door or HubDoor)(before) as door:
-                # A hub that lost this lost what it knew of the ledger's keys as well, and the newest one signs.
-                show_statement(replace(way, node=before, door=door))
-                door.rotate(node.origin, statement_of(node, earlier, node.assertion_key))
+                _introduce(replace(way, node=before, door=door), statement_of(node, earlier, node.assertion_key))
         except Problem as answer:
             if answer.status not in {401, 403}:
                 raise
         else:
             return True
     return False
+
+
+def _introduce(way: Way, statement: bytes) -> None:
+    try:
+        way.door.rotate(way.node.origin, statement)
+    except Problem as problem:
+        if problem.code != "KEY_REFUSED":
+            raise
+        # A hub that lost this may have lost what it knew of the ledger's keys as well, and the newest one signs.
+        state_again(way.node)
+        show_statement(way)
+        way.door.rotate(way.node.origin, statement)
 
 
 def statement_of(node: PlantNode, old: SigningKey, following: SigningKey) -> bytes:

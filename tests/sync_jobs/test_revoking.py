@@ -17,7 +17,6 @@ from infra.postgres import EmbeddedPostgres
 from migrations import upgrade
 from plants.commands.enrol_plant import Enrolment
 from plants.rules.events import decode
-from plants.rules.notes import NoteKey
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.store.archive import FIRST_BRANCH, Archive, checkpoint_name, folder
 from plants.store.positions import ReplicationState
@@ -234,7 +233,6 @@ def test_plant_lost_after_its_key_changed_then_what_was_archived_under_the_old_k
     archive_all(hub)
     following = NoteSigner(node.origin, generate_key())
     rotating.rotate_ledger_key(node, following)
-    fresh = on_copy(group, replace(node, signer=following), tmp_path / "new.db")
+    fresh = on_copy(group, replace(node, signer=following, earlier_signers=(node.signer,)), tmp_path / "new.db")
     upgrade(fresh.store)
-    earlier: tuple[NoteKey, ...] = (node.signer.key,)
-    assert restore_from_archive(fresh, objects, earlier=earlier).size == 7 + 1
+    assert restore_from_archive(fresh, objects).size == 7 + 1

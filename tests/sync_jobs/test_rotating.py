@@ -23,6 +23,7 @@ from sync_jobs.nodes import PlantNode
 from sync_jobs.recovering import recover_hub
 from sync_jobs.wire import Problem
 from tests.databases import fresh_database
+from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, Group, column, receive, stand
 from tests.sync_jobs.test_archiving import archive_all
 from tests.sync_jobs.test_restoring import kinds, level, types
@@ -149,3 +150,45 @@ def test_ledger_key_rotated_twice_then_all_of_it_comes_back_from_the_archive(
         with store.reading() as reads:
             (known,) = enrolled_machines(reads)
         assert known.ledger_vkey == str(node.signer.key)
+
+
+@pytest.mark.parametrize("told", [0, 1], ids=["the hub heard of no rotation", "the hub heard of the first"])
+def test_store_back_to_before_rotations_that_the_hub_did_not_hear_of_then_stated_again(
+    group: Group, tmp_path: Path, told: int
+) -> None:
+    node = group.plant(1, "SH1")
+    receive(node, 1)
+    exchange(node)
+    old = backup(node, tmp_path / "old.db")
+    for turn in range(2):
+        following = another(node)
+        statement = rotating.rotate_ledger_key(node, following)
+        if turn < told:
+            with HubDoor(node) as door:
+                door.rotate(node.origin, statement)
+        node = replace(node, signer=following, earlier_signers=(*node.earlier_signers, node.signer))
+    node = on_copy(group, node, old)
+    receive(node, 2)
+    assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
+    level(group, node)
+    assert kinds(node.store) == set()
+    assert types(node).count("LedgerKeyRotated") == 2
+    receive(node, 1)
+    assert exchange(node, forced=True).sent == 1
+    assert types(node).count("LedgerKeyRotated") == 2
+    with group.hub.node.store.reading() as reads:
+        (known,) = enrolled_machines(reads)
+    assert known.ledger_vkey == str(node.signer.key)
+
+
+def test_keys_put_back_though_the_ledger_gave_them_up_then_refused_and_nothing_is_stated(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    following = another(node)
+    rotating.rotate_ledger_key(node, following)
+    exchange(replace(node, signer=following, earlier_signers=(node.signer,)), forced=True)
+    receive(node, 1)
+    before = types(node), stand(group.hub.node.store, 1)
+    assert exchange(node, forced=True).state is ReplicationState.REFUSED
+    assert (types(node), stand(group.hub.node.store, 1)) == before
+    assert kinds(node.store) == {"REPLICATION_REFUSED"}

@@ -28,6 +28,7 @@ from sync_jobs.nodes import PlantNode
 from sync_jobs.recovering import recover_hub
 from sync_jobs.wire import Problem
 from tests.databases import fresh_database
+from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, GROUP, Group, receive, stand
 from tests.sync_jobs.test_archiving import archive_all
 from tests.sync_jobs.test_restoring import kinds, level
@@ -263,6 +264,33 @@ def test_hub_restored_to_before_the_rotation_then_told_again_in_the_same_exchang
     assert machine(hub) == (last.kid, None, first.kid)
     level(group, node)
     assert kinds(node.store) == set()
+
+
+def test_hub_and_plant_back_to_before_both_keys_changed_then_both_are_stated_again(
+    group: Group, tmp_path: Path
+) -> None:
+    node, new = group.plant(1, "SH1"), another()
+    exchange(node)
+    old = backup(node, tmp_path / "old.db")
+    following = NoteSigner(node.origin, generate_key())
+    rotating.rotate_ledger_key(node, following)
+    renewed = replace(
+        on_copy(group, node, old),
+        signer=following,
+        earlier_signers=(node.signer,),
+        assertion_key=new,
+        earlier_assertion_keys=(node.assertion_key,),
+    )
+    receive(renewed, 2)
+    done = exchange(renewed, forced=True)
+    assert (done.state, done.sent) == (ReplicationState.IN_SYNC, 3)
+    assert machine(group.hub.node.store) == (new.kid, None, node.assertion_key.kid)
+    level(group, renewed)
+    assert kinds(renewed.store) == set()
+    assert exchange(replace(renewed, signer=node.signer), forced=True).state is ReplicationState.IN_SYNC
+    receive(renewed)
+    assert exchange(replace(renewed, signer=node.signer), forced=True).state is ReplicationState.REFUSED
+    assert exchange(renewed, forced=True).sent == 1
 
 
 def test_hub_back_from_the_archive_then_it_knows_the_last_key_and_no_earlier_one_for_long(
