@@ -19,6 +19,14 @@ from plants.rules.merkle import Frontier
 from plants.store import batches, completeness, genealogy, ledger, mirrors, replication
 from plants.store import changes as stored_changes
 from simulation import life
+from simulation.planted_keys import (
+    hub_statement_forgotten,
+    old_key_never_ends,
+    revocation_not_taken_back,
+    revoked_key_served,
+    rotation_not_recorded,
+    rotation_not_stated_again,
+)
 from simulation.planted_repairs import (
     archive_counted_early,
     collision_dropped,
@@ -279,7 +287,8 @@ BUGS: Final[dict[str, Bug]] = {
         stock_not_checked, own_request_approved, stale_change_applied, change_applied_twice, scope_forgotten,
         transfers_not_walked, always_complete, frontier_not_moved, marks_ignored, series_not_jumped, tail_not_pulled,
         collision_dropped, rebase_forgotten, fence_ignored, displaced_session_taken, archive_counted_early,
-        greeting_displaces, last_entry_not_remembered,
+        greeting_displaces, last_entry_not_remembered, revoked_key_served, old_key_never_ends, rotation_not_recorded,
+        revocation_not_taken_back, rotation_not_stated_again, hub_statement_forgotten,
     )
 }  # fmt: skip
 """Every planted bug by its name on the command line."""

@@ -13,8 +13,8 @@ again first: the keys lie beside the store, and know better.
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -53,23 +53,51 @@ def rotate_ledger_key(node: PlantNode, following: NoteSigner) -> bytes:
     """Record in the plant's ledger that another key signs it from the next entry on; returns the signed statement.
 
     Once this returns the new key is the ledger's (`switch_key`); the hub hears of it at the next exchange. Recorded
-    again for the same key it changes nothing.
+    again for the same key it changes nothing. Rotations that the ledger has lost are recorded first (`state_again`).
     """
 
     def record(session: Session) -> bytes:
         newest = newest_stated(session, node.number)
         if newest is not None and newest["new"] == str(following.key):
             return newest["statement"].encode()
-        statement = statement_of(node.signer, following, Head(session, node.number).size + 1)
+        _record(session, node, _signers_since(node, newest))
+        return _record(session, node, (node.signer, following))
+
+    return node.writer.write(record)
+
+
+def state_again(node: PlantNode) -> None:
+    """Record those rotations anew that a ledger from an older backup has lost, from the key that it ends with to ours.
+
+    For a hub that refuses our key: what it has heard of comes back with the ledger's tail. Without the keys from before
+    there is nothing to state, and the hub goes on refusing.
+    """
+
+    def record(session: Session) -> None:
+        _record(session, node, _signers_since(node, newest_stated(session, node.number)))
+
+    node.writer.write(record)
+
+
+def _signers_since(node: PlantNode, newest: LedgerKeyRotated | None) -> Sequence[NoteSigner]:
+    """Return the signers from the one that the ledger ends with to the one in use: more than one where it lost some."""
+    signers = [*node.earlier_signers, node.signer]
+    names = [str(one.key) for one in signers]
+    last = names[0] if newest is None else newest["new"]
+    return signers[names.index(last) :] if last in names else ()
+
+
+def _record(session: Session, node: PlantNode, signers: Sequence[NoteSigner]) -> bytes:
+    statement = b""
+    for before, following in pairwise(signers):
+        statement = statement_of(before, following, Head(session, node.number).size + 1)
         payload: LedgerKeyRotated = {
-            "old": str(node.signer.key),
+            "old": str(before.key),
             "new": str(following.key),
             "statement": statement.decode(),
         }
         record_repair(session, node.number, "LedgerKeyRotated", payload, now=node.clock.now())
-        return statement
-
-    return node.writer.write(record)
+    return statement
 
 
 def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: str) -> bool:
@@ -114,22 +142,6 @@ def kept_keys(keys: Path, purpose: str) -> list[Ed25519PrivateKey]:
 def earlier_signers(keys: Path, origin: str) -> tuple[NoteSigner, ...]:
     """Return what signed the ledger before, as it lies beside the key in use, the oldest first."""
     return tuple(NoteSigner(origin, key) for key in kept_keys(keys, "ledger"))
-
-
-def state_again(node: PlantNode) -> None:
-    """Record those rotations anew that a ledger from an older backup has lost, from the key that it ends with to ours.
-
-    For a hub that refuses our key: what it has heard of comes back with the ledger's tail. Without the keys from before
-    there is nothing to state, and the hub goes on refusing.
-    """
-    with node.store.reading() as reads:
-        newest = newest_stated(reads, node.number)
-    signers = [*node.earlier_signers, node.signer]
-    names = [str(one.key) for one in signers]
-    last = names[0] if newest is None else newest["new"]
-    lost = signers[names.index(last) :] if last in names else []
-    for before, following in pairwise(lost):
-        rotate_ledger_key(replace(node, signer=before), following)
 
 
 def show_statement(way: Way) -> bool:

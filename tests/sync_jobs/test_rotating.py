@@ -181,6 +181,24 @@ def test_store_back_to_before_rotations_that_the_hub_did_not_hear_of_then_stated
     assert known.ledger_vkey == str(node.signer.key)
 
 
+def test_rotated_again_though_the_store_lost_the_last_rotation_then_both_are_stated(
+    group: Group, tmp_path: Path
+) -> None:
+    node = group.plant(1, "SH1")
+    receive(node, 1)
+    old = backup(node, tmp_path / "old.db")
+    lost, following = another(node), another(node)
+    rotating.rotate_ledger_key(node, lost)
+    node = replace(on_copy(group, node, old), signer=lost, earlier_signers=(node.signer,))
+    rotating.rotate_ledger_key(node, following)
+    assert types(node)[-2:] == ["LedgerKeyRotated"] * 2
+    node = replace(node, signer=following, earlier_signers=(*node.earlier_signers, lost))
+    assert exchange(node).state is ReplicationState.IN_SYNC
+    level(group, node)
+    receive(node, 1)
+    assert exchange(node, forced=True).sent == 1
+
+
 def test_keys_put_back_though_the_ledger_gave_them_up_then_refused_and_nothing_is_stated(group: Group) -> None:
     node = group.plant(1, "SH1")
     exchange(node)

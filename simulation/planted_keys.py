@@ -1,0 +1,49 @@
+"""Planted bugs in what becomes of keys: rotating them, revoking them, and what a restored node still knows of that."""
+
+from contextlib import AbstractContextManager
+from types import MappingProxyType
+from typing import Any
+
+from auth import machines
+from plants.commands import enrol_plant
+from simulation.planting import everywhere, instead, nothing, together
+from sync_jobs import hub_keys, plant_keys, rotating
+from sync_jobs.key_chains import chain, stated_by_hub
+
+
+def revoked_key_served() -> AbstractContextManager[None]:
+    """Whose key is shown is looked up, and not whether it still counts."""
+    return together(
+        instead(machines, "SELECT_BY_KID", machines.SELECT_BY_KID.replace(" revoked_us IS NULL AND", "")),
+        instead(machines, "SELECT_BY_KID_BEFORE", machines.SELECT_BY_KID_BEFORE.replace(" revoked_us IS NULL AND", "")),
+    )
+
+
+def old_key_never_ends() -> AbstractContextManager[None]:
+    """A plant that signs in with its new key can go on with the old one for ever."""
+    return everywhere(machines.confirm_assertion_key, nothing)
+
+
+def rotation_not_recorded() -> AbstractContextManager[None]:
+    """The hub takes a plant's new ledger key on without a word in its own ledger."""
+    return everywhere(enrol_plant.record_ledger_key, nothing)
+
+
+def revocation_not_taken_back() -> AbstractContextManager[None]:
+    """A hub back from its archive enrols whoever was ever enrolled."""
+    applied = MappingProxyType(dict(plant_keys.APPLIED) | {"PlantRevoked": nothing})
+    return instead(plant_keys, "APPLIED", applied)
+
+
+def rotation_not_stated_again() -> AbstractContextManager[None]:
+    """A plant whose store is older than its keys leaves it at what its ledger says of them."""
+    return everywhere(rotating.state_again, nothing)
+
+
+def hub_statement_forgotten() -> AbstractContextManager[None]:
+    """A restored hub says of its keys what its store knows, and not what lies beside them."""
+
+    def stated(reads: Any, hub: Any) -> list[bytes]:
+        return [one.statement for one in chain(hub.signer.key, stated_by_hub(reads)).rotations]
+
+    return everywhere(hub_keys.statements_of_hub, stated)
