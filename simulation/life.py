@@ -76,10 +76,19 @@ class Life:
         draw = chance.randrange(10)
         if draw < 6:  # noqa: PLR2004 -- as above: mostly work.
             self.work(number)
-        elif draw < 8:  # noqa: PLR2004 -- another plant, or this one's second worker.
-            world.exchange(number)
+        elif draw < 8:  # noqa: PLR2004 -- another plant, or this one's second worker, or its other copy.
+            if number in world.offstage and chance.randrange(2):
+                self._other_copy(number)
+            else:
+                world.exchange(number)
         else:
             world.project()
+
+    def _other_copy(self, number: int) -> None:
+        """Let the copy of a plant that does not act exchange too, so that their messages cross."""
+        if switch(self.world, number):
+            self.world.exchange(number, forced=True)
+            switch(self.world, number)
 
     def work(self, number: int) -> None:
         """Let a person at a plant do something, or send again what was not answered."""

@@ -32,6 +32,7 @@ from simulation.planted_repairs import (
     collision_dropped,
     displaced_session_taken,
     fence_ignored,
+    followers_left_waiting,
     greeting_displaces,
     last_entry_not_remembered,
     marks_ignored,
@@ -288,7 +289,7 @@ BUGS: Final[dict[str, Bug]] = {
         transfers_not_walked, always_complete, frontier_not_moved, marks_ignored, series_not_jumped, tail_not_pulled,
         collision_dropped, rebase_forgotten, fence_ignored, displaced_session_taken, archive_counted_early,
         greeting_displaces, last_entry_not_remembered, revoked_key_served, old_key_never_ends, rotation_not_recorded,
-        revocation_not_taken_back, rotation_not_stated_again, hub_statement_forgotten,
+        revocation_not_taken_back, rotation_not_stated_again, hub_statement_forgotten, followers_left_waiting,
     )
 }  # fmt: skip
 """Every planted bug by its name on the command line."""

@@ -12,7 +12,7 @@ from plants.store.archive import checkpoint_name
 from plants.store.ledger import Head
 from plants.store.replication import Standing
 from simulation.planting import everywhere, instead, nothing, together
-from sync_jobs import archiving, fencing, handshake, intake, remembering
+from sync_jobs import archiving, fencing, handshake, intake, remembering, retrying
 from sync_jobs.fencing import Presented, Presenting
 from sync_jobs.handshake import Decision
 
@@ -87,6 +87,11 @@ def greeting_displaces() -> AbstractContextManager[None]:
 def last_entry_not_remembered() -> AbstractContextManager[None]:
     """The second memory is brought up to date by later commits alone, not by an idle writer or at the opening."""
     return together(instead(Keeper, "catch_up", nothing), instead(Keeper, "found", nothing))
+
+
+def followers_left_waiting() -> AbstractContextManager[None]:
+    """What waits behind an entry goes on with it, and is forgotten where the program ends in between."""
+    return instead(retrying, "wake_behind", nothing)
 
 
 def archive_counted_early() -> AbstractContextManager[None]:

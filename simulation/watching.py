@@ -24,7 +24,10 @@ ALARMED: Final = frozenset(
 SELECT_STANDING: Final = "SELECT state, alarm, acknowledged FROM replication WHERE log_id = ?"
 SELECT_NOTES: Final = "SELECT size, note FROM checkpoints WHERE log_id = ?"
 SELECT_ARCHIVED: Final = "SELECT log_id, size, checkpoint FROM archived WHERE branch > 0 AND size > 0"
-SELECT_PARKED: Final = "SELECT log_id, idx, error FROM projection_faults WHERE key <> '*' ORDER BY log_id, idx"
+SELECT_PARKED: Final = (
+    "SELECT log_id, idx, error IS NOT NULL, next_attempt_us IS NOT NULL FROM projection_faults"
+    " WHERE key <> '*' ORDER BY log_id, idx"
+)
 SELECT_MACHINES: Final = "SELECT plant_number, assertion_key, ledger_vkey, revoked_us IS NULL FROM machines"
 NODE_ID: Final = re.compile(r"(?<!\d)\d{13,16}(?!\d)")
 
@@ -82,13 +85,16 @@ class Watch:
             raise Violation("I8", f"the hub's ledger says {stated} of the plants' keys, and it goes by {found}")
 
     def _parked(self) -> None:
-        """I12: what waits behind an entry that cannot be applied touches what that one touches; all else goes on."""
+        """I12: what waits behind an entry that cannot be applied touches what that one touches; all else goes on.
+
+        What is due already waits for nothing but its turn.
+        """
         world = self.life.world
         blocked: dict[int, set[str]] = {}
-        for log_id, index, error in world.hub.disk.peek(SELECT_PARKED):
+        for log_id, index, failed, due in world.hub.disk.peek(SELECT_PARKED):
             held = blocked.setdefault(log_id, set())
             found = self._touched(log_id, index)
-            if error is None and held.isdisjoint(found):
+            if not failed and not due and held.isdisjoint(found):
                 raise Violation("I12", f"entry {index} of plant {log_id} waits for nothing that it touches")
             held |= found
             world.story.mark("parked")

@@ -4,6 +4,7 @@ An attempt is counted, and committed, before it is made: so that an entry that e
 """
 
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from plants.rules.events import Entry
 from plants.rules.instants import micros
 from plants.store import projection
 from plants.store.ledger import entry_at
+from plants.store.parked_entries import UNPARK, wake_behind
 from plants.store.positions import HALTED
 from sync_jobs import parking
 from sync_jobs.attempts import is_due
@@ -42,7 +44,11 @@ COUNT_TRY = (
     "UPDATE projection_faults SET attempts = attempts + 1, next_attempt_us = :now_us"
     " WHERE log_id = :log_id AND idx = :idx"
 )
-UNPARK = "DELETE FROM projection_faults WHERE log_id = :log_id AND idx = :idx"
+SELECT_FAILED = "SELECT idx FROM projection_faults WHERE log_id = :log_id AND error IS NOT NULL AND key <> :halted"
+REST = (
+    "UPDATE projection_faults SET next_attempt_us = NULL"
+    " WHERE log_id = :log_id AND error IS NULL AND next_attempt_us IS NOT NULL"
+)
 WAKE = (
     "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us"
     " WHERE error IS NOT NULL AND (:log_id = 0 OR log_id = :log_id)"
@@ -84,7 +90,11 @@ def wake_understood(session: Session, now_us: int) -> int:
 
 
 def retry_due(store: Store, log_id: int, held: Held, clock: Clock) -> int:
-    """Try what is due once more, and what waits behind it, in order; each entry in its own transaction."""
+    """Try what is due once more, and what waits behind it, in order; each entry in its own transaction.
+
+    What waits behind an applied one is due from that very transaction on, so that a program which ends between two of
+    them leaves nothing to wait for ever. What still waits when all were looked at is due no more.
+    """
     now = clock.now()
     given = {"log_id": log_id, "now_us": micros(now)}
     with store.transaction() as session:
@@ -93,50 +103,72 @@ def retry_due(store: Store, log_id: int, held: Held, clock: Clock) -> int:
         begin(session, held, now)
         parking.unhalt(session, log_id, now)
         rows = session.rows(SELECT_FAULTS, {"log_id": log_id, "halted": HALTED})
-    applied = 0
-    blocked: set[str] = set()
-    for fault in map(_Fault._make, rows):
-        applied += _retry(store, log_id, held, clock, (fault, blocked))
+    going = _Pass(store, log_id, held, clock)
+    applied = sum(map(going.retry, map(_Fault._make, rows)))
     with store.transaction() as session:
         begin(session, held, clock.now())
+        going.rest(session)
         parking.tell(session, log_id, clock.now())
     return applied
 
 
-def _retry(store: Store, log_id: int, held: Held, clock: Clock, what: tuple[_Fault, set[str]]) -> bool:
-    """Try one fault unless it is not its turn; tell whether it was applied, and add to what is blocked when not."""
-    fault, blocked = what
-    now = clock.now()
-    with store.transaction() as session:
-        begin(session, held, now)
-        entry = entry_at(session, log_id, fault.idx)
-        assert entry is not None
-        if not fault.may_be_tried(now) or not blocked.isdisjoint(parking.touched(entry)):
-            blocked |= parking.held_up_by(session, log_id, [entry])
-            return False
-        if fault.tries >= parking.TRIES_MAX:
-            # Counted that often and never ended, well or badly: it was the program that ended.
-            blocked |= parking.held_up_by(session, log_id, [entry])
-            parking.park(session, log_id, entry, parking.PROGRAM_ENDED, tries=fault.tries, at=now)
-            return False
-        if session.run(COUNT_TRY, {"log_id": log_id, "idx": fault.idx, "now_us": micros(now)}) == 0:
-            return False  # skipped by a person since the list was read.
-    try:
-        with store.transaction() as session:
-            begin(session, held, clock.now())
-            if session.run(UNPARK, {"log_id": log_id, "idx": fault.idx}) == 0:
+@dataclass(slots=True)
+class _Pass:
+    """One pass over what is parked of a plant: what the faults that stay hold up, and which they are."""
+
+    store: Store
+    log_id: int
+    held: Held
+    clock: Clock
+    blocked: set[str] = field(default_factory=set)
+    stay: set[int] = field(default_factory=set)
+
+    def retry(self, fault: _Fault) -> bool:
+        """Try one fault unless it is not its turn; tell whether it was applied."""
+        log_id, now = self.log_id, self.clock.now()
+        given = {"log_id": log_id, "idx": fault.idx}
+        with self.store.transaction() as session:
+            begin(session, self.held, now)
+            entry = entry_at(session, log_id, fault.idx)
+            assert entry is not None
+            if not fault.may_be_tried(now) or not self.blocked.isdisjoint(parking.touched(entry)):
+                self._stays(session, entry, because_of_itself=fault.error is not None)
                 return False
-            _apply_out_of_turn(session, log_id, entry)
-    except LeaseLost:
-        raise
-    except Exception as error:  # noqa: BLE001 -- whatever the content does: it stays parked, with the reason.
-        LOG.warning("ledger %s: entry %s stays parked: %r", log_id, entry.index, error)
-        with store.transaction() as session:
-            begin(session, held, clock.now())
-            blocked |= parking.held_up_by(session, log_id, [entry])
-            parking.park(session, log_id, entry, error, tries=fault.tries + 1, at=now)
-        return False
-    return True
+            if fault.tries >= parking.TRIES_MAX:
+                # Counted that often and never ended, well or badly: it was the program that ended.
+                self._stays(session, entry)
+                parking.park(session, log_id, entry, parking.PROGRAM_ENDED, tries=fault.tries, at=now)
+                return False
+            if session.run(COUNT_TRY, {**given, "now_us": micros(now)}) == 0:
+                return False  # skipped by a person since the list was read.
+        try:
+            with self.store.transaction() as session:
+                begin(session, self.held, self.clock.now())
+                if session.run(UNPARK, given) == 0:
+                    return False
+                _apply_out_of_turn(session, log_id, entry)
+                wake_behind(session, log_id, micros(now))
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever the content does: it stays parked, with the reason.
+            LOG.warning("ledger %s: entry %s stays parked: %r", log_id, entry.index, error)
+            with self.store.transaction() as session:
+                begin(session, self.held, self.clock.now())
+                self._stays(session, entry)
+                parking.park(session, log_id, entry, error, tries=fault.tries + 1, at=now)
+            return False
+        return True
+
+    def _stays(self, session: Session, entry: Entry, *, because_of_itself: bool = True) -> None:
+        self.blocked |= parking.held_up_by(session, self.log_id, [entry])
+        if because_of_itself:
+            self.stay.add(entry.index)
+
+    def rest(self, session: Session) -> None:
+        """Let what waits behind others be due no more, unless a person has skipped one of those meanwhile."""
+        given = {"log_id": self.log_id, "halted": HALTED}
+        if self.stay <= {index for (index,) in session.rows(SELECT_FAILED, given)}:
+            session.run(REST, {"log_id": self.log_id})
 
 
 def _apply_out_of_turn(session: Session, log_id: int, entry: Entry) -> None:

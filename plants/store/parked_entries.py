@@ -32,6 +32,7 @@ UNPARK = "DELETE FROM projection_faults WHERE log_id = :log_id AND idx = :idx"
 WAKE = "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us WHERE log_id = :log_id AND idx = :idx"
 WAKE_BEHIND = (
     "UPDATE projection_faults SET next_attempt_us = :now_us WHERE log_id = :log_id AND (error IS NULL OR key = '*')"
+    " AND (next_attempt_us IS NULL OR next_attempt_us > :now_us)"
 )
 
 
@@ -94,13 +95,18 @@ def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | N
 def unpark(session: Session, log_id: int, index: int, now_us: int) -> None:
     """Take a parked entry off the list and have what waits behind it tried at once."""
     session.run(UNPARK, {"log_id": log_id, "idx": index})
+    wake_behind(session, log_id, now_us)
+
+
+def wake_behind(session: Session, log_id: int, now_us: int) -> None:
+    """Have what waits behind others tried at once: one of those waits no more."""
     session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
 
 
 def wake_one(session: Session, log_id: int, index: int, now_us: int) -> None:
     """Have a parked entry, and what waits behind it, tried at once, its attempts counted from nothing."""
     session.run(WAKE, {"log_id": log_id, "idx": index, "now_us": now_us})
-    session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
+    wake_behind(session, log_id, now_us)
 
 
 class ParkedState(StrEnum):

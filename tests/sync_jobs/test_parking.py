@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 
 from infra.clock import FixedClock
-from infra.database import Store
+from infra.database import Session, Store
 from plants.commands.quarantine import Quarantine, quarantine_batch
 from plants.commands.rebuild import rebuild
 from plants.commands.recording import Call
 from plants.commands.skip_entry import ParkedEntry, retry_entry, skip_entry
 from plants.rules.events import Entry
+from plants.rules.instants import micros
 from plants.rules.refusals import Refusal, RefusalCode
 from plants.rules.scope import PlantScope
 from plants.store import projectors
 from plants.store.alarms import alarms
+from plants.store.ledger import entry_at
 from plants.store.parked_entries import skipped_entries
 from plants.store.rebuilding import table_digests
 from plants.store.watch import AlarmSeen, alarms_seen
-from sync_jobs import parking, projecting
+from sync_jobs import parking, projecting, retrying
 from sync_jobs.exchange import exchange
 from sync_jobs.nodes import PlantNode
 from sync_jobs.projecting import project_behind, project_pending
@@ -161,6 +163,53 @@ def test_tried_too_often_then_a_person_has_it_tried_again(group: Group, monkeypa
     assert project_behind(hub.store, clock, "test") == 2
     assert faults(group, 1) == []
     assert rebuilt(hub.store) == table_digests(hub.store)
+
+
+def test_program_ends_behind_the_entry_that_others_wait_for_then_those_go_on(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    _, waits = poison(node)
+    exchange(node)
+    clock = FixedClock(CLOCK.now())
+    project_behind(hub.store, clock, "test")
+    clock.advance(minutes=1)
+    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+
+    def end(session: Session, log_id: int, index: int) -> Entry | None:
+        if index == waits.index:
+            raise Killed
+        return entry_at(session, log_id, index)
+
+    with monkeypatch.context() as between, pytest.raises(Killed):
+        between.setattr(retrying, "entry_at", end)
+        project_behind(hub.store, clock, "test")
+    assert faults(group, 1) == [(1, waits.index, False)]
+    clock.advance(minutes=1)
+    assert project_behind(hub.store, clock, "test") == 1
+    assert faults(group, 1) == []
+    assert rebuilt(hub.store) == table_digests(hub.store)
+
+
+def test_skipped_and_another_still_holds_up_what_waits_then_it_is_due_no_more(group: Group) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node
+    first, waits = poison(node)
+    batch = first.payload["movements"][0]["batch"]
+    second = write_raw(node, "BatchMoved", "elsewhere too", {"movements": [{"batch": batch}]})
+    with node.store.transaction() as session:
+        order = Quarantine(waits.envelope["key"], "seal")
+        last = quarantine_batch(session, order, actor=LI, call=Call(node.number, CLOCK.now()))
+    exchange(node)
+    project_behind(hub.store, CLOCK, "test")
+    due = "SELECT idx FROM projection_faults WHERE next_attempt_us <= :now_us ORDER BY idx"
+    with hub.store.transaction() as session:
+        skip_entry(session, shown(first), actor=LI, call=call_at_hub())
+        given = {"now_us": micros(CLOCK.now())}
+        assert session.rows(due, given) == [(waits.index,), (second.index,), (last.index,)]
+    assert project_behind(hub.store, CLOCK, "test") == 1
+    assert faults(group, 1) == [(1, second.index, True), (1, last.index, False)]
+    with hub.store.transaction() as session:
+        assert session.rows(due, given) == []
 
 
 def test_parked_by_a_clock_a_year_ahead_then_tried_again_when_it_is_right(
