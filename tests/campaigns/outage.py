@@ -26,6 +26,7 @@ from plants.store.alarms import AlarmKind, alarms
 from plants.store.archive import archived_rows
 from tests.campaigns.checking import check, counted
 from tests.campaigns.operators import Headquarters, Operator
+from tests.campaigns.telling import publish, say, say_logs
 from tests.scenarios.faults.shares import Share
 from tests.scenarios.preparing import CHEN, PLANTS, WANG, Prepared, command, copy_group, prepare
 from tests.scenarios.processes import HUB, Group, wait_until
@@ -277,10 +278,6 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=Path("build/outage.json"))
     options = parser.parse_args()
 
-    def say(line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
     with ExitStack() as opening:
         folder = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="outage-")))
         folder.chmod(0o711)
@@ -292,11 +289,8 @@ def main() -> int:
         outage = opening.enter_context(running(prepared, folder, brokers, AS_SHIPPED, PAUSE_SECONDS))
         figures = run(outage, 60 * options.minutes, say)
         if not is_clean(figures):
-            for log, text in outage.group.logs():
-                say(f"--- {log}\n{text}")
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-    say(json.dumps(figures, indent=2, ensure_ascii=False))
+            say_logs(outage.group)
+    publish(figures, options.json)
     return 0 if is_clean(figures) else 1
 
 
