@@ -11,6 +11,7 @@ from plants.rules.events import Entry
 from plants.rules.refusals import Refusal
 from plants.rules.transfers import transfer_manifest
 from simulation.archive import devices_kept
+from simulation.backups import back_up, restore
 from simulation.clocks import HOUR, SECOND
 from simulation.key_changes import change_a_key, let_back_in, revoke_keys
 from simulation.misfortunes import clone, mount_another, restore_both, switch
@@ -60,7 +61,7 @@ class Life:
         elif draw < 98:  # noqa: PLR2004 -- and its archive,
             world.put_by()
         else:
-            world.back_up(chance.choice((HUB, *world.plants)))
+            back_up(world, chance.choice((HUB, *world.plants)))
 
     def _idle(self) -> None:
         """Let the plants that run do what their writer does while nobody writes."""
@@ -279,7 +280,7 @@ class Life:
     def _roll_back(self, number: int) -> None:
         """Make a copy of a plant's disk, let people go on for moments, and put it back, at once or after a while."""
         world, chance = self.world, self.world.chance
-        if not world.plants[number].running or not world.back_up(number):
+        if not world.plants[number].running or not back_up(world, number):
             return
         for _ in range(chance.randint(1, 3)):
             world.time.advance(chance.randint(100_000, 6 * SECOND))
@@ -287,7 +288,7 @@ class Life:
             self.follow(number)
         world.time.advance(chance.randint(100_000, 40 * SECOND))
         self._idle()
-        world.restore(number, newest=True)
+        restore(world, number, newest=True)
 
     def _cut_off(self, number: int) -> None:
         world, chance = self.world, self.world.chance
@@ -310,7 +311,7 @@ class Life:
         if world.happens(swarm.clock_steps):
             world.step_clock(chance.choice((HUB, number)))
         if world.happens(swarm.restores) and number not in world.offstage:
-            world.restore(number)
+            restore(world, number)
         if world.happens(swarm.unknown_types):
             world.unknown ^= {chance.choice(NEWER_TYPES)}
             world.story.hit("F42")
@@ -320,6 +321,6 @@ class Life:
         if world.happens(swarm.snapshots) and number not in world.offstage:
             self._roll_back(number)
         if world.happens(swarm.hub_restores):
-            world.restore(HUB)
+            restore(world, HUB)
         if world.happens(swarm.both_restores) and number not in world.offstage:
             restore_both(world, number)

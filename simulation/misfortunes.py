@@ -1,6 +1,7 @@
 """Misfortunes that strike more than one disk: another plant's mounted, a plant cloned, plant and hub put back."""
 
 from infra.database import StoreUnfit
+from simulation.backups import restore
 from simulation.books import Shadow
 from simulation.nodes import MarksInMemory, SimulatedPlant
 from simulation.story import Violation
@@ -38,8 +39,8 @@ def restore_both(world: World, number: int) -> None:
     if world.disk_of(HUB).busy or world.disk_of(number).busy:
         return
     world.story.hit("F31")
-    world.restore(number)
-    world.restore(HUB)
+    restore(world, number)
+    restore(world, HUB)
 
 
 def clone(world: World, number: int) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
-from infra.marks import REFRESHED_AFTER
 from plants.rules.events import EVENTS
 from plants.store.archive import Archive
 from plants.store.projectors import PROJECTORS
@@ -45,7 +44,6 @@ from sync_jobs.tails import sign_own_ledgers
 from sync_jobs.wire import Limits
 
 HUB: Final = 0
-BACKUPS_KEPT: Final = 3
 PROJECTING_OFTEN: Final = 4  # times as many faults strike while the hub applies entries: that is a small part of a run
 DISKS: Final[list[Disk]] = []
 """The disks of this process, used again by run after run: what SQLAlchemy has compiled for them stays."""
@@ -306,70 +304,6 @@ class World:
             self.story.hit("F51")
             self.tell("HUB", "finds the archive away")
         self.archive.fail_from(None)
-
-    def back_up(self, number: int) -> bool:
-        """Copy a node's disk, as an administrator does every night; False while something is under way there."""
-        if self.disk_of(number).busy:
-            return False
-        kept = self.backups.setdefault(number, [])
-        backup = Backup(self.disk_of(number).image(), self.time.us)
-        if number != HUB:
-            plant = self.plants[number]
-            backup = replace(backup, marks=plant.marks.content, keys=plant.keys.copied())
-        kept.append(backup)
-        if len(kept) > BACKUPS_KEPT:
-            kept.pop(0).image.close()
-        return True
-
-    def restore(self, number: int, *, newest: bool = False) -> None:
-        """Put an older copy on a node's disk and start it again."""
-        kept = self.backups.get(number)
-        if not kept:
-            return
-        backup = kept[-1] if newest else self.chance.choice(kept)
-        if number != HUB:
-            self._excuse_the_last_moments(number)
-        disk = self.disk_of(number)
-        disk.start()
-        disk.put_back(backup.image)
-        age = (self.time.us - backup.us) // SECOND
-        if number == HUB:
-            self.story.hit("F30")
-            self.tell("HUB", f"restored from a copy of {age} s ago")
-            self.forked |= set(self.plants)
-            self.unsure |= set(self.plants)
-            self.withdrawn.clear()
-        else:
-            self._restore_marks(number, backup)
-            self.tell(self.plants[number].name, f"restored from a copy of {age} s ago")
-            self.forked.add(number)
-            self.copied.add(number)
-            self.restored.add(number)
-        self.after_restore(number)
-        self.open(number)
-
-    def _excuse_the_last_moments(self, number: int) -> None:
-        """Expect no memory of what was written in the last seconds: so late its size may be (`infra.marks`)."""
-        keeper, lived_us = self.disk_of(number).keeper, self.idle_us.get(number, 0) - self.wrote_us.get(number, 0)
-        if keeper is not None and keeper.behind and lived_us < REFRESHED_AFTER.total_seconds() * SECOND:
-            self.story.mark("restored within seconds")
-            self.forgetful.add(number)
-
-    def _restore_marks(self, number: int, backup: Backup) -> None:
-        """Decide what becomes of the second memory: mostly it is as new as it was, that is what it is for."""
-        draw, plant = self.chance.randrange(8), self.plants[number]
-        if draw == 0:
-            self.story.hit("F33")
-            assert backup.keys is not None
-            plant.marks.content, plant.keys = backup.marks, backup.keys.copied()
-            self.forgetful.add(number)
-            self.locked_out.add(number)
-            self.tell(plant.name, "its second memory and its keys are put back with it")
-        elif draw == 1:
-            self.story.hit("F34")
-            plant.marks.content = None
-            self.forgetful.add(number)
-            self.tell(plant.name, "its second memory is lost")
 
     def open(self, number: int) -> None:
         """Start a node's process; what its disk holds is what it knows."""
