@@ -70,18 +70,18 @@ class Life:
                 plant.disk.keeper.catch_up()
                 self.world.idle_us[number] = self.world.time.us
 
-    def small_act(self) -> None:
-        """Do what others may be doing while a message is on its way."""
+    def small_act(self, sending: int) -> None:
+        """Do what others may be doing while a message of a plant is on its way."""
         world, chance = self.world, self.world.chance
+        if sending in world.offstage and chance.randrange(2):
+            self._other_copy(sending)
+            return
         number = chance.choice(list(world.plants))
         draw = chance.randrange(10)
         if draw < 6:  # noqa: PLR2004 -- as above: mostly work.
             self.work(number)
-        elif draw < 8:  # noqa: PLR2004 -- another plant, or this one's second worker, or its other copy.
-            if number in world.offstage and chance.randrange(2):
-                self._other_copy(number)
-            else:
-                world.exchange(number)
+        elif draw < 8:  # noqa: PLR2004 -- another plant, or this one's second worker.
+            world.exchange(number)
         else:
             world.project()
 

@@ -91,7 +91,7 @@ class World:
     restored: set[int] = field(default_factory=set)
     depth: int = 0
     calm: bool = False
-    nested: Callable[[], None] = field(default=lambda: None)
+    nested: Callable[[int], None] = field(default=lambda _sending: None)
     after_restore: Callable[[int], None] = field(default=lambda _node: None)
 
     def __post_init__(self) -> None:
@@ -147,7 +147,7 @@ class World:
             self.depth += 1
             try:
                 self.story.mark("interleaved")
-                self.nested()
+                self.nested(plant)
             finally:
                 self.depth -= 1
         if self.happens(self.swarm.crashes // 4):
