@@ -19,15 +19,13 @@ from infra.roles import Role
 from plants.commands.rebuild import rebuild as rebuild_tables
 from plants.rules.notes import NoteError, NoteKey
 from plants.rules.verification import SizedRoot, Verified
-from plants.store.ledger import HUB_LOG
 from plants.store.positions import checkpoints_between
 from plants.store.pruning import BodiesElsewhere
 from plants.store.rebuilding import table_digests
 from plants.store.verifying import LedgerFinding
 from plants.store.verifying import verify as verify_ledgers
 from sync_jobs import checkpoints, hub_keys
-from sync_jobs.key_chains import chain, stated
-from sync_jobs.rotating import earlier_signers
+from sync_jobs.key_chains import chain, stated, statements_beside
 
 SIZE_MAX = 2**53
 
@@ -139,21 +137,15 @@ def _signed(node: Node) -> tuple[dict[int, list[SizedRoot]], dict[int, list[int]
 def _keys(node: Node, reads: ReadSession) -> dict[int, tuple[NoteKey, ...]]:
     """Return the keys that sign each ledger, or did before a rotation: the node's own, the plants', and the hub's."""
     settings, own = node.settings, node.keys.ledger.key
+    # A statement may have been pruned, or lost with an older store; those beside the keys are there all the same.
+    ours = chain(own, (*stated(reads, settings.plant_number), *statements_beside(settings.keys))).keys
+    keys = {settings.plant_number: ours}
     if settings.role is Role.PLANT:
-        # A statement may have been pruned; the keys of the past lie beside the one in use all the same.
-        keys = {
-            settings.plant_number: (
-                *chain(own, stated(reads, settings.plant_number)).keys,
-                *(one.key for one in earlier_signers(settings.keys, settings.origin)),
-            )
-        }
         if settings.hub_key is not None:
             keys[-settings.plant_number] = hub_keys.chain_at(reads, NoteKey.parse(settings.hub_key)).keys
         return keys
-    hub = chain(own, (*stated(reads, HUB_LOG), *hub_keys.statements_beside(settings.keys))).keys
-    keys = {HUB_LOG: hub}
     for plant in enrolled_machines(reads):
-        keys[-plant.plant_number] = hub
+        keys[-plant.plant_number] = ours
         vkey = NoteKey.parse(plant.ledger_vkey)
         keys[plant.plant_number] = chain(vkey, stated(reads, plant.plant_number)).keys
     return keys

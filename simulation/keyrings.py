@@ -13,8 +13,8 @@ from sync_jobs.rotating import newest_stated
 class Keyring:
     """The keys that a node has and had, the one in use last, and one that may lie ready beside each.
 
-    The steps are those of `sync_jobs.rotating` and `sync_jobs.signing_in` over files. A hub signs in nowhere: it has no
-    `assertions`, and keeps the statements of its own rotations.
+    The steps are those of `sync_jobs.rotating` and `sync_jobs.signing_in` over files; `statements` are those of the
+    ledger key's rotations. A hub signs in nowhere and has no `assertions`.
     """
 
     ledgers: list[NoteSigner]

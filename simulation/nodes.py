@@ -150,7 +150,7 @@ class SimulatedPlant:
             signer=self.keys.ledgers[-1],
             assertion_key=self.keys.assertions[-1],
             earlier_assertion_keys=tuple(self.keys.assertions[:-1]),
-            earlier_signers=tuple(self.keys.ledgers[:-1]),
+            statements=tuple(self.keys.statements),
             hub_url="https://hub.sim.example",
             hub_key=signer(hub_origin(GROUP), "hub").key,
             version=VERSION,

@@ -13,8 +13,6 @@ comes new counts under the newest key alone, what was signed before under the ke
 keys is for a hub whose store was restored to before the rotation: its key is the new one, and it has to say why.
 """
 
-from pathlib import Path
-
 from auth.notes import NoteSigner
 from infra.database import ReadSession, Session
 from plants.commands.enrol_plant import record_hub_key
@@ -23,7 +21,7 @@ from plants.rules.repairs import LedgerKeyRotated
 from plants.store.hub_keys import keep_statement, kept_statements
 from plants.store.ledger import HUB_LOG, Head
 from sync_jobs import checkpoints
-from sync_jobs.key_chains import NOTE_SUFFIX, KeyChain, chain, read_statement, stated_by_hub, statement_of
+from sync_jobs.key_chains import KeyChain, chain, read_statement, stated_by_hub, statement_of
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.wire import Welcome
 
@@ -47,11 +45,6 @@ def rotate_hub_key(hub: HubNode, following: NoteSigner) -> bytes:
         }
         record_hub_key(session, payload, now=hub.clock.now())
         return statement
-
-
-def statements_beside(keys: Path) -> tuple[bytes, ...]:
-    """Return the statements that lie beside a hub's keys."""
-    return tuple(path.read_bytes() for path in sorted(keys.glob(f"ledger.*{NOTE_SUFFIX}")))
 
 
 def statements_of_hub(reads: Session | ReadSession, hub: HubNode) -> list[bytes]:

@@ -7,6 +7,7 @@ past.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from auth.notes import NoteSigner, open_note
@@ -49,6 +50,11 @@ class KeyChain:
     def at(self, size: int) -> tuple[NoteKey, ...]:
         """Return the keys that may have signed the ledger at this size: an old one no further than it counts."""
         return (*(one.old for one in self.rotations if size <= one.size), self.newest)
+
+
+def statements_beside(keys: Path) -> tuple[bytes, ...]:
+    """Return the statements of a ledger's rotations that lie beside a node's keys."""
+    return tuple(path.read_bytes() for path in sorted(keys.glob(f"ledger.*{NOTE_SUFFIX}")))
 
 
 def statement_of(signer: NoteSigner, following: NoteSigner, size: int) -> bytes:

@@ -99,8 +99,8 @@ class PlantNode:
     """A plant as replication needs it. `signer` has the plant's origin for a name, `hub_key` is the hub's vkey.
 
     Of the hub's vkeys it is the one that the plant was given; those that followed are proven from there
-    (`sync_jobs.hub_keys`). `earlier_assertion_keys` are those of the past, for a hub that does not know the present;
-    `earlier_signers` signed the ledger before `signer`, the oldest first.
+    (`sync_jobs.hub_keys`). `earlier_assertion_keys` are those of the past, for a hub that does not know the present.
+    `statements` are those of the ledger key's rotations that lie beside the keys (`sync_jobs.rotating`).
     `checkpoint_seconds` is after how long a checkpoint is signed though nothing happened, `holder` names the process in
     its leases, and `open_door` opens the way to the hub where that is not HTTPS.
     """
@@ -119,5 +119,5 @@ class PlantNode:
     checkpoint_seconds: float = 60.0
     holder: str = EMBEDDED_HOLDER
     earlier_assertion_keys: tuple[SigningKey, ...] = ()
-    earlier_signers: tuple[NoteSigner, ...] = ()
+    statements: tuple[bytes, ...] = ()
     open_door: Callable[["PlantNode"], AbstractContextManager[Door]] | None = None

@@ -17,11 +17,10 @@ from infra.writer import Writer
 from plants.rules.notes import NoteKey
 from plants.rules.retention import RecordClass, Retention
 from plants.store.archive import Archive
-from sync_jobs.hub_keys import statements_beside
 from sync_jobs.jobs import Job, hub_jobs, plant_jobs
+from sync_jobs.key_chains import statements_beside
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
 from sync_jobs.remembering import remember_at_home
-from sync_jobs.rotating import earlier_signers
 from sync_jobs.signing_in import earlier_keys
 
 
@@ -53,7 +52,7 @@ def plant_node(
         signer=NoteSigner(settings.origin, load_key(settings.keys / "ledger.pem")),
         assertion_key=SigningKey(load_key(settings.keys / "assertion.pem")),
         earlier_assertion_keys=earlier_keys(settings.keys),
-        earlier_signers=earlier_signers(settings.keys, settings.origin),
+        statements=statements_beside(settings.keys),
         hub_url=settings.hub_url,
         hub_key=NoteKey.parse(settings.hub_key),
         version=program_version(),

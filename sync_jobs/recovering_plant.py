@@ -17,6 +17,7 @@ from plants.store.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.archive import FIRST_BRANCH, branches, folder
 from plants.store.ledger import Head, open_log
 from sync_jobs import checkpoints, hub_keys
+from sync_jobs.key_chains import chain
 from sync_jobs.nodes import PlantNode
 from sync_jobs.recovering import (
     ArchiveDamaged,
@@ -93,7 +94,7 @@ def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Covere
     own = log_id == node.number
     origin = node.origin if own else node.directive_origin
     with node.store.reading() as reads:
-        ours = [key for one in (node.signer, *node.earlier_signers) for key in checkpoints.keys_of(one.key)]
+        ours = [key for one in chain(node.signer.key, node.statements).keys for key in checkpoints.keys_of(one)]
         keys = (*(ours if own else hub_keys.ever_at(reads, node, origin)), *hub_keys.ever_at(reads, node))
     place = folder(origin, max(branches(objects, origin), default=FIRST_BRANCH))
     covered = newest_checkpoint(objects, place, origin, lambda _: keys)

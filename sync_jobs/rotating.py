@@ -5,24 +5,20 @@
 | the new key lies beside the old one                           | nothing has happened                                 |
 | LedgerKeyRotated with the statement stands in the ledger      | the new key is taken into use when the node opens    |
 | the hub has the statement, and its own ledger records it      | the same; the hub takes either for what came before  |
+| the statement lies beside the keys                            | the same                                             |
 | the new key lies in the old one's place                       | done                                                 |
 
 A hub that refuses a checkpoint is shown the ledger's statements again: it may be one that was restored, or that did not
 hear of a rotation before the next one. Where the plant's own store was put back to before a rotation, that is recorded
-again first: the keys lie beside the store, and know better.
+again first: keys and statements lie beside the store, and know better.
 """
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from auth.machines import EnrolledMachine, exchange_ledger_key
-from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
+from auth.notes import NoteSigner, generate_key, load_key, open_note, save_key
 from infra.database import ReadSession, Session
 from infra.folders import sync_folder
 from plants.commands.enrol_plant import record_ledger_key
@@ -31,9 +27,18 @@ from plants.rules.events import decode
 from plants.rules.notes import Note, NoteError, NoteKey
 from plants.rules.payloads import PlantLedgerKeyRotated
 from plants.rules.repairs import LedgerKeyRotated
-from plants.store.ledger import HUB_LOG, Head
+from plants.store.ledger import Head
 from sync_jobs.intake import locked_head
-from sync_jobs.key_chains import HEADING, NOTE_SUFFIX, SELECT_STATEMENTS, statement_of
+from sync_jobs.key_chains import (
+    HEADING,
+    NOTE_SUFFIX,
+    SELECT_STATEMENTS,
+    Rotation,
+    chain,
+    read_statement,
+    stated,
+    statement_of,
+)
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.push import Way
 from sync_jobs.wire import Problem
@@ -60,44 +65,39 @@ def rotate_ledger_key(node: PlantNode, following: NoteSigner) -> bytes:
         newest = newest_stated(session, node.number)
         if newest is not None and newest["new"] == str(following.key):
             return newest["statement"].encode()
-        _record(session, node, _signers_since(node, newest))
-        return _record(session, node, (node.signer, following))
+        _record_lost(session, node)
+        statement = statement_of(node.signer, following, Head(session, node.number).size + 1)
+        _record(session, node, read_statement(statement))
+        return statement
 
     return node.writer.write(record)
 
 
 def state_again(node: PlantNode) -> None:
-    """Record those rotations anew that a ledger from an older backup has lost, from the key that it ends with to ours.
+    """Record those rotations anew that a ledger from an older backup has lost, by the statements beside the keys.
 
-    For a hub that refuses our key: what it has heard of comes back with the ledger's tail. Without the keys from before
-    there is nothing to state, and the hub goes on refusing.
+    For a hub that refuses our key: what it has heard of comes back with the ledger's tail.
     """
-
-    def record(session: Session) -> None:
-        _record(session, node, _signers_since(node, newest_stated(session, node.number)))
-
-    node.writer.write(record)
+    node.writer.write(lambda session: _record_lost(session, node))
 
 
-def _signers_since(node: PlantNode, newest: LedgerKeyRotated | None) -> Sequence[NoteSigner]:
-    """Return the signers from the one that the ledger ends with to the one in use: more than one where it lost some."""
-    signers = [*node.earlier_signers, node.signer]
-    names = [str(one.key) for one in signers]
-    last = names[0] if newest is None else newest["new"]
-    return signers[names.index(last) :] if last in names else ()
+def _record_lost(session: Session, node: PlantNode) -> None:
+    known, own = stated(session, node.number), node.signer.key
+    found = chain(own, (*known, *node.statements))
+    until_ours = found.rotations[: found.keys.index(own)]
+    # A backup lost the last ones; where an earlier one is not to be seen, its body was given up.
+    there = [at for at, one in enumerate(until_ours, 1) if one.statement in known]
+    for one in until_ours[max(there, default=0) :]:
+        _record(session, node, one)
 
 
-def _record(session: Session, node: PlantNode, signers: Sequence[NoteSigner]) -> bytes:
-    statement = b""
-    for before, following in pairwise(signers):
-        statement = statement_of(before, following, Head(session, node.number).size + 1)
-        payload: LedgerKeyRotated = {
-            "old": str(before.key),
-            "new": str(following.key),
-            "statement": statement.decode(),
-        }
-        record_repair(session, node.number, "LedgerKeyRotated", payload, now=node.clock.now())
-    return statement
+def _record(session: Session, node: PlantNode, rotation: Rotation) -> None:
+    payload: LedgerKeyRotated = {
+        "old": str(rotation.old),
+        "new": str(rotation.new),
+        "statement": rotation.statement.decode(),
+    }
+    record_repair(session, node.number, "LedgerKeyRotated", payload, now=node.clock.now())
 
 
 def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: str) -> bool:
@@ -111,37 +111,20 @@ def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: st
     kept = keys / f"ledger.{NoteKey.parse(newest['old']).key_id.hex()}.pem"
     if not kept.exists():
         kept.hardlink_to(keys / KEY_FILE)
-    if log_id == HUB_LOG:
-        _keep_beside(kept.with_suffix(NOTE_SUFFIX), newest["statement"].encode())
+    _keep_beside(kept.with_suffix(NOTE_SUFFIX), newest["statement"].encode())
     (keys / NEXT_FILE).replace(keys / KEY_FILE)
     sync_folder(keys)
     return True
 
 
 def _keep_beside(path: Path, statement: bytes) -> None:
-    """Keep the statement of a hub's rotation outside its store, which may come back from an older backup."""
+    """Keep the statement of a rotation outside the node's store, which may come back from an older backup."""
     draft = path.with_suffix(".draft")
     with draft.open("wb") as file:
         file.write(statement)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-
-
-def kept_keys(keys: Path, purpose: str) -> list[Ed25519PrivateKey]:
-    """Return the keys of one purpose ("ledger", "assertion") that lie beside the one in use, the oldest first."""
-    kept = [path for path in keys.glob(f"{purpose}.*.pem") if path.name != f"{purpose}.next.pem"]
-    kept.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
-    found = []
-    for path in kept:
-        with suppress(KeyFileError):  # a key of the past that is no good any more must not keep the plant from running.
-            found.append(load_key(path))
-    return found
-
-
-def earlier_signers(keys: Path, origin: str) -> tuple[NoteSigner, ...]:
-    """Return what signed the ledger before, as it lies beside the key in use, the oldest first."""
-    return tuple(NoteSigner(origin, key) for key in kept_keys(keys, "ledger"))
 
 
 def show_statement(way: Way) -> bool:

@@ -13,13 +13,14 @@ key. It is told again, signed in with one that it knows: statements are made ane
 plant.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from auth.keys import SigningKey, public_key_from_text, public_key_text
 from auth.machines import EnrolledMachine, exchange_assertion_key
-from auth.notes import NoteSigner, generate_key, load_key, open_note, save_key
+from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
 from infra.database import Session
 from infra.folders import sync_folder
 from plants.commands.enrol_plant import record_assertion_key
@@ -30,7 +31,7 @@ from plants.store.ledger import HUB_LOG, Head
 from sync_jobs.hub_door import HubDoor
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.push import Way
-from sync_jobs.rotating import kept_keys, show_statement, state_again, take_key
+from sync_jobs.rotating import show_statement, state_again, take_key
 from sync_jobs.wire import Problem
 
 HEADING: Final = "batchloom/assertion-key/v1"
@@ -77,7 +78,13 @@ def switch_key(keys: Path) -> None:
 
 def earlier_keys(keys: Path) -> tuple[SigningKey, ...]:
     """Return the keys that the plant signed in with before, the newest last."""
-    return tuple(map(SigningKey, kept_keys(keys, "assertion")))
+    kept = [path for path in keys.glob("assertion.*.pem") if path.name != NEXT_FILE]
+    kept.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
+    found = []
+    for path in kept:
+        with suppress(KeyFileError):  # a key of the past that is no good any more must not keep the plant from running.
+            found.append(SigningKey(load_key(path)))
+    return tuple(found)
 
 
 def introduce_again(way: Way, problem: Problem) -> bool:

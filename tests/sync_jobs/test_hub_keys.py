@@ -25,7 +25,7 @@ from sync_jobs import checkpoints, hub_keys, rotating
 from sync_jobs.archiving import archive_behind
 from sync_jobs.exchange import exchange, restore_from_hub
 from sync_jobs.hub_door import HubDoor
-from sync_jobs.key_chains import chain, read_statement, stated_by_hub, statement_of
+from sync_jobs.key_chains import chain, read_statement, stated_by_hub, statement_of, statements_beside
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.projecting import project_pending
 from sync_jobs.pruning import receipt_of
@@ -310,7 +310,7 @@ def test_hubs_store_restored_to_before_the_rotation_then_the_statement_beside_it
     cut_hub(group, 0, size)
     with hub.store.reading() as reads:
         assert stated_by_hub(reads) == []
-    becomes(group, replace(hub, signer=following, statements=hub_keys.statements_beside(tmp_path)))
+    becomes(group, replace(hub, signer=following, statements=statements_beside(tmp_path)))
     receive(node)
     in_sync(group, node)
     assert hub_keys.newest_at(node) == following.key

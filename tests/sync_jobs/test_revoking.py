@@ -232,7 +232,7 @@ def test_plant_lost_after_its_key_changed_then_what_was_archived_under_the_old_k
     exchange(node)
     archive_all(hub)
     following = NoteSigner(node.origin, generate_key())
-    rotating.rotate_ledger_key(node, following)
-    fresh = on_copy(group, replace(node, signer=following, earlier_signers=(node.signer,)), tmp_path / "new.db")
+    statement = rotating.rotate_ledger_key(node, following)
+    fresh = on_copy(group, replace(node, signer=following, statements=(statement,)), tmp_path / "new.db")
     upgrade(fresh.store)
     assert restore_from_archive(fresh, objects).size == 7 + 1

@@ -19,6 +19,7 @@ from sync_jobs import rotating
 from sync_jobs.archive_checks import check_archive
 from sync_jobs.exchange import exchange
 from sync_jobs.hub_door import HubDoor
+from sync_jobs.key_chains import statements_beside
 from sync_jobs.nodes import PlantNode
 from sync_jobs.recovering import recover_hub
 from sync_jobs.wire import Problem
@@ -117,12 +118,13 @@ def test_key_files_then_switched_only_when_the_ledger_says_so(group: Group, tmp_
             return rotating.switch_key(tmp_path, reads, 1, node.origin)
 
     assert not switch()
-    rotating.rotate_ledger_key(node, following)
+    statement = rotating.rotate_ledger_key(node, following)
     assert switch()
     assert not switch()
     assert NoteSigner(node.origin, load_key(tmp_path / "ledger.pem")).key == following.key
     (kept,) = set(tmp_path.glob("ledger.*.pem"))
     assert NoteSigner(node.origin, load_key(kept)).key == node.signer.key
+    assert statements_beside(tmp_path) == (statement,)
 
 
 def test_ledger_key_rotated_twice_then_all_of_it_comes_back_from_the_archive(
@@ -166,7 +168,7 @@ def test_store_back_to_before_rotations_that_the_hub_did_not_hear_of_then_stated
         if turn < told:
             with HubDoor(node) as door:
                 door.rotate(node.origin, statement)
-        node = replace(node, signer=following, earlier_signers=(*node.earlier_signers, node.signer))
+        node = replace(node, signer=following, statements=(*node.statements, statement))
     node = on_copy(group, node, old)
     receive(node, 2)
     assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
@@ -188,11 +190,11 @@ def test_rotated_again_though_the_store_lost_the_last_rotation_then_both_are_sta
     receive(node, 1)
     old = backup(node, tmp_path / "old.db")
     lost, following = another(node), another(node)
-    rotating.rotate_ledger_key(node, lost)
-    node = replace(on_copy(group, node, old), signer=lost, earlier_signers=(node.signer,))
-    rotating.rotate_ledger_key(node, following)
+    statement = rotating.rotate_ledger_key(node, lost)
+    node = replace(on_copy(group, node, old), signer=lost, statements=(statement,))
+    statement = rotating.rotate_ledger_key(node, following)
     assert types(node)[-2:] == ["LedgerKeyRotated"] * 2
-    node = replace(node, signer=following, earlier_signers=(*node.earlier_signers, lost))
+    node = replace(node, signer=following, statements=(*node.statements, statement))
     assert exchange(node).state is ReplicationState.IN_SYNC
     level(group, node)
     receive(node, 1)
@@ -203,8 +205,9 @@ def test_keys_put_back_though_the_ledger_gave_them_up_then_refused_and_nothing_i
     node = group.plant(1, "SH1")
     exchange(node)
     following = another(node)
-    rotating.rotate_ledger_key(node, following)
-    exchange(replace(node, signer=following, earlier_signers=(node.signer,)), forced=True)
+    statement = rotating.rotate_ledger_key(node, following)
+    node = replace(node, statements=(statement,))
+    exchange(replace(node, signer=following), forced=True)
     receive(node, 1)
     before = types(node), stand(group.hub.node.store, 1)
     assert exchange(node, forced=True).state is ReplicationState.REFUSED

@@ -273,11 +273,11 @@ def test_hub_and_plant_back_to_before_both_keys_changed_then_both_are_stated_aga
     exchange(node)
     old = backup(node, tmp_path / "old.db")
     following = NoteSigner(node.origin, generate_key())
-    rotating.rotate_ledger_key(node, following)
+    statement = rotating.rotate_ledger_key(node, following)
     renewed = replace(
         on_copy(group, node, old),
         signer=following,
-        earlier_signers=(node.signer,),
+        statements=(statement,),
         assertion_key=new,
         earlier_assertion_keys=(node.assertion_key,),
     )
