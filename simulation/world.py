@@ -61,7 +61,19 @@ class Backup:
 
 @dataclass
 class World:
-    """The nodes of one run and everything that can happen to them."""
+    """The nodes of one run and everything that can happen to them.
+
+    Some sets hold the plants that may do what would be a violation of others. `forked`: its ledger and the hub's may
+    differ, until they are level again. `unsure`: the hub was put back, and may lack what a receipt covers. `copied`:
+    there was another copy of it, which may fence it. `forgetful`: nothing remembers what was printed last.
+    `locked_out`: its folder of keys may not be the one that the hub knows. `restored`: put back, and nobody has written
+    or exchanged since.
+
+    A cloned plant's other copy is `offstage`, with the readings of its ledgers. `shadows` are those of all ledgers, by
+    node and ledger, and `followed` says at which write each node was read. `signers` are all keys that a ledger ever
+    had, by its origin; `withdrawn` the ids of keys that sign in no more. `unknown` are the types that the hub's program
+    does not know. `nested` is what others do while a message is on its way.
+    """
 
     chance: Random
     swarm: Swarm
