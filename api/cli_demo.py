@@ -22,6 +22,7 @@ from api.cli_trace import show_report
 from api.demo import Processes
 from api.demo_floor import Floor, Headquarters, positions_at
 from api.demo_homes import DemoNode, make_homes
+from api.ending import Ending
 from api.scenario import DAYS, ROUNDS, Played, Year
 from api.trace_asking import trace_over_http
 from infra.clock import SystemClock
@@ -52,7 +53,11 @@ def demo(
 
       batchloom demo --once --home /tmp/batchloom-demo
     """
-    signal.signal(signal.SIGTERM, _end)
+    with Ending(128 + signal.SIGTERM) as ending:
+        _show(home, once=once, speed=speed, ending=ending)
+
+
+def _show(home: Path, *, once: bool, speed: float | None, ending: Ending) -> None:
     CONSOLE.print()
     CONSOLE.print(
         pick(
@@ -65,19 +70,15 @@ def demo(
         nodes = make_homes(home)
     with Processes(nodes) as processes:
         with _step(pick("Starting the hub and three plants", "启动中心与三家工厂")):
-            processes.start()
-        played = _play(nodes, speed)
-        _show_positions(*_wait_for_replication(nodes))
+            processes.start(ending.check)
+        played = _play(nodes, speed, ending)
+        _show_positions(*_wait_for_replication(nodes, ending))
         _show_events(played)
         _show_traces(nodes[0], played)
         if once:
             return
         _show_ways_on(processes, played, home)
-        _stay(processes)
-
-
-def _end(_number: int, _frame: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+        _stay(processes, ending)
 
 
 @contextmanager
@@ -88,7 +89,7 @@ def _step(what: str) -> Iterator[None]:
     CONSOLE.print(f" [green]✓[/] {what}  [dim]{time.monotonic() - began:.1f} s[/]")
 
 
-def _play(nodes: tuple[DemoNode, ...], speed: float | None) -> Played:
+def _play(nodes: tuple[DemoNode, ...], speed: float | None, ending: Ending) -> Played:
     hub, *plants = nodes
     columns = (SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}"), TimeElapsedColumn())
     floors = {plant.code: Floor(plant) for plant in plants}
@@ -106,6 +107,7 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None) -> Played:
         year = Year(floors, headquarters, SystemClock().now(), tell)
         progress.update(task, total=year.scenes)
         for passed in year.play():
+            ending.check()
             progress.advance(task)
             if speed is not None:
                 time.sleep(passed / timedelta(days=1) / speed)
@@ -122,13 +124,14 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None) -> Played:
     return year.played
 
 
-def _wait_for_replication(nodes: tuple[DemoNode, ...]) -> tuple[Positions, Positions]:
+def _wait_for_replication(nodes: tuple[DemoNode, ...], ending: Ending) -> tuple[Positions, Positions]:
     """Return how far each plant says it is and how far the hub is, once both say the same."""
     hub, *plants = nodes
     headquarters = Headquarters(hub)
     deadline = time.monotonic() + REPLICATION_SECONDS_MAX
     with _step(pick("Waiting until the hub has heard all of it", "等待中心收齐全部账本")):
         while True:
+            ending.check()
             here = {plant.code: positions_at(plant)[plant.code] for plant in plants}
             there = headquarters.positions()
             if all(there.get(code) == (size, size, root) for code, (size, _, root) in here.items()):
@@ -225,12 +228,13 @@ def _show_ways_on(processes: Processes, played: Played, home: Path) -> None:
     CONSOLE.print(Panel(grid, title=pick("Three things to try", "可以试试"), border_style="cyan"))
 
 
-def _stay(processes: Processes) -> None:
+def _stay(processes: Processes, ending: Ending) -> None:
     """Stay until Ctrl-C; a node that is stopped meanwhile is only told of."""
     CONSOLE.print(Text(pick("Everything is up. Ctrl-C ends it.", "全部节点运行中，按 Ctrl-C 结束。"), style="bold"))
     told: set[str] = set()
     try:
         while True:
+            ending.check()
             time.sleep(1)
             for node in processes.ended():
                 if node.url not in told:

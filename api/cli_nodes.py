@@ -2,18 +2,17 @@
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
 from api.cli_output import CONSOLE, CannotDo, pick
+from api.ending import Ending
 from api.node import Node, NodeKeys
 from auth.actors import Actor, Role, system_actor
 from auth.keys import public_key_text
@@ -90,8 +89,7 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
     logging.getLogger("celery").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # Until the server takes signals itself, and again after it: what was opened is closed.
-    signal.signal(signal.SIGTERM, _end)
-    with opened(home, serving=True) as node:
+    with Ending() as ending, opened(home, serving=True) as node:
         settings = node.settings
         scheme = "https" if settings.tls_certificate else "http"
         plant = pick("Plant", "工厂") + f" {settings.plant_code}"
@@ -100,11 +98,8 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
         CONSOLE.print(
             f"{who} {is_at} [bold]{scheme}://{settings.host}:{settings.port}[/]  [dim]{end}[/]", soft_wrap=True
         )
+        ending.check()
         serve(node, until=_wait_for_input_to_end if until_input_ends else None)
-
-
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
 
 
 def _wait_for_input_to_end() -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -35,14 +35,18 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
 
-    def start(self) -> None:
-        """Start every node and return when all are ready; raises CannotDo with the log of one that is not."""
+    def start(self, check: Callable[[], None]) -> None:
+        """Start every node and return when all are ready; raises CannotDo with the log of one that is not.
+
+        While it waits it asks `check`, which raises what ends the waiting.
+        """
         for node in self.nodes:
             self._running[node.url] = self._start(node)
         deadline = time.monotonic() + START_SECONDS_MAX
         with httpx2.Client(timeout=5, trust_env=False) as http:
             for node in self.nodes:
                 while not _is_ready(http, node):
+                    check()
                     self._check(node, late=time.monotonic() > deadline)
                     time.sleep(POLL_SECONDS)
 
