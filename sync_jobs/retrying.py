@@ -14,7 +14,7 @@ from plants.rules.events import Entry
 from plants.rules.instants import micros
 from plants.store import projection
 from plants.store.ledger import entry_at
-from plants.store.parked_entries import UNPARK, wake_behind
+from plants.store.parked_entries import UNPARK, failed, rest_behind, wake_behind
 from plants.store.positions import HALTED
 from sync_jobs import parking
 from sync_jobs.attempts import is_due
@@ -43,11 +43,6 @@ WAKE_KIND = (
 COUNT_TRY = (
     "UPDATE projection_faults SET attempts = attempts + 1, next_attempt_us = :now_us"
     " WHERE log_id = :log_id AND idx = :idx"
-)
-SELECT_FAILED = "SELECT idx FROM projection_faults WHERE log_id = :log_id AND error IS NOT NULL AND key <> :halted"
-REST = (
-    "UPDATE projection_faults SET next_attempt_us = NULL"
-    " WHERE log_id = :log_id AND error IS NULL AND next_attempt_us IS NOT NULL"
 )
 WAKE = (
     "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us"
@@ -166,9 +161,8 @@ class _Pass:
 
     def rest(self, session: Session) -> None:
         """Let what waits behind others be due no more, unless a person has skipped one of those meanwhile."""
-        given = {"log_id": self.log_id, "halted": HALTED}
-        if self.stay <= {index for (index,) in session.rows(SELECT_FAILED, given)}:
-            session.run(REST, {"log_id": self.log_id})
+        if self.stay <= failed(session, self.log_id):
+            rest_behind(session, self.log_id)
 
 
 def _apply_out_of_turn(session: Session, log_id: int, entry: Entry) -> None:

@@ -35,6 +35,12 @@ WAKE_BEHIND = (
     " AND (next_attempt_us IS NULL OR next_attempt_us > :now_us)"
 )
 
+SELECT_FAILED = "SELECT idx FROM projection_faults WHERE log_id = :log_id AND error IS NOT NULL AND key <> '*'"
+REST_BEHIND = (
+    "UPDATE projection_faults SET next_attempt_us = NULL"
+    " WHERE log_id = :log_id AND error IS NULL AND next_attempt_us IS NOT NULL"
+)
+
 
 class SkippedEntryRow(SQLModel, table=True):
     """An entry of a plant's ledger that is never applied to the hub's tables, by whose decision and why."""
@@ -101,6 +107,16 @@ def unpark(session: Session, log_id: int, index: int, now_us: int) -> None:
 def wake_behind(session: Session, log_id: int, now_us: int) -> None:
     """Have what waits behind others tried at once: one of those waits no more."""
     session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
+
+
+def failed(session: Session, log_id: int) -> set[int]:
+    """Return the positions of the entries that wait because of themselves, and so may hold up others."""
+    return {index for (index,) in session.rows(SELECT_FAILED, {"log_id": log_id})}
+
+
+def rest_behind(session: Session, log_id: int) -> None:
+    """Let what waits behind others be due no more, until `wake_behind`."""
+    session.run(REST_BEHIND, {"log_id": log_id})
 
 
 def wake_one(session: Session, log_id: int, index: int, now_us: int) -> None:
