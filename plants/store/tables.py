@@ -11,7 +11,7 @@ from sqlalchemy import text as sql_text
 from sqlmodel import SQLModel
 
 from infra.roles import Keeping, table_options
-from plants.store.columns import PLANT, big, key, small, text, text_key
+from plants.store.sql.columns import PLANT, big, key, small, text, text_key
 
 PROJECTION = table_options(Keeping.PROJECTION)
 
