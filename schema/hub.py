@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from schema.approvals import change_requests
+from schema.approvals import decisions
 from schema.directives import directives
 from schema.engine.contracts import build
 from schema.engine.queries import QUERIES, SUBSCRIPTIONS
@@ -10,7 +10,7 @@ from schema.logistics import in_transit
 from schema.replication import parked_entries
 
 MUTATIONS: Final = (
-    change_requests.decide_change,
+    decisions.decide_change,
     directives.direct_material,
     directives.direct_unit,
     directives.direct_supplier,

@@ -2,30 +2,30 @@
 
 from typing import Final
 
-from schema.approvals import change_requests
+from schema.approvals import change_requests, decisions
 from schema.audit import corrections
 from schema.engine.contracts import build
 from schema.engine.queries import QUERIES, SUBSCRIPTIONS
-from schema.inventory import movements, receipts
+from schema.inventory import aliases, movements, receipts, stock
 from schema.logistics import shipments, transfers
-from schema.materials import definitions
-from schema.production import runs
+from schema.materials import master_records, materials
+from schema.production import merges, process_records, runs, splits, yields
 from schema.quality import holds
 from schema.replication import disputes
 
 MUTATIONS: Final = (
     receipts.receive_batch,
-    runs.open_process,
-    runs.feed_process,
-    runs.yield_process,
-    runs.close_process,
+    process_records.open_process,
+    process_records.feed_process,
+    yields.yield_process,
+    process_records.close_process,
     runs.record_production,
     movements.move_batch,
-    movements.split_batch,
-    movements.merge_batches,
-    movements.adjust_stock,
-    movements.alias_batch,
-    movements.end_alias,
+    splits.split_batch,
+    merges.merge_batches,
+    stock.adjust_stock,
+    aliases.alias_batch,
+    aliases.end_alias,
     transfers.dispatch_transfer,
     transfers.receive_transfer,
     shipments.ship_batch,
@@ -33,15 +33,15 @@ MUTATIONS: Final = (
     change_requests.request_release,
     change_requests.request_expiry_extension,
     change_requests.request_stock_adjustment,
-    change_requests.decide_change,
+    decisions.decide_change,
     corrections.correct_entry,
     disputes.settle_dispute,
-    definitions.define_material,
-    definitions.define_unit,
-    definitions.define_supplier,
-    definitions.define_customer,
-    definitions.define_location,
-    definitions.define_equipment,
+    materials.define_material,
+    master_records.define_unit,
+    master_records.define_supplier,
+    master_records.define_customer,
+    master_records.define_location,
+    master_records.define_equipment,
 )
 
 SCHEMA: Final = build(QUERIES, MUTATIONS, SUBSCRIPTIONS)

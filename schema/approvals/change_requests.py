@@ -6,17 +6,20 @@ from typing import Annotated, Any, Self
 
 import strawberry
 
-from auth.permissions import NotPermitted, Permission, require
-from infra.roles import Role
-from plants.commands.approvals import change_requests as asking
-from plants.commands.approvals.decisions import Decision, decide_change_at_hub
-from plants.commands.approvals.decisions import decide_change as decide_change_here
+from auth.permissions import Permission
+from plants.commands.approvals import change_requests as commands
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.approvals import change_requests as kept
-from plants.store.approvals.change_requests import ChangesSought
+from plants.store.approvals.change_requests import (
+    ChangesSought,
+    changes_by_id,
+    changes_count,
+    changes_page,
+    decisions_by_change,
+    outcomes_by_directive,
+)
 from plants.store.audit.history import LedgerKind, kind_of, log_named
 from plants.store.tables import ChangeDecisionRow, ChangeRequestRow
 from schema.audit.history import Difference, PlantOf
@@ -28,7 +31,7 @@ from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS, mutation
-from schema.engine.scalars import BatchCode, PlantCode, RequestId
+from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 
@@ -71,7 +74,7 @@ class ChangeDecision:
         if self.ledger is not LedgerKind.DIRECTIVES:
             return None
         directive = self.row.plant_id, self.row.idx
-        return await info.context.load(Permission.BATCH_READ, kept.outcomes_by_directive, directive)
+        return await info.context.load(Permission.BATCH_READ, outcomes_by_directive, directive)
 
     @classmethod
     def of(cls, row: ChangeDecisionRow) -> Self:
@@ -119,7 +122,7 @@ class ChangeRequest(Node):
     @field("The decisions on it in the order of time: the hub's stand twice once the plant has heard of them.")
     async def decisions(self, info: Info) -> list[ChangeDecision]:
         change = self.row.plant_id, self.row.change_id
-        rows = await info.context.load(Permission.BATCH_READ, kept.decisions_by_change, change) or []
+        rows = await info.context.load(Permission.BATCH_READ, decisions_by_change, change) or []
         return [ChangeDecision.of(row) for row in rows]
 
     @field("Whether it can no longer be decided because it is too late.")
@@ -162,7 +165,7 @@ class ChangeRequestFilter:
 
 async def change_numbered(info: Info, plant: int, change: int) -> ChangeRequest | None:
     """Return a plant's change request."""
-    row = await info.context.load(Permission.BATCH_READ, kept.changes_by_id, (plant, change))
+    row = await info.context.load(Permission.BATCH_READ, changes_by_id, (plant, change))
     return None if row is None else ChangeRequest.of(row)
 
 
@@ -175,7 +178,7 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> ChangeRequest | None:
 async def change_request(
     info: Info, change: Annotated[int, argument(CHANGE)], plant: PlantOf = None
 ) -> ChangeRequest | None:
-    number = await _plant_of(info, Permission.BATCH_READ, plant)
+    number = await plant_of(info, Permission.BATCH_READ, plant)
     return None if number is None else await change_numbered(info, number, change)
 
 
@@ -190,7 +193,7 @@ async def change_requests(
     kind, state, level = (one and one.value for one in (wanted.kind, wanted.state, wanted.level))
     sought = ChangesSought(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.changes_page, kept.changes_count, sought, (first, after),
+        Permission.BATCH_READ, changes_page, changes_count, sought, (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
     )  # fmt: skip
 
@@ -223,20 +226,6 @@ class RequestStockAdjustmentInput(MutationInput):
     reason: str = described(REASON)
 
 
-@strawberry.input(description="What is decided on a change request, and on exactly what content of it.")
-class DecideChangeInput:
-    """What is decided on a change request. Nobody decides in the past, so that there is no `occurredAt`."""
-
-    request_id: RequestId = described(
-        "Made by the client: sent again with the same content it answers the same and does nothing again."
-    )
-    plant: PlantCode | None = described("The plant that asks; at a plant, itself unless given.", default=None)
-    change: int = described(CHANGE)
-    proposal: str = described(PROPOSAL)
-    verdict: ChangeVerdict = described("What is decided.")
-    comment: str = described("What there is to say of it; needed to reject.", default="")
-
-
 @strawberry.type(description="A change was asked for; nothing has changed yet.")
 class ChangeRequested:
     """A change was asked for."""
@@ -245,18 +234,8 @@ class ChangeRequested:
     change_request: ChangeRequest = described("The change request.")
 
 
-@strawberry.type(
-    description="A change was decided; an approved one is applied by its plant, or refused if it no longer fits."
-)
-class ChangeDecided:
-    """A change was decided."""
-
-    entry: RecordedEntry = described("The ledger entry of the decision: the plant's, or the hub's directive to it.")
-    change_request: ChangeRequest = described("The change request as this node knows it now.")
-
-
-async def _ask(info: Info, order: asking.ChangeOrder, said: MutationInput) -> ChangeRequested:
-    entry = await info.context.write(Permission.CHANGE_REQUEST, asking.request_change, order, said)
+async def _ask(info: Info, order: commands.ChangeOrder, said: MutationInput) -> ChangeRequested:
+    entry = await info.context.write(Permission.CHANGE_REQUEST, commands.request_change, order, said)
     change = await change_numbered(info, info.context.serving.plant, entry.index)
     return ChangeRequested(entry=RecordedEntry.of(entry), change_request=sure(change))
 
@@ -269,7 +248,7 @@ async def _ask(info: Info, order: asking.ChangeOrder, said: MutationInput) -> Ch
     description="Ask for a hold to be lifted.",
 )
 async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Any:
-    return await _ask(info, asking.ReleaseRequest(input.batch, input.reason, input.hold), input)
+    return await _ask(info, commands.ReleaseRequest(input.batch, input.reason, input.hold), input)
 
 
 @mutation(
@@ -279,7 +258,7 @@ async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Any:
     description="Ask for goods to be usable longer.",
 )
 async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensionInput]) -> Any:
-    return await _ask(info, asking.ExtensionRequest(input.batch, input.reason, input.expires_on), input)
+    return await _ask(info, commands.ExtensionRequest(input.batch, input.reason, input.expires_on), input)
 
 
 @mutation(
@@ -292,36 +271,11 @@ async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensi
 )
 async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustmentInput]) -> Any:
     counted = input.counted
-    order = asking.AdjustmentRequest(input.batch, input.reason, input.location, counted.amount, counted.unit)
+    order = commands.AdjustmentRequest(input.batch, input.reason, input.location, counted.amount, counted.unit)
     return await _ask(info, order, input)
 
 
-@mutation(
-    ChangeDecided,
-    C.CHANGE_ALREADY_DECIDED,
-    C.CHANGE_EXPIRED,
-    C.CHANGE_LEVEL_WRONG,
-    C.CHANGE_OWN_REQUEST,
-    C.CHANGE_UNKNOWN,
-    C.PROPOSAL_DIFFERS,
-    description="Approve or reject a change that another person asked for: at the plant, or at the hub for the group.",
-)
-async def decide_change(info: Info, input: Input[DecideChangeInput]) -> Any:
-    serving, actor = info.context.serving, info.context.actor
-    at_hub = serving.role is Role.HUB
-    # The hub's level is the group's: a person of one plant decides at that plant.
-    require(actor, Permission.CHANGE_DECIDE, HUB if at_hub else serving.plant)
-    number = await _plant_of(info, Permission.CHANGE_DECIDE, input.plant)
-    if number is None or not (at_hub or number == serving.plant):
-        raise NotPermitted(actor, Permission.CHANGE_DECIDE, HUB)
-    order = Decision(input.change, input.proposal, input.verdict, input.comment)
-    command = decide_change_at_hub if at_hub else decide_change_here
-    entry = await info.context.write(Permission.CHANGE_DECIDE, command, order, input, plant=number)
-    change = sure(await change_numbered(info, number, input.change))
-    return ChangeDecided(entry=RecordedEntry.of(entry), change_request=change)
-
-
-async def _plant_of(info: Info, permission: Permission, plant: str | None) -> int | None:
+async def plant_of(info: Info, permission: Permission, plant: str | None) -> int | None:
     """Return the number of a plant, of this node's own unless given, as far as the caller may see it."""
     own = info.context.serving.plant
     number = await info.context.read(permission, log_named, plant, LedgerKind.PLANT, own)

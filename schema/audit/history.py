@@ -1,23 +1,27 @@
 """Ledgers as audit log in the contract: what was recorded, by whom, when and why, as it stands signed."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 import strawberry
 
-from auth.permissions import Permission
+from auth.permissions import NotPermitted, Permission
+from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Cause, canonical, decode
 from plants.rules.values.instants import from_micros, micros, parse_instant
 from plants.store.audit import history
-from plants.store.audit.history import EntriesSought, LedgerKind, Position, kind_of
+from plants.store.audit.history import EntriesSought, LedgerKind, Position, entries_from, kind_of, log_named
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.definitions import plants_by_number
 from plants.store.tables import CorrectionRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, subscription
 from schema.engine.nodes import Node, findable, node_id
 from schema.engine.scalars import BatchCode, PlantCode, RequestId
+from schema.engine.subscriptions import looks
 from schema.group.plants import Plant
 
 LedgerKindEnum = strawberry.enum(
@@ -274,3 +278,33 @@ def _sought(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
         recorded_until_us=recorded_until,
         newest_first=newest_first,
     )
+
+
+ENTRIES_AT_ONCE: Final = 100
+
+
+@subscription("The entries of a ledger from an index on: those that are there, then each as it is recorded or arrives.")
+async def ledger_entries(
+    info: Info,
+    plant: PlantOf = None,
+    from_index: Annotated[int, argument("The index of the first one wanted.")] = 0,
+    ledger: LedgerOf = LedgerKind.PLANT,
+) -> AsyncIterator[LedgerEntry]:
+    own, following = info.context.serving.plant, max(0, from_index)
+    log_id = await info.context.read(Permission.LEDGER_READ, log_named, plant, ledger, own)
+    async with aclosing(looks(info.context.serving.commits)) as looks:
+        async for _ in looks:
+            while found := await _entries(info, log_id, following):
+                following += len(found)
+                for row in found:
+                    yield LedgerEntry.of(row)
+
+
+async def _entries(info: Info, log_id: int | None, index: int) -> Sequence[EntryRow]:
+    """Return the next entries of a ledger; raises NotPermitted when the caller may not, or no longer, see it."""
+    context = info.context
+    if log_id is not None:
+        found = await context.read(Permission.LEDGER_READ, entries_from, log_id, index, ENTRIES_AT_ONCE)
+        if found is not None:
+            return found
+    raise NotPermitted(context.actor, Permission.LEDGER_READ, log_id or HUB)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.directives import directives as direct
+from plants.commands.directives import directives as commands
 from plants.commands.materials import definitions
 from plants.rules.directives.directives import DirectiveState
 from plants.rules.ledger.events import Entry, decode
@@ -14,8 +14,13 @@ from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.approvals import change_requests
-from plants.store.directives import directives as kept
-from plants.store.directives.directives import DirectivesSought
+from plants.store.directives.directives import (
+    DirectivesSought,
+    directives_by_place,
+    directives_count,
+    directives_page,
+    waiting_by_directive,
+)
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.tables import DirectiveOutcomeRow
 from schema.audit.history import LedgerEntry, entry_of
@@ -27,8 +32,8 @@ from schema.engine.nodes import Node, findable, node_id
 from schema.engine.refusals import mutation
 from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
-from schema.materials.definitions import ConversionInput
-from schema.materials.materials import CODE, NAME, MasterKind
+from schema.materials.master_records import CODE, NAME, MasterKind
+from schema.materials.materials import ConversionInput
 
 DirectiveStateEnum = strawberry.enum(
     DirectiveState,
@@ -77,7 +82,7 @@ class Directive(Node):
 
     @field("The batches that the plant does not know and holds as soon as goods of them come.")
     async def waiting_for(self, info: Info) -> list[BatchCode]:
-        found = await info.context.load(Permission.BATCH_READ, kept.waiting_by_directive, (self.number, self.index))
+        found = await info.context.load(Permission.BATCH_READ, waiting_by_directive, (self.number, self.index))
         return [BatchCode(code) for code in found or []]
 
     @field("The entry of the plant's ledger that answers it, where you may read the ledger.")
@@ -134,7 +139,7 @@ class DirectiveFilter:
 
 @findable("directive", 2)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Directive | None:
-    row = await info.context.load(Permission.BATCH_READ, kept.directives_by_place, numbers)
+    row = await info.context.load(Permission.BATCH_READ, directives_by_place, numbers)
     return None if row is None else Directive.of(row)
 
 
@@ -148,7 +153,7 @@ async def directives(
     wanted = filter or DirectiveFilter()
     sought = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.directives_page, kept.directives_count, sought, (first, after),
+        Permission.BATCH_READ, directives_page, directives_count, sought, (first, after),
         key=lambda row: (row.log_id, row.idx), make=Directive.of,
     )  # fmt: skip
 
@@ -225,9 +230,9 @@ async def _sent(info: Info, entries: list[Entry]) -> DirectivesSent:
     return DirectivesSent(directives=[sure(await _find(info, place)) for place in places])
 
 
-async def _define(info: Info, definition: direct.Definition, said: Any) -> DirectivesSent:
-    order = direct.MasterDirection(tuple(said.plants), definition)
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, direct.direct_master, order, said))
+async def _define(info: Info, definition: commands.Definition, said: Any) -> DirectivesSent:
+    order = commands.MasterDirection(tuple(said.plants), definition)
+    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, commands.direct_master, order, said))
 
 
 @mutation(
@@ -285,8 +290,8 @@ direct_equipment = _directing(MasterKind.EQUIPMENT, "Define equipment for plants
     description="Hold a batch at every plant that has goods of it; only headquarters lifts it.",
 )
 async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> Any:
-    order = direct.HoldDirection(input.batch, input.reason, input.kind, tuple(input.plants))
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, direct.direct_hold, order, input))
+    order = commands.HoldDirection(input.batch, input.reason, input.kind, tuple(input.plants))
+    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, commands.direct_hold, order, input))
 
 
 @mutation(
@@ -298,8 +303,8 @@ async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> Any:
     description="Hold several batches as one thing, wherever there are goods of any; one release lifts them all.",
 )
 async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Any:
-    order = direct.RecallDirection(tuple(input.batches), input.reason, tuple(input.plants))
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, direct.direct_recall, order, input))
+    order = commands.RecallDirection(tuple(input.batches), input.reason, tuple(input.plants))
+    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, commands.direct_recall, order, input))
 
 
 @mutation(
@@ -308,5 +313,7 @@ async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Any:
     description="Lift a hold or recall of headquarters, whole, at every plant that it was directed to.",
 )
 async def direct_release(info: Info, input: Input[DirectReleaseInput]) -> Any:
-    order = direct.ReleaseDirection(input.hold, input.reason)
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, direct.direct_release, order, input))
+    order = commands.ReleaseDirection(input.hold, input.reason)
+    return await _sent(
+        info, await info.context.direct(Permission.DIRECTIVE_SEND, commands.direct_release, order, input)
+    )

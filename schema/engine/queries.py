@@ -5,14 +5,15 @@ from typing import Final
 from schema.approvals import change_requests
 from schema.audit import history
 from schema.directives import directives
-from schema.engine import nodes, subscriptions, viewer
+from schema.engine import nodes
 from schema.group import plants
 from schema.inventory import batches, stock
 from schema.logistics import shipments, transfers
-from schema.materials import materials
+from schema.materials import master_records, materials
 from schema.monitoring import alarms
+from schema.people import viewer
 from schema.production import process_records
-from schema.replication import disputes
+from schema.replication import disputes, status
 from schema.traceability import trace
 
 QUERIES: Final = (
@@ -23,10 +24,10 @@ QUERIES: Final = (
     stock.stock,
     materials.material,
     materials.materials,
-    materials.suppliers,
-    materials.customers,
-    materials.locations,
-    materials.equipment,
+    master_records.suppliers,
+    master_records.customers,
+    master_records.locations,
+    master_records.equipment,
     process_records.process_record,
     process_records.process_records,
     transfers.transfer,
@@ -45,6 +46,6 @@ QUERIES: Final = (
 )
 
 SUBSCRIPTIONS: Final = (
-    subscriptions.ledger_entries,
-    subscriptions.replication_status,
+    history.ledger_entries,
+    status.replication_status,
 )

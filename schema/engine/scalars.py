@@ -9,7 +9,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from plants.rules.identification.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
-from plants.rules.values.instants import format_instant
+from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 
 BatchCode = NewType("BatchCode", str)
@@ -134,3 +134,8 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         url="https://www.rfc-editor.org/rfc/rfc9562",
     ),
 }
+
+
+def instant(us: int | None) -> datetime | None:
+    """Return microseconds since the epoch as an instant."""
+    return None if us is None else from_micros(us)

@@ -4,7 +4,7 @@ import json
 import zoneinfo
 from asyncio import gather
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
@@ -15,14 +15,21 @@ from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.audit.history import EntriesSought
-from plants.store.inventory import batches as kept
-from plants.store.inventory.batches import BatchesSought, BatchOrder, Known
+from plants.store.inventory.batches import (
+    BatchesSought,
+    BatchOrder,
+    Known,
+    aliases_by_batch,
+    batch_key,
+    batches_count,
+    batches_page,
+    known_by_code,
+    known_by_id,
+)
 from plants.store.inventory.stock import stock_by_batch
 from plants.store.logistics.in_transit import awaited_batches
-from plants.store.quality import holds as quality_holds
-from plants.store.tables import Alias as AliasRow
+from plants.store.quality.holds import holds_by_batch
 from plants.store.tables import Batch as BatchRow
-from plants.store.tables import Stock as StockRow
 from schema.audit.history import LedgerEntry, entries
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
@@ -32,8 +39,16 @@ from schema.engine.quantities import Quantity
 from schema.engine.refusals import RefusalAnswer, refused
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner, plant_numbered
-from schema.materials.materials import MasterKind, MasterRecord, Material, material_of, record_of
-from schema.quality.batch_holds import BatchHold, holds_on_their_way
+from schema.inventory import aliases, stock
+from schema.inventory.attributes import Attribute
+from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.materials import Material, material_of
+from schema.quality import holds
+
+if TYPE_CHECKING:
+    from schema.inventory.aliases import Alias
+    from schema.inventory.stock import Stock
+    from schema.quality.holds import BatchHold
 
 DispositionEnum = strawberry.enum(
     Disposition, name="Disposition", description="How far along goods are (ISA-95 / B2MML DispositionType)."
@@ -41,67 +56,6 @@ DispositionEnum = strawberry.enum(
 BatchOrderEnum = strawberry.enum(
     BatchOrder, name="BatchOrder", description="In which order batches are listed; MADE is by plant, then by time."
 )
-
-
-@strawberry.type(description="A named property of a batch.")
-class Attribute:
-    """A named property of a batch."""
-
-    name: str = described("What is said.")
-    value: str = described("What it is.")
-
-
-@strawberry.type(description="Another name that finds a batch at a plant.")
-class Alias:
-    """Another name that finds a batch at a plant."""
-
-    scheme: str = described("What sort of name it is, such as SUPPLIER_LOT.")
-    issuer: str = described("Who gave it; empty for the plant itself.")
-    value: str = described("The name itself.")
-    number: strawberry.Private[int]
-
-    @field("The plant where the name counts.")
-    async def plant(self, info: Info) -> Plant:
-        return await owner(info, self.number)
-
-    @classmethod
-    def of(cls, row: AliasRow) -> Self:
-        """Return an alias as the contract answers it."""
-        return cls(scheme=row.scheme, issuer=row.issuer, value=row.value, number=row.plant_id)
-
-
-@strawberry.type(description="How much of a batch is on hand at one location.")
-class Stock(Node):
-    """How much of a batch is on hand at one location."""
-
-    quantity: Quantity = described("How much there is, in the batch's unit.")
-    row: strawberry.Private[StockRow]
-    known: strawberry.Private[Known]
-
-    @field("The plant where it lies.")
-    async def plant(self, info: Info) -> Plant:
-        return await owner(info, self.row.plant_id)
-
-    @field("The location where it lies.")
-    async def location(self, info: Info) -> MasterRecord:
-        found = await record_of(info, MasterKind.LOCATION, self.row.plant_id, self.row.location)
-        assert found is not None
-        return found
-
-    @field("The batch.")
-    async def batch(self) -> "Batch":
-        return Batch.of(self.known)
-
-    @classmethod
-    def of(cls, row: StockRow, known: Known) -> Self:
-        """Return stock as the contract answers it."""
-        unit = known.stated.unit
-        return cls(
-            id=strawberry.ID(f"stock/{row.plant_id}/{row.batch_id}/{row.location}"),
-            quantity=Quantity.of(row.quantity, unit),
-            row=row,
-            known=known,
-        )
 
 
 @strawberry.type(description="How one plant's goods of a batch stand.")
@@ -134,16 +88,16 @@ class BatchStanding:
         return None if blocked is None else refused(blocked, info.context.language)
 
     async def _blocked(self, info: Info) -> Refusal | None:
-        rows = await info.context.load(Permission.BATCH_READ, quality_holds.holds_by_batch, self.row.id) or []
+        rows = await info.context.load(Permission.BATCH_READ, holds_by_batch, self.row.id) or []
         here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_us is None]
-        holds = tuple(Hold(row.hold_id, HoldKind(row.kind), row.reason) for row in here)
+        open_holds = tuple(Hold(row.hold_id, HoldKind(row.kind), row.reason) for row in here)
         plant = await owner(info, self.row.plant_id)
         today = info.context.serving.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
         try:
-            check_usable(self.row.code, self.disposition, holds, self.row.expires_on, today)
+            check_usable(self.row.code, self.disposition, open_holds, self.row.expires_on, today)
         except Refusal as refusal:
             return refusal
-        on_its_way = await holds_on_their_way(info, self.known, rows)
+        on_its_way = await holds.holds_on_their_way(info, self.known, rows)
         directed = next((row for row in on_its_way if (row.plant_id, row.ended_us) == (self.row.plant_id, None)), None)
         if directed is None:
             return None
@@ -200,26 +154,27 @@ class Batch(Node):
         return [BatchStanding.of(row, self.known) for row in self.known.rows]
 
     @field("Where how much of it is on hand, by plant and location.")
-    async def stock(self, info: Info) -> list[Stock]:
+    async def stock(self, info: Info) -> list[Annotated["Stock", strawberry.lazy("schema.inventory.stock")]]:
         rows = await info.context.load(Permission.BATCH_READ, stock_by_batch, self.known.stated.id) or []
-        return [Stock.of(row, self.known) for row in rows]
+        return [stock.Stock.of(row, self.known) for row in rows]
 
     @field(
         "The holds on it, by plant and in the order placed; last those of headquarters that no plant has placed yet."
     )
     async def holds(
         self, info: Info, *, open: Annotated[bool, argument("Only those that are open.")] = True
-    ) -> list[BatchHold]:
+    ) -> list[Annotated["BatchHold", strawberry.lazy("schema.quality.holds")]]:
         batch = self.known.stated.id
-        rows = await info.context.load(Permission.BATCH_READ, quality_holds.holds_by_batch, batch) or []
-        directed = await holds_on_their_way(info, self.known, rows)
-        holds = [*(BatchHold.of(row) for row in rows), *(BatchHold.on_its_way(row, batch) for row in directed)]
-        return [hold for hold in holds if not open or hold.lifted_at is None]
+        rows = await info.context.load(Permission.BATCH_READ, holds_by_batch, batch) or []
+        directed = await holds.holds_on_their_way(info, self.known, rows)
+        placed = (holds.BatchHold.of(row) for row in rows)
+        pending = (holds.BatchHold.on_its_way(row, batch) for row in directed)
+        return [hold for hold in (*placed, *pending) if not open or hold.lifted_at is None]
 
     @field("The other names that find it.")
-    async def aliases(self, info: Info) -> list[Alias]:
-        rows = await info.context.load(Permission.BATCH_READ, kept.aliases_by_batch, self.known.stated.id) or []
-        return [Alias.of(row) for row in rows]
+    async def aliases(self, info: Info) -> list[Annotated["Alias", strawberry.lazy("schema.inventory.aliases")]]:
+        rows = await info.context.load(Permission.BATCH_READ, aliases_by_batch, self.known.stated.id) or []
+        return [aliases.Alias.of(row) for row in rows]
 
     @field("What happened to it: what the ledgers say of it, and what moved goods of it, by ledger and position.")
     async def history(self, info: Info, first: First = None, after: After = None) -> Connection[LedgerEntry]:
@@ -264,13 +219,13 @@ def _day(text: str | None) -> date | None:
 
 async def batch_coded(info: Info, code: str) -> Batch | None:
     """Return a batch by its code."""
-    known = await info.context.load(Permission.BATCH_READ, kept.known_by_code, code)
+    known = await info.context.load(Permission.BATCH_READ, known_by_code, code)
     return None if known is None else Batch.of(known)
 
 
 async def batch_numbered(info: Info, number: int) -> Batch | None:
     """Return a batch by its number."""
-    known = await info.context.load(Permission.BATCH_READ, kept.known_by_id, number)
+    known = await info.context.load(Permission.BATCH_READ, known_by_id, number)
     return None if known is None else Batch.of(known)
 
 
@@ -300,8 +255,8 @@ async def batches(
 ) -> Connection[Batch]:
     sought = _sought(filter or BatchFilter(), order_by)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.batches_page, kept.batches_count, sought, (first, after),
-        key=lambda known: kept.batch_key(order_by, known), make=Batch.of,
+        Permission.BATCH_READ, batches_page, batches_count, sought, (first, after),
+        key=lambda known: batch_key(order_by, known), make=Batch.of,
     )  # fmt: skip
 
 

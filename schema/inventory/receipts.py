@@ -11,9 +11,11 @@ from plants.rules.values.refusals import RefusalCode as C
 from schema.engine.context import Info, sure
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described
-from schema.engine.inputs import AliasInput, AttributeInput, Input, MutationInput, attributes
+from schema.engine.inputs import Input, MutationInput
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import mutation
+from schema.inventory.aliases import AliasInput
+from schema.inventory.attributes import AttributeInput, attributes
 from schema.inventory.batches import Batch, batch_coded
 
 

@@ -1,17 +1,70 @@
 """Stock in the contract: what is on hand where, over all plants that the caller may see."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 
 from auth.permissions import Permission
-from plants.store.inventory import stock as kept
-from plants.store.inventory.stock import StockSought
+from plants.commands.inventory import stock as commands
+from plants.commands.inventory.issues import StockLine
+from plants.rules.values.refusals import RefusalCode as C
+from plants.store.inventory.batches import (
+    Known,
+)
+from plants.store.inventory.stock import StockSought, stock_count, stock_page
+from plants.store.tables import Stock as StockRow
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info
+from schema.engine.context import Info, sure
+from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import argument, described, field
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.nodes import Node
+from schema.engine.quantities import Quantity, QuantityInput
+from schema.engine.refusals import AMOUNTS, mutation
 from schema.engine.scalars import BatchCode, PlantCode
-from schema.inventory.batches import Stock
+from schema.group.plants import Plant, owner
+from schema.inventory import batches
+from schema.materials.master_records import MasterKind, MasterRecord, record_of
+
+if TYPE_CHECKING:
+    from schema.inventory.batches import Batch
+
+LazyBatch = Annotated["Batch", strawberry.lazy("schema.inventory.batches")]
+"""A batch; its module and this one import each other."""
+
+
+@strawberry.type(description="How much of a batch is on hand at one location.")
+class Stock(Node):
+    """How much of a batch is on hand at one location."""
+
+    quantity: Quantity = described("How much there is, in the batch's unit.")
+    row: strawberry.Private[StockRow]
+    known: strawberry.Private[Known]
+
+    @field("The plant where it lies.")
+    async def plant(self, info: Info) -> Plant:
+        return await owner(info, self.row.plant_id)
+
+    @field("The location where it lies.")
+    async def location(self, info: Info) -> MasterRecord:
+        found = await record_of(info, MasterKind.LOCATION, self.row.plant_id, self.row.location)
+        assert found is not None
+        return found
+
+    @field("The batch.")
+    async def batch(self) -> LazyBatch:
+        return batches.Batch.of(self.known)
+
+    @classmethod
+    def of(cls, row: StockRow, known: Known) -> Self:
+        """Return stock as the contract answers it."""
+        unit = known.stated.unit
+        return cls(
+            id=strawberry.ID(f"stock/{row.plant_id}/{row.batch_id}/{row.location}"),
+            quantity=Quantity.of(row.quantity, unit),
+            row=row,
+            known=known,
+        )
 
 
 @strawberry.input(description="Which stock is wanted; what is not given does not matter.")
@@ -34,6 +87,47 @@ async def stock(
     wanted = filter or StockFilter()
     sought = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.stock_page, kept.stock_count, sought, (first, after),
+        Permission.BATCH_READ, stock_page, stock_count, sought, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
     )  # fmt: skip
+
+
+@strawberry.input(description="An amount of a batch at a location.")
+class StockLineInput:
+    """An amount of a batch at a location."""
+
+    batch: BatchCode = described("The batch's code.")
+    quantity: QuantityInput = described("How much, in any unit that converts to the batch's own.")
+    location: str = described("The code of the location.")
+
+    @property
+    def line(self) -> StockLine:
+        """The line as commands take it."""
+        return StockLine(self.batch, self.quantity.amount, self.quantity.unit, self.location)
+
+
+@strawberry.input(description="What was counted of a batch at a location; `reason` is needed.")
+class AdjustStockInput(MutationInput):
+    """What was counted of a batch at a location."""
+
+    batch: BatchCode = described("The batch's code.")
+    location: str = described("The code of the location.")
+    counted: QuantityInput = described("How much is there, none included.")
+
+
+@strawberry.type(description="Stock was put right.")
+class StockAdjusted:
+    """Stock was put right."""
+
+    entry: RecordedEntry = described(ENTRY)
+    batch: LazyBatch = described("The batch.")
+
+
+@mutation(
+    StockAdjusted, *AMOUNTS, C.BATCH_UNKNOWN, C.CHANGE_REQUIRED, C.NOTHING_CHANGES, C.NOT_DEFINED, C.STOCK_SHORT,
+    description="Set stock to what was counted; a difference above the tolerance needs a change request.",
+)  # fmt: skip
+async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> Any:
+    order = commands.Count(input.batch, input.location, input.counted.amount, input.counted.unit)
+    entry = await info.context.write(Permission.STOCK_ADJUST, commands.adjust_stock, order, input)
+    return StockAdjusted(entry=RecordedEntry.of(entry), batch=sure(await batches.batch_coded(info, input.batch)))

@@ -8,8 +8,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.logistics.transfers import overdue_before
 from plants.rules.values.instants import from_micros
-from plants.store.logistics import in_transit as kept
-from plants.store.logistics.in_transit import OpenSought, OpenState, Total
+from plants.store.logistics.in_transit import OpenSought, OpenState, Total, open_count, open_totals, open_transfers
+from plants.store.logistics.in_transit import OpenTransfer as OpenTransferRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
 from schema.engine.fields import argument, described, field
@@ -38,7 +38,7 @@ class OpenTransfer:
         return sure(found)
 
     @classmethod
-    def of(cls, one: kept.OpenTransfer, overdue_us: int) -> Self:
+    def of(cls, one: OpenTransferRow, overdue_us: int) -> Self:
         """Return an open transfer as the contract answers it."""
         since = from_micros(one.since_us)
         return cls(state=one.state, since=since, overdue=one.since_us < overdue_us, number=one.id)
@@ -75,13 +75,13 @@ class TransfersInTransit:
 
     @field("What they add up to, unit by unit.")
     async def totals(self, info: Info) -> list[TransitTotal]:
-        found = await info.context.read(Permission.BATCH_READ, kept.open_totals, self.sought)
+        found = await info.context.read(Permission.BATCH_READ, open_totals, self.sought)
         return [TransitTotal.of(one) for one in found]
 
     @field("The transfers, the longest open first.")
     async def transfers(self, info: Info, first: First = None, after: After = None) -> Connection[OpenTransfer]:
         return await info.context.connection(
-            Permission.BATCH_READ, kept.open_transfers, kept.open_count, self.sought, (first, after),
+            Permission.BATCH_READ, open_transfers, open_count, self.sought, (first, after),
             key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.sought.overdue_us),
         )  # fmt: skip
 

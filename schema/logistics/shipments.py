@@ -5,17 +5,17 @@ from typing import Annotated, Any
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.logistics import shipments as ship
+from plants.commands.logistics import shipments as commands
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.production import process_records as kept
-from plants.store.production.process_records import ProcessesSought
+from plants.store.production.process_records import ProcessesSought, processes_count, processes_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import argument, described, field
-from schema.engine.inputs import Input, MutationInput, StockLineInput
+from schema.engine.inputs import Input, MutationInput
 from schema.engine.refusals import AMOUNTS, TAKING, mutation
 from schema.engine.scalars import PlantCode
+from schema.inventory.stock import StockLineInput
 from schema.production.process_records import ProcessRecord, process_written
 
 
@@ -50,8 +50,8 @@ class BatchShipped:
     description="Ship usable goods to a customer.",
 )  # fmt: skip
 async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> Any:
-    order = ship.Shipment(input.customer, tuple(line.line for line in input.lines), input.order)
-    entry = await info.context.write(Permission.SHIPMENT_RUN, ship.ship_batch, order, input)
+    order = commands.Shipment(input.customer, tuple(line.line for line in input.lines), input.order)
+    entry = await info.context.write(Permission.SHIPMENT_RUN, commands.ship_batch, order, input)
     shipment = await process_written(info, entry.payload["process"]["id"])
     return BatchShipped(entry=RecordedEntry.of(entry), shipment=shipment)
 
@@ -66,6 +66,6 @@ async def shipments(
     wanted = filter or ShipmentFilter()
     sought = ProcessesSought(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.processes_page, kept.processes_count, sought, (first, after),
+        Permission.BATCH_READ, processes_page, processes_count, sought, (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip

@@ -8,26 +8,32 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.logistics import dispatches
-from plants.commands.logistics import transfers as receiving
+from plants.commands.logistics import transfers as commands
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.logistics import in_transit as transit
-from plants.store.logistics import transfers as kept
-from plants.store.logistics.in_transit import Balance
-from plants.store.logistics.transfers import TransferSeen, TransfersSought
+from plants.store.logistics.in_transit import Balance, awaited_transfers, balances, mislabelled_by_id
+from plants.store.logistics.transfers import (
+    TransferSeen,
+    TransfersSought,
+    dispatch_of,
+    lines_by_transfer,
+    transfers_by_id,
+    transfers_count,
+    transfers_page,
+)
 from plants.store.tables import TransferLineRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import argument, described, field
-from schema.engine.inputs import Input, MutationInput, StockLineInput
+from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id, read_id
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS, TAKING, mutation
-from schema.engine.scalars import BatchCode, PlantCode
-from schema.group.plants import instant
+from schema.engine.scalars import BatchCode, PlantCode, instant
 from schema.inventory.batches import Batch, batch_numbered
+from schema.inventory.stock import StockLineInput
 
 
 @strawberry.enum(description="How far along a transfer is, as far as is known here.")
@@ -95,27 +101,27 @@ class Transfer(Node):
 
     @field("What is on it, batch by batch.")
     async def lines(self, info: Info) -> list[TransferLine]:
-        rows = await info.context.load(Permission.BATCH_READ, kept.lines_by_transfer, self.seen.id) or []
+        rows = await info.context.load(Permission.BATCH_READ, lines_by_transfer, self.seen.id) or []
         # The destination's statement, which says both, takes the place of the source's.
         by_batch = {row.batch_id: row for row in rows if row.received is None or self.seen.received is not None}
         return [_line(row) for row in by_batch.values()]
 
     @field("Whether it was received and the source's ledger, which you may see, has not told of it so far.")
     async def awaiting_source(self, info: Info) -> bool:
-        return await info.context.load(Permission.BATCH_READ, transit.awaited_transfers, self.seen.id) or False
+        return await info.context.load(Permission.BATCH_READ, awaited_transfers, self.seen.id) or False
 
     @field("Whether it was received on a label that does not match the source's ledger.")
     async def label_differs(self, info: Info) -> bool:
-        return await info.context.load(Permission.BATCH_READ, transit.mislabelled_by_id, self.seen.id) or False
+        return await info.context.load(Permission.BATCH_READ, mislabelled_by_id, self.seen.id) or False
 
     @field("What both sides' statements of it add up to, batch by batch.")
     async def balances(self, info: Info) -> list[TransferBalance]:
-        found = await info.context.load(Permission.BATCH_READ, transit.balances, self.seen.id) or []
+        found = await info.context.load(Permission.BATCH_READ, balances, self.seen.id) or []
         return [TransferBalance.of(one) for one in found]
 
     @field("The text for the label that travels with the goods; null where the source's ledger may not be seen.")
     async def manifest(self, info: Info) -> str | None:
-        found = await info.context.read(Permission.TRANSFER_RUN, kept.dispatch_of, self.seen.id)
+        found = await info.context.read(Permission.TRANSFER_RUN, dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
 
     @classmethod
@@ -196,7 +202,7 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
     order = dispatches.Dispatch(input.destination, tuple(line.line for line in input.lines))
     entry = await info.context.write(Permission.TRANSFER_RUN, dispatches.dispatch_transfer, order, input)
     transfer = await _written(info, entry.payload["transfer"])
-    found = await info.context.read(Permission.TRANSFER_RUN, kept.dispatch_of, entry.payload["transfer"])
+    found = await info.context.read(Permission.TRANSFER_RUN, dispatch_of, entry.payload["transfer"])
     return TransferDispatched(
         entry=RecordedEntry.of(entry), transfer=transfer, manifest=transfer_manifest(*sure(found))
     )
@@ -209,18 +215,18 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
 )  # fmt: skip
 async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> Any:
     lines = tuple(
-        receiving.ReceiptLine(line.batch, line.quantity.amount, line.location, line.quantity.unit)
+        commands.ReceiptLine(line.batch, line.quantity.amount, line.location, line.quantity.unit)
         for line in input.lines
     )
-    order = receiving.TransferReceipt(input.manifest, input.location, lines)
-    entry = await info.context.write(Permission.TRANSFER_RUN, receiving.receive_transfer, order, input)
+    order = commands.TransferReceipt(input.manifest, input.location, lines)
+    entry = await info.context.write(Permission.TRANSFER_RUN, commands.receive_transfer, order, input)
     return TransferReceived(entry=RecordedEntry.of(entry), transfer=await _written(info, entry.payload["transfer"]))
 
 
 @findable("transfer")
 async def transfer_numbered(info: Info, numbers: tuple[int, ...]) -> Transfer | None:
     """Return a transfer by its number."""
-    seen = await info.context.load(Permission.BATCH_READ, kept.transfers_by_id, numbers[0])
+    seen = await info.context.load(Permission.BATCH_READ, transfers_by_id, numbers[0])
     return None if seen is None else Transfer.of(seen)
 
 
@@ -241,7 +247,7 @@ async def transfers(
     received = None if wanted.state is None else wanted.state is TransferState.RECEIVED
     sought = TransfersSought(wanted.plant, received, wanted.differing)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.transfers_page, kept.transfers_count, sought, (first, after),
+        Permission.BATCH_READ, transfers_page, transfers_count, sought, (first, after),
         key=lambda seen: (seen.id,), make=Transfer.of,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from plants.rules.values.instants import from_micros
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field
-from schema.group.plants import instant
+from schema.engine.scalars import instant
 
 ALARMS_MAX = 200
 

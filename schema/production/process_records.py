@@ -3,26 +3,39 @@
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import strawberry
 
 from auth.permissions import Permission
+from plants.commands.production import process_records as commands
 from plants.rules.production import process_records as rules
 from plants.rules.values.instants import from_micros
-from plants.store.production import process_records as kept
-from plants.store.production.process_records import ProcessesSought
+from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import RefusalCode as C
+from plants.store.production.process_records import (
+    ProcessesSought,
+    edges_into,
+    edges_out,
+    processes_by_id,
+    processes_count,
+    processes_page,
+)
 from plants.store.tables import Edge as EdgeRow
 from plants.store.tables import ProcessRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
+from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import argument, described, field
+from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id, read_id
 from schema.engine.quantities import Quantity, quantities
-from schema.engine.scalars import PlantCode
-from schema.group.plants import Plant, instant, owner
+from schema.engine.refusals import AMOUNTS, TAKING, mutation
+from schema.engine.scalars import PlantCode, instant
+from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
-from schema.materials.materials import MasterKind, MasterRecord, record_of
+from schema.inventory.stock import StockLineInput
+from schema.materials.master_records import MasterKind, MasterRecord, record_of
 
 PROCESS_ID = "The id of the process record."
 
@@ -131,12 +144,12 @@ class ProcessRecord(Node):
 
     @field("What went in, in the order it was put in.")
     async def inputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.context.load(Permission.BATCH_READ, kept.edges_into, self.row.id) or []
+        rows = await info.context.load(Permission.BATCH_READ, edges_into, self.row.id) or []
         return [ProcessLine.of(row, row.source_id) for row in rows]
 
     @field("What came out, in the order it was taken out.")
     async def outputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.context.load(Permission.BATCH_READ, kept.edges_out, self.row.id) or []
+        rows = await info.context.load(Permission.BATCH_READ, edges_out, self.row.id) or []
         return [ProcessLine.of(row, row.target_id) for row in rows]
 
     @field("What went in, came out and was returned so far.")
@@ -145,7 +158,7 @@ class ProcessRecord(Node):
         return MassBalance.of(rules.mass_balance((row.use, row.unit, row.quantity) for row in lines))
 
     async def _rows(self, info: Info, *, into: bool) -> list[EdgeRow]:
-        query = kept.edges_into if into else kept.edges_out
+        query = edges_into if into else edges_out
         return await info.context.load(Permission.BATCH_READ, query, self.row.id) or []
 
     @classmethod
@@ -178,7 +191,7 @@ class ProcessFilter:
 
 async def process_numbered(info: Info, number: int) -> ProcessRecord | None:
     """Return a process record by its number."""
-    row = await info.context.load(Permission.BATCH_READ, kept.processes_by_id, number)
+    row = await info.context.load(Permission.BATCH_READ, processes_by_id, number)
     return None if row is None else ProcessRecord.of(row)
 
 
@@ -206,7 +219,7 @@ async def process_records(
     after: After = None,
 ) -> Connection[ProcessRecord]:
     return await info.context.connection(
-        Permission.BATCH_READ, kept.processes_page, kept.processes_count, _sought(filter), (first, after),
+        Permission.BATCH_READ, processes_page, processes_count, _sought(filter), (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip
 
@@ -216,3 +229,103 @@ def _sought(filter: ProcessFilter | None) -> ProcessesSought:
         return ProcessesSought()
     kind, state = (None if one is None else one.value for one in (filter.kind, filter.state))
     return ProcessesSought(filter.plant, kind, state, filter.job_order, filter.equipment)
+
+
+@strawberry.enum(description="What sort of process people open, feed, yield and close.")
+class RunKind(StrEnum):
+    """What sort of process people open, feed, yield and close."""
+
+    PRODUCTION = "PRODUCTION"
+    REPACK = "REPACK"
+    REWORK = "REWORK"
+    RELABEL = "RELABEL"
+
+
+@strawberry.input(description="What is to be run.")
+class OpenProcessInput(MutationInput):
+    """What is to be run."""
+
+    kind: RunKind = described("What sort of process it is.", default=RunKind.PRODUCTION)
+    segment: str | None = described("The process segment.", default=None)
+    job_order: str | None = described("The job order.", default=None)
+    equipment: str | None = described("The code of what it runs on.", default=None)
+
+    @property
+    def order(self) -> commands.ProcessOrder:
+        """The order as commands take it."""
+        return commands.ProcessOrder(self.kind.value, self.segment, self.job_order, self.equipment)
+
+
+@strawberry.input(description="What goes into an open process record.")
+class FeedProcessInput(MutationInput):
+    """What goes into an open process record."""
+
+    process: strawberry.ID = described(PROCESS_ID)
+    lines: list[StockLineInput] = described("What goes in, from which locations.")
+
+
+@strawberry.input(description="The process record that is done.")
+class CloseProcessInput(MutationInput):
+    """The process record that is done."""
+
+    process: strawberry.ID = described(PROCESS_ID)
+
+
+@strawberry.type(description="A process record was opened.")
+class ProcessOpened:
+    """A process record was opened."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("The process record.")
+
+
+@strawberry.type(description="Goods went into a process record.")
+class ProcessFed:
+    """Goods went into a process record."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("The process record.")
+
+
+@strawberry.type(description="A process record was closed with its mass balance.")
+class ProcessClosed:
+    """A process record was closed with its mass balance."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("The process record.")
+
+
+def process_named(id: str) -> int:
+    numbers = read_id("process", id)
+    if numbers is None:
+        raise Refusal(C.PROCESS_UNKNOWN, process=id[:40])
+    return numbers[0]
+
+
+@mutation(ProcessOpened, C.NOT_DEFINED, description="Open a process record.")
+async def open_process(info: Info, input: Input[OpenProcessInput]) -> Any:
+    entry = await info.context.write(Permission.PROCESS_RUN, commands.open_process, input.order, input)
+    process = await process_written(info, entry.payload["process"]["id"])
+    return ProcessOpened(entry=RecordedEntry.of(entry), process=process)
+
+
+@mutation(
+    ProcessFed, *AMOUNTS, *TAKING, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN,
+    description="Put goods from stock into an open process record; each must be usable and there.",
+)  # fmt: skip
+async def feed_process(info: Info, input: Input[FeedProcessInput]) -> Any:
+    number = process_named(input.process)
+    order = commands.Feed(number, tuple(line.line for line in input.lines))
+    entry = await info.context.write(Permission.PROCESS_RUN, commands.feed_process, order, input)
+    return ProcessFed(entry=RecordedEntry.of(entry), process=await process_written(info, number))
+
+
+@mutation(
+    ProcessClosed, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN,
+    description="Close a process record with its mass balance; from then on it refuses everything.",
+)  # fmt: skip
+async def close_process(info: Info, input: Input[CloseProcessInput]) -> Any:
+    number = process_named(input.process)
+    order = commands.Closing(number)
+    entry = await info.context.write(Permission.PROCESS_RUN, commands.close_process, order, input)
+    return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

@@ -10,8 +10,7 @@ from plants.commands.replication.disputes import Settlement
 from plants.commands.replication.disputes import settle_dispute as settle
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.replication import disputes as kept
-from plants.store.replication.disputes import Disputed, DisputesSought
+from plants.store.replication.disputes import Disputed, DisputesSought, disputes_by_place, disputes_count, disputes_page
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
@@ -20,7 +19,8 @@ from schema.engine.fields import argument, described, field
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
 from schema.engine.refusals import mutation
-from schema.group.plants import Plant, instant, plant_numbered
+from schema.engine.scalars import instant
+from schema.group.plants import Plant, plant_numbered
 
 INDEX = "The index of the entry of the plant's ledger that disputes the other one; it names the dispute."
 
@@ -89,7 +89,7 @@ class Dispute(Node):
 
 @findable("dispute", 2)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Dispute | None:
-    found = await info.context.load(Permission.LEDGER_READ, kept.disputes_by_place, numbers)
+    found = await info.context.load(Permission.LEDGER_READ, disputes_by_place, numbers)
     return None if found is None else Dispute.of(found)
 
 
@@ -104,7 +104,7 @@ async def disputes(
     after: After = None,
 ) -> Connection[Dispute]:
     return await info.context.connection(
-        Permission.LEDGER_READ, kept.disputes_page, kept.disputes_count, DisputesSought(open), (first, after),
+        Permission.LEDGER_READ, disputes_page, disputes_count, DisputesSought(open), (first, after),
         key=lambda one: (one.row.plant_id, one.row.entry_idx), make=Dispute.of,
     )  # fmt: skip
 

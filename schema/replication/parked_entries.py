@@ -12,8 +12,16 @@ from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.audit.history import LedgerKind, log_named
 from plants.store.ledger.entries import HUB_LOG
-from plants.store.replication import parked_entries as kept
-from plants.store.replication.parked_entries import ParkedSeen, ParkedSought, ParkedState, SkippedEntryRow
+from plants.store.replication.parked_entries import (
+    ParkedSeen,
+    ParkedSought,
+    ParkedState,
+    SkippedEntryRow,
+    parked_count,
+    parked_page,
+    skipped_count,
+    skipped_page,
+)
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
@@ -21,8 +29,8 @@ from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import argument, described, field
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.refusals import mutation
-from schema.engine.scalars import PlantCode
-from schema.group.plants import Plant, instant, plant_numbered
+from schema.engine.scalars import PlantCode, instant
+from schema.group.plants import Plant, plant_numbered
 
 ParkedStateEnum = strawberry.enum(
     ParkedState,
@@ -126,7 +134,7 @@ async def parked_entries(
     after: After = None,
 ) -> Connection[ParkedEntry]:
     return await info.context.connection(
-        Permission.REPLICATION_READ, kept.parked_page, kept.parked_count, ParkedSought(state), (first, after),
+        Permission.REPLICATION_READ, parked_page, parked_count, ParkedSought(state), (first, after),
         key=lambda seen: (seen.fault.log_id, seen.fault.idx), make=ParkedEntry.of,
     )  # fmt: skip
 
@@ -134,7 +142,7 @@ async def parked_entries(
 @field("Entries that were passed over for good, by plant and position: over the plants you may watch.")
 async def skipped_entries(info: Info, first: First = None, after: After = None) -> Connection[SkippedEntry]:
     return await info.context.connection(
-        Permission.REPLICATION_READ, kept.skipped_page, kept.skipped_count, None, (first, after),
+        Permission.REPLICATION_READ, skipped_page, skipped_count, None, (first, after),
         key=lambda row: (row.of_plant, row.idx), make=SkippedEntry.of,
     )  # fmt: skip
 

@@ -13,8 +13,8 @@ from plants.store.traceability.completeness import Gap, GapKind, Watermark
 from schema.engine.context import Info
 from schema.engine.fields import described, field
 from schema.engine.nodes import node_id
-from schema.engine.scalars import PlantCode
-from schema.group.plants import Plant, instant, owner
+from schema.engine.scalars import PlantCode, instant
+from schema.group.plants import Plant, owner
 from schema.traceability.traced import TracedBatch, traced_batch
 from schema.traceability.walks import Walk
 

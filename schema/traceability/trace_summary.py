@@ -11,7 +11,8 @@ from schema.engine.context import Info, sure
 from schema.engine.fields import described, field
 from schema.engine.quantities import Quantity
 from schema.group.plants import Plant, owner
-from schema.materials.materials import MasterKind, MasterRecord, Material, material_of, record_of
+from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.materials import Material, material_of
 from schema.traceability.walks import WHOLE, Walk
 
 

@@ -19,8 +19,8 @@ from schema.engine.context import Info
 from schema.engine.fields import described, field
 from schema.engine.nodes import node_id
 from schema.engine.quantities import Quantity
-from schema.engine.scalars import BatchCode
-from schema.group.plants import Plant, instant, owner
+from schema.engine.scalars import BatchCode, instant
+from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.materials.materials import Material, material_of
 from schema.production.process_records import MaterialUse, ProcessRecord, process_numbered

@@ -1,0 +1,1 @@
+"""The operator who sends a request."""

@@ -1,0 +1,61 @@
+"""Splitting batches."""
+
+from typing import Any
+
+import strawberry
+
+from auth.permissions import Permission
+from plants.commands.production import splits
+from plants.rules.values.refusals import RefusalCode as C
+from schema.engine.context import Info, sure
+from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.fields import described
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.quantities import QuantityInput
+from schema.engine.refusals import AMOUNTS, TAKING, mutation
+from schema.engine.scalars import BatchCode
+from schema.inventory.batches import Batch, batch_coded, batches_stated
+from schema.production.process_records import ProcessRecord, process_written
+
+
+@strawberry.input(description="A part of a batch that becomes a batch of its own.")
+class SplitPartInput:
+    """A part of a batch that becomes a batch of its own."""
+
+    quantity: QuantityInput = described("How much it is.")
+    location: str = described("The code of the location where it is put.")
+
+
+@strawberry.input(description="Which batch is split, and into what; the rest stays.")
+class SplitBatchInput(MutationInput):
+    """Which batch is split, and into what."""
+
+    batch: BatchCode = described("The batch's code.")
+    location: str = described("The code of the location the parts are taken from.")
+    parts: list[SplitPartInput] = described("The parts, each a new batch.")
+
+
+@strawberry.type(description="A batch was split.")
+class BatchSplit:
+    """A batch was split."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("The process record of the split.")
+    batch: Batch = described("The batch that was split.")
+    parts: list[Batch] = described("The new batches, in the order of the parts.")
+
+
+@mutation(
+    BatchSplit, *AMOUNTS, *TAKING, C.BATCH_CODE_INVALID, C.NOT_DEFINED,
+    description="Make batches of parts of a usable batch; they keep its dates, grade and supplier.",
+)  # fmt: skip
+async def split_batch(info: Info, input: Input[SplitBatchInput]) -> Any:
+    parts = tuple(splits.SplitPart(one.quantity.amount, one.location, one.quantity.unit) for one in input.parts)
+    order = splits.Split(input.batch, input.location, parts)
+    entry = await info.context.write(Permission.STOCK_MOVE, splits.split_batch, order, input)
+    return BatchSplit(
+        entry=RecordedEntry.of(entry),
+        process=await process_written(info, entry.payload["process"]["id"]),
+        batch=sure(await batch_coded(info, input.batch)),
+        parts=await batches_stated(info, entry),
+    )
