@@ -24,13 +24,14 @@ from plants.store.audit.history import LedgerKind, kind_of, log_named
 from plants.store.tables import ChangeDecisionRow, ChangeRequestRow
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import QuantityInput
-from schema.engine.refusals import AMOUNTS, mutation
+from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
@@ -46,9 +47,9 @@ PROPOSAL = "The leaf hash of the entry that asked, hexadecimal: what a decision 
 REASON = "Why, for those who decide and those who read the ledger later."
 
 
-@strawberry.type(description="A decision on a change request, as it stands in a ledger.")
+@object_type
 class ChangeDecision:
-    """A decision on a change request."""
+    """A decision on a change request, as it stands in a ledger."""
 
     verdict: ChangeVerdict = described("What was decided.")
     level: ChangeLevel = described("Where it was decided.")
@@ -74,7 +75,7 @@ class ChangeDecision:
         if self.ledger is not LedgerKind.DIRECTIVES:
             return None
         directive = self.row.plant_id, self.row.idx
-        return await info.context.load(Permission.BATCH_READ, outcomes_by_directive, directive)
+        return await info.load(Permission.BATCH_READ, outcomes_by_directive, directive)
 
     @classmethod
     def of(cls, row: ChangeDecisionRow) -> Self:
@@ -92,9 +93,9 @@ class ChangeDecision:
         )
 
 
-@strawberry.type(description="A change that another person has to decide, of exactly one version of a batch.")
+@object_type
 class ChangeRequest(Node):
-    """A change that another person has to decide."""
+    """A change that another person has to decide, of exactly one version of a batch."""
 
     change: int = described(CHANGE)
     kind: ChangeKind = described("What is asked for.")
@@ -117,17 +118,17 @@ class ChangeRequest(Node):
 
     @field("The batch that it is about.")
     async def batch(self, info: Info) -> Batch:
-        return sure(await batch_numbered(info, self.row.batch_id))
+        return required(await batch_numbered(info, self.row.batch_id))
 
     @field("The decisions on it in the order of time: the hub's stand twice once the plant has heard of them.")
     async def decisions(self, info: Info) -> list[ChangeDecision]:
         change = self.row.plant_id, self.row.change_id
-        rows = await info.context.load(Permission.BATCH_READ, decisions_by_change, change) or []
+        rows = await info.load(Permission.BATCH_READ, decisions_by_change, change) or []
         return [ChangeDecision.of(row) for row in rows]
 
     @field("Whether it can no longer be decided because it is too late.")
     def expired(self, info: Info) -> bool:
-        return self.state is ChangeState.REQUESTED and info.context.serving.clock.now() > self.expires_at
+        return self.state is ChangeState.REQUESTED and info.services.clock.now() > self.expires_at
 
     @classmethod
     def of(cls, row: ChangeRequestRow) -> Self:
@@ -151,9 +152,9 @@ class ChangeRequest(Node):
         )
 
 
-@strawberry.input(description="Which change requests are wanted; what is not given does not matter.")
+@input_type
 class ChangeRequestFilter:
-    """Which change requests are wanted."""
+    """Which change requests are wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("Of this plant.", default=None)
     batch: BatchCode | None = described("About this batch.", default=None)
@@ -165,7 +166,7 @@ class ChangeRequestFilter:
 
 async def change_numbered(info: Info, plant: int, change: int) -> ChangeRequest | None:
     """Return a plant's change request."""
-    row = await info.context.load(Permission.BATCH_READ, changes_by_id, (plant, change))
+    row = await info.load(Permission.BATCH_READ, changes_by_id, (plant, change))
     return None if row is None else ChangeRequest.of(row)
 
 
@@ -174,15 +175,18 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> ChangeRequest | None:
     return await change_numbered(info, numbers[0], numbers[1])
 
 
-@field("The change request with this number, or null when there is none that you may see.")
+@query(
+    "The change request with this number, or null when there is none that you may see.",
+    permission=Permission.BATCH_READ,
+)
 async def change_request(
     info: Info, change: Annotated[int, argument(CHANGE)], plant: PlantOf = None
 ) -> ChangeRequest | None:
-    number = await plant_of(info, Permission.BATCH_READ, plant)
+    number = await plant_of(info, plant)
     return None if number is None else await change_numbered(info, number, change)
 
 
-@field("Change requests, the last of each plant first.")
+@query("Change requests, the last of each plant first.", permission=Permission.BATCH_READ)
 async def change_requests(
     info: Info,
     filter: Annotated[ChangeRequestFilter | None, argument("Which are wanted; all unless given.")] = None,
@@ -192,13 +196,13 @@ async def change_requests(
     wanted = filter or ChangeRequestFilter()
     kind, state, level = (one and one.value for one in (wanted.kind, wanted.state, wanted.level))
     sought = ChangesSought(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
-    return await info.context.connection(
-        Permission.BATCH_READ, changes_page, changes_count, sought, (first, after),
+    return await info.connection(
+        changes_page, changes_count, sought, (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
     )  # fmt: skip
 
 
-@strawberry.input(description="Which hold of a batch shall be lifted.")
+@input_type
 class RequestReleaseInput(MutationInput):
     """Which hold of a batch shall be lifted."""
 
@@ -207,7 +211,7 @@ class RequestReleaseInput(MutationInput):
     reason: str = described(REASON)
 
 
-@strawberry.input(description="Until when the plant's goods of a batch shall be usable.")
+@input_type
 class RequestExpiryExtensionInput(MutationInput):
     """Until when the plant's goods of a batch shall be usable."""
 
@@ -216,7 +220,7 @@ class RequestExpiryExtensionInput(MutationInput):
     reason: str = described(REASON)
 
 
-@strawberry.input(description="What was counted of a batch at a location.")
+@input_type
 class RequestStockAdjustmentInput(MutationInput):
     """What was counted of a batch at a location."""
 
@@ -226,57 +230,72 @@ class RequestStockAdjustmentInput(MutationInput):
     reason: str = described(REASON)
 
 
-@strawberry.type(description="A change was asked for; nothing has changed yet.")
+@object_type
 class ChangeRequested:
-    """A change was asked for."""
+    """A change was asked for; nothing has changed yet."""
 
     entry: RecordedEntry = described(ENTRY)
     change_request: ChangeRequest = described("The change request.")
 
 
-async def _ask(info: Info, order: commands.ChangeOrder, said: MutationInput) -> ChangeRequested:
-    entry = await info.context.write(Permission.CHANGE_REQUEST, commands.request_change, order, said)
-    change = await change_numbered(info, info.context.serving.plant, entry.index)
-    return ChangeRequested(entry=RecordedEntry.of(entry), change_request=sure(change))
+async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) -> ChangeRequested:
+    entry = await info.write(commands.request_change, order, input)
+    change = await change_numbered(info, info.services.plant, entry.index)
+    return ChangeRequested(entry=RecordedEntry.of(entry), change_request=required(change))
 
 
 @mutation(
-    ChangeRequested,
-    C.BATCH_UNKNOWN,
-    C.HOLD_DIRECTED,
-    C.HOLD_UNKNOWN,
-    description="Ask for a hold to be lifted.",
+    "Ask for a hold to be lifted.",
+    roles=PLANT_ONLY,
+    permission=Permission.CHANGE_REQUEST,
+    command=commands.request_change,
+    order=commands.ReleaseRequest,
+    refusals=(
+        C.BATCH_UNKNOWN,
+        C.HOLD_DIRECTED,
+        C.HOLD_UNKNOWN,
+    ),
 )
-async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Any:
+async def request_release(info: Info, input: Input[RequestReleaseInput]) -> ChangeRequested:
     return await _ask(info, commands.ReleaseRequest(input.batch, input.reason, input.hold), input)
 
 
 @mutation(
-    ChangeRequested,
-    C.BATCH_UNKNOWN,
-    C.EXPIRY_NOT_LATER,
-    description="Ask for goods to be usable longer.",
+    "Ask for goods to be usable longer.",
+    roles=PLANT_ONLY,
+    permission=Permission.CHANGE_REQUEST,
+    command=commands.request_change,
+    order=commands.ExtensionRequest,
+    refusals=(
+        C.BATCH_UNKNOWN,
+        C.EXPIRY_NOT_LATER,
+    ),
 )
-async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensionInput]) -> Any:
+async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensionInput]) -> ChangeRequested:
     return await _ask(info, commands.ExtensionRequest(input.batch, input.reason, input.expires_on), input)
 
 
 @mutation(
-    ChangeRequested,
-    *AMOUNTS,
-    C.BATCH_UNKNOWN,
-    C.NOTHING_CHANGES,
-    C.NOT_DEFINED,
-    description="Ask for stock to be set to what was counted.",
+    "Ask for stock to be set to what was counted.",
+    roles=PLANT_ONLY,
+    permission=Permission.CHANGE_REQUEST,
+    command=commands.request_change,
+    order=commands.AdjustmentRequest,
+    refusals=(
+        *AMOUNTS,
+        C.BATCH_UNKNOWN,
+        C.NOTHING_CHANGES,
+        C.NOT_DEFINED,
+    ),
 )
-async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustmentInput]) -> Any:
+async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustmentInput]) -> ChangeRequested:
     counted = input.counted
     order = commands.AdjustmentRequest(input.batch, input.reason, input.location, counted.amount, counted.unit)
     return await _ask(info, order, input)
 
 
-async def plant_of(info: Info, permission: Permission, plant: str | None) -> int | None:
+async def plant_of(info: Info, plant: str | None) -> int | None:
     """Return the number of a plant, of this node's own unless given, as far as the caller may see it."""
-    own = info.context.serving.plant
-    number = await info.context.read(permission, log_named, plant, LedgerKind.PLANT, own)
+    own = info.services.plant
+    number = await info.read(log_named, plant, LedgerKind.PLANT, own)
     return None if number == HUB else number

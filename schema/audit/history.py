@@ -16,12 +16,13 @@ from plants.store.audit.history import EntriesSought, LedgerKind, Position, entr
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.definitions import plants_by_number
 from plants.store.tables import CorrectionRow
+from schema.engine.commits import polls
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field, subscription
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.nodes import Node, findable, node_id
+from schema.engine.operations import query, subscription
 from schema.engine.scalars import BatchCode, PlantCode, RequestId
-from schema.engine.subscriptions import looks
 from schema.group.plants import Plant
 
 LedgerKindEnum = strawberry.enum(
@@ -32,16 +33,16 @@ LedgerKindEnum = strawberry.enum(
 INDEX = "The entry's position in its ledger, from 0."
 
 
-@strawberry.type(description="One field of what was changed: what it was and what it became.")
+@object_type
 class Difference:
-    """One field of what was changed."""
+    """One field of what was changed: what it was and what it became."""
 
     field: str = described("What it is that changes, such as expires_on or stock:A1.")
     before: str | None = described("What it was.")
     after: str | None = described("What it becomes.")
 
 
-@strawberry.type(description="An entry of another ledger that this one answers.")
+@object_type
 class EntryCause:
     """An entry of another ledger that this one answers."""
 
@@ -51,7 +52,7 @@ class EntryCause:
 
     @field("The entry itself, where this node holds it and you may see it.")
     async def entry(self, info: Info) -> "LedgerEntry | None":
-        found = await info.context.load(Permission.LEDGER_READ, history.entries_by_origin, (self.origin, self.index))
+        found = await info.load(Permission.LEDGER_READ, history.entries_by_origin, (self.origin, self.index))
         return None if found is None else LedgerEntry.of(found)
 
     @classmethod
@@ -60,9 +61,9 @@ class EntryCause:
         return cls(origin=cause["origin"], index=cause["index"], leaf_hash=cause["leaf"])
 
 
-@strawberry.type(description="That an entry was wrong, and the later entry that reverses it.")
+@object_type
 class EntryCorrection:
-    """That an entry was wrong."""
+    """That an entry was wrong, and the later entry that reverses it."""
 
     wrong: str = described("In what way: DID_NOT_OCCUR or INCORRECT_DATA.")
     reason: str = described("Why, in the words of whoever corrected it.")
@@ -77,9 +78,9 @@ class EntryCorrection:
 ELSEWHERE = "Null where the body is pruned."
 
 
-@strawberry.type(description="One entry of a ledger, as it stands signed and cannot be changed any more.")
+@object_type
 class LedgerEntry(Node):
-    """One entry of a ledger."""
+    """One entry of a ledger, as it stands signed and cannot be changed any more."""
 
     index: int = described(INDEX)
     ledger: LedgerKind = described("Whose ledger it stands in.")
@@ -112,7 +113,7 @@ class LedgerEntry(Node):
     @field("The plant whose ledger it is, or to which the directive went; null for the hub's own.")
     async def plant(self, info: Info) -> Plant | None:
         number = abs(self.position[0])
-        seen = await info.context.load(Permission.LEDGER_READ, plants_by_number, number)
+        seen = await info.load(Permission.LEDGER_READ, plants_by_number, number)
         return None if seen is None else Plant.of(seen)
 
     @field("What it changes field by field, of change requests and their application; empty for others.")
@@ -134,7 +135,7 @@ class LedgerEntry(Node):
 
     @field("That it was wrong, when a later entry says so.")
     async def corrected(self, info: Info) -> EntryCorrection | None:
-        row = await info.context.load(Permission.LEDGER_READ, history.corrections_at, self.position)
+        row = await info.load(Permission.LEDGER_READ, history.corrections_at, self.position)
         by = None if row is None else await entry_of(info, (self.position[0], row.corrected_by))
         return None if row is None or by is None else EntryCorrection.of(row, by)
 
@@ -196,9 +197,9 @@ class LedgerEntry(Node):
         )
 
 
-@strawberry.input(description="Which entries are wanted; what is not given does not matter.")
+@input_type
 class LedgerFilter:
-    """Which entries are wanted."""
+    """Which entries are wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("Of this plant's ledger and the hub's directives to it.", default=None)
     ledger: LedgerKind | None = described("Of ledgers of this kind.", default=None)
@@ -220,7 +221,7 @@ Newest = Annotated[bool, argument("The last of each ledger first.")]
 
 async def entry_of(info: Info, position: Position) -> LedgerEntry | None:
     """Return an entry by its log id and index, as far as the caller may see it."""
-    row = await info.context.load(Permission.LEDGER_READ, history.entries_at, position)
+    row = await info.load(Permission.LEDGER_READ, history.entries_at, position)
     return None if row is None else LedgerEntry.of(row)
 
 
@@ -229,7 +230,10 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
     return await entry_of(info, (numbers[0], numbers[1]))
 
 
-@field("The audit log: entries ledger by ledger, the last of each first unless told otherwise.")
+@query(
+    "The audit log: entries ledger by ledger, the last of each first unless told otherwise.",
+    permission=Permission.LEDGER_READ,
+)
 async def ledger(
     info: Info,
     *,
@@ -243,21 +247,24 @@ async def ledger(
 
 async def entries(info: Info, sought: EntriesSought, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
     """Return a page, given as `first` and `after`, of entries."""
-    return await info.context.connection(
-        Permission.LEDGER_READ, history.entries_page, history.entries_count, sought, page,
+    return await info.connection(
+        history.entries_page, history.entries_count, sought, page,
         key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
     )  # fmt: skip
 
 
-@field("The entry at a position of a ledger, or null when there is none that you may see.")
+@query(
+    "The entry at a position of a ledger, or null when there is none that you may see.",
+    permission=Permission.LEDGER_READ,
+)
 async def entry(
     info: Info,
     index: Annotated[int, argument(INDEX)],
     plant: PlantOf = None,
     ledger: LedgerOf = LedgerKind.PLANT,
 ) -> LedgerEntry | None:
-    own = info.context.serving.plant
-    log_id = await info.context.read(Permission.LEDGER_READ, history.log_named, plant, ledger, own)
+    own = info.services.plant
+    log_id = await info.read(history.log_named, plant, ledger, own)
     return None if log_id is None else await entry_of(info, (log_id, index))
 
 
@@ -283,17 +290,20 @@ def _sought(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
 ENTRIES_AT_ONCE: Final = 100
 
 
-@subscription("The entries of a ledger from an index on: those that are there, then each as it is recorded or arrives.")
+@subscription(
+    "The entries of a ledger from an index on: those that are there, then each as it is recorded or arrives.",
+    permission=Permission.LEDGER_READ,
+)
 async def ledger_entries(
     info: Info,
     plant: PlantOf = None,
     from_index: Annotated[int, argument("The index of the first one wanted.")] = 0,
     ledger: LedgerOf = LedgerKind.PLANT,
 ) -> AsyncIterator[LedgerEntry]:
-    own, following = info.context.serving.plant, max(0, from_index)
-    log_id = await info.context.read(Permission.LEDGER_READ, log_named, plant, ledger, own)
-    async with aclosing(looks(info.context.serving.commits)) as looks:
-        async for _ in looks:
+    own, following = info.services.plant, max(0, from_index)
+    log_id = await info.read(log_named, plant, ledger, own)
+    async with aclosing(polls(info.services.commits)) as wakings:
+        async for _ in wakings:
             while found := await _entries(info, log_id, following):
                 following += len(found)
                 for row in found:
@@ -302,9 +312,8 @@ async def ledger_entries(
 
 async def _entries(info: Info, log_id: int | None, index: int) -> Sequence[EntryRow]:
     """Return the next entries of a ledger; raises NotPermitted when the caller may not, or no longer, see it."""
-    context = info.context
     if log_id is not None:
-        found = await context.read(Permission.LEDGER_READ, entries_from, log_id, index, ENTRIES_AT_ONCE)
+        found = await info.read(entries_from, log_id, index, ENTRIES_AT_ONCE)
         if found is not None:
             return found
-    raise NotPermitted(context.actor, Permission.LEDGER_READ, log_id or HUB)
+    raise NotPermitted(info.context.actor, Permission.LEDGER_READ, log_id or HUB)

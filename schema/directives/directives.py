@@ -25,11 +25,11 @@ from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.tables import DirectiveOutcomeRow
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
-from schema.engine.fields import argument, described, field
+from schema.engine.context import Info, required
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
-from schema.engine.refusals import mutation
+from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import CODE, NAME, MasterKind
@@ -45,7 +45,7 @@ WHERE = "At these plants alone; at all that have goods of it, as far as the hub 
 REASON = "Why, for the plants and for those who read the ledgers later."
 
 
-@strawberry.type(description="What headquarters told one plant, and what the plant answered.")
+@object_type
 class Directive(Node):
     """What headquarters told one plant, and what the plant answered."""
 
@@ -82,7 +82,7 @@ class Directive(Node):
 
     @field("The batches that the plant does not know and holds as soon as goods of them come.")
     async def waiting_for(self, info: Info) -> list[BatchCode]:
-        found = await info.context.load(Permission.BATCH_READ, waiting_by_directive, (self.number, self.index))
+        found = await info.load(Permission.BATCH_READ, waiting_by_directive, (self.number, self.index))
         return [BatchCode(code) for code in found or []]
 
     @field("The entry of the plant's ledger that answers it, where you may read the ledger.")
@@ -96,7 +96,7 @@ class Directive(Node):
 
     async def _outcome(self, info: Info) -> DirectiveOutcomeRow | None:
         place = self.number, self.index
-        return await info.context.load(Permission.BATCH_READ, change_requests.outcomes_by_directive, place)
+        return await info.load(Permission.BATCH_READ, change_requests.outcomes_by_directive, place)
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
@@ -127,9 +127,9 @@ def _text(value: Any) -> str | None:
     return value if value and isinstance(value, str) else None
 
 
-@strawberry.input(description="Which directives are wanted; what is not given does not matter.")
+@input_type
 class DirectiveFilter:
-    """Which directives are wanted."""
+    """Which directives are wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("For this plant.", default=None)
     state: DirectiveState | None = described("So far along.", default=None)
@@ -139,11 +139,14 @@ class DirectiveFilter:
 
 @findable("directive", 2)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Directive | None:
-    row = await info.context.load(Permission.BATCH_READ, directives_by_place, numbers)
+    row = await info.load(Permission.BATCH_READ, directives_by_place, numbers)
     return None if row is None else Directive.of(row)
 
 
-@field("What headquarters told plants, the last to each plant first: at a plant what has come there.")
+@query(
+    "What headquarters told plants, the last to each plant first: at a plant what has come there.",
+    permission=Permission.BATCH_READ,
+)
 async def directives(
     info: Info,
     filter: Annotated[DirectiveFilter | None, argument("Which are wanted; all unless given.")] = None,
@@ -152,15 +155,15 @@ async def directives(
 ) -> Connection[Directive]:
     wanted = filter or DirectiveFilter()
     sought = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
-    return await info.context.connection(
-        Permission.BATCH_READ, directives_page, directives_count, sought, (first, after),
+    return await info.connection(
+        directives_page, directives_count, sought, (first, after),
         key=lambda row: (row.log_id, row.idx), make=Directive.of,
     )  # fmt: skip
 
 
-@strawberry.input(description="A material definition for plants, whole; a later one of the same code replaces it.")
+@input_type
 class DirectMaterialInput(MutationInput):
-    """A material definition for plants."""
+    """A material definition for plants, whole; a later one of the same code replaces it."""
 
     plants: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
@@ -171,7 +174,7 @@ class DirectMaterialInput(MutationInput):
     conversions: list[ConversionInput] = described("How other units convert to its own.", default_factory=list)
 
 
-@strawberry.input(description="A supplier, customer, location or piece of equipment for plants.")
+@input_type
 class DirectMasterInput(MutationInput):
     """A supplier, customer, location or piece of equipment for plants."""
 
@@ -180,7 +183,7 @@ class DirectMasterInput(MutationInput):
     name: str = described(NAME)
 
 
-@strawberry.input(description="A unit for plants, by its exact size in a built-in one.")
+@input_type
 class DirectUnitInput(MutationInput):
     """A unit for plants, by its exact size in a built-in one."""
 
@@ -191,9 +194,9 @@ class DirectUnitInput(MutationInput):
     factor: ExactDecimal = described('How many of that unit one of it is: a decimal or a fraction "n/d".')
 
 
-@strawberry.input(description="Which batch headquarters holds, where, and why.")
+@input_type
 class DirectHoldInput(MutationInput):
-    """Which batch headquarters holds."""
+    """Which batch headquarters holds, where, and why."""
 
     batch: BatchCode = described("The batch's code.")
     kind: HoldKind = described("Why, in one word.", default=HoldKind.QUALITY)
@@ -201,50 +204,58 @@ class DirectHoldInput(MutationInput):
     plants: list[PlantCode] = described(WHERE, default_factory=list)
 
 
-@strawberry.input(description="Which batches headquarters recalls, where, and why.")
+@input_type
 class DirectRecallInput(MutationInput):
-    """Which batches headquarters recalls."""
+    """Which batches headquarters recalls, where, and why."""
 
     batches: list[BatchCode] = described("The batches' codes.")
     reason: str = described(REASON)
     plants: list[PlantCode] = described(WHERE, default_factory=list)
 
 
-@strawberry.input(description="Which hold or recall headquarters lifts, and why.")
+@input_type
 class DirectReleaseInput(MutationInput):
-    """Which hold or recall headquarters lifts."""
+    """Which hold or recall headquarters lifts, and why."""
 
     hold: str = described("The id of the hold or recall at headquarters.")
     reason: str = described(REASON)
 
 
-@strawberry.type(description="Headquarters told plants something; each does it, and answers, when it hears of it.")
+@object_type
 class DirectivesSent:
-    """Headquarters told plants something."""
+    """Headquarters told plants something; each does it, and answers, when it hears of it."""
 
     directives: list[Directive] = described("What each plant was told, by plant number.")
 
 
+MasterInput = DirectMaterialInput | DirectMasterInput | DirectUnitInput
+
+
 async def _sent(info: Info, entries: list[Entry]) -> DirectivesSent:
     places = [(-entry.envelope["plant"], entry.index) for entry in entries]
-    return DirectivesSent(directives=[sure(await _find(info, place)) for place in places])
+    return DirectivesSent(directives=[required(await _find(info, place)) for place in places])
 
 
-async def _define(info: Info, definition: commands.Definition, said: Any) -> DirectivesSent:
-    order = commands.MasterDirection(tuple(said.plants), definition)
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, commands.direct_master, order, said))
+async def _define(info: Info, definition: commands.Definition, input: MasterInput) -> DirectivesSent:
+    order = commands.MasterDirection(tuple(input.plants), definition)
+    return await _sent(info, await info.direct(commands.direct_master, order, input))
 
 
 @mutation(
-    DirectivesSent,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.CODE_INVALID,
-    C.LINES_INVALID,
-    C.NOT_DEFINED,
-    description="Define a material for plants.",
+    "Define a material for plants.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MaterialDefinition,
+    refusals=(
+        C.AMOUNT_NOT_A_NUMBER,
+        C.AMOUNT_NOT_POSITIVE,
+        C.CODE_INVALID,
+        C.LINES_INVALID,
+        C.NOT_DEFINED,
+    ),
 )
-async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> Any:
+async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> DirectivesSent:
     factors = {line.unit: str(line.factor) for line in input.conversions}
     days = input.shelf_life_days, input.retest_days
     definition = definitions.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
@@ -252,68 +263,118 @@ async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> Any:
 
 
 @mutation(
-    DirectivesSent,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.CODE_INVALID,
-    C.CODE_TAKEN,
-    C.LINES_INVALID,
-    C.NOT_DEFINED,
-    C.UNIT_UNKNOWN,
-    description="Define a unit for plants.",
+    "Define a unit for plants.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.UnitDefinition,
+    refusals=(
+        C.AMOUNT_NOT_A_NUMBER,
+        C.AMOUNT_NOT_POSITIVE,
+        C.CODE_INVALID,
+        C.CODE_TAKEN,
+        C.LINES_INVALID,
+        C.NOT_DEFINED,
+        C.UNIT_UNKNOWN,
+    ),
 )
-async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> Any:
+async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> DirectivesSent:
     return await _define(info, definitions.UnitDefinition(input.code, input.name, input.of, input.factor), input)
 
 
-def _directing(kind: MasterKind, description: str) -> Any:
-    async def direct_one(info: Info, input: Input[DirectMasterInput]) -> Any:
-        return await _define(info, definitions.MasterDefinition(kind.value, input.code, input.name), input)
-
-    direct_one.__name__ = f"direct_{kind.value.lower()}"
-    listed = C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED
-    return mutation(DirectivesSent, *listed, description=description)(direct_one)
-
-
-direct_supplier = _directing(MasterKind.SUPPLIER, "Define a supplier for plants, or give one another name.")
-direct_customer = _directing(MasterKind.CUSTOMER, "Define a customer for plants, or give one another name.")
-direct_location = _directing(MasterKind.LOCATION, "Define a location for plants, or give one another name.")
-direct_equipment = _directing(MasterKind.EQUIPMENT, "Define equipment for plants, or give it another name.")
+async def _define_named(info: Info, kind: MasterKind, input: DirectMasterInput) -> DirectivesSent:
+    return await _define(info, definitions.MasterDefinition(kind.value, input.code, input.name), input)
 
 
 @mutation(
-    DirectivesSent,
-    C.BATCH_CODE_INVALID,
-    C.BATCH_UNKNOWN,
-    C.LINES_INVALID,
-    C.NOT_DEFINED,
-    description="Hold a batch at every plant that has goods of it; only headquarters lifts it.",
+    "Define a supplier for plants, or change its name.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MasterDefinition,
+    refusals=(C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED),
 )
-async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> Any:
+async def direct_supplier(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
+    return await _define_named(info, MasterKind.SUPPLIER, input)
+
+
+@mutation(
+    "Define a customer for plants, or change its name.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MasterDefinition,
+    refusals=(C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED),
+)
+async def direct_customer(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
+    return await _define_named(info, MasterKind.CUSTOMER, input)
+
+
+@mutation(
+    "Define a location for plants, or change its name.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MasterDefinition,
+    refusals=(C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED),
+)
+async def direct_location(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
+    return await _define_named(info, MasterKind.LOCATION, input)
+
+
+@mutation(
+    "Define a piece of equipment for plants, or change its name.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MasterDefinition,
+    refusals=(C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED),
+)
+async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
+    return await _define_named(info, MasterKind.EQUIPMENT, input)
+
+
+@mutation(
+    "Hold a batch at every plant that has goods of it; only headquarters lifts it.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_hold,
+    refusals=(
+        C.BATCH_CODE_INVALID,
+        C.BATCH_UNKNOWN,
+        C.LINES_INVALID,
+        C.NOT_DEFINED,
+    ),
+)
+async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSent:
     order = commands.HoldDirection(input.batch, input.reason, input.kind, tuple(input.plants))
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, commands.direct_hold, order, input))
+    return await _sent(info, await info.direct(commands.direct_hold, order, input))
 
 
 @mutation(
-    DirectivesSent,
-    C.BATCH_CODE_INVALID,
-    C.BATCH_UNKNOWN,
-    C.LINES_INVALID,
-    C.NOT_DEFINED,
-    description="Hold several batches as one thing, wherever there are goods of any; one release lifts them all.",
+    "Hold several batches as one thing, wherever there are goods of any; one release lifts them all.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_recall,
+    refusals=(
+        C.BATCH_CODE_INVALID,
+        C.BATCH_UNKNOWN,
+        C.LINES_INVALID,
+        C.NOT_DEFINED,
+    ),
 )
-async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Any:
+async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> DirectivesSent:
     order = commands.RecallDirection(tuple(input.batches), input.reason, tuple(input.plants))
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, commands.direct_recall, order, input))
+    return await _sent(info, await info.direct(commands.direct_recall, order, input))
 
 
 @mutation(
-    DirectivesSent,
-    C.DIRECTED_HOLD_UNKNOWN,
-    description="Lift a hold or recall of headquarters, whole, at every plant that it was directed to.",
+    "Lift a hold or recall of headquarters, whole, at every plant that it was directed to.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_release,
+    refusals=(C.DIRECTED_HOLD_UNKNOWN,),
 )
-async def direct_release(info: Info, input: Input[DirectReleaseInput]) -> Any:
+async def direct_release(info: Info, input: Input[DirectReleaseInput]) -> DirectivesSent:
     order = commands.ReleaseDirection(input.hold, input.reason)
-    return await _sent(
-        info, await info.context.direct(Permission.DIRECTIVE_SEND, commands.direct_release, order, input)
-    )
+    return await _sent(info, await info.direct(commands.direct_release, order, input))

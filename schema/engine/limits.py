@@ -147,7 +147,7 @@ _parse_cached = lru_cache(CACHED_DOCUMENTS)(_parse)
 _validate_cached = lru_cache(CACHED_DOCUMENTS)(_validate)
 
 
-class Manners(SchemaExtension):
+class DocumentLimits(SchemaExtension):
     """Parses and checks each document within the limits, and remembers those that are sent again and again.
 
     Introspection is for those who may see the schema; all others get the errors of a schema that has none.

@@ -87,7 +87,7 @@ def _store_refuses(error: GraphQLError, cause: BaseException, fault: StoreFault,
     return GraphQLError(text, path=error.path, extensions={"code": "STORE_UNAVAILABLE", "fault": fault.value})
 
 
-class Masks(SchemaExtension):
+class ErrorMasking(SchemaExtension):
     """Presents the errors of what is streamed; a request's own are presented when it is answered."""
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:

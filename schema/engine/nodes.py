@@ -7,13 +7,14 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, interface_type
+from schema.engine.operations import query
 
 NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,15})", re.ASCII)
 NODE_ID_MAX: Final = 2**53
 
 
-@strawberry.interface(name="Node", description="Something that can be asked for again by its id.")
+@interface_type
 class Node:
     """Something that can be asked for again by its id."""
 
@@ -51,7 +52,7 @@ def findable(kind: str, count: int = 1) -> Callable[[Find], Find]:
     return register
 
 
-@field("Whatever this id names, or null when there is nothing of the kind that you may see.")
+@query("Whatever this id names, or null when there is nothing of the kind that you may see.", permission=None)
 async def node(
     info: Info, id: Annotated[strawberry.ID, argument("The id of something that was answered before.")]
 ) -> Node | None:

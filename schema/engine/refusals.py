@@ -1,15 +1,12 @@
 """Refusals in the contract: a type for each code, made from its text, and the union that a mutation answers with."""
 
 import string
-from collections.abc import Callable, Iterable, Mapping
-from functools import reduce, wraps
-from operator import or_
+from collections.abc import Iterable, Mapping
 from types import new_class
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.utils.str_converters import to_camel_case
 
 from plants.rules.values.refusals import WORDINGS, Language, Refusal, RefusalCode
 
@@ -157,12 +154,6 @@ TAKING: Final = frozenset(
 )
 """What taking goods from stock can be refused with."""
 
-Resolver = TypeVar("Resolver", bound=Callable[..., Any])
-
-
-class UnlistedRefusal(Exception):
-    """A command refused in a way that its mutation does not list: a bug, because no caller could be ready for it."""
-
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return a refusal as the contract answers it."""
@@ -177,38 +168,6 @@ def _renamed(data: Mapping[str, str]) -> dict[str, str]:
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:
     """Return a refusal as an error of a query, which has no union to carry it."""
     return GraphQLError(refusal.message(language), extensions={**_renamed(refusal.data), "code": refusal.code.value})
-
-
-def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:
-    """Make a mutation that answers with its success or with one of the refusals that its command can raise.
-
-    Any other refusal is raised as UnlistedRefusal, to be masked as the bug that it is.
-    """
-
-    def make(resolve: Resolver) -> Any:
-        called = to_camel_case(resolve.__name__)
-        listed = LISTED[resolve.__name__] = frozenset(codes) | COMMON
-        result = f"{called[0].upper()}{called[1:]}Result"
-        union = strawberry.union(name=result, description=f"What `{called}` answers.")
-        answers = reduce(or_, (success, *(REFUSALS[code] for code in sorted(listed))))
-
-        @wraps(resolve)
-        async def answer(*args: Any, **given: Any) -> Any:
-            try:
-                return await resolve(*args, **given)
-            except Refusal as refusal:
-                if refusal.code not in listed:
-                    raise UnlistedRefusal(refusal.code) from refusal
-                return refused(refusal, given["info"].context.language)
-
-        returned = Annotated[answers, union]  # type: ignore[valid-type]
-        return strawberry.mutation(resolver=answer, description=description, graphql_type=returned)
-
-    return make
-
-
-LISTED: Final[dict[str, frozenset[RefusalCode]]] = {}
-"""The refusals that each mutation lists, by the name of its resolver."""
 
 
 def types() -> Iterable[type]:

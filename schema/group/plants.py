@@ -8,8 +8,9 @@ from auth.permissions import Permission
 from plants.store.materials import definitions
 from plants.store.materials.definitions import PlantSeen
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, object_type
 from schema.engine.nodes import Node, findable, node_id
+from schema.engine.operations import query
 from schema.engine.scalars import PlantCode
 from schema.replication import status
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from schema.replication.status import Replication
 
 
-@strawberry.type(description="A plant of the group.")
+@object_type
 class Plant(Node):
     """A plant of the group."""
 
@@ -30,7 +31,7 @@ class Plant(Node):
     async def replication(
         self, info: Info
     ) -> Annotated["Replication", strawberry.lazy("schema.replication.status")] | None:
-        seen = await info.context.load(Permission.REPLICATION_READ, info.context.replication, self.number)
+        seen = await info.load(Permission.REPLICATION_READ, info.replication, self.number)
         return None if seen is None else status.Replication.of(seen)
 
     @classmethod
@@ -47,15 +48,15 @@ class Plant(Node):
 
 async def plant_numbered(info: Info, number: int) -> Plant | None:
     """Return a plant whose batches or whose replication the caller may see."""
-    seen = await info.context.load(Permission.BATCH_READ, definitions.plants_by_number, number)
+    seen = await info.load(Permission.BATCH_READ, definitions.plants_by_number, number)
     if seen is None:
-        seen = await info.context.load(Permission.REPLICATION_READ, definitions.plants_by_number, number)
+        seen = await info.load(Permission.REPLICATION_READ, definitions.plants_by_number, number)
     return None if seen is None else Plant.of(seen)
 
 
 async def owner(info: Info, number: int) -> Plant:
     """Return the plant that stated a row in the caller's scope."""
-    seen = await info.context.load(Permission.BATCH_READ, definitions.plants_by_number, number)
+    seen = await info.load(Permission.BATCH_READ, definitions.plants_by_number, number)
     assert seen is not None
     return Plant.of(seen)
 
@@ -67,16 +68,19 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Plant | None:
 
 async def plants_seen(info: Info) -> list[Plant]:
     """Return the plants whose batches or whose replication the caller may see, by number."""
-    seen = await info.context.read(Permission.BATCH_READ, definitions.plants_in)
-    watched = await info.context.read(Permission.REPLICATION_READ, definitions.plants_in)
+    seen = await info.read(definitions.plants_in)
+    watched = await info.read(definitions.plants_in)
     return [Plant.of(one) for one in sorted({*seen, *watched}, key=lambda one: one.number)]
 
 
-@field("The plants that you may see, by number.")
+@query("The plants that you may see, by number.", permission=(Permission.BATCH_READ, Permission.REPLICATION_READ))
 async def plants(info: Info) -> list[Plant]:
     return await plants_seen(info)
 
 
-@field("The plant with this code, or null when there is none that you may see.")
+@query(
+    "The plant with this code, or null when there is none that you may see.",
+    permission=(Permission.BATCH_READ, Permission.REPLICATION_READ),
+)
 async def plant(info: Info, code: Annotated[PlantCode, argument("The plant's code.")]) -> Plant | None:
     return next((one for one in await plants_seen(info) if one.code == code), None)

@@ -1,6 +1,6 @@
 """Aliases: other names of a batch, and the mutations that add and end them."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
@@ -9,11 +9,11 @@ from plants.commands.inventory import aliases
 from plants.commands.inventory.receipts import AliasOrder
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.tables import Alias as AliasRow
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described, field
+from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.refusals import mutation
+from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from schema.inventory.batches import Batch
 
 
-@strawberry.input(description="Another name that a batch shall be found by.")
+@input_type
 class AliasInput:
     """Another name that a batch shall be found by."""
 
@@ -36,7 +36,7 @@ class AliasInput:
         return AliasOrder(self.scheme, self.value, self.issuer)
 
 
-@strawberry.type(description="Another name that finds a batch at a plant.")
+@object_type
 class Alias:
     """Another name that finds a batch at a plant."""
 
@@ -55,7 +55,7 @@ class Alias:
         return cls(scheme=row.scheme, issuer=row.issuer, value=row.value, number=row.plant_id)
 
 
-@strawberry.input(description="A batch, and the names that it gets or loses.")
+@input_type
 class AliasBatchInput(MutationInput):
     """A batch, and the names that it gets or loses."""
 
@@ -63,7 +63,7 @@ class AliasBatchInput(MutationInput):
     aliases: list[AliasInput] = described("The names.")
 
 
-@strawberry.type(description="A batch got other names, or lost some.")
+@object_type
 class BatchAliased:
     """A batch got other names, or lost some."""
 
@@ -72,20 +72,35 @@ class BatchAliased:
 
 
 @mutation(
-    BatchAliased, C.ALIAS_TAKEN, C.BATCH_UNKNOWN, C.LINES_INVALID, C.NOTHING_CHANGES,
-    description="Give a batch other names to be found by.",
-)  # fmt: skip
-async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> Any:
+    "Give a batch other names to be found by.",
+    roles=PLANT_ONLY,
+    permission=Permission.BATCH_RECEIVE,
+    command=aliases.alias_batch,
+    refusals=(
+        C.ALIAS_TAKEN,
+        C.BATCH_UNKNOWN,
+        C.LINES_INVALID,
+        C.NOTHING_CHANGES,
+    ),
+)
+async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> BatchAliased:
     order = aliases.Naming(input.batch, tuple(one.order for one in input.aliases))
-    entry = await info.context.write(Permission.BATCH_RECEIVE, aliases.alias_batch, order, input)
-    return BatchAliased(entry=RecordedEntry.of(entry), batch=sure(await batches.batch_coded(info, input.batch)))
+    entry = await info.write(aliases.alias_batch, order, input)
+    return BatchAliased(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))
 
 
 @mutation(
-    BatchAliased, C.BATCH_UNKNOWN, C.LINES_INVALID, C.NOTHING_CHANGES,
-    description="End names of a batch; each is free for another batch.",
-)  # fmt: skip
-async def end_alias(info: Info, input: Input[AliasBatchInput]) -> Any:
+    "End names of a batch; each is free for another batch.",
+    roles=PLANT_ONLY,
+    permission=Permission.BATCH_RECEIVE,
+    command=aliases.end_alias,
+    refusals=(
+        C.BATCH_UNKNOWN,
+        C.LINES_INVALID,
+        C.NOTHING_CHANGES,
+    ),
+)
+async def end_alias(info: Info, input: Input[AliasBatchInput]) -> BatchAliased:
     order = aliases.Naming(input.batch, tuple(one.order for one in input.aliases))
-    entry = await info.context.write(Permission.BATCH_RECEIVE, aliases.end_alias, order, input)
-    return BatchAliased(entry=RecordedEntry.of(entry), batch=sure(await batches.batch_coded(info, input.batch)))
+    entry = await info.write(aliases.end_alias, order, input)
+    return BatchAliased(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable
 
-import strawberry
-
-from schema.engine.fields import described
+from schema.engine.fields import described, input_type, object_type
 
 
-@strawberry.input(description="A named property of a batch, such as fat content or colour.")
+@input_type
 class AttributeInput:
-    """A named property of a batch."""
+    """A named property of a batch, such as fat content or colour."""
 
     name: str = described("What is said.")
     value: str = described("What it is.")
@@ -20,7 +18,7 @@ def attributes(given: Iterable[AttributeInput]) -> dict[str, str]:
     return {one.name: one.value for one in given}
 
 
-@strawberry.type(description="A named property of a batch.")
+@object_type
 class Attribute:
     """A named property of a batch."""
 

@@ -32,9 +32,10 @@ from plants.store.quality.holds import holds_by_batch
 from plants.store.tables import Batch as BatchRow
 from schema.audit.history import LedgerEntry, entries
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
-from schema.engine.fields import argument, described, field
+from schema.engine.context import Info, required
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.nodes import Node, findable, node_id
+from schema.engine.operations import query
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import RefusalAnswer, refused
 from schema.engine.scalars import BatchCode, PlantCode
@@ -58,7 +59,7 @@ BatchOrderEnum = strawberry.enum(
 )
 
 
-@strawberry.type(description="How one plant's goods of a batch stand.")
+@object_type
 class BatchStanding:
     """How one plant's goods of a batch stand."""
 
@@ -74,7 +75,7 @@ class BatchStanding:
 
     @field("How much of the batch is on hand at the plant.")
     async def on_hand(self, info: Info) -> Quantity:
-        rows = await info.context.load(Permission.BATCH_READ, stock_by_batch, self.row.id) or []
+        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.row.id) or []
         here = sum(row.quantity for row in rows if row.plant_id == self.row.plant_id)
         return Quantity.of(here, self.row.unit)
 
@@ -88,11 +89,11 @@ class BatchStanding:
         return None if blocked is None else refused(blocked, info.context.language)
 
     async def _blocked(self, info: Info) -> Refusal | None:
-        rows = await info.context.load(Permission.BATCH_READ, holds_by_batch, self.row.id) or []
+        rows = await info.load(Permission.BATCH_READ, holds_by_batch, self.row.id) or []
         here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_us is None]
         open_holds = tuple(Hold(row.hold_id, HoldKind(row.kind), row.reason) for row in here)
         plant = await owner(info, self.row.plant_id)
-        today = info.context.serving.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
+        today = info.services.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
         try:
             check_usable(self.row.code, self.disposition, open_holds, self.row.expires_on, today)
         except Refusal as refusal:
@@ -116,7 +117,7 @@ class BatchStanding:
         )
 
 
-@strawberry.type(description="A batch (material lot): goods that were made or received as one.")
+@object_type
 class Batch(Node):
     """A batch (material lot): goods that were made or received as one."""
 
@@ -142,7 +143,7 @@ class Batch(Node):
 
     @field("Whether its origin plant has not told of it so far: known only from a transfer's label.")
     async def awaiting_source(self, info: Info) -> bool:
-        return await info.context.load(Permission.BATCH_READ, awaited_batches, self.known.stated.id) or False
+        return await info.load(Permission.BATCH_READ, awaited_batches, self.known.stated.id) or False
 
     @field("Who delivered it; null when it was made in the group.")
     async def supplier(self, info: Info) -> MasterRecord | None:
@@ -155,7 +156,7 @@ class Batch(Node):
 
     @field("Where how much of it is on hand, by plant and location.")
     async def stock(self, info: Info) -> list[Annotated["Stock", strawberry.lazy("schema.inventory.stock")]]:
-        rows = await info.context.load(Permission.BATCH_READ, stock_by_batch, self.known.stated.id) or []
+        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.known.stated.id) or []
         return [stock.Stock.of(row, self.known) for row in rows]
 
     @field(
@@ -165,7 +166,7 @@ class Batch(Node):
         self, info: Info, *, open: Annotated[bool, argument("Only those that are open.")] = True
     ) -> list[Annotated["BatchHold", strawberry.lazy("schema.quality.holds")]]:
         batch = self.known.stated.id
-        rows = await info.context.load(Permission.BATCH_READ, holds_by_batch, batch) or []
+        rows = await info.load(Permission.BATCH_READ, holds_by_batch, batch) or []
         directed = await holds.holds_on_their_way(info, self.known, rows)
         placed = (holds.BatchHold.of(row) for row in rows)
         pending = (holds.BatchHold.on_its_way(row, batch) for row in directed)
@@ -173,7 +174,7 @@ class Batch(Node):
 
     @field("The other names that find it.")
     async def aliases(self, info: Info) -> list[Annotated["Alias", strawberry.lazy("schema.inventory.aliases")]]:
-        rows = await info.context.load(Permission.BATCH_READ, aliases_by_batch, self.known.stated.id) or []
+        rows = await info.load(Permission.BATCH_READ, aliases_by_batch, self.known.stated.id) or []
         return [aliases.Alias.of(row) for row in rows]
 
     @field("What happened to it: what the ledgers say of it, and what moved goods of it, by ledger and position.")
@@ -198,9 +199,9 @@ class Batch(Node):
         )
 
 
-@strawberry.input(description="Which batches are wanted; what is not given does not matter.")
+@input_type
 class BatchFilter:
-    """Which batches are wanted."""
+    """Which batches are wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("Known at this plant.", default=None)
     code_begins: str | None = described("With a code that begins so.", default=None)
@@ -219,20 +220,20 @@ def _day(text: str | None) -> date | None:
 
 async def batch_coded(info: Info, code: str) -> Batch | None:
     """Return a batch by its code."""
-    known = await info.context.load(Permission.BATCH_READ, known_by_code, code)
+    known = await info.load(Permission.BATCH_READ, known_by_code, code)
     return None if known is None else Batch.of(known)
 
 
 async def batch_numbered(info: Info, number: int) -> Batch | None:
     """Return a batch by its number."""
-    known = await info.context.load(Permission.BATCH_READ, known_by_id, number)
+    known = await info.load(Permission.BATCH_READ, known_by_id, number)
     return None if known is None else Batch.of(known)
 
 
 async def batches_stated(info: Info, entry: Entry) -> list[Batch]:
     """Return the batches that an entry states, in its order."""
     found = await gather(*(batch_coded(info, one["code"]) for one in entry.payload.get("batches", ())))
-    return [sure(one) for one in found]
+    return [required(one) for one in found]
 
 
 @findable("batch")
@@ -240,12 +241,12 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Batch | None:
     return await batch_numbered(info, numbers[0])
 
 
-@field("The batch with this code, or null when there is none that you may see.")
+@query("The batch with this code, or null when there is none that you may see.", permission=Permission.BATCH_READ)
 async def batch(info: Info, code: Annotated[BatchCode, argument("The code on the label.")]) -> Batch | None:
     return await batch_coded(info, code)
 
 
-@field("Batches that you may see.")
+@query("Batches that you may see.", permission=Permission.BATCH_READ)
 async def batches(
     info: Info,
     filter: Annotated[BatchFilter | None, argument("Which are wanted; all unless given.")] = None,
@@ -254,8 +255,8 @@ async def batches(
     after: After = None,
 ) -> Connection[Batch]:
     sought = _sought(filter or BatchFilter(), order_by)
-    return await info.context.connection(
-        Permission.BATCH_READ, batches_page, batches_count, sought, (first, after),
+    return await info.connection(
+        batches_page, batches_count, sought, (first, after),
         key=lambda known: batch_key(order_by, known), make=Batch.of,
     )  # fmt: skip
 

@@ -1,27 +1,24 @@
 """Receiving goods from suppliers, or goods that begin here."""
 
 from datetime import date, datetime
-from typing import Any
-
-import strawberry
 
 from auth.permissions import Permission
 from plants.commands.inventory import receipts
 from plants.rules.values.refusals import RefusalCode as C
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described
+from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
-from schema.engine.refusals import mutation
 from schema.inventory.aliases import AliasInput
 from schema.inventory.attributes import AttributeInput, attributes
 from schema.inventory.batches import Batch, batch_coded
 
 
-@strawberry.input(description="What came in. Without a supplier the goods begin here (harvest, opening stock).")
+@input_type
 class ReceiveBatchInput(MutationInput):
-    """What came in."""
+    """What came in. Without a supplier the goods begin here (harvest, opening stock)."""
 
     material: str = described("The material's code.")
     quantity: QuantityInput = described("How much came in, in any unit that converts to the material's own.")
@@ -37,31 +34,35 @@ class ReceiveBatchInput(MutationInput):
     quarantine: str | None = described("The reason, when the goods go straight on hold.", default=None)
 
 
-@strawberry.type(description="Goods came in: a batch was made and is on stock.")
+@object_type
 class BatchReceived:
-    """Goods came in."""
+    """Goods came in: a batch was made and is on stock."""
 
     entry: RecordedEntry = described(ENTRY)
     batch: Batch = described("The batch that was made.")
 
 
 @mutation(
-    BatchReceived,
-    C.ALIAS_TAKEN,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.AMOUNT_TOO_LARGE,
-    C.AMOUNT_TOO_PRECISE,
-    C.BATCH_CODE_INVALID,
-    C.NOT_DEFINED,
-    C.UNIT_NOT_CONVERTIBLE,
-    C.UNIT_UNKNOWN,
-    description="Receive goods: a batch is made, gets its code, and is on stock at the location.",
+    "Receive goods: a batch is made, gets its code, and is on stock at the location.",
+    roles=PLANT_ONLY,
+    permission=Permission.BATCH_RECEIVE,
+    command=receipts.receive_batch,
+    refusals=(
+        C.ALIAS_TAKEN,
+        C.AMOUNT_NOT_A_NUMBER,
+        C.AMOUNT_NOT_POSITIVE,
+        C.AMOUNT_TOO_LARGE,
+        C.AMOUNT_TOO_PRECISE,
+        C.BATCH_CODE_INVALID,
+        C.NOT_DEFINED,
+        C.UNIT_NOT_CONVERTIBLE,
+        C.UNIT_UNKNOWN,
+    ),
 )
-async def receive_batch(info: Info, input: Input[ReceiveBatchInput]) -> Any:
-    entry = await info.context.write(Permission.BATCH_RECEIVE, receipts.receive_batch, _delivery(input), input)
+async def receive_batch(info: Info, input: Input[ReceiveBatchInput]) -> BatchReceived:
+    entry = await info.write(receipts.receive_batch, _delivery(input), input)
     batch = await batch_coded(info, entry.envelope["key"])
-    return BatchReceived(entry=RecordedEntry.of(entry), batch=sure(batch))
+    return BatchReceived(entry=RecordedEntry.of(entry), batch=required(batch))
 
 
 def _delivery(input: ReceiveBatchInput) -> receipts.Delivery:

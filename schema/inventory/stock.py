@@ -1,6 +1,6 @@
 """Stock in the contract: what is on hand where, over all plants that the caller may see."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
@@ -14,13 +14,14 @@ from plants.store.inventory.batches import (
 from plants.store.inventory.stock import StockSought, stock_count, stock_page
 from plants.store.tables import Stock as StockRow
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
-from schema.engine.refusals import AMOUNTS, mutation
+from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
@@ -33,7 +34,7 @@ LazyBatch = Annotated["Batch", strawberry.lazy("schema.inventory.batches")]
 """A batch; its module and this one import each other."""
 
 
-@strawberry.type(description="How much of a batch is on hand at one location.")
+@object_type
 class Stock(Node):
     """How much of a batch is on hand at one location."""
 
@@ -67,9 +68,9 @@ class Stock(Node):
         )
 
 
-@strawberry.input(description="Which stock is wanted; what is not given does not matter.")
+@input_type
 class StockFilter:
-    """Which stock is wanted."""
+    """Which stock is wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("At this plant.", default=None)
     batch: BatchCode | None = described("Of this batch.", default=None)
@@ -77,7 +78,7 @@ class StockFilter:
     location: str | None = described("At a location with this code.", default=None)
 
 
-@field("What is on hand, by plant, batch and location.")
+@query("What is on hand, by plant, batch and location.", permission=Permission.BATCH_READ)
 async def stock(
     info: Info,
     filter: Annotated[StockFilter | None, argument("Which is wanted; all unless given.")] = None,
@@ -86,13 +87,13 @@ async def stock(
 ) -> Connection[Stock]:
     wanted = filter or StockFilter()
     sought = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
-    return await info.context.connection(
-        Permission.BATCH_READ, stock_page, stock_count, sought, (first, after),
+    return await info.connection(
+        stock_page, stock_count, sought, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
     )  # fmt: skip
 
 
-@strawberry.input(description="An amount of a batch at a location.")
+@input_type
 class StockLineInput:
     """An amount of a batch at a location."""
 
@@ -106,16 +107,16 @@ class StockLineInput:
         return StockLine(self.batch, self.quantity.amount, self.quantity.unit, self.location)
 
 
-@strawberry.input(description="What was counted of a batch at a location; `reason` is needed.")
+@input_type
 class AdjustStockInput(MutationInput):
-    """What was counted of a batch at a location."""
+    """What was counted of a batch at a location; `reason` is needed."""
 
     batch: BatchCode = described("The batch's code.")
     location: str = described("The code of the location.")
     counted: QuantityInput = described("How much is there, none included.")
 
 
-@strawberry.type(description="Stock was put right.")
+@object_type
 class StockAdjusted:
     """Stock was put right."""
 
@@ -124,10 +125,20 @@ class StockAdjusted:
 
 
 @mutation(
-    StockAdjusted, *AMOUNTS, C.BATCH_UNKNOWN, C.CHANGE_REQUIRED, C.NOTHING_CHANGES, C.NOT_DEFINED, C.STOCK_SHORT,
-    description="Set stock to what was counted; a difference above the tolerance needs a change request.",
-)  # fmt: skip
-async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> Any:
+    "Set stock to what was counted; a difference above the tolerance needs a change request.",
+    roles=PLANT_ONLY,
+    permission=Permission.STOCK_ADJUST,
+    command=commands.adjust_stock,
+    refusals=(
+        *AMOUNTS,
+        C.BATCH_UNKNOWN,
+        C.CHANGE_REQUIRED,
+        C.NOTHING_CHANGES,
+        C.NOT_DEFINED,
+        C.STOCK_SHORT,
+    ),
+)
+async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> StockAdjusted:
     order = commands.Count(input.batch, input.location, input.counted.amount, input.counted.unit)
-    entry = await info.context.write(Permission.STOCK_ADJUST, commands.adjust_stock, order, input)
-    return StockAdjusted(entry=RecordedEntry.of(entry), batch=sure(await batches.batch_coded(info, input.batch)))
+    entry = await info.write(commands.adjust_stock, order, input)
+    return StockAdjusted(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))

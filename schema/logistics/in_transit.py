@@ -11,8 +11,9 @@ from plants.rules.values.instants import from_micros
 from plants.store.logistics.in_transit import OpenSought, OpenState, Total, open_count, open_totals, open_transfers
 from plants.store.logistics.in_transit import OpenTransfer as OpenTransferRow
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
-from schema.engine.fields import argument, described, field
+from schema.engine.context import Info, required
+from schema.engine.fields import argument, described, field, object_type
+from schema.engine.operations import HUB_ONLY, query
 from schema.engine.quantities import Quantity
 from schema.logistics.transfers import Transfer, transfer_numbered
 
@@ -23,7 +24,7 @@ OpenStateEnum = strawberry.enum(
 )
 
 
-@strawberry.type(description="A transfer that is not settled.")
+@object_type
 class OpenTransfer:
     """A transfer that is not settled."""
 
@@ -35,7 +36,7 @@ class OpenTransfer:
     @field("The transfer, with its balances.")
     async def transfer(self, info: Info) -> Transfer:
         found: Transfer | None = await transfer_numbered(info, (self.number,))
-        return sure(found)
+        return required(found)
 
     @classmethod
     def of(cls, one: OpenTransferRow, overdue_us: int) -> Self:
@@ -44,7 +45,7 @@ class OpenTransfer:
         return cls(state=one.state, since=since, overdue=one.since_us < overdue_us, number=one.id)
 
 
-@strawberry.type(description="What the listed transfers add up to in one unit.")
+@object_type
 class TransitTotal:
     """What the listed transfers add up to in one unit."""
 
@@ -64,34 +65,36 @@ class TransitTotal:
         return cls(**parts)
 
 
-@strawberry.type(
-    description="The transfers that are not settled: one side of each is missing, or contradicts the other."
-)
+@object_type
 class TransfersInTransit:
-    """The transfers that are not settled."""
+    """The transfers that are not settled: one side of each is missing, or contradicts the other."""
 
     overdue_days: int = described("After how many days a transfer is overdue.")
     sought: strawberry.Private[OpenSought]
 
-    @field("What they add up to, unit by unit.")
+    @field("What they add up to, unit by unit.", permission=Permission.BATCH_READ)
     async def totals(self, info: Info) -> list[TransitTotal]:
-        found = await info.context.read(Permission.BATCH_READ, open_totals, self.sought)
+        found = await info.read(open_totals, self.sought)
         return [TransitTotal.of(one) for one in found]
 
-    @field("The transfers, the longest open first.")
+    @field("The transfers, the longest open first.", permission=Permission.BATCH_READ)
     async def transfers(self, info: Info, first: First = None, after: After = None) -> Connection[OpenTransfer]:
-        return await info.context.connection(
-            Permission.BATCH_READ, open_transfers, open_count, self.sought, (first, after),
+        return await info.connection(
+            open_transfers, open_count, self.sought, (first, after),
             key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.sought.overdue_us),
         )  # fmt: skip
 
 
-@field("Transfers of which one side is missing or contradicts the other, over the plants that you may see.")
+@query(
+    "Transfers of which one side is missing or contradicts the other, over the plants that you may see.",
+    permission=Permission.BATCH_READ,
+    roles=HUB_ONLY,
+)
 async def transfers_in_transit(
     info: Info,
     overdue: Annotated[bool | None, argument("Only those that are overdue, or that are not; all unless given.")] = None,
 ) -> TransfersInTransit:
-    serving = info.context.serving
+    serving = info.services
     days = serving.transfer_overdue_days
     before_us = overdue_before(serving.clock.now(), days)
     return TransfersInTransit(overdue_days=days, sought=OpenSought(before_us, overdue))

@@ -1,8 +1,6 @@
 """Shipments in the contract: what left for which customer, and shipping."""
 
-from typing import Annotated, Any
-
-import strawberry
+from typing import Annotated
 
 from auth.permissions import Permission
 from plants.commands.logistics import shipments as commands
@@ -11,24 +9,25 @@ from plants.store.production.process_records import ProcessesSought, processes_c
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.refusals import AMOUNTS, TAKING, mutation
+from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import PlantCode
 from schema.inventory.stock import StockLineInput
 from schema.production.process_records import ProcessRecord, process_written
 
 
-@strawberry.input(description="Which shipments are wanted; what is not given does not matter.")
+@input_type
 class ShipmentFilter:
-    """Which shipments are wanted."""
+    """Which shipments are wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("From this plant.", default=None)
     customer: str | None = described("To this customer.", default=None)
     order: str | None = described("On this order of the customer.", default=None)
 
 
-@strawberry.input(description="What leaves, for which customer.")
+@input_type
 class ShipBatchInput(MutationInput):
     """What leaves, for which customer."""
 
@@ -37,7 +36,7 @@ class ShipBatchInput(MutationInput):
     order: str | None = described("The customer's order.", default=None)
 
 
-@strawberry.type(description="Goods left for a customer.")
+@object_type
 class BatchShipped:
     """Goods left for a customer."""
 
@@ -46,17 +45,26 @@ class BatchShipped:
 
 
 @mutation(
-    BatchShipped, *AMOUNTS, *TAKING, C.NOT_DEFINED,
-    description="Ship usable goods to a customer.",
-)  # fmt: skip
-async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> Any:
+    "Ship usable goods to a customer.",
+    roles=PLANT_ONLY,
+    permission=Permission.SHIPMENT_RUN,
+    command=commands.ship_batch,
+    refusals=(
+        *AMOUNTS,
+        *TAKING,
+        C.NOT_DEFINED,
+    ),
+)
+async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> BatchShipped:
     order = commands.Shipment(input.customer, tuple(line.line for line in input.lines), input.order)
-    entry = await info.context.write(Permission.SHIPMENT_RUN, commands.ship_batch, order, input)
+    entry = await info.write(commands.ship_batch, order, input)
     shipment = await process_written(info, entry.payload["process"]["id"])
     return BatchShipped(entry=RecordedEntry.of(entry), shipment=shipment)
 
 
-@field("Shipments to customers, the last of each plant first; what left is their input.")
+@query(
+    "Shipments to customers, the last of each plant first; what left is their input.", permission=Permission.BATCH_READ
+)
 async def shipments(
     info: Info,
     filter: Annotated[ShipmentFilter | None, argument("Which are wanted; all unless given.")] = None,
@@ -65,7 +73,7 @@ async def shipments(
 ) -> Connection[ProcessRecord]:
     wanted = filter or ShipmentFilter()
     sought = ProcessesSought(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
-    return await info.context.connection(
-        Permission.BATCH_READ, processes_page, processes_count, sought, (first, after),
+    return await info.connection(
+        processes_page, processes_count, sought, (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -24,19 +24,20 @@ from plants.store.logistics.transfers import (
 )
 from plants.store.tables import TransferLineRow
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id, read_id
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
-from schema.engine.refusals import AMOUNTS, TAKING, mutation
+from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import BatchCode, PlantCode, instant
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
 
 
-@strawberry.enum(description="How far along a transfer is, as far as is known here.")
+@enum_type
 class TransferState(StrEnum):
     """How far along a transfer is, as far as is known here."""
 
@@ -44,7 +45,7 @@ class TransferState(StrEnum):
     RECEIVED = "RECEIVED"
 
 
-@strawberry.type(description="One batch of a transfer.")
+@object_type
 class TransferLine:
     """One batch of a transfer."""
 
@@ -58,9 +59,9 @@ class TransferLine:
         return await batch_numbered(info, self.number)
 
 
-@strawberry.type(description="One batch of a transfer: dispatched = received + in transit + loss, as far as is known.")
+@object_type
 class TransferBalance:
-    """One batch of a transfer as both sides state it."""
+    """One batch of a transfer: dispatched = received + in transit + loss, as far as is known."""
 
     dispatched: Quantity | None = described("How much the source says that it dispatched; null while it was not heard.")
     received: Quantity | None = described(
@@ -88,7 +89,7 @@ class TransferBalance:
         )
 
 
-@strawberry.type(description="Goods on the road from one plant to another, or arrived.")
+@object_type
 class Transfer(Node):
     """Goods on the road from one plant to another, or arrived."""
 
@@ -101,33 +102,36 @@ class Transfer(Node):
 
     @field("What is on it, batch by batch.")
     async def lines(self, info: Info) -> list[TransferLine]:
-        rows = await info.context.load(Permission.BATCH_READ, lines_by_transfer, self.seen.id) or []
+        rows = await info.load(Permission.BATCH_READ, lines_by_transfer, self.seen.id) or []
         # The destination's statement, which says both, takes the place of the source's.
         by_batch = {row.batch_id: row for row in rows if row.received is None or self.seen.received is not None}
         return [_line(row) for row in by_batch.values()]
 
     @field("Whether it was received and the source's ledger, which you may see, has not told of it so far.")
     async def awaiting_source(self, info: Info) -> bool:
-        return await info.context.load(Permission.BATCH_READ, awaited_transfers, self.seen.id) or False
+        return await info.load(Permission.BATCH_READ, awaited_transfers, self.seen.id) or False
 
     @field("Whether it was received on a label that does not match the source's ledger.")
     async def label_differs(self, info: Info) -> bool:
-        return await info.context.load(Permission.BATCH_READ, mislabelled_by_id, self.seen.id) or False
+        return await info.load(Permission.BATCH_READ, mislabelled_by_id, self.seen.id) or False
 
     @field("What both sides' statements of it add up to, batch by batch.")
     async def balances(self, info: Info) -> list[TransferBalance]:
-        found = await info.context.load(Permission.BATCH_READ, balances, self.seen.id) or []
+        found = await info.load(Permission.BATCH_READ, balances, self.seen.id) or []
         return [TransferBalance.of(one) for one in found]
 
-    @field("The text for the label that travels with the goods; null where the source's ledger may not be seen.")
+    @field(
+        "The text for the label that travels with the goods; null where the source's ledger may not be seen.",
+        permission=Permission.TRANSFER_RUN,
+    )
     async def manifest(self, info: Info) -> str | None:
-        found = await info.context.read(Permission.TRANSFER_RUN, dispatch_of, self.seen.id)
+        found = await info.read(dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
 
     @classmethod
     def of(cls, seen: TransferSeen) -> Self:
         """Return a transfer as the contract answers it."""
-        row = sure(seen.sent or seen.received)
+        row = required(seen.sent or seen.received)
         arrived = seen.received
         return cls(
             id=node_id("transfer", seen.id),
@@ -140,16 +144,16 @@ class Transfer(Node):
         )
 
 
-@strawberry.input(description="Which transfers are wanted; what is not given does not matter.")
+@input_type
 class TransferFilter:
-    """Which transfers are wanted."""
+    """Which transfers are wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("From or to this plant.", default=None)
     state: TransferState | None = described("In this state.", default=None)
     differing: bool | None = described("With something missing or too much, or without.", default=None)
 
 
-@strawberry.input(description="What leaves, and for which plant.")
+@input_type
 class DispatchTransferInput(MutationInput):
     """What leaves, and for which plant."""
 
@@ -157,16 +161,16 @@ class DispatchTransferInput(MutationInput):
     lines: list[StockLineInput] = described("What leaves, from which locations.")
 
 
-@strawberry.input(description="How much of a batch of a transfer came in at a location, none included.")
+@input_type
 class ReceiptLineInput:
-    """How much of a batch of a transfer came in at a location."""
+    """How much of a batch of a transfer came in at a location, none included."""
 
     batch: BatchCode = described("The batch's code.")
     quantity: QuantityInput = described("How much came in.")
     location: str = described("The code of the location where it is put.")
 
 
-@strawberry.input(description="A transfer's label, and where its goods are put.")
+@input_type
 class ReceiveTransferInput(MutationInput):
     """A transfer's label, and where its goods are put."""
 
@@ -177,16 +181,16 @@ class ReceiveTransferInput(MutationInput):
     lines: list[ReceiptLineInput] = described("What was counted, where it differs.", default_factory=list)
 
 
-@strawberry.type(description="Goods left for another plant; print the manifest on their label.")
+@object_type
 class TransferDispatched:
-    """Goods left for another plant."""
+    """Goods left for another plant; print the manifest on their label."""
 
     entry: RecordedEntry = described(ENTRY)
     transfer: Transfer = described("The transfer.")
     manifest: str = described("The text for the label that travels with the goods.")
 
 
-@strawberry.type(description="Goods of a transfer came in.")
+@object_type
 class TransferReceived:
     """Goods of a transfer came in."""
 
@@ -195,48 +199,64 @@ class TransferReceived:
 
 
 @mutation(
-    TransferDispatched, *AMOUNTS, *TAKING, C.CODE_INVALID, C.NOTHING_CHANGES,
-    description="Put usable goods on the road to another plant; they keep their codes.",
-)  # fmt: skip
-async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> Any:
+    "Put usable goods on the road to another plant; they keep their codes.",
+    roles=PLANT_ONLY,
+    permission=Permission.TRANSFER_RUN,
+    command=dispatches.dispatch_transfer,
+    refusals=(*AMOUNTS, *TAKING, C.CODE_INVALID, C.NOTHING_CHANGES),
+)
+async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> TransferDispatched:
     order = dispatches.Dispatch(input.destination, tuple(line.line for line in input.lines))
-    entry = await info.context.write(Permission.TRANSFER_RUN, dispatches.dispatch_transfer, order, input)
+    entry = await info.write(dispatches.dispatch_transfer, order, input)
     transfer = await _written(info, entry.payload["transfer"])
-    found = await info.context.read(Permission.TRANSFER_RUN, dispatch_of, entry.payload["transfer"])
+    found = await info.read(dispatch_of, entry.payload["transfer"])
     return TransferDispatched(
-        entry=RecordedEntry.of(entry), transfer=transfer, manifest=transfer_manifest(*sure(found))
+        entry=RecordedEntry.of(entry), transfer=transfer, manifest=transfer_manifest(*required(found))
     )
 
 
 @mutation(
-    TransferReceived, *AMOUNTS, C.BATCH_NOT_IN_TRANSFER, C.LINES_INVALID, C.NOT_DEFINED, C.TRANSFER_MANIFEST_INVALID,
-    C.TRANSFER_NOT_FOR_THIS_PLANT, C.TRANSFER_RECEIVED,
-    description="Take over the goods of a transfer from its label alone; no network is needed.",
-)  # fmt: skip
-async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> Any:
+    "Take over the goods of a transfer from its label alone; no network is needed.",
+    roles=PLANT_ONLY,
+    permission=Permission.TRANSFER_RUN,
+    command=commands.receive_transfer,
+    refusals=(
+        *AMOUNTS,
+        C.BATCH_NOT_IN_TRANSFER,
+        C.LINES_INVALID,
+        C.NOT_DEFINED,
+        C.TRANSFER_MANIFEST_INVALID,
+        C.TRANSFER_NOT_FOR_THIS_PLANT,
+        C.TRANSFER_RECEIVED,
+    ),
+)
+async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> TransferReceived:
     lines = tuple(
         commands.ReceiptLine(line.batch, line.quantity.amount, line.location, line.quantity.unit)
         for line in input.lines
     )
     order = commands.TransferReceipt(input.manifest, input.location, lines)
-    entry = await info.context.write(Permission.TRANSFER_RUN, commands.receive_transfer, order, input)
+    entry = await info.write(commands.receive_transfer, order, input)
     return TransferReceived(entry=RecordedEntry.of(entry), transfer=await _written(info, entry.payload["transfer"]))
 
 
 @findable("transfer")
 async def transfer_numbered(info: Info, numbers: tuple[int, ...]) -> Transfer | None:
     """Return a transfer by its number."""
-    seen = await info.context.load(Permission.BATCH_READ, transfers_by_id, numbers[0])
+    seen = await info.load(Permission.BATCH_READ, transfers_by_id, numbers[0])
     return None if seen is None else Transfer.of(seen)
 
 
-@field("The transfer with this id, or null when there is none that you may see.")
+@query("The transfer with this id, or null when there is none that you may see.", permission=Permission.BATCH_READ)
 async def transfer(info: Info, id: Annotated[strawberry.ID, argument("The id of the transfer.")]) -> Transfer | None:
     numbers = read_id("transfer", id)
     return None if numbers is None else await transfer_numbered(info, numbers)
 
 
-@field("Transfers, the last dispatched of each plant first; at the hub both sides' statements are joined.")
+@query(
+    "Transfers, the last dispatched of each plant first; at the hub both sides' statements are joined.",
+    permission=Permission.BATCH_READ,
+)
 async def transfers(
     info: Info,
     filter: Annotated[TransferFilter | None, argument("Which are wanted; all unless given.")] = None,
@@ -246,15 +266,15 @@ async def transfers(
     wanted = filter or TransferFilter()
     received = None if wanted.state is None else wanted.state is TransferState.RECEIVED
     sought = TransfersSought(wanted.plant, received, wanted.differing)
-    return await info.context.connection(
-        Permission.BATCH_READ, transfers_page, transfers_count, sought, (first, after),
+    return await info.connection(
+        transfers_page, transfers_count, sought, (first, after),
         key=lambda seen: (seen.id,), make=Transfer.of,
     )  # fmt: skip
 
 
 async def _written(info: Info, number: int) -> Transfer:
     found: Transfer | None = await transfer_numbered(info, (number,))
-    return sure(found)
+    return required(found)
 
 
 def _line(row: TransferLineRow) -> TransferLine:

@@ -1,7 +1,7 @@
 """Suppliers, customers, locations, equipment and units: types, queries and the mutations that define them."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -17,11 +17,11 @@ from plants.store.materials.definitions import (
 )
 from plants.store.tables import MasterRecord as MasterRow
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.refusals import mutation
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
 
@@ -29,7 +29,7 @@ CODE = "Its code at the plant."
 NAME = "Its name, in any language."
 
 
-@strawberry.enum(description="What sort of thing a master record is.")
+@enum_type
 class MasterKind(StrEnum):
     """What sort of thing a master record is."""
 
@@ -40,7 +40,7 @@ class MasterKind(StrEnum):
     UNIT = "UNIT"  # a unit of the plant's own
 
 
-@strawberry.type(description="A supplier, customer, location, piece of equipment or unit as one plant defines it.")
+@object_type
 class MasterRecord:
     """A supplier, customer, location, piece of equipment or unit as one plant defines it."""
 
@@ -59,14 +59,15 @@ class MasterRecord:
         return cls(kind=MasterKind(row.kind), code=row.code, name=row.name, number=row.plant_id)
 
 
-@strawberry.input(description="Which master data is wanted; what is not given does not matter.")
+@input_type
 class MasterFilter:
-    """Which master data is wanted."""
+    """Which master data is wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("Of this plant alone.", default=None)
     text: str | None = described("With a code or a name that holds this text.", default=None)
 
 
+Page = tuple[int | None, str | None]
 Filter = Annotated[MasterFilter | None, argument("Which are wanted; all unless given.")]
 
 
@@ -74,7 +75,7 @@ async def record_of(info: Info, kind: MasterKind, number: int, code: str | None)
     """Return a supplier, customer, location or piece of equipment of a plant."""
     if code is None:
         return None
-    row = await info.context.load(Permission.BATCH_READ, masters_by_key, (number, kind.value, code))
+    row = await info.load(Permission.BATCH_READ, masters_by_key, (number, kind.value, code))
     return None if row is None else MasterRecord.of(row)
 
 
@@ -82,47 +83,56 @@ def master_filter(kind: str, filter: MasterFilter | None) -> MasterSought:
     return MasterSought(kind, *((filter.plant, filter.text) if filter is not None else ()))
 
 
-def _listing(kind: MasterKind, name: str, description: str) -> Any:
-    async def records(
-        info: Info, filter: Filter = None, first: First = None, after: After = None
-    ) -> Connection[MasterRecord]:
-        return await info.context.connection(
-            Permission.BATCH_READ,
-            masters_page,
-            masters_count,
-            master_filter(kind.value, filter),
-            (first, after),
-            key=lambda row: (row.code, row.plant_id),
-            make=MasterRecord.of,
-        )
-
-    records.__name__ = name
-    return field(description)(records)
+async def _page(info: Info, kind: MasterKind, filter: MasterFilter | None, page: Page) -> Connection[MasterRecord]:
+    return await info.connection(
+        masters_page,
+        masters_count,
+        master_filter(kind.value, filter),
+        page,
+        key=lambda row: (row.code, row.plant_id),
+        make=MasterRecord.of,
+    )
 
 
-suppliers = _listing(MasterKind.SUPPLIER, "suppliers", "Suppliers, by code and plant.")
+@query("Suppliers, sorted by code and plant.", permission=Permission.BATCH_READ)
+async def suppliers(
+    info: Info, filter: Filter = None, first: First = None, after: After = None
+) -> Connection[MasterRecord]:
+    return await _page(info, MasterKind.SUPPLIER, filter, (first, after))
 
 
-customers = _listing(MasterKind.CUSTOMER, "customers", "Customers, by code and plant.")
+@query("Customers, sorted by code and plant.", permission=Permission.BATCH_READ)
+async def customers(
+    info: Info, filter: Filter = None, first: First = None, after: After = None
+) -> Connection[MasterRecord]:
+    return await _page(info, MasterKind.CUSTOMER, filter, (first, after))
 
 
-locations = _listing(MasterKind.LOCATION, "locations", "Locations, by code and plant.")
+@query("Locations, sorted by code and plant.", permission=Permission.BATCH_READ)
+async def locations(
+    info: Info, filter: Filter = None, first: First = None, after: After = None
+) -> Connection[MasterRecord]:
+    return await _page(info, MasterKind.LOCATION, filter, (first, after))
 
 
-equipment = _listing(MasterKind.EQUIPMENT, "equipment", "Pieces of equipment, by code and plant.")
+@query("Equipment, sorted by code and plant.", permission=Permission.BATCH_READ)
+async def equipment(
+    info: Info, filter: Filter = None, first: First = None, after: After = None
+) -> Connection[MasterRecord]:
+    return await _page(info, MasterKind.EQUIPMENT, filter, (first, after))
 
 
-@strawberry.input(description="A supplier, customer, location or piece of equipment; a later one replaces the name.")
+@input_type
 class DefineMasterInput(MutationInput):
-    """A supplier, customer, location or piece of equipment."""
+    """A supplier, customer, location or piece of equipment; a later one replaces the name."""
 
     code: str = described(CODE)
     name: str = described(NAME)
 
 
-@strawberry.input(description="A unit by its exact size in a built-in one: a 25 kg bag is 25 of KGM.")
+@input_type
 class DefineUnitInput(MutationInput):
-    """A unit by its exact size in a built-in one."""
+    """A unit by its exact size in a built-in one: a 25 kg bag is 25 of KGM."""
 
     code: str = described(CODE)
     name: str = described(NAME)
@@ -130,51 +140,83 @@ class DefineUnitInput(MutationInput):
     factor: ExactDecimal = described('How many of that unit one of it is: a decimal or a fraction "n/d".')
 
 
-@strawberry.type(description="A supplier, customer, location, piece of equipment or unit was defined.")
+@object_type
 class MasterDefined:
-    """Master data was defined."""
+    """A supplier, customer, location, piece of equipment or unit was defined."""
 
     entry: RecordedEntry = described(ENTRY)
     record: MasterRecord = described("The record as it is defined now.")
 
 
 @mutation(
-    MasterDefined,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.CODE_INVALID,
-    C.CODE_TAKEN,
-    C.UNIT_UNKNOWN,
-    description="Define a unit of the plant's own.",
+    "Define a unit of the plant's own.",
+    roles=PLANT_ONLY,
+    permission=Permission.MASTERDATA_DEFINE,
+    command=definitions.define_unit,
+    refusals=(
+        C.AMOUNT_NOT_A_NUMBER,
+        C.AMOUNT_NOT_POSITIVE,
+        C.CODE_INVALID,
+        C.CODE_TAKEN,
+        C.UNIT_UNKNOWN,
+    ),
 )
-async def define_unit(info: Info, input: Input[DefineUnitInput]) -> Any:
+async def define_unit(info: Info, input: Input[DefineUnitInput]) -> MasterDefined:
     order = definitions.UnitDefinition(input.code, input.name, input.of, input.factor)
-    entry = await info.context.write(Permission.MASTERDATA_DEFINE, definitions.define_unit, order, input)
+    entry = await info.write(definitions.define_unit, order, input)
     return await _defined(info, MasterKind.UNIT, input.code, entry)
 
 
 async def _defined(info: Info, kind: MasterKind, code: str, entry: Entry) -> MasterDefined:
-    record = await record_of(info, kind, info.context.serving.plant, code)
-    return MasterDefined(entry=RecordedEntry.of(entry), record=sure(record))
+    record = await record_of(info, kind, info.services.plant, code)
+    return MasterDefined(entry=RecordedEntry.of(entry), record=required(record))
 
 
-def _defining(kind: MasterKind, description: str) -> Any:
-    async def define_one(info: Info, input: Input[DefineMasterInput]) -> Any:
-        order = definitions.MasterDefinition(kind.value, input.code, input.name)
-        entry = await info.context.write(Permission.MASTERDATA_DEFINE, definitions.define_master, order, input)
-        return await _defined(info, kind, input.code, entry)
-
-    define_one.__name__ = f"define_{kind.value.lower()}"
-    return mutation(MasterDefined, C.CODE_INVALID, description=description)(define_one)
+async def _define(info: Info, kind: MasterKind, input: DefineMasterInput) -> MasterDefined:
+    order = definitions.MasterDefinition(kind.value, input.code, input.name)
+    entry = await info.write(definitions.define_master, order, input)
+    return await _defined(info, kind, input.code, entry)
 
 
-define_supplier = _defining(MasterKind.SUPPLIER, "Define a supplier, or give one another name.")
+@mutation(
+    "Define a supplier, or change its name.",
+    roles=PLANT_ONLY,
+    permission=Permission.MASTERDATA_DEFINE,
+    command=definitions.define_master,
+    refusals=(C.CODE_INVALID,),
+)
+async def define_supplier(info: Info, input: Input[DefineMasterInput]) -> MasterDefined:
+    return await _define(info, MasterKind.SUPPLIER, input)
 
 
-define_customer = _defining(MasterKind.CUSTOMER, "Define a customer, or give one another name.")
+@mutation(
+    "Define a customer, or change its name.",
+    roles=PLANT_ONLY,
+    permission=Permission.MASTERDATA_DEFINE,
+    command=definitions.define_master,
+    refusals=(C.CODE_INVALID,),
+)
+async def define_customer(info: Info, input: Input[DefineMasterInput]) -> MasterDefined:
+    return await _define(info, MasterKind.CUSTOMER, input)
 
 
-define_location = _defining(MasterKind.LOCATION, "Define a location, or give one another name.")
+@mutation(
+    "Define a location, or change its name.",
+    roles=PLANT_ONLY,
+    permission=Permission.MASTERDATA_DEFINE,
+    command=definitions.define_master,
+    refusals=(C.CODE_INVALID,),
+)
+async def define_location(info: Info, input: Input[DefineMasterInput]) -> MasterDefined:
+    return await _define(info, MasterKind.LOCATION, input)
 
 
-define_equipment = _defining(MasterKind.EQUIPMENT, "Define a piece of equipment, or give one another name.")
+@mutation(
+    "Define a piece of equipment, or change its name.",
+    roles=PLANT_ONLY,
+    permission=Permission.MASTERDATA_DEFINE,
+    command=definitions.define_master,
+    refusals=(C.CODE_INVALID,),
+)
+async def define_equipment(info: Info, input: Input[DefineMasterInput]) -> MasterDefined:
+    return await _define(info, MasterKind.EQUIPMENT, input)

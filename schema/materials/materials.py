@@ -1,7 +1,7 @@
 """Master data in the contract: materials, suppliers, customers, locations and equipment, as plants define them."""
 
 import json
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -11,17 +11,17 @@ from plants.rules.values.refusals import RefusalCode as C
 from plants.store.materials.definitions import materials_by_key, materials_coded, materials_count, materials_page
 from plants.store.tables import Material as MaterialRow
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.refusals import mutation
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import CODE, NAME, Filter, master_filter
 
 
-@strawberry.type(description="How many of a material's unit one of another unit is.")
+@object_type
 class Conversion:
     """How many of a material's unit one of another unit is."""
 
@@ -29,7 +29,7 @@ class Conversion:
     factor: ExactDecimal = described('How many of the material\'s unit one of it is: a decimal or a fraction "n/d".')
 
 
-@strawberry.type(description="A material as one plant defines it.")
+@object_type
 class Material:
     """A material as one plant defines it."""
 
@@ -62,26 +62,28 @@ class Material:
 
 async def material_of(info: Info, number: int, code: str) -> Material | None:
     """Return a plant's material definition."""
-    row = await info.context.load(Permission.BATCH_READ, materials_by_key, (number, code))
+    row = await info.load(Permission.BATCH_READ, materials_by_key, (number, code))
     return None if row is None else Material.of(row)
 
 
-@field("The material with this code, or null; of several plants' definitions that of the lowest number.")
+@query(
+    "The material with this code, or null; of several plants' definitions that of the lowest number.",
+    permission=Permission.BATCH_READ,
+)
 async def material(
     info: Info,
     code: Annotated[str, argument("The material's code.")],
     plant: Annotated[PlantCode | None, argument("As this plant defines it.")] = None,
 ) -> Material | None:
-    rows = await info.context.read(Permission.BATCH_READ, materials_coded, code, plant)
+    rows = await info.read(materials_coded, code, plant)
     return Material.of(rows[0]) if rows else None
 
 
-@field("Materials, by code and plant.")
+@query("Materials, by code and plant.", permission=Permission.BATCH_READ)
 async def materials(
     info: Info, filter: Filter = None, first: First = None, after: After = None
 ) -> Connection[Material]:
-    return await info.context.connection(
-        Permission.BATCH_READ,
+    return await info.connection(
         materials_page,
         materials_count,
         master_filter("MATERIAL", filter),
@@ -91,7 +93,7 @@ async def materials(
     )
 
 
-@strawberry.input(description="How many of a material's unit one of another unit is.")
+@input_type
 class ConversionInput:
     """How many of a material's unit one of another unit is."""
 
@@ -99,9 +101,9 @@ class ConversionInput:
     factor: ExactDecimal = described('How many of the material\'s unit one of it is: a decimal or a fraction "n/d".')
 
 
-@strawberry.input(description="A material definition, whole; a later one of the same code replaces it.")
+@input_type
 class DefineMaterialInput(MutationInput):
-    """A material definition, whole."""
+    """A material definition, whole; a later one of the same code replaces it."""
 
     code: str = described(CODE)
     name: str = described(NAME)
@@ -111,7 +113,7 @@ class DefineMaterialInput(MutationInput):
     conversions: list[ConversionInput] = described("How other units convert to its own.", default_factory=list)
 
 
-@strawberry.type(description="A material was defined.")
+@object_type
 class MaterialDefined:
     """A material was defined."""
 
@@ -120,17 +122,21 @@ class MaterialDefined:
 
 
 @mutation(
-    MaterialDefined,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.CODE_INVALID,
-    C.UNIT_UNKNOWN,
-    description="Define a material: its unit, how long it keeps, and how other units convert.",
+    "Define a material: its unit, how long it keeps, and how other units convert.",
+    roles=PLANT_ONLY,
+    permission=Permission.MASTERDATA_DEFINE,
+    command=definitions.define_material,
+    refusals=(
+        C.AMOUNT_NOT_A_NUMBER,
+        C.AMOUNT_NOT_POSITIVE,
+        C.CODE_INVALID,
+        C.UNIT_UNKNOWN,
+    ),
 )
-async def define_material(info: Info, input: Input[DefineMaterialInput]) -> Any:
+async def define_material(info: Info, input: Input[DefineMaterialInput]) -> MaterialDefined:
     factors = {line.unit: str(line.factor) for line in input.conversions}
     days = input.shelf_life_days, input.retest_days
     order = definitions.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
-    entry = await info.context.write(Permission.MASTERDATA_DEFINE, definitions.define_material, order, input)
-    found = await material_of(info, info.context.serving.plant, input.code)
-    return MaterialDefined(entry=RecordedEntry.of(entry), material=sure(found))
+    entry = await info.write(definitions.define_material, order, input)
+    found = await material_of(info, info.services.plant, input.code)
+    return MaterialDefined(entry=RecordedEntry.of(entry), material=required(found))

@@ -3,20 +3,19 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-import strawberry
-
 from auth.permissions import Permission
 from plants.rules.values.instants import from_micros
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, object_type
+from schema.engine.operations import query
 from schema.engine.scalars import instant
 
 ALARMS_MAX = 200
 
 
-@strawberry.type(name="Alarm", description="Something amiss that a person has to know of or do something about.")
-class NodeAlarm:
+@object_type
+class Alarm:
     """Something amiss that a person has to know of or do something about."""
 
     kind: str = described("What kind of thing is amiss; a kind is never renamed, and new ones come.")
@@ -41,14 +40,17 @@ class NodeAlarm:
         )
 
 
-@field("What is amiss at this node, as far as it is about plants whose replication you may see; the newest first.")
+@query(
+    "What is amiss at this node, as far as it is about plants whose replication you may see; the newest first.",
+    permission=Permission.REPLICATION_READ,
+)
 async def alarms(
     info: Info,
     *,
     over: Annotated[bool, argument("Also those that have ended.")] = False,
     first: Annotated[int, argument(f"How many at most, up to {ALARMS_MAX}.")] = 100,
-) -> list[NodeAlarm]:
-    wanted, own = max(0, min(first, ALARMS_MAX)), info.context.serving.plant
-    seen = await info.context.read(Permission.REPLICATION_READ, alarms_seen, own=own, over=over, first=wanted)
+) -> list[Alarm]:
+    wanted, own = max(0, min(first, ALARMS_MAX)), info.services.plant
+    seen = await info.read(alarms_seen, own=own, over=over, first=wanted)
     info.context.spend(len(seen))
-    return [NodeAlarm.of(one) for one in seen]
+    return [Alarm.of(one) for one in seen]

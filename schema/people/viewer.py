@@ -4,15 +4,16 @@ import strawberry
 
 from auth.actors import GROUP, Role
 from schema.engine.context import Info
-from schema.engine.fields import described, field
+from schema.engine.fields import described, field, object_type
+from schema.engine.operations import query
 from schema.group.plants import Plant, plants_seen
 
 RoleEnum = strawberry.enum(Role, name="PersonRole", description="What a person is trusted with.")
 
 
-@strawberry.type(description="A role of the person who asks, at one plant or in the whole group.")
+@object_type
 class ViewerRole:
-    """A role of the person who asks."""
+    """A role of the person who asks, at one plant or in the whole group."""
 
     role: Role = described("The role.")
     plant_number: strawberry.Private[int]
@@ -28,7 +29,7 @@ class ViewerRole:
         return self.plant_number == GROUP
 
 
-@strawberry.type(description="The person who asks.")
+@object_type
 class Viewer:
     """The person who asks."""
 
@@ -41,7 +42,7 @@ class Viewer:
         return await plants_seen(info)
 
 
-@field("You, as this node knows you.")
+@query("You, as this node knows you.", permission=None)
 async def viewer(info: Info) -> Viewer:
     actor = info.context.actor
     roles = [ViewerRole(role=grant.role, plant_number=grant.plant_number) for grant in sorted(actor.grants)]

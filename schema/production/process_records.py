@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -24,13 +24,14 @@ from plants.store.production.process_records import (
 from plants.store.tables import Edge as EdgeRow
 from plants.store.tables import ProcessRow
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id, read_id
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, quantities
-from schema.engine.refusals import AMOUNTS, TAKING, mutation
+from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
@@ -40,7 +41,7 @@ from schema.materials.master_records import MasterKind, MasterRecord, record_of
 PROCESS_ID = "The id of the process record."
 
 
-@strawberry.enum(description="What sort of process a record is of.")
+@enum_type
 class ProcessKind(StrEnum):
     """What sort of process a record is of."""
 
@@ -54,7 +55,7 @@ class ProcessKind(StrEnum):
     SHIPMENT = "SHIPMENT"
 
 
-@strawberry.enum(description="How far along a process record is.")
+@enum_type
 class ProcessState(StrEnum):
     """How far along a process record is."""
 
@@ -62,9 +63,9 @@ class ProcessState(StrEnum):
     CLOSED = "CLOSED"
 
 
-@strawberry.enum(description="What part goods play in a process record (ISA-95 material use).")
+@enum_type
 class MaterialUse(StrEnum):
-    """What part goods play in a process record."""
+    """What part goods play in a process record (ISA-95 material use)."""
 
     CONSUMED = "CONSUMED"
     PRODUCED = "PRODUCED"
@@ -76,7 +77,7 @@ class MaterialUse(StrEnum):
     SHIPPED = "SHIPPED"
 
 
-@strawberry.type(description="An amount of a batch that went into a process record or came out of it.")
+@object_type
 class ProcessLine:
     """An amount of a batch that went into a process record or came out of it."""
 
@@ -100,7 +101,7 @@ class ProcessLine:
         )
 
 
-@strawberry.type(description="What went into a process record, came out and was returned, unit by unit.")
+@object_type
 class MassBalance:
     """What went into a process record, came out and was returned, unit by unit."""
 
@@ -117,7 +118,7 @@ class MassBalance:
         return cls(inputs=inputs, outputs=outputs, returned=returned, loss=loss)
 
 
-@strawberry.type(description="A process record: production, split, merge, shipment and the like.")
+@object_type
 class ProcessRecord(Node):
     """A process record: production, split, merge, shipment and the like."""
 
@@ -144,12 +145,12 @@ class ProcessRecord(Node):
 
     @field("What went in, in the order it was put in.")
     async def inputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.context.load(Permission.BATCH_READ, edges_into, self.row.id) or []
+        rows = await info.load(Permission.BATCH_READ, edges_into, self.row.id) or []
         return [ProcessLine.of(row, row.source_id) for row in rows]
 
     @field("What came out, in the order it was taken out.")
     async def outputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.context.load(Permission.BATCH_READ, edges_out, self.row.id) or []
+        rows = await info.load(Permission.BATCH_READ, edges_out, self.row.id) or []
         return [ProcessLine.of(row, row.target_id) for row in rows]
 
     @field("What went in, came out and was returned so far.")
@@ -159,7 +160,7 @@ class ProcessRecord(Node):
 
     async def _rows(self, info: Info, *, into: bool) -> list[EdgeRow]:
         query = edges_into if into else edges_out
-        return await info.context.load(Permission.BATCH_READ, query, self.row.id) or []
+        return await info.load(Permission.BATCH_READ, query, self.row.id) or []
 
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
@@ -178,9 +179,9 @@ class ProcessRecord(Node):
         )
 
 
-@strawberry.input(description="Which process records are wanted; what is not given does not matter.")
+@input_type
 class ProcessFilter:
-    """Which process records are wanted."""
+    """Which process records are wanted; what is not given does not matter."""
 
     plant: PlantCode | None = described("Of this plant.", default=None)
     kind: ProcessKind | None = described("Of this kind.", default=None)
@@ -191,13 +192,13 @@ class ProcessFilter:
 
 async def process_numbered(info: Info, number: int) -> ProcessRecord | None:
     """Return a process record by its number."""
-    row = await info.context.load(Permission.BATCH_READ, processes_by_id, number)
+    row = await info.load(Permission.BATCH_READ, processes_by_id, number)
     return None if row is None else ProcessRecord.of(row)
 
 
 async def process_written(info: Info, number: int) -> ProcessRecord:
     """Return a process record that was just written."""
-    return sure(await process_numbered(info, number))
+    return required(await process_numbered(info, number))
 
 
 @findable("process")
@@ -205,21 +206,26 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> ProcessRecord | None:
     return await process_numbered(info, numbers[0])
 
 
-@field("The process record with this id, or null when there is none that you may see.")
+@query(
+    "The process record with this id, or null when there is none that you may see.", permission=Permission.BATCH_READ
+)
 async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCESS_ID)]) -> ProcessRecord | None:
     numbers = read_id("process", id)
     return None if numbers is None else await process_numbered(info, numbers[0])
 
 
-@field("Process records, the last opened of each plant first; transfers are listed by themselves.")
+@query(
+    "Process records, the last opened of each plant first; transfers are listed by themselves.",
+    permission=Permission.BATCH_READ,
+)
 async def process_records(
     info: Info,
     filter: Annotated[ProcessFilter | None, argument("Which are wanted; all unless given.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[ProcessRecord]:
-    return await info.context.connection(
-        Permission.BATCH_READ, processes_page, processes_count, _sought(filter), (first, after),
+    return await info.connection(
+        processes_page, processes_count, _sought(filter), (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip
 
@@ -231,7 +237,7 @@ def _sought(filter: ProcessFilter | None) -> ProcessesSought:
     return ProcessesSought(filter.plant, kind, state, filter.job_order, filter.equipment)
 
 
-@strawberry.enum(description="What sort of process people open, feed, yield and close.")
+@enum_type
 class RunKind(StrEnum):
     """What sort of process people open, feed, yield and close."""
 
@@ -241,7 +247,7 @@ class RunKind(StrEnum):
     RELABEL = "RELABEL"
 
 
-@strawberry.input(description="What is to be run.")
+@input_type
 class OpenProcessInput(MutationInput):
     """What is to be run."""
 
@@ -256,7 +262,7 @@ class OpenProcessInput(MutationInput):
         return commands.ProcessOrder(self.kind.value, self.segment, self.job_order, self.equipment)
 
 
-@strawberry.input(description="What goes into an open process record.")
+@input_type
 class FeedProcessInput(MutationInput):
     """What goes into an open process record."""
 
@@ -264,14 +270,14 @@ class FeedProcessInput(MutationInput):
     lines: list[StockLineInput] = described("What goes in, from which locations.")
 
 
-@strawberry.input(description="The process record that is done.")
+@input_type
 class CloseProcessInput(MutationInput):
     """The process record that is done."""
 
     process: strawberry.ID = described(PROCESS_ID)
 
 
-@strawberry.type(description="A process record was opened.")
+@object_type
 class ProcessOpened:
     """A process record was opened."""
 
@@ -279,7 +285,7 @@ class ProcessOpened:
     process: ProcessRecord = described("The process record.")
 
 
-@strawberry.type(description="Goods went into a process record.")
+@object_type
 class ProcessFed:
     """Goods went into a process record."""
 
@@ -287,7 +293,7 @@ class ProcessFed:
     process: ProcessRecord = described("The process record.")
 
 
-@strawberry.type(description="A process record was closed with its mass balance.")
+@object_type
 class ProcessClosed:
     """A process record was closed with its mass balance."""
 
@@ -302,30 +308,50 @@ def process_named(id: str) -> int:
     return numbers[0]
 
 
-@mutation(ProcessOpened, C.NOT_DEFINED, description="Open a process record.")
-async def open_process(info: Info, input: Input[OpenProcessInput]) -> Any:
-    entry = await info.context.write(Permission.PROCESS_RUN, commands.open_process, input.order, input)
+@mutation(
+    "Open a process record.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=commands.open_process,
+    refusals=(C.NOT_DEFINED,),
+)
+async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpened:
+    entry = await info.write(commands.open_process, input.order, input)
     process = await process_written(info, entry.payload["process"]["id"])
     return ProcessOpened(entry=RecordedEntry.of(entry), process=process)
 
 
 @mutation(
-    ProcessFed, *AMOUNTS, *TAKING, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN,
-    description="Put goods from stock into an open process record; each must be usable and there.",
-)  # fmt: skip
-async def feed_process(info: Info, input: Input[FeedProcessInput]) -> Any:
+    "Put goods from stock into an open process record; each must be usable and there.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=commands.feed_process,
+    refusals=(
+        *AMOUNTS,
+        *TAKING,
+        C.PROCESS_CLOSED,
+        C.PROCESS_UNKNOWN,
+    ),
+)
+async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed:
     number = process_named(input.process)
     order = commands.Feed(number, tuple(line.line for line in input.lines))
-    entry = await info.context.write(Permission.PROCESS_RUN, commands.feed_process, order, input)
+    entry = await info.write(commands.feed_process, order, input)
     return ProcessFed(entry=RecordedEntry.of(entry), process=await process_written(info, number))
 
 
 @mutation(
-    ProcessClosed, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN,
-    description="Close a process record with its mass balance; from then on it refuses everything.",
-)  # fmt: skip
-async def close_process(info: Info, input: Input[CloseProcessInput]) -> Any:
+    "Close a process record with its mass balance; from then on it refuses everything.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=commands.close_process,
+    refusals=(
+        C.PROCESS_CLOSED,
+        C.PROCESS_UNKNOWN,
+    ),
+)
+async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:
     number = process_named(input.process)
     order = commands.Closing(number)
-    entry = await info.context.write(Permission.PROCESS_RUN, commands.close_process, order, input)
+    entry = await info.write(commands.close_process, order, input)
     return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

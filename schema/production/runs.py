@@ -1,34 +1,32 @@
 """Running process records: opening, feeding, yielding and closing them, or recording a run that is over."""
 
 from datetime import datetime
-from typing import Any
-
-import strawberry
 
 from auth.permissions import Permission
 from plants.commands.production import runs
 from plants.rules.values.refusals import RefusalCode as C
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described
+from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input
-from schema.engine.refusals import AMOUNTS, TAKING, mutation
+from schema.engine.operations import PLANT_ONLY, mutation
+from schema.engine.refusals import AMOUNTS, TAKING
 from schema.inventory.batches import Batch, batches_stated
 from schema.inventory.stock import StockLineInput
 from schema.production.process_records import OpenProcessInput, ProcessRecord, process_written
 from schema.production.yields import OutputInput
 
 
-@strawberry.input(description="A whole run that is over: what was run, what went in, and what came out.")
+@input_type
 class RecordProductionInput(OpenProcessInput):
-    """A whole run that is over."""
+    """A whole run that is over: what was run, what went in, and what came out."""
 
     inputs: list[StockLineInput] = described("What went in, from which locations.", default_factory=list)
     outputs: list[OutputInput] = described("What came out.", default_factory=list)
     opened_at: datetime | None = described("When it began; when it ended unless given.", default=None)
 
 
-@strawberry.type(description="A run that is over was recorded as one closed process record.")
+@object_type
 class ProductionRecorded:
     """A run that is over was recorded as one closed process record."""
 
@@ -38,17 +36,26 @@ class ProductionRecorded:
 
 
 @mutation(
-    ProductionRecorded, *AMOUNTS, *TAKING, C.ALIAS_TAKEN, C.BATCH_CODE_INVALID, C.NOT_DEFINED,
-    description="Record a run that is over, in one order, with the same checks as step by step.",
-)  # fmt: skip
-async def record_production(info: Info, input: Input[RecordProductionInput]) -> Any:
+    "Record a run that is over, in one order, with the same checks as step by step.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=runs.record_production,
+    refusals=(
+        *AMOUNTS,
+        *TAKING,
+        C.ALIAS_TAKEN,
+        C.BATCH_CODE_INVALID,
+        C.NOT_DEFINED,
+    ),
+)
+async def record_production(info: Info, input: Input[RecordProductionInput]) -> ProductionRecorded:
     order = runs.ProductionRun(
         input.order,
         tuple(one.line for one in input.inputs),
         tuple(one.output for one in input.outputs),
         input.opened_at,
     )
-    entry = await info.context.write(Permission.PROCESS_RUN, runs.record_production, order, input)
+    entry = await info.write(runs.record_production, order, input)
     process = await process_written(info, entry.payload["process"]["id"])
     made = await batches_stated(info, entry)
     return ProductionRecorded(entry=RecordedEntry.of(entry), process=process, batches=made)

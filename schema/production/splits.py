@@ -1,24 +1,21 @@
 """Splitting batches."""
 
-from typing import Any
-
-import strawberry
-
 from auth.permissions import Permission
 from plants.commands.production import splits
 from plants.rules.values.refusals import RefusalCode as C
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described
+from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
-from schema.engine.refusals import AMOUNTS, TAKING, mutation
+from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import BatchCode
 from schema.inventory.batches import Batch, batch_coded, batches_stated
 from schema.production.process_records import ProcessRecord, process_written
 
 
-@strawberry.input(description="A part of a batch that becomes a batch of its own.")
+@input_type
 class SplitPartInput:
     """A part of a batch that becomes a batch of its own."""
 
@@ -26,16 +23,16 @@ class SplitPartInput:
     location: str = described("The code of the location where it is put.")
 
 
-@strawberry.input(description="Which batch is split, and into what; the rest stays.")
+@input_type
 class SplitBatchInput(MutationInput):
-    """Which batch is split, and into what."""
+    """Which batch is split, and into what; the rest stays."""
 
     batch: BatchCode = described("The batch's code.")
     location: str = described("The code of the location the parts are taken from.")
     parts: list[SplitPartInput] = described("The parts, each a new batch.")
 
 
-@strawberry.type(description="A batch was split.")
+@object_type
 class BatchSplit:
     """A batch was split."""
 
@@ -46,16 +43,24 @@ class BatchSplit:
 
 
 @mutation(
-    BatchSplit, *AMOUNTS, *TAKING, C.BATCH_CODE_INVALID, C.NOT_DEFINED,
-    description="Make batches of parts of a usable batch; they keep its dates, grade and supplier.",
-)  # fmt: skip
-async def split_batch(info: Info, input: Input[SplitBatchInput]) -> Any:
+    "Make batches of parts of a usable batch; they keep its dates, grade and supplier.",
+    roles=PLANT_ONLY,
+    permission=Permission.STOCK_MOVE,
+    command=splits.split_batch,
+    refusals=(
+        *AMOUNTS,
+        *TAKING,
+        C.BATCH_CODE_INVALID,
+        C.NOT_DEFINED,
+    ),
+)
+async def split_batch(info: Info, input: Input[SplitBatchInput]) -> BatchSplit:
     parts = tuple(splits.SplitPart(one.quantity.amount, one.location, one.quantity.unit) for one in input.parts)
     order = splits.Split(input.batch, input.location, parts)
-    entry = await info.context.write(Permission.STOCK_MOVE, splits.split_batch, order, input)
+    entry = await info.write(splits.split_batch, order, input)
     return BatchSplit(
         entry=RecordedEntry.of(entry),
         process=await process_written(info, entry.payload["process"]["id"]),
-        batch=sure(await batch_coded(info, input.batch)),
+        batch=required(await batch_coded(info, input.batch)),
         parts=await batches_stated(info, entry),
     )

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 import strawberry
 
@@ -11,10 +10,11 @@ from plants.commands.production import yields
 from plants.rules.values.refusals import RefusalCode as C
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described
+from schema.engine.fields import described, enum_type, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
-from schema.engine.refusals import AMOUNTS, mutation
+from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode
 from schema.inventory.aliases import AliasInput
 from schema.inventory.attributes import AttributeInput, attributes
@@ -23,7 +23,7 @@ from schema.inventory.stock import StockLineInput
 from schema.production.process_records import PROCESS_ID, ProcessRecord, process_named, process_written
 
 
-@strawberry.enum(description="What part an output plays.")
+@enum_type
 class OutputUse(StrEnum):
     """What part an output plays."""
 
@@ -33,7 +33,7 @@ class OutputUse(StrEnum):
     SAMPLE = "SAMPLE"
 
 
-@strawberry.input(description="A new batch that came out of a process record.")
+@input_type
 class OutputInput:
     """A new batch that came out of a process record."""
 
@@ -64,7 +64,7 @@ class OutputInput:
         )
 
 
-@strawberry.input(description="More of a batch that the same process record made before.")
+@input_type
 class AdditionInput:
     """More of a batch that the same process record made before."""
 
@@ -79,7 +79,7 @@ class AdditionInput:
         return yields.Addition(self.batch, self.quantity.amount, self.quantity.unit, self.location, self.use.value)
 
 
-@strawberry.input(description="What comes out of an open process record.")
+@input_type
 class YieldProcessInput(MutationInput):
     """What comes out of an open process record."""
 
@@ -89,7 +89,7 @@ class YieldProcessInput(MutationInput):
     returns: list[StockLineInput] = described("Inputs that were not used up, and where they go.", default_factory=list)
 
 
-@strawberry.type(description="Goods came out of a process record.")
+@object_type
 class ProcessYielded:
     """Goods came out of a process record."""
 
@@ -99,11 +99,24 @@ class ProcessYielded:
 
 
 @mutation(
-    ProcessYielded, *AMOUNTS, C.ALIAS_TAKEN, C.BATCH_CODE_INVALID, C.BATCH_OF_OTHER_PROCESS, C.BATCH_UNKNOWN,
-    C.LINES_INVALID, C.NOT_DEFINED, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN, C.STOCK_SHORT,
-    description="Put what came out of an open process record on stock: new batches, more of earlier ones, returns.",
-)  # fmt: skip
-async def yield_process(info: Info, input: Input[YieldProcessInput]) -> Any:
+    "Put what came out of an open process record on stock: new batches, more of earlier ones, returns.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=yields.yield_process,
+    refusals=(
+        *AMOUNTS,
+        C.ALIAS_TAKEN,
+        C.BATCH_CODE_INVALID,
+        C.BATCH_OF_OTHER_PROCESS,
+        C.BATCH_UNKNOWN,
+        C.LINES_INVALID,
+        C.NOT_DEFINED,
+        C.PROCESS_CLOSED,
+        C.PROCESS_UNKNOWN,
+        C.STOCK_SHORT,
+    ),
+)
+async def yield_process(info: Info, input: Input[YieldProcessInput]) -> ProcessYielded:
     number = process_named(input.process)
     order = yields.Yield(
         number,
@@ -111,6 +124,6 @@ async def yield_process(info: Info, input: Input[YieldProcessInput]) -> Any:
         tuple(one.addition for one in input.additions),
         tuple(one.line for one in input.returns),
     )
-    entry = await info.context.write(Permission.PROCESS_RUN, yields.yield_process, order, input)
+    entry = await info.write(yields.yield_process, order, input)
     process, made = await process_written(info, number), await batches_stated(info, entry)
     return ProcessYielded(entry=RecordedEntry.of(entry), process=process, batches=made)

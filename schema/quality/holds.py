@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
@@ -14,12 +14,12 @@ from plants.rules.values.refusals import RefusalCode as C
 from plants.store.inventory.batches import Known, known_by_id
 from plants.store.quality import holds
 from plants.store.quality.holds import DirectedHoldRow, HoldRow, directed_holds_by_code, holds_by_batch
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described, field
+from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
-from schema.engine.refusals import mutation
+from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.scalars import BatchCode, instant
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
@@ -32,9 +32,9 @@ HoldKindEnum = strawberry.enum(
 )
 
 
-@strawberry.type(description="A hold on a plant's goods of a batch; while one is open the goods may not be used.")
+@object_type
 class BatchHold(Node):
-    """A hold on a plant's goods of a batch."""
+    """A hold on a plant's goods of a batch; while one is open the goods may not be used."""
 
     kind: HoldKind = described("Why the goods are held, in one word.")
     reason: str = described("Why, in the words of whoever placed it.")
@@ -88,7 +88,7 @@ class BatchHold(Node):
 async def holds_on_their_way(info: Info, known: Known, placed: Sequence[HoldRow]) -> list[DirectedHoldRow]:
     """Return the holds that headquarters directed for a batch and that their plants have not placed."""
     code = known.stated.code
-    directed = await info.context.load(Permission.BATCH_READ, directed_holds_by_code, code) or []
+    directed = await info.load(Permission.BATCH_READ, directed_holds_by_code, code) or []
     there = {(row.plant_id, row.directed) for row in placed}
     return [
         row for row in directed if (row.plant_id, row.hold) not in there and row.batch_id in {None, known.stated.id}
@@ -98,11 +98,11 @@ async def holds_on_their_way(info: Info, known: Known, placed: Sequence[HoldRow]
 @findable("directed-hold", 3)
 async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
     plant, batch, directive = numbers
-    known = await info.context.load(Permission.BATCH_READ, known_by_id, batch)
+    known = await info.load(Permission.BATCH_READ, known_by_id, batch)
     if known is None:
         return None
-    rows = await info.context.load(Permission.BATCH_READ, holds.holds_by_batch, batch) or []
-    directed = await info.context.load(Permission.BATCH_READ, directed_holds_by_code, known.stated.code) or []
+    rows = await info.load(Permission.BATCH_READ, holds.holds_by_batch, batch) or []
+    directed = await info.load(Permission.BATCH_READ, directed_holds_by_code, known.stated.code) or []
     row = next((one for one in directed if (one.plant_id, one.directive_idx) == (plant, directive)), None)
     if row is None:
         return None
@@ -110,7 +110,7 @@ async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | No
     return next((BatchHold.of(one) for one in placed), BatchHold.on_its_way(row, batch))
 
 
-@strawberry.input(description="Which batch is put on hold, and why.")
+@input_type
 class QuarantineBatchInput(MutationInput):
     """Which batch is put on hold, and why."""
 
@@ -119,7 +119,7 @@ class QuarantineBatchInput(MutationInput):
     reason: str = described("Why, in your own words.")
 
 
-@strawberry.type(description="The plant's goods of a batch were put on hold.")
+@object_type
 class BatchQuarantined:
     """The plant's goods of a batch were put on hold."""
 
@@ -131,18 +131,20 @@ class BatchQuarantined:
 @findable("hold", 3)
 async def _find_placed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
     plant, batch, hold = numbers
-    rows = await info.context.load(Permission.BATCH_READ, holds_by_batch, batch) or []
+    rows = await info.load(Permission.BATCH_READ, holds_by_batch, batch) or []
     return next((BatchHold.of(row) for row in rows if (row.plant_id, row.hold_id) == (plant, hold)), None)
 
 
 @mutation(
-    BatchQuarantined,
-    C.BATCH_UNKNOWN,
-    description="Put the plant's goods of a batch on hold, whatever else holds them; an approved release lifts it.",
+    "Put the plant's goods of a batch on hold, whatever else holds them; an approved release lifts it.",
+    roles=PLANT_ONLY,
+    permission=Permission.BATCH_QUARANTINE,
+    command=commands.quarantine_batch,
+    refusals=(C.BATCH_UNKNOWN,),
 )
-async def quarantine_batch(info: Info, input: Input[QuarantineBatchInput]) -> Any:
+async def quarantine_batch(info: Info, input: Input[QuarantineBatchInput]) -> BatchQuarantined:
     order = commands.Quarantine(input.batch, input.reason, input.kind)
-    entry = await info.context.write(Permission.BATCH_QUARANTINE, commands.quarantine_batch, order, input)
-    batch = sure(await batches.batch_coded(info, input.batch))
-    hold = await _find_placed(info, (info.context.serving.plant, batch.known.stated.id, entry.index))
-    return BatchQuarantined(entry=RecordedEntry.of(entry), batch=batch, hold=sure(hold))
+    entry = await info.write(commands.quarantine_batch, order, input)
+    batch = required(await batches.batch_coded(info, input.batch))
+    hold = await _find_placed(info, (info.services.plant, batch.known.stated.id, entry.index))
+    return BatchQuarantined(entry=RecordedEntry.of(entry), batch=batch, hold=required(hold))

@@ -1,7 +1,7 @@
 """Disputed entries in the contract: what a repaired ledger could not apply, until a person has dealt with it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -13,29 +13,29 @@ from plants.rules.values.refusals import RefusalCode as C
 from plants.store.replication.disputes import Disputed, DisputesSought, disputes_by_place, disputes_count, disputes_page
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
-from schema.engine.refusals import mutation
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import instant
 from schema.group.plants import Plant, plant_numbered
 
 INDEX = "The index of the entry of the plant's ledger that disputes the other one; it names the dispute."
 
 
-@strawberry.type(description="One reason why an entry could not be applied behind those that a repair took on.")
+@object_type
 class DisputeCollision:
-    """One reason why an entry could not be applied."""
+    """One reason why an entry could not be applied behind those that a repair took on."""
 
     code: str = described("The kind of reason, such as CODE_TAKEN; a code is never renamed, and new ones come.")
     what: str = described("What it is about: a batch's code or id, a process record, an alias.")
 
 
-@strawberry.type(description="An entry that a repair kept whole and did not apply, because it collides with others.")
+@object_type
 class Dispute(Node):
-    """An entry that a repair kept whole and did not apply."""
+    """An entry that a repair kept whole and did not apply, because it collides with others."""
 
     index: int = described(INDEX)
     event_id: str = described("The id of what happened, unique everywhere.")
@@ -55,7 +55,7 @@ class Dispute(Node):
 
     @field("The plant whose ledger it stands in.")
     async def plant(self, info: Info) -> Plant:
-        return sure(await plant_numbered(info, self.number))
+        return required(await plant_numbered(info, self.number))
 
     @field("The entry that disputes it; its payload holds the disputed one whole.")
     async def entry(self, info: Info) -> LedgerEntry | None:
@@ -89,11 +89,14 @@ class Dispute(Node):
 
 @findable("dispute", 2)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Dispute | None:
-    found = await info.context.load(Permission.LEDGER_READ, disputes_by_place, numbers)
+    found = await info.load(Permission.LEDGER_READ, disputes_by_place, numbers)
     return None if found is None else Dispute.of(found)
 
 
-@field("Entries that repairs could not apply, by plant, the oldest first: where you may read the ledger.")
+@query(
+    "Entries that repairs could not apply, by plant, the oldest first: where you may read the ledger.",
+    permission=Permission.LEDGER_READ,
+)
 async def disputes(
     info: Info,
     *,
@@ -103,13 +106,13 @@ async def disputes(
     first: First = None,
     after: After = None,
 ) -> Connection[Dispute]:
-    return await info.context.connection(
-        Permission.LEDGER_READ, disputes_page, disputes_count, DisputesSought(open), (first, after),
+    return await info.connection(
+        disputes_page, disputes_count, DisputesSought(open), (first, after),
         key=lambda one: (one.row.plant_id, one.row.entry_idx), make=Dispute.of,
     )  # fmt: skip
 
 
-@strawberry.input(description="Which disputed entry is dealt with, and what was done.")
+@input_type
 class SettleDisputeInput(MutationInput):
     """Which disputed entry is dealt with, and what was done."""
 
@@ -117,22 +120,26 @@ class SettleDisputeInput(MutationInput):
     reason: str = described("What was done, or why nothing has to be.")
 
 
-@strawberry.type(description="A disputed entry is off the worklist. What is right is recorded by entries of its own.")
+@object_type
 class DisputeSettled:
-    """A disputed entry is off the worklist."""
+    """A disputed entry is off the worklist. What is right is recorded by entries of its own."""
 
     entry: RecordedEntry = described(ENTRY)
     dispute: Dispute = described("The disputed entry as it stands now.")
 
 
 @mutation(
-    DisputeSettled,
-    C.DISPUTE_SETTLED,
-    C.DISPUTE_UNKNOWN,
-    description="Settle a disputed entry once what is right has been recorded; it changes no goods itself.",
+    "Settle a disputed entry once what is right has been recorded; it changes no goods itself.",
+    roles=PLANT_ONLY,
+    permission=Permission.DISPUTE_SETTLE,
+    command=settle,
+    refusals=(
+        C.DISPUTE_SETTLED,
+        C.DISPUTE_UNKNOWN,
+    ),
 )
-async def settle_dispute(info: Info, input: Input[SettleDisputeInput]) -> Any:
+async def settle_dispute(info: Info, input: Input[SettleDisputeInput]) -> DisputeSettled:
     order = Settlement(input.dispute, input.reason)
-    entry = await info.context.write(Permission.DISPUTE_SETTLE, settle, order, input)
-    found = await _find(info, (info.context.serving.plant, input.dispute))
-    return DisputeSettled(entry=RecordedEntry.of(entry), dispute=sure(found))
+    entry = await info.write(settle, order, input)
+    found = await _find(info, (info.services.plant, input.dispute))
+    return DisputeSettled(entry=RecordedEntry.of(entry), dispute=required(found))

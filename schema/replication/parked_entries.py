@@ -1,7 +1,7 @@
 """Parked entries in the contract: what the hub could not put into its tables, and what a person decides on it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -24,11 +24,11 @@ from plants.store.replication.parked_entries import (
 )
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.refusals import mutation
+from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, plant_numbered
 
@@ -43,9 +43,9 @@ LEAF = "The leaf hash of the entry that is meant, as it was listed."
 OF_PLANT = "The plant whose ledger it stands in, by its code."
 
 
-@strawberry.type(description="An entry of a plant that the hub has, with its proofs, and not in its tables.")
+@object_type
 class ParkedEntry:
-    """An entry of a plant that the hub has and not in its tables."""
+    """An entry of a plant that the hub has, with its proofs, and not in its tables."""
 
     index: int = described(INDEX)
     state: ParkedState = described("Why it is not in the tables.")
@@ -62,7 +62,7 @@ class ParkedEntry:
 
     @field("The plant whose ledger it stands in.")
     async def plant(self, info: Info) -> Plant:
-        return sure(await plant_numbered(info, self.number))
+        return required(await plant_numbered(info, self.number))
 
     @field("The entry as it stands signed, where you may read the ledger.")
     async def entry(self, info: Info) -> LedgerEntry | None:
@@ -86,7 +86,7 @@ class ParkedEntry:
         )
 
 
-@strawberry.type(description="An entry of a plant that a person decided never to put into the hub's tables.")
+@object_type
 class SkippedEntry:
     """An entry of a plant that a person decided never to put into the hub's tables."""
 
@@ -103,7 +103,7 @@ class SkippedEntry:
 
     @field("The plant whose ledger it stands in.")
     async def plant(self, info: Info) -> Plant:
-        return sure(await plant_numbered(info, self.number))
+        return required(await plant_numbered(info, self.number))
 
     @field("The decision as it stands signed in the hub's own ledger, where you may read that.")
     async def decision(self, info: Info) -> LedgerEntry | None:
@@ -126,30 +126,38 @@ class SkippedEntry:
         )
 
 
-@field("Entries that could not be put into the tables, and those behind them: over the plants you may watch.")
+@query(
+    "Entries that could not be put into the tables, and those behind them: over the plants you may watch.",
+    permission=Permission.REPLICATION_READ,
+    roles=HUB_ONLY,
+)
 async def parked_entries(
     info: Info,
     state: Annotated[ParkedState | None, argument("Only those that wait for this; all unless given.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[ParkedEntry]:
-    return await info.context.connection(
-        Permission.REPLICATION_READ, parked_page, parked_count, ParkedSought(state), (first, after),
+    return await info.connection(
+        parked_page, parked_count, ParkedSought(state), (first, after),
         key=lambda seen: (seen.fault.log_id, seen.fault.idx), make=ParkedEntry.of,
     )  # fmt: skip
 
 
-@field("Entries that were passed over for good, by plant and position: over the plants you may watch.")
+@query(
+    "Entries that were passed over for good, by plant and position: over the plants you may watch.",
+    permission=Permission.REPLICATION_READ,
+    roles=HUB_ONLY,
+)
 async def skipped_entries(info: Info, first: First = None, after: After = None) -> Connection[SkippedEntry]:
-    return await info.context.connection(
-        Permission.REPLICATION_READ, skipped_page, skipped_count, None, (first, after),
+    return await info.connection(
+        skipped_page, skipped_count, None, (first, after),
         key=lambda row: (row.of_plant, row.idx), make=SkippedEntry.of,
     )  # fmt: skip
 
 
-@strawberry.input(description="Which parked entry shall be tried again at once, and why.")
+@input_type
 class RetryParkedEntryInput(MutationInput):
-    """Which parked entry shall be tried again at once."""
+    """Which parked entry shall be tried again at once, and why."""
 
     plant: PlantCode = described(OF_PLANT)
     index: int = described(INDEX)
@@ -157,9 +165,9 @@ class RetryParkedEntryInput(MutationInput):
     reason: str = described("Why: what has changed since it failed.")
 
 
-@strawberry.input(description="Which parked entry shall never be put into the tables, and why.")
+@input_type
 class SkipParkedEntryInput(MutationInput):
-    """Which parked entry shall never be put into the tables."""
+    """Which parked entry shall never be put into the tables, and why."""
 
     plant: PlantCode = described(OF_PLANT)
     index: int = described(INDEX)
@@ -167,44 +175,48 @@ class SkipParkedEntryInput(MutationInput):
     reason: str = described("Why, for those who read the ledger later.")
 
 
-@strawberry.type(description="A parked entry is tried again at once, and what waits behind it.")
+@object_type
 class EntryRetried:
-    """A parked entry is tried again at once."""
+    """A parked entry is tried again at once, and what waits behind it."""
 
     entry: RecordedEntry = described(ENTRY)
 
 
-@strawberry.type(description="A parked entry is passed over for good; what waits behind it is tried at once.")
+@object_type
 class EntrySkipped:
-    """A parked entry is passed over for good."""
+    """A parked entry is passed over for good; what waits behind it is tried at once."""
 
     entry: RecordedEntry = described(ENTRY)
 
 
-async def _order(info: Info, said: Any) -> Order:
+async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> Order:
     # Asked before it is known whether there is such a plant, so that nobody learns that from the answer.
-    info.context.require(Permission.PARKED_DECIDE, HUB_LOG)
-    number = await info.context.read(Permission.PARKED_DECIDE, log_named, said.plant, LedgerKind.PLANT, HUB_LOG)
-    return Order(number or HUB_LOG, said.index, said.leaf_hash)
+    info.require(HUB_LOG)
+    number = await info.read(log_named, input.plant, LedgerKind.PLANT, HUB_LOG)
+    return Order(number or HUB_LOG, input.index, input.leaf_hash)
 
 
 @mutation(
-    EntryRetried,
-    C.ENTRY_NOT_PARKED,
-    description="Have a parked entry tried again at once, and what waits behind it.",
+    "Have a parked entry tried again at once, and what waits behind it.",
+    roles=HUB_ONLY,
+    permission=Permission.PARKED_DECIDE,
+    command=retry_entry,
+    refusals=(C.ENTRY_NOT_PARKED,),
 )
-async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> Any:
+async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> EntryRetried:
     order = await _order(info, input)
-    entry = await info.context.write(Permission.PARKED_DECIDE, retry_entry, order, input, plant=HUB_LOG)
+    entry = await info.write(retry_entry, order, input, plant=HUB_LOG)
     return EntryRetried(entry=RecordedEntry.of(entry))
 
 
 @mutation(
-    EntrySkipped,
-    C.ENTRY_NOT_PARKED,
-    description="Pass over a parked entry for good, after a rebuild too; it stays in the plant's ledger.",
+    "Pass over a parked entry for good, after a rebuild too; it stays in the plant's ledger.",
+    roles=HUB_ONLY,
+    permission=Permission.PARKED_DECIDE,
+    command=skip_entry,
+    refusals=(C.ENTRY_NOT_PARKED,),
 )
-async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> Any:
+async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> EntrySkipped:
     order = await _order(info, input)
-    entry = await info.context.write(Permission.PARKED_DECIDE, skip_entry, order, input, plant=HUB_LOG)
+    entry = await info.write(skip_entry, order, input, plant=HUB_LOG)
     return EntrySkipped(entry=RecordedEntry.of(entry))

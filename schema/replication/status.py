@@ -14,10 +14,11 @@ from plants.rules.values.scope import PlantScope
 from plants.store.materials.definitions import PlantSeen, plants_in
 from plants.store.replication import positions
 from plants.store.replication.positions import PlantReplication, ReplicationState
+from schema.engine.commits import polls
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, subscription
+from schema.engine.fields import argument, described, object_type
+from schema.engine.operations import subscription
 from schema.engine.scalars import PlantCode, instant
-from schema.engine.subscriptions import looks
 from schema.group import plants
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ ReplicationStateEnum = strawberry.enum(
 )
 
 
-@strawberry.type(description="How far a plant's ledger and its directives have travelled, as this node knows it.")
+@object_type
 class Replication:
     """How far a plant's ledger and its directives have travelled, as this node knows it."""
 
@@ -90,7 +91,7 @@ class Replication:
         )
 
 
-@strawberry.type(description="How the replication of one plant stands.")
+@object_type
 class ReplicationStatus:
     """How the replication of one plant stands."""
 
@@ -103,15 +104,18 @@ class ReplicationStatus:
         return cls(plant=plants.Plant.of(plant), replication=Replication.of(seen))
 
 
-@subscription("How replication stands: of each plant at once, then of each that changes; growing older is no change.")
+@subscription(
+    "How replication stands: of each plant at once, then of each that changes; growing older is no change.",
+    permission=Permission.REPLICATION_READ,
+)
 async def replication_status(
     info: Info, plant: Annotated[PlantCode | None, argument("Of this plant alone.")] = None
 ) -> AsyncIterator[ReplicationStatus]:
     shown: dict[int, PlantReplication] = {}
-    async with aclosing(looks(info.context.serving.commits)) as looks:
-        async for _ in looks:
-            now = info.context.serving.clock.now()
-            for one, seen in await info.context.read(Permission.REPLICATION_READ, _standing, plant, now):
+    async with aclosing(polls(info.services.commits)) as wakings:
+        async for _ in wakings:
+            now = info.services.clock.now()
+            for one, seen in await info.read(_standing, plant, now):
                 lasting = replace(seen, lag_seconds=None, contact_us=None, skew_ms=None)
                 if shown.get(one.number) != lasting:
                     shown[one.number] = lasting

@@ -11,7 +11,7 @@ from plants.store.materials.definitions import plants_by_number
 from plants.store.traceability.completeness import Completeness as Found
 from plants.store.traceability.completeness import Gap, GapKind, Watermark
 from schema.engine.context import Info
-from schema.engine.fields import described, field
+from schema.engine.fields import described, field, object_type
 from schema.engine.nodes import node_id
 from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, owner
@@ -25,7 +25,7 @@ GapKindEnum = strawberry.enum(
 )
 
 
-@strawberry.type(description="How far a plant's ledger is in an answer.")
+@object_type
 class PlantWatermark:
     """How far a plant's ledger is in an answer."""
 
@@ -55,7 +55,7 @@ class PlantWatermark:
         )
 
 
-@strawberry.type(description="One thing that an answer may be missing, and why.")
+@object_type
 class TraceGap:
     """One thing that an answer may be missing, and why."""
 
@@ -67,7 +67,7 @@ class TraceGap:
 
     @field("The plant that it is about; null when you may not see that plant.")
     async def plant(self, info: Info) -> Plant | None:
-        seen = await info.context.load(Permission.TRACE_READ, plants_by_number, self.gap.plant_id)
+        seen = await info.load(Permission.TRACE_READ, plants_by_number, self.gap.plant_id)
         return None if seen is None else Plant.of(seen)
 
     @field("The batches that it is about.")
@@ -88,7 +88,7 @@ class TraceGap:
         )
 
 
-@strawberry.type(description="Whether an answer is complete, and as of when.")
+@object_type
 class Completeness:
     """Whether an answer is complete, and as of when."""
 

@@ -16,8 +16,9 @@ from plants.store.traceability.trace_batches import traced_count, traced_edges, 
 from plants.store.traceability.trace_starts import Start
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.limits import EXCEEDED
+from schema.engine.operations import query
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.traceability.completeness import Completeness
 from schema.traceability.trace_summary import TraceSummary
@@ -35,9 +36,9 @@ TraceDirectionEnum = strawberry.enum(
 )
 
 
-@strawberry.input(description="What a trace begins at, everything named together, and where it looks.")
+@input_type
 class TraceInput:
-    """What a trace begins at, and where it looks."""
+    """What a trace begins at, everything named together, and where it looks."""
 
     codes: list[BatchCode] = described("Codes of batches.", default_factory=list)
     aliases: list[str] = described("Other names of batches, whoever gave them.", default_factory=list)
@@ -55,9 +56,9 @@ class TraceInput:
         return Start(*(tuple(dict.fromkeys(given)) for given in names))
 
 
-@strawberry.input(description="Which batches of a trace are wanted: what is given must hold for one plant's goods.")
+@input_type
 class TracedBatchFilter:
-    """Which batches of a trace are wanted."""
+    """Which batches of a trace are wanted: what is given must hold for one plant's goods."""
 
     plant: PlantCode | None = described("Known at this plant.", default=None)
     material: str | None = described("Of this material.", default=None)
@@ -67,9 +68,9 @@ class TracedBatchFilter:
     steps_max: int | None = described("At most so many process steps away.", default=None)
 
 
-@strawberry.type(description="A trace: everything reached from where it begins, however far, and nothing cut short.")
+@object_type
 class Trace:
-    """A trace."""
+    """A trace: everything reached from where it begins, however far, and nothing cut short."""
 
     direction: TraceDirection = described("Where it looks.")
     unknown: list[str] = described("The names that stand for nothing that you may see.")
@@ -86,7 +87,7 @@ class Trace:
     def summary(self) -> TraceSummary:
         return TraceSummary.of(self.walk)
 
-    @field("The batches by distance, those that it begins at among them.")
+    @field("The batches by distance, those that it begins at among them.", permission=Permission.TRACE_READ)
     async def batches(
         self,
         info: Info,
@@ -95,19 +96,25 @@ class Trace:
         after: After = None,
     ) -> Connection[TracedBatch]:
         sought = replace(self.walk.sought, **vars(filter or TracedBatchFilter()))
-        return await info.context.connection(
-            Permission.TRACE_READ, traced_page, traced_count, sought, (first, after),
+        return await info.connection(
+            traced_page, traced_count, sought, (first, after),
             key=lambda row: (row.steps, row.id), make=lambda row: TracedBatch.of(row, self.walk),
         )  # fmt: skip
 
-    @field("The edges between batches and process records, each with its own quantity and time.")
+    @field(
+        "The edges between batches and process records, each with its own quantity and time.",
+        permission=Permission.TRACE_READ,
+    )
     async def edges(self, info: Info, first: First = None, after: After = None) -> Connection[TraceEdge]:
-        return await info.context.connection(
-            Permission.TRACE_READ, traced_edges, traced_edges_count, self.walk.sought, (first, after),
+        return await info.connection(
+            traced_edges, traced_edges_count, self.walk.sought, (first, after),
             key=lambda row: row.key, make=lambda row: TraceEdge.of(row, self.walk),
         )  # fmt: skip
 
-    @field("The ways that goods took between where the trace begins and a batch in it, shortest first.")
+    @field(
+        "The ways that goods took between where the trace begins and a batch in it, shortest first.",
+        permission=Permission.TRACE_READ,
+    )
     async def paths(
         self,
         info: Info,
@@ -116,23 +123,26 @@ class Trace:
     ) -> list[TracePath]:
         if not 1 <= first <= PATHS_MAX:
             raise GraphQLError(f"`first` is between 1 and {PATHS_MAX}, not {first}.", extensions=EXCEEDED)
-        found = await info.context.read(Permission.TRACE_READ, self.walk.paths, to, first)
+        found = await info.read(self.walk.paths, to, first)
         info.context.spend(sum(len(path) for path in found.paths))
         return [TracePath.of(path, self.walk) for path in found.paths]
 
-    @field("Whether the answer is complete, as of when, and what may be missing.")
+    @field("Whether the answer is complete, as of when, and what may be missing.", permission=Permission.TRACE_READ)
     async def completeness(
         self,
         info: Info,
         since: Annotated[datetime | None, argument("Complete only if every plant was heard after this.")] = None,
     ) -> Completeness:
-        serving = info.context.serving
+        serving = info.services
         now, own = serving.clock.now(), serving.plant or None
-        found, codes = await info.context.read(Permission.TRACE_READ, self.walk.completeness, now, own, since)
+        found, codes = await info.read(self.walk.completeness, now, own, since)
         return Completeness.of(found, codes, self.walk)
 
 
-@field("Where goods came from and where they went, over every plant that you may see; walked once.")
+@query(
+    "Where goods came from and where they went, over every plant that you may see; walked once.",
+    permission=Permission.TRACE_READ,
+)
 async def trace(info: Info, input: Annotated[TraceInput, argument("What it begins at, and where it looks.")]) -> Trace:
-    walk = await info.context.read(Permission.TRACE_READ, walk_from, input.start, input.direction)
+    walk = await info.read(walk_from, input.start, input.direction)
     return Trace(direction=input.direction, unknown=list(walk.traced.seeds.unknown), walk=walk)

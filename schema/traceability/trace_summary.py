@@ -7,8 +7,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.quality.dispositions import Disposition
 from plants.store.traceability.trace_summary import Delivered, Flow, Share, Summary
-from schema.engine.context import Info, sure
-from schema.engine.fields import described, field
+from schema.engine.context import Info, required
+from schema.engine.fields import described, field, object_type
 from schema.engine.quantities import Quantity
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import MasterKind, MasterRecord, record_of
@@ -16,7 +16,7 @@ from schema.materials.materials import Material, material_of
 from schema.traceability.walks import WHOLE, Walk
 
 
-@strawberry.type(description="Traced batches of one material, at one plant, in one disposition.")
+@object_type
 class TraceShare:
     """Traced batches of one material, at one plant, in one disposition."""
 
@@ -50,9 +50,9 @@ class TraceShare:
         )
 
 
-@strawberry.type(description="What one plant shipped of the traced batches to one customer, in one unit.")
+@object_type
 class TraceDelivery:
-    """What one plant shipped of the traced batches to one customer."""
+    """What one plant shipped of the traced batches to one customer, in one unit."""
 
     customer_code: str = described("The code of the customer at the plant.")
     shipments: int = described("How many shipments it was.")
@@ -80,7 +80,7 @@ class TraceDelivery:
         )
 
 
-@strawberry.type(description="How much of the traced batches a plant moved between two kinds of place.")
+@object_type
 class TraceFlow:
     """How much of the traced batches a plant moved between two kinds of place."""
 
@@ -100,9 +100,9 @@ class TraceFlow:
         return cls(taken_from=row.taken_from, put_in=row.put_in, quantity=quantity, number=row.plant_id)
 
 
-@strawberry.type(description="The figures of a trace; only those that are asked for are worked out.")
+@object_type
 class TraceSummary:
-    """The figures of a trace."""
+    """The figures of a trace; only those that are asked for are worked out."""
 
     batches: int = described("How many batches were reached, those it begins at among them.")
     processes: int = described("How many process records were reached.")
@@ -122,12 +122,15 @@ class TraceSummary:
     async def deliveries(self, info: Info) -> list[TraceDelivery]:
         return [TraceDelivery.of(row) for row in (await self._figures(info)).deliveries]
 
-    @field("The mass balance: what was moved, by plant, unit and kinds of place; into stock less out of it is on hand.")
+    @field(
+        "The mass balance: what was moved, by plant, unit and kinds of place; into stock less out of it is on hand.",
+        permission=Permission.TRACE_READ,
+    )
     async def flows(self, info: Info) -> list[TraceFlow]:
-        return [TraceFlow.of(row) for row in await info.context.read(Permission.TRACE_READ, self.walk.flows)]
+        return [TraceFlow.of(row) for row in await info.read(self.walk.flows)]
 
     async def _figures(self, info: Info) -> Summary:
-        return sure(await info.context.load(Permission.TRACE_READ, self.walk.summary, WHOLE))
+        return required(await info.load(Permission.TRACE_READ, self.walk.summary, WHOLE))
 
     @classmethod
     def of(cls, walk: Walk) -> Self:

@@ -16,7 +16,7 @@ from plants.store.genealogy.walks import TracedBatch as TracedRow
 from plants.store.logistics.in_transit import awaited_batches, awaited_transfers
 from plants.store.materials.definitions import plants_by_number
 from schema.engine.context import Info
-from schema.engine.fields import described, field
+from schema.engine.fields import described, field, object_type
 from schema.engine.nodes import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, instant
@@ -27,7 +27,7 @@ from schema.production.process_records import MaterialUse, ProcessRecord, proces
 from schema.traceability.walks import Walk
 
 
-@strawberry.type(description="How one plant's goods of a traced batch stand.")
+@object_type
 class TracedPresence:
     """How one plant's goods of a traced batch stand."""
 
@@ -51,9 +51,9 @@ class TracedPresence:
         )
 
 
-@strawberry.type(description="How much of what the trace begins at a batch can hold: never less, never more.")
+@object_type
 class Contribution:
-    """How much of what the trace begins at a batch can hold."""
+    """How much of what the trace begins at a batch can hold: never less, never more."""
 
     least: Quantity = described("At least so much of the batch.")
     most: Quantity = described("At most so much of the batch.")
@@ -64,9 +64,9 @@ class Contribution:
         return cls(least=Quantity.of(bounds.least, unit), most=Quantity.of(bounds.most, unit))
 
 
-@strawberry.type(description="A batch of a trace; what no plant that you may see has stated of it is null.")
+@object_type
 class TracedBatch:
-    """A batch of a trace."""
+    """A batch of a trace; what no plant that you may see has stated of it is null."""
 
     batch_id: strawberry.ID = described("The id of the batch, by which `node` finds it.")
     code: BatchCode | None = described("The code on its label.")
@@ -85,11 +85,11 @@ class TracedBatch:
 
     @field("Whether its origin plant has not told of it so far: known only from a transfer's label.")
     async def awaiting_source(self, info: Info) -> bool:
-        return await info.context.load(Permission.TRACE_READ, awaited_batches, self.row.id) or False
+        return await info.load(Permission.TRACE_READ, awaited_batches, self.row.id) or False
 
     @field("The plant that made or first received it; null when you may not see that plant.")
     async def origin(self, info: Info) -> Plant | None:
-        seen = await info.context.load(Permission.TRACE_READ, plants_by_number, plant_of(self.row.id))
+        seen = await info.load(Permission.TRACE_READ, plants_by_number, plant_of(self.row.id))
         return None if seen is None else Plant.of(seen)
 
     @field("Its material, as the plant that states the batch defines it.")
@@ -101,12 +101,12 @@ class TracedBatch:
 
     @field("How the goods stand at each plant that knows the batch and that you may see.")
     async def presences(self, info: Info) -> list[TracedPresence]:
-        found = await info.context.load(Permission.TRACE_READ, presences, self.row.id) or ()
+        found = await info.load(Permission.TRACE_READ, presences, self.row.id) or ()
         return [TracedPresence.of(one, self.row.unit or "") for one in found]
 
     @field("How much of what the trace begins at it can hold; null unless the trace looks forward alone.")
     async def contribution(self, info: Info) -> Contribution | None:
-        bounds = await info.context.load(Permission.TRACE_READ, self.walk.contributions, self.row.id)
+        bounds = await info.load(Permission.TRACE_READ, self.walk.contributions, self.row.id)
         return None if bounds is None or self.row.unit is None else Contribution.of(bounds, self.row.unit)
 
     @classmethod
@@ -133,7 +133,7 @@ TraceNode = Annotated[
 ]
 
 
-@strawberry.type(description="Goods going into a process record of a trace, or coming out of it.")
+@object_type
 class TraceEdge:
     """Goods going into a process record of a trace, or coming out of it."""
 
@@ -150,7 +150,7 @@ class TraceEdge:
     async def awaiting_source(self, info: Info) -> bool:
         if self.into_process or self.use is not MaterialUse.TRANSFERRED:
             return False
-        return await info.context.load(Permission.TRACE_READ, awaited_transfers, self.row.source_id) or False
+        return await info.load(Permission.TRACE_READ, awaited_transfers, self.row.source_id) or False
 
     @field("The plant whose ledger says so.")
     async def plant(self, info: Info) -> Plant:
@@ -179,9 +179,9 @@ class TraceEdge:
         )
 
 
-@strawberry.type(description="One way that goods took between where the trace begins and a batch.")
+@object_type
 class TracePath:
-    """One way that goods took."""
+    """One way that goods took between where the trace begins and a batch."""
 
     node_ids: list[strawberry.ID] = described("The ids of the nodes, in the direction in which the goods went.")
     path: strawberry.Private[tuple[int, ...]]
@@ -204,7 +204,7 @@ def trace_node_id(walk: Walk, number: int) -> strawberry.ID:
 
 async def traced_batch(info: Info, walk: Walk, number: int) -> TracedBatch | None:
     """Return a batch of a trace."""
-    row = await info.context.load(Permission.TRACE_READ, walk.batches, number)
+    row = await info.load(Permission.TRACE_READ, walk.batches, number)
     return None if row is None else TracedBatch.of(row, walk)
 
 

@@ -12,7 +12,7 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.store.genealogy import walks as genealogy
 from plants.store.traceability import trace_summary
-from schema.engine.sdl import contract
+from schema.engine.contracts import contract
 from schema.traceability import walks
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, Served, person
