@@ -18,11 +18,11 @@ from plants.rules.values.actors import SYSTEM, Author
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.directives.directives import Waiting, waiting_for
 from plants.store.inventory import batches
 from plants.store.ledger.entries import Head, entry_at, entry_by_request, origin_of
 from plants.store.materials import definitions
 from plants.store.projection import applying
+from plants.store.quality.holds import Waiting, waiting_for
 
 CLOCK_LEAD_MAX = timedelta(minutes=5)  # how far ahead of ours a device's clock may be
 BACKDATING_DAYS_MAX = 31  # how late a person may write down what happened; importing history has no such limit

@@ -108,24 +108,6 @@ class Alias(SQLModel, table=True):
     ended_idx: int | None = big(None)
 
 
-class HoldRow(SQLModel, table=True):
-    """A hold on a plant's goods of a batch; open while `lifted_idx` is empty."""
-
-    __tablename__ = "holds"
-    __table_args__ = PROJECTION
-
-    plant_id: int = key(PLANT)
-    batch_id: int = key()
-    hold_id: int = key()  # index of the entry that placed it
-    kind: str = text()
-    reason: str = text()
-    placed_by: str = text()
-    placed_us: int = big()
-    lifted_idx: int | None = big(None)
-    lifted_us: int | None = big(None)
-    directed: str | None = text(None)  # the id of the hold or recall of headquarters that it is
-
-
 class Stock(SQLModel, table=True):
     """How much of a batch is on hand at a location of a plant: the sum of its movements."""
 

@@ -19,6 +19,7 @@ from plants.store.inventory import batches as kept
 from plants.store.inventory.batches import BatchesSought, BatchOrder, Known
 from plants.store.inventory.stock import stock_by_batch
 from plants.store.logistics.in_transit import awaited_batches
+from plants.store.quality import holds as quality_holds
 from plants.store.tables import Alias as AliasRow
 from plants.store.tables import Batch as BatchRow
 from plants.store.tables import Stock as StockRow
@@ -133,7 +134,7 @@ class BatchStanding:
         return None if blocked is None else refused(blocked, info.context.language)
 
     async def _blocked(self, info: Info) -> Refusal | None:
-        rows = await info.context.load(Permission.BATCH_READ, kept.holds_by_batch, self.row.id) or []
+        rows = await info.context.load(Permission.BATCH_READ, quality_holds.holds_by_batch, self.row.id) or []
         here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_us is None]
         holds = tuple(Hold(row.hold_id, HoldKind(row.kind), row.reason) for row in here)
         plant = await owner(info, self.row.plant_id)
@@ -210,7 +211,7 @@ class Batch(Node):
         self, info: Info, *, open: Annotated[bool, argument("Only those that are open.")] = True
     ) -> list[BatchHold]:
         batch = self.known.stated.id
-        rows = await info.context.load(Permission.BATCH_READ, kept.holds_by_batch, batch) or []
+        rows = await info.context.load(Permission.BATCH_READ, quality_holds.holds_by_batch, batch) or []
         directed = await holds_on_their_way(info, self.known, rows)
         holds = [*(BatchHold.of(row) for row in rows), *(BatchHold.on_its_way(row, batch) for row in directed)]
         return [hold for hold in holds if not open or hold.lifted_at is None]

@@ -9,10 +9,10 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.instants import from_micros
-from plants.store.directives.directives import DirectedHoldRow, directed_holds_by_code
 from plants.store.inventory import batches as kept
 from plants.store.inventory.batches import Known
-from plants.store.tables import HoldRow
+from plants.store.quality import holds
+from plants.store.quality.holds import DirectedHoldRow, HoldRow, directed_holds_by_code
 from schema.engine.context import Info
 from schema.engine.fields import described, field
 from schema.engine.nodes import Node, findable, node_id
@@ -92,7 +92,7 @@ async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | No
     known = await info.context.load(Permission.BATCH_READ, kept.known_by_id, batch)
     if known is None:
         return None
-    rows = await info.context.load(Permission.BATCH_READ, kept.holds_by_batch, batch) or []
+    rows = await info.context.load(Permission.BATCH_READ, holds.holds_by_batch, batch) or []
     directed = await info.context.load(Permission.BATCH_READ, directed_holds_by_code, known.stated.code) or []
     row = next((one for one in directed if (one.plant_id, one.directive_idx) == (plant, directive)), None)
     if row is None:

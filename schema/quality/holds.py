@@ -8,7 +8,7 @@ from auth.permissions import Permission
 from plants.commands.quality import holds
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.inventory.batches import holds_by_batch
+from plants.store.quality.holds import holds_by_batch
 from schema.engine.context import Info, sure
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described

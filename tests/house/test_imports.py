@@ -15,6 +15,8 @@ BROKEN_HOUSE = {
     "infra/clock.py": "import plants.rules",
     "plants/rules/identification/codes.py": "import pydantic",
     "plants/store/inventory/batches.py": "import plants.commands",
+    "plants/store/quality/holds.py": "import plants.store.directives.outcomes",
+    "plants/store/directives/outcomes.py": "",
     "plants/commands/inventory/receipts.py": "import boto3",
     "auth/scope.py": "import plants.store",
     "migrations/env.py": "import sync_jobs",
@@ -41,7 +43,10 @@ def test_contracts_broken_then_each_is_named(tmp_path: Path) -> None:
         (tmp_path / package).mkdir(exist_ok=True)
         (tmp_path / package / "__init__.py").touch()
     for name, line in BROKEN_HOUSE.items():
-        (tmp_path / name).write_text(f"{line}\n")
+        module = tmp_path / name
+        module.parent.mkdir(exist_ok=True)
+        (module.parent / "__init__.py").touch()
+        module.write_text(line and f"{line}\n")
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     status, said = lint(tmp_path)
     assert status == 1, said

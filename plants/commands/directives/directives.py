@@ -27,7 +27,8 @@ from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.directives.directives import batch_named, earlier_directives, in_force, plants_of_group, plants_with
+from plants.store.directives.directives import batch_named, earlier_directives, plants_of_group, plants_with
+from plants.store.quality.holds import in_force
 
 Order = TypeVar("Order")
 Definition = MaterialDefinition | UnitDefinition | MasterDefinition

@@ -8,8 +8,9 @@ from plants.commands.execution import Appending, Call, author_of
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import DirectedBatch
-from plants.store.directives.directives import all_in_force, batch_named, plants_with
+from plants.store.directives.directives import batch_named, plants_with
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at
+from plants.store.quality.holds import all_in_force
 
 
 def follow_goods(session: Session, *, now: datetime) -> list[Entry]:

@@ -9,8 +9,8 @@ from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.ledger.payloads import DirectedBatch, WaitingHold
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.directives.directives import Waiting, waiting_for
 from plants.store.inventory.batches import Goods, goods_by_id, goods_named
+from plants.store.quality.holds import Waiting, waiting_for
 
 BATCH_ID_MAX: Final = 2**53
 

@@ -19,10 +19,10 @@ from plants.rules.replication.rebasing import PlaceLost, answers_directive, node
 from plants.rules.replication.repairs import ALREADY_RECORDED, ANSWERED_AGAIN, Collision, EntryDisputed, LedgerRebased
 from plants.rules.values.actors import SYSTEM
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.directives.directives import waiting_for
 from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request
 from plants.store.ledger.staging import clear_staged, set_aside, set_aside_in, staged_between
 from plants.store.projection import applying
+from plants.store.quality.holds import waiting_for
 from plants.store.replication.conflicts import Ground, collisions
 
 CONTENT_AT_FAULT: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError, Refusal)

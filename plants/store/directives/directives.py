@@ -3,19 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Index, and_, tuple_
-from sqlmodel import SQLModel, col, select
+from sqlalchemy import and_, tuple_
+from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
-from infra.roles import Keeping, table_options
 from plants.rules.directives.directives import DirectiveState
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry, entry_by_request
 from plants.store.materials.definitions import SELECT_PLANTS, narrowed
-from plants.store.sql.columns import PLANT, big, key, text, text_key
+from plants.store.quality.holds import WaitingHoldRow
 from plants.store.sql.pages import Key, count, page
 from plants.store.tables import DirectiveOutcomeRow
 
@@ -28,79 +27,6 @@ SELECT_AWAITING = (
     " JOIN process_records p ON p.id = l.transfer_id AND p.plant_id = l.plant_id"
     " WHERE l.batch_id = :batch AND p.destination_plant IS NOT NULL"
 )
-SELECT_IN_FORCE = (
-    "SELECT plant_id, batch_id, batch_code FROM directed_holds WHERE hold = :hold AND ended_idx IS NULL"
-    " ORDER BY plant_id, batch_code"
-)
-SELECT_ALL_IN_FORCE = (
-    "SELECT hold, MIN(log_id), MIN(directive_idx) FROM directed_holds WHERE ended_idx IS NULL"
-    " GROUP BY hold, log_id ORDER BY hold, log_id"
-)
-SELECT_WAITING = (
-    "SELECT batch_id, hold, kind, reason, directive_idx FROM waiting_holds"
-    " WHERE plant_id = :plant AND batch_code = :code ORDER BY directive_idx, hold"
-)
-
-
-class DirectedHoldRow(SQLModel, table=True):
-    """A hold that headquarters directed to a plant for a batch: in force in the hub's view while `ended_idx` is empty.
-
-    Made from the hub's ledger of directives to the plant, so that only the hub has such rows.
-    """
-
-    __tablename__ = "directed_holds"
-    __table_args__ = (
-        Index("directed_holds_by_hold", "hold"),
-        Index("directed_holds_by_batch", "batch_code", "plant_id"),
-        table_options(Keeping.PROJECTION),
-    )
-
-    log_id: int = key(PLANT)
-    hold: str = text_key()
-    batch_code: str = text_key()
-    plant_id: int = big()
-    batch_id: int | None = big(None)
-    kind: str = text()
-    reason: str = text()
-    directed_by: str = text()
-    directed_us: int = big()
-    directive_idx: int = big()
-    ended_idx: int | None = big(None)  # index of the directive that lifts it
-    ended_us: int | None = big(None)
-
-
-class WaitingHoldRow(SQLModel, table=True):
-    """A hold of headquarters that a plant keeps for a batch it does not know yet."""
-
-    __tablename__ = "waiting_holds"
-    __table_args__ = table_options(Keeping.PROJECTION)
-
-    plant_id: int = key(PLANT)
-    batch_code: str = text_key()
-    hold: str = text_key()
-    batch_id: int | None = big(None)
-    kind: str = text()
-    reason: str = text()
-    directive_idx: int = big()
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A hold of headquarters that waits for its batch; `directive` is the index of the directive that placed it."""
-
-    hold: str
-    kind: str
-    reason: str
-    directive: int
-
-
-def waiting_for(session: Session, plant: int, batch: DirectedBatch) -> list[Waiting]:
-    """Return the holds of headquarters that wait at the plant for a batch, in the order of their directives.
-
-    One that was directed for an id waits for that batch alone; one for a code, for whatever batch has it.
-    """
-    rows = session.rows(SELECT_WAITING, {"plant": plant, "code": batch["code"]})
-    return [Waiting(*row) for batch_id, *row in rows if batch["id"] is None or batch_id in (None, batch["id"])]
 
 
 def earlier_directives(session: Session, request: str) -> list[Entry]:
@@ -129,22 +55,6 @@ def plants_with(session: Session, batches: Iterable[DirectedBatch]) -> set[int]:
         awaiting = session.rows(SELECT_AWAITING, {"batch": batch["id"]}) if batch["id"] is not None else []
         found |= {group[code] for (code,) in awaiting if code in group}
     return found
-
-
-def in_force(session: Session, hold: str) -> dict[int, list[DirectedBatch]]:
-    """Return to which plants a hold or recall was directed and for which batches, as far as it was not lifted."""
-    directed: dict[int, list[DirectedBatch]] = {}
-    for plant, batch, code in session.rows(SELECT_IN_FORCE, {"hold": hold}):
-        directed.setdefault(plant, []).append({"id": batch, "code": code})
-    return directed
-
-
-def all_in_force(session: Session) -> dict[str, list[tuple[int, int]]]:
-    """Return every hold and recall that headquarters has in force: the log id and index of each directive of it."""
-    directed: dict[str, list[tuple[int, int]]] = {}
-    for hold, log_id, index in session.rows(SELECT_ALL_IN_FORCE):
-        directed.setdefault(hold, []).append((log_id, index))
-    return directed
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +92,6 @@ def directives_page(
 def directives_count(reads: ReadSession, scope: PlantScope, sought: DirectivesSought) -> int:
     """Return how many directives there are."""
     return count(reads, _sought(reads, scope, sought))
-
-
-def directed_holds_by_code(
-    reads: ReadSession, scope: PlantScope, codes: Sequence[str]
-) -> dict[str, list[DirectedHoldRow]]:
-    """Return the holds that headquarters directed, by batch code, in the order of plants and directives."""
-    row = DirectedHoldRow
-    found = select(row).where(col(row.batch_code).in_(set(codes)), col(row.plant_id).in_(scope))
-    holds: dict[str, list[DirectedHoldRow]] = {}
-    for one in reads.exec(found.order_by(col(row.plant_id), col(row.directive_idx))):
-        holds.setdefault(one.batch_code, []).append(one)
-    return holds
 
 
 def waiting_by_directive(

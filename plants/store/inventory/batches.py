@@ -15,10 +15,10 @@ from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
-from plants.store.directives.directives import DirectedHoldRow
 from plants.store.materials.definitions import narrowed
+from plants.store.quality.holds import DirectedHoldRow, HoldRow
 from plants.store.sql import pages
-from plants.store.tables import Alias, Batch, HoldRow, Stock
+from plants.store.tables import Alias, Batch, Stock
 
 SELECT_GOODS = (
     "SELECT id, code, material, unit, made, produced_us, expires_on, retest_on, grade, supplier, attributes,"
@@ -201,15 +201,6 @@ def batch_key(order: BatchOrder, known: Known) -> pages.Key:
 def batches_count(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> int:
     """Return how many batches there are."""
     return pages.count(reads, _sought(reads, scope, sought))
-
-
-def holds_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[HoldRow]]:
-    """Return the holds on the plants' goods by batch, those lifted too, in the order they were placed."""
-    found = select(HoldRow).where(col(HoldRow.batch_id).in_(set(ids)), col(HoldRow.plant_id).in_(scope))
-    holds: dict[int, list[HoldRow]] = {}
-    for row in reads.exec(found.order_by(col(HoldRow.plant_id), col(HoldRow.hold_id))):
-        holds.setdefault(row.batch_id, []).append(row)
-    return holds
 
 
 def aliases_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Alias]]:

@@ -4,7 +4,7 @@ from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import DirectedBatch, DirectiveRejected, Outcome
 from plants.rules.values.instants import instant_micros
 from plants.store import tables
-from plants.store.directives.directives import DirectedHoldRow, WaitingHoldRow
+from plants.store.quality.holds import DirectedHoldRow, WaitingHoldRow
 from plants.store.sql.rows import RowWrites, Shape
 
 DIRECTED_HOLDS = Shape.of(DirectedHoldRow)

@@ -13,6 +13,7 @@ from plants.rules.values.instants import instant_micros
 from plants.rules.values.quantities import parse_micro
 from plants.store import tables
 from plants.store.projection import directive_projectors
+from plants.store.quality import holds
 from plants.store.replication import disputes, witnesses
 from plants.store.replication.parked_entries import SkippedEntryRow
 from plants.store.sql.rows import RowWrites, Shape
@@ -22,7 +23,7 @@ MATERIALS = Shape.of(tables.Material)
 MASTER_RECORDS = Shape.of(tables.MasterRecord)
 BATCHES = Shape.of(tables.Batch)
 ALIASES = Shape.of(tables.Alias)
-HOLDS = Shape.of(tables.HoldRow)
+HOLDS = Shape.of(holds.HoldRow)
 STOCK = Shape.of(tables.Stock)
 MOVEMENTS = Shape.of(tables.MovementRow)
 PROCESSES = Shape.of(tables.ProcessRow)

@@ -17,6 +17,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store import tables
 from plants.store.ledger.entries import Head
 from plants.store.projection import projectors
+from plants.store.quality import holds
 from plants.store.replication.positions import HALTED, projection_faults, replication_status
 from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
@@ -27,7 +28,7 @@ from sync_jobs.projection.projecting import project_behind, project_pending
 from sync_jobs.projection.retrying import wake
 from tests.sync_jobs.group import CLOCK, LI, Group, receive, stand
 
-KINDS = (tables.Batch, tables.Alias, tables.HoldRow, tables.Stock, tables.MovementRow, tables.Series, tables.Plant)
+KINDS = (tables.Batch, tables.Alias, holds.HoldRow, tables.Stock, tables.MovementRow, tables.Series, tables.Plant)
 
 
 def write_raw(node: PlantNode, kind: str, key: str, payload: Any, version: int = 1) -> Entry:
