@@ -204,7 +204,7 @@ class Command(Generic[Order]):
     def __init__(self, name: str, perform: Callable[[Any, Order], Entry], *, directing: bool = False) -> None:
         self._perform = perform
         self._directing = directing
-        self._digests = RequestDigests(name, perform)
+        self.digests = RequestDigests(name, perform)
         self.name = name
         self.__doc__ = perform.__doc__
 
@@ -216,10 +216,10 @@ class Command(Generic[Order]):
             earlier = entry_by_request(session, log_id, call.request)
             if earlier is not None:
                 said = earlier.envelope
-                if said["actor"] != actor.person or not self._digests.accepts(said.get("digest"), order):
+                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
                     raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
                 return earlier
-            digest = self._digests.digest(order)
+            digest = self.digests.digest(order)
         check_call(call)
         return self._perform(self._begin(session, actor, call, digest), order)
 

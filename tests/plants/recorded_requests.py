@@ -1,8 +1,13 @@
-"""Requests with their digests as they were computed when each form of digest was new; neither ever changes."""
+"""Requests with their digests as they were computed when each form was new; neither digest ever changes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from hashlib import sha256
 from typing import Any, Final
+
+import pytest
 
 from plants.commands.approvals.change_requests import (
     AdjustmentRequest,
@@ -57,6 +62,7 @@ from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.commands.replication.parked_entries import ParkedEntry, retry_entry, skip_entry
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong
+from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.quality.dispositions import HoldKind
 
 
@@ -70,6 +76,20 @@ class Recorded:
     digest: str
 
 
+@contextmanager
+def writing_in(form: str) -> Iterator[None]:
+    """Have digests written in a form; in the first one by the program's own line before decision 0016."""
+
+    def digest(self: RequestDigests[Any], order: Any) -> str:
+        return sha256(f"{self.name} {order!r}".encode()).hexdigest()[:32]
+
+    with pytest.MonkeyPatch.context() as patch:
+        if form == "first":
+            patch.setattr(RequestDigests, "digest", digest)
+        yield
+
+
+FORMS: Final = ("first", "canonical")
 DAY = date(2026, 4, 30)
 AT = datetime(2026, 3, 14, 8, 30, 15, 250_000, tzinfo=UTC)
 AT_IN_SHANGHAI = datetime(2026, 3, 14, 16, 30, tzinfo=timezone(timedelta(hours=8)))
@@ -408,3 +428,44 @@ RECORDED: Final = (
         "2:c880cfb53b1bdd90e0b1c50037de585b",
     ),
 )
+
+DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+    "Addition": {"use": "PRODUCED"},
+    "AliasOrder": {"issuer": ""},
+    "Count": {"unit": None},
+    "Decision": {"comment": ""},
+    "Delivery": {
+        "supplier": None,
+        "supplier_lot": None,
+        "order": None,
+        "produced_at": None,
+        "expires_on": None,
+        "grade": None,
+        "attributes": [],
+        "aliases": [],
+        "quarantine": None,
+    },
+    "HoldDirection": {"kind": "QUALITY", "plants": []},
+    "MaterialDefinition": {"shelf_life_days": None, "retest_days": None, "conversions": []},
+    "MergeSource": {"amount": None, "unit": None},
+    "Output": {
+        "use": "PRODUCED",
+        "produced_at": None,
+        "expires_on": None,
+        "grade": None,
+        "attributes": [],
+        "aliases": [],
+    },
+    "ProcessOrder": {"kind": "PRODUCTION", "segment": None, "job_order": None, "equipment": None},
+    "ProductionRun": {"inputs": [], "outputs": [], "opened_at": None},
+    "Quarantine": {"kind": "QUALITY"},
+    "RecallDirection": {"plants": []},
+    "ReceiptLine": {"unit": None},
+    "ReleaseRequest": {"hold": None},
+    "Shipment": {"order": None},
+    "SplitPart": {"unit": None},
+    "StockDifference": {"unit": None},
+    "TransferReceipt": {"lines": []},
+    "Yield": {"outputs": [], "additions": [], "returns": []},
+}
+"""The defaults of fields in their canonical form, by stable names: a digest leaves them out, so none may change."""

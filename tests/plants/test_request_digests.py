@@ -4,10 +4,9 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import timedelta
 from hashlib import sha256
 from itertools import permutations
 from typing import Any
@@ -21,16 +20,15 @@ from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_bat
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.first_request_forms import FIRST_FIELDS, NoFirstForm, first_form
-from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import declaration_of, stable_name
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import MANAGER, Plant
-from tests.plants.recorded_requests import AT, DAY, RECORDED, Recorded
+from tests.plants.recorded_requests import AT, DAY, DEFAULTS, FORMS, RECORDED, Recorded, writing_in
+from tests.plants.renamed_orders import Ground, Intake, Stop, later, stop_batch, take_in
 
 REQUEST = "0195a1b2-0000-7000-8000-000000000001"
 OTHER = "0195a1b2-0000-7000-8000-000000000002"
-FORMS = ("first", "canonical")
 DELIVERY = Delivery("RM-MILK", "100", "KGM", "A1", produced_at=AT - timedelta(days=1), attributes={"fat": "3.8"})
 
 
@@ -41,6 +39,18 @@ def every_command() -> dict[str, Command[Any] | GroupCommand[Any]]:
         for one in vars(importlib.import_module(module.name)).values():
             if isinstance(one, Command | GroupCommand):
                 assert found.setdefault(one.name, one) is one, f"two commands are called {one.name}"
+    return found
+
+
+def every_order() -> set[type]:
+    """Return all classes with a stable name in the modules of commands."""
+    found = set()
+    for module in pkgutil.walk_packages(commands.__path__, f"{commands.__name__}."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            if isinstance(kind, type) and is_dataclass(kind):
+                with suppress(TypeError):
+                    declaration_of(kind)
+                    found.add(kind)
     return found
 
 
@@ -55,22 +65,9 @@ def inside(value: Any) -> Iterator[Any]:
             yield from inside(one)
 
 
-@contextmanager
-def writing_in(form: str) -> Iterator[None]:
-    """Have digests written in a form; in the first one by the program's own line before decision 0016."""
-
-    def digest(self: RequestDigests[Any], order: Any) -> str:
-        return sha256(f"{self.name} {order!r}".encode()).hexdigest()[:32]
-
-    with pytest.MonkeyPatch.context() as patch:
-        if form == "first":
-            patch.setattr(RequestDigests, "digest", digest)
-        yield
-
-
 @pytest.mark.parametrize("one", RECORDED, ids=lambda one: one.command.name)
 def test_recorded_request_then_both_of_its_digests_are_accepted(one: Recorded) -> None:
-    digests = one.command._digests  # noqa: SLF001 -- what the command itself compares by.
+    digests = one.command.digests
     assert digests.digest(one.order) == one.digest
     assert re.fullmatch("2:[0-9a-f]{32}", one.digest)
     assert digests.accepts(one.first, one.order)
@@ -80,7 +77,7 @@ def test_recorded_request_then_both_of_its_digests_are_accepted(one: Recorded) -
 
 def test_recorded_requests_then_no_digest_is_accepted_for_another() -> None:
     for one, other in permutations(RECORDED, 2):
-        digests = one.command._digests  # noqa: SLF001 -- as above.
+        digests = one.command.digests
         assert not digests.accepts(other.first, one.order)
         assert not digests.accepts(other.digest, one.order)
 
@@ -92,93 +89,23 @@ def test_recorded_requests_then_every_first_form_is_among_them() -> None:
 
 
 def test_declared_orders_then_no_stable_name_is_used_twice() -> None:
-    modules = [
-        importlib.import_module(one.name) for one in pkgutil.walk_packages(commands.__path__, f"{commands.__name__}.")
-    ]
-    classes = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
-    names: dict[str, type] = {}
-    for kind in classes:
-        try:
-            name = declaration_of(kind).name
-        except TypeError:
-            continue
-        assert names.setdefault(name, kind) is kind, f"two orders are called {name}"
+    names = [declaration_of(kind).name for kind in every_order()]
+    assert len(names) == len(set(names))
     assert set(names) >= set(FIRST_FIELDS)
 
 
-@stable_name("AliasOrder")
-@dataclass(frozen=True, slots=True)
-class OtherName:
-    """AliasOrder under another name, with its fields in another order and a new one."""
-
-    issuer: str = ""
-    scheme: str = ""
-    value: str = ""
-    printed: bool = True
-
-
-@stable_name("Delivery", lot="supplier_lot", held="quarantine")
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """Delivery under another name: two fields renamed and two new ones."""
-
-    material: str
-    amount: str
-    unit: str
-    location: str
-    carrier: str | None = None
-    supplier: str | None = None
-    lot: str | None = None
-    order: str | None = None
-    produced_at: datetime | None = None
-    expires_on: date | None = None
-    grade: str | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
-    aliases: tuple[OtherName, ...] = ()
-    held: str | None = None
-    seals: tuple[str, ...] = ()
-
-
-@command("receive_batch")
-def take_in(recording: Recording, order: Intake) -> Entry:
-    """Receive goods, by a program in which the function and the classes have other names."""
-    return recording.record("BatchReceived", order.material, {})
-
-
-class Ground(StrEnum):
-    """HoldKind under another name, its members too."""
-
-    OF_QUALITY = "QUALITY"
-    OF_RECALL = "RECALL"
-
-
-@stable_name("Quarantine")
-@dataclass(frozen=True, slots=True)
-class Stop:
-    batch: str
-    reason: str
-    kind: Ground = Ground.OF_QUALITY
-
-
-@command("quarantine_batch")
-def stop_batch(recording: Recording, order: Stop) -> Entry:
-    """Hold a batch, by a program in which the enum has another name."""
-    return recording.record("BatchQuarantined", order.batch, {})
-
-
-def later(order: Delivery) -> Intake:
-    """Return the same delivery as the later program has it."""
-    parts = {one.name: getattr(order, one.name) for one in fields(order)}
-    aliases = tuple(OtherName(one.issuer, one.scheme, one.value) for one in order.aliases)
-    lot, held = parts.pop("supplier_lot"), parts.pop("quarantine")
-    return Intake(lot=lot, held=held, **{**parts, "aliases": aliases})
+def test_declared_orders_then_no_default_has_changed_since_it_was_recorded() -> None:
+    declared = {one.name: one for one in map(declaration_of, every_order())}
+    for name, defaults in DEFAULTS.items():
+        present = {one.name: one.default for one in declared[name].members}
+        assert {field: present[field] for field in defaults} == defaults, name
 
 
 def test_renamed_classes_fields_and_enums_then_recorded_digests_are_still_accepted() -> None:
     checked = 0
     for one in RECORDED:
         if isinstance(one.order, Delivery):
-            digests, order = take_in._digests, later(one.order)  # noqa: SLF001 -- as above.
+            digests, order = take_in.digests, later(one.order)
             assert digests.digest(order) == one.digest
             assert digests.accepts(one.first, order)
             for other in (replace(order, carrier="C"), replace(order, seals=("7",)), replace(order, lot="L-9")):
@@ -187,8 +114,8 @@ def test_renamed_classes_fields_and_enums_then_recorded_digests_are_still_accept
             checked += 1
         if isinstance(one.order, Quarantine):
             stop = Stop(one.order.batch, one.order.reason, Ground(one.order.kind.value))
-            assert stop_batch._digests.digest(stop) == one.digest  # noqa: SLF001 -- as above.
-            assert stop_batch._digests.accepts(one.first, stop)  # noqa: SLF001 -- as above.
+            assert stop_batch.digests.digest(stop) == one.digest
+            assert stop_batch.digests.accepts(one.first, stop)
             checked += 1
     assert checked == 6
 
@@ -264,7 +191,7 @@ def test_order_that_came_later_then_it_has_no_first_form() -> None:
         return recording.record("BatchWeighed", order.batch, {})
 
     order = Weighing("SH1-260314-0001P")
-    assert not weigh._digests.accepts(sha256(f"weigh_batch {order!r}".encode()).hexdigest()[:32], order)  # noqa: SLF001
+    assert not weigh.digests.accepts(sha256(f"weigh_batch {order!r}".encode()).hexdigest()[:32], order)
     for value in (order, 1.5, Intake("M", "1", "KGM", "A1", carrier="C"), (Undeclared("X"),)):
         with pytest.raises(NoFirstForm):
             first_form(value)

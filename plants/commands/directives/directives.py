@@ -100,7 +100,7 @@ class GroupCommand(Generic[Order]):
 
     def __init__(self, name: str, perform: Callable[[Directing, Order], list[Entry]]) -> None:
         self._perform = perform
-        self._digests = RequestDigests(name, perform)
+        self.digests = RequestDigests(name, perform)
         self.name = name
         self.__doc__ = perform.__doc__
 
@@ -110,11 +110,11 @@ class GroupCommand(Generic[Order]):
         if call.request is not None:
             earlier = earlier_directives(session, call.request)
             for said in (one.envelope for one in earlier):
-                if said["actor"] != actor.person or not self._digests.accepts(said.get("digest"), order):
+                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
                     raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
             if earlier:
                 return earlier
-            digest = self._digests.digest(order)
+            digest = self.digests.digest(order)
         check_call(call)
         return self._perform(Directing(session, actor, call, digest), order)
 
