@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from typer.core import TyperCommand, TyperGroup
 
-from api.cli import app
+from api.cli.tree import app
 from tests.house.sources import ROOMS, ROOT, Source, sources
 
 HELP: Final = "help"
