@@ -221,7 +221,7 @@ ALSO = {"refused": {"alarms"}, "fenced": {"alarms"}, "entry gone": {"marks"}}
 
 
 def test_old_damage_then_only_a_full_look_finds_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.cli.tree.doctor.store.NEWEST", 2)
+    monkeypatch.setattr("api.cli.doctor.store.NEWEST", 2)
     alter_entry(home)
 
     assert found(home) == {}
