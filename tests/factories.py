@@ -18,15 +18,16 @@ from infra.database import Row, Store
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Keeping
 from infra.settings import plant_origin
-from plants.commands.define import MasterDefinition, MaterialDefinition, define_master, define_material
-from plants.commands.open_plant import NewPlant, open_plant
-from plants.commands.receive import Delivery, receive_batch
-from plants.commands.recording import Call, Command
-from plants.rules.actors import Author
-from plants.rules.events import Entry
-from plants.rules.quantities import format_micro
-from plants.rules.refusals import Refusal, RefusalCode
-from plants.store import ledger, tables
+from plants.commands.execution import Call, Command
+from plants.commands.group.plants import NewPlant, open_plant
+from plants.commands.inventory.receipts import Delivery, receive_batch
+from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.rules.ledger.events import Entry
+from plants.rules.values.actors import Author
+from plants.rules.values.quantities import format_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store import tables
+from plants.store.ledger import entries as ledger
 from tests.databases import fresh_database
 
 GROUP = "acme.example"

@@ -11,7 +11,7 @@ from sqlalchemy import text as sql_text
 from sqlmodel import SQLModel
 
 from infra.roles import Keeping, table_options
-from plants.store.columns import PLANT, big, key, small, text, text_key
+from plants.store.sql.columns import PLANT, big, key, small, text, text_key
 
 PROJECTION = table_options(Keeping.PROJECTION)
 
@@ -106,24 +106,6 @@ class Alias(SQLModel, table=True):
     value: str = text_key()
     batch_id: int = key()
     ended_idx: int | None = big(None)
-
-
-class HoldRow(SQLModel, table=True):
-    """A hold on a plant's goods of a batch; open while `lifted_idx` is empty."""
-
-    __tablename__ = "holds"
-    __table_args__ = PROJECTION
-
-    plant_id: int = key(PLANT)
-    batch_id: int = key()
-    hold_id: int = key()  # index of the entry that placed it
-    kind: str = text()
-    reason: str = text()
-    placed_by: str = text()
-    placed_us: int = big()
-    lifted_idx: int | None = big(None)
-    lifted_us: int | None = big(None)
-    directed: str | None = text(None)  # the id of the hold or recall of headquarters that it is
 
 
 class Stock(SQLModel, table=True):

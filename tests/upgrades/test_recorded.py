@@ -15,16 +15,16 @@ from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from infra.settings import directive_origin, hub_origin, plant_origin
 from migrations import upgrade
-from plants.commands.enrol_plant import Enrolment, open_hub
-from plants.commands.rebuild import rebuild
-from plants.commands.receive import Delivery, receive_batch
-from plants.commands.recording import Call
-from plants.store.positions import ReplicationState
-from plants.store.rebuilding import table_digests
-from sync_jobs.enrolment import enrol
-from sync_jobs.exchange import exchange
+from plants.commands.execution import Call
+from plants.commands.group.enrolment import Enrolment, open_hub
+from plants.commands.inventory.receipts import Delivery, receive_batch
+from plants.commands.replication.rebuild import rebuild
+from plants.store.projection.rebuilding import table_digests
+from plants.store.replication.positions import ReplicationState
+from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import PlantNode
-from sync_jobs.projecting import project_behind
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.projecting import project_behind
 from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, GROUP, column, free_port, stand
 from tests.upgrades.record import LI, digests, key_of

@@ -1,0 +1,1 @@
+"""What headquarters directs plants to do, and what came of it."""

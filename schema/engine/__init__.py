@@ -1,0 +1,1 @@
+"""What has no area: context, connections, scalars, limits, masking, refusals."""
