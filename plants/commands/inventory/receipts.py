@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from plants.commands.execution import CLOCK_LEAD_MAX, NAME_LENGTH_MAX, REASON_LENGTH_MAX, Recording, check_text, command
-from plants.rules.ledger.events import Entry
+from plants.rules.ledger.events import KEY_CHARACTER_MAX, Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchReceived, BatchStatement, Movement
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import Disposition
@@ -15,6 +15,7 @@ from plants.store.inventory import batches
 from plants.store.materials import definitions
 
 ATTRIBUTES_MAX = 50  # attributes of one batch
+ATTRIBUTE_NAME_RULE = "free of emoji and other characters above U+FFFF / 不含表情符号等 U+FFFF 以上的字符"
 ATTRIBUTE_LENGTH_MAX = 2000  # characters of one attribute's value
 ALIAS_LENGTH_MAX = 200  # characters of an alias
 
@@ -139,11 +140,13 @@ def check_produced(recording: Recording, produced_at: datetime | None) -> dateti
 
 
 def check_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return the attributes of a batch, or raise Refusal above the limits."""
+    """Return the attributes of a batch, or raise Refusal above the limits and for a name that is no key of an entry."""
     if len(attributes) > ATTRIBUTES_MAX:
         raise Refusal(RefusalCode.TEXT_INVALID, field="attributes", rule=f"<= {ATTRIBUTES_MAX}")
     for name, value in attributes.items():
         check_text("attribute", name, ALIAS_LENGTH_MAX)
+        if max(name) > KEY_CHARACTER_MAX:
+            raise Refusal(RefusalCode.TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE)
         if len(value) > ATTRIBUTE_LENGTH_MAX:
             raise Refusal(RefusalCode.TEXT_INVALID, field=name[:40], rule=f"<= {ATTRIBUTE_LENGTH_MAX}")
     return dict(attributes)
