@@ -14,7 +14,7 @@ from auth.scope import plants_for
 from infra.ids import new_id
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant, from_micros
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from plants.store.replication.positions import ReplicationState

@@ -21,7 +21,7 @@ from auth.actors import Role, system_actor
 from auth.permissions import Permission
 from auth.scope import plants_for
 from plants.rules.identification.codes import HUB
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 from plants.store.monitoring.overview import alarms_seen
 from plants.store.replication.positions import PlantReplication, replication_status
 

@@ -15,7 +15,7 @@ from plants.rules.identification.codes import HUB
 from plants.rules.values.scope import PlantScope
 from plants.store.audit.history import LedgerKind, entries_from, log_named
 from plants.store.ledger.entries import LedgerEntry as EntryRow
-from plants.store.materials.definitions import PlantSeen, plants_in
+from plants.store.materials.plants import PlantSeen, plants_in
 from plants.store.replication import positions
 from plants.store.replication.positions import PlantReplication
 from schema.audit.history import LedgerEntry, LedgerOf, PlantOf
