@@ -8,7 +8,7 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.values.instants import from_micros
 from plants.store.materials.plants import PlantSeen, plants_by_number, plants_in
-from plants.store.replication.positions import PlantReplication, ReplicationState
+from plants.store.replication.status import PlantReplication, ReplicationState
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field
 from schema.engine.nodes import Node, findable, node_id

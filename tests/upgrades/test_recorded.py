@@ -20,7 +20,7 @@ from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.replication.rebuild import rebuild
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange

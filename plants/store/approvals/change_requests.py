@@ -14,6 +14,7 @@ from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Batch
+from plants.store.ledger.entries import INDEX_MAX
 from plants.store.materials.plants import narrowed
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
 from plants.store.sql.pages import Key, count, page
@@ -76,7 +77,6 @@ SELECT_DIRECTED = (
     " LEFT JOIN directive_outcomes o ON o.plant_id = d.plant_id AND o.directive_idx = d.idx"
     " WHERE d.plant_id = :plant AND d.change_id = :change AND d.log_id = :log AND (o.applied IS NULL OR o.applied = 1)"
 )
-INDEX_MAX = 2**53
 
 
 def proposal_of(session: Session, plant: int, change: int) -> Proposal:

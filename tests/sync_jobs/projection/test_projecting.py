@@ -20,7 +20,8 @@ from plants.store.materials import series
 from plants.store.materials.plants import Plant
 from plants.store.projection import projectors
 from plants.store.quality import holds
-from plants.store.replication.positions import HALTED, projection_faults, replication_status
+from plants.store.replication.parked_entries import HALTED, projection_faults
+from plants.store.replication.status import replication_status
 from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
