@@ -10,7 +10,7 @@ from infra.objects import ArchiveFailed
 from plants.commands.replication import rebasing, repairs, restores
 from plants.store.ledger.archive import checkpoint_name
 from plants.store.ledger.entries import Head
-from plants.store.replication.status import Standing
+from plants.store.replication.status import ReplicationStatus
 from simulation.planting import everywhere, instead, nothing, together
 from sync_jobs.archive import archiving
 from sync_jobs.hub import intake
@@ -78,7 +78,9 @@ def greeting_displaces() -> AbstractContextManager[None]:
     """Any greeting under a session that the hub does not know takes the plant over, whoever sent it and when."""
     real = sessions.present
 
-    def present(before: Standing, session: str | None, following: str, *, take_over: bool = False) -> Presented:
+    def present(
+        before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False
+    ) -> Presented:
         found = real(before, session, following, take_over=take_over)
         if found.verdict is not Presenting.OFFERED:
             return found

@@ -18,7 +18,7 @@ from plants.store.ledger.entries import Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.projection import applying
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.hub import intake
 from sync_jobs.hub.handshake import opened_head
 from sync_jobs.hub.intake import Delivery, check_session

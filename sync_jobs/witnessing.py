@@ -21,7 +21,7 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from plants.store.replication.witnesses import Contradiction, keep_contradiction, marked_frontier
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import HubNode, PlantNode
@@ -101,7 +101,7 @@ def show(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello)
     The plant's cosignatures of it are kept; one that this hub signed and does not have becomes an alarm here as well.
     """
     try:
-        note = status.standing(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
+        note = status.ledger_status(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
     except LookupError:
         return Shown()
     newest = Checkpoint.parse(Note.parse(note).text)
@@ -201,7 +201,7 @@ def _take_cosigned(session: Session, hub: HubNode, machine: EnrolledMachine, not
     """Keep a plant's cosignature of the hub's ledger, or raise the alarm that this hub once had another one."""
     (cosigned, newest), now = notes, hub.clock.now()
     seen, about = Checkpoint.parse(cosigned.text), f"{hub.origin} {machine.origin}"
-    ours = Note.parse(status.standing(session, HUB_LOG).checkpoint or b"")
+    ours = Note.parse(status.ledger_status(session, HUB_LOG).checkpoint or b"")
     kept = status.checkpoint_at(session, HUB_LOG, seen.size)
     try:
         root = Checkpoint.parse(Note.parse(kept).text).root if kept else _root_at(session, seen.size)

@@ -20,7 +20,8 @@ from plants.rules.values.quantities import UNITS, Quantity, Unit, convert, read_
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory import batches
 from plants.store.ledger.entries import Head, entry_at, entry_by_request, origin_of
-from plants.store.materials import definitions
+from plants.store.materials import definitions, plants
+from plants.store.materials.series import next_in_series
 from plants.store.projection import applying
 from plants.store.quality.holds import Waiting, waiting_for
 
@@ -101,7 +102,7 @@ class Recording(Appending):
 
     def __init__(self, session: Session, actor: Author, call: Call, digest: str | None = None) -> None:
         super().__init__(session, actor, call, digest, call.plant)
-        self.plant = definitions.plant_facts(session, call.plant)
+        self.plant = plants.plant_facts(session, call.plant)
         self._series: dict[str, int] = {}
 
     @property
@@ -155,7 +156,7 @@ class Recording(Appending):
         """Return the next number of a series; it counts as drawn once the event that uses it is recorded."""
         number = self._series.get(series)
         if number is None:
-            number = definitions.next_in_series(self.session, self.call.plant, series)
+            number = next_in_series(self.session, self.call.plant, series)
         self._series[series] = number + 1
         return number
 

@@ -21,7 +21,7 @@ from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints, wire
 from sync_jobs.protocol.sessions import Presenting, note_at_hub, use
@@ -125,7 +125,7 @@ def locked_head(session: Session, log_id: int, origin: str) -> Head:
 
 def check_session(session: Session, head: Head, machine: EnrolledMachine, presented: str, now: datetime) -> None:
     """Raise Problem 409 unless this session of the plant is current; record that it was used."""
-    found = use(status.standing(session, machine.plant_number), presented)
+    found = use(status.ledger_status(session, machine.plant_number), presented)
     if found.verdict is Presenting.SUPERSEDED:
         raise _wrong_position("SESSION_SUPERSEDED", Position(head.size, head.frontier.root()))
     if found.columns:
@@ -161,7 +161,7 @@ def _root_at(session: Session, head: Head, frontier: Frontier, size: int) -> byt
 def _keep(session: Session, log_id: int, signed: SignedCheckpoint, note: bytes, now_us: int) -> None:
     size = signed.checkpoint.size
     signed_us = checkpoints.signed_us(signed)
-    before = status.standing(session, log_id)
+    before = status.ledger_status(session, log_id)
     status.keep_checkpoint(session, log_id, size, note, signed_us=signed_us, received_us=now_us)
     if size >= before.acknowledged:
         state = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}

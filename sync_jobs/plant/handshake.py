@@ -9,7 +9,7 @@ from plants.rules.ledger.merkle import Frontier
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.store.ledger import mirrors
 from plants.store.replication import status
-from plants.store.replication.status import Standing
+from plants.store.replication.status import ReplicationStatus
 from sync_jobs.plant.hub_client import HubUnreachable
 from sync_jobs.plant.pull import directives_here
 from sync_jobs.plant.push import Way
@@ -36,10 +36,10 @@ def _greet(way: Way) -> Welcome:
     frontier, directives, greeting = position[1], directives_here(node), new_id()
     now = node.clock.now()
 
-    def known(session: Session) -> tuple[Standing, bytes | None, Stand | None, list[str]]:
+    def known(session: Session) -> tuple[ReplicationStatus, bytes | None, Stand | None, list[str]]:
         way.held.renew(session, now)
-        own = status.standing(session, node.number)
-        return own, status.standing(session, -node.number).checkpoint, *seen_of_hub(session)
+        own = status.ledger_status(session, node.number)
+        return own, status.ledger_status(session, -node.number).checkpoint, *seen_of_hub(session)
 
     own, cosigned, hub_ledger, hub_notes = node.writer.write(known)
     welcome = way.door.hello(

@@ -16,8 +16,7 @@ from plants.rules.replication.pace import BUSY_ENTRIES_MIN, next_batch, paced
 from plants.rules.values.instants import from_micros, micros
 from plants.store.ledger import mirrors
 from plants.store.replication import status as replication
-from plants.store.replication.positions import ReplicationState
-from plants.store.replication.status import Standing
+from plants.store.replication.status import ReplicationState, ReplicationStatus
 from sync_jobs import backoff
 from sync_jobs.keys import hub_keys
 from sync_jobs.leases import Held
@@ -107,7 +106,7 @@ def take_receipt(way: Way, note: bytes, frontier: Frontier, sent: Sent | None = 
     def keep(session: Session) -> None:
         way.held.renew(session, now)
         us = micros(now)
-        moved = {} if sent is None else _moved(replication.standing(session, node.number), sent, now)
+        moved = {} if sent is None else _moved(replication.ledger_status(session, node.number), sent, now)
         signed_us = checkpoints.signed_us(signed)
         replication.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
         replication.amend(
@@ -185,7 +184,7 @@ def _whole_until(node: PlantNode, size: int) -> datetime:
     return min(now, from_micros(rows[0][0] - 1)) if rows else now
 
 
-def _moved(before: Standing, sent: Sent, now: datetime) -> dict[str, int | None]:
+def _moved(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, int | None]:
     """Return what is written down of a request that went well."""
     took_us = micros(now) - micros(sent.began)
     following = next_batch(before.batch_entries, sent.limit, sent.entries, took_us)

@@ -13,7 +13,7 @@ from plants.rules.ledger.merkle import EMPTY_ROOT, Frontier
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from plants.store.replication.status import standing
+from plants.store.replication.status import ledger_status
 from sync_jobs.ledger_key_rotation import switch_key
 
 SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id"
@@ -129,7 +129,7 @@ def _continues(session: Session, plant: int, frontier: Frontier, marks: Marks, c
     """Tell whether the store's ledger is the one that the memory knows, or a continuation of it."""
     if marks.size > frontier.size:
         return False
-    known = standing(session, plant).frontier
+    known = ledger_status(session, plant).frontier
     try:
         root = mirrors.frontier_at(session, plant, marks.size, known).root()
     except LookupError as error:

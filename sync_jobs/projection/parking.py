@@ -5,28 +5,25 @@ queue behind it in order, and all others go on. An entry of a type or version th
 without costing attempts, until a program that knows it runs.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from infra.database import Session
-from plants.rules.identification.codes import NODE_NUMBER_BITS
+from plants.rules.identification.codes import NODE_ID_MIN, NODE_IN_TEXT
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import micros
 from plants.store.ledger.decoding import read_rows
 from plants.store.ledger.entries import origin_of
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.projection.applying import UnknownEvent
-from plants.store.replication.positions import HALTED
+from plants.store.replication.parked_entries import HALTED
 
 PARKED_MAX: Final = 1000
 TRIES_MAX: Final = 5  # then only a person or a newer program tries again
 WAITS: Final = (5, 30, 300, 3600)  # seconds after each failed try
 ERROR_LENGTH_MAX: Final = 500
 IDS_AT_ONCE: Final = 5000  # looked up in one statement
-NODE_ID_MIN: Final = 1 << NODE_NUMBER_BITS
-NODE_IN_TEXT: Final = re.compile(r"(?:^|:)(\d{13,16})$")
 TOO_MANY: Final = (
     "more than {limit} entries wait: nothing more of this plant is applied / "
     "等待的条目超过 {limit} 条，已暂停该工厂的投影"

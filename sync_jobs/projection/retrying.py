@@ -14,8 +14,7 @@ from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import micros
 from plants.store.ledger.entries import entry_at
 from plants.store.projection import applying
-from plants.store.replication.parked_entries import UNPARK, failed, rest_behind, wake_behind
-from plants.store.replication.positions import HALTED
+from plants.store.replication.parked_entries import HALTED, UNPARK, failed, rest_behind, wake_behind
 from sync_jobs.backoff import is_due
 from sync_jobs.leases import Held, LeaseLost
 from sync_jobs.projection import parking

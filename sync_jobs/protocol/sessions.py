@@ -24,8 +24,7 @@ from plants.rules.values.instants import micros
 from plants.store.ledger import entries
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
-from plants.store.replication.status import Standing
+from plants.store.replication.status import ReplicationState, ReplicationStatus
 
 DISPLACED_MAX: Final = 16  # sessions of other copies that the hub remembers
 GIVEN_MAX: Final = 8  # sessions that were given and not used yet, to each side: more greetings than ever wander about
@@ -63,7 +62,7 @@ class Presented:
     columns: dict[str, str | None]
 
 
-def use(before: Standing, session: str | None) -> Presented:
+def use(before: ReplicationStatus, session: str | None) -> Presented:
     """Decide whether a session counts, now that something comes under it."""
     if session is not None and session == before.session:
         return Presented(Presenting.GOES_ON, {})
@@ -76,7 +75,7 @@ def use(before: Standing, session: str | None) -> Presented:
     return Presented(Presenting.SUPERSEDED, {})
 
 
-def present(before: Standing, session: str | None, following: str, *, take_over: bool = False) -> Presented:
+def present(before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False) -> Presented:
     """Decide on the session that a greeting presents; `following` is the one to be given next, unless superseded."""
     found = use(before, session)
     if found.verdict is not Presenting.SUPERSEDED or before.session is None:

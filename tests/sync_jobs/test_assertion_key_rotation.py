@@ -20,7 +20,7 @@ from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteKey, SignatureType
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.archive import Archive
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.nodes import PlantNode

@@ -17,7 +17,7 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head, entries_between
 from plants.store.monitoring.alarms import AlarmKind, AlarmRow, alarms
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.status import checkpoint_at, standing
+from plants.store.replication.status import checkpoint_at, ledger_status
 from plants.store.replication.witnesses import ContradictionRow, contradictions
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.nodes import PlantNode
@@ -41,7 +41,7 @@ def hub_ledger(group: Group) -> list[Entry]:
 def held(node: PlantNode) -> Checkpoint | None:
     """Return what a plant has cosigned of the hub's ledger."""
     with node.store.transaction() as session:
-        note = standing(session, HUB_LOG).checkpoint
+        note = ledger_status(session, HUB_LOG).checkpoint
     return None if note is None else Checkpoint.parse(Note.parse(note).text)
 
 

@@ -23,7 +23,7 @@ from plants.commands.replication.rebuild import rebuild
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import entry_by_request
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange

@@ -13,10 +13,9 @@ from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.approvals.change_requests import INDEX_MAX
 from plants.store.audit import corrections
 from plants.store.inventory import batches
-from plants.store.ledger.entries import BodyPruned, entry_at
+from plants.store.ledger.entries import INDEX_MAX, BodyPruned, entry_at
 from plants.store.production import process_records
 
 CLOSED_BY_ITSELF = frozenset({"BatchSplit", "BatchesMerged", "BatchShipped", "ProductionRecorded"})

@@ -16,8 +16,8 @@ from plants.rules.values.actors import Author
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.directives.directives import plants_of_group
-from plants.store.ledger.entries import HUB_LOG, entry_at
-from plants.store.replication.parked_entries import INDEX_MAX, Parked, parked_for_decision, unpark, wake_one
+from plants.store.ledger.entries import HUB_LOG, INDEX_MAX, entry_at
+from plants.store.replication.parked_entries import Parked, parked_for_decision, unpark, wake_one
 
 
 @stable_name("ParkedEntry")

@@ -1,27 +1,48 @@
 """Entries that the hub could not apply: tried again, or passed over for good by a person's signed decision.
 
-`projection_faults` (in `plants.store.replication.positions`) says what waits and why. Here is what outlives it: the
-decisions to pass over, which are made from the hub's own ledger, and the mark of the slice that is being applied, which
-a program that was killed leaves behind.
+`projection_faults` lists the entries that wait, and why. Skipped entries are made from the hub's own ledger. A row of
+`projection_tries` marks the slice that is being applied; a killed program leaves it behind.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Integer, and_, tuple_
+from sqlalchemy import ColumnElement, Index, Integer, and_, tuple_
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry
-from plants.store.replication.positions import HALTED, ProjectionFault
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
 
+HALTED = "*"
+"""The key of a fault that stops all further projection of a ledger."""
+
+
+class ProjectionFault(SQLModel, table=True):
+    """An entry that failed to apply, or that waits behind such an entry: then `error` is empty."""
+
+    __tablename__ = "projection_faults"
+    __table_args__ = (
+        Index("projection_faults_by_key", "log_id", "key", "idx"),
+        table_options(Keeping.LOCAL, frozenset({Role.HUB})),
+    )
+
+    log_id: int = key(Integer)
+    idx: int = key()
+    key: str = text()
+    type: str = text()
+    error: str | None = text(None)
+    attempts: int = big(0)
+    parked_us: int = big()
+    next_attempt_us: int | None = big(None)  # empty: only an operator or a newer program retries
+    needs_version: int | None = big(None)  # the version of its type, if unknown to this program; costs no attempts
+
+
 HUB_ALONE = frozenset({Role.HUB})
-INDEX_MAX = 2**53
 SELECT_SKIPPED = "SELECT idx FROM skipped_entries WHERE of_plant = :log_id AND idx >= :low AND idx < :high"
 LOCK_FAULT = (
     "SELECT type, error FROM projection_faults"
@@ -213,3 +234,9 @@ def _wanted(scope: PlantScope, sought: ParkedSought) -> ColumnElement[bool]:
     }
     within = col(row.log_id).in_(scope)
     return within if sought.state is None else and_(within, states[sought.state])
+
+
+def projection_faults(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> list[ProjectionFault]:
+    """Return the entries that could not be applied, or wait behind one, by plant and position."""
+    found = select(ProjectionFault).where(col(ProjectionFault.log_id).in_(scope))
+    return list(reads.exec(found.order_by(col(ProjectionFault.log_id), col(ProjectionFault.idx)).limit(first)))

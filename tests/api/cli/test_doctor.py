@@ -35,7 +35,7 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs import assertion_key_rotation
 from sync_jobs.ledger_key_rotation import prepare_key
 from tests.api.serving import fill
@@ -120,7 +120,7 @@ def alter_entry(home: Path) -> None:
 def stand(state: ReplicationState, **more: object) -> Callable[[Path], None]:
     def write(home: Path) -> None:
         with store_of(home) as session:
-            status.standing(session, 1)
+            status.ledger_status(session, 1)
             status.amend(session, 1, state=state, **more)
 
     return write

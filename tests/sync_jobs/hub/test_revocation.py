@@ -19,7 +19,7 @@ from plants.commands.group.enrolment import Enrolment
 from plants.rules.ledger.events import decode
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.archive import FIRST_BRANCH, Archive, checkpoint_name, folder
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs import ledger_key_rotation
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.archive.recover_plant import restore_from_archive

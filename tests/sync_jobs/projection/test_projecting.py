@@ -14,11 +14,14 @@ from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import format_instant
 from plants.rules.values.scope import PlantScope
-from plants.store import tables
+from plants.store.inventory import batches, movements
 from plants.store.ledger.entries import Head
+from plants.store.materials import series
+from plants.store.materials.plants import Plant
 from plants.store.projection import projectors
 from plants.store.quality import holds
-from plants.store.replication.positions import HALTED, projection_faults, replication_status
+from plants.store.replication.parked_entries import HALTED, projection_faults
+from plants.store.replication.status import replication_status
 from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
@@ -28,7 +31,15 @@ from sync_jobs.projection.projecting import project_behind, project_pending
 from sync_jobs.projection.retrying import wake
 from tests.sync_jobs.group import CLOCK, LI, Group, receive, stand
 
-KINDS = (tables.Batch, tables.Alias, holds.HoldRow, tables.Stock, tables.MovementRow, tables.Series, tables.Plant)
+KINDS = (
+    batches.Batch,
+    batches.Alias,
+    holds.HoldRow,
+    movements.Stock,
+    movements.MovementRow,
+    series.Series,
+    Plant,
+)
 
 
 def write_raw(node: PlantNode, kind: str, key: str, payload: Any, version: int = 1) -> Entry:
