@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
 from infra.database import ReadSession
-from sync_jobs.ledger_key_rotation import newest_stated
+from sync_jobs.keys.chains import newest_stated
 
 
 @dataclass
 class Keyring:
     """The keys that a node has and had, the one in use last, and one that may lie ready beside each.
 
-    The steps are those of `sync_jobs.ledger_key_rotation` and `sync_jobs.assertion_key_rotation` over files;
+    The steps are those of `sync_jobs.keys.ledger_key_files` and `sync_jobs.plant.assertion_key_rotation` over files;
     `statements` are those of the ledger key's rotations. A hub signs in nowhere and has no `assertions`.
     """
 

@@ -13,7 +13,7 @@ from simulation.nodes import OK, Answer, Request, SimulatedHub
 from simulation.story import Story
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant import http_hub_client
-from sync_jobs.plant.hub_client import HubTimedOut, HubUnreachable
+from sync_jobs.protocol.hub_client import HubTimedOut, HubUnreachable
 from sync_jobs.protocol.wire import MEDIA_TYPE, PROTOCOL, PROTOCOL_HEADER, Limits, Parcel, pack, unpack
 
 UNFIT: Final = 422

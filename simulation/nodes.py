@@ -24,13 +24,13 @@ from plants.store.ledger.entries import HUB_LOG
 from simulation.clocks import NodeClock
 from simulation.disks import Disk
 from simulation.keyrings import Keyring
-from sync_jobs import assertion_key_rotation, directive_recovery, leases
+from sync_jobs import leases
 from sync_jobs.archive import archiving
-from sync_jobs.hub import handshake, intake, ledger_reads
+from sync_jobs.hub import assertion_key_rotation, directive_recovery, handshake, intake, ledger_reads
 from sync_jobs.hub.rejection_alarms import DoorAlarms
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, NotRecognised, PlantNode
 from sync_jobs.plant import restore_detection
-from sync_jobs.plant.hub_client import Door
+from sync_jobs.protocol.hub_client import Door
 from sync_jobs.protocol.wire import GREETING_BYTES_MAX, MEDIA_TYPE, SESSION_HEADER, Hello, Limits, Problem, Proof, Roots
 
 GROUP: Final = "sim.example"

@@ -7,9 +7,9 @@ from typing import Any
 from auth import machines
 from plants.commands.group import enrolment
 from simulation.planting import everywhere, instead, nothing, together
-from sync_jobs import ledger_key_rotation
 from sync_jobs.keys import hub_keys, plant_keys
 from sync_jobs.keys.chains import chain, stated_by_hub
+from sync_jobs.plant import ledger_key_rotation
 
 
 def revoked_key_served() -> AbstractContextManager[None]:

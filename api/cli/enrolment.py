@@ -17,8 +17,9 @@ from infra import roles
 from infra.database import Session
 from infra.settings import FILE_NAME, may_carry_secrets
 from plants.rules.values.instants import format_instant, from_micros
-from sync_jobs.hub.enrolment import HubIsAnother, Welcomed, approve, ask_to_join
-from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.hub.enrolment import approve
+from sync_jobs.plant.enrolment import HubIsAnother, Welcomed, ask_to_join
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the plant.")]

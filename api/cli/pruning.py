@@ -15,8 +15,8 @@ from plants.commands.replication.pruning import PruningUnsafe
 from plants.store.ledger.pruning import BodyDamaged, Bounds
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.hub_client import HubUnreachable
 from sync_jobs.plant.pruning import BelowTheMark, Busy, fetch_bodies, prunable, prune_bodies
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 

@@ -19,10 +19,10 @@ from auth.machines import EnrolledMachine
 from infra.store_faults import store_fault
 from plants.rules.ledger.notes import MAX_NOTE_BYTES
 from plants.rules.values.instants import format_instant
-from sync_jobs import assertion_key_rotation, directive_recovery
-from sync_jobs.hub import enrolment, handshake, intake, ledger_reads
+from sync_jobs.hub import assertion_key_rotation, directive_recovery, enrolment, handshake, intake, ledger_reads
 from sync_jobs.hub.rejection_alarms import DoorAlarms
 from sync_jobs.nodes import HubNode, NotRecognised
+from sync_jobs.protocol.enrolment import BODY_BYTES_MAX, PATH
 from sync_jobs.protocol.wire import (
     GREETING_BYTES_MAX,
     MEDIA_TYPE,
@@ -102,7 +102,7 @@ def sync_routes(hub: HubNode) -> list[Route]:
         return Route(f"/sync/v1{path}", _guarded(hub, doorkeeper, answer), methods=[method])
 
     return [
-        Route(enrolment.PATH, _enrolling(hub, doorkeeper), methods=["POST"]),
+        Route(PATH, _enrolling(hub, doorkeeper), methods=["POST"]),
         route("/hello", "POST", hello),
         route("/logs/{origin:path}/entries", "POST", take),
         route("/logs/{origin:path}/entries", "GET", give),
@@ -161,7 +161,7 @@ def _enrolling(hub: HubNode, doorkeeper: DoorAlarms) -> Callable[[Request], Awai
 
     async def enrol(request: Request) -> Response:
         try:
-            body = await _body(request, enrolment.BODY_BYTES_MAX)
+            body = await _body(request, BODY_BYTES_MAX)
             note = await run_in_threadpool(enrolment.answer, hub, wrong, body)
         except Problem as problem:
             await run_in_threadpool(doorkeeper.refused, problem, None)

@@ -14,7 +14,7 @@ from plants.store.ledger.entries import HUB_LOG, Head, entry_at
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.positions import ReplicationState
-from sync_jobs import witnessing
+from sync_jobs.hub import witnessing
 from sync_jobs.hub.intake import locked_head
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import HubNode

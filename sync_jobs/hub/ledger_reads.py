@@ -13,10 +13,10 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head
 from plants.store.replication import status
 from sync_jobs.hub.handshake import opened_head
+from sync_jobs.hub.witnessing import sign_own
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ROOTS_MAX, Parcel, Position, Problem, Stand, pack
-from sync_jobs.witnessing import sign_own
 
 
 def entries(hub: HubNode, machine: EnrolledMachine, origin: str, low: int, high: int | None) -> bytes:

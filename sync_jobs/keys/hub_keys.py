@@ -29,7 +29,7 @@ from sync_jobs.protocol.wire import Welcome
 def rotate_hub_key(hub: HubNode, following: NoteSigner) -> bytes:
     """Record in the hub's ledger that another key signs from the next entry on; returns the signed statement.
 
-    Once this returns the new key is the hub's (`sync_jobs.ledger_key_rotation.switch_key`). Again for the same key it
+    Once this returns the new key is the hub's (`sync_jobs.keys.ledger_key_files.switch_key`). Again for the same key it
     changes nothing.
     """
     with hub.store.transaction() as session:

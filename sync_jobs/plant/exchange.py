@@ -19,19 +19,20 @@ from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_al
 from plants.store.replication import status
 from plants.store.replication.positions import ReplicationState
 from sync_jobs import backoff, leases
-from sync_jobs.assertion_key_rotation import introduce_again
 from sync_jobs.leases import Held, LeaseLost
-from sync_jobs.ledger_key_rotation import show_statement, state_again
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.assertion_key_rotation import introduce_again
+from sync_jobs.plant.exchange_context import Way, nobody_watches
 from sync_jobs.plant.handshake import greet, meet
 from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.plant.ledger_key_rotation import show_statement, state_again
 from sync_jobs.plant.pruning import BelowTheMark, check_kept
 from sync_jobs.plant.pull import NotSigned, apply_pending, directives_here, pull
-from sync_jobs.plant.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, push
+from sync_jobs.plant.push import LedgerDamaged, ReceiptInvalid, push
 from sync_jobs.plant.rebasing import diverged
 from sync_jobs.plant.restoring import RepairRefused, restore
 from sync_jobs.protocol.handshake import Decision
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.sessions import fence
 from sync_jobs.protocol.wire import Problem, Welcome
 

@@ -10,12 +10,12 @@ from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.store.ledger import mirrors
 from plants.store.replication import status
 from plants.store.replication.status import Standing
-from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.plant.exchange_context import Way
 from sync_jobs.plant.pull import directives_here
-from sync_jobs.plant.push import Way
+from sync_jobs.plant.witnessing import check_hub, seen_of_hub
 from sync_jobs.protocol.handshake import Decision, Meeting, decide
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
-from sync_jobs.witnessing import check_hub, seen_of_hub
 
 
 def greet(way: Way) -> Welcome:

@@ -13,7 +13,7 @@ import httpx2
 from auth.tokens import issue_assertion
 from infra.settings import may_carry_secrets
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.hub_client import HubTimedOut, HubUnreachable
+from sync_jobs.protocol.hub_client import HubTimedOut, HubUnreachable
 from sync_jobs.protocol.wire import (
     BODY_BYTES_MAX,
     GREETING_BYTES_MAX,

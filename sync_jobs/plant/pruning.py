@@ -15,8 +15,8 @@ from sync_jobs import leases
 from sync_jobs.keys import hub_keys
 from sync_jobs.leases import Held
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.exchange_context import Way, nobody_watches
 from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.push import Way, nobody_watches
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, read_entries
 

@@ -12,11 +12,11 @@ from plants.store.ledger.entries import Head, open_log
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.positions import ReplicationState
-from sync_jobs.directive_recovery import hand_back
 from sync_jobs.keys import hub_keys
 from sync_jobs.leases import LeaseLost
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.push import Way
+from sync_jobs.plant.directive_recovery import hand_back
+from sync_jobs.plant.exchange_context import Way
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Problem, Welcome, read_entries
 

@@ -4,7 +4,6 @@ Nothing is signed before the handshake has proved the hub's head to be a prefix 
 (`sync_jobs.protocol.handshake`).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,10 +19,10 @@ from plants.store.replication.positions import ReplicationState
 from plants.store.replication.status import Standing
 from sync_jobs import backoff
 from sync_jobs.keys import hub_keys
-from sync_jobs.leases import Held
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.hub_client import Door, HubTimedOut
+from sync_jobs.plant.exchange_context import Way
 from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.hub_client import HubTimedOut
 from sync_jobs.protocol.wire import Limits, Parcel, Position, Problem, Receipt, Welcome
 
 REQUEST_TIMEOUT: Final = 408
@@ -37,24 +36,6 @@ class LedgerDamaged(Exception):
 
 class ReceiptInvalid(Exception):
     """What the hub gave for a receipt is none."""
-
-
-def nobody_watches(_done: int, _total: int) -> None:
-    """Tell nobody how far a repair is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """What an exchange needs: the node, the hub's door, the lease, and whether there is time for one more request.
-
-    `progress` hears of a repair how many entries are done, and of how many.
-    """
-
-    node: PlantNode
-    door: Door
-    held: Held
-    has_time: Callable[[], bool]
-    progress: Callable[[int, int], None] = nobody_watches
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from plants.store.ledger import mirrors
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication.disputes import open_disputes
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.exchange_context import Way
 from sync_jobs.plant.pruning import bring_back, check_kept
-from sync_jobs.plant.push import Way
 from sync_jobs.plant.restoring import check_covered, note_acknowledged, prove, stage
 from sync_jobs.protocol.wire import ROOTS_MAX, Position, Welcome
 

@@ -14,7 +14,7 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication.status import standing
-from sync_jobs.ledger_key_rotation import switch_key
+from sync_jobs.keys.ledger_key_files import switch_key
 
 SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id"
 SELECT_SERIES: Final = "SELECT name, next FROM series WHERE plant_id = :plant"

@@ -19,7 +19,7 @@ from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication import status
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.push import Way
+from sync_jobs.plant.exchange_context import Way
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Welcome, read_entries
 

@@ -21,9 +21,10 @@ from plants.rules.ledger.notes import Note, NoteKey, SignatureType
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.archive import Archive
 from plants.store.replication.positions import ReplicationState
-from sync_jobs import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.archive.recover_hub import recover_hub
+from sync_jobs.keys import assertion_statements
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HubDoor
 from sync_jobs.protocol.wire import Problem
@@ -130,7 +131,7 @@ def test_rotated_three_times_then_only_the_last_signs_in(group: Group) -> None:
 @pytest.mark.parametrize("signers", ["new", "thief new", "ledger", "ledger thief"])
 def test_statement_without_both_signatures_then_refused_and_nothing_changes(group: Group, signers: str) -> None:
     node, new = group.plant(1, "SH1"), another()
-    text = assertion_key_rotation.statement_text(node.origin, text_of(node.assertion_key), text_of(new))
+    text = assertion_statements.statement_text(node.origin, text_of(node.assertion_key), text_of(new))
     lines = {
         "ledger": node.signer,
         "new": NoteSigner(node.origin, new.reveal()),

@@ -33,8 +33,8 @@ from sync_jobs.celery.jobs import FOLLOW_GOODS, hub_jobs
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.hub_client import HubUnreachable
 from sync_jobs.projection.projecting import project_pending
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Receipt
 from tests.databases import fresh_database
 from tests.sync_jobs.copies import cut_hub

@@ -15,11 +15,12 @@ from infra.postgres import EmbeddedPostgres
 from migrations import upgrade
 from plants.store.ledger.archive import Archive
 from plants.store.replication.positions import ReplicationState
-from sync_jobs import ledger_key_rotation
 from sync_jobs.archive.checks import check_archive
 from sync_jobs.archive.recover_hub import recover_hub
+from sync_jobs.keys import ledger_key_files
 from sync_jobs.keys.chains import statements_beside
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant import ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HubDoor
 from sync_jobs.protocol.wire import Problem
@@ -112,12 +113,12 @@ def test_keys_revoked_then_refused_with_an_alarm_and_nothing_changes(group: Grou
 def test_key_files_then_switched_only_when_the_ledger_says_so(group: Group, tmp_path: Path) -> None:
     node = group.plant(1, "SH1")
     save_key(tmp_path / "ledger.pem", node.signer.private_key)
-    following = ledger_key_rotation.prepare_key(tmp_path, node.origin)
-    assert ledger_key_rotation.prepare_key(tmp_path, node.origin).key == following.key
+    following = ledger_key_files.prepare_key(tmp_path, node.origin)
+    assert ledger_key_files.prepare_key(tmp_path, node.origin).key == following.key
 
     def switch() -> bool:
         with node.store.reading() as reads:
-            return ledger_key_rotation.switch_key(tmp_path, reads, 1, node.origin)
+            return ledger_key_files.switch_key(tmp_path, reads, 1, node.origin)
 
     assert not switch()
     statement = ledger_key_rotation.rotate_ledger_key(node, following)

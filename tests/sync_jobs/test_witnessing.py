@@ -20,11 +20,12 @@ from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import checkpoint_at, standing
 from plants.store.replication.witnesses import ContradictionRow, contradictions
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
+from sync_jobs.hub.witnessing import Shown, witness_plants
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
+from sync_jobs.plant.witnessing import accept_hub_ledger
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Hello, Position, Welcome
-from sync_jobs.witnessing import Shown, accept_hub_ledger, witness_plants
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
 
 
@@ -277,7 +278,7 @@ def test_another_than_the_hub_signed_then_an_alarm_and_nothing_is_cosigned(
         note = checkpoints.sign(stranger.name, Position(1, bytes(32)), stranger, CLOCK.now())
         return Shown(bytes(note).decode())
 
-    monkeypatch.setattr("sync_jobs.witnessing.show", show)
+    monkeypatch.setattr("sync_jobs.hub.witnessing.show", show)
     exchange(node)
     assert held(node) is None
     assert [one.kind for one in lasting(node.store)] == [AlarmKind.HUB_LEDGER_FORKED]

@@ -14,9 +14,8 @@ from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from plants.rules.ledger.notes import NoteKey
 from plants.store.replication.positions import ReplicationState
-from sync_jobs import ledger_key_rotation
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.keys import hub_keys
+from sync_jobs.keys import hub_keys, ledger_key_files
 from sync_jobs.keys.chains import statements_beside
 from sync_jobs.plant.exchange import exchange
 from tests.api.cli.test_worklists import YES, Home, home_of, plant_home
@@ -110,7 +109,7 @@ def test_command_cut_off_then_given_again_or_the_hub_opened_it_goes_on_with_the_
     node, keys = group.plant(1, "SH1"), hub.settings.keys
     exchange(node)
     origin, old = group.hub.node.origin, group.hub.node.signer
-    following = ledger_key_rotation.prepare_key(keys, origin)
+    following = ledger_key_files.prepare_key(keys, origin)
     if step != "prepared":
         hub_keys.rotate_hub_key(group.hub.node, following)
     if step == "kept":
@@ -157,7 +156,7 @@ def test_node_of_the_hub_opened_then_it_signs_with_the_new_key_and_knows_the_sta
     group: Group, hub: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BATCHLOOM_DATABASE_URL", hub.environment["BATCHLOOM_DATABASE_URL"])
-    following = ledger_key_rotation.prepare_key(hub.settings.keys, group.hub.node.origin)
+    following = ledger_key_files.prepare_key(hub.settings.keys, group.hub.node.origin)
     statement = hub_keys.rotate_hub_key(group.hub.node, following)
     with Node(hub.settings) as node:
         assert node.keys.ledger.key == following.key

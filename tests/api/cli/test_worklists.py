@@ -23,11 +23,12 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger import entries
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.positions import ReplicationState
-from sync_jobs import assertion_key_rotation
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.ledger_key_rotation import prepare_key, rotate_ledger_key
+from sync_jobs.keys.ledger_key_files import prepare_key
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant import assertion_key_rotation
 from sync_jobs.plant.exchange import exchange
+from sync_jobs.plant.ledger_key_rotation import rotate_ledger_key
 from sync_jobs.projection.projecting import project_behind
 from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, GROUP, Group, receive, running_group, stand

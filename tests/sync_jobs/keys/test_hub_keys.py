@@ -21,12 +21,12 @@ from plants.store.ledger.archive import Archive
 from plants.store.ledger.hub_keys import kept_statements
 from plants.store.replication.positions import ReplicationState
 from plants.store.replication.status import standing
-from sync_jobs import ledger_key_rotation
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.archive.recover_plant import restore_from_archive
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.keys import hub_keys
+from sync_jobs.hub.witnessing import witness_plants
+from sync_jobs.keys import hub_keys, ledger_key_files
 from sync_jobs.keys.chains import chain, read_statement, stated_by_hub, statement_of, statements_beside
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange, restore_from_hub
@@ -35,7 +35,6 @@ from sync_jobs.plant.pruning import receipt_of
 from sync_jobs.projection.projecting import project_pending
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Parcel, Receipt, Welcome
-from sync_jobs.witnessing import witness_plants
 from tests.databases import fresh_database
 from tests.sync_jobs.archive.test_archiving import archive_all
 from tests.sync_jobs.copies import backup, cut_hub, on_copy
@@ -303,11 +302,11 @@ def test_hubs_store_restored_to_before_the_rotation_then_the_statement_beside_it
     node, hub = group.plant(1, "SH1"), group.hub.node
     exchange(node)
     save_key(tmp_path / "ledger.pem", hub.signer.private_key)
-    following = ledger_key_rotation.prepare_key(tmp_path, hub.origin)
+    following = ledger_key_files.prepare_key(tmp_path, hub.origin)
     size, _ = stand(hub.store, 0)
     hub_keys.rotate_hub_key(hub, following)
     with hub.store.reading() as reads:
-        assert ledger_key_rotation.switch_key(tmp_path, reads, 0, hub.origin)
+        assert ledger_key_files.switch_key(tmp_path, reads, 0, hub.origin)
     assert NoteSigner(hub.origin, load_key(tmp_path / "ledger.pem")).key == following.key
     cut_hub(group, 0, size)
     with hub.store.reading() as reads:

@@ -12,8 +12,8 @@ from plants.store.replication.positions import PlantReplication, ReplicationStat
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.hub_client import HubTimedOut
 from sync_jobs.projection.projecting import project_pending
+from sync_jobs.protocol.hub_client import HubTimedOut
 from sync_jobs.protocol.wire import Parcel, Problem, Receipt
 from tests.sync_jobs.group import CLOCK, Group, column, receive, stand
 

@@ -113,7 +113,7 @@ STARTER = """
 import sys, time
 from infra.clock import SystemClock
 from infra.database import Store
-from sync_jobs.beside import Beside
+from sync_jobs.projection.process import Beside
 beside = Beside(Store(sys.stdin.readline().strip()), SystemClock())
 beside.start()
 print(beside.process_id, flush=True)

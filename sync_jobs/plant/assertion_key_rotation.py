@@ -18,23 +18,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from auth.keys import SigningKey, public_key_from_text, public_key_text
-from auth.machines import EnrolledMachine, exchange_assertion_key
-from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_note, save_key
+from auth.keys import SigningKey, public_key_text
+from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, save_key
 from infra.database import Session
 from infra.folders import sync_folder
-from plants.commands.group.enrolment import record_assertion_key
-from plants.rules.ledger.notes import Note, NoteError, NoteKey, SignatureType
-from plants.rules.ledger.payloads import AssertionKeyRotated
+from plants.rules.ledger.notes import Note
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.ledger.entries import HUB_LOG, Head
-from sync_jobs.ledger_key_rotation import show_statement, state_again, take_key
-from sync_jobs.nodes import HubNode, PlantNode
+from plants.store.ledger.entries import Head
+from sync_jobs.keys.assertion_statements import statement_text
+from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.exchange_context import Way
 from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.push import Way
+from sync_jobs.plant.ledger_key_rotation import show_statement, state_again
 from sync_jobs.protocol.wire import Problem
 
-HEADING: Final = "batchloom/assertion-key/v1"
 KEY_FILE: Final = "assertion.pem"
 NEXT_FILE: Final = "assertion.next.pem"
 EARLIER_MAX: Final = 8
@@ -121,56 +118,6 @@ def statement_of(node: PlantNode, old: SigningKey, following: SigningKey) -> byt
     """Return the note that states the key with which the plant signs in from now on, signed by its ledger's and it."""
     text = statement_text(node.origin, public_key_text(old.public_key), public_key_text(following.public_key))
     return bytes(Note(text, (node.signer.sign(text), NoteSigner(node.origin, following.reveal()).sign(text))))
-
-
-def statement_text(origin: str, old: str, new: str) -> str:
-    """Return what such a note says."""
-    return f"{HEADING}\n{origin}\n{old}\n{new}\n"
-
-
-def take_assertion_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
-    """Let a plant sign in with another key, and with the one before until the new one was used; told again, nothing.
-
-    Raises Problem 403 for another's plant, for a statement that the ledger's key and the new one have not both signed,
-    and for a key that any plant has or had; 422 for one that cannot be read.
-    """
-    if origin != machine.origin:
-        raise Problem(403, "FOREIGN_LEDGER")
-    try:
-        heading, stated, old, new, end = Note.parse(statement).text.split("\n")
-        public = public_key_from_text(new).public_bytes_raw()
-        public_key_from_text(old)
-    except (NoteError, ValueError) as error:
-        raise Problem(422, "STATEMENT_INVALID") from error
-    if (heading, stated, end) != (HEADING, origin, ""):
-        raise Problem(422, "STATEMENT_INVALID")
-    ledger, following = NoteKey.parse(machine.ledger_vkey), NoteKey(origin, SignatureType.ED25519, public)
-    try:
-        _, signed = open_note(statement, (str(ledger), str(following)))
-    except NoteError as error:
-        raise Problem(403, "KEY_REFUSED", fault=error.fault) from error
-    if ledger == following or {one.key.key_id for one in signed} != {ledger.key_id, following.key_id}:
-        raise Problem(403, "KEY_REFUSED")
-    with hub.store.transaction() as session:
-        Head(session, HUB_LOG)  # takes the lock of the hub's ledger, so that one key after the other is taken on.
-        changed = exchange_assertion_key(session, origin=origin, old=old, new=new)
-        if changed is None:
-            raise Problem(403, "KEY_REFUSED")
-        if changed:
-            payload: AssertionKeyRotated = {
-                "number": machine.plant_number,
-                "origin": origin,
-                "old": old,
-                "new": new,
-                "statement": statement.decode(),
-            }
-            record_assertion_key(session, machine.code, payload, now=hub.clock.now())
-
-
-def take_statement(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
-    """Take on a plant's new key, whichever of its two the statement is about; raises Problem as each of them does."""
-    about_signing_in = statement.startswith(f"{HEADING}\n".encode())
-    (take_assertion_key if about_signing_in else take_key)(hub, machine, origin, statement)
 
 
 def _tell(node: PlantNode, statement: bytes) -> None:

@@ -24,44 +24,14 @@ from sync_jobs.hub.handshake import opened_head
 from sync_jobs.hub.intake import Delivery, check_session
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import HubNode
-from sync_jobs.plant.push import Way
-from sync_jobs.plant.rebasing import fork_of_directives
 from sync_jobs.protocol import checkpoints, wire
-from sync_jobs.protocol.wire import ENTRIES_MAX, Parcel, Position, Problem, Receipt, Welcome
+from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Problem, Receipt
 
-SELECT_NOTES = (
-    "SELECT size, note FROM checkpoints WHERE log_id = :log_id AND size > :low AND size <= :high ORDER BY size"
-)
 TAKEN_BACK: Final = (
     "The hub had lost directives of {origin} from entry {low} on: the plant gave {count} back, and {again} made since "
     "follow them. / 总部丢失了发往 {origin} 的指令（条目 {low} 之后）：已由工厂补回 {count} 条，"
     "此后新发的 {again} 条已顺延。"
 )
-
-
-def hand_back(way: Way, welcome: Welcome) -> int:
-    """Give the hub the directives that it has lost; returns how many it has then. Raises as the hub answered.
-
-    They go in steps that end where the hub signed its ledger, because nothing else would prove them to be its own.
-    """
-    node, log_id = way.node, -way.node.number
-    fork = fork_of_directives(way, welcome.directives.position)
-    with node.store.reading() as reads:
-        position = mirrors.position_of(reads, log_id)
-        assert position is not None
-        span = {"log_id": log_id, "low": fork.size, "high": position[1].size}
-        notes = [(int(size), bytes(note)) for size, note in reads.rows(SELECT_NOTES, span)]
-    low, size = fork.size, welcome.directives.size
-    for at, (end, note) in enumerate(notes):
-        further = notes[at + 1][0] if at + 1 < len(notes) else None
-        if further is not None and further - low <= ENTRIES_MAX:
-            continue
-        with node.store.reading() as reads:
-            rows = mirrors.rows_within(reads, log_id, low, end, welcome.limits.max_bytes)
-        parcel = Parcel(tuple(body for body, _ in rows), note)
-        size = way.door.send(node.directive_origin, low, welcome.session, parcel).size
-        low = end
-    return size
 
 
 def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
