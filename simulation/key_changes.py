@@ -54,7 +54,7 @@ def rotate_assertion_key(world: World, number: int) -> None:
     def state() -> None:
         nonlocal taken
         try:
-            assertion_key_rotation.state_assertion_key(plant.node, following)
+            assertion_key_rotation.announce_assertion_key(plant.node, following)
         except (HubUnreachable, Problem, Refusal) as error:
             world.tell(plant.name, f"does not get its new key across: {error}")
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
 from infra.database import ReadSession
-from sync_jobs.keys.chains import newest_stated
+from sync_jobs.keys.chains import newest_rotation
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Keyring:
 
     def switch_ledger(self, reads: ReadSession, log_id: int) -> None:
         """Take the ledger's next key into use where the ledger says that it counts."""
-        newest = newest_stated(reads, log_id)
+        newest = newest_rotation(reads, log_id)
         if self.next_ledger is None or newest is None or newest["new"] != str(self.next_ledger.key):
             return
         self.ledgers.append(self.next_ledger)

@@ -222,7 +222,7 @@ class Network:
         return thousandths > 0 and self.around.chance.randrange(1000) < thousandths
 
 
-class NetworkDoor(http_hub_client.HubDoor):
+class NetworkDoor(http_hub_client.HttpHubClient):
     """The production door of a plant, with the virtual network where HTTPS would be."""
 
     def __init__(self, node: PlantNode, carry: Callable[[Request], Answer]) -> None:

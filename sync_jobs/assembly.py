@@ -14,8 +14,8 @@ from infra.writer import Writer
 from plants.rules.ledger.notes import NoteKey
 from plants.rules.ledger.retention import RecordClass, Retention
 from plants.store.ledger.archive import Archive
-from sync_jobs.keys.chains import statements_beside
-from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
+from sync_jobs.keys.chains import rotation_statements
+from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, ignore_arrivals
 from sync_jobs.plant.assertion_key_rotation import earlier_keys
 
 
@@ -47,7 +47,7 @@ def plant_node(
         signer=NoteSigner(settings.origin, load_key(settings.keys / "ledger.pem")),
         assertion_key=SigningKey(load_key(settings.keys / "assertion.pem")),
         earlier_assertion_keys=earlier_keys(settings.keys),
-        statements=statements_beside(settings.keys),
+        statements=rotation_statements(settings.keys),
         hub_url=settings.hub_url,
         hub_key=NoteKey.parse(settings.hub_key),
         version=program_version(),
@@ -57,7 +57,7 @@ def plant_node(
 
 
 def hub_node(
-    settings: Settings, store: Store, clock: Clock, *, arrived: Callable[[int], None] = nobody_waits
+    settings: Settings, store: Store, clock: Clock, *, arrived: Callable[[int], None] = ignore_arrivals
 ) -> HubNode:
     """Return the hub's side; raises KeyFileError for an unfit key."""
     return HubNode(
@@ -70,7 +70,7 @@ def hub_node(
         arrived=arrived,
         transfer_overdue_days=settings.transfer_overdue_days,
         archive=archive_of(settings),
-        statements=statements_beside(settings.keys),
+        statements=rotation_statements(settings.keys),
     )
 
 

@@ -113,7 +113,7 @@ def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
     keys = node.settings.keys
     following = assertion_key_rotation.prepare_key(keys)
     try:
-        assertion_key_rotation.state_assertion_key(plant, following)
+        assertion_key_rotation.announce_assertion_key(plant, following)
     except (HubUnreachable, Problem) as error:
         raise CannotDo(
             f"The hub did not take the new key: {error}. The plant signs in as before; give the command again.",

@@ -9,7 +9,7 @@ from plants.store.replication.positions import ReplicationState
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.backoff import is_due
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.hub.transfer_checks import look_between_plants
+from sync_jobs.hub.transfer_checks import check_between_plants
 from sync_jobs.hub.witnessing import witness_plants
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
@@ -86,7 +86,7 @@ def hub_jobs(
         return False
 
     def between_plants() -> bool:
-        look_between_plants(hub)
+        check_between_plants(hub)
         return False
 
     return {

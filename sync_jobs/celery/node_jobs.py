@@ -11,7 +11,7 @@ from infra.writer import Writer
 from sync_jobs.assembly import hub_node, plant_node
 from sync_jobs.celery.jobs import Job, hub_jobs, plant_jobs
 from sync_jobs.nodes import HubNode, PlantNode
-from sync_jobs.plant.restore_detection import remember_at_home
+from sync_jobs.plant.restore_detection import check_restored
 
 
 def open_jobs(settings: Settings, opening: ExitStack, *, holder: str) -> dict[str, Job]:
@@ -21,7 +21,7 @@ def open_jobs(settings: Settings, opening: ExitStack, *, holder: str) -> dict[st
     if settings.role is Role.HUB:
         hub = hub_node(settings, store, clock)
         return jobs_of_hub(settings, hub)
-    remember_at_home(settings, store, clock)
+    check_restored(settings, store, clock)
     writer = opening.enter_context(closing(Writer(store)))
     return jobs_of_plant(settings, plant_node(settings, store, writer, clock, holder=holder))
 

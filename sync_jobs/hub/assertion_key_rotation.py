@@ -7,13 +7,13 @@ from plants.commands.group.enrolment import record_assertion_key
 from plants.rules.ledger.notes import Note, NoteError, NoteKey, SignatureType
 from plants.rules.ledger.payloads import AssertionKeyRotated
 from plants.store.ledger.entries import HUB_LOG, Head
-from sync_jobs.hub.ledger_key_rotation import take_key
+from sync_jobs.hub.ledger_key_rotation import accept_ledger_key
 from sync_jobs.keys.assertion_statements import HEADING
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol.wire import Problem
 
 
-def take_assertion_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
+def accept_assertion_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
     """Let a plant sign in with another key, and with the one before until the new one was used; told again, nothing.
 
     Raises Problem 403 for another's plant, for a statement that the ledger's key and the new one have not both signed,
@@ -52,7 +52,7 @@ def take_assertion_key(hub: HubNode, machine: EnrolledMachine, origin: str, stat
             record_assertion_key(session, machine.code, payload, now=hub.clock.now())
 
 
-def take_statement(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
+def accept_rotation(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
     """Take on a plant's new key, whichever of its two the statement is about; raises Problem as each of them does."""
     about_signing_in = statement.startswith(f"{HEADING}\n".encode())
-    (take_assertion_key if about_signing_in else take_key)(hub, machine, origin, statement)
+    (accept_assertion_key if about_signing_in else accept_ledger_key)(hub, machine, origin, statement)

@@ -27,21 +27,21 @@ from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints, wire
 from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Problem, Receipt
 
-TAKEN_BACK: Final = (
+RECOVERED: Final = (
     "The hub had lost directives of {origin} from entry {low} on: the plant gave {count} back, and {again} made since "
     "follow them. / 总部丢失了发往 {origin} 的指令（条目 {low} 之后）：已由工厂补回 {count} 条，"
     "此后新发的 {again} 条已顺延。"
 )
 
 
-def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
-    """Take a parcel in, whichever of the plant's two ledgers it is of: `intake.accept`, or `take_back`."""
+def accept_parcel(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
+    """Take a parcel in, whichever of the plant's two ledgers it is of: `intake.accept`, or `accept_returned`."""
     if delivery.origin == machine.origin:
         return intake.accept(hub, machine, delivery)
-    return take_back(hub, machine, delivery)
+    return accept_returned(hub, machine, delivery)
 
 
-def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
+def accept_returned(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
     """Take directives in that this hub signed and does not have any more; returns how many there are then.
 
     Raises Problem as `intake.accept` does, 403 for what the hub did not sign. Then nothing has changed.
@@ -65,9 +65,9 @@ def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Rec
         head = opened_head(session, -machine.plant_number)
         check_session(session, head, machine, delivery.session, now)
         if delivery.start > head.size:
-            stand = wire.Stand.of("", Position(head.size, head.frontier.root()))
+            stand = wire.LedgerPosition.of("", Position(head.size, head.frontier.root()))
             raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
-        size = _take_back(session, hub, head, entries, signed)
+        size = _insert_returned(session, hub, head, entries, signed)
         note = checkpoints.trimmed(parcel.note, keys)
         us, signed_us = micros(now), checkpoints.signed_us(signed)
         status.keep_checkpoint(
@@ -76,7 +76,7 @@ def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Rec
     return Receipt(size=size, checkpoint=bytes(note).decode())
 
 
-def _take_back(session: Session, hub: HubNode, head: Head, entries: list[Entry], signed: SignedCheckpoint) -> int:
+def _insert_returned(session: Session, hub: HubNode, head: Head, entries: list[Entry], signed: SignedCheckpoint) -> int:
     """Return how many directives there are once these are among them."""
     start = signed.checkpoint.size - len(entries)
     stored = mirrors.leaves_between(session, head.log_id, start, start + len(entries))
@@ -94,16 +94,16 @@ def _take_back(session: Session, hub: HubNode, head: Head, entries: list[Entry],
     if again:
         staging.stage(session, head.log_id, lost)
         rebase(session, head.log_id, Suffix(fork, end), now=hub.clock.now())
-        _forget_notes(session, head.log_id, fork)
+        _delete_checkpoints(session, head.log_id, fork)
     else:
         head.adopt(lost, end)
         applying.apply(session, head.log_id, lost)
-    text = TAKEN_BACK.format(origin=head.origin, low=fork.size, count=len(lost), again=again)
+    text = RECOVERED.format(origin=head.origin, low=fork.size, count=len(lost), again=again)
     raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, text), hub.clock.now())
     return end.size + again
 
 
-def _forget_notes(session: Session, log_id: int, fork: Frontier) -> None:
+def _delete_checkpoints(session: Session, log_id: int, fork: Frontier) -> None:
     """Point past the checkpoints of what was directed in between: the ledger that they cover is no longer there."""
     session.run("DELETE FROM checkpoints WHERE log_id = :log_id AND size > :low", {"log_id": log_id, "low": fork.size})
     newest = {"checkpoint_size": None, "checkpoint": None}

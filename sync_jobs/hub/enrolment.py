@@ -24,7 +24,7 @@ from plants.rules.ledger.payloads import PlantReadmitted, PlantRevoked
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import Head
 from sync_jobs.nodes import HubNode
-from sync_jobs.protocol.enrolment import HEADING, Asking
+from sync_jobs.protocol.enrolment import HEADING, EnrolmentRequest
 from sync_jobs.protocol.wire import Problem
 
 RETRY_SECONDS: Final = 60
@@ -115,7 +115,7 @@ def order_for(found: Invited, group: str) -> Enrolment:
     )
 
 
-def answer(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
+def answer_request(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
     """Answer a plant that asks to be taken in: the hub's signed note, after which a person has to approve.
 
     Raises Problem 422 for a message that cannot be read or keys that are none, 429 after too many wrong codes, and 403
@@ -127,7 +127,7 @@ def answer(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
     except NotAuthenticated as error:
         raise Problem(429, "TOO_MANY_ATTEMPTS", retry_seconds=RETRY_SECONDS) from error
     try:
-        asking = Asking.model_validate_json(body)
+        asking = EnrolmentRequest.model_validate_json(body)
         with hub.store.transaction() as session:
             keys = asking.ledger_key, asking.assertion_key
             found = enrolment.take_up(session, asking.plant, asking.secret, keys, now)

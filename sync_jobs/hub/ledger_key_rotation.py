@@ -13,7 +13,7 @@ from sync_jobs.nodes import HubNode
 from sync_jobs.protocol.wire import Problem
 
 
-def take_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
+def accept_ledger_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
     """Take on a plant's new ledger key: checkpoints beyond the statement's size count only under it from now on.
 
     Told again it changes nothing. Raises Problem 403 for another's ledger and for a statement that the key known here

@@ -33,7 +33,7 @@ REGRESSED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class HubCheckpoint:
     """What a greeting is answered with about the hub's own ledger: nothing where it has no checkpoint yet."""
 
     hub_checkpoint: str | None = None
@@ -68,7 +68,7 @@ def sign_own(session: Session, hub: HubNode, head: Head) -> bytes:
     return kept
 
 
-def show(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Shown:
+def show_hub_checkpoint(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello) -> HubCheckpoint:
     """Return the newest checkpoint of the hub's own ledger and the proof that it continues what the plant cosigned.
 
     The plant's cosignatures of it are kept; one that this hub signed and does not have becomes an alarm here as well.
@@ -76,7 +76,7 @@ def show(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello)
     try:
         note = status.standing(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
     except LookupError:
-        return Shown()
+        return HubCheckpoint()
     newest = Checkpoint.parse(Note.parse(note).text)
     keys = (*hub_keys.keys_of_hub(session, hub), *checkpoints.keys_of(NoteKey.parse(machine.ledger_vkey)))
     for text in hello.cosignatures:
@@ -86,16 +86,16 @@ def show(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello)
         except NoteError:
             continue
         if signed.cosigned_by(machine.origin) is not None:
-            _take_cosigned(session, hub, machine, (cosigned, newest))
+            _keep_cosignature(session, hub, machine, (cosigned, newest))
     old = 0 if hello.hub_ledger is None else hello.hub_ledger.size
     if not 0 < old < newest.size:
-        return Shown(note.decode())
+        return HubCheckpoint(note.decode())
     leaves = mirrors.leaf_reader(session, HUB_LOG)
     proof = growth_proof(marked_frontier(session, HUB_LOG, old), leaves, newest.size)
-    return Shown(note.decode(), tuple(b64encode(part).decode() for part in proof))
+    return HubCheckpoint(note.decode(), tuple(b64encode(part).decode() for part in proof))
 
 
-def _take_cosigned(session: Session, hub: HubNode, machine: EnrolledMachine, notes: tuple[Note, Checkpoint]) -> None:
+def _keep_cosignature(session: Session, hub: HubNode, machine: EnrolledMachine, notes: tuple[Note, Checkpoint]) -> None:
     """Keep a plant's cosignature of the hub's ledger, or raise the alarm that this hub once had another one."""
     (cosigned, newest), now = notes, hub.clock.now()
     seen, about = Checkpoint.parse(cosigned.text), f"{hub.origin} {machine.origin}"

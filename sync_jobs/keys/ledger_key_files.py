@@ -10,7 +10,7 @@ from infra.folders import sync_folder
 from plants.rules.ledger.notes import NoteKey
 from sync_jobs.keys.chains import (
     NOTE_SUFFIX,
-    newest_stated,
+    newest_rotation,
 )
 
 KEY_FILE: Final = "ledger.pem"
@@ -30,20 +30,20 @@ def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: st
     """Put the new key in the old one's place where the ledger says that it counts; the old one is kept beside it."""
     if not (keys / NEXT_FILE).exists():
         return False
-    newest = newest_stated(reads, log_id)
+    newest = newest_rotation(reads, log_id)
     following = NoteSigner(origin, load_key(keys / NEXT_FILE)).key
     if newest is None or newest["new"] != str(following):
         return False
     kept = keys / f"ledger.{NoteKey.parse(newest['old']).key_id.hex()}.pem"
     if not kept.exists():
         kept.hardlink_to(keys / KEY_FILE)
-    _keep_beside(kept.with_suffix(NOTE_SUFFIX), newest["statement"].encode())
+    _write_statement(kept.with_suffix(NOTE_SUFFIX), newest["statement"].encode())
     (keys / NEXT_FILE).replace(keys / KEY_FILE)
     sync_folder(keys)
     return True
 
 
-def _keep_beside(path: Path, statement: bytes) -> None:
+def _write_statement(path: Path, statement: bytes) -> None:
     """Keep the statement of a rotation outside the node's store, which may come back from an older backup."""
     draft = path.with_suffix(".draft")
     with draft.open("wb") as file:

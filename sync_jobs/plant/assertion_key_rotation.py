@@ -27,9 +27,9 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import Head
 from sync_jobs.keys.assertion_statements import statement_text
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.exchange_context import Way
-from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.ledger_key_rotation import show_statement, state_again
+from sync_jobs.plant.exchange_context import ExchangeContext
+from sync_jobs.plant.http_hub_client import HttpHubClient
+from sync_jobs.plant.ledger_key_rotation import restate_lost_rotations, send_rotation_statements
 from sync_jobs.protocol.wire import Problem
 
 KEY_FILE: Final = "assertion.pem"
@@ -45,21 +45,21 @@ def prepare_key(keys: Path) -> SigningKey:
     return SigningKey(load_key(keys / NEXT_FILE))
 
 
-def state_assertion_key(node: PlantNode, following: SigningKey) -> None:
+def announce_assertion_key(node: PlantNode, following: SigningKey) -> None:
     """Tell the hub that the plant signs in with another key from now on; told again it changes nothing.
 
     The hub takes either until it has seen the new one. Raises Problem as the hub answered, HubUnreachable, and Refusal
     PLANT_FENCED on a copy of the plant that another one has displaced.
     """
-    _check_counts(node)
+    _check_not_fenced(node)
     statement = statement_of(node, node.assertion_key, following)
     try:
-        _tell(node, statement)
+        _send(node, statement)
     except Problem as problem:
         if not _is_unknown(problem):
             raise
         # Told before and used since, and only our own files do not say so yet.
-        _tell(replace(node, assertion_key=following), statement)
+        _send(replace(node, assertion_key=following), statement)
 
 
 def switch_key(keys: Path) -> None:
@@ -84,16 +84,18 @@ def earlier_keys(keys: Path) -> tuple[SigningKey, ...]:
     return tuple(found)
 
 
-def introduce_again(way: Way, problem: Problem) -> bool:
+def reannounce_key(context: ExchangeContext, problem: Problem) -> bool:
     """Tell a hub that does not know our key which one it is, signed in with an earlier one; False where none helps."""
-    node = way.node
+    node = context.node
     if not _is_unknown(problem):
         return False
     for earlier in reversed(node.earlier_assertion_keys[-EARLIER_MAX:]):
         before = replace(node, assertion_key=earlier)
         try:
-            with (node.open_door or HubDoor)(before) as door:
-                _introduce(replace(way, node=before, door=door), statement_of(node, earlier, node.assertion_key))
+            with (node.open_hub_client or HttpHubClient)(before) as client:
+                _announce_through(
+                    replace(context, node=before, client=client), statement_of(node, earlier, node.assertion_key)
+                )
         except Problem as answer:
             if answer.status not in {401, 403}:
                 raise
@@ -102,16 +104,16 @@ def introduce_again(way: Way, problem: Problem) -> bool:
     return False
 
 
-def _introduce(way: Way, statement: bytes) -> None:
+def _announce_through(context: ExchangeContext, statement: bytes) -> None:
     try:
-        way.door.rotate(way.node.origin, statement)
+        context.client.rotate(context.node.origin, statement)
     except Problem as problem:
         if problem.code != "KEY_REFUSED":
             raise
         # A hub that lost this may have lost what it knew of the ledger's keys as well, and the newest one signs.
-        state_again(way.node)
-        show_statement(way)
-        way.door.rotate(way.node.origin, statement)
+        restate_lost_rotations(context.node)
+        send_rotation_statements(context)
+        context.client.rotate(context.node.origin, statement)
 
 
 def statement_of(node: PlantNode, old: SigningKey, following: SigningKey) -> bytes:
@@ -120,16 +122,16 @@ def statement_of(node: PlantNode, old: SigningKey, following: SigningKey) -> byt
     return bytes(Note(text, (node.signer.sign(text), NoteSigner(node.origin, following.reveal()).sign(text))))
 
 
-def _tell(node: PlantNode, statement: bytes) -> None:
-    with (node.open_door or HubDoor)(node) as door:
-        door.rotate(node.origin, statement)
+def _send(node: PlantNode, statement: bytes) -> None:
+    with (node.open_hub_client or HttpHubClient)(node) as client:
+        client.rotate(node.origin, statement)
 
 
 def _is_unknown(problem: Problem) -> bool:
     return (problem.status, problem.code) == (401, "NOT_RECOGNISED")
 
 
-def _check_counts(node: PlantNode) -> None:
+def _check_not_fenced(node: PlantNode) -> None:
     """Raise Refusal on a fenced copy: it would lock the right one out."""
 
     def check(session: Session) -> None:

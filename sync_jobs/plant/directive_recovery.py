@@ -1,7 +1,7 @@
 """A plant returns directives that a restored hub has lost."""
 
 from plants.store.ledger import mirrors
-from sync_jobs.plant.exchange_context import Way
+from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.plant.rebasing import fork_of_directives
 from sync_jobs.protocol.wire import ENTRIES_MAX, Parcel, Welcome
 
@@ -10,13 +10,13 @@ SELECT_NOTES = (
 )
 
 
-def hand_back(way: Way, welcome: Welcome) -> int:
+def return_directives(context: ExchangeContext, welcome: Welcome) -> int:
     """Give the hub the directives that it has lost; returns how many it has then. Raises as the hub answered.
 
     They go in steps that end where the hub signed its ledger, because nothing else would prove them to be its own.
     """
-    node, log_id = way.node, -way.node.number
-    fork = fork_of_directives(way, welcome.directives.position)
+    node, log_id = context.node, -context.node.number
+    fork = fork_of_directives(context, welcome.directives.position)
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, log_id)
         assert position is not None
@@ -30,6 +30,6 @@ def hand_back(way: Way, welcome: Welcome) -> int:
         with node.store.reading() as reads:
             rows = mirrors.rows_within(reads, log_id, low, end, welcome.limits.max_bytes)
         parcel = Parcel(tuple(body for body, _ in rows), note)
-        size = way.door.send(node.directive_origin, low, welcome.session, parcel).size
+        size = context.client.send(node.directive_origin, low, welcome.session, parcel).size
         low = end
     return size

@@ -11,7 +11,7 @@ from auth.enrolment import OneTimeCode
 from auth.notes import open_note
 from infra.settings import may_carry_secrets
 from plants.rules.ledger.notes import Note, NoteError
-from sync_jobs.protocol.enrolment import BODY_BYTES_MAX, HEADING, PATH, Asking
+from sync_jobs.protocol.enrolment import BODY_BYTES_MAX, HEADING, PATH, EnrolmentRequest
 from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
@@ -19,7 +19,7 @@ SECONDS_MAX: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Welcomed:
+class EnrolmentAnswer:
     """What the hub answered to a plant's asking, its signature checked: who the plant is, and who the hub is."""
 
     group: str
@@ -29,11 +29,11 @@ class Welcomed:
     hub_key: str
 
 
-class HubIsAnother(Exception):
+class WrongHub(Exception):
     """Whoever answered is not the hub that made the one-time code."""
 
 
-def ask_to_join(hub_url: str, code: OneTimeCode, keys: tuple[str, str]) -> Welcomed:
+def request_enrolment(hub_url: str, code: OneTimeCode, keys: tuple[str, str]) -> EnrolmentAnswer:
     """Show a plant's public keys (ledger's, assertions') to the hub with a one-time code, and return who it is now.
 
     Raises ValueError for an address that would send the code in the open, Problem as the hub answered, HubUnreachable,
@@ -41,7 +41,7 @@ def ask_to_join(hub_url: str, code: OneTimeCode, keys: tuple[str, str]) -> Welco
     """
     if not may_carry_secrets(hub_url):
         raise ValueError("a hub on another machine is reached by https:// only")
-    asking = Asking(plant=code.plant, secret=code.secret, ledger_key=keys[0], assertion_key=keys[1])
+    asking = EnrolmentRequest(plant=code.plant, secret=code.secret, ledger_key=keys[0], assertion_key=keys[1])
     headers = {"Content-Type": "application/json"}
     try:
         with httpx2.Client(base_url=hub_url, timeout=SECONDS_MAX, follow_redirects=False) as client:
@@ -50,25 +50,25 @@ def ask_to_join(hub_url: str, code: OneTimeCode, keys: tuple[str, str]) -> Welco
         raise HubUnreachable(f"{type(error).__name__}: {error}"[:200]) from error
     if got.status_code != httpx2.codes.OK:
         raise _problem(got)
-    return _opened(got.content[: 4 * BODY_BYTES_MAX], code, keys)
+    return _verified_answer(got.content[: 4 * BODY_BYTES_MAX], code, keys)
 
 
-def _opened(content: bytes, code: OneTimeCode, keys: tuple[str, str]) -> Welcomed:
+def _verified_answer(content: bytes, code: OneTimeCode, keys: tuple[str, str]) -> EnrolmentAnswer:
     try:
-        said = _said(Note.parse(content).text)
+        said = _answer_fields(Note.parse(content).text)
         hub_key = str(said["hubKey"])
         if enrolment.hub_mark(hub_key) != code.hub:
-            raise HubIsAnother
+            raise WrongHub
         # The text is read a second time, now that its signature is known to hold.
-        said = _said(open_note(content, (hub_key,))[0])
+        said = _answer_fields(open_note(content, (hub_key,))[0])
         if (said["ledgerKey"], said["assertionKey"], said["code"]) != (*keys, code.plant):
-            raise HubIsAnother
-        return Welcomed(str(said["group"]), int(said["number"]), code.plant, str(said["name"]), hub_key)
+            raise WrongHub
+        return EnrolmentAnswer(str(said["group"]), int(said["number"]), code.plant, str(said["name"]), hub_key)
     except (NoteError, ValueError, KeyError, TypeError) as error:
-        raise HubIsAnother from error
+        raise WrongHub from error
 
 
-def _said(text: str) -> dict[str, Any]:
+def _answer_fields(text: str) -> dict[str, Any]:
     heading, content, end = text.split("\n")
     if heading != HEADING or end:
         raise ValueError("another kind of note")

@@ -3,24 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sync_jobs.leases import Held
+from sync_jobs.leases import Lease
 from sync_jobs.nodes import PlantNode
-from sync_jobs.protocol.hub_client import Door
+from sync_jobs.protocol.hub_client import HubClient
 
 
-def nobody_watches(_done: int, _total: int) -> None:
+def ignore_progress(_done: int, _total: int) -> None:
     """Tell nobody how far a repair is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ExchangeContext:
     """What an exchange needs: the node, the hub's door, the lease, and whether there is time for one more request.
 
     `progress` hears of a repair how many entries are done, and of how many.
     """
 
     node: PlantNode
-    door: Door
-    held: Held
+    client: HubClient
+    lease: Lease
     has_time: Callable[[], bool]
-    progress: Callable[[int, int], None] = nobody_watches
+    progress: Callable[[int, int], None] = ignore_progress

@@ -42,7 +42,7 @@ ANSWER_BYTES_PER_SECOND: Final = 1_000
 """How long a whole answer may take: so long, and a second more for every so many bytes that have come."""
 
 
-class HubDoor:
+class HttpHubClient:
     """The hub as one plant reaches it. Raises ValueError for an http:// address beyond this machine."""
 
     def __init__(self, node: PlantNode) -> None:

@@ -23,25 +23,25 @@ from sync_jobs.keys.chains import (
     SELECT_STATEMENTS,
     Rotation,
     chain,
-    newest_stated,
+    newest_rotation,
     read_statement,
-    stated,
+    recorded_statements,
     statement_of,
 )
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.exchange_context import Way
+from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.protocol.wire import Problem
 
 
 def rotate_ledger_key(node: PlantNode, following: NoteSigner) -> bytes:
     """Record in the plant's ledger that another key signs it from the next entry on; returns the signed statement.
 
-    Once this returns the new key is the ledger's (`switch_key`); the hub hears of it at the next exchange. Recorded
-    again for the same key it changes nothing. Rotations that the ledger has lost are recorded first (`state_again`).
+    The new key then signs the ledger (`switch_key`), and the next exchange sends the statement to the hub. A repeated
+    call for the same key changes nothing. Rotations that the ledger has lost are recorded first.
     """
 
     def record(session: Session) -> bytes:
-        newest = newest_stated(session, node.number)
+        newest = newest_rotation(session, node.number)
         if newest is not None and newest["new"] == str(following.key):
             return newest["statement"].encode()
         _record_lost(session, node)
@@ -52,7 +52,7 @@ def rotate_ledger_key(node: PlantNode, following: NoteSigner) -> bytes:
     return node.writer.write(record)
 
 
-def state_again(node: PlantNode) -> None:
+def restate_lost_rotations(node: PlantNode) -> None:
     """Record those rotations anew that a ledger from an older backup has lost, by the statements beside the keys.
 
     For a hub that refuses our key: what it has heard of comes back with the ledger's tail.
@@ -61,7 +61,7 @@ def state_again(node: PlantNode) -> None:
 
 
 def _record_lost(session: Session, node: PlantNode) -> None:
-    known, own = stated(session, node.number), node.signer.key
+    known, own = recorded_statements(session, node.number), node.signer.key
     found = chain(own, (*known, *node.statements))
     until_ours = found.rotations[: found.keys.index(own)]
     # A backup lost the last ones; where an earlier one is not to be seen, its body was given up.
@@ -79,17 +79,17 @@ def _record(session: Session, node: PlantNode, rotation: Rotation) -> None:
     record_repair(session, node.number, "LedgerKeyRotated", payload, now=node.clock.now())
 
 
-def show_statement(way: Way) -> bool:
+def send_rotation_statements(context: ExchangeContext) -> bool:
     """Show the hub the ledger's statements, the oldest first, so that it comes from whatever key it knows to the last.
 
     False where there is none, or the hub does not take the last one.
     """
-    node, taken = way.node, False
+    node, taken = context.node, False
     with node.store.reading() as reads:
         rows = reads.rows(SELECT_STATEMENTS, {"log_id": node.number})
     for (body,) in rows:
         try:
-            way.door.rotate(node.origin, decode(bytes(body))["payload"]["statement"].encode())
+            context.client.rotate(node.origin, decode(bytes(body))["payload"]["statement"].encode())
             taken = True
         except Problem as problem:
             if problem.status not in {403, 404, 422}:

@@ -16,10 +16,10 @@ from plants.store.replication.positions import ReplicationState
 from plants.store.replication.witnesses import Contradiction, keep_contradiction
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.exchange_context import Way
+from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.checkpoints import FORKED
-from sync_jobs.protocol.wire import Position, Problem, Stand, Welcome, read_hash
+from sync_jobs.protocol.wire import LedgerPosition, Position, Problem, Welcome, read_hash
 
 UNSIGNED: Final = (
     "The hub showed a checkpoint of its own ledger that its key did not sign ({fault}). / "
@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Awaiting:
+class PendingContradiction:
     """Another history of the hub's ledger that a person may accept: the note held here, and the one shown."""
 
     origin: str
@@ -45,26 +45,26 @@ class Awaiting:
     seen_us: int
 
 
-def seen_of_hub(session: Session | ReadSession) -> tuple[Stand | None, list[str]]:
+def cosigned_hub_position(session: Session | ReadSession) -> tuple[LedgerPosition | None, list[str]]:
     """Return how much of the hub's own ledger this plant has cosigned, and the cosigned note, for a greeting."""
-    kept = _held(session)
+    kept = _cosigned_note(session)
     if kept is None:
         return None, []
     seen = Checkpoint.parse(kept.text)
-    return Stand.of(seen.origin, Position(seen.size, seen.root)), [bytes(kept).decode()]
+    return LedgerPosition.of(seen.origin, Position(seen.size, seen.root)), [bytes(kept).decode()]
 
 
-def check_hub(way: Way, welcome: Welcome) -> bool:
+def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
     """Check what the hub shows of its own ledger, and cosign it where it continues what this plant has seen.
 
     The first one is believed. What does not continue is kept as evidence under an alarm that lasts until the hub shows
     a continuation again or a person accepts the other history (`accept_hub_ledger`); the exchange goes on. Tells
     whether all is well.
     """
-    known = hub_keys.learn(way.node, welcome)
+    known = hub_keys.learn(context.node, welcome)
     if welcome.hub_checkpoint is None:
         return True
-    node, shown = way.node, welcome.hub_checkpoint.encode()
+    node, shown = context.node, welcome.hub_checkpoint.encode()
     try:
         size = Checkpoint.parse(Note.parse(shown).text).size
         keys = tuple(key for one in known.at(size) for key in checkpoints.keys_of(one))
@@ -72,15 +72,15 @@ def check_hub(way: Way, welcome: Welcome) -> bool:
         note = checkpoints.trimmed(shown, keys)
     except NoteError as error:
         text = UNSIGNED.format(fault=error.fault)
-        _write(way, lambda session: raise_alarm(session, _alarm(node, text), node.clock.now()))
+        _write(context, lambda session: raise_alarm(session, _alarm(node, text), node.clock.now()))
         return False
     with node.store.reading() as reads:
-        held = _held(reads)
+        held = _cosigned_note(reads)
         alarmed = _is_alarmed(reads, node)
     seen = None if held is None else Checkpoint.parse(held.text)
     if seen == signed.checkpoint:
         if alarmed:
-            _write(way, lambda session: _end(session, node))
+            _write(context, lambda session: _end(session, node))
         return True
     if held is not None and seen is not None and not _continues(seen, signed.checkpoint, welcome.hub_proof):
         found = Contradiction(HUB_LOG, node.hub_key.name, held, note)
@@ -91,9 +91,9 @@ def check_hub(way: Way, welcome: Welcome) -> bool:
             keep_contradiction(session, found, node.clock.now())
             raise_alarm(session, _alarm(node, text), node.clock.now())
 
-        _write(way, alarm)
+        _write(context, alarm)
         return False
-    _write(way, lambda session: _cosign(session, node, note))
+    _write(context, lambda session: _cosign(session, node, note))
     return True
 
 
@@ -109,14 +109,14 @@ def accept_hub_ledger(session: Session, node: PlantNode) -> bool:
     return True
 
 
-def awaiting_acceptance(session: Session | ReadSession) -> Awaiting | None:
+def awaiting_acceptance(session: Session | ReadSession) -> PendingContradiction | None:
     """Return the newest contradiction of what this plant holds of the hub's ledger now, if there is one.
 
     One that was accepted, or that ended because the hub showed a continuation, is of something held before.
     """
-    held = _held(session)
+    held = _cosigned_note(session)
     rows = session.rows(SELECT_CONTRADICTIONS)
-    found = (Awaiting(origin, bytes(mine), bytes(shown), seen_us) for origin, mine, shown, seen_us in rows)
+    found = (PendingContradiction(origin, bytes(mine), bytes(shown), seen_us) for origin, mine, shown, seen_us in rows)
     return next((one for one in found if held is not None and Note.parse(one.held).text == held.text), None)
 
 
@@ -128,7 +128,7 @@ def _continues(seen: Checkpoint, shown: Checkpoint, proof: list[str]) -> bool:
     return verify_consistency(seen.size, seen.root, shown.size, shown.root, hashes)
 
 
-def _held(session: Session | ReadSession) -> Note | None:
+def _cosigned_note(session: Session | ReadSession) -> Note | None:
     rows = session.rows("SELECT checkpoint FROM replication WHERE log_id = 0 AND checkpoint IS NOT NULL")
     return Note.parse(bytes(rows[0][0])) if rows else None
 
@@ -160,9 +160,9 @@ def _end(session: Session, node: PlantNode) -> None:
     end_alarm(session, AlarmKind.HUB_LEDGER_FORKED, node.hub_key.name, node.clock.now())
 
 
-def _write(way: Way, work: Callable[[Session], object]) -> None:
+def _write(context: ExchangeContext, work: Callable[[Session], object]) -> None:
     def write(session: Session) -> None:
-        way.held.renew(session, way.node.clock.now())
+        context.lease.renew(session, context.node.clock.now())
         work(session)
 
-    way.node.writer.write(write)
+    context.node.writer.write(write)

@@ -13,7 +13,7 @@ BODY_BYTES_MAX: Final = 4096
 HEADING: Final = "batchloom.enrolment/v1"
 
 
-class Asking(BaseModel):
+class EnrolmentRequest(BaseModel):
     """What a plant sends: the plant's code and the secret part of the one-time code, and its two public keys."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -16,7 +16,7 @@ from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.directives.directives import plants_of_group
 from plants.store.ledger.entries import HUB_LOG, entry_at
-from plants.store.replication.parked_entries import INDEX_MAX, Parked, parked_for_decision, unpark, wake_one
+from plants.store.replication.parked_entries import INDEX_MAX, Parked, parked_for_decision, retry_parked, unpark
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "error": parked.error,
     }
     entry = deciding.appending().record("EntryRetried", _key(order), payload)
-    wake_one(session, order.plant, order.index, micros(deciding.call.now))
+    retry_parked(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 
 

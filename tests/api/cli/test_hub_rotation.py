@@ -16,7 +16,7 @@ from plants.rules.ledger.notes import NoteKey
 from plants.store.replication.positions import ReplicationState
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.keys import hub_keys, ledger_key_files
-from sync_jobs.keys.chains import statements_beside
+from sync_jobs.keys.chains import rotation_statements
 from sync_jobs.plant.exchange import exchange
 from tests.api.cli.test_worklists import YES, Home, home_of, plant_home
 from tests.databases import fresh_database
@@ -55,7 +55,7 @@ def starts_again(group: Group, home: Home) -> None:
     """Let the hub that answers be stopped and started with the keys in its home."""
     node = group.hub.node
     signer = NoteSigner(node.origin, load_key(home.settings.keys / "ledger.pem"))
-    becomes(group, replace(node, signer=signer, statements=statements_beside(home.settings.keys)))
+    becomes(group, replace(node, signer=signer, statements=rotation_statements(home.settings.keys)))
 
 
 def verified(home: Home) -> dict[str, tuple[bool, int]]:
@@ -125,7 +125,7 @@ def test_command_cut_off_then_given_again_or_the_hub_opened_it_goes_on_with_the_
         ((count,),) = session.rows("SELECT COUNT(*) FROM entries WHERE log_id = 0 AND type = 'LedgerKeyRotated'")
     assert count == 1
     assert not (keys / "ledger.next.pem").exists()
-    assert len(statements_beside(keys)) == 1
+    assert len(rotation_statements(keys)) == 1
     starts_again(group, hub)
     assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
     level(group, node)

@@ -257,7 +257,7 @@ def test_assertion_key_stated_and_the_command_cut_off_then_given_again(group: Gr
     node = group.plant(1, "SH1")
     plant = plant_home(tmp_path / "SH1", node)
     following = assertion_key_rotation.prepare_key(plant.settings.keys)
-    assertion_key_rotation.state_assertion_key(node, following)
+    assertion_key_rotation.announce_assertion_key(node, following)
     plant.does("plant", "sync-now")
     exchange(replace(node, assertion_key=following), forced=True)  # the old one counts no more, our files do not say so
     assert "fingerprint" in plant.does("plant", "rotate-key", "--assertion", YES)
