@@ -7,7 +7,7 @@ from infra.database import Session
 from infra.ids import draw_between
 from plants.rules.values.instants import micros
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 
 WAIT_MS_MIN: Final = 1_000
 WAIT_MS_MAX: Final = 300_000
@@ -38,7 +38,7 @@ def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool
 
     It counts as failed until `succeeded`, so that a killed process waits too.
     """
-    before = status.standing(session, log_id)
+    before = status.ledger_status(session, log_id)
     now_us = micros(now)
     if not is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
         return False

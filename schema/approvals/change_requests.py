@@ -13,15 +13,16 @@ from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.approvals.change_requests import (
+    ChangeDecisionRow,
+    ChangeRequestRow,
     ChangesSought,
     changes_by_id,
     changes_count,
     changes_page,
     decisions_by_change,
-    outcomes_by_directive,
 )
 from plants.store.audit.history import LedgerKind, kind_of, log_named
-from plants.store.tables import ChangeDecisionRow, ChangeRequestRow
+from plants.store.directives.outcomes import outcomes_by_directive
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required

@@ -13,7 +13,6 @@ from plants.rules.ledger.events import Entry, decode
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.approvals import change_requests
 from plants.store.directives.directives import (
     DirectivesSought,
     directives_by_place,
@@ -21,8 +20,8 @@ from plants.store.directives.directives import (
     directives_page,
     waiting_by_directive,
 )
+from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_directive
 from plants.store.ledger.entries import LedgerEntry as EntryRow
-from plants.store.tables import DirectiveOutcomeRow
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
@@ -96,7 +95,7 @@ class Directive(Node):
 
     async def _outcome(self, info: Info) -> DirectiveOutcomeRow | None:
         place = self.number, self.index
-        return await info.load(Permission.BATCH_READ, change_requests.outcomes_by_directive, place)
+        return await info.load(Permission.BATCH_READ, outcomes_by_directive, place)
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:

@@ -8,7 +8,7 @@ from auth.permissions import Permission
 from plants.commands.inventory import aliases
 from plants.commands.inventory.receipts import AliasOrder
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.tables import Alias as AliasRow
+from plants.store.inventory.batches import Alias as AliasRow
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described, field, input_type, object_type

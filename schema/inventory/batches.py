@@ -15,6 +15,7 @@ from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.audit.history import EntriesSought
+from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.batches import (
     BatchesSought,
     BatchOrder,
@@ -29,7 +30,6 @@ from plants.store.inventory.batches import (
 from plants.store.inventory.stock import stock_by_batch
 from plants.store.logistics.in_transit import awaited_batches
 from plants.store.quality.holds import holds_by_batch
-from plants.store.tables import Batch as BatchRow
 from schema.audit.history import LedgerEntry, entries
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required

@@ -11,8 +11,8 @@ from plants.rules.values.refusals import RefusalCode as C
 from plants.store.inventory.batches import (
     Known,
 )
+from plants.store.inventory.movements import Stock as StockRow
 from plants.store.inventory.stock import StockSought, stock_count, stock_page
-from plants.store.tables import Stock as StockRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry

@@ -14,6 +14,7 @@ from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.logistics.in_transit import Balance, awaited_transfers, balances, mislabelled_by_id
 from plants.store.logistics.transfers import (
+    TransferLineRow,
     TransferSeen,
     TransfersSought,
     dispatch_of,
@@ -22,7 +23,6 @@ from plants.store.logistics.transfers import (
     transfers_count,
     transfers_page,
 )
-from plants.store.tables import TransferLineRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry

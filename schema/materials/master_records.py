@@ -9,13 +9,8 @@ from auth.permissions import Permission
 from plants.commands.materials import definitions
 from plants.rules.ledger.events import Entry
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.materials.definitions import (
-    MasterSought,
-    masters_by_key,
-    masters_count,
-    masters_page,
-)
-from plants.store.tables import MasterRecord as MasterRow
+from plants.store.materials.definitions import MasterRecord as MasterRow
+from plants.store.materials.definitions import MasterSought, masters_by_key, masters_count, masters_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry

@@ -8,8 +8,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.materials import definitions
 from plants.rules.values.refusals import RefusalCode as C
+from plants.store.materials.definitions import Material as MaterialRow
 from plants.store.materials.definitions import materials_by_key, materials_coded, materials_count, materials_page
-from plants.store.tables import Material as MaterialRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry

@@ -13,16 +13,16 @@ from plants.rules.production import process_records as rules
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.refusals import RefusalCode as C
+from plants.store.genealogy.edges import Edge as EdgeRow
 from plants.store.production.process_records import (
     ProcessesSought,
+    ProcessRow,
     edges_into,
     edges_out,
     processes_by_id,
     processes_count,
     processes_page,
 )
-from plants.store.tables import Edge as EdgeRow
-from plants.store.tables import ProcessRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry

@@ -11,9 +11,9 @@ import strawberry
 from auth.permissions import Permission
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
-from plants.store.materials.definitions import PlantSeen, plants_in
-from plants.store.replication import positions
-from plants.store.replication.positions import PlantReplication, ReplicationState
+from plants.store.materials.plants import PlantSeen, plants_in
+from plants.store.replication import status as status_rows
+from plants.store.replication.status import PlantReplication, ReplicationState
 from schema.engine.commits import polls
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, object_type
@@ -126,6 +126,6 @@ def _standing(
     reads: ReadSession, scope: PlantScope, plant: str | None, now: datetime
 ) -> list[tuple[PlantSeen, PlantReplication]]:
     """Return the plants of the scope, or the one with this code, each with how its replication stands."""
-    standing = {one.plant_id: one for one in positions.replication_status(reads, scope, now=now)}
+    standing = {one.plant_id: one for one in status_rows.replication_status(reads, scope, now=now)}
     seen = [one for one in plants_in(reads, scope) if plant in (None, one.code)]
     return [(one, standing[one.number]) for one in seen if one.number in standing]

@@ -14,7 +14,7 @@ from plants.rules.ledger.merkle import Frontier
 from plants.rules.replication.repairs import Found, PlantRestored
 from plants.store.ledger.entries import Head
 from plants.store.ledger.staging import clear_staged, staged_between
-from plants.store.materials import definitions
+from plants.store.materials.series import next_in_series
 from plants.store.projection import applying
 
 
@@ -52,7 +52,7 @@ def record_restored(
     if found != "MARKS":
         for name, following in beyond_printed(session, plant, now).items():
             drawn[name] = max(following, drawn.get(name, 0))
-    ahead = ((name, following, definitions.next_in_series(session, plant, name)) for name, following in drawn.items())
+    ahead = ((name, following, next_in_series(session, plant, name)) for name, following in drawn.items())
     series = {name: following for name, following, present in ahead if following > present}
     payload: PlantRestored = {"found": found, "size_before": before, "size": known, "series": series}
     return record_repair(session, plant, "PlantRestored", payload, now=now)

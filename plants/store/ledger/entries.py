@@ -19,6 +19,7 @@ from plants.store.ledger.decoding import decode
 from plants.store.sql.columns import big, key, octets, small, text
 
 READ_ENTRIES = 500  # of one statement, so that few are in memory at once; each may be 64 KiB
+INDEX_MAX = 2**53  # above every index: integers of an entry are below it; neither database compares beyond 64 bits
 HUB_LOG = 0
 """A plant's ledger has the plant's number as its log id, its directives from the hub the same number, negative."""
 

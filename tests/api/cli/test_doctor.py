@@ -35,9 +35,9 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
-from sync_jobs import assertion_key_rotation
-from sync_jobs.ledger_key_rotation import prepare_key
+from plants.store.replication.status import ReplicationState
+from sync_jobs.keys.ledger_key_files import prepare_key
+from sync_jobs.plant import assertion_key_rotation
 from tests.api.serving import fill
 from tests.databases import fresh_database
 from tests.factories import GROUP, Plant
@@ -120,7 +120,7 @@ def alter_entry(home: Path) -> None:
 def stand(state: ReplicationState, **more: object) -> Callable[[Path], None]:
     def write(home: Path) -> None:
         with store_of(home) as session:
-            status.standing(session, 1)
+            status.ledger_status(session, 1)
             status.amend(session, 1, state=state, **more)
 
     return write
@@ -221,7 +221,7 @@ ALSO = {"refused": {"alarms"}, "fenced": {"alarms"}, "entry gone": {"marks"}}
 
 
 def test_old_damage_then_only_a_full_look_finds_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.cli.tree.doctor.store.NEWEST", 2)
+    monkeypatch.setattr("api.cli.doctor.store.NEWEST", 2)
     alter_entry(home)
 
     assert found(home) == {}

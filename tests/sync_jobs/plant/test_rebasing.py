@@ -34,7 +34,7 @@ from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
 from plants.store.replication.disputes import disputes
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.rebasing import RootsAt, find_fork
