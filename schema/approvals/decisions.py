@@ -18,28 +18,33 @@ from schema.engine.scalars import PlantCode, RequestId
 
 @input_type
 class DecideChangeInput:
-    """What is decided on a change request, and on exactly what content of it."""
+    """A decision on exactly one content of a change request."""
 
     request_id: RequestId = described(
-        "Made by the client: sent again with the same content it answers the same and does nothing again."
+        "Request id, made by the client. Repeating it with the same content returns the first answer "
+        "and changes nothing."
     )
-    plant: PlantCode | None = described("The plant that asks; at a plant, itself unless given.", default=None)
+    plant: PlantCode | None = described(
+        "Plant of the change request. At a plant, the default is the plant itself.", default=None
+    )
     change: int = described(CHANGE)
     proposal: str = described(PROPOSAL)
-    verdict: ChangeVerdict = described("What is decided.")
-    comment: str = described("What there is to say of it; needed to reject.", default="")
+    verdict: ChangeVerdict = described("Verdict of the decision.")
+    comment: str = described("Comment. A rejection needs one.", default="")
 
 
 @object_type
 class ChangeDecided:
-    """A change was decided; an approved one is applied by its plant, or refused if it no longer fits."""
+    """A change was decided. Its plant applies an approved change, or refuses it if it no longer fits."""
 
-    entry: RecordedEntry = described("The ledger entry of the decision: the plant's, or the hub's directive to it.")
-    change_request: ChangeRequest = described("The change request as this node knows it now.")
+    entry: RecordedEntry = described(
+        "Ledger entry of the decision: the plant's entry, or the hub's directive to the plant."
+    )
+    change_request: ChangeRequest = described("Change request as this node knows it now.")
 
 
 @mutation(
-    "Approve or reject a change that another person asked for: at the plant, or at the hub for the group.",
+    "Approve or reject a change that another user requested. A plant decides for itself, the hub for the group.",
     roles=BOTH_ROLES,
     permission=Permission.CHANGE_DECIDE,
     command=(decide_change_here, decide_change_at_hub),

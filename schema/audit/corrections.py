@@ -1,4 +1,4 @@
-"""Corrections in the contract: taking back one entry by recording its opposite."""
+"""Corrections: each reverses one entry by a new one."""
 
 import strawberry
 
@@ -14,29 +14,29 @@ from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 
 WrongEnum = strawberry.enum(
-    Wrong, name="Wrong", description="Why an entry is corrected (EPCIS error declaration, Core Business Vocabulary)."
+    Wrong, name="Wrong", description="Kind of error (EPCIS error declaration, Core Business Vocabulary)."
 )
 
 
 @input_type
 class CorrectEntryInput(MutationInput):
-    """Which entry of the plant's ledger is wrong, and in what way."""
+    """The wrong entry of the plant's ledger, and the kind of error."""
 
-    entry: int = described("Its index.")
-    wrong: Wrong = described("In what way it is wrong.")
-    reason: str = described("Why, in your own words.")
+    entry: int = described("Index of the entry.")
+    wrong: Wrong = described("Kind of error.")
+    reason: str = described("Reason, in your own words.")
 
 
 @object_type
 class EntryCorrected:
-    """An entry was corrected: what it did was reversed, and both stay readable."""
+    """An entry was corrected. Its effects were reversed, and both entries stay readable."""
 
     entry: RecordedEntry = described(ENTRY)
-    corrected: LedgerEntry = described("The entry that was wrong.")
+    corrected: LedgerEntry = described("The wrong entry.")
 
 
 @mutation(
-    "Correct a wrong entry: a new one reverses what it did. Correct from the last entry to the first.",
+    "Correct a wrong entry by a new entry that reverses it. Correct the newest entry first.",
     roles=PLANT_ONLY,
     permission=Permission.ENTRY_CORRECT,
     command=corrections.correct_entry,

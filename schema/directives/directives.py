@@ -1,4 +1,4 @@
-"""Directives in the contract: what headquarters tells plants to define, hold and release, and what came of it."""
+"""Directives: orders of headquarters to plants about master data, holds and releases."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -37,59 +37,61 @@ from schema.materials.materials import ConversionInput
 DirectiveStateEnum = strawberry.enum(
     DirectiveState,
     name="DirectiveState",
-    description="How far along a directive is: what headquarters said is in force at the plant when the plant says so.",
+    description="State of a directive. It is in force at a plant once the plant has applied it.",
 )
-PLANTS = "The plants that it is for, by their codes."
-WHERE = "At these plants alone; at all that have goods of it, as far as the hub knows, unless given."
-REASON = "Why, for the plants and for those who read the ledgers later."
+PLANTS = "Codes of the addressed plants."
+WHERE = "Codes of the addressed plants. Without any, all plants known to have goods of the batch."
+REASON = "Reason, for the plants and for readers of the ledgers."
 
 
 @object_type
 class Directive(Node):
-    """What headquarters told one plant, and what the plant answered."""
+    """A directive to one plant, and the plant's answer."""
 
-    index: int = described("Its position among the directives to the plant, from 0.")
-    type: str = described("What is directed, such as HoldDirected or ChangeDecided.")
-    about: str = described("What it is about: a batch's code, a recall's id, a code of master data.")
-    hold: str | None = described("The id of the hold or recall that it places or lifts.")
-    batches: list[BatchCode] = described("The batches that it holds or releases.")
+    index: int = described("Position among the directives to the plant, from 0.")
+    type: str = described("Event type, such as HoldDirected or ChangeDecided.")
+    about: str = described("Key of the subject: a batch code, a recall id or a master data code.")
+    hold: str | None = described("Id of the hold or recall that it places or lifts.")
+    batches: list[BatchCode] = described("Batches that it holds or releases.")
     reason: str | None = described("Why.")
-    directed_by: str = described("Who directed it, by employee number.")
-    directed_at: datetime = described("When it was directed.")
+    directed_by: str = described("Employee number of the sender.")
+    directed_at: datetime = described("Time at which it was sent.")
     number: strawberry.Private[int]
 
-    @field("The plant that it is for.")
+    @field("Addressed plant.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
-    @field("How far along it is.")
+    @field("State.")
     async def state(self, info: Info) -> DirectiveState:
         outcome = await self._outcome(info)
         if outcome is None:
             return DirectiveState.SENT
         return DirectiveState.APPLIED if outcome.applied else DirectiveState.REJECTED
 
-    @field("The version of the batch that it met at the plant; of several batches the latest.")
+    @field("Version of the batch when the plant applied it. With several batches, the highest version.")
     async def met_version(self, info: Info) -> int | None:
         outcome = await self._outcome(info)
         return None if outcome is None else outcome.met_version
 
-    @field("Why the plant did not do it.")
+    @field("Reason why the plant refused it. Null if it did not.")
     async def refusal(self, info: Info) -> str | None:
         outcome = await self._outcome(info)
         return None if outcome is None else outcome.refusal
 
-    @field("The batches that the plant does not know and holds as soon as goods of them come.")
+    @field("Batches that the plant does not know yet. It holds them when goods arrive.")
     async def waiting_for(self, info: Info) -> list[BatchCode]:
         found = await info.load(Permission.BATCH_READ, waiting_by_directive, (self.number, self.index))
         return [BatchCode(code) for code in found or []]
 
-    @field("The entry of the plant's ledger that answers it, where you may read the ledger.")
+    @field(
+        "Entry of the plant's ledger that answers it. Null without an answer or without the right to read the ledger."
+    )
     async def answer(self, info: Info) -> LedgerEntry | None:
         outcome = await self._outcome(info)
         return None if outcome is None else await entry_of(info, (self.number, outcome.entry_idx))
 
-    @field("The directive as it stands signed, where you may read the ledger.")
+    @field("The signed directive. Null without the right to read the ledger.")
     async def entry(self, info: Info) -> LedgerEntry | None:
         return await entry_of(info, (-self.number, self.index))
 
@@ -99,7 +101,7 @@ class Directive(Node):
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
-        """Return a directive as the contract answers it; one of an unknown type says only what every entry says."""
+        """Return a directive. A directive of an unknown type has only the fields that all entries have."""
         envelope = decode(row.body)
         payload = envelope["payload"] if isinstance(envelope["payload"], dict) else {}
         hold = payload.get("hold", payload.get("recall"))
@@ -128,12 +130,12 @@ def _text(value: Any) -> str | None:
 
 @input_type
 class DirectiveFilter:
-    """Which directives are wanted; what is not given does not matter."""
+    """Filters directives. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("For this plant.", default=None)
-    state: DirectiveState | None = described("So far along.", default=None)
-    type: str | None = described("Of this type, such as HoldDirected.", default=None)
-    key: str | None = described("About this: a batch's code, a recall's id, a code of master data.", default=None)
+    plant: PlantCode | None = described("Addressed plant.", default=None)
+    state: DirectiveState | None = described("State of the directive.", default=None)
+    type: str | None = described("Event type, such as HoldDirected.", default=None)
+    key: str | None = described("Key of the subject: a batch code, a recall id or a master data code.", default=None)
 
 
 @findable("directive", 2)
@@ -143,12 +145,12 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Directive | None:
 
 
 @query(
-    "What headquarters told plants, the last to each plant first: at a plant what has come there.",
+    "Lists directives, newest first per plant. A plant returns only those it has received.",
     permission=Permission.BATCH_READ,
 )
 async def directives(
     info: Info,
-    filter: Annotated[DirectiveFilter | None, argument("Which are wanted; all unless given.")] = None,
+    filter: Annotated[DirectiveFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[Directive]:
@@ -162,15 +164,19 @@ async def directives(
 
 @input_type
 class DirectMaterialInput(MutationInput):
-    """A material definition for plants, whole; a later one of the same code replaces it."""
+    """A complete material definition for plants. It replaces an earlier one with the same code."""
 
     plants: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("The unit that its batches are counted in, UN/ECE Rec 20 or defined at the plant.")
-    shelf_life_days: int | None = described("How many days a batch keeps after its production.", default=None)
-    retest_days: int | None = described("After how many days a batch is due for a test.", default=None)
-    conversions: list[ConversionInput] = described("How other units convert to its own.", default_factory=list)
+    unit: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant.")
+    shelf_life_days: int | None = described(
+        "Shelf life in days after production. Null if batches do not expire.", default=None
+    )
+    retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
+    conversions: list[ConversionInput] = described(
+        "Conversions of other units to the material's own.", default_factory=list
+    )
 
 
 @input_type
@@ -184,47 +190,47 @@ class DirectMasterInput(MutationInput):
 
 @input_type
 class DirectUnitInput(MutationInput):
-    """A unit for plants, by its exact size in a built-in one."""
+    """A unit for plants, defined as an exact multiple of a built-in unit."""
 
     plants: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
-    of: str = described("The built-in unit it is measured in.")
-    factor: ExactDecimal = described('How many of that unit one of it is: a decimal or a fraction "n/d".')
+    of: str = described("Built-in unit that it is a multiple of.")
+    factor: ExactDecimal = described('Size in the built-in unit: a decimal or a fraction "n/d".')
 
 
 @input_type
 class DirectHoldInput(MutationInput):
-    """Which batch headquarters holds, where, and why."""
+    """The batch to hold, the plants and the reason."""
 
-    batch: BatchCode = described("The batch's code.")
-    kind: HoldKind = described("Why, in one word.", default=HoldKind.QUALITY)
+    batch: BatchCode = described("Batch code.")
+    kind: HoldKind = described("Kind of hold.", default=HoldKind.QUALITY)
     reason: str = described(REASON)
     plants: list[PlantCode] = described(WHERE, default_factory=list)
 
 
 @input_type
 class DirectRecallInput(MutationInput):
-    """Which batches headquarters recalls, where, and why."""
+    """The batches to recall, the plants and the reason."""
 
-    batches: list[BatchCode] = described("The batches' codes.")
+    batches: list[BatchCode] = described("Batch codes.")
     reason: str = described(REASON)
     plants: list[PlantCode] = described(WHERE, default_factory=list)
 
 
 @input_type
 class DirectReleaseInput(MutationInput):
-    """Which hold or recall headquarters lifts, and why."""
+    """The hold or recall to lift, and the reason."""
 
-    hold: str = described("The id of the hold or recall at headquarters.")
+    hold: str = described("Id of the hold or recall at headquarters.")
     reason: str = described(REASON)
 
 
 @object_type
 class DirectivesSent:
-    """Headquarters told plants something; each does it, and answers, when it hears of it."""
+    """Directives were sent. Each plant applies or refuses its directive after receiving it."""
 
-    directives: list[Directive] = described("What each plant was told, by plant number.")
+    directives: list[Directive] = described("Directives by plant number.")
 
 
 MasterInput = DirectMaterialInput | DirectMasterInput | DirectUnitInput
@@ -334,7 +340,7 @@ async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> Direc
 
 
 @mutation(
-    "Hold a batch at every plant that has goods of it; only headquarters lifts it.",
+    "Hold a batch at every plant that has goods of it. Only headquarters can lift the hold.",
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_hold,
@@ -351,7 +357,7 @@ async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSe
 
 
 @mutation(
-    "Hold several batches as one thing, wherever there are goods of any; one release lifts them all.",
+    "Recall batches: hold all of them, wherever there are goods. One release lifts all holds.",
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_recall,
@@ -368,7 +374,7 @@ async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Directiv
 
 
 @mutation(
-    "Lift a hold or recall of headquarters, whole, at every plant that it was directed to.",
+    "Lift a hold or recall of headquarters at every plant that it was directed to.",
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_release,

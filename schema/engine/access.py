@@ -21,7 +21,7 @@ class UndeclaredAccess(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one field declares."""
+    """The declared access of one field."""
 
     permissions: tuple[Permission, ...] = ()
     commands: tuple[AnyCommand, ...] = ()
@@ -47,11 +47,11 @@ class Access:
 
 
 UNDECLARED: Final = Access()
-"""A field of an object type without a permission of its own: it loads related rows under their own read permission."""
+"""Access of a field that declares no permission: it may load related rows under any read permission."""
 
 
 def access_of(permission: Permissions, *, commands: tuple[AnyCommand, ...] = ()) -> Access:
-    """Return the access of a field. A mutation also reads what it answers, under the read permissions."""
+    """Return the access of a field. A mutation may also read under the read permissions, for its answer."""
     declared = permission if isinstance(permission, tuple) else () if permission is None else (permission,)
     reads = frozenset(declared)
     return Access(declared, commands, reads | READ_PERMISSIONS if commands or not declared else reads)

@@ -236,7 +236,7 @@ class Info(strawberry.Info[Context, None]):
         return done
 
     def replication(self, reads: ReadSession, scope: PlantScope, numbers: Sequence[int]) -> dict[int, PlantReplication]:
-        """Return the replication status of plants of the scope, by number: a query for `load`."""
+        """Return the replication status of plants of the scope by number: a query for `load`."""
         found = replication_status(reads, scope, now=self.services.clock.now())
         return {one.plant_id: one for one in found if one.plant_id in numbers}
 

@@ -1,4 +1,4 @@
-"""What the inputs of all mutations have in common: who may repeat it, when it happened, and why."""
+"""Fields that every mutation input has: request id, time and reason."""
 
 from datetime import datetime
 from typing import Annotated, TypeVar
@@ -9,17 +9,20 @@ from schema.engine.fields import argument, described
 from schema.engine.scalars import RequestId
 
 
-@strawberry.input(description="What every mutation is told.")
+@strawberry.input(description="Fields of every mutation input.")
 class MutationInput:
-    """What every mutation is told."""
+    """Fields of every mutation input."""
 
     request_id: RequestId = described(
-        "Made by the client: sent again with the same content it answers the same and does nothing again."
+        "Request id, made by the client. Repeating it with the same content returns the first answer "
+        "and changes nothing."
     )
-    occurred_at: datetime | None = described("When it happened, at most 31 days ago; now unless given.", default=None)
-    reason: str | None = described("Why, for those who read the ledger later.", default=None)
+    occurred_at: datetime | None = described(
+        "Time of the event, at most 31 days ago. The default is now.", default=None
+    )
+    reason: str | None = described("Reason, for readers of the ledger.", default=None)
 
 
 T = TypeVar("T")
-Input = Annotated[T, argument("What is to be done.")]
+Input = Annotated[T, argument("Input of the mutation.")]
 """The one argument of a mutation."""

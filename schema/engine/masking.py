@@ -1,4 +1,4 @@
-"""What a caller is told of an error: of expected ones all of it in their language, of a bug only where to find it."""
+"""Masks errors: callers see expected errors in their language, and only an incident id for a bug."""
 
 import logging
 import re
@@ -38,7 +38,7 @@ NOT_TAKEN: Final[dict[Language, str]] = {
 
 
 def presented(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
-    """Return errors as the caller may see them; each bug becomes an incident with one line in the log."""
+    """Return errors in the form for the caller. Each bug becomes an incident with one log line."""
     shown = [_presented(error, context) for error in errors]
     return shown[:ERRORS_SHOWN_MAX]
 
@@ -64,7 +64,7 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
 
 
 def _cause(error: GraphQLError) -> BaseException | None:
-    """Return what raised the error, or None when it is an answer of GraphQL itself or one of ours."""
+    """Return the exception behind an error, or None for an error that GraphQL or a resolver made for the caller."""
     cause: BaseException | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
@@ -88,7 +88,7 @@ def _store_refuses(error: GraphQLError, cause: BaseException, fault: StoreFault,
 
 
 class ErrorMasking(SchemaExtension):
-    """Presents the errors of what is streamed; a request's own are presented when it is answered."""
+    """Masks the errors of subscriptions. The errors of requests are masked in the HTTP response."""
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         """Replace the errors of one result."""

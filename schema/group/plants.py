@@ -1,4 +1,4 @@
-"""Plants in the contract: what they are called, and how far their ledgers have travelled."""
+"""Plants: their names and codes."""
 
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 class Plant(Node):
     """A plant of the group."""
 
-    code: PlantCode = described("Its code, unique in the group and for good.")
-    name: str = described("Its name.")
-    time_zone: str = described("The IANA name of its time zone, which its calendar days go by.")
+    code: PlantCode = described("Plant code, unique in the group. It never changes.")
+    name: str = described("Name.")
+    time_zone: str = described("IANA name of the time zone of its calendar days.")
     number: strawberry.Private[int]
 
-    @field("How far its ledger has travelled; null without the right to see replication.")
+    @field("Replication status. Null without the right to read it.")
     async def replication(
         self, info: Info
     ) -> Annotated["Replication", strawberry.lazy("schema.replication.status")] | None:
@@ -35,7 +35,6 @@ class Plant(Node):
 
     @classmethod
     def of(cls, seen: PlantSeen) -> Self:
-        """Return a plant as the contract answers it."""
         return cls(
             id=node_id("plant", seen.number),
             code=PlantCode(seen.code),
@@ -46,7 +45,7 @@ class Plant(Node):
 
 
 async def plant_numbered(info: Info, number: int) -> Plant | None:
-    """Return a plant whose batches or whose replication the caller may see."""
+    """Return a plant whose batches or replication the caller may see."""
     seen = await info.load(Permission.BATCH_READ, plants_by_number, number)
     if seen is None:
         seen = await info.load(Permission.REPLICATION_READ, plants_by_number, number)
@@ -54,7 +53,7 @@ async def plant_numbered(info: Info, number: int) -> Plant | None:
 
 
 async def owner(info: Info, number: int) -> Plant:
-    """Return the plant that stated a row in the caller's scope."""
+    """Return the plant of a row in the caller's scope."""
     seen = await info.load(Permission.BATCH_READ, plants_by_number, number)
     assert seen is not None
     return Plant.of(seen)
@@ -66,20 +65,20 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Plant | None:
 
 
 async def plants_seen(info: Info) -> list[Plant]:
-    """Return the plants whose batches or whose replication the caller may see, by number."""
+    """Return the plants whose batches or replication the caller may see, by number."""
     seen = await info.read_under(Permission.BATCH_READ, plants_in)
     watched = await info.read_under(Permission.BATCH_READ, plants_in)
     return [Plant.of(one) for one in sorted({*seen, *watched}, key=lambda one: one.number)]
 
 
-@query("The plants that you may see, by number.", permission=(Permission.BATCH_READ, Permission.REPLICATION_READ))
+@query("Lists the plants that you may see, by number.", permission=(Permission.BATCH_READ, Permission.REPLICATION_READ))
 async def plants(info: Info) -> list[Plant]:
     return await plants_seen(info)
 
 
 @query(
-    "The plant with this code, or null when there is none that you may see.",
+    "Returns the plant with this code. Null if there is none that you may see.",
     permission=(Permission.BATCH_READ, Permission.REPLICATION_READ),
 )
-async def plant(info: Info, code: Annotated[PlantCode, argument("The plant's code.")]) -> Plant | None:
+async def plant(info: Info, code: Annotated[PlantCode, argument("Plant code.")]) -> Plant | None:
     return next((one for one in await plants_seen(info) if one.code == code), None)

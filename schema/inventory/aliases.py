@@ -1,4 +1,4 @@
-"""Aliases: other names of a batch, and the mutations that add and end them."""
+"""Aliases: other names of a batch."""
 
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -24,55 +24,53 @@ if TYPE_CHECKING:
 
 @input_type
 class AliasInput:
-    """Another name that a batch shall be found by."""
+    """An alias of a batch."""
 
-    scheme: str = described("What sort of name it is, such as SUPPLIER_LOT or CUSTOMER_LOT.")
-    value: str = described("The name itself.")
-    issuer: str = described("Who gave it: a supplier's or customer's code; empty for the plant itself.", default="")
+    scheme: str = described("Scheme, such as SUPPLIER_LOT or CUSTOMER_LOT.")
+    value: str = described("Alias.")
+    issuer: str = described("Code of the supplier or customer that issued it. Empty for the plant itself.", default="")
 
     @property
     def order(self) -> AliasOrder:
-        """The alias as commands take it."""
         return AliasOrder(self.scheme, self.value, self.issuer)
 
 
 @object_type
 class Alias:
-    """Another name that finds a batch at a plant."""
+    """An alias: another name that finds a batch at a plant."""
 
-    scheme: str = described("What sort of name it is, such as SUPPLIER_LOT.")
-    issuer: str = described("Who gave it; empty for the plant itself.")
-    value: str = described("The name itself.")
+    scheme: str = described("Scheme, such as SUPPLIER_LOT.")
+    issuer: str = described("Code of the issuer. Empty for the plant itself.")
+    value: str = described("Alias.")
     number: strawberry.Private[int]
 
-    @field("The plant where the name counts.")
+    @field("Plant where the alias is valid.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
     @classmethod
     def of(cls, row: AliasRow) -> Self:
-        """Return an alias as the contract answers it."""
         return cls(scheme=row.scheme, issuer=row.issuer, value=row.value, number=row.plant_id)
 
 
 @input_type
 class AliasBatchInput(MutationInput):
-    """A batch, and the names that it gets or loses."""
+    """A batch, and the aliases to add or end."""
 
-    batch: BatchCode = described("The batch's code.")
-    aliases: list[AliasInput] = described("The names.")
+    batch: BatchCode = described("Batch code.")
+    aliases: list[AliasInput] = described("Aliases.")
 
 
 @object_type
 class BatchAliased:
-    """A batch got other names, or lost some."""
+    """Aliases of a batch were added or ended."""
 
     entry: RecordedEntry = described(ENTRY)
-    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("The batch.")
+    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
 
 
 @mutation(
-    "Give a batch other names to be found by.",
+    "Add aliases to a batch.",
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=aliases.alias_batch,
@@ -90,7 +88,7 @@ async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> BatchAliased
 
 
 @mutation(
-    "End names of a batch; each is free for another batch.",
+    "End aliases of a batch. Another batch may use them afterwards.",
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=aliases.end_alias,

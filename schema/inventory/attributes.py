@@ -9,12 +9,12 @@ from schema.engine.fields import described, input_type, object_type
 class AttributeInput:
     """A named property of a batch, such as fat content or colour."""
 
-    name: str = described("What is said.")
-    value: str = described("What it is.")
+    name: str = described("Name of the property.")
+    value: str = described("Value of the property.")
 
 
 def attributes(given: Iterable[AttributeInput]) -> dict[str, str]:
-    """Return attributes as commands take them; of two with one name the later counts."""
+    """Return attributes by name. Of two with one name, the later counts."""
     return {one.name: one.value for one in given}
 
 
@@ -22,5 +22,5 @@ def attributes(given: Iterable[AttributeInput]) -> dict[str, str]:
 class Attribute:
     """A named property of a batch."""
 
-    name: str = described("What is said.")
-    value: str = described("What it is.")
+    name: str = described("Name of the property.")
+    value: str = described("Value of the property.")

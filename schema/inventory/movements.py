@@ -1,4 +1,4 @@
-"""Moving, splitting, merging, counting and naming goods that are on stock."""
+"""Movements of goods between locations."""
 
 from auth.permissions import Permission
 from plants.commands.inventory import movements
@@ -16,24 +16,24 @@ from schema.inventory.batches import Batch, batch_coded
 
 @input_type
 class MoveBatchInput(MutationInput):
-    """How much of which batch goes from where to where."""
+    """The goods to move, and both locations."""
 
-    batch: BatchCode = described("The batch's code.")
-    from_location: str = described("The code of the location it leaves.")
-    to_location: str = described("The code of the location it comes to.")
-    quantity: QuantityInput = described("How much moves.")
+    batch: BatchCode = described("Batch code.")
+    from_location: str = described("Code of the location that the goods leave.")
+    to_location: str = described("Code of the location that the goods enter.")
+    quantity: QuantityInput = described("Quantity to move.")
 
 
 @object_type
 class BatchMoved:
-    """Goods moved between locations."""
+    """Goods were moved between locations."""
 
     entry: RecordedEntry = described(ENTRY)
-    batch: Batch = described("The batch.")
+    batch: Batch = described("Batch.")
 
 
 @mutation(
-    "Move goods between locations; held and expired ones too.",
+    "Move goods between locations. Held and expired goods may be moved too.",
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=movements.move_batch,

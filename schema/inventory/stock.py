@@ -1,4 +1,4 @@
-"""Stock in the contract: what is on hand where, over all plants that the caller may see."""
+"""Stock: quantities on hand at locations."""
 
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -31,34 +31,33 @@ if TYPE_CHECKING:
     from schema.inventory.batches import Batch
 
 LazyBatch = Annotated["Batch", strawberry.lazy("schema.inventory.batches")]
-"""A batch; its module and this one import each other."""
+"""A batch. Its module and this one import each other."""
 
 
 @object_type
 class Stock(Node):
-    """How much of a batch is on hand at one location."""
+    """Quantity of a batch on hand at one location."""
 
-    quantity: Quantity = described("How much there is, in the batch's unit.")
+    quantity: Quantity = described("Quantity in the batch's unit.")
     row: strawberry.Private[StockRow]
     known: strawberry.Private[Known]
 
-    @field("The plant where it lies.")
+    @field("Plant of the stock.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("The location where it lies.")
+    @field("Location of the stock.")
     async def location(self, info: Info) -> MasterRecord:
         found = await record_of(info, MasterKind.LOCATION, self.row.plant_id, self.row.location)
         assert found is not None
         return found
 
-    @field("The batch.")
+    @field("Batch.")
     async def batch(self) -> LazyBatch:
         return batches.Batch.of(self.known)
 
     @classmethod
     def of(cls, row: StockRow, known: Known) -> Self:
-        """Return stock as the contract answers it."""
         unit = known.stated.unit
         return cls(
             id=strawberry.ID(f"stock/{row.plant_id}/{row.batch_id}/{row.location}"),
@@ -70,18 +69,18 @@ class Stock(Node):
 
 @input_type
 class StockFilter:
-    """Which stock is wanted; what is not given does not matter."""
+    """Filters stock. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("At this plant.", default=None)
-    batch: BatchCode | None = described("Of this batch.", default=None)
-    material: str | None = described("Of this material.", default=None)
-    location: str | None = described("At a location with this code.", default=None)
+    plant: PlantCode | None = described("Plant of the stock.", default=None)
+    batch: BatchCode | None = described("Batch of the stock.", default=None)
+    material: str | None = described("Material code.", default=None)
+    location: str | None = described("Location code.", default=None)
 
 
-@query("What is on hand, by plant, batch and location.", permission=Permission.BATCH_READ)
+@query("Lists quantities on hand, by plant, batch and location.", permission=Permission.BATCH_READ)
 async def stock(
     info: Info,
-    filter: Annotated[StockFilter | None, argument("Which is wanted; all unless given.")] = None,
+    filter: Annotated[StockFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[Stock]:
@@ -95,37 +94,36 @@ async def stock(
 
 @input_type
 class StockLineInput:
-    """An amount of a batch at a location."""
+    """A quantity of a batch at a location."""
 
-    batch: BatchCode = described("The batch's code.")
-    quantity: QuantityInput = described("How much, in any unit that converts to the batch's own.")
-    location: str = described("The code of the location.")
+    batch: BatchCode = described("Batch code.")
+    quantity: QuantityInput = described("Quantity, in any unit that converts to the batch's own.")
+    location: str = described("Location code.")
 
     @property
     def line(self) -> StockLine:
-        """The line as commands take it."""
         return StockLine(self.batch, self.quantity.amount, self.quantity.unit, self.location)
 
 
 @input_type
 class AdjustStockInput(MutationInput):
-    """What was counted of a batch at a location; `reason` is needed."""
+    """The counted quantity of a batch at a location. `reason` is required."""
 
-    batch: BatchCode = described("The batch's code.")
-    location: str = described("The code of the location.")
-    counted: QuantityInput = described("How much is there, none included.")
+    batch: BatchCode = described("Batch code.")
+    location: str = described("Location code.")
+    counted: QuantityInput = described("Counted quantity. It may be zero.")
 
 
 @object_type
 class StockAdjusted:
-    """Stock was put right."""
+    """Stock was adjusted."""
 
     entry: RecordedEntry = described(ENTRY)
-    batch: LazyBatch = described("The batch.")
+    batch: LazyBatch = described("Batch.")
 
 
 @mutation(
-    "Set stock to what was counted; a difference above the tolerance needs a change request.",
+    "Adjust stock to the counted quantity. A difference above the tolerance needs a change request.",
     roles=PLANT_ONLY,
     permission=Permission.STOCK_ADJUST,
     command=commands.adjust_stock,

@@ -1,4 +1,4 @@
-"""Shipments in the contract: what left for which customer, and shipping."""
+"""Shipments to customers."""
 
 from typing import Annotated
 
@@ -20,28 +20,28 @@ from schema.production.process_records import ProcessRecord, process_written
 
 @input_type
 class ShipmentFilter:
-    """Which shipments are wanted; what is not given does not matter."""
+    """Filters shipments. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("From this plant.", default=None)
-    customer: str | None = described("To this customer.", default=None)
-    order: str | None = described("On this order of the customer.", default=None)
+    plant: PlantCode | None = described("Shipping plant.", default=None)
+    customer: str | None = described("Customer code.", default=None)
+    order: str | None = described("Order of the customer.", default=None)
 
 
 @input_type
 class ShipBatchInput(MutationInput):
-    """What leaves, for which customer."""
+    """Goods to ship, and the customer."""
 
-    customer: str = described("The customer's code.")
-    lines: list[StockLineInput] = described("What leaves, from which locations.")
-    order: str | None = described("The customer's order.", default=None)
+    customer: str = described("Customer code.")
+    lines: list[StockLineInput] = described("Goods, with their locations.")
+    order: str | None = described("Order of the customer.", default=None)
 
 
 @object_type
 class BatchShipped:
-    """Goods left for a customer."""
+    """Goods were shipped to a customer."""
 
     entry: RecordedEntry = described(ENTRY)
-    shipment: ProcessRecord = described("The shipment: a process record whose inputs are what left.")
+    shipment: ProcessRecord = described("Shipment: a process record whose inputs are the shipped goods.")
 
 
 @mutation(
@@ -63,11 +63,12 @@ async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> BatchShipped:
 
 
 @query(
-    "Shipments to customers, the last of each plant first; what left is their input.", permission=Permission.BATCH_READ
+    "Lists shipments to customers, newest first per plant. The shipped goods are the inputs.",
+    permission=Permission.BATCH_READ,
 )
 async def shipments(
     info: Info,
-    filter: Annotated[ShipmentFilter | None, argument("Which are wanted; all unless given.")] = None,
+    filter: Annotated[ShipmentFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[ProcessRecord]:

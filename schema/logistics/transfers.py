@@ -1,4 +1,4 @@
-"""Transfers between plants: what is on the road, what came in, and what was missing or too much."""
+"""Transfers of goods between plants."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -39,7 +39,7 @@ from schema.inventory.stock import StockLineInput
 
 @enum_type
 class TransferState(StrEnum):
-    """How far along a transfer is, as far as is known here."""
+    """State of a transfer, as known at this node."""
 
     IN_TRANSIT = "IN_TRANSIT"
     RECEIVED = "RECEIVED"
@@ -49,36 +49,37 @@ class TransferState(StrEnum):
 class TransferLine:
     """One batch of a transfer."""
 
-    dispatched: Quantity = described("How much left.")
-    received: Quantity | None = described("How much came in; null while it is on the road.")
-    difference: Quantity | None = described("Received less dispatched: below zero where some is missing.")
+    dispatched: Quantity = described("Dispatched quantity.")
+    received: Quantity | None = described("Received quantity. Null while in transit.")
+    difference: Quantity | None = described("Received minus dispatched. It is negative if goods are missing.")
     number: strawberry.Private[int]
 
-    @field("The batch; null when you may not see it.")
+    @field("Batch. Null if you may not see it.")
     async def batch(self, info: Info) -> Batch | None:
         return await batch_numbered(info, self.number)
 
 
 @object_type
 class TransferBalance:
-    """One batch of a transfer: dispatched = received + in transit + loss, as far as is known."""
+    """Balance of one batch of a transfer: dispatched = received + in transit + loss + unexplained."""
 
-    dispatched: Quantity | None = described("How much the source says that it dispatched; null while it was not heard.")
-    received: Quantity | None = described(
-        "How much the destination says that it received; null while it was not heard."
+    dispatched: Quantity | None = described(
+        "Quantity that the source dispatched. Null if its statement has not arrived."
     )
-    in_transit: Quantity = described("How much is on the road.")
-    loss: Quantity = described("How much the destination recorded as missing; below zero where there was too much.")
-    unexplained: Quantity = described("What is left over: not zero where the two sides tell different stories.")
+    received: Quantity | None = described(
+        "Quantity that the destination received. Null if its statement has not arrived."
+    )
+    in_transit: Quantity = described("Quantity in transit.")
+    loss: Quantity = described("Quantity that the destination recorded as missing. It is negative for a surplus.")
+    unexplained: Quantity = described("Unexplained remainder. It is not zero if the two sides contradict each other.")
     number: strawberry.Private[int]
 
-    @field("The batch; null when you may not see it.")
+    @field("Batch. Null if you may not see it.")
     async def batch(self, info: Info) -> Batch | None:
         return await batch_numbered(info, self.number)
 
     @classmethod
     def of(cls, one: Balance) -> Self:
-        """Return a balance as the contract answers it."""
         return cls(
             dispatched=None if one.dispatched is None else Quantity.of(one.dispatched, one.unit),
             received=None if one.received is None else Quantity.of(one.received, one.unit),
@@ -91,37 +92,37 @@ class TransferBalance:
 
 @object_type
 class Transfer(Node):
-    """Goods on the road from one plant to another, or arrived."""
+    """A transfer of goods from one plant to another."""
 
-    source: PlantCode = described("The code of the plant that they left.")
-    destination: PlantCode = described("The code of the plant that they go to.")
-    state: TransferState = described("How far along it is; the source's own node does not hear of the receipt.")
-    dispatched_at: datetime = described("When it left.")
-    received_at: datetime | None = described("When it came in; null while it is on the road.")
+    source: PlantCode = described("Code of the source plant.")
+    destination: PlantCode = described("Code of the destination plant.")
+    state: TransferState = described("State. The source's own node does not learn of the receipt.")
+    dispatched_at: datetime = described("Time of dispatch.")
+    received_at: datetime | None = described("Time of receipt. Null while in transit.")
     seen: strawberry.Private[TransferSeen]
 
-    @field("What is on it, batch by batch.")
+    @field("Lines, one for each batch.")
     async def lines(self, info: Info) -> list[TransferLine]:
         rows = await info.load(Permission.BATCH_READ, lines_by_transfer, self.seen.id) or []
         # The destination's statement, which says both, takes the place of the source's.
         by_batch = {row.batch_id: row for row in rows if row.received is None or self.seen.received is not None}
         return [_line(row) for row in by_batch.values()]
 
-    @field("Whether it was received and the source's ledger, which you may see, has not told of it so far.")
+    @field("True if it was received, and the dispatch has not arrived from the source's ledger, which you may see.")
     async def awaiting_source(self, info: Info) -> bool:
         return await info.load(Permission.BATCH_READ, awaited_transfers, self.seen.id) or False
 
-    @field("Whether it was received on a label that does not match the source's ledger.")
+    @field("True if the label at receipt does not match the source's ledger.")
     async def label_differs(self, info: Info) -> bool:
         return await info.load(Permission.BATCH_READ, mislabelled_by_id, self.seen.id) or False
 
-    @field("What both sides' statements of it add up to, batch by batch.")
+    @field("Balances by batch, from the statements of both sides.")
     async def balances(self, info: Info) -> list[TransferBalance]:
         found = await info.load(Permission.BATCH_READ, balances, self.seen.id) or []
         return [TransferBalance.of(one) for one in found]
 
     @field(
-        "The text for the label that travels with the goods; null where the source's ledger may not be seen.",
+        "Text for the label that travels with the goods. Null without the right to run transfers of the source.",
         permission=Permission.TRANSFER_RUN,
     )
     async def manifest(self, info: Info) -> str | None:
@@ -130,7 +131,6 @@ class Transfer(Node):
 
     @classmethod
     def of(cls, seen: TransferSeen) -> Self:
-        """Return a transfer as the contract answers it."""
         row = required(seen.sent or seen.received)
         arrived = seen.received
         return cls(
@@ -146,60 +146,62 @@ class Transfer(Node):
 
 @input_type
 class TransferFilter:
-    """Which transfers are wanted; what is not given does not matter."""
+    """Filters transfers. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("From or to this plant.", default=None)
-    state: TransferState | None = described("In this state.", default=None)
-    differing: bool | None = described("With something missing or too much, or without.", default=None)
+    plant: PlantCode | None = described("Source or destination plant.", default=None)
+    state: TransferState | None = described("State.", default=None)
+    differing: bool | None = described("True for transfers with a difference, false for those without.", default=None)
 
 
 @input_type
 class DispatchTransferInput(MutationInput):
-    """What leaves, and for which plant."""
+    """Goods to dispatch, and the destination."""
 
-    destination: PlantCode = described("The code of the plant that the goods go to.")
-    lines: list[StockLineInput] = described("What leaves, from which locations.")
+    destination: PlantCode = described("Code of the destination plant.")
+    lines: list[StockLineInput] = described("Goods, with their locations.")
 
 
 @input_type
 class ReceiptLineInput:
-    """How much of a batch of a transfer came in at a location, none included."""
+    """Received quantity of a batch of a transfer at a location. It may be zero."""
 
-    batch: BatchCode = described("The batch's code.")
-    quantity: QuantityInput = described("How much came in.")
-    location: str = described("The code of the location where it is put.")
+    batch: BatchCode = described("Batch code.")
+    quantity: QuantityInput = described("Received quantity.")
+    location: str = described("Code of the location for the goods.")
 
 
 @input_type
 class ReceiveTransferInput(MutationInput):
-    """A transfer's label, and where its goods are put."""
+    """Label of a transfer, and the location for its goods."""
 
-    manifest: str = described("The text of the label, as it was scanned.")
+    manifest: str = described("Text of the scanned label.")
     location: str = described(
-        "The code of the location for all that `lines` do not speak of; as much as was dispatched."
+        "Code of the location for batches without a line. Their dispatched quantity counts as received."
     )
-    lines: list[ReceiptLineInput] = described("What was counted, where it differs.", default_factory=list)
+    lines: list[ReceiptLineInput] = described(
+        "Counted quantities that differ from the dispatched ones.", default_factory=list
+    )
 
 
 @object_type
 class TransferDispatched:
-    """Goods left for another plant; print the manifest on their label."""
+    """Goods were dispatched to another plant. Print the manifest on their label."""
 
     entry: RecordedEntry = described(ENTRY)
-    transfer: Transfer = described("The transfer.")
-    manifest: str = described("The text for the label that travels with the goods.")
+    transfer: Transfer = described("Transfer.")
+    manifest: str = described("Text for the label that travels with the goods.")
 
 
 @object_type
 class TransferReceived:
-    """Goods of a transfer came in."""
+    """Goods of a transfer were received."""
 
     entry: RecordedEntry = described(ENTRY)
-    transfer: Transfer = described("The transfer, with what was missing or too much.")
+    transfer: Transfer = described("Transfer with its differences.")
 
 
 @mutation(
-    "Put usable goods on the road to another plant; they keep their codes.",
+    "Dispatch usable goods to another plant. Batches keep their codes.",
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
     command=dispatches.dispatch_transfer,
@@ -216,7 +218,7 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
 
 
 @mutation(
-    "Take over the goods of a transfer from its label alone; no network is needed.",
+    "Receive the goods of a transfer by its label. No network connection is needed.",
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
     command=commands.receive_transfer,
@@ -242,24 +244,24 @@ async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> Tr
 
 @findable("transfer")
 async def transfer_numbered(info: Info, numbers: tuple[int, ...]) -> Transfer | None:
-    """Return a transfer by its number."""
+    """Return the transfer with this number."""
     seen = await info.load(Permission.BATCH_READ, transfers_by_id, numbers[0])
     return None if seen is None else Transfer.of(seen)
 
 
-@query("The transfer with this id, or null when there is none that you may see.", permission=Permission.BATCH_READ)
-async def transfer(info: Info, id: Annotated[strawberry.ID, argument("The id of the transfer.")]) -> Transfer | None:
+@query("Returns the transfer with this id. Null if there is none that you may see.", permission=Permission.BATCH_READ)
+async def transfer(info: Info, id: Annotated[strawberry.ID, argument("Id of the transfer.")]) -> Transfer | None:
     numbers = read_id("transfer", id)
     return None if numbers is None else await transfer_numbered(info, numbers)
 
 
 @query(
-    "Transfers, the last dispatched of each plant first; at the hub both sides' statements are joined.",
+    "Lists transfers, newest dispatch first per plant. The hub joins the statements of both sides.",
     permission=Permission.BATCH_READ,
 )
 async def transfers(
     info: Info,
-    filter: Annotated[TransferFilter | None, argument("Which are wanted; all unless given.")] = None,
+    filter: Annotated[TransferFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[Transfer]:

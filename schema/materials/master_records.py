@@ -1,4 +1,4 @@
-"""Suppliers, customers, locations, equipment and units: types, queries and the mutations that define them."""
+"""Master records: suppliers, customers, locations, equipment and units."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -20,13 +20,13 @@ from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
 
-CODE = "Its code at the plant."
-NAME = "Its name, in any language."
+CODE = "Code at the plant."
+NAME = "Name, in any language."
 
 
 @enum_type
 class MasterKind(StrEnum):
-    """What sort of thing a master record is."""
+    """Kind of a master record."""
 
     SUPPLIER = "SUPPLIER"  # who delivers
     CUSTOMER = "CUSTOMER"  # whom is shipped to
@@ -37,37 +37,36 @@ class MasterKind(StrEnum):
 
 @object_type
 class MasterRecord:
-    """A supplier, customer, location, piece of equipment or unit as one plant defines it."""
+    """A supplier, customer, location, piece of equipment or unit, as defined at one plant."""
 
-    kind: MasterKind = described("What sort of thing it is.")
+    kind: MasterKind = described("Kind of record.")
     code: str = described(CODE)
     name: str = described(NAME)
     number: strawberry.Private[int]
 
-    @field("The plant that defines it so.")
+    @field("Plant of the definition.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
     @classmethod
     def of(cls, row: MasterRow) -> Self:
-        """Return master data as the contract answers it."""
         return cls(kind=MasterKind(row.kind), code=row.code, name=row.name, number=row.plant_id)
 
 
 @input_type
 class MasterFilter:
-    """Which master data is wanted; what is not given does not matter."""
+    """Filters master data. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Of this plant alone.", default=None)
-    text: str | None = described("With a code or a name that holds this text.", default=None)
+    plant: PlantCode | None = described("Plant of the definition.", default=None)
+    text: str | None = described("Text in the code or the name.", default=None)
 
 
 Page = tuple[int | None, str | None]
-Filter = Annotated[MasterFilter | None, argument("Which are wanted; all unless given.")]
+Filter = Annotated[MasterFilter | None, argument("Filter. Without it, all.")]
 
 
 async def record_of(info: Info, kind: MasterKind, number: int, code: str | None) -> MasterRecord | None:
-    """Return a supplier, customer, location or piece of equipment of a plant."""
+    """Return a master record of a plant."""
     if code is None:
         return None
     row = await info.load(Permission.BATCH_READ, masters_by_key, (number, kind.value, code))
@@ -89,28 +88,28 @@ async def _page(info: Info, kind: MasterKind, filter: MasterFilter | None, page:
     )
 
 
-@query("Suppliers, sorted by code and plant.", permission=Permission.BATCH_READ)
+@query("Lists suppliers by code and plant.", permission=Permission.BATCH_READ)
 async def suppliers(
     info: Info, filter: Filter = None, first: First = None, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.SUPPLIER, filter, (first, after))
 
 
-@query("Customers, sorted by code and plant.", permission=Permission.BATCH_READ)
+@query("Lists customers by code and plant.", permission=Permission.BATCH_READ)
 async def customers(
     info: Info, filter: Filter = None, first: First = None, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.CUSTOMER, filter, (first, after))
 
 
-@query("Locations, sorted by code and plant.", permission=Permission.BATCH_READ)
+@query("Lists locations by code and plant.", permission=Permission.BATCH_READ)
 async def locations(
     info: Info, filter: Filter = None, first: First = None, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.LOCATION, filter, (first, after))
 
 
-@query("Equipment, sorted by code and plant.", permission=Permission.BATCH_READ)
+@query("Lists equipment by code and plant.", permission=Permission.BATCH_READ)
 async def equipment(
     info: Info, filter: Filter = None, first: First = None, after: After = None
 ) -> Connection[MasterRecord]:
@@ -119,7 +118,7 @@ async def equipment(
 
 @input_type
 class DefineMasterInput(MutationInput):
-    """A supplier, customer, location or piece of equipment; a later one replaces the name."""
+    """A supplier, customer, location or piece of equipment. A later definition replaces the name."""
 
     code: str = described(CODE)
     name: str = described(NAME)
@@ -127,12 +126,12 @@ class DefineMasterInput(MutationInput):
 
 @input_type
 class DefineUnitInput(MutationInput):
-    """A unit by its exact size in a built-in one: a 25 kg bag is 25 of KGM."""
+    """A unit, defined as an exact multiple of a built-in unit: a 25 kg bag is 25 KGM."""
 
     code: str = described(CODE)
     name: str = described(NAME)
-    of: str = described("The built-in unit it is measured in.")
-    factor: ExactDecimal = described('How many of that unit one of it is: a decimal or a fraction "n/d".')
+    of: str = described("Built-in unit that it is a multiple of.")
+    factor: ExactDecimal = described('Size in the built-in unit: a decimal or a fraction "n/d".')
 
 
 @object_type
@@ -140,11 +139,11 @@ class MasterDefined:
     """A supplier, customer, location, piece of equipment or unit was defined."""
 
     entry: RecordedEntry = described(ENTRY)
-    record: MasterRecord = described("The record as it is defined now.")
+    record: MasterRecord = described("Record with its current definition.")
 
 
 @mutation(
-    "Define a unit of the plant's own.",
+    "Define a unit of the plant.",
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_unit,

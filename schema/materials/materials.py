@@ -1,4 +1,4 @@
-"""Master data in the contract: materials, suppliers, customers, locations and equipment, as plants define them."""
+"""Material definitions: types, queries, and the mutation that defines a material."""
 
 import json
 from typing import Annotated, Self
@@ -23,31 +23,30 @@ from schema.materials.master_records import CODE, NAME, Filter, master_filter
 
 @object_type
 class Conversion:
-    """How many of a material's unit one of another unit is."""
+    """A conversion from another unit to the material's unit."""
 
-    unit: str = described("The other unit.")
-    factor: ExactDecimal = described('How many of the material\'s unit one of it is: a decimal or a fraction "n/d".')
+    unit: str = described("Other unit.")
+    factor: ExactDecimal = described('Size of the other unit in the material\'s unit: a decimal or a fraction "n/d".')
 
 
 @object_type
 class Material:
-    """A material as one plant defines it."""
+    """A material, as defined at one plant."""
 
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("The unit that its batches are counted in.")
-    shelf_life_days: int | None = described("How many days a batch keeps after its production.")
-    retest_days: int | None = described("After how many days a batch is due for a test.")
-    conversions: list[Conversion] = described("How other units convert to its own.")
+    unit: str = described("Unit in which its batches are counted.")
+    shelf_life_days: int | None = described("Shelf life in days after production. Null if batches do not expire.")
+    retest_days: int | None = described("Days after production until a retest is due. Null if none is.")
+    conversions: list[Conversion] = described("Conversions of other units to the material's own.")
     number: strawberry.Private[int]
 
-    @field("The plant that defines it so.")
+    @field("Plant of the definition.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
     @classmethod
     def of(cls, row: MaterialRow) -> Self:
-        """Return a material as the contract answers it."""
         factors = sorted(json.loads(row.conversions).items())
         return cls(
             code=row.code,
@@ -61,25 +60,25 @@ class Material:
 
 
 async def material_of(info: Info, number: int, code: str) -> Material | None:
-    """Return a plant's material definition."""
+    """Return the definition of a material at a plant."""
     row = await info.load(Permission.BATCH_READ, materials_by_key, (number, code))
     return None if row is None else Material.of(row)
 
 
 @query(
-    "The material with this code, or null; of several plants' definitions that of the lowest number.",
+    "Returns the material with this code, or null. Of several plants, the one with the lowest number counts.",
     permission=Permission.BATCH_READ,
 )
 async def material(
     info: Info,
-    code: Annotated[str, argument("The material's code.")],
-    plant: Annotated[PlantCode | None, argument("As this plant defines it.")] = None,
+    code: Annotated[str, argument("Material code.")],
+    plant: Annotated[PlantCode | None, argument("Plant of the definition. Without it, any plant.")] = None,
 ) -> Material | None:
     rows = await info.read(materials_coded, code, plant)
     return Material.of(rows[0]) if rows else None
 
 
-@query("Materials, by code and plant.", permission=Permission.BATCH_READ)
+@query("Lists materials by code and plant.", permission=Permission.BATCH_READ)
 async def materials(
     info: Info, filter: Filter = None, first: First = None, after: After = None
 ) -> Connection[Material]:
@@ -95,22 +94,26 @@ async def materials(
 
 @input_type
 class ConversionInput:
-    """How many of a material's unit one of another unit is."""
+    """A conversion from another unit to the material's unit."""
 
-    unit: str = described("The other unit.")
-    factor: ExactDecimal = described('How many of the material\'s unit one of it is: a decimal or a fraction "n/d".')
+    unit: str = described("Other unit.")
+    factor: ExactDecimal = described('Size of the other unit in the material\'s unit: a decimal or a fraction "n/d".')
 
 
 @input_type
 class DefineMaterialInput(MutationInput):
-    """A material definition, whole; a later one of the same code replaces it."""
+    """A complete material definition. It replaces an earlier one with the same code."""
 
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("The unit that its batches are counted in, UN/ECE Rec 20 or defined here.")
-    shelf_life_days: int | None = described("How many days a batch keeps after its production.", default=None)
-    retest_days: int | None = described("After how many days a batch is due for a test.", default=None)
-    conversions: list[ConversionInput] = described("How other units convert to its own.", default_factory=list)
+    unit: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at this plant.")
+    shelf_life_days: int | None = described(
+        "Shelf life in days after production. Null if batches do not expire.", default=None
+    )
+    retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
+    conversions: list[ConversionInput] = described(
+        "Conversions of other units to the material's own.", default_factory=list
+    )
 
 
 @object_type
@@ -118,11 +121,11 @@ class MaterialDefined:
     """A material was defined."""
 
     entry: RecordedEntry = described(ENTRY)
-    material: Material = described("The material as it is defined now.")
+    material: Material = described("Material with its current definition.")
 
 
 @mutation(
-    "Define a material: its unit, how long it keeps, and how other units convert.",
+    "Define a material with its unit, shelf life and unit conversions.",
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_material,

@@ -1,4 +1,4 @@
-"""Alarms in the contract: what is amiss at this node, for those who run it."""
+"""Alarms of this node."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -16,19 +16,18 @@ ALARMS_MAX = 200
 
 @object_type
 class Alarm:
-    """Something amiss that a person has to know of or do something about."""
+    """An alarm: a condition that an operator must know of or act on."""
 
-    kind: str = described("What kind of thing is amiss; a kind is never renamed, and new ones come.")
-    about: str = described("What it is about, within its kind: a ledger's origin, an entry, a transfer.")
-    text: str = described("What is amiss and what to do, in English and Chinese.")
-    first_at: datetime = described("When it began.")
-    last_at: datetime = described("When it was last seen.")
-    times: int = described("How often it was seen since it began.")
-    over_at: datetime | None = described("When it ended; null while it lasts.")
+    kind: str = described("Kind of alarm. A kind is never renamed; new kinds may be added.")
+    about: str = described("Subject within the kind, such as a ledger origin, an entry or a transfer.")
+    text: str = described("Description and remedy, in English and Chinese.")
+    first_at: datetime = described("Start.")
+    last_at: datetime = described("Time of the last occurrence.")
+    times: int = described("Number of occurrences since the start.")
+    over_at: datetime | None = described("End. Null while the alarm is active.")
 
     @classmethod
     def of(cls, seen: AlarmSeen) -> Self:
-        """Return an alarm as the contract answers it."""
         return cls(
             kind=seen.kind,
             about=seen.about,
@@ -41,14 +40,14 @@ class Alarm:
 
 
 @query(
-    "What is amiss at this node, as far as it is about plants whose replication you may see; the newest first.",
+    "Lists the alarms of this node about plants whose replication you may see, newest first.",
     permission=Permission.REPLICATION_READ,
 )
 async def alarms(
     info: Info,
     *,
-    over: Annotated[bool, argument("Also those that have ended.")] = False,
-    first: Annotated[int, argument(f"How many at most, up to {ALARMS_MAX}.")] = 100,
+    over: Annotated[bool, argument("True to include ended alarms.")] = False,
+    first: Annotated[int, argument(f"Largest number of alarms. The limit is {ALARMS_MAX}.")] = 100,
 ) -> list[Alarm]:
     wanted, own = max(0, min(first, ALARMS_MAX)), info.services.plant
     seen = await info.read(alarms_seen, own=own, over=over, first=wanted)

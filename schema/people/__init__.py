@@ -1,1 +1,1 @@
-"""The operator who sends a request."""
+"""The signed-in user."""

@@ -1,4 +1,4 @@
-"""Who is asking, as the contract shows them to themselves."""
+"""The signed-in user, as shown to themselves."""
 
 import strawberry
 
@@ -8,41 +8,41 @@ from schema.engine.fields import described, field, object_type
 from schema.engine.operations import query
 from schema.group.plants import Plant, plants_seen
 
-RoleEnum = strawberry.enum(Role, name="PersonRole", description="What a person is trusted with.")
+RoleEnum = strawberry.enum(Role, name="PersonRole", description="Role of a user.")
 
 
 @object_type
 class ViewerRole:
-    """A role of the person who asks, at one plant or in the whole group."""
+    """A role of the signed-in user, at one plant or in the whole group."""
 
-    role: Role = described("The role.")
+    role: Role = described("Role.")
     plant_number: strawberry.Private[int]
 
-    @field("The plant where it counts; null when it counts in the whole group.")
+    @field("Plant where the role is valid. Null if it is valid in the whole group.")
     async def plant(self, info: Info) -> Plant | None:
         if self.plant_number == GROUP:
             return None
         return next((one for one in await plants_seen(info) if one.number == self.plant_number), None)
 
-    @field("Whether it counts in the whole group.")
+    @field("True if the role is valid in the whole group.")
     def in_group(self) -> bool:
         return self.plant_number == GROUP
 
 
 @object_type
 class Viewer:
-    """The person who asks."""
+    """The signed-in user."""
 
-    person: str = described("The employee number.")
-    name: str = described("The name that is printed beside signatures.")
-    roles: list[ViewerRole] = described("What the person is trusted with.")
+    person: str = described("Employee number.")
+    name: str = described("Name as printed with signatures.")
+    roles: list[ViewerRole] = described("Roles of the user.")
 
-    @field("The plants that the person may see.")
+    @field("Plants that the user may see.")
     async def plants(self, info: Info) -> list[Plant]:
         return await plants_seen(info)
 
 
-@query("You, as this node knows you.", permission=None)
+@query("Returns the signed-in user.", permission=None)
 async def viewer(info: Info) -> Viewer:
     actor = info.context.actor
     roles = [ViewerRole(role=grant.role, plant_number=grant.plant_number) for grant in sorted(actor.grants)]

@@ -17,19 +17,19 @@ from schema.production.process_records import ProcessRecord, process_written
 
 @input_type
 class MergeSourceInput:
-    """A batch at a location: all that is there unless a quantity is given."""
+    """A batch at a location, with the quantity to merge. Without a quantity, all of it."""
 
-    batch: BatchCode = described("The batch's code.")
-    location: str = described("The code of the location it is taken from.")
-    quantity: QuantityInput | None = described("How much of it; all that is there unless given.", default=None)
+    batch: BatchCode = described("Batch code.")
+    location: str = described("Code of the location that the goods are taken from.")
+    quantity: QuantityInput | None = described("Quantity. Without it, all of the batch at the location.", default=None)
 
 
 @input_type
 class MergeBatchesInput(MutationInput):
-    """Which batches become one."""
+    """The batches to merge."""
 
-    sources: list[MergeSourceInput] = described("What is put together: at least two batches of one material.")
-    location: str = described("The code of the location where the new batch is.")
+    sources: list[MergeSourceInput] = described("Batches to merge: at least two, of one material.")
+    location: str = described("Code of the location for the new batch.")
 
 
 @object_type
@@ -37,12 +37,12 @@ class BatchesMerged:
     """Batches were merged."""
 
     entry: RecordedEntry = described(ENTRY)
-    process: ProcessRecord = described("The process record of the merge.")
-    batch: Batch = described("The new batch.")
+    process: ProcessRecord = described("Process record of the merge.")
+    batch: Batch = described("New batch.")
 
 
 @mutation(
-    "Make one new batch of several usable ones of one material; it expires with the first of them.",
+    "Merge usable batches of one material into a new batch. The earliest expiry date applies.",
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=merges.merge_batches,

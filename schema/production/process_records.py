@@ -1,4 +1,4 @@
-"""Process records in the contract: what was run where and when, what went in, and what came out."""
+"""Process records: their type and queries, and opening, feeding and closing them."""
 
 import json
 from datetime import datetime
@@ -38,12 +38,12 @@ from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
 from schema.materials.master_records import MasterKind, MasterRecord, record_of
 
-PROCESS_ID = "The id of the process record."
+PROCESS_ID = "Id of the process record."
 
 
 @enum_type
 class ProcessKind(StrEnum):
-    """What sort of process a record is of."""
+    """Kind of a process record."""
 
     PRODUCTION = "PRODUCTION"
     SPLIT = "SPLIT"
@@ -57,7 +57,7 @@ class ProcessKind(StrEnum):
 
 @enum_type
 class ProcessState(StrEnum):
-    """How far along a process record is."""
+    """State of a process record."""
 
     OPEN = "OPEN"
     CLOSED = "CLOSED"
@@ -65,7 +65,7 @@ class ProcessState(StrEnum):
 
 @enum_type
 class MaterialUse(StrEnum):
-    """What part goods play in a process record (ISA-95 material use)."""
+    """Use of goods in a process record (ISA-95 material use)."""
 
     CONSUMED = "CONSUMED"
     PRODUCED = "PRODUCED"
@@ -79,20 +79,19 @@ class MaterialUse(StrEnum):
 
 @object_type
 class ProcessLine:
-    """An amount of a batch that went into a process record or came out of it."""
+    """A quantity of a batch that entered or left a process record."""
 
-    use: MaterialUse = described("What part the goods play.")
-    quantity: Quantity = described("How much it was.")
-    occurred_at: datetime = described("When it was put in or taken out.")
+    use: MaterialUse = described("Material use of the goods.")
+    quantity: Quantity = described("Quantity.")
+    occurred_at: datetime = described("Time at which the goods entered or left.")
     number: strawberry.Private[int]
 
-    @field("The batch; null when you may not see it.")
+    @field("Batch. Null if you may not see it.")
     async def batch(self, info: Info) -> Batch | None:
         return await batch_numbered(info, self.number)
 
     @classmethod
     def of(cls, row: EdgeRow, batch: int) -> Self:
-        """Return an edge as the contract answers it."""
         return cls(
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
@@ -103,16 +102,17 @@ class ProcessLine:
 
 @object_type
 class MassBalance:
-    """What went into a process record, came out and was returned, unit by unit."""
+    """Mass balance of a process record, by unit."""
 
-    inputs: list[Quantity] = described("What was consumed.")
-    outputs: list[Quantity] = described("What was produced, by-products, co-products and samples among it.")
-    returned: list[Quantity] = described("What came back unused.")
-    loss: list[Quantity] = described("Inputs less outputs less returned; below zero where more came out than went in.")
+    inputs: list[Quantity] = described("Consumed quantities.")
+    outputs: list[Quantity] = described("Produced quantities, including by-products, co-products and samples.")
+    returned: list[Quantity] = described("Quantities that were returned unused.")
+    loss: list[Quantity] = described(
+        "Inputs minus outputs minus returns. It is negative if the outputs exceed the inputs."
+    )
 
     @classmethod
     def of(cls, balance: rules.MassBalance) -> Self:
-        """Return a balance as the contract answers it."""
         parts = balance.inputs, balance.outputs, balance.returned, balance.loss
         inputs, outputs, returned, loss = (quantities(rules.amounts(part)) for part in parts)
         return cls(inputs=inputs, outputs=outputs, returned=returned, loss=loss)
@@ -120,40 +120,40 @@ class MassBalance:
 
 @object_type
 class ProcessRecord(Node):
-    """A process record: production, split, merge, shipment and the like."""
+    """A process record, such as a production, split, merge or shipment."""
 
-    kind: ProcessKind = described("What sort of process it is of.")
-    state: ProcessState = described("How far along it is.")
-    job_order: str | None = described("The job order, or for a shipment the customer's order.")
-    segment: str | None = described("The process segment.")
-    opened_at: datetime = described("When it began.")
-    closed_at: datetime | None = described("When it ended.")
-    loss: list[Quantity] = described("Inputs less outputs less returned, as closed; empty while it is open.")
+    kind: ProcessKind = described("Kind of process.")
+    state: ProcessState = described("State.")
+    job_order: str | None = described("Job order. For a shipment, the order of the customer.")
+    segment: str | None = described("Process segment.")
+    opened_at: datetime = described("Start.")
+    closed_at: datetime | None = described("End. Null while it is open.")
+    loss: list[Quantity] = described("Inputs minus outputs minus returns at closing. Empty while it is open.")
     row: strawberry.Private[ProcessRow]
 
-    @field("The plant whose record it is.")
+    @field("Plant of the record.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("What it ran on.")
+    @field("Equipment.")
     async def equipment(self, info: Info) -> MasterRecord | None:
         return await record_of(info, MasterKind.EQUIPMENT, self.row.plant_id, self.row.equipment)
 
-    @field("Whom it was shipped to, for a shipment.")
+    @field("Customer of a shipment. Null for other kinds.")
     async def customer(self, info: Info) -> MasterRecord | None:
         return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
 
-    @field("What went in, in the order it was put in.")
+    @field("Inputs, in the order fed.")
     async def inputs(self, info: Info) -> list[ProcessLine]:
         rows = await info.load(Permission.BATCH_READ, edges_into, self.row.id) or []
         return [ProcessLine.of(row, row.source_id) for row in rows]
 
-    @field("What came out, in the order it was taken out.")
+    @field("Outputs, in the order yielded.")
     async def outputs(self, info: Info) -> list[ProcessLine]:
         rows = await info.load(Permission.BATCH_READ, edges_out, self.row.id) or []
         return [ProcessLine.of(row, row.target_id) for row in rows]
 
-    @field("What went in, came out and was returned so far.")
+    @field("Mass balance so far.")
     async def balance(self, info: Info) -> MassBalance:
         lines = [*await self._rows(info, into=True), *await self._rows(info, into=False)]
         return MassBalance.of(rules.mass_balance((row.use, row.unit, row.quantity) for row in lines))
@@ -164,7 +164,6 @@ class ProcessRecord(Node):
 
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
-        """Return a process record as the contract answers it."""
         loss: dict[str, str] = json.loads(row.loss)
         return cls(
             id=node_id("process", row.id),
@@ -181,17 +180,17 @@ class ProcessRecord(Node):
 
 @input_type
 class ProcessFilter:
-    """Which process records are wanted; what is not given does not matter."""
+    """Filters process records. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Of this plant.", default=None)
-    kind: ProcessKind | None = described("Of this kind.", default=None)
-    state: ProcessState | None = described("In this state.", default=None)
-    job_order: str | None = described("Of this job order.", default=None)
-    equipment: str | None = described("Run on this piece of equipment.", default=None)
+    plant: PlantCode | None = described("Plant.", default=None)
+    kind: ProcessKind | None = described("Kind.", default=None)
+    state: ProcessState | None = described("State.", default=None)
+    job_order: str | None = described("Job order.", default=None)
+    equipment: str | None = described("Code of the equipment.", default=None)
 
 
 async def process_numbered(info: Info, number: int) -> ProcessRecord | None:
-    """Return a process record by its number."""
+    """Return the process record with this number."""
     row = await info.load(Permission.BATCH_READ, processes_by_id, number)
     return None if row is None else ProcessRecord.of(row)
 
@@ -207,7 +206,7 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> ProcessRecord | None:
 
 
 @query(
-    "The process record with this id, or null when there is none that you may see.", permission=Permission.BATCH_READ
+    "Returns the process record with this id. Null if there is none that you may see.", permission=Permission.BATCH_READ
 )
 async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCESS_ID)]) -> ProcessRecord | None:
     numbers = read_id("process", id)
@@ -215,12 +214,12 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 
 
 @query(
-    "Process records, the last opened of each plant first; transfers are listed by themselves.",
+    "Lists process records, newest first per plant. Transfers have a list of their own.",
     permission=Permission.BATCH_READ,
 )
 async def process_records(
     info: Info,
-    filter: Annotated[ProcessFilter | None, argument("Which are wanted; all unless given.")] = None,
+    filter: Annotated[ProcessFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[ProcessRecord]:
@@ -239,7 +238,7 @@ def _sought(filter: ProcessFilter | None) -> ProcessesSought:
 
 @enum_type
 class RunKind(StrEnum):
-    """What sort of process people open, feed, yield and close."""
+    """Kind of process that operators open, feed, yield and close."""
 
     PRODUCTION = "PRODUCTION"
     REPACK = "REPACK"
@@ -249,30 +248,29 @@ class RunKind(StrEnum):
 
 @input_type
 class OpenProcessInput(MutationInput):
-    """What is to be run."""
+    """The process to open."""
 
-    kind: RunKind = described("What sort of process it is.", default=RunKind.PRODUCTION)
-    segment: str | None = described("The process segment.", default=None)
-    job_order: str | None = described("The job order.", default=None)
-    equipment: str | None = described("The code of what it runs on.", default=None)
+    kind: RunKind = described("Kind of process to open.", default=RunKind.PRODUCTION)
+    segment: str | None = described("Process segment.", default=None)
+    job_order: str | None = described("Job order of the process.", default=None)
+    equipment: str | None = described("Code of the equipment.", default=None)
 
     @property
     def order(self) -> commands.ProcessOrder:
-        """The order as commands take it."""
         return commands.ProcessOrder(self.kind.value, self.segment, self.job_order, self.equipment)
 
 
 @input_type
 class FeedProcessInput(MutationInput):
-    """What goes into an open process record."""
+    """Goods to feed into an open process record."""
 
     process: strawberry.ID = described(PROCESS_ID)
-    lines: list[StockLineInput] = described("What goes in, from which locations.")
+    lines: list[StockLineInput] = described("Goods to feed, with their locations.")
 
 
 @input_type
 class CloseProcessInput(MutationInput):
-    """The process record that is done."""
+    """The process record to close."""
 
     process: strawberry.ID = described(PROCESS_ID)
 
@@ -282,15 +280,15 @@ class ProcessOpened:
     """A process record was opened."""
 
     entry: RecordedEntry = described(ENTRY)
-    process: ProcessRecord = described("The process record.")
+    process: ProcessRecord = described("Process record.")
 
 
 @object_type
 class ProcessFed:
-    """Goods went into a process record."""
+    """Goods were fed into a process record."""
 
     entry: RecordedEntry = described(ENTRY)
-    process: ProcessRecord = described("The process record.")
+    process: ProcessRecord = described("Process record.")
 
 
 @object_type
@@ -298,7 +296,7 @@ class ProcessClosed:
     """A process record was closed with its mass balance."""
 
     entry: RecordedEntry = described(ENTRY)
-    process: ProcessRecord = described("The process record.")
+    process: ProcessRecord = described("Process record.")
 
 
 def process_named(id: str) -> int:
@@ -322,7 +320,7 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
 
 
 @mutation(
-    "Put goods from stock into an open process record; each must be usable and there.",
+    "Feed goods from stock into an open process record. The goods must be usable and on hand.",
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.feed_process,
@@ -341,7 +339,7 @@ async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed
 
 
 @mutation(
-    "Close a process record with its mass balance; from then on it refuses everything.",
+    "Close a process record with its mass balance. It accepts nothing afterwards.",
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.close_process,

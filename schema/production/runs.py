@@ -1,4 +1,4 @@
-"""Running process records: opening, feeding, yielding and closing them, or recording a run that is over."""
+"""Production runs that are recorded after their end."""
 
 from datetime import datetime
 
@@ -19,24 +19,24 @@ from schema.production.yields import OutputInput
 
 @input_type
 class RecordProductionInput(OpenProcessInput):
-    """A whole run that is over: what was run, what went in, and what came out."""
+    """A complete run: process, inputs and outputs."""
 
-    inputs: list[StockLineInput] = described("What went in, from which locations.", default_factory=list)
-    outputs: list[OutputInput] = described("What came out.", default_factory=list)
-    opened_at: datetime | None = described("When it began; when it ended unless given.", default=None)
+    inputs: list[StockLineInput] = described("Inputs, with their locations.", default_factory=list)
+    outputs: list[OutputInput] = described("Outputs.", default_factory=list)
+    opened_at: datetime | None = described("Start. The default is the end.", default=None)
 
 
 @object_type
 class ProductionRecorded:
-    """A run that is over was recorded as one closed process record."""
+    """A run was recorded as one closed process record."""
 
     entry: RecordedEntry = described(ENTRY)
-    process: ProcessRecord = described("The process record.")
-    batches: list[Batch] = described("The new batches, in the order of the outputs.")
+    process: ProcessRecord = described("Process record.")
+    batches: list[Batch] = described("New batches, in the order of the outputs.")
 
 
 @mutation(
-    "Record a run that is over, in one order, with the same checks as step by step.",
+    "Record a complete run in one request, with the same checks as step by step.",
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=runs.record_production,

@@ -17,19 +17,19 @@ from schema.production.process_records import ProcessRecord, process_written
 
 @input_type
 class SplitPartInput:
-    """A part of a batch that becomes a batch of its own."""
+    """A part of a batch that becomes a new batch."""
 
-    quantity: QuantityInput = described("How much it is.")
-    location: str = described("The code of the location where it is put.")
+    quantity: QuantityInput = described("Quantity of the part.")
+    location: str = described("Code of the location for the goods.")
 
 
 @input_type
 class SplitBatchInput(MutationInput):
-    """Which batch is split, and into what; the rest stays."""
+    """The batch to split, and its parts. The rest stays in the batch."""
 
-    batch: BatchCode = described("The batch's code.")
-    location: str = described("The code of the location the parts are taken from.")
-    parts: list[SplitPartInput] = described("The parts, each a new batch.")
+    batch: BatchCode = described("Batch code.")
+    location: str = described("Code of the location that the parts are taken from.")
+    parts: list[SplitPartInput] = described("Parts. Each becomes a new batch.")
 
 
 @object_type
@@ -37,13 +37,13 @@ class BatchSplit:
     """A batch was split."""
 
     entry: RecordedEntry = described(ENTRY)
-    process: ProcessRecord = described("The process record of the split.")
-    batch: Batch = described("The batch that was split.")
-    parts: list[Batch] = described("The new batches, in the order of the parts.")
+    process: ProcessRecord = described("Process record of the split.")
+    batch: Batch = described("The split batch.")
+    parts: list[Batch] = described("New batches, in the order of the parts.")
 
 
 @mutation(
-    "Make batches of parts of a usable batch; they keep its dates, grade and supplier.",
+    "Split parts of a usable batch into new batches. They keep its dates, grade and supplier.",
     roles=PLANT_ONLY,
     permission=Permission.STOCK_MOVE,
     command=splits.split_batch,

@@ -1,4 +1,4 @@
-"""Yielding: the outputs of a process record."""
+"""Yields: outputs of an open process record."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -25,7 +25,7 @@ from schema.production.process_records import PROCESS_ID, ProcessRecord, process
 
 @enum_type
 class OutputUse(StrEnum):
-    """What part an output plays."""
+    """Material use of an output."""
 
     PRODUCED = "PRODUCED"
     BY_PRODUCT = "BY_PRODUCT"
@@ -35,21 +35,22 @@ class OutputUse(StrEnum):
 
 @input_type
 class OutputInput:
-    """A new batch that came out of a process record."""
+    """A new batch that a process record yields."""
 
-    material: str = described("The material's code.")
-    quantity: QuantityInput = described("How much came out.")
-    location: str = described("The code of the location where it is put.")
-    use: OutputUse = described("What part it plays.", default=OutputUse.PRODUCED)
-    produced_at: datetime | None = described("When it was produced; when it came out unless given.", default=None)
-    expires_on: date | None = described("The last day of use; by the material's shelf life unless given.", default=None)
-    grade: str | None = described("Its grade.", default=None)
-    attributes: list[AttributeInput] = described("What else is said of it.", default_factory=list)
-    aliases: list[AliasInput] = described("Other names that shall find it.", default_factory=list)
+    material: str = described("Material code.")
+    quantity: QuantityInput = described("Yielded quantity.")
+    location: str = described("Code of the location for the goods.")
+    use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
+    produced_at: datetime | None = described("Time of production. The default is the time of the yield.", default=None)
+    expires_on: date | None = described(
+        "Last day of use. The default follows from the material's shelf life.", default=None
+    )
+    grade: str | None = described("Grade.", default=None)
+    attributes: list[AttributeInput] = described("Properties of the batch.", default_factory=list)
+    aliases: list[AliasInput] = described("Aliases of the batch.", default_factory=list)
 
     @property
     def output(self) -> yields.Output:
-        """The output as commands take it."""
         return yields.Output(
             material=self.material,
             amount=self.quantity.amount,
@@ -66,40 +67,41 @@ class OutputInput:
 
 @input_type
 class AdditionInput:
-    """More of a batch that the same process record made before."""
+    """A further quantity of a batch that the same process record made."""
 
-    batch: BatchCode = described("The batch's code.")
-    quantity: QuantityInput = described("How much more came out.")
-    location: str = described("The code of the location where it is put.")
-    use: OutputUse = described("What part it plays.", default=OutputUse.PRODUCED)
+    batch: BatchCode = described("Batch code.")
+    quantity: QuantityInput = described("Further quantity.")
+    location: str = described("Code of the location for the goods.")
+    use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
 
     @property
     def addition(self) -> yields.Addition:
-        """The addition as commands take it."""
         return yields.Addition(self.batch, self.quantity.amount, self.quantity.unit, self.location, self.use.value)
 
 
 @input_type
 class YieldProcessInput(MutationInput):
-    """What comes out of an open process record."""
+    """Outputs of an open process record."""
 
     process: strawberry.ID = described(PROCESS_ID)
     outputs: list[OutputInput] = described("New batches.", default_factory=list)
-    additions: list[AdditionInput] = described("More of batches it made before.", default_factory=list)
-    returns: list[StockLineInput] = described("Inputs that were not used up, and where they go.", default_factory=list)
+    additions: list[AdditionInput] = described(
+        "Additions to batches that the process record made.", default_factory=list
+    )
+    returns: list[StockLineInput] = described("Unused inputs, with the locations they return to.", default_factory=list)
 
 
 @object_type
 class ProcessYielded:
-    """Goods came out of a process record."""
+    """Goods were yielded by a process record."""
 
     entry: RecordedEntry = described(ENTRY)
-    process: ProcessRecord = described("The process record.")
-    batches: list[Batch] = described("The new batches, in the order of the outputs.")
+    process: ProcessRecord = described("Process record.")
+    batches: list[Batch] = described("New batches, in the order of the outputs.")
 
 
 @mutation(
-    "Put what came out of an open process record on stock: new batches, more of earlier ones, returns.",
+    "Yield outputs of an open process record to stock: new batches, additions to its batches, and returns.",
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=yields.yield_process,

@@ -1,4 +1,4 @@
-"""Holds in the contract: what a plant placed on its goods of a batch, and what headquarters directed it to place."""
+"""Holds: those that a plant placed on its goods, and those that headquarters directed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,33 +28,32 @@ if TYPE_CHECKING:
     from schema.inventory.batches import Batch
 
 HoldKindEnum = strawberry.enum(
-    HoldKind, name="HoldKind", description="Why goods are held. Holds are a set: lifting one leaves the others."
+    HoldKind, name="HoldKind", description="Kind of hold. Holds are independent: lifting one leaves the others."
 )
 
 
 @object_type
 class BatchHold(Node):
-    """A hold on a plant's goods of a batch; while one is open the goods may not be used."""
+    """A hold on a plant's goods of a batch. The goods may not be used while it is open."""
 
-    kind: HoldKind = described("Why the goods are held, in one word.")
-    reason: str = described("Why, in the words of whoever placed it.")
-    placed_by: str = described("Who placed it, by employee number.")
-    placed_at: datetime = described("When it was placed.")
-    lifted_at: datetime | None = described("When it was lifted; null while it is open.")
+    kind: HoldKind = described("Kind of hold.")
+    reason: str = described("Reason that was given.")
+    placed_by: str = described("Employee number of the user who placed it.")
+    placed_at: datetime = described("Time of placing.")
+    lifted_at: datetime | None = described("Time of lifting. Null while it is open.")
     hold: int | None = described(
-        "Its id at the plant: the index of the entry that placed it; null while headquarters alone knows of it."
+        "Id at the plant: the index of its entry. Null while only headquarters knows the hold."
     )
-    directed: str | None = described("Its id at headquarters, where it was directed from there; else null.")
-    in_force_at_plant: bool = described("Whether the plant says that it is in force there.")
+    directed: str | None = described("Id at headquarters. Null if the plant placed it by itself.")
+    in_force_at_plant: bool = described("True if the plant has placed it and not lifted it.")
     number: strawberry.Private[int]
 
-    @field("The plant whose goods are held.")
+    @field("Plant of the goods.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
     @classmethod
     def of(cls, row: HoldRow) -> Self:
-        """Return a hold as the contract answers it."""
         return cls(
             id=node_id("hold", row.plant_id, row.batch_id, row.hold_id),
             kind=HoldKind(row.kind),
@@ -70,7 +69,7 @@ class BatchHold(Node):
 
     @classmethod
     def on_its_way(cls, row: DirectedHoldRow, batch: int) -> Self:
-        """Return a hold that headquarters directed and that the plant has not placed, as the contract answers it."""
+        """Return a directed hold that the plant has not placed yet."""
         return cls(
             id=node_id("directed-hold", row.plant_id, batch, row.directive_idx),
             kind=HoldKind(row.kind),
@@ -86,7 +85,7 @@ class BatchHold(Node):
 
 
 async def holds_on_their_way(info: Info, known: Known, placed: Sequence[HoldRow]) -> list[DirectedHoldRow]:
-    """Return the holds that headquarters directed for a batch and that their plants have not placed."""
+    """Return the directed holds of a batch that their plants have not placed."""
     code = known.stated.code
     directed = await info.load(Permission.BATCH_READ, directed_holds_by_code, code) or []
     there = {(row.plant_id, row.directed) for row in placed}
@@ -112,11 +111,11 @@ async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | No
 
 @input_type
 class QuarantineBatchInput(MutationInput):
-    """Which batch is put on hold, and why."""
+    """The batch to hold, and the reason."""
 
-    batch: BatchCode = described("The batch's code.")
-    kind: HoldKind = described("Why, in one word.", default=HoldKind.QUALITY)
-    reason: str = described("Why, in your own words.")
+    batch: BatchCode = described("Batch code.")
+    kind: HoldKind = described("Kind of hold.", default=HoldKind.QUALITY)
+    reason: str = described("Reason, in your own words.")
 
 
 @object_type
@@ -124,8 +123,8 @@ class BatchQuarantined:
     """The plant's goods of a batch were put on hold."""
 
     entry: RecordedEntry = described(ENTRY)
-    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("The batch.")
-    hold: BatchHold = described("The hold that was placed, as it stands now.")
+    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
+    hold: BatchHold = described("The new hold.")
 
 
 @findable("hold", 3)
@@ -136,7 +135,7 @@ async def _find_placed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None
 
 
 @mutation(
-    "Put the plant's goods of a batch on hold, whatever else holds them; an approved release lifts it.",
+    "Put the plant's goods of a batch on hold. Other holds do not matter. An approved release lifts it.",
     roles=PLANT_ONLY,
     permission=Permission.BATCH_QUARANTINE,
     command=commands.quarantine_batch,

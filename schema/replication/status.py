@@ -1,4 +1,4 @@
-"""Replication status of a plant: type and subscription."""
+"""Replication status of plants."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -27,44 +27,46 @@ if TYPE_CHECKING:
 ReplicationStateEnum = strawberry.enum(
     ReplicationState,
     name="ReplicationState",
-    description="How a plant's ledger stands with the other side; from HUB_REGRESSED on a person has to look first.",
+    description="State of replication between a plant and the hub. HUB_REGRESSED and later ones need an operator.",
 )
 
 
 @object_type
 class Replication:
-    """How far a plant's ledger and its directives have travelled, as this node knows it."""
+    """Replication status of a plant's ledger and directives, as this node knows it."""
 
-    state: ReplicationState = described("How the ledger stands with the other side.")
-    size: int = described("How many entries of the plant's ledger this node has.")
-    root: str = described("The root hash of the tree over those entries, hexadecimal.")
-    projected: int = described("How many of them are in the answers.")
-    acknowledged: int = described("How many entries the hub holds and has cosigned.")
-    checkpoint_size: int | None = described("The size in the newest signed checkpoint.")
-    checkpoint_at: datetime | None = described("When the plant signed its newest checkpoint.")
+    state: ReplicationState = described("State of replication.")
+    size: int = described("Number of entries of the plant's ledger at this node.")
+    root: str = described("Root hash of the Merkle tree over those entries, in hexadecimal.")
+    projected: int = described("Number of those entries that are applied to the tables.")
+    acknowledged: int = described("Number of entries that the hub holds and has cosigned.")
+    checkpoint_size: int | None = described("Size in the newest signed checkpoint.")
+    checkpoint_at: datetime | None = described("Time at which the plant signed its newest checkpoint.")
     lag_seconds: int | None = described(
-        "The age of the newest checkpoint in seconds: what the plant wrote since may be missing here; null without one."
+        "Age of the newest checkpoint in seconds. Later entries of the plant may be missing here. "
+        "Null without a checkpoint."
     )
-    contact_at: datetime | None = described("When the two sides last spoke.")
-    directives: int = described("How many directives the hub has for the plant.")
-    directives_acknowledged: int = described("How many of them the plant has.")
-    faults: int = described("How many entries could not be put into the tables.")
-    alarm: str | None = described("What a person has to look at, if anything.")
-    waiting: int = described("How many entries the hub has not cosigned yet.")
-    error: str | None = described("Why the last exchange failed, if it did.")
-    attempts: int = described("How many exchanges failed since the last one that went well.")
-    next_attempt_at: datetime | None = described("Before when no other one begins by itself; null while nothing fails.")
-    fenced: bool = described("Whether the plant writes no more because another copy of it is the one that counts.")
-    disputed: int = described("How many entries could not be applied after a repair and wait for a person.")
-    archived: int | None = described("How many entries are in the archive, as far as this node knows.")
+    contact_at: datetime | None = described("Time of the last contact between the two sides.")
+    directives: int = described("Number of directives that the hub has for the plant.")
+    directives_acknowledged: int = described("Number of those directives that the plant has received.")
+    faults: int = described("Number of entries that could not be applied.")
+    alarm: str | None = described("Condition that needs an operator. Null if there is none.")
+    waiting: int = described("Number of entries that the hub has not cosigned yet.")
+    error: str | None = described("Error of the last exchange. Null if it succeeded.")
+    attempts: int = described("Number of failed exchanges since the last success.")
+    next_attempt_at: datetime | None = described("Time of the next automatic exchange. Null if the last one succeeded.")
+    fenced: bool = described("True if the plant has stopped writing, because another copy of it is the active one.")
+    disputed: int = described("Number of disputed entries after repairs that need an operator.")
+    archived: int | None = described("Number of archived entries, as far as this node knows. Null if unknown.")
     entries_per_second: float | None = described(
-        "How many entries a second have lately moved to where they are to be; null when all are, or none moved."
+        "Entries per second that were moved recently. Null if none remain or none moved."
     )
-    seconds_left: int | None = described("How many seconds the others will take at that pace.")
+    seconds_left: int | None = described(
+        "Seconds until the remaining entries are moved at that rate. Null without a rate."
+    )
 
     @classmethod
     def of(cls, seen: PlantReplication) -> Self:
-        """Return the status as the contract answers it."""
         return cls(
             state=seen.state,
             size=seen.size,
@@ -93,23 +95,22 @@ class Replication:
 
 @object_type
 class ReplicationStatus:
-    """How the replication of one plant stands."""
+    """Replication status of one plant."""
 
-    plant: Annotated["Plant", strawberry.lazy("schema.group.plants")] = described("The plant.")
-    replication: Replication = described("How far its ledger has travelled.")
+    plant: Annotated["Plant", strawberry.lazy("schema.group.plants")] = described("Plant.")
+    replication: Replication = described("Replication status.")
 
     @classmethod
     def of(cls, plant: PlantSeen, seen: PlantReplication) -> Self:
-        """Return the status as the contract answers it."""
         return cls(plant=plants.Plant.of(plant), replication=Replication.of(seen))
 
 
 @subscription(
-    "How replication stands: of each plant at once, then of each that changes; growing older is no change.",
+    "Streams the replication status: first of every plant, then each change. A growing age is not a change.",
     permission=Permission.REPLICATION_READ,
 )
 async def replication_status(
-    info: Info, plant: Annotated[PlantCode | None, argument("Of this plant alone.")] = None
+    info: Info, plant: Annotated[PlantCode | None, argument("Plant of the definition.")] = None
 ) -> AsyncIterator[ReplicationStatus]:
     shown: dict[int, PlantReplication] = {}
     async with aclosing(polls(info.services.commits)) as wakings:
@@ -125,7 +126,7 @@ async def replication_status(
 def _standing(
     reads: ReadSession, scope: PlantScope, plant: str | None, now: datetime
 ) -> list[tuple[PlantSeen, PlantReplication]]:
-    """Return the plants of the scope, or the one with this code, each with how its replication stands."""
+    """Return the plants of the scope, or the one with this code, with their replication status."""
     standing = {one.plant_id: one for one in status_rows.replication_status(reads, scope, now=now)}
     seen = [one for one in plants_in(reads, scope) if plant in (None, one.code)]
     return [(one, standing[one.number]) for one in seen if one.number in standing]
