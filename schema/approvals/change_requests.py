@@ -201,9 +201,9 @@ async def change_requests(
 ) -> Connection[ChangeRequest]:
     wanted = filter or ChangeRequestFilter()
     kind, state, level = (one and one.value for one in (wanted.kind, wanted.state, wanted.level))
-    sought = ChangesSought(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
+    filters = ChangesSought(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
     return await info.connection(
-        changes_page, changes_count, sought, (first, after),
+        changes_page, changes_count, filters, (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
     )  # fmt: skip
 

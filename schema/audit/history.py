@@ -74,7 +74,7 @@ class EntryCorrection:
         return cls(wrong=row.wrong, reason=row.reason, by=by)
 
 
-ELSEWHERE = "Null if the body is pruned."
+NULL_IF_PRUNED = "Null if the body is pruned."
 
 
 @object_type
@@ -85,20 +85,18 @@ class LedgerEntry(Node):
     ledger: LedgerKind = described("Kind of the ledger.")
     event_id: str = described("Id of the event, unique across all nodes.")
     type: str = described("Event type, in the past tense.")
-    version: int | None = described(f"The version of the event's form. {ELSEWHERE}")
+    version: int | None = described(f"Version of the event type. {NULL_IF_PRUNED}")
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
-    logical_time: str | None = described(
-        f"Its hybrid logical time: later than that of everything it answers. {ELSEWHERE}"
-    )
+    logical_time: str | None = described(f"Hybrid logical time, later than that of its causes. {NULL_IF_PRUNED}")
     actor: str = described("Actor: an employee number, or the name of a program.")
     device: str | None = described("Device of the actor.")
     key: str = described("Key of the subject: a batch code, a process record id or a master data code.")
     reason: str | None = described("Reason that the actor gave.")
     request_id: str | None = described("Id of the request that wrote it.")
-    payload: str | None = described(f"The event's own content, as canonical JSON (RFC 8785). {ELSEWHERE}")
+    payload: str | None = described(f"Payload of the event as canonical JSON (RFC 8785). {NULL_IF_PRUNED}")
     body: str | None = described(
-        f"The whole entry as canonical JSON: in UTF-8 these are the bytes that were hashed. {ELSEWHERE}"
+        f"The whole entry as canonical JSON. Its UTF-8 bytes are the hashed bytes. {NULL_IF_PRUNED}"
     )
     pruned: bool = described(
         "True if the body is kept only at the hub and in the archive. Fields that need the body are "
@@ -241,13 +239,13 @@ async def ledger(
     first: First = None,
     after: After = None,
 ) -> Connection[LedgerEntry]:
-    return await entries(info, _sought(filter or LedgerFilter(), newest_first=newest_first), (first, after))
+    return await entries(info, _filters(filter or LedgerFilter(), newest_first=newest_first), (first, after))
 
 
-async def entries(info: Info, sought: EntriesSought, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
+async def entries(info: Info, filters: EntriesSought, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
     """Return a page, given as `first` and `after`, of entries."""
     return await info.connection(
-        history.entries_page, history.entries_count, sought, page,
+        history.entries_page, history.entries_count, filters, page,
         key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
     )  # fmt: skip
 
@@ -267,7 +265,7 @@ async def entry(
     return None if log_id is None else await entry_of(info, (log_id, index))
 
 
-def _sought(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
+def _filters(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
     times = (filter.occurred_from, filter.occurred_before, filter.recorded_from, filter.recorded_before)
     since, until, recorded_since, recorded_until = (None if at is None else micros(at) for at in times)
     return EntriesSought(

@@ -155,9 +155,9 @@ async def directives(
     after: After = None,
 ) -> Connection[Directive]:
     wanted = filter or DirectiveFilter()
-    sought = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
+    filters = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
     return await info.connection(
-        directives_page, directives_count, sought, (first, after),
+        directives_page, directives_count, filters, (first, after),
         key=lambda row: (row.log_id, row.idx), make=Directive.of,
     )  # fmt: skip
 

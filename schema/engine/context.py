@@ -70,7 +70,7 @@ class Snapshot:
         self._open: ExitStack | None = None
         self._session: ReadSession | None = None
 
-    async def read(self, query: Callable[Concatenate[ReadSession, P], T], *args: P.args, **given: P.kwargs) -> T:
+    async def read(self, query: Callable[Concatenate[ReadSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query in a worker thread."""
         async with self._turn:
             if self._session is None:
@@ -80,7 +80,7 @@ class Snapshot:
                 self._session = self._open.enter_context(self._services.store.reading())
             session = self._session
             try:
-                return await to_thread.run_sync(lambda: query(session, *args, **given))
+                return await to_thread.run_sync(lambda: query(session, *args, **kwargs))
             finally:
                 if not self._kept:
                     await self._end()

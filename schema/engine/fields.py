@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from enum import Enum
 from inspect import cleandoc
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform, overload
 
 import strawberry
 from strawberry.types.field import StrawberryField
@@ -35,10 +35,23 @@ def described(
     return strawberry.field(description=description, default=default, default_factory=default_factory)
 
 
+@overload
 @dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
-def object_type(cls: type[T]) -> type[T]:
-    """Declare an object type."""
-    return strawberry.type(cls, description=_description(cls))
+def object_type(cls: type[T]) -> type[T]: ...
+
+
+@overload
+@dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
+def object_type(*, name: str) -> Callable[[type[T]], type[T]]: ...
+
+
+def object_type(cls: type[T] | None = None, *, name: str | None = None) -> Any:
+    """Declare an object type. Its SDL name is the class name unless `name` is given."""
+
+    def declare(cls: type[T]) -> type[T]:
+        return strawberry.type(cls, name=name, description=_description(cls))
+
+    return declare if cls is None else declare(cls)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))

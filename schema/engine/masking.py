@@ -48,15 +48,15 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
     if isinstance(cause, NotPermitted):
         LOG.info("%s", cause.log_line())
     if isinstance(cause, Refusal):
-        said = query_error(cause, context.language)
-        return GraphQLError(said.message, error.nodes, path=error.path, extensions=said.extensions)
+        shown = query_error(cause, context.language)
+        return GraphQLError(shown.message, error.nodes, path=error.path, extensions=shown.extensions)
     if isinstance(cause, RecursionError):
         return too_deep()
     if isinstance(cause, InvalidOperationTypeError | CannotGetOperationTypeError | MissingQueryError):
         return GraphQLError("Over graphql-transport-ws only a subscription is answered, and one at a time.")
     if cause is not None:
         fault = store_fault(cause)
-        return _incident(error, cause, context) if fault is None else _store_refuses(error, cause, fault, context)
+        return _incident(error, cause, context) if fault is None else _store_failure(error, cause, fault, context)
     message = error.message[:MESSAGE_LENGTH_MAX]
     if not sees_schema(context.actor):
         message = SUGGESTION.sub("", message)
@@ -81,7 +81,7 @@ def _incident(error: GraphQLError, cause: BaseException, context: Context) -> Gr
     return GraphQLError(text, path=error.path, extensions={"code": "INCIDENT", "incident": incident})
 
 
-def _store_refuses(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
+def _store_failure(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
     LOG.error("the store refuses: %s actor=%s path=%s %s", fault, context.actor.actor_id, error.path, repr(cause)[:300])
     text = NOT_TAKEN[context.language].format(why=STORE_REFUSES[fault][context.language])
     return GraphQLError(text, path=error.path, extensions={"code": "STORE_UNAVAILABLE", "fault": fault.value})

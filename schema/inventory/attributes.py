@@ -13,9 +13,9 @@ class AttributeInput:
     value: str = described("Value of the property.")
 
 
-def attributes(given: Iterable[AttributeInput]) -> dict[str, str]:
+def attributes(inputs: Iterable[AttributeInput]) -> dict[str, str]:
     """Return attributes by name. Of two with one name, the later counts."""
-    return {one.name: one.value for one in given}
+    return {one.name: one.value for one in inputs}
 
 
 @object_type

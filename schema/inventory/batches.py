@@ -59,8 +59,8 @@ BatchOrderEnum = strawberry.enum(
 )
 
 
-@object_type
-class BatchStanding:
+@object_type(name="BatchStanding")
+class BatchAtPlant:
     """State of one plant's goods of a batch."""
 
     disposition: Disposition = described("Disposition of the plant's goods.")
@@ -150,8 +150,8 @@ class Batch(Node):
         return await record_of(info, MasterKind.SUPPLIER, stated.plant_id, stated.supplier)
 
     @field("State at each plant that knows the batch and that you may see.")
-    async def standings(self) -> list[BatchStanding]:
-        return [BatchStanding.of(row, self.known) for row in self.known.rows]
+    async def standings(self) -> list[BatchAtPlant]:
+        return [BatchAtPlant.of(row, self.known) for row in self.known.rows]
 
     @field("Stock by plant and location.")
     async def stock(self, info: Info) -> list[Annotated["Stock", strawberry.lazy("schema.inventory.stock")]]:
@@ -174,14 +174,17 @@ class Batch(Node):
         rows = await info.load(Permission.BATCH_READ, aliases_by_batch, self.known.stated.id) or []
         return [aliases.Alias.of(row) for row in rows]
 
-    @field("Entries about it, and entries that moved goods of it, by ledger and position.")
+    @field(
+        "Entries about it, and entries that moved goods of it, by ledger and position.",
+        permission=Permission.LEDGER_READ,
+    )
     async def history(self, info: Info, first: First = None, after: After = None) -> Connection[LedgerEntry]:
         return await entries(info, EntriesSought(batch=self.code), (first, after))
 
     @classmethod
     def of(cls, known: Known) -> Self:
         row = known.stated
-        said: dict[str, str] = json.loads(row.attributes)
+        properties: dict[str, str] = json.loads(row.attributes)
         return cls(
             id=node_id("batch", row.id),
             code=BatchCode(row.code),
@@ -190,7 +193,7 @@ class Batch(Node):
             expires_on=_day(row.expires_on),
             retest_on=_day(row.retest_on),
             grade=row.grade,
-            attributes=[Attribute(name=name, value=value) for name, value in sorted(said.items())],
+            attributes=[Attribute(name=name, value=value) for name, value in sorted(properties.items())],
             known=known,
         )
 
@@ -250,14 +253,14 @@ async def batches(
     first: First = None,
     after: After = None,
 ) -> Connection[Batch]:
-    sought = _sought(filter or BatchFilter(), order_by)
+    filters = _filters(filter or BatchFilter(), order_by)
     return await info.connection(
-        batches_page, batches_count, sought, (first, after),
+        batches_page, batches_count, filters, (first, after),
         key=lambda known: batch_key(order_by, known), make=Batch.of,
     )  # fmt: skip
 
 
-def _sought(filter: BatchFilter, order: BatchOrder) -> BatchesSought:
+def _filters(filter: BatchFilter, order: BatchOrder) -> BatchesSought:
     return BatchesSought(
         plant=filter.plant,
         code_begins=filter.code_begins,

@@ -85,9 +85,9 @@ async def stock(
     after: After = None,
 ) -> Connection[Stock]:
     wanted = filter or StockFilter()
-    sought = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
+    filters = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
     return await info.connection(
-        stock_page, stock_count, sought, (first, after),
+        stock_page, stock_count, filters, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
     )  # fmt: skip
 

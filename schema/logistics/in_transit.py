@@ -68,18 +68,18 @@ class TransfersInTransit:
     """Unsettled transfers: one side's statement is missing or contradicts the other."""
 
     overdue_days: int = described("Days after which a transfer is overdue.")
-    sought: strawberry.Private[OpenSought]
+    filters: strawberry.Private[OpenSought]
 
     @field("Totals by unit.", permission=Permission.BATCH_READ)
     async def totals(self, info: Info) -> list[TransitTotal]:
-        found = await info.read(open_totals, self.sought)
+        found = await info.read(open_totals, self.filters)
         return [TransitTotal.of(one) for one in found]
 
     @field("Transfers, longest open first.", permission=Permission.BATCH_READ)
     async def transfers(self, info: Info, first: First = None, after: After = None) -> Connection[OpenTransfer]:
         return await info.connection(
-            open_transfers, open_count, self.sought, (first, after),
-            key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.sought.overdue_us),
+            open_transfers, open_count, self.filters, (first, after),
+            key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.filters.overdue_us),
         )  # fmt: skip
 
 
@@ -97,4 +97,4 @@ async def transfers_in_transit(
     serving = info.services
     days = serving.transfer_overdue_days
     before_us = overdue_before(serving.clock.now(), days)
-    return TransfersInTransit(overdue_days=days, sought=OpenSought(before_us, overdue))
+    return TransfersInTransit(overdue_days=days, filters=OpenSought(before_us, overdue))

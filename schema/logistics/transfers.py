@@ -267,9 +267,9 @@ async def transfers(
 ) -> Connection[Transfer]:
     wanted = filter or TransferFilter()
     received = None if wanted.state is None else wanted.state is TransferState.RECEIVED
-    sought = TransfersSought(wanted.plant, received, wanted.differing)
+    filters = TransfersSought(wanted.plant, received, wanted.differing)
     return await info.connection(
-        transfers_page, transfers_count, sought, (first, after),
+        transfers_page, transfers_count, filters, (first, after),
         key=lambda seen: (seen.id,), make=Transfer.of,
     )  # fmt: skip
 

@@ -63,7 +63,7 @@ async def merge_batches(info: Info, input: Input[MergeBatchesInput]) -> BatchesM
     return BatchesMerged(entry=RecordedEntry.of(entry), process=process, batch=batch)
 
 
-def _source(given: MergeSourceInput) -> merges.MergeSource:
-    if given.quantity is None:
-        return merges.MergeSource(given.batch, given.location)
-    return merges.MergeSource(given.batch, given.location, given.quantity.amount, given.quantity.unit)
+def _source(input: MergeSourceInput) -> merges.MergeSource:
+    if input.quantity is None:
+        return merges.MergeSource(input.batch, input.location)
+    return merges.MergeSource(input.batch, input.location, input.quantity.amount, input.quantity.unit)

@@ -224,12 +224,12 @@ async def process_records(
     after: After = None,
 ) -> Connection[ProcessRecord]:
     return await info.connection(
-        processes_page, processes_count, _sought(filter), (first, after),
+        processes_page, processes_count, _filters(filter), (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip
 
 
-def _sought(filter: ProcessFilter | None) -> ProcessesSought:
+def _filters(filter: ProcessFilter | None) -> ProcessesSought:
     if filter is None:
         return ProcessesSought()
     kind, state = (None if one is None else one.value for one in (filter.kind, filter.state))

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.replication.parked_entries import ParkedEntry as Order
+from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
@@ -187,11 +187,11 @@ class EntrySkipped:
     entry: RecordedEntry = described(ENTRY)
 
 
-async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> Order:
+async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
     # Asked before it is known whether there is such a plant, so that nobody learns that from the answer.
     info.require(HUB_LOG)
     number = await info.read(log_named, input.plant, LedgerKind.PLANT, HUB_LOG)
-    return Order(number or HUB_LOG, input.index, input.leaf_hash)
+    return EntryOrder(number or HUB_LOG, input.index, input.leaf_hash)
 
 
 @mutation(

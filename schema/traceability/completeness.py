@@ -15,8 +15,8 @@ from schema.engine.fields import described, field, object_type
 from schema.engine.nodes import node_id
 from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, owner
+from schema.traceability.trace_queries import TraceQuery
 from schema.traceability.traced import TracedBatch, traced_batch
-from schema.traceability.walks import Walk
 
 GapKindEnum = strawberry.enum(
     GapKind,
@@ -62,7 +62,7 @@ class TraceGap:
     plant_code: PlantCode | None = described("Code of the plant concerned. Null if it is unknown.")
     transfer: strawberry.ID | None = described("Id of the transfer concerned. Null if none is.")
     gap: strawberry.Private[Gap]
-    walk: strawberry.Private[Walk]
+    query: strawberry.Private[TraceQuery]
 
     @field("Plant concerned. Null if you may not see it.")
     async def plant(self, info: Info) -> Plant | None:
@@ -71,18 +71,18 @@ class TraceGap:
 
     @field("Batches concerned.")
     async def batches(self, info: Info) -> list[TracedBatch]:
-        found = await gather(*(traced_batch(info, self.walk, number) for number in self.gap.batches))
+        found = await gather(*(traced_batch(info, self.query, number) for number in self.gap.batches))
         return [one for one in found if one is not None]
 
     @classmethod
-    def of(cls, gap: Gap, codes: dict[int, str], walk: Walk) -> Self:
+    def of(cls, gap: Gap, codes: dict[int, str], query: TraceQuery) -> Self:
         code = gap.plant_code or (None if gap.plant_id is None else codes.get(gap.plant_id))
         return cls(
             kind=gap.kind,
             plant_code=None if code is None else PlantCode(code),
             transfer=None if gap.transfer is None else node_id("transfer", gap.transfer),
             gap=gap,
-            walk=walk,
+            query=query,
         )
 
 
@@ -95,9 +95,9 @@ class Completeness:
     gaps: list[TraceGap] = described("Kind of gap.")
 
     @classmethod
-    def of(cls, found: Found, codes: dict[int, str], walk: Walk) -> Self:
+    def of(cls, found: Found, codes: dict[int, str], query: TraceQuery) -> Self:
         return cls(
-            complete=found.complete and not walk.traced.seeds.unknown,
+            complete=found.complete and not query.traced.seeds.unknown,
             as_of=[PlantWatermark.of(mark) for mark in found.watermarks],
-            gaps=[TraceGap.of(gap, codes, walk) for gap in found.gaps],
+            gaps=[TraceGap.of(gap, codes, query) for gap in found.gaps],
         )

@@ -21,9 +21,9 @@ from schema.engine.limits import EXCEEDED
 from schema.engine.operations import query
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.traceability.completeness import Completeness
+from schema.traceability.trace_queries import TraceQuery, query_from
 from schema.traceability.trace_summary import TraceSummary
 from schema.traceability.traced import TracedBatch, TraceEdge, TraceNode, TracePath, trace_node
-from schema.traceability.walks import Walk, walk_from
 
 NAMES_MAX: Final = 1_000  # that one trace begins at
 PATHS_DEFAULT: Final = 10
@@ -74,18 +74,18 @@ class Trace:
 
     direction: TraceDirection = described("Direction.")
     unknown: list[str] = described("Names for which you may see nothing.")
-    walk: strawberry.Private[Walk]
+    query: strawberry.Private[TraceQuery]
 
     @field("Start of the trace.")
     async def seeds(self, info: Info) -> list[TraceNode]:
-        seeds = self.walk.traced.seeds
+        seeds = self.query.traced.seeds
         nodes = *seeds.batches, *seeds.processes
-        found = await gather(*(trace_node(info, self.walk, number) for number in nodes))
+        found = await gather(*(trace_node(info, self.query, number) for number in nodes))
         return [one for one in found if one is not None]
 
     @field("Figures of the trace.")
     def summary(self) -> TraceSummary:
-        return TraceSummary.of(self.walk)
+        return TraceSummary.of(self.query)
 
     @field("Batches by distance, including the start.", permission=Permission.TRACE_READ)
     async def batches(
@@ -95,10 +95,10 @@ class Trace:
         first: First = None,
         after: After = None,
     ) -> Connection[TracedBatch]:
-        sought = replace(self.walk.sought, **vars(filter or TracedBatchFilter()))
+        filters = replace(self.query.filters, **vars(filter or TracedBatchFilter()))
         return await info.connection(
-            traced_page, traced_count, sought, (first, after),
-            key=lambda row: (row.steps, row.id), make=lambda row: TracedBatch.of(row, self.walk),
+            traced_page, traced_count, filters, (first, after),
+            key=lambda row: (row.steps, row.id), make=lambda row: TracedBatch.of(row, self.query),
         )  # fmt: skip
 
     @field(
@@ -107,8 +107,8 @@ class Trace:
     )
     async def edges(self, info: Info, first: First = None, after: After = None) -> Connection[TraceEdge]:
         return await info.connection(
-            traced_edges, traced_edges_count, self.walk.sought, (first, after),
-            key=lambda row: row.key, make=lambda row: TraceEdge.of(row, self.walk),
+            traced_edges, traced_edges_count, self.query.filters, (first, after),
+            key=lambda row: row.key, make=lambda row: TraceEdge.of(row, self.query),
         )  # fmt: skip
 
     @field(
@@ -123,9 +123,9 @@ class Trace:
     ) -> list[TracePath]:
         if not 1 <= first <= PATHS_MAX:
             raise GraphQLError(f"`first` is between 1 and {PATHS_MAX}, not {first}.", extensions=EXCEEDED)
-        found = await info.read(self.walk.paths, to, first)
+        found = await info.read(self.query.paths, to, first)
         info.context.spend(sum(len(path) for path in found.paths))
-        return [TracePath.of(path, self.walk) for path in found.paths]
+        return [TracePath.of(path, self.query) for path in found.paths]
 
     @field("Completeness of the answer.", permission=Permission.TRACE_READ)
     async def completeness(
@@ -135,10 +135,10 @@ class Trace:
             datetime | None, argument("Time since which every plant must have sent a checkpoint for a complete answer.")
         ] = None,
     ) -> Completeness:
-        serving = info.services
-        now, own = serving.clock.now(), serving.plant or None
-        found, codes = await info.read(self.walk.completeness, now, own, since)
-        return Completeness.of(found, codes, self.walk)
+        services = info.services
+        now, own = services.clock.now(), services.plant or None
+        found, codes = await info.read(self.query.completeness, now, own, since)
+        return Completeness.of(found, codes, self.query)
 
 
 @query(
@@ -146,5 +146,5 @@ class Trace:
     permission=Permission.TRACE_READ,
 )
 async def trace(info: Info, input: Annotated[TraceInput, argument("Start and direction.")]) -> Trace:
-    walk = await info.read(walk_from, input.start, input.direction)
-    return Trace(direction=input.direction, unknown=list(walk.traced.seeds.unknown), walk=walk)
+    query = await info.read(query_from, input.start, input.direction)
+    return Trace(direction=input.direction, unknown=list(query.traced.seeds.unknown), query=query)

@@ -13,7 +13,7 @@ from schema.engine.quantities import Quantity
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import MasterKind, MasterRecord, record_of
 from schema.materials.materials import Material, material_of
-from schema.traceability.walks import WHOLE, Walk
+from schema.traceability.trace_queries import WHOLE, TraceQuery
 
 
 @object_type
@@ -107,7 +107,7 @@ class TraceSummary:
     processes: int = described("Number of process records.")
     edges: int = described("Number of edges.")
     depth: int = described("Process steps to the most distant batch.")
-    walk: strawberry.Private[Walk]
+    query: strawberry.Private[TraceQuery]
 
     @field("Number of batches that no plant you may see has stated.")
     async def unstated(self, info: Info) -> int:
@@ -126,18 +126,18 @@ class TraceSummary:
         permission=Permission.TRACE_READ,
     )
     async def flows(self, info: Info) -> list[TraceFlow]:
-        return [TraceFlow.of(row) for row in await info.read(self.walk.flows)]
+        return [TraceFlow.of(row) for row in await info.read(self.query.flows)]
 
     async def _figures(self, info: Info) -> Summary:
-        return required(await info.load(Permission.TRACE_READ, self.walk.summary, WHOLE))
+        return required(await info.load(Permission.TRACE_READ, self.query.summary, WHOLE))
 
     @classmethod
-    def of(cls, walk: Walk) -> Self:
-        traced = walk.traced
+    def of(cls, query: TraceQuery) -> Self:
+        traced = query.traced
         return cls(
             batches=len(traced.batches),
             processes=len(traced.processes),
             edges=len(traced.links),
             depth=traced.depth,
-            walk=walk,
+            query=query,
         )

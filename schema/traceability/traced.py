@@ -24,7 +24,7 @@ from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.materials.materials import Material, material_of
 from schema.production.process_records import MaterialUse, ProcessRecord, process_numbered
-from schema.traceability.walks import Walk
+from schema.traceability.trace_queries import TraceQuery
 
 
 @object_type
@@ -75,7 +75,7 @@ class TracedBatch:
     produced_at: datetime | None = described("Time of production.")
     expires_on: date | None = described("Last day of use, as its origin stated it. Null if it does not expire.")
     row: strawberry.Private[TracedRow]
-    walk: strawberry.Private[Walk]
+    query: strawberry.Private[TraceQuery]
 
     @field("The complete batch. Null if no plant you may see has stated it.")
     async def batch(self, info: Info) -> Batch | None:
@@ -104,11 +104,11 @@ class TracedBatch:
 
     @field("Quantity from the start that it can contain. Null unless the trace goes only forward.")
     async def contribution(self, info: Info) -> Contribution | None:
-        bounds = await info.load(Permission.TRACE_READ, self.walk.contributions, self.row.id)
+        bounds = await info.load(Permission.TRACE_READ, self.query.contributions, self.row.id)
         return None if bounds is None or self.row.unit is None else Contribution.of(bounds, self.row.unit)
 
     @classmethod
-    def of(cls, row: TracedRow, walk: Walk) -> Self:
+    def of(cls, row: TracedRow, query: TraceQuery) -> Self:
         known = row.made is not None and row.unit is not None
         return cls(
             batch_id=node_id("batch", row.id),
@@ -120,7 +120,7 @@ class TracedBatch:
             produced_at=instant(row.produced_us),
             expires_on=None if row.expires_on is None else date.fromisoformat(row.expires_on),
             row=row,
-            walk=walk,
+            query=query,
         )
 
 
@@ -162,11 +162,11 @@ class TraceEdge:
         return await process_numbered(info, self.row.target_id if self.into_process else self.row.source_id)
 
     @classmethod
-    def of(cls, row: TracedEdge, walk: Walk) -> Self:
+    def of(cls, row: TracedEdge, query: TraceQuery) -> Self:
         return cls(
-            source_id=trace_node_id(walk, row.source_id),
-            target_id=trace_node_id(walk, row.target_id),
-            into_process=row.target_id in walk.traced.processes,
+            source_id=trace_node_id(query, row.source_id),
+            target_id=trace_node_id(query, row.target_id),
+            into_process=row.target_id in query.traced.processes,
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
             occurred_at=from_micros(row.occurred_us),
@@ -181,30 +181,30 @@ class TracePath:
 
     node_ids: list[strawberry.ID] = described("Ids of the nodes, in the direction of the goods.")
     path: strawberry.Private[tuple[int, ...]]
-    walk: strawberry.Private[Walk]
+    query: strawberry.Private[TraceQuery]
 
     @field("Nodes in that direction. Null for a process record that no plant you may see has stated.")
     async def nodes(self, info: Info) -> list[TraceNode | None]:
-        return list(await gather(*(trace_node(info, self.walk, number) for number in self.path)))
+        return list(await gather(*(trace_node(info, self.query, number) for number in self.path)))
 
     @classmethod
-    def of(cls, path: tuple[int, ...], walk: Walk) -> Self:
-        return cls(node_ids=[trace_node_id(walk, number) for number in path], path=path, walk=walk)
+    def of(cls, path: tuple[int, ...], query: TraceQuery) -> Self:
+        return cls(node_ids=[trace_node_id(query, number) for number in path], path=path, query=query)
 
 
-def trace_node_id(walk: Walk, number: int) -> strawberry.ID:
+def trace_node_id(query: TraceQuery, number: int) -> strawberry.ID:
     """Return the id of a batch or process record of a trace."""
-    return node_id("process" if number in walk.traced.processes else "batch", number)
+    return node_id("process" if number in query.traced.processes else "batch", number)
 
 
-async def traced_batch(info: Info, walk: Walk, number: int) -> TracedBatch | None:
+async def traced_batch(info: Info, query: TraceQuery, number: int) -> TracedBatch | None:
     """Return a batch of a trace."""
-    row = await info.load(Permission.TRACE_READ, walk.batches, number)
-    return None if row is None else TracedBatch.of(row, walk)
+    row = await info.load(Permission.TRACE_READ, query.batches, number)
+    return None if row is None else TracedBatch.of(row, query)
 
 
-async def trace_node(info: Info, walk: Walk, number: int) -> TracedBatch | ProcessRecord | None:
+async def trace_node(info: Info, query: TraceQuery, number: int) -> TracedBatch | ProcessRecord | None:
     """Return a batch or process record of a trace."""
-    if number in walk.traced.processes:
+    if number in query.traced.processes:
         return await process_numbered(info, number)
-    return await traced_batch(info, walk, number)
+    return await traced_batch(info, query, number)

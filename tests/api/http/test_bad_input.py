@@ -356,7 +356,7 @@ def test_bug_then_the_caller_learns_an_incident_and_the_log_where_it_was(
     def broken(*_: object) -> None:
         raise RuntimeError("secret\ndetail")
 
-    monkeypatch.setattr("schema.engine.viewer.plants_seen", broken)
+    monkeypatch.setattr("schema.people.viewer.plants_seen", broken)
     wang = plant.people["wang"]
 
     answer = wang.send("{ viewer { name plants { code } } }")

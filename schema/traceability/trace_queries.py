@@ -20,12 +20,12 @@ WHOLE = 0
 """The loader key of figures that exist once for each trace."""
 
 
-class Walk:
+class TraceQuery:
     """The ids and edges of a trace, and queries about them for `Info.load` and `Info.read`."""
 
-    def __init__(self, sought: TracedSought) -> None:
-        self.sought = sought
-        self.traced = sought.traced
+    def __init__(self, filters: TracedSought) -> None:
+        self.filters = filters
+        self.traced = filters.traced
         self._bounds: dict[int, Bounds] | None = None
         self._summary: Summary | None = None
 
@@ -64,7 +64,7 @@ class Walk:
         return found, dict(plant_codes(reads, scope, self.traced.processes)) if found.gaps else {}
 
 
-def walk_from(reads: ReadSession, scope: PlantScope, start: Start, direction: TraceDirection) -> Walk:
+def query_from(reads: ReadSession, scope: PlantScope, start: Start, direction: TraceDirection) -> TraceQuery:
     """Trace from the given names."""
     seeds = resolve_seeds(reads, scope, start)
-    return Walk(TracedSought(start, direction, walks.trace(reads, scope, seeds, direction)))
+    return TraceQuery(TracedSought(start, direction, walks.trace(reads, scope, seeds, direction)))
