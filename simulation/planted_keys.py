@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any
 
-from auth import machines
+from auth import machines, store
 from plants.commands import enrol_plant
 from simulation.planting import everywhere, instead, nothing, together
 from sync_jobs import hub_keys, plant_keys, rotating
@@ -13,9 +13,14 @@ from sync_jobs.key_chains import chain, stated_by_hub
 
 def revoked_key_served() -> AbstractContextManager[None]:
     """Whose key is shown is looked up, and not whether it still counts."""
+    one = store.Machine
     return together(
-        instead(machines, "SELECT_BY_KID", machines.SELECT_BY_KID.replace(" revoked_us IS NULL AND", "")),
-        instead(machines, "SELECT_BY_KID_BEFORE", machines.SELECT_BY_KID_BEFORE.replace(" revoked_us IS NULL AND", "")),
+        instead(store, "MACHINE_BY_KID", store.machine_columns(one.assertion_key).where(store.WITH_KID)),
+        instead(
+            store,
+            "MACHINE_BY_KID_BEFORE",
+            store.machine_columns(one.assertion_key_before).where(store.WITH_KID_BEFORE),
+        ),
     )
 
 
