@@ -27,8 +27,8 @@ from auth.store import (
     undecided_invitation,
 )
 from infra.database import ReadSession, Session
-from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 LASTS: Final = timedelta(hours=24)
 ATTEMPTS_MAX: Final = 10

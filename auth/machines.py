@@ -12,9 +12,9 @@ from auth.keys import key_id, public_key_from_text
 from auth.permissions import Permission, require
 from auth.store import Machine, enrolled_row, enrolled_rows, kid_is_invited, kid_is_known, machine_of, machine_with_key
 from infra.database import ReadSession, Row, Session
-from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.notes import NoteError, NoteKey, SignatureType
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.ledger.notes import NoteError, NoteKey, SignatureType
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 ORIGIN: Final = re.compile(r"[a-z0-9.-]{1,120}/plant/(?P<code>[A-Z0-9]{2,4})/[A-Za-z0-9-]{1,40}", re.ASCII)
 ORIGIN_RULE: Final = "<group domain>/plant/<plant code>/<incarnation>"

@@ -30,7 +30,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import migrations
-from api.sync import sync_routes
+from api.http.replication import sync_routes
 from auth.actors import Role, system_actor
 from auth.keys import SigningKey, public_key_text
 from auth.notes import NoteSigner
@@ -41,19 +41,19 @@ from infra.clock import SystemClock
 from infra.database import Store
 from infra.settings import directive_origin, hub_origin, plant_origin
 from infra.writer import Writer
-from plants.commands.enrol_plant import Enrolment, open_hub
-from plants.rules import hlc
-from plants.rules.codes import node_id
-from plants.rules.events import EVENTS, Entry, canonical
-from plants.rules.instants import format_instant, from_micros
-from plants.rules.merkle import Frontier, leaf_hash
-from plants.rules.notes import NoteKey
-from plants.rules.quantities import format_micro
-from plants.store.ledger import INSERT_ENTRY, entry_row, open_log
-from sync_jobs.beside import Beside
-from sync_jobs.enrolment import enrol
-from sync_jobs.exchange import exchange
+from plants.commands.group.enrolment import Enrolment, open_hub
+from plants.rules.identification.codes import node_id
+from plants.rules.ledger import hlc
+from plants.rules.ledger.events import EVENTS, Entry, canonical
+from plants.rules.ledger.merkle import Frontier, leaf_hash
+from plants.rules.ledger.notes import NoteKey
+from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.quantities import format_micro
+from plants.store.ledger.entries import INSERT_ENTRY, entry_row, open_log
+from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import HubNode, PlantNode
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.process import Beside
 
 GROUP = "bench.example"
 LONG, OTHER = 1, 2

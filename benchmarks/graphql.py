@@ -14,9 +14,9 @@ from typing import Any, Final
 import httpx2
 from pydantic import SecretStr
 
-from api.node import Node, make_home
-from api.node_client import NodeClient
-from api.serve import listen
+from api.http.serve import listen
+from api.node.client import NodeClient
+from api.node.node import Node, make_home
 from auth.actors import GROUP, Grant, Role, system_actor
 from auth.passwords import hash_password
 from auth.people import add_person, grant_role, set_password
@@ -26,11 +26,11 @@ from benchmarks.trace import Answer, Request
 from infra import roles
 from infra.database import Session, Store
 from infra.settings import Settings
-from plants.commands.enrol_plant import open_hub
-from plants.rules.codes import plant_of
-from plants.rules.instants import instant_micros
-from plants.rules.quantities import parse_micro
-from plants.store.ledger import open_log
+from plants.commands.group.enrolment import open_hub
+from plants.rules.identification.codes import plant_of
+from plants.rules.values.instants import instant_micros
+from plants.rules.values.quantities import parse_micro
+from plants.store.ledger.entries import open_log
 
 PERSON: Final = "bench"
 READY_SECONDS_MAX: Final = 60
