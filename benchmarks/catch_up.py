@@ -53,7 +53,7 @@ from plants.store.ledger.entries import INSERT_ENTRY, entry_row, open_log
 from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.projection.process import Beside
+from sync_jobs.projection.process import ProjectionProcess
 
 GROUP = "bench.example"
 LONG, OTHER = 1, 2
@@ -165,11 +165,11 @@ def serve_hub(place: dict[str, Any]) -> None:
     running = uvicorn.Server(config)
     over = threading.Event()
 
-    beside = Beside(hub.store, hub.clock)
+    projection = ProjectionProcess(hub.store, hub.clock)
 
     def project() -> None:
         while not over.is_set():
-            if not beside.project():
+            if not projection.project():
                 over.wait(0.05)
 
     serving, projecting = threading.Thread(target=running.run), threading.Thread(target=project)
@@ -183,7 +183,7 @@ def serve_hub(place: dict[str, Any]) -> None:
     running.should_exit = True
     projecting.join()
     serving.join()
-    beside.stop()
+    projection.stop()
     beside_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(json.dumps({"bytes": meter.bytes, "rss_mib": _peak_mib(), "beside_mib": beside_mib}), flush=True)
 

@@ -34,7 +34,7 @@ from plants.store.ledger.entries import open_log
 from plants.store.replication import status
 from sync_jobs.hub.intake import Delivery, accept
 from sync_jobs.nodes import HubNode
-from sync_jobs.projection.process import Beside
+from sync_jobs.projection.process import ProjectionProcess
 from sync_jobs.protocol import checkpoints, wire
 from sync_jobs.protocol.wire import Parcel, Position
 
@@ -89,14 +89,14 @@ def prepare(running: EmbeddedPostgres) -> None:
     store.close()
 
 
-def take_in(hub: HubNode, beside: Beside, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
+def take_in(hub: HubNode, projection: ProjectionProcess, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
     """Take every parcel in, while the process beside applies what has come, as at a hub that runs."""
     over = threading.Event()
 
     def apply() -> None:
         while True:
             last = over.is_set()
-            if not beside.project():
+            if not projection.project():
                 if last:
                     return
                 over.wait(POLL_SECONDS)
@@ -142,12 +142,12 @@ def run(rounds: int = 5, edges: int = 100_000, seed: int = 20260314, entries_in_
 
         def ours() -> float:
             with closing(next(stores)) as store:
-                hub, beside = _hub(store), Beside(store, SystemClock())
-                beside.start()
+                hub, projection = _hub(store), ProjectionProcess(store, SystemClock())
+                projection.start()
                 try:
-                    found = rate(load.entries, lambda: take_in(hub, beside, load.parcels))
+                    found = rate(load.entries, lambda: take_in(hub, projection, load.parcels))
                 finally:
-                    beside.stop()
+                    projection.stop()
                 tables.update(tables or tables_of(store))
                 _check_applied(store, load)
             return found
