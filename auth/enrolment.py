@@ -13,16 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import col, select
-
 from auth.actors import GROUP, Actor, AuthFailure, NotAuthenticated
 from auth.keys import key_id, public_key_from_text
 from auth.machines import was_ever_shown
 from auth.permissions import Permission, require
-from auth.store import Invitation
-from infra.database import ReadSession, Row, Session
+from auth.store import (
+    Invitation,
+    all_invitations,
+    delete_invitation,
+    invited_number,
+    largest_number,
+    machine_of,
+    undecided_invitation,
+)
+from infra.database import ReadSession, Session
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 
 LASTS: Final = timedelta(hours=24)
@@ -86,9 +91,9 @@ class Invited:
     code: str
     number: int
     name: str
-    expires_us: int
-    asked_us: int | None
-    decided_us: int | None
+    expires_at: datetime
+    asked_at: datetime | None
+    decided_at: datetime | None
     approved: bool
     fingerprint: str | None
     ledger_key: str | None
@@ -97,7 +102,7 @@ class Invited:
     @property
     def waits(self) -> bool:
         """Whether a person has to approve or reject it."""
-        return self.asked_us is not None and self.decided_us is None
+        return self.asked_at is not None and self.decided_at is None
 
 
 def grouped(text: str) -> str:
@@ -130,29 +135,20 @@ def invite(
     given = _next_number(session, code) if number is None else number
     if not HUB < given <= PLANT_NUMBER_MAX:
         raise Refusal(RefusalCode.TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
-    taken = session.row(
-        "SELECT code FROM machines WHERE code = :code OR plant_number = :number"
-        " UNION SELECT code FROM invitations WHERE plant_number = :number AND code <> :code"
-        " AND (approved IS NULL OR approved = 1)",
-        {"code": code, "number": given},
-    )
-    if taken is not None:
+    if machine_of(session, given, code) is not None or invited_number(session, given, code) is not None:
         raise Refusal(RefusalCode.CODE_TAKEN, code=f"{code} / {given}", thing="plant")
     made = OneTimeCode.new(code, hub_key)
-    session.run("DELETE FROM invitations WHERE code = :code", {"code": code})
-    session.run(
-        "INSERT INTO invitations"
-        " (code, plant_number, name, secret_hash, invited_by, invited_us, expires_us, attempts)"
-        " VALUES (:code, :number, :name, :secret_hash, :invited_by, :invited_us, :expires_us, 0)",
-        {
-            "code": code,
-            "number": given,
-            "name": name.strip(),
-            "secret_hash": _hashed(made.secret),
-            "invited_by": actor.actor_id,
-            "invited_us": micros(now),
-            "expires_us": micros(now + LASTS),
-        },
+    delete_invitation(session, code)
+    session.add(
+        Invitation(
+            code=code,
+            plant_number=given,
+            name=name.strip(),
+            secret_hash=_hashed(made.secret),
+            invited_by=actor.actor_id,
+            invited_at=now,
+            expires_at=now + LASTS,
+        )
     )
     return made, given
 
@@ -168,27 +164,25 @@ def take_up(session: Session, code: str, secret: str, keys: tuple[str, str], now
     public_key_from_text(ledger_key)
     if ledger_key == assertion_key:
         raise ValueError("the two keys are the same")
-    row = session.row(
-        "SELECT secret_hash, expires_us, attempts, ledger_key, assertion_key, decided_us FROM invitations"
-        " WHERE code = :code",
-        {"code": code},
-    )
-    # The work is the same where there is no such plant.
-    right = hmac.compare_digest(_hashed(secret), str(row[0]) if row else _hashed(""))
+    row = session.get(Invitation, code, with_for_update=True)
+    # The hash is compared also for an unknown plant, so that the time of the answer does not tell them apart.
+    right = hmac.compare_digest(_hashed(secret), _hashed("") if row is None else row.secret_hash)
     if row is None:
         return None
-    _, expires_us, attempts, kept_ledger, kept_assertion, decided_us = row
     if not right:
-        session.run("UPDATE invitations SET attempts = attempts + 1 WHERE code = :code", {"code": code})
+        row.attempts += 1
         return None
-    again = (kept_ledger, kept_assertion) == keys
-    if attempts >= ATTEMPTS_MAX or decided_us is not None or (kept_ledger is not None and not again):
+    again = (row.ledger_key, row.assertion_key) == keys
+    if row.attempts >= ATTEMPTS_MAX or row.decided_at is not None or (row.ledger_key is not None and not again):
         return None
     if not again:
-        if expires_us <= micros(now):
+        if row.expires_at <= now:
             return None
-        _note_keys(session, code, kid, keys, now)
-    return find_invited(session, code)
+        if was_ever_shown(session, kid):
+            raise ValueError("these keys were shown before")
+        row.ledger_key, row.assertion_key = keys
+        row.kid, row.asked_at = kid, now
+    return _invited(row)
 
 
 def decide(session: Session, *, actor: Actor, code: str, shown: str, approved: bool, now: datetime) -> Invited:
@@ -198,44 +192,31 @@ def decide(session: Session, *, actor: Actor, code: str, shown: str, approved: b
     Refusal: NOT_DEFINED where nothing waits under this code, TEXT_INVALID where these are not the keys that it showed.
     """
     require(actor, Permission.MACHINE_ENROL, GROUP)
-    found = find_invited(session, code)
-    if found is None or not found.waits:
+    row = session.get(Invitation, code, with_for_update=True)
+    found = None if row is None else _invited(row)
+    if row is None or found is None or not found.waits:
         raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code)
     if found.fingerprint != shown:
         raise Refusal(RefusalCode.TEXT_INVALID, field="fingerprint", rule=str(found.fingerprint))
-    session.run(
-        "UPDATE invitations SET decided_us = :now_us, approved = :approved WHERE code = :code",
-        {"code": code, "now_us": micros(now), "approved": int(approved)},
-    )
+    row.decided_at, row.approved = now, approved
     return found
 
 
 def find_invited(session: Session, code: str) -> Invited | None:
     """Return the invitation of a plant, if there is one."""
-    row = session.row(
-        "SELECT code, plant_number, name, expires_us, asked_us, decided_us, approved, ledger_key, assertion_key"
-        " FROM invitations WHERE code = :code",
-        {"code": code},
-    )
+    row = session.get(Invitation, code)
     return None if row is None else _invited(row)
 
 
 def invitations(reads: ReadSession) -> list[Invited]:
     """Return every invitation, by plant number."""
-    one = Invitation
-    found = reads.exec(select(one).order_by(col(one.plant_number), col(one.code)))
-    return [
-        _invited((each.code, each.plant_number, each.name, each.expires_us, each.asked_us, each.decided_us,
-                  each.approved, each.ledger_key, each.assertion_key))
-        for each in found
-    ]  # fmt: skip
+    return [_invited(row) for row in all_invitations(reads)]
 
 
 def waiting_key(reads: ReadSession, kid: str) -> Invited | None:
-    """Return the plant that waits for approval with this assertion key."""
-    one = Invitation
-    found = reads.exec(select(one).where(one.kid == kid, col(one.decided_us).is_(None))).first()
-    return None if found is None else next(each for each in invitations(reads) if each.code == found.code)
+    """Return the undecided invitation of the plant that presented this assertion key."""
+    row = undecided_invitation(reads, kid)
+    return None if row is None else _invited(row)
 
 
 class WrongCodes:
@@ -257,34 +238,28 @@ class WrongCodes:
         self._failures.append(now)
 
 
-def _note_keys(session: Session, code: str, kid: str, keys: tuple[str, str], now: datetime) -> None:
-    if was_ever_shown(session, kid):
-        raise ValueError("these keys were shown before")
-    session.run(
-        "UPDATE invitations SET ledger_key = :ledger_key, assertion_key = :assertion_key, kid = :kid,"
-        " asked_us = :now_us WHERE code = :code",
-        {"code": code, "kid": kid, "ledger_key": keys[0], "assertion_key": keys[1], "now_us": micros(now)},
-    )
-
-
-def _invited(row: Row) -> Invited:
-    code, number, name, expires_us, asked_us, decided_us, approved, ledger_key, assertion_key = row
-    shown = None if ledger_key is None else fingerprint(ledger_key, assertion_key)
+def _invited(row: Invitation) -> Invited:
+    shown = None
+    if row.ledger_key is not None and row.assertion_key is not None:
+        shown = fingerprint(row.ledger_key, row.assertion_key)
     return Invited(
-        code, number, name, expires_us, asked_us, decided_us, approved == 1, shown, ledger_key, assertion_key
+        code=row.code,
+        number=row.plant_number,
+        name=row.name,
+        expires_at=row.expires_at,
+        asked_at=row.asked_at,
+        decided_at=row.decided_at,
+        approved=bool(row.approved),
+        fingerprint=shown,
+        ledger_key=row.ledger_key,
+        assertion_key=row.assertion_key,
     )
 
 
 def _next_number(session: Session, code: str) -> int:
-    """Return the number that the plant was invited with before, else the next that no plant has."""
-    before = session.row("SELECT plant_number FROM invitations WHERE code = :code", {"code": code})
-    if before is not None:
-        return int(before[0])
-    row = session.row(
-        "SELECT max(number) FROM (SELECT max(plant_number) AS number FROM machines"
-        " UNION ALL SELECT max(plant_number) FROM invitations) AS given"
-    )
-    return 1 + ((row[0] or 0) if row else 0)
+    """Return the number of the plant's last invitation, or the next free number."""
+    before = session.get(Invitation, code)
+    return largest_number(session) + 1 if before is None else before.plant_number
 
 
 def _hashed(secret: str) -> str:

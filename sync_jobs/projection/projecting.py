@@ -154,7 +154,7 @@ def _project_slice(store: Store, log_id: int, lease: Lease, clock: Clock, attemp
     """Apply the slice and give the lease back, in one transaction; with care only where it does not go without."""
     try:
         with no_collecting(), store.transaction() as session:
-            session.need_not_last()  # rows and watermark go together: what a crash undoes is applied again.
+            session.commit_asynchronously()  # rows and watermark go together: what a crash undoes is applied again.
             now = clock.now()
             begin_projection(session, lease, now)
             applied = Slice(session, log_id, now).run(attempt)

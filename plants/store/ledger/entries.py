@@ -255,7 +255,7 @@ def entries_between(session: Session, log_id: int, low: int, high: int) -> Itera
     """Yield the entries at positions low to high - 1, in order; raises BodyPruned at one without its body."""
     for start in range(low, high, READ_ENTRIES):
         span = {"log_id": log_id, "low": start, "high": min(high, start + READ_ENTRIES)}
-        for row in session.octets(SELECT_BODIES, span):
+        for row in session.binary_rows(SELECT_BODIES, span):
             yield _entry(*row)
 
 
