@@ -10,7 +10,7 @@ def main() -> None:
     # All that is loaded stays: looking through it for garbage meanwhile is a fifth of the time that a command takes to
     # start, and later each full search would go through it once more.
     with no_collecting():
-        from api.cli import app  # noqa: PLC0415 -- as said above.
+        from api.cli.tree import app  # noqa: PLC0415 -- as said above.
     gc.freeze()
     app(prog_name="batchloom")
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from plants.rules.actors import Author
-from plants.rules.codes import HUB, PLANT_NUMBER_MAX
-from plants.rules.refusals import Language
+from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX
+from plants.rules.values.actors import Author
+from plants.rules.values.refusals import Language
 
 GROUP: Final = HUB
 """The plant number of a grant that holds for the hub and for every plant of the group."""

@@ -21,9 +21,9 @@ from auth.machines import was_ever_shown
 from auth.permissions import Permission, require
 from auth.store import Invitation
 from infra.database import ReadSession, Row, Session
-from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.instants import micros
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.values.instants import micros
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 LASTS: Final = timedelta(hours=24)
 ATTEMPTS_MAX: Final = 10

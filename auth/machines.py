@@ -11,10 +11,10 @@ from auth.actors import GROUP, Actor, ActorKind, Grant, Role, device_text
 from auth.keys import key_id, public_key_from_text
 from auth.permissions import Permission, require
 from infra.database import ReadSession, Row, Session
-from plants.rules.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.instants import micros
-from plants.rules.notes import NoteError, NoteKey, SignatureType
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.ledger.notes import NoteError, NoteKey, SignatureType
+from plants.rules.values.instants import micros
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 ORIGIN: Final = re.compile(r"[a-z0-9.-]{1,120}/plant/(?P<code>[A-Z0-9]{2,4})/[A-Za-z0-9-]{1,40}", re.ASCII)
 ORIGIN_RULE: Final = "<group domain>/plant/<plant code>/<incarnation>"

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from infra.folders import sync_folder
-from plants.rules import notes
-from plants.rules.notes import (
+from plants.rules.ledger import notes
+from plants.rules.ledger.notes import (
     Checkpoint,
     Note,
     NoteKey,
@@ -42,7 +42,7 @@ class KeyFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NoteVerifier:
-    """Checks the signatures of one public key; `plants.rules.notes` says over which message."""
+    """Checks the signatures of one public key; `plants.rules.ledger.notes` says over which message."""
 
     key: NoteKey
 
@@ -126,17 +126,17 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> Note:
 
 
 def open_note(data: bytes, vkeys: Iterable[str]) -> tuple[str, tuple[Signed, ...]]:
-    """Return a note's text and its signatures by these keys; errors as in `plants.rules.notes.open_note`."""
+    """Return a note's text and its signatures by these keys; errors as in `plants.rules.ledger.notes.open_note`."""
     return notes.open_note(data, map(NoteVerifier.of, vkeys))
 
 
 def open_checkpoint(data: bytes, origin: str, vkeys: Iterable[str]) -> SignedCheckpoint:
-    """Return a ledger's signed checkpoint; errors as in `plants.rules.notes.open_checkpoint`."""
+    """Return a ledger's signed checkpoint; errors as in `plants.rules.ledger.notes.open_checkpoint`."""
     return notes.open_checkpoint(data, origin, map(NoteVerifier.of, vkeys))
 
 
 def open_proof(data: bytes, leaf: bytes, origin: str, vkeys: Iterable[str]) -> tuple[int, SignedCheckpoint]:
-    """Return where a tlog-proof shows a leaf hash; errors as in `plants.rules.notes.open_proof`."""
+    """Return where a tlog-proof shows a leaf hash; errors as in `plants.rules.ledger.notes.open_proof`."""
     return notes.open_proof(data, leaf, origin, map(NoteVerifier.of, vkeys))
 
 

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerifyMismatchError
 
 from auth.actors import AuthFailure, NotAuthenticated
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 HashedPassword = NewType("HashedPassword", str)
 """An encoded argon2id hash of a password that keeps the rules; only this module makes one."""

@@ -25,8 +25,8 @@ from auth.tokens import AccessClaims
 from infra.clock import Clock
 from infra.database import ReadSession, Session, Store
 from infra.writer import Writer
-from plants.rules.instants import micros
-from plants.rules.refusals import Language, Refusal, RefusalCode
+from plants.rules.values.instants import micros
+from plants.rules.values.refusals import Language, Refusal, RefusalCode
 
 FAILURES_BEFORE_LOCK_OUT: Final = 5
 LOCK_OUT_SECONDS: Final = 900

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from auth.actors import Actor, Role
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 
 class Permission(StrEnum):

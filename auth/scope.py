@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from auth.actors import Actor
 from auth.permissions import Permission, may
-from plants.rules.scope import PlantScope
+from plants.rules.values.scope import PlantScope
 
 
 def plants_for(actor: Actor, permission: Permission, plant_numbers: Iterable[int]) -> PlantScope:

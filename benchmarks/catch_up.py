@@ -28,8 +28,8 @@ from benchmarks.servers import server
 from infra.database import Store
 from infra.settings import directive_origin, plant_origin
 from infra.writer import Writer
-from plants.rules.merkle import Frontier
-from plants.store.ledger import open_log
+from plants.rules.ledger.merkle import Frontier
+from plants.store.ledger.entries import open_log
 from sync_jobs.nodes import PlantNode
 
 ENTRIES_AT_REST = 10

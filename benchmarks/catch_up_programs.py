@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.sync import sync_routes
+from api.http.replication import sync_routes
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
 from auth.tokens import Assertions
@@ -31,10 +31,10 @@ from infra.clock import SystemClock
 from infra.database import Store
 from infra.settings import directive_origin, hub_origin, plant_origin
 from infra.writer import Writer
-from plants.store.positions import ReplicationState
-from sync_jobs.beside import Beside
-from sync_jobs.exchange import exchange
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import HubNode, PlantNode
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.process import Beside
 
 LONG, OTHER = 1, 2
 CODES = {LONG: "P01", OTHER: "P02"}

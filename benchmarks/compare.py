@@ -47,12 +47,12 @@ class Change:
 
     @property
     def within_spread(self) -> bool:
-        """Whether each median lies in the range between the quartiles of the other side."""
+        """True when each median lies between the quartiles of the other side."""
         return _within(self.before, median(self.after)) and _within(self.after, median(self.before))
 
     @property
     def lost(self) -> bool:
-        """Whether the median lost more than is allowed."""
+        """True when the median lost more than LOSS_MAX."""
         return self.change < -LOSS_MAX
 
     def line(self) -> str:

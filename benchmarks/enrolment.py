@@ -11,8 +11,8 @@ from auth.keys import SigningKey, public_key_text
 from auth.notes import NoteSigner
 from infra.database import Session
 from infra.settings import directive_origin, hub_origin, plant_origin
-from plants.commands.enrol_plant import Enrolment, open_hub
-from sync_jobs.enrolment import enrol
+from plants.commands.group.enrolment import Enrolment, open_hub
+from sync_jobs.hub.enrolment import enrol
 
 GROUP = "bench.example"
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 import httpx2
 from pydantic import SecretStr
 
-from api.node import Node, make_home
-from api.node_client import NodeClient
-from api.serve import listen
+from api.http.serve import listen
+from api.node.client import NodeClient
+from api.node.node import Node, make_home
 from auth.actors import GROUP as WHOLE_GROUP
 from auth.actors import Grant, Role, system_actor
 from auth.passwords import hash_password
@@ -26,9 +26,9 @@ from benchmarks.trace_answers import Answer, Request
 from infra import roles
 from infra.database import Session, Store
 from infra.settings import Settings
-from plants.rules.codes import plant_of
-from plants.rules.instants import instant_micros
-from plants.rules.quantities import parse_micro
+from plants.rules.identification.codes import plant_of
+from plants.rules.values.instants import instant_micros
+from plants.rules.values.quantities import parse_micro
 
 USER: Final = "bench"
 READY_SECONDS_MAX: Final = 60

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from plants.rules.codes import CHECK_ALPHABET, node_id
+from plants.rules.identification.codes import CHECK_ALPHABET, node_id
 
 PLANTS = 20
 LEVELS = ("RAW", "PREMIX", "INTER", "SEMI", "FIN", "PACKED", "PALLET")

@@ -7,10 +7,10 @@ from typing import Any
 
 from benchmarks.group import PLANTS, START_US, Group, Part, Step, plant_code
 from benchmarks.group_rows import FIRST_INDEX, LOCATION, origin
-from plants.rules import hlc
-from plants.rules.events import EVENTS, Envelope, canonical
-from plants.rules.instants import format_instant, from_micros
-from plants.rules.quantities import format_micro
+from plants.rules.ledger import hlc
+from plants.rules.ledger.events import EVENTS, Envelope, canonical
+from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.quantities import format_micro
 
 STOCK = f"stock:{LOCATION}"
 EVENT = {

@@ -6,9 +6,9 @@ from typing import Any
 
 from benchmarks.group import PLANTS, Group, Step, plant_code
 from infra.database import Session, Store
-from plants.store.projectors import ALIASES, BATCHES, EDGES, PROCESSES, STOCK
-from plants.store.projectors import PLANTS as PLANT_ROWS
-from plants.store.rows import Shape
+from plants.store.projection.projectors import ALIASES, BATCHES, EDGES, PROCESSES, STOCK
+from plants.store.projection.projectors import PLANTS as PLANT_ROWS
+from plants.store.sql.rows import Shape
 
 FIRST_INDEX = 1  # Of a plant's steps in its ledger; PlantOpened is at position 0.
 LOCATION = "A1"

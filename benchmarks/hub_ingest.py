@@ -31,14 +31,14 @@ from benchmarks.servers import server
 from infra.clock import FixedClock, SystemClock
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
-from plants.rules.merkle import Frontier, leaf_hash
-from plants.store import replication
-from plants.store.ledger import open_log
-from sync_jobs import checkpoints, wire
-from sync_jobs.beside import Beside
-from sync_jobs.intake import Delivery, accept
+from plants.rules.ledger.merkle import Frontier, leaf_hash
+from plants.store.ledger.entries import open_log
+from plants.store.replication import status
+from sync_jobs.hub.intake import Delivery, accept
 from sync_jobs.nodes import HubNode
-from sync_jobs.wire import Parcel, Position
+from sync_jobs.projection.process import Beside
+from sync_jobs.protocol import checkpoints, wire
+from sync_jobs.protocol.wire import Parcel, Position
 
 HUB = "bench.example/hub/i1"
 TEMPLATE = "hub_template"
@@ -88,7 +88,7 @@ def prepare(running: EmbeddedPostgres) -> None:
     with store.transaction() as session:
         for plant in range(1, PLANTS + 1):
             open_log(session, plant, origin(plant))
-            replication.amend(session, plant, session=SESSION)
+            status.amend(session, plant, session=SESSION)
     store.close()
 
 

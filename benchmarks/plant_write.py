@@ -19,15 +19,15 @@ from infra.database import Session, Store
 from infra.ids import new_id
 from infra.settings import plant_origin
 from infra.writer import Writer
-from plants.commands.define import MasterDefinition, MaterialDefinition, define_master, define_material
-from plants.commands.issue import StockLine
-from plants.commands.open_plant import NewPlant, open_plant
-from plants.commands.receive import Delivery, receive_batch
-from plants.commands.recording import Call
-from plants.commands.run_process import Feed, ProcessOrder, feed_process, open_process
-from plants.rules.actors import Author
-from plants.rules.events import Entry
-from plants.store.ledger import Head, entries_between
+from plants.commands.execution import Call
+from plants.commands.group.plants import NewPlant, open_plant
+from plants.commands.inventory.issues import StockLine
+from plants.commands.inventory.receipts import Delivery, receive_batch
+from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
+from plants.rules.ledger.events import Entry
+from plants.rules.values.actors import Author
+from plants.store.ledger.entries import Head, entries_between
 
 PLANT = 1
 LINES = 3

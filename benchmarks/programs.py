@@ -63,7 +63,7 @@ class Program:
     def wait_until(
         self, condition: Callable[[], bool], what: str, seconds_max: float, poll_seconds: float = POLL_SECONDS
     ) -> None:
-        """Return once the condition holds. Raises ProgramEnded, or ProgramStuck after so many seconds."""
+        """Return once the condition holds. Raises ProgramEnded, or ProgramStuck after `seconds_max`."""
         deadline = time.monotonic() + seconds_max
         while not condition():
             self.check()

@@ -12,13 +12,13 @@ from typing import Any
 from benchmarks.group import START_US, STEP_US
 from infra.database import Store
 from infra.settings import plant_origin
-from plants.rules import hlc
-from plants.rules.codes import node_id
-from plants.rules.events import EVENTS, Entry, canonical
-from plants.rules.instants import format_instant, from_micros
-from plants.rules.merkle import Frontier, leaf_hash
-from plants.rules.quantities import format_micro
-from plants.store.ledger import INSERT_ENTRY, entry_row
+from plants.rules.identification.codes import node_id
+from plants.rules.ledger import hlc
+from plants.rules.ledger.events import EVENTS, Entry, canonical
+from plants.rules.ledger.merkle import Frontier, leaf_hash
+from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.quantities import format_micro
+from plants.store.ledger.entries import INSERT_ENTRY, entry_row
 
 ENTRIES_AT_ONCE = 5000
 

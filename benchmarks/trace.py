@@ -17,10 +17,10 @@ from benchmarks.rounds import Claim, interleave, rate
 from benchmarks.servers import server
 from benchmarks.trace_answers import Answer, Request, bare, check_equal
 from infra.database import Store
-from plants.rules.genealogy import TraceDirection
-from plants.rules.scope import PlantScope
-from plants.store.genealogy import batches_page, edges_page, trace
-from plants.store.trace_summary import summary
+from plants.rules.genealogy.walks import TraceDirection
+from plants.rules.values.scope import PlantScope
+from plants.store.genealogy.walks import batches_page, edges_page, trace
+from plants.store.traceability.trace_summary import summary
 
 EVERYTHING = PlantScope(frozenset(range(1, PLANTS + 1)))
 TYPICAL_BATCHES = (150, 260)

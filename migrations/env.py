@@ -6,37 +6,11 @@ from alembic import context
 from alembic.operations.ops import CreateTableOp
 from sqlmodel import SQLModel
 
-from auth import store as people
-from plants.store import (
-    alarms,
-    archive,
-    directives,
-    disputes,
-    hub_keys,
-    in_transit,
-    ledger,
-    parked_entries,
-    positions,
-    staging,
-    tables,
-    witnessed,
-)
+import auth.store
+import plants.store
+from infra.discovery import modules
 
-ROOMS = (
-    people,
-    alarms,
-    archive,
-    directives,
-    disputes,
-    hub_keys,
-    in_transit,
-    ledger,
-    parked_entries,
-    positions,
-    staging,
-    tables,
-    witnessed,
-)
+TABLES = (auth.store, *modules(plants.store))
 """Imported for the tables that they declare."""
 
 

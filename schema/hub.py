@@ -2,12 +2,15 @@
 
 from typing import Final
 
-from schema import changes, directives, in_transit, parked_entries
-from schema.contracts import build
-from schema.reads import QUERIES, SUBSCRIPTIONS
+from schema.approvals import change_requests
+from schema.directives import directives
+from schema.engine.contracts import build
+from schema.engine.queries import QUERIES, SUBSCRIPTIONS
+from schema.logistics import in_transit
+from schema.replication import parked_entries
 
 MUTATIONS: Final = (
-    changes.decide_change,
+    change_requests.decide_change,
     directives.direct_material,
     directives.direct_unit,
     directives.direct_supplier,

@@ -2,28 +2,24 @@
 
 from typing import Final
 
-from schema import (
-    changes,
-    corrections,
-    definitions,
-    disputes,
-    holds,
-    movements,
-    production,
-    receipts,
-    shipments,
-    transfers,
-)
-from schema.contracts import build
-from schema.reads import QUERIES, SUBSCRIPTIONS
+from schema.approvals import change_requests
+from schema.audit import corrections
+from schema.engine.contracts import build
+from schema.engine.queries import QUERIES, SUBSCRIPTIONS
+from schema.inventory import movements, receipts
+from schema.logistics import shipments, transfers
+from schema.materials import definitions
+from schema.production import runs
+from schema.quality import holds
+from schema.replication import disputes
 
 MUTATIONS: Final = (
     receipts.receive_batch,
-    production.open_process,
-    production.feed_process,
-    production.yield_process,
-    production.close_process,
-    production.record_production,
+    runs.open_process,
+    runs.feed_process,
+    runs.yield_process,
+    runs.close_process,
+    runs.record_production,
     movements.move_batch,
     movements.split_batch,
     movements.merge_batches,
@@ -34,10 +30,10 @@ MUTATIONS: Final = (
     transfers.receive_transfer,
     shipments.ship_batch,
     holds.quarantine_batch,
-    changes.request_release,
-    changes.request_expiry_extension,
-    changes.request_stock_adjustment,
-    changes.decide_change,
+    change_requests.request_release,
+    change_requests.request_expiry_extension,
+    change_requests.request_stock_adjustment,
+    change_requests.decide_change,
     corrections.correct_entry,
     disputes.settle_dispute,
     definitions.define_material,

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from plants.store.archive import archived, folder
+from plants.store.ledger.archive import archived, folder
 from simulation.clocks import SECOND
 from simulation.disks import Plan
 from simulation.key_changes import counts, let_back_in, revoke_keys
@@ -13,10 +13,10 @@ from simulation.nodes import SimulatedPlant
 from simulation.story import Violation
 from simulation.watching import Watch
 from simulation.world import HUB, World
-from sync_jobs import retrying
-from sync_jobs.archive_checks import check_archive
-from sync_jobs.fencing import lift_fence
-from sync_jobs.hub_keys import chain_at
+from sync_jobs.archive.checks import check_archive
+from sync_jobs.keys.hub_keys import chain_at
+from sync_jobs.projection import retrying
+from sync_jobs.protocol.sessions import lift_fence
 
 ROUNDS_MAX: Final = 16
 ROUND_US: Final = 60 * SECOND

@@ -16,15 +16,15 @@ from infra.database import Store
 from infra.ids import owned_chance
 from infra.settings import directive_origin, hub_origin, plant_origin
 from migrations import upgrade
-from plants.commands.define import MasterDefinition, MaterialDefinition, define_master, define_material
-from plants.commands.enrol_plant import Enrolment, open_hub
-from plants.commands.open_plant import NewPlant, open_plant
-from plants.commands.recording import Call
-from plants.rules.actors import Author
+from plants.commands.execution import Call
+from plants.commands.group.enrolment import Enrolment, open_hub
+from plants.commands.group.plants import NewPlant, open_plant
+from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.rules.values.actors import Author
 from simulation.clocks import BEGINNING
 from simulation.disks import Disk, Image
 from simulation.nodes import CODES, GROUP, assertion_key, signer
-from sync_jobs.enrolment import enrol
+from sync_jobs.hub.enrolment import enrol
 
 MATERIALS: Final = (
     MaterialDefinition("MILK", "Raw milk 生乳", "KGM", shelf_life_days=30),

@@ -6,14 +6,15 @@ from typing import Final
 from auth.actors import Role, system_actor
 from auth.keys import public_key_text
 from infra.settings import directive_origin
-from plants.commands.enrol_plant import Enrolment
-from plants.rules.refusals import Refusal
+from plants.commands.group.enrolment import Enrolment
+from plants.rules.values.refusals import Refusal
 from simulation.nodes import GROUP, SimulatedPlant
 from simulation.world import World
-from sync_jobs import hub_keys, rotating, signing_in
-from sync_jobs.doors import HubUnreachable
-from sync_jobs.enrolment import readmit, revoke
-from sync_jobs.wire import Problem
+from sync_jobs import assertion_key_rotation, ledger_key_rotation
+from sync_jobs.hub.enrolment import readmit, revoke
+from sync_jobs.keys import hub_keys
+from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.protocol.wire import Problem
 
 ADMINISTRATOR: Final = system_actor("cli", Role.ADMINISTRATOR)
 SELECT_COUNTING: Final = "SELECT kid, kid_before FROM machines WHERE plant_number = ? AND revoked_us IS NULL"
@@ -38,7 +39,7 @@ def rotate_ledger_key(world: World, number: int) -> None:
     following = plant.keys.prepare_ledger(partial(world.new_signer, plant.origin))
     world.story.hit("F55")
     world.tell(plant.name, "gives its ledger another key")
-    if world.at_plant(number, lambda: rotating.rotate_ledger_key(plant.node, following)):
+    if world.at_plant(number, lambda: ledger_key_rotation.rotate_ledger_key(plant.node, following)):
         plant.open()
 
 
@@ -53,7 +54,7 @@ def rotate_assertion_key(world: World, number: int) -> None:
     def state() -> None:
         nonlocal taken
         try:
-            signing_in.state_assertion_key(plant.node, following)
+            assertion_key_rotation.state_assertion_key(plant.node, following)
         except (HubUnreachable, Problem, Refusal) as error:
             world.tell(plant.name, f"does not get its new key across: {error}")
         else:
@@ -131,7 +132,7 @@ def renew_keys(world: World, number: int) -> None:
     plant.keys.prepare_assertion(world.new_assertion_key)
     following = plant.keys.prepare_ledger(partial(world.new_signer, plant.origin))
     world.tell(plant.name, "makes new keys")
-    if world.at_plant(number, lambda: rotating.rotate_ledger_key(plant.node, following)):
+    if world.at_plant(number, lambda: ledger_key_rotation.rotate_ledger_key(plant.node, following)):
         plant.keys.switch_assertion()
         plant.open()
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
 from infra.database import ReadSession
-from sync_jobs.rotating import newest_stated
+from sync_jobs.ledger_key_rotation import newest_stated
 
 
 @dataclass
 class Keyring:
     """The keys that a node has and had, the one in use last, and one that may lie ready beside each.
 
-    The steps are those of `sync_jobs.rotating` and `sync_jobs.signing_in` over files; `statements` are those of the
-    ledger key's rotations. A hub signs in nowhere and has no `assertions`.
+    The steps are those of `sync_jobs.ledger_key_rotation` and `sync_jobs.assertion_key_rotation` over files;
+    `statements` are those of the ledger key's rotations. A hub signs in nowhere and has no `assertions`.
     """
 
     ledgers: list[NoteSigner]

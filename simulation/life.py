@@ -5,11 +5,11 @@ from typing import Final
 
 from auth.actors import NotAuthenticated
 from infra.ids import new_id
-from plants.commands.recording import Call
-from plants.rules.codes import plant_of
-from plants.rules.events import Entry
-from plants.rules.refusals import Refusal
-from plants.rules.transfers import transfer_manifest
+from plants.commands.execution import Call
+from plants.rules.identification.codes import plant_of
+from plants.rules.ledger.events import Entry
+from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.values.refusals import Refusal
 from simulation.archive import devices_kept
 from simulation.backups import back_up, restore
 from simulation.clocks import HOUR, SECOND

@@ -11,10 +11,10 @@ from simulation.clocks import HOUR, SECOND, TrueTime
 from simulation.disks import Crash
 from simulation.nodes import OK, Answer, Request, SimulatedHub
 from simulation.story import Story
-from sync_jobs import hub_door
-from sync_jobs.doors import HubTimedOut, HubUnreachable
 from sync_jobs.nodes import PlantNode
-from sync_jobs.wire import MEDIA_TYPE, PROTOCOL, PROTOCOL_HEADER, Limits, Parcel, pack, unpack
+from sync_jobs.plant import http_hub_client
+from sync_jobs.plant.hub_client import HubTimedOut, HubUnreachable
+from sync_jobs.protocol.wire import MEDIA_TYPE, PROTOCOL, PROTOCOL_HEADER, Limits, Parcel, pack, unpack
 
 UNFIT: Final = 422
 TIMEOUT_US: Final = 20 * SECOND
@@ -222,7 +222,7 @@ class Network:
         return thousandths > 0 and self.around.chance.randrange(1000) < thousandths
 
 
-class NetworkDoor(hub_door.HubDoor):
+class NetworkDoor(http_hub_client.HubDoor):
     """The production door of a plant, with the virtual network where HTTPS would be."""
 
     def __init__(self, node: PlantNode, carry: Callable[[Request], Answer]) -> None:
@@ -252,7 +252,7 @@ class NetworkDoor(hub_door.HubDoor):
         answer = self._carry(sent)
         if answer.status == OK and answer.media in {"application/json", MEDIA_TYPE}:
             return answer.content
-        raise hub_door._problem(answer.status, answer.media, answer.content, answer.retry_after)  # noqa: SLF001 -- the reading of answers is what runs in production.
+        raise http_hub_client._problem(answer.status, answer.media, answer.content, answer.retry_after)  # noqa: SLF001 -- the reading of answers is what runs in production.
 
 
 def days(count: int) -> int:

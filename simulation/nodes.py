@@ -18,17 +18,20 @@ from auth.notes import NoteSigner
 from auth.tokens import AccessTokens, Assertions
 from infra.database import Session
 from infra.settings import directive_origin, hub_origin, plant_origin
-from plants.rules.instants import format_instant
-from plants.store.archive import Archive
-from plants.store.ledger import HUB_LOG
+from plants.rules.values.instants import format_instant
+from plants.store.ledger.archive import Archive
+from plants.store.ledger.entries import HUB_LOG
 from simulation.clocks import NodeClock
 from simulation.disks import Disk
 from simulation.keyrings import Keyring
-from sync_jobs import archiving, handing_back, intake, leases, reception, remembering, signing_in, tails
-from sync_jobs.doors import Door
+from sync_jobs import assertion_key_rotation, directive_recovery, leases
+from sync_jobs.archive import archiving
+from sync_jobs.hub import handshake, intake, ledger_reads
+from sync_jobs.hub.rejection_alarms import DoorAlarms
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, NotRecognised, PlantNode
-from sync_jobs.refused import DoorAlarms
-from sync_jobs.wire import GREETING_BYTES_MAX, MEDIA_TYPE, SESSION_HEADER, Hello, Limits, Problem, Proof, Roots
+from sync_jobs.plant import restore_detection
+from sync_jobs.plant.hub_client import Door
+from sync_jobs.protocol.wire import GREETING_BYTES_MAX, MEDIA_TYPE, SESSION_HEADER, Hello, Limits, Problem, Proof, Roots
 
 GROUP: Final = "sim.example"
 CODES: Final = {1: "SH1", 2: "NB2", 3: "GZ3"}
@@ -133,12 +136,12 @@ class SimulatedPlant:
             return work(session)
 
     def open(self) -> None:
-        """Start the plant's process on what its disk holds, by the steps that `api.node` takes."""
+        """Start the plant's process on what its disk holds, by the steps that `api.node.node` takes."""
         self.disk.start()
         self.running = True
         with self.disk.reading() as reads:
             self.keys.switch_ledger(reads, self.number)
-        remembering.remember(self.disk, self.marks, plant=self.number, origin=self.origin, clock=self.clock)
+        restore_detection.remember(self.disk, self.marks, plant=self.number, origin=self.origin, clock=self.clock)
         self.tokens = access_tokens(self.origin, self.clock)
         self.node = PlantNode(
             number=self.number,
@@ -225,7 +228,7 @@ class SimulatedHub:
         return request.headers.get(SESSION_HEADER) not in chain
 
     def serve(self, request: Request) -> Answer:
-        """Answer one request as the routes of /sync/v1 do (`api.sync`); raises Crash when the machine stops."""
+        """Answer one request as `api.http.replication` does; raises Crash when the machine stops."""
         try:
             return self._served(request)
         except (DBAPIError, sqlite.OperationalError):
@@ -264,7 +267,7 @@ def access_tokens(origin: str, clock: NodeClock) -> AccessTokens:
 def _hello(hub: HubNode, machine: Any, request: Request) -> Answer:
     if len(request.content) > GREETING_BYTES_MAX:
         raise Problem(413, "BODY_TOO_LARGE", limit=GREETING_BYTES_MAX)
-    return _said(reception.welcome(hub, machine, Hello.read(request.content)).to_bytes())
+    return _said(handshake.welcome(hub, machine, Hello.read(request.content)).to_bytes())
 
 
 def _take(hub: HubNode, machine: Any, request: Request) -> Answer:
@@ -274,29 +277,29 @@ def _take(hub: HubNode, machine: Any, request: Request) -> Answer:
         session=request.headers.get(SESSION_HEADER, "")[:100],
         packed=request.content,
     )
-    return _said(handing_back.accept(hub, machine, delivery).to_bytes())
+    return _said(directive_recovery.accept(hub, machine, delivery).to_bytes())
 
 
 def _give(hub: HubNode, machine: Any, request: Request) -> Answer:
     low, high = int(request.query["from"]), request.query.get("to")
-    packed = tails.entries(hub, machine, _origin(request), low, None if high is None else int(high))
+    packed = ledger_reads.entries(hub, machine, _origin(request), low, None if high is None else int(high))
     return Answer(OK, MEDIA_TYPE, packed)
 
 
 def _key(hub: HubNode, machine: Any, request: Request) -> Answer:
-    signing_in.take_statement(hub, machine, _origin(request), request.content)
+    assertion_key_rotation.take_statement(hub, machine, _origin(request), request.content)
     return _said(b"{}")
 
 
 def _consistency(hub: HubNode, machine: Any, request: Request) -> Answer:
     old, new = int(request.query["old"]), int(request.query["new"])
-    hashes = tails.consistency(hub, machine, _origin(request), old, new)
+    hashes = ledger_reads.consistency(hub, machine, _origin(request), old, new)
     return _said(Proof(hashes=[b64encode(part).decode() for part in hashes]).to_bytes())
 
 
 def _roots(hub: HubNode, machine: Any, request: Request) -> Answer:
     sizes = [int(size) for size in str(request.query["sizes"]).split(",")]
-    found = tails.roots(hub, machine, _origin(request), sizes)
+    found = ledger_reads.roots(hub, machine, _origin(request), sizes)
     return _said(Roots(hashes=[b64encode(part).decode() for part in found]).to_bytes())
 
 

@@ -7,12 +7,15 @@ from random import Random
 from typing import Any, Final, Protocol
 
 from infra.database import Session
-from plants.commands.adjust import Count, adjust_stock
-from plants.commands.alias import Naming, alias_batch
-from plants.commands.correct import Correction, correct_entry
-from plants.commands.decide_change import Decision, decide_change, decide_change_at_hub
-from plants.commands.define import MasterDefinition
-from plants.commands.direct import (
+from plants.commands.approvals.change_requests import (
+    AdjustmentRequest,
+    ExtensionRequest,
+    ReleaseRequest,
+    request_change,
+)
+from plants.commands.approvals.decisions import Decision, decide_change, decide_change_at_hub
+from plants.commands.audit.corrections import Correction, correct_entry
+from plants.commands.directives.directives import (
     HoldDirection,
     MasterDirection,
     RecallDirection,
@@ -22,26 +25,35 @@ from plants.commands.direct import (
     direct_recall,
     direct_release,
 )
-from plants.commands.dispatch import Dispatch, dispatch_transfer
-from plants.commands.issue import StockLine
-from plants.commands.merge import Merge, MergeSource, merge_batches
-from plants.commands.move import Move, move_batch
-from plants.commands.quarantine import Quarantine, quarantine_batch
-from plants.commands.receive import AliasOrder, Delivery, receive_batch
-from plants.commands.receive_transfer import ReceiptLine, TransferReceipt, receive_transfer
-from plants.commands.record_production import ProductionRun, record_production
-from plants.commands.recording import Call
-from plants.commands.request_change import AdjustmentRequest, ExtensionRequest, ReleaseRequest, request_change
-from plants.commands.run_process import Closing, Feed, ProcessOrder, close_process, feed_process, open_process
-from plants.commands.ship import Shipment, ship_batch
-from plants.commands.split import Split, SplitPart, split_batch
-from plants.commands.yield_output import Addition, Output, Yield, yield_process
-from plants.rules.actors import Author
-from plants.rules.changes import ChangeVerdict
-from plants.rules.corrections import CORRECTABLE, Wrong
-from plants.rules.events import Entry
-from plants.rules.process import RUN_KINDS
-from plants.rules.quantities import format_micro
+from plants.commands.execution import Call
+from plants.commands.inventory.aliases import Naming, alias_batch
+from plants.commands.inventory.issues import StockLine
+from plants.commands.inventory.movements import Move, move_batch
+from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
+from plants.commands.inventory.stock import Count, adjust_stock
+from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
+from plants.commands.logistics.shipments import Shipment, ship_batch
+from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.materials.definitions import MasterDefinition
+from plants.commands.production.merges import Merge, MergeSource, merge_batches
+from plants.commands.production.process_records import (
+    Closing,
+    Feed,
+    ProcessOrder,
+    close_process,
+    feed_process,
+    open_process,
+)
+from plants.commands.production.runs import ProductionRun, record_production
+from plants.commands.production.splits import Split, SplitPart, split_batch
+from plants.commands.production.yields import Addition, Output, Yield, yield_process
+from plants.commands.quality.holds import Quarantine, quarantine_batch
+from plants.rules.approvals.change_requests import ChangeVerdict
+from plants.rules.audit.corrections import CORRECTABLE, Wrong
+from plants.rules.ledger.events import Entry
+from plants.rules.production.process_records import RUN_KINDS
+from plants.rules.values.actors import Author
+from plants.rules.values.quantities import format_micro
 from simulation.books import Books, Shadow
 
 MICRO: Final = 1_000_000

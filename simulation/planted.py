@@ -13,11 +13,19 @@ from typing import Any, Final
 import pysqlite3.dbapi2 as sqlite
 
 from infra import database
-from plants.commands import decide_change, recording
-from plants.rules import changes, dispositions, hlc
-from plants.rules.merkle import Frontier
-from plants.store import batches, completeness, genealogy, ledger, mirrors, replication
-from plants.store import changes as stored_changes
+from plants.commands import execution
+from plants.commands.approvals import decisions
+from plants.rules.approvals import change_requests
+from plants.rules.ledger import hlc
+from plants.rules.ledger.merkle import Frontier
+from plants.rules.quality import dispositions
+from plants.store.directives import outcomes
+from plants.store.genealogy import walks
+from plants.store.inventory import batches
+from plants.store.ledger import entries as ledger
+from plants.store.ledger import mirrors
+from plants.store.replication import status
+from plants.store.traceability import completeness
 from simulation import life
 from simulation.planted_keys import (
     hub_statement_forgotten,
@@ -41,9 +49,12 @@ from simulation.planted_repairs import (
     tail_not_pulled,
 )
 from simulation.planting import Bug, everywhere, instead, nothing, together
-from sync_jobs import handshake, intake, parking, push
-from sync_jobs.handshake import Decision
-from sync_jobs.wire import Position
+from sync_jobs.hub import intake
+from sync_jobs.plant import push
+from sync_jobs.projection import parking
+from sync_jobs.protocol import handshake
+from sync_jobs.protocol.handshake import Decision
+from sync_jobs.protocol.wire import Position
 
 
 def offset_only_position() -> AbstractContextManager[None]:
@@ -138,14 +149,14 @@ def directive_answered_again() -> AbstractContextManager[None]:
     def next_directive(session: Any, plant: int) -> Any:
         nonlocal asked
         asked += 1
-        row = session.row(stored_changes.SELECT_LAST_ANSWERED, {"plant": plant})
+        row = session.row(outcomes.SELECT_LAST_ANSWERED, {"plant": plant})
         answered = -1 if row is None or row[0] is None else row[0]
         again = answered >= 0 and asked % 3 == 0
         return ledger.entry_at(session, -plant, answered if again else answered + 1)
 
     return together(
-        everywhere(stored_changes.next_directive, next_directive),
-        everywhere(stored_changes.answer_to, nothing),
+        everywhere(outcomes.next_directive, next_directive),
+        everywhere(outcomes.answer_to, nothing),
     )
 
 
@@ -170,10 +181,8 @@ def receipt_not_checked() -> AbstractContextManager[None]:
         except push.ReceiptInvalid:
 
             def keep(session: Any) -> None:
-                replication.keep_checkpoint(
-                    session, way.node.number, frontier.size, note, signed_us=None, received_us=1
-                )
-                replication.amend(session, way.node.number, acknowledged=frontier.size, frontier=frontier.to_bytes())
+                status.keep_checkpoint(session, way.node.number, frontier.size, note, signed_us=None, received_us=1)
+                status.amend(session, way.node.number, acknowledged=frontier.size, frontier=frontier.to_bytes())
 
             way.node.writer.write(keep)
 
@@ -196,12 +205,12 @@ def watermark_apart() -> AbstractContextManager[None]:
 
 def request_forgotten() -> AbstractContextManager[None]:
     """A request id is not looked at: what is sent twice is done twice."""
-    real = recording.Command.__call__
+    real = execution.Command.__call__
 
     def call(self: Any, session: Any, order: Any, *, actor: Any, call: Any) -> Any:
         return real(self, session, order, actor=actor, call=replace(call, request=None))
 
-    return instead(recording.Command, "__call__", call)
+    return instead(execution.Command, "__call__", call)
 
 
 def hold_not_checked() -> AbstractContextManager[None]:
@@ -217,7 +226,7 @@ def stock_not_checked() -> AbstractContextManager[None]:
 
 def own_request_approved() -> AbstractContextManager[None]:
     """Who asked for a change may approve it."""
-    real = changes.check_decidable
+    real = change_requests.check_decidable
 
     def check(proposal: Any, *, decider: str, level: Any, content: str, at: Any) -> None:
         real(proposal, decider=f"not {decider}", level=level, content=content, at=at)
@@ -227,12 +236,12 @@ def own_request_approved() -> AbstractContextManager[None]:
 
 def stale_change_applied() -> AbstractContextManager[None]:
     """A change is applied to whatever the batch has become since."""
-    return everywhere(changes.check_fresh, nothing)
+    return everywhere(change_requests.check_fresh, nothing)
 
 
 def change_applied_twice() -> AbstractContextManager[None]:
     """An approved change takes effect two times."""
-    real = decide_change.apply_change
+    real = decisions.apply_change
 
     def apply(recorder: Any, proposal: Any) -> Any:
         real(recorder, proposal)
@@ -248,18 +257,18 @@ def scope_forgotten() -> AbstractContextManager[None]:
         everything: Any = [log_id for (log_id,) in session.rows("SELECT log_id FROM logs WHERE log_id > 0", {})]
         return real(session, everything, seeds, forward=forward)
 
-    real = genealogy._walk  # noqa: SLF001 -- as above.
-    return instead(genealogy, "_walk", walk)
+    real = walks._walk  # noqa: SLF001 -- as above.
+    return instead(walks, "_walk", walk)
 
 
 def transfers_not_walked() -> AbstractContextManager[None]:
     """A trace ends at the plant's gate."""
-    real = genealogy._walk  # noqa: SLF001 -- as above.
+    real = walks._walk  # noqa: SLF001 -- as above.
 
     def walk(session: Any, scope: Any, seeds: Any, *, forward: bool) -> Any:
         return [link for link in real(session, scope, seeds, forward=forward) if link[2] != "TRANSFERRED"]
 
-    return instead(genealogy, "_walk", walk)
+    return instead(walks, "_walk", walk)
 
 
 def always_complete() -> AbstractContextManager[None]:

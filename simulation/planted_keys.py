@@ -5,10 +5,11 @@ from types import MappingProxyType
 from typing import Any
 
 from auth import machines
-from plants.commands import enrol_plant
+from plants.commands.group import enrolment
 from simulation.planting import everywhere, instead, nothing, together
-from sync_jobs import hub_keys, plant_keys, rotating
-from sync_jobs.key_chains import chain, stated_by_hub
+from sync_jobs import ledger_key_rotation
+from sync_jobs.keys import hub_keys, plant_keys
+from sync_jobs.keys.chains import chain, stated_by_hub
 
 
 def revoked_key_served() -> AbstractContextManager[None]:
@@ -26,7 +27,7 @@ def old_key_never_ends() -> AbstractContextManager[None]:
 
 def rotation_not_recorded() -> AbstractContextManager[None]:
     """The hub takes a plant's new ledger key on without a word in its own ledger."""
-    return everywhere(enrol_plant.record_ledger_key, nothing)
+    return everywhere(enrolment.record_ledger_key, nothing)
 
 
 def revocation_not_taken_back() -> AbstractContextManager[None]:
@@ -37,7 +38,7 @@ def revocation_not_taken_back() -> AbstractContextManager[None]:
 
 def rotation_not_stated_again() -> AbstractContextManager[None]:
     """A plant whose store is older than its keys leaves it at what its ledger says of them."""
-    return everywhere(rotating.state_again, nothing)
+    return everywhere(ledger_key_rotation.state_again, nothing)
 
 
 def hub_statement_forgotten() -> AbstractContextManager[None]:

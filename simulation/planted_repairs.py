@@ -7,19 +7,23 @@ from typing import Any
 
 from infra.marks import Keeper
 from infra.objects import ArchiveFailed
-from plants.commands import rebase, repairing, restore
-from plants.store.archive import checkpoint_name
-from plants.store.ledger import Head
-from plants.store.replication import Standing
+from plants.commands.replication import rebasing, repairs, restores
+from plants.store.ledger.archive import checkpoint_name
+from plants.store.ledger.entries import Head
+from plants.store.replication.status import ReplicationStatus
 from simulation.planting import everywhere, instead, nothing, together
-from sync_jobs import archiving, fencing, handshake, intake, remembering, retrying
-from sync_jobs.fencing import Presented, Presenting
-from sync_jobs.handshake import Decision
+from sync_jobs.archive import archiving
+from sync_jobs.hub import intake
+from sync_jobs.plant import restore_detection
+from sync_jobs.projection import retrying
+from sync_jobs.protocol import handshake, sessions
+from sync_jobs.protocol.handshake import Decision
+from sync_jobs.protocol.sessions import Presented, Presenting
 
 
 def marks_ignored() -> AbstractContextManager[None]:
     """A plant starts on whatever store it finds, without a look at its second memory."""
-    return instead(remembering, "_continues", lambda *_given: True)
+    return instead(restore_detection, "_continues", lambda *_given: True)
 
 
 def series_not_jumped() -> AbstractContextManager[None]:
@@ -28,9 +32,9 @@ def series_not_jumped() -> AbstractContextManager[None]:
     def restored(session: Any, plant: int, found: Any, *, before: int, known: int, now: Any, marks: Any) -> Any:
         del marks
         payload = {"found": found, "size_before": before, "size": known, "series": {}}
-        return repairing.record_repair(session, plant, "PlantRestored", payload, now=now)
+        return repairs.record_repair(session, plant, "PlantRestored", payload, now=now)
 
-    return everywhere(restore.record_restored, restored)
+    return everywhere(restores.record_restored, restored)
 
 
 def tail_not_pulled() -> AbstractContextManager[None]:
@@ -46,12 +50,12 @@ def tail_not_pulled() -> AbstractContextManager[None]:
 
 def collision_dropped() -> AbstractContextManager[None]:
     """What collides after a repair is left out instead of put before a person."""
-    return instead(rebase, "_dispute", nothing)
+    return instead(rebasing, "_dispute", nothing)
 
 
 def rebase_forgotten() -> AbstractContextManager[None]:
     """A plant whose ledger has parted takes the hub's entries on and forgets its own."""
-    return instead(rebase, "_again", nothing)
+    return instead(rebasing, "_again", nothing)
 
 
 def fence_ignored() -> AbstractContextManager[None]:
@@ -72,13 +76,15 @@ def displaced_session_taken() -> AbstractContextManager[None]:
 
 def greeting_displaces() -> AbstractContextManager[None]:
     """Any greeting under a session that the hub does not know takes the plant over, whoever sent it and when."""
-    real = fencing.present
+    real = sessions.present
 
-    def present(before: Standing, session: str | None, following: str, *, take_over: bool = False) -> Presented:
+    def present(
+        before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False
+    ) -> Presented:
         found = real(before, session, following, take_over=take_over)
         if found.verdict is not Presenting.OFFERED:
             return found
-        taken = fencing.use(replace(before, offered=(following,)), following)
+        taken = sessions.use(replace(before, offered=(following,)), following)
         return Presented(taken.verdict, taken.columns | {"session_next": following})
 
     return everywhere(real, present)

@@ -8,22 +8,22 @@ from auth.actors import Actor, Role, system_actor
 from auth.permissions import Permission
 from auth.scope import plants_for
 from infra.database import ReadSession
-from plants.commands.rebuild import rebuild
-from plants.rules.codes import plant_of
-from plants.rules.genealogy import TraceDirection, walk
-from plants.rules.instants import instant_micros
-from plants.rules.merkle import inclusion_proof, verify_inclusion
-from plants.rules.scope import PlantScope
-from plants.rules.verification import SizedRoot
-from plants.store import genealogy
-from plants.store.batches import BatchesSought, batches_count, batches_page
-from plants.store.changes import ChangesSought, changes_page
-from plants.store.completeness import completeness
-from plants.store.positions import PlantReplication, replication_status
-from plants.store.rebuilding import projection_tables
-from plants.store.trace_summary import summary
-from plants.store.transfers import TransfersSought, transfers_page
-from plants.store.verifying import verify
+from plants.commands.replication.rebuild import rebuild
+from plants.rules.genealogy.walks import TraceDirection, walk
+from plants.rules.identification.codes import plant_of
+from plants.rules.ledger.merkle import inclusion_proof, verify_inclusion
+from plants.rules.ledger.verification import SizedRoot
+from plants.rules.values.instants import instant_micros
+from plants.rules.values.scope import PlantScope
+from plants.store.approvals.change_requests import ChangesSought, changes_page
+from plants.store.genealogy import walks
+from plants.store.inventory.batches import BatchesSought, batches_count, batches_page
+from plants.store.ledger.verification import verify
+from plants.store.logistics.transfers import TransfersSought, transfers_page
+from plants.store.projection.rebuilding import projection_tables
+from plants.store.replication.status import PlantReplication, replication_status
+from plants.store.traceability.completeness import completeness
+from plants.store.traceability.trace_summary import summary
 from simulation.books import links_of
 from simulation.disks import Disk
 from simulation.life import Life
@@ -195,7 +195,7 @@ def _traces(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int
     for seed in seeds:
         for direction in (TraceDirection.FORWARD, TraceDirection.BACKWARD):
             wanted = walk(links, [seed], direction)
-            found = genealogy.trace(reads, scope, [seed], direction)
+            found = walks.trace(reads, scope, [seed], direction)
             nodes = {*found.batches, *found.processes}
             if nodes != wanted.nodes or set(found.links) != set(wanted.links):
                 raise Violation("I9", f"{direction} from {seed}: {sorted(nodes ^ wanted.nodes)[:4]} differ")
@@ -206,7 +206,7 @@ def honest(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]
     now = world.hub.clock.now()
     statuses: dict[int, PlantReplication] = {}
     for seed in seeds:
-        found = genealogy.trace(reads, scope, [seed], TraceDirection.FORWARD)
+        found = walks.trace(reads, scope, [seed], TraceDirection.FORWARD)
         if not completeness(reads, scope, found, now=now).complete:
             continue
         world.story.mark("complete answers")
@@ -264,7 +264,7 @@ def _answers(world: World, reads: ReadSession, visible: int, now: Any) -> Iterat
         for one in transfers_page(reads, scope, TransfersSought(), None, 50)
     ]
     for seed in known:
-        found = genealogy.trace(reads, scope, [seed], TraceDirection.BOTH)
+        found = walks.trace(reads, scope, [seed], TraceDirection.BOTH)
         yield found.batches, found.processes, sorted(found.links)
         yield summary(reads, scope, found)
         yield completeness(reads, scope, found, now=now)

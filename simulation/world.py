@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
-from plants.rules.events import EVENTS
-from plants.store.archive import Archive
-from plants.store.projectors import PROJECTORS
+from plants.rules.ledger.events import EVENTS
+from plants.store.ledger.archive import Archive
+from plants.store.projection.projectors import PROJECTORS
 from simulation.archive import ObjectsInMemory
 from simulation.books import Shadow
 from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
@@ -36,12 +36,12 @@ from simulation.nodes import (
 from simulation.options import Swarm
 from simulation.people import Operation
 from simulation.story import Story, Violation
-from sync_jobs.archiving import archive_behind
-from sync_jobs.exchange import exchange
+from sync_jobs.archive.archiving import archive_behind
+from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.nodes import EMBEDDED_HOLDER, PlantNode
-from sync_jobs.projecting import project_behind
-from sync_jobs.tails import sign_own_ledgers
-from sync_jobs.wire import Limits
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.projecting import project_behind
+from sync_jobs.protocol.wire import Limits
 
 HUB: Final = 0
 PROJECTING_OFTEN: Final = 4  # times as many faults strike while the hub applies entries: that is a small part of a run

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from infra.database import Session
-from plants.rules.instants import micros
+from plants.rules.values.instants import micros
 
 TAKE = (
     "INSERT INTO leases (name, holder, token, until_us) VALUES (:name, :holder, 1, :until_us)"

@@ -15,10 +15,10 @@ from infra.clock import Clock
 from infra.database import ReadSession, Store
 from infra.settings import plant_origin
 from infra.writer import Writing
-from plants.rules.notes import NoteKey
-from plants.store.archive import Archive
-from sync_jobs.doors import Door
-from sync_jobs.wire import Limits, Problem
+from plants.rules.ledger.notes import NoteKey
+from plants.store.ledger.archive import Archive
+from sync_jobs.plant.hub_client import Door
+from sync_jobs.protocol.wire import Limits, Problem
 
 EMBEDDED_HOLDER: Final = "jobs"
 """The holder of the leases that jobs inside a node's own process take."""
@@ -40,7 +40,7 @@ def nobody_waits(_plant: int) -> None:
 class HubNode:
     """The hub as replication needs it. `signer` has the hub's own origin for a name; `arrived` hears of new entries.
 
-    `statements` are those of its key's rotations that lie beside its keys (`sync_jobs.hub_keys`).
+    `statements` are those of its key's rotations that lie beside its keys (`sync_jobs.keys.hub_keys`).
     """
 
     origin: str
@@ -99,10 +99,11 @@ class PlantNode:
     """A plant as replication needs it. `signer` has the plant's origin for a name, `hub_key` is the hub's vkey.
 
     Of the hub's vkeys it is the one that the plant was given; those that followed are proven from there
-    (`sync_jobs.hub_keys`). `earlier_assertion_keys` are those of the past, for a hub that does not know the present.
-    `statements` are those of the ledger key's rotations that lie beside the keys (`sync_jobs.rotating`).
-    `checkpoint_seconds` is after how long a checkpoint is signed though nothing happened, `holder` names the process in
-    its leases, and `open_door` opens the way to the hub where that is not HTTPS.
+    (`sync_jobs.keys.hub_keys`). `earlier_assertion_keys` are those of the past, for a hub that does not know the
+    present. `statements` are those of the ledger key's rotations that lie beside the keys
+    (`sync_jobs.ledger_key_rotation`). `checkpoint_seconds` is after how long a checkpoint is signed though nothing
+    happened, `holder` names the process in its leases, and `open_door` opens the way to the hub where that is not
+    HTTPS.
     """
 
     number: int

@@ -13,19 +13,21 @@ from typing import Final
 from auth.machines import EnrolledMachine
 from auth.notes import NoteSigner
 from infra.database import ReadSession, Session
-from plants.commands.witness import witness_checkpoints
-from plants.rules.instants import micros
-from plants.rules.merkle import growth_proof, verify_consistency
-from plants.rules.notes import MAX_SIGNATURES, Checkpoint, Note, NoteError, NoteKey
-from plants.store import mirrors, replication
-from plants.store.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from plants.store.ledger import HUB_LOG, Head
-from plants.store.positions import ReplicationState
-from plants.store.witnessed import Contradiction, keep_contradiction, marked_frontier
-from sync_jobs import checkpoints, hub_keys
+from plants.commands.replication.witnesses import witness_checkpoints
+from plants.rules.ledger.merkle import growth_proof, verify_consistency
+from plants.rules.ledger.notes import MAX_SIGNATURES, Checkpoint, Note, NoteError, NoteKey
+from plants.rules.values.instants import micros
+from plants.store.ledger import mirrors
+from plants.store.ledger.entries import HUB_LOG, Head
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
+from plants.store.replication.witnesses import Contradiction, keep_contradiction, marked_frontier
+from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import HubNode, PlantNode
-from sync_jobs.push import Way
-from sync_jobs.wire import Hello, Position, Problem, Stand, Welcome, read_hash
+from sync_jobs.plant.push import Way
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.wire import Hello, Position, Problem, Stand, Welcome, read_hash
 
 FORKED: Final = (
     "The hub showed two histories of its own ledger: {held} entries were seen, and the {shown} now shown do not "
@@ -83,13 +85,13 @@ def sign_own(session: Session, hub: HubNode, head: Head) -> bytes:
     now = hub.clock.now()
     signer = NoteSigner(head.origin, hub.signer.private_key)
     note = checkpoints.sign(head.origin, Position(head.size, head.frontier.root()), signer, now)
-    before = replication.checkpoint_at(session, head.log_id, head.size)
+    before = status.checkpoint_at(session, head.log_id, head.size)
     if before is not None:
         note = _joined(note, Note.parse(before))
     us = micros(now)
     frontier = head.frontier.to_bytes() if head.log_id == HUB_LOG else None
     kept = bytes(note)
-    replication.keep_checkpoint(session, head.log_id, head.size, kept, signed_us=us, received_us=us, frontier=frontier)
+    status.keep_checkpoint(session, head.log_id, head.size, kept, signed_us=us, received_us=us, frontier=frontier)
     return kept
 
 
@@ -99,7 +101,7 @@ def show(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello)
     The plant's cosignatures of it are kept; one that this hub signed and does not have becomes an alarm here as well.
     """
     try:
-        note = replication.standing(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
+        note = status.ledger_status(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
     except LookupError:
         return Shown()
     newest = Checkpoint.parse(Note.parse(note).text)
@@ -199,8 +201,8 @@ def _take_cosigned(session: Session, hub: HubNode, machine: EnrolledMachine, not
     """Keep a plant's cosignature of the hub's ledger, or raise the alarm that this hub once had another one."""
     (cosigned, newest), now = notes, hub.clock.now()
     seen, about = Checkpoint.parse(cosigned.text), f"{hub.origin} {machine.origin}"
-    ours = Note.parse(replication.standing(session, HUB_LOG).checkpoint or b"")
-    kept = replication.checkpoint_at(session, HUB_LOG, seen.size)
+    ours = Note.parse(status.ledger_status(session, HUB_LOG).checkpoint or b"")
+    kept = status.checkpoint_at(session, HUB_LOG, seen.size)
     try:
         root = Checkpoint.parse(Note.parse(kept).text).root if kept else _root_at(session, seen.size)
     except LookupError:
@@ -219,7 +221,7 @@ def _take_cosigned(session: Session, hub: HubNode, machine: EnrolledMachine, not
     joined = _joined(before, cosigned)
     if kept is None or joined != before:
         us = micros(now)
-        replication.keep_checkpoint(session, HUB_LOG, seen.size, bytes(joined), signed_us=us, received_us=us)
+        status.keep_checkpoint(session, HUB_LOG, seen.size, bytes(joined), signed_us=us, received_us=us)
 
 
 def _root_at(session: Session, size: int) -> bytes:
@@ -258,10 +260,10 @@ def _cosign(session: Session, node: PlantNode, note: Note) -> None:
     cosigned = bytes(note.signed_also(node.signer.cosign(note, int(now.timestamp()))))
     signed = checkpoints.read(cosigned, seen.origin, hub_keys.ever_at(session, node))
     signed_us, us = checkpoints.signed_us(signed), micros(now)
-    replication.keep_checkpoint(session, HUB_LOG, seen.size, cosigned, signed_us=signed_us, received_us=us)
+    status.keep_checkpoint(session, HUB_LOG, seen.size, cosigned, signed_us=signed_us, received_us=us)
     # Where a person accepted a shorter ledger, the newest is no longer the longest.
     newest = {"checkpoint_size": seen.size, "checkpoint": cosigned, "acknowledged": seen.size, "contact_us": us}
-    replication.amend(session, HUB_LOG, state=ReplicationState.IN_SYNC, signed_us=signed_us, **newest)
+    status.amend(session, HUB_LOG, state=ReplicationState.IN_SYNC, signed_us=signed_us, **newest)
     _end(session, node)
 
 

@@ -18,15 +18,17 @@ from infra.database import Row, Store
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Keeping
 from infra.settings import plant_origin
-from plants.commands.define import MasterDefinition, MaterialDefinition, define_master, define_material
-from plants.commands.open_plant import NewPlant, open_plant
-from plants.commands.receive import Delivery, receive_batch
-from plants.commands.recording import Call, Command
-from plants.rules.actors import Author
-from plants.rules.events import Entry
-from plants.rules.quantities import format_micro
-from plants.rules.refusals import Refusal, RefusalCode
-from plants.store import ledger, tables
+from plants.commands.execution import Call, Command
+from plants.commands.group.plants import NewPlant, open_plant
+from plants.commands.inventory.receipts import Delivery, receive_batch
+from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.rules.ledger.events import Entry
+from plants.rules.values.actors import Author
+from plants.rules.values.quantities import format_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.inventory import batches
+from plants.store.ledger import entries as ledger
+from plants.store.production import process_records
 from tests.databases import fresh_database
 
 GROUP = "acme.example"
@@ -122,14 +124,14 @@ class Plant:
 
     def batch(self, code: str) -> dict[str, Any]:
         """Return the row of a batch as this plant knows it."""
-        columns = tuple(tables.Batch.model_fields)
+        columns = tuple(batches.Batch.model_fields)
         sql = f"SELECT {', '.join(columns)} FROM batches WHERE plant_id = :p AND code = :c"
         (row,) = self.rows(sql, p=self.number, c=code)
         return dict(zip(columns, row, strict=True))
 
     def process(self, process: int) -> dict[str, Any]:
         """Return the row of a process record as this plant states it."""
-        columns = tuple(tables.ProcessRow.model_fields)
+        columns = tuple(process_records.ProcessRow.model_fields)
         sql = f"SELECT {', '.join(columns)} FROM process_records WHERE plant_id = :p AND id = :i"
         (row,) = self.rows(sql, p=self.number, i=process)
         return dict(zip(columns, row, strict=True))

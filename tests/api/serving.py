@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from api.node import Node, make_home
-from api.serve import listen, server
+from api.http.serve import listen, server
+from api.node.node import Node, make_home
 from auth.actors import GROUP as WHOLE_GROUP
 from auth.actors import Grant, system_actor
 from auth.actors import Role as Trust
@@ -24,10 +24,10 @@ from infra.database import Session
 from infra.ids import new_id
 from infra.roles import Role
 from infra.settings import Settings, directive_origin, plant_origin
-from plants.commands.define import define_master, define_material
-from plants.commands.enrol_plant import Enrolment, enrol_plant, open_hub
-from plants.commands.open_plant import NewPlant, open_plant
-from plants.rules.actors import SYSTEM
+from plants.commands.group.enrolment import Enrolment, enrol_plant, open_hub
+from plants.commands.group.plants import NewPlant, open_plant
+from plants.commands.materials.definitions import define_master, define_material
+from plants.rules.values.actors import SYSTEM
 from tests.factories import GROUP, MASTERS, MATERIALS, Plant
 
 PASSWORD = "correct horse battery"

@@ -13,7 +13,7 @@ from auth.notes import generate_key
 from auth.permissions import NotPermitted
 from infra.clock import FixedClock
 from infra.database import Store
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 HUB_KEY = "acme.example/hub/i1+deadbeef+AQ=="
 

@@ -27,7 +27,7 @@ from auth.tokens import Assertions, issue_assertion
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.writer import Writer
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 NOW_US = 1_773_475_200_000_000
 HUB_ISSUER = "https://hub.example"

@@ -29,8 +29,8 @@ from auth.notes import (
     save_key,
     sign_checkpoint,
 )
-from plants.rules.merkle import inclusion_proof, leaf_hash, root_at
-from plants.rules.notes import Checkpoint, EntryProof, Note, NoteError, NoteFault, NoteSignature
+from plants.rules.ledger.merkle import inclusion_proof, leaf_hash, root_at
+from plants.rules.ledger.notes import Checkpoint, EntryProof, Note, NoteError, NoteFault, NoteSignature
 
 GO_TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 PETER_KEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"

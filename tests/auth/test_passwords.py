@@ -11,7 +11,7 @@ from argon2.exceptions import InvalidHashError
 from auth import passwords
 from auth.actors import AuthFailure, NotAuthenticated
 from auth.passwords import hash_password, password_matches, renewed_hash
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal, RefusalCode
 from tests.auth.conftest import PASSWORD
 
 

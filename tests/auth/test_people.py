@@ -20,7 +20,7 @@ from auth.store import Person, RoleGrant
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.writer import Writer
-from plants.rules.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal, RefusalCode
 from tests.auth.conftest import PASSWORD
 from tests.auth.staff import NOW_S, add, enter, everything, person_actor
 

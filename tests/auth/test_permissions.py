@@ -11,7 +11,7 @@ from auth.permissions import (
     may,
     require,
 )
-from plants.rules.refusals import RefusalCode
+from plants.rules.values.refusals import RefusalCode
 
 MATRIX = {
     # permission: operator, quality, manager, headquarters, auditor, administrator, importer, plant-node

@@ -8,9 +8,9 @@ from benchmarks.group import Group
 from benchmarks.group_ledgers import Ledgers
 from benchmarks.group_rows import Rows
 from infra.database import Store
-from plants.rules.events import Entry, decode
-from plants.rules.merkle import leaf_hash
-from plants.store import projection
+from plants.rules.ledger.events import Entry, decode
+from plants.rules.ledger.merkle import leaf_hash
+from plants.store.projection import applying
 
 EDGES, SEED = 3000, 7
 
@@ -27,7 +27,7 @@ def test_ledgers_applied_then_the_rows_that_are_loaded(tmp_path: Path) -> None:
     with store.transaction() as session:
         for plant, entries in ledgers.items():
             assert [entry.index for entry in entries] == list(range(len(entries)))
-            projection.apply(session, plant, entries)
+            applying.apply(session, plant, entries)
         for shape, content in rows.tables():
             found = session.rows(f"SELECT {', '.join(shape.columns)} FROM {shape.name}")
             assert sorted(found, key=repr) == sorted(map(tuple, content), key=repr), shape.name

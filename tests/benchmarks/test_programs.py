@@ -14,8 +14,8 @@ from infra.clock import SystemClock
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from infra.settings import hub_origin, plant_origin
-from plants.commands.enrol_plant import open_hub
-from plants.store.ledger import open_log
+from plants.commands.group.enrolment import open_hub
+from plants.store.ledger.entries import open_log
 from tests.databases import fresh_database
 
 FAILS = "import sys; sys.stderr.write('the disk is full\\n'); sys.exit(3)"

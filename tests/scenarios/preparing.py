@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from typer.testing import CliRunner, Result
 
-import api.cli
+import api.cli.tree
 from auth.actors import Grant, Role, system_actor
 from auth.passwords import hash_password
 from auth.people import add_person, grant_role, set_password
 from infra.clock import SystemClock
 from infra.database import Session, Store
 from infra.postgres import EmbeddedPostgres
-from plants.commands.define import MasterDefinition, MaterialDefinition, define_master, define_material
-from plants.commands.recording import Call
-from plants.rules.actors import Author
+from plants.commands.execution import Call
+from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.rules.values.actors import Author
 from tests.databases import fresh_database
 from tests.scenarios.processes import HUB, PASSWORD, Group
 
@@ -101,7 +101,7 @@ def copy_group(prepared: Prepared, folder: Path, more: Mapping[str, Mapping[str,
 
 def command(*arguments: object, given: Mapping[str, str] | None = None) -> Result:
     """Run the command line to its end, within this process, which is quicker than a new one."""
-    return CliRunner().invoke(api.cli.app, [str(one) for one in arguments], env=given)
+    return CliRunner().invoke(api.cli.tree.app, [str(one) for one in arguments], env=given)
 
 
 def _cli(*arguments: object, given: Mapping[str, str] | None = None) -> str:

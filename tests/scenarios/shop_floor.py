@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from infra.database import Store
 from infra.ids import new_id
-from plants.rules.events import Entry
-from plants.store import ledger
+from plants.rules.ledger.events import Entry
+from plants.store.ledger import entries
 from tests.scenarios.preparing import CHEN, PLANTS, WANG
 from tests.scenarios.processes import HUB, Group, Person, is_level, leaves, wait_until
 
@@ -145,4 +145,4 @@ def completeness(person: Person, code: str, direction: str = "BOTH") -> dict[str
 def entries_of(store: Store, log_id: int, since: int = 0) -> list[Entry]:
     """Return the entries of a ledger from a position on."""
     with store.transaction() as session:
-        return list(ledger.entries_between(session, log_id, since, ledger.Head(session, log_id).size))
+        return list(entries.entries_between(session, log_id, since, entries.Head(session, log_id).size))

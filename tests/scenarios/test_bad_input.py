@@ -9,10 +9,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.cli import app
+from api.cli.tree import app
 from infra.ids import new_id
-from plants.store.rebuilding import table_digests
-from tests.plants.rules.epcis_documents import content, event, some
+from plants.store.projection.rebuilding import table_digests
+from tests.plants.epcis.documents import content, event, some
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
 from tests.scenarios.processes import Group, leaves, mutation_document
 from tests.scenarios.shop_floor import amount, receive

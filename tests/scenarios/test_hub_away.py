@@ -10,9 +10,9 @@ import pytest
 
 from infra.clock import SystemClock
 from infra.ids import new_id
-from plants.commands.receive import Delivery, receive_batch
-from plants.commands.recording import Call
-from plants.rules.actors import Author
+from plants.commands.execution import Call
+from plants.commands.inventory.receipts import Delivery, receive_batch
+from plants.rules.values.actors import Author
 from tests.scenarios.preparing import CHEN, LI, OPERATORS, PLANTS, WANG
 from tests.scenarios.processes import HUB, Group, Person, mutation_document, wait_until
 from tests.scenarios.shop_floor import (

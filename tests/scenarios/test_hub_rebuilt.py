@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 
 from infra.database import Store
-from plants.rules.merkle import root_at
-from plants.rules.notes import Checkpoint, Note
-from plants.store.mirrors import leaf_reader
-from plants.store.rebuilding import table_digests
+from plants.rules.ledger.merkle import root_at
+from plants.rules.ledger.notes import Checkpoint, Note
+from plants.store.ledger.mirrors import leaf_reader
+from plants.store.projection.rebuilding import table_digests
 from tests.databases import fresh_database
 from tests.scenarios.preparing import LI, PLANTS, WANG, Prepared
 from tests.scenarios.processes import HUB, Group, leaves, wait_until

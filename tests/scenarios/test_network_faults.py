@@ -15,16 +15,17 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from api.sync import sync_routes
+from api.http.replication import sync_routes
 from infra.postgres import EmbeddedPostgres
-from plants.rules.merkle import Frontier
-from plants.store import mirrors
-from plants.store.positions import ReplicationState
-from sync_jobs import checkpoints, hub_door
-from sync_jobs.exchange import exchange
-from sync_jobs.hub_door import HubDoor
+from plants.rules.ledger.merkle import Frontier
+from plants.store.ledger import mirrors
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import HubNode, PlantNode
-from sync_jobs.wire import Parcel, Position, Problem
+from sync_jobs.plant import http_hub_client
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.wire import Parcel, Position, Problem
 from tests.databases import fresh_database
 from tests.scenarios.faults.certificates import certificate
 from tests.scenarios.faults.proxy import Proxy, proxy_to
@@ -89,7 +90,7 @@ def test_refused_and_swallowed_connections_then_late_and_whole(
     plant: tuple[Group, PlantNode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group, node = plant
-    monkeypatch.setattr(hub_door, "TIMEOUT", SHORT)
+    monkeypatch.setattr(http_hub_client, "TIMEOUT", SHORT)
     with proxy_to(group.hub.port) as proxy:
         for fault in ("refuse", "black_hole"):
             receive(node, 3)
@@ -123,7 +124,7 @@ def test_hub_drips_its_answer_then_the_job_gives_up_in_time(
     """Each byte comes before the patience of one read is over: only the whole answer takes too long."""
     group, node = plant
     receive(node, 2)
-    monkeypatch.setattr(hub_door, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(http_hub_client, "ANSWER_SECONDS", 1.0)
     with proxy_to(group.hub.port) as proxy:
         proxy.drip_seconds = 0.02
         began = time.monotonic()
@@ -216,7 +217,7 @@ def test_certificate_expired_or_not_yet_valid_then_nothing_is_sent_until_it_is_r
     for name, (begins, ends, state) in spans.items():
         files = certificate(tmp_path, name, begins, ends)
         trust = ssl.create_default_context(cafile=str(files[0]))
-        monkeypatch.setattr(hub_door, "_trust", lambda trust=trust: trust)
+        monkeypatch.setattr(http_hub_client, "_trust", lambda trust=trust: trust)
         with over_tls(group.hub.node, files) as url:
             assert exchange(replace(node, hub_url=url), forced=True).state is state
         if state is not ReplicationState.IN_SYNC:

@@ -4,8 +4,6 @@ As SQLite is tested: operation 1 fails, then 2, then 3, until a pass needs no mo
 or a commit; a commit fails before it is done, and once when it is done and the answer is lost.
 """
 
-import importlib
-import pkgutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,37 +17,38 @@ from sqlalchemy.exc import DBAPIError
 
 from infra.clock import FixedClock
 from infra.database import Store
+from infra.discovery import modules
 from infra.ids import new_id
 from infra.postgres import EmbeddedPostgres
 from plants import commands
-from plants.commands.decide_change import Decision, decide_change_at_hub
-from plants.commands.define import UnitDefinition, define_unit
-from plants.commands.dispatch import Dispatch, dispatch_transfer
-from plants.commands.issue import StockLine
-from plants.commands.quarantine import Quarantine, quarantine_batch
-from plants.commands.rebuild import rebuild
-from plants.commands.receive import Delivery, receive_batch
-from plants.commands.receive_transfer import TransferReceipt, receive_transfer
-from plants.commands.record_production import ProductionRun, record_production
-from plants.commands.recording import Command
-from plants.commands.request_change import ReleaseRequest, request_change
-from plants.commands.run_process import ProcessOrder
-from plants.commands.yield_output import Output
-from plants.rules.actors import Author
-from plants.rules.changes import ChangeVerdict
-from plants.rules.events import Entry
-from plants.rules.refusals import Refusal
-from plants.rules.transfers import transfer_manifest
-from plants.store.positions import ReplicationState
-from plants.store.rebuilding import table_digests
-from sync_jobs.exchange import exchange
+from plants.commands.approvals.change_requests import ReleaseRequest, request_change
+from plants.commands.approvals.decisions import Decision, decide_change_at_hub
+from plants.commands.execution import Command
+from plants.commands.inventory.issues import StockLine
+from plants.commands.inventory.receipts import Delivery, receive_batch
+from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
+from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.materials.definitions import UnitDefinition, define_unit
+from plants.commands.production.process_records import ProcessOrder
+from plants.commands.production.runs import ProductionRun, record_production
+from plants.commands.production.yields import Output
+from plants.commands.quality.holds import Quarantine, quarantine_batch
+from plants.commands.replication.rebuild import rebuild
+from plants.rules.approvals.change_requests import ChangeVerdict
+from plants.rules.ledger.events import Entry
+from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.values.actors import Author
+from plants.rules.values.refusals import Refusal
+from plants.store.projection.rebuilding import table_digests
+from plants.store.replication.status import ReplicationState
 from sync_jobs.leases import end_all
 from sync_jobs.nodes import EMBEDDED_HOLDER
-from sync_jobs.projecting import project_pending
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.projecting import project_pending
 from tests.databases import fresh_database
 from tests.factories import Plant, plant_store, postgres_plant
-from tests.plants.commands.replicas import hub_beside
-from tests.plants.commands.test_rebuild import work
+from tests.plants.replicas import hub_beside
+from tests.plants.replication.test_rebuild import work
 from tests.scenarios.faults.operations import FAILURES, MEANT, Faults, faults_of
 from tests.sync_jobs.group import CLOCK, Group, column, receive, running_group, stand
 
@@ -60,7 +59,8 @@ GAVE_UP: Final = (*FAILURES.values(), DBAPIError)
 HEADS: Final = "SELECT log_id, size, frontier FROM logs ORDER BY log_id"
 ELSEWHERE: Final = {
     **dict.fromkeys(
-        ("retry_entry", "skip_entry"), "an entry is parked by a projection that fails: tests/sync_jobs/test_parking.py"
+        ("retry_entry", "skip_entry"),
+        "an entry is parked by a projection that fails: tests/sync_jobs/projection/test_parking.py",
     ),
     "settle_dispute": "a dispute comes about by a repair alone: tests/sync_jobs, and the simulator",
 }
@@ -180,8 +180,8 @@ def test_every_command_then_whole_or_not_at_all(plant: Trying, tmp_path: Path, r
 def every_command() -> set[str]:
     """Return the names of all commands that there are."""
     found = set()
-    for module in pkgutil.iter_modules(commands.__path__):
-        members = vars(importlib.import_module(f"plants.commands.{module.name}")).values()
+    for module in modules(commands):
+        members = vars(module).values()
         found |= {one.name for one in members if isinstance(one, Command)}
     return found
 

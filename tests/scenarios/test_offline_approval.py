@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from infra.ids import new_id
-from plants.rules.events import Entry
+from plants.rules.ledger.events import Entry
 from tests.scenarios.preparing import CHEN, LI, PLANTS, WANG, Prepared, copy_group
 from tests.scenarios.processes import HUB, Group, Person, leaves, wait_until
 from tests.scenarios.shop_floor import (

@@ -32,8 +32,8 @@ MEANWHILE: Final = 5  # operations that people do while the cable is cut
 LONG: Final = {"BATCHLOOM_CHECKPOINT_SECONDS": "3600"}  # so that what the hub writes comes from its plant
 # The plant as it is, but that it gives up on the hub in seconds and not in half a minute.
 IMPATIENT: Final = (
-    "import httpx2, sync_jobs.hub_door as door; door.TIMEOUT = httpx2.Timeout(3.0, connect=1.0)\n"
-    "from api.cli import app; app()"
+    "import httpx2, sync_jobs.plant.http_hub_client as door; door.TIMEOUT = httpx2.Timeout(3.0, connect=1.0)\n"
+    "from api.cli.tree import app; app()"
 )
 WAITING: Final = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'entries'::regclass"
 

@@ -20,7 +20,7 @@ from tests.sync_jobs.group import stand
 
 pytestmark = pytest.mark.timeout(400)
 
-CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.worker")
+CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")
 LEASE_SECONDS: Final = 30
 DAY_SECONDS: Final = 86_400
 

@@ -13,7 +13,7 @@ import pytest
 
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
-from plants.store.rebuilding import table_digests
+from plants.store.projection.rebuilding import table_digests
 from tests.databases import fresh_database
 from tests.scenarios.preparing import CHEN, LI, PLANTS, WANG, Prepared, copy_group
 from tests.scenarios.processes import HUB, Group, leaves

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from api.cli_import import run_import
-from api.node import Node, make_home
-from api.trace_reading import TraceReport, read_trace
+from api.cli.imports import run_import
+from api.node.node import Node, make_home
+from api.trace.reader import TraceReport, read_trace
 from auth.actors import Role as PersonRole
 from auth.actors import system_actor
 from auth.keys import public_key_text
@@ -25,27 +25,27 @@ from auth.scope import plants_for
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import Settings, directive_origin
-from plants.commands.enrol_plant import Enrolment, open_hub
-from plants.commands.import_epcis import StepOutcome
-from plants.commands.open_plant import NewPlant, open_plant
-from plants.commands.rebuild import rebuild
-from plants.rules.epcis import read_epcis
-from plants.rules.epcis_plan import plan_epcis
-from plants.rules.epcis_sites import propose_plants
-from plants.rules.epcis_steps import EpcisPlan
-from plants.rules.epcis_words import amount_text
-from plants.rules.genealogy import TraceDirection
-from plants.rules.quantities import format_micro
-from plants.rules.verification import Verified
-from plants.store.master import known_plants
-from plants.store.rebuilding import table_digests
-from plants.store.verifying import verify
-from sync_jobs.enrolment import enrol
-from sync_jobs.exchange import exchange
-from sync_jobs.opening import hub_node, plant_node
-from sync_jobs.projecting import project_behind
+from plants.commands.epcis.imports import StepOutcome
+from plants.commands.group.enrolment import Enrolment, open_hub
+from plants.commands.group.plants import NewPlant, open_plant
+from plants.commands.replication.rebuild import rebuild
+from plants.rules.epcis.documents import read_epcis
+from plants.rules.epcis.planning import plan_epcis
+from plants.rules.epcis.sites import propose_plants
+from plants.rules.epcis.steps import EpcisPlan
+from plants.rules.epcis.wording import amount_text
+from plants.rules.genealogy.walks import TraceDirection
+from plants.rules.ledger.verification import Verified
+from plants.rules.values.quantities import format_micro
+from plants.store.ledger.verification import verify
+from plants.store.materials.plants import known_plants
+from plants.store.projection.rebuilding import table_digests
+from sync_jobs.assembly import hub_node, plant_node
+from sync_jobs.hub.enrolment import enrol
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.projecting import project_behind
 from tests.databases import fresh_database
-from tests.plants.rules.epcis_documents import GDST
+from tests.plants.epcis.documents import GDST
 from tests.sync_jobs.group import Hub, free_port, stand
 
 pytestmark = [

@@ -13,7 +13,7 @@ from tests.sync_jobs.group import stand
 
 pytestmark = pytest.mark.timeout(240)
 
-CELERY = (sys.executable, "-m", "celery", "-A", "sync_jobs.worker")
+CELERY = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")
 DATABASES = 16  # that a Valkey has unless told otherwise
 
 

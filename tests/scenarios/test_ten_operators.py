@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.ids import new_id
-from plants.rules.events import Entry
+from plants.rules.ledger.events import Entry
 from tests.scenarios.preparing import OPERATORS, WANG, Prepared, copy_group
 from tests.scenarios.processes import Group, Person, mutation_document
 from tests.scenarios.shop_floor import ENTRY, amount, entries_of, line, receive, stock_of

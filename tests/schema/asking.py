@@ -10,12 +10,12 @@ from infra.database import Store
 from infra.ids import new_id
 from infra.roles import Role as NodeRole
 from infra.writer import Writer
-from plants.rules.codes import HUB
-from plants.rules.refusals import Language
-from schema.connections import Cursors
-from schema.context import Commits, Context, Serving
-from schema.masking import presented
-from schema.sdl import contract
+from plants.rules.identification.codes import HUB
+from plants.rules.values.refusals import Language
+from schema.engine.connections import Cursors
+from schema.engine.context import Commits, Context, Serving
+from schema.engine.masking import presented
+from schema.engine.sdl import contract
 from tests.factories import Plant
 
 JSON = dict[str, Any]

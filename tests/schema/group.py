@@ -8,23 +8,23 @@ from pathlib import Path
 import migrations
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
-from plants.commands.dispatch import Dispatch, dispatch_transfer
-from plants.commands.enrol_plant import open_hub
-from plants.commands.issue import StockLine
-from plants.commands.receive import Delivery, receive_batch
-from plants.commands.receive_transfer import TransferReceipt, receive_transfer
-from plants.commands.record_production import ProductionRun, record_production
-from plants.commands.run_process import ProcessOrder
-from plants.commands.ship import Shipment, ship_batch
-from plants.commands.yield_output import Output
-from plants.rules.instants import micros
-from plants.rules.transfers import transfer_manifest
-from plants.store.positions import ReplicationRow
-from plants.store.rows import RowWrites
+from plants.commands.group.enrolment import open_hub
+from plants.commands.inventory.issues import StockLine
+from plants.commands.inventory.receipts import Delivery, receive_batch
+from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
+from plants.commands.logistics.shipments import Shipment, ship_batch
+from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.production.process_records import ProcessOrder
+from plants.commands.production.runs import ProductionRun, record_production
+from plants.commands.production.yields import Output
+from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.values.instants import micros
+from plants.store.replication.status import ReplicationRow
+from plants.store.sql.rows import RowWrites
 from tests.databases import fresh_database
 from tests.factories import GROUP, Plant, plant_store
-from tests.plants.commands.replicas import Hub
-from tests.plants.store.graphs import REPLICATION
+from tests.plants.genealogy.graphs import REPLICATION
+from tests.plants.replicas import Hub
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pysqlite3.dbapi2 as sqlite
 
 from infra.database import Store
 from infra.writer import Writer
-from plants.store import mirrors
+from plants.store.ledger import mirrors
 from sync_jobs.nodes import PlantNode
 from tests.sync_jobs.group import Group
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from api.sync import sync_routes
+from api.http.replication import sync_routes
 from auth.actors import Role, system_actor
 from auth.keys import SigningKey, public_key_text
 from auth.notes import NoteSigner, generate_key
@@ -21,15 +21,15 @@ from infra.database import Store
 from infra.settings import directive_origin, hub_origin, plant_origin
 from infra.writer import Writer
 from migrations import upgrade
-from plants.commands.define import MasterDefinition, MaterialDefinition, define_master, define_material
-from plants.commands.enrol_plant import Enrolment, open_hub
-from plants.commands.open_plant import NewPlant, open_plant
-from plants.commands.receive import Delivery, receive_batch
-from plants.commands.recording import Call
-from plants.rules.actors import Author
-from plants.rules.events import Entry
-from plants.rules.merkle import Frontier
-from sync_jobs.enrolment import enrol
+from plants.commands.execution import Call
+from plants.commands.group.enrolment import Enrolment, open_hub
+from plants.commands.group.plants import NewPlant, open_plant
+from plants.commands.inventory.receipts import Delivery, receive_batch
+from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.merkle import Frontier
+from plants.rules.values.actors import Author
+from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import HubNode, PlantNode
 
 GROUP = "acme.example"

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.postgres import EmbeddedPostgres
-from plants.commands.apply_directive import APPLIERS
-from plants.commands.define import MasterDefinition
-from plants.commands.direct import (
+from plants.commands.directives.directives import (
     GroupCommand,
     HoldDirection,
     MasterDirection,
@@ -20,22 +18,24 @@ from plants.commands.direct import (
     direct_recall,
     direct_release,
 )
-from plants.commands.dispatch import Dispatch, dispatch_transfer
-from plants.commands.issue import StockLine
-from plants.commands.receive_transfer import TransferReceipt, receive_transfer
-from plants.commands.recording import Call
-from plants.rules.actors import Author
-from plants.rules.events import Entry
-from plants.rules.refusals import Refusal, RefusalCode
-from plants.rules.transfers import transfer_manifest
-from plants.store.rebuilding import table_digests
-from sync_jobs.doors import HubUnreachable
-from sync_jobs.exchange import exchange
-from sync_jobs.hub_door import HubDoor
-from sync_jobs.jobs import FOLLOW_GOODS, hub_jobs
+from plants.commands.directives.outcomes import APPLIERS
+from plants.commands.execution import Call
+from plants.commands.inventory.issues import StockLine
+from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
+from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.materials.definitions import MasterDefinition
+from plants.rules.ledger.events import Entry
+from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.values.actors import Author
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.projection.rebuilding import table_digests
+from sync_jobs.celery.jobs import FOLLOW_GOODS, hub_jobs
 from sync_jobs.nodes import PlantNode
-from sync_jobs.projecting import project_pending
-from sync_jobs.wire import Receipt
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.projection.projecting import project_pending
+from sync_jobs.protocol.wire import Receipt
 from tests.databases import fresh_database
 from tests.sync_jobs.copies import cut_hub
 from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, running_group, stand

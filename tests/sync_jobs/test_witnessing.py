@@ -7,23 +7,23 @@ from hypothesis import strategies as st
 from auth.notes import NoteSigner, generate_key
 from infra.database import Row, Store
 from infra.ids import new_id
-from plants.commands.rebuild import rebuild
-from plants.commands.witness import witness_checkpoints
-from plants.rules.events import Entry
-from plants.rules.instants import format_instant
-from plants.rules.merkle import Frontier, consistency_proof, growth_proof, leaf_hash
-from plants.rules.notes import Checkpoint, Note
-from plants.store import mirrors
-from plants.store.alarms import AlarmKind, AlarmRow, alarms
-from plants.store.ledger import HUB_LOG, Head, entries_between
-from plants.store.rebuilding import table_digests
-from plants.store.replication import checkpoint_at, standing
-from plants.store.witnessed import ContradictionRow, contradictions
-from sync_jobs import checkpoints
-from sync_jobs.exchange import exchange
+from plants.commands.replication.rebuild import rebuild
+from plants.commands.replication.witnesses import witness_checkpoints
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.merkle import Frontier, consistency_proof, growth_proof, leaf_hash
+from plants.rules.ledger.notes import Checkpoint, Note
+from plants.rules.values.instants import format_instant
+from plants.store.ledger import mirrors
+from plants.store.ledger.entries import HUB_LOG, Head, entries_between
+from plants.store.monitoring.alarms import AlarmKind, AlarmRow, alarms
+from plants.store.projection.rebuilding import table_digests
+from plants.store.replication.status import checkpoint_at, ledger_status
+from plants.store.replication.witnesses import ContradictionRow, contradictions
+from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.nodes import PlantNode
-from sync_jobs.tails import sign_own_ledgers
-from sync_jobs.wire import Hello, Position, Welcome
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.wire import Hello, Position, Welcome
 from sync_jobs.witnessing import Shown, accept_hub_ledger, witness_plants
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
 
@@ -41,7 +41,7 @@ def hub_ledger(group: Group) -> list[Entry]:
 def held(node: PlantNode) -> Checkpoint | None:
     """Return what a plant has cosigned of the hub's ledger."""
     with node.store.transaction() as session:
-        note = standing(session, HUB_LOG).checkpoint
+        note = ledger_status(session, HUB_LOG).checkpoint
     return None if note is None else Checkpoint.parse(Note.parse(note).text)
 
 
@@ -138,7 +138,7 @@ def test_what_the_hub_witnessed_is_made_again_from_its_ledger(group: Group) -> N
 def test_many_plants_take_more_entries_than_one(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     for number, code in ((1, "SH1"), (2, "NB1"), (3, "US3")):
         exchange(group.plant(number, code))
-    monkeypatch.setattr("plants.commands.witness.WITNESSED_BYTES_MAX", 10)
+    monkeypatch.setattr("plants.commands.replication.witnesses.WITNESSED_BYTES_MAX", 10)
     assert witness_plants(group.hub.node) == 3
     assert [len(entry.payload["checkpoints"]) for entry in hub_ledger(group)[-3:]] == [1, 1, 1]
 

@@ -28,11 +28,19 @@ from starlette.applications import Starlette
 
 from infra.clock import SystemClock
 from infra.database import Store
-from plants.commands.adjust import Count, adjust_stock
-from plants.commands.alias import Naming, alias_batch, end_alias
-from plants.commands.correct import Correction, correct_entry
-from plants.commands.decide_change import Decision, decide_change, decide_change_at_hub
-from plants.commands.define import (
+from plants.commands.approvals.change_requests import AdjustmentRequest, ReleaseRequest, request_change
+from plants.commands.approvals.decisions import Decision, decide_change, decide_change_at_hub
+from plants.commands.audit.corrections import Correction, correct_entry
+from plants.commands.execution import Call
+from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
+from plants.commands.inventory.issues import StockLine
+from plants.commands.inventory.movements import Move, move_batch
+from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
+from plants.commands.inventory.stock import Count, adjust_stock
+from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
+from plants.commands.logistics.shipments import Shipment, ship_batch
+from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.materials.definitions import (
     MasterDefinition,
     MaterialDefinition,
     UnitDefinition,
@@ -40,28 +48,27 @@ from plants.commands.define import (
     define_material,
     define_unit,
 )
-from plants.commands.dispatch import Dispatch, dispatch_transfer
-from plants.commands.issue import StockLine
-from plants.commands.merge import Merge, MergeSource, merge_batches
-from plants.commands.move import Move, move_batch
-from plants.commands.quarantine import Quarantine, quarantine_batch
-from plants.commands.receive import AliasOrder, Delivery, receive_batch
-from plants.commands.receive_transfer import TransferReceipt, receive_transfer
-from plants.commands.record_production import ProductionRun, record_production
-from plants.commands.recording import Call
-from plants.commands.request_change import AdjustmentRequest, ReleaseRequest, request_change
-from plants.commands.run_process import Closing, Feed, ProcessOrder, close_process, feed_process, open_process
-from plants.commands.ship import Shipment, ship_batch
-from plants.commands.split import Split, SplitPart, split_batch
-from plants.commands.yield_output import Addition, Output, Yield, yield_process
-from plants.rules.actors import Author
-from plants.rules.changes import ChangeVerdict
-from plants.rules.corrections import Wrong
-from plants.rules.events import Entry, canonical
-from plants.rules.transfers import transfer_manifest
-from plants.store.ledger import origin_of
-from sync_jobs.exchange import exchange
-from sync_jobs.projecting import project_pending
+from plants.commands.production.merges import Merge, MergeSource, merge_batches
+from plants.commands.production.process_records import (
+    Closing,
+    Feed,
+    ProcessOrder,
+    close_process,
+    feed_process,
+    open_process,
+)
+from plants.commands.production.runs import ProductionRun, record_production
+from plants.commands.production.splits import Split, SplitPart, split_batch
+from plants.commands.production.yields import Addition, Output, Yield, yield_process
+from plants.commands.quality.holds import Quarantine, quarantine_batch
+from plants.rules.approvals.change_requests import ChangeVerdict
+from plants.rules.audit.corrections import Wrong
+from plants.rules.ledger.events import Entry, canonical
+from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.values.actors import Author
+from plants.store.ledger.entries import origin_of
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.projecting import project_pending
 from tests.sync_jobs import group as groups
 
 LI, WANG, CHEN = (

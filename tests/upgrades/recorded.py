@@ -19,7 +19,7 @@ from infra.database import Store
 from infra.settings import directive_origin, hub_origin, plant_origin
 from infra.writer import Writer
 from migrations import upgrade
-from plants.rules.merkle import Frontier
+from plants.rules.ledger.merkle import Frontier
 from sync_jobs.nodes import HubNode, PlantNode
 from tests.sync_jobs.group import CLOCK, GROUP
 from tests.upgrades.record import key_of

@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from api.sync import sync_routes
+from api.http.replication import sync_routes
 from sync_jobs.nodes import HubNode
 from tests.sync_jobs.group import START_SECONDS_MAX
 from tests.upgrades.record import Message, Receive, Send

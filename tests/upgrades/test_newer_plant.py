@@ -14,16 +14,16 @@ from infra.clock import FixedClock
 from infra.database import Store
 from infra.ids import new_id
 from infra.postgres import EmbeddedPostgres
-from plants.commands.rebuild import rebuild
-from plants.rules.events import EVENTS
-from plants.rules.instants import format_instant
-from plants.store.ledger import Head
-from plants.store.positions import ReplicationState
-from plants.store.projectors import PROJECTORS
-from plants.store.rebuilding import table_digests
-from sync_jobs.exchange import exchange
+from plants.commands.replication.rebuild import rebuild
+from plants.rules.ledger.events import EVENTS
+from plants.rules.values.instants import format_instant
+from plants.store.ledger.entries import Head
+from plants.store.projection.projectors import PROJECTORS
+from plants.store.projection.rebuilding import table_digests
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import PlantNode
-from sync_jobs.projecting import project_behind, project_pending
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.projecting import project_behind, project_pending
 from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, column, receive, running_group, stand
 

@@ -1,0 +1,108 @@
+"""`batchloom plant disputes`: entries that a repair could not apply, until a person has dealt with each."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from api.cli.nodes import AsJson, Home, console_actor, opened
+from api.cli.output import CONSOLE, CannotDo, pick, show_json
+from auth.actors import Role
+from auth.permissions import Permission
+from auth.scope import plants_for
+from infra import roles
+from infra.database import Session
+from plants.commands.execution import Call
+from plants.commands.replication.disputes import Settlement, settle_dispute
+from plants.rules.identification.codes import HUB
+from plants.rules.values.instants import format_instant, from_micros
+from plants.store.materials.plants import known_plants
+from plants.store.replication.disputes import Disputed, DisputesSought, disputes_count, disputes_page
+
+LISTED = 100
+COLLISIONS_SHOWN = 5
+app = typer.Typer(
+    help="Entries that a repair kept whole and could not apply.\n\n修复时完整保留但未能应用的争议条目。",
+    no_args_is_help=True,
+)
+
+
+@app.command("list")
+def show(
+    home: Home,
+    ended: Annotated[bool, typer.Option("--all", help="Also those that are settled.")] = False,
+    first: Annotated[int, typer.Option("--first", min=1, help="How many at most.")] = LISTED,
+    as_json: AsJson = False,
+) -> None:
+    """List the disputed entries, the oldest first, and with what each collides; at the hub those of all plants.
+
+    Example:  batchloom plant disputes list --home sh1
+    """
+    sought = DisputesSought(None if ended else True)
+    with opened(home) as node, node.store.reading() as reads:
+        scope = plants_for(console_actor(Role.MANAGER), Permission.LEDGER_READ, {HUB, *known_plants(reads)})
+        seen = disputes_page(reads, scope, sought, None, first)
+        more = disputes_count(reads, scope, sought) - len(seen)
+    if as_json:
+        show_json([_as_object(one) for one in seen])
+        return
+    for one in seen:
+        for line in _lines(one):
+            CONSOLE.print(line, soft_wrap=True)
+    if more:
+        CONSOLE.print(pick(f"{more} more: give --first.", f"另有 {more} 条，请使用 --first。"))
+    if not seen:
+        CONSOLE.print(pick("[green]✓[/] There are none.", "[green]✓[/] 没有条目。"))
+
+
+@app.command()
+def settle(
+    home: Home,
+    dispute: Annotated[int, typer.Argument(metavar="DISPUTE", min=0, help="Number of the dispute, as it is listed.")],
+    *,
+    reason: Annotated[str, typer.Option(help="What was done, or why nothing has to be; it stands in the ledger.")],
+) -> None:
+    """Take a disputed entry off the worklist once what is right has been recorded. It changes no goods itself.
+
+    Example:  batchloom plant disputes settle --home sh1 6 --reason "Relabelled as SH1-261122-0007K"
+    """
+    with opened(home) as node:
+        if node.settings.role is not roles.Role.PLANT:
+            raise CannotDo("A dispute is settled at the plant that recorded it.", "争议条目须在记录它的工厂处理。")
+        actor, number = console_actor(Role.MANAGER), node.settings.plant_number
+
+        def write(session: Session) -> None:
+            call = Call(number, node.clock.now(), reason=reason)
+            settle_dispute(session, Settlement(dispute, reason), actor=actor.author, call=call)
+
+        node.writer.write(write)
+    CONSOLE.print(pick(f"[green]✓[/] Dispute {dispute} is settled.", f"[green]✓[/] 争议条目 {dispute} 已处理。"))
+
+
+def _lines(one: Disputed) -> list[str]:
+    row, when = one.row, format_instant(from_micros(one.row.occurred_us))
+    mark = "[bold red]✗[/]" if row.state == "OPEN" else "[green]✓[/]"
+    lines = [
+        f"{mark} [bold]{row.entry_idx}[/] {escape(row.type)} {escape(row.key)}  [dim]{escape(row.actor)}, {when}[/]"
+    ]
+    lines += [f"  {one['code']} {escape(one['what'])}" for one in one.collisions[:COLLISIONS_SHOWN]]
+    if row.settlement is not None:
+        lines.append(f"  [dim]{escape(row.settlement)} {escape(row.settled_by or '')}[/]")
+    return lines
+
+
+def _as_object(one: Disputed) -> dict[str, object]:
+    row = one.row
+    return {
+        "plant": row.plant_id,
+        "dispute": row.entry_idx,
+        "type": row.type,
+        "about": row.key,
+        "actor": row.actor,
+        "occurredAt": format_instant(from_micros(row.occurred_us)),
+        "collisions": list(one.collisions),
+        "open": row.state == "OPEN",
+        "settlement": row.settlement,
+        "settledBy": row.settled_by,
+        "settledAt": None if row.settled_us is None else format_instant(from_micros(row.settled_us)),
+    }

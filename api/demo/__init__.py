@@ -1,0 +1,1 @@
+"""The demonstration: a hub and three plants through a year of work."""

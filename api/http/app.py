@@ -1,0 +1,180 @@
+"""A node's HTTP application: signing in, GraphQL, replication at the hub, health, and the pages of our own."""
+
+import hashlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.authentication import DEVICE_HEADER, Unreadable, json_body, language_of
+from api.http.background_jobs import Work
+from api.http.graphql import RequestDoor, SubscriptionDoor
+from api.http.metrics import Metrics, metrics_route
+from api.http.replication import sync_routes
+from api.node.node import Node
+from auth.actors import NotAuthenticated
+from auth.people import sign_in
+from auth.tokens import ACCESS_TOKEN_SECONDS
+from infra.roles import Role
+from schema.engine.connections import Cursors
+from schema.engine.context import Serving
+from schema.engine.sdl import contract
+from sync_jobs.assembly import hub_node
+
+STATIC: Final = Path(__file__).parents[1] / "static"
+SIGN_IN_BYTES_MAX: Final = 4096
+SHOWN_MAX: Final = 100  # characters of anything a client sent that stands in a log line
+LOG: Final = logging.getLogger("batchloom.requests")
+HEADERS: Final = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
+
+
+def application(node: Node, *, jobs: bool = True) -> Starlette:
+    """Return the application of an open node; its jobs run as long as the application does, unless told otherwise."""
+    serving = serving_of(node)
+    node.when_committed(serving.commits.tell)
+    work = Work(node) if jobs else None
+    metrics = Metrics(node)
+    routes = [*_doors(node, serving), metrics_route(node, metrics), *_pages(node)]
+    if node.settings.role is Role.HUB:
+        hub = hub_node(node.settings, node.store, node.clock)
+        routes += sync_routes(hub if work is None else replace(hub, arrived=work.ask))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        with ExitStack() as running:
+            if work is not None:
+                await run_in_threadpool(running.enter_context, work)
+            try:
+                yield
+            finally:
+                await run_in_threadpool(running.close)
+
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Journal, answered=metrics.answered)])
+
+
+def _doors(node: Node, serving: Serving) -> list[BaseRoute]:
+    async def token(request: Request) -> Response:
+        return await _signed_in(node, request)
+
+    async def healthy(_request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def ready(_request: Request) -> Response:
+        opened = await run_in_threadpool(_is_open, node)
+        return JSONResponse({"ready": opened}, 200 if opened else 503)
+
+    schema = contract(node.settings.role)
+    requests, subscriptions = RequestDoor(node, serving, schema), SubscriptionDoor(node, serving, schema)
+    return [
+        Route("/auth/token", token, methods=["POST"]),
+        Route("/graphql", requests.answer, methods=["GET", "POST"]),
+        WebSocketRoute("/graphql", subscriptions),
+        Route("/healthz", healthy),
+        Route("/readyz", ready),
+    ]
+
+
+def _pages(node: Node) -> list[BaseRoute]:
+    page = STATIC / "graphiql"
+    if not node.settings.graphiql or not (page / "index.html").exists():
+        return []
+    return [Mount("/graphiql", StaticFiles(directory=page, html=True))]
+
+
+def _is_open(node: Node) -> bool:
+    """Tell whether the store answers and holds the node's own ledger."""
+    with node.store.reading() as reads:
+        sizes = reads.rows("SELECT size FROM logs WHERE log_id = :log_id", {"log_id": node.settings.plant_number})
+    return bool(sizes and sizes[0][0])
+
+
+async def _signed_in(node: Node, request: Request) -> Response:
+    """Exchange a person's password for an access token; every failure gets the same answer."""
+    try:
+        said = await json_body(request, SIGN_IN_BYTES_MAX)
+    except Unreadable as unreadable:
+        return JSONResponse({"message": unreadable.text}, unreadable.status)
+    name, password = (said.get("person"), said.get("password")) if isinstance(said, dict) else (None, None)
+    if not isinstance(name, str) or not isinstance(password, str):
+        return JSONResponse({"message": "Send a person and a password."}, 400)
+    device = request.headers.get(DEVICE_HEADER, "")
+
+    def enter() -> str:
+        found = sign_in(node.store, node.writer, person_id=name, password=password, device=device, clock=node.clock)
+        return node.tokens.issue(
+            found.actor.actor_id, authenticated_s=found.authenticated_s, password_set_us=found.password_set_us
+        )
+
+    try:
+        token = await run_in_threadpool(enter)
+    except NotAuthenticated as failure:
+        request.state.failure = failure.failure.value
+        return JSONResponse({"message": failure.message(language_of(request.headers) or "en")}, 401)
+    answer = {"accessToken": token, "expiresIn": ACCESS_TOKEN_SECONDS}
+    return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+
+
+class Journal:
+    """Writes one line for each request, whatever was sent, and puts on every answer what a browser must know of it."""
+
+    def __init__(self, app: ASGIApp, answered: Callable[[str, int], None]) -> None:
+        self._app = app
+        self._answered = answered
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        state = scope.setdefault("state", {})
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            self._answered(scope["path"], status)
+            words = [scope["method"], scope["path"], status, f"{(time.perf_counter() - began) * 1000:.1f}ms"]
+            words += [f"{name}={state[name]}" for name in ("actor", "operation", "failure") if state.get(name)]
+            LOG.info("%s", " ".join(_shown(word) for word in words))
+
+
+def _shown(word: object) -> str:
+    """Return a word of a log line without anything that would break the line."""
+    return "".join(one if one.isprintable() else "?" for one in str(word)[:SHOWN_MAX])
+
+
+def serving_of(node: Node) -> Serving:
+    """Return the parts of a node that GraphQL answers are made with."""
+    secret = node.keys.tokens.reveal().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    return Serving(
+        role=node.settings.role,
+        plant=node.settings.plant_number,
+        store=node.store,
+        writer=node.writer,
+        clock=node.clock,
+        transfer_overdue_days=node.settings.transfer_overdue_days,
+        cursors=Cursors(hashlib.sha256(b"batchloom cursors" + secret).digest()),
+    )

@@ -1,0 +1,153 @@
+"""Who calls over HTTP: the person behind a token, the language they want to be answered in, and what they sent."""
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+
+from api.node.node import Node
+from auth.actors import Actor, AuthFailure, NotAuthenticated
+from auth.people import actor_of
+from auth.tokens import AccessClaims
+from plants.rules.values.refusals import Language
+
+BEARER: Final = "bearer "
+DEVICE_HEADER: Final = "batchloom-device"
+TOKENS_IN_QUERY: Final = frozenset({"access_token", "accesstoken", "token", "authorization"})
+BODY_SECONDS_MAX: Final = 20
+LANGUAGES: Final[dict[str, Language]] = {"en": "en", "zh": "zh"}
+
+
+class Unreadable(Exception):
+    """A body that cannot be taken, with the status that says so."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+def language_of(headers: Headers) -> Language | None:
+    """Return the language that Accept-Language wants most of those we speak, or None when it names neither.
+
+    Weights as in RFC 9110, section 12.5.4; of equal ones the first counts.
+    """
+    best: Language | None = None
+    most = 0
+    for part in headers.get("accept-language", "")[:200].split(","):
+        tag, _, weight = part.strip().partition(";")
+        spoken = LANGUAGES.get(tag.partition("-")[0].lower())
+        if spoken is not None and (rank := _rank(weight)) > most:
+            best, most = spoken, rank
+    return best
+
+
+def _rank(weight: str) -> int:
+    """Return the weight of a language in thousandths; what cannot be read counts as nothing."""
+    if not weight.strip():
+        return 1000
+    name, _, value = weight.strip().partition("=")
+    whole, _, part = value.partition(".")
+    if name != "q" or whole not in {"0", "1"} or not (part + "0").isdecimal():
+        return 0
+    return min(1000, int(whole) * 1000 + int(part[:3].ljust(3, "0")))
+
+
+def bearer(authorization: object) -> str:
+    """Return the token in an Authorization value; raises NotAuthenticated when it holds none."""
+    if not isinstance(authorization, str) or not authorization.lower().startswith(BEARER):
+        raise NotAuthenticated(AuthFailure.MALFORMED)
+    return authorization[len(BEARER) :].strip()
+
+
+def recognise(node: Node, token: str, *, device: str, language: Language | None) -> tuple[Actor, AccessClaims]:
+    """Return the person behind a token with the roles of this moment; raises NotAuthenticated. Reads the store."""
+    claims = node.tokens.verify(token)
+    return person(node, claims, device=device, language=language), claims
+
+
+def person(node: Node, claims: AccessClaims, *, device: str, language: Language | None) -> Actor:
+    """Return the person whom claims name, as they are now; raises NotAuthenticated. Reads the store."""
+    with node.store.reading() as reads:
+        return actor_of(reads, claims, device=device, language=language)
+
+
+async def caller(node: Node, request: Request) -> Actor:
+    """Return who makes a request; raises NotAuthenticated."""
+    token = bearer(request.headers.get("authorization"))
+    device = request.headers.get(DEVICE_HEADER, "")
+    language = language_of(request.headers)
+    actor, _ = await run_in_threadpool(recognise, node, token, device=device, language=language)
+    return actor
+
+
+def media_type(request: Request) -> str:
+    """Return the media type of the body without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def json_body(request: Request, limit: int) -> Any:
+    """Return the JSON that was sent; raises Unreadable for another kind, too much, too slow, or no JSON."""
+    if media_type(request) != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
+        raise Unreadable(415, "Send application/json, not compressed.")
+    content = await _body(request, limit)
+    try:
+        return read_json(content)
+    except ValueError as error:
+        raise Unreadable(400, str(error)) from error
+
+
+def read_json(content: str | bytes) -> Any:
+    """Return the value of a JSON text; raises ValueError for what is none, is nested too deeply, or no store can keep.
+
+    Stricter than the library: no NaN, no half of a surrogate pair, no U+0000.
+    """
+    try:
+        value = json.loads(content, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise ValueError("This is not JSON that can be read.") from None
+    if _holds_nul(value):
+        raise ValueError("A text cannot hold the character U+0000.")
+    return value
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    claimed = request.headers.get("content-length", "0")
+    if not claimed.isascii() or not claimed.isdigit() or int(claimed[:18]) > limit:
+        raise Unreadable(413, f"At most {limit} bytes.")
+    content = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX), aclosing(request.stream()) as pieces:
+            async for piece in pieces:
+                content += piece
+                if len(content) > limit:
+                    raise Unreadable(413, f"At most {limit} bytes.")
+    except TimeoutError:
+        raise Unreadable(408, "The body took too long.") from None
+    except ClientDisconnect:
+        raise Unreadable(400, "The body was cut off.") from None
+    return bytes(content)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _holds_nul(value: Any) -> bool:
+    """Tell whether a text in the JSON holds the one character that PostgreSQL keeps in no text."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if "\0" in one:
+                return True
+        elif isinstance(one, dict):
+            waiting += (*one.keys(), *one.values())
+        elif isinstance(one, list):
+            waiting += one
+    return False

@@ -1,0 +1,94 @@
+"""The jobs beside a node's answers: inside its own process, or nudged in the workers of a broker."""
+
+from functools import partial
+from typing import Final, Self
+
+from api.node.node import Node
+from infra.database import Session
+from infra.roles import Role
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from sync_jobs.archive.archiving import take_back_at_start
+from sync_jobs.assembly import NotConnected, hub_node, jobs_of_hub, jobs_of_plant, plant_node
+from sync_jobs.celery.app import build_app
+from sync_jobs.celery.embedded import EmbeddedJobs
+from sync_jobs.celery.jobs import PROJECT, PUSH, Job
+from sync_jobs.celery.nudges import Nudges
+from sync_jobs.leases import end_all
+from sync_jobs.nodes import EMBEDDED_HOLDER
+from sync_jobs.projection.process import Beside
+
+BROKER: Final = "broker"
+BROKER_AWAY: Final = (
+    "The broker does not answer ({failure}): what is new waits for it, and nothing is lost. Start it, or check "
+    "broker_url. / "
+    "消息代理无响应（{failure}）：新数据等待其恢复，不会丢失。请启动消息代理或检查 broker_url。"
+)
+
+
+class Work:
+    """A node's jobs, from entering to leaving the context; `ask` wakes the one that looks after what is new.
+
+    With a `broker_url` they run in workers of their own (`sync_jobs.celery.worker`) and are only nudged from here;
+    without, the hub's projection has a process beside (`sync_jobs.projection.process`). A plant that has no hub has
+    none.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._beside = Beside(node.store, node.clock) if node.settings.role is Role.HUB else None
+        self._jobs = _jobs(node, self._beside)
+        self._running: EmbeddedJobs | Nudges | None = None
+        node.when_committed(self.ask)
+
+    def ask(self, _plant: int = 0) -> None:
+        """Have what was just written looked after; returns at once, and never fails."""
+        if self._running is not None:
+            self._running.ask(PROJECT if self._node.settings.role is Role.HUB else PUSH)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        settings = self._node.settings
+        if settings.role is Role.HUB:
+            # Before plants come back: a hub restored from an old copy would else answer them with what it lost.
+            take_back_at_start(hub_node(settings, self._node.store, self._node.clock))
+        if self._jobs and settings.broker_url is None:
+            # One process serves a home, so that leases of the embedded jobs can only be those of one that was killed.
+            self._node.writer.write(partial(end_all, holder=EMBEDDED_HOLDER))
+            embedded = EmbeddedJobs(self._jobs, queue=settings.origin)
+            embedded.start()
+            self._running = embedded
+        elif self._jobs and settings.broker_url is not None:
+            broker_url = settings.broker_url.get_secret_value()
+            app = build_app(self._jobs, queue=settings.origin, broker_url=broker_url)
+            self._running = Nudges(app, self._jobs, self._tell_broker)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop; a job that runs is waited for."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.stop()
+        if self._beside is not None:
+            self._beside.stop()
+
+    def _tell_broker(self, failure: str | None) -> None:
+        """Raise or end the alarm that the broker does not answer."""
+        now = self._node.clock.now()
+
+        def write(session: Session) -> None:
+            if failure is None:
+                end_alarm(session, AlarmKind.BROKER_FAILING, BROKER, now)
+            else:
+                raise_alarm(session, Alarm(AlarmKind.BROKER_FAILING, BROKER, BROKER_AWAY.format(failure=failure)), now)
+
+        self._node.writer.write(write)
+
+
+def _jobs(node: Node, beside: Beside | None) -> dict[str, Job]:
+    settings = node.settings
+    if beside is not None:
+        return jobs_of_hub(settings, hub_node(settings, node.store, node.clock), project=beside.project)
+    try:
+        return jobs_of_plant(settings, plant_node(settings, node.store, node.writer, node.clock))
+    except NotConnected:
+        return {}

@@ -1,0 +1,263 @@
+"""GraphQL's two doors: requests over HTTP POST, and subscriptions over WebSocket."""
+
+import asyncio
+import json
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from graphql import GraphQLError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError, MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+from strawberry.types.unset import UNSET, UnsetType
+
+from api.http.authentication import (
+    TOKENS_IN_QUERY,
+    Unreadable,
+    bearer,
+    caller,
+    json_body,
+    language_of,
+    person,
+    read_json,
+    recognise,
+)
+from api.node.node import Node
+from auth.actors import NotAuthenticated, system_actor
+from auth.tokens import AccessClaims
+from plants.rules.values.refusals import Language
+from schema.engine import limits
+from schema.engine.context import Context, Serving
+from schema.engine.contracts import Contract
+from schema.engine.masking import presented
+
+OPERATIONS: Final = (OperationType.QUERY, OperationType.MUTATION)
+NOBODY: Final = system_actor("nobody")
+WATCH_SECONDS: Final = 1.0
+LOOKS_BETWEEN: Final = 5  # looks at the clock for each look at the person's roles
+UNAUTHORIZED, TOO_MANY = 4401, 4429
+
+
+def not_recognised() -> Response:
+    """Return the bare answer to whoever is not recognised; it is no answer of GraphQL."""
+    return Response(status_code=401, headers={"WWW-Authenticate": "Bearer", "Connection": "close"})
+
+
+class RequestDoor:
+    """Answers POST /graphql: who asks is known before anything is read, and what is read is limited."""
+
+    def __init__(self, node: Node, serving: Serving, contract: Contract) -> None:
+        self._node = node
+        self._serving = serving
+        self._contract = contract
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        if request.method != "POST":
+            return self._page(request)
+        if TOKENS_IN_QUERY & {name.lower() for name in request.query_params}:
+            return PlainTextResponse("A token belongs in the Authorization header.", 400)
+        try:
+            actor = await caller(self._node, request)
+        except NotAuthenticated as failure:
+            request.state.failure = failure.failure.value
+            return not_recognised()
+        request.state.actor = actor.actor_id
+        context = Context(self._serving, actor, language=actor.language)
+        try:
+            return await self._answer(request, context)
+        except Unreadable as unreadable:
+            answer = _errors(unreadable.text, unreadable.status)
+            # What is left of the body may have no end.
+            answer.headers["Connection"] = "close"
+            return answer
+        finally:
+            await context.close()
+
+    async def _answer(self, request: Request, context: Context) -> Response:
+        said = await json_body(request, limits.BODY_BYTES_MAX)
+        if not isinstance(said, dict):
+            return _errors("Send one operation, as a JSON object.", 400)
+        query, name, variables = said.get("query"), said.get("operationName"), said.get("variables")
+        if not isinstance(query, str) or not query.strip():
+            return _errors("`query` is the text of the operation.", 400)
+        if not isinstance(name, str | None) or not isinstance(variables, dict | None):
+            return _errors("`operationName` is a text and `variables` an object.", 400)
+        request.state.operation = name
+        try:
+            result = await self._contract.execute(
+                query, variables, context, None, name, allowed_operation_types=OPERATIONS
+            )
+        except (CannotGetOperationTypeError, MissingQueryError):
+            return _errors("The document has no such operation.", 400)
+        except InvalidOperationTypeError:
+            return _errors("Subscriptions are followed over graphql-transport-ws.", 400)
+        return _result(result, context)
+
+    def _page(self, request: Request) -> Response:
+        if (
+            request.method == "GET"
+            and self._node.settings.graphiql
+            and "text/html" in request.headers.get("accept", "")
+        ):
+            return RedirectResponse("/graphiql/", 307)
+        return Response(status_code=405, headers={"Allow": "POST"})
+
+
+def _result(result: ExecutionResult, context: Context) -> Response:
+    answer: dict[str, Any] = {}
+    if result.errors:
+        answer["errors"] = [error.formatted for error in presented(result.errors, context)]
+    # An error that belongs to no field is one of the request: nothing was done (GraphQL over HTTP, section 6.4).
+    refused = result.data is None and not any(error.path for error in result.errors or ())
+    if not refused:
+        answer["data"] = result.data
+    return _json(answer, 400 if refused else 200)
+
+
+def _errors(text: str, status: int) -> Response:
+    return _json({"errors": [GraphQLError(text).formatted]}, status)
+
+
+def _json(content: object, status: int) -> Response:
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(body, status, {"Cache-Control": "no-store"}, "application/json; charset=utf-8")
+
+
+class Connection(Context):
+    """One WebSocket connection: its reads keep no snapshot, and it ends with the token that opened it."""
+
+    claims: AccessClaims | None = None
+    asked_language: Language | None = None
+
+
+class Watched(BaseGraphQLTransportWSHandler[Context, None]):
+    """A connection that is closed when its token expires, or its person may no longer sign in."""
+
+    _watch: asyncio.Task[None] | None = None
+
+    async def handle_connection_init(self, message: Any) -> None:
+        """Recognise who connects, and watch them from then on."""
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged and self._watch is None:
+            self._watch = asyncio.create_task(self._keep_watch())
+
+    async def handle_message(self, message: Any) -> None:
+        """Take a message of the protocol; any other ends the connection."""
+        if _is_message(message):
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message("Not a message of graphql-transport-ws")
+
+    async def shutdown(self) -> None:
+        """Stop watching, and end what is under way."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        cast("SubscriptionDoor", self.view).forget(cast("Connection", self.context))
+        await super().shutdown()
+
+    async def _keep_watch(self) -> None:
+        view, connection = cast("SubscriptionDoor", self.view), cast("Connection", self.context)
+        looks = 0
+        while await view.still_welcome(connection, again=looks % LOOKS_BETWEEN == 0):
+            await asyncio.sleep(WATCH_SECONDS)
+            looks += 1
+        await self.websocket.close(UNAUTHORIZED, "Unauthorized")
+
+
+def _is_message(message: Any) -> bool:
+    """Tell whether the parts of a message are of the kinds that the protocol gives them."""
+    if not isinstance(message, dict) or not isinstance(message.get("id", ""), str):
+        return False
+    if message.get("type") != "subscribe":
+        return isinstance(message.get("type"), str)
+    said = message.get("payload")
+    return (
+        isinstance(said, dict)
+        and isinstance(said.get("query"), str)
+        and isinstance(said.get("variables"), dict | None)
+        and isinstance(said.get("operationName"), str | None)
+    )
+
+
+class SubscriptionDoor(GraphQL[Context, None]):
+    """Answers WebSocket connections to /graphql, by graphql-transport-ws alone."""
+
+    graphql_transport_ws_handler_class = Watched
+
+    def __init__(self, node: Node, serving: Serving, contract: Contract) -> None:
+        super().__init__(
+            contract,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=limits.CONNECTION_INIT_SECONDS_MAX),
+            max_subscriptions_per_connection=limits.SUBSCRIPTIONS_PER_CONNECTION_MAX,
+        )
+        self._node = node
+        self._serving = serving
+        self._connected: Counter[str] = Counter()
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Return the value of a JSON text."""
+        try:
+            return read_json(data)
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from error
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        """Return the context of a connection; nobody is known yet."""
+        _ = response
+        connection = Connection(self._serving, NOBODY, language="en", kept=False)
+        connection.asked_language = language_of(request.headers)
+        return connection
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Recognise the token in `connection_init`: {"authorization": "Bearer …"}."""
+        connection = cast("Connection", context)
+        said = connection.connection_params or {}
+        given = said.get("authorization", said.get("Authorization"))
+        device = str(said.get("device", ""))
+        language = connection.asked_language
+        try:
+            actor, claims = await run_in_threadpool(
+                recognise, self._node, bearer(given), device=device, language=language
+            )
+        except NotAuthenticated as failure:
+            raise ConnectionRejectionError from failure
+        if self._connected[actor.actor_id] >= limits.CONNECTIONS_PER_PERSON_MAX:
+            raise ConnectionRejectionError
+        self._connected[actor.actor_id] += 1
+        connection.actor, connection.claims, connection.language = actor, claims, actor.language
+        return cast("UnsetType", UNSET)
+
+    def forget(self, connection: Connection) -> None:
+        """Count a connection no more."""
+        if connection.claims is not None:
+            self._connected[connection.claims.subject] -= 1
+            self._connected += Counter()
+            connection.claims = None
+
+    async def still_welcome(self, connection: Connection, *, again: bool) -> bool:
+        """Tell whether a connection may stay; with `again` the person's roles are read anew."""
+        claims = connection.claims
+        if claims is None or claims.expires_s <= self._node.clock.now().timestamp():
+            return False
+        if again:
+            device, language = connection.actor.device, connection.asked_language
+            try:
+                connection.actor = await run_in_threadpool(person, self._node, claims, device=device, language=language)
+            except NotAuthenticated:
+                return False
+        return True

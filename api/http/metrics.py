@@ -1,0 +1,131 @@
+"""A node's figures at /metrics, as OpenMetrics text: nothing secret, and nothing of batches or people.
+
+A figure's labels come from lists that do not grow with what clients send: ledgers, kinds of alarms, doors, statuses.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from api.node.node import Node
+from auth.actors import Role, system_actor
+from auth.permissions import Permission
+from auth.scope import plants_for
+from plants.rules.identification.codes import HUB
+from plants.store.materials.plants import known_plants
+from plants.store.monitoring.overview import alarms_seen
+from plants.store.replication.status import PlantReplication, replication_status
+
+DOORS: Final = frozenset({"auth", "graphql", "graphiql", "healthz", "metrics", "readyz", "sync"})
+COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+ALARMS_COUNTED_MAX: Final = 1_000
+FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
+READER: Final = system_actor("metrics", Role.ADMINISTRATOR)
+
+GAUGES: Final = (
+    ("ledger_entries", "Entries of the plant's ledger at this node.", lambda one: one.size),
+    ("projected_entries", "Entries of it that are in the tables.", lambda one: one.projected),
+    ("acknowledged_entries", "Entries of it that the hub has cosigned.", lambda one: one.acknowledged),
+    ("waiting_entries", "Entries of it that the hub has not cosigned yet.", lambda one: one.waiting),
+    ("lag_seconds", "Age of its newest signed checkpoint.", lambda one: one.lag_seconds),
+    ("parked_entries", "Entries of it that could not be applied, or wait behind one.", lambda one: one.parked),
+    ("disputed_entries", "Entries of it that collided in a repair and wait for a person.", lambda one: one.disputed),
+    ("directives", "Directives of the hub to the plant.", lambda one: one.directives),
+    ("directives_acknowledged", "Directives that the plant has.", lambda one: one.directives_acknowledged),
+    ("exchange_failures", "Exchanges that failed since the last that went well.", lambda one: one.attempts),
+    ("clock_skew_seconds", "The other side's clock less this one.", lambda one: _seconds(one.skew_ms)),
+    ("fenced", "1 while another copy of the plant is the one that counts.", lambda one: int(one.fenced)),
+)
+
+
+class Metrics(Collector):
+    """What one node's process counts, and what its store says when somebody asks."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "batchloom_requests", "Requests answered.", ("door", "status"), registry=self._registry
+        )
+        self._commits = Histogram(
+            "batchloom_commit_seconds",
+            "Seconds that a group of commands took until it was durable.",
+            buckets=COMMIT_SECONDS,
+            registry=self._registry,
+        )
+        self._registry.register(self)
+        node.writer.timed = self._commits.observe
+
+    def answered(self, path: str, status: int) -> None:
+        """Count a request."""
+        door = path.strip("/").partition("/")[0]
+        self._requests.labels(door if door in DOORS else "other", str(status)).inc()
+
+    def text(self) -> bytes:
+        """Return all figures as OpenMetrics text."""
+        text: bytes = generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        return text
+
+    def describe(self) -> Iterable[Metric]:
+        """Say nothing of the figures in the store before they are asked for."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the figures in the store."""
+        node = self._node
+        with node.store.reading() as reads:
+            scope = plants_for(READER, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
+            standing = replication_status(reads, scope, now=node.clock.now())
+            kinds: dict[str, int] = {}
+            for one in alarms_seen(reads, scope, first=ALARMS_COUNTED_MAX):
+                kinds[one.kind] = kinds.get(one.kind, 0) + 1
+        for name, text, read in GAUGES:
+            yield _gauge(name, text, standing, read)
+        alarms = GaugeMetricFamily("batchloom_alarms", "Alarms that last.", labels=("kind",))
+        for kind, count in sorted(kinds.items()):
+            alarms.add_metric((kind,), count)
+        yield alarms
+
+
+def metrics_route(node: Node, metrics: Metrics) -> Route:
+    """Return the route of /metrics, for whom the setting `metrics` says; to others there is none."""
+
+    async def answer(request: Request) -> Response:
+        who = node.settings.metrics
+        if who == "nobody" or (who == "local" and not is_local(request)):
+            return PlainTextResponse("Not Found", 404)
+        return Response(await run_in_threadpool(metrics.text), media_type=CONTENT_TYPE_LATEST)
+
+    return Route("/metrics", answer)
+
+
+def is_local(request: Request) -> bool:
+    """Tell whether a request comes from this machine, and not through a proxy on it."""
+    if request.client is None or any(name in request.headers for name in FORWARDED):
+        return False
+    try:
+        return ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _gauge(name: str, text: str, standing: list[PlantReplication], read: Any) -> Metric:
+    family = GaugeMetricFamily(f"batchloom_{name}", text, labels=("ledger",))
+    for one in standing:
+        value = read(one)
+        if value is not None:
+            family.add_metric((one.origin,), value)
+    return family
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000

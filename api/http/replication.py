@@ -1,0 +1,232 @@
+"""The door of replication: the routes of /sync/v1 over the functions of `sync_jobs`, and nothing of their own."""
+
+import json
+import logging
+from asyncio import timeout
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from auth.enrolment import WrongCodes
+from auth.machines import EnrolledMachine
+from infra.store_faults import store_fault
+from plants.rules.ledger.notes import MAX_NOTE_BYTES
+from plants.rules.values.instants import format_instant
+from sync_jobs import assertion_key_rotation, directive_recovery
+from sync_jobs.hub import enrolment, handshake, intake, ledger_reads
+from sync_jobs.hub.rejection_alarms import DoorAlarms
+from sync_jobs.nodes import HubNode, NotRecognised
+from sync_jobs.protocol.wire import (
+    GREETING_BYTES_MAX,
+    MEDIA_TYPE,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    ROOTS_MAX,
+    SESSION_HEADER,
+    SIZE_MAX,
+    Hello,
+    Problem,
+    Proof,
+    Roots,
+)
+
+RETRY_SECONDS = 5
+STILL_SECONDS_MAX = 30  # between two pieces of a body
+BEARER = "Bearer "
+LOG = logging.getLogger(__name__)
+
+Answer = Callable[[Request, EnrolledMachine], Awaitable[Response]]
+
+
+def sync_routes(hub: HubNode) -> list[Route]:
+    """Return the routes of the hub. Every answer that says no is application/problem+json with a `code`."""
+    turnstile, doorkeeper = intake.Turnstile(), DoorAlarms(hub)
+
+    async def hello(request: Request, machine: EnrolledMachine) -> Response:
+        greeting = Hello.read(await _body(request, GREETING_BYTES_MAX))
+        welcome = await run_in_threadpool(handshake.welcome, hub, machine, greeting)
+        return Response(welcome.to_bytes(), media_type="application/json")
+
+    async def take(request: Request, machine: EnrolledMachine) -> Response:
+        if request.headers.get("Content-Type") != MEDIA_TYPE:
+            raise Problem(415, "MEDIA_TYPE_WRONG")
+        with turnstile.entering(machine.plant_number):
+            packed = await _body(request, hub.limits.max_bytes)
+            delivery = intake.Delivery(
+                origin=request.path_params["origin"],
+                start=_number(request, "from"),
+                session=request.headers.get(SESSION_HEADER, "")[:100],
+                packed=packed,
+            )
+            with turnstile.working():
+                receipt = await run_in_threadpool(directive_recovery.accept, hub, machine, delivery)
+        return Response(receipt.to_bytes(), media_type="application/json")
+
+    async def give(request: Request, machine: EnrolledMachine) -> Response:
+        high = _number(request, "to") if "to" in request.query_params else None
+        origin, low = request.path_params["origin"], _number(request, "from")
+        packed = await run_in_threadpool(ledger_reads.entries, hub, machine, origin, low, high)
+        return Response(packed, media_type=MEDIA_TYPE)
+
+    async def checkpoint(request: Request, machine: EnrolledMachine) -> Response:
+        note = await run_in_threadpool(ledger_reads.checkpoint, hub, machine, request.path_params["origin"])
+        return Response(note, media_type="text/plain; charset=utf-8")
+
+    async def consistency(request: Request, machine: EnrolledMachine) -> Response:
+        origin, old, new = request.path_params["origin"], _number(request, "old"), _number(request, "new")
+        hashes = await run_in_threadpool(ledger_reads.consistency, hub, machine, origin, old, new)
+        proof = Proof(hashes=[b64encode(part).decode() for part in hashes])
+        return Response(proof.to_bytes(), media_type="application/json")
+
+    async def key(request: Request, machine: EnrolledMachine) -> Response:
+        statement = await _body(request, MAX_NOTE_BYTES)
+        await run_in_threadpool(
+            assertion_key_rotation.take_statement, hub, machine, request.path_params["origin"], statement
+        )
+        return Response(b"{}", media_type="application/json")
+
+    async def roots(request: Request, machine: EnrolledMachine) -> Response:
+        sizes = _numbers(request, "sizes")
+        found = await run_in_threadpool(ledger_reads.roots, hub, machine, request.path_params["origin"], sizes)
+        answer = Roots(hashes=[b64encode(part).decode() for part in found])
+        return Response(answer.to_bytes(), media_type="application/json")
+
+    def route(path: str, method: str, answer: Answer) -> Route:
+        return Route(f"/sync/v1{path}", _guarded(hub, doorkeeper, answer), methods=[method])
+
+    return [
+        Route(enrolment.PATH, _enrolling(hub, doorkeeper), methods=["POST"]),
+        route("/hello", "POST", hello),
+        route("/logs/{origin:path}/entries", "POST", take),
+        route("/logs/{origin:path}/entries", "GET", give),
+        route("/logs/{origin:path}/checkpoint", "GET", checkpoint),
+        route("/logs/{origin:path}/consistency", "GET", consistency),
+        route("/logs/{origin:path}/roots", "GET", roots),
+        route("/logs/{origin:path}/key", "POST", key),
+    ]
+
+
+def _guarded(hub: HubNode, doorkeeper: DoorAlarms, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that recognises the plant before it reads anything, and turns every "no" into its answer."""
+
+    async def served(request: Request) -> Response:
+        machine = None
+        try:
+            machine = await run_in_threadpool(hub.recognise, _assertion(request))
+            _check_protocol(request)
+            said = await answer(request, machine)
+            await run_in_threadpool(doorkeeper.served, machine.origin)
+        except NotRecognised as failure:
+            LOG.warning("a plant was not recognised: %s", failure.failure)
+            # The time tells a plant whose clock is wrong why, and nobody anything that he could not ask elsewhere.
+            problem = Problem(401, "NOT_RECOGNISED", clock=format_instant(hub.clock.now()))
+            await run_in_threadpool(doorkeeper.refused, problem, failure.origin)
+            return _no(problem)
+        except Problem as problem:
+            origin = problem.content.get("origin") if machine is None else machine.origin
+            await run_in_threadpool(doorkeeper.refused, problem, None if origin is None else str(origin))
+            return _no(problem)
+        return said
+
+    return _unless_store_fails(served)
+
+
+def _unless_store_fails(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that asks to come again where the body was cut or the store does not answer."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except ClientDisconnect:
+            return _no(Problem(400, "BODY_CUT"))
+        except (DBAPIError, psycopg.OperationalError) as error:
+            LOG.exception("the store did not answer")
+            # The plant keeps what it was told, so that its people can see why the hub takes nothing.
+            fault = store_fault(error)
+            return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS, fault=fault and fault.value))
+
+    return endpoint
+
+
+def _enrolling(hub: HubNode, doorkeeper: DoorAlarms) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint for a plant that is not enrolled yet and has a one-time code."""
+    wrong = WrongCodes()
+
+    async def enrol(request: Request) -> Response:
+        try:
+            body = await _body(request, enrolment.BODY_BYTES_MAX)
+            note = await run_in_threadpool(enrolment.answer, hub, wrong, body)
+        except Problem as problem:
+            await run_in_threadpool(doorkeeper.refused, problem, None)
+            return _no(problem)
+        return Response(note, media_type="text/plain; charset=utf-8")
+
+    return _unless_store_fails(enrol)
+
+
+def _assertion(request: Request) -> str:
+    authorization = request.headers.get("Authorization", "")
+    if not authorization.startswith(BEARER):
+        raise Problem(401, "NOT_RECOGNISED")
+    return authorization.removeprefix(BEARER)
+
+
+def _check_protocol(request: Request) -> None:
+    spoken = request.headers.get(PROTOCOL_HEADER, "0")
+    if not spoken.isascii() or not spoken.isdigit() or int(spoken[:9]) < PROTOCOL:
+        raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=PROTOCOL)
+
+
+def _no(problem: Problem) -> Response:
+    headers = {} if problem.retry_seconds is None else {"Retry-After": str(problem.retry_seconds)}
+    if problem.status == 401:  # noqa: PLR2004 -- unauthorized, in HTTP.
+        headers["WWW-Authenticate"] = "Bearer"
+    content = json.dumps({"code": problem.code, **problem.content}, ensure_ascii=False, default=str)
+    return Response(content, problem.status, headers, media_type="application/problem+json")
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """Return the body; raises Problem 413 as soon as it is above the limit, 408 when nothing more comes."""
+    claimed = request.headers.get("Content-Length", "0")
+    if claimed.isascii() and claimed.isdigit() and (len(claimed) > len(str(SIZE_MAX)) or int(claimed) > limit):
+        raise Problem(413, "BODY_TOO_LARGE", limit=limit)
+    content = bytearray()
+    async with aclosing(request.stream()) as pieces:
+        while True:
+            try:
+                # A plant that vanished in the middle must not hold its own place for ever.
+                async with timeout(STILL_SECONDS_MAX):
+                    content += await anext(pieces)
+            except StopAsyncIteration:
+                return bytes(content)
+            except TimeoutError as error:
+                raise Problem(408, "BODY_STALLED") from error
+            if len(content) > limit:
+                raise Problem(413, "BODY_TOO_LARGE", limit=limit)
+
+
+def _numbers(request: Request, name: str) -> list[int]:
+    """Return positions in the query, separated by commas; raises Problem 422 for anything but a few plain numbers."""
+    texts = request.query_params.get(name, "").split(",", ROOTS_MAX)
+    if len(texts) > ROOTS_MAX or not all(_is_number(text) for text in texts):
+        raise Problem(422, "POSITION_INVALID", parameter=name)
+    return [int(text) for text in texts]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len(str(SIZE_MAX)) and int(text) <= SIZE_MAX
+
+
+def _number(request: Request, name: str) -> int:
+    """Return a position in the query; raises Problem 422 for anything but a plain number."""
+    text = request.query_params.get(name, "")
+    if not _is_number(text):
+        raise Problem(422, "POSITION_INVALID", parameter=name)
+    return int(text)

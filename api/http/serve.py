@@ -1,0 +1,77 @@
+"""Serving a node until it is told to stop, and ending what was begun."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from api.http.app import application
+from api.node.node import Node
+from schema.engine.limits import BODY_BYTES_MAX
+
+GRACE_SECONDS_MAX = 10
+START_LOOK_SECONDS = 0.05
+CONCURRENT_MAX = 1_000  # requests and connections at a time; more are answered 503
+
+
+class Server(uvicorn.Server):
+    """A server that returns when a signal ends it, so that the node is closed in order."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; told a second time, without waiting for what is under way."""
+        _ = sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def server(node: Node, *, jobs: bool = True) -> Server:
+    """Return the server of an open node, not yet running."""
+    settings = node.settings
+    return Server(
+        uvicorn.Config(
+            application(node, jobs=jobs),
+            host=settings.host,
+            port=settings.port,
+            access_log=False,
+            limit_concurrency=CONCURRENT_MAX,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
+            timeout_graceful_shutdown=GRACE_SECONDS_MAX,
+            ws="websockets-sansio",
+            ws_max_size=BODY_BYTES_MAX,
+        )
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one."""
+    listener = socket.create_server((host, port), backlog=1024)
+    # Else the head of an answer waits 40 ms for the acknowledgement of a packet before its body follows.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def serve(node: Node, *, listener: socket.socket | None = None, until: Callable[[], object] | None = None) -> None:
+    """Serve a node until Ctrl-C or SIGTERM; requests under way are answered first. Prints nothing.
+
+    With `until` also until that returns, on a thread of its own.
+    """
+    running = server(node)
+    if until is not None:
+        threading.Thread(target=_end_after, args=(running, until), daemon=True).start()
+    with listener or listen(node.settings.host, node.settings.port) as listening:
+        running.run(sockets=[listening])
+
+
+def _end_after(running: Server, until: Callable[[], object]) -> None:
+    until()
+    # A server that is told to end while it starts would leave without ending what it began.
+    while not running.started:
+        time.sleep(START_LOOK_SECONDS)
+    running.should_exit = True

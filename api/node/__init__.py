@@ -1,0 +1,1 @@
+"""A node: opened, backed up, called and shut down."""

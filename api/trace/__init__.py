@@ -1,0 +1,1 @@
+"""Traces for the terminal: read or asked for, and drawn as a tree."""

@@ -1,0 +1,179 @@
+"""A trace made ready to be drawn: asked of a node's GraphQL over HTTP."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+import typer
+
+from api.cli.output import CannotDo, pick
+from api.node.client import NodeClient
+from api.trace.reader import GapShown, TraceReport, WatermarkShown
+from api.trace.tree import BatchShown, EdgeShown, ProcessShown, TraceShown
+from plants.rules.genealogy.walks import TraceDirection
+from plants.rules.identification.codes import read_batch_code
+from plants.rules.values.quantities import parse_micro
+from plants.rules.values.refusals import Refusal
+
+PAGE: Final = 500
+
+HEADS: Final = """
+query Head($input: TraceInput!) { trace(input: $input) {
+  unknown
+  summary { depth }
+  completeness {
+    complete
+    asOf { size lagSeconds plant { code } }
+    gaps { kind plantCode transfer plant { code } batches { code } }
+  } } }
+"""
+BATCHES: Final = """
+query Batches($input: TraceInput!, $first: Int!, $after: String) { trace(input: $input) {
+  batches(first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes { steps batch {
+      id code quantityMade { amount unit } material { name } origin { code }
+      standings { plant { code } onHand { amount } } } }
+  } } }
+"""
+EDGES: Final = """
+query Edges($input: TraceInput!, $first: Int!, $after: String) { trace(input: $input) {
+  edges(first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes {
+      intoProcess use occurredAt quantity { amount unit } plant { code } batch { id }
+      process { id kind segment openedAt plant { code } customer { code } } }
+  } } }
+"""
+
+
+def ask_for_traces(
+    url: str, person: str | None, password_file: TextIO | None, name: str, sides: Iterable[TraceDirection]
+) -> dict[TraceDirection, TraceReport]:
+    """Sign in at a node and trace there; the password is read from the file, or asked for at the terminal."""
+    if person is None:
+        raise typer.BadParameter(pick("--url needs --person", "使用 --url 时请给出 --person"))
+    if password_file is not None:
+        password = password_file.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = typer.prompt(pick("Password", "密码"), hide_input=True)
+    else:
+        raise CannotDo(
+            "Nobody is at the terminal to type a password: use --password-file.",
+            "无人在终端输入密码，请使用 --password-file。",
+        )
+    return {side: trace_over_http(url, person, password, name, side) for side in sides}
+
+
+def trace_over_http(url: str, person: str, password: str, name: str, direction: TraceDirection) -> TraceReport:
+    """Trace from a batch code, else from an alias or an order; raises CannotDo when the name stands for nothing."""
+    with NodeClient(url) as client:
+        client.sign_in(person, password)
+        for start in _starts(name):
+            asked = {**start, "direction": direction.value}
+            head = client.ask(HEADS, {"input": asked})["trace"]
+            if name not in head["unknown"]:
+                return _report(client, asked, head, direction)
+    raise CannotDo(
+        f"No batch {name} is known there, by its code or another name; or you may not see it.",
+        f"该处没有批次 {name}（批次号或别名），或您无权查看。",
+    )
+
+
+def _starts(name: str) -> Iterable[Mapping[str, object]]:
+    try:
+        read_batch_code(name)
+    except Refusal:
+        pass
+    else:
+        yield {"codes": [name]}
+    yield {"aliases": [name]}
+    yield {"orders": [name]}
+
+
+def _report(
+    client: NodeClient, asked: Mapping[str, object], head: Mapping[str, Any], direction: TraceDirection
+) -> TraceReport:
+    nodes = list(_pages(client, BATCHES, "batches", asked))
+    stated = [node for node in nodes if node["batch"] is not None]
+    edges = list(_pages(client, EDGES, "edges", asked))
+    whole = head["completeness"]
+    return TraceReport(
+        direction.value,
+        TraceShown(
+            seeds=tuple(node["batch"]["id"] for node in stated if node["steps"] == 0),
+            batches={node["batch"]["id"]: _batch(node["batch"]) for node in stated},
+            processes=_processes(edges),
+            edges=[_edge(edge) for edge in edges if edge["batch"] is not None and edge["process"] is not None],
+        ),
+        int(head["summary"]["depth"]),
+        bool(whole["complete"]),
+        tuple(WatermarkShown(_code(one["plant"]), int(one["size"]), one["lagSeconds"]) for one in whole["asOf"]),
+        tuple(_gap(gap) for gap in whole["gaps"]),
+    )
+
+
+def _pages(client: NodeClient, document: str, part: str, asked: Mapping[str, object]) -> Iterable[Mapping[str, Any]]:
+    after = None
+    while True:
+        page = client.ask(document, {"input": asked, "first": PAGE, "after": after})["trace"][part]
+        yield from page["nodes"]
+        if not page["pageInfo"]["hasNextPage"]:
+            return
+        after = page["pageInfo"]["endCursor"]
+
+
+def _batch(found: Mapping[str, Any]) -> BatchShown:
+    made = found["quantityMade"]
+    on_hand = ((_code(one["plant"]), parse_micro(one["onHand"]["amount"])) for one in found["standings"])
+    return BatchShown(
+        key=found["id"],
+        code=found["code"],
+        material=found["material"]["name"],
+        plant=_code(found["origin"]),
+        made=parse_micro(made["amount"]),
+        unit=made["unit"],
+        on_hand=tuple((plant, micro) for plant, micro in on_hand if micro),
+    )
+
+
+def _processes(edges: Iterable[Mapping[str, Any]]) -> dict[str, ProcessShown]:
+    """Return the process records on the edges; a transfer's two plants are those that state its two sides."""
+    seen: dict[str, Mapping[str, Any]] = {}
+    left: dict[str, str] = {}
+    came: dict[str, str] = {}
+    for edge in edges:
+        if edge["process"] is not None:
+            key = edge["process"]["id"]
+            seen.setdefault(key, edge["process"])
+            (left if edge["intoProcess"] else came).setdefault(key, edge["plant"]["code"])
+    return {
+        key: ProcessShown(
+            key=key,
+            kind=process["kind"],
+            plant=_code(process["plant"]),
+            about=_code(process["customer"]) if process["customer"] else process["segment"] or "",
+            at=datetime.fromisoformat(process["openedAt"]),
+            source=left.get(key, "?"),
+            destination=came.get(key, "?"),
+        )
+        for key, process in seen.items()
+    }
+
+
+def _edge(edge: Mapping[str, Any]) -> EdgeShown:
+    ends = (edge["batch"]["id"], edge["process"]["id"])
+    source, target = ends if edge["intoProcess"] else ends[::-1]
+    quantity = edge["quantity"]
+    at = datetime.fromisoformat(edge["occurredAt"])
+    return EdgeShown(source, target, parse_micro(quantity["amount"]), quantity["unit"], edge["use"], at)
+
+
+def _gap(gap: Mapping[str, Any]) -> GapShown:
+    plant = gap["plantCode"] or _code(gap["plant"])
+    return GapShown(gap["kind"], plant, gap["transfer"] or "", tuple(batch["code"] for batch in gap["batches"]))
+
+
+def _code(named: Mapping[str, Any] | None) -> str:
+    return "" if named is None else str(named["code"])

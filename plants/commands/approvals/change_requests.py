@@ -1,0 +1,88 @@
+"""Ask for a gated change: a release from quarantine, a later expiry, or the stock as it was counted."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from plants.commands.execution import REASON_LENGTH_MAX, Recording, check_text, command
+from plants.rules.approvals.change_requests import (
+    POLICIES,
+    ProposedChange,
+    propose_adjustment,
+    propose_extension,
+    propose_release,
+)
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import ChangeRequested
+from plants.rules.ledger.request_forms import stable_name
+from plants.rules.values.instants import format_instant
+from plants.rules.values.quantities import Quantity, read_count
+from plants.store.inventory import batches
+from plants.store.materials import definitions
+
+
+@stable_name("ReleaseRequest")
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """Lift one open hold of a batch, or all its open QUALITY holds when none is named."""
+
+    batch: str
+    reason: str
+    hold: int | None = None
+
+
+@stable_name("ExtensionRequest")
+@dataclass(frozen=True, slots=True)
+class ExtensionRequest:
+    """Let a plant's goods of a batch be used until the end of a later day."""
+
+    batch: str
+    reason: str
+    expires_on: date
+
+
+@stable_name("AdjustmentRequest")
+@dataclass(frozen=True, slots=True)
+class AdjustmentRequest:
+    """Set what is on hand of a batch at a location to what was counted there, which may be nothing."""
+
+    batch: str
+    reason: str
+    location: str
+    counted: str
+    unit: str
+
+
+ChangeOrder = ReleaseRequest | ExtensionRequest | AdjustmentRequest
+
+
+@command("request_change")
+def request_change(recording: Recording, order: ChangeOrder) -> Entry:
+    """Ask another person to decide a change of exactly this version of the batch; the request itself changes nothing.
+
+    The request's id is the index of the entry, and the entry's leaf hash is what a decision refers to.
+    """
+    recording.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    goods = recording.batch(order.batch)
+    proposed = _propose(recording, goods, order)
+    payload: ChangeRequested = {
+        "kind": proposed.kind,
+        "batch": goods.id,
+        "version": goods.version,
+        "differences": list(proposed.differences),
+        "levels": sorted(proposed.levels),
+        "expires_at": format_instant(recording.call.now + POLICIES[proposed.kind].life),
+        "detail": dict(proposed.detail),
+    }
+    return recording.record("ChangeRequested", goods.code, payload)
+
+
+def _propose(recording: Recording, goods: batches.Goods, order: ChangeOrder) -> ProposedChange:
+    if isinstance(order, ReleaseRequest):
+        return propose_release(goods.code, goods.holds, order.hold)
+    if isinstance(order, ExtensionRequest):
+        return propose_extension(goods.code, goods.expires_on, order.expires_on)
+    definitions.check_defined(recording.session, recording.call.plant, "LOCATION", order.location)
+    counted = Quantity(0, goods.unit)
+    if read_count(order.counted):
+        counted = recording.quantity(order.counted, order.unit, goods.material, goods.unit)
+    return propose_adjustment(order.location, goods.on_hand.get(order.location, 0), counted)

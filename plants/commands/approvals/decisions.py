@@ -1,0 +1,119 @@
+"""Decide a gated change, at the plant or at the hub; the plant alone applies it."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from plants.commands.execution import REASON_LENGTH_MAX, Appending, Recording, cause_of, check_text, command, directive
+from plants.commands.inventory.stock import adjustment
+from plants.rules.approvals.change_requests import (
+    ChangeKind,
+    ChangeLevel,
+    ChangeVerdict,
+    Proposal,
+    check_decidable,
+    check_fresh,
+)
+from plants.rules.ledger.events import Cause, Entry
+from plants.rules.ledger.payloads import ChangeApplied, ChangeDecided, ChangeRefused, Outcome
+from plants.rules.ledger.request_forms import stable_name
+from plants.rules.values.quantities import parse_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.approvals.change_requests import check_not_directed, proposal_of
+from plants.store.inventory.batches import Goods, goods_by_id
+from plants.store.ledger.entries import entry_at
+
+
+@stable_name("Decision")
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What somebody decides on a request; `proposal` is the leaf hash of the entry they were shown, in hexadecimal."""
+
+    change: int
+    proposal: str
+    verdict: ChangeVerdict
+    comment: str = ""
+
+
+@command("decide_change")
+def decide_change(recording: Recording, order: Decision) -> Entry:
+    """Approve or reject at the plant, and apply what is approved; returns the decision.
+
+    An approved change that no longer fits is refused and the decision stands: ChangeRefused, with its reason, is the
+    entry after it, as ChangeApplied is otherwise. Raises Refusal when this person may not decide this here and now.
+    """
+    proposal = proposal_of(recording.session, recording.call.plant, order.change)
+    decided = _decide(recording, order, proposal, ChangeLevel.PLANT)
+    if order.verdict is ChangeVerdict.APPROVED:
+        apply_change(recording, proposal)
+    return decided
+
+
+@directive("decide_change_at_hub")
+def decide_change_at_hub(appending: Appending, order: Decision) -> Entry:
+    """Approve or reject at the hub: a directive to the plant, which checks and applies it when it hears of it.
+
+    Checked on what the hub knows of the plant. A request that a directive decided can be decided again only after the
+    plant rejected that directive.
+    """
+    session, plant = appending.session, appending.call.plant
+    proposal = proposal_of(session, plant, order.change)
+    check_not_directed(session, plant, order.change)
+    return _decide(appending, order, proposal, ChangeLevel.HUB)
+
+
+def apply_change(recording: Recording, proposal: Proposal) -> Entry:
+    """Record that an approved change took effect, or that it was refused and why; raises nothing expected."""
+    try:
+        outcome = _effect(recording, proposal)
+    except Refusal as refusal:
+        refused: ChangeRefused = {"change": proposal.id, "refusal": refusal.code, "data": refusal.data}
+        return recording.record("ChangeRefused", proposal.batch, refused)
+    applied = cast("ChangeApplied", {**outcome, "change": proposal.id})
+    return recording.record("ChangeApplied", proposal.batch, applied)
+
+
+def _decide(appending: Appending, order: Decision, proposal: Proposal, level: ChangeLevel) -> Entry:
+    check_decidable(
+        proposal, decider=appending.actor.person, level=level, content=order.proposal, at=appending.call.now
+    )
+    if order.comment or order.verdict is ChangeVerdict.REJECTED:
+        check_text("comment", order.comment, REASON_LENGTH_MAX)
+    appending.occurred_at = appending.call.now  # nobody decides in the past.
+    payload: ChangeDecided = {
+        "plant": appending.call.plant,
+        "change": proposal.id,
+        "proposal": proposal.content,
+        "verdict": order.verdict.value,
+        "level": level.value,
+        "printed_name": appending.actor.printed_name,
+        "comment": order.comment,
+    }
+    causes = [] if level is ChangeLevel.PLANT else [_cause(appending, proposal)]
+    return appending.record("ChangeDecided", proposal.batch, payload, causes)
+
+
+def _cause(appending: Appending, proposal: Proposal) -> tuple[Cause, str]:
+    session, plant = appending.session, appending.call.plant
+    asked = entry_at(session, plant, proposal.id)
+    if asked is None:
+        message = f"plant {plant} has a change request {proposal.id} without its entry"
+        raise LookupError(message)
+    return cause_of(session, plant, asked)
+
+
+def _effect(recording: Recording, proposal: Proposal) -> Outcome:
+    goods = goods_by_id(recording.session, recording.call.plant, proposal.batch_id)
+    if goods is None:
+        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=proposal.batch)
+    check_fresh(proposal, goods.version)
+    if proposal.kind is ChangeKind.RELEASE:
+        return {"lifted": [[goods.id, int(hold)] for hold in proposal.detail["holds"].split(",")]}
+    if proposal.kind is ChangeKind.EXPIRY_EXTENSION:
+        return {"expiries": {str(goods.id): proposal.detail["expires_on"]}}
+    return _recount(recording, proposal, goods)
+
+
+def _recount(recording: Recording, proposal: Proposal, goods: Goods) -> Outcome:
+    location = proposal.detail["location"]
+    counted = parse_micro(proposal.detail["counted"])
+    return adjustment(recording, goods, location, counted - goods.on_hand.get(location, 0))

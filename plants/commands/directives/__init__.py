@@ -1,0 +1,1 @@
+"""Directives from headquarters to plants, and their outcomes."""

@@ -1,0 +1,47 @@
+"""What the parts of a plant that do what directives ask have in common: the directive, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from infra.database import Session
+from plants.commands.execution import Call, Recording, author_of
+from plants.rules.ledger.events import Cause, Entry
+from plants.rules.ledger.payloads import WaitingHold
+from plants.rules.values.actors import SYSTEM, Author
+from plants.rules.values.refusals import Refusal
+
+Causes = Sequence[tuple[Cause, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """One directive under way at its plant; `causes` is the directive itself, for what is recorded because of it."""
+
+    session: Session
+    plant: int
+    directive: Entry
+    call: Call
+    causes: Causes
+
+    def recording(self, author: Author | None = None) -> Recording:
+        """Return a recording on the plant's ledger in the name of who directed it, or of another."""
+        return Recording(self.session, author or author_of(self.directive), self.call)
+
+    def recording_itself(self) -> Recording:
+        """Return a recording on the plant's ledger in the node's own name."""
+        return self.recording(SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a directive: rejected where there is a refusal, which undoes nothing that is said beside it."""
+
+    met_version: int | None = None
+    refusal: Refusal | None = None
+    met: dict[str, int] = field(default_factory=dict)
+    waiting: list[WaitingHold] = field(default_factory=list)
+    waited: list[list[str]] = field(default_factory=list)
+
+
+class NotUnderstood(ValueError):
+    """The directive does not say what one of its type and version has to say."""

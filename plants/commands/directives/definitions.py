@@ -1,0 +1,63 @@
+"""Apply master data that headquarters defines: stated in the plant's own ledger as if defined there."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from plants.commands.directives.applying import Answer, Applying, NotUnderstood
+from plants.commands.materials.definitions import (
+    EVENT_BY_KIND,
+    MasterDefinition,
+    MaterialDefinition,
+    UnitDefinition,
+    master_content,
+    record_material,
+    unit_content,
+)
+from plants.rules.ledger.events import Entry
+
+Definition = MaterialDefinition | UnitDefinition | MasterDefinition
+
+DAYS: Final = frozenset({"shelf_life_days", "retest_days"})
+
+
+def read_master(directive: Entry) -> Definition:
+    """Return what a MasterDirected directive defines."""
+    kind, content = directive.payload["kind"], directive.payload["content"]
+    if not all(_fits(name, value) for name, value in content.items()):
+        raise NotUnderstood(kind)
+    if kind == "MATERIAL":
+        return MaterialDefinition(**content)
+    if kind == "UNIT":
+        return UnitDefinition(**content)
+    if kind in EVENT_BY_KIND:
+        return MasterDefinition(kind, **content)
+    raise NotUnderstood(kind)
+
+
+def thing_defined(defined: Definition) -> tuple[str, str]:
+    """Return the kind and the code of what a directive defines."""
+    if isinstance(defined, MaterialDefinition):
+        return "MATERIAL", defined.code
+    if isinstance(defined, UnitDefinition):
+        return "UNIT", defined.code
+    return defined.kind, defined.code
+
+
+def apply_master(applying: Applying, defined: Definition) -> Answer:
+    """Define what the directive says; raises the Refusal that the plant's own definition would meet."""
+    recording, causes = applying.recording(), applying.causes
+    if isinstance(defined, MaterialDefinition):
+        record_material(recording, defined, causes)
+    elif isinstance(defined, UnitDefinition):
+        recording.record("UnitDefined", defined.code, unit_content(defined), causes)
+    else:
+        recording.record(EVENT_BY_KIND[defined.kind], defined.code, master_content(defined), causes)
+    return Answer()
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in DAYS:
+        return value is None or type(value) is int
+    if name == "conversions":
+        return isinstance(value, Mapping) and all(isinstance(factor, str) for factor in value.values())
+    return isinstance(value, str)

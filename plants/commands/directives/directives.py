@@ -1,0 +1,232 @@
+"""What headquarters directs to plants: master data, holds, recalls and releases; one entry for each plant addressed.
+
+The plants do it when they hear of it, and answer in their own ledgers: `plants.commands.directives.outcomes`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from infra.database import Session
+from infra.ids import new_id
+from plants.commands.execution import REASON_LENGTH_MAX, Appending, Call, check_call, check_lines, check_text
+from plants.commands.materials.definitions import (
+    MasterDefinition,
+    MaterialDefinition,
+    UnitDefinition,
+    master_content,
+    material_content,
+    unit_content,
+)
+from plants.rules.directives.directives import HoldDirected, MasterDirected, RecallDirected, ReleaseDirected
+from plants.rules.identification.codes import read_batch_code
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.ledger.request_digests import RequestDigests
+from plants.rules.ledger.request_forms import stable_name
+from plants.rules.quality.dispositions import HoldKind
+from plants.rules.values.actors import Author
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.directives.directives import batch_named, earlier_directives, plants_of_group, plants_with
+from plants.store.quality.holds import in_force
+
+Order = TypeVar("Order")
+Definition = MaterialDefinition | UnitDefinition | MasterDefinition
+
+
+@stable_name("MasterDirection")
+@dataclass(frozen=True, slots=True)
+class MasterDirection:
+    """Master data to be defined at these plants, named by their codes."""
+
+    plants: tuple[str, ...]
+    definition: Definition
+
+
+@stable_name("HoldDirection")
+@dataclass(frozen=True, slots=True)
+class HoldDirection:
+    """A batch to be held: at the plants named, or at all that have goods of it as far as the hub knows."""
+
+    batch: str
+    reason: str
+    kind: HoldKind = HoldKind.QUALITY
+    plants: tuple[str, ...] = ()
+
+
+@stable_name("RecallDirection")
+@dataclass(frozen=True, slots=True)
+class RecallDirection:
+    """Batches to be held for one reason: at the plants named, or at all that have goods of any of them."""
+
+    batches: tuple[str, ...]
+    reason: str
+    plants: tuple[str, ...] = ()
+
+
+@stable_name("ReleaseDirection")
+@dataclass(frozen=True, slots=True)
+class ReleaseDirection:
+    """A hold or recall of headquarters to be lifted, by its id."""
+
+    hold: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Directing:
+    """One command of headquarters under way, inside the caller's transaction."""
+
+    session: Session
+    actor: Author
+    call: Call
+    digest: str | None
+
+    def send(self, event: str, about: str, contents: Mapping[int, Any]) -> list[Entry]:
+        """Append what each plant is told to the ledger of its directives, and apply it to the hub's tables."""
+        # In the order of their numbers, so that two commands at once cannot wait for each other.
+        return [
+            Appending(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
+            for plant in sorted(contents)
+        ]
+
+
+class GroupCommand(Generic[Order]):
+    """A writer of the hub that addresses plants: it returns one entry for each, in the order of their numbers.
+
+    It never commits. It raises Refusal, and then has changed nothing, when the rules say no. A repeated request id
+    returns the entries of the first time; used for another content it is refused.
+    """
+
+    def __init__(self, name: str, perform: Callable[[Directing, Order], list[Entry]]) -> None:
+        self._perform = perform
+        self.digests = RequestDigests(name, perform)
+        self.name = name
+        self.__doc__ = perform.__doc__
+
+    def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> list[Entry]:
+        """Do it, in the caller's transaction."""
+        digest = None
+        if call.request is not None:
+            earlier = earlier_directives(session, call.request)
+            for said in (one.envelope for one in earlier):
+                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
+                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+            if earlier:
+                return earlier
+            digest = self.digests.digest(order)
+        check_call(call)
+        return self._perform(Directing(session, actor, call, digest), order)
+
+
+def group_command(name: str) -> Callable[[Callable[[Directing, Order], list[Entry]]], GroupCommand[Order]]:
+    """Make a command of the hub of the function that directs something to plants.
+
+    `name` is as for `plants.commands.execution.command`.
+    """
+
+    def declare(perform: Callable[[Directing, Order], list[Entry]]) -> GroupCommand[Order]:
+        return GroupCommand(name, perform)
+
+    return declare
+
+
+@group_command("direct_master")
+def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
+    """Define master data for the plants named; each states it in its own ledger, or says why it cannot.
+
+    Whether a material's unit is known is a plant's to say: it may have been directed just before.
+    """
+    definition = order.definition
+    if isinstance(definition, MaterialDefinition):
+        said = MasterDirected(kind="MATERIAL", content=cast("dict[str, Any]", material_content(definition)))
+    elif isinstance(definition, UnitDefinition):
+        said = MasterDirected(kind="UNIT", content=cast("dict[str, Any]", unit_content(definition)))
+    else:
+        said = MasterDirected(kind=definition.kind, content=cast("dict[str, Any]", master_content(definition)))
+    plants = _named(directing, order.plants)
+    return directing.send("MasterDirected", definition.code, dict.fromkeys(plants, said))
+
+
+@group_command("direct_hold")
+def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
+    """Hold a batch: in the hub's view from now on, at each plant from its answer on.
+
+    A batch that the hub does not know can be held at plants that are named: a plant that does not know it either keeps
+    the hold until goods of it come. Raises Refusal BATCH_UNKNOWN when no plant is named and none has goods of it.
+    """
+    reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    batch = _batch(directing, order.batch)
+    plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
+    if not plants:
+        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=order.batch)
+    said: HoldDirected = {
+        "hold": new_id(),
+        "batch": batch,
+        "kind": order.kind.value,
+        "reason": reason,
+        "everywhere": not order.plants,
+    }
+    return directing.send("HoldDirected", order.batch, dict.fromkeys(plants, said))
+
+
+@group_command("direct_recall")
+def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
+    """Hold several batches as one thing: every plant addressed is told of all of them, and one release lifts all.
+
+    Raises Refusal BATCH_UNKNOWN for the first batch that no plant has goods of, when no plant is named.
+    """
+    reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    check_lines(order.batches)
+    batches = [_batch(directing, code) for code in dict.fromkeys(order.batches)]
+    plants = _named(directing, order.plants) if order.plants else set()
+    for batch in batches if not order.plants else ():
+        having = plants_with(directing.session, [batch])
+        if not having:
+            raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=batch["code"])
+        plants |= having
+    said: RecallDirected = {
+        "recall": new_id(),
+        "batches": batches,
+        "reason": reason,
+        "everywhere": not order.plants,
+    }
+    return directing.send("RecallDirected", said["recall"], dict.fromkeys(plants, said))
+
+
+@group_command("direct_release")
+def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]:
+    """Lift a hold or recall of headquarters, whole, at every plant that it was directed to.
+
+    Raises Refusal DIRECTED_HOLD_UNKNOWN when there is none of that id in force in the hub's view.
+    """
+    reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    held = in_force(directing.session, order.hold[:40])
+    if not held:
+        raise Refusal(RefusalCode.DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
+    contents = {
+        plant: ReleaseDirected(hold=order.hold, batches=batches, reason=reason) for plant, batches in held.items()
+    }
+    codes = {batch["code"] for batches in held.values() for batch in batches}
+    about = codes.pop() if len(codes) == 1 else order.hold
+    return directing.send("ReleaseDirected", about, contents)
+
+
+def _batch(directing: Directing, code: str) -> DirectedBatch:
+    """Return a batch by its code; of one that the hub does not know, the check character has to be right."""
+    batch = batch_named(directing.session, code)
+    if batch["id"] is None:
+        # A mistyped code would wait at the plants for ever.
+        read_batch_code(code)
+    return batch
+
+
+def _named(directing: Directing, codes: Iterable[str]) -> set[int]:
+    """Return the numbers of the plants of these codes, one at least, or raise Refusal."""
+    codes = list(codes)
+    check_lines(codes)
+    group = plants_of_group(directing.session)
+    for code in codes:
+        if code not in group:
+            raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code[:40])
+    return {group[code] for code in codes}

@@ -1,0 +1,42 @@
+"""Send holds and recalls of headquarters after goods that have come to plants since, or are on their way there."""
+
+from datetime import datetime
+from typing import Any
+
+from infra.database import Session
+from plants.commands.execution import Appending, Call, author_of
+from plants.rules.identification.codes import HUB
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import DirectedBatch
+from plants.store.directives.directives import batch_named, plants_with
+from plants.store.ledger.entries import HUB_LOG, Head, entry_at
+from plants.store.quality.holds import all_in_force
+
+
+def follow_goods(session: Session, *, now: datetime) -> list[Entry]:
+    """Direct what is in force everywhere to the plants that the hub has heard of since to have goods of it.
+
+    In the name of who directed it first, in the caller's transaction; returns what was directed. Each plant is told
+    once. A hold or recall that was directed to named plants stays with these.
+    """
+    Head(session, HUB_LOG)  # takes the lock of the hub's own ledger, so that two processes do not tell a plant twice.
+    sent = []
+    for directives in all_in_force(session).values():
+        first = entry_at(session, *directives[0])
+        if first is None or not first.payload.get("everywhere"):
+            continue
+        said, batches = _content(session, first.payload)
+        told = {-log_id for log_id, _ in directives}
+        for plant in sorted(plants_with(session, batches) - told):
+            appending = Appending(session, author_of(first), Call(HUB, now), None, -plant)
+            sent.append(appending.record(first.type, first.envelope["key"], said))
+    return sent
+
+
+def _content(session: Session, payload: dict[str, Any]) -> tuple[dict[str, Any], list[DirectedBatch]]:
+    """Return what a hold or recall says, with the ids of batches that the hub has heard of since."""
+    if "batch" in payload:
+        batch = batch_named(session, payload["batch"]["code"])
+        return {**payload, "batch": batch}, [batch]
+    batches = [batch_named(session, one["code"]) for one in payload["batches"]]
+    return {**payload, "batches": batches}, batches

@@ -1,0 +1,292 @@
+"""What every command shares: the request it answers, the plant it writes for, and recording what happened."""
+
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Any, Generic, TypeVar
+
+from infra.database import Session
+from infra.ids import new_id
+from plants.rules.identification.codes import batch_code, batch_series, node_id
+from plants.rules.ledger.events import EVENTS, LINES_MAX, Cause, Entry, Envelope
+from plants.rules.ledger.payloads import DirectedBatch, Outcome
+from plants.rules.ledger.request_digests import RequestDigests
+from plants.rules.values.actors import SYSTEM, Author
+from plants.rules.values.instants import format_instant
+from plants.rules.values.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.inventory import batches
+from plants.store.ledger.entries import Head, entry_at, entry_by_request, origin_of
+from plants.store.materials import definitions, plants
+from plants.store.materials.series import next_in_series
+from plants.store.projection import applying
+from plants.store.quality.holds import Waiting, waiting_for
+
+CLOCK_LEAD_MAX = timedelta(minutes=5)  # how far ahead of ours a device's clock may be
+BACKDATING_DAYS_MAX = 31  # how late a person may write down what happened; importing history has no such limit
+NAME_LENGTH_MAX = 200  # characters of the name of anything
+REASON_LENGTH_MAX = 500  # characters of a reason or comment
+NODE_SERIES = "node"
+
+Order = TypeVar("Order")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The circumstances of a command: at which plant, when, under which request and for what reason.
+
+    `now` is the server's clock and becomes `recorded_at`; `occurred_at` is when it happened, by default now.
+    `request` is the client's UUID: repeating it returns the first entry and does nothing again. `history` lifts the
+    limit on how long ago things may have happened, for imports.
+    """
+
+    plant: int
+    now: datetime
+    occurred_at: datetime | None = None
+    request: str | None = None
+    reason: str | None = None
+    history: bool = False
+
+
+class Appending:
+    """One command under way on one ledger, inside the caller's transaction."""
+
+    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None, log_id: int) -> None:
+        self.session = session
+        self.actor = actor
+        self.call = call
+        self.head = Head(session, log_id)
+        if self.head.fenced:
+            raise Refusal(RefusalCode.PLANT_FENCED, plant=self.head.origin.split("/")[-2])
+        self.occurred_at = call.occurred_at or call.now
+        self.reason = call.reason
+        self._digest = digest
+
+    def record(
+        self, event: str, key: str, payload: Mapping[str, Any], causes: Sequence[tuple[Cause, str]] = ()
+    ) -> Entry:
+        """Append the event to the ledger and apply it to the tables.
+
+        Only the first event of a command carries its request.
+        """
+        envelope: Envelope = {
+            "id": new_id(),
+            "type": event,
+            "version": EVENTS[event],
+            "plant": self.head.log_id,
+            "index": 0,
+            "hlc": "",
+            "occurred_at": format_instant(self.occurred_at),
+            "recorded_at": "",
+            "actor": self.actor.person,
+            "key": key,
+            "payload": payload,
+        }
+        if self.actor.device is not None:
+            envelope["device"] = self.actor.device
+        if self.reason is not None:
+            envelope["reason"] = self.reason
+        if self._digest is not None and self.call.request is not None:
+            envelope["request"], envelope["digest"] = self.call.request, self._digest
+            self._digest = None
+        entry = self.head.append(envelope, self.call.now, causes)
+        applying.apply(self.session, self.head.log_id, (entry,))
+        return entry
+
+
+class Recording(Appending):
+    """One command under way at one plant, on the plant's own ledger."""
+
+    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None = None) -> None:
+        super().__init__(session, actor, call, digest, call.plant)
+        self.plant = plants.plant_facts(session, call.plant)
+        self._series: dict[str, int] = {}
+
+    @property
+    def local_day(self) -> date:
+        """The plant's own calendar day on which it happened: what expiry and code dates go by."""
+        return self.day_of(self.occurred_at)
+
+    def day_of(self, at: datetime) -> date:
+        """Return the plant's own calendar day of an instant."""
+        return at.astimezone(zoneinfo.ZoneInfo(self.plant.time_zone)).date()
+
+    def record(
+        self, event: str, key: str, payload: Mapping[str, Any], causes: Sequence[tuple[Cause, str]] = ()
+    ) -> Entry:
+        """Append the event to the plant's ledger and apply it to the tables.
+
+        The numbers drawn by this command go along as `series`. Only the first event of a command carries its request.
+        A batch that the plant comes to know by this event and that headquarters holds is held at once, by entries of
+        their own behind it.
+        """
+        if self._series:
+            payload, self._series = {**payload, "series": self._series}, {}
+        entry = super().record(event, key, payload, causes)
+        for batch in payload.get("batches", ()):
+            named: DirectedBatch = {"id": batch["id"], "code": batch["code"]}
+            for waiting in waiting_for(self.session, self.call.plant, named):
+                self.hold_as_directed(named, waiting, waited=True)
+        return entry
+
+    def hold_as_directed(self, batch: DirectedBatch, hold: Waiting, *, waited: bool = False) -> Entry:
+        """Place a hold of headquarters on a batch that the plant knows: now, and in the name of who directed it.
+
+        `waited` says that the hold was kept for the batch until now.
+        """
+        if batch["id"] is None:
+            message = f"batch {batch['code']} is not known here"
+            raise LookupError(message)
+        placing, plant = copy(self), self.call.plant
+        directive = entry_at(self.session, -plant, hold.directive)
+        placing.actor = SYSTEM if directive is None else author_of(directive)
+        placing.occurred_at, placing.reason = self.call.now, None
+        payload: Outcome = {
+            "holds": [{"batch": batch["id"], "kind": hold.kind, "reason": hold.reason, "directed": hold.hold}]
+        }
+        if waited:
+            payload["waited"] = [[batch["code"], hold.hold]]
+        causes = () if directive is None else (cause_of(self.session, -plant, directive),)
+        return Appending.record(placing, "BatchQuarantined", batch["code"], payload, causes)
+
+    def draw(self, series: str) -> int:
+        """Return the next number of a series; it counts as drawn once the event that uses it is recorded."""
+        number = self._series.get(series)
+        if number is None:
+            number = next_in_series(self.session, self.call.plant, series)
+        self._series[series] = number + 1
+        return number
+
+    def new_node(self) -> int:
+        """Return the id of a new batch or process record."""
+        return node_id(self.call.plant, self.draw(NODE_SERIES))
+
+    def new_batch_code(self) -> str:
+        """Return a new batch code by the plant's rule, dated on the local day."""
+        return batch_code(self.plant.code, self.local_day, self.draw(batch_series(self.plant.code, self.local_day)))
+
+    def batch(self, code: str) -> batches.Goods:
+        """Return what this plant knows of a batch, or raise Refusal that it knows none of that code."""
+        return batches.goods_by_code(self.session, self.call.plant, code)
+
+    def usable_batch(self, code: str) -> batches.Goods:
+        """Return a batch that may be used on the local day, or raise the Refusal that names what blocks it."""
+        goods = self.batch(code)
+        goods.check_usable(self.local_day)
+        return goods
+
+    def units(self) -> Mapping[str, Unit]:
+        """Return the built-in units and those that this plant defined."""
+        return {**UNITS, **definitions.extra_units(self.session, self.call.plant)}
+
+    def quantity(self, amount: str, unit: str, material: str, target: str) -> Quantity:
+        """Return what a person wrote as a quantity in the target unit of a material, or raise Refusal."""
+        given = Quantity(read_amount(amount), unit)
+        if unit == target:
+            return given
+        factors: Mapping[str, Fraction] = definitions.conversions(self.session, self.call.plant, material)
+        return convert(given, target, units=self.units(), factors=factors)
+
+    def count(self, amount: str, unit: str, material: str, target: str) -> int:
+        """Return what a person counted, nothing included, as millionths of the target unit, or raise Refusal."""
+        return self.quantity(amount, unit, material, target).micro if read_count(amount) else 0
+
+
+class Command(Generic[Order]):
+    """A writer: called with a session and an order, it appends what happened and returns the entry.
+
+    It never commits. It raises Refusal, and then has changed nothing, when the rules say no. A repeated request id
+    returns the entry of the first time; used for another content it is refused.
+    """
+
+    def __init__(self, name: str, perform: Callable[[Any, Order], Entry], *, directing: bool = False) -> None:
+        self._perform = perform
+        self._directing = directing
+        self.digests = RequestDigests(name, perform)
+        self.name = name
+        self.__doc__ = perform.__doc__
+
+    def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> Entry:
+        """Do it, in the caller's transaction."""
+        digest = None
+        log_id = -call.plant if self._directing else call.plant
+        if call.request is not None:
+            earlier = entry_by_request(session, log_id, call.request)
+            if earlier is not None:
+                said = earlier.envelope
+                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
+                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+                return earlier
+            digest = self.digests.digest(order)
+        check_call(call)
+        return self._perform(self._begin(session, actor, call, digest), order)
+
+    def _begin(self, session: Session, actor: Author, call: Call, digest: str | None) -> Any:
+        """Return what the performing function works with; it holds the lock of the ledger's head."""
+        if self._directing:
+            return Appending(session, actor, call, digest, -call.plant)
+        return Recording(session, actor, call, digest)
+
+
+def cause_of(session: Session, log_id: int, entry: Entry) -> tuple[Cause, str]:
+    """Return an entry of another ledger as the cause of one of ours, with its stamp."""
+    cause: Cause = {"origin": origin_of(session, log_id), "index": entry.index, "leaf": entry.leaf.hex()}
+    return cause, entry.envelope["hlc"]
+
+
+def author_of(entry: Entry) -> Author:
+    """Return who wrote an entry, as far as it says so."""
+    envelope = entry.envelope
+    return Author(envelope["actor"], envelope["actor"], envelope.get("device"))
+
+
+def command(name: str) -> Callable[[Callable[[Recording, Order], Entry]], Command[Order]]:
+    """Make a command of the function that performs it at a plant, on the plant's own ledger.
+
+    The digests of requests contain `name`: it stays as it is when the function is renamed.
+    """
+
+    def declare(perform: Callable[[Recording, Order], Entry]) -> Command[Order]:
+        return Command(name, perform)
+
+    return declare
+
+
+def directive(name: str) -> Callable[[Callable[[Appending, Order], Entry]], Command[Order]]:
+    """Make a command of the hub of the function that performs it, on the hub's directives to `call.plant`.
+
+    `name` is as for `command`.
+    """
+
+    def declare(perform: Callable[[Appending, Order], Entry]) -> Command[Order]:
+        return Command(name, perform, directing=True)
+
+    return declare
+
+
+def check_call(call: Call) -> None:
+    """Raise the Refusal of a call that happened in the future or too long ago, or whose reason is no text."""
+    if call.reason is not None:
+        check_text("reason", call.reason, REASON_LENGTH_MAX)
+    if call.occurred_at is None:
+        return
+    if call.occurred_at > call.now + CLOCK_LEAD_MAX:
+        raise Refusal(RefusalCode.TIME_IN_FUTURE, at=call.occurred_at.isoformat())
+    if not call.history and call.occurred_at < call.now - timedelta(days=BACKDATING_DAYS_MAX):
+        raise Refusal(RefusalCode.TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
+
+
+def check_text(field: str, value: str, length_max: int) -> str:
+    """Return a text that a person may have written, or raise Refusal: 1 to length_max characters, no control ones."""
+    if not len(value.strip()) >= 1 or len(value) > length_max or any(not c.isprintable() for c in value):
+        raise Refusal(RefusalCode.TEXT_INVALID, field=field, rule=f"1-{length_max}, printable / 可打印字符")
+    return value
+
+
+def check_lines(lines: Sequence[object]) -> None:
+    """Raise Refusal unless there are between 1 and LINES_MAX lines."""
+    if not 1 <= len(lines) <= LINES_MAX:
+        raise Refusal(RefusalCode.LINES_INVALID, count=len(lines), limit=LINES_MAX)

@@ -1,0 +1,152 @@
+"""Open the hub's ledger, take plants into the group, and keep there what becomes of their keys.
+
+A number and a code are given once and for good; which keys count changes, and the hub's ledger says why.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from infra.database import Session
+from infra.ids import new_id
+from plants.commands.execution import NAME_LENGTH_MAX, REASON_LENGTH_MAX, check_text
+from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.ledger.events import EVENTS, Entry, Envelope
+from plants.rules.ledger.payloads import (
+    AssertionKeyRotated,
+    HubOpened,
+    PlantEnrolled,
+    PlantLedgerKeyRotated,
+    PlantReadmitted,
+    PlantRevoked,
+)
+from plants.rules.replication.repairs import LedgerKeyRotated
+from plants.rules.values.actors import SYSTEM, Author
+from plants.rules.values.instants import format_instant
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.ledger.entries import HUB_LOG, Head, entry_at, open_log
+from plants.store.projection import applying
+
+SELECT_ENROLLED = "SELECT 1 FROM entries WHERE log_id = :log_id AND type = 'PlantEnrolled' AND key = :code"
+HUB_KEYS = "hub keys"
+"""The key of the entries by which the hub's own keys hand over: so they are found in a long ledger."""
+SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
+
+
+class _Statement(NamedTuple):
+    event: str
+    key: str
+    payload: (
+        HubOpened
+        | PlantEnrolled
+        | AssertionKeyRotated
+        | PlantLedgerKeyRotated
+        | PlantRevoked
+        | PlantReadmitted
+        | LedgerKeyRotated
+    )
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """Which plant is taken into the group, where its ledger and its directives are, and its public keys."""
+
+    number: int
+    code: str
+    name: str
+    origin: str
+    directive_origin: str
+    ledger_key: str
+    assertion_key: str
+
+
+def open_hub(session: Session, *, group: str, origin: str, now: datetime) -> Entry:
+    """Begin the hub's ledger with HubOpened, or return that entry when it has begun already."""
+    open_log(session, HUB_LOG, origin)
+    head = Head(session, HUB_LOG)
+    if head.size:
+        first = entry_at(session, HUB_LOG, 0)
+        assert first is not None
+        return first
+    payload: HubOpened = {"group": group, "origin": origin}
+    return _record(session, head, _Statement("HubOpened", group, payload), SYSTEM, now)
+
+
+def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datetime) -> Entry:
+    """Give a plant its number and code, and open its two ledgers here: its own, and the one of its directives.
+
+    Raises Refusal on a wrong number, code or name, and on a number or code that was ever given; LookupError when the
+    hub's own ledger was not opened. The keys are recorded; whoever checks them keeps them (`auth.machines`).
+    """
+    plant_code(order.code)
+    check_text("name", order.name, NAME_LENGTH_MAX)
+    if not HUB < order.number <= PLANT_NUMBER_MAX:
+        rule = f"1-{PLANT_NUMBER_MAX}"
+        raise Refusal(RefusalCode.CODE_INVALID, code=order.number, thing="plant", rule=rule)
+    head = Head(session, HUB_LOG)
+    if session.row(SELECT_LOG, {"log_id": order.number}) is not None:
+        raise Refusal(RefusalCode.CODE_TAKEN, code=order.number, thing="plant")
+    if session.row(SELECT_ENROLLED, {"log_id": HUB_LOG, "code": order.code}) is not None:
+        raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="plant")
+    open_log(session, order.number, order.origin)
+    open_log(session, -order.number, order.directive_origin)
+    payload: PlantEnrolled = {
+        "number": order.number,
+        "code": order.code,
+        "name": order.name,
+        "origin": order.origin,
+        "ledger_key": order.ledger_key,
+        "assertion_key": order.assertion_key,
+    }
+    return _record(session, head, _Statement("PlantEnrolled", order.code, payload), actor, now)
+
+
+def record_assertion_key(session: Session, code: str, payload: AssertionKeyRotated, *, now: datetime) -> Entry:
+    """Record in the hub's ledger that a plant signs in with another key, which whoever checked the statement keeps."""
+    return _record(session, Head(session, HUB_LOG), _Statement("AssertionKeyRotated", code, payload), SYSTEM, now)
+
+
+def record_ledger_key(session: Session, code: str, payload: PlantLedgerKeyRotated, *, now: datetime) -> Entry:
+    """Record in the hub's ledger which key signs a plant's from a size on; whoever calls checked the statement."""
+    return _record(session, Head(session, HUB_LOG), _Statement("PlantLedgerKeyRotated", code, payload), SYSTEM, now)
+
+
+def record_revoked(
+    session: Session, code: str, payload: PlantRevoked, reason: str, *, actor: Author, now: datetime
+) -> Entry:
+    """Record in the hub's ledger that a plant's keys count no more, and why; a reason that is none is refused."""
+    reason = check_text("reason", reason, REASON_LENGTH_MAX)
+    what = _Statement("PlantRevoked", code, payload, reason)
+    return _record(session, Head(session, HUB_LOG), what, actor, now)
+
+
+def record_readmitted(session: Session, code: str, payload: PlantReadmitted, *, actor: Author, now: datetime) -> Entry:
+    """Record in the hub's ledger with which keys a plant that was revoked goes on."""
+    return _record(session, Head(session, HUB_LOG), _Statement("PlantReadmitted", code, payload), actor, now)
+
+
+def record_hub_key(session: Session, payload: LedgerKeyRotated, *, now: datetime) -> Entry:
+    """Record in the hub's ledger that another key signs it, and all else that the hub signs, from the next entry on."""
+    return _record(session, Head(session, HUB_LOG), _Statement("LedgerKeyRotated", HUB_KEYS, payload), SYSTEM, now)
+
+
+def _record(session: Session, head: Head, what: _Statement, actor: Author, now: datetime) -> Entry:
+    envelope: Envelope = {
+        "id": new_id(),
+        "type": what.event,
+        "version": EVENTS[what.event],
+        "plant": HUB,
+        "index": 0,
+        "hlc": "",
+        "occurred_at": format_instant(now),
+        "recorded_at": "",
+        "actor": actor.person,
+        "key": what.key,
+        "payload": what.payload,
+    }
+    if what.reason is not None:
+        envelope["reason"] = what.reason
+    entry = head.append(envelope, now)
+    applying.apply(session, HUB_LOG, (entry,))
+    return entry

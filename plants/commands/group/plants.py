@@ -1,0 +1,67 @@
+"""Open a plant's ledger: its first entry says which plant this is."""
+
+import zoneinfo
+from dataclasses import dataclass
+from datetime import datetime
+
+from infra.database import Session
+from infra.ids import new_id
+from plants.commands.execution import NAME_LENGTH_MAX, check_text
+from plants.rules.identification.codes import PLANT_NUMBER_MAX, plant_code
+from plants.rules.ledger.events import EVENTS, Entry
+from plants.rules.ledger.payloads import PlantOpened
+from plants.rules.values.actors import SYSTEM
+from plants.rules.values.instants import format_instant
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.ledger.entries import Head, open_log
+from plants.store.projection import applying
+
+
+@dataclass(frozen=True, slots=True)
+class NewPlant:
+    """Which plant a store is for. Code and number are given by the hub, unique in the group and for good."""
+
+    number: int
+    code: str
+    name: str
+    time_zone: str
+    origin: str
+
+
+def open_plant(session: Session, order: NewPlant, *, now: datetime) -> Entry:
+    """Begin the plant's ledger with PlantOpened; raises Refusal on a wrong code, number or time zone."""
+    plant_code(order.code)
+    check_text("name", order.name, NAME_LENGTH_MAX)
+    if not 1 <= order.number <= PLANT_NUMBER_MAX:
+        raise Refusal(RefusalCode.CODE_INVALID, code=order.number, thing="plant", rule=f"1-{PLANT_NUMBER_MAX}")
+    if order.time_zone not in zoneinfo.available_timezones():
+        raise Refusal(RefusalCode.TEXT_INVALID, field="time zone", rule="IANA, e.g. Asia/Shanghai")
+    open_log(session, order.number, order.origin)
+    head = Head(session, order.number)
+    if head.size:
+        raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="plant")
+    payload: PlantOpened = {
+        "number": order.number,
+        "code": order.code,
+        "name": order.name,
+        "time_zone": order.time_zone,
+        "origin": order.origin,
+    }
+    entry = head.append(
+        {
+            "id": new_id(),
+            "type": "PlantOpened",
+            "version": EVENTS["PlantOpened"],
+            "plant": order.number,
+            "index": 0,
+            "hlc": "",
+            "occurred_at": format_instant(now),
+            "recorded_at": "",
+            "actor": SYSTEM.person,
+            "key": order.code,
+            "payload": payload,
+        },
+        now,
+    )
+    applying.apply(session, order.number, (entry,))
+    return entry

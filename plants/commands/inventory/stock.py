@@ -1,0 +1,83 @@
+"""Adjust stock to what was counted: directly while the difference is small, else by a change request."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from plants.commands.execution import REASON_LENGTH_MAX, Recording, check_text, command
+from plants.commands.inventory.issues import check_total, moved
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
+from plants.rules.values.quantities import Quantity, format_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.inventory.batches import Goods
+from plants.store.materials import definitions
+
+ADJUSTMENT_TOLERANCE = Fraction(2, 100)  # of what is on hand at the location: a larger difference is a gated change
+
+
+@stable_name("Count")
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What was counted of a batch at a location, none included; the unit is the batch's own unless given."""
+
+    batch: str
+    location: str
+    counted: str
+    unit: str | None = None
+
+
+@stable_name("StockDifference")
+@dataclass(frozen=True, slots=True)
+class StockDifference:
+    """By how much the stock of a batch at a location is wrong: "-3" when three are missing, "3" when more are there."""
+
+    batch: str
+    location: str
+    difference: str
+    unit: str | None = None
+
+
+@command("adjust_stock")
+def adjust_stock(recording: Recording, order: Count | StockDifference) -> Entry:
+    """Put stock right, for a reason that the call gives.
+
+    Above ADJUSTMENT_TOLERANCE this is refused as CHANGE_REQUIRED, except where history is imported.
+    """
+    check_text("reason", recording.call.reason or "", REASON_LENGTH_MAX)
+    goods = recording.batch(order.batch)
+    on_hand = goods.on_hand.get(order.location, 0)
+    if isinstance(order, Count):
+        counted = recording.count(order.counted, order.unit or goods.unit, goods.material, goods.unit)
+        difference = counted - on_hand
+    else:
+        text = order.difference.strip()
+        size = recording.count(text.removeprefix("-"), order.unit or goods.unit, goods.material, goods.unit)
+        difference = -size if text.startswith("-") else size
+    outcome = adjustment(recording, goods, order.location, difference)
+    if abs(difference) > on_hand * ADJUSTMENT_TOLERANCE and not recording.call.history:
+        raise Refusal(
+            RefusalCode.CHANGE_REQUIRED,
+            batch=goods.code,
+            location=order.location,
+            difference=format_micro(difference),
+            unit=goods.unit,
+            percent=ADJUSTMENT_TOLERANCE * 100,
+        )
+    return recording.record("StockAdjusted", goods.code, outcome)
+
+
+def adjustment(recording: Recording, goods: Goods, location: str, difference_micro: int) -> Outcome:
+    """Return the outcome of adding a difference, in millionths of the batch's unit, to the stock at a location.
+
+    Raises Refusal when it is nothing, would leave less than nothing, or the location is not defined. Held and expired
+    goods are adjusted too: a count says what is there, not what may be done with it.
+    """
+    definitions.check_defined(recording.session, recording.call.plant, "LOCATION", location)
+    if difference_micro == 0:
+        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{goods.code}, {location}")
+    if difference_micro < 0:
+        goods.check_on_hand(location, Quantity(-difference_micro, goods.unit))
+        return {"movements": [moved(goods, -difference_micro, f"stock:{location}", "count")]}
+    check_total(sum(goods.on_hand.values()) + difference_micro)
+    return {"movements": [moved(goods, difference_micro, "count", f"stock:{location}")]}

@@ -1,0 +1,37 @@
+"""Ship goods to a customer."""
+
+from dataclasses import dataclass
+
+from plants.commands.execution import NAME_LENGTH_MAX, Recording, check_text, command
+from plants.commands.inventory.issues import StockLine, issue
+from plants.commands.production.splits import done_at_once
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
+from plants.store.materials import definitions
+
+
+@stable_name("Shipment")
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What leaves, for which customer, and on which of the customer's orders."""
+
+    customer: str
+    lines: tuple[StockLine, ...]
+    order: str | None = None
+
+
+@command("ship_batch")
+def ship_batch(recording: Recording, order: Shipment) -> Entry:
+    """Ship usable goods to a defined customer; the shipment is a process record that a forward trace ends at.
+
+    The customer's order stands in the record's `job_order`.
+    """
+    definitions.check_defined(recording.session, recording.call.plant, "CUSTOMER", order.customer)
+    if order.order is not None:
+        check_text("order", order.order, NAME_LENGTH_MAX)
+    process = done_at_once(recording, "SHIPMENT")
+    process["customer"], process["job_order"] = order.customer, order.order
+    issued = issue(recording, order.lines, process["id"], "SHIPPED")
+    payload: Outcome = {"process": process, "movements": issued.movements}
+    return recording.record("BatchShipped", str(process["id"]), payload)

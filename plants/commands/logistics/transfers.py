@@ -1,0 +1,194 @@
+"""Receive a transfer from another plant, from its label alone; no network is needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from plants.commands.execution import Recording, check_lines, command
+from plants.commands.inventory.issues import check_total
+from plants.rules.identification.codes import plant_of
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import BatchStatement, Movement, ReceivedLine, TransferLine, TransferReceived, Use
+from plants.rules.ledger.request_forms import stable_name
+from plants.rules.logistics.transfers import Manifest, group_of, read_manifest
+from plants.rules.values.instants import format_instant
+from plants.rules.values.quantities import format_micro, parse_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.inventory import batches
+from plants.store.logistics import transfers
+from plants.store.materials import definitions
+
+
+@stable_name("ReceiptLine")
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """How much of a batch came in at a location, none included; the unit is the batch's own unless given."""
+
+    batch: str
+    amount: str
+    location: str
+    unit: str | None = None
+
+
+@stable_name("TransferReceipt")
+@dataclass(frozen=True, slots=True)
+class TransferReceipt:
+    """The scanned label, and where the goods are put: as dispatched, but for the batches that lines speak of."""
+
+    manifest: str
+    location: str
+    lines: tuple[ReceiptLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """One batch of a transfer as it came in: how much is where, in millionths."""
+
+    line: TransferLine
+    known: batches.Goods | None
+    put: tuple[tuple[str, int], ...]
+
+    @property
+    def received(self) -> int:
+        return sum(micro for _, micro in self.put)
+
+
+@command("receive_transfer")
+def receive_transfer(recording: Recording, order: TransferReceipt) -> Entry:
+    """Take over the goods of a transfer: each batch keeps its id, code and dates.
+
+    A batch that is known here already is not stated again, so that its disposition and holds here stay; only an
+    earlier expiry on the label counts from now on. A shortage is a movement from the transfer to `count`, a surplus one
+    the other way, so that what was dispatched, received and differs adds up to nothing on the road. The entry that the
+    label carries becomes a cause of this one.
+    """
+    manifest = read_manifest(order.manifest)
+    _check_addressed(recording, manifest)
+    arrivals = _arrivals(recording, manifest, order)
+    movements: list[Movement] = []
+    lines: list[ReceivedLine] = []
+    for arrival in arrivals:
+        movements += _movements(manifest.transfer, arrival)
+        batch = arrival.line["batch"]
+        lines.append(
+            {
+                "batch": batch["id"],
+                "unit": batch["unit"],
+                "dispatched": arrival.line["dispatched"],
+                "received": format_micro(arrival.received),
+            }
+        )
+    payload: TransferReceived = {
+        "transfer": manifest.transfer,
+        "source": manifest.source,
+        "lines": lines,
+        "process": {
+            "id": manifest.transfer,
+            "kind": "TRANSFER",
+            "state": "CLOSED",
+            "opened_at": manifest.dispatched_at,
+            "closed_at": format_instant(recording.occurred_at),
+            "source_plant": manifest.source,
+            "destination_plant": manifest.destination,
+        },
+        "movements": movements,
+    }
+    if new := [arrival.line["batch"] for arrival in arrivals if arrival.known is None]:
+        payload["batches"] = new
+    if expiries := _earlier_expiries(arrivals):
+        payload["expiries"] = expiries
+    return recording.record(
+        "TransferReceived", str(manifest.transfer), payload, causes=((manifest.cause, manifest.hlc),)
+    )
+
+
+def _check_addressed(recording: Recording, manifest: Manifest) -> None:
+    own, group = recording.plant, group_of(recording.plant.origin).rpartition("/plant/")[0]
+    if manifest.plant == own.number or group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
+        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
+    if manifest.destination != own.code:
+        raise Refusal(RefusalCode.TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
+    if transfers.is_received(recording.session, own.number, manifest.transfer):
+        raise Refusal(RefusalCode.TRANSFER_RECEIVED, transfer=manifest.transfer)
+
+
+def _arrivals(recording: Recording, manifest: Manifest, order: TransferReceipt) -> list[_Arrival]:
+    if order.lines:
+        check_lines(order.lines)
+    on_label = {line["batch"]["code"]: line for line in manifest.lines}
+    for one in order.lines:
+        if one.batch not in on_label:
+            raise Refusal(RefusalCode.BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
+    for location in dict.fromkeys((order.location, *(one.location for one in order.lines))):
+        definitions.check_defined(recording.session, recording.call.plant, "LOCATION", location)
+    arrivals = []
+    for code, line in on_label.items():
+        known = _known(recording, line["batch"])
+        said = [one for one in order.lines if one.batch == code]
+        put = _put(recording, line["batch"], said) if said else ((order.location, parse_micro(line["dispatched"])),)
+        arrival = _Arrival(line, known, put)
+        check_total(arrival.received + (0 if known is None else sum(known.on_hand.values())))
+        arrivals.append(arrival)
+    return arrivals
+
+
+def _known(recording: Recording, batch: BatchStatement) -> batches.Goods | None:
+    """Return what is known here of a batch on the label, after a check that the label does not contradict it."""
+    session, plant = recording.session, recording.call.plant
+    definitions.material(session, plant, batch["material"])
+    known = batches.goods_by_id(session, plant, batch["id"])
+    if known is None:
+        # Our own numbers are ours to give, and a code names one batch.
+        contradicts = plant_of(batch["id"]) == plant or batches.is_code_known(session, plant, batch["code"])
+    else:
+        stated = batch["code"], batch["material"], batch["unit"]
+        contradicts = stated != (known.code, known.material, known.unit)
+    if contradicts:
+        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
+    return known
+
+
+def _put(recording: Recording, batch: BatchStatement, lines: Sequence[ReceiptLine]) -> tuple[tuple[str, int], ...]:
+    put: dict[str, int] = {}
+    for line in lines:
+        micro = recording.count(line.amount, line.unit or batch["unit"], batch["material"], batch["unit"])
+        if micro:
+            put[line.location] = put.get(line.location, 0) + micro
+    return tuple(put.items())
+
+
+def _movements(transfer: int, arrival: _Arrival) -> list[Movement]:
+    place = f"process:{transfer}"
+    difference = arrival.received - parse_micro(arrival.line["dispatched"])
+    movements = [
+        _movement(arrival, micro, place, f"stock:{location}", "TRANSFERRED") for location, micro in arrival.put
+    ]
+    if difference < 0:
+        movements.append(_movement(arrival, -difference, place, "count"))
+    elif difference > 0:
+        movements.append(_movement(arrival, difference, "count", place))
+    return movements
+
+
+def _movement(arrival: _Arrival, micro: int, taken_from: str, put_in: str, use: Use | None = None) -> Movement:
+    batch = arrival.line["batch"]
+    movement: Movement = {
+        "batch": batch["id"],
+        "amount": format_micro(micro),
+        "unit": batch["unit"],
+        "taken_from": taken_from,
+        "put_in": put_in,
+    }
+    if use is not None:
+        movement["use"] = use
+    return movement
+
+
+def _earlier_expiries(arrivals: Sequence[_Arrival]) -> dict[str, str | None]:
+    expiries: dict[str, str | None] = {}
+    for arrival in arrivals:
+        stated = arrival.line["batch"]["expires_on"]
+        if arrival.known is not None and stated is not None:
+            before = arrival.known.expires_on
+            if before is None or stated < before:
+                expiries[str(arrival.known.id)] = stated
+    return expiries

@@ -1,0 +1,88 @@
+"""Merge batches of one material into a new one."""
+
+from dataclasses import dataclass
+
+from plants.commands.execution import Recording, check_lines, command
+from plants.commands.inventory.issues import StockLine, check_total, issue, statement
+from plants.commands.production.splits import done_at_once
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
+from plants.rules.production.process_records import blend
+from plants.rules.values.quantities import Quantity, format_micro, parse_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.materials import definitions
+
+
+@stable_name("MergeSource")
+@dataclass(frozen=True, slots=True)
+class MergeSource:
+    """A batch at a location: all that is there unless an amount is given; the unit is the batch's own unless given."""
+
+    batch: str
+    location: str
+    amount: str | None = None
+    unit: str | None = None
+
+
+@stable_name("Merge")
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What is put together, and where the new batch is."""
+
+    sources: tuple[MergeSource, ...]
+    location: str
+
+
+@command("merge_batches")
+def merge_batches(recording: Recording, order: Merge) -> Entry:
+    """Make one new batch of at least two usable ones of the same material and unit.
+
+    The blend is as old as its oldest part and expires with its first one
+    (`plants.rules.production.process_records.blend`).
+    """
+    check_lines(order.sources)
+    definitions.check_defined(recording.session, recording.call.plant, "LOCATION", order.location)
+    process = done_at_once(recording, "MERGE")
+    issued = issue(recording, [_line(recording, source) for source in order.sources], process["id"], "CONSUMED")
+    first, *others = issued.goods.values()
+    if not others:
+        raise Refusal(RefusalCode.NOTHING_CHANGES, why=first.code)
+    for other in others:
+        if other.material != first.material:
+            raise Refusal(
+                RefusalCode.MATERIAL_DIFFERS, batch=other.code, material=other.material, expected=first.material
+            )
+        if other.unit != first.unit:
+            raise Refusal(RefusalCode.UNIT_NOT_CONVERTIBLE, unit=other.unit, target=first.unit)
+    made = format_micro(check_total(sum(parse_micro(movement["amount"]) for movement in issued.movements)))
+    batch_id, code = recording.new_node(), recording.new_batch_code()
+    batch = blend([statement(goods) for goods in issued.goods.values()], batch_id=batch_id, code=code, made=made)
+    payload: Outcome = {
+        "process": process,
+        "batches": [batch],
+        "movements": [
+            *issued.movements,
+            {
+                "batch": batch_id,
+                "amount": made,
+                "unit": first.unit,
+                "taken_from": f"process:{process['id']}",
+                "put_in": f"stock:{order.location}",
+                "use": "PRODUCED",
+            },
+        ],
+    }
+    return recording.record("BatchesMerged", code, payload)
+
+
+def _line(recording: Recording, source: MergeSource) -> StockLine:
+    if source.amount is not None and source.unit is not None:
+        return StockLine(source.batch, source.amount, source.unit, source.location)
+    goods = recording.batch(source.batch)
+    if source.amount is not None:
+        return StockLine(source.batch, source.amount, goods.unit, source.location)
+    there = goods.on_hand.get(source.location, 0)
+    if not there:
+        goods.check_on_hand(source.location, Quantity(1, goods.unit))
+    return StockLine(source.batch, format_micro(there), goods.unit, source.location)

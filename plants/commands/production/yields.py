@@ -1,0 +1,169 @@
+"""Yield output from a process record: new batches, more of a batch it made before, and inputs that go back to stock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from plants.commands.execution import NAME_LENGTH_MAX, Recording, check_lines, check_text, command
+from plants.commands.inventory.issues import StockLine, check_total, in_unit, moved
+from plants.commands.inventory.receipts import AliasOrder, check_attributes, check_produced, new_alias, new_batch
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement, Outcome
+from plants.rules.ledger.request_forms import stable_name
+from plants.rules.production.process_records import OutputUse
+from plants.rules.values.quantities import format_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.inventory.batches import Goods
+from plants.store.materials import definitions
+from plants.store.production import process_records
+
+
+@stable_name("Output")
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A new batch that came out; its expiry follows from the material unless given."""
+
+    material: str
+    amount: str
+    unit: str
+    location: str
+    use: OutputUse = "PRODUCED"
+    produced_at: datetime | None = None
+    expires_on: date | None = None
+    grade: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[AliasOrder, ...] = ()
+
+
+@stable_name("Addition")
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """More of a batch that the same process record made before."""
+
+    batch: str
+    amount: str
+    unit: str
+    location: str
+    use: OutputUse = "PRODUCED"
+
+
+@stable_name("Yield")
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """What comes out of an open process record: new batches, more of earlier ones, and inputs not used up."""
+
+    process: int
+    outputs: tuple[Output, ...] = ()
+    additions: tuple[Addition, ...] = ()
+    returns: tuple[StockLine, ...] = ()
+
+
+@command("yield_process")
+def yield_process(recording: Recording, order: Yield) -> Entry:
+    """Put what came out of an open process record on stock.
+
+    Returned goods are of a batch that was fed, at most what was fed less what came back already; held or expired ones
+    may come back too.
+    """
+    check_lines((*order.outputs, *order.additions, *order.returns))
+    process = process_records.open_run(recording.session, recording.call.plant, order.process).id
+    check_locations(recording, (*order.outputs, *order.additions, *order.returns))
+    payload = new_outputs(recording, process, order.outputs)
+    if order.additions:
+        _add(recording, process, order.additions, payload)
+    if order.returns:
+        payload["movements"] += _returned(recording, process, order.returns)
+    return recording.record("ProcessYielded", str(process), payload)
+
+
+def new_outputs(recording: Recording, process: int, outputs: Sequence[Output]) -> Outcome:
+    """Return the batches, movements and aliases of new outputs of a process record."""
+    batches: list[BatchStatement] = []
+    movements: list[Movement] = []
+    aliases: list[AliasStatement] = []
+    named: dict[tuple[str, AliasOrder], str] = {}
+    for output in outputs:
+        material = definitions.material(recording.session, recording.call.plant, output.material)
+        quantity = recording.quantity(output.amount, output.unit, material.code, material.unit)
+        batch_id, code = recording.new_node(), recording.new_batch_code()
+        produced_at = check_produced(recording, output.produced_at)
+        batch = new_batch(recording, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
+        if output.expires_on is not None:
+            batch["expires_on"] = output.expires_on.isoformat()
+        if output.grade is not None:
+            batch["grade"] = check_text("grade", output.grade, NAME_LENGTH_MAX)
+        batch["attributes"] = check_attributes(output.attributes)
+        batches.append(batch)
+        movement: Movement = {
+            "batch": batch_id,
+            "amount": quantity.amount,
+            "unit": material.unit,
+            "taken_from": f"process:{process}",
+            "put_in": f"stock:{output.location}",
+            "use": output.use,
+        }
+        if output.unit != material.unit:
+            movement["entered"] = f"{output.amount.strip()} {output.unit}"
+        movements.append(movement)
+        for alias in dict.fromkeys(output.aliases):
+            if (material.code, alias) in named:
+                raise Refusal(RefusalCode.ALIAS_TAKEN, alias=alias.value, batch=named[material.code, alias])
+            named[material.code, alias] = code
+            aliases.append(new_alias(recording, batch_id, material.code, alias))
+    outcome: Outcome = {"batches": batches, "movements": movements}
+    if aliases:
+        outcome["aliases"] = aliases
+    return outcome
+
+
+def check_locations(recording: Recording, lines: Sequence[Output | Addition | StockLine]) -> None:
+    """Raise Refusal unless every location that goods are put in is defined."""
+    for location in dict.fromkeys(line.location for line in lines):
+        definitions.check_defined(recording.session, recording.call.plant, "LOCATION", location)
+
+
+def _add(recording: Recording, process: int, additions: Sequence[Addition], payload: Outcome) -> None:
+    made_here = {
+        edge.batch
+        for edge in process_records.outputs(recording.session, recording.call.plant, process)
+        if edge.use != "RETURNED"
+    }
+    goods: dict[str, Goods] = {}
+    made: dict[str, int] = {}
+    for line in additions:
+        one = goods.get(line.batch)
+        if one is None:
+            one = goods[line.batch] = recording.batch(line.batch)
+        if one.id not in made_here:
+            raise Refusal(RefusalCode.BATCH_OF_OTHER_PROCESS, batch=one.code, process=process)
+        micro, entered = in_unit(recording, one, line.amount, line.unit)
+        made[one.code] = check_total(made.get(one.code, one.made) + micro)
+        movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", line.use)
+        if entered is not None:
+            movement["entered"] = entered
+        payload["movements"].append(movement)
+    payload["made"] = {str(goods[code].id): format_micro(micro) for code, micro in made.items()}
+
+
+def _returned(recording: Recording, process: int, returns: Sequence[StockLine]) -> list[Movement]:
+    left = process_records.left_over(recording.session, recording.call.plant, process)
+    movements = []
+    for line in returns:
+        one = recording.batch(line.batch)
+        micro, entered = in_unit(recording, one, line.amount, line.unit)
+        available = left.get(one.id, 0)
+        if micro > available:
+            raise Refusal(
+                RefusalCode.STOCK_SHORT,
+                batch=one.code,
+                location=f"process:{process}",
+                available=format_micro(available),
+                wanted=format_micro(micro),
+                unit=one.unit,
+            )
+        left[one.id] = available - micro
+        movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", "RETURNED")
+        if entered is not None:
+            movement["entered"] = entered
+        movements.append(movement)
+    return movements

@@ -1,0 +1,31 @@
+"""Put a plant's goods of a batch on hold."""
+
+from dataclasses import dataclass
+
+from plants.commands.execution import REASON_LENGTH_MAX, Recording, check_text, command
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
+from plants.rules.quality.dispositions import HoldKind
+
+
+@stable_name("Quarantine")
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Which batch is held, and why."""
+
+    batch: str
+    reason: str
+    kind: HoldKind = HoldKind.QUALITY
+
+
+@command("quarantine_batch")
+def quarantine_batch(recording: Recording, order: Quarantine) -> Entry:
+    """Add a hold to the goods, whatever else holds them; the disposition stays, and lifting one hold leaves the others.
+
+    The hold's id is the index of the entry. Only an approved release lifts it.
+    """
+    goods = recording.batch(order.batch)
+    recording.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    payload: Outcome = {"holds": [{"batch": goods.id, "kind": order.kind, "reason": order.reason}]}
+    return recording.record("BatchQuarantined", goods.code, payload)

@@ -1,0 +1,99 @@
+"""Give up a plant's own copy of old entry bodies, which the hub has cosigned and the archive holds.
+
+Deleting cannot be taken back here. So each transaction that does it asks again for every condition, and what a person
+was shown before is never believed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from infra.database import Session
+from plants.commands.replication.repairs import record_repair
+from plants.rules.ledger.events import Entry
+from plants.rules.replication.repairs import BodiesPruned
+from plants.store.ledger import mirrors, pruning
+from plants.store.ledger.entries import Head
+from plants.store.ledger.pruning import Bounds
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
+
+EMPTIED_AT_ONCE: Final = 2_000  # bodies in one transaction: others write in between
+LEVEL: Final = frozenset({ReplicationState.IN_SYNC, ReplicationState.BEHIND})
+"""States in which the hub was just heard to hold what it gave a receipt for; one that is away may have lost it."""
+
+
+class PruningUnsafe(Exception):
+    """A condition of pruning does not hold, and nothing was changed in this transaction; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A checkpoint of the plant's ledger that the hub cosigned; whoever makes one has checked the signatures."""
+
+    size: int
+    root: bytes
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """Which plant, under which receipt of the hub, and for how many days bodies are kept."""
+
+    plant: int
+    receipt: Receipt
+    keep_days: int
+
+
+def prune(session: Session, order: Pruning, *, now: datetime) -> Entry | None:
+    """Move the mark up to what is safe now, and record BodiesPruned; None, and nothing changed, where it stays.
+
+    Bodies are emptied afterwards (`empty_next`). Raises PruningUnsafe where the receipt does not hold or plant and hub
+    are not level.
+    """
+    found = _checked(session, order, now)
+    if found.safe <= found.pruned:
+        return None
+    _check_root(session, order)
+    payload: BodiesPruned = {"below": found.safe, "archived": found.archived, "cosigned": found.cosigned}
+    entry = record_repair(session, order.plant, "BodiesPruned", payload, now=now)
+    pruning.mark(session, order.plant, found.safe)
+    return entry
+
+
+def empty_next(session: Session, order: Pruning, low: int, *, now: datetime) -> tuple[int, int, int | None]:
+    """Empty the next bodies from `low` on below the mark; return how many, their bytes, and where to go on.
+
+    None says that none is left. Asks for every condition again: raises PruningUnsafe where one does not hold any more,
+    and BodyDamaged for a body that does not fit its hash.
+    """
+    found = _checked(session, order, now)
+    if found.pruned > min(found.cosigned, found.archived, found.unreferenced, found.projected, found.peer_size):
+        raise PruningUnsafe("what was safe is not any more / 移出条件已不再满足")
+    heard = session.row("SELECT skew_ms FROM replication WHERE log_id = :log_id", {"log_id": order.plant})
+    old_us = pruning.kept_since_us(now, order.keep_days, 0 if heard is None else heard[0] or 0)
+    span = low, found.pruned
+    count, size, following = pruning.empty(session, order.plant, span, old_us, EMPTIED_AT_ONCE)
+    return count, size, following if following < found.pruned else None
+
+
+def _check_root(session: Session, order: Pruning) -> None:
+    # The whole way from the first leaf, once: what is emptied can only be proven by these leaves afterwards.
+    try:
+        root = mirrors.frontier_at(session, order.plant, order.receipt.size).root()
+    except LookupError:
+        root = b""
+    if root != order.receipt.root:
+        raise PruningUnsafe("the entries here are not those that the hub cosigned / 本厂记录与总部签署的不一致")
+
+
+def _checked(session: Session, order: Pruning, now: datetime) -> Bounds:
+    """Return what limits pruning at this very moment, or raise PruningUnsafe."""
+    plant, receipt = order.plant, order.receipt
+    Head(session, plant)  # takes the ledger's lock, so that what is read here stays so.
+    if status.checkpoint_at(session, plant, receipt.size) != receipt.note:
+        raise PruningUnsafe("the hub's receipt is not kept here any more / 总部回执已不在本库中")
+    found = pruning.bounds(session, plant, cosigned=receipt.size, keep_days=order.keep_days, now=now)
+    if found.fenced or found.state not in LEVEL:
+        raise PruningUnsafe(f"plant and hub are not level: {found.state} / 本厂与总部状态不一致：{found.state}")
+    return found

@@ -1,0 +1,266 @@
+"""Take on another suffix of a ledger, and append one's own entries again behind it; nothing is dropped.
+
+The entries from the fork on are set aside for good, those that were given back take their place, the tables are made
+again, and each entry of one's own is appended anew: the same id, type, author and content, another position. What
+cannot be applied any more is appended as EntryDisputed, whole, and waits on a worklist.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, cast
+
+from infra.database import Session
+from plants.commands.execution import Call, Recording
+from plants.commands.replication.rebuild import rebuild
+from plants.commands.replication.repairs import ENTRIES_AT_ONCE, beyond_printed, record_repair
+from plants.rules.ledger.events import ENTRY_BYTES_MAX, EVENTS, Entry, Envelope
+from plants.rules.ledger.merkle import Frontier
+from plants.rules.replication.rebasing import PlaceLost, answers_directive, nodes_made, raised_series, renumbered
+from plants.rules.replication.repairs import ALREADY_RECORDED, ANSWERED_AGAIN, Collision, EntryDisputed, LedgerRebased
+from plants.rules.values.actors import SYSTEM
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request
+from plants.store.ledger.staging import clear_staged, set_aside, set_aside_in, staged_between
+from plants.store.projection import applying
+from plants.store.quality.holds import waiting_for
+from plants.store.replication.conflicts import Ground, collisions
+
+CONTENT_AT_FAULT: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError, Refusal)
+"""What applying an entry raises when its content cannot be applied; a failing store ends the repair instead."""
+COLLISIONS_MAX: Final = 8  # told of one entry; one is enough to dispute it
+SELECT_SERIES = "SELECT name, next FROM series WHERE plant_id = :plant"
+SELECT_IDS = "SELECT event_id, idx FROM entries WHERE log_id = :log_id AND idx >= :low"
+
+
+class NotTheLedger(Exception):
+    """The entries that were given back do not lead to the root that was announced for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suffix:
+    """What a ledger takes on: from which frontier up to which, its entries staged.
+
+    `directive_origin` names the ledger of the hub's directives to the plant.
+    """
+
+    fork: Frontier
+    head: Frontier
+    directive_origin: str = ""
+
+
+@dataclass(slots=True)
+class Rebased:
+    """What came of it: how many entries were taken on, appended again and disputed."""
+
+    adopted: int = 0
+    again: int = 0
+    disputed: int = 0
+
+
+@dataclass(slots=True)
+class _Work:
+    """A rebase under way: where each entry stands now, and what later entries must not build on."""
+
+    session: Session
+    log_id: int
+    suffix: Suffix
+    now: datetime
+    ground: Ground
+    known: dict[str, int] = field(default_factory=dict)
+    places: dict[int, int | None] = field(default_factory=dict)
+    decided_again: set[int] = field(default_factory=set)
+    drawn: dict[str, int] = field(default_factory=dict)
+    noticed: bool = False
+    done: Rebased = field(default_factory=Rebased)
+
+
+def rebase(session: Session, log_id: int, suffix: Suffix, *, now: datetime) -> Rebased:
+    """Do all of it in the caller's transaction; raises NotTheLedger, and then nothing may be committed.
+
+    For a plant's ledger, and for the hub's directives (negative ids), in which nothing collides. What is known by its
+    id in the suffix already is not appended a second time, so a repair that was itself restored is repeated safely.
+    """
+    head = Head(session, log_id)
+    before = head.size
+    turn = set_aside(session, log_id, suffix.fork.size, now)
+    head.cut(suffix.fork)
+    work = _Work(session, log_id, suffix, now, Ground(session, log_id))
+    _adopt(work, head)
+    clear_staged(session, log_id)
+    rebuild(session)
+    work.known = dict(session.rows(SELECT_IDS, {"log_id": log_id, "low": suffix.fork.size}))
+    for entry in set_aside_in(session, log_id, turn, suffix.fork.size, before):
+        work.places[entry.index] = _again(work, entry)
+    if log_id > HUB_LOG:
+        _conclude(work)
+    return work.done
+
+
+def _adopt(work: _Work, head: Head) -> None:
+    frontier, end = work.suffix.fork, work.suffix.head
+    while frontier.size < end.size:
+        high = min(end.size, frontier.size + ENTRIES_AT_ONCE)
+        entries = staged_between(work.session, work.log_id, frontier.size, high)
+        frontier = frontier.extend(entry.leaf for entry in entries)
+        if not entries or frontier.size != high:
+            raise NotTheLedger(f"entries before {high} are missing")
+        head.adopt(entries, frontier)
+        work.ground.adopted(entries)
+        work.done.adopted += len(entries)
+    if frontier != end:
+        raise NotTheLedger(f"the {end.size} entries have another root")
+
+
+def _again(work: _Work, entry: Entry) -> int | None:
+    """Append one entry again, or dispute it; returns where it counts now, or None where it does not."""
+    there = work.known.get(entry.envelope["id"])
+    if there is not None:
+        return there
+    if work.log_id < HUB_LOG:
+        return _append(work, _requested_once(work, entry), entry.payload)
+    work.noticed = work.noticed or entry.type == "PlantRestored"
+    for name, following in drawn_numbers(entry.payload).items():
+        work.drawn[name] = max(following, work.drawn.get(name, 0))
+    found, settled = _settled_at_once(work, entry)
+    payload = entry.payload
+    if not found:
+        try:
+            payload = renumbered(entry.type, payload, work.places)
+            found = collisions(work.ground, entry, payload)
+        except PlaceLost as error:
+            found = [{"code": "ENTRY_DISPUTED", "what": str(error.args[0])}]
+    if not found:
+        try:
+            with work.session.savepoint():
+                index = _append(work, entry, payload)
+                _hold_what_waits(work, payload)
+        except CONTENT_AT_FAULT as error:
+            found = [{"code": "NOT_APPLICABLE", "what": f"{type(error).__name__}: {error}"[:200]}]
+        else:
+            work.done.again += 1
+            return index
+    _dispute(work, entry, found[:COLLISIONS_MAX], settled)
+    return None
+
+
+def _requested_once(work: _Work, entry: Entry) -> Entry:
+    """Return a directive without its request where a directive that came back has it already.
+
+    Somebody asked the restored hub once more for what it had lost. Both stand: later ones, a release for instance, may
+    name either, and goods that are held twice are safer than goods that nobody holds.
+    """
+    request = entry.envelope.get("request")
+    if request is None or entry_by_request(work.session, work.log_id, request) is None:
+        return entry
+    envelope = cast("Envelope", {name: value for name, value in entry.envelope.items() if name != "request"})
+    return replace(entry, envelope=envelope)
+
+
+def _settled_at_once(work: _Work, entry: Entry) -> tuple[list[Collision], str | None]:
+    """Return why an entry need not be applied and no person need look at it; nothing for all others."""
+    envelope, directives = entry.envelope, work.suffix.directive_origin
+    request = envelope.get("request")
+    if request is not None and entry_by_request(work.session, work.log_id, request) is not None:
+        return [{"code": ALREADY_RECORDED, "what": request}], ALREADY_RECORDED
+    if entry.type == "PlantOpened":
+        return [{"code": ALREADY_RECORDED, "what": envelope["key"]}], ALREADY_RECORDED
+    if directives and answers_directive(envelope, directives):
+        if entry.type == "ChangeDecided":
+            work.decided_again.add(entry.payload["change"])
+        return [{"code": ANSWERED_AGAIN, "what": directives}], ANSWERED_AGAIN
+    if entry.type in {"ChangeApplied", "ChangeRefused"} and entry.payload["change"] in work.decided_again:
+        return [{"code": ANSWERED_AGAIN, "what": directives}], ANSWERED_AGAIN
+    return [], None
+
+
+def _append(work: _Work, entry: Entry, payload: Any) -> int:
+    if isinstance(payload, dict) and "series" in payload:
+        payload = {**payload, "series": raised_series(payload, _series(work))}
+    envelope = cast("Envelope", {**entry.envelope, "payload": payload, "rebased_from": _rebased_from(entry)})
+    appended = Head(work.session, work.log_id).append(envelope, work.now, bytes_max=ENTRY_BYTES_MAX)
+    applying.apply(work.session, work.log_id, (appended,))
+    return appended.index
+
+
+def _hold_what_waits(work: _Work, payload: Any) -> None:
+    """Place the holds of headquarters that wait for a batch which this entry makes known."""
+    for batch in payload.get("batches", ()) if isinstance(payload, dict) else ():
+        recording = Recording(work.session, SYSTEM, Call(work.log_id, work.now))
+        named = {"id": batch["id"], "code": batch["code"]}
+        for waiting in waiting_for(work.session, work.log_id, named):  # type: ignore[arg-type]
+            recording.hold_as_directed(named, waiting, waited=True)  # type: ignore[arg-type]
+
+
+def _dispute(work: _Work, entry: Entry, found: list[Collision], settled: str | None) -> None:
+    work.ground.disputed(entry, recorded=_recorded_instead(work, entry, settled))
+    content: dict[str, Any] = dict(entry.envelope)
+    payload: EntryDisputed = {
+        "entry": content,
+        "leaf": entry.leaf.hex(),
+        "collisions": found,
+        "settled": settled,
+    }
+    kept: dict[str, Any] = {name: content[name] for name in ("device", "reason") if name in content}
+    envelope: dict[str, Any] = {
+        **kept,
+        "id": content["id"],
+        "type": "EntryDisputed",
+        "version": EVENTS["EntryDisputed"],
+        "plant": work.log_id,
+        "index": 0,
+        "hlc": "",
+        "occurred_at": content["occurred_at"],
+        "recorded_at": "",
+        "actor": content["actor"],
+        "key": content["key"],
+        "payload": payload,
+        "rebased_from": _rebased_from(entry),
+    }
+    head = Head(work.session, work.log_id)
+    try:
+        appended = head.append(cast("Envelope", envelope), work.now, bytes_max=ENTRY_BYTES_MAX)
+    except Refusal as refusal:
+        if refusal.code is not RefusalCode.ENTRY_TOO_LARGE:
+            raise
+        # An entry of a program that left no room. Its bytes are kept beside the ledger, under this leaf hash.
+        payload["entry"] = {name: value for name, value in content.items() if name != "payload"}
+        appended = head.append(cast("Envelope", envelope), work.now, bytes_max=ENTRY_BYTES_MAX)
+    applying.apply(work.session, work.log_id, (appended,))
+    work.done.disputed += 1
+
+
+def _recorded_instead(work: _Work, entry: Entry, settled: str | None) -> dict[int, str]:
+    """Return what the entry that already answers this one's request made, which later entries may well build on."""
+    request = entry.envelope.get("request")
+    if settled != ALREADY_RECORDED or request is None:
+        return {}
+    other = entry_by_request(work.session, work.log_id, request)
+    return {} if other is None else nodes_made(other.payload)
+
+
+def _rebased_from(entry: Entry) -> dict[str, Any]:
+    return {"index": entry.index, "leaf": entry.leaf.hex(), "recorded_at": entry.envelope["recorded_at"]}
+
+
+def _series(work: _Work) -> dict[str, int]:
+    return {str(name): int(next_) for name, next_ in work.session.rows(SELECT_SERIES, {"plant": work.log_id})}
+
+
+def _conclude(work: _Work) -> None:
+    """Record LedgerRebased, with every series beyond what either side has drawn."""
+    present = _series(work)
+    drawn = dict(work.drawn)
+    if not work.noticed:
+        # Nobody noticed a restore before these entries were written, so others may have been printed and lost.
+        for name, following in beyond_printed(work.session, work.log_id, work.now).items():
+            drawn[name] = max(following, drawn.get(name, 0))
+    series = {name: following for name, following in drawn.items() if following > present.get(name, 0)}
+    done = work.done
+    payload: LedgerRebased = {
+        "fork": work.suffix.fork.size,
+        "adopted": done.adopted,
+        "again": done.again,
+        "disputed": done.disputed,
+        "series": series,
+    }
+    record_repair(work.session, work.log_id, "LedgerRebased", payload, now=work.now)

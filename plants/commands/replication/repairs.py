@@ -1,0 +1,57 @@
+"""What repairs of a ledger share: recording what the node itself did, and numbers beyond those that may be printed."""
+
+import zoneinfo
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from infra.database import Session
+from infra.ids import new_id
+from plants.commands.execution import BACKDATING_DAYS_MAX, NODE_SERIES
+from plants.rules.identification.codes import batch_series, reserved_ahead
+from plants.rules.ledger.events import EVENTS, Entry, Envelope
+from plants.rules.values.actors import SYSTEM
+from plants.rules.values.instants import format_instant, parse_instant
+from plants.store.ledger.entries import Head, entry_at
+from plants.store.materials import plants, series
+from plants.store.projection import applying
+
+ENTRIES_AT_ONCE: Final = 1_000  # that are held in memory together
+
+
+def record_repair(session: Session, log_id: int, event: str, payload: Any, *, now: datetime) -> Entry:
+    """Append what the node itself did to a ledger, and apply it to the tables; a fence does not keep it from that."""
+    head = Head(session, log_id)
+    envelope: Envelope = {
+        "id": new_id(),
+        "type": event,
+        "version": EVENTS[event],
+        "plant": log_id,
+        "index": 0,
+        "hlc": "",
+        "occurred_at": format_instant(now),
+        "recorded_at": "",
+        "actor": SYSTEM.person,
+        "key": head.origin,
+        "payload": payload,
+    }
+    entry = head.append(envelope, now)
+    applying.apply(session, log_id, (entry,))
+    return entry
+
+
+def beyond_printed(session: Session, plant: int, now: datetime) -> dict[str, int]:
+    """Return where series go on when nobody remembers what was used after the ledger's last entry.
+
+    As many numbers further as are reserved at a time, for ids and for every day from that entry's to today.
+    """
+    facts = plants.plant_facts(session, plant)
+    last = entry_at(session, plant, Head(session, plant).size - 1)
+    zone = zoneinfo.ZoneInfo(facts.time_zone)
+    today = now.astimezone(zone).date()
+    day = today if last is None else parse_instant(last.envelope["recorded_at"]).astimezone(zone).date()
+    day = max(min(day, today), today - timedelta(days=BACKDATING_DAYS_MAX))
+    names = [NODE_SERIES]
+    while day <= today:
+        names.append(batch_series(facts.code, day))
+        day += timedelta(days=1)
+    return {name: series.next_in_series(session, plant, name) + reserved_ahead(name) for name in names}

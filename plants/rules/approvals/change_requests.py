@@ -1,0 +1,155 @@
+"""Gated changes: which kinds there are, what each would change, and who may decide it where and until when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from plants.rules.ledger.payloads import Difference
+from plants.rules.quality.dispositions import Hold, HoldKind
+from plants.rules.values.quantities import Quantity, format_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+
+
+class ChangeKind(StrEnum):
+    """What can be asked for."""
+
+    RELEASE = "RELEASE"
+    EXPIRY_EXTENSION = "EXPIRY_EXTENSION"
+    STOCK_ADJUSTMENT = "STOCK_ADJUSTMENT"
+
+
+class ChangeLevel(StrEnum):
+    """Where a decision can be made."""
+
+    PLANT = "PLANT"
+    HUB = "HUB"
+
+
+class ChangeVerdict(StrEnum):
+    """What a decider can say."""
+
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+
+
+class ChangeState(StrEnum):
+    """How far along a change request is."""
+
+    REQUESTED = "REQUESTED"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    APPLIED = "APPLIED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePolicy:
+    """Who may decide one kind of change: at which levels, and for how long the request lives."""
+
+    levels: frozenset[ChangeLevel]
+    life: timedelta
+
+
+ANY_LEVEL = frozenset(ChangeLevel)
+AT_THE_HUB = frozenset({ChangeLevel.HUB})
+
+# The first form of policies: a sensible default for each kind. Policies as data, dated and previewed, come later.
+POLICIES: Mapping[ChangeKind, ChangePolicy] = {
+    ChangeKind.RELEASE: ChangePolicy(ANY_LEVEL, timedelta(days=30)),
+    ChangeKind.EXPIRY_EXTENSION: ChangePolicy(AT_THE_HUB, timedelta(days=30)),
+    ChangeKind.STOCK_ADJUSTMENT: ChangePolicy(ANY_LEVEL, timedelta(days=7)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedChange:
+    """What a request would change, field by field, what applying it needs, and at which levels it may be decided."""
+
+    kind: ChangeKind
+    differences: tuple[Difference, ...]
+    detail: Mapping[str, str]
+    levels: frozenset[ChangeLevel]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A change request as its decider and its plant see it; `content` is the leaf hash of the entry that asked."""
+
+    id: int
+    kind: ChangeKind
+    batch_id: int
+    batch: str
+    version: int
+    state: ChangeState
+    levels: frozenset[ChangeLevel]
+    requested_by: str
+    expires_at: datetime
+    content: str
+    detail: Mapping[str, str]
+
+
+def propose_release(batch: str, holds: tuple[Hold, ...], named: int | None) -> ProposedChange:
+    """Return the release of one open hold, of whatever kind, or of all open QUALITY holds when none is named.
+
+    A recall hold is lifted at the hub alone: it was placed for the whole group. A hold that headquarters directed is
+    left out, or refused where it is the one meant. Raises Refusal HOLD_UNKNOWN or HOLD_DIRECTED.
+    """
+    meant = [hold for hold in holds if (hold.kind is HoldKind.QUALITY if named is None else hold.id == named)]
+    lifted = [hold for hold in meant if hold.directed is None]
+    if meant and not lifted:
+        raise Refusal(RefusalCode.HOLD_DIRECTED, batch=batch, hold=meant[0].id)
+    if not lifted:
+        raise Refusal(RefusalCode.HOLD_UNKNOWN, batch=batch, hold=HoldKind.QUALITY if named is None else named)
+    differences = tuple(
+        Difference(field=f"hold:{hold.id}", before=f"{hold.kind}: {hold.reason}", after="LIFTED") for hold in lifted
+    )
+    recalled = any(hold.kind is HoldKind.RECALL for hold in lifted)
+    levels = AT_THE_HUB if recalled else POLICIES[ChangeKind.RELEASE].levels
+    return ProposedChange(ChangeKind.RELEASE, differences, {"holds": ",".join(str(hold.id) for hold in lifted)}, levels)
+
+
+def propose_extension(batch: str, present: str | None, wanted: date) -> ProposedChange:
+    """Return a later expiry of a plant's goods; raises Refusal unless it is later than the present one."""
+    if present is None or wanted.isoformat() <= present:
+        raise Refusal(RefusalCode.EXPIRY_NOT_LATER, batch=batch, present=present or "—", wanted=wanted.isoformat())
+    difference = Difference(field="expires_on", before=present, after=wanted.isoformat())
+    kind = ChangeKind.EXPIRY_EXTENSION
+    return ProposedChange(kind, (difference,), {"expires_on": wanted.isoformat()}, POLICIES[kind].levels)
+
+
+def propose_adjustment(location: str, present: int, counted: Quantity) -> ProposedChange:
+    """Return the stock at a location as counted; `present` is in millionths. Raises Refusal when nothing differs."""
+    if counted.micro == present:
+        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{location} = {counted.amount} {counted.unit}")
+    difference = Difference(
+        field=f"stock:{location}",
+        before=f"{format_micro(present)} {counted.unit}",
+        after=f"{counted.amount} {counted.unit}",
+    )
+    detail = {"location": location, "counted": counted.amount, "unit": counted.unit}
+    kind = ChangeKind.STOCK_ADJUSTMENT
+    return ProposedChange(kind, (difference,), detail, POLICIES[kind].levels)
+
+
+def check_decidable(proposal: Proposal, *, decider: str, level: ChangeLevel, content: str, at: datetime) -> None:
+    """Raise the Refusal that names why this person may not decide this content here and then, if they may not."""
+    if proposal.state is not ChangeState.REQUESTED:
+        raise Refusal(RefusalCode.CHANGE_ALREADY_DECIDED, change=proposal.id, state=proposal.state)
+    if content != proposal.content:
+        raise Refusal(RefusalCode.PROPOSAL_DIFFERS, change=proposal.id)
+    if level not in proposal.levels:
+        levels = ", ".join(sorted(proposal.levels))
+        raise Refusal(RefusalCode.CHANGE_LEVEL_WRONG, change=proposal.id, levels=levels)
+    if decider == proposal.requested_by:
+        raise Refusal(RefusalCode.CHANGE_OWN_REQUEST, change=proposal.id)
+    if at > proposal.expires_at:
+        raise Refusal(RefusalCode.CHANGE_EXPIRED, change=proposal.id, expires_at=proposal.expires_at.isoformat())
+
+
+def check_fresh(proposal: Proposal, current_version: int) -> None:
+    """Raise Refusal unless the batch still is exactly the version that the request was made on."""
+    if current_version != proposal.version:
+        raise Refusal(
+            RefusalCode.CHANGE_STALE, batch=proposal.batch, proposed=proposal.version, current=current_version
+        )

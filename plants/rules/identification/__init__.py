@@ -1,0 +1,1 @@
+"""Plant and batch codes, code rules, ids."""

@@ -1,0 +1,1 @@
+"""Actors, instants, quantities and units, refusals, scope."""

@@ -1,0 +1,1 @@
+"""Change requests and the decisions on them."""

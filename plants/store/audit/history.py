@@ -1,0 +1,169 @@
+"""The ledgers as they are read: entries by what they say of whom and when, in the order of their positions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import CompoundSelect, tuple_, union
+from sqlalchemy import select as sql_select
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession
+from plants.rules.identification.codes import HUB
+from plants.rules.values.scope import PlantScope
+from plants.store.audit.corrections import CorrectionRow
+from plants.store.inventory.batches import Batch
+from plants.store.inventory.movements import MovementRow
+from plants.store.ledger.entries import LedgerEntry, Log
+from plants.store.materials.plants import narrowed
+from plants.store.sql import pages
+
+Position = tuple[int, int]
+"""A ledger's log id and an index in it."""
+
+
+class LedgerKind(StrEnum):
+    """Whose ledger it is."""
+
+    PLANT = "PLANT"  # what a plant wrote
+    DIRECTIVES = "DIRECTIVES"  # what the hub wrote to a plant
+    HUB = "HUB"  # what the hub wrote of the group
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesSought:
+    """Which entries are wanted; what is not given does not matter. Times are microseconds, the later one excluded.
+
+    `since_us` and `until_us` are about when it happened, the others about when it was written down. `batch` asks
+    for the history of a batch, by its code: what stands under the code, and what moved goods of it.
+    """
+
+    plant: str | None = None
+    kind: LedgerKind | None = None
+    key: str | None = None
+    batch: str | None = None
+    type: str | None = None
+    actor: str | None = None
+    request: str | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    recorded_since_us: int | None = None
+    recorded_until_us: int | None = None
+    newest_first: bool = False
+
+
+def kind_of(log_id: int) -> LedgerKind:
+    """Return whose ledger it is, by its log id."""
+    if log_id == HUB:
+        return LedgerKind.HUB
+    return LedgerKind.PLANT if log_id > HUB else LedgerKind.DIRECTIVES
+
+
+def log_named(reads: ReadSession, scope: PlantScope, plant: str | None, kind: LedgerKind, own: int) -> int | None:
+    """Return the log id of a ledger that this store holds and the scope covers, or None.
+
+    Without a plant it is the ledger of the node itself, whose number is `own`.
+    """
+    number = HUB if kind is LedgerKind.HUB else own
+    numbers = scope & {number} if plant is None or kind is LedgerKind.HUB else narrowed(reads, scope, plant)
+    log_id = next((-one if kind is LedgerKind.DIRECTIVES else one for one in numbers), None)
+    return None if log_id is None else reads.scalar(select(Log.log_id).where(Log.log_id == log_id))
+
+
+def logs_of(scope: frozenset[int]) -> set[int]:
+    """Return the ledgers of plants: each plant's own and its directives; of the hub its own."""
+    return {*scope, *(-plant for plant in scope if plant != HUB)}
+
+
+def origins(reads: ReadSession, scope: PlantScope) -> dict[int, str]:
+    """Return the origins of the ledgers in the scope, by log id."""
+    return {log.log_id: log.origin for log in reads.exec(select(Log).where(col(Log.log_id).in_(logs_of(scope))))}
+
+
+def entries_at(reads: ReadSession, scope: PlantScope, positions: Sequence[Position]) -> dict[Position, LedgerEntry]:
+    """Return entries by position."""
+    row = LedgerEntry
+    here = tuple_(col(row.log_id), col(row.idx)).in_(set(positions))
+    found = select(row).where(here, col(row.log_id).in_(logs_of(scope)))
+    return {(one.log_id, one.idx): one for one in reads.exec(found)}
+
+
+def corrections_at(
+    reads: ReadSession, scope: PlantScope, positions: Sequence[Position]
+) -> dict[Position, CorrectionRow]:
+    """Return what was said against entries, by position."""
+    row = CorrectionRow
+    here = tuple_(col(row.plant_id), col(row.entry_idx)).in_(set(positions))
+    found = select(row).where(here, col(row.plant_id).in_(scope))
+    return {(one.plant_id, one.entry_idx): one for one in reads.exec(found)}
+
+
+def entries_page(
+    reads: ReadSession, scope: PlantScope, sought: EntriesSought, after: pages.Key | None, limit: int
+) -> Sequence[LedgerEntry]:
+    """Return one page of entries, by ledger and position."""
+    key = col(LedgerEntry.log_id), col(LedgerEntry.idx)
+    found = pages.page(_sought(reads, scope, sought), key, after, limit, descending=sought.newest_first)
+    return reads.exec(found).all()
+
+
+def entries_count(reads: ReadSession, scope: PlantScope, sought: EntriesSought) -> int:
+    """Return how many entries there are."""
+    return pages.count(reads, _sought(reads, scope, sought))
+
+
+def entries_from(
+    reads: ReadSession, scope: PlantScope, log_id: int, index: int, limit: int
+) -> Sequence[LedgerEntry] | None:
+    """Return what a ledger holds from an index on, up to a limit; None when the scope does not cover the ledger."""
+    if log_id not in logs_of(scope):
+        return None
+    row = LedgerEntry
+    return reads.exec(
+        select(row).where(row.log_id == log_id, row.idx >= index).order_by(col(row.idx)).limit(limit)
+    ).all()
+
+
+def entries_by_origin(
+    reads: ReadSession, scope: PlantScope, named: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], LedgerEntry]:
+    """Return entries by the origin of their ledger and their index."""
+    logs = {origin: log for log, origin in origins(reads, scope).items()}
+    places = {one: (logs[one[0]], one[1]) for one in named if one[0] in logs}
+    found = entries_at(reads, scope, list(places.values()))
+    return {one: found[place] for one, place in places.items() if place in found}
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: EntriesSought) -> SelectOfScalar[LedgerEntry]:
+    row = LedgerEntry
+    logs = {log for log in logs_of(narrowed(reads, scope, sought.plant)) if sought.kind in (None, kind_of(log))}
+    found = select(row).where(col(row.log_id).in_(logs))
+    if sought.batch is not None:
+        found = found.where(tuple_(col(row.log_id), col(row.idx)).in_(_about(scope, logs, sought.batch)))
+    equal = {row.type: sought.type, row.key: sought.key, row.actor: sought.actor, row.request: sought.request}
+    for column, value in equal.items():
+        if value is not None:
+            found = found.where(column == value)
+    spans = (
+        (row.occurred_us, sought.since_us, sought.until_us),
+        (row.recorded_us, sought.recorded_since_us, sought.recorded_until_us),
+    )
+    for at, since, until in spans:
+        if since is not None:
+            found = found.where(at >= since)
+        if until is not None:
+            found = found.where(at < until)
+    return found
+
+
+def _about(scope: PlantScope, logs: set[int], code: str) -> CompoundSelect[Position]:
+    """Return the positions of entries that stand under a batch's code, and of those that moved goods of it."""
+    row, moved = LedgerEntry, MovementRow
+    known = select(Batch.id).where(Batch.code == code, col(Batch.plant_id).in_(scope))
+    return union(
+        sql_select(col(row.log_id), col(row.idx)).where(col(row.log_id).in_(logs), col(row.key) == code),
+        sql_select(col(moved.plant_id), col(moved.entry_idx)).where(
+            col(moved.batch_id).in_(known), col(moved.plant_id).in_(logs)
+        ),
+    )

@@ -1,0 +1,124 @@
+"""Directives of the hub: the holds among them, those that wait for their batch, and what became of each."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, tuple_
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
+from plants.rules.directives.directives import DirectiveState
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.values.scope import PlantScope
+from plants.store.directives.outcomes import DirectiveOutcomeRow
+from plants.store.ledger.entries import LedgerEntry, entry_by_request
+from plants.store.materials.plants import SELECT_PLANTS, narrowed
+from plants.store.quality.holds import WaitingHoldRow
+from plants.store.sql.pages import Key, count, page
+
+SELECT_DIRECTED_LOGS = "SELECT log_id FROM logs WHERE log_id < 0 ORDER BY log_id DESC"
+SELECT_BATCH = "SELECT DISTINCT id FROM batches WHERE code = :code ORDER BY id"
+# Whoever states the batch has goods of it, or had; and whoever goods of it are on their way to will have.
+SELECT_KNOWING = "SELECT plant_id FROM batches WHERE code = :code"
+SELECT_AWAITING = (
+    "SELECT DISTINCT p.destination_plant FROM transfer_lines l"
+    " JOIN process_records p ON p.id = l.transfer_id AND p.plant_id = l.plant_id"
+    " WHERE l.batch_id = :batch AND p.destination_plant IS NOT NULL"
+)
+
+
+def earlier_directives(session: Session, request: str) -> list[Entry]:
+    """Return what an earlier command of the hub with this request id directed, in the order of plant numbers."""
+    logs = [log_id for (log_id,) in session.rows(SELECT_DIRECTED_LOGS)]
+    found = (entry_by_request(session, log_id, request) for log_id in logs)
+    return [entry for entry in found if entry is not None]
+
+
+def plants_of_group(session: Session) -> dict[str, int]:
+    """Return the numbers of the plants in the group by code, also of those that the hub has not heard yet."""
+    return {code or origin.split("/")[-2]: number for number, origin, code, _, _ in session.rows(SELECT_PLANTS)}
+
+
+def batch_named(session: Session, code: str) -> DirectedBatch:
+    """Return a batch as the hub knows it by code; without an id where it knows none, or several, of that code."""
+    ids = [batch for (batch,) in session.rows(SELECT_BATCH, {"code": code})]
+    return {"id": ids[0] if len(ids) == 1 else None, "code": code}
+
+
+def plants_with(session: Session, batches: Iterable[DirectedBatch]) -> set[int]:
+    """Return the plants that have or had goods of one of these batches, or have some on their way, as the hub knows."""
+    group, found = plants_of_group(session), set()
+    for batch in batches:
+        found |= {plant for (plant,) in session.rows(SELECT_KNOWING, {"code": batch["code"]})}
+        awaiting = session.rows(SELECT_AWAITING, {"batch": batch["id"]}) if batch["id"] is not None else []
+        found |= {group[code] for (code,) in awaiting if code in group}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class DirectivesSought:
+    """Which directives are wanted; what is not given does not matter. `key` is a batch or a master data code."""
+
+    plant: str | None = None
+    state: DirectiveState | None = None
+    type: str | None = None
+    key: str | None = None
+
+
+DirectivePlace = tuple[int, int]
+"""A plant's number and the index of a directive to it."""
+
+
+def directives_by_place(
+    reads: ReadSession, scope: PlantScope, places: Sequence[DirectivePlace]
+) -> dict[DirectivePlace, LedgerEntry]:
+    """Return directives by plant and index: at the hub as it wrote them, at a plant as they came."""
+    row = LedgerEntry
+    here = tuple_(col(row.log_id), col(row.idx)).in_({(-plant, index) for plant, index in places})
+    found = select(row).where(here, col(row.log_id).in_(_logs(scope)))
+    return {(-one.log_id, one.idx): one for one in reads.exec(found)}
+
+
+def directives_page(
+    reads: ReadSession, scope: PlantScope, sought: DirectivesSought, after: Key | None, limit: int
+) -> Sequence[LedgerEntry]:
+    """Return one page of directives, the last to each plant first."""
+    order = col(LedgerEntry.log_id), col(LedgerEntry.idx)
+    return reads.exec(page(_sought(reads, scope, sought), order, after, limit, descending=True)).all()
+
+
+def directives_count(reads: ReadSession, scope: PlantScope, sought: DirectivesSought) -> int:
+    """Return how many directives there are."""
+    return count(reads, _sought(reads, scope, sought))
+
+
+def waiting_by_directive(
+    reads: ReadSession, scope: PlantScope, places: Sequence[DirectivePlace]
+) -> dict[DirectivePlace, list[str]]:
+    """Return the codes of the batches that holds still wait for at their plants, by directive."""
+    row = WaitingHoldRow
+    here = tuple_(col(row.plant_id), col(row.directive_idx)).in_(set(places))
+    waiting: dict[DirectivePlace, list[str]] = {}
+    for one in reads.exec(select(row).where(here, col(row.plant_id).in_(scope)).order_by(col(row.batch_code))):
+        waiting.setdefault((one.plant_id, one.directive_idx), []).append(one.batch_code)
+    return waiting
+
+
+def _logs(scope: Iterable[int]) -> set[int]:
+    return {-plant for plant in scope if plant > 0}
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: DirectivesSought) -> SelectOfScalar[LedgerEntry]:
+    row, outcome = LedgerEntry, DirectiveOutcomeRow
+    found = select(row).where(col(row.log_id).in_(_logs(narrowed(reads, scope, sought.plant))))
+    for column, value in ((row.type, sought.type), (row.key, sought.key)):
+        if value is not None:
+            found = found.where(column == value)
+    if sought.state is not None:
+        same = and_(col(outcome.plant_id) == -col(row.log_id), col(outcome.directive_idx) == col(row.idx))
+        found = found.outerjoin(outcome, same)
+        applied = {DirectiveState.SENT: None, DirectiveState.REJECTED: 0, DirectiveState.APPLIED: 1}[sought.state]
+        found = found.where(col(outcome.applied) == applied)  # `== None` becomes IS NULL.
+    return found

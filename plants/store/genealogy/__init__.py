@@ -1,0 +1,1 @@
+"""Edges between batches and process records, and the walk over them."""

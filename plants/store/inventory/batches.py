@@ -1,0 +1,290 @@
+"""Batches as a plant's commands see them: what they are, what blocks them, and how much is where."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy import Index, exists, func, or_
+from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Row, Session
+from plants.rules.identification.codes import plant_of
+from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
+from plants.rules.values.quantities import Quantity, format_micro
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.scope import PlantScope
+from plants.store.inventory.movements import Stock
+from plants.store.materials.plants import narrowed
+from plants.store.quality.holds import DirectedHoldRow, HoldRow
+from plants.store.sql import pages
+from plants.store.sql.columns import CHANGING, PLANT, PROJECTION, big, key, text, text_key
+
+
+class Batch(SQLModel, table=True):
+    """A batch as one plant knows it; the row of its origin is the authority on what it is."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        Index("batches_by_code", "code", "plant_id"),
+        Index("batches_by_material", "plant_id", "material", "id"),
+        Index("batches_by_expiry", "plant_id", "expires_on", "id"),
+        CHANGING,
+    )
+
+    id: int = key()
+    plant_id: int = key(PLANT)
+    code: str = text()
+    material: str = text()
+    unit: str = text()
+    made: int = big()  # millionths of the unit, at the origin
+    produced_us: int = big()
+    expires_on: str | None = text(None)
+    retest_on: str | None = text(None)
+    grade: str | None = text(None)
+    supplier: str | None = text(None)
+    attributes: str = text()  # canonical JSON
+    disposition: str = text()
+    version: int = big()  # index of the last entry that changed the batch or its goods at this plant
+    stated_idx: int = big()  # index of the entry by which this plant came to know the batch
+
+
+class Alias(SQLModel, table=True):
+    """Another name of a batch, scoped by who issued it."""
+
+    __tablename__ = "aliases"
+    __table_args__ = (Index("aliases_by_value", "value"), Index("aliases_by_batch", "batch_id"), PROJECTION)
+
+    plant_id: int = key(PLANT)
+    scheme: str = text_key()
+    issuer: str = text_key()
+    value: str = text_key()
+    batch_id: int = key()
+    ended_idx: int | None = big(None)
+
+
+SELECT_GOODS = (
+    "SELECT id, code, material, unit, made, produced_us, expires_on, retest_on, grade, supplier, attributes,"
+    " disposition, version, hold_id, kind, reason, directed, location, quantity FROM batches"
+    " LEFT JOIN holds ON holds.plant_id = batches.plant_id AND holds.batch_id = id AND lifted_idx IS NULL"
+    " LEFT JOIN stock ON stock.plant_id = batches.plant_id AND stock.batch_id = id AND quantity > 0"
+    " WHERE batches.plant_id = :plant AND"
+)
+SELECT_BY_CODE = f"{SELECT_GOODS} code = :code"
+SELECT_BY_ID = f"{SELECT_GOODS} id = :id"
+SELECT_ALIAS = (
+    "SELECT batch_id FROM aliases WHERE plant_id = :plant AND scheme = :scheme AND issuer = :issuer"
+    " AND value = :value AND ended_idx IS NULL ORDER BY batch_id"
+)
+
+
+DISPOSITIONS = {str(disposition): disposition for disposition in Disposition}
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """A batch as one plant knows it, with the holds on the plant's goods and what is on hand per location.
+
+    Amounts are millionths of `unit`; times are microseconds since the epoch.
+    """
+
+    id: int
+    code: str
+    material: str
+    unit: str
+    made: int
+    produced_us: int
+    expires_on: str | None
+    retest_on: str | None
+    grade: str | None
+    supplier: str | None
+    attributes: str
+    disposition: Disposition
+    version: int
+    holds: tuple[Hold, ...]
+    on_hand: Mapping[str, int]
+
+    def check_usable(self, on: date) -> None:
+        """Raise the Refusal that names why these goods may not be used on that local day, if they may not."""
+        check_usable(self.code, self.disposition, self.holds, self.expires_on, on)
+
+    def check_on_hand(self, location: str, wanted: Quantity) -> None:
+        """Raise Refusal unless so much is at the location; the quantity is in the batch's unit."""
+        available = self.on_hand.get(location, 0)
+        if available < wanted.micro:
+            raise Refusal(
+                RefusalCode.STOCK_SHORT,
+                batch=self.code,
+                location=location,
+                available=format_micro(available),
+                wanted=wanted.amount,
+                unit=self.unit,
+            )
+
+
+def goods_named(session: Session, plant: int, code: str) -> Goods | None:
+    """Return what the plant knows of a batch by its code, or None."""
+    return _goods(session.rows(SELECT_BY_CODE, {"plant": plant, "code": code}))
+
+
+def goods_by_code(session: Session, plant: int, code: str) -> Goods:
+    """Return what the plant knows of a batch, or raise Refusal BATCH_UNKNOWN."""
+    goods = goods_named(session, plant, code)
+    if goods is None:
+        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=code[:40])
+    return goods
+
+
+def is_code_known(session: Session, plant: int, code: str) -> bool:
+    """Tell whether the plant knows a batch of that code."""
+    return session.row(SELECT_BY_CODE, {"plant": plant, "code": code}) is not None
+
+
+def goods_by_id(session: Session, plant: int, batch: int) -> Goods | None:
+    """Return what the plant knows of a batch by its id, or None."""
+    return _goods(session.rows(SELECT_BY_ID, {"plant": plant, "id": batch}))
+
+
+def batches_by_alias(session: Session, plant: int, scheme: str, issuer: str, value: str) -> list[Goods]:
+    """Return the batches that an alias in force names at the plant."""
+    key = {"plant": plant, "scheme": scheme, "issuer": issuer, "value": value}
+    found = (goods_by_id(session, plant, batch) for (batch,) in session.rows(SELECT_ALIAS, key))
+    return [goods for goods in found if goods is not None]
+
+
+def _goods(rows: Sequence[Row]) -> Goods | None:
+    """Return a batch from its rows: one for each pair of an open hold and a location with stock."""
+    if not rows:
+        return None
+    *facts, disposition, version = rows[0][:13]
+    held = {
+        hold: Hold(hold, HoldKind(kind), reason, directed)
+        for *_, hold, kind, reason, directed, _, _ in rows
+        if hold is not None
+    }
+    on_hand = {location: quantity for *_, location, quantity in rows if location is not None}
+    holds = tuple(held[hold] for hold in sorted(held))
+    return Goods(*facts, DISPOSITIONS[disposition], version, holds, on_hand)  # type: ignore[call-arg]
+
+
+class BatchOrder(StrEnum):
+    """In which order batches are listed; within a plant ids rise with time."""
+
+    MADE_FIRST = "MADE_FIRST"
+    MADE_LAST = "MADE_LAST"
+    EXPIRING_FIRST = "EXPIRING_FIRST"
+
+
+NEVER = "9999-12-31"
+"""Where batches that do not expire stand among those that do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchesSought:
+    """Which batches are wanted, and in which order; what is not given does not matter."""
+
+    plant: str | None = None
+    code_begins: str | None = None
+    material: str | None = None
+    supplier: str | None = None
+    disposition: Disposition | None = None
+    expires_before: str | None = None
+    on_hold: bool | None = None
+    in_stock: bool | None = None
+    alias: str | None = None
+    order: BatchOrder = BatchOrder.MADE_FIRST
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A batch as the plants of a scope know it: a row of each; `stated` is its origin's where that may be seen."""
+
+    stated: Batch
+    rows: tuple[Batch, ...]
+
+
+def known_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, Known]:
+    """Return batches by id as the plants of the scope know them."""
+    rows: dict[int, list[Batch]] = {}
+    found = select(Batch).where(col(Batch.id).in_(set(ids)), col(Batch.plant_id).in_(scope))
+    for row in reads.exec(found.order_by(col(Batch.plant_id))):
+        rows.setdefault(row.id, []).append(row)
+    return {
+        batch: Known(next((row for row in known if row.plant_id == plant_of(batch)), known[0]), tuple(known))
+        for batch, known in rows.items()
+    }
+
+
+def known_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) -> dict[str, Known]:
+    """Return batches by code as the plants of the scope know them."""
+    found = select(Batch.id).where(col(Batch.code).in_(set(codes)), col(Batch.plant_id).in_(scope))
+    return {known.stated.code: known for known in known_by_id(reads, scope, reads.exec(found).all()).values()}
+
+
+def batches_page(
+    reads: ReadSession, scope: PlantScope, sought: BatchesSought, after: pages.Key | None, limit: int
+) -> list[Known]:
+    """Return one page of batches in the order sought."""
+    expiry = func.coalesce(func.min(col(Batch.expires_on)), NEVER)
+    key = (expiry, col(Batch.id)) if sought.order is BatchOrder.EXPIRING_FIRST else (col(Batch.id),)
+    last_first = sought.order is BatchOrder.MADE_LAST
+    found = pages.page(_sought(reads, scope, sought), key, after, limit, descending=last_first, grouped=True)
+    ids = list(reads.exec(found))
+    known = known_by_id(reads, scope, ids)
+    return [known[batch] for batch in ids]
+
+
+def batch_key(order: BatchOrder, known: Known) -> pages.Key:
+    """Return the key of a batch in a listing of this order."""
+    if order is not BatchOrder.EXPIRING_FIRST:
+        return (known.stated.id,)
+    return min((row.expires_on for row in known.rows if row.expires_on), default=NEVER), known.stated.id
+
+
+def batches_count(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> int:
+    """Return how many batches there are."""
+    return pages.count(reads, _sought(reads, scope, sought))
+
+
+def aliases_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Alias]]:
+    """Return the aliases in force by batch."""
+    row = Alias
+    wanted = col(row.batch_id).in_(set(ids)), col(row.plant_id).in_(scope), col(row.ended_idx).is_(None)
+    aliases: dict[int, list[Alias]] = {}
+    for one in reads.exec(select(row).where(*wanted).order_by(row.plant_id, row.scheme, row.issuer, row.value)):  # type: ignore[arg-type]
+        aliases.setdefault(one.batch_id, []).append(one)
+    return aliases
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> SelectOfScalar[int]:
+    found = select(Batch.id).where(col(Batch.plant_id).in_(narrowed(reads, scope, sought.plant)))
+    equal = {
+        Batch.material: sought.material,
+        Batch.supplier: sought.supplier,
+        Batch.disposition: sought.disposition,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            found = found.where(column == value)
+    if sought.code_begins is not None:
+        found = found.where(col(Batch.code).startswith(sought.code_begins, autoescape=True))
+    if sought.expires_before is not None:
+        found = found.where(col(Batch.expires_on) < sought.expires_before)
+    held = col(HoldRow.batch_id) == col(Batch.id), col(HoldRow.plant_id) == col(Batch.plant_id)
+    there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
+    directed = (
+        col(DirectedHoldRow.batch_code) == col(Batch.code),
+        col(DirectedHoldRow.plant_id) == col(Batch.plant_id),
+        col(DirectedHoldRow.ended_idx).is_(None),
+    )
+    on_hold = or_(exists().where(*held, col(HoldRow.lifted_idx).is_(None)), exists().where(*directed))
+    in_stock = exists().where(*there, col(Stock.quantity) > 0)
+    for wanted, some in ((sought.on_hold, on_hold), (sought.in_stock, in_stock)):
+        if wanted is not None:
+            found = found.where(some if wanted else ~some)
+    if sought.alias is not None:
+        same = col(Alias.batch_id) == col(Batch.id), col(Alias.plant_id) == col(Batch.plant_id)
+        in_force = col(Alias.value) == sought.alias, col(Alias.ended_idx).is_(None)
+        found = found.where(exists().where(*same, *in_force))
+    return found.group_by(col(Batch.id))

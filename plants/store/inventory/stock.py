@@ -1,0 +1,63 @@
+"""Stock as it is listed: what of which batch is on hand, where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession
+from plants.rules.values.scope import PlantScope
+from plants.store.inventory.batches import Batch, Known, known_by_id
+from plants.store.inventory.movements import Stock
+from plants.store.materials.plants import narrowed
+from plants.store.sql import pages
+
+
+@dataclass(frozen=True, slots=True)
+class StockSought:
+    """Which stock is wanted; what is not given does not matter."""
+
+    plant: str | None = None
+    batch: str | None = None
+    material: str | None = None
+    location: str | None = None
+
+
+def stock_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Stock]]:
+    """Return what is on hand by batch, where there is any, by plant and location."""
+    wanted = col(Stock.batch_id).in_(set(ids)), col(Stock.plant_id).in_(scope), Stock.quantity > 0
+    stock: dict[int, list[Stock]] = {}
+    for row in reads.exec(select(Stock).where(*wanted).order_by(col(Stock.plant_id), col(Stock.location))):
+        stock.setdefault(row.batch_id, []).append(row)
+    return stock
+
+
+def stock_page(
+    reads: ReadSession, scope: PlantScope, sought: StockSought, after: pages.Key | None, limit: int
+) -> list[tuple[Stock, Known]]:
+    """Return one page of stock, each with its batch, by plant, batch and location."""
+    key = col(Stock.plant_id), col(Stock.batch_id), col(Stock.location)
+    rows = reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit)).all()
+    known = known_by_id(reads, scope, [row.batch_id for row in rows])
+    return [(row, known[row.batch_id]) for row in rows]
+
+
+def stock_count(reads: ReadSession, scope: PlantScope, sought: StockSought) -> int:
+    """Return at how many places there is stock."""
+    return pages.count(reads, _sought(reads, scope, sought))
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: StockSought) -> SelectOfScalar[Stock]:
+    here = narrowed(reads, scope, sought.plant)
+    found = select(Stock).where(col(Stock.plant_id).in_(here), Stock.quantity > 0)
+    if sought.location is not None:
+        found = found.where(Stock.location == sought.location)
+    batch = {Batch.code: sought.batch, Batch.material: sought.material}
+    given = {column: value for column, value in batch.items() if value is not None}
+    if given:
+        same = select(Batch.id).where(Batch.plant_id == Stock.plant_id)
+        for column, value in given.items():
+            same = same.where(column == value)
+        found = found.where(col(Stock.batch_id).in_(same))
+    return found

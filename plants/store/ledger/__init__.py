@@ -1,0 +1,1 @@
+"""Events, envelopes, Merkle trees, signed notes, tiles, upcasting and verification."""

@@ -1,0 +1,322 @@
+"""Goods between plants: what is on the road, what came in without its dispatch, and labels that the ledgers deny.
+
+Every transfer has two statements, each in its own plant's ledger, and they reach the hub in any order. What both add up
+to is dispatched = received + in transit + loss; what does not is named (`unexplained`), never evened out.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from infra.database import ReadSession, Session
+from infra.roles import Keeping, Role, table_options
+from plants.rules.identification.codes import plant_of
+from plants.rules.logistics.transfers import Known, contradicts
+from plants.rules.values.scope import PlantScope
+from plants.store.sql.arrays import among, at_plants, given
+from plants.store.sql.columns import PLANT, big, key, small
+from plants.store.sql.pages import Key
+
+PUT_VERDICT = (
+    "INSERT INTO label_checks (transfer_id, plant_id, closed_us, matches)"
+    " VALUES (:transfer_id, :plant_id, :closed_us, :matches) ON CONFLICT (transfer_id, plant_id)"
+    " DO UPDATE SET closed_us = excluded.closed_us, matches = excluded.matches"
+)
+
+
+class OpenState(StrEnum):
+    """Why a transfer is not settled; the later one counts where two hold."""
+
+    AWAITING_SOURCE = "AWAITING_SOURCE"  # received, and the source's dispatch has not been seen here
+    IN_TRANSIT = "IN_TRANSIT"  # dispatched, and not received so far
+    LABEL_DIFFERS = "LABEL_DIFFERS"  # received on a label that the source's ledger does not bear out
+
+
+class LabelCheckRow(SQLModel, table=True):
+    """A receipt whose label was compared with the source's ledger; where it differs it is compared again."""
+
+    __tablename__ = "label_checks"
+    __table_args__ = table_options(Keeping.LOCAL, frozenset({Role.HUB}))
+
+    transfer_id: int = key()
+    plant_id: int = key(PLANT)  # the receiver
+    closed_us: int = big()  # of the receipt that was compared; another one is compared anew
+    matches: int = small()  # 1, or 0 where the label differs
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One batch of a transfer as both sides state it, in millionths of the unit; None where that side was not heard.
+
+    `said` is how much the receiver's label said was dispatched, `arrived` whether any receipt of the transfer was seen.
+    """
+
+    batch_id: int
+    unit: str
+    dispatched: int | None
+    said: int | None
+    received: int | None
+    arrived: bool
+
+    @property
+    def in_transit(self) -> int:
+        """How much is on the road: all that was dispatched, until the receipt says what came."""
+        return 0 if self.arrived else self.dispatched or 0
+
+    @property
+    def loss(self) -> int:
+        """How much the receiver recorded as missing, below zero where there was more than the label said."""
+        return (self.said or 0) - (self.received or 0)
+
+    @property
+    def unexplained(self) -> int:
+        """What dispatched = received + in transit + loss leaves over: anything but zero is two different stories."""
+        left = self.said or 0 if self.dispatched is None else self.dispatched
+        return left - (self.received or 0) - self.in_transit - self.loss
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What the balances of many transfers in one unit add up to, in millionths."""
+
+    unit: str
+    dispatched: int = 0
+    received: int = 0
+    in_transit: int = 0
+    loss: int = 0
+    unexplained: int = 0
+
+    def with_one(self, one: Balance) -> "Total":
+        """Return the total with one balance more."""
+        return Total(
+            self.unit,
+            self.dispatched + (one.dispatched or 0),
+            self.received + (one.received or 0),
+            self.in_transit + one.in_transit,
+            self.loss + one.loss,
+            self.unexplained + one.unexplained,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTransfer:
+    """A transfer that is not settled, and since when in microseconds: its dispatch, or its receipt if it has one."""
+
+    id: int
+    state: OpenState
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSought:
+    """Which open transfers are wanted: with `overdue` those open since before `overdue_us`, or those that are not."""
+
+    overdue_us: int
+    overdue: bool | None = None
+
+
+def balances(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Balance]]:
+    """Return transfers batch by batch as the plants in the scope state them, by transfer."""
+    sql = (
+        "SELECT transfer_id, plant_id, batch_id, unit, dispatched, received FROM transfer_lines"
+        f" WHERE {among(reads, 'transfer_id', 'ids')} AND {at_plants(reads, 'plant_id')}"
+        " ORDER BY transfer_id, plant_id, line"
+    )
+    sent: dict[tuple[int, int], tuple[str, int]] = {}
+    came: dict[tuple[int, int], tuple[str, int, int]] = {}
+    for transfer, _, batch, unit, dispatched, received in reads.rows(sql, _with(reads, scope, ids)):
+        if received is None:
+            sent[transfer, batch] = unit, dispatched
+        else:
+            came[transfer, batch] = unit, dispatched, received
+    arrived = {transfer for transfer, _ in came}
+    found: dict[int, list[Balance]] = defaultdict(list)
+    for transfer, batch in sorted(sent.keys() | came.keys()):
+        unit, dispatched = sent.get((transfer, batch), (None, None))
+        other, said, received = came.get((transfer, batch), (None, None, None))
+        found[transfer].append(Balance(batch, unit or other or "", dispatched, said, received, transfer in arrived))
+    return dict(found)
+
+
+def open_transfers(
+    reads: ReadSession, scope: PlantScope, sought: OpenSought, after: Key | None, limit: int
+) -> list[OpenTransfer]:
+    """Return one page of the transfers that are not settled, the longest open first."""
+    sql, values = _open(reads, scope, sought)
+    if after is not None:
+        sql += " AND (since_us, transfer_id) > (:since_us, :transfer)"
+        values |= {"since_us": after[0], "transfer": after[1]}
+    rows = reads.rows(f"{sql} ORDER BY since_us, transfer_id LIMIT :limit", values | {"limit": limit})
+    return [OpenTransfer(transfer, OpenState(state), since_us) for transfer, state, since_us in rows]
+
+
+def open_count(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> int:
+    """Return how many transfers are not settled."""
+    sql, values = _open(reads, scope, sought)
+    return int(reads.rows(f"SELECT count(*) FROM ({sql}) AS listed", values)[0][0])
+
+
+def open_totals(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> list[Total]:
+    """Return what the transfers that are not settled add up to, unit by unit."""
+    sql, values = _open(reads, scope, sought)
+    ids = [transfer for transfer, _, _ in reads.rows(sql, values)]
+    totals: dict[str, Total] = {}
+    for found in balances(reads, scope, ids).values():
+        for one in found:
+            totals[one.unit] = totals.get(one.unit, Total(one.unit)).with_one(one)
+    return [totals[unit] for unit in sorted(totals)]
+
+
+def awaited_batches(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:
+    """Tell of each known batch whether it is a stub: its origin is in the scope and has not stated it so far."""
+    sql = (
+        "SELECT id, max(CASE WHEN plant_id = (id >> 40) THEN 1 ELSE 0 END) FROM batches"
+        f" WHERE {among(reads, 'id', 'ids')} AND {at_plants(reads, 'plant_id')} GROUP BY id"
+    )
+    rows = reads.rows(sql, _with(reads, scope, ids))
+    return {batch: plant_of(batch) in scope and not stated for batch, stated in rows}
+
+
+def awaited_transfers(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:
+    """Tell of each transfer that was received whether its source is in the scope and has not told of it so far."""
+    sql = (
+        "SELECT id, max(CASE WHEN plant_id = (id >> 40) THEN 1 ELSE 0 END),"
+        " max(CASE WHEN plant_id <> (id >> 40) AND state = 'CLOSED' THEN 1 ELSE 0 END) FROM process_records"
+        f" WHERE {among(reads, 'id', 'ids')} AND {at_plants(reads, 'plant_id')} GROUP BY id"
+    )
+    rows = reads.rows(sql, _with(reads, scope, ids))
+    return {one: plant_of(one) in scope and bool(came) and not stated for one, stated, came in rows}
+
+
+def mislabelled(reads: ReadSession, scope: PlantScope, ids: Collection[int]) -> frozenset[int]:
+    """Return those of the received transfers whose label the source's ledger contradicts, by what the scope holds.
+
+    A label that speaks of an entry beyond what is known of the source's ledger contradicts nothing yet.
+    """
+    ids = [one for one in ids if plant_of(one) in scope]
+    receipts = _receipts(reads, scope, ids) if ids else []
+    if not receipts:
+        return frozenset()
+    known = _known(reads, {transfer for transfer, _ in receipts})
+    wrong = {transfer for transfer, causes in receipts if contradicts(known[transfer], causes)}
+    return frozenset(wrong | _other_amounts(reads, scope, [transfer for transfer, _ in receipts]))
+
+
+def mislabelled_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:
+    """Tell of each transfer whether it was received on a label that the source's ledger contradicts."""
+    return dict.fromkeys(mislabelled(reads, scope, ids), True)
+
+
+def label_verdicts(
+    reads: ReadSession, scope: PlantScope, after: tuple[int, int], limit: int
+) -> tuple[list[LabelCheckRow], tuple[int, int] | None]:
+    """Compare the next receipts that were not found right so far; return the verdicts, and after which to go on.
+
+    `after` is transfer and receiver. What cannot be told yet, because its source was not heard, has no verdict.
+    """
+    sql = (
+        "SELECT came.id, came.plant_id, came.closed_us FROM process_records came"
+        " LEFT JOIN label_checks ON label_checks.transfer_id = came.id AND label_checks.plant_id = came.plant_id"
+        f" AND label_checks.closed_us = came.closed_us WHERE {at_plants(reads, 'came.plant_id')}"
+        " AND came.kind = 'TRANSFER' AND came.state = 'CLOSED' AND came.plant_id <> (came.id >> 40)"
+        " AND coalesce(label_checks.matches, 0) = 0 AND (came.id, came.plant_id) > (:transfer, :plant)"
+        " ORDER BY came.id, came.plant_id LIMIT :limit"
+    )
+    values = {"scope": given(reads, scope), "limit": limit, "transfer": after[0], "plant": after[1]}
+    rows = reads.rows(sql, values)
+    ids = [transfer for transfer, _, _ in rows]
+    wrong, awaited = mislabelled(reads, scope, ids), awaited_transfers(reads, scope, ids)
+    verdicts = [
+        LabelCheckRow(transfer_id=one, plant_id=plant, closed_us=us, matches=int(one not in wrong))
+        for one, plant, us in rows
+        if one in wrong or not awaited[one]
+    ]
+    return verdicts, rows[-1][:2] if len(rows) == limit else None
+
+
+def keep_verdict(session: Session, verdict: LabelCheckRow) -> None:
+    """Write down what a comparison came to, in place of an earlier one."""
+    session.run(PUT_VERDICT, verdict.model_dump())
+
+
+def _open(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> tuple[str, dict[str, Any]]:
+    """Return the statement that gives id, state and time of the open transfers; conditions can be added to it."""
+    away, seen = "came.plant_id <> (came.id >> 40) AND came.state = 'CLOSED'", at_plants(reads, "came.plant_id")
+    at_source = f"{at_plants(reads, 'sent.plant_id')} AND sent.plant_id = (sent.id >> 40)"
+    source_visible = among(reads, "(came.id >> 40)", "scope")
+    sql = (
+        "SELECT sent.id AS one, 'IN_TRANSIT' AS state, sent.opened_us AS us FROM process_records sent"
+        f" WHERE sent.kind = 'TRANSFER' AND {at_source} AND NOT EXISTS"
+        f" (SELECT 1 FROM process_records came WHERE came.id = sent.id AND {away} AND {seen})"
+        " UNION ALL SELECT came.id, 'AWAITING_SOURCE', came.closed_us FROM process_records came"
+        f" WHERE came.kind = 'TRANSFER' AND {away} AND {seen} AND {source_visible} AND NOT EXISTS"
+        " (SELECT 1 FROM process_records sent WHERE sent.id = came.id AND sent.plant_id = (sent.id >> 40))"
+        " UNION ALL SELECT came.id, 'LABEL_DIFFERS', came.closed_us FROM label_checks JOIN process_records came"
+        " ON came.id = label_checks.transfer_id AND came.plant_id = label_checks.plant_id"
+        f" AND came.closed_us = label_checks.closed_us WHERE matches = 0 AND {away} AND {seen} AND {source_visible}"
+    )
+    values: dict[str, Any] = {"scope": given(reads, scope)}
+    condition = ""
+    if sought.overdue is not None:
+        condition = " AND since_us < :overdue_us" if sought.overdue else " AND since_us >= :overdue_us"
+        values["overdue_us"] = sought.overdue_us
+    one_each = f"SELECT one AS transfer_id, max(state) AS state, min(us) AS since_us FROM ({sql}) AS every GROUP BY one"
+    listed = f"SELECT transfer_id, state, since_us FROM ({one_each}) AS open_ones WHERE since_us IS NOT NULL"
+    return listed + condition, values
+
+
+def _receipts(reads: ReadSession, scope: PlantScope, ids: Collection[int]) -> list[tuple[int, list[Any]]]:
+    """Return the causes that each uncorrected receipt names, as its entry has them."""
+    sql = (
+        "SELECT came.transfer_id, entries.body FROM (SELECT DISTINCT transfer_id, plant_id FROM transfer_lines"
+        f" WHERE {among(reads, 'transfer_id', 'ids')} AND {at_plants(reads, 'plant_id')} AND received IS NOT NULL)"
+        " AS came JOIN logs ON logs.log_id = came.plant_id JOIN entries ON entries.log_id = came.plant_id"
+        " AND entries.key = CAST(came.transfer_id AS text) AND entries.type = 'TransferReceived'"
+        " AND entries.idx < logs.projected WHERE NOT EXISTS (SELECT 1 FROM corrections"
+        " WHERE corrections.plant_id = entries.log_id AND entry_idx = entries.idx)"
+    )
+    found = []
+    for transfer, body in reads.rows(sql, _with(reads, scope, ids)):
+        if len(body):  # Where the body is kept elsewhere, so is what it can be compared with.
+            causes = json.loads(bytes(body)).get("causes")
+            found.append((transfer, causes if isinstance(causes, list) else []))
+    return found
+
+
+def _known(reads: ReadSession, transfers: Collection[int]) -> Mapping[int, Known]:
+    """Return what this store has of each transfer's dispatch in its source's ledger."""
+    wanted = "unnest(:ids::bigint[]) AS wanted(value)" if reads.dialect == "postgresql" else "json_each(:ids) AS wanted"
+    ids = {"ids": given(reads, transfers)}
+    heads = f"SELECT log_id, origin, size FROM logs WHERE log_id IN (SELECT (wanted.value >> 40) FROM {wanted})"
+    logs = {log_id: (origin, size) for log_id, origin, size in reads.rows(heads, ids)}
+    sql = (
+        f"SELECT wanted.value, entries.idx, entries.leaf, entries.body FROM {wanted} JOIN entries"
+        " ON entries.log_id = (wanted.value >> 40) AND entries.key = CAST(wanted.value AS text)"
+        " AND entries.type = 'TransferDispatched'"
+    )
+    places: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for transfer, index, leaf, body in reads.rows(sql, ids):
+        places[transfer].append((index, bytes(leaf).hex()))
+        if b'"rebased_from"' in bytes(body):
+            # The source had to write it down again; its label still names where it stood before.
+            before = json.loads(bytes(body)).get("rebased_from")
+            places[transfer].append((before["index"], before["leaf"]))
+    return {one: Known(*logs.get(plant_of(one), ("", 0)), frozenset(places[one])) for one in transfers}
+
+
+def _other_amounts(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> set[int]:
+    """Return the transfers of which receiver and source name other batches or amounts as dispatched."""
+    found = set()
+    for transfer, lines in balances(reads, scope, ids).items():
+        if any(line.dispatched is not None for line in lines) and any(line.dispatched != line.said for line in lines):
+            found.add(transfer)
+    return found
+
+
+def _with(reads: ReadSession, scope: PlantScope, ids: Collection[int]) -> dict[str, Any]:
+    return {"ids": given(reads, ids), "scope": given(reads, scope)}

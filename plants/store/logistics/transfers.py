@@ -1,0 +1,143 @@
+"""Transfers as a plant's commands see them: whether one was received here already."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Index, Integer, exists, literal, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
+from plants.rules.identification.codes import NODE_NUMBER_BITS, plant_of
+from plants.rules.ledger.events import Entry, decode
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.scope import PlantScope
+from plants.store.ledger.entries import LedgerEntry, Log
+from plants.store.production.process_records import ProcessRow
+from plants.store.sql import pages
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
+
+
+class TransferLineRow(SQLModel, table=True):
+    """One batch of a transfer as one side states it: dispatched by the source, received by the destination."""
+
+    __tablename__ = "transfer_lines"
+    __table_args__ = (Index("transfer_lines_by_batch", "batch_id"), PROJECTION)
+
+    transfer_id: int = key()
+    plant_id: int = key(PLANT)
+    line: int = key(PLANT)
+    batch_id: int = big()
+    unit: str = text()
+    dispatched: int = big()
+    received: int | None = big(None)  # empty on the source's statement
+
+
+SELECT_RECEIPT = (
+    "SELECT idx FROM entries WHERE log_id = :plant AND key = :key AND type = 'TransferReceived'"
+    " AND NOT EXISTS (SELECT 1 FROM corrections WHERE plant_id = :plant AND entry_idx = idx)"
+)
+
+
+def is_received(session: Session, plant: int, transfer: int) -> bool:
+    """Tell whether the plant has received a transfer; a receipt that was corrected since does not count."""
+    return session.row(SELECT_RECEIPT, {"plant": plant, "key": str(transfer)}) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TransfersSought:
+    """Which transfers are wanted; what is not given does not matter."""
+
+    plant: str | None = None
+    received: bool | None = None
+    differing: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSeen:
+    """A transfer as the plants of a scope state it: the source, the destination, or both."""
+
+    id: int
+    sent: ProcessRow | None
+    received: ProcessRow | None
+
+
+def transfers_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, TransferSeen]:
+    """Return transfers by id; a receipt that was corrected does not count."""
+    found = select(ProcessRow).where(col(ProcessRow.id).in_(set(ids)), col(ProcessRow.plant_id).in_(scope))
+    sent: dict[int, ProcessRow] = {}
+    received: dict[int, ProcessRow] = {}
+    for row in reads.exec(found.where(ProcessRow.kind == "TRANSFER")):
+        if row.plant_id == plant_of(row.id):
+            sent[row.id] = row
+        elif row.state == "CLOSED":
+            received[row.id] = row
+    return {one: TransferSeen(one, sent.get(one), received.get(one)) for one in ids if one in sent or one in received}
+
+
+def lines_by_transfer(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[TransferLineRow]]:
+    """Return the lines of transfers by transfer, those of the source first."""
+    row = TransferLineRow
+    found = select(row).where(col(row.transfer_id).in_(set(ids)), col(row.plant_id).in_(scope))
+    lines: dict[int, list[TransferLineRow]] = {}
+    for one in reads.exec(found.order_by(col(row.received).isnot(None), col(row.plant_id), col(row.line))):
+        lines.setdefault(one.transfer_id, []).append(one)
+    return lines
+
+
+def transfers_page(
+    reads: ReadSession, scope: PlantScope, sought: TransfersSought, after: pages.Key | None, limit: int
+) -> list[TransferSeen]:
+    """Return one page of transfers, the last dispatched of each plant first."""
+    key = (col(ProcessRow.id),)
+    ids = reads.exec(pages.page(_sought(scope, sought), key, after, limit, descending=True, grouped=True)).all()
+    seen = transfers_by_id(reads, scope, ids)
+    return [seen[one] for one in ids if one in seen]
+
+
+def transfers_count(reads: ReadSession, scope: PlantScope, sought: TransfersSought) -> int:
+    """Return how many transfers there are."""
+    return pages.count(reads, _sought(scope, sought))
+
+
+def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[Entry, str] | None:
+    """Return the entry by which a transfer left, and the origin of its ledger: what the label is made of.
+
+    Raises Refusal ENTRY_PRUNED where the entry's body is not kept here any more.
+    """
+    row = LedgerEntry
+    source = plant_of(transfer)
+    if source not in scope:
+        return None
+    wanted = row.log_id == source, row.key == str(transfer), row.type == "TransferDispatched"
+    found = reads.exec(select(row, Log.origin).join(Log, col(Log.log_id) == row.log_id).where(*wanted)).first()
+    if found is None:
+        return None
+    entry, origin = found
+    if not entry.body:
+        raise Refusal(RefusalCode.ENTRY_PRUNED, entry=entry.idx)
+    return Entry(decode(entry.body), bytes(entry.body), bytes(entry.leaf)), origin
+
+
+def _sought(scope: PlantScope, sought: TransfersSought) -> SelectOfScalar[int]:
+    row, other, line = ProcessRow, aliased(ProcessRow), TransferLineRow
+    # PostgreSQL shifts a bigint by an integer alone.
+    bits = literal(NODE_NUMBER_BITS, Integer())
+    at_source = col(row.plant_id) == col(row.id).op(">>")(bits)
+    found = select(row.id).where(col(row.plant_id).in_(scope), col(row.kind) == "TRANSFER")
+    # A destination's statement whose receipt was corrected says nothing any more.
+    found = found.where(or_(at_source, col(row.state) == "CLOSED"))
+    if sought.plant is not None:
+        found = found.where(or_(col(row.source_plant) == sought.plant, col(row.destination_plant) == sought.plant))
+    away = col(other.plant_id) != col(other.id).op(">>")(bits)
+    received = exists().where(
+        col(other.id) == col(row.id), away, col(other.state) == "CLOSED", col(other.plant_id).in_(scope)
+    )
+    differing = exists().where(
+        col(line.transfer_id) == col(row.id), col(line.plant_id).in_(scope), col(line.received) != col(line.dispatched)
+    )
+    for wanted, condition in ((sought.received, received), (sought.differing, differing)):
+        if wanted is not None:
+            found = found.where(condition if wanted else ~condition)
+    return found.group_by(col(row.id))

@@ -1,0 +1,176 @@
+"""Master data of a plant: what it is, its materials, units, parties and places, and its number series."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from sqlalchemy import func, or_
+from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
+from plants.rules.values.quantities import UNITS, Unit
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.scope import PlantScope
+from plants.store.materials.plants import narrowed
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, text, text_key
+from plants.store.sql.pages import Key, count, page
+
+
+class Material(SQLModel, table=True):
+    """A material definition as one plant uses it."""
+
+    __tablename__ = "materials"
+    __table_args__ = PROJECTION
+
+    plant_id: int = key(PLANT)
+    code: str = text_key()
+    name: str = text()
+    unit: str = text()
+    shelf_life_days: int | None = big(None)
+    retest_days: int | None = big(None)
+    conversions: str = text()  # canonical JSON: unit -> exact fraction of the material's unit
+
+
+class MasterRecord(SQLModel, table=True):
+    """A supplier, customer, location, piece of equipment or extra unit, by its kind and code."""
+
+    __tablename__ = "master_records"
+    __table_args__ = PROJECTION
+
+    plant_id: int = key(PLANT)
+    kind: str = text_key()
+    code: str = text_key()
+    name: str = text()
+    detail: str = text()  # canonical JSON: for a unit, {"of": code, "factor": fraction}
+
+
+MasterKind = Literal["UNIT", "SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT"]
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialFacts:
+    """A material definition as commands need it."""
+
+    code: str
+    name: str
+    unit: str
+    shelf_life_days: int | None
+    retest_days: int | None
+
+
+SELECT_MATERIAL = (
+    "SELECT code, name, unit, shelf_life_days, retest_days FROM materials WHERE plant_id = :plant AND code = :code"
+)
+SELECT_CONVERSIONS = "SELECT conversions FROM materials WHERE plant_id = :plant AND code = :code"
+SELECT_MASTER = "SELECT name FROM master_records WHERE plant_id = :plant AND kind = :kind AND code = :code"
+SELECT_UNITS = "SELECT code, detail FROM master_records WHERE plant_id = :plant AND kind = 'UNIT'"
+
+
+def material(session: Session, plant: int, code: str) -> MaterialFacts:
+    """Return a plant's material definition, or raise Refusal."""
+    row = session.row(SELECT_MATERIAL, {"plant": plant, "code": code})
+    if row is None:
+        raise Refusal(RefusalCode.NOT_DEFINED, thing="material", code=code[:40])
+    return MaterialFacts(*row)
+
+
+def conversions(session: Session, plant: int, code: str) -> Mapping[str, Fraction]:
+    """Return how many of the material's unit one of each other unit is."""
+    row = session.row(SELECT_CONVERSIONS, {"plant": plant, "code": code})
+    return {} if row is None else {unit: Fraction(factor) for unit, factor in json.loads(row[0]).items()}
+
+
+def check_defined(session: Session, plant: int, kind: MasterKind, code: str) -> None:
+    """Raise Refusal unless the plant has a supplier, customer, location or piece of equipment of that code."""
+    if session.row(SELECT_MASTER, {"plant": plant, "kind": kind, "code": code}) is None:
+        raise Refusal(RefusalCode.NOT_DEFINED, thing=kind.lower(), code=code[:40])
+
+
+def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
+    """Return the units that a plant defined beyond the built-in ones."""
+    units: dict[str, Unit] = {}
+    for code, detail in session.rows(SELECT_UNITS, {"plant": plant}):
+        content = json.loads(detail)
+        known = UNITS[content["of"]]
+        units[code] = Unit(code, known.dimension, known.factor * Fraction(content["factor"]))
+    return units
+
+
+@dataclass(frozen=True, slots=True)
+class MasterSought:
+    """Which master data is wanted: of one plant, with a code or name that holds this text; or all."""
+
+    kind: str
+    plant: str | None = None
+    text: str | None = None
+
+
+def materials_by_key(
+    reads: ReadSession, scope: PlantScope, keys: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], Material]:
+    """Return material definitions by plant number and code."""
+    wanted = col(Material.plant_id).in_(scope), col(Material.code).in_({code for _, code in keys})
+    return {(one.plant_id, one.code): one for one in reads.exec(select(Material).where(*wanted))}
+
+
+def masters_by_key(
+    reads: ReadSession, scope: PlantScope, keys: Sequence[tuple[int, str, str]]
+) -> dict[tuple[int, str, str], MasterRecord]:
+    """Return suppliers, customers, locations and equipment by plant number, kind and code."""
+    wanted = col(MasterRecord.plant_id).in_(scope), col(MasterRecord.code).in_({code for _, _, code in keys})
+    return {(one.plant_id, one.kind, one.code): one for one in reads.exec(select(MasterRecord).where(*wanted))}
+
+
+def materials_page(
+    reads: ReadSession, scope: PlantScope, sought: MasterSought, after: Key | None, limit: int
+) -> Sequence[Material]:
+    """Return one page of material definitions by code and plant."""
+    key = col(Material.code), col(Material.plant_id)
+    return reads.exec(page(_materials(reads, scope, sought), key, after, limit)).all()
+
+
+def materials_count(reads: ReadSession, scope: PlantScope, sought: MasterSought) -> int:
+    """Return how many material definitions there are."""
+    return count(reads, _materials(reads, scope, sought))
+
+
+def masters_page(
+    reads: ReadSession, scope: PlantScope, sought: MasterSought, after: Key | None, limit: int
+) -> Sequence[MasterRecord]:
+    """Return one page of master data of a kind, by code and plant."""
+    key = col(MasterRecord.code), col(MasterRecord.plant_id)
+    return reads.exec(page(_masters(reads, scope, sought), key, after, limit)).all()
+
+
+def masters_count(reads: ReadSession, scope: PlantScope, sought: MasterSought) -> int:
+    """Return how much master data of a kind there is."""
+    return count(reads, _masters(reads, scope, sought))
+
+
+def _materials(reads: ReadSession, scope: PlantScope, sought: MasterSought) -> SelectOfScalar[Material]:
+    found = select(Material).where(col(Material.plant_id).in_(narrowed(reads, scope, sought.plant)))
+    if sought.text is not None:
+        text = sought.text.lower()
+        named = func.lower(Material.name).contains(text, autoescape=True)
+        found = found.where(or_(func.lower(Material.code).contains(text, autoescape=True), named))
+    return found
+
+
+def _masters(reads: ReadSession, scope: PlantScope, sought: MasterSought) -> SelectOfScalar[MasterRecord]:
+    found = select(MasterRecord).where(
+        col(MasterRecord.plant_id).in_(narrowed(reads, scope, sought.plant)), MasterRecord.kind == sought.kind
+    )
+    if sought.text is not None:
+        text = sought.text.lower()
+        named = func.lower(MasterRecord.name).contains(text, autoescape=True)
+        found = found.where(or_(func.lower(MasterRecord.code).contains(text, autoescape=True), named))
+    return found
+
+
+def materials_coded(reads: ReadSession, scope: PlantScope, code: str, plant: str | None) -> Sequence[Material]:
+    """Return a material as the plants of the scope, or one of them, define it, by plant number."""
+    here = col(Material.plant_id).in_(narrowed(reads, scope, plant))
+    return reads.exec(select(Material).where(here, Material.code == code).order_by(col(Material.plant_id))).all()

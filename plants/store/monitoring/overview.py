@@ -1,0 +1,122 @@
+"""Everything about a node that a person has to look at, in one list: alarms, stopped replication, parked entries.
+
+What the replication rows and the projection's faults say stands there only while it lasts; an alarm row of the same
+kind about the same thing goes first, because it counts and has a history.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlmodel import col, select
+
+from infra.database import ReadSession
+from plants.rules.identification.codes import HUB
+from plants.rules.values.scope import PlantScope
+from plants.store.ledger.entries import Log
+from plants.store.monitoring.alarms import AlarmKind
+from plants.store.monitoring.alarms import alarms as alarm_rows
+from plants.store.replication.parked_entries import HALTED, ProjectionFault
+from plants.store.replication.status import ReplicationRow, ReplicationState
+
+ROWS_MAX = 1_000  # alarms looked through for those that the asker may see
+KINDS = {
+    ReplicationState.RESTORED: AlarmKind.PLANT_RESTORED,
+    ReplicationState.DIVERGED: AlarmKind.LEDGER_DIVERGED,
+    ReplicationState.HUB_REGRESSED: AlarmKind.HUB_REGRESSED,
+    ReplicationState.FENCED: AlarmKind.PLANT_FENCED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmSeen:
+    """One thing amiss; `about` names it within its kind, times are microseconds, `over_us` is empty while it lasts."""
+
+    kind: str
+    about: str
+    text: str
+    first_us: int
+    last_us: int
+    times: int
+    over_us: int | None = None
+
+
+def alarms_seen(
+    reads: ReadSession, scope: PlantScope, *, own: int = HUB, over: bool = False, first: int = 100
+) -> list[AlarmSeen]:
+    """Return what is amiss at this node, the newest first; with `over` also what has ended.
+
+    `own` is the number of the plant whose node this is: who may see that plant sees all of it. At the hub (0) whoever
+    has a grant for the group sees all, others only what is about the ledgers of plants in their scope.
+    """
+    logs: dict[int, str] = dict(reads.exec(select(Log.log_id, Log.origin)).all())
+    plants = {abs(log_id): logs[log_id] for log_id in logs if abs(log_id) in scope}
+    everything = own in scope
+    if not everything and not plants:
+        return []
+    names = [origin for log_id, origin in logs.items() if abs(log_id) in plants]
+    rows = [
+        AlarmSeen(**row.model_dump())
+        for row in alarm_rows(reads, over=over, first=ROWS_MAX)
+        if everything or any(_is_about(row.about, name) for name in names)
+    ]
+    standing = [row for row in rows if row.over_us is None]
+    also = [*_stopped(reads, logs), *_parked(reads, logs)]
+    rows += [
+        one
+        for one in also
+        if not any(_is_the_same(one, row) for row in standing)
+        and (everything or any(_is_about(one.about, name) for name in names))
+    ]
+    return sorted(rows, key=lambda one: (-one.last_us, one.kind, one.about))[:first]
+
+
+def alarm_counts(reads: ReadSession) -> dict[str, int]:
+    """Return how many alarms of each kind last at this node."""
+    counts: dict[str, int] = {}
+    for (kind,) in reads.rows("SELECT kind FROM alarms WHERE over_us IS NULL"):
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
+def _is_the_same(one: AlarmSeen, row: AlarmSeen) -> bool:
+    """Tell whether an alarm row says this already: of the same kind, or of a more exact one in the same words."""
+    return row.about == one.about and (row.kind == one.kind or (one.text != "" and row.text.startswith(one.text)))
+
+
+def _is_about(about: str, origin: str) -> bool:
+    rest = about.removeprefix(origin)
+    return about.startswith(origin) and not rest[:1].isalnum()
+
+
+def _stopped(reads: ReadSession, logs: dict[int, str]) -> Iterable[AlarmSeen]:
+    for row in reads.exec(select(ReplicationRow).where(col(ReplicationRow.alarm).is_not(None))):
+        since = row.alarm_us or 0
+        yield AlarmSeen(
+            kind=KINDS.get(ReplicationState(row.state), AlarmKind.REPLICATION_REFUSED),
+            about=logs.get(row.log_id, str(row.log_id)),
+            text=row.alarm or "",
+            first_us=since,
+            last_us=since,
+            times=max(1, row.attempts),
+        )
+
+
+def _parked(reads: ReadSession, logs: dict[int, str]) -> Iterable[AlarmSeen]:
+    """Yield one alarm for each ledger with entries that could not be applied: they are listed elsewhere."""
+    faults: dict[int, list[ProjectionFault]] = {}
+    for fault in reads.exec(select(ProjectionFault).where(col(ProjectionFault.error).is_not(None))):
+        faults.setdefault(fault.log_id, []).append(fault)
+    for log_id, found in sorted(faults.items()):
+        first = min(found, key=lambda one: one.idx)
+        halted = any(one.key == HALTED for one in found)
+        yield AlarmSeen(
+            kind=AlarmKind.PROJECTION_HALTED if halted else AlarmKind.ENTRY_PARKED,
+            about=logs.get(log_id, str(log_id)),
+            text=(
+                f"{len(found)} entries could not be applied, the first at {first.idx}: {first.error} / "
+                f"{len(found)} 条记录无法写入，第一条位置 {first.idx}。"
+            ),
+            first_us=min(one.parked_us for one in found),
+            last_us=max(one.parked_us for one in found),
+            times=len(found),
+        )

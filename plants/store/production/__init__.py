@@ -1,0 +1,1 @@
+"""Process records: feeding and yielding, split and merge."""

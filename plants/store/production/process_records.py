@@ -1,0 +1,178 @@
+"""Process records as a plant's commands see them: what state they are in, and what went in and came out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Index
+from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
+from plants.rules.identification.codes import plant_of
+from plants.rules.production.process_records import RUN_KINDS
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.scope import PlantScope
+from plants.store.genealogy.edges import Edge
+from plants.store.materials.plants import narrowed
+from plants.store.sql import pages
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
+
+
+class ProcessRow(SQLModel, table=True):
+    """A process record as one plant states it: production, split, merge, transfer, shipment and the like."""
+
+    __tablename__ = "process_records"
+    __table_args__ = (
+        Index("process_records_by_kind", "plant_id", "kind", "id"),
+        partial_index("process_records_by_customer", "customer"),
+        partial_index("process_records_by_job_order", "job_order"),
+        PROJECTION,
+    )
+
+    id: int = key()
+    plant_id: int = key(PLANT)
+    kind: str = text()
+    state: str = text()
+    job_order: str | None = text(None)
+    segment: str | None = text(None)
+    equipment: str | None = text(None)
+    opened_us: int = big()
+    closed_us: int | None = big(None)
+    customer: str | None = text(None)
+    source_plant: str | None = text(None)
+    destination_plant: str | None = text(None)
+    loss: str = text()  # canonical JSON: unit -> inputs less outputs
+
+
+SELECT_PROCESS = "SELECT id, kind, state, opened_us FROM process_records WHERE id = :process AND plant_id = :plant"
+SELECT_INPUTS = (
+    "SELECT source_id, use, unit, quantity FROM edges WHERE target_id = :process AND plant_id = :plant"
+    " ORDER BY entry_idx, line"
+)
+SELECT_OUTPUTS = (
+    "SELECT target_id, use, unit, quantity FROM edges WHERE source_id = :process AND plant_id = :plant"
+    " ORDER BY entry_idx, line"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """A process record as commands need it; the time is microseconds since the epoch."""
+
+    id: int
+    kind: str
+    state: str
+    opened_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEdge:
+    """One input or output of a process record, in millionths of the unit; corrected ones are gone."""
+
+    batch: int
+    use: str
+    unit: str
+    micro: int
+
+
+def open_run(session: Session, plant: int, process: int) -> ProcessFacts:
+    """Return an open process record that people feed and yield, or raise Refusal."""
+    # Ids from outside may be beyond 64 bits, which neither database compares with a column.
+    row = session.row(SELECT_PROCESS, {"plant": plant, "process": process}) if 0 < process < 2**63 else None
+    if row is None or row[1] not in RUN_KINDS:
+        raise Refusal(RefusalCode.PROCESS_UNKNOWN, process=process)
+    facts = ProcessFacts(*row)
+    if facts.state != "OPEN":
+        raise Refusal(RefusalCode.PROCESS_CLOSED, process=process)
+    return facts
+
+
+def inputs(session: Session, plant: int, process: int) -> Iterator[ProcessEdge]:
+    """Yield what the plant put into a process record."""
+    return (ProcessEdge(*row) for row in session.rows(SELECT_INPUTS, {"plant": plant, "process": process}))
+
+
+def outputs(session: Session, plant: int, process: int) -> Iterator[ProcessEdge]:
+    """Yield what the plant took out of a process record, returned inputs too."""
+    return (ProcessEdge(*row) for row in session.rows(SELECT_OUTPUTS, {"plant": plant, "process": process}))
+
+
+def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
+    """Return how many millionths of each batch that was fed have not come back from a process record."""
+    left: dict[int, int] = {}
+    for edge in inputs(session, plant, process):
+        left[edge.batch] = left.get(edge.batch, 0) + edge.micro
+    for edge in outputs(session, plant, process):
+        if edge.use == "RETURNED":
+            left[edge.batch] = left.get(edge.batch, 0) - edge.micro
+    return left
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessesSought:
+    """Which process records are wanted; what is not given does not matter. Transfers are listed by themselves."""
+
+    plant: str | None = None
+    kind: str | None = None
+    state: str | None = None
+    job_order: str | None = None
+    equipment: str | None = None
+    customer: str | None = None
+
+
+def processes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, ProcessRow]:
+    """Return process records by id: as the plant that opened each states it, or else another of the scope."""
+    found = select(ProcessRow).where(col(ProcessRow.id).in_(set(ids)), col(ProcessRow.plant_id).in_(scope))
+    records: dict[int, ProcessRow] = {}
+    for row in reads.exec(found.order_by(col(ProcessRow.id), col(ProcessRow.plant_id))):
+        if row.id not in records or row.plant_id == plant_of(row.id):
+            records[row.id] = row
+    return records
+
+
+def edges_into(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Edge]]:
+    """Return what went into process records, by id and in the order of entries."""
+    return _edges(reads, scope, ids, "target_id")
+
+
+def edges_out(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Edge]]:
+    """Return what came out of process records, by id and in the order of entries."""
+    return _edges(reads, scope, ids, "source_id")
+
+
+def processes_page(
+    reads: ReadSession, scope: PlantScope, sought: ProcessesSought, after: pages.Key | None, limit: int
+) -> Sequence[ProcessRow]:
+    """Return one page of process records, the last opened of each plant first."""
+    key = col(ProcessRow.id), col(ProcessRow.plant_id)
+    return reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit, descending=True)).all()
+
+
+def processes_count(reads: ReadSession, scope: PlantScope, sought: ProcessesSought) -> int:
+    """Return how many process records there are."""
+    return pages.count(reads, _sought(reads, scope, sought))
+
+
+def _edges(reads: ReadSession, scope: PlantScope, ids: Sequence[int], side: str) -> dict[int, list[Edge]]:
+    end = col(getattr(Edge, side))
+    found = select(Edge).where(end.in_(set(ids)), col(Edge.plant_id).in_(scope))
+    edges: dict[int, list[Edge]] = {}
+    for row in reads.exec(found.order_by(col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line))):
+        edges.setdefault(getattr(row, side), []).append(row)
+    return edges
+
+
+def _sought(reads: ReadSession, scope: PlantScope, sought: ProcessesSought) -> SelectOfScalar[ProcessRow]:
+    here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, sought.plant))
+    found = select(ProcessRow).where(here, ProcessRow.kind != "TRANSFER")
+    equal = {
+        ProcessRow.kind: sought.kind,
+        ProcessRow.state: sought.state,
+        ProcessRow.job_order: sought.job_order,
+        ProcessRow.equipment: sought.equipment,
+        ProcessRow.customer: sought.customer,
+    }
+    for column, value in equal.items():
+        if value is not None:
+            found = found.where(column == value)
+    return found

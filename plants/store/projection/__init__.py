@@ -1,0 +1,1 @@
+"""From events to row writes, and rebuilding the tables from the ledgers."""

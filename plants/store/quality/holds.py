@@ -1,0 +1,147 @@
+"""Holds on goods: those a plant placed, those headquarters directed, and those pending for an unknown batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Index
+from sqlmodel import SQLModel, col, select
+
+from infra.database import ReadSession, Session
+from infra.roles import Keeping, table_options
+from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.values.scope import PlantScope
+from plants.store.sql.columns import PLANT, big, key, text, text_key
+
+
+class HoldRow(SQLModel, table=True):
+    """A hold on a plant's goods of a batch; open while `lifted_idx` is empty."""
+
+    __tablename__ = "holds"
+    __table_args__ = table_options(Keeping.PROJECTION)
+
+    plant_id: int = key(PLANT)
+    batch_id: int = key()
+    hold_id: int = key()  # index of the entry that placed it
+    kind: str = text()
+    reason: str = text()
+    placed_by: str = text()
+    placed_us: int = big()
+    lifted_idx: int | None = big(None)
+    lifted_us: int | None = big(None)
+    directed: str | None = text(None)  # the id of the hold or recall of headquarters that it is
+
+
+SELECT_IN_FORCE = (
+    "SELECT plant_id, batch_id, batch_code FROM directed_holds WHERE hold = :hold AND ended_idx IS NULL"
+    " ORDER BY plant_id, batch_code"
+)
+
+
+SELECT_ALL_IN_FORCE = (
+    "SELECT hold, MIN(log_id), MIN(directive_idx) FROM directed_holds WHERE ended_idx IS NULL"
+    " GROUP BY hold, log_id ORDER BY hold, log_id"
+)
+
+
+SELECT_WAITING = (
+    "SELECT batch_id, hold, kind, reason, directive_idx FROM waiting_holds"
+    " WHERE plant_id = :plant AND batch_code = :code ORDER BY directive_idx, hold"
+)
+
+
+class DirectedHoldRow(SQLModel, table=True):
+    """A hold that headquarters directed to a plant for a batch: in force in the hub's view while `ended_idx` is empty.
+
+    Made from the hub's ledger of directives to the plant, so that only the hub has such rows.
+    """
+
+    __tablename__ = "directed_holds"
+    __table_args__ = (
+        Index("directed_holds_by_hold", "hold"),
+        Index("directed_holds_by_batch", "batch_code", "plant_id"),
+        table_options(Keeping.PROJECTION),
+    )
+
+    log_id: int = key(PLANT)
+    hold: str = text_key()
+    batch_code: str = text_key()
+    plant_id: int = big()
+    batch_id: int | None = big(None)
+    kind: str = text()
+    reason: str = text()
+    directed_by: str = text()
+    directed_us: int = big()
+    directive_idx: int = big()
+    ended_idx: int | None = big(None)  # index of the directive that lifts it
+    ended_us: int | None = big(None)
+
+
+class WaitingHoldRow(SQLModel, table=True):
+    """A hold of headquarters that a plant keeps for a batch it does not know yet."""
+
+    __tablename__ = "waiting_holds"
+    __table_args__ = table_options(Keeping.PROJECTION)
+
+    plant_id: int = key(PLANT)
+    batch_code: str = text_key()
+    hold: str = text_key()
+    batch_id: int | None = big(None)
+    kind: str = text()
+    reason: str = text()
+    directive_idx: int = big()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A hold of headquarters that waits for its batch; `directive` is the index of the directive that placed it."""
+
+    hold: str
+    kind: str
+    reason: str
+    directive: int
+
+
+def waiting_for(session: Session, plant: int, batch: DirectedBatch) -> list[Waiting]:
+    """Return the holds of headquarters that wait at the plant for a batch, in the order of their directives.
+
+    One that was directed for an id waits for that batch alone; one for a code, for whatever batch has it.
+    """
+    rows = session.rows(SELECT_WAITING, {"plant": plant, "code": batch["code"]})
+    return [Waiting(*row) for batch_id, *row in rows if batch["id"] is None or batch_id in (None, batch["id"])]
+
+
+def in_force(session: Session, hold: str) -> dict[int, list[DirectedBatch]]:
+    """Return to which plants a hold or recall was directed and for which batches, as far as it was not lifted."""
+    directed: dict[int, list[DirectedBatch]] = {}
+    for plant, batch, code in session.rows(SELECT_IN_FORCE, {"hold": hold}):
+        directed.setdefault(plant, []).append({"id": batch, "code": code})
+    return directed
+
+
+def all_in_force(session: Session) -> dict[str, list[tuple[int, int]]]:
+    """Return every hold and recall that headquarters has in force: the log id and index of each directive of it."""
+    directed: dict[str, list[tuple[int, int]]] = {}
+    for hold, log_id, index in session.rows(SELECT_ALL_IN_FORCE):
+        directed.setdefault(hold, []).append((log_id, index))
+    return directed
+
+
+def directed_holds_by_code(
+    reads: ReadSession, scope: PlantScope, codes: Sequence[str]
+) -> dict[str, list[DirectedHoldRow]]:
+    """Return the holds that headquarters directed, by batch code, in the order of plants and directives."""
+    row = DirectedHoldRow
+    found = select(row).where(col(row.batch_code).in_(set(codes)), col(row.plant_id).in_(scope))
+    holds: dict[str, list[DirectedHoldRow]] = {}
+    for one in reads.exec(found.order_by(col(row.plant_id), col(row.directive_idx))):
+        holds.setdefault(one.batch_code, []).append(one)
+    return holds
+
+
+def holds_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[HoldRow]]:
+    """Return the holds on the plants' goods by batch, those lifted too, in the order they were placed."""
+    found = select(HoldRow).where(col(HoldRow.batch_id).in_(set(ids)), col(HoldRow.plant_id).in_(scope))
+    holds: dict[int, list[HoldRow]] = {}
+    for row in reads.exec(found.order_by(col(HoldRow.plant_id), col(HoldRow.hold_id))):
+        holds.setdefault(row.batch_id, []).append(row)
+    return holds

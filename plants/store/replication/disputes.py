@@ -1,0 +1,158 @@
+"""The worklist of disputed entries: what a rebased ledger could not apply, until a person has dealt with it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import Index, tuple_
+from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from infra.database import ReadSession, Session
+from infra.roles import Keeping, table_options
+from plants.rules.ledger.events import Entry, canonical
+from plants.rules.replication.repairs import Collision
+from plants.rules.values.instants import instant_micros
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.scope import PlantScope
+from plants.store.ledger.entries import INDEX_MAX
+from plants.store.sql.columns import PLANT, big, key, text
+from plants.store.sql.pages import Key, count, page
+from plants.store.sql.rows import RowWrites, Shape
+
+SELECT_STATE = "SELECT state FROM disputes WHERE plant_id = :plant AND entry_idx = :dispute"
+COUNT_OPEN = "SELECT COUNT(*) FROM disputes WHERE plant_id = :plant AND state = 'OPEN'"
+
+
+class DisputeRow(SQLModel, table=True):
+    """One disputed entry; `state` is OPEN or SETTLED."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (Index("disputes_by_state", "state", "plant_id", "entry_idx"), table_options(Keeping.PROJECTION))
+
+    plant_id: int = key(PLANT)
+    entry_idx: int = key()  # index of the entry that disputes it
+    event_id: str = text()
+    type: str = text()  # of the disputed entry
+    key: str = text()
+    actor: str = text()
+    occurred_us: int = big()
+    collisions: str = text()  # canonical JSON
+    state: str = text()
+    settlement: str | None = text(None)  # the person's reason, or why nobody had to settle it
+    settled_by: str | None = text(None)
+    settled_us: int | None = big(None)
+    settled_idx: int | None = big(None)
+
+
+DISPUTES = Shape.of(DisputeRow)
+
+
+def entry_disputed(writes: RowWrites, log_id: int, entry: Entry) -> None:
+    """Put a disputed entry on the worklist."""
+    payload, envelope = entry.payload, entry.envelope
+    settled = payload["settled"]
+    values = {
+        "plant_id": log_id,
+        "entry_idx": entry.index,
+        "event_id": envelope["id"],
+        "type": payload["entry"]["type"],
+        "key": envelope["key"],
+        "actor": envelope["actor"],
+        "occurred_us": instant_micros(envelope["occurred_at"]),
+        "collisions": canonical(payload["collisions"]).decode(),
+        "state": "OPEN" if settled is None else "SETTLED",
+        "settlement": settled,
+    }
+    writes.put(DISPUTES, dict.fromkeys(DISPUTES.columns) | values)
+
+
+def dispute_settled(writes: RowWrites, log_id: int, entry: Entry) -> None:
+    """Take a disputed entry off the worklist."""
+    envelope = entry.envelope
+    writes.amend(
+        DISPUTES,
+        (log_id, entry.payload["dispute"]),
+        state="SETTLED",
+        settlement=envelope.get("reason", ""),
+        settled_by=envelope["actor"],
+        settled_us=instant_micros(envelope["recorded_at"]),
+        settled_idx=entry.index,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A disputed entry as it is listed, with why it could not be applied."""
+
+    row: DisputeRow
+    collisions: tuple[Collision, ...]
+
+    @classmethod
+    def of(cls, row: DisputeRow) -> Self:
+        """Return a row as it is listed."""
+        return cls(row, tuple(json.loads(row.collisions)))
+
+
+def check_open(session: Session, plant: int, dispute: int) -> None:
+    """Raise Refusal unless there is such a dispute and it is open."""
+    known = 0 <= dispute < INDEX_MAX
+    row = session.row(SELECT_STATE, {"plant": plant, "dispute": dispute}) if known else None
+    if row is None:
+        raise Refusal(RefusalCode.DISPUTE_UNKNOWN, dispute=dispute)
+    if row[0] != "OPEN":
+        raise Refusal(RefusalCode.DISPUTE_SETTLED, dispute=dispute)
+
+
+def open_disputes(session: Session, plant: int) -> int:
+    """Return how many disputed entries of a plant wait for a person."""
+    row = session.row(COUNT_OPEN, {"plant": plant})
+    return 0 if row is None else int(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class DisputesSought:
+    """Which disputed entries are wanted: those that wait for a person, or those that do not; all unless given."""
+
+    open: bool | None = None
+
+
+def disputes_page(
+    reads: ReadSession, scope: PlantScope, sought: DisputesSought, after: Key | None, limit: int
+) -> list[Disputed]:
+    """Return one page of disputed entries, by plant, the oldest first."""
+    order = col(DisputeRow.plant_id), col(DisputeRow.entry_idx)
+    return [Disputed.of(row) for row in reads.exec(page(_sought(scope, sought), order, after, limit))]
+
+
+def disputes_count(reads: ReadSession, scope: PlantScope, sought: DisputesSought) -> int:
+    """Return how many disputed entries there are."""
+    return count(reads, _sought(scope, sought))
+
+
+DisputePlace = tuple[int, int]
+"""A plant's number and the index of the entry that disputes another."""
+
+
+def disputes_by_place(
+    reads: ReadSession, scope: PlantScope, places: Sequence[DisputePlace]
+) -> dict[DisputePlace, Disputed]:
+    """Return disputed entries by plant and index."""
+    row = DisputeRow
+    here = tuple_(col(row.plant_id), col(row.entry_idx)).in_(set(places))
+    found = reads.exec(select(row).where(here, col(row.plant_id).in_(scope)))
+    return {(one.plant_id, one.entry_idx): Disputed.of(one) for one in found}
+
+
+def disputes(reads: ReadSession, scope: PlantScope, *, settled: bool = False, first: int = 100) -> Sequence[Disputed]:
+    """Return the disputed entries that wait for a person, oldest first; with `settled` also the others."""
+    return disputes_page(reads, scope, DisputesSought(None if settled else True), None, first)
+
+
+def _sought(scope: PlantScope, sought: DisputesSought) -> SelectOfScalar[DisputeRow]:
+    row = DisputeRow
+    found = select(row).where(col(row.plant_id).in_(scope))
+    if sought.open is None:
+        return found
+    return found.where(row.state == ("OPEN" if sought.open else "SETTLED"))

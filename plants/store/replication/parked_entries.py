@@ -1,0 +1,242 @@
+"""Entries that the hub could not apply: tried again, or passed over for good by a person's signed decision.
+
+`projection_faults` lists the entries that wait, and why. Skipped entries are made from the hub's own ledger. A row of
+`projection_tries` marks the slice that is being applied; a killed program leaves it behind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Index, Integer, and_, tuple_
+from sqlmodel import SQLModel, col, select
+
+from infra.database import ReadSession, Session
+from infra.roles import Keeping, Role, table_options
+from plants.rules.values.scope import PlantScope
+from plants.store.ledger.entries import LedgerEntry
+from plants.store.sql.columns import PLANT, big, key, text
+from plants.store.sql.pages import Key, count, page
+
+HALTED = "*"
+"""The key of a fault that stops all further projection of a ledger."""
+
+
+class ProjectionFault(SQLModel, table=True):
+    """An entry that failed to apply, or that waits behind such an entry: then `error` is empty."""
+
+    __tablename__ = "projection_faults"
+    __table_args__ = (
+        Index("projection_faults_by_key", "log_id", "key", "idx"),
+        table_options(Keeping.LOCAL, frozenset({Role.HUB})),
+    )
+
+    log_id: int = key(Integer)
+    idx: int = key()
+    key: str = text()
+    type: str = text()
+    error: str | None = text(None)
+    attempts: int = big(0)
+    parked_us: int = big()
+    next_attempt_us: int | None = big(None)  # empty: only an operator or a newer program retries
+    needs_version: int | None = big(None)  # the version of its type, if unknown to this program; costs no attempts
+
+
+HUB_ALONE = frozenset({Role.HUB})
+SELECT_SKIPPED = "SELECT idx FROM skipped_entries WHERE of_plant = :log_id AND idx >= :low AND idx < :high"
+LOCK_FAULT = (
+    "SELECT type, error FROM projection_faults"
+    " WHERE log_id = :log_id AND idx = :idx AND error IS NOT NULL AND key <> '*'"
+)
+LOCK_LEASE = "SELECT token FROM leases WHERE name = :name"
+UNPARK = "DELETE FROM projection_faults WHERE log_id = :log_id AND idx = :idx"
+WAKE = "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us WHERE log_id = :log_id AND idx = :idx"
+WAKE_BEHIND = (
+    "UPDATE projection_faults SET next_attempt_us = :now_us WHERE log_id = :log_id AND (error IS NULL OR key = '*')"
+    " AND (next_attempt_us IS NULL OR next_attempt_us > :now_us)"
+)
+
+SELECT_FAILED = "SELECT idx FROM projection_faults WHERE log_id = :log_id AND error IS NOT NULL AND key <> '*'"
+REST_BEHIND = (
+    "UPDATE projection_faults SET next_attempt_us = NULL"
+    " WHERE log_id = :log_id AND error IS NULL AND next_attempt_us IS NOT NULL"
+)
+
+
+class SkippedEntryRow(SQLModel, table=True):
+    """An entry of a plant's ledger that is never applied to the hub's tables, by whose decision and why."""
+
+    __tablename__ = "skipped_entries"
+    __table_args__ = table_options(Keeping.PROJECTION, HUB_ALONE)
+
+    plant_id: int = key(PLANT)  # whose ledger says so: the hub's, 0
+    of_plant: int = key(PLANT)
+    idx: int = key()
+    entry_idx: int = big()  # index of the decision in the hub's ledger
+    leaf: str = text()  # leaf hash of what is passed over, hexadecimal
+    type: str = text()
+    error: str = text()
+    reason: str = text()
+    skipped_by: str = text()
+    printed_name: str = text()
+    skipped_us: int = big()
+
+
+class ProjectionTry(SQLModel, table=True):
+    """The slice that is being applied, written before it is begun: what a killed program leaves behind."""
+
+    __tablename__ = "projection_tries"
+    __table_args__ = table_options(Keeping.LOCAL, HUB_ALONE)
+
+    log_id: int = key(Integer)
+    low: int = big()  # the first entry of the slice
+    entries: int = big()  # how many at most
+    attempts: int = big()
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An entry that waits because of itself, as the one who decides on it was shown it."""
+
+    type: str
+    error: str
+
+
+def skipped_between(session: Session, log_id: int, low: int, high: int) -> set[int]:
+    """Return the positions from low to high - 1 of a plant's ledger that are never applied."""
+    return {index for (index,) in session.rows(SELECT_SKIPPED, {"log_id": log_id, "low": low, "high": high})}
+
+
+def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | None:
+    """Return the entry that is parked at a position, keeping every job from touching it until the transaction ends.
+
+    None where nothing is parked, or where the entry only waits behind another.
+    """
+    suffix = " FOR UPDATE" if session.dialect == "postgresql" else ""
+    # Whoever applies this plant's entries holds this row: a slice under way ends first, and parks nothing behind ours.
+    session.row(LOCK_LEASE + suffix, {"name": f"project/{log_id}"})
+    row = session.row(LOCK_FAULT + suffix, {"log_id": log_id, "idx": index})
+    return None if row is None else Parked(row[0], row[1])
+
+
+def unpark(session: Session, log_id: int, index: int, now_us: int) -> None:
+    """Take a parked entry off the list and have what waits behind it tried at once."""
+    session.run(UNPARK, {"log_id": log_id, "idx": index})
+    wake_behind(session, log_id, now_us)
+
+
+def wake_behind(session: Session, log_id: int, now_us: int) -> None:
+    """Have what waits behind others tried at once: one of those waits no more."""
+    session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
+
+
+def failed(session: Session, log_id: int) -> set[int]:
+    """Return the positions of the entries that wait because of themselves, and so may hold up others."""
+    return {index for (index,) in session.rows(SELECT_FAILED, {"log_id": log_id})}
+
+
+def rest_behind(session: Session, log_id: int) -> None:
+    """Let what waits behind others be due no more, until `wake_behind`."""
+    session.run(REST_BEHIND, {"log_id": log_id})
+
+
+def wake_one(session: Session, log_id: int, index: int, now_us: int) -> None:
+    """Have a parked entry, and what waits behind it, tried at once, its attempts counted from nothing."""
+    session.run(WAKE, {"log_id": log_id, "idx": index, "now_us": now_us})
+    wake_behind(session, log_id, now_us)
+
+
+class ParkedState(StrEnum):
+    """Why an entry of a plant is not in the hub's tables yet."""
+
+    FAILED = "FAILED"
+    NEEDS_UPGRADE = "NEEDS_UPGRADE"
+    WAITS_BEHIND = "WAITS_BEHIND"
+    HALTED = "HALTED"
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedSought:
+    """Which of the entries that wait are wanted; all unless given."""
+
+    state: ParkedState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedSeen:
+    """An entry that waits, as it is listed; `leaf` is the leaf hash of the entry, None where there is no entry yet."""
+
+    fault: ProjectionFault
+    leaf: str | None
+
+    @property
+    def state(self) -> ParkedState:
+        """Why it waits: a person may decide on what is FAILED or NEEDS_UPGRADE, on the others not."""
+        if self.fault.key == HALTED:
+            return ParkedState.HALTED
+        if self.fault.error is None:
+            return ParkedState.WAITS_BEHIND
+        return ParkedState.FAILED if self.fault.needs_version is None else ParkedState.NEEDS_UPGRADE
+
+
+def parked_page(
+    reads: ReadSession, scope: PlantScope, sought: ParkedSought, after: Key | None, limit: int
+) -> list[ParkedSeen]:
+    """Return one page of the entries that wait, by plant and position."""
+    row, entry = ProjectionFault, LedgerEntry
+    order = col(row.log_id), col(row.idx)
+    faults = reads.exec(page(select(row).where(_wanted(scope, sought)), order, after, limit)).all()
+    here = tuple_(col(entry.log_id), col(entry.idx)).in_([(fault.log_id, fault.idx) for fault in faults])
+    hashes = select(col(entry.log_id), col(entry.idx), col(entry.leaf)).where(here)
+    leaves = {(log_id, index): bytes(leaf).hex() for log_id, index, leaf in reads.exec(hashes)} if faults else {}
+    return [ParkedSeen(fault, leaves.get((fault.log_id, fault.idx))) for fault in faults]
+
+
+def parked_at(reads: ReadSession, scope: PlantScope, plant: int, index: int) -> ParkedSeen | None:
+    """Return the entry that waits at a position, if one does."""
+    found = parked_page(reads, scope, ParkedSought(), (plant, index - 1), 1)
+    return next((one for one in found if (one.fault.log_id, one.fault.idx) == (plant, index)), None)
+
+
+def parked_count(reads: ReadSession, scope: PlantScope, sought: ParkedSought) -> int:
+    """Return how many entries wait."""
+    return count(reads, select(col(ProjectionFault.idx)).where(_wanted(scope, sought)))
+
+
+def skipped_page(
+    reads: ReadSession, scope: PlantScope, _sought: None, after: Key | None, limit: int
+) -> Sequence[SkippedEntryRow]:
+    """Return one page of what was passed over in the ledgers of the plants in the scope, by plant and position."""
+    row = SkippedEntryRow
+    found = select(row).where(col(row.of_plant).in_(scope))
+    return reads.exec(page(found, (col(row.of_plant), col(row.idx)), after, limit)).all()
+
+
+def skipped_count(reads: ReadSession, scope: PlantScope, _sought: None) -> int:
+    """Return how many entries were passed over."""
+    return count(reads, select(col(SkippedEntryRow.idx)).where(col(SkippedEntryRow.of_plant).in_(scope)))
+
+
+def skipped_entries(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> Sequence[SkippedEntryRow]:
+    """Return what was passed over in the ledgers of the plants in the scope, by plant and position."""
+    return skipped_page(reads, scope, None, None, first)
+
+
+def _wanted(scope: PlantScope, sought: ParkedSought) -> ColumnElement[bool]:
+    row = ProjectionFault
+    halted, failed = col(row.key) == HALTED, col(row.error).is_not(None)
+    unknown = col(row.needs_version).is_not(None)
+    states = {
+        ParkedState.HALTED: halted,
+        ParkedState.WAITS_BEHIND: and_(~halted, ~failed),
+        ParkedState.NEEDS_UPGRADE: and_(~halted, failed, unknown),
+        ParkedState.FAILED: and_(~halted, failed, ~unknown),
+    }
+    within = col(row.log_id).in_(scope)
+    return within if sought.state is None else and_(within, states[sought.state])
+
+
+def projection_faults(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> list[ProjectionFault]:
+    """Return the entries that could not be applied, or wait behind one, by plant and position."""
+    found = select(ProjectionFault).where(col(ProjectionFault.log_id).in_(scope))
+    return list(reads.exec(found.order_by(col(ProjectionFault.log_id), col(ProjectionFault.idx)).limit(first)))

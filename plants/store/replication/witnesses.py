@@ -1,0 +1,117 @@
+"""What one side holds of the other's ledger as a witness: how far the hub saw each plant, and contradictions.
+
+The hub repeats here what its own ledger says in CheckpointsWitnessed. A contradiction is evidence: two notes that the
+same key signed and that cannot both be true of one ledger.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import Integer
+from sqlmodel import SQLModel, col, select
+
+from infra.database import ReadSession, Session
+from infra.roles import Keeping, Role, table_options
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.merkle import Frontier
+from plants.rules.ledger.notes import Note
+from plants.rules.values.instants import micros
+from plants.store.ledger import mirrors
+from plants.store.sql.columns import PLANT, big, key, octets, text, text_key
+from plants.store.sql.rows import RowWrites, Shape
+
+CONTRADICTIONS_MAX = 100  # whoever signs without end fills nobody's store; the first ones are evidence enough
+
+SELECT_UNWITNESSED = (
+    "SELECT logs.origin, replication.checkpoint FROM replication JOIN logs ON logs.log_id = replication.log_id"
+    " LEFT JOIN witnessed ON witnessed.plant_id = 0 AND witnessed.origin = logs.origin"
+    " WHERE replication.log_id > 0 AND replication.checkpoint IS NOT NULL"
+    " AND (witnessed.size IS NULL OR witnessed.size < replication.checkpoint_size)"
+    " ORDER BY replication.log_id LIMIT :limit"
+)
+SELECT_MARK = (
+    "SELECT size, frontier FROM checkpoints WHERE log_id = :log_id AND size <= :size AND frontier IS NOT NULL"
+    " ORDER BY size DESC LIMIT 1"
+)
+PUT_CONTRADICTION = (
+    "INSERT INTO contradictions (id, log_id, origin, held, shown, seen_us)"
+    " SELECT :id, :log_id, :origin, :held, :shown, :seen_us"
+    " WHERE (SELECT count(*) FROM contradictions) < :most ON CONFLICT (id, log_id) DO NOTHING"
+)
+
+
+class WitnessedRow(SQLModel, table=True):
+    """The newest checkpoint of a plant's ledger that stands in the hub's own ledger (0)."""
+
+    __tablename__ = "witnessed"
+    __table_args__ = table_options(Keeping.PROJECTION, frozenset({Role.HUB}))
+
+    plant_id: int = key(PLANT)  # whose ledger says so: 0, the hub's
+    origin: str = text_key()
+    size: int = big()
+    root: str = text()  # hexadecimal
+    entry_idx: int = big()
+
+
+class ContradictionRow(SQLModel, table=True):
+    """Two signed notes of one ledger: the one that was held, and the one that was shown and does not continue it."""
+
+    __tablename__ = "contradictions"
+    __table_args__ = table_options(Keeping.LOCAL)
+
+    id: str = text_key()  # SHA-256 over the texts of both notes, hexadecimal: signed again, they are the same evidence
+    log_id: int = key(Integer)
+    origin: str = text()
+    held: bytes = octets()
+    shown: bytes = octets()
+    seen_us: int = big()
+
+
+WITNESSED = Shape.of(WitnessedRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two signed notes of one ledger that cannot both be true of it, or of which the later one shows less."""
+
+    log_id: int
+    origin: str
+    held: Note
+    shown: Note
+
+
+def project(writes: RowWrites, log_id: int, entry: Entry) -> None:
+    """Add the row writes of a CheckpointsWitnessed entry: one for each ledger that it speaks of."""
+    for seen in entry.payload["checkpoints"]:
+        values = {"origin": seen["origin"], "size": seen["size"], "root": seen["root"]}
+        writes.put(WITNESSED, {**values, "plant_id": log_id, "entry_idx": entry.index})
+
+
+def unwitnessed(session: Session, limit: int) -> list[tuple[str, bytes]]:
+    """Return the origins and newest cosigned notes of plants' ledgers that have grown since the hub last wrote them."""
+    return [(origin, bytes(note)) for origin, note in session.rows(SELECT_UNWITNESSED, {"limit": limit})]
+
+
+def marked_frontier(session: Session, log_id: int, size: int) -> Frontier:
+    """Return the frontier of a ledger at a size, from the nearest checkpoint below it that was kept with its frontier.
+
+    Reads one leaf hash for each entry between the two. Raises LookupError when the ledger is shorter.
+    """
+    row = session.row(SELECT_MARK, {"log_id": log_id, "size": size})
+    known = None if row is None else Frontier.from_bytes(row[0], bytes(row[1]))
+    return mirrors.frontier_at(session, log_id, size, known)
+
+
+def keep_contradiction(session: Session, found: Contradiction, now: datetime) -> None:
+    """Keep the evidence, once for each pair of texts and CONTRADICTIONS_MAX at most."""
+    name = sha256(f"{found.held.text}\n{found.shown.text}".encode()).hexdigest()
+    values = {"id": name, "log_id": found.log_id, "origin": found.origin, "seen_us": micros(now)}
+    notes = {"held": bytes(found.held), "shown": bytes(found.shown)}
+    session.run(PUT_CONTRADICTION, values | notes | {"most": CONTRADICTIONS_MAX})
+
+
+def contradictions(reads: ReadSession) -> list[ContradictionRow]:
+    """Return the evidence, the newest first."""
+    row = ContradictionRow
+    return list(reads.exec(select(row).order_by(col(row.seen_us).desc(), col(row.id))))

@@ -1,0 +1,1 @@
+"""Column types, row writes and pages, used by every store module."""

@@ -1,0 +1,1 @@
+"""Traces, their summaries and their completeness."""

@@ -1,0 +1,248 @@
+"""Whether an answer about goods is complete: how far each plant was heard, and every hole that the ledgers show."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from infra.database import ReadSession
+from plants.rules.genealogy.walks import TraceDirection
+from plants.rules.identification.codes import plant_of
+from plants.rules.values.instants import micros
+from plants.rules.values.scope import PlantScope
+from plants.store.genealogy.walks import Traced
+from plants.store.logistics.in_transit import mislabelled
+from plants.store.replication.status import PlantReplication, ReplicationState, replication_status
+from plants.store.sql.arrays import among, at_plants, given
+
+WATERMARK_AGE_SECONDS_MAX = 900
+"""How old a plant's newest signed checkpoint may be before an answer about its goods no longer counts as complete."""
+
+ALARMS = frozenset({ReplicationState.HUB_REGRESSED, ReplicationState.DIVERGED, ReplicationState.FENCED})
+
+
+class GapKind(StrEnum):
+    """What an answer may be missing, and why."""
+
+    NEVER_HEARD = "NEVER_HEARD"  # a plant whose ledger has never arrived
+    BEHIND = "BEHIND"  # entries have arrived, or are announced, that are not in the tables yet
+    STALE = "STALE"  # nothing was heard from a plant for too long
+    ALARM = "ALARM"  # replication of a plant's ledger has stopped until somebody looks
+    IN_TRANSIT = "IN_TRANSIT"  # dispatched, and not received by the destination so far
+    AWAITING_SOURCE = "AWAITING_SOURCE"  # received, and the source's dispatch has not been seen
+    LABEL_DIFFERS = "LABEL_DIFFERS"  # received on a label that does not match the source's ledger
+    UNSEEN_BATCHES = "UNSEEN_BATCHES"  # their origin plant has not stated them so far
+    OTHER_PLANT = "OTHER_PLANT"  # the chain goes on at a plant that this answer does not cover
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """How far a plant's ledger is in the answer; times are microseconds, and empty where nothing was ever signed.
+
+    `known_until_us` is when the newest checkpoint was signed, or came, whichever was earlier.
+    """
+
+    plant_id: int
+    size: int
+    root: bytes
+    checkpoint_us: int | None
+    known_until_us: int | None
+    lag_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One hole: the plant it is about (number, code, or both where known), the transfer and the batches in question."""
+
+    kind: GapKind
+    plant_id: int | None = None
+    plant_code: str | None = None
+    transfer: int | None = None
+    batches: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """`complete` is true only when no gap is known; the watermarks say as of when."""
+
+    complete: bool
+    watermarks: tuple[Watermark, ...]
+    gaps: tuple[Gap, ...]
+
+
+def completeness(
+    session: ReadSession,
+    scope: PlantScope,
+    traced: Traced,
+    *,
+    now: datetime,
+    own: int | None = None,
+    since: datetime | None = None,
+) -> Completeness:
+    """Return how complete a trace is, by what the plants in the scope state and how far they were heard.
+
+    Complete is an answer only when every plant that counts was heard within WATERMARK_AGE_SECONDS_MAX, and with `since`
+    not before that instant.
+
+    Every plant that the trace touches counts, and every plant in the scope where the trace began at a name that any
+    plant may have given. `own` is the number of the plant whose node answers: its own ledger is never late here.
+    """
+    statuses = {status.plant_id: status for status in replication_status(session, scope, now=now)}
+    look = _Look(session, scope, traced)
+    gaps = [*look.transfers(), *look.origins()]
+    touched = look.touched | (set(scope) if traced.seeds.by_name else set())
+    since_us = None if since is None else micros(since)
+    for plant in sorted(touched & set(scope) - {own, 0}):
+        gaps += _ledger_gaps(plant, statuses.get(plant), since_us)
+    watermarks = tuple(
+        Watermark(
+            status.plant_id,
+            status.projected,
+            status.root,
+            status.checkpoint_us,
+            micros(now) if status.plant_id == own else status.known_until_us,
+            0 if status.plant_id == own else status.lag_seconds,
+        )
+        for status in statuses.values()
+    )
+    return Completeness(not gaps, watermarks, tuple(gaps))
+
+
+def _ledger_gaps(plant: int, status: PlantReplication | None, since_us: int | None) -> Iterable[Gap]:
+    if status is None or status.size == 0 or status.lag_seconds is None or status.known_until_us is None:
+        yield Gap(GapKind.NEVER_HEARD, plant)
+        return
+    if status.projected < status.size or status.parked or (status.peer_size or 0) > status.size:
+        yield Gap(GapKind.BEHIND, plant)
+    too_early = since_us is not None and status.known_until_us < since_us
+    if too_early or status.lag_seconds > WATERMARK_AGE_SECONDS_MAX:
+        yield Gap(GapKind.STALE, plant)
+    if status.state in ALARMS:
+        yield Gap(GapKind.ALARM, plant)
+
+
+class _Look:
+    """Looks for the holes that the ledgers in the scope show themselves, and notes which plants a trace touches."""
+
+    def __init__(self, session: ReadSession, scope: PlantScope, traced: Traced) -> None:
+        self._session = session
+        self._scope = scope
+        self._traced = traced
+        known = session.rows(f"SELECT code, plant_id FROM plants WHERE {self._in_scope()}", self._with())
+        self._codes: dict[str, int] = dict(known)
+        self.touched = {plant_of(node) for node in (*traced.batches, *traced.processes)}
+
+    def origins(self) -> Iterable[Gap]:
+        """Yield what the origin plants of traced batches have not stated, or state outside the scope."""
+        by_origin: dict[int, list[int]] = {}
+        for batch in self._traced.batches:
+            by_origin.setdefault(plant_of(batch), []).append(batch)
+        for plant in sorted(by_origin.keys() - self._scope):
+            yield Gap(GapKind.OTHER_PLANT, plant, batches=tuple(sorted(by_origin[plant])))
+        sql = (
+            "SELECT plant_id, CASE WHEN plant_id = (id >> 40) THEN 1 ELSE 0 END, count(*) FROM batches"
+            f" WHERE {among(self._session, 'id', 'ids')} AND {self._in_scope()} GROUP BY 1, 2"
+        )
+        stated: Counter[int] = Counter()
+        for plant, is_origin, count in self._session.rows(sql, self._with(ids=self._traced.batches)):
+            self.touched.add(plant)
+            stated[plant] += count if is_origin else 0
+        for plant, batches in sorted(by_origin.items()):
+            if plant in self._scope and stated[plant] < len(batches):
+                sql = f"SELECT id FROM batches WHERE {among(self._session, 'id', 'ids')} AND plant_id = :plant"
+                seen = {row[0] for row in self._session.rows(sql, self._with(ids=batches) | {"plant": plant})}
+                yield Gap(GapKind.UNSEEN_BATCHES, plant, batches=tuple(sorted(set(batches) - seen)))
+
+    def transfers(self) -> Iterable[Gap]:
+        """Yield the transfers of traced goods of which one side is missing."""
+        traced = self._traced
+        moved = [link for link in traced.links if link[2] == "TRANSFERRED"]
+        dispatched: dict[int, set[int]] = {}
+        received: dict[int, set[int]] = {}
+        for source, target, _ in moved:
+            side, transfer, batch = (
+                (dispatched, target, source) if source in traced.batches else (received, source, target)
+            )
+            side.setdefault(transfer, set()).add(batch)
+        if traced.direction is not TraceDirection.BACKWARD:
+            yield from self._on_the_road({one: dispatched[one] for one in dispatched.keys() - received.keys()})
+        for transfer, batch in self._arrivals():
+            received.setdefault(transfer, set()).add(batch)
+        denied = mislabelled(self._session, self._scope, received)
+        for transfer in sorted(denied):
+            self.touched.add(plant_of(transfer))
+            batches = tuple(sorted(received[transfer]))
+            yield Gap(GapKind.LABEL_DIFFERS, plant_of(transfer), None, transfer, batches)
+        yield from self._unannounced({one: received[one] for one in received.keys() - dispatched.keys() - denied})
+
+    def _on_the_road(self, transfers: dict[int, set[int]]) -> Iterable[Gap]:
+        # A receipt need not put goods on stock: all of them may be missing. So it is its lines that count.
+        answered = self._receipts(transfers)
+        ends = self._destinations(transfers)
+        for transfer, batches in sorted(transfers.items()):
+            code = ends.get(transfer)
+            plant = self._codes.get(code) if code is not None else None
+            if plant is not None:
+                self.touched.add(plant)
+            if transfer not in answered:
+                kind = GapKind.IN_TRANSIT if plant is not None else GapKind.OTHER_PLANT
+                yield Gap(kind, plant, code, transfer, tuple(sorted(batches)))
+
+    def _unannounced(self, transfers: dict[int, set[int]]) -> Iterable[Gap]:
+        for transfer in sorted(transfers.keys() - self._dispatches(transfers)):
+            plant = plant_of(transfer)
+            self.touched.add(plant)
+            kind = GapKind.AWAITING_SOURCE if plant in self._scope else GapKind.OTHER_PLANT
+            yield Gap(kind, plant, None, transfer, tuple(sorted(transfers[transfer])))
+
+    def _arrivals(self) -> list[tuple[int, int]]:
+        """Return the transfers that brought traced batches to a plant, whether or not the walk went over them.
+
+        A receipt says so even where nothing of a batch came in.
+        """
+        sql = (
+            f"SELECT source_id, target_id FROM edges WHERE {among(self._session, 'target_id', 'ids')}"
+            f" AND use = 'TRANSFERRED' AND {self._in_scope()}"
+            f" UNION SELECT transfer_id, batch_id FROM transfer_lines WHERE {among(self._session, 'batch_id', 'ids')}"
+            f" AND received IS NOT NULL AND {self._in_scope()}"
+        )
+        return [(transfer, batch) for transfer, batch in self._session.rows(sql, self._with(ids=self._traced.batches))]
+
+    def _dispatches(self, transfers: Collection[int]) -> set[int]:
+        """Return the transfers that something was put on, by what the plants in the scope state."""
+        if not transfers:
+            return set()
+        sql = (
+            f"SELECT DISTINCT target_id FROM edges WHERE {among(self._session, 'target_id', 'ids')}"
+            f" AND use = 'TRANSFERRED' AND {self._in_scope()}"
+        )
+        return {transfer for (transfer,) in self._session.rows(sql, self._with(ids=transfers))}
+
+    def _receipts(self, transfers: Collection[int]) -> set[int]:
+        """Return the transfers that a plant in the scope has received, and not taken back since."""
+        if not transfers:
+            return set()
+        sql = (
+            f"SELECT DISTINCT transfer_id FROM transfer_lines WHERE {among(self._session, 'transfer_id', 'ids')}"
+            f" AND {self._in_scope()} AND received IS NOT NULL"
+        )
+        return {transfer for (transfer,) in self._session.rows(sql, self._with(ids=transfers))}
+
+    def _destinations(self, transfers: Collection[int]) -> dict[int, str]:
+        """Return the code of the plant that each transfer goes to."""
+        if not transfers:
+            return {}
+        sql = (
+            f"SELECT id, destination_plant FROM process_records WHERE {among(self._session, 'id', 'ids')}"
+            f" AND {self._in_scope()} AND destination_plant IS NOT NULL"
+        )
+        return dict(self._session.rows(sql, self._with(ids=transfers)))
+
+    def _in_scope(self) -> str:
+        return at_plants(self._session, "plant_id")
+
+    def _with(self, **ids: Iterable[int]) -> dict[str, object]:
+        return {name: given(self._session, values) for name, values in ids.items()} | {
+            "scope": given(self._session, self._scope)
+        }

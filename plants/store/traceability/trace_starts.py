@@ -1,0 +1,68 @@
+"""Where a trace may begin: what people name (codes, aliases, orders, supplier lots, customers), turned into nodes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from infra.database import ReadSession
+from plants.rules.values.scope import PlantScope
+from plants.store.genealogy.walks import Seeds
+from plants.store.sql.arrays import among, at_plants, given
+
+LOT_SCHEMES = ("SUPPLIER_LOT",)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a trace shall begin at; everything named counts.
+
+    `codes` are batch codes, `aliases` values under any scheme, `supplier_lots` lot codes of any supplier, `orders` job
+    orders and customers' orders, `customers` the codes of customers, for all that was ever shipped to them.
+    """
+
+    codes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    supplier_lots: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
+
+
+def resolve_seeds(session: ReadSession, scope: PlantScope, start: Start) -> Seeds:
+    """Return the batches and process records that the names stand for at the plants in the scope.
+
+    A corrected alias no longer counts. Orders and customers lead to process records: a trace from a shipment looks
+    backward at what was in it. Names that stand for nothing are returned as unknown, each once, as they were given.
+    """
+    aliases = "SELECT value, batch_id FROM aliases WHERE ended_idx IS NULL AND"
+    lots = f"scheme IN ({', '.join(repr(scheme) for scheme in LOT_SCHEMES)}) AND"
+    look = _Look(session, scope)
+    batches = look.find("SELECT code, id FROM batches WHERE", "code", start.codes)
+    batches += look.find(aliases, "value", start.aliases)
+    batches += look.find(f"{aliases} {lots}", "value", start.supplier_lots)
+    processes = look.find("SELECT job_order, id FROM process_records WHERE", "job_order", start.orders)
+    processes += look.find("SELECT customer, id FROM process_records WHERE", "customer", start.customers)
+    return Seeds(
+        tuple(dict.fromkeys(batches)),
+        tuple(dict.fromkeys(processes)),
+        by_name=bool(start.aliases or start.supplier_lots or start.orders or start.customers),
+        unknown=tuple(dict.fromkeys(look.unknown)),
+    )
+
+
+class _Look:
+    """Looks names up, and remembers those that were not found."""
+
+    def __init__(self, session: ReadSession, scope: PlantScope) -> None:
+        self._session = session
+        self._scope = given(session, scope)
+        self.unknown: list[str] = []
+
+    def find(self, select: str, column: str, names: Iterable[str]) -> list[int]:
+        """Return the ids that the names stand for, in order."""
+        names = tuple(names)
+        if not names:
+            return []
+        sql = f"{select} {among(self._session, column, 'names', 'text')} AND {at_plants(self._session, 'plant_id')}"
+        rows = self._session.rows(sql, {"names": given(self._session, names), "scope": self._scope})
+        found = {name for name, _ in rows}
+        self.unknown += [name for name in names if name not in found]
+        return sorted({node for _, node in rows})

@@ -1,0 +1,160 @@
+"""What a trace adds up to: counts by plant, material and customer, goods on hand, and where all of it went."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from infra.database import ReadSession
+from plants.rules.genealogy.walks import Amount, Bounds, contribution_bounds
+from plants.rules.values.scope import PlantScope
+from plants.store.genealogy.walks import Traced
+from plants.store.sql.arrays import among, at_plants, given
+
+PREFERRED = "row_number() OVER (PARTITION BY id ORDER BY CASE WHEN plant_id = (id >> 40) THEN 0 ELSE plant_id END) = 1"
+"""Whether a row speaks for its batch: the one of its origin, or else of the lowest plant number in the scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Traced batches of one material at one plant in one disposition, in millionths of the unit.
+
+    A batch counts in `present` at every plant that knows it, and in `batches` and `made` at one: its origin, or the
+    lowest plant number in the scope.
+    """
+
+    plant_id: int
+    material: str
+    unit: str
+    disposition: str
+    present: int
+    batches: int
+    made: int
+    on_hand: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one plant shipped of the traced batches to one customer, in millionths of one unit."""
+
+    plant_id: int
+    customer: str
+    unit: str
+    shipments: int
+    batches: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of a trace; `unstated` counts batches that no plant in the scope has stated."""
+
+    batches: int
+    processes: int
+    edges: int
+    depth: int
+    unstated: int
+    shares: tuple[Share, ...]
+    deliveries: tuple[Delivered, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How much of the traced batches of one unit a plant moved between two kinds of place, in millionths.
+
+    Places are supplier, source, stock, process, count and scrap. What went into stock less what left it is on hand.
+    """
+
+    plant_id: int
+    unit: str
+    taken_from: str
+    put_in: str
+    quantity: int
+
+
+def summary(session: ReadSession, scope: PlantScope, traced: Traced) -> Summary:
+    """Return the figures of a trace from what the plants in the scope state."""
+    shares = _shares(session, scope, traced.batches)
+    return Summary(
+        batches=len(traced.batches),
+        processes=len(traced.processes),
+        edges=len(traced.links),
+        depth=traced.depth,
+        unstated=len(traced.batches) - sum(share.batches for share in shares),
+        shares=shares,
+        deliveries=_deliveries(session, scope, traced),
+    )
+
+
+def flows(session: ReadSession, scope: PlantScope, batches: Collection[int]) -> tuple[Flow, ...]:
+    """Return all movements of the batches, summed: the mass balance of a trace, plant by plant and unit by unit."""
+    kinds = {"supplier:%": "supplier", "stock:%": "stock", "process:%": "process"}
+
+    def kind(column: str) -> str:
+        cases = " ".join(f"WHEN {column} LIKE '{pattern}' THEN '{name}'" for pattern, name in kinds.items())
+        return f"(CASE {cases} ELSE {column} END)"
+
+    sql = (
+        f"SELECT movements.plant_id, unit, {kind('taken_from')}, {kind('put_in')}, sum(quantity)"
+        " FROM movements JOIN (SELECT id, min(unit) AS unit FROM batches"
+        f" WHERE {among(session, 'id', 'ids')} AND {at_plants(session, 'plant_id')} GROUP BY id) AS known"
+        f" ON batch_id = known.id WHERE {at_plants(session, 'movements.plant_id')}"
+        " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+    )
+    rows = session.rows(sql, {"ids": given(session, batches), "scope": given(session, scope)})
+    return tuple(
+        Flow(plant, unit, taken_from, put_in, int(quantity)) for plant, unit, taken_from, put_in, quantity in rows
+    )
+
+
+def _shares(session: ReadSession, scope: PlantScope, batches: Collection[int]) -> tuple[Share, ...]:
+    on_hand = "SELECT sum(quantity) FROM stock WHERE stock.plant_id = batches.plant_id AND batch_id = id"
+    sql = (
+        "SELECT plant_id, material, unit, disposition, count(*), sum(CASE WHEN preferred THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN preferred THEN made ELSE 0 END), sum(coalesce(on_hand, 0))"
+        f" FROM (SELECT plant_id, material, unit, disposition, made, ({on_hand}) AS on_hand,"
+        f" {PREFERRED} AS preferred FROM batches"
+        f" WHERE {among(session, 'id', 'ids')} AND {at_plants(session, 'batches.plant_id')}) AS stated"
+        " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+    )
+    rows = session.rows(sql, {"ids": given(session, batches), "scope": given(session, scope)})
+    return tuple(Share(*row[:4], *(int(figure) for figure in row[4:])) for row in rows)
+
+
+def _deliveries(session: ReadSession, scope: PlantScope, traced: Traced) -> tuple[Delivered, ...]:
+    shipped = {link[:2] for link in traced.links if link[2] == "SHIPPED"}
+    if not shipped:
+        return ()
+    sql = (
+        "SELECT edges.plant_id, customer, unit, count(DISTINCT target_id), count(DISTINCT source_id),"
+        " CAST(sum(quantity) AS bigint)"
+        " FROM edges JOIN process_records ON id = target_id AND process_records.plant_id = edges.plant_id"
+        f" WHERE {among(session, 'source_id', 'batches')} AND {among(session, 'target_id', 'shipments')}"
+        f" AND use = 'SHIPPED' AND {at_plants(session, 'edges.plant_id')} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    parameters = {
+        "batches": given(session, {batch for batch, _ in shipped}),
+        "shipments": given(session, {shipment for _, shipment in shipped}),
+        "scope": given(session, scope),
+    }
+    return tuple(Delivered(*row) for row in session.rows(sql, parameters))
+
+
+def contributions(session: ReadSession, scope: PlantScope, traced: Traced) -> dict[int, Bounds]:
+    """Return how much of a forward trace's seeds each batch reached can hold, in millionths of the batch's unit."""
+    columns = "source_id, target_id, use, unit, quantity"
+    sql = (
+        f"SELECT {columns} FROM edges WHERE {among(session, 'source_id', 'runs')} AND {at_plants(session, 'plant_id')}"
+        f" UNION ALL SELECT {columns} FROM edges WHERE {among(session, 'target_id', 'runs')}"
+        f" AND {at_plants(session, 'plant_id')}"
+    )
+    scoped = {"scope": given(session, scope)}
+    amounts = [Amount(*row) for row in session.rows(sql, scoped | {"runs": given(session, traced.processes)})]
+    batches = {end for one in amounts for end in (one.source, one.target)} - traced.processes.keys()
+    batches.update(traced.seeds.batches)
+    sql = (
+        f"SELECT id, made FROM (SELECT id, made, {PREFERRED} AS preferred FROM batches"
+        f" WHERE {among(session, 'id', 'ids')} AND {at_plants(session, 'plant_id')}) AS stated WHERE preferred"
+    )
+    made: dict[int, int] = dict(session.rows(sql, scoped | {"ids": given(session, batches)}))
+    suspects = [batch for batch in traced.seeds.batches if batch in made]
+    bounds = contribution_bounds(amounts, made, suspects, traced.processes)
+    return {batch: bounds[batch] for batch in traced.batches if batch in bounds}

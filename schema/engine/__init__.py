@@ -1,0 +1,1 @@
+"""GraphQL modules that belong to no area: context, connections, scalars, limits, masking, refusals."""

@@ -1,0 +1,98 @@
+"""What a caller is told of an error: of expected ones all of it in their language, of a bug only where to find it."""
+
+import logging
+import re
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.execution import StreamExecutionResult
+
+from auth.permissions import NotPermitted
+from infra.ids import new_id
+from infra.store_faults import STORE_REFUSES, StoreFault, store_fault
+from plants.rules.values.refusals import Language, Refusal
+from schema.engine.context import Context
+from schema.engine.limits import sees_schema, too_deep
+from schema.engine.refusals import query_error
+
+LOG: Final = logging.getLogger("batchloom.incidents")
+MESSAGE_LENGTH_MAX: Final = 300
+ERRORS_SHOWN_MAX: Final = 20
+FRAMES_SHOWN: Final = 6
+SUGGESTION: Final = re.compile(r"\s*Did you mean .*", re.DOTALL)
+
+INCIDENT: Final[dict[Language, str]] = {
+    "en": "Something went wrong here, and it was written down. Incident {incident}.",
+    "zh": "系统内部错误，已记录。事件编号：{incident}。",
+}
+
+NOT_TAKEN: Final[dict[Language, str]] = {
+    "en": "This node's store did not answer: {why}. Send it again with the same requestId: nothing is done twice.",
+    "zh": "本节点的数据库未能完成：{why}。请用同一 requestId 重新发送，不会重复执行。",
+}
+
+
+def presented(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
+    """Return errors as the caller may see them; each bug becomes an incident with one line in the log."""
+    shown = [_presented(error, context) for error in errors]
+    return shown[:ERRORS_SHOWN_MAX]
+
+
+def _presented(error: GraphQLError, context: Context) -> GraphQLError:
+    cause = _cause(error)
+    if isinstance(cause, NotPermitted):
+        LOG.info("%s", cause.log_line())
+    if isinstance(cause, Refusal):
+        said = query_error(cause, context.language)
+        return GraphQLError(said.message, error.nodes, path=error.path, extensions=said.extensions)
+    if isinstance(cause, RecursionError):
+        return too_deep()
+    if isinstance(cause, InvalidOperationTypeError | CannotGetOperationTypeError | MissingQueryError):
+        return GraphQLError("Over graphql-transport-ws only a subscription is answered, and one at a time.")
+    if cause is not None:
+        fault = store_fault(cause)
+        return _incident(error, cause, context) if fault is None else _store_refuses(error, cause, fault, context)
+    message = error.message[:MESSAGE_LENGTH_MAX]
+    if not sees_schema(context.actor):
+        message = SUGGESTION.sub("", message)
+    return GraphQLError(message, error.nodes, error.source, error.positions, error.path, None, error.extensions)
+
+
+def _cause(error: GraphQLError) -> BaseException | None:
+    """Return what raised the error, or None when it is an answer of GraphQL itself or one of ours."""
+    cause: BaseException | None = error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def _incident(error: GraphQLError, cause: BaseException, context: Context) -> GraphQLError:
+    incident = new_id()
+    frames = traceback.extract_tb(cause.__traceback__)[-FRAMES_SHOWN:]
+    where = " < ".join(f"{frame.name} {frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
+    what = repr(cause)[:MESSAGE_LENGTH_MAX]
+    LOG.error("incident %s actor=%s path=%s %s | %s", incident, context.actor.actor_id, error.path, what, where)
+    text = INCIDENT[context.language].format(incident=incident)
+    return GraphQLError(text, path=error.path, extensions={"code": "INCIDENT", "incident": incident})
+
+
+def _store_refuses(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
+    LOG.error("the store refuses: %s actor=%s path=%s %s", fault, context.actor.actor_id, error.path, repr(cause)[:300])
+    text = NOT_TAKEN[context.language].format(why=STORE_REFUSES[fault][context.language])
+    return GraphQLError(text, path=error.path, extensions={"code": "STORE_UNAVAILABLE", "fault": fault.value})
+
+
+class Masks(SchemaExtension):
+    """Presents the errors of what is streamed; a request's own are presented when it is answered."""
+
+    def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
+        """Replace the errors of one result."""
+        errors = getattr(result, "errors", None)
+        if errors:
+            result.errors = presented(errors, self.execution_context.context)  # type: ignore[union-attr]
+        yield None

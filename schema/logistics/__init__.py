@@ -1,0 +1,1 @@
+"""Transfers between plants and shipments to customers."""

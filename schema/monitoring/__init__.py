@@ -1,0 +1,1 @@
+"""Alarms and the state of a node."""

@@ -1,0 +1,1 @@
+"""Positions, parked entries, repairs, disputes and witnesses."""

@@ -1,0 +1,1 @@
+"""Writing ledgers to the archive, checking it, and recovering ledgers from it."""

@@ -1,0 +1,332 @@
+"""The hub's ledgers into the archive: bundles, tiles and checkpoints of every ledger that it holds, once each.
+
+What is archived is covered by a signed checkpoint: files go first, the checkpoint over them last, and only then is it
+written down here. Whoever is interrupted begins again and finds the same bytes in place. Intake and people's writes
+never wait for the archive: while it is away this job counts its attempts, raises an alarm and tries again later.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from infra.database import Session
+from infra.objects import ArchiveFailed, ArchiveUnfit, NameTaken, NotArchived
+from plants.rules.ledger.notes import Checkpoint, Note
+from plants.rules.ledger.retention import RecordClass, class_of
+from plants.rules.ledger.tiles import BUNDLE_ENTRIES, Edge, Tile, bundle_name, pack_bundle
+from plants.rules.values.instants import from_micros, micros
+from plants.store.ledger import mirrors
+from plants.store.ledger.archive import (
+    FIRST_BRANCH,
+    UNLOCKED,
+    Archive,
+    Archived,
+    Attempts,
+    archived,
+    archived_rows,
+    attempts_made,
+    branches,
+    checkpoint_name,
+    folder,
+    keep_archived,
+    keep_attempts,
+)
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from sync_jobs import leases
+from sync_jobs.archive.recover_hub import Ahead, ArchiveDamaged, recover_hub, take_back
+from sync_jobs.backoff import is_due, next_wait_ms
+from sync_jobs.hub.ledger_reads import sign_own_ledgers
+from sync_jobs.leases import Held, LeaseLost
+from sync_jobs.nodes import HubNode
+
+LEASE: Final = "archive"
+SLICE_BUNDLES: Final = 64  # that one job writes of all ledgers together
+SILENCE: Final = timedelta(days=1)  # after which a checkpoint of the same size is archived again
+ABOUT: Final = "archive"
+FAILING: Final = (
+    "The archive at {where} does not answer: {error}. Nothing is lost; it is tried again by itself. / "
+    "归档存储 {where} 无响应：{error}。数据没有丢失，将自动重试。"
+)
+FORKED: Final = (
+    "The archive holds another history of {origin} than this hub from entry {fork} on. Both are kept: this hub's goes "
+    "into folder b{branch}. Find out which one is right. / "
+    "{origin} 自第 {fork} 条起，归档与本总部的记录不同。两者均已保留，本总部的记录存于 b{branch}，请核查。"
+)
+LOG = logging.getLogger(__name__)
+
+SELECT_LOGS = (
+    "SELECT logs.log_id, logs.origin, logs.size, replication.checkpoint_size, replication.received_us FROM logs"
+    " LEFT JOIN replication ON replication.log_id = logs.log_id ORDER BY ABS(logs.log_id), logs.log_id"
+)
+SELECT_NEWEST_US = "SELECT MAX(recorded_us) FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high"
+SELECT_NOTE = (
+    "SELECT size, note, received_us FROM checkpoints WHERE log_id = :log_id AND size <= :high"
+    " ORDER BY size DESC LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """One ledger as this hub has it now; `signed` is the largest size that a checkpoint covers."""
+
+    log_id: int
+    origin: str
+    size: int
+    signed: int
+    received_us: int
+
+
+@dataclass(slots=True)
+class _Run:
+    """One job: the hub, its archive, the lease, and how many bundles may still be written."""
+
+    hub: HubNode
+    archive: Archive
+    held: Held
+    left: int
+
+
+def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES, forced: bool = False) -> bool:
+    """Archive what is not archived yet, as much as one slice allows; tells whether more is left to do at once.
+
+    Does nothing without an archive, while another process is at it, and while the wait after a failure lasts (unless
+    forced). A failure of the archive becomes an alarm and is not raised; one of the store is.
+    """
+    if hub.archive is None:
+        return False
+    with hub.store.transaction() as session:
+        held = _begin(session, hub, holder, forced=forced)
+    if held is None:
+        return False
+    run = _Run(hub, hub.archive, held, bundles)
+    try:
+        _tell_capabilities(run)
+        more = _archive_all(run)
+    except LeaseLost:
+        LOG.warning("another process has taken the archive over")
+        return False
+    except ArchiveUnfit as error:
+        _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, str(error)))
+        return False
+    except (ArchiveDamaged, ArchiveFailed, NotArchived) as error:
+        text = FAILING.format(where=run.archive.objects.describe(), error=error)
+        _alarm(run, Alarm(AlarmKind.ARCHIVE_FAILING, ABOUT, text))
+        return False
+    else:
+        _succeeded(run)
+        return more
+    finally:
+        with hub.store.transaction() as session:
+            held.end(session)
+
+
+def take_back_at_start(hub: HubNode) -> int:
+    """Take back what the archive holds beyond this store before anything else is taken in; returns how many entries.
+
+    For a hub that was restored from an older copy, or whose store is new. An archive that cannot be read becomes an
+    alarm, and the hub starts without it.
+    """
+    if hub.archive is None:
+        return 0
+    try:
+        return sum(one.size - one.before for one in recover_hub(hub, hub.archive))
+    except (ArchiveDamaged, ArchiveFailed, NotArchived) as error:
+        text = FAILING.format(where=hub.archive.objects.describe(), error=error)
+        with hub.store.transaction() as session:
+            raise_alarm(session, Alarm(AlarmKind.ARCHIVE_FAILING, ABOUT, text), hub.clock.now())
+        return 0
+
+
+def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Held | None:
+    """Take the lease and count the attempt, which has failed until the opposite is written down."""
+    now = hub.clock.now()
+    before = attempts_made(session)
+    if not forced and not is_due(before.next_attempt_us, now):
+        return None
+    held = leases.take(session, LEASE, holder, now=now)
+    if held is not None:
+        wait_ms = next_wait_ms(before.backoff_ms)
+        keep_attempts(session, Attempts(before.made + 1, wait_ms, micros(now) + wait_ms * 1000))
+    return held
+
+
+def _alarm(run: _Run, alarm: Alarm) -> None:
+    with run.hub.store.transaction() as session:
+        raise_alarm(session, alarm, run.hub.clock.now())
+
+
+def _tell_capabilities(run: _Run) -> None:
+    """Raise or end the alarm that a bucket lacks what a bucket can do; that a folder locks nothing is no news."""
+    now = run.hub.clock.now()
+    can, where = run.archive.capabilities(now), run.archive.objects.describe()
+    if can.missing and where.startswith("s3:"):
+        text = UNLOCKED.format(where=where, missing=", ".join(can.missing))
+        _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, text))
+        return
+    with run.hub.store.transaction() as session:
+        end_alarm(session, AlarmKind.ARCHIVE_UNLOCKED, ABOUT, now)
+
+
+def _succeeded(run: _Run) -> None:
+    with run.hub.store.transaction() as session:
+        run.held.renew(session, run.hub.clock.now())
+        keep_attempts(session, Attempts())
+        end_alarm(session, AlarmKind.ARCHIVE_FAILING, ABOUT, run.hub.clock.now())
+
+
+def _archive_all(run: _Run) -> bool:
+    found = _ledgers(run.hub)
+    _check_there(run)
+    if any(one.log_id <= 0 and one.signed < one.size for one in found):
+        sign_own_ledgers(run.hub)
+        found = _ledgers(run.hub)
+    for ledger in found:
+        if run.left <= 0:
+            return True
+        _archive_one(run, ledger)
+    return run.left <= 0
+
+
+def _check_there(run: _Run) -> None:
+    """Raise ArchiveFailed where the archive lacks the last checkpoint that was written to it.
+
+    The folder of a disk that is not mounted is there and empty: what is new would go on the wrong disk, without a word.
+    """
+    with run.hub.store.reading() as reads:
+        last = max(archived_rows(reads), key=lambda row: row.archived_us, default=None)
+    if last is None or not last.checkpoint:
+        return
+    try:
+        run.archive.objects.get(last.checkpoint)
+    except NotArchived as error:
+        raise ArchiveFailed(f"{last.checkpoint} was written there and is gone; is the right disk mounted?") from error
+
+
+def _ledgers(hub: HubNode) -> list[_Ledger]:
+    with hub.store.reading() as reads:
+        return [
+            _Ledger(log_id, origin, size, min(signed or 0, size), received_us or 0)
+            for log_id, origin, size, signed, received_us in reads.rows(SELECT_LOGS)
+        ]
+
+
+def _archive_one(run: _Run, ledger: _Ledger) -> None:
+    with run.hub.store.transaction() as session:
+        done = archived(session, ledger.log_id)
+    silent_us = ledger.received_us - (done.checkpoint_us if done else 0)
+    if ledger.signed == 0 or (done and ledger.signed <= done.size and silent_us < _span_us(SILENCE)):
+        return
+    done = _settled(run, ledger, done)
+    place = folder(ledger.origin, done.branch)
+    try:
+        done = _store_full(run, ledger, done, place)
+        reached = _store_unfinished(run, ledger, done, place)
+        _store_checkpoint(run, ledger, done, place, reached)
+    except NameTaken as error:
+        # Files without a checkpoint over them, from a history that was never finished.
+        LOG.warning("%s: %s is taken", ledger.origin, error)
+        _branch_off(run, ledger, done.edge.size)
+
+
+def _span_us(span: timedelta) -> int:
+    """Return a span of time in microseconds."""
+    return span // timedelta(microseconds=1)
+
+
+def _settled(run: _Run, ledger: _Ledger, done: Archived | None) -> Archived:
+    """Return how far the ledger is archived, after a look at what the archive itself holds beyond that.
+
+    What the archive has and this store does not is taken back where it continues the ledger; where it contradicts the
+    ledger, another folder is begun.
+    """
+    if done is None:
+        done = Archived(branch=max(branches(run.archive.objects, ledger.origin), default=FIRST_BRANCH))
+    beyond = take_back(run.hub, run.archive, ledger.log_id, done)
+    if beyond is Ahead.CONTRADICTS:
+        return _branch_off(run, ledger, done.size)
+    return done
+
+
+def _branch_off(run: _Run, ledger: _Ledger, fork: int) -> Archived:
+    branch = max(branches(run.archive.objects, ledger.origin), default=0) + 1
+    done, now = Archived(branch=branch), run.hub.clock.now()
+    text = FORKED.format(origin=ledger.origin, fork=fork, branch=branch)
+    with run.hub.store.transaction() as session:
+        run.held.renew(session, now)
+        keep_archived(session, ledger.log_id, done, micros(now))
+        raise_alarm(session, Alarm(AlarmKind.ARCHIVE_FORKED, ledger.origin, text), now)
+    return done
+
+
+def _store_full(run: _Run, ledger: _Ledger, done: Archived, place: str) -> Archived:
+    """Write the full bundles up to the signed size, and the tiles that they fill, as many as the slice allows."""
+    edge: Edge = done.edge
+    while run.left > 0 and edge.size + BUNDLE_ENTRIES <= ledger.signed:
+        rows, newest = _rows(run.hub, ledger.log_id, edge.size, edge.size + BUNDLE_ENTRIES)
+        following, tiles = edge.extend([leaf for _, leaf in rows])
+        bundle = Tile(bundle_name(edge.size // BUNDLE_ENTRIES), pack_bundle([body for body, _ in rows]))
+        until = run.archive.retention.until(class_of(ledger.log_id), newest)
+        _put(run, place, (bundle, *tiles), until)
+        edge, run.left = following, run.left - 1
+        done = replace(done, edge=edge)
+        _keep(run, ledger, done)
+    return done
+
+
+def _store_unfinished(run: _Run, ledger: _Ledger, done: Archived, place: str) -> int:
+    """Write the last entries below the signed size as a bundle that is not full, and the tiles that are not.
+
+    Returns how many entries are archived then: where full bundles are still to be written, only those before them.
+    """
+    low, high = done.edge.size, ledger.signed
+    if high - low >= BUNDLE_ENTRIES or run.left <= 0:
+        return low
+    tiles = []
+    rows, newest = _rows(run.hub, ledger.log_id, low, high) if high > low else ([], run.hub.clock.now())
+    if rows:
+        name = bundle_name(low // BUNDLE_ENTRIES, len(rows))
+        tiles.append(Tile(name, pack_bundle([body for body, _ in rows])))
+    tiles += done.edge.unfinished([leaf for _, leaf in rows])
+    _put(run, place, tiles, run.archive.retention.until(RecordClass.UNFINISHED, newest))
+    run.left -= 1
+    return high
+
+
+def _store_checkpoint(run: _Run, ledger: _Ledger, done: Archived, place: str, reached: int) -> None:
+    """Write the newest checkpoint over what is archived by now, and write down how far the archive reaches with it.
+
+    Those between two runs stay in the store alone: this one covers what they cover.
+    """
+    with run.hub.store.reading() as reads:
+        found = reads.rows(SELECT_NOTE, {"log_id": ledger.log_id, "high": reached})
+    if not found or found[0][0] < done.size:
+        return
+    size, note, received_us = found[0][0], bytes(found[0][1]), found[0][2]
+    name = checkpoint_name(place, size, note)
+    until = run.archive.retention.until(RecordClass.CHECKPOINTS, from_micros(received_us))
+    run.archive.objects.put_new(name, note, retain_until=until)
+    root = Checkpoint.parse(Note.parse(note).text).root
+    _keep(run, ledger, replace(done, size=size, root=root, checkpoint=name, checkpoint_us=received_us))
+
+
+def _rows(hub: HubNode, log_id: int, low: int, high: int) -> tuple[list[tuple[bytes, bytes]], datetime]:
+    """Return bodies and leaf hashes, and when the newest of them was written."""
+    with hub.store.reading() as reads:
+        rows = mirrors.rows_within(reads, log_id, low, high, BUNDLE_ENTRIES << 16)
+        ((newest_us,),) = reads.rows(SELECT_NEWEST_US, {"log_id": log_id, "low": low, "high": high})
+    assert len(rows) == high - low
+    return rows, from_micros(newest_us)
+
+
+def _put(run: _Run, place: str, tiles: Sequence[Tile], until: datetime) -> None:
+    for tile in tiles:
+        run.archive.objects.put_new(f"{place}/{tile.name}", tile.content, retain_until=until)
+
+
+def _keep(run: _Run, ledger: _Ledger, done: Archived) -> None:
+    now = run.hub.clock.now()
+    with run.hub.store.transaction() as session:
+        run.held.renew(session, now)
+        keep_archived(session, ledger.log_id, done, micros(now))

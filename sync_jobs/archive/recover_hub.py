@@ -1,0 +1,276 @@
+"""Ledgers back from the archive: into a hub's store that lost them, whole or in part, and into a plant's.
+
+Nothing is believed but signatures: a checkpoint of the ledger's own key says size and root, and the entries in the
+archive are taken in only when they lead to exactly that root. So whoever can write to the archive can withhold, and
+that shows, but cannot change or add. Keys come from the node's home (the hub's own) and from the hub's ledger (the
+plants'), which is therefore the first to be read.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from infra.database import Session
+from infra.objects import NotArchived, Objects
+from plants.rules.ledger.events import Entry
+from plants.rules.ledger.merkle import Frontier
+from plants.rules.ledger.notes import NoteError, NoteKey, SignedCheckpoint
+from plants.rules.ledger.tiles import BUNDLE_ENTRIES, BundleInvalid, Edge, bundle_name, spans, unpack_bundle
+from plants.rules.values.instants import micros
+from plants.store.ledger import mirrors
+from plants.store.ledger.archive import (
+    FIRST_BRANCH,
+    Archive,
+    Archived,
+    archived,
+    branches,
+    checkpoint_names,
+    folder,
+    keep_archived,
+)
+from plants.store.ledger.entries import HUB_LOG, Head, open_log
+from plants.store.projection import applying
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
+from sync_jobs.keys import plant_keys
+from sync_jobs.keys.hub_keys import keys_of_hub
+from sync_jobs.nodes import HubNode
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.wire import Problem, read_entries
+
+BUNDLES_AT_ONCE: Final = 16  # that are stored by one statement: of the largest entries 268 MB, of usual ones 2 MB
+SELECT_PLANTS = "SELECT log_id FROM logs WHERE log_id > :hub ORDER BY log_id"
+
+KeysAt = Callable[[int], tuple[NoteKey, ...]]
+"""The keys that may have signed a ledger when it had so many entries."""
+
+Told = Callable[[str, int, int], None]
+"""Hears of a ledger's origin, how many of its entries are there, and of how many."""
+
+
+class ArchiveDamaged(Exception):
+    """What the archive holds does not lead to the root that was signed; the text names the file."""
+
+
+class OtherRoot(Exception):
+    """The archived entries behind ours do not lead to the root that was signed."""
+
+
+def tell_nobody(_origin: str, _done: int, _of: int) -> None:
+    """Keep progress to oneself."""
+
+
+class Ahead(StrEnum):
+    """What the archive holds beyond what is known to be archived."""
+
+    NOTHING = "NOTHING"
+    TAKEN_BACK = "TAKEN_BACK"
+    CONTRADICTS = "CONTRADICTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A checkpoint in the archive whose signatures hold: its name, its bytes with the trusted lines alone."""
+
+    name: str
+    note: bytes
+    signed: SignedCheckpoint
+
+    @property
+    def size(self) -> int:
+        """How many entries it covers."""
+        return self.signed.checkpoint.size
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the archive of one ledger is, and who hears how far it is read.
+
+    `mirrored` says that another node writes the ledger: then it is only stored, and applied to the tables elsewhere.
+    """
+
+    objects: Objects
+    place: str
+    log_id: int
+    mirrored: bool
+    told: Told = tell_nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What came back of one ledger: from how many entries here to how many."""
+
+    log_id: int
+    origin: str
+    before: int
+    size: int
+
+
+def recover_hub(hub: HubNode, archive: Archive, *, told: Told = tell_nobody) -> list[Recovered]:
+    """Take back all that the archive holds beyond this hub's store, be it empty or an old copy; returns what came.
+
+    The hub's own ledger comes first and brings the plants, their keys and their ledgers with it. A ledger whose archive
+    contradicts the store is left as it is. Applying the plants' entries to the tables is the projection's, as ever.
+    Raises ArchiveFailed, and ArchiveDamaged where a ledger cannot be proven; those before it stay taken back.
+    """
+    with hub.store.transaction() as session:
+        open_log(session, HUB_LOG, hub.origin)
+    found = [_recover(hub, archive, HUB_LOG, told)]
+    with hub.store.transaction() as session:
+        plants = session.rows(SELECT_PLANTS, {"hub": HUB_LOG})
+    for (number,) in plants:
+        found += (_recover(hub, archive, -number, told), _recover(hub, archive, number, told))
+    return [one for one in found if one.size > one.before]
+
+
+def take_back(hub: HubNode, archive: Archive, log_id: int, done: Archived, told: Told = tell_nobody) -> Ahead:
+    """Take back what the archive holds of one ledger beyond `done`, where it continues what is here.
+
+    Raises ArchiveFailed, and ArchiveDamaged where the archive's entries do not lead to the root signed for them.
+    """
+    with hub.store.transaction() as session:
+        head = Head(session, log_id)
+        origin, here, keys = head.origin, head.frontier, keys_of_ledger(session, hub, log_id)
+    place = folder(origin, done.branch)
+    newest = newest_checkpoint(archive.objects, place, origin, keys, after=done.checkpoint)
+    if newest is None:
+        return Ahead.NOTHING
+    if newest.size <= here.size:
+        with hub.store.reading() as reads:
+            same = mirrors.frontier_at(reads, log_id, newest.size).root() == newest.signed.checkpoint.root
+        return Ahead.NOTHING if same else Ahead.CONTRADICTS
+    try:
+        with hub.store.transaction() as session:
+            source = Source(archive.objects, place, log_id, mirrored=log_id > HUB_LOG, told=told)
+            now_us = micros(hub.clock.now())
+            edge = take_in(session, source, newest, now_us)
+            if log_id == HUB_LOG:
+                plant_keys.take_on(session, origin.partition("/")[0], here.size, newest.size)
+            if edge is not None:
+                # What was read to the last entry need not be written again.
+                known = Archived(
+                    branch=done.branch,
+                    edge=edge,
+                    size=newest.size,
+                    root=newest.signed.checkpoint.root,
+                    checkpoint=newest.name,
+                    checkpoint_us=now_us,
+                )
+                keep_archived(session, log_id, known, now_us)
+    except OtherRoot as error:
+        if here.size:
+            return Ahead.CONTRADICTS
+        raise ArchiveDamaged(f"{place}: the entries do not lead to the root in {newest.name}") from error
+    return Ahead.TAKEN_BACK
+
+
+def newest_checkpoint(objects: Objects, place: str, origin: str, keys: KeysAt, *, after: str = "") -> Covered | None:
+    """Return the largest checkpoint in a ledger's folder that its own key signed, behind a name; None without one.
+
+    Notes that nobody of ours signed are passed over: whoever may write to the archive can put some there.
+    """
+    for size, name in sorted(checkpoint_names(objects, place, after), reverse=True):
+        note = objects.get(name)
+        with suppress(NoteError):
+            signed = checkpoints.read(note, origin, keys(size))
+            if signed.checkpoint.size == size:
+                return Covered(name, bytes(checkpoints.trimmed(note, keys(size))), signed)
+    return None
+
+
+def keys_of_ledger(session: Session, hub: HubNode, log_id: int) -> KeysAt:
+    """Return the keys that count for a ledger at the hub: its own by its size, and the cosigning ones."""
+    hub_keys = keys_of_hub(session, hub)
+    if log_id <= HUB_LOG:
+        hub_keys = (*keys_of_hub(session, hub, Head(session, log_id).origin), *hub_keys)
+    plants = [] if log_id == HUB_LOG else plant_keys.ledger_keys(session, abs(log_id))
+    return lambda size: (*plant_keys.note_keys(plants, size if log_id > HUB_LOG else 0), *hub_keys)
+
+
+def bundles(objects: Objects, place: str, size: int, start: int = 0) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the first position and the entries of each archived bundle of a ledger of this size, from one on.
+
+    Raises NotArchived, and ArchiveDamaged for a bundle that cannot be read.
+    """
+    for index, width in spans(size, start):
+        name, of = f"{place}/{bundle_name(index, width)}", width
+        try:
+            content = objects.get(name)
+        except NotArchived:
+            # A checkpoint within a bundle that was full by the time it was written.
+            name, of = f"{place}/{bundle_name(index)}", BUNDLE_ENTRIES
+            content = objects.get(name)
+        try:
+            yield index * BUNDLE_ENTRIES, unpack_bundle(content, of)[:width]
+        except BundleInvalid as error:
+            raise ArchiveDamaged(f"{name}: {error}") from error
+
+
+def _recover(hub: HubNode, archive: Archive, log_id: int, told: Told) -> Recovered:
+    with hub.store.transaction() as session:
+        head, done = Head(session, log_id), archived(session, log_id)
+    if done is None:
+        done = Archived(branch=max(branches(archive.objects, head.origin), default=FIRST_BRANCH))
+    take_back(hub, archive, log_id, done, told)
+    with hub.store.transaction() as session:
+        return Recovered(log_id, head.origin, head.size, Head(session, log_id).size)
+
+
+def take_in(session: Session, source: Source, newest: Covered, now_us: int) -> Edge | None:
+    """Store the archived entries behind the head, and the checkpoint over them, in the caller's transaction.
+
+    Returns the edge of their tiles where they were read from the first one on. Raises OtherRoot where they do not lead
+    to the root that was signed: the caller's transaction must then be undone.
+    """
+    head = Head(session, source.log_id)
+    frontier, edge = head.frontier, Edge() if head.size == 0 else None
+    for entries in chunks(source, frontier.size, newest.size):
+        frontier = frontier.extend(entry.leaf for entry in entries)
+        _store(session, source, entries, frontier)
+        edge = None if edge is None else _grown(edge, entries)
+        source.told(head.origin, frontier.size, newest.size)
+    if frontier.root() != newest.signed.checkpoint.root:
+        raise OtherRoot
+    _keep_position(session, source, newest, now_us)
+    return edge
+
+
+def chunks(source: Source, start: int, size: int) -> Iterator[list[Entry]]:
+    """Yield the archived entries from a position on, several bundles at a time, with their envelopes checked."""
+    waiting: list[bytes] = []
+    for low, bodies in bundles(source.objects, source.place, size, start):
+        waiting += bodies[max(0, start - low) :] if low <= start else bodies
+        if len(waiting) >= BUNDLES_AT_ONCE * BUNDLE_ENTRIES or low + len(bodies) >= size:
+            try:
+                entries = read_entries(waiting, start, source.log_id)
+            except Problem as problem:
+                raise ArchiveDamaged(f"{source.place}: {problem}") from problem
+            yield entries
+            start, waiting = start + len(entries), []
+
+
+def _store(session: Session, source: Source, entries: Sequence[Entry], frontier: Frontier) -> None:
+    head = Head(session, source.log_id)
+    if source.mirrored:
+        mirrors.extend(session, head, entries, frontier)
+        return
+    head.adopt(entries, frontier)
+    applying.apply(session, source.log_id, entries)
+
+
+def _grown(edge: Edge, entries: Sequence[Entry]) -> Edge:
+    """Return the edge behind these entries, which begin at it, as far as they fill bundles."""
+    leaves = [entry.leaf for entry in entries]
+    for low in range(0, len(leaves) - BUNDLE_ENTRIES + 1, BUNDLE_ENTRIES):
+        edge, _ = edge.extend(leaves[low : low + BUNDLE_ENTRIES])
+    return edge
+
+
+def _keep_position(session: Session, source: Source, newest: Covered, now_us: int) -> None:
+    """Keep the checkpoint, and that whoever writes a mirrored ledger has its receipt up to there."""
+    log_id, signed_us = source.log_id, checkpoints.signed_us(newest.signed)
+    status.keep_checkpoint(session, log_id, newest.size, newest.note, signed_us=signed_us, received_us=now_us)
+    known: dict[str, Any] = {"state": ReplicationState.IN_SYNC if source.mirrored else ReplicationState.NEVER_MET}
+    status.amend(session, log_id, acknowledged=newest.size if source.mirrored else 0, **known)

@@ -1,0 +1,167 @@
+"""A plant gets its ledger and its directives back from the archive: without the hub, and before anybody writes.
+
+The way is that of `sync_jobs.plant.restoring`: staged, proven as a whole against a checkpoint that the plant signed,
+and only then moved into the ledger and the tables.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from infra.database import Session
+from infra.objects import Objects
+from plants.commands.replication.restores import adopt_next, record_restored
+from plants.rules.ledger.merkle import Frontier
+from plants.rules.values.instants import micros
+from plants.store.ledger import staging
+from plants.store.ledger.archive import FIRST_BRANCH, branches, folder
+from plants.store.ledger.entries import Head, open_log
+from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
+from sync_jobs.archive.recover_hub import (
+    ArchiveDamaged,
+    Covered,
+    OtherRoot,
+    Source,
+    Told,
+    chunks,
+    newest_checkpoint,
+    take_in,
+    tell_nobody,
+)
+from sync_jobs.keys import hub_keys
+from sync_jobs.keys.chains import chain
+from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.restoring import note_acknowledged
+from sync_jobs.protocol import checkpoints
+
+RESTORED: Final = (
+    "This plant had {before} entries and the archive {known}: the {back} missing ones were brought back from there. / "
+    "本厂有 {before} 条记录，归档中有 {known} 条：缺失的 {back} 条已从归档取回。"
+)
+
+
+MEANWHILE: Final = (
+    "Somebody wrote to this plant at entry {at} meanwhile: nothing more was brought back. Stop the node, try again. / "
+    "取回期间本厂在第 {at} 条写入了新记录，已停止取回。请停止节点后重试。"
+)
+
+
+class WrittenMeanwhile(Exception):
+    """The ledger grew while it was brought back, so that what was proven does not follow it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlantRecovered:
+    """How many entries the plant's ledger and its directives had, and how many they have now."""
+
+    before: int
+    size: int
+    directives_before: int
+    directives: int
+
+
+def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell_nobody) -> PlantRecovered:
+    """Bring back what the archive holds of the plant beyond its store, be that empty or an old copy.
+
+    Ends with PlantRestored in the plant's ledger, where anything came back. Raises ArchiveFailed, NotArchived where the
+    archive holds nothing of this plant, and ArchiveDamaged where what it holds does not continue what is here or does
+    not lead to the root that was signed; then nothing has changed. Raises WrittenMeanwhile where somebody writes here
+    at the same time: what was brought back before that stays, and the hub's next greeting finds what has parted.
+    """
+
+    def begin(session: Session) -> tuple[Frontier, int]:
+        open_log(session, node.number, node.origin)
+        open_log(session, -node.number, node.directive_origin)
+        return Head(session, node.number).frontier, Head(session, -node.number).size
+
+    here, directed = node.writer.write(begin)
+    newest = _newest(node, objects, node.number)
+    directives = _take_directives(node, objects, told) or directed
+    if newest is None or newest[1].size <= here.size:
+        return PlantRecovered(here.size, here.size, directed, directives)
+    place, covered = newest
+    head = _stage(node, Source(objects, place, node.number, mirrored=False, told=told), here, covered)
+    size = here.size
+    while size < head.size:
+        moved = node.writer.write(lambda session: _move(node, session, size, (here, head), covered))  # noqa: B023 -- run at once.
+        if moved is None:
+            raise WrittenMeanwhile(MEANWHILE.format(at=size))
+        size = moved
+    with node.store.transaction() as session:
+        return PlantRecovered(here.size, Head(session, node.number).size, directed, directives)
+
+
+def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Covered] | None:
+    """Return folder and newest checkpoint of the plant's own ledger or of its directives, of the newest history."""
+    own = log_id == node.number
+    origin = node.origin if own else node.directive_origin
+    with node.store.reading() as reads:
+        ours = [key for one in chain(node.signer.key, node.statements).keys for key in checkpoints.keys_of(one)]
+        keys = (*(ours if own else hub_keys.ever_at(reads, node, origin)), *hub_keys.ever_at(reads, node))
+    place = folder(origin, max(branches(objects, origin), default=FIRST_BRANCH))
+    covered = newest_checkpoint(objects, place, origin, lambda _: keys)
+    return None if covered is None else (place, covered)
+
+
+def _take_directives(node: PlantNode, objects: Objects, told: Told) -> int | None:
+    """Store the archived directives behind ours; returns how many there are then, None where nothing came."""
+    newest = _newest(node, objects, -node.number)
+    if newest is None:
+        return None
+    place, covered = newest
+
+    def store(session: Session) -> int | None:
+        if covered.size <= Head(session, -node.number).size:
+            return None
+        source = Source(objects, place, -node.number, mirrored=True, told=told)
+        take_in(session, source, covered, micros(node.clock.now()))
+        return covered.size
+
+    try:
+        return node.writer.write(store)
+    except OtherRoot as error:
+        raise ArchiveDamaged(f"{place} does not continue this plant's directives") from error
+
+
+def _stage(node: PlantNode, source: Source, here: Frontier, covered: Covered) -> Frontier:
+    """Stage the archived entries behind ours and return the frontier they lead to, which is the signed one."""
+    at = here.size
+    for entries in chunks(source, here.size, covered.size):
+        node.writer.write(lambda session: staging.stage(session, node.number, entries))  # noqa: B023 -- run at once.
+        at += len(entries)
+        source.told(node.origin, at, covered.size)
+
+    def prove(session: Session) -> Frontier | None:
+        head = staging.staged_frontier(session, node.number, here, covered.size)
+        if head.root() == covered.signed.checkpoint.root:
+            return head
+        staging.clear_staged(session, node.number)
+        return None
+
+    head = node.writer.write(prove)
+    if head is None:
+        raise ArchiveDamaged(f"{source.place} does not continue this plant's ledger of {here.size} entries")
+    return head
+
+
+def _move(
+    node: PlantNode, session: Session, at: int, frontiers: tuple[Frontier, Frontier], covered: Covered
+) -> int | None:
+    """Move the next entries in and return how many there are then; None where the ledger does not end at `at`."""
+    (here, head), now = frontiers, node.clock.now()
+    if Head(session, node.number).size != at:
+        staging.clear_staged(
+            session, node.number
+        )  # it was proven to follow the ledger as it was before somebody wrote.
+        return None
+    size = adopt_next(session, node.number, head)
+    if size <= at:
+        raise ArchiveDamaged(f"the staged entries from {at} on are gone")
+    if size < head.size:
+        return size
+    keeper = node.store.keeper
+    back = {"before": here.size, "known": head.size}
+    record_restored(session, node.number, "ARCHIVE", **back, now=now, marks={} if keeper is None else keeper.reserved)
+    text = RESTORED.format(**back, back=head.size - here.size)
+    raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, node.origin, text), now)
+    note_acknowledged(session, node, head, covered.note.decode())
+    return size

@@ -1,0 +1,120 @@
+"""Putting the two sides of replication together from a node's settings, keys and store."""
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from importlib.metadata import PackageNotFoundError, version
+
+from auth.keys import SigningKey
+from auth.notes import NoteSigner, load_key
+from auth.tokens import Assertions
+from infra.clock import Clock, SystemClock
+from infra.database import Store
+from infra.objects import open_objects
+from infra.roles import Role
+from infra.settings import Settings, directive_origin, hub_origin
+from infra.stores import open_store
+from infra.writer import Writer
+from plants.rules.ledger.notes import NoteKey
+from plants.rules.ledger.retention import RecordClass, Retention
+from plants.store.ledger.archive import Archive
+from sync_jobs.assertion_key_rotation import earlier_keys
+from sync_jobs.celery.jobs import Job, hub_jobs, plant_jobs
+from sync_jobs.keys.chains import statements_beside
+from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
+from sync_jobs.plant.restore_detection import remember_at_home
+
+
+class NotConnected(Exception):
+    """The plant has no hub yet: `hub_url` and `hub_key` are not set."""
+
+
+def program_version() -> str:
+    """Return the version of this program."""
+    try:
+        return version("batchloom")
+    except PackageNotFoundError:
+        return "0"
+
+
+def plant_node(
+    settings: Settings, store: Store, writer: Writer, clock: Clock, *, holder: str = EMBEDDED_HOLDER
+) -> PlantNode:
+    """Return the plant's side; raises NotConnected, NoteError for a wrong hub_key, KeyFileError for an unfit key."""
+    if settings.hub_url is None or settings.hub_key is None:
+        raise NotConnected
+    return PlantNode(
+        number=settings.plant_number,
+        origin=settings.origin,
+        directive_origin=directive_origin(settings.group, settings.plant_code),
+        store=store,
+        writer=writer,
+        clock=clock,
+        signer=NoteSigner(settings.origin, load_key(settings.keys / "ledger.pem")),
+        assertion_key=SigningKey(load_key(settings.keys / "assertion.pem")),
+        earlier_assertion_keys=earlier_keys(settings.keys),
+        statements=statements_beside(settings.keys),
+        hub_url=settings.hub_url,
+        hub_key=NoteKey.parse(settings.hub_key),
+        version=program_version(),
+        checkpoint_seconds=settings.checkpoint_seconds,
+        holder=holder,
+    )
+
+
+def hub_node(
+    settings: Settings, store: Store, clock: Clock, *, arrived: Callable[[int], None] = nobody_waits
+) -> HubNode:
+    """Return the hub's side; raises KeyFileError for an unfit key."""
+    return HubNode(
+        origin=settings.origin,
+        store=store,
+        clock=clock,
+        signer=NoteSigner(settings.origin, load_key(settings.keys / "ledger.pem")),
+        assertions=Assertions(hub_issuer=hub_origin(settings.group), clock=clock),
+        version=program_version(),
+        arrived=arrived,
+        transfer_overdue_days=settings.transfer_overdue_days,
+        archive=archive_of(settings),
+        statements=statements_beside(settings.keys),
+    )
+
+
+def archive_of(settings: Settings, url: str | None = None) -> Archive:
+    """Return the archive of a node's settings, or the one at another address; raises ArchiveUnfit for a wrong one."""
+    days = {
+        RecordClass.BATCH_RECORDS: settings.retain_batch_records_days,
+        RecordClass.DIRECTIVES: settings.retain_directives_days,
+        RecordClass.GROUP_RECORDS: settings.retain_group_records_days,
+        RecordClass.CHECKPOINTS: settings.retain_checkpoints_days,
+        RecordClass.UNFINISHED: settings.retain_unfinished_days,
+    }
+    address = url or settings.archive_url or (settings.home.resolve() / "archive").as_uri()
+    return Archive(open_objects(address), Retention(days), lock_required=settings.archive_lock == "required")
+
+
+def open_jobs(settings: Settings, opening: ExitStack, *, holder: str) -> dict[str, Job]:
+    """Open the node's store in this process, to be closed with the stack, and return its jobs."""
+    clock = SystemClock()
+    store = open_store(settings, opening)
+    if settings.role is Role.HUB:
+        hub = hub_node(settings, store, clock)
+        return jobs_of_hub(settings, hub)
+    remember_at_home(settings, store, clock)
+    writer = opening.enter_context(closing(Writer(store)))
+    return jobs_of_plant(settings, plant_node(settings, store, writer, clock, holder=holder))
+
+
+def jobs_of_hub(settings: Settings, hub: HubNode, *, project: Callable[[], bool] | None = None) -> dict[str, Job]:
+    """Return the hub's jobs with the periods of its settings; `project` as `hub_jobs` has it."""
+    return hub_jobs(
+        hub,
+        project_seconds=settings.push_seconds,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        archive_seconds=settings.archive_seconds,
+        project=project,
+    )
+
+
+def jobs_of_plant(settings: Settings, node: PlantNode) -> dict[str, Job]:
+    """Return the plant's jobs with the periods of its settings."""
+    return plant_jobs(node, push_seconds=settings.push_seconds)

@@ -1,0 +1,78 @@
+"""Attempts counted in the database before they are made, and the wait after each that failed."""
+
+from datetime import datetime
+from typing import Final
+
+from infra.database import Session
+from infra.ids import draw_between
+from plants.rules.values.instants import micros
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
+
+WAIT_MS_MIN: Final = 1_000
+WAIT_MS_MAX: Final = 300_000
+RETRY_SECONDS_MAX: Final = 3600  # that the other side can have us wait
+ERROR_LENGTH_MAX: Final = 500
+
+
+def next_wait_ms(before_ms: int) -> int:
+    """Return how long to wait after one more failure: decorrelated jitter, so that plants do not come back in step.
+
+    Formula: min(cap, random between base and 3 x the wait before) (M. Brooker, "Exponential backoff and jitter", 2015).
+    """
+    return min(WAIT_MS_MAX, draw_between(WAIT_MS_MIN, max(WAIT_MS_MIN, 3 * before_ms)))
+
+
+def is_due(next_attempt_us: int, now: datetime, *, began_us: int | None = None) -> bool:
+    """Tell whether the wait is over.
+
+    One that is longer than any we give, or that began later than now, was begun by a clock that was wrong.
+    """
+    if began_us is not None and began_us > micros(now):
+        return True
+    return not 0 < next_attempt_us - micros(now) <= RETRY_SECONDS_MAX * 1_000_000
+
+
+def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool:
+    """Write down that an attempt begins, or return False while the wait after the last failure lasts.
+
+    It counts as failed until `succeeded`, so that a killed process waits too.
+    """
+    before = status.ledger_status(session, log_id)
+    now_us = micros(now)
+    if not is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
+        return False
+    wait_ms = next_wait_ms(before.backoff_ms)
+    status.amend(
+        session,
+        log_id,
+        attempts=before.attempts + 1,
+        attempted_us=now_us,
+        backoff_ms=wait_ms,
+        next_attempt_us=now_us + wait_ms * 1000,
+    )
+    return True
+
+
+def succeeded(session: Session, log_id: int, *, now: datetime) -> None:
+    """Forget the failures."""
+    status.amend(session, log_id, attempts=0, backoff_ms=0, next_attempt_us=0, error=None, contact_us=micros(now))
+
+
+def failed(
+    session: Session,
+    log_id: int,
+    state: ReplicationState,
+    error: str,
+    *,
+    now: datetime,
+    alarm: str | None = None,
+    retry_seconds: int | None = None,
+) -> None:
+    """Write down why it failed; with an alarm also what a person has to know."""
+    status.amend(session, log_id, state=state, error=error[:ERROR_LENGTH_MAX])
+    if alarm is not None:
+        status.amend(session, log_id, alarm=alarm[:ERROR_LENGTH_MAX], alarm_us=micros(now))
+    if retry_seconds is not None:
+        wait_us = min(retry_seconds, RETRY_SECONDS_MAX) * 1_000_000
+        status.amend(session, log_id, next_attempt_us=micros(now) + wait_us)

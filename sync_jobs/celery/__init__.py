@@ -1,0 +1,1 @@
+"""Celery: the application, its jobs, and the processes that run them."""

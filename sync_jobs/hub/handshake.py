@@ -1,0 +1,194 @@
+"""The hub answers a greeting: where it has the plant's ledger, where its directives stand, and a new session."""
+
+from datetime import datetime
+
+from auth.machines import EnrolledMachine
+from infra.database import Session
+from infra.ids import new_id
+from plants.rules.ledger.events import EVENTS, canonical
+from plants.rules.ledger.notes import NoteError, NoteKey
+from plants.rules.values.instants import format_instant, micros, parse_instant
+from plants.store.ledger import mirrors
+from plants.store.ledger.archive import archived_size
+from plants.store.ledger.entries import HUB_LOG, Head, entry_at
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
+from sync_jobs import witnessing
+from sync_jobs.hub.intake import locked_head
+from sync_jobs.keys import hub_keys
+from sync_jobs.nodes import HubNode
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.sessions import Presenting, note_at_hub, present
+from sync_jobs.protocol.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
+
+ALARMS = {
+    ReplicationState.RESTORED: (
+        "The plant shows {theirs} entries and the hub holds {ours}: it was restored from an old backup. / "
+        "工厂现有 {theirs} 条记录，总部已有 {ours} 条：该工厂可能由旧备份恢复。"
+    ),
+    ReplicationState.DIVERGED: (
+        "The plant's {theirs} entries and the hub's {ours} are different ledgers: the plant will take on the hub's. / "
+        "工厂的 {theirs} 条记录与总部的 {ours} 条不一致，工厂将以总部记录为准并补录。"
+    ),
+    ReplicationState.HUB_REGRESSED: (
+        "The plant holds {theirs} entries that the hub gave or signed for, and the hub has {ours}: it was restored. "
+        "The plant gives them back. / "
+        "工厂持有总部已签收或签发的 {theirs} 条记录，总部仅有 {ours} 条：总部可能由旧备份恢复，将由工厂补回。"
+    ),
+}
+SEEN = {
+    ReplicationState.RESTORED: AlarmKind.PLANT_RESTORED,
+    ReplicationState.DIVERGED: AlarmKind.LEDGER_DIVERGED,
+    ReplicationState.HUB_REGRESSED: AlarmKind.HUB_REGRESSED,
+}
+
+
+def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
+    """Answer a greeting; the session given out counts once it is used (`sync_jobs.protocol.sessions`).
+
+    Raises Problem 426 for a protocol of the past, 403 for another's ledger, 404 where the plant's ledgers were not
+    opened. Cosignatures that do not hold are passed over: the plant will send them again.
+    """
+    if hello.protocol < PROTOCOL:
+        raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=PROTOCOL)
+    if hello.ledger.origin != machine.origin:
+        raise Problem(403, "FOREIGN_LEDGER")
+    now, plant = hub.clock.now(), machine.plant_number
+    with hub.store.transaction() as session:
+        head = locked_head(session, plant, machine.origin)
+        here = Position(head.size, head.frontier.root())
+        before = status.ledger_status(session, plant)
+        following = new_id()
+        presented = present(before, hello.session, following, take_over=hello.take_over)
+        note_at_hub(session, machine.origin, presented.verdict, now, take_over=hello.take_over)
+        superseded, offered = (presented.verdict is one for one in (Presenting.SUPERSEDED, Presenting.OFFERED))
+        shown = witnessing.show(session, hub, machine, hello)
+        # Whoever is offered a session may be nobody: what it says of itself counts once it greets under that session.
+        seen = {} if offered else _see(session, hello, here, now, superseded=superseded)
+        status.amend(session, plant, **presented.columns, **seen)
+        return Welcome(
+            min_protocol=PROTOCOL,
+            ledger=Stand.of(machine.origin, here),
+            directives=_directives(session, hub, machine, hello, now),
+            limits=hub.limits,
+            epoch=_epoch(session),
+            session="" if superseded else following,
+            superseded=superseded,
+            offered=offered,
+            clock=format_instant(now),
+            version=hub.version,
+            supported=EVENTS,
+            checkpoint=None if before.checkpoint is None else before.checkpoint.decode(),
+            hub_checkpoint=shown.hub_checkpoint,
+            hub_proof=list(shown.hub_proof),
+            hub_keys=[one.decode() for one in hub_keys.statements_of_hub(session, hub)],
+            archived=archived_size(session, plant),
+            greeting=hello.greeting,
+        )
+
+
+def _see(session: Session, hello: Hello, here: Position, now: datetime, *, superseded: bool) -> dict[str, object]:
+    """Raise and end the alarms that a greeting gives reason for, and return what is written down of the plant."""
+    state = ReplicationState.FENCED if superseded else _seen_from_here(hello, here)
+    _raise_seen(session, state, hello, here, now)
+    return {
+        "peer_size": hello.ledger.size,
+        "version": hello.version,
+        "supported": canonical(hello.supported).decode(),
+        "skew_ms": _skew_ms(hello.clock, now),
+        "contact_us": micros(now),
+        **_alarm(state, hello.ledger.size, here.size, now),
+    }
+
+
+def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello, now: datetime) -> Stand:
+    """Return where the plant's directives stand, and write down what the plant has cosigned of them."""
+    log_id = -machine.plant_number
+    head = opened_head(session, log_id)
+    acknowledged = status.ledger_status(session, log_id).acknowledged
+    directive_keys = hub_keys.keys_of_hub(session, hub, head.origin)
+    plant_keys = [key for vkey in machine.ledger_vkeys() for key in checkpoints.keys_of(NoteKey.parse(vkey))]
+    for text in hello.cosignatures:
+        try:
+            signed = checkpoints.read(text.encode(), head.origin, (*directive_keys, *plant_keys))
+            note = checkpoints.trimmed(text.encode(), (*directive_keys, *plant_keys))
+        except NoteError:
+            continue
+        size = signed.checkpoint.size
+        if signed.cosigned_by(machine.origin) is None or not acknowledged < size <= head.size:
+            continue
+        # A hub that was restored signed other directives of this number once, and those are not what stands here.
+        if mirrors.frontier_at(session, log_id, size).root() == signed.checkpoint.root:
+            signed_us = checkpoints.signed_us(signed)
+            now_us = micros(now)
+            status.keep_checkpoint(session, log_id, size, bytes(note), signed_us=signed_us, received_us=now_us)
+            acknowledged = size
+    here = Position(head.size, head.frontier.root())
+    theirs = Position(0, here.root) if hello.directives is None else hello.directives.position
+    state = ReplicationState.IN_SYNC
+    if theirs.size > here.size:
+        state = ReplicationState.HUB_REGRESSED
+    elif theirs.size < here.size:
+        state = ReplicationState.BEHIND
+    elif here.size and theirs.root != here.root:
+        state = ReplicationState.DIVERGED
+    seen = {"acknowledged": acknowledged, "peer_size": theirs.size, "contact_us": micros(now)}
+    status.amend(session, log_id, **seen, **_alarm(state, theirs.size, here.size, now))
+    if state is ReplicationState.HUB_REGRESSED:
+        text = ALARMS[state].format(theirs=theirs.size, ours=here.size)
+        raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, text), now)
+    elif state is ReplicationState.IN_SYNC:
+        end_alarm(session, AlarmKind.HUB_REGRESSED, head.origin, now)
+    return Stand.of(head.origin, here)
+
+
+def opened_head(session: Session, log_id: int) -> Head:
+    """Return the head of a ledger, locked; raises Problem 404 when it was not opened here."""
+    try:
+        return Head(session, log_id)
+    except LookupError as error:
+        raise Problem(404, "UNKNOWN_LEDGER") from error
+
+
+def _seen_from_here(hello: Hello, here: Position) -> ReplicationState:
+    theirs = hello.ledger.position
+    if hello.acknowledged is not None and hello.acknowledged > here.size:
+        return ReplicationState.HUB_REGRESSED
+    if theirs.size < here.size:
+        return ReplicationState.RESTORED
+    if theirs.size > here.size:
+        return ReplicationState.BEHIND
+    return ReplicationState.IN_SYNC if theirs.root == here.root else ReplicationState.DIVERGED
+
+
+def _raise_seen(session: Session, state: ReplicationState, hello: Hello, here: Position, now: datetime) -> None:
+    """Raise the alarm of what the positions tell, and end those of what is over."""
+    origin = hello.ledger.origin
+    if state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
+        for kind in SEEN.values():
+            end_alarm(session, kind, origin, now)
+    elif state in SEEN:
+        theirs = hello.acknowledged if state is ReplicationState.HUB_REGRESSED else hello.ledger.size
+        text = ALARMS[state].format(theirs=theirs, ours=here.size)
+        raise_alarm(session, Alarm(SEEN[state], origin, text), now)
+
+
+def _alarm(state: ReplicationState, theirs: int, ours: int, now: datetime) -> dict[str, object]:
+    text = ALARMS.get(state)
+    if text is None:
+        return {"state": state, "alarm": None, "alarm_us": None}
+    return {"state": state, "alarm": text.format(theirs=theirs, ours=ours), "alarm_us": micros(now)}
+
+
+def _epoch(session: Session) -> str:
+    """Return what names this hub's store: the id of the first entry of its own ledger."""
+    first = entry_at(session, HUB_LOG, 0)
+    return "" if first is None else first.envelope["id"]
+
+
+def _skew_ms(clock: str, now: datetime) -> int | None:
+    try:
+        return (micros(parse_instant(clock)) - micros(now)) // 1000
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,91 @@
+"""What the door of replication refused, as alarms: counted, and written seldom however often it is knocked at."""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from sync_jobs.nodes import HubNode
+from sync_jobs.protocol.wire import Problem
+
+LATER: Final = frozenset({400, 408, 429, 503})
+"""Answers that only ask to come again, or that a cut line brings about."""
+
+WRITTEN_EVERY: Final = timedelta(seconds=10)
+STRANGER: Final = "not recognised"
+"""What an alarm is about when nobody knows who knocked."""
+
+WORDS: Final = {
+    "NOT_RECOGNISED": (
+        "Somebody whose key is not enrolled, or whose clock is wrong, asked as a plant.",
+        "有未登记密钥或时钟错误的节点以工厂身份请求。",
+    ),
+    "NOT_YET_APPROVED": (
+        "The plant waits: compare its fingerprint, then `batchloom hub approve CODE` or `reject`.",
+        "工厂等待批准：核对指纹后执行 batchloom hub approve 或 reject。",
+    ),
+    "SESSION_SUPERSEDED": (
+        "Two copies of the plant send. Stop one of them.",
+        "该工厂有两个副本同时发送，请停用其中之一。",
+    ),
+    "INVITATION_REFUSED": (
+        "A one-time code was refused. If nobody mistyped it, somebody is guessing.",
+        "一次性代码被拒绝；若无人输错，可能有人在猜测。",
+    ),
+    "PROTOCOL_TOO_OLD": ("The plant's program is too old: upgrade it.", "工厂的程序版本过旧，请升级。"),
+}
+
+
+@dataclass(slots=True)
+class _Knocks:
+    since: int = 0
+    written_at: datetime | None = None
+
+
+class DoorAlarms:
+    """Raises REPLICATION_REFUSED about a plant at its first refusal, and ends it once the plant is served again.
+
+    Further refusals are counted in memory and written every WRITTEN_EVERY, so that whoever knocks a thousand times a
+    second causes a write every ten. One alarm for each plant, and one for all who are not recognised.
+    """
+
+    def __init__(self, hub: HubNode) -> None:
+        self._hub = hub
+        self._lock = threading.Lock()
+        self._knocks: dict[str, _Knocks] = {}
+        self._served: set[str] = set()
+
+    def refused(self, problem: Problem, origin: str | None) -> None:
+        """Note an answer that said no, to an enrolled plant or to a stranger."""
+        if problem.status in LATER:
+            return
+        about, now = origin or STRANGER, self._hub.clock.now()
+        with self._lock:
+            self._served.discard(about)
+            knocks = self._knocks.setdefault(about, _Knocks())
+            knocks.since += 1
+            if knocks.written_at is not None and now < knocks.written_at + WRITTEN_EVERY:
+                return
+            times, knocks.since, knocks.written_at = knocks.since, 0, now
+        en, zh = WORDS.get(problem.code, ("Look into the plant's alarms.", "请查看该工厂的告警。"))
+        text = f"{problem.status} {problem.code}: {en} / {zh}"
+        with self._hub.store.transaction() as session:
+            raise_alarm(session, Alarm(AlarmKind.REPLICATION_REFUSED, about, text), now, times=times)
+
+    def served(self, origin: str) -> None:
+        """Note that a plant was answered: what it was refused for is over."""
+        with self._lock:
+            if origin in self._served:
+                return
+            self._served.add(origin)
+            self._knocks.pop(origin, None)
+        now = self._hub.clock.now()
+        with self._hub.store.reading() as reads:
+            lasting = reads.rows(
+                "SELECT 1 FROM alarms WHERE kind = :kind AND about = :about AND over_us IS NULL",
+                {"kind": AlarmKind.REPLICATION_REFUSED.value, "about": origin},
+            )
+        if lasting:
+            with self._hub.store.transaction() as session:
+                end_alarm(session, AlarmKind.REPLICATION_REFUSED, origin, now)

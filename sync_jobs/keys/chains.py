@@ -1,0 +1,117 @@
+"""The keys that a ledger has had, one after the other, as the statements of its rotations prove them from one.
+
+Each statement is a note that the old and the new key have both signed. So whoever trusts one key of a ledger knows
+those that came after it, because the one before vouches for each, and those before it, because each vouches for its
+past.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from auth.notes import NoteSigner, open_note
+from infra.database import ReadSession, Session
+from plants.commands.group.enrolment import HUB_KEYS
+from plants.rules.ledger.events import decode
+from plants.rules.ledger.notes import Note, NoteError, NoteFault, NoteKey
+from plants.store.ledger.entries import HUB_LOG
+
+NOTE_SUFFIX: Final = ".note"
+HEADING: Final = "batchloom/ledger-key/v1"
+SELECT_STATEMENTS: Final = (
+    "SELECT body FROM entries WHERE log_id = :log_id AND type = 'LedgerKeyRotated' AND length(body) > 0 ORDER BY idx"
+)
+SELECT_HUBS: Final = SELECT_STATEMENTS.replace(" AND type", " AND key = :key AND type")
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A statement whose signatures hold: `old` counts for the first `size` entries of the ledger, `new` beyond them."""
+
+    old: NoteKey
+    new: NoteKey
+    size: int
+    statement: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChain:
+    """The keys of one ledger, the oldest first, and the rotations between them."""
+
+    keys: tuple[NoteKey, ...]
+    rotations: tuple[Rotation, ...] = ()
+
+    @property
+    def newest(self) -> NoteKey:
+        """The key that signs from now on."""
+        return self.keys[-1]
+
+    def at(self, size: int) -> tuple[NoteKey, ...]:
+        """Return the keys that may have signed the ledger at this size: an old one no further than it counts."""
+        return (*(one.old for one in self.rotations if size <= one.size), self.newest)
+
+
+def statements_beside(keys: Path) -> tuple[bytes, ...]:
+    """Return the statements of a ledger's rotations that lie beside a node's keys."""
+    return tuple(path.read_bytes() for path in sorted(keys.glob(f"ledger.*{NOTE_SUFFIX}")))
+
+
+def statement_of(signer: NoteSigner, following: NoteSigner, size: int) -> bytes:
+    """Return the note by which a ledger's key hands over to the next one beyond so many entries."""
+    text = f"{HEADING}\n{signer.name}\n{signer.key}\n{following.key}\n{size}\n"
+    return bytes(Note(text, (signer.sign(text), following.sign(text))))
+
+
+def read_statement(statement: bytes) -> Rotation:
+    """Return what a statement says, both of its signatures checked; NoteError where it is none."""
+    try:
+        heading, origin, old_text, new_text, size, end = Note.parse(statement).text.split("\n")
+        old, new, count = NoteKey.parse(old_text), NoteKey.parse(new_text), int(size)
+    except NoteError:
+        raise
+    except ValueError as error:
+        raise NoteError(NoteFault.KEY_MALFORMED, "not a statement of a rotation") from error
+    if (heading, end) != (HEADING, "") or {old.name, new.name} != {origin} or count < 1 or old == new:
+        raise NoteError(NoteFault.KEY_MALFORMED, "not a statement of a rotation")
+    _, signed = open_note(statement, (str(old), str(new)))
+    if {one.key.key_id for one in signed} != {old.key_id, new.key_id}:
+        raise NoteError(NoteFault.SIGNER_UNKNOWN, "one of the two keys has not signed")
+    return Rotation(old, new, count, statement)
+
+
+def chain(anchor: NoteKey, statements: Iterable[bytes]) -> KeyChain:
+    """Return the keys that these statements connect with one that is trusted; what cannot be read is passed over.
+
+    Of two statements by the same key the first one counts, so that nobody who has stolen it takes the chain elsewhere;
+    and none leads back to a key that was given up.
+    """
+    following: dict[NoteKey, Rotation] = {}
+    before: dict[NoteKey, Rotation] = {}
+    for statement in statements:
+        try:
+            one = read_statement(statement)
+        except NoteError:
+            continue
+        following.setdefault(one.old, one)
+        before.setdefault(one.new, one)
+    keys, rotations = [anchor], list[Rotation]()
+    while (earlier := before.get(keys[0])) is not None and earlier.old not in keys:
+        keys.insert(0, earlier.old)
+        rotations.insert(0, earlier)
+    while (later := following.get(keys[-1])) is not None and later.new not in keys:
+        keys.append(later.new)
+        rotations.append(later)
+    return KeyChain(tuple(keys), tuple(rotations))
+
+
+def stated(reads: Session | ReadSession, log_id: int) -> list[bytes]:
+    """Return the statements that stand in a ledger, the oldest first."""
+    rows = reads.rows(SELECT_STATEMENTS, {"log_id": log_id})
+    return [decode(bytes(body))["payload"]["statement"].encode() for (body,) in rows]
+
+
+def stated_by_hub(reads: Session | ReadSession) -> list[bytes]:
+    """Return the statements in the hub's own ledger, by their key: it is long, and they are few."""
+    rows = reads.rows(SELECT_HUBS, {"log_id": HUB_LOG, "key": HUB_KEYS})
+    return [decode(bytes(body))["payload"]["statement"].encode() for (body,) in rows]

@@ -1,0 +1,114 @@
+"""A plant greets the hub and finds out where they stand: what both say goes into the decision table."""
+
+from collections.abc import Sequence
+
+from infra.database import Session
+from infra.ids import new_id
+from plants.rules.ledger.events import EVENTS
+from plants.rules.ledger.merkle import Frontier
+from plants.rules.values.instants import format_instant, micros, parse_instant
+from plants.store.ledger import mirrors
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationStatus
+from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.plant.pull import directives_here
+from sync_jobs.plant.push import Way
+from sync_jobs.protocol.handshake import Decision, Meeting, decide
+from sync_jobs.protocol.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
+from sync_jobs.witnessing import check_hub, seen_of_hub
+
+
+def greet(way: Way) -> Welcome:
+    """Greet the hub and remember what it answered; raises Problem or HubUnreachable, and LeaseLost.
+
+    Greets once more where the hub does not know the session: only now that its offer is in our store, under our lease,
+    is it known that we are no answer to somebody else's greeting, and another copy may be displaced.
+    """
+    welcome = _greet(way)
+    return _greet(way) if welcome.offered else welcome
+
+
+def _greet(way: Way) -> Welcome:
+    node = way.node
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, node.number)
+    assert position is not None, "a plant's ledger is opened before it is replicated"
+    frontier, directives, greeting = position[1], directives_here(node), new_id()
+    now = node.clock.now()
+
+    def known(session: Session) -> tuple[ReplicationStatus, bytes | None, Stand | None, list[str]]:
+        way.held.renew(session, now)
+        own = status.ledger_status(session, node.number)
+        return own, status.ledger_status(session, -node.number).checkpoint, *seen_of_hub(session)
+
+    own, cosigned, hub_ledger, hub_notes = node.writer.write(known)
+    welcome = way.door.hello(
+        Hello(
+            protocol=PROTOCOL,
+            ledger=Stand.of(node.origin, Position(frontier.size, frontier.root())),
+            supported=EVENTS,
+            version=node.version,
+            clock=format_instant(now),
+            session=own.session,
+            epoch=own.epoch,
+            directives=Stand.of(node.directive_origin, directives),
+            cosignatures=hub_notes if cosigned is None else [cosigned.decode(), *hub_notes],
+            acknowledged=own.acknowledged,
+            take_over=own.take_over,
+            hub_ledger=hub_ledger,
+            greeting=greeting,
+        )
+    )
+    if welcome.greeting not in {None, greeting}:
+        raise HubUnreachable("something on the way answered with what the hub had said to an earlier greeting")
+    if welcome.min_protocol > PROTOCOL:
+        raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=welcome.min_protocol)
+    if welcome.ledger.origin != node.origin:
+        raise Problem(403, "FOREIGN_LEDGER")
+    skew_ms = (micros(parse_instant(welcome.clock)) - micros(node.clock.now())) // 1000
+
+    def remember(session: Session) -> None:
+        way.held.renew(session, node.clock.now())
+        heard: dict[str, object] = {"epoch": welcome.epoch, "version": welcome.version}
+        if welcome.archived is not None:
+            heard["archived"] = welcome.archived
+        if not welcome.superseded:
+            heard |= {"session": welcome.session}
+            heard |= {} if welcome.offered else {"take_over": 0}
+        status.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **heard)
+
+    node.writer.write(remember)
+    check_hub(way, welcome)
+    return welcome
+
+
+def meet(way: Way, welcome: Welcome) -> tuple[Decision, Frontier]:
+    """Return the decision, and where the hub's head is a prefix of ours the frontier at it."""
+    node = way.node
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, node.number)
+        kept = reads.rows(
+            "SELECT acknowledged, frontier FROM replication WHERE log_id = :log_id", {"log_id": node.number}
+        )
+        assert position is not None
+        head = position[1]
+        acknowledged = Frontier.from_bytes(kept[0][0], bytes(kept[0][1])) if kept else Frontier()
+        at: dict[int, Frontier] = {head.size: head}
+
+        def root_at(size: int) -> bytes:
+            at[size] = mirrors.frontier_at(reads, node.number, size, acknowledged)
+            return at[size].root()
+
+        def prove(old: int, new: int) -> Sequence[bytes]:
+            return way.door.consistency(node.origin, old, new)
+
+        hub = welcome.ledger.position
+        meeting = Meeting(
+            mine=Position(head.size, head.root()),
+            hub=hub,
+            receipt_size=acknowledged.size,
+            superseded=welcome.superseded,
+            root_at=root_at,
+            prove=prove,
+        )
+        return decide(meeting), at.get(hub.size, Frontier())

@@ -1,0 +1,186 @@
+"""A plant gives up the bodies that hub and archive hold, gets them back from the hub, and stops where it needs them.
+
+Pruning and bringing back take the lease of the exchange, so that no repair is under way meanwhile.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from infra.database import ReadSession, Session
+from plants.commands.replication.pruning import Pruning, PruningUnsafe, Receipt, empty_next, prune
+from plants.rules.ledger.notes import NoteError
+from plants.store.ledger.pruning import Bounds, bounds, fill, freed, mark, missing_from, pruned_below
+from sync_jobs import leases
+from sync_jobs.keys import hub_keys
+from sync_jobs.leases import Held
+from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.plant.push import Way, nobody_watches
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.wire import ENTRIES_MAX, read_entries
+
+Done = TypeVar("Done")
+
+LEASE: Final = "replication"  # that of `sync_jobs.plant.exchange`
+NOTES_READ_MAX: Final = 100  # of the newest, to find one that the hub cosigned
+SELECT_NOTES: Final = "SELECT size, note FROM checkpoints WHERE log_id = :log_id ORDER BY size DESC LIMIT :most"
+BELOW_THE_MARK: Final = (
+    "The hub has this plant's ledger as it is here up to entry {size} only, and the bodies below {pruned} were pruned "
+    "here, after the hub had cosigned and archived them. Nothing was sent. Bring the hub's ledgers back from the "
+    "archive (at the hub: batchloom archive restore). / 总部与本厂账本仅在前 {size} 条一致，"
+    "而第 {pruned} 条之前的内容已在总部签收并归档后移出本厂。未发送任何内容。"
+    "请在总部执行 batchloom archive restore，由归档恢复。"
+)
+
+
+class BelowTheMark(Exception):
+    """The hub lacks entries, or has others, whose bodies this plant has given up; the message says what to do."""
+
+
+class Busy(Exception):
+    """Another process exchanges with the hub, prunes or brings back; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What pruning came to: the mark, how many bodies were emptied now, and their bytes."""
+
+    below: int
+    count: int = 0
+    size: int = 0
+
+
+def check_kept(way: Way, size: int) -> None:
+    """Raise BelowTheMark unless every entry from a position on has its body here."""
+    with way.node.store.reading() as reads:
+        pruned = pruned_below(reads, way.node.number)
+    if size < pruned:
+        raise BelowTheMark(BELOW_THE_MARK.format(size=size, pruned=pruned))
+
+
+def receipt_of(reads: Session | ReadSession, node: PlantNode) -> Receipt | None:
+    """Return the newest checkpoint of the plant's ledger whose signatures hold, the hub's cosignature among them."""
+    keys = (*checkpoints.keys_of(node.signer.key), *hub_keys.ever_at(reads, node))
+    for size, note in reads.rows(SELECT_NOTES, {"log_id": node.number, "most": NOTES_READ_MAX}):
+        try:
+            signed = checkpoints.read(bytes(note), node.origin, keys)
+        except NoteError:
+            continue  # One that an earlier key of the ledger signed is older, or is none.
+        if signed.checkpoint.size == size and signed.cosigned_by(node.hub_key.name) is not None:
+            return Receipt(size, signed.checkpoint.root, bytes(note))
+    return None
+
+
+def prunable(node: PlantNode, keep_days: int) -> tuple[Bounds, int, int]:
+    """Return what limits pruning now, and how many bodies with how many bytes it would empty; changes nothing."""
+    with node.store.reading() as reads:
+        receipt = receipt_of(reads, node)
+        cosigned = 0 if receipt is None else receipt.size
+        found = bounds(reads, node.number, cosigned=cosigned, keep_days=keep_days, now=node.clock.now())
+        return found, *freed(reads, node.number, max(found.safe, found.pruned))
+
+
+def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, int], None] = nobody_watches) -> Pruned:
+    """Empty every body below the safe mark, piece by piece; what was broken off before is finished.
+
+    Call it after an exchange: what the hub has archived is known from there. Raises PruningUnsafe or BodyDamaged, after
+    which no more is emptied, and Busy.
+    """
+    with node.store.reading() as reads:
+        receipt = receipt_of(reads, node)
+    if receipt is None:
+        raise PruningUnsafe("there is no receipt of the hub / 没有总部回执")
+    order = Pruning(node.number, receipt, keep_days)
+
+    def work(held: Held) -> Pruned:
+        def begin(session: Session) -> int:
+            held.renew(session, node.clock.now())
+            prune(session, order, now=node.clock.now())
+            return pruned_below(session, node.number)
+
+        below = node.writer.write(begin)
+        count = size = 0
+        low: int | None = 0
+        while low is not None and below:
+
+            def step(session: Session, low: int = low) -> tuple[int, int, int | None]:
+                held.renew(session, node.clock.now())
+                return empty_next(session, order, low, now=node.clock.now())
+
+            emptied, freed_now, low = node.writer.write(step)
+            count, size = count + emptied, size + freed_now
+            progress(min(low or below, below), below)
+        return Pruned(below, count, size)
+
+    return _alone(node, work)
+
+
+def fetch_bodies(node: PlantNode, *, progress: Callable[[int, int], None] = nobody_watches) -> int:
+    """Bring every body that was pruned back from the hub; returns how many came.
+
+    Each is held against the leaf hash that stayed here. What breaks off is gone on with by the next call. Raises
+    BodyDamaged, Busy, Problem as the hub answered, or HubUnreachable.
+    """
+    before = [0]
+
+    def work(held: Held) -> None:
+        with (node.open_door or HubDoor)(node) as door:
+            bring_back(Way(node, door, held, lambda: True, progress))
+
+    with node.store.transaction() as session:
+        before[0] = missing_from(session, node.number, 0)
+    _alone(node, work)
+    return before[0]
+
+
+def bring_back(way: Way) -> bool:
+    """Bring the bodies below the mark back, the last ones first, so that the mark falls; False where time ran out.
+
+    Raises BodyDamaged for a body that is not the one of this ledger, or as the hub answered.
+    """
+    node = way.node
+    with node.store.reading() as reads:
+        high = total = pruned_below(reads, node.number)
+    while high:
+        low = max(0, high - ENTRIES_MAX)
+        at = low
+        while at < high:
+            if not way.has_time():
+                return False
+            at += _bring(way, at, high)
+
+        def lower(session: Session, low: int = low) -> None:
+            way.held.renew(session, node.clock.now())
+            mark(session, node.number, low)
+
+        node.writer.write(lower)
+        high = low
+        way.progress(total - high, total)
+    return True
+
+
+def _bring(way: Way, low: int, high: int) -> int:
+    """Fetch entries from a position on, and put their bodies back; returns how many came."""
+    node = way.node
+    parcel = way.door.entries(node.origin, low, high)
+    entries = read_entries(parcel.bodies, low, node.number)
+    if not 0 < len(entries) <= high - low:
+        raise BelowTheMark(f"no entries came from position {low} on / 未取回第 {low} 条起的记录")
+
+    def put(session: Session) -> None:
+        way.held.renew(session, node.clock.now())
+        fill(session, node.number, entries)
+
+    node.writer.write(put)
+    return len(entries)
+
+
+def _alone(node: PlantNode, work: Callable[[Held], Done]) -> Done:
+    held = node.writer.write(lambda session: leases.take(session, LEASE, node.holder, now=node.clock.now()))
+    if held is None:
+        raise Busy
+    try:
+        return work(held)
+    finally:
+        node.writer.write(held.end)

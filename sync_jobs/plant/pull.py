@@ -1,0 +1,163 @@
+"""A plant takes its directives in: checked against the hub's signed root, stored, cosigned, applied one by one."""
+
+import logging
+
+from infra.database import Session
+from plants.commands.directives.outcomes import apply_directive, due_directive
+from plants.rules.ledger.merkle import EMPTY_ROOT, Frontier
+from plants.rules.ledger.notes import Note, NoteError
+from plants.rules.values.instants import micros
+from plants.store.ledger import mirrors
+from plants.store.ledger.entries import Head, open_log
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
+from sync_jobs.directive_recovery import hand_back
+from sync_jobs.keys import hub_keys
+from sync_jobs.leases import LeaseLost
+from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.push import Way
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Problem, Welcome, read_entries
+
+HUB_REGRESSED = (
+    "The hub shows {theirs} directives, and they do not continue the {ours} that it signed for this plant: it was "
+    "restored from an old backup. This plant gives them back. / "
+    "总部现有 {theirs} 条指令，与其已签发给本厂的 {ours} 条不连续：总部由旧备份恢复，正由本厂补回。"
+)
+
+LOG = logging.getLogger(__name__)
+
+
+class NotSigned(Problem):
+    """The hub's directives are not signed by the key of the hub that this plant knows as the newest."""
+
+
+class NotContinued(Problem):
+    """The hub's directives do not continue those that this plant has."""
+
+
+def directives_here(node: PlantNode) -> Position:
+    """Return how far the plant's copy of its directives reaches."""
+    with node.store.reading() as reads:
+        found = mirrors.position_of(reads, -node.number)
+    return Position(0, EMPTY_ROOT) if found is None else Position(found[1].size, found[1].root())
+
+
+def pull(way: Way, welcome: Welcome) -> int:
+    """Store the directives that the hub has beyond ours and return how many came; raises what the hub answered.
+
+    Where the hub's ledger of directives is not a continuation of ours, the hub was restored: it is given back what it
+    signed, under an alarm that lasts until both are level.
+    """
+    node, here, theirs = way.node, directives_here(way.node), welcome.directives.position
+    if welcome.directives.origin != node.directive_origin:
+        raise Problem(403, "FOREIGN_LEDGER")
+    if theirs == here:
+        return 0
+    size, end = here.size, theirs.size
+    if theirs.size <= here.size:
+        end = _give_back(way, welcome, here)
+    while size < end and way.has_time():
+        try:
+            size = _take_in(way, size, min(end, size + ENTRIES_MAX))
+        except NotContinued:
+            if end != theirs.size:
+                raise
+            end = _give_back(way, welcome, here)
+    return size - here.size
+
+
+def _give_back(way: Way, welcome: Welcome, here: Position) -> int:
+    """Give the hub what it has lost, under the alarm; returns how many directives it has then."""
+    text = HUB_REGRESSED.format(theirs=welcome.directives.size, ours=here.size)
+    _alarm(way, ReplicationState.HUB_REGRESSED, text)
+    end = hand_back(way, welcome)
+
+    def note(session: Session) -> None:
+        now = way.node.clock.now()
+        way.held.renew(session, now)
+        sizes = {"peer_size": end, "contact_us": micros(now)}
+        level = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
+        status.amend(session, -way.node.number, **sizes, **level)
+        end_alarm(session, AlarmKind.HUB_REGRESSED, way.node.directive_origin, now)
+
+    way.node.writer.write(note)
+    return end
+
+
+def apply_pending(way: Way) -> int:
+    """Apply the stored directives that have no answer in the plant's ledger yet, each in its own transaction.
+
+    After an upgrade these are also those that the program before did not understand.
+
+    Returns how many. What is refused is answered as well. An unexpected failure becomes an alarm, and the next try
+    begins with the same directive; the plant's own ledger goes on travelling.
+    """
+    node, count = way.node, 0
+
+    def apply_next(session: Session) -> bool:
+        now = node.clock.now()
+        way.held.renew(session, now)
+        directive = due_directive(session, node.number)
+        if directive is None:
+            return False
+        apply_directive(session, directive, plant=node.number, now=now)
+        return True
+
+    try:
+        while way.has_time() and node.writer.write(apply_next):
+            count += 1
+    except LeaseLost:
+        raise
+    except Exception as error:
+        LOG.exception("plant %s: a directive could not be applied", node.number)
+        _alarm(way, ReplicationState.REFUSED, f"A directive could not be applied / 指令无法执行: {error!r}"[:500])
+    return count
+
+
+def _take_in(way: Way, low: int, high: int) -> int:
+    node = way.node
+    parcel = way.door.entries(node.directive_origin, low, high)
+    entries = read_entries(parcel.bodies, low, None)
+    directive_keys = checkpoints.keys_of(hub_keys.newest_at(node), node.directive_origin)
+    try:
+        signed = checkpoints.read(parcel.note, node.directive_origin, directive_keys)
+        note: Note = checkpoints.trimmed(parcel.note, directive_keys)
+    except NoteError as error:
+        raise NotSigned(403, "CHECKPOINT_REFUSED", fault=error.fault) from error
+    now = node.clock.now()
+    cosigned = note.signed_also(node.signer.cosign(note, int(now.timestamp())))
+
+    def store(session: Session) -> int:
+        way.held.renew(session, now)
+        open_log(session, -node.number, node.directive_origin)
+        head = Head(session, -node.number)
+        frontier: Frontier = head.frontier.extend(entry.leaf for entry in entries)
+        covered = Position(signed.checkpoint.size, signed.checkpoint.root)
+        if head.size != low or not entries or covered != Position(frontier.size, frontier.root()):
+            raise NotContinued(422, "ROOT_WRONG", size=covered.size)
+        mirrors.extend(session, head, entries, frontier)
+        us, signed_us = micros(now), checkpoints.signed_us(signed)
+        status.keep_checkpoint(
+            session, head.log_id, frontier.size, bytes(cosigned), signed_us=signed_us, received_us=us
+        )
+        state = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
+        sizes = {"acknowledged": frontier.size, "peer_size": frontier.size}
+        status.amend(session, head.log_id, contact_us=us, **sizes, **state)
+        return frontier.size
+
+    return node.writer.write(store)
+
+
+def _alarm(way: Way, state: ReplicationState, text: str) -> None:
+    now = way.node.clock.now()
+
+    def write(session: Session) -> None:
+        way.held.renew(session, now)
+        status.amend(session, -way.node.number, state=state, alarm=text, alarm_us=micros(now))
+        regressed = state is ReplicationState.HUB_REGRESSED
+        kind = AlarmKind.HUB_REGRESSED if regressed else AlarmKind.REPLICATION_REFUSED
+        raise_alarm(session, Alarm(kind, way.node.directive_origin, text), now)
+
+    way.node.writer.write(write)

@@ -1,0 +1,201 @@
+"""A plant sends its ledger: parcel by parcel from where the hub stands, a receipt kept for each.
+
+Nothing is signed before the handshake has proved the hub's head to be a prefix of ours
+(`sync_jobs.protocol.handshake`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from infra.database import Session
+from plants.rules.ledger.merkle import Frontier, leaf_hash
+from plants.rules.ledger.notes import NoteError
+from plants.rules.replication.pace import BUSY_ENTRIES_MIN, next_batch, paced
+from plants.rules.values.instants import from_micros, micros
+from plants.store.ledger import mirrors
+from plants.store.replication import status as replication
+from plants.store.replication.status import ReplicationState, ReplicationStatus
+from sync_jobs import backoff
+from sync_jobs.keys import hub_keys
+from sync_jobs.leases import Held
+from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.hub_client import Door, HubTimedOut
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.wire import Limits, Parcel, Position, Problem, Receipt, Welcome
+
+REQUEST_TIMEOUT: Final = 408
+TOO_MUCH: Final = frozenset({REQUEST_TIMEOUT, 413})  # 413 is too large, in HTTP
+BUSY: Final = frozenset({429, 503})
+
+
+class LedgerDamaged(Exception):
+    """The store's own entries do not fit their hashes: nothing is signed, and the text names the position."""
+
+
+class ReceiptInvalid(Exception):
+    """What the hub gave for a receipt is none."""
+
+
+def nobody_watches(_done: int, _total: int) -> None:
+    """Tell nobody how far a repair is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What an exchange needs: the node, the hub's door, the lease, and whether there is time for one more request.
+
+    `progress` hears of a repair how many entries are done, and of how many.
+    """
+
+    node: PlantNode
+    door: Door
+    held: Held
+    has_time: Callable[[], bool]
+    progress: Callable[[int, int], None] = nobody_watches
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request that went well: how many entries, when it was begun, and how many the hub takes at most."""
+
+    entries: int
+    began: datetime
+    limit: int
+
+
+def push(way: Way, welcome: Welcome, frontier: Frontier) -> int:
+    """Send what the hub does not have, from the frontier at its size on; returns how many entries were taken in.
+
+    Sends a checkpoint alone when the last receipt is old or does not cover the ledger. Raises what the hub answered.
+    """
+    sent = 0
+    while True:
+        began = way.node.clock.now()
+        parcel, following, size = _next_parcel(way.node, frontier, welcome.limits)
+        if not parcel and not (sent == 0 and _checkpoint_is_due(way.node, following)):
+            return sent
+        receipt = _send(way, welcome, parcel, frontier.size, following)
+        went = Sent(len(parcel), began, welcome.limits.max_entries)
+        take_receipt(way, receipt.checkpoint.encode(), following, went)
+        sent += len(parcel)
+        frontier = following
+        if following.size >= size or not way.has_time():
+            return sent
+
+
+def take_receipt(way: Way, note: bytes, frontier: Frontier, sent: Sent | None = None) -> None:
+    """Keep a note as the receipt for the ledger at this frontier; raises ReceiptInvalid when it is not one.
+
+    What was sent for it, and in what time, settles how many entries the next request has.
+    """
+    node, now = way.node, way.node.clock.now()
+    keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(hub_keys.newest_at(node)))
+    try:
+        signed = checkpoints.read(note, node.origin, keys)
+    except NoteError as error:
+        raise ReceiptInvalid(error.fault) from error
+    covered = Position(signed.checkpoint.size, signed.checkpoint.root)
+    if covered != Position(frontier.size, frontier.root()) or signed.cosigned_by(node.hub_key.name) is None:
+        raise ReceiptInvalid(f"it covers {covered.size} entries, not {frontier.size}")
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, node.number)
+    behind = position is not None and position[1].size > frontier.size
+
+    def keep(session: Session) -> None:
+        way.held.renew(session, now)
+        us = micros(now)
+        moved = {} if sent is None else _moved(replication.ledger_status(session, node.number), sent, now)
+        signed_us = checkpoints.signed_us(signed)
+        replication.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
+        replication.amend(
+            session,
+            node.number,
+            state=ReplicationState.BEHIND if behind else ReplicationState.IN_SYNC,
+            alarm=None,
+            alarm_us=None,
+            acknowledged=frontier.size,
+            frontier=frontier.to_bytes(),
+            peer_size=frontier.size,
+            **moved,
+        )
+        backoff.succeeded(session, node.number, now=now)
+
+    node.writer.write(keep)
+
+
+def _next_parcel(node: PlantNode, frontier: Frontier, limits: Limits) -> tuple[list[bytes], Frontier, int]:
+    """Return the bodies behind a frontier, the frontier behind them, and how long the ledger is."""
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, node.number)
+        assert position is not None
+        head = position[1]
+        limit = limits.max_entries
+        kept = reads.rows("SELECT batch_entries FROM replication WHERE log_id = :log_id", {"log_id": node.number})
+        if kept and kept[0][0]:
+            limit = min(limit, kept[0][0])
+        high = min(head.size, frontier.size + limit)
+        rows = mirrors.rows_within(reads, node.number, frontier.size, high, limits.max_bytes)
+    for offset, (body, leaf) in enumerate(rows):
+        if leaf_hash(body) != leaf:
+            raise LedgerDamaged(f"entry {frontier.size + offset} is not what was hashed")
+    following = frontier.extend(leaf for _, leaf in rows)
+    if following.size == head.size and following != head:
+        raise LedgerDamaged(f"the head over {head.size} entries is not theirs")
+    return [body for body, _ in rows], following, head.size
+
+
+def _checkpoint_is_due(node: PlantNode, frontier: Frontier) -> bool:
+    with node.store.reading() as reads:
+        rows = reads.rows(
+            "SELECT acknowledged, received_us FROM replication WHERE log_id = :log_id",
+            {"log_id": node.number},
+        )
+    if not rows or rows[0][1] is None or rows[0][0] < frontier.size:
+        return True
+    age_us = micros(node.clock.now()) - int(rows[0][1])
+    return age_us >= node.checkpoint_seconds * 1_000_000
+
+
+def _send(way: Way, welcome: Welcome, parcel: list[bytes], start: int, following: Frontier) -> Receipt:
+    node = way.node
+    position = Position(following.size, following.root())
+    note = checkpoints.sign(node.origin, position, node.signer, _whole_until(node, following.size))
+    try:
+        return way.door.send(node.origin, start, welcome.session, Parcel(tuple(parcel), bytes(note)))
+    except (HubTimedOut, Problem) as error:
+        status = error.status if isinstance(error, Problem) else REQUEST_TIMEOUT
+        if status in TOO_MUCH:
+            _send_less(way, max(len(parcel) // 2, 1))
+        elif status in BUSY and len(parcel) > BUSY_ENTRIES_MIN:
+            _send_less(way, max(len(parcel) // 2, BUSY_ENTRIES_MIN))
+        raise
+
+
+def _whole_until(node: PlantNode, size: int) -> datetime:
+    """Return until when so many entries are the whole ledger: now, or just before the first one beyond them."""
+    now = node.clock.now()
+    with node.store.reading() as reads:
+        rows = reads.rows(
+            "SELECT recorded_us FROM entries WHERE log_id = :log_id AND idx = :idx",
+            {"log_id": node.number, "idx": size},
+        )
+    return min(now, from_micros(rows[0][0] - 1)) if rows else now
+
+
+def _moved(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, int | None]:
+    """Return what is written down of a request that went well."""
+    took_us = micros(now) - micros(sent.began)
+    following = next_batch(before.batch_entries, sent.limit, sent.entries, took_us)
+    return {
+        "batch_entries": 0 if following >= sent.limit else following,
+        "pace": paced(before.pace, sent.entries, took_us),
+    }
+
+
+def _send_less(way: Way, entries: int) -> None:
+    def amend(session: Session) -> None:
+        replication.amend(session, way.node.number, batch_entries=entries)
+
+    way.node.writer.write(amend)

@@ -1,0 +1,124 @@
+"""A plant whose ledger and the hub's have parted: find where, take on the hub's entries, append its own again."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from infra.database import ReadSession, Session
+from plants.commands.replication.rebasing import Rebased, Suffix, rebase
+from plants.rules.ledger.merkle import Frontier
+from plants.store.ledger import mirrors
+from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
+from plants.store.replication.disputes import open_disputes
+from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.pruning import bring_back, check_kept
+from sync_jobs.plant.push import Way
+from sync_jobs.plant.restoring import check_covered, note_acknowledged, prove, stage
+from sync_jobs.protocol.wire import ROOTS_MAX, Position, Welcome
+
+DIVERGED: Final = (
+    "From entry {fork} on, the hub had another ledger of this plant. Its {adopted} entries were taken on, {again} of "
+    "this plant's were appended again, and {disputed} that collide wait on the worklist. / "
+    "自条目 {fork} 起，总部的账本与本厂不同。已采用总部的 {adopted} 条，重新追加本厂的 {again} 条，"
+    "另有 {disputed} 条相互冲突，已列入待处理清单。"
+)
+DISPUTED: Final = (
+    "{disputed} entries collide with others and were not applied. Look at the worklist, record what is right, and "
+    "settle each. / {disputed} 条记录与其他记录冲突，未生效。请查看待处理清单，登记正确内容后逐条处理。"
+)
+
+RootsAt = Callable[[Sequence[int]], Sequence[bytes]]
+
+
+def find_fork(ours: RootsAt, theirs: RootsAt, high: int, likely: int) -> int:
+    """Return the largest size at which both ledgers have the same root; at `high` they differ.
+
+    Each round asks for up to ROOTS_MAX roots, so that a million entries take four. `likely` is where to begin.
+    """
+    low, first = 0, [likely] if 0 < likely < high else []
+    while high - low > 1 or first:
+        sizes = first or _spread(low, high)
+        first = []
+        for size, mine, other in zip(sizes, ours(sizes), theirs(sizes), strict=True):
+            if mine == other:
+                low = size
+            else:
+                high = size
+                break
+    return low
+
+
+def diverged(way: Way, welcome: Welcome) -> bool:
+    """Take on the hub's entries from the fork on and append our own again; returns False where more time is needed.
+
+    Bodies that were pruned are brought back first; raises BelowTheMark where the fork lies among them. Raises
+    RepairRefused where the hub's entries cannot be this plant's, NotTheLedger, or as the hub answered.
+    """
+    node, theirs = way.node, welcome.ledger.position
+    check_covered(way, welcome)
+    with node.store.reading() as reads:
+        fork = _fork(way, reads, node.number, theirs)
+    check_kept(way, fork.size)
+    # The tables are made again on the way, for which every body must be here; the hub has those below the fork.
+    if not bring_back(way):
+        return False
+    if not stage(way, node.origin, fork, theirs.size):
+        return False
+    head = prove(way, fork, theirs)
+    node.writer.write(
+        lambda session: _rebase(way, session, Suffix(fork, head, node.directive_origin), welcome.checkpoint)
+    )
+    return True
+
+
+def fork_of_directives(way: Way, theirs: Position) -> Frontier:
+    """Return the frontier up to which the hub's directives and our copy of them are the same."""
+    with way.node.store.reading() as reads:
+        return _fork(way, reads, -way.node.number, theirs)
+
+
+def _fork(way: Way, reads: ReadSession, log_id: int, theirs: Position) -> Frontier:
+    node = way.node
+    position = mirrors.position_of(reads, log_id)
+    assert position is not None
+    origin, head = position
+    known = Frontier()
+
+    def ours(sizes: Sequence[int]) -> Sequence[bytes]:
+        return mirrors.roots_at(reads, log_id, sizes)
+
+    def hubs(sizes: Sequence[int]) -> Sequence[bytes]:
+        return way.door.roots(origin, sizes)
+
+    shorter = min(head.size, theirs.size)
+    if shorter and ours([shorter]) == tuple(hubs([shorter])):
+        size = shorter
+    else:
+        size = find_fork(ours, hubs, shorter, min(_acknowledged(reads, node, log_id), shorter))
+    return mirrors.frontier_at(reads, log_id, size, known)
+
+
+def _rebase(way: Way, session: Session, suffix: Suffix, note: str | None) -> Rebased:
+    node, now = way.node, way.node.clock.now()
+    way.held.renew(session, now)
+    done = rebase(session, node.number, suffix, now=now)
+    numbers = {"adopted": done.adopted, "again": done.again, "disputed": done.disputed}
+    text = DIVERGED.format(fork=suffix.fork.size, **numbers)
+    raise_alarm(session, Alarm(AlarmKind.LEDGER_DIVERGED, node.origin, text), now)
+    if waiting := open_disputes(session, node.number):
+        text = DISPUTED.format(disputed=waiting)
+        raise_alarm(session, Alarm(AlarmKind.ENTRY_DISPUTED, node.origin, text), now)
+    note_acknowledged(session, node, suffix.head, note)
+    return done
+
+
+def _acknowledged(reads: ReadSession, node: PlantNode, log_id: int) -> int:
+    del node
+    rows = reads.rows("SELECT acknowledged FROM replication WHERE log_id = :log_id", {"log_id": log_id})
+    return rows[0][0] if rows else 0
+
+
+def _spread(low: int, high: int) -> list[int]:
+    """Return up to ROOTS_MAX sizes strictly between two, as even as they can be."""
+    between = high - low - 1
+    count = min(ROOTS_MAX, between)
+    return [low + 1 + at * between // count for at in range(count)]

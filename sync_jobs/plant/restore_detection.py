@@ -1,0 +1,150 @@
+"""Opening a plant's node: whether its store is its own, and as new as its second memory says."""
+
+from typing import Final
+
+from infra.clock import Clock
+from infra.database import Session, Store, StoreUnfit
+from infra.marks import FILE_NAME, FileMarks, Keeper, Marks, MarksFile, MarksUnreadable
+from infra.roles import Role
+from infra.settings import Settings
+from plants.commands.replication.restores import record_restored
+from plants.rules.identification.codes import reserved_ahead
+from plants.rules.ledger.merkle import EMPTY_ROOT, Frontier
+from plants.store.ledger import mirrors
+from plants.store.ledger.entries import HUB_LOG, Head
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication.status import ledger_status
+from sync_jobs.ledger_key_rotation import switch_key
+
+SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id"
+SELECT_SERIES: Final = "SELECT name, next FROM series WHERE plant_id = :plant"
+OF_ANOTHER: Final = (
+    "{what} belongs to {other}, not to {origin}. Put this node's own in its place. / "
+    "{what} 属于 {other}，而不是 {origin}，请换回本节点自己的文件。"
+)
+RESTORED: Final = (
+    "The store has {size} entries and does not continue the {known} that this plant's ledger had: it was restored from "
+    "an old backup. Number series go on beyond what may be printed; the rest comes back from the hub. / "
+    "存储现有 {size} 条记录，与本厂此前的 {known} 条不连续：存储由旧备份恢复。"
+    "编号已跳过可能已打印的部分，其余将从总部取回。"
+)
+DAMAGED: Final = (
+    "The store's own entries are not whole: {why}. Stop the node, run batchloom verify, and restore from a backup or "
+    "the hub. / 账本条目不完整：{why}。请停止节点，运行 batchloom verify，并由备份或总部恢复。"
+)
+LOST: Final = (
+    "The plant's second memory (marks.json) was not there and was made again. If the store was restored from a backup, "
+    "say so to the hub's operator before printing labels. / "
+    "本厂的第二记忆（marks.json）缺失，已重新建立。若存储曾由备份恢复，请在打印标签前告知总部管理员。"
+)
+
+
+def check_origin(store: Store, log_id: int, origin: str) -> None:
+    """Raise StoreUnfit unless the store is of this node: empty, or with its own ledger under its own origin."""
+    with store.reading() as reads:
+        own = mirrors.position_of(reads, log_id)
+        others = reads.rows(SELECT_FOREIGN, {"log_id": log_id})
+    # A hub holds the plants' ledgers beside its own; a plant holds no other node's but what the hub directs to it.
+    foreign = others[0][0] if others and (own is None or log_id != HUB_LOG) else None
+    found = foreign or (own[0] if own is not None else origin)
+    if found != origin:
+        raise StoreUnfit(OF_ANOTHER.format(what="The store / 该存储", other=found, origin=origin))
+
+
+def remember_at_home(settings: Settings, store: Store, clock: Clock) -> None:
+    """Check that the store is this node's, and hold a plant's against the memory in its home (`remember`)."""
+    if settings.role is Role.HUB:
+        check_origin(store, HUB_LOG, settings.origin)
+        with store.reading() as reads:
+            switch_key(settings.keys, reads, HUB_LOG, settings.origin)
+        return
+    with store.reading() as reads:
+        switch_key(settings.keys, reads, settings.plant_number, settings.origin)
+    file = FileMarks(settings.home / FILE_NAME)
+    remember(store, file, plant=settings.plant_number, origin=settings.origin, clock=clock)
+
+
+def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: Clock) -> Keeper:
+    """Hold a plant's store against its second memory, before anything else is written, and keep that up from now on.
+
+    A store that is older than the memory was restored: PlantRestored is recorded and every series goes on beyond what
+    was reserved. A memory that is not there is made again under an alarm, unless the store is new too. Raises
+    StoreUnfit where store or memory are another plant's, and OSError where the memory cannot be written.
+    """
+    check_origin(store, plant, origin)
+    with file.alone():
+        raw = file.read()
+        marks = _read(raw)
+        if marks is not None and marks.origin != origin:
+            raise StoreUnfit(
+                OF_ANOTHER.format(what="The file marks.json / 文件 marks.json", other=marks.origin, origin=origin)
+            )
+        if marks is None:
+            marks = _made_again(store, plant, origin, clock)
+            file.replace(marks.to_bytes())
+    keeper = store.keeper = Keeper(file, marks, clock, reserved_ahead)
+    with store.transaction() as session:
+        position = mirrors.position_of(session, plant)
+        if position is None or not position[1].size:
+            return keeper
+        here = position[1]
+        continues = _continues(session, plant, here, marks, clock)
+        if not continues:
+            # Another process may have repaired the ledger since the file was read.
+            marks = _read(file.read()) or marks
+            continues = _continues(session, plant, here, marks, clock)
+        if not continues:
+            here = _note_restored(session, plant, here, marks, clock)
+    if continues:
+        keeper.found(here.size, here.root)
+    else:
+        # Only now that it is on record: a crash before this makes it be noticed once more.
+        keeper.rewind(here.size, here.root)
+    return keeper
+
+
+def _read(raw: bytes | None) -> Marks | None:
+    if raw is None:
+        return None
+    try:
+        return Marks.read(raw)
+    except MarksUnreadable:
+        return None
+
+
+def _made_again(store: Store, plant: int, origin: str, clock: Clock) -> Marks:
+    with store.transaction() as session:
+        position = mirrors.position_of(session, plant)
+        if position is None or not position[1].size:
+            return Marks(origin)
+        frontier = position[1]
+        drawn = {
+            name: following + reserved_ahead(name) for name, following in session.rows(SELECT_SERIES, {"plant": plant})
+        }
+        raise_alarm(session, Alarm(AlarmKind.MARKS_LOST, origin, LOST), clock.now())
+        return Marks(origin, frontier.size, frontier.root().hex(), drawn)
+
+
+def _continues(session: Session, plant: int, frontier: Frontier, marks: Marks, clock: Clock) -> bool:
+    """Tell whether the store's ledger is the one that the memory knows, or a continuation of it."""
+    if marks.size > frontier.size:
+        return False
+    known = ledger_status(session, plant).frontier
+    try:
+        root = mirrors.frontier_at(session, plant, marks.size, known).root()
+    except LookupError as error:
+        # Rows are gone, which no restore does. The node opens all the same, so that `verify` can say which.
+        alarm = Alarm(AlarmKind.LEDGER_DAMAGED, marks.origin, DAMAGED.format(why=error))
+        raise_alarm(session, alarm, clock.now())
+        return True
+    return root.hex() == (marks.root or EMPTY_ROOT.hex())
+
+
+def _note_restored(session: Session, plant: int, frontier: Frontier, marks: Marks, clock: Clock) -> Frontier:
+    """Record and alarm that the store was restored; returns the frontier behind that entry."""
+    now, origin = clock.now(), marks.origin
+    record_restored(session, plant, "MARKS", before=frontier.size, known=marks.size, now=now, marks=marks.series)
+    text = RESTORED.format(size=frontier.size, known=marks.size)
+    raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, origin, text), now)
+    end_alarm(session, AlarmKind.MARKS_LOST, origin, now)
+    return Head(session, plant).frontier

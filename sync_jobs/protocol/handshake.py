@@ -1,0 +1,72 @@
+"""What a plant does after the greetings, decided from two positions alone: one table, no clock and no input or output.
+
+| the hub says             | what the plant finds                            | decision      |
+| ------------------------ | ----------------------------------------------- | ------------- |
+| session superseded       | another copy of this plant has greeted since    | FENCED        |
+| same size                | the roots are equal                             | IN_SYNC       |
+| smaller                  | my root at that size is the hub's               | PUSH          |
+| … than a receipt I hold  | the same                                        | HUB_REGRESSED |
+| larger                   | the hub's proof shows my head to be its prefix  | RESTORED      |
+| anything else            |                                                 | DIVERGED      |
+
+A plant signs a checkpoint only after IN_SYNC, PUSH or HUB_REGRESSED, which proved the hub's head to be its prefix:
+after RESTORED and DIVERGED the ledger is repaired and the plant greets again. So two signed checkpoints that
+contradict each other are evidence of tampering, never of an honest restore.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from plants.rules.ledger.merkle import verify_consistency
+from sync_jobs.protocol.wire import Position
+
+
+class Decision(StrEnum):
+    """Everything that can come out of a handshake."""
+
+    IN_SYNC = "IN_SYNC"
+    PUSH = "PUSH"
+    HUB_REGRESSED = "HUB_REGRESSED"
+    RESTORED = "RESTORED"
+    DIVERGED = "DIVERGED"
+    FENCED = "FENCED"
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether the hub's head was proven to be a prefix of ours."""
+        return self in {Decision.IN_SYNC, Decision.PUSH, Decision.HUB_REGRESSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What is known after the greetings.
+
+    `root_at` gives my own root at a size not beyond mine; `prove` asks the hub for the consistency proof between two
+    sizes of its ledger. Neither is called unless the table needs it. `receipt_size` is the largest size for which I
+    hold the hub's cosignature.
+    """
+
+    mine: Position
+    hub: Position
+    receipt_size: int
+    superseded: bool
+    root_at: Callable[[int], bytes]
+    prove: Callable[[int, int], Sequence[bytes]]
+
+
+def decide(meeting: Meeting) -> Decision:
+    """Return the one decision for this meeting."""
+    mine, hub = meeting.mine, meeting.hub
+    if meeting.superseded:
+        return Decision.FENCED
+    if hub.size == mine.size:
+        return Decision.IN_SYNC if hub.root == mine.root else Decision.DIVERGED
+    if hub.size < mine.size:
+        if meeting.root_at(hub.size) != hub.root:
+            return Decision.DIVERGED
+        return Decision.HUB_REGRESSED if hub.size < meeting.receipt_size else Decision.PUSH
+    proof = meeting.prove(mine.size, hub.size)
+    if verify_consistency(mine.size, mine.root, hub.size, hub.root, proof):
+        return Decision.RESTORED
+    return Decision.DIVERGED

@@ -1,0 +1,125 @@
+"""One copy of a plant counts at a time: sessions form a chain at the hub, and who has fallen out of it stops writing.
+
+| a greeting or a parcel presents                        | the hub                                             |
+| ------------------------------------------------------ | --------------------------------------------------- |
+| the session that counts                                | goes on                                             |
+| one that was given to who had the one that counts      | goes on: from now on this one counts                |
+| one that was offered to a stranger                     | takes over: raises an alarm, the other is displaced |
+| one that a takeover ended                              | gives none: this copy is fenced                     |
+| nothing, or one that it does not know, in a greeting   | offers one, and nothing changes until it is used    |
+| the last two, and a person has said "this copy counts" | offers one; its use takes over without the alarm    |
+
+Every greeting is given a session of its own, so that two copies never share one; it counts once it is used. A plant
+keeps what it was given in its store, under the lease of its exchange, before it uses it. So nobody uses the answer to
+a greeting that came twice or late, or that belongs to a worker who overslept: such a greeting displaces nobody.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from infra.database import Session
+from plants.rules.values.instants import micros
+from plants.store.ledger import entries
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState, ReplicationStatus
+
+DISPLACED_MAX: Final = 16  # sessions of other copies that the hub remembers
+GIVEN_MAX: Final = 8  # sessions that were given and not used yet, to each side: more greetings than ever wander about
+QUIET: Final = timedelta(days=1)
+SELECT_RAISED: Final = "SELECT last_us FROM alarms WHERE kind = :kind AND about = :about AND over_us IS NULL"
+FENCED: Final = (
+    "Another copy of this plant exchanges with the hub, so this one writes nothing more. Find out which copy is the "
+    "right one; on that one run `batchloom plant take-over`. / "
+    "本厂的另一副本正在与总部交换数据，此副本已停止写入。请确认以哪一份为准，并在其上运行 `batchloom plant take-over`。"
+)
+TAKEN_OVER: Final = (
+    "Another copy of plant {origin} has taken over: it was restored, replaced or cloned. If two run, stop one. / "
+    "工厂 {origin} 的另一副本已接管（恢复、更换或克隆）。如有两份同时运行，请停用其一。"
+)
+SUPERSEDED: Final = (
+    "A copy of plant {origin} that another one has displaced asks again: it is fenced and writes nothing. / "
+    "工厂 {origin} 已被取代的副本仍在请求同步：已将其隔离，停止写入。"
+)
+
+
+class Presenting(StrEnum):
+    """What a greeting or a parcel comes to."""
+
+    GOES_ON = "GOES_ON"
+    TAKES_OVER = "TAKES_OVER"
+    OFFERED = "OFFERED"
+    SUPERSEDED = "SUPERSEDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What became of the session that a plant presented, and the columns of the plant's row that change."""
+
+    verdict: Presenting
+    columns: dict[str, str | None]
+
+
+def use(before: ReplicationStatus, session: str | None) -> Presented:
+    """Decide whether a session counts, now that something comes under it."""
+    if session is not None and session == before.session:
+        return Presented(Presenting.GOES_ON, {})
+    if session in before.session_next:
+        return Presented(Presenting.GOES_ON, {"session": session, "session_next": None})
+    if session in before.offered:
+        ended = [one for one in (*before.displaced, before.session, *before.session_next) if one is not None]
+        columns = {"session": session, "session_next": None, "offered": None}
+        return Presented(Presenting.TAKES_OVER, columns | {"displaced": " ".join(ended[-DISPLACED_MAX:])})
+    return Presented(Presenting.SUPERSEDED, {})
+
+
+def present(before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False) -> Presented:
+    """Decide on the session that a greeting presents; `following` is the one to be given next, unless superseded."""
+    found = use(before, session)
+    if found.verdict is not Presenting.SUPERSEDED or before.session is None:
+        given = () if "session_next" in found.columns else before.session_next
+        verdict = Presenting.GOES_ON if before.session is None else found.verdict
+        return Presented(verdict, found.columns | {"session_next": _with(given, following)})
+    if session in before.displaced and not take_over:
+        return found
+    return Presented(Presenting.OFFERED, {"offered": _with(before.offered, following)})
+
+
+def _with(given: tuple[str, ...], following: str) -> str:
+    return " ".join([*given, following][-GIVEN_MAX:])
+
+
+def note_at_hub(session: Session, origin: str, verdict: Presenting, now: datetime, *, take_over: bool) -> None:
+    """Raise or end the hub's alarm about copies of a plant."""
+    if verdict is Presenting.OFFERED:
+        return
+    if verdict is Presenting.GOES_ON or take_over:
+        # A copy that goes on says nothing of the other one: a person ends it, or that nothing came of it for a day.
+        row = None if take_over else session.row(SELECT_RAISED, {"kind": AlarmKind.PLANT_FENCED, "about": origin})
+        if take_over or (row is not None and row[0] < micros(now - QUIET)):
+            end_alarm(session, AlarmKind.PLANT_FENCED, origin, now)
+        return
+    text = TAKEN_OVER if verdict is Presenting.TAKES_OVER else SUPERSEDED
+    raise_alarm(session, Alarm(AlarmKind.PLANT_FENCED, origin, text.format(origin=origin)), now)
+
+
+def fence(session: Session, log_id: int, origin: str, now: datetime) -> None:
+    """Stop the plant's people from writing and its jobs from sending, until a person says which copy counts."""
+    entries.fence(session, log_id, fenced=True)
+    status.amend(session, log_id, state=ReplicationState.FENCED, alarm=FENCED, alarm_us=micros(now), error="FENCED")
+    raise_alarm(session, Alarm(AlarmKind.PLANT_FENCED, origin, FENCED), now)
+
+
+def lift_fence(session: Session, log_id: int, now: datetime | None = None) -> None:
+    """Let a fenced plant write and exchange again: a person has said that this copy is the one.
+
+    The next greeting takes over from the other copy, which is fenced in turn.
+    """
+    entries.fence(session, log_id, fenced=False)
+    status.amend(
+        session, log_id, state=ReplicationState.BEHIND, alarm=None, alarm_us=None, next_attempt_us=0, take_over=1
+    )
+    if now is not None:
+        end_alarm(session, AlarmKind.PLANT_FENCED, entries.origin_of(session, log_id), now)

@@ -1,0 +1,108 @@
+"""`batchloom archive` at a hub and at a plant, as a person at the console runs it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import api.cli.tree
+from infra.postgres import EmbeddedPostgres
+from plants.rules.ledger.tiles import bundle_name
+from plants.store.ledger.archive import folder
+from tests.databases import fresh_database
+
+ORIGIN = "acme.example/hub/i1"
+
+
+@pytest.fixture
+def home(postgres_18: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("BATCHLOOM_DATABASE_URL", fresh_database(postgres_18))
+    run("hub", "init", "--home", tmp_path / "hub", "--group", "acme.example")
+    return tmp_path / "hub"
+
+
+def run(*arguments: object, status: int = 0) -> str:
+    done = CliRunner().invoke(api.cli.tree.app, [str(one) for one in arguments])
+    assert done.exit_code == status, (arguments, done.output, done.exception)
+    return done.stdout
+
+
+def told(*arguments: object, status: int = 0) -> Any:
+    return json.loads(run(*arguments, "--json", status=status))
+
+
+def test_hub_then_it_archives_and_says_so(home: Path) -> None:
+    assert told("archive", "status", "--home", home)["ledgers"][0]["archived"] == 0
+
+    assert "1 entries are archived" in run("archive", "run", "--home", home)
+
+    shown = told("archive", "status", "--home", home)
+    assert shown["where"] == (home / "archive").as_uri()
+    assert shown["missing"] == ["locked", "versioned"]
+    assert [(one["origin"], one["size"], one["archived"]) for one in shown["ledgers"]] == [(ORIGIN, 1, 1)]
+    assert told("archive", "verify", "--home", home) == [{"origin": ORIGIN, "size": 1, "files": 2, "wrong": None}]
+    assert told("archive", "restore", "--home", home) == []
+
+
+def test_database_lost_then_the_archive_gives_it_back(
+    home: Path, postgres_18: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("archive", "run", "--home", home)
+    card = json.loads(run("hub", "card", "--home", home))
+    monkeypatch.setenv("BATCHLOOM_DATABASE_URL", fresh_database(postgres_18))
+
+    assert told("archive", "restore", "--home", home) == [{"origin": ORIGIN, "before": 0, "size": 1}]
+
+    assert json.loads(run("verify", "--home", home, "--json"))[0]["size"] == 1
+    assert json.loads(run("hub", "card", "--home", home)) == card
+
+
+def test_file_is_changed_or_missing_then_it_is_named(home: Path) -> None:
+    run("archive", "run", "--home", home)
+    name = f"{folder(ORIGIN, 1)}/{bundle_name(0, 1)}"
+    path = home / "archive" / "objects" / name
+    whole = path.read_bytes()
+
+    path.chmod(0o644)
+    path.write_bytes(whole.replace(b"acme", b"evil"))
+    assert "tile/0/000.p/1" in told("archive", "verify", "--home", home, status=1)[0]["wrong"]
+    path.unlink()
+    assert bundle_name(0) in told("archive", "verify", "--home", home, status=1)[0]["wrong"]
+    shutil.rmtree(home / "archive")
+    assert told("archive", "verify", "--home", home) == []
+
+
+def test_lock_required_and_a_folder_then_nothing_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCHLOOM_ARCHIVE_LOCK", "required")
+
+    done = CliRunner().invoke(api.cli.tree.app, ["archive", "run", "--home", str(home)])
+
+    assert done.exit_code == 1
+    assert "cannot do all that it should" in str(done.exception)
+    assert told("archive", "status", "--home", home)["ledgers"][0]["archived"] == 0
+
+
+def test_plant_then_it_does_not_archive(tmp_path: Path) -> None:
+    run(
+        "plant",
+        "init",
+        "--home",
+        tmp_path / "sh1",
+        "--number",
+        1,
+        "--code",
+        "SH1",
+        "--name",
+        "S",
+        "--group",
+        "acme.example",
+    )
+
+    done = CliRunner().invoke(api.cli.tree.app, ["archive", "run", "--home", str(tmp_path / "sh1")])
+
+    assert done.exit_code == 1
+    assert "Plants do not archive" in str(done.exception)

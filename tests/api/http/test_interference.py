@@ -1,0 +1,260 @@
+"""Somebody of one plant at the hub: of the other plant there is no trace in any field, id, total or error text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    get_named_type,
+    is_required_argument,
+)
+
+from auth.actors import Grant, Role
+from infra.ids import new_id
+from infra.roles import Role as NodeRole
+from plants.commands.approvals.change_requests import ReleaseRequest, request_change
+from plants.commands.directives.directives import HoldDirection, direct_hold
+from plants.commands.execution import Call
+from plants.commands.inventory.issues import StockLine
+from plants.commands.inventory.receipts import AliasOrder
+from plants.commands.inventory.stock import Count, adjust_stock
+from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
+from plants.commands.logistics.shipments import Shipment, ship_batch
+from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
+from plants.commands.quality.holds import Quarantine, quarantine_batch
+from plants.rules.identification.codes import HUB
+from plants.rules.values.actors import Author
+from plants.store.ledger.entries import open_log, origin_of
+from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
+from schema.engine.sdl import contract
+from tests.api.serving import Person, Serving
+from tests.factories import Plant
+
+SPY = Author("secret-person", "Secret Person", "secret-device")
+REQUEST = "0190b0a0-0000-7000-8000-00000000000a"
+SAYING_NOTHING = ("viewer", "parkedEntries", "skippedEntries", "disputes")
+"""Queries that have nothing to say of BJ2 here; those of worklists are asked about other plants' in their own tests."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What the other plant has and nobody of this one may learn of."""
+
+    batch: str
+    batch_id: int
+    process: int
+    shipment: int
+    transfer: int
+    change: int
+    proposal: str
+
+
+def worked(plant: Plant) -> Hidden:
+    """Let a plant do a bit of everything."""
+    plant.actor = SPY if plant.number == 2 else plant.actor
+    word = "SECRET" if plant.number == 2 else "OPEN"
+    plant.do(define_material, MaterialDefinition(f"{word}-M", f"{word} material", "KGM", 30))
+    plant.do(define_master, MasterDefinition("CUSTOMER", f"{word}-C", f"{word} customer"))
+    code = plant.receive(
+        f"{word}-M", supplier="S1", supplier_lot=f"{word}-LOT", attributes={word: word},
+        aliases=(AliasOrder(word, f"{word}-ALIAS"),),
+    )  # fmt: skip
+    line = StockLine(code, "10", "KGM", "A1")
+    process = plant.do(open_process, ProcessOrder(job_order=f"{word}-JOB", segment=word)).payload["process"]["id"]
+    plant.do(feed_process, Feed(process, (line,)))
+    shipment = plant.do(ship_batch, Shipment(f"{word}-C", (line,), f"{word}-ORDER")).payload["process"]["id"]
+    transfer = plant.do(dispatch_transfer, Dispatch("ZZ1", (line,))).payload["transfer"]
+    plant.do(adjust_stock, Count(code, "A1", "69.5"), reason=f"{word} count", request=REQUEST)
+    plant.do(quarantine_batch, Quarantine(code, f"{word} reason"))
+    asked = plant.do(request_change, ReleaseRequest(code, f"{word} reason"))
+    return Hidden(code, plant.batch_id(code), process, shipment, transfer, asked.index, asked.leaf.hex())
+
+
+@pytest.fixture
+def hidden(hub: Serving) -> Hidden:
+    """Both plants have worked, and headquarters and the hub have something to say to BJ2; returns what BJ2 has."""
+    worked(hub.plant(1, "SH1"))
+    found, now = worked(hub.plant(2, "BJ2")), hub.clock.now()
+    with hub.node.store.transaction() as session:
+        open_log(session, -2, "acme.example/hub/to/BJ2/i1")
+        direct_hold(session, HoldDirection(found.batch, "SECRET hold"), actor=SPY, call=Call(HUB, now))
+        origin = origin_of(session, 2)
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, "BJ2: SECRET alarm / 时钟"), now)
+    return found
+
+
+def selection(schema: GraphQLSchema, kind: Any, depth: int) -> str:
+    """Return every field that needs no argument, that many levels deep."""
+    named = get_named_type(kind)
+    if isinstance(named, GraphQLUnionType):
+        return (
+            "{ __typename "
+            + " ".join(f"... on {one.name} {selection(schema, one, depth)}" for one in named.types)
+            + " }"
+        )
+    if isinstance(named, GraphQLInterfaceType):
+        parts = [f"... on {one.name} {selection(schema, one, depth)}" for one in schema.get_possible_types(named)]
+        return "{ __typename " + (" ".join(parts) if named.name == "Node" and depth > 1 else "") + " }"
+    if not isinstance(named, GraphQLObjectType):
+        return ""
+    fields = [
+        f"{name} {selection(schema, field.type, depth - 1)}"
+        for name, field in named.fields.items()
+        if not _needs(field) and (depth > 1 or not _is_object(field))
+    ]
+    return "{ __typename " + " ".join(fields) + " }"
+
+
+def _is_object(field: GraphQLField) -> bool:
+    return isinstance(get_named_type(field.type), GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType)
+
+
+def _needs(field: GraphQLField) -> bool:
+    return any(is_required_argument(one) for one in field.args.values())
+
+
+def whole_queries(depth: int) -> Iterator[str]:
+    schema = contract(NodeRole.HUB)._schema  # noqa: SLF001 -- the built schema.
+    assert schema.query_type is not None
+    for name, field in schema.query_type.fields.items():
+        if not _needs(field):
+            yield f"{{ {name} {selection(schema, field.type, depth)} }}"
+    assert schema.query_type.fields.keys() >= {"ledger", "transfers", "changeRequests", "stock"}
+    trace = selection(schema, schema.query_type.fields["trace"].type, depth)
+    for direction in ("FORWARD", "BACKWARD", "BOTH"):
+        given = f'direction: {direction}, codes: [], supplierLots: ["SECRET-LOT", "OPEN-LOT"], customers: ["OPEN-C"]'
+        yield f"{{ trace(input: {{{given}}}) {trace} }}"
+
+
+@pytest.mark.parametrize("document", list(whole_queries(4)), ids=lambda document: document.split()[1])
+def test_everything_asked_for_then_nothing_of_the_other_plant_is_in_it(
+    hub: Serving, hidden: Hidden, document: str
+) -> None:
+    answer = hub.people["manager-1"].send(document)
+
+    assert answer.status_code == 200, answer.text[:500]
+    assert "errors" not in answer.json(), answer.json()["errors"][:2]
+    # The names that were asked for come back as unknown; that is all.
+    text = answer.text.replace('"unknown":["SECRET-LOT"]', "")
+    for word in ("BJ2", "SECRET", "secret", "Secret", hidden.proposal, f"/{hidden.batch_id}", f"/{hidden.transfer}"):
+        assert word not in text
+    if "trace" not in document:
+        named = any(word in document for word in SAYING_NOTHING)
+        assert "BJ2" in hub.people["hq"].send(document).text or named
+
+
+def same(person: Person, document: str, real: Any, absent: Any) -> None:
+    """Check that what is hidden and what does not exist are answered alike, to the byte but for what was asked."""
+    answers = []
+    for value in (real, absent):
+        answer = person.send(document, x=value)
+        answers.append((answer.status_code, answer.text.replace(str(value), "…") if value else answer.text))
+    assert answers[0] == answers[1]
+
+
+LISTINGS = (
+    "batches", "stock", "materials", "suppliers", "customers", "locations", "equipment", "processRecords",
+    "shipments", "transfers", "changeRequests", "ledger",
+)  # fmt: skip
+
+
+def test_things_asked_for_by_name_then_hidden_and_absent_are_answered_alike(hub: Serving, hidden: Hidden) -> None:
+    person = hub.people["manager-1"]
+    absent = hidden.batch[:-1] + ("0" if hidden.batch[-1] != "0" else "1")
+    pairs: list[tuple[str, str, Any, Any]] = [
+        ("BatchCode!", "batch(code: $x) { code history { totalCount } }", hidden.batch, absent),
+        ("PlantCode!", "plant(code: $x) { code }", "BJ2", "XX9"),
+        ("String!", "material(code: $x) { name }", "SECRET-M", "ABSENT-M"),
+        ("PlantCode!", 'material(code: "RM-MILK", plant: $x) { name }', "BJ2", "XX9"),
+        ("PlantCode!", "entry(index: 3, plant: $x) { body }", "BJ2", "XX9"),
+        ("PlantCode!", "entry(index: 0, plant: $x, ledger: DIRECTIVES) { body }", "BJ2", "XX9"),
+        ("PlantCode!", f"changeRequest(change: {hidden.change}, plant: $x) {{ id }}", "BJ2", "XX9"),
+    ]
+    pairs += [("PlantCode!", f"{listing}(filter: {{plant: $x}}) {{ {SHOWN} }}", "BJ2", "XX9") for listing in LISTINGS]
+    pairs += [
+        ("String!", f"batches(filter: {{material: $x}}) {{ {SHOWN} }}", "SECRET-M", "ABSENT-M"),
+        ("String!", f"batches(filter: {{codeBegins: $x}}) {{ {SHOWN} }}", "BJ2", "XX9"),
+        ("String!", f"batches(filter: {{alias: $x}}) {{ {SHOWN} }}", "SECRET-ALIAS", "ABSENT-ALIAS"),
+        ("BatchCode!", f"stock(filter: {{batch: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("String!", f"materials(filter: {{text: $x}}) {{ {SHOWN} }}", "SECRET", "ABSENT"),
+        ("String!", f"processRecords(filter: {{jobOrder: $x}}) {{ {SHOWN} }}", "SECRET-JOB", "ABSENT-JOB"),
+        ("String!", f"shipments(filter: {{customer: $x}}) {{ {SHOWN} }}", "SECRET-C", "ABSENT-C"),
+        ("BatchCode!", f"changeRequests(filter: {{batch: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("String!", f"changeRequests(filter: {{requestedBy: $x}}) {{ {SHOWN} }}", "secret-person", "absent-person"),
+        ("String!", f"ledger(filter: {{key: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("BatchCode!", f"ledger(filter: {{batch: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("String!", f"ledger(filter: {{actor: $x}}) {{ {SHOWN} }}", "secret-person", "absent-person"),
+    ]
+    traced = "{ unknown summary { batches edges } completeness { complete gaps { kind } } batches { totalCount } }"
+    for part, kind, real, other in (
+        ("codes", "BatchCode", hidden.batch, absent),
+        ("aliases", "String", "SECRET-ALIAS", "ABSENT-ALIAS"),
+        ("supplierLots", "String", "SECRET-LOT", "ABSENT-LOT"),
+        ("orders", "String", "SECRET-ORDER", "ABSENT-ORDER"),
+        ("customers", "String", "SECRET-C", "ABSENT-C"),
+    ):
+        pairs.append((f"{kind}!", f"trace(input: {{direction: BOTH, {part}: [$x]}}) {traced}", real, other))
+    for kind, field, real, other in pairs:
+        same(person, f"query($x: {kind}) {{ {field} }}", real, other)
+
+
+SHOWN = "totalCount nodes { __typename } pageInfo { hasNextPage endCursor }"
+
+
+@pytest.mark.parametrize("kind", ["batch", "process", "shipment", "transfer", "change", "entry", "hold", "plant"])
+def test_ids_of_the_other_plant_then_they_are_as_unknown_as_any(hub: Serving, hidden: Hidden, kind: str) -> None:
+    real, other = {
+        "batch": (f"batch/{hidden.batch_id}", "batch/9999"),
+        "process": (f"process/{hidden.process}", "process/9999"),
+        "shipment": (f"process/{hidden.shipment}", "process/9999"),
+        "transfer": (f"transfer/{hidden.transfer}", "transfer/9999"),
+        "change": (f"change/2/{hidden.change}", "change/2/9999"),
+        "entry": ("entry/2/5", "entry/7/5"),
+        "hold": (f"hold/2/{hidden.batch_id}/{hidden.change - 1}", "hold/2/9/9"),
+        "plant": ("plant/2", "plant/7"),
+    }[kind]
+    for absent in (other, "", "/", "batch", "nothing/1", "batch/1/2", "batch/-0", "batch/" + "9" * 400, "批次/1"):
+        same(hub.people["manager-1"], "query($x: ID!) { node(id: $x) { id __typename } }", real, absent)
+    assert hub.people["hq"].ask("query($x: ID!) { node(id: $x) { id } }", x=real) == {"node": {"id": real}}
+
+
+def test_request_of_the_other_plant_then_deciding_it_is_refused_like_an_absent_one(
+    hub: Serving, hidden: Hidden
+) -> None:
+    quality = hub.person("quality-1", Grant(1, Role.QUALITY))
+    document = (
+        "mutation($x: PlantCode!, $r: UUID!, $c: Int!, $p: String!) { decideChange(input:"
+        " {requestId: $r, plant: $x, change: $c, proposal: $p, verdict: APPROVED}) { __typename"
+        " ... on Refusal { code message } } }"
+    )
+    before = hub.plant().everything()
+
+    answers = [
+        quality.ask(document, x=plant, r=new_id(), c=change, p=hidden.proposal)
+        for plant in ("BJ2", "XX9")
+        for change in (hidden.change, 9999)
+    ]
+
+    assert {str(answer) for answer in answers} == {str(answers[0])}
+    assert answers[0]["decideChange"]["code"] == "NOT_PERMITTED"
+    assert hub.plant().everything() == before
+
+
+def test_role_without_reading_then_lists_are_empty_and_not_an_error(hub: Serving, hidden: Hidden) -> None:
+    assert hidden.batch
+    clerk = hub.person("clerk", Grant(0, Role.ADMINISTRATOR))
+
+    seen = clerk.ask(
+        "{ batches { totalCount } stock { totalCount } ledger { totalCount } transfers { totalCount }"
+        " changeRequests { totalCount } plants { code replication { state } } }"
+    )
+
+    assert [seen[name]["totalCount"] for name in seen if name != "plants"] == [0] * 5
+    assert [one["code"] for one in seen["plants"]] == ["SH1", "BJ2"]

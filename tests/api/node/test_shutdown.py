@@ -1,0 +1,45 @@
+"""A signal ends the program, also one whose exception is raised where Python forgets it."""
+
+import signal
+
+import pytest
+
+from api.node.shutdown import Ending
+
+
+class Dying:
+    """Hears a signal while it is destroyed."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+
+
+def test_signals_then_they_end_the_block_and_are_left_as_they_were() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(KeyboardInterrupt), Ending():
+        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(SystemExit) as ended, Ending(143):
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.code == 143
+    with Ending() as ending:
+        ending.check()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    "number, raised", [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)], ids=["INT", "TERM"]
+)
+def test_exception_lost_in_a_destructor_then_the_next_look_raises_it(
+    number: signal.Signals, raised: type[BaseException]
+) -> None:
+    reached = False
+    with pytest.raises(raised), Ending() as ending:
+        dying = Dying(number)
+        del dying
+        reached = True
+        ending.check()
+    assert reached, "the destructor's exception is lost"

@@ -1,0 +1,67 @@
+"""Older versions of events are brought to the newest by pure steps, two versions back, and the bytes stay."""
+
+from typing import Any
+
+import pytest
+
+from plants.rules.ledger import upcasting
+from plants.rules.ledger.events import EVENTS, Entry, canonical, decode
+from plants.rules.ledger.merkle import leaf_hash
+from plants.rules.ledger.upcasting import missing_steps, reached, upcast
+from plants.store.projection import applying, projectors
+from plants.store.projection.applying import UnknownEvent, project, understands
+from plants.store.sql.rows import RowWrites
+
+
+def in_grams(payload: dict[str, Any]) -> dict[str, Any]:
+    return {"amount": str(int(payload["kilos"]) * 1000), "unit": "GRM"}
+
+
+def with_places(payload: dict[str, Any]) -> dict[str, Any]:
+    return {"moved": [payload["amount"], payload["unit"]], "places": []}
+
+
+STEPS = {("GoodsWeighed", 1): in_grams, ("GoodsWeighed", 2): with_places}
+
+
+def weighed(version: int, payload: dict[str, Any]) -> Entry:
+    envelope: Any = {"type": "GoodsWeighed", "version": version, "index": 4, "key": "K", "payload": payload}
+    body = canonical(envelope)
+    return Entry(decode(body), body, leaf_hash(body))
+
+
+def test_two_versions_back_then_step_by_step_and_bytes_as_they_were() -> None:
+    oldest = weighed(1, {"kilos": "3"})
+    found = upcast(oldest, STEPS)
+    assert (found.envelope["version"], found.payload) == (3, {"moved": ["3000", "GRM"], "places": []})
+    assert (found.body, found.leaf) == (oldest.body, oldest.leaf)
+    assert oldest.payload == {"kilos": "3"}
+    assert upcast(weighed(2, {"amount": "7", "unit": "GRM"}), STEPS).payload == {"moved": ["7", "GRM"], "places": []}
+    newest = weighed(3, {"moved": [], "places": []})
+    assert upcast(newest, STEPS) is newest
+
+
+def test_steps_that_are_missing_then_each_is_named() -> None:
+    assert missing_steps(STEPS, {"GoodsWeighed": 3}) == []
+    assert missing_steps({}, {"GoodsWeighed": 3}) == [("GoodsWeighed", 1), ("GoodsWeighed", 2)]
+    assert missing_steps(STEPS, {"GoodsWeighed": 5}) == [("GoodsWeighed", 3), ("GoodsWeighed", 4)]
+    assert reached(("GoodsWeighed", 1), STEPS) == ("GoodsWeighed", 3)
+
+
+def test_every_event_of_this_program_then_its_newest_version_is_applied_and_two_before_it() -> None:
+    assert missing_steps() == []
+    assert set(EVENTS.items()) == set(projectors.PROJECTORS)
+
+
+def test_older_version_then_the_projector_of_the_newest_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(upcasting, "UPCASTERS", STEPS)
+    monkeypatch.setitem(
+        projectors.PROJECTORS, ("GoodsWeighed", 3), lambda _writes, _log, entry: seen.append(entry.payload)
+    )
+    assert applying.understands("GoodsWeighed", 1)
+    project(RowWrites(), 1, weighed(1, {"kilos": "2"}))
+    assert seen == [{"moved": ["2000", "GRM"], "places": []}]
+    assert not understands("GoodsWeighed", 4)
+    with pytest.raises(UnknownEvent):
+        project(RowWrites(), 1, weighed(4, {}))

@@ -1,0 +1,56 @@
+"""Dispositions and holds: the allowed moves as a whole, and every way in which goods can be blocked."""
+
+from datetime import date
+
+import pytest
+
+from plants.rules.quality.dispositions import MOVES, Disposition, Hold, HoldKind, check_usable, is_expired, move
+from plants.rules.values.refusals import Refusal, RefusalCode
+
+TODAY = date(2026, 3, 14)
+D = Disposition
+
+
+def test_every_disposition_but_planned_can_be_reached_and_every_one_but_closed_can_be_left() -> None:
+    assert {after for _, after in MOVES} == set(D) - {D.PLANNED}
+    assert {before for before, _ in MOVES} == set(D) - {D.CLOSED}
+
+
+@pytest.mark.parametrize("before", D)
+@pytest.mark.parametrize("after", D)
+def test_a_move_is_made_or_refused_by_name(before: Disposition, after: Disposition) -> None:
+    if (before, after) in MOVES:
+        assert move("B1", before, after) is after
+        return
+    with pytest.raises(Refusal) as refused:
+        move("B1", before, after)
+    assert refused.value.code is RefusalCode.DISPOSITION_MOVE_INVALID
+
+
+@pytest.mark.parametrize(
+    "expires_on,expired", [(None, False), ("2026-03-13", True), ("2026-03-14", False), ("2026-03-15", False)]
+)
+def test_goods_are_usable_to_the_end_of_their_expiry_day(expires_on: str | None, *, expired: bool) -> None:
+    assert is_expired(expires_on, TODAY) is expired
+
+
+def test_usable_goods_pass() -> None:
+    check_usable("B1", D.UNRESTRICTED, (), "2026-03-14", TODAY)
+
+
+@pytest.mark.parametrize(
+    "disposition,holds,expires_on,code",
+    [
+        (D.UNRESTRICTED, (Hold(3, HoldKind.RECALL, "glass"),), None, RefusalCode.BATCH_ON_HOLD),
+        (D.UNRESTRICTED, (), "2026-03-13", RefusalCode.BATCH_EXPIRED),
+        *((disposition, (), None, RefusalCode.BATCH_RESTRICTED) for disposition in D if disposition != D.UNRESTRICTED),
+    ],
+)
+def test_blocked_goods_are_refused_by_what_blocks_them(
+    disposition: Disposition, holds: tuple[Hold, ...], expires_on: str | None, code: RefusalCode
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        check_usable("B1", disposition, holds, expires_on, TODAY)
+
+    assert refused.value.code is code
+    assert refused.value.data["batch"] == "B1"

@@ -1,1 +1,0 @@
-"""Tests of the tables and the queries on them."""

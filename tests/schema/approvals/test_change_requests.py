@@ -1,0 +1,251 @@
+"""Change requests over GraphQL: one asks, another decides, at the plant or at the hub; every “no” changes nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from auth.actors import Role
+from infra.ids import new_id
+from plants.commands.approvals.change_requests import ReleaseRequest, request_change
+from plants.commands.inventory.movements import Move, move_batch
+from plants.commands.quality.holds import Quarantine, quarantine_batch
+from plants.rules.ledger.events import Entry
+from tests.factories import Plant
+from tests.plants.replicas import answer_next
+from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, QUALITY, Served, person, served
+from tests.schema.group import Group
+
+ASKED = """... on ChangeRequested { entry { index type leafHash } changeRequest { id change kind state version proposal
+  levels reason requestedBy expiresAt expired differences { field before after } batch { code } plant { code }
+  decisions { verdict } } }"""
+DECIDED = """... on ChangeDecided { entry { index type } changeRequest { state refusal closedIndex
+  decisions { verdict level decidedBy printedName comment ledger index applied refusal } } }"""
+LISTED = """query($filter: ChangeRequestFilter) { changeRequests(filter: $filter) {
+  totalCount nodes { change plant { code } } } }"""
+THERE = person(6, (2, Role.MANAGER))
+
+
+@pytest.fixture
+def asked(here: Plant) -> Entry:
+    """A release that person-1 asked for, of a hold on 100 kg of milk."""
+    return release_asked(here)
+
+
+@pytest.fixture
+def plant_node(group: Group) -> Iterator[Served]:
+    """The node of the first plant of the group."""
+    node = served(group.here)
+    yield node
+    node.close()
+
+
+def release_asked(plant: Plant) -> Entry:
+    code = plant.receive()
+    plant.do(quarantine_batch, Quarantine(code, "Seal broken"))
+    return plant.do(request_change, ReleaseRequest(code, "Tested, good"))
+
+
+def decision(asked: Entry, **other: object) -> JSON:
+    return {"change": asked.index, "proposal": asked.leaf.hex(), "verdict": "APPROVED", **other}
+
+
+async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(here: Plant, node: Served) -> None:
+    code = here.receive()
+    hold = here.do(quarantine_batch, Quarantine(code, "Seal broken"))
+    given = {"requestId": new_id(), "batch": code, "hold": hold.index, "reason": "Tested, good 检验合格"}
+    answer = await node.do(OPERATOR, "requestRelease", ASKED, **given)
+    index, leaf = answer["entry"]["index"], answer["entry"]["leafHash"]
+    assert answer["changeRequest"] == {
+        "id": f"change/1/{index}", "change": index, "kind": "RELEASE", "state": "REQUESTED", "version": hold.index,
+        "proposal": leaf, "levels": ["HUB", "PLANT"], "reason": "Tested, good 检验合格", "requestedBy": "person-1",
+        "expiresAt": "2026-04-13T08:00:00.000000Z", "expired": False,
+        "differences": [{"field": f"hold:{hold.index}", "before": "QUALITY: Seal broken", "after": "LIFTED"}],
+        "batch": {"code": code}, "plant": {"code": "SH1"}, "decisions": [],
+    }  # fmt: skip
+    assert await node.do(OPERATOR, "requestRelease", ASKED, **given) == answer
+    decided = {"requestId": new_id(), "change": index, "proposal": leaf, "verdict": "APPROVED", "comment": "Good"}
+    done = await node.do(QUALITY, "decideChange", DECIDED, **decided)
+    assert done == {
+        "__typename": "ChangeDecided",
+        "entry": {"index": index + 1, "type": "ChangeDecided"},
+        "changeRequest": {
+            "state": "APPLIED", "refusal": None, "closedIndex": index + 2,
+            "decisions": [
+                {"verdict": "APPROVED", "level": "PLANT", "decidedBy": "person-2", "printedName": "Person 2",
+                 "comment": "Good", "ledger": "PLANT", "index": index + 1, "applied": None, "refusal": None}
+            ],
+        },
+    }  # fmt: skip
+    before = here.everything()
+    assert await node.do(QUALITY, "decideChange", DECIDED, **decided) == done
+    assert here.everything() == before
+    document = "query($code: BatchCode!) { batch(code: $code) { holds { hold } standings { usable } } }"
+    assert (await node.ask(OPERATOR, document, code=code))["batch"] == {"holds": [], "standings": [{"usable": True}]}
+
+
+async def test_expiry_and_count_asked_for_then_what_each_would_change(here: Plant, node: Served) -> None:
+    code = here.receive()
+    later = await node.do(
+        QUALITY, "requestExpiryExtension", ASKED, batch=code, expiresOn="2026-05-01", reason="Retested"
+    )
+    request = later["changeRequest"]
+    assert (request["kind"], request["levels"]) == ("EXPIRY_EXTENSION", ["HUB"])
+    assert request["differences"] == [{"field": "expires_on", "before": "2026-04-13", "after": "2026-05-01"}]
+    counted = {"amount": "0", "unit": "KGM"}
+    fewer = await node.do(
+        OPERATOR, "requestStockAdjustment", ASKED, batch=code, location="A1", counted=counted, reason="Spilled"
+    )
+    request = fewer["changeRequest"]
+    assert (request["kind"], request["expiresAt"]) == ("STOCK_ADJUSTMENT", "2026-03-21T08:00:00.000000Z")
+    assert request["differences"] == [{"field": "stock:A1", "before": "100 KGM", "after": "0 KGM"}]
+    decided = decision(here.entry())
+    assert (await node.do(MANAGER, "decideChange", DECIDED, **decided))["changeRequest"]["state"] == "APPLIED"
+    assert here.stock() == {}
+
+
+async def test_requests_refused_then_nothing_changed(here: Plant, node: Served) -> None:
+    code = here.receive()
+    before = here.everything()
+    nothing = {"amount": "100", "unit": "KGM"}
+    for mutation, given, refusal in (
+        ("requestRelease", {"batch": code}, "HOLD_UNKNOWN"),
+        ("requestRelease", {"batch": "SH1-NONE"}, "BATCH_UNKNOWN"),
+        ("requestRelease", {"batch": code, "reason": ""}, "TEXT_INVALID"),
+        ("requestExpiryExtension", {"batch": code, "expiresOn": "2026-04-13"}, "EXPIRY_NOT_LATER"),
+        ("requestStockAdjustment", {"batch": code, "location": "A1", "counted": nothing}, "NOTHING_CHANGES"),
+        ("requestStockAdjustment", {"batch": code, "location": "Z9", "counted": nothing}, "NOT_DEFINED"),
+        ("requestStockAdjustment", {"batch": code, "location": "A1", "counted": nothing | {"amount": "-1"}},
+         "AMOUNT_NOT_POSITIVE"),
+        ("requestStockAdjustment", {"batch": code, "location": "A1", "counted": nothing | {"unit": "MTR"}},
+         "UNIT_NOT_CONVERTIBLE"),
+    ):  # fmt: skip
+        answer = await node.do(OPERATOR, mutation, "", **{"reason": "Because", **given})
+        assert (mutation, answer["code"]) == (mutation, refusal)
+        refused = await node.do(AUDITOR, mutation, "", **{"reason": "Because", **given})
+        assert refused["code"] == "NOT_PERMITTED"
+    assert here.everything() == before
+
+
+async def test_decisions_refused_then_nothing_changed_and_each_says_why(
+    here: Plant, node: Served, asked: Entry
+) -> None:
+    before = here.everything()
+    own = person(1, (1, Role.MANAGER))
+    for actor, given, refusal, text in (
+        (own, {}, "CHANGE_OWN_REQUEST", f"变更申请 {asked.index} 由您本人提出，须由他人审批。"),
+        (QUALITY, {"proposal": "00"}, "PROPOSAL_DIFFERS",
+         f"变更申请 {asked.index} 与您所见内容不一致，请重新查看后再审批。"),
+        (QUALITY, {"change": 999}, "CHANGE_UNKNOWN", "此处没有变更申请 999。"),
+        (QUALITY, {"change": -1}, "CHANGE_UNKNOWN", "此处没有变更申请 -1。"),
+        (QUALITY, {"verdict": "REJECTED"}, "TEXT_INVALID", "审批意见 必须为：1-500, printable / 可打印字符。"),
+        (OPERATOR, {}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
+        (QUALITY, {"plant": "NB1"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
+    ):  # fmt: skip
+        answer = await node.do(actor, "decideChange", "", "zh", **decision(asked, **given))
+        assert (answer["code"], answer["message"]) == (refusal, text)
+    here.clock.advance(days=31)
+    assert (await node.do(QUALITY, "decideChange", "", **decision(asked)))["code"] == "CHANGE_EXPIRED"
+    document = "query($change: Int!) { changeRequest(change: $change) { state expired } }"
+    found = await node.ask(QUALITY, document, change=asked.index)
+    assert found == {"changeRequest": {"state": "REQUESTED", "expired": True}}
+    assert here.everything() == before
+
+
+async def test_rejected_then_decided_for_good(node: Served, asked: Entry) -> None:
+    done = await node.do(QUALITY, "decideChange", DECIDED, **decision(asked, verdict="REJECTED", comment="Retest"))
+    assert done["changeRequest"]["state"] == "REJECTED"
+    again = await node.do(MANAGER, "decideChange", "... on ChangeAlreadyDecided { state }", **decision(asked))
+    assert (again["code"], again["state"]) == ("CHANGE_ALREADY_DECIDED", "REJECTED")
+
+
+async def test_approved_after_the_batch_changed_then_refused_and_says_why(
+    here: Plant, node: Served, asked: Entry
+) -> None:
+    here.do(move_batch, Move(asked.envelope["key"], "A1", "B1", "1", "KGM"))
+    done = await node.do(QUALITY, "decideChange", DECIDED, **decision(asked))
+    assert (done["changeRequest"]["state"], done["changeRequest"]["refusal"]) == ("REFUSED", "CHANGE_STALE")
+
+
+async def test_decided_at_the_hub_then_the_plant_applies_it_and_says_so(
+    group: Group, hub: Served, plant_node: Served
+) -> None:
+    plant = group.here
+    asked = release_asked(plant)
+    group.hears()
+    given = decision(asked, plant="SH1", requestId=new_id(), comment="Seen 已阅")
+    done = await hub.do(DIRECTOR, "decideChange", DECIDED, **given)
+    directive = {
+        "verdict": "APPROVED", "level": "HUB", "decidedBy": "person-9", "printedName": "Person 9",
+        "comment": "Seen 已阅", "ledger": "DIRECTIVES", "index": 0, "applied": None, "refusal": None,
+    }  # fmt: skip
+    request = {"state": "REQUESTED", "refusal": None, "closedIndex": None, "decisions": [directive]}
+    assert done["entry"] == {"index": 0, "type": "ChangeDecided"}
+    assert done["changeRequest"] == request
+    assert await hub.do(DIRECTOR, "decideChange", DECIDED, **given) == done
+    group.hub.tells(plant)
+    answer_next(plant)
+    group.hears()
+    document = """query($change: Int!, $plant: PlantCode) { changeRequest(plant: $plant, change: $change) {
+      state decisions { ledger level applied } } }"""
+    found = (await hub.ask(AUDITOR, document, plant="SH1", change=asked.index))["changeRequest"]
+    copy = {"ledger": "PLANT", "level": "HUB", "applied": None}
+    assert found["state"] == "APPLIED"
+    assert found["decisions"] == [{"ledger": "DIRECTIVES", "level": "HUB", "applied": True}, copy]
+    local = await plant_node.ask(MANAGER, document, change=asked.index)
+    assert local == {"changeRequest": {"state": "APPLIED", "decisions": [copy]}}
+
+
+async def test_refused_at_the_hub_then_no_directive_is_written(group: Group, hub: Served) -> None:
+    asked = release_asked(group.here)
+    group.hears()
+    for actor, given, refusal in (
+        (MANAGER, {"plant": "SH1"}, "NOT_PERMITTED"),  # may decide at the plant, not for the group
+        (AUDITOR, {"plant": "SH1"}, "NOT_PERMITTED"),
+        (DIRECTOR, {"plant": "XX9"}, "NOT_PERMITTED"),
+        (DIRECTOR, {}, "NOT_PERMITTED"),
+        (DIRECTOR, {"plant": "NB1"}, "CHANGE_UNKNOWN"),
+        (person(1, (0, Role.HEADQUARTERS)), {"plant": "SH1"}, "CHANGE_OWN_REQUEST"),
+    ):
+        answer = await hub.do(actor, "decideChange", "", **decision(asked, **given))
+        assert answer["code"] == refusal
+    assert group.hub.desk(group.here).rows("SELECT size FROM logs WHERE log_id < 0 ORDER BY log_id") == [(0,), (0,)]
+    await hub.do(DIRECTOR, "decideChange", DECIDED, **decision(asked, plant="SH1"))
+    again = await hub.do(DIRECTOR, "decideChange", "", **decision(asked, plant="SH1"))
+    assert again["code"] == "CHANGE_ALREADY_DECIDED"
+
+
+async def test_extension_decided_at_the_plant_then_it_is_for_the_hub(here: Plant, node: Served) -> None:
+    code = here.receive()
+    await node.do(QUALITY, "requestExpiryExtension", "", batch=code, expiresOn="2026-05-01", reason="Retested")
+    before = here.everything()
+    answer = await node.do(MANAGER, "decideChange", "... on ChangeLevelWrong { levels }", **decision(here.entry()))
+    assert (answer["code"], answer["levels"]) == ("CHANGE_LEVEL_WRONG", "HUB")
+    assert here.everything() == before
+
+
+async def test_lists_then_each_sees_the_requests_of_their_plants_alone(group: Group, hub: Served) -> None:
+    first, second = release_asked(group.here), release_asked(group.there)
+    again = release_asked(group.here)
+    group.hears()
+    here, there = [again.index, first.index], [second.index]
+    for actor, given, expected in (
+        (DIRECTOR, {}, there + here),
+        (DIRECTOR, {"plant": "SH1"}, here),
+        (DIRECTOR, {"batch": first.envelope["key"]}, [first.index]),
+        (DIRECTOR, {"state": "APPLIED"}, []),
+        (DIRECTOR, {"kind": "RELEASE", "level": "HUB", "requestedBy": "person-1"}, there + here),
+        (DIRECTOR, {"kind": "EXPIRY_EXTENSION"}, []),
+        (DIRECTOR, {"requestedBy": "person-2"}, []),
+        (THERE, {}, there),
+        (THERE, {"plant": "SH1"}, []),
+        (THERE, {"batch": first.envelope["key"]}, []),
+        (person(4), {}, []),
+    ):
+        found = (await hub.ask(actor, LISTED, filter=given))["changeRequests"]
+        assert (given, [one["change"] for one in found["nodes"]]) == (given, expected)
+        assert found["totalCount"] == len(expected)
+    document = """query($change: Int!, $plant: PlantCode!, $id: ID!) {
+      changeRequest(plant: $plant, change: $change) { change } node(id: $id) { id } }"""
+    for plant in ("SH1", "XX9"):
+        found = await hub.ask(THERE, document, plant=plant, change=first.index, id=f"change/1/{first.index}")
+        assert found == {"changeRequest": None, "node": None}

@@ -1,0 +1,104 @@
+"""Which refusals a command can raise, read from the source: every call that it may lead to is followed."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from plants.commands.directives.directives import GroupCommand
+from plants.commands.execution import Command
+from plants.rules.values.refusals import RefusalCode
+from tests.house.sources import Function, Source, sources
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of plants: what it defines and what it imports, by name."""
+
+    functions: dict[str, Function]
+    imports: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def modules() -> dict[str, Module]:
+    return {source.name.removesuffix(".py").replace("/", "."): _module(source) for source in sources("plants")}
+
+
+@cache
+def methods() -> dict[str, list[tuple[str, Function]]]:
+    """Return the methods of all classes of plants by name: which class an object is of is not asked."""
+    found: dict[str, list[tuple[str, Function]]] = {}
+    for source in sources("plants"):
+        name = source.name.removesuffix(".py").replace("/", ".")
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef):
+                for part in node.body:
+                    if isinstance(part, ast.FunctionDef):
+                        found.setdefault(part.name, []).append((name, part))
+    return found
+
+
+def _module(source: Source) -> Module:
+    functions: dict[str, Function] = {node.name: node for node in source.tree.body if isinstance(node, ast.FunctionDef)}
+    imports = {}
+    for node in source.tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                imports[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return Module(functions, imports)
+
+
+def codes_of(command: Command[Any] | GroupCommand[Any]) -> set[RefusalCode]:
+    """Return the refusals that a command can raise, those of every command included."""
+    perform = command._perform  # noqa: SLF001 -- the function in the source is what is read.
+    start = [(perform.__module__, modules()[perform.__module__].functions[perform.__name__])]
+    start += methods()["__call__"]
+    codes: set[RefusalCode] = set()
+    seen: set[int] = set()
+    while start:
+        module, function = start.pop()
+        if id(function) in seen:
+            continue
+        seen.add(id(function))
+        for node in _raising(function):
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in {"RefusalCode", "C"}
+            ):
+                codes.add(RefusalCode[node.attr])
+            if isinstance(node, ast.Call):
+                start += _called(module, node.func)
+    return codes
+
+
+def _raising(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the parts of a function, without what stands in a `try` that catches refusals."""
+    yield node
+    if isinstance(node, ast.Try) and any("Refusal" in ast.dump(one.type) for one in node.handlers if one.type):
+        for part in (*node.handlers, *node.orelse, *node.finalbody):
+            yield from _raising(part)
+        return
+    for part in ast.iter_child_nodes(node):
+        yield from _raising(part)
+
+
+def _called(module: str, called: ast.expr) -> list[tuple[str, Function]]:
+    if isinstance(called, ast.Name):
+        return _function(module, called.id)
+    if isinstance(called, ast.Attribute):
+        if isinstance(called.value, ast.Name):
+            imported = modules()[module].imports.get(called.value.id, "")
+            if imported in modules():
+                return _function(imported, called.attr)
+        return methods().get(called.attr, [])
+    return []
+
+
+def _function(module: str, name: str) -> list[tuple[str, Function]]:
+    known = modules()[module]
+    if name in known.functions:
+        return [(module, known.functions[name])]
+    home, _, imported = known.imports.get(name, "").rpartition(".")
+    return _function(home, imported) if home in modules() else []

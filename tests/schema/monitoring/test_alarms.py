@@ -1,0 +1,119 @@
+"""Alarms as the contract shows them: all that is amiss, once each, and of a plant only to those who may see it."""
+
+from auth.actors import Role
+from infra.database import Session
+from plants.rules.values.instants import micros
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
+from tests.factories import Plant
+from tests.schema.asking import AUDITOR, DIRECTOR, MANAGER, OPERATOR, Served, person
+from tests.schema.group import Group
+
+QUERY = "query($over: Boolean!, $first: Int!) { alarms(over: $over, first: $first) { kind about text times overAt } }"
+BRIEFLY = "{ alarms { kind about times } }"
+HERE, THERE = "acme.example/plant/SH1/i1", "acme.example/plant/NB1/i1"
+SH1_MANAGER = person(11, (1, Role.MANAGER))
+ADMINISTRATOR = person(12, (0, Role.ADMINISTRATOR))
+
+
+def raised(kind: AlarmKind, about: str, times: int = 1) -> dict[str, object]:
+    return {"kind": kind.value, "about": about, "times": times}
+
+
+async def test_alarm_then_counted_ended_and_kept(node: Served, here: Plant) -> None:
+    alarm, now = Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, "Set the clock. / 请校时。"), here.clock.now()
+    for times in (1, 4):
+        with here.store.transaction() as session:
+            raise_alarm(session, alarm, now, times=times)
+    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.CLOCKS_DIFFER, here.origin, 5)]}
+    with here.store.transaction() as session:
+        assert end_alarm(session, alarm.kind, alarm.about, now)
+        assert not end_alarm(session, alarm.kind, alarm.about, now)
+    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": []}
+    (over,) = (await node.ask(MANAGER, QUERY, over=True, first=9))["alarms"]
+    assert (over["times"], over["text"], over["overAt"] is None) == (5, "Set the clock. / 请校时。", False)
+    with here.store.transaction() as session:
+        raise_alarm(session, alarm, now)
+    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.CLOCKS_DIFFER, here.origin)]}
+
+
+async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: Served, here: Plant) -> None:
+    def stop(session: Session) -> None:
+        status.ledger_status(session, here.number)
+        given = {"alarm": "Look. / 请查看。", "alarm_us": micros(here.clock.now())}
+        status.amend(session, here.number, state=ReplicationState.DIVERGED, **given)
+
+    with here.store.transaction() as session:
+        stop(session)
+    alike = raised(AlarmKind.LEDGER_DIVERGED, here.origin)
+    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [alike]}
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.LEDGER_DIVERGED, here.origin, "x"), here.clock.now(), times=3)
+    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [{**alike, "times": 3}]}
+
+
+async def test_stopped_for_a_reason_that_has_an_alarm_of_its_own_then_one_alarm(node: Served, here: Plant) -> None:
+    text, now = "LedgerDamaged: entry 3 is not what was hashed", here.clock.now()
+    with here.store.transaction() as session:
+        status.ledger_status(session, here.number)
+        status.amend(session, here.number, state=ReplicationState.REFUSED, alarm=text, alarm_us=micros(now))
+        raise_alarm(session, Alarm(AlarmKind.LEDGER_DAMAGED, here.origin, text), now)
+    assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.LEDGER_DAMAGED, here.origin)]}
+    with here.store.transaction() as session:
+        status.amend(session, here.number, alarm="The hub refused: 403 X.")
+    kinds = {one["kind"] for one in (await node.ask(MANAGER, BRIEFLY))["alarms"]}
+    assert kinds == {"LEDGER_DAMAGED", "REPLICATION_REFUSED"}, "two facts are two"
+
+
+async def test_alarms_then_only_for_those_who_watch_replication(node: Served, here: Plant) -> None:
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, "x"), here.clock.now())
+    assert await node.ask(OPERATOR, BRIEFLY) == {"alarms": []}
+    assert await node.ask(person(13, (2, Role.MANAGER)), BRIEFLY) == {"alarms": []}
+    for one in (AUDITOR, ADMINISTRATOR):
+        assert len((await node.ask(one, BRIEFLY))["alarms"]) == 1
+
+
+async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Served, group: Group) -> None:
+    now = group.here.clock.now()
+    abouts = (HERE, f"{HERE}#7", f"{HERE}2", THERE, "not recognised")
+    with group.hub.store.transaction() as session:
+        for about in abouts:
+            raise_alarm(session, Alarm(AlarmKind.REPLICATION_REFUSED, about, "x"), now)
+        session.run(
+            "INSERT INTO projection_faults (log_id, idx, key, type, error, attempts, parked_us)"
+            " VALUES (2, 3, 'K', 'T', 'no such thing', 1, 0), (2, 4, 'K', 'T', NULL, 0, 0)"
+        )
+    seen = {one["about"] for one in (await hub.ask(DIRECTOR, BRIEFLY))["alarms"]}
+    assert seen == set(abouts)
+    assert raised(AlarmKind.ENTRY_PARKED, THERE) in (await hub.ask(DIRECTOR, BRIEFLY))["alarms"]
+    seen = {one["about"] for one in (await hub.ask(SH1_MANAGER, BRIEFLY))["alarms"]}
+    assert seen == {HERE, f"{HERE}#7"}
+    assert len((await hub.ask(DIRECTOR, QUERY, over=False, first=2))["alarms"]) == 2
+    assert (await hub.ask(DIRECTOR, QUERY, over=False, first=-1))["alarms"] == []
+
+
+async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here: Plant) -> None:
+    with here.store.transaction() as session:
+        status.ledger_status(session, here.number)
+        next_us = micros(here.clock.advance(seconds=30))
+        status.amend(
+            session, here.number, state=ReplicationState.UNREACHABLE, error="ConnectError", attempts=4,
+            next_attempt_us=next_us, acknowledged=2,
+        )  # fmt: skip
+        (size,) = session.row("SELECT size FROM logs WHERE log_id = 1") or (0,)
+        session.run("UPDATE logs SET fenced = 1 WHERE log_id = 1")
+    query = "{ plants { replication { waiting error attempts nextAttemptAt fenced disputed } } }"
+    assert (await node.ask(MANAGER, query))["plants"] == [
+        {
+            "replication": {
+                "waiting": size - 2,
+                "error": "ConnectError",
+                "attempts": 4,
+                "nextAttemptAt": "2026-03-14T08:00:30.000000Z",
+                "fenced": True,
+                "disputed": 0,
+            }
+        }
+    ]

@@ -1,0 +1,38 @@
+"""A parcel that ends before the ledger does says until when it is the whole ledger, and no later."""
+
+from dataclasses import replace
+
+from infra.clock import FixedClock
+from plants.rules.values.instants import instant_micros
+from plants.store.ledger.entries import entry_at
+from plants.store.replication.status import checkpoint_at
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.wire import Limits
+from tests.sync_jobs.group import CLOCK, Group, receive, stand
+
+
+def test_a_ledger_sent_in_parcels_then_each_is_signed_for_the_time_until_which_it_is_whole(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    receive(node, 6)
+    clock = FixedClock(CLOCK.now())
+    clock.advance(seconds=3)
+    group.hub.stop()
+    group.hub.node = replace(group.hub.node, limits=Limits(max_entries=4))
+    group.hub.start()
+    size = stand(node.store, 1)[0]
+    assert exchange(replace(node, clock=clock)).sent == size == 9
+    with group.hub.node.store.transaction() as session:
+        notes = {at: checkpoint_at(session, 1, at) for at in (4, 8, 9)}
+    with node.store.transaction() as session:
+        beyond = {at: entry_at(session, 1, at) for at in (4, 8)}
+    until_us = {}
+    for at, note in notes.items():
+        assert note is not None
+        until_us[at] = checkpoints.signed_us(checkpoints.read(note, node.origin, checkpoints.keys_of(node.signer.key)))
+    assert until_us[9] == int(clock.now().timestamp()) * 1_000_000
+    for at, entry in beyond.items():
+        assert entry is not None
+        recorded_us, signed_us = instant_micros(entry.envelope["recorded_at"]), until_us[at]
+        assert signed_us is not None
+        assert recorded_us - 1_000_001 <= signed_us < recorded_us

@@ -1,0 +1,168 @@
+"""The process beside the hub applies what came in, is killed, and ends with the one that started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from infra.database import Store
+from migrations import upgrade
+from sync_jobs import leases
+from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection.process import BESIDE_HOLDER, Beside
+from sync_jobs.projection.projecting import project_behind
+from tests.sync_jobs.celery.test_jobs import wait_until
+from tests.sync_jobs.group import CLOCK, Group, receive
+from tests.sync_jobs.projection.test_projecting import contents_of, faults, projected, write_raw
+
+
+@pytest.fixture
+def beside(group: Group) -> Iterator[Beside]:
+    running = Beside(group.hub.node.store, CLOCK)
+    yield running
+    running.stop()
+
+
+def pid_of(beside: Beside) -> int:
+    assert beside.process_id is not None
+    return beside.process_id
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_nothing_to_apply_then_no_process(group: Group, beside: Beside) -> None:
+    assert not beside.project()
+    assert beside.process_id is None
+    assert group.hub.node.store.dialect == "postgresql"
+
+
+def test_entries_taken_in_then_applied_beside_as_at_the_plants(group: Group, beside: Beside) -> None:
+    nodes = [group.plant(1, "SH1"), group.plant(2, "SZ2"), group.plant(3, "GZ3")]
+    hub = group.hub.node.store
+    served = set()
+    for _ in range(2):
+        for node in nodes:
+            receive(node, 20 + node.number)
+            exchange(node)
+        assert not beside.project(), "all of it was applied"
+        for node in nodes:
+            assert contents_of(hub, node.number) == contents_of(node.store, node.number)
+        served.add(pid_of(beside))
+    assert len(served) == 1, "one process serves every turn"
+    assert os.getpid() not in served
+
+
+def test_poison_then_it_parks_as_it_does_in_the_hub_itself(group: Group, beside: Beside) -> None:
+    node = group.plant(1, "SH1")
+    (received,) = receive(node, 1)
+    batch = received.payload["batches"][0]["id"]
+    broken = write_raw(node, "BatchMoved", "elsewhere", {"movements": [{"batch": batch}]})
+    receive(node, 3)
+    exchange(node)
+    beside.project()
+    assert faults(group, 1) == [(1, broken.index, True)]
+    assert projected(group.hub.node.store, 1)[0] == projected(group.hub.node.store, 1)[1]
+
+
+def test_process_killed_then_another_goes_on_at_once(group: Group, beside: Beside) -> None:
+    node, hub = group.plant(1, "SH1"), group.hub.node.store
+    exchange(node)
+    beside.project()
+    first = pid_of(beside)
+    receive(node, 5)
+    exchange(node)
+    # What a process leaves behind that was killed in the middle of a slice: its lease, still running.
+    with hub.transaction() as session:
+        assert leases.take(session, "project/1", BESIDE_HOLDER, now=CLOCK.now()) is not None
+    os.kill(first, signal.SIGKILL)
+    assert not beside.project(), "nothing raised, and nothing applied by the one that was killed"
+    assert projected(hub, 1) == (8, 3)
+    beside.project()
+    assert pid_of(beside) != first
+    assert projected(hub, 1) == (8, 8)
+    assert contents_of(hub, 1) == contents_of(node.store, 1)
+
+
+def test_signals_of_a_stopping_service_then_it_ends_when_the_node_says_so(group: Group, beside: Beside) -> None:
+    exchange(group.plant(1, "SH1"))
+    beside.start()
+    pid = pid_of(beside)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, each)
+    beside.project()
+    assert projected(group.hub.node.store, 1) == (3, 3)
+    began = time.monotonic()
+    beside.stop()
+    assert time.monotonic() - began < 10
+    assert not is_running(pid)
+
+
+STARTER = """
+import sys, time
+from infra.clock import SystemClock
+from infra.database import Store
+from sync_jobs.beside import Beside
+beside = Beside(Store(sys.stdin.readline().strip()), SystemClock())
+beside.start()
+print(beside.process_id, flush=True)
+time.sleep(600)
+"""
+
+
+def test_node_killed_then_the_process_beside_ends_with_it(group: Group) -> None:
+    url = group.hub.node.store.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", STARTER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdin is not None
+        assert node.stdout is not None
+        node.stdin.write(url + "\n")
+        node.stdin.flush()
+        pid = int(node.stdout.readline())
+        assert is_running(pid)
+        assert url not in _arguments(pid)
+        node.kill()
+    wait_until(lambda: not is_running(pid) or _is_zombie(pid))
+
+
+def test_several_plants_at_once_then_the_tables_are_those_of_one_by_one(group: Group) -> None:
+    nodes = [group.plant(number, f"P{number:02d}") for number in range(1, 6)]
+    for node in nodes:
+        receive(node, 10 * node.number)
+        exchange(node)
+    hub = group.hub.node.store
+    assert project_behind(hub, CLOCK, "test", at_once=3) == sum(10 * node.number + 3 for node in nodes)
+    for node in nodes:
+        assert contents_of(hub, node.number) == contents_of(node.store, node.number)
+
+
+def test_hub_on_sqlite_then_applied_in_its_own_process(group: Group) -> None:
+    node = group.plant(1, "SH1")
+    with closing(Store(f"sqlite:///{group.folder / 'hub.db'}")) as store:
+        upgrade(store)
+        beside = Beside(store, CLOCK)
+        assert not beside.project()
+        assert beside.process_id is None
+    assert node.store.dialect == "sqlite"
+
+
+def _arguments(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
