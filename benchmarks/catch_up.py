@@ -97,7 +97,7 @@ def run(*, entries: int = 500_000) -> Iterator[Measurement]:
     yield Figure("catch-up, applied", [entries / applied_seconds], "entries/s")
     yield Figure("entry on the wire", [took["bytes"] / entries], "B")
     yield Figure("peak memory of the hub", [took["rss_mib"]], "MiB")
-    yield Figure("peak memory of the projection process", [took["beside_mib"]], "MiB")
+    yield Figure("peak memory of the projection process", [took["projection_mib"]], "MiB")
     yield Figure("peak memory of the plant", [sent["rss_mib"]], "MiB")
     yield Figure("another plant's entry, to its receipt", [each * 1000 for each in busy.received], "ms")
     yield Figure("another plant's entry, to the tables", [each * 1000 for each in busy.applied], "ms")

@@ -34,7 +34,7 @@ from infra.writer import Writer
 from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.projection.process import Beside
+from sync_jobs.projection.process import ProjectionProcess
 
 LONG, OTHER = 1, 2
 CODES = {LONG: "P01", OTHER: "P02"}
@@ -152,11 +152,11 @@ def serve_hub(place: Place) -> None:
     config = uvicorn.Config(meter, host="127.0.0.1", port=0, log_level="warning", ws="none")
     server = uvicorn.Server(config)
     over = threading.Event()
-    beside = Beside(hub.store, hub.clock)
+    projection = ProjectionProcess(hub.store, hub.clock)
 
     def project() -> None:
         while not over.is_set():
-            if not beside.project():
+            if not projection.project():
                 over.wait(POLL_SECONDS)
 
     with ThreadPoolExecutor(2) as threads:
@@ -171,10 +171,10 @@ def serve_hub(place: Place) -> None:
         server.should_exit = True
         projecting.result()
         serving.result()
-    beside.stop()
+    projection.stop()
     hub.store.close()
-    beside_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(json.dumps({"bytes": meter.bytes, "rss_mib": _peak_mib(), "beside_mib": beside_mib}), flush=True)
+    projection_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(json.dumps({"bytes": meter.bytes, "rss_mib": _peak_mib(), "projection_mib": projection_mib}), flush=True)
 
 
 def _wait_for_start(server: uvicorn.Server, serving: "Future[None]") -> None:

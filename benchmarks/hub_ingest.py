@@ -36,7 +36,7 @@ from plants.store.ledger.entries import open_log
 from plants.store.replication import status
 from sync_jobs.hub.intake import Delivery, accept
 from sync_jobs.nodes import HubNode
-from sync_jobs.projection.process import Beside
+from sync_jobs.projection.process import ProjectionProcess
 from sync_jobs.protocol import checkpoints, wire
 from sync_jobs.protocol.wire import Parcel, Position
 
@@ -92,14 +92,14 @@ def prepare(running: EmbeddedPostgres) -> None:
     store.close()
 
 
-def ingest(hub: HubNode, beside: Beside, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
+def ingest(hub: HubNode, projection: ProjectionProcess, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
     """Accept every parcel while the projection process applies those that were accepted, as in a running hub."""
     over = threading.Event()
 
     def apply() -> None:
         while True:
             last = over.is_set()
-            if not beside.project():
+            if not projection.project():
                 if last:
                     return
                 over.wait(POLL_SECONDS)
@@ -145,14 +145,14 @@ def run(*, rounds: int = 5, ledger_edges: int = 100_000, seed: int = 20260314) -
 
         def ours() -> float:
             with closing(next(stores)) as store:
-                hub, beside = _hub(store), Beside(store, SystemClock())
-                beside.start()
-                started = beside.process_id
+                hub, projection = _hub(store), ProjectionProcess(store, SystemClock())
+                projection.start()
+                started = projection.process_id
                 try:
-                    found = rate(load.entries, lambda: ingest(hub, beside, load.parcels))
-                    assert beside.process_id == started, "the projection process ended and was started again"
+                    found = rate(load.entries, lambda: ingest(hub, projection, load.parcels))
+                    assert projection.process_id == started, "the projection process ended and was started again"
                 finally:
-                    beside.stop()
+                    projection.stop()
                 tables.update(tables or tables_of(store))
                 _check_applied(store, load)
             return found

@@ -18,7 +18,7 @@ from sync_jobs.plant import restore_detection
 from sync_jobs.projection import retrying
 from sync_jobs.protocol import handshake, sessions
 from sync_jobs.protocol.handshake import Decision
-from sync_jobs.protocol.sessions import Presented, Presenting
+from sync_jobs.protocol.sessions import SessionDecision, SessionVerdict
 
 
 def marks_ignored() -> AbstractContextManager[None]:
@@ -41,7 +41,7 @@ def tail_not_pulled() -> AbstractContextManager[None]:
     """A plant that was restored takes the hub's longer ledger for good news, and goes on behind it."""
     real = handshake.decide
 
-    def decide(meeting: handshake.Meeting) -> Decision:
+    def decide(meeting: handshake.HandshakeState) -> Decision:
         decision = real(meeting)
         return Decision.IN_SYNC if decision is Decision.RESTORED else decision
 
@@ -76,16 +76,16 @@ def displaced_session_taken() -> AbstractContextManager[None]:
 
 def greeting_displaces() -> AbstractContextManager[None]:
     """Any greeting under a session that the hub does not know takes the plant over, whoever sent it and when."""
-    real = sessions.present
+    real = sessions.issue_session
 
     def present(
         before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False
-    ) -> Presented:
+    ) -> SessionDecision:
         found = real(before, session, following, take_over=take_over)
-        if found.verdict is not Presenting.OFFERED:
+        if found.verdict is not SessionVerdict.OFFERED:
             return found
-        taken = sessions.use(replace(before, offered=(following,)), following)
-        return Presented(taken.verdict, taken.columns | {"session_next": following})
+        taken = sessions.resolve_session(replace(before, offered=(following,)), following)
+        return SessionDecision(taken.verdict, taken.columns | {"session_next": following})
 
     return everywhere(real, present)
 

@@ -18,8 +18,9 @@ from auth.machines import counting_machine
 from infra import roles
 from infra.database import Session
 from plants.rules.ledger.notes import NoteKey
-from sync_jobs import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.hub.enrolment import readmit, revoke
+from sync_jobs.keys import ledger_key_files
+from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
 
 
 def revoke_plant(
@@ -127,10 +128,10 @@ def renew_keys(home: Home, sure: Sure = False) -> None:
         if not sure and not typer.confirm(asked, default=False):
             raise CannotDo("Nothing was changed.", "未作任何更改。")
         assertion = assertion_key_rotation.prepare_key(settings.keys)
-        ledger = ledger_key_rotation.prepare_key(settings.keys, settings.origin)
+        ledger = ledger_key_files.prepare_key(settings.keys, settings.origin)
         ledger_key_rotation.rotate_ledger_key(plant, ledger)
         with node.store.reading() as reads:
-            switched = ledger_key_rotation.switch_key(settings.keys, reads, settings.plant_number, settings.origin)
+            switched = ledger_key_files.switch_key(settings.keys, reads, settings.plant_number, settings.origin)
         assert switched, "the ledger has just said that the new key counts"
         assertion_key_rotation.switch_key(settings.keys)
         mark = mark_of(ledger.key, public_key_text(assertion.public_key))

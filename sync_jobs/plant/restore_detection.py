@@ -14,7 +14,7 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication.status import ledger_status
-from sync_jobs.ledger_key_rotation import switch_key
+from sync_jobs.keys.ledger_key_files import switch_key
 
 SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id"
 SELECT_SERIES: Final = "SELECT name, next FROM series WHERE plant_id = :plant"
@@ -51,8 +51,8 @@ def check_origin(store: Store, log_id: int, origin: str) -> None:
         raise StoreUnfit(OF_ANOTHER.format(what="The store / 该存储", other=found, origin=origin))
 
 
-def remember_at_home(settings: Settings, store: Store, clock: Clock) -> None:
-    """Check that the store is this node's, and hold a plant's against the memory in its home (`remember`)."""
+def check_restored(settings: Settings, store: Store, clock: Clock) -> None:
+    """Check that the store is this node's, and hold a plant's against the memory in its home (`compare_with_marks`)."""
     if settings.role is Role.HUB:
         check_origin(store, HUB_LOG, settings.origin)
         with store.reading() as reads:
@@ -61,10 +61,10 @@ def remember_at_home(settings: Settings, store: Store, clock: Clock) -> None:
     with store.reading() as reads:
         switch_key(settings.keys, reads, settings.plant_number, settings.origin)
     file = FileMarks(settings.home / FILE_NAME)
-    remember(store, file, plant=settings.plant_number, origin=settings.origin, clock=clock)
+    compare_with_marks(store, file, plant=settings.plant_number, origin=settings.origin, clock=clock)
 
 
-def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: Clock) -> Keeper:
+def compare_with_marks(store: Store, file: MarksFile, *, plant: int, origin: str, clock: Clock) -> Keeper:
     """Hold a plant's store against its second memory, before anything else is written, and keep that up from now on.
 
     A store that is older than the memory was restored: PlantRestored is recorded and every series goes on beyond what
@@ -80,7 +80,7 @@ def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: C
                 OF_ANOTHER.format(what="The file marks.json / 文件 marks.json", other=marks.origin, origin=origin)
             )
         if marks is None:
-            marks = _made_again(store, plant, origin, clock)
+            marks = _recreate(store, plant, origin, clock)
             file.replace(marks.to_bytes())
     keeper = store.keeper = Keeper(file, marks, clock, reserved_ahead)
     with store.transaction() as session:
@@ -94,7 +94,7 @@ def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: C
             marks = _read(file.read()) or marks
             continues = _continues(session, plant, here, marks, clock)
         if not continues:
-            here = _note_restored(session, plant, here, marks, clock)
+            here = _record_restored(session, plant, here, marks, clock)
     if continues:
         keeper.found(here.size, here.root)
     else:
@@ -112,7 +112,7 @@ def _read(raw: bytes | None) -> Marks | None:
         return None
 
 
-def _made_again(store: Store, plant: int, origin: str, clock: Clock) -> Marks:
+def _recreate(store: Store, plant: int, origin: str, clock: Clock) -> Marks:
     with store.transaction() as session:
         position = mirrors.position_of(session, plant)
         if position is None or not position[1].size:
@@ -140,7 +140,7 @@ def _continues(session: Session, plant: int, frontier: Frontier, marks: Marks, c
     return root.hex() == (marks.root or EMPTY_ROOT.hex())
 
 
-def _note_restored(session: Session, plant: int, frontier: Frontier, marks: Marks, clock: Clock) -> Frontier:
+def _record_restored(session: Session, plant: int, frontier: Frontier, marks: Marks, clock: Clock) -> Frontier:
     """Record and alarm that the store was restored; returns the frontier behind that entry."""
     now, origin = clock.now(), marks.origin
     record_restored(session, plant, "MARKS", before=frontier.size, known=marks.size, now=now, marks=marks.series)

@@ -17,7 +17,7 @@ from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.directives.directives import plants_of_group
 from plants.store.ledger.entries import HUB_LOG, INDEX_MAX, entry_at
-from plants.store.replication.parked_entries import Parked, parked_for_decision, unpark, wake_one
+from plants.store.replication.parked_entries import Parked, parked_for_decision, retry_parked, unpark
 
 
 @stable_name("ParkedEntry")
@@ -99,7 +99,7 @@ def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "error": parked.error,
     }
     entry = deciding.appending().record("EntryRetried", _key(order), payload)
-    wake_one(session, order.plant, order.index, micros(deciding.call.now))
+    retry_parked(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 
 

@@ -36,8 +36,8 @@ from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
-from sync_jobs import assertion_key_rotation
-from sync_jobs.ledger_key_rotation import prepare_key
+from sync_jobs.keys.ledger_key_files import prepare_key
+from sync_jobs.plant import assertion_key_rotation
 from tests.api.serving import fill
 from tests.databases import fresh_database
 from tests.factories import GROUP, Plant

@@ -20,12 +20,12 @@ from plants.rules.ledger.events import decode
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.archive import FIRST_BRANCH, Archive, checkpoint_name, folder
 from plants.store.replication.status import ReplicationState
-from sync_jobs import ledger_key_rotation
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.archive.recover_plant import restore_from_archive
 from sync_jobs.hub.enrolment import readmit, revoke
 from sync_jobs.keys.plant_keys import PlantKey, ledger_keys
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant import ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Position

@@ -14,7 +14,7 @@ from migrations import upgrade
 from plants.rules.identification.codes import reserved_ahead
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange, restore_from_hub
-from sync_jobs.plant.restore_detection import check_origin, remember
+from sync_jobs.plant.restore_detection import check_origin, compare_with_marks
 from tests.scenarios.processes import wait_until
 from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
@@ -39,7 +39,7 @@ class Counted(FileMarks):
 def opened(node: PlantNode, home: Path) -> Counted:
     """Open a plant's store with the marks of a home, as a node does."""
     file = Counted(home / FILE_NAME)
-    remember(node.store, file, plant=node.number, origin=node.origin, clock=node.clock)
+    compare_with_marks(node.store, file, plant=node.number, origin=node.origin, clock=node.clock)
     file.written = 0
     return file
 

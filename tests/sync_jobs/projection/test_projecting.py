@@ -26,9 +26,9 @@ from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection import parking, projecting
-from sync_jobs.projection.parking import touched
+from sync_jobs.projection.parking import touched_keys
 from sync_jobs.projection.projecting import project_behind, project_pending
-from sync_jobs.projection.retrying import wake
+from sync_jobs.projection.retrying import retry_now
 from tests.sync_jobs.group import CLOCK, LI, Group, receive, stand
 
 KINDS = (
@@ -215,7 +215,7 @@ def test_too_much_waits_then_the_plant_halts_and_says_so(group: Group, monkeypat
     nothing = projectors.PROJECTORS["PlantEnrolled", 1]
     monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), nothing)
     with hub.store.transaction() as session:
-        wake(session, CLOCK.now(), 1)
+        retry_now(session, CLOCK.now(), 1)
     assert project_behind(hub.store, CLOCK, "test") == 5 + 2
     assert faults(group, 1) == []
     assert contents_of(hub.store, 1) == contents_of(one.store, 1)
@@ -249,7 +249,7 @@ def test_what_an_entry_touches_then_its_key_and_every_node_id_wherever_it_stands
         "text": "order 1234567890123 is no id",
     }
     with_payload = replace(ENTRY, envelope={**ENTRY.envelope, "payload": payload})
-    assert touched(with_payload) == {"key K", str(batch), str(process), str(other)}
+    assert touched_keys(with_payload) == {"key K", str(batch), str(process), str(other)}
 
 
 ENTRY = Entry(
