@@ -1,4 +1,4 @@
-"""The plants' nodes as the hub knows them: enrolling their keys, revoking them, and recognising who asks."""
+"""Machines: enrolling, revoking, rotating and finding the keys of the plants' nodes at the hub."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ ORIGIN_RULE: Final = "<group domain>/plant/<plant code>/<incarnation>"
 
 @dataclass(frozen=True, slots=True)
 class EnrolledMachine:
-    """A plant's node whose keys count today."""
+    """A plant's node with valid keys."""
 
     plant_number: int
     code: str
@@ -35,11 +35,11 @@ class EnrolledMachine:
 
     @property
     def confirms(self) -> bool:
-        """Whether signing in with this key ends the one before it."""
+        """Whether signing in with this key invalidates the previous one."""
         return self.kid_before is not None and self.kid_before != key_id(self.public_key)
 
     def ledger_vkeys(self, size: int = 0) -> tuple[str, ...]:
-        """Return the vkeys that may have signed the ledger at this size: after a rotation the old one up to its end."""
+        """Return the vkeys that may have signed the ledger at this size; the previous one up to the rotation."""
         if self.ledger_vkey_before is None or size > self.ledger_vkey_size:
             return (self.ledger_vkey,)
         return self.ledger_vkey, self.ledger_vkey_before
@@ -56,11 +56,10 @@ def enrol_machine(
     ledger_vkey: str,
     at: datetime,
 ) -> None:
-    """Take a plant's public keys on, as a person has compared them with what the plant shows.
+    """Enrol a plant's public keys, after a user compared their fingerprint with the one that the plant shows.
 
-    A plant is enrolled once: one that was revoked is readmitted. Raises NotPermitted, or Refusal also for a code,
-    origin or key that cannot be one, for keys that are the same as each other, and for a number, a code or a key that
-    is or was a machine's (TEXT_INVALID, CODE_TAKEN).
+    A plant is enrolled once; a revoked plant is readmitted. Raises NotPermitted, or Refusal: TEXT_INVALID for an
+    invalid code, origin or key and for equal keys, CODE_TAKEN for a number, code or key that a machine has or had.
     """
     require(actor, Permission.MACHINE_ENROL, GROUP)
     kid = _checked(plant_number, code, origin, assertion_key, ledger_vkey)
@@ -87,7 +86,7 @@ def enrol_machine(
 
 
 def revoke_machine(session: Session, *, actor: Actor, origin: str, at: datetime) -> None:
-    """Stop believing a plant's keys at once; raises NotPermitted, or Refusal (NOT_DEFINED) if none counts."""
+    """Revoke a plant's keys at once; raises NotPermitted, or Refusal (NOT_DEFINED) without a valid machine."""
     require(actor, Permission.MACHINE_ENROL, GROUP)
     machine = _locked(session, origin)
     if machine is None:
@@ -98,9 +97,9 @@ def revoke_machine(session: Session, *, actor: Actor, origin: str, at: datetime)
 def readmit_machine(
     session: Session, *, actor: Actor, origin: str, assertion_key: str, ledger_vkey: str, size: int
 ) -> None:
-    """Believe a revoked plant again, under keys of its own that nobody has shown before; its old ones up to a size.
+    """Readmit a revoked plant with new keys that no plant has presented before.
 
-    `size` is how many entries of its ledger came under the old key. Raises NotPermitted, or Refusal: NOT_DEFINED for a
+    The old ledger key stays valid for the first `size` entries. Raises NotPermitted, or Refusal: NOT_DEFINED for a
     plant that is not revoked, TEXT_INVALID and CODE_TAKEN as in `enrol_machine`.
     """
     require(actor, Permission.MACHINE_ENROL, GROUP)
@@ -108,7 +107,7 @@ def readmit_machine(
     if machine is None or machine.revoked_at is None:
         raise Refusal(RefusalCode.NOT_DEFINED, thing="revoked plant", code=origin[:120])
     kid = _checked(machine.plant_number, machine.code, origin, assertion_key, ledger_vkey)
-    if machine_with_key(session, ledger_vkey) is not None or was_ever_shown(session, kid):
+    if machine_with_key(session, ledger_vkey) is not None or is_known_assertion_key(session, kid):
         raise Refusal(RefusalCode.CODE_TAKEN, code=origin, thing="key")
     machine.kids_past, machine.kid = (*machine.kids_past, machine.kid), kid
     machine.assertion_key = assertion_key
@@ -118,9 +117,9 @@ def readmit_machine(
 
 
 def exchange_ledger_key(session: Session, *, origin: str, old: str, new: str, size: int) -> bool:
-    """Believe another ledger key from now on, and the old one up to a size; False where the old one does not count.
+    """Replace a ledger key; the old one stays valid for the first `size` entries. False where `old` is not valid.
 
-    Whoever calls has checked that both keys signed for it.
+    The caller has verified the signatures of both keys.
     """
     machine = _locked(session, origin)
     if machine is None or machine.ledger_vkey != old:
@@ -130,10 +129,10 @@ def exchange_ledger_key(session: Session, *, origin: str, old: str, new: str, si
 
 
 def exchange_assertion_key(session: Session, *, origin: str, old: str, new: str) -> bool | None:
-    """Let a plant sign in with another key, and with the old one until that was used; None where it must not.
+    """Replace an assertion key; the old one stays valid until the new one is used. True where it was replaced.
 
-    False, and nothing changed, where it counts already. It must not where the old one is not the one that counts, or
-    the new one is or was any plant's. Whoever calls has checked who signed for it, and lets one at a time come here.
+    False where `new` is the valid key already. None where `old` is not the valid key, or `new` is or was a key of any
+    plant. The caller has verified the signatures and serialises its calls.
     """
     machine = _locked(session, origin)
     if machine is None:
@@ -141,7 +140,7 @@ def exchange_assertion_key(session: Session, *, origin: str, old: str, new: str)
     if machine.assertion_key == new:
         return False
     following = key_id(public_key_from_text(new))
-    if machine.assertion_key != old or was_ever_shown(session, following):
+    if machine.assertion_key != old or is_known_assertion_key(session, following):
         return None
     machine.kids_past = (*machine.kids_past, machine.kid)
     machine.assertion_key_before, machine.kid_before = old, machine.kid
@@ -150,35 +149,35 @@ def exchange_assertion_key(session: Session, *, origin: str, old: str, new: str)
 
 
 def confirm_assertion_key(session: Session, machine: EnrolledMachine) -> None:
-    """Let the plant sign in with the key before no more, because it has done so with the new one."""
+    """Invalidate the previous assertion key, because the plant has used the new one."""
     row = session.get(Machine, machine.origin, with_for_update=True)
     if row is not None and (row.kid, row.kid_before) == (key_id(machine.public_key), machine.kid_before):
         row.assertion_key_before = row.kid_before = None
 
 
-def was_ever_shown(session: Session | ReadSession, kid: str) -> bool:
+def is_known_assertion_key(session: Session | ReadSession, kid: str) -> bool:
     """Whether an assertion key is or was any plant's, or was presented with a one-time code."""
     return kid_is_known(session, kid) or kid_is_invited(session, kid)
 
 
-def counting_machine(reads: ReadSession | Session, code: str) -> EnrolledMachine | None:
-    """Return the machine of a plant, or None when there is none or it was revoked."""
+def active_machine(reads: ReadSession | Session, code: str) -> EnrolledMachine | None:
+    """Return the machine of a plant, or None where it is unknown or revoked."""
     return next((one for one in enrolled_machines(reads) if one.code == code), None)
 
 
 def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
-    """Return the machine whose assertion key has this id, or None when there is none or it was revoked."""
+    """Return the machine whose assertion key has this id, or None where it is unknown or revoked."""
     found = enrolled_row(reads, kid)
     return None if found is None else _enrolled(found)
 
 
 def enrolled_machines(reads: ReadSession | Session) -> list[EnrolledMachine]:
-    """Return every machine whose keys count today, in the order of plant numbers."""
+    """Return every machine that is not revoked, by plant number."""
     return [_enrolled(found) for found in enrolled_rows(reads)]
 
 
 def machine_actor(machine: EnrolledMachine, *, device: str) -> Actor:
-    """Return the actor that a plant's node is: it may replicate its own plant's ledger and nothing else."""
+    """Return the actor of a plant's node. It may replicate the ledger of its own plant only."""
     return Actor(
         actor_id=machine.origin,
         name=machine.code,

@@ -1,4 +1,4 @@
-"""The people of a node: adding and disabling them, giving them roles, and signing them in."""
+"""People of a node: adding, disabling, role grants, passwords and sign-in."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -47,10 +47,10 @@ def add_person(
     language: Language,
     at: datetime,
 ) -> None:
-    """Add a person without password or roles, administered at one plant, or by the group when that is 0.
+    """Add a person without password or roles, administered by one plant, or by the group when its number is 0.
 
-    Raises NotPermitted, or Refusal for an id or a name that cannot be one (TEXT_INVALID) and for an id that
-    is taken (CODE_TAKEN), disabled people included: an id is never given to a second person.
+    Raises NotPermitted, or Refusal: TEXT_INVALID for an invalid id or name, CODE_TAKEN for an id in use, also by a
+    disabled person.
     """
     require(actor, Permission.PERSON_ADMINISTER, plant_number)
     if not PERSON_ID.fullmatch(person_id):
@@ -69,10 +69,9 @@ def add_person(
 
 
 def disable_person(session: Session, *, actor: Actor, person_id: str, at: datetime) -> None:
-    """Shut a person out at once: no new sign-in, and tokens already given count for nothing.
+    """Disable a person at once: sign-in fails, and issued tokens are invalid.
 
-    Raises NotPermitted, or Refusal for a person who is unknown (NOT_DEFINED) or disabled already
-    (NOTHING_CHANGES).
+    Raises NotPermitted, or Refusal: NOT_DEFINED for an unknown person, NOTHING_CHANGES for a disabled one.
     """
     person = _administered(session, actor, person_id)
     if person.disabled_at is not None:
@@ -81,7 +80,7 @@ def disable_person(session: Session, *, actor: Actor, person_id: str, at: dateti
 
 
 def enable_person(session: Session, *, actor: Actor, person_id: str) -> None:
-    """Let a disabled person sign in again, password and roles as before; raises as `disable_person`."""
+    """Enable a disabled person, with the same password and roles; raises as `disable_person`."""
     person = _administered(session, actor, person_id)
     if person.disabled_at is None:
         raise Refusal(RefusalCode.NOTHING_CHANGES, why=person_id)
@@ -90,12 +89,11 @@ def enable_person(session: Session, *, actor: Actor, person_id: str) -> None:
 
 
 def grant_role(session: Session, *, actor: Actor, person_id: str, grant: Grant, at: datetime) -> None:
-    """Give a person a role at a plant or in the group.
+    """Grant a person a role at a plant or in the group.
 
-    The actor must administer both the person and the plant of the grant, and nobody gives a role to
-    themselves. Only an administrator of the group makes administrators. Raises NotPermitted, or Refusal for
-    a role that is a machine's (TEXT_INVALID), a person who is unknown (NOT_DEFINED) or a grant that exists
-    (NOTHING_CHANGES).
+    The actor must administer both the person and the plant of the grant, and cannot grant roles to themselves. Only
+    an administrator of the group grants the role of administrator. Raises NotPermitted, or Refusal: TEXT_INVALID for
+    a machine's role, NOT_DEFINED for an unknown person, NOTHING_CHANGES for an existing grant.
     """
     _administered(session, actor, person_id)
     _require_grantable(actor, grant)
@@ -107,7 +105,7 @@ def grant_role(session: Session, *, actor: Actor, person_id: str, grant: Grant, 
 
 
 def revoke_role(session: Session, *, actor: Actor, person_id: str, grant: Grant) -> None:
-    """Take a role away; it counts from the next request on. Raises as `grant_role`."""
+    """Revoke a role, with effect from the next request. Raises as `grant_role`."""
     _administered(session, actor, person_id)
     _require_grantable(actor, grant)
     granted = session.get(RoleGrant, (person_id, grant.plant_number, grant.role))
@@ -117,17 +115,17 @@ def revoke_role(session: Session, *, actor: Actor, person_id: str, grant: Grant)
 
 
 def set_password(session: Session, *, actor: Actor, person_id: str, password: HashedPassword, at: datetime) -> None:
-    """Set another person's password, end their lock-out, and end every sign-in made before this second.
+    """Set another person's password, end the lock-out, and invalidate every sign-in made before this second.
 
-    Raises NotPermitted (also for one's own password: that takes the old one, see `change_password`), or
-    Refusal (NOT_DEFINED) for an unknown person.
+    Raises NotPermitted, also for the actor's own password (see `change_password`), or Refusal (NOT_DEFINED) for an
+    unknown person.
     """
     _renew_password(_administered(session, actor, person_id), password, at)
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordAttempt:
-    """A password that was tried, before it is known whether the attempt counts."""
+    """The result of verifying a password, before it is recorded."""
 
     person_id: str
     matched: bool
@@ -137,7 +135,7 @@ class PasswordAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person who has just given the right password, the second of the epoch, and when that password was set."""
+    """A person who has signed in, the time in seconds since the epoch, and the time at which the password was set."""
 
     actor: Actor
     authenticated_s: int
@@ -145,13 +143,12 @@ class SignedIn:
 
 
 def sign_in(store: Store, writer: Writer, *, person_id: str, password: str, device: str, clock: Clock) -> SignedIn:
-    """Return the person when the password is right, or raise NotAuthenticated, the same for every reason.
+    """Return the person when the password is right; raises NotAuthenticated, the same for every reason.
 
-    The slow hash is computed before the writer is asked, so that a sign-in never holds up the shop floor.
-    What counts is decided there, on the row as it then is: of many attempts made at once, those after the
-    last allowed failure are refused even with the right password. An attempt that failed is answered before
-    its failure is on disk, so that the time of the answer tells nothing about whether the person exists, is
-    locked out or is disabled.
+    The slow hash is computed outside the writer, so that a sign-in does not delay other writes. The writer decides
+    on the current row: of concurrent attempts, those after the last allowed failure are refused, even with the right
+    password. A failed attempt is answered before it is stored, so that the response time does not reveal whether the
+    person exists, is locked out or is disabled.
     """
     attempt = try_password(store, person_id=person_id, password=password, at=clock.now())
 
@@ -168,10 +165,10 @@ def sign_in(store: Store, writer: Writer, *, person_id: str, password: str, devi
 
 
 def try_password(store: Store, *, person_id: str, password: str, at: datetime) -> PasswordAttempt:
-    """Compare a password with the stored one, at the same price for everybody; nothing is written.
+    """Verify a password without writing anything, at the same cost in every case.
 
     For a person who is disabled or locked out no password matches. Raises NotAuthenticated when too many
-    are waiting.
+    verifications are waiting.
     """
     wanted = person_id.strip().casefold()
     with store.reading() as reads:
@@ -184,11 +181,11 @@ def try_password(store: Store, *, person_id: str, password: str, at: datetime) -
 
 
 def record_attempt(session: Session, attempt: PasswordAttempt, *, device: str, at: datetime) -> SignedIn | AuthFailure:
-    """Write down how an attempt ended and return the person, or why not.
+    """Record the result of an attempt and return the person, or the failure.
 
-    A failure is returned and not raised, because raising would undo the count of failures with the
-    transaction. After `FAILURES_BEFORE_LOCK_OUT` failures in a row nobody signs in as this person for
-    `LOCK_OUT_SECONDS`; attempts made meanwhile do not prolong it.
+    A failure is returned instead of raised, because an exception would roll back the count of failures. After
+    `FAILURES_BEFORE_LOCK_OUT` consecutive failures the person is locked out for `LOCK_OUT_SECONDS`. Attempts during
+    the lock-out do not prolong it.
     """
     person = session.get(Person, attempt.person_id, with_for_update=True)
     if person is None:
@@ -212,7 +209,7 @@ def record_attempt(session: Session, attempt: PasswordAttempt, *, device: str, a
 def change_password(
     session: Session, attempt: PasswordAttempt, *, password: HashedPassword, device: str, at: datetime
 ) -> SignedIn | AuthFailure:
-    """Change one's own password after an attempt with the old one; a failed attempt counts as at sign-in."""
+    """Change the person's password after an attempt with the old one; a failure counts as at sign-in."""
     outcome = record_attempt(session, attempt, device=device, at=at)
     if isinstance(outcome, SignedIn):
         _renew_password(session.get_one(Person, attempt.person_id), password, at)
@@ -221,11 +218,11 @@ def change_password(
 
 
 def actor_of(reads: ReadSession, claims: AccessClaims, *, device: str, language: Language | None = None) -> Actor:
-    """Return the person whom a valid token names, with the roles of this very moment.
+    """Return the person of a valid token, with the current roles.
 
-    Raises NotAuthenticated for a person who is gone or disabled, or whose password is not the one that this token's
-    holder gave: it is told by when it was set, whatever the clock said at the sign-in. A token that does not say it is
-    void once a password was set in a later second than the one in which its holder signed in.
+    Raises NotAuthenticated for a person who is unknown or disabled, or whose password was changed after the sign-in.
+    The token names its password by the microsecond at which it was set. An older token without that claim is invalid
+    once a password was set in a later second than that of the sign-in.
     """
     row = reads.get(Person, claims.subject)
     if row is None:
@@ -238,7 +235,7 @@ def actor_of(reads: ReadSession, claims: AccessClaims, *, device: str, language:
 
 
 def _is_of(claims: AccessClaims, password_set_us: int) -> bool:
-    """Tell whether a token was given for the password that was set at that microsecond."""
+    """Return whether a token was issued for the password that was set at that microsecond."""
     if claims.password_set_us is not None:
         return claims.password_set_us == password_set_us
     return claims.authenticated_s >= password_set_us // _MICROS

@@ -28,7 +28,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session as SQLModelSession
 
 from infra import statements
-from infra.marks import Keeper, Raised
+from infra.high_water_marks import MarkKeeper, PendingMarks
 from infra.statements import compiled_statement, join_connection
 
 BUSY_TIMEOUT_MS = 10_000
@@ -79,7 +79,7 @@ class Session(SQLModelSession):
     def __init__(self, driver: Any, dialect: str) -> None:
         super().__init__(expire_on_commit=False, join_transaction_mode="create_savepoint")
         self.dialect = dialect
-        self.marks = Raised()
+        self.marks = PendingMarks()
         self._driver = driver
         self._joined: Connection | None = None
         self._cursor = driver.cursor()
@@ -275,7 +275,7 @@ class Store:
         else:
             message = f"{self.dialect} stores are not supported: use sqlite or postgresql."
             raise StoreUnfit(message)
-        self.keeper: Keeper | None = None
+        self.keeper: MarkKeeper | None = None
         self._at_hand: deque[PoolProxiedConnection] = deque()
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._snapshots = self.engine.execution_options(**(snapshot if self.dialect == "postgresql" else {}))
