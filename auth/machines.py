@@ -7,7 +7,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from auth.actors import GROUP, Actor, ActorKind, Grant, Role, device_text
+from auth.actors import GROUP, Actor
 from auth.keys import key_id, public_key_from_text
 from auth.permissions import Permission, require
 from infra.database import ReadSession, Row, Session
@@ -199,17 +199,6 @@ def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
 def enrolled_machines(reads: ReadSession | Session) -> list[EnrolledMachine]:
     """Return every machine whose keys count today, in the order of plant numbers."""
     return [_enrolled(found) for found in reads.rows(SELECT_COUNTING)]
-
-
-def machine_actor(machine: EnrolledMachine, *, device: str) -> Actor:
-    """Return the actor that a plant's node is: it may replicate its own plant's ledger and nothing else."""
-    return Actor(
-        actor_id=machine.origin,
-        name=machine.code,
-        kind=ActorKind.MACHINE,
-        grants=frozenset({Grant(machine.plant_number, Role.PLANT_NODE)}),
-        device=device_text(device),
-    )
 
 
 def _enrolled(row: Row) -> EnrolledMachine:

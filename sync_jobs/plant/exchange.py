@@ -144,7 +144,7 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Held | None:
         return None
     held = leases.take(session, LEASE, node.holder, now=now)
     if held is not None:
-        backoff.begin(session, node.number, now=now, forced=True)
+        backoff.begin(session, node.number, now=now)
     return held
 
 

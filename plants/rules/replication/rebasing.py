@@ -18,7 +18,6 @@ Places = Mapping[int, int | None]
 NEVER_AGAIN: Final = frozenset({"ChangeRequested", "ChangeDecided", "ChangeApplied", "ChangeRefused"})
 """A signature is bound to content and version: a request made and decided on other entries is made and decided anew."""
 
-OPENING: Final = frozenset({"PlantOpened"})
 NODE_ID_MIN: Final = 1 << NODE_NUMBER_BITS
 NODE_IN_TEXT: Final = re.compile(r"(?:^|:)(\d{13,16})$")
 

@@ -200,12 +200,6 @@ def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) 
     ]
 
 
-def projection_faults(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> list[ProjectionFault]:
-    """Return the entries that could not be applied, or wait behind one, by plant and position."""
-    found = select(ProjectionFault).where(col(ProjectionFault.log_id).in_(scope))
-    return list(reads.exec(found.order_by(col(ProjectionFault.log_id), col(ProjectionFault.idx)).limit(first)))
-
-
 def checkpoints_between(reads: ReadSession, log_id: int, low: int, high: int) -> list[CheckpointRow]:
     """Return the signed checkpoints kept of a ledger with low <= size <= high, smallest first."""
     row = CheckpointRow
