@@ -9,9 +9,8 @@ from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
-from infra.messages import Failure, Notice, message, term
+from infra.messages import Failure, message, term
 from infra.roles import Role
 
 DAYS_KEPT = 3653  # ten years
@@ -19,7 +18,7 @@ FILE_NAME = "batchloom.toml"
 PREFIX = "BATCHLOOM_"
 
 
-HOME_NEEDED: Final = message("HOME_NEEDED", "Say which node: --home DIR, or {variable}.")
+HOME_NEEDED: Final = message("HOME_NEEDED", "No home is given: use --home DIR or {variable}.")
 HOME_UNPREPARED: Final = message(
     "HOME_UNPREPARED",
     "{home} is not yet the home of a node: run `batchloom plant init` or `batchloom hub init`.",
@@ -33,11 +32,11 @@ SETTING_WRONG: Final = message("SETTING_WRONG", "{name}: {why}")
 
 
 class SettingsInvalid(Failure):
-    """The settings cannot be used. The message names each one and says what is wrong with it."""
+    """The settings are invalid. The message names each one and its error."""
 
 
 class Settings(BaseModel):
-    """Everything that can be set for a node: `hub_url` in the file is BATCHLOOM_HUB_URL in the environment."""
+    """A node's settings. The setting `hub_url` in the file is BATCHLOOM_HUB_URL in the environment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -156,7 +155,7 @@ def directive_origin(group: str, code: str) -> str:
 
 
 def may_carry_secrets(url: str) -> bool:
-    """Tell whether tokens may be sent to a URL: over TLS, or without leaving this machine."""
+    """Return whether tokens may be sent to a URL: over TLS, or to this machine."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return True
@@ -168,9 +167,10 @@ def may_carry_secrets(url: str) -> bool:
 
 
 def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings in `batchloom.toml` of the home, with the environment's in their place where set.
+    """Return the settings in `batchloom.toml` of the home, overridden by those of the environment.
 
-    The home is given or BATCHLOOM_HOME. Raises SettingsInvalid on a missing file, an unknown name or a wrong value.
+    The home is the argument or BATCHLOOM_HOME. Raises SettingsInvalid on a missing file, an unknown name or an
+    invalid value.
     """
     given = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
     place = home or (Path(given["home"]) if "home" in given else None)
@@ -186,10 +186,11 @@ def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     try:
         return Settings(**{**content, **given, "home": place})
     except ValidationError as error:
-        problems = [_problem(at) for at in error.errors(include_input=False)]
+        problems = [
+            SETTING_WRONG(
+                name=".".join(map(str, at["loc"])) or "settings",
+                why=at.get("ctx", {}).get("error") or at["msg"],  # What a validator of Settings raised, if one did.
+            )
+            for at in error.errors(include_input=False)
+        ]
         raise SettingsInvalid(SETTINGS_WRONG, file=path, prefix=PREFIX, problems=problems) from error
-
-
-def _problem(at: ErrorDetails) -> Notice:
-    ours = at.get("ctx", {}).get("error")  # What a validator of Settings raised.
-    return SETTING_WRONG(name=".".join(map(str, at["loc"])) or "settings", why=ours or at["msg"])

@@ -15,7 +15,6 @@ from celery import Celery
 from infra.messages import message
 from infra.roles import Role
 from infra.settings import Settings, SettingsInvalid, load
-from sync_jobs.assembly import open_jobs
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.jobs import (
     ARCHIVE,
@@ -29,6 +28,7 @@ from sync_jobs.celery.jobs import (
     PUSH,
     Job,
 )
+from sync_jobs.celery.node_jobs import open_jobs
 
 BROKER_NEEDED: Final = message(
     "BROKER_NEEDED", "broker_url is not set, so jobs run inside the node. Set it to run separate workers."

@@ -21,7 +21,7 @@ TWO_WRONG = SETTINGS_WRONG(
 
 
 def test_a_message_is_worded_in_the_language_asked_for() -> None:
-    assert word(NO_HOME, "en") == str(NO_HOME) == "Say which node: --home DIR, or BATCHLOOM_HOME."
+    assert word(NO_HOME, "en") == str(NO_HOME) == "No home is given: use --home DIR or BATCHLOOM_HOME."
     assert word(NO_HOME, "zh") == "请用 --home 或 BATCHLOOM_HOME 指定节点目录。"
 
 
