@@ -21,8 +21,7 @@ from plants.store.materials import series
 from plants.store.materials.plants import Plant
 from plants.store.projection import projectors
 from plants.store.quality import holds
-from plants.store.replication.parked_entries import HALTED
-from plants.store.replication.positions import HALTED, ProjectionFault, replication_status
+from plants.store.replication.parked_entries import HALTED, ProjectionFault
 from plants.store.replication.status import replication_status
 from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
