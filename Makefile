@@ -53,7 +53,7 @@ faults: .venv/.dev postgresql-15 strace gcc iproute2 ## Run the tests with disks
 sim: .venv/.dev ## Simulate the group under seeded faults (ARGS="--seeds 1000", ARGS="--planted all")
 	$(BIN)/batchloom sim $(ARGS)
 
-bench: .venv/.dev ## Measure each published claim against its rival
+bench: .venv/.dev ## Measure each published claim against its rival (ARGS="plant_write --rounds 3", ARGS=--help)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 sdl: .venv/.run ## Print the GraphQL schemas to schema/*.graphql

@@ -19,7 +19,7 @@ from plants.rules.approvals import change_requests
 from plants.rules.ledger import hlc
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.quality import dispositions
-from plants.store.approvals import change_requests as stored_changes
+from plants.store.directives import outcomes
 from plants.store.genealogy import walks
 from plants.store.inventory import batches
 from plants.store.ledger import entries as ledger
@@ -60,7 +60,7 @@ from sync_jobs.protocol.wire import Position
 def offset_only_position() -> AbstractContextManager[None]:
     """Positions are compared by their size alone, at the plant and at the hub."""
 
-    def decide(meeting: handshake.Meeting) -> Decision:
+    def decide(meeting: handshake.HandshakeState) -> Decision:
         return Decision.PUSH if meeting.hub.size < meeting.mine.size else Decision.IN_SYNC
 
     def take_in(session: Any, head: Any, delivery: Any, entries: Any, _signed: Any) -> None:
@@ -138,7 +138,7 @@ def stamp_without_max() -> AbstractContextManager[None]:
 
 def whole_stream_parked() -> AbstractContextManager[None]:
     """One entry that cannot be applied holds up all that come after it."""
-    real = parking.touched
+    real = parking.touched_keys
     return everywhere(real, lambda entry: real(entry) | {"everything"})
 
 
@@ -149,21 +149,21 @@ def directive_answered_again() -> AbstractContextManager[None]:
     def next_directive(session: Any, plant: int) -> Any:
         nonlocal asked
         asked += 1
-        row = session.row(stored_changes.SELECT_LAST_ANSWERED, {"plant": plant})
+        row = session.row(outcomes.SELECT_LAST_ANSWERED, {"plant": plant})
         answered = -1 if row is None or row[0] is None else row[0]
         again = answered >= 0 and asked % 3 == 0
         return ledger.entry_at(session, -plant, answered if again else answered + 1)
 
     return together(
-        everywhere(stored_changes.next_directive, next_directive),
-        everywhere(stored_changes.answer_to, nothing),
+        everywhere(outcomes.next_directive, next_directive),
+        everywhere(outcomes.answer_to, nothing),
     )
 
 
 def signed_before_handshake() -> AbstractContextManager[None]:
     """A plant signs and sends whatever the handshake found."""
 
-    def decide(meeting: handshake.Meeting) -> Decision:
+    def decide(meeting: handshake.HandshakeState) -> Decision:
         if meeting.superseded:
             return Decision.FENCED
         return Decision.PUSH if meeting.hub.size < meeting.mine.size else Decision.IN_SYNC

@@ -7,7 +7,7 @@ from infra.database import Session
 from infra.ids import draw_between
 from plants.rules.values.instants import micros
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 
 WAIT_MS_MIN: Final = 1_000
 WAIT_MS_MAX: Final = 300_000
@@ -35,7 +35,7 @@ def is_due(next_attempt_us: int, now: datetime, *, began_us: int | None = None) 
 
 def begin(session: Session, log_id: int, *, now: datetime) -> None:
     """Store that an attempt begins. It counts as failed until `succeeded`, so that a killed process waits too."""
-    before = status.standing(session, log_id)
+    before = status.ledger_status(session, log_id)
     now_us = micros(now)
     wait_ms = next_wait_ms(before.backoff_ms)
     status.amend(

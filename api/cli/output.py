@@ -23,7 +23,7 @@ from infra.settings import SettingsInvalid
 from infra.store_faults import store_fault
 from plants.rules.values.refusals import Language, Refusal
 from sync_jobs.archive.recover_hub import ArchiveDamaged
-from sync_jobs.archive.recover_plant import WrittenMeanwhile
+from sync_jobs.archive.recover_plant import LedgerChanged
 
 CONSOLE: Final = Console(highlight=False)
 ERRORS: Final = Console(stderr=True, highlight=False)
@@ -54,7 +54,7 @@ EXPECTED: Final = (
     Refusal,
     SettingsInvalid,
     StoreUnfit,
-    WrittenMeanwhile,
+    LedgerChanged,
     httpx2.HTTPError,
 )
 

@@ -13,7 +13,6 @@ from celery import Celery
 
 from infra.roles import Role
 from infra.settings import Settings, SettingsInvalid, load
-from sync_jobs.assembly import open_jobs
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.jobs import (
     ARCHIVE,
@@ -27,6 +26,7 @@ from sync_jobs.celery.jobs import (
     PUSH,
     Job,
 )
+from sync_jobs.celery.node_jobs import open_jobs
 
 _OPEN = ExitStack()
 """Closed by the end of the process."""

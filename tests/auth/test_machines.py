@@ -11,13 +11,13 @@ from auth.actors import GROUP, Actor, ActorKind, AuthFailure, Grant, NotAuthenti
 from auth.keys import SigningKey, public_key_text
 from auth.machines import (
     EnrolledMachine,
-    counting_machine,
+    active_machine,
     enrol_machine,
     enrolled_machines,
     find_machine,
+    is_known_assertion_key,
     readmit_machine,
     revoke_machine,
-    was_ever_shown,
 )
 from auth.notes import NoteSigner, generate_key
 from auth.permissions import NotPermitted
@@ -177,8 +177,8 @@ def test_given_a_revoked_plant_then_it_is_readmitted_under_keys_that_nobody_has_
         (str(again.ledger.key),),
     )
     with store.reading() as reads:
-        assert counting_machine(reads, "P01") == back
-        assert was_ever_shown(reads, first.signing_key.kid)
+        assert active_machine(reads, "P01") == back
+        assert is_known_assertion_key(reads, first.signing_key.kid)
 
 
 @pytest.mark.parametrize(

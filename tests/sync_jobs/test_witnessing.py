@@ -18,14 +18,15 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head, entries_between
 from plants.store.monitoring.alarms import AlarmKind, AlarmRow, alarms
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.status import checkpoint_at, standing
+from plants.store.replication.status import checkpoint_at, ledger_status
 from plants.store.replication.witnesses import ContradictionRow
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
+from sync_jobs.hub.witnessing import HubCheckpoint, witness_plants
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
+from sync_jobs.plant.witnessing import accept_hub_ledger
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Hello, Position, Welcome
-from sync_jobs.witnessing import Shown, accept_hub_ledger, witness_plants
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
 
 
@@ -42,7 +43,7 @@ def hub_ledger(group: Group) -> list[Entry]:
 def held(node: PlantNode) -> Checkpoint | None:
     """Return what a plant has cosigned of the hub's ledger."""
     with node.store.transaction() as session:
-        note = standing(session, HUB_LOG).checkpoint
+        note = ledger_status(session, HUB_LOG).checkpoint
     return None if note is None else Checkpoint.parse(Note.parse(note).text)
 
 
@@ -275,11 +276,11 @@ def test_another_than_the_hub_signed_then_an_alarm_and_nothing_is_cosigned(
     node = group.plant(1, "SH1")
     stranger = NoteSigner(node.hub_key.name, generate_key())
 
-    def show(*_: object) -> Shown:
+    def show(*_: object) -> HubCheckpoint:
         note = checkpoints.sign(stranger.name, Position(1, bytes(32)), stranger, CLOCK.now())
-        return Shown(bytes(note).decode())
+        return HubCheckpoint(bytes(note).decode())
 
-    monkeypatch.setattr("sync_jobs.witnessing.show", show)
+    monkeypatch.setattr("sync_jobs.hub.witnessing.show_hub_checkpoint", show)
     exchange(node)
     assert held(node) is None
     assert [one.kind for one in lasting(node.store)] == [AlarmKind.HUB_LEDGER_FORKED]

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from plants.commands.execution import CLOCK_LEAD_MAX, NAME_LENGTH_MAX, REASON_LENGTH_MAX, Recording, check_text, command
 from plants.rules.ledger.events import KEY_CHARACTER_MAX, Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchReceived, BatchStatement, Movement
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -19,6 +20,7 @@ ATTRIBUTE_LENGTH_MAX = 2000  # characters of one attribute's value
 ALIAS_LENGTH_MAX = 200  # characters of an alias
 
 
+@stable_name("AliasOrder")
 @dataclass(frozen=True, slots=True)
 class AliasOrder:
     """Another name that the batch shall be found by; the issuer is who gave it ("" for the plant itself)."""
@@ -28,6 +30,7 @@ class AliasOrder:
     issuer: str = ""
 
 
+@stable_name("Delivery")
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What came in. Without a supplier the goods begin here (harvest, opening stock)."""
@@ -47,7 +50,7 @@ class Delivery:
     quarantine: str | None = None  # the reason, when the goods go straight on hold
 
 
-@command
+@command("receive_batch")
 def receive_batch(recording: Recording, order: Delivery) -> Entry:
     """Make a batch of what came in and put it on stock; its expiry follows from the material unless given.
 

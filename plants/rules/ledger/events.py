@@ -142,9 +142,12 @@ class Entry:
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def canonical(value: object) -> bytes:
-    """Return the canonical JSON bytes of a value made of dicts, lists, strings, integers, booleans and None."""
-    return _encode(value).encode()
+def canonical(value: object, errors: str = "strict") -> bytes:
+    """Return the canonical JSON bytes of a value made of dicts, lists, strings, integers, booleans and None.
+
+    `errors` is the codec's handler for a lone surrogate, which is no Unicode text; by default UnicodeEncodeError.
+    """
+    return _encode(value).encode(errors=errors)
 
 
 def encode(envelope: Envelope, bytes_max: int = ENTRY_BYTES_MAX) -> bytes:

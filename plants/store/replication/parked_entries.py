@@ -1,27 +1,48 @@
 """Entries that the hub could not apply: tried again, or passed over for good by a person's signed decision.
 
-`projection_faults` (in `plants.store.replication.positions`) says what waits and why. Here is what outlives it: the
-decisions to pass over, which are made from the hub's own ledger, and the mark of the slice that is being applied, which
-a program that was killed leaves behind.
+`projection_faults` lists the entries that wait, and why. Skipped entries are made from the hub's own ledger. A row of
+`projection_tries` marks the slice that is being applied; a killed program leaves it behind.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Integer, and_, tuple_
+from sqlalchemy import ColumnElement, Index, Integer, and_, tuple_
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry
-from plants.store.replication.positions import HALTED, ProjectionFault
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
 
+HALTED = "*"
+"""The key of a fault that stops all further projection of a ledger."""
+
+
+class ProjectionFault(SQLModel, table=True):
+    """An entry that failed to apply, or that waits behind such an entry: then `error` is empty."""
+
+    __tablename__ = "projection_faults"
+    __table_args__ = (
+        Index("projection_faults_by_key", "log_id", "key", "idx"),
+        table_options(Keeping.LOCAL, frozenset({Role.HUB})),
+    )
+
+    log_id: int = key(Integer)
+    idx: int = key()
+    key: str = text()
+    type: str = text()
+    error: str | None = text(None)
+    attempts: int = big(0)
+    parked_us: int = big()
+    next_attempt_us: int | None = big(None)  # empty: only an operator or a newer program retries
+    needs_version: int | None = big(None)  # the version of its type, if unknown to this program; costs no attempts
+
+
 HUB_ALONE = frozenset({Role.HUB})
-INDEX_MAX = 2**53
 SELECT_SKIPPED = "SELECT idx FROM skipped_entries WHERE of_plant = :log_id AND idx >= :low AND idx < :high"
 LOCK_FAULT = (
     "SELECT type, error FROM projection_faults"
@@ -101,28 +122,28 @@ def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | N
 def unpark(session: Session, log_id: int, index: int, now_us: int) -> None:
     """Take a parked entry off the list and have what waits behind it tried at once."""
     session.run(UNPARK, {"log_id": log_id, "idx": index})
-    wake_behind(session, log_id, now_us)
+    retry_blocked(session, log_id, now_us)
 
 
-def wake_behind(session: Session, log_id: int, now_us: int) -> None:
+def retry_blocked(session: Session, log_id: int, now_us: int) -> None:
     """Have what waits behind others tried at once: one of those waits no more."""
     session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
 
 
-def failed(session: Session, log_id: int) -> set[int]:
+def failed_positions(session: Session, log_id: int) -> set[int]:
     """Return the positions of the entries that wait because of themselves, and so may hold up others."""
     return {index for (index,) in session.rows(SELECT_FAILED, {"log_id": log_id})}
 
 
-def rest_behind(session: Session, log_id: int) -> None:
-    """Let what waits behind others be due no more, until `wake_behind`."""
+def stop_retrying_blocked(session: Session, log_id: int) -> None:
+    """Let what waits behind others be due no more, until `retry_blocked`."""
     session.run(REST_BEHIND, {"log_id": log_id})
 
 
-def wake_one(session: Session, log_id: int, index: int, now_us: int) -> None:
+def retry_parked(session: Session, log_id: int, index: int, now_us: int) -> None:
     """Have a parked entry, and what waits behind it, tried at once, its attempts counted from nothing."""
     session.run(WAKE, {"log_id": log_id, "idx": index, "now_us": now_us})
-    wake_behind(session, log_id, now_us)
+    retry_blocked(session, log_id, now_us)
 
 
 class ParkedState(StrEnum):
@@ -203,13 +224,13 @@ def skipped_entries(reads: ReadSession, scope: PlantScope, *, first: int = 100) 
 
 def _wanted(scope: PlantScope, sought: ParkedSought) -> ColumnElement[bool]:
     row = ProjectionFault
-    halted, failed = col(row.key) == HALTED, col(row.error).is_not(None)
+    halted, failed_positions = col(row.key) == HALTED, col(row.error).is_not(None)
     unknown = col(row.needs_version).is_not(None)
     states = {
         ParkedState.HALTED: halted,
-        ParkedState.WAITS_BEHIND: and_(~halted, ~failed),
-        ParkedState.NEEDS_UPGRADE: and_(~halted, failed, unknown),
-        ParkedState.FAILED: and_(~halted, failed, ~unknown),
+        ParkedState.WAITS_BEHIND: and_(~halted, ~failed_positions),
+        ParkedState.NEEDS_UPGRADE: and_(~halted, failed_positions, unknown),
+        ParkedState.FAILED: and_(~halted, failed_positions, ~unknown),
     }
     within = col(row.log_id).in_(scope)
     return within if sought.state is None else and_(within, states[sought.state])

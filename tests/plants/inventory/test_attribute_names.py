@@ -62,7 +62,7 @@ def written_before(plain: Entry) -> Command[Delivery]:
         payload = {**plain.payload, "batches": [{**batch, "attributes": dict(order.attributes)}]}
         return recording.record("BatchReceived", batch["code"], payload)
 
-    return Command(receive_batch)
+    return Command("receive_batch", receive_batch)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from plants.rules.ledger.events import Entry
 from plants.store.ledger.archive import Archive
 from plants.store.ledger.verification import verify
 from plants.store.projection.rebuilding import table_digests
-from sync_jobs.archive.recover_plant import WrittenMeanwhile, restore_from_archive
+from sync_jobs.archive.recover_plant import LedgerChanged, restore_from_archive
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from tests.sync_jobs.archive.test_archiving import archive_all, level
@@ -81,7 +81,7 @@ def test_entry_written_at_any_step_then_no_archived_entry_comes_behind_it(
     plant, objects = parted(group, tmp_path)
     size, _ = stand(plant.store, 1)
     between = Between(plant.writer, plant, number=FIRST_WRITES + before_the_end + 1)
-    with pytest.raises(WrittenMeanwhile, match="meanwhile"):
+    with pytest.raises(LedgerChanged, match="meanwhile"):
         restore_from_archive(replace(plant, writer=between), objects)
     (own,) = between.written
     moved = AT_ONCE * max(0, before_the_end - 1)

@@ -15,21 +15,32 @@ from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import format_instant
 from plants.rules.values.scope import PlantScope
-from plants.store import tables
+from plants.store.inventory import batches, movements
 from plants.store.ledger.entries import Head
+from plants.store.materials import series
+from plants.store.materials.plants import Plant
 from plants.store.projection import projectors
 from plants.store.quality import holds
-from plants.store.replication.positions import HALTED, ProjectionFault, replication_status
+from plants.store.replication.parked_entries import HALTED, ProjectionFault
+from plants.store.replication.status import replication_status
 from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection import parking, projecting
-from sync_jobs.projection.parking import touched
+from sync_jobs.projection.parking import touched_keys
 from sync_jobs.projection.projecting import project_behind, project_pending
-from sync_jobs.projection.retrying import wake
+from sync_jobs.projection.retrying import retry_now
 from tests.sync_jobs.group import CLOCK, LI, Group, receive, stand
 
-KINDS = (tables.Batch, tables.Alias, holds.HoldRow, tables.Stock, tables.MovementRow, tables.Series, tables.Plant)
+KINDS = (
+    batches.Batch,
+    batches.Alias,
+    holds.HoldRow,
+    movements.Stock,
+    movements.MovementRow,
+    series.Series,
+    Plant,
+)
 
 
 def write_raw(node: PlantNode, kind: str, key: str, payload: Any, version: int = 1) -> Entry:
@@ -206,7 +217,7 @@ def test_too_much_waits_then_the_plant_halts_and_says_so(group: Group, monkeypat
     nothing = projectors.PROJECTORS["PlantEnrolled", 1]
     monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), nothing)
     with hub.store.transaction() as session:
-        wake(session, CLOCK.now(), 1)
+        retry_now(session, CLOCK.now(), 1)
     assert project_behind(hub.store, CLOCK, "test") == 5 + 2
     assert faults(group, 1) == []
     assert contents_of(hub.store, 1) == contents_of(one.store, 1)
@@ -240,7 +251,7 @@ def test_what_an_entry_touches_then_its_key_and_every_node_id_wherever_it_stands
         "text": "order 1234567890123 is no id",
     }
     with_payload = replace(ENTRY, envelope={**ENTRY.envelope, "payload": payload})
-    assert touched(with_payload) == {"key K", str(batch), str(process), str(other)}
+    assert touched_keys(with_payload) == {"key K", str(batch), str(process), str(other)}
 
 
 ENTRY = Entry(
