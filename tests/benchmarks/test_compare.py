@@ -24,7 +24,7 @@ def test_same_checkout_twice_then_each_claim_has_a_run_of_each_side(tmp_path: Pa
 
 
 def test_benchmark_fails_in_a_checkout_then_error_with_its_last_lines(tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match=r"(?s)plant_write ended with status 2.*--feeds: invalid int value"):
+    with pytest.raises(RunFailed, match=r"(?s)plant_write ended with status 2.*--feeds: invalid count value"):
         run_once(ROOT, "plant_write", ["--feeds=some"], tmp_path)
 
 
