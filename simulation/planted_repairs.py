@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from infra.marks import Keeper
+from infra.high_water_marks import MarkKeeper
 from infra.objects import ArchiveFailed
 from plants.commands.replication import rebasing, repairs, restores
 from plants.store.ledger.archive import checkpoint_name
@@ -92,7 +92,7 @@ def greeting_displaces() -> AbstractContextManager[None]:
 
 def last_entry_not_remembered() -> AbstractContextManager[None]:
     """The second memory is brought up to date by later commits alone, not by an idle writer or at the opening."""
-    return together(instead(Keeper, "catch_up", nothing), instead(Keeper, "found", nothing))
+    return together(instead(MarkKeeper, "catch_up", nothing), instead(MarkKeeper, "resume", nothing))
 
 
 def followers_left_waiting() -> AbstractContextManager[None]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auth.machines import EnrolledMachine
-from infra.collecting import no_collecting
+from infra import garbage_collection
 from infra.database import Session
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
@@ -87,7 +87,7 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
         raise Problem(403, "FOREIGN_LEDGER")
     if not 0 <= delivery.start <= wire.SIZE_MAX:
         raise Problem(422, "POSITION_INVALID")
-    with no_collecting():
+    with garbage_collection.paused():
         parcel = wire.unpack(delivery.packed, hub.limits)
         entries = wire.read_entries(parcel.bodies, delivery.start, machine.plant_number, content=False)
     vkeys = machine.ledger_vkeys(delivery.start + len(entries))
@@ -149,7 +149,7 @@ def _store_entries(
     if _root_at(session, head, frontier, signed.checkpoint.size) != signed.checkpoint.root:
         raise Problem(422, "ROOT_WRONG", size=signed.checkpoint.size)
     if fresh:
-        with no_collecting():
+        with garbage_collection.paused():
             mirrors.extend(session, head, fresh, frontier)
 
 

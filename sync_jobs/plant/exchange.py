@@ -145,7 +145,7 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Lease | None:
         return None
     lease = leases.take(session, LEASE, node.holder, now=now)
     if lease is not None:
-        backoff.begin(session, node.number, now=now, forced=True)
+        backoff.begin(session, node.number, now=now)
     return lease
 
 

@@ -25,8 +25,8 @@ from auth.notes import generate_key
 from auth.people import add_person, grant_role
 from infra.clock import FixedClock, SystemClock
 from infra.database import Session
-from infra.marks import FILE_NAME as MARKS
-from infra.marks import Marks
+from infra.high_water_marks import FILE_NAME as MARKS
+from infra.high_water_marks import HighWaterMarks
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import FILE_NAME, Settings, hub_origin
@@ -75,7 +75,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             node.writer.write(lambda session: receive_batch(session, order, actor=plant.actor, call=plant.call()))
         make_backup(node, tmp_path / "copy", with_keys=False)
     if not (settings.home / MARKS).exists():
-        (settings.home / MARKS).write_bytes(Marks(ORIGIN, 0, "", {}).to_bytes())
+        (settings.home / MARKS).write_bytes(HighWaterMarks(ORIGIN, 0, "", {}).to_bytes())
     return settings.home
 
 
@@ -137,7 +137,7 @@ def forget_backup(home: Path) -> None:
 
 
 def remember_more(home: Path) -> None:
-    (home / MARKS).write_bytes(Marks(ORIGIN, 4000, "00" * 32, {}).to_bytes())
+    (home / MARKS).write_bytes(HighWaterMarks(ORIGIN, 4000, "00" * 32, {}).to_bytes())
 
 
 def lease_for_ever(home: Path) -> None:
@@ -273,7 +273,7 @@ def test_hub_then_parked_entries_and_waiting_plants_are_found(
             code, _ = enrolment.invite(
                 session, actor=SETUP, code="SH1", number=None, name="S", hub_key="k", now=CLOCK.now()
             )
-            assert enrolment.take_up(session, "SH1", code.secret, shown, CLOCK.now()) is not None
+            assert enrolment.present_keys(session, "SH1", code.secret, shown, CLOCK.now()) is not None
             session.run(
                 "INSERT INTO projection_faults (log_id, idx, key, type, error, attempts, parked_us)"
                 " VALUES (0, 0, 'K', 'T', 'no such thing', 1, 0)"
