@@ -105,6 +105,6 @@ def _insert_returned(session: Session, hub: HubNode, head: Head, entries: list[E
 
 def _delete_checkpoints(session: Session, log_id: int, fork: Frontier) -> None:
     """Point past the checkpoints of what was directed in between: the ledger that they cover is no longer there."""
-    session.run("DELETE FROM checkpoints WHERE log_id = :log_id AND size > :low", {"log_id": log_id, "low": fork.size})
+    status.delete_notes_beyond(session, log_id, fork.size)
     newest = {"checkpoint_size": None, "checkpoint": None}
     status.amend(session, log_id, acknowledged=fork.size, state=ReplicationState.BEHIND, **newest)

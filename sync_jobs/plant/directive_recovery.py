@@ -1,13 +1,10 @@
 """A plant returns directives that a restored hub has lost."""
 
 from plants.store.ledger import mirrors
+from plants.store.replication import status
 from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.plant.rebasing import fork_of_directives
 from sync_jobs.protocol.wire import ENTRIES_MAX, Parcel, Welcome
-
-SELECT_NOTES = (
-    "SELECT size, note FROM checkpoints WHERE log_id = :log_id AND size > :low AND size <= :high ORDER BY size"
-)
 
 
 def return_directives(context: ExchangeContext, welcome: Welcome) -> int:
@@ -20,8 +17,7 @@ def return_directives(context: ExchangeContext, welcome: Welcome) -> int:
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, log_id)
         assert position is not None
-        span = {"log_id": log_id, "low": fork.size, "high": position[1].size}
-        notes = [(int(size), bytes(note)) for size, note in reads.rows(SELECT_NOTES, span)]
+        notes = status.notes_between(reads, log_id, fork.size, position[1].size)
     low, size = fork.size, welcome.directives.size
     for at, (end, note) in enumerate(notes):
         further = notes[at + 1][0] if at + 1 < len(notes) else None

@@ -1,15 +1,14 @@
 """Entries that the hub could not apply: tried again, or passed over for good by a person's signed decision.
 
-`projection_faults` (in `plants.store.replication.positions`) says what waits and why. Here is what outlives it: the
-decisions to pass over, which are made from the hub's own ledger, and the mark of the slice that is being applied, which
-a program that was killed leaves behind.
+`projection_faults` (in `plants.store.replication.positions`) says what waits and why. Here are its worklist and the
+decisions to skip an entry, which are projected from the hub's own ledger and outlive the fault.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Integer, and_, tuple_
+from sqlalchemy import ColumnElement, and_, tuple_
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
@@ -17,6 +16,7 @@ from infra.roles import Keeping, Role, table_options
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry
 from plants.store.replication.positions import HALTED, ProjectionFault
+from plants.store.replication.projection_faults import delete_fault, retry_blocked
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
 
@@ -28,18 +28,7 @@ LOCK_FAULT = (
     " WHERE log_id = :log_id AND idx = :idx AND error IS NOT NULL AND key <> '*'"
 )
 LOCK_LEASE = "SELECT token FROM leases WHERE name = :name"
-UNPARK = "DELETE FROM projection_faults WHERE log_id = :log_id AND idx = :idx"
-WAKE = "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us WHERE log_id = :log_id AND idx = :idx"
-WAKE_BEHIND = (
-    "UPDATE projection_faults SET next_attempt_us = :now_us WHERE log_id = :log_id AND (error IS NULL OR key = '*')"
-    " AND (next_attempt_us IS NULL OR next_attempt_us > :now_us)"
-)
-
-SELECT_FAILED = "SELECT idx FROM projection_faults WHERE log_id = :log_id AND error IS NOT NULL AND key <> '*'"
-REST_BEHIND = (
-    "UPDATE projection_faults SET next_attempt_us = NULL"
-    " WHERE log_id = :log_id AND error IS NULL AND next_attempt_us IS NOT NULL"
-)
+RETRY = "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us WHERE log_id = :log_id AND idx = :idx"
 
 
 class SkippedEntryRow(SQLModel, table=True):
@@ -59,18 +48,6 @@ class SkippedEntryRow(SQLModel, table=True):
     skipped_by: str = text()
     printed_name: str = text()
     skipped_us: int = big()
-
-
-class ProjectionTry(SQLModel, table=True):
-    """The slice that is being applied, written before it is begun: what a killed program leaves behind."""
-
-    __tablename__ = "projection_tries"
-    __table_args__ = table_options(Keeping.LOCAL, HUB_ALONE)
-
-    log_id: int = key(Integer)
-    low: int = big()  # the first entry of the slice
-    entries: int = big()  # how many at most
-    attempts: int = big()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,29 +76,14 @@ def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | N
 
 
 def unpark(session: Session, log_id: int, index: int, now_us: int) -> None:
-    """Take a parked entry off the list and have what waits behind it tried at once."""
-    session.run(UNPARK, {"log_id": log_id, "idx": index})
+    """Delete the fault of a parked entry and make the entries that it blocks due now."""
+    delete_fault(session, log_id, index)
     retry_blocked(session, log_id, now_us)
 
 
-def retry_blocked(session: Session, log_id: int, now_us: int) -> None:
-    """Have what waits behind others tried at once: one of those waits no more."""
-    session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
-
-
-def failed_positions(session: Session, log_id: int) -> set[int]:
-    """Return the positions of the entries that wait because of themselves, and so may hold up others."""
-    return {index for (index,) in session.rows(SELECT_FAILED, {"log_id": log_id})}
-
-
-def stop_retrying_blocked(session: Session, log_id: int) -> None:
-    """Let what waits behind others be due no more, until `retry_blocked`."""
-    session.run(REST_BEHIND, {"log_id": log_id})
-
-
 def retry_parked(session: Session, log_id: int, index: int, now_us: int) -> None:
-    """Have a parked entry, and what waits behind it, tried at once, its attempts counted from nothing."""
-    session.run(WAKE, {"log_id": log_id, "idx": index, "now_us": now_us})
+    """Make a parked entry and the entries that it blocks due now, and reset its attempts."""
+    session.run(RETRY, {"log_id": log_id, "idx": index, "now_us": now_us})
     retry_blocked(session, log_id, now_us)
 
 

@@ -21,7 +21,7 @@ from plants.rules.replication import pace
 from plants.rules.values.instants import micros
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import Log
-from plants.store.sql.columns import big, key, octets, small, text, text_key
+from plants.store.sql.columns import big, key, octets, small, text
 
 
 class ReplicationState(StrEnum):
@@ -109,18 +109,6 @@ class ProjectionFault(SQLModel, table=True):
     parked_us: int = big()
     next_attempt_us: int | None = big(None)  # empty: only a person, or a newer program, tries again
     needs_version: int | None = big(None)  # of its type, where this program does not know that; costs no attempts
-
-
-class Lease(SQLModel, table=True):
-    """Who alone does a piece of work until when; the token counts the holders, so that a stale one is noticed."""
-
-    __tablename__ = "leases"
-    __table_args__ = table_options(Keeping.LOCAL)
-
-    name: str = text_key()
-    holder: str = text()
-    token: int = big()
-    until_us: int = big()
 
 
 COUNT_DISPUTED = "SELECT plant_id, COUNT(*) FROM disputes WHERE state = 'OPEN' GROUP BY plant_id"

@@ -13,7 +13,7 @@ import pytest
 
 from infra.database import Store
 from migrations import upgrade
-from sync_jobs import leases
+from plants.store.replication import leases
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.process import PROCESS_HOLDER, ProjectionProcess
 from sync_jobs.projection.projecting import project_behind
@@ -115,8 +115,8 @@ STARTER = """
 import sys, time
 from infra.clock import SystemClock
 from infra.database import Store
-from sync_jobs.projection.process import Beside
-projection = Beside(Store(sys.stdin.readline().strip()), SystemClock())
+from sync_jobs.projection.process import ProjectionProcess
+projection = ProjectionProcess(Store(sys.stdin.readline().strip()), SystemClock())
 projection.start()
 print(projection.process_id, flush=True)
 time.sleep(600)

@@ -18,8 +18,8 @@ from plants.store import tables
 from plants.store.ledger.entries import Head
 from plants.store.projection import projectors
 from plants.store.quality import holds
+from plants.store.replication import leases
 from plants.store.replication.positions import HALTED, projection_faults, replication_status
-from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection import parking, projecting
