@@ -26,11 +26,12 @@ test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium strace gcc iproute2 ## Run t
 test-s3: .venv/.dev ceph ## Run the contract of the archive on a folder, on moto and on Ceph's S3 gateway
 	WITH_CEPH=1 $(BIN)/pytest -q tests/infra/test_objects.py $(ARGS)
 
-check: .venv/.dev ## Check format, lint, types and the direction of imports
+check: .venv/.dev ## Check format, lint, types, the direction of imports and unused code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.house.unused_code
 
 fmt: .venv/.dev ## Format the code and mend what can be mended
 	$(BIN)/ruff check --quiet --fix-only .
@@ -52,7 +53,7 @@ faults: .venv/.dev postgresql-15 strace gcc iproute2 ## Run the tests with disks
 sim: .venv/.dev ## Simulate the group under seeded faults (ARGS="--seeds 1000", ARGS="--planted all")
 	$(BIN)/batchloom sim $(ARGS)
 
-bench: .venv/.dev ## Measure each published claim against its rival
+bench: .venv/.dev ## Measure each published claim against its rival (ARGS="plant_write --rounds 3", ARGS=--help)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 sdl: .venv/.run ## Print the GraphQL schemas to schema/*.graphql

@@ -18,11 +18,11 @@ PREFIX = "BATCHLOOM_"
 
 
 class SettingsInvalid(Exception):
-    """The settings cannot be used; the message names each one and says what is wrong with it."""
+    """The settings are invalid. The message names each one and its error."""
 
 
 class Settings(BaseModel):
-    """Everything that can be set for a node: `hub_url` in the file is BATCHLOOM_HUB_URL in the environment."""
+    """A node's settings. The setting `hub_url` in the file is BATCHLOOM_HUB_URL in the environment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -141,7 +141,7 @@ def directive_origin(group: str, code: str) -> str:
 
 
 def may_carry_secrets(url: str) -> bool:
-    """Tell whether tokens may be sent to a URL: over TLS, or without leaving this machine."""
+    """Return whether tokens may be sent to a URL: over TLS, or to this machine."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return True
@@ -153,15 +153,16 @@ def may_carry_secrets(url: str) -> bool:
 
 
 def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings in `batchloom.toml` of the home, with the environment's in their place where set.
+    """Return the settings in `batchloom.toml` of the home, overridden by those of the environment.
 
-    The home is given or BATCHLOOM_HOME. Raises SettingsInvalid on a missing file, an unknown name or a wrong value.
+    The home is the argument or BATCHLOOM_HOME. Raises SettingsInvalid on a missing file, an unknown name or an
+    invalid value.
     """
     given = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
     place = home or (Path(given["home"]) if "home" in given else None)
     if place is None:
         raise SettingsInvalid(
-            f"Say which node: --home DIR, or {PREFIX}HOME. / 请用 --home 或 {PREFIX}HOME 指定节点目录。"
+            f"No home is given: use --home DIR or {PREFIX}HOME. / 请用 --home 或 {PREFIX}HOME 指定节点目录。"
         )
     path = place / FILE_NAME
     try:

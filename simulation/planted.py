@@ -19,7 +19,7 @@ from plants.rules.approvals import change_requests
 from plants.rules.ledger import hlc
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.quality import dispositions
-from plants.store.approvals import change_requests as stored_changes
+from plants.store.directives import outcomes
 from plants.store.genealogy import walks
 from plants.store.inventory import batches
 from plants.store.ledger import entries as ledger
@@ -149,14 +149,14 @@ def directive_answered_again() -> AbstractContextManager[None]:
     def next_directive(session: Any, plant: int) -> Any:
         nonlocal asked
         asked += 1
-        row = session.row(stored_changes.SELECT_LAST_ANSWERED, {"plant": plant})
+        row = session.row(outcomes.SELECT_LAST_ANSWERED, {"plant": plant})
         answered = -1 if row is None or row[0] is None else row[0]
         again = answered >= 0 and asked % 3 == 0
         return ledger.entry_at(session, -plant, answered if again else answered + 1)
 
     return together(
-        everywhere(stored_changes.next_directive, next_directive),
-        everywhere(stored_changes.answer_to, nothing),
+        everywhere(outcomes.next_directive, next_directive),
+        everywhere(outcomes.answer_to, nothing),
     )
 
 

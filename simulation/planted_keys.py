@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any
 
-from auth import machines
+from auth import machines, store
 from plants.commands.group import enrolment
 from simulation.planting import everywhere, instead, nothing, together
 from sync_jobs.keys import hub_keys, plant_keys
@@ -14,9 +14,14 @@ from sync_jobs.plant import ledger_key_rotation
 
 def revoked_key_served() -> AbstractContextManager[None]:
     """Whose key is shown is looked up, and not whether it still counts."""
+    one = store.Machine
     return together(
-        instead(machines, "SELECT_BY_KID", machines.SELECT_BY_KID.replace(" revoked_us IS NULL AND", "")),
-        instead(machines, "SELECT_BY_KID_BEFORE", machines.SELECT_BY_KID_BEFORE.replace(" revoked_us IS NULL AND", "")),
+        instead(store, "MACHINE_BY_KID", store.machine_columns(one.assertion_key).where(store.WITH_KID)),
+        instead(
+            store,
+            "MACHINE_BY_KID_BEFORE",
+            store.machine_columns(one.assertion_key_before).where(store.WITH_KID_BEFORE),
+        ),
     )
 
 

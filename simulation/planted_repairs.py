@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from infra.marks import Keeper
+from infra.high_water_marks import MarkKeeper
 from infra.objects import ArchiveFailed
 from plants.commands.replication import rebasing, repairs, restores
 from plants.store.ledger.archive import checkpoint_name
 from plants.store.ledger.entries import Head
-from plants.store.replication import status
-from plants.store.replication.status import Standing
+from plants.store.replication.checkpoints import note_up_to
+from plants.store.replication.status import ReplicationStatus
 from simulation.planting import everywhere, instead, nothing, together
 from sync_jobs.archive import archiving
 from sync_jobs.hub import intake
@@ -79,7 +79,9 @@ def greeting_displaces() -> AbstractContextManager[None]:
     """Any greeting under a session that the hub does not know takes the plant over, whoever sent it and when."""
     real = sessions.issue_session
 
-    def present(before: Standing, session: str | None, following: str, *, take_over: bool = False) -> SessionDecision:
+    def present(
+        before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False
+    ) -> SessionDecision:
         found = real(before, session, following, take_over=take_over)
         if found.verdict is not SessionVerdict.OFFERED:
             return found
@@ -91,7 +93,7 @@ def greeting_displaces() -> AbstractContextManager[None]:
 
 def last_entry_not_remembered() -> AbstractContextManager[None]:
     """The second memory is brought up to date by later commits alone, not by an idle writer or at the opening."""
-    return together(instead(Keeper, "catch_up", nothing), instead(Keeper, "found", nothing))
+    return together(instead(MarkKeeper, "catch_up", nothing), instead(MarkKeeper, "resume", nothing))
 
 
 def followers_left_waiting() -> AbstractContextManager[None]:
@@ -114,7 +116,7 @@ def archive_counted_early() -> AbstractContextManager[None]:
 
     def store_checkpoint(run: Any, ledger: Any, done: Any, place: str, reached: int) -> None:
         with run.hub.store.reading() as reads:
-            found = status.note_up_to(reads, ledger.log_id, reached)
+            found = note_up_to(reads, ledger.log_id, reached)
         if found is not None:
             name = checkpoint_name(place, found.size, found.note)
             done = replace(done, size=found.size, checkpoint=name, checkpoint_us=found.received_us)

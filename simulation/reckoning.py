@@ -21,7 +21,7 @@ from plants.store.inventory.batches import BatchesSought, batches_count, batches
 from plants.store.ledger.verification import verify
 from plants.store.logistics.transfers import TransfersSought, transfers_page
 from plants.store.projection.rebuilding import projection_tables
-from plants.store.replication.positions import PlantReplication, replication_status
+from plants.store.replication.status import PlantReplication, replication_status
 from plants.store.traceability.completeness import completeness
 from plants.store.traceability.trace_summary import summary
 from simulation.books import links_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth.notes import open_checkpoint
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from simulation.books import Shadow, common, machines_of
 from simulation.life import Life
 from simulation.story import Violation

@@ -7,7 +7,7 @@ from infra.database import Session
 from infra.ids import draw_between
 from plants.rules.values.instants import micros
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 
 WAIT_MS_MIN: Final = 1_000
 WAIT_MS_MAX: Final = 300_000
@@ -35,15 +35,10 @@ def is_due(next_attempt_us: int, now: datetime, *, began_us: int | None = None) 
     return not 0 < next_attempt_us - micros(now) <= LONGEST_WAIT_US
 
 
-def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool:
-    """Count an attempt before it is made, or return False while the wait after the last failure lasts.
-
-    It counts as failed until `succeeded`, so that a killed process backs off too.
-    """
-    before = status.standing(session, log_id)
+def begin(session: Session, log_id: int, *, now: datetime) -> None:
+    """Count an attempt before it is made. It counts as failed until `succeeded`, so that a killed process backs off."""
+    before = status.ledger_status(session, log_id)
     now_us = micros(now)
-    if not is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
-        return False
     wait_ms = next_wait_ms(before.backoff_ms)
     status.amend(
         session,
@@ -53,7 +48,6 @@ def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool
         backoff_ms=wait_ms,
         next_attempt_us=now_us + wait_ms * 1000,
     )
-    return True
 
 
 def succeeded(session: Session, log_id: int, *, now: datetime) -> None:

@@ -26,8 +26,9 @@ from plants.rules.ledger.events import Entry
 from plants.rules.values.actors import Author
 from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store import tables
+from plants.store.inventory import batches
 from plants.store.ledger import entries as ledger
+from plants.store.production import process_records
 from tests.databases import fresh_database
 
 GROUP = "acme.example"
@@ -123,14 +124,14 @@ class Plant:
 
     def batch(self, code: str) -> dict[str, Any]:
         """Return the row of a batch as this plant knows it."""
-        columns = tuple(tables.Batch.model_fields)
+        columns = tuple(batches.Batch.model_fields)
         sql = f"SELECT {', '.join(columns)} FROM batches WHERE plant_id = :p AND code = :c"
         (row,) = self.rows(sql, p=self.number, c=code)
         return dict(zip(columns, row, strict=True))
 
     def process(self, process: int) -> dict[str, Any]:
         """Return the row of a process record as this plant states it."""
-        columns = tuple(tables.ProcessRow.model_fields)
+        columns = tuple(process_records.ProcessRow.model_fields)
         sql = f"SELECT {', '.join(columns)} FROM process_records WHERE plant_id = :p AND id = :i"
         (row,) = self.rows(sql, p=self.number, i=process)
         return dict(zip(columns, row, strict=True))

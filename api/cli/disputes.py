@@ -16,7 +16,7 @@ from plants.commands.execution import Call
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant, from_micros
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 from plants.store.replication.disputes import Disputed, DisputesSought, disputes_count, disputes_page
 
 LISTED = 100

@@ -14,10 +14,10 @@ from auth.scope import plants_for
 from infra.ids import new_id
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant, from_micros
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.assembly import NotConnected, plant_node
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import ExchangeResult, exchange

@@ -18,9 +18,9 @@ from plants.commands.replication.parked_entries import Decision, ParkedEntry, re
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.scope import PlantScope
-from plants.store.materials.definitions import known_plants, plants_in
+from plants.store.ledger.entries import INDEX_MAX
+from plants.store.materials.plants import known_plants, plants_in
 from plants.store.replication.parked_entries import (
-    INDEX_MAX,
     ParkedSeen,
     ParkedSought,
     ParkedState,

@@ -12,7 +12,7 @@ from api.node.node import Node, make_home
 from infra import roles
 from infra.database import Session
 from plants.commands.group.plants import NewPlant, open_plant
-from plants.store.tables import Plant
+from plants.store.materials.plants import Plant
 
 app = typer.Typer(
     help="A plant: writes to its own store and keeps working when the network is down.\n\n"

@@ -14,7 +14,7 @@ from api.cli.trust import Sure, mark_of
 from api.node.node import Node
 from auth.actors import Role
 from auth.keys import public_key_text
-from auth.machines import counting_machine
+from auth.machines import active_machine
 from infra import roles
 from infra.database import Session
 from plants.rules.ledger.notes import NoteKey
@@ -41,7 +41,7 @@ def revoke_plant(
     with opened(home) as node:
         _check_hub(node)
         with node.store.reading() as reads:
-            if counting_machine(reads, code) is None:
+            if active_machine(reads, code) is None:
                 raise CannotDo(
                     f"No plant {code} counts here: it was never enrolled, or is revoked already.",
                     f"此处没有有效的工厂 {code}：从未登记，或已被吊销。",

@@ -21,7 +21,7 @@ from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 
 BATCHES_NAMED: Final = 3
 

@@ -21,9 +21,9 @@ from auth.actors import Role, system_actor
 from auth.permissions import Permission
 from auth.scope import plants_for
 from plants.rules.identification.codes import HUB
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 from plants.store.monitoring.overview import alarms_seen
-from plants.store.replication.positions import PlantReplication, replication_status
+from plants.store.replication.status import PlantReplication, replication_status
 
 DOORS: Final = frozenset({"auth", "graphql", "graphiql", "healthz", "metrics", "readyz", "sync"})
 COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -13,8 +13,8 @@ from plants.rules.identification.codes import plant_of
 from plants.rules.values.instants import from_micros
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Seeds, Traced, TracedBatch, batches_page, edges_page, trace
+from plants.store.inventory.movements import Stock
 from plants.store.inventory.stock import stock_by_batch
-from plants.store.tables import Stock
 from plants.store.traceability.completeness import Completeness, completeness
 from plants.store.traceability.trace_names import material_names, plant_codes, process_names
 from plants.store.traceability.trace_starts import Start, resolve_seeds

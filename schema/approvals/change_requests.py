@@ -16,9 +16,9 @@ from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.approvals import change_requests as kept
-from plants.store.approvals.change_requests import ChangesSought
+from plants.store.approvals.change_requests import ChangeDecisionRow, ChangeRequestRow, ChangesSought
 from plants.store.audit.history import LedgerKind, kind_of, log_named
-from plants.store.tables import ChangeDecisionRow, ChangeRequestRow
+from plants.store.directives import outcomes
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
@@ -71,7 +71,7 @@ class ChangeDecision:
         if self.ledger is not LedgerKind.DIRECTIVES:
             return None
         directive = self.row.plant_id, self.row.idx
-        return await info.context.load(Permission.BATCH_READ, kept.outcomes_by_directive, directive)
+        return await info.context.load(Permission.BATCH_READ, outcomes.outcomes_by_directive, directive)
 
     @classmethod
     def of(cls, row: ChangeDecisionRow) -> Self:

@@ -9,10 +9,10 @@ from auth.permissions import Permission
 from plants.rules.ledger.events import Cause, canonical, decode
 from plants.rules.values.instants import from_micros, micros, parse_instant
 from plants.store.audit import history
+from plants.store.audit.corrections import CorrectionRow
 from plants.store.audit.history import EntriesSought, LedgerKind, Position, kind_of
 from plants.store.ledger.entries import LedgerEntry as EntryRow
-from plants.store.materials.definitions import plants_by_number
-from plants.store.tables import CorrectionRow
+from plants.store.materials.plants import plants_by_number
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field

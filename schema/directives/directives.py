@@ -13,11 +13,11 @@ from plants.rules.ledger.events import Entry, decode
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.approvals import change_requests
 from plants.store.directives import directives as kept
+from plants.store.directives import outcomes
 from plants.store.directives.directives import DirectivesSought
+from plants.store.directives.outcomes import DirectiveOutcomeRow
 from plants.store.ledger.entries import LedgerEntry as EntryRow
-from plants.store.tables import DirectiveOutcomeRow
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
@@ -91,7 +91,7 @@ class Directive(Node):
 
     async def _outcome(self, info: Info) -> DirectiveOutcomeRow | None:
         place = self.number, self.index
-        return await info.context.load(Permission.BATCH_READ, change_requests.outcomes_by_directive, place)
+        return await info.context.load(Permission.BATCH_READ, outcomes.outcomes_by_directive, place)
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:

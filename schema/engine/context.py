@@ -25,8 +25,8 @@ from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
 from plants.rules.values.refusals import Language
 from plants.rules.values.scope import PlantScope
-from plants.store.materials.definitions import known_plants
-from plants.store.replication.positions import PlantReplication, replication_status
+from plants.store.materials.plants import known_plants
+from plants.store.replication.status import PlantReplication, replication_status
 from schema.engine.connections import Connection, Cursors, Key, Listing
 from schema.engine.limits import EXCEEDED, ROWS_MAX
 

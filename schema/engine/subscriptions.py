@@ -15,9 +15,9 @@ from plants.rules.identification.codes import HUB
 from plants.rules.values.scope import PlantScope
 from plants.store.audit.history import LedgerKind, entries_from, log_named
 from plants.store.ledger.entries import LedgerEntry as EntryRow
-from plants.store.materials.definitions import PlantSeen, plants_in
-from plants.store.replication import positions
-from plants.store.replication.positions import PlantReplication
+from plants.store.materials.plants import PlantSeen, plants_in
+from plants.store.replication import status
+from plants.store.replication.status import PlantReplication
 from schema.audit.history import LedgerEntry, LedgerOf, PlantOf
 from schema.engine.context import Commits, Info
 from schema.engine.fields import argument, described, subscription
@@ -106,6 +106,6 @@ def _standing(
     reads: ReadSession, scope: PlantScope, plant: str | None, now: datetime
 ) -> list[tuple[PlantSeen, PlantReplication]]:
     """Return the plants of the scope, or the one with this code, each with how its replication stands."""
-    standing = {one.plant_id: one for one in positions.replication_status(reads, scope, now=now)}
+    standing = {one.plant_id: one for one in status.replication_status(reads, scope, now=now)}
     seen = [one for one in plants_in(reads, scope) if plant in (None, one.code)]
     return [(one, standing[one.number]) for one in seen if one.number in standing]

@@ -7,9 +7,8 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.rules.values.instants import from_micros
-from plants.store.materials import definitions
-from plants.store.materials.definitions import PlantSeen
-from plants.store.replication.positions import PlantReplication, ReplicationState
+from plants.store.materials.plants import PlantSeen, plants_by_number, plants_in
+from plants.store.replication.status import PlantReplication, ReplicationState
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field
 from schema.engine.nodes import Node, findable, node_id
@@ -115,15 +114,15 @@ def instant(us: int | None) -> datetime | None:
 
 async def plant_numbered(info: Info, number: int) -> Plant | None:
     """Return a plant whose batches or whose replication the caller may see."""
-    seen = await info.context.load(Permission.BATCH_READ, definitions.plants_by_number, number)
+    seen = await info.context.load(Permission.BATCH_READ, plants_by_number, number)
     if seen is None:
-        seen = await info.context.load(Permission.REPLICATION_READ, definitions.plants_by_number, number)
+        seen = await info.context.load(Permission.REPLICATION_READ, plants_by_number, number)
     return None if seen is None else Plant.of(seen)
 
 
 async def owner(info: Info, number: int) -> Plant:
     """Return the plant that stated a row in the caller's scope."""
-    seen = await info.context.load(Permission.BATCH_READ, definitions.plants_by_number, number)
+    seen = await info.context.load(Permission.BATCH_READ, plants_by_number, number)
     assert seen is not None
     return Plant.of(seen)
 
@@ -135,8 +134,8 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Plant | None:
 
 async def plants_seen(info: Info) -> list[Plant]:
     """Return the plants whose batches or whose replication the caller may see, by number."""
-    seen = await info.context.read(Permission.BATCH_READ, definitions.plants_in)
-    watched = await info.context.read(Permission.REPLICATION_READ, definitions.plants_in)
+    seen = await info.context.read(Permission.BATCH_READ, plants_in)
+    watched = await info.context.read(Permission.REPLICATION_READ, plants_in)
     return [Plant.of(one) for one in sorted({*seen, *watched}, key=lambda one: one.number)]
 
 

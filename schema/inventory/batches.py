@@ -16,13 +16,13 @@ from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.audit.history import EntriesSought
 from plants.store.inventory import batches as kept
+from plants.store.inventory.batches import Alias as AliasRow
+from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.batches import BatchesSought, BatchOrder, Known
+from plants.store.inventory.movements import Stock as StockRow
 from plants.store.inventory.stock import stock_by_batch
 from plants.store.logistics.in_transit import awaited_batches
 from plants.store.quality import holds as quality_holds
-from plants.store.tables import Alias as AliasRow
-from plants.store.tables import Batch as BatchRow
-from plants.store.tables import Stock as StockRow
 from schema.audit.history import LedgerEntry, entries
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure

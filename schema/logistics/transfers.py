@@ -15,8 +15,7 @@ from plants.rules.values.refusals import RefusalCode as C
 from plants.store.logistics import in_transit as transit
 from plants.store.logistics import transfers as kept
 from plants.store.logistics.in_transit import Balance
-from plants.store.logistics.transfers import TransferSeen, TransfersSought
-from plants.store.tables import TransferLineRow
+from plants.store.logistics.transfers import TransferLineRow, TransferSeen, TransfersSought
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
 from schema.engine.entries import ENTRY, RecordedEntry

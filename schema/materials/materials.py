@@ -8,9 +8,9 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.store.materials import definitions
+from plants.store.materials.definitions import MasterRecord as MasterRow
 from plants.store.materials.definitions import MasterSought
-from plants.store.tables import MasterRecord as MasterRow
-from plants.store.tables import Material as MaterialRow
+from plants.store.materials.definitions import Material as MaterialRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field

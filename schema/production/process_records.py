@@ -10,10 +10,9 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.production import process_records as rules
 from plants.rules.values.instants import from_micros
+from plants.store.genealogy.edges import Edge as EdgeRow
 from plants.store.production import process_records as kept
-from plants.store.production.process_records import ProcessesSought
-from plants.store.tables import Edge as EdgeRow
-from plants.store.tables import ProcessRow
+from plants.store.production.process_records import ProcessesSought, ProcessRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
 from schema.engine.fields import argument, described, field

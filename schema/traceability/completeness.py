@@ -7,7 +7,7 @@ from typing import Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.store.materials.definitions import plants_by_number
+from plants.store.materials.plants import plants_by_number
 from plants.store.traceability.completeness import Completeness as Found
 from plants.store.traceability.completeness import Gap, GapKind, Watermark
 from schema.engine.context import Info

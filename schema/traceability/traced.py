@@ -14,7 +14,7 @@ from plants.rules.values.instants import from_micros
 from plants.store.genealogy.walks import Presence, TracedEdge, presences
 from plants.store.genealogy.walks import TracedBatch as TracedRow
 from plants.store.logistics.in_transit import awaited_batches, awaited_transfers
-from plants.store.materials.definitions import plants_by_number
+from plants.store.materials.plants import plants_by_number
 from schema.engine.context import Info
 from schema.engine.fields import described, field
 from schema.engine.nodes import node_id

@@ -35,9 +35,9 @@ from plants.store.ledger.archive import (
 )
 from plants.store.ledger.entry_search import newest_recorded_us
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from plants.store.replication import leases, status
+from plants.store.replication import leases
+from plants.store.replication.checkpoints import SignedLedger, note_up_to, signed_ledgers
 from plants.store.replication.leases import Lease, LeaseLost
-from plants.store.replication.status import SignedLedger
 from sync_jobs.archive.recover_hub import ArchiveComparison, ArchiveDamaged, recover_hub, recover_ledger
 from sync_jobs.backoff import is_due, next_wait_ms
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
@@ -187,7 +187,7 @@ def _check_last_checkpoint(run: _Run) -> None:
 
 def _ledgers(hub: HubNode) -> list[SignedLedger]:
     with hub.store.reading() as reads:
-        return status.signed_ledgers(reads)
+        return signed_ledgers(reads)
 
 
 def _archive_one(run: _Run, ledger: SignedLedger) -> None:
@@ -278,7 +278,7 @@ def _store_checkpoint(run: _Run, ledger: SignedLedger, done: Archived, place: st
     Those between two runs stay in the store alone: this one covers what they cover.
     """
     with run.hub.store.reading() as reads:
-        found = status.note_up_to(reads, ledger.log_id, reached)
+        found = note_up_to(reads, ledger.log_id, reached)
     if found is None or found.size < done.size:
         return
     size, note, received_us = found

@@ -34,7 +34,7 @@ from plants.store.ledger.entries import HUB_LOG, Head, open_log
 from plants.store.ledger.logs import plant_logs
 from plants.store.projection import applying
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.keys import plant_keys
 from sync_jobs.keys.hub_keys import keys_of_hub
 from sync_jobs.nodes import HubNode

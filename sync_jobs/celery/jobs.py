@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from plants.commands.directives.hold_propagation import follow_goods
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.backoff import is_due
 from sync_jobs.hub.ledger_reads import sign_own_ledgers

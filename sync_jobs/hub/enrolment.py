@@ -14,7 +14,7 @@ from auth import enrolment
 from auth.actors import Actor, NotAuthenticated
 from auth.enrolment import Invited, WrongCodes
 from auth.keys import public_key_from_text
-from auth.machines import counting_machine, enrol_machine, readmit_machine, revoke_machine
+from auth.machines import active_machine, enrol_machine, readmit_machine, revoke_machine
 from infra.database import Session
 from infra.settings import directive_origin, plant_origin
 from plants.commands.group.enrolment import Enrolment, enrol_plant, record_readmitted, record_revoked
@@ -63,7 +63,7 @@ def revoke(session: Session, code: str, reason: str, *, actor: Actor, now: datet
     Raises NotPermitted, or Refusal: NOT_DEFINED for a plant that does not count, TEXT_INVALID without a reason; then
     nothing has changed.
     """
-    machine = counting_machine(session, code)
+    machine = active_machine(session, code)
     if machine is None:
         raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code)
     size = Head(session, machine.plant_number).size
@@ -130,7 +130,7 @@ def answer_request(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
         asking = EnrolmentRequest.model_validate_json(body)
         with hub.store.transaction() as session:
             keys = asking.ledger_key, asking.assertion_key
-            found = enrolment.take_up(session, asking.plant, asking.secret, keys, now)
+            found = enrolment.present_keys(session, asking.plant, asking.secret, keys, now)
     except ValidationError as error:
         raise Problem(422, "MESSAGE_INVALID") from error
     except ValueError as error:

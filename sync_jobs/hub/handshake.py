@@ -13,7 +13,7 @@ from plants.store.ledger.archive import archived_size
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.hub import witnessing
 from sync_jobs.hub.intake import locked_head
 from sync_jobs.keys import hub_keys
@@ -58,7 +58,7 @@ def answer_hello(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcom
     with hub.store.transaction() as session:
         head = locked_head(session, plant, machine.origin)
         here = Position(head.size, head.frontier.root())
-        before = status.standing(session, plant)
+        before = status.ledger_status(session, plant)
         following = new_id()
         presented = issue_session(before, hello.session, following, take_over=hello.take_over)
         update_copy_alarm(session, machine.origin, presented.verdict, now, take_over=hello.take_over)
@@ -108,7 +108,7 @@ def _directives(
     """Return where the plant's directives stand, and write down what the plant has cosigned of them."""
     log_id = -machine.plant_number
     head = opened_head(session, log_id)
-    acknowledged = status.standing(session, log_id).acknowledged
+    acknowledged = status.ledger_status(session, log_id).acknowledged
     directive_keys = hub_keys.keys_of_hub(session, hub, head.origin)
     plant_keys = [key for vkey in machine.ledger_vkeys() for key in checkpoints.keys_of(NoteKey.parse(vkey))]
     for text in hello.cosignatures:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auth.machines import EnrolledMachine
-from infra.collecting import no_collecting
+from infra import garbage_collection
 from infra.database import Session
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
@@ -21,7 +21,7 @@ from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints, wire
 from sync_jobs.protocol.sessions import SessionVerdict, resolve_session, update_copy_alarm
@@ -87,7 +87,7 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
         raise Problem(403, "FOREIGN_LEDGER")
     if not 0 <= delivery.start <= wire.SIZE_MAX:
         raise Problem(422, "POSITION_INVALID")
-    with no_collecting():
+    with garbage_collection.paused():
         parcel = wire.unpack(delivery.packed, hub.limits)
         entries = wire.read_entries(parcel.bodies, delivery.start, machine.plant_number, content=False)
     vkeys = machine.ledger_vkeys(delivery.start + len(entries))
@@ -125,7 +125,7 @@ def locked_head(session: Session, log_id: int, origin: str) -> Head:
 
 def check_session(session: Session, head: Head, machine: EnrolledMachine, presented: str, now: datetime) -> None:
     """Raise Problem 409 unless this session of the plant is current; record that it was used."""
-    found = resolve_session(status.standing(session, machine.plant_number), presented)
+    found = resolve_session(status.ledger_status(session, machine.plant_number), presented)
     if found.verdict is SessionVerdict.SUPERSEDED:
         raise _wrong_position("SESSION_SUPERSEDED", Position(head.size, head.frontier.root()))
     if found.columns:
@@ -149,7 +149,7 @@ def _store_entries(
     if _root_at(session, head, frontier, signed.checkpoint.size) != signed.checkpoint.root:
         raise Problem(422, "ROOT_WRONG", size=signed.checkpoint.size)
     if fresh:
-        with no_collecting():
+        with garbage_collection.paused():
             mirrors.extend(session, head, fresh, frontier)
 
 
@@ -163,7 +163,7 @@ def _root_at(session: Session, head: Head, frontier: Frontier, size: int) -> byt
 def _keep(session: Session, log_id: int, signed: SignedCheckpoint, note: bytes, now_us: int) -> None:
     size = signed.checkpoint.size
     signed_us = checkpoints.signed_us(signed)
-    before = status.standing(session, log_id)
+    before = status.ledger_status(session, log_id)
     status.keep_checkpoint(session, log_id, size, note, signed_us=signed_us, received_us=now_us)
     if size >= before.acknowledged:
         state = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}

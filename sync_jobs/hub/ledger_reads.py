@@ -97,7 +97,7 @@ def _readable(session: Session, machine: EnrolledMachine, origin: str) -> Head:
 
 
 def _note(session: Session, hub: HubNode, head: Head, size: int) -> bytes:
-    kept = status.standing(session, head.log_id)
+    kept = status.ledger_status(session, head.log_id)
     if head.log_id > 0:
         if kept.checkpoint is None:
             raise Problem(404, "NO_CHECKPOINT")

@@ -26,7 +26,7 @@ from plants.store.logistics.in_transit import (
     open_transfers,
 )
 from plants.store.logistics.transfers import transfers_by_id
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.replication.status import plant_clocks
 from sync_jobs.nodes import HubNode

@@ -74,7 +74,7 @@ def show_hub_checkpoint(session: Session, hub: HubNode, machine: EnrolledMachine
     The plant's cosignatures of it are kept; one that this hub signed and does not have becomes an alarm here as well.
     """
     try:
-        note = status.standing(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
+        note = status.ledger_status(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
     except LookupError:
         return HubCheckpoint()
     newest = Checkpoint.parse(Note.parse(note).text)
@@ -99,7 +99,7 @@ def _keep_cosignature(session: Session, hub: HubNode, machine: EnrolledMachine, 
     """Keep a plant's cosignature of the hub's ledger, or raise the alarm that this hub once had another one."""
     (cosigned, newest), now = notes, hub.clock.now()
     seen, about = Checkpoint.parse(cosigned.text), f"{hub.origin} {machine.origin}"
-    ours = Note.parse(status.standing(session, HUB_LOG).checkpoint or b"")
+    ours = Note.parse(status.ledger_status(session, HUB_LOG).checkpoint or b"")
     kept = status.checkpoint_at(session, HUB_LOG, seen.size)
     try:
         root = Checkpoint.parse(Note.parse(kept).text).root if kept else _root_at(session, seen.size)

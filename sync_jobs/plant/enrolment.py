@@ -57,7 +57,7 @@ def _verified_answer(content: bytes, code: OneTimeCode, keys: tuple[str, str]) -
     try:
         said = _answer_fields(Note.parse(content).text)
         hub_key = str(said["hubKey"])
-        if enrolment.hub_mark(hub_key) != code.hub:
+        if enrolment.hub_key_digest(hub_key) != code.hub:
             raise WrongHub
         # The text is read a second time, now that its signature is known to hold.
         said = _answer_fields(open_note(content, (hub_key,))[0])

@@ -18,7 +18,7 @@ from plants.store.ledger.pruning import BodyDamaged
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import leases, status
 from plants.store.replication.leases import Lease, LeaseLost
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs import backoff
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.assertion_key_rotation import reannounce_key
@@ -131,21 +131,21 @@ def restore_from_hub(node: PlantNode, *, progress: Callable[[int, int], None] = 
     done = exchange(node, forced=True, slice_seconds=RESTORE_SECONDS, progress=watch)
     if done.state not in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
         with node.store.transaction() as session:
-            standing = status.standing(session, node.number)
+            standing = status.ledger_status(session, node.number)
         raise NotRestored(standing.alarm or f"{done.state or 'BUSY'}")
     return came[0]
 
 
 def _begin(session: Session, node: PlantNode, *, forced: bool) -> Lease | None:
     now = node.clock.now()
-    before = status.standing(session, node.number)
+    before = status.ledger_status(session, node.number)
     if before.state is ReplicationState.FENCED:
         return None
     if not backoff.is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
         return None
     lease = leases.take(session, LEASE, node.holder, now=now)
     if lease is not None:
-        backoff.begin(session, node.number, now=now, forced=True)
+        backoff.begin(session, node.number, now=now)
     return lease
 
 
@@ -217,7 +217,7 @@ def _fetch_and_finish(context: ExchangeContext, welcome: Welcome, sent: int) -> 
         now = node.clock.now()
         context.lease.renew(session, now)
         backoff.succeeded(session, node.number, now=now)
-        behind = status.standing(session, node.number).acknowledged < size
+        behind = status.ledger_status(session, node.number).acknowledged < size
         state = ReplicationState.BEHIND if behind else ReplicationState.IN_SYNC
         status.amend(session, node.number, state=state, alarm=None, alarm_us=None)
         for kind in REFUSING if behind else (*REFUSING, *REPAIRED):
@@ -236,7 +236,7 @@ def _record_regressed(context: ExchangeContext, welcome: Welcome, frontier: Fron
     def note(session: Session) -> None:
         now = node.clock.now()
         context.lease.renew(session, now)
-        receipt = status.standing(session, node.number).acknowledged
+        receipt = status.ledger_status(session, node.number).acknowledged
         payload: HubRegressed = {"hub_size": welcome.ledger.size, "receipt_size": receipt}
         record_repair(session, node.number, "HubRegressed", payload, now=now)
         text = HUB_REGRESSED.format(hub=welcome.ledger.size, receipt=receipt)

@@ -9,7 +9,7 @@ from plants.rules.ledger.merkle import Frontier
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.store.ledger import mirrors
 from plants.store.replication import status
-from plants.store.replication.status import Standing
+from plants.store.replication.status import ReplicationStatus
 from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.plant.pull import directives_here
 from sync_jobs.plant.witnessing import check_hub_checkpoint, cosigned_hub_position
@@ -36,10 +36,10 @@ def _say_hello(context: ExchangeContext) -> Welcome:
     frontier, directives, greeting = position[1], directives_here(node), new_id()
     now = node.clock.now()
 
-    def known(session: Session) -> tuple[Standing, bytes | None, LedgerPosition | None, list[str]]:
+    def known(session: Session) -> tuple[ReplicationStatus, bytes | None, LedgerPosition | None, list[str]]:
         context.lease.renew(session, now)
-        own = status.standing(session, node.number)
-        return own, status.standing(session, -node.number).checkpoint, *cosigned_hub_position(session)
+        own = status.ledger_status(session, node.number)
+        return own, status.ledger_status(session, -node.number).checkpoint, *cosigned_hub_position(session)
 
     own, cosigned, hub_ledger, hub_notes = node.writer.write(known)
     welcome = context.client.hello(

@@ -11,7 +11,8 @@ from infra.database import ReadSession, Session
 from plants.commands.replication.pruning import Pruning, PruningUnsafe, Receipt, empty_next, prune
 from plants.rules.ledger.notes import NoteError
 from plants.store.ledger.pruning import Bounds, bounds, fill, freed, mark, missing_from, pruned_below
-from plants.store.replication import leases, status
+from plants.store.replication import leases
+from plants.store.replication.checkpoints import newest_notes
 from plants.store.replication.leases import Lease
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode
@@ -61,7 +62,7 @@ def check_bodies_kept(context: ExchangeContext, size: int) -> None:
 def receipt_of(reads: Session | ReadSession, node: PlantNode) -> Receipt | None:
     """Return the newest checkpoint of the plant's ledger whose signatures hold, the hub's cosignature among them."""
     keys = (*checkpoints.keys_of(node.signer.key), *hub_keys.ever_at(reads, node))
-    for size, note in status.newest_notes(reads, node.number, NOTES_READ_MAX):
+    for size, note, _ in newest_notes(reads, node.number, NOTES_READ_MAX):
         try:
             signed = checkpoints.read(note, node.origin, keys)
         except NoteError:

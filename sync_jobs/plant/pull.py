@@ -12,7 +12,7 @@ from plants.store.ledger.entries import Head, open_log
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.leases import LeaseLost
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.directive_recovery import return_directives

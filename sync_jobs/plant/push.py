@@ -16,8 +16,7 @@ from plants.rules.values.instants import from_micros, micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.entry_search import recorded_us
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
-from plants.store.replication.status import Standing
+from plants.store.replication.status import ReplicationState, ReplicationStatus
 from sync_jobs import backoff
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode
@@ -89,7 +88,7 @@ def take_receipt(context: ExchangeContext, note: bytes, frontier: Frontier, sent
     def keep(session: Session) -> None:
         context.lease.renew(session, now)
         us = micros(now)
-        moved = {} if sent is None else _pace_columns(status.standing(session, node.number), sent, now)
+        moved = {} if sent is None else _pace_columns(status.ledger_status(session, node.number), sent, now)
         signed_us = checkpoints.signed_us(signed)
         status.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
         status.amend(
@@ -161,7 +160,7 @@ def _complete_until(node: PlantNode, size: int) -> datetime:
     return now if following_us is None else min(now, from_micros(following_us - 1))
 
 
-def _pace_columns(before: Standing, sent: Sent, now: datetime) -> dict[str, int | None]:
+def _pace_columns(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, int | None]:
     """Return what is written down of a request that went well."""
     took_us = micros(now) - micros(sent.began)
     following = next_batch(before.batch_entries, sent.limit, sent.entries, took_us)

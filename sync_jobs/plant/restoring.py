@@ -130,7 +130,7 @@ def check_covered(context: ExchangeContext, welcome: Welcome) -> None:
 
 
 def reserved_series(context: ExchangeContext) -> Mapping[str, int]:
-    """Return the numbers that the plant's second memory holds; none where there is no such memory."""
+    """Return the reserved numbers of the plant's high-water marks, if it has any."""
     keeper = context.node.store.keeper
     return {} if keeper is None else keeper.reserved
 

@@ -11,7 +11,7 @@ from plants.rules.values.instants import micros
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from plants.store.replication.witnesses import Contradiction, ContradictionSeen, contradictions_of, keep_contradiction
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode

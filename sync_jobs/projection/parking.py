@@ -5,13 +5,12 @@ queue behind it in order; all others are applied. An entry of a type or version 
 parked without counting attempts, until a program that knows it runs.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from infra.database import Session
-from plants.rules.identification.codes import NODE_NUMBER_BITS
+from plants.rules.identification.codes import NODE_ID_MIN, NODE_IN_TEXT
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import micros
 from plants.store.inventory.batches import codes_of_ids, ids_of_codes
@@ -20,14 +19,12 @@ from plants.store.ledger.logs import watermark
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.projection.applying import UnknownEvent
 from plants.store.replication import projection_faults
-from plants.store.replication.positions import HALTED
+from plants.store.replication.projection_faults import HALTED
 
 PARKED_MAX: Final = 1000
 TRIES_MAX: Final = 5  # after which only an operator or a newer program retries
 WAITS: Final = (5, 30, 300, 3600)  # seconds after each failed attempt
 ERROR_LENGTH_MAX: Final = 500
-NODE_ID_MIN: Final = 1 << NODE_NUMBER_BITS
-NODE_IN_TEXT: Final = re.compile(r"(?:^|:)(\d{13,16})$")
 TOO_MANY: Final = (
     "more than {limit} entries wait: nothing more of this plant is applied / "
     "等待的条目超过 {limit} 条，已暂停该工厂的投影"

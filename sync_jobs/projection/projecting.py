@@ -19,8 +19,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from infra import garbage_collection
 from infra.clock import Clock
-from infra.collecting import no_collecting
 from infra.database import Session, Store
 from plants.rules.ledger.events import Entry
 from plants.rules.replication.pace import ENTRIES_MIN, paced
@@ -140,8 +140,8 @@ def _begin_attempt(session: Session, log_id: int, limit: int) -> Attempt:
 def _project_slice(store: Store, log_id: int, lease: Lease, clock: Clock, attempt: Attempt) -> int:
     """Apply the slice and release the lease in one transaction; isolate failures only when that fails."""
     try:
-        with no_collecting(), store.transaction() as session:
-            session.need_not_last()  # rows and watermark commit together: what a crash undoes is applied again.
+        with garbage_collection.paused(), store.transaction() as session:
+            session.commit_asynchronously()  # rows and watermark commit together: what a crash undoes is applied again.
             now = clock.now()
             begin_projection(session, lease, now)
             applied = Slice(session, log_id, now).run(attempt)

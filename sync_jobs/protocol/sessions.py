@@ -24,8 +24,7 @@ from plants.rules.values.instants import micros
 from plants.store.ledger import entries
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
-from plants.store.replication.status import Standing
+from plants.store.replication.status import ReplicationState, ReplicationStatus
 
 DISPLACED_MAX: Final = 16  # sessions of other copies that the hub remembers
 GIVEN_MAX: Final = 8  # sessions that were given and not used yet, to each side: more greetings than ever wander about
@@ -62,7 +61,7 @@ class SessionDecision:
     columns: dict[str, str | None]
 
 
-def resolve_session(before: Standing, session: str | None) -> SessionDecision:
+def resolve_session(before: ReplicationStatus, session: str | None) -> SessionDecision:
     """Decide whether a session counts, now that something comes under it."""
     if session is not None and session == before.session:
         return SessionDecision(SessionVerdict.GOES_ON, {})
@@ -75,7 +74,9 @@ def resolve_session(before: Standing, session: str | None) -> SessionDecision:
     return SessionDecision(SessionVerdict.SUPERSEDED, {})
 
 
-def issue_session(before: Standing, session: str | None, following: str, *, take_over: bool = False) -> SessionDecision:
+def issue_session(
+    before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False
+) -> SessionDecision:
     """Decide on the session that a greeting presents; `following` is the one to be given next, unless superseded."""
     found = resolve_session(before, session)
     if found.verdict is not SessionVerdict.SUPERSEDED or before.session is None:

@@ -19,7 +19,7 @@ from api.http.replication import sync_routes
 from infra.postgres import EmbeddedPostgres
 from plants.rules.ledger.merkle import Frontier
 from plants.store.ledger import mirrors
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant import http_hub_client
 from sync_jobs.plant.exchange import exchange

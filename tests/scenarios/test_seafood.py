@@ -38,7 +38,7 @@ from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.ledger.verification import Verified
 from plants.rules.values.quantities import format_micro
 from plants.store.ledger.verification import verify
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 from plants.store.projection.rebuilding import table_digests
 from sync_jobs.assembly import hub_node, plant_node
 from sync_jobs.hub.enrolment import enrol

@@ -19,7 +19,7 @@ from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.instants import micros
-from plants.store.replication.positions import ReplicationRow
+from plants.store.replication.status import ReplicationRow
 from plants.store.sql.rows import RowWrites
 from tests.databases import fresh_database
 from tests.factories import GROUP, Plant, plant_store

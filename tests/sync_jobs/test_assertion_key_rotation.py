@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from auth.actors import Role, system_actor
-from auth.enrolment import invite, take_up
+from auth.enrolment import invite, present_keys
 from auth.keys import SigningKey, key_id, public_key_text
 from auth.machines import enrol_machine, find_machine, revoke_machine
 from auth.notes import NoteSigner, generate_key, load_key, save_key
@@ -20,7 +20,7 @@ from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteKey, SignatureType
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.archive import Archive
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.keys import assertion_statements
 from sync_jobs.nodes import PlantNode
@@ -216,8 +216,8 @@ def test_key_given_up_then_no_plant_is_enrolled_or_invited_with_it(group: Group)
         with pytest.raises(Refusal), hub.store.transaction() as session:
             enrol_machine(session, actor=ADMIN, assertion_key=text_of(key), at=CLOCK.now(), **given)
         keys = public_key_text(ledger.private_key.public_key()), text_of(key)
-        with pytest.raises(ValueError, match="shown before"), hub.store.transaction() as session:
-            take_up(session, "SZ2", code.secret, keys, CLOCK.now())
+        with pytest.raises(ValueError, match="presented before"), hub.store.transaction() as session:
+            present_keys(session, "SZ2", code.secret, keys, CLOCK.now())
     assert everything(hub.store) == before
 
 

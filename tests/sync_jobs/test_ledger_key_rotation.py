@@ -14,7 +14,7 @@ from infra.objects import FileObjects
 from infra.postgres import EmbeddedPostgres
 from migrations import upgrade
 from plants.store.ledger.archive import Archive
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.checks import check_archive
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.keys import ledger_key_files

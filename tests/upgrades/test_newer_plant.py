@@ -20,7 +20,7 @@ from plants.rules.values.instants import format_instant
 from plants.store.ledger.entries import Head
 from plants.store.projection.projectors import PROJECTORS
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind, project_pending

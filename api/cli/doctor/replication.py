@@ -21,9 +21,9 @@ from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.roles import Role
 from plants.rules.identification.codes import HUB
 from plants.rules.values.scope import PlantScope
-from plants.store.materials.definitions import known_plants
+from plants.store.materials.plants import known_plants
 from plants.store.monitoring.overview import alarms_seen
-from plants.store.replication.positions import PlantReplication, ReplicationState, replication_status
+from plants.store.replication.status import PlantReplication, ReplicationState, replication_status
 from sync_jobs.assembly import archive_of
 
 SECONDS_MAX: Final = 5.0

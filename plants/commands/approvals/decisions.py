@@ -15,6 +15,7 @@ from plants.rules.approvals.change_requests import (
 )
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.payloads import ChangeApplied, ChangeDecided, ChangeRefused, Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import parse_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.approvals.change_requests import check_not_directed, proposal_of
@@ -22,6 +23,7 @@ from plants.store.inventory.batches import Goods, goods_by_id
 from plants.store.ledger.entries import entry_at
 
 
+@stable_name("Decision")
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What somebody decides on a request; `proposal` is the leaf hash of the entry they were shown, in hexadecimal."""
@@ -32,7 +34,7 @@ class Decision:
     comment: str = ""
 
 
-@command
+@command("decide_change")
 def decide_change(recording: Recording, order: Decision) -> Entry:
     """Approve or reject at the plant, and apply what is approved; returns the decision.
 
@@ -46,7 +48,7 @@ def decide_change(recording: Recording, order: Decision) -> Entry:
     return decided
 
 
-@directive
+@directive("decide_change_at_hub")
 def decide_change_at_hub(appending: Appending, order: Decision) -> Entry:
     """Approve or reject at the hub: a directive to the plant, which checks and applies it when it hears of it.
 

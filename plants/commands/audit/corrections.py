@@ -8,20 +8,21 @@ from plants.rules.audit.corrections import Wrong, check_correctable, edges_of, f
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, EntryCorrected, Movement, ProcessStatement
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.approvals.change_requests import INDEX_MAX
 from plants.store.audit import corrections
 from plants.store.inventory import batches
-from plants.store.ledger.entries import BodyPruned, entry_at
+from plants.store.ledger.entries import INDEX_MAX, BodyPruned, entry_at
 from plants.store.production import process_records
 
 CLOSED_BY_ITSELF = frozenset({"BatchSplit", "BatchesMerged", "BatchShipped", "ProductionRecorded"})
 REOPENED = frozenset({"ProcessClosed", "TransferReceived"})
 
 
+@stable_name("Correction")
 @dataclass(frozen=True, slots=True)
 class Correction:
     """Which entry of the plant's ledger is wrong, in what way, and why."""
@@ -31,7 +32,7 @@ class Correction:
     reason: str
 
 
-@command
+@command("correct_entry")
 def correct_entry(recording: Recording, order: Correction) -> Entry:
     """Reverse what an entry did: its movements, edges, holds, aliases, and the closing of its process record.
 

@@ -24,7 +24,7 @@ from plants.commands.directives.holds import (
 from plants.commands.execution import Call, cause_of
 from plants.rules.ledger.events import Entry
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.approvals.change_requests import answer_to, next_directive, unsupported_directives
+from plants.store.directives.outcomes import answer_to, next_directive, unsupported_directives
 from plants.store.ledger.entries import Head, entries_between, entry_at
 
 

@@ -6,11 +6,13 @@ from plants.commands.execution import Recording, check_lines, command
 from plants.commands.inventory.receipts import AliasOrder, new_alias
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory import batches
 from plants.store.inventory.batches import Goods
 
 
+@stable_name("Naming")
 @dataclass(frozen=True, slots=True)
 class Naming:
     """A batch, and the names that it gets or loses."""
@@ -19,7 +21,7 @@ class Naming:
     aliases: tuple[AliasOrder, ...]
 
 
-@command
+@command("alias_batch")
 def alias_batch(recording: Recording, order: Naming) -> Entry:
     """Give a batch more aliases; one that names another batch of the material here is refused, so is one it has."""
     check_lines(order.aliases)
@@ -33,7 +35,7 @@ def alias_batch(recording: Recording, order: Naming) -> Entry:
     return recording.record("BatchAliased", goods.code, payload)
 
 
-@command
+@command("end_alias")
 def end_alias(recording: Recording, order: Naming) -> Entry:
     """End aliases of a batch; it can no longer be found by them, and each is free for another batch."""
     check_lines(order.aliases)

@@ -8,6 +8,7 @@ from plants.commands.execution import NAME_LENGTH_MAX, Recording, check_text, co
 from plants.commands.inventory.issues import StockLine, issue
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome, ProcessClosed, ProcessStatement
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.process_records import MassBalance, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -15,6 +16,7 @@ from plants.store.materials import definitions
 from plants.store.production import process_records
 
 
+@stable_name("ProcessOrder")
 @dataclass(frozen=True, slots=True)
 class ProcessOrder:
     """What is to be run: the kind of process, and where known its segment, job order and equipment."""
@@ -25,6 +27,7 @@ class ProcessOrder:
     equipment: str | None = None
 
 
+@stable_name("Feed")
 @dataclass(frozen=True, slots=True)
 class Feed:
     """What goes into an open process record, from which locations."""
@@ -33,6 +36,7 @@ class Feed:
     lines: tuple[StockLine, ...]
 
 
+@stable_name("Closing")
 @dataclass(frozen=True, slots=True)
 class Closing:
     """The process record that is done."""
@@ -40,7 +44,7 @@ class Closing:
     process: int
 
 
-@command
+@command("open_process")
 def open_process(recording: Recording, order: ProcessOrder) -> Entry:
     """Open a process record; its id is the entry's key and stands in its payload."""
     process = new_process(recording, order)
@@ -50,7 +54,7 @@ def open_process(recording: Recording, order: ProcessOrder) -> Entry:
     return recording.record("ProcessOpened", str(process["id"]), payload)
 
 
-@command
+@command("feed_process")
 def feed_process(recording: Recording, order: Feed) -> Entry:
     """Put goods from stock into an open process record; every one must be usable and there."""
     process = process_records.open_run(recording.session, recording.call.plant, order.process).id
@@ -58,7 +62,7 @@ def feed_process(recording: Recording, order: Feed) -> Entry:
     return recording.record("ProcessFed", str(process), payload)
 
 
-@command
+@command("close_process")
 def close_process(recording: Recording, order: Closing) -> Entry:
     """Close a process record with its mass balance; from then on it refuses everything.
 

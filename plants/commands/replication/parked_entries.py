@@ -11,14 +11,16 @@ from infra.database import Session
 from plants.commands.execution import REASON_LENGTH_MAX, Appending, Call, Command, check_text
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import EntryRetried, EntrySkipped
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.directives.directives import plants_of_group
-from plants.store.ledger.entries import HUB_LOG, entry_at
-from plants.store.replication.parked_entries import INDEX_MAX, Parked, parked_for_decision, retry_parked, unpark
+from plants.store.ledger.entries import HUB_LOG, INDEX_MAX, entry_at
+from plants.store.replication.parked_entries import Parked, parked_for_decision, retry_parked, unpark
 
 
+@stable_name("ParkedEntry")
 @dataclass(frozen=True, slots=True)
 class ParkedEntry:
     """The entry that somebody decides on; `leaf` is the leaf hash of what they were shown, in hexadecimal."""
@@ -50,12 +52,19 @@ class Decision(Command[ParkedEntry]):
         return Deciding(session, actor, call, digest)
 
 
-def decision(perform: Callable[[Deciding, ParkedEntry], Entry]) -> Decision:
-    """Make a command of the function that performs it; its call is at the hub, 0."""
-    return Decision(perform)
+def decision(name: str) -> Callable[[Callable[[Deciding, ParkedEntry], Entry]], Decision]:
+    """Make a command of the function that performs it; its call is at the hub, 0.
+
+    `name` is as for `plants.commands.execution.command`.
+    """
+
+    def declare(perform: Callable[[Deciding, ParkedEntry], Entry]) -> Decision:
+        return Decision(name, perform)
+
+    return declare
 
 
-@decision
+@decision("skip_entry")
 def skip_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
     """Never apply a parked entry, and have what waits behind it tried at once; returns EntrySkipped.
 
@@ -76,7 +85,7 @@ def skip_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
     return entry
 
 
-@decision
+@decision("retry_entry")
 def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
     """Have a parked entry tried at once, its attempts counted from nothing; returns EntryRetried.
 

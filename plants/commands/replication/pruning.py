@@ -16,7 +16,7 @@ from plants.store.ledger import mirrors, pruning
 from plants.store.ledger.entries import Head
 from plants.store.ledger.pruning import Bounds
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 
 EMPTIED_AT_ONCE: Final = 2_000  # bodies in one transaction: others write in between
 LEVEL: Final = frozenset({ReplicationState.IN_SYNC, ReplicationState.BEHIND})

@@ -12,7 +12,7 @@ from plants.rules.ledger.events import EVENTS, Entry, Envelope
 from plants.rules.values.actors import SYSTEM
 from plants.rules.values.instants import format_instant, parse_instant
 from plants.store.ledger.entries import Head, entry_at
-from plants.store.materials import definitions
+from plants.store.materials import plants, series
 from plants.store.projection import applying
 
 ENTRIES_AT_ONCE: Final = 1_000  # that are held in memory together
@@ -44,7 +44,7 @@ def beyond_printed(session: Session, plant: int, now: datetime) -> dict[str, int
 
     As many numbers further as are reserved at a time, for ids and for every day from that entry's to today.
     """
-    facts = definitions.plant_facts(session, plant)
+    facts = plants.plant_facts(session, plant)
     last = entry_at(session, plant, Head(session, plant).size - 1)
     zone = zoneinfo.ZoneInfo(facts.time_zone)
     today = now.astimezone(zone).date()
@@ -54,4 +54,4 @@ def beyond_printed(session: Session, plant: int, now: datetime) -> dict[str, int
     while day <= today:
         names.append(batch_series(facts.code, day))
         day += timedelta(days=1)
-    return {name: definitions.next_in_series(session, plant, name) + reserved_ahead(name) for name in names}
+    return {name: series.next_in_series(session, plant, name) + reserved_ahead(name) for name in names}

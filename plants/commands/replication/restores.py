@@ -1,7 +1,7 @@
 """Bring a plant's ledger back: entries given back by the hub or the archive, and number series beyond what was printed.
 
 A code on a label cannot be taken back. So after a restore every series goes on beyond all that may have been used:
-beyond the second memory's numbers where it is there, else as many numbers further as are reserved at a time.
+beyond the high-water marks where they exist, else as many numbers further as are reserved at a time.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from plants.rules.ledger.merkle import Frontier
 from plants.rules.replication.repairs import Found, PlantRestored
 from plants.store.ledger.entries import Head
 from plants.store.ledger.staging import clear_staged, staged_between
-from plants.store.materials import definitions
+from plants.store.materials.series import next_in_series
 from plants.store.projection import applying
 
 
@@ -45,14 +45,14 @@ def record_restored(
 ) -> Entry:
     """Record that the plant was restored, with the numbers from which each series goes on.
 
-    `before` is how long its ledger was found, `known` how long it is known to have been; `marks` are the numbers of the
-    second memory. That one is believed alone only where it noticed the restore itself: else it may be as old.
+    `before` is how long its ledger was found, `known` how long it is known to have been; `marks` are the high-water
+    marks. They suffice only where they detected the restore themselves; otherwise they may be as old as the store.
     """
     drawn = dict(marks)
     if found != "MARKS":
         for name, following in beyond_printed(session, plant, now).items():
             drawn[name] = max(following, drawn.get(name, 0))
-    ahead = ((name, following, definitions.next_in_series(session, plant, name)) for name, following in drawn.items())
+    ahead = ((name, following, next_in_series(session, plant, name)) for name, following in drawn.items())
     series = {name: following for name, following, present in ahead if following > present}
     payload: PlantRestored = {"found": found, "size_before": before, "size": known, "series": series}
     return record_repair(session, plant, "PlantRestored", payload, now=now)

@@ -8,6 +8,8 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 PLANT_CODE_PATTERN = re.compile(r"[A-Z0-9]{2,4}", re.ASCII)
 PLANT_NUMBER_MAX = 8191  # keeps every id below 2**53, the largest integer that JSON readers agree on (RFC 8785).
 NODE_NUMBER_BITS = 40
+NODE_ID_MIN = 1 << NODE_NUMBER_BITS  # of plant 1
+NODE_IN_TEXT = re.compile(r"(?:^|:)(\d{13,16})$")  # a node id as a whole text, or at its end behind a colon
 HUB = 0  # the hub's own number where a plant's number is asked for.
 
 BATCH_CODE_LENGTH_MAX = 20  # GS1 application identifier (10): X..20

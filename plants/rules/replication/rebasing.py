@@ -4,11 +4,10 @@ Positions are what changes. An entry that names a position of its own ledger at 
 instead; what was decided on a version of a batch that is another one now is asked for again.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from plants.rules.identification.codes import NODE_NUMBER_BITS
+from plants.rules.identification.codes import NODE_ID_MIN, NODE_IN_TEXT
 from plants.rules.ledger.events import Envelope
 from plants.rules.ledger.payloads import Movement
 
@@ -17,10 +16,6 @@ Places = Mapping[int, int | None]
 
 NEVER_AGAIN: Final = frozenset({"ChangeRequested", "ChangeDecided", "ChangeApplied", "ChangeRefused"})
 """A signature is bound to content and version: a request made and decided on other entries is made and decided anew."""
-
-OPENING: Final = frozenset({"PlantOpened"})
-NODE_ID_MIN: Final = 1 << NODE_NUMBER_BITS
-NODE_IN_TEXT: Final = re.compile(r"(?:^|:)(\d{13,16})$")
 
 
 class PlaceLost(LookupError):

@@ -3,7 +3,7 @@
 from typing import Any, Final, Literal, TypedDict
 
 Found = Literal["HUB", "MARKS", "ARCHIVE"]
-"""By what a restore was noticed: the hub's longer ledger, the second memory beside the store, or the archive."""
+"""How a restore was detected: by the hub's longer ledger, the plant's high-water marks, or the archive."""
 
 ALREADY_RECORDED: Final = "ALREADY_RECORDED"
 ANSWERED_AGAIN: Final = "ANSWERED_AGAIN"

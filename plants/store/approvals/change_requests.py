@@ -4,20 +4,67 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import tuple_
-from sqlmodel import col, select
+from sqlalchemy import Index, tuple_
+from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, Proposal
-from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
-from plants.store.ledger.entries import entry_at
-from plants.store.materials.definitions import narrowed
+from plants.store.inventory.batches import Batch
+from plants.store.ledger.entries import INDEX_MAX
+from plants.store.materials.plants import narrowed
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
 from plants.store.sql.pages import Key, count, page
-from plants.store.tables import Batch, ChangeDecisionRow, ChangeRequestRow, DirectiveOutcomeRow
+
+
+class ChangeRequestRow(SQLModel, table=True):
+    """A gated change as the plant that asked for it states it."""
+
+    __tablename__ = "change_requests"
+    __table_args__ = (Index("change_requests_by_state", "plant_id", "state", "change_id"), PROJECTION)
+
+    plant_id: int = key(PLANT)
+    change_id: int = key()  # index of the entry that asked
+    kind: str = text()
+    batch_id: int = big()
+    version: int = big()
+    differences: str = text()  # canonical JSON
+    detail: str = text()  # canonical JSON
+    levels: str = text()  # comma-separated, sorted
+    reason: str = text()
+    proposal: str = text()  # leaf hash of the entry that asked, hexadecimal
+    requested_by: str = text()
+    requested_us: int = big()
+    expires_us: int = big()
+    state: str = text()
+    decided_by: str | None = text(None)
+    decided_us: int | None = big(None)
+    decided_level: str | None = text(None)
+    comment: str | None = text(None)
+    closed_idx: int | None = big(None)  # index of the entry that applied or refused it
+    refusal: str | None = text(None)
+
+
+class ChangeDecisionRow(SQLModel, table=True):
+    """A decision as it stands in a ledger: the plant's own, or the hub's directives to the plant."""
+
+    __tablename__ = "change_decisions"
+    __table_args__ = (Index("change_decisions_by_change", "plant_id", "change_id"), PROJECTION)
+
+    log_id: int = key(PLANT)
+    idx: int = key()
+    plant_id: int = big()
+    change_id: int = big()
+    verdict: str = text()
+    level: str = text()
+    decided_by: str = text()
+    printed_name: str = text()
+    comment: str = text()
+    decided_us: int = big()
+
 
 SELECT_PROPOSAL = (
     "SELECT c.change_id, c.kind, c.batch_id, b.code, c.version, c.state, c.levels, c.requested_by, c.expires_us,"
@@ -30,13 +77,6 @@ SELECT_DIRECTED = (
     " LEFT JOIN directive_outcomes o ON o.plant_id = d.plant_id AND o.directive_idx = d.idx"
     " WHERE d.plant_id = :plant AND d.change_id = :change AND d.log_id = :log AND (o.applied IS NULL OR o.applied = 1)"
 )
-SELECT_ANSWER = "SELECT entry_idx FROM directive_outcomes WHERE plant_id = :plant AND directive_idx = :directive"
-SELECT_LAST_ANSWERED = "SELECT MAX(directive_idx) FROM directive_outcomes WHERE plant_id = :plant"
-SELECT_UNSUPPORTED = (
-    "SELECT directive_idx FROM directive_outcomes WHERE plant_id = :plant AND applied = 0 AND refusal = :refusal"
-    " ORDER BY directive_idx"
-)
-INDEX_MAX = 2**53
 
 
 def proposal_of(session: Session, plant: int, change: int) -> Proposal:
@@ -67,25 +107,6 @@ def check_not_directed(session: Session, plant: int, change: int) -> None:
     row = session.row(SELECT_DIRECTED, {"plant": plant, "change": change, "log": -plant})
     if row is not None:
         raise Refusal(RefusalCode.CHANGE_ALREADY_DECIDED, change=change, state=row[0])
-
-
-def answer_to(session: Session, plant: int, directive: int) -> Entry | None:
-    """Return the entry by which the plant answered a directive of the hub, if it has."""
-    row = session.row(SELECT_ANSWER, {"plant": plant, "directive": directive})
-    return None if row is None else entry_at(session, plant, row[0])
-
-
-def next_directive(session: Session, plant: int) -> Entry | None:
-    """Return the first directive in this store that the plant has not answered; they are answered in order."""
-    row = session.row(SELECT_LAST_ANSWERED, {"plant": plant})
-    answered = -1 if row is None or row[0] is None else row[0]
-    return entry_at(session, -plant, answered + 1)
-
-
-def unsupported_directives(session: Session, plant: int) -> list[int]:
-    """Return the indexes of the directives whose last answer is that the program did not understand them."""
-    rows = session.rows(SELECT_UNSUPPORTED, {"plant": plant, "refusal": RefusalCode.UNSUPPORTED.value})
-    return [index for (index,) in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +144,6 @@ def decisions_by_change(
     for one in reads.exec(found.order_by(col(row.decided_us), col(row.log_id), col(row.idx))):
         decisions.setdefault((one.plant_id, one.change_id), []).append(one)
     return decisions
-
-
-def outcomes_by_directive(
-    reads: ReadSession, scope: PlantScope, directives: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], DirectiveOutcomeRow]:
-    """Return what plants did with directives of the hub, by plant and index of the directive."""
-    row = DirectiveOutcomeRow
-    here = tuple_(col(row.plant_id), col(row.directive_idx)).in_(set(directives))
-    found = select(row).where(here, col(row.plant_id).in_(scope))
-    return {(one.plant_id, one.directive_idx): one for one in reads.exec(found)}
 
 
 def changes_page(

@@ -12,10 +12,12 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession
 from plants.rules.identification.codes import HUB
 from plants.rules.values.scope import PlantScope
+from plants.store.audit.corrections import CorrectionRow
+from plants.store.inventory.batches import Batch
+from plants.store.inventory.movements import MovementRow
 from plants.store.ledger.entries import LedgerEntry, Log
-from plants.store.materials.definitions import narrowed
+from plants.store.materials.plants import narrowed
 from plants.store.sql import pages
-from plants.store.tables import Batch, CorrectionRow, MovementRow
 
 Position = tuple[int, int]
 """A ledger's log id and an index in it."""

@@ -12,11 +12,11 @@ from plants.rules.directives.directives import DirectiveState
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.values.scope import PlantScope
+from plants.store.directives.outcomes import DirectiveOutcomeRow
 from plants.store.ledger.entries import LedgerEntry, entry_by_request
-from plants.store.materials.definitions import SELECT_PLANTS, narrowed
+from plants.store.materials.plants import SELECT_PLANTS, narrowed
 from plants.store.quality.holds import WaitingHoldRow
 from plants.store.sql.pages import Key, count, page
-from plants.store.tables import DirectiveOutcomeRow
 
 SELECT_DIRECTED_LOGS = "SELECT log_id FROM logs WHERE log_id < 0 ORDER BY log_id DESC"
 SELECT_BATCH = "SELECT DISTINCT id FROM batches WHERE code = :code ORDER BY id"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from sqlalchemy import exists, func, or_
-from sqlmodel import col, select
+from sqlalchemy import Index, exists, func, or_
+from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Row, Session
@@ -15,10 +15,54 @@ from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
-from plants.store.materials.definitions import narrowed
+from plants.store.inventory.movements import Stock
+from plants.store.materials.plants import narrowed
 from plants.store.quality.holds import DirectedHoldRow, HoldRow
 from plants.store.sql import pages
-from plants.store.tables import Alias, Batch, Stock
+from plants.store.sql.columns import CHANGING, PLANT, PROJECTION, big, key, text, text_key
+
+
+class Batch(SQLModel, table=True):
+    """A batch as one plant knows it; the row of its origin is the authority on what it is."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        Index("batches_by_code", "code", "plant_id"),
+        Index("batches_by_material", "plant_id", "material", "id"),
+        Index("batches_by_expiry", "plant_id", "expires_on", "id"),
+        CHANGING,
+    )
+
+    id: int = key()
+    plant_id: int = key(PLANT)
+    code: str = text()
+    material: str = text()
+    unit: str = text()
+    made: int = big()  # millionths of the unit, at the origin
+    produced_us: int = big()
+    expires_on: str | None = text(None)
+    retest_on: str | None = text(None)
+    grade: str | None = text(None)
+    supplier: str | None = text(None)
+    attributes: str = text()  # canonical JSON
+    disposition: str = text()
+    version: int = big()  # index of the last entry that changed the batch or its goods at this plant
+    stated_idx: int = big()  # index of the entry by which this plant came to know the batch
+
+
+class Alias(SQLModel, table=True):
+    """Another name of a batch, scoped by who issued it."""
+
+    __tablename__ = "aliases"
+    __table_args__ = (Index("aliases_by_value", "value"), Index("aliases_by_batch", "batch_id"), PROJECTION)
+
+    plant_id: int = key(PLANT)
+    scheme: str = text_key()
+    issuer: str = text_key()
+    value: str = text_key()
+    batch_id: int = key()
+    ended_idx: int | None = big(None)
+
 
 SELECT_GOODS = (
     "SELECT id, code, material, unit, made, produced_us, expires_on, retest_on, grade, supplier, attributes,"

@@ -8,10 +8,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
-from plants.store.inventory.batches import Known, known_by_id
-from plants.store.materials.definitions import narrowed
+from plants.store.inventory.batches import Batch, Known, known_by_id
+from plants.store.inventory.movements import Stock
+from plants.store.materials.plants import narrowed
 from plants.store.sql import pages
-from plants.store.tables import Batch, Stock
 
 
 @dataclass(frozen=True, slots=True)

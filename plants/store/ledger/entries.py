@@ -19,6 +19,7 @@ from plants.store.ledger.decoding import decode
 from plants.store.sql.columns import big, key, octets, small, text
 
 READ_ENTRIES = 500  # of one statement, so that few are in memory at once; each may be 64 KiB
+INDEX_MAX = 2**53  # above every index: integers of an entry are below it; neither database compares beyond 64 bits
 HUB_LOG = 0
 """A plant's ledger has the plant's number as its log id, its directives from the hub the same number, negative."""
 
@@ -171,7 +172,7 @@ class Head:
         self._session.run("DELETE FROM entries WHERE log_id = :log_id AND idx >= :low", self._span(frontier.size))
         self._move(frontier)
         if self.log_id > HUB_LOG:
-            self._session.marks.go_back(frontier.size, frontier.root)
+            self._session.marks.truncate(frontier.size, frontier.root)
 
     def _span(self, low: int) -> dict[str, int]:
         return {"log_id": self.log_id, "low": low}
@@ -183,7 +184,7 @@ class Head:
             {"log_id": self.log_id, "size": frontier.size, "frontier": frontier.to_bytes(), "hlc": self._hlc},
         )
         if self.log_id > HUB_LOG:
-            self._session.marks.stand(frontier.size, frontier.root)
+            self._session.marks.set_position(frontier.size, frontier.root)
 
 
 def drawn_numbers(payload: Any) -> dict[str, int]:
@@ -254,7 +255,7 @@ def entries_between(session: Session, log_id: int, low: int, high: int) -> Itera
     """Yield the entries at positions low to high - 1, in order; raises BodyPruned at one without its body."""
     for start in range(low, high, READ_ENTRIES):
         span = {"log_id": log_id, "low": start, "high": min(high, start + READ_ENTRIES)}
-        for row in session.octets(SELECT_BODIES, span):
+        for row in session.binary_rows(SELECT_BODIES, span):
             yield _entry(*row)
 
 

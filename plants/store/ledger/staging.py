@@ -15,6 +15,7 @@ from infra.roles import Keeping, table_options
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.values.instants import micros
+from plants.store.ledger.entries import INDEX_MAX
 from plants.store.sql.columns import big, key, octets, octets_key, text
 
 ENTRIES_AT_ONCE = 1_000  # that are held in memory together
@@ -103,7 +104,7 @@ def staged_between(session: Session, log_id: int, low: int, high: int) -> list[E
     return [Entry(decode(body), bytes(body), bytes(leaf)) for body, leaf in rows]
 
 
-def clear_staged(session: Session, log_id: int, high: int = 2**53) -> None:
+def clear_staged(session: Session, log_id: int, high: int = INDEX_MAX) -> None:
     """Take the staged entries below `high` away."""
     session.run(CLEAR, {"log_id": log_id, "high": high})
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Integer, exists, literal, or_
+from sqlalchemy import Index, Integer, exists, literal, or_
 from sqlalchemy.orm import aliased
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
@@ -14,8 +14,25 @@ from plants.rules.ledger.events import Entry, decode
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry, Log
+from plants.store.production.process_records import ProcessRow
 from plants.store.sql import pages
-from plants.store.tables import ProcessRow, TransferLineRow
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
+
+
+class TransferLineRow(SQLModel, table=True):
+    """One batch of a transfer as one side states it: dispatched by the source, received by the destination."""
+
+    __tablename__ = "transfer_lines"
+    __table_args__ = (Index("transfer_lines_by_batch", "batch_id"), PROJECTION)
+
+    transfer_id: int = key()
+    plant_id: int = key(PLANT)
+    line: int = key(PLANT)
+    batch_id: int = big()
+    unit: str = text()
+    dispatched: int = big()
+    received: int | None = big(None)  # empty on the source's statement
+
 
 SELECT_RECEIPT = (
     "SELECT idx FROM entries WHERE log_id = :plant AND key = :key AND type = 'TransferReceived'"

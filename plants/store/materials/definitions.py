@@ -7,27 +7,47 @@ from fractions import Fraction
 from typing import Literal
 
 from sqlalchemy import func, or_
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.values.quantities import UNITS, Unit
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
+from plants.store.materials.plants import narrowed
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, text, text_key
 from plants.store.sql.pages import Key, count, page
-from plants.store.tables import MasterRecord, Material
+
+
+class Material(SQLModel, table=True):
+    """A material definition as one plant uses it."""
+
+    __tablename__ = "materials"
+    __table_args__ = PROJECTION
+
+    plant_id: int = key(PLANT)
+    code: str = text_key()
+    name: str = text()
+    unit: str = text()
+    shelf_life_days: int | None = big(None)
+    retest_days: int | None = big(None)
+    conversions: str = text()  # canonical JSON: unit -> exact fraction of the material's unit
+
+
+class MasterRecord(SQLModel, table=True):
+    """A supplier, customer, location, piece of equipment or extra unit, by its kind and code."""
+
+    __tablename__ = "master_records"
+    __table_args__ = PROJECTION
+
+    plant_id: int = key(PLANT)
+    kind: str = text_key()
+    code: str = text_key()
+    name: str = text()
+    detail: str = text()  # canonical JSON: for a unit, {"of": code, "factor": fraction}
+
 
 MasterKind = Literal["UNIT", "SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlantFacts:
-    """Which plant a command writes for."""
-
-    number: int
-    code: str
-    time_zone: str
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +61,12 @@ class MaterialFacts:
     retest_days: int | None
 
 
-SELECT_PLANT = "SELECT plant_id, code, time_zone, origin FROM plants WHERE plant_id = :plant"
 SELECT_MATERIAL = (
     "SELECT code, name, unit, shelf_life_days, retest_days FROM materials WHERE plant_id = :plant AND code = :code"
 )
 SELECT_CONVERSIONS = "SELECT conversions FROM materials WHERE plant_id = :plant AND code = :code"
 SELECT_MASTER = "SELECT name FROM master_records WHERE plant_id = :plant AND kind = :kind AND code = :code"
 SELECT_UNITS = "SELECT code, detail FROM master_records WHERE plant_id = :plant AND kind = 'UNIT'"
-SELECT_KNOWN = "SELECT log_id FROM logs WHERE log_id > 0 ORDER BY log_id"
-SELECT_PLANTS = (
-    "SELECT l.log_id, l.origin, p.code, p.name, p.time_zone FROM logs l LEFT JOIN plants p ON p.plant_id = l.log_id"
-    " WHERE l.log_id > 0 ORDER BY l.log_id"
-)
-SELECT_SERIES = "SELECT next FROM series WHERE plant_id = :plant AND name = :name"
-
-
-def plant_facts(session: Session, plant: int) -> PlantFacts:
-    """Return which plant this is; raises LookupError when its ledger was never opened here."""
-    row = session.row(SELECT_PLANT, {"plant": plant})
-    if row is None:
-        message = f"plant {plant} was not opened in this store"
-        raise LookupError(message)
-    return PlantFacts(*row)
 
 
 def material(session: Session, plant: int, code: str) -> MaterialFacts:
@@ -95,22 +99,6 @@ def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
     return units
 
 
-def next_in_series(session: Session, plant: int, name: str) -> int:
-    """Return the next number of a series; series begin at 1."""
-    row = session.row(SELECT_SERIES, {"plant": plant, "name": name})
-    return 1 if row is None else int(row[0])
-
-
-@dataclass(frozen=True, slots=True)
-class PlantSeen:
-    """A plant as those who ask see it; until its first entry has come here its code stands for its name."""
-
-    number: int
-    code: str
-    name: str
-    time_zone: str
-
-
 @dataclass(frozen=True, slots=True)
 class MasterSought:
     """Which master data is wanted: of one plant, with a code or name that holds this text; or all."""
@@ -118,35 +106,6 @@ class MasterSought:
     kind: str
     plant: str | None = None
     text: str | None = None
-
-
-def known_plants(reads: ReadSession) -> list[int]:
-    """Return the numbers of the plants that this store holds a ledger of, in order."""
-    return [number for (number,) in reads.rows(SELECT_KNOWN)]
-
-
-def plants_in(reads: ReadSession, scope: PlantScope) -> list[PlantSeen]:
-    """Return the plants of the scope, in the order of their numbers."""
-    return [
-        PlantSeen(number, code or origin.split("/")[-2], name or origin.split("/")[-2], time_zone or "UTC")
-        for number, origin, code, name, time_zone in reads.rows(SELECT_PLANTS)
-        if number in scope
-    ]
-
-
-def plants_by_number(reads: ReadSession, scope: PlantScope, numbers: Sequence[int]) -> dict[int, PlantSeen]:
-    """Return plants of the scope by number."""
-    return {plant.number: plant for plant in plants_in(reads, scope) if plant.number in numbers}
-
-
-def plants_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) -> dict[str, PlantSeen]:
-    """Return plants of the scope by code."""
-    return {plant.code: plant for plant in plants_in(reads, scope) if plant.code in codes}
-
-
-def narrowed(reads: ReadSession, scope: PlantScope, code: str | None) -> frozenset[int]:
-    """Return the scope, or what of it has this code: one plant or none."""
-    return scope if code is None else frozenset(one.number for one in plants_by_code(reads, scope, [code]).values())
 
 
 def materials_by_key(

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlmodel import col, select
+from sqlalchemy import Index
+from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
@@ -11,9 +12,37 @@ from plants.rules.identification.codes import plant_of
 from plants.rules.production.process_records import RUN_KINDS
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
-from plants.store.materials.definitions import narrowed
+from plants.store.genealogy.edges import Edge
+from plants.store.materials.plants import narrowed
 from plants.store.sql import pages
-from plants.store.tables import Edge, ProcessRow
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
+
+
+class ProcessRow(SQLModel, table=True):
+    """A process record as one plant states it: production, split, merge, transfer, shipment and the like."""
+
+    __tablename__ = "process_records"
+    __table_args__ = (
+        Index("process_records_by_kind", "plant_id", "kind", "id"),
+        partial_index("process_records_by_customer", "customer"),
+        partial_index("process_records_by_job_order", "job_order"),
+        PROJECTION,
+    )
+
+    id: int = key()
+    plant_id: int = key(PLANT)
+    kind: str = text()
+    state: str = text()
+    job_order: str | None = text(None)
+    segment: str | None = text(None)
+    equipment: str | None = text(None)
+    opened_us: int = big()
+    closed_us: int | None = big(None)
+    customer: str | None = text(None)
+    source_plant: str | None = text(None)
+    destination_plant: str | None = text(None)
+    loss: str = text()  # canonical JSON: unit -> inputs less outputs
+
 
 SELECT_PROCESS = "SELECT id, kind, state, opened_us FROM process_records WHERE id = :process AND plant_id = :plant"
 SELECT_INPUTS = (

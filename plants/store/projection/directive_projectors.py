@@ -3,13 +3,13 @@
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import DirectedBatch, DirectiveRejected, Outcome
 from plants.rules.values.instants import instant_micros
-from plants.store import tables
+from plants.store.directives import outcomes
 from plants.store.quality.holds import DirectedHoldRow, WaitingHoldRow
 from plants.store.sql.rows import RowWrites, Shape
 
 DIRECTED_HOLDS = Shape.of(DirectedHoldRow)
 WAITING_HOLDS = Shape.of(WaitingHoldRow)
-DIRECTIVE_OUTCOMES = Shape.of(tables.DirectiveOutcomeRow)
+DIRECTIVE_OUTCOMES = Shape.of(outcomes.DirectiveOutcomeRow)
 
 
 def end_waiting(writes: RowWrites, log_id: int, payload: Outcome | DirectiveRejected) -> None:

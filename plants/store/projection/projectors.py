@@ -11,28 +11,34 @@ from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.payloads import BatchStatement, HoldStatement, Movement, Outcome, ProcessStatement
 from plants.rules.values.instants import instant_micros
 from plants.rules.values.quantities import parse_micro
-from plants.store import tables
+from plants.store.approvals import change_requests
+from plants.store.audit import corrections
+from plants.store.genealogy import edges
+from plants.store.inventory import batches, movements
+from plants.store.logistics import transfers
+from plants.store.materials import definitions, plants, series
+from plants.store.production import process_records
 from plants.store.projection import directive_projectors
 from plants.store.quality import holds
 from plants.store.replication import disputes, witnesses
 from plants.store.replication.parked_entries import SkippedEntryRow
 from plants.store.sql.rows import RowWrites, Shape
 
-PLANTS = Shape.of(tables.Plant)
-MATERIALS = Shape.of(tables.Material)
-MASTER_RECORDS = Shape.of(tables.MasterRecord)
-BATCHES = Shape.of(tables.Batch)
-ALIASES = Shape.of(tables.Alias)
+PLANTS = Shape.of(plants.Plant)
+MATERIALS = Shape.of(definitions.Material)
+MASTER_RECORDS = Shape.of(definitions.MasterRecord)
+BATCHES = Shape.of(batches.Batch)
+ALIASES = Shape.of(batches.Alias)
 HOLDS = Shape.of(holds.HoldRow)
-STOCK = Shape.of(tables.Stock)
-MOVEMENTS = Shape.of(tables.MovementRow)
-PROCESSES = Shape.of(tables.ProcessRow)
-EDGES = Shape.of(tables.Edge)
-TRANSFER_LINES = Shape.of(tables.TransferLineRow)
-CHANGES = Shape.of(tables.ChangeRequestRow)
-DECISIONS = Shape.of(tables.ChangeDecisionRow)
-CORRECTIONS = Shape.of(tables.CorrectionRow)
-SERIES = Shape.of(tables.Series)
+STOCK = Shape.of(movements.Stock)
+MOVEMENTS = Shape.of(movements.MovementRow)
+PROCESSES = Shape.of(process_records.ProcessRow)
+EDGES = Shape.of(edges.Edge)
+TRANSFER_LINES = Shape.of(transfers.TransferLineRow)
+CHANGES = Shape.of(change_requests.ChangeRequestRow)
+DECISIONS = Shape.of(change_requests.ChangeDecisionRow)
+CORRECTIONS = Shape.of(corrections.CorrectionRow)
+SERIES = Shape.of(series.Series)
 SKIPPED = Shape.of(SkippedEntryRow)
 
 Projector = Callable[[RowWrites, int, Entry], None]

@@ -16,11 +16,11 @@ from plants.rules.replication.repairs import Collision
 from plants.rules.values.instants import instant_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
+from plants.store.ledger.entries import INDEX_MAX
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
 from plants.store.sql.rows import RowWrites, Shape
 
-INDEX_MAX = 2**53
 SELECT_STATE = "SELECT state FROM disputes WHERE plant_id = :plant AND entry_idx = :dispute"
 COUNT_OPEN = "SELECT COUNT(*) FROM disputes WHERE plant_id = :plant AND state = 'OPEN'"
 

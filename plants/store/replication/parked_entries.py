@@ -1,6 +1,6 @@
 """Entries that the hub could not apply: tried again, or passed over for good by a person's signed decision.
 
-`projection_faults` (in `plants.store.replication.positions`) says what waits and why. Here are its worklist and the
+`plants.store.replication.projection_faults` stores which entries wait, and why. Here are their worklist and the
 decisions to skip an entry, which are projected from the hub's own ledger and outlive the fault.
 """
 
@@ -15,8 +15,7 @@ from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry
-from plants.store.replication.positions import HALTED, ProjectionFault
-from plants.store.replication.projection_faults import delete_fault, retry_blocked
+from plants.store.replication.projection_faults import HALTED, ProjectionFault, delete_fault, retry_blocked
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
 
@@ -175,3 +174,9 @@ def _wanted(scope: PlantScope, sought: ParkedSought) -> ColumnElement[bool]:
     }
     within = col(row.log_id).in_(scope)
     return within if sought.state is None else and_(within, states[sought.state])
+
+
+def projection_faults(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> list[ProjectionFault]:
+    """Return the entries that could not be applied, or wait behind one, by plant and position."""
+    found = select(ProjectionFault).where(col(ProjectionFault.log_id).in_(scope))
+    return list(reads.exec(found.order_by(col(ProjectionFault.log_id), col(ProjectionFault.idx)).limit(first)))

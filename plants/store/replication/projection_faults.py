@@ -1,15 +1,42 @@
 """Queries of the projection job on its faults: entries that failed, entries blocked behind them, and halts.
 
-The rows are `plants.store.replication.positions.ProjectionFault`. Operators list and decide them through
-`plants.store.replication.parked_entries`.
+Operators list and decide them through `plants.store.replication.parked_entries`.
 """
 
 from typing import Any, Final, NamedTuple
 
+from sqlalchemy import Index, Integer
+from sqlmodel import SQLModel
+
 from infra.database import Session
+from infra.roles import Keeping, Role, table_options
 from plants.rules.ledger.events import Entry
 from plants.store.ledger.decoding import read_rows
-from plants.store.replication.positions import HALTED
+from plants.store.sql.columns import big, key, text
+
+HALTED = "*"
+"""The key of a fault that stops all further projection of a ledger."""
+
+
+class ProjectionFault(SQLModel, table=True):
+    """An entry that failed to apply, or that waits behind such an entry: then `error` is empty."""
+
+    __tablename__ = "projection_faults"
+    __table_args__ = (
+        Index("projection_faults_by_key", "log_id", "key", "idx"),
+        table_options(Keeping.LOCAL, frozenset({Role.HUB})),
+    )
+
+    log_id: int = key(Integer)
+    idx: int = key()
+    key: str = text()
+    type: str = text()
+    error: str | None = text(None)
+    attempts: int = big(0)
+    parked_us: int = big()
+    next_attempt_us: int | None = big(None)  # empty: only an operator or a newer program retries
+    needs_version: int | None = big(None)  # the version of its type, if unknown to this program; costs no attempts
+
 
 DUE: Final = "next_attempt_us - :now_us NOT BETWEEN 1 AND :longest_us"
 SELECT_DUE: Final = f"SELECT log_id FROM projection_faults WHERE {DUE} GROUP BY log_id ORDER BY log_id"

@@ -1,11 +1,149 @@
-"""Writes the rows of `plants.store.replication.positions` in the caller's transaction."""
+"""Replication status per ledger: its rows, what the replication jobs write there, and what queries read.
 
+The rows are local to a node; only the replication jobs write them. A plant has one row for its own ledger and one
+for its directives. The hub has the same two rows for each plant, seen from the hub's side.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Integer
+from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Row, Session
+from infra.roles import Keeping, table_options
 from plants.rules.ledger.merkle import Frontier
-from plants.store.replication.positions import ReplicationRow, ReplicationState
+from plants.rules.replication import pace
+from plants.rules.values.instants import micros
+from plants.rules.values.scope import PlantScope
+from plants.store.ledger.entries import Log
+from plants.store.replication.projection_faults import ProjectionFault
+from plants.store.sql.columns import big, key, octets, small, text
+
+
+class ReplicationState(StrEnum):
+    """State of a ledger towards its peer. From HUB_REGRESSED on, replication stops until an operator acts."""
+
+    NEVER_MET = "NEVER_MET"
+    IN_SYNC = "IN_SYNC"
+    BEHIND = "BEHIND"
+    UNREACHABLE = "UNREACHABLE"
+    REFUSED = "REFUSED"
+    HUB_REGRESSED = "HUB_REGRESSED"
+    RESTORED = "RESTORED"
+    DIVERGED = "DIVERGED"
+    FENCED = "FENCED"
+
+
+class ReplicationRow(SQLModel, table=True):
+    """Replication of one ledger between this node and its peer; times are microseconds since the epoch."""
+
+    __tablename__ = "replication"
+    __table_args__ = table_options(Keeping.LOCAL)
+
+    log_id: int = key(Integer)
+    state: str = text()
+    alarm: str | None = text(None)
+    alarm_us: int | None = big(None)
+    acknowledged: int = big(0)  # size that the mirroring side has cosigned
+    frontier: bytes = octets(b"")  # of the tree at that size, at the node that wrote the ledger
+    peer_size: int | None = big(None)  # size of the ledger at the peer, as last reported
+    session: str | None = text(None)  # at the hub: the current session
+    session_next: str | None = text(None)  # at the hub: issued to the holder of `session`, unused, space-separated
+    offered: str | None = text(None)  # at the hub: issued to others, unused, space-separated
+    displaced: str | None = text(None)  # at the hub: sessions that the last takeovers ended, space-separated
+    take_over: int = small(0)  # at the plant: 1 after an operator chose this copy
+    epoch: str | None = text(None)  # of the peer's store
+    version: str | None = text(None)  # of the peer's program
+    supported: str | None = text(None)  # canonical JSON: event type -> newest version that the peer reads
+    skew_ms: int | None = big(None)  # the peer's clock less ours
+    archived: int | None = big(None)  # at the plant: archived entries, as reported by the hub
+    checkpoint_size: int | None = big(None)
+    checkpoint: bytes | None = octets(None)  # the newest signed note with its cosignatures
+    signed_us: int | None = big(None)  # when its writer signed it, by the writer's clock
+    received_us: int | None = big(None)  # when this node received it
+    contact_us: int | None = big(None)  # the last successful exchange
+    attempted_us: int | None = big(None)
+    attempts: int = big(0)  # since the last successful exchange
+    backoff_ms: int = big(0)
+    next_attempt_us: int = big(0)
+    error: str | None = text(None)
+    batch_entries: int = big(0)  # entries per request; 0 means the peer's limit
+    pace: int | None = big(None)  # entries sent per 1000 seconds, see `plants.rules.replication.pace`
+    applied_pace: int | None = big(None)  # at the hub: entries applied per 1000 seconds
+    applied_us: int | None = big(None)  # at the hub: when the last entry was applied
+
+
+class CheckpointRow(SQLModel, table=True):
+    """A signed and cosigned checkpoint of a ledger; only the newest is kept per size."""
+
+    __tablename__ = "checkpoints"
+    __table_args__ = table_options(Keeping.LOCAL)
+
+    log_id: int = key(Integer)
+    size: int = key()
+    note: bytes = octets()
+    first_us: int = big()  # when this node first received one of this size
+    received_us: int = big()
+    frontier: bytes | None = octets(None)  # of the hub's own ledger at this size: proofs start there
+
+
+COUNT_DISPUTED = "SELECT plant_id, COUNT(*) FROM disputes WHERE state = 'OPEN' GROUP BY plant_id"
+
+
+SELECT_ARCHIVED = "SELECT log_id, size FROM archived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlantReplication:
+    """Replication status of one plant's ledger and directives at this node; times are microseconds.
+
+    `acknowledged` is the size that the hub holds and has cosigned. `directives_acknowledged` is the number of the
+    hub's directives that the plant holds. `known_until_us` is when the newest checkpoint was signed or received,
+    whichever is earlier: a clock that runs ahead must not make a ledger look fresh. `lag_seconds` is the age of that
+    instant; later entries of the plant may be missing from an answer. Both are None before the first checkpoint.
+    `entries_per_second` is the recent pace and `seconds_left` the time that pending entries need at it; both are None
+    when nothing is pending or nothing has moved yet.
+    """
+
+    plant_id: int
+    origin: str
+    state: ReplicationState
+    alarm: str | None
+    error: str | None
+    size: int
+    root: bytes
+    projected: int
+    acknowledged: int
+    peer_size: int | None
+    directives: int
+    directives_acknowledged: int
+    checkpoint_size: int | None
+    checkpoint_us: int | None
+    received_us: int | None
+    known_until_us: int | None
+    contact_us: int | None
+    skew_ms: int | None
+    version: str | None
+    lag_seconds: int | None
+    faults: int
+    parked: int
+    attempts: int
+    next_attempt_us: int | None
+    fenced: bool
+    disputed: int
+    archived: int | None
+    entries_per_second: float | None
+    seconds_left: int | None
+
+    @property
+    def waiting(self) -> int:
+        """The number of entries without a receipt of the hub."""
+        return max(0, self.size - self.acknowledged)
+
 
 COLUMNS = frozenset(ReplicationRow.model_fields) - {"log_id"}
 BEGIN_ROW = (
@@ -28,25 +166,12 @@ SELECT_CLOCKS = (
     "SELECT logs.origin, logs.hlc, replication.skew_ms FROM logs"
     " LEFT JOIN replication ON replication.log_id = logs.log_id WHERE logs.log_id > 0 AND logs.size > 0"
 )
-SELECT_SIGNED = (
-    "SELECT logs.log_id, logs.origin, logs.size, replication.checkpoint_size, replication.received_us FROM logs"
-    " LEFT JOIN replication ON replication.log_id = logs.log_id ORDER BY ABS(logs.log_id), logs.log_id"
-)
-SELECT_NOTES = (
-    "SELECT size, note FROM checkpoints WHERE log_id = :log_id AND size > :low AND size <= :high ORDER BY size"
-)
-SELECT_NEWEST_NOTES = "SELECT size, note FROM checkpoints WHERE log_id = :log_id ORDER BY size DESC LIMIT :most"
-SELECT_NOTE_UP_TO = (
-    "SELECT size, note, received_us FROM checkpoints WHERE log_id = :log_id AND size <= :high"
-    " ORDER BY size DESC LIMIT 1"
-)
-DELETE_NOTES_BEYOND = "DELETE FROM checkpoints WHERE log_id = :log_id AND size > :size"
 SELECT_NOTE = "SELECT note FROM checkpoints WHERE log_id = :log_id AND size = :size"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What is written down of one ledger; see `plants.store.replication.positions.ReplicationRow`."""
+class ReplicationStatus:
+    """A row of `replication` as typed values; see `ReplicationRow`."""
 
     state: ReplicationState = ReplicationState.NEVER_MET
     alarm: str | None = None
@@ -71,54 +196,36 @@ class Standing:
     checkpoint: bytes | None = None
 
 
-class KeptNote(NamedTuple):
-    """A checkpoint: the size that it covers, its note, and when this node received it."""
-
-    size: int
-    note: bytes
-    received_us: int
+STATUS_COLUMNS = tuple(one.name for one in fields(ReplicationStatus))
+SELECT_ROW = f"SELECT {', '.join(STATUS_COLUMNS)} FROM replication WHERE log_id = :log_id"
 
 
-class SignedLedger(NamedTuple):
-    """A ledger as this store has it; `signed` is the largest size that a checkpoint covers."""
-
-    log_id: int
-    origin: str
-    size: int
-    signed: int
-    received_us: int
-
-
-STOOD = tuple(one.name for one in fields(Standing))
-SELECT_ROW = f"SELECT {', '.join(STOOD)} FROM replication WHERE log_id = :log_id"
-
-
-def standing(session: Session, log_id: int) -> Standing:
-    """Return what is written down of a ledger; the first time, that nothing has travelled yet."""
+def ledger_status(session: Session, log_id: int) -> ReplicationStatus:
+    """Return the status of a ledger; inserts its row on first use."""
     row = session.row(SELECT_ROW, {"log_id": log_id})
     if row is None:
         session.run(BEGIN_ROW, {"log_id": log_id, "state": ReplicationState.NEVER_MET, "frontier": b""})
         row = session.row(SELECT_ROW, {"log_id": log_id})
         assert row is not None
-    return _standing(row)
+    return _status_of_row(row)
 
 
-def known(reads: Session | ReadSession, log_id: int) -> Standing:
-    """Return the status of a ledger, or that of a ledger never exchanged where there is no row; writes nothing."""
+def known(reads: Session | ReadSession, log_id: int) -> ReplicationStatus:
+    """Return the status of a ledger, or the initial one where there is no row; inserts none."""
     rows = reads.rows(SELECT_ROW, {"log_id": log_id})
-    return _standing(rows[0]) if rows else Standing()
+    return _status_of_row(rows[0]) if rows else ReplicationStatus()
 
 
-def _standing(row: Row) -> Standing:
-    found = dict(zip(STOOD, row, strict=True))
+def _status_of_row(row: Row) -> ReplicationStatus:
+    found = dict(zip(STATUS_COLUMNS, row, strict=True))
     frontier, checkpoint = found["frontier"], found["checkpoint"]
     sessions = {name: tuple((found[name] or "").split()) for name in ("session_next", "offered", "displaced")}
-    return Standing(
+    return ReplicationStatus(
         **found
         | sessions
         | {
             "state": ReplicationState(found["state"]),
-            # The hub keeps no frontier of its own beside the ledger's head.
+            # The hub stores no frontier here: the ledger's head has it.
             "frontier": Frontier.from_bytes(found["acknowledged"], frontier) if frontier else Frontier(),
             "take_over": bool(found["take_over"]),
             "checkpoint": None if checkpoint is None else bytes(checkpoint),
@@ -127,7 +234,7 @@ def _standing(row: Row) -> Standing:
 
 
 def amend(session: Session, log_id: int, /, **columns: Any) -> None:
-    """Change some columns of a ledger's row, making it if there is none; raises KeyError for an unknown column."""
+    """Update some columns of a ledger's row, inserting it if missing; raises KeyError for an unknown column."""
     unknown = columns.keys() - COLUMNS
     if unknown:
         raise KeyError(*unknown)
@@ -148,43 +255,20 @@ def keep_checkpoint(
     received_us: int,
     frontier: bytes | None = None,
 ) -> None:
-    """Keep a note whose signatures were checked, in place of an older one of the same size.
+    """Store a verified note, replacing an older one of the same size.
 
-    `frontier` is that of the tree at this size, where proofs shall begin at it.
+    `frontier` is that of the tree at this size; give it where proofs start at this size.
     """
-    standing(session, log_id)
+    ledger_status(session, log_id)
     values = {"log_id": log_id, "size": size, "note": note, "received_us": received_us}
     session.run(PUT_CHECKPOINT, values | {"frontier": frontier})
     session.run(POINT_TO_NEWEST, {**values, "signed_us": signed_us})
 
 
 def checkpoint_at(session: Session, log_id: int, size: int) -> bytes | None:
-    """Return the note kept of a ledger at exactly this size."""
+    """Return the stored note of a ledger at exactly this size, or None."""
     row = session.row(SELECT_NOTE, {"log_id": log_id, "size": size})
     return None if row is None else bytes(row[0])
-
-
-def notes_between(reads: ReadSession, log_id: int, low: int, high: int) -> list[tuple[int, bytes]]:
-    """Return sizes and notes of the checkpoints above `low` and up to `high`, smallest first."""
-    rows = reads.rows(SELECT_NOTES, {"log_id": log_id, "low": low, "high": high})
-    return [(int(size), bytes(note)) for size, note in rows]
-
-
-def newest_notes(reads: Session | ReadSession, log_id: int, most: int) -> list[tuple[int, bytes]]:
-    """Return sizes and notes of the newest checkpoints of a ledger, largest first."""
-    rows = reads.rows(SELECT_NEWEST_NOTES, {"log_id": log_id, "most": most})
-    return [(int(size), bytes(note)) for size, note in rows]
-
-
-def note_up_to(reads: ReadSession, log_id: int, high: int) -> KeptNote | None:
-    """Return the largest checkpoint of a ledger up to a size."""
-    rows = reads.rows(SELECT_NOTE_UP_TO, {"log_id": log_id, "high": high})
-    return KeptNote(rows[0][0], bytes(rows[0][1]), rows[0][2]) if rows else None
-
-
-def delete_notes_beyond(session: Session, log_id: int, size: int) -> None:
-    """Delete the checkpoints above a size, because the ledger that they cover no longer exists here."""
-    session.run(DELETE_NOTES_BEYOND, {"log_id": log_id, "size": size})
 
 
 def keep_applied_pace(session: Session, log_id: int, pace: int | None, now_us: int) -> None:
@@ -197,9 +281,80 @@ def plant_clocks(reads: ReadSession) -> list[tuple[str, str, int | None]]:
     return [(origin, stamp, skew_ms) for origin, stamp, skew_ms in reads.rows(SELECT_CLOCKS)]
 
 
-def signed_ledgers(reads: ReadSession) -> list[SignedLedger]:
-    """Return all ledgers of this store with the size that a checkpoint covers, in the order of their numbers."""
+def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) -> list[PlantReplication]:
+    """Return the status of the plants in the scope whose ledgers this store holds, by plant number."""
+    plants = [plant for plant in scope if plant > 0]
+    logs = _by_log(reads.exec(select(Log).where(col(Log.log_id).in_([*plants, *(-plant for plant in plants)]))))
+    wanted = col(ReplicationRow.log_id).in_(logs)
+    rows = _by_log(reads.exec(select(ReplicationRow).where(wanted)))
+    faults: dict[int, list[bool]] = {}
+    counting = select(ProjectionFault.log_id, ProjectionFault.error).where(col(ProjectionFault.log_id).in_(plants))
+    for log_id, error in reads.exec(counting):
+        faults.setdefault(log_id, []).append(error is not None)
+    disputed: dict[int, int] = dict(reads.rows(COUNT_DISPUTED))
+    archived: dict[int, int] = dict(reads.rows(SELECT_ARCHIVED))
     return [
-        SignedLedger(log_id, origin, size, min(signed or 0, size), received_us or 0)
-        for log_id, origin, size, signed, received_us in reads.rows(SELECT_SIGNED)
+        _status(
+            (logs[plant], logs.get(-plant)),
+            (rows.get(plant), rows.get(-plant)),
+            (faults.get(plant, []), disputed.get(plant, 0), archived.get(plant)),
+            now,
+        )
+        for plant in sorted(plants)
+        if plant in logs
     ]
+
+
+def _by_log(rows: Iterable[Any]) -> dict[int, Any]:
+    return {row.log_id: row for row in rows}
+
+
+def _status(
+    logs: tuple[Log, Log | None],
+    rows: tuple[ReplicationRow | None, ReplicationRow | None],
+    counted: tuple[list[bool], int, int | None],
+    now: datetime,
+) -> PlantReplication:
+    (log, directives), (own, directed), (faults, disputed, archived) = logs, rows, counted
+    row = own or ReplicationRow(log_id=log.log_id, state=ReplicationState.NEVER_MET)
+    alarms = [each.alarm for each in (row, directed) if each is not None and each.alarm is not None]
+    until_us = row.signed_us
+    if until_us is not None and row.received_us is not None:
+        until_us = min(until_us, row.received_us)
+    ahead = pace.ahead(_to_travel(log, row), row.pace, log.size - log.projected, row.applied_pace)
+    return PlantReplication(
+        plant_id=log.log_id,
+        origin=log.origin,
+        state=ReplicationState(row.state),
+        alarm="; ".join(alarms) or None,
+        error=row.error,
+        size=log.size,
+        root=Frontier.from_bytes(log.size, log.frontier).root(),
+        projected=log.projected,
+        acknowledged=row.acknowledged,
+        peer_size=row.peer_size,
+        directives=0 if directives is None else directives.size,
+        directives_acknowledged=0 if directed is None else directed.acknowledged,
+        checkpoint_size=row.checkpoint_size,
+        checkpoint_us=row.signed_us,
+        received_us=row.received_us,
+        contact_us=row.contact_us,
+        skew_ms=row.skew_ms,
+        version=row.version,
+        known_until_us=until_us,
+        lag_seconds=None if until_us is None else max(0, (micros(now) - until_us) // 1_000_000),
+        faults=sum(faults),
+        parked=len(faults),
+        attempts=row.attempts or 0,
+        next_attempt_us=row.next_attempt_us or None,
+        fenced=bool(log.fenced),
+        disputed=disputed,
+        archived=row.archived if archived is None else archived,
+        entries_per_second=ahead.entries_per_second,
+        seconds_left=ahead.seconds,
+    )
+
+
+def _to_travel(log: Log, row: ReplicationRow) -> int:
+    """Return how many entries the hub lacks, by this store's ledger or by the size that the plant reported."""
+    return max(log.size - row.acknowledged, (row.peer_size or 0) - log.size, 0)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from sqlalchemy import Integer
-from sqlmodel import SQLModel, col, select
+from sqlmodel import SQLModel
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
@@ -128,9 +128,3 @@ def contradictions_of(reads: Session | ReadSession, log_id: int) -> list[Contrad
     """Return the contradictions in one ledger, newest first."""
     rows = reads.rows(SELECT_OF_LEDGER, {"log_id": log_id})
     return [ContradictionSeen(origin, bytes(held), bytes(shown), seen_us) for origin, held, shown, seen_us in rows]
-
-
-def contradictions(reads: ReadSession) -> list[ContradictionRow]:
-    """Return the evidence, the newest first."""
-    row = ContradictionRow
-    return list(reads.exec(select(row).order_by(col(row.seen_us).desc(), col(row.id))))

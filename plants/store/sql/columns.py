@@ -1,9 +1,19 @@
-"""The column types that our tables are made of: plain integers, texts and bytes, the same on both databases."""
+"""Column types and options that the tables are made of, the same on SQLite and PostgreSQL.
+
+A table of the projection holds what the ledgers say. Each of its rows belongs to the plant whose ledger stated it
+(`plant_id`), so a row has one writer. The ledgers of different plants can be applied in any order.
+
+These tables have no foreign keys: they can be rebuilt from the ledgers, and each key would slow the hub down
+(`docs/explanation/performance.md`).
+"""
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, Text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, Text
+from sqlalchemy import text as sql_text
 from sqlmodel import Field
+
+from infra.roles import Keeping, table_options
 
 
 def key(kind: type[Any] = BigInteger) -> Any:
@@ -43,3 +53,16 @@ def octets(default: Any = ...) -> Any:
 
 PLANT = Integer
 """The type of a plant number."""
+
+
+PROJECTION = table_options(Keeping.PROJECTION)
+"""The options of a table that is rebuilt from the ledgers."""
+
+# Free space in each page lets PostgreSQL update a row without touching the indexes (heap-only tuples).
+CHANGING = PROJECTION | {"postgresql_with": {"fillfactor": 85}}
+
+
+def partial_index(name: str, column: str) -> Index:
+    """Return an index of the rows that have a value in the column, for a column that most rows leave empty."""
+    given = sql_text(f"{column} IS NOT NULL")
+    return Index(name, column, sqlite_where=given, postgresql_where=given)

@@ -13,7 +13,7 @@ from plants.rules.values.instants import micros
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced
 from plants.store.logistics.in_transit import mislabelled
-from plants.store.replication.positions import PlantReplication, ReplicationState, replication_status
+from plants.store.replication.status import PlantReplication, ReplicationState, replication_status
 from plants.store.sql.arrays import among, at_plants, given
 
 WATERMARK_AGE_SECONDS_MAX = 900

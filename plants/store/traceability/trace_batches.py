@@ -9,7 +9,7 @@ from plants.rules.genealogy.walks import Paths, TraceDirection, distances, paths
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced, TracedBatch, TracedEdge, batches_page, edges_page
-from plants.store.materials.definitions import narrowed
+from plants.store.materials.plants import narrowed
 from plants.store.sql.arrays import among, at_plants, given
 from plants.store.sql.pages import Key
 from plants.store.traceability.trace_starts import Start

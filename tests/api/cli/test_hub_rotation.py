@@ -13,7 +13,7 @@ from auth.notes import NoteSigner, load_key, save_key
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from plants.rules.ledger.notes import NoteKey
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.keys import hub_keys, ledger_key_files
 from sync_jobs.keys.chains import rotation_statements

@@ -22,7 +22,7 @@ from infra.settings import Settings
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger import entries
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.keys.ledger_key_files import prepare_key
 from sync_jobs.nodes import PlantNode

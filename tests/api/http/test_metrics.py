@@ -11,7 +11,7 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from tests.api.serving import Serving, plant_node
 
 ORDER = Delivery("RM-MILK", "12.5", "KGM", "A1")
@@ -34,7 +34,7 @@ def test_figures_of_a_plant_then_each_is_what_the_store_says(plant: Serving) -> 
 
     def work(session: Session) -> None:
         receive_batch(session, ORDER, actor=one.actor, call=one.call())
-        status.standing(session, 1)
+        status.ledger_status(session, 1)
         status.amend(
             session, 1, state=ReplicationState.UNREACHABLE, acknowledged=4, attempts=3, skew_ms=-1500,
             signed_us=micros(plant.clock.now()),

@@ -21,11 +21,11 @@ from plants.store.projection.projectors import (
     STOCK,
     TRANSFER_LINES,
 )
-from plants.store.replication import positions
+from plants.store.replication import status
 from plants.store.sql.rows import RowWrites, Shape
 
 LOGS = Shape.of(entries.Log)
-REPLICATION = Shape.of(positions.ReplicationRow)
+REPLICATION = Shape.of(status.ReplicationRow)
 CODES = {1: "SH1", 2: "DE2", 3: "US3"}
 USES = ("CONSUMED", "PRODUCED", "RETURNED", "TRANSFERRED", "SHIPPED", "SAMPLE")
 
@@ -97,7 +97,7 @@ class Genealogy:
         frontier = bytes(32 * size.bit_count())
         log = entries.Log(log_id=plant, origin="", size=size, frontier=frontier, hlc="", projected=projected)
         self._add(LOGS, **log.model_dump())
-        row = positions.ReplicationRow(log_id=plant, state=state, signed_us=signed_us, received_us=received_us)
+        row = status.ReplicationRow(log_id=plant, state=state, signed_us=signed_us, received_us=received_us)
         self._add(REPLICATION, **row.model_dump())
 
     def at(self, plants: Collection[int]) -> "Genealogy":

@@ -20,7 +20,7 @@ from tests.factories import Plant
 RUN = ProcessOrder("PRODUCTION", "Fermentation 发酵", "JO-17", "MIX1")
 
 
-@command
+@command("restrict")
 def restrict(recording: Recording, code: str) -> Entry:
     """State a batch as restricted, as an inspection would."""
     batch = recording.batch(code).id

@@ -22,7 +22,7 @@ from plants.store.ledger.entries import entries_between, fence
 from plants.store.ledger.verification import verify
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from tests.factories import Plant, plant_store, postgres_plant
 from tests.plants.inventory.test_conservation import CODES, Floor
 

@@ -5,7 +5,7 @@ from infra.database import Session
 from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group
@@ -40,7 +40,7 @@ async def test_alarm_then_counted_ended_and_kept(node: Served, here: Plant) -> N
 
 async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: Served, here: Plant) -> None:
     def stop(session: Session) -> None:
-        status.standing(session, here.number)
+        status.ledger_status(session, here.number)
         given = {"alarm": "Look. / 请查看。", "alarm_us": micros(here.clock.now())}
         status.amend(session, here.number, state=ReplicationState.DIVERGED, **given)
 
@@ -56,7 +56,7 @@ async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: 
 async def test_stopped_for_a_reason_that_has_an_alarm_of_its_own_then_one_alarm(node: Served, here: Plant) -> None:
     text, now = "LedgerDamaged: entry 3 is not what was hashed", here.clock.now()
     with here.store.transaction() as session:
-        status.standing(session, here.number)
+        status.ledger_status(session, here.number)
         status.amend(session, here.number, state=ReplicationState.REFUSED, alarm=text, alarm_us=micros(now))
         raise_alarm(session, Alarm(AlarmKind.LEDGER_DAMAGED, here.origin, text), now)
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.LEDGER_DAMAGED, here.origin)]}
@@ -96,7 +96,7 @@ async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Se
 
 async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here: Plant) -> None:
     with here.store.transaction() as session:
-        status.standing(session, here.number)
+        status.ledger_status(session, here.number)
         next_us = micros(here.clock.advance(seconds=30))
         status.amend(
             session, here.number, state=ReplicationState.UNREACHABLE, error="ConnectError", attempts=4,

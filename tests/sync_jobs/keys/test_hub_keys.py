@@ -19,8 +19,7 @@ from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteError, NoteKey
 from plants.store.ledger.archive import Archive
 from plants.store.ledger.hub_keys import kept_statements
-from plants.store.replication.positions import ReplicationState
-from plants.store.replication.status import standing
+from plants.store.replication.status import ReplicationState, ledger_status
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.archive.recover_plant import restore_from_archive
@@ -84,7 +83,7 @@ def in_sync(group: Group, node: PlantNode) -> None:
 def signed_by(node: PlantNode, log_id: int, key: NoteKey) -> bool:
     """Tell whether the newest note that the plant keeps of a ledger has a line of this key."""
     with node.store.transaction() as session:
-        note = Note.parse(standing(session, log_id).checkpoint or b"")
+        note = Note.parse(ledger_status(session, log_id).checkpoint or b"")
     known = {(one.name, one.key_id) for name in (NAME, node.directive_origin) for one in checkpoints.keys_of(key, name)}
     return any((line.name, line.key_id) in known for line in note.signatures)
 
@@ -211,7 +210,7 @@ def heard(node: PlantNode) -> tuple[object, ...]:
 def standing_of(node: PlantNode) -> int:
     """Return for how many entries the plant has a receipt."""
     with node.store.transaction() as session:
-        return standing(session, 1).acknowledged
+        return ledger_status(session, 1).acknowledged
 
 
 @pytest.mark.parametrize("forger", ["stranger", "new key alone", "old key alone"])

@@ -8,7 +8,7 @@ import pytest
 
 from infra.clock import FixedClock
 from plants.rules.values.scope import PlantScope
-from plants.store.replication.positions import PlantReplication, ReplicationState, replication_status
+from plants.store.replication.status import PlantReplication, ReplicationState, replication_status
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient

@@ -22,7 +22,7 @@ from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.values.actors import Author
 from plants.rules.values.scope import PlantScope
-from plants.store.replication.positions import ReplicationState, replication_status
+from plants.store.replication.status import ReplicationState, replication_status
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient

@@ -17,7 +17,7 @@ from plants.store.ledger.verification import verify
 from plants.store.monitoring.alarms import AlarmKind, alarms
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication import status
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange

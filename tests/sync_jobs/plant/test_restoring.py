@@ -12,7 +12,7 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.ledger.events import decode
 from plants.store.monitoring.alarms import alarms
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.positions import ReplicationState
+from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant import restoring
 from sync_jobs.plant.exchange import exchange, restore_from_hub

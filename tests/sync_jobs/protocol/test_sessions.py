@@ -8,8 +8,7 @@ import pytest
 from plants.commands.execution import Call
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.replication.positions import ReplicationState
-from plants.store.replication.status import Standing
+from plants.store.replication.status import ReplicationState, ReplicationStatus
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
@@ -28,9 +27,9 @@ from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, stand
 from tests.sync_jobs.plant.test_restoring import kinds, level
 
 
-def chain(current: str | None, following: str = "", *, offered: str = "", displaced: str = "") -> Standing:
+def chain(current: str | None, following: str = "", *, offered: str = "", displaced: str = "") -> ReplicationStatus:
     """Return a plant's row at the hub with these sessions."""
-    return Standing(
+    return ReplicationStatus(
         session=current,
         session_next=tuple(following.split()),
         offered=tuple(offered.split()),
