@@ -13,7 +13,7 @@ import pytest
 
 from infra.database import Store
 from migrations import upgrade
-from sync_jobs import leases
+from plants.store.replication import leases
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.process import PROCESS_HOLDER, ProjectionProcess
 from sync_jobs.projection.projecting import project_behind
