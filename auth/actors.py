@@ -135,7 +135,6 @@ class AuthFailure(StrEnum):
     LOCKED_OUT = "locked-out"
     DISABLED = "disabled"
     SIGNED_OUT = "signed-out"
-    REVOKED = "revoked"
 
 
 SIGN_IN_TEXT: Final[dict[Language, str]] = {

@@ -7,7 +7,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from auth.actors import GROUP, Actor, ActorKind, Grant, Role, device_text
+from auth.actors import GROUP, Actor
 from auth.keys import key_id, public_key_from_text
 from auth.permissions import Permission, require
 from auth.store import Machine, enrolled_row, enrolled_rows, kid_is_invited, kid_is_known, machine_of, machine_with_key
@@ -174,17 +174,6 @@ def find_machine(reads: ReadSession, kid: str) -> EnrolledMachine | None:
 def enrolled_machines(reads: ReadSession | Session) -> list[EnrolledMachine]:
     """Return every machine that is not revoked, by plant number."""
     return [_enrolled(found) for found in enrolled_rows(reads)]
-
-
-def machine_actor(machine: EnrolledMachine, *, device: str) -> Actor:
-    """Return the actor of a plant's node. It may replicate the ledger of its own plant only."""
-    return Actor(
-        actor_id=machine.origin,
-        name=machine.code,
-        kind=ActorKind.MACHINE,
-        grants=frozenset({Grant(machine.plant_number, Role.PLANT_NODE)}),
-        device=device_text(device),
-    )
 
 
 def _enrolled(row: Row) -> EnrolledMachine:

@@ -21,7 +21,6 @@ class Permission(StrEnum):
     ENTRY_CORRECT = "entry:correct"
     IMPORT_RUN = "import:run"
     LEDGER_READ = "ledger:read"
-    LEDGER_REPLICATE = "ledger:replicate"
     MACHINE_ENROL = "machine:enrol"
     MASTERDATA_DEFINE = "masterdata:define"
     PARKED_DECIDE = "parked:decide"
@@ -85,7 +84,7 @@ ROLE_PERMISSIONS: Final = MappingProxyType(
             {_P.MACHINE_ENROL, _P.PARKED_DECIDE, _P.PERSON_ADMINISTER, _P.REPLICATION_READ, _P.SCHEMA_READ},
         ),
         Role.IMPORTER: _SHOP_FLOOR | {_P.IMPORT_RUN, _P.MASTERDATA_DEFINE},
-        Role.PLANT_NODE: frozenset({_P.LEDGER_REPLICATE}),
+        Role.PLANT_NODE: frozenset(),  # Replication checks the machine itself.
     },
 )
 """The permissions of each role. Administrators cannot change batches; auditors can change nothing."""

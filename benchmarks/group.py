@@ -16,7 +16,7 @@ from plants.rules.identification.codes import CHECK_ALPHABET, node_id
 
 PLANTS = 20
 LEVELS = ("RAW", "PREMIX", "INTER", "SEMI", "FIN", "PACKED", "PALLET")
-RAW, PREMIX, INTER, SEMI, FIN, PACKED, PALLET = range(7)
+RAW, PREMIX, INTER, _, FIN, PACKED, PALLET = range(7)
 LOT_KG = (900, 1500, 1200, 1000, 700, 300, 120)  # usual lot sizes by level
 MOVED_LEVELS = (PREMIX, INTER, FIN)
 MOVED_SHARE, SPLIT_SHARE, REWORK_SHARE = 0.04, 0.12, 0.03

@@ -58,7 +58,6 @@ class Wire:
         for plant, body in Ledgers(Group(edges, seed)).entries():
             bodies[plant].append(body)
         self.entries = sum(map(len, bodies.values()))
-        self.body_bytes = sum(len(body) for each in bodies.values() for body in each)
         self._machines: dict[int, EnrolledMachine] = {}
         self.parcels: list[tuple[EnrolledMachine, Delivery]] = []
         by_plant = [self._pack(plant, bodies[plant], entries_in_parcel) for plant in bodies]

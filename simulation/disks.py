@@ -231,11 +231,6 @@ class Disk(Store):
         """Lose power."""
         self.connection.dead = True
 
-    @property
-    def stopped(self) -> bool:
-        """Whether the machine is off."""
-        return bool(self.connection.dead)
-
     def image(self) -> Image:
         """Return a copy of what is durable; nothing may be under way on the disk."""
         assert not self.busy

@@ -16,10 +16,10 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import open_log
 from plants.store.ledger.pruning import BodyDamaged
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from plants.store.replication import status
+from plants.store.replication import leases, status
+from plants.store.replication.leases import Lease, LeaseLost
 from plants.store.replication.status import ReplicationState
-from sync_jobs import backoff, leases
-from sync_jobs.leases import Lease, LeaseLost
+from sync_jobs import backoff
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.assertion_key_rotation import reannounce_key
 from sync_jobs.plant.exchange_context import ExchangeContext, ignore_progress
@@ -145,7 +145,7 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Lease | None:
         return None
     lease = leases.take(session, LEASE, node.holder, now=now)
     if lease is not None:
-        backoff.begin(session, node.number, now=now, forced=True)
+        backoff.begin(session, node.number, now=now)
     return lease
 
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import col, select
 
 from auth.notes import NoteSigner, generate_key
 from infra.database import Row, Store
@@ -18,7 +19,7 @@ from plants.store.ledger.entries import HUB_LOG, Head, entries_between
 from plants.store.monitoring.alarms import AlarmKind, AlarmRow, alarms
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import checkpoint_at, ledger_status
-from plants.store.replication.witnesses import ContradictionRow, contradictions
+from plants.store.replication.witnesses import ContradictionRow
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.hub.witnessing import HubCheckpoint, witness_plants
 from sync_jobs.nodes import PlantNode
@@ -53,7 +54,8 @@ def lasting(store: Store) -> list[AlarmRow]:
 
 def evidence(store: Store) -> list[ContradictionRow]:
     with store.reading() as reads:
-        return contradictions(reads)
+        row = ContradictionRow
+        return list(reads.exec(select(row).order_by(col(row.seen_us).desc(), col(row.id))))
 
 
 def write_something(group: Group, name: str) -> None:

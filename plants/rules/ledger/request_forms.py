@@ -3,9 +3,9 @@
 The form holds declared names only, so renaming a class, function or module changes no digest. It leaves out fields at
 their default, so a new field with a default changes no digest either. A default is therefore part of the contract.
 
-`null`, true and false stand for themselves; texts, integers, decimals, fractions, days, instants and UUIDs are JSON
-strings. Sequences, sets and mappings are arrays; a declared dataclass is an object with its name as the only key. The
-object's keys are ASCII, so the bytes are RFC 8785 canonical JSON.
+None and booleans are JSON literals. Texts, integers, decimals, fractions, days, instants and UUIDs are JSON strings.
+Sequences, sets and mappings are arrays. A declared dataclass is an object with its name as the only key. Keys are
+ASCII, so the bytes are RFC 8785 canonical JSON.
 """
 
 import types
@@ -92,7 +92,7 @@ def canonical_form(value: object) -> bytes:
 
 
 def json_form(value: object) -> Any:
-    """Return the JSON value that stands for a value of an order; raises TypeError where there is none."""
+    """Return the JSON value of a value in an order; raises TypeError for a value that has none."""
     write = _FORMS.get(type(value))
     if write is not None:
         return write(value)

@@ -17,8 +17,6 @@ Places = Mapping[int, int | None]
 NEVER_AGAIN: Final = frozenset({"ChangeRequested", "ChangeDecided", "ChangeApplied", "ChangeRefused"})
 """A signature is bound to content and version: a request made and decided on other entries is made and decided anew."""
 
-OPENING: Final = frozenset({"PlantOpened"})
-
 
 class PlaceLost(LookupError):
     """The entry builds on one that is disputed; the argument is that one's old position."""

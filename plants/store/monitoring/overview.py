@@ -15,7 +15,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import Log
 from plants.store.monitoring.alarms import AlarmKind
 from plants.store.monitoring.alarms import alarms as alarm_rows
-from plants.store.replication.parked_entries import HALTED, ProjectionFault
+from plants.store.replication.projection_faults import HALTED, ProjectionFault
 from plants.store.replication.status import ReplicationRow, ReplicationState
 
 ROWS_MAX = 1_000  # alarms looked through for those that the asker may see
@@ -68,14 +68,6 @@ def alarms_seen(
         and (everything or any(_is_about(one.about, name) for name in names))
     ]
     return sorted(rows, key=lambda one: (-one.last_us, one.kind, one.about))[:first]
-
-
-def alarm_counts(reads: ReadSession) -> dict[str, int]:
-    """Return how many alarms of each kind last at this node."""
-    counts: dict[str, int] = {}
-    for (kind,) in reads.rows("SELECT kind FROM alarms WHERE over_us IS NULL"):
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
 
 
 def _is_the_same(one: AlarmSeen, row: AlarmSeen) -> bool:

@@ -1,11 +1,12 @@
 """Row writes: what an event does to the tables, merged for many events and written set-wise.
 
-Four kinds of write are enough, because every row has one writer and events carry outcomes:
+These kinds of write are enough, because every row has one writer and events carry outcomes:
 
-- `insert`: a row that nothing writes twice (movements, edges);
+- `lines`: rows that nothing writes twice (movements, edges);
 - `put`: a whole row, in place of one with the same key;
 - `amend`: some columns of a row that is there;
-- `add`: an amount on the one summed column of a row (stock);
+- `sums`: amounts on the one summed column of a row (stock);
+- `versions`: the entry that touched a row last;
 - `drop`: a row goes (an edge that a correction retracts).
 
 Merging keeps the last `put`, folds an `amend` into it, and sums what is added: the result of one set of writes over a
@@ -125,10 +126,6 @@ class RowWrites:
         self._versions: dict[Shape, dict[Key, int]] = defaultdict(dict)
         self._drops: dict[Shape, dict[Key, None]] = defaultdict(dict)
 
-    def insert(self, shape: Shape, values: Values) -> None:
-        """Write a row that nothing else writes."""
-        self._inserts[shape].append(shape.line_of(values))
-
     def lines(self, shape: Shape) -> list[Line]:
         """Return the rows to insert so far, in the order of the columns; what there is most of is appended here."""
         return self._inserts[shape]
@@ -148,10 +145,6 @@ class RowWrites:
         if row is None:
             row = self._amends[shape].setdefault(key, {})
         row.update(values)
-
-    def add(self, shape: Shape, key: Key, amount: int) -> None:
-        """Add to the one summed column of a row, which begins at zero; the amount may be negative."""
-        self._adds[shape][key] += amount
 
     def sums(self, shape: Shape) -> dict[Key, int]:
         """Return what is added so far, by key, each beginning at zero; what there is most of is added to here."""

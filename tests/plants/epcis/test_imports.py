@@ -148,7 +148,7 @@ def test_imported_before_then_not_again_by_a_program_with_other_names(
         monkeypatch.setattr(imports, "Delivery", Intake)
         again = plants.do()
         for step, one, same in zip(plants.plan.steps, first, again, strict=True):
-            # What is defined already is not asked for again.
+            # The import defines nothing twice.
             assert same.entries == (() if type(step).__name__.startswith("Define") else one.entries)
         assert all(one.is_done and one.new == 0 for one in again)
         assert plants.everything() == before
