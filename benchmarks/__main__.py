@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import compare, measurements
 from benchmarks.measurements import BENCHMARKS
+from benchmarks.options import count, one_of
 from benchmarks.rounds import Measurement
 
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["compare"]:
         return compare.main(arguments[1:])
-    options = _options(arguments)
+    options = parse(arguments)
     for name in options.names or BENCHMARKS:
         # Only this one: each of them imports other parts of the product, and a run starts sooner without them.
         run: Callable[..., Iterator[Measurement]] = import_module(f"benchmarks.{name}").run
@@ -37,12 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options; without names, all benchmarks are meant."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure each claim against its rival. Without an option, a size is the published one.",
     )
-    parser.add_argument("names", nargs="*", choices=BENCHMARKS, metavar="benchmark", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", type=one_of(BENCHMARKS), metavar="benchmark", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=count, help="rounds of each claim; ours and the rival alternate")
     parser.add_argument("--feeds", type=count, help="plant_write: feeds per round")
     parser.add_argument("--ledger-edges", type=count, help="hub_ingest: genealogy edges of the group")
@@ -53,12 +55,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     where = "folder of the JSON files; the default also refreshes docs/explanation/performance.md"
     parser.add_argument("--results", type=Path, default=measurements.RESULTS, help=where)
     return parser.parse_args(arguments)
-
-
-def count(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is less than 1")
-    return value
 
 
 if __name__ == "__main__":

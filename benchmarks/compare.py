@@ -14,6 +14,7 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 from benchmarks import measurements
+from benchmarks.options import count, one_of
 from benchmarks.rounds import significant, spread
 
 LOSS_MAX: Final = 0.10
@@ -86,7 +87,10 @@ def quartiles(values: list[float]) -> tuple[float, float]:
 
 def run_once(checkout: Path, name: str, sizes: Sequence[str], results: Path) -> dict[str, Any]:
     """Run a benchmark in a checkout, with its own environment, and return its results. Raises RunFailed."""
-    command = [str(checkout / ".venv" / "bin" / "python"), "-m", "benchmarks", name, *sizes, "--results", str(results)]
+    python = checkout / ".venv" / "bin" / "python"
+    if not python.exists():
+        raise RunFailed(f"{checkout} has no .venv: run make .venv/.dev there")
+    command = [str(python), "-m", "benchmarks", name, *sizes, "--results", str(results)]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
@@ -135,10 +139,10 @@ def _within(values: list[float], value: float) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Compare two checkouts, print a line per claim, and write `compare.json`. Returns 1 when a claim lost too much."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=SIZES, metavar="benchmark", help=", ".join(SIZES))
+    parser.add_argument("names", nargs="*", type=one_of(SIZES), metavar="benchmark", help=", ".join(SIZES))
     parser.add_argument("--before", type=Path, required=True, help="checkout with its own .venv")
     parser.add_argument("--after", type=Path, required=True, help="checkout with its own .venv")
-    parser.add_argument("--rounds", type=int, default=10, help="runs of each benchmark in each checkout")
+    parser.add_argument("--rounds", type=count, default=10, help="runs of each benchmark in each checkout")
     parser.add_argument("--results", type=Path, default=measurements.RESULTS, help="folder of compare.json")
     options = parser.parse_args(arguments)
     sizes = {name: SIZES[name] for name in options.names or SIZES}

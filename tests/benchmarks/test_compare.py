@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import compare
+from benchmarks.__main__ import main
 from benchmarks.compare import Change, RunFailed, quartiles, run_once, run_rounds, write
 from benchmarks.measurements import ROOT
 
@@ -26,6 +28,18 @@ def test_same_checkout_twice_then_each_claim_has_a_run_of_each_side(tmp_path: Pa
 def test_benchmark_fails_in_a_checkout_then_error_with_its_last_lines(tmp_path: Path) -> None:
     with pytest.raises(RunFailed, match=r"(?s)plant_write ended with status 2.*--feeds: invalid count value"):
         run_once(ROOT, "plant_write", ["--feeds=some"], tmp_path)
+
+
+def test_checkout_without_its_environment_then_error_and_no_results(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match=r"has no \.venv"):
+        main(["compare", "--before", str(tmp_path), "--after", str(ROOT), "--results", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_benchmark_that_is_not_compared_then_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        compare.main(["catch_up", "--before", ".", "--after", "."])
+    assert f"catch_up is none of {', '.join(compare.SIZES)}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from pathlib import Path
 
 import httpx2
@@ -19,6 +18,7 @@ from infra.roles import Role
 from infra.settings import Settings
 from tests.api.serving import PASSWORD, SETUP, Serving, password, plant_node
 from tests.factories import GROUP
+from tests.patience import patient, wait_until
 
 
 @pytest.fixture
@@ -151,8 +151,7 @@ def test_request_refused_then_the_log_knows_why(plant: Serving, caplog: pytest.L
 
     plant.client.post("/graphql", json={}, headers={"Authorization": "Bearer x"})
 
-    while not caplog.records:
-        time.sleep(0.01)
+    wait_until(lambda: caplog.records, "the request is in the log")
     line = caplog.records[0].getMessage()
     assert line.startswith("POST /graphql 401 ")
     assert line.endswith(" failure=malformed")
@@ -194,11 +193,10 @@ def test_told_to_stop_then_requests_under_way_are_answered_and_the_node_can_be_c
         running: Server = server(node)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
-        while not running.started:
-            time.sleep(0.01)
+        wait_until(lambda: running.started, "the server has started")
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         assert httpx2.get(f"{url}/healthz").status_code == 200
         running.handle_exit(2, None)
-        thread.join(20)
+        thread.join(patient(20))
         assert not thread.is_alive()
         assert node.writer.write(lambda session: session.row("SELECT 1")) == (1,)
