@@ -34,7 +34,7 @@ class Decision(StrEnum):
 
     @property
     def may_sign(self) -> bool:
-        """Whether the hub's head was proven to be a prefix of ours."""
+        """True after a proof that the hub's head is a prefix of ours."""
         return self in {Decision.IN_SYNC, Decision.PUSH, Decision.HUB_REGRESSED}
 
 

@@ -109,7 +109,7 @@ class Hello(_Message):
     cosignatures: list[str] = Field(default_factory=list, max_length=16)
     acknowledged: int | None = Field(None, ge=0, le=SIZE_MAX)  # the largest size the plant holds a receipt for
     take_over: bool = False  # an operator chose this copy of the plant
-    hub_ledger: LedgerPosition | None = None  # how much of the hub's own ledger the plant has cosigned
+    hub_ledger: LedgerPosition | None = None  # the size and root of the hub's own ledger that the plant has cosigned
     greeting: str = Field("", max_length=100)  # a nonce that the answer repeats
 
 
