@@ -15,6 +15,8 @@ from benchmarks.rounds import Claim, Measurement, significant
 from benchmarks.servers import newest_postgresql
 from infra.clock import SystemClock
 
+BENCHMARKS: Final = ("plant_write", "hub_ingest", "catch_up", "trace")
+"""The modules of the benchmarks, in the order in which they run and are published."""
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results"
 PAGE: Final = ROOT / "docs" / "explanation" / "performance.md"
@@ -114,19 +116,19 @@ def conditions(results: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def published(names: Iterable[str]) -> str:
+def published() -> str:
     """Return the measured part of the page about performance, made from the committed files."""
-    results = [read(RESULTS, name) for name in names if (RESULTS / f"{name}.json").exists()]
+    results = [read(RESULTS, name) for name in BENCHMARKS if (RESULTS / f"{name}.json").exists()]
     if not results:
         return "\nNothing is published yet.\n\n"
     return f"\n{table(results)}\n{conditions(results)}\n"
 
 
-def refresh_page(names: Iterable[str]) -> None:
+def refresh_page() -> None:
     """Replace the measured part of the page about performance."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}{published(names)}{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}{published()}{END}{after}")
 
 
 def _range(spread: Mapping[str, float]) -> str:

@@ -21,18 +21,21 @@ REGISTERING: Final = (
     "@model_validator",
 )  # fmt: skip
 """Decorators that hand a function to a library, which calls it."""
-DECLARING_BASES: Final = frozenset({"BaseModel", "SQLModel", "TypedDict"})
+DECLARING_BASES: Final = frozenset({"BaseModel", "SQLModel", "TypeDecorator", "TypedDict"})
 DECLARING_DECORATORS: Final = frozenset(
     {"strawberry.enum", "strawberry.input", "strawberry.interface", "strawberry.type"}
 )
-"""Classes whose members are columns, or members of JSON or GraphQL: whoever reads those reads the members."""
+"""Classes whose members a library reads: columns and their types, members of JSON and of GraphQL."""
 
 ALLOWED: Final = {
     "DirectiveApplied": "the payload of the event of this name, which is recorded as a dict of the parts that it has",
     "FixedClock": "the clock of tests: it stands still, where SystemClock reads the machine's",
+    "JsonText": "a column type for models that are to hold JSON values",
     "TABLES": "importing the modules declares their tables to SQLModel",
     "beat_schedule": "Celery reads its settings",
     "branch_labels": "Alembic reads it of a revision",
+    "cancel_timeout": "pytest-timeout calls it",
+    "carrier": "the digest of a request reads every field of an order",
     "change_password": "awaits its command and mutation",
     "collect": "prometheus-client calls it for each scrape",
     "decode_json": "Strawberry calls it for each WebSocket message",
@@ -60,7 +63,9 @@ ALLOWED: Final = {
     "pytestmark": "pytest reads it of a module",
     "retained_until": "asks for tests until when an archive keeps a name",
     "revoke_role": "awaits its command and mutation",
+    "seals": "the digest of a request reads every field of an order",
     "sections": "pytest prints them with a failure",
+    "urgent": "the digest of a request reads every field of an order",
 }
 """Names that no code of ours uses, with the reason that they stay."""
 

@@ -174,9 +174,3 @@ def _wanted(scope: PlantScope, sought: ParkedSought) -> ColumnElement[bool]:
     }
     within = col(row.log_id).in_(scope)
     return within if sought.state is None else and_(within, states[sought.state])
-
-
-def projection_faults(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> list[ProjectionFault]:
-    """Return the entries that could not be applied, or wait behind one, by plant and position."""
-    found = select(ProjectionFault).where(col(ProjectionFault.log_id).in_(scope))
-    return list(reads.exec(found.order_by(col(ProjectionFault.log_id), col(ProjectionFault.idx)).limit(first)))

@@ -11,6 +11,7 @@ from plants.store.sql.rows import RowWrites
 from tests.plants.genealogy.graphs import Genealogy
 
 AWKWARD = 'a "quoted" \\ {brace}, NULL, ,\'; -- \t\n 牛奶 🧀 %(x)s :y'
+ON_POSTGRESQL = pytest.mark.parametrize("store", ["postgres_15", "postgres_18"], indirect=True)
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12) | st.just(AWKWARD)
 
 
@@ -40,10 +41,9 @@ def test_any_text_then_it_is_kept_as_it_was_either_way(store: Store, texts: list
         assert stock == [(text, number) for number, text in enumerate(texts, 1)]
 
 
+@ON_POSTGRESQL
 @pytest.mark.parametrize("wrong", ["5,6", "5", "{}", 1.5, True])
 def test_no_whole_number_where_one_belongs_then_an_error_and_nothing_written(store: Store, wrong: object) -> None:
-    if store.dialect != "postgresql":
-        return
     writes = RowWrites()
     writes.put(STOCK, {"plant_id": 1, "batch_id": wrong, "location": "A1", "quantity": 1})
     writes.put(STOCK, {"plant_id": 1, "batch_id": 7, "location": "A1", "quantity": 1})
@@ -53,10 +53,9 @@ def test_no_whole_number_where_one_belongs_then_an_error_and_nothing_written(sto
         assert session.rows("SELECT * FROM stock") == []
 
 
+@ON_POSTGRESQL
 @pytest.mark.parametrize("wrong", [5, b"a"])
 def test_no_text_where_one_belongs_then_an_error(store: Store, wrong: object) -> None:
-    if store.dialect != "postgresql":
-        return
     writes = RowWrites()
     writes.put(STOCK, {"plant_id": 1, "batch_id": 7, "location": wrong, "quantity": 1})
     with pytest.raises(TypeError), store.transaction() as session:
