@@ -74,7 +74,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def significant(value: float) -> float:
-    """Return a value with four significant digits; a machine repeats no more of them."""
+    """Return a value with four significant digits. Further digits differ from run to run."""
     return float(f"{value:.4g}")
 
 

@@ -1,4 +1,4 @@
-"""Corrections: which entries can be answered by one, and what reverses their effect."""
+"""Corrections: the correctable types of entries, and the movements that reverse an entry."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,14 +11,14 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 
 
 class Wrong(StrEnum):
-    """Why an entry is corrected: the two reasons that the Core Business Vocabulary has for an error declaration."""
+    """The reason for a correction, as in an error declaration of the Core Business Vocabulary."""
 
     DID_NOT_OCCUR = "DID_NOT_OCCUR"
     INCORRECT_DATA = "INCORRECT_DATA"
 
 
-# What is not here is answered in another way: definitions by a new definition, holds by an approved release,
-# decisions and directives not at all. A dispatched transfer may have been received where nobody here can see it.
+# A new definition replaces a definition, and an approved release lifts a hold. Decisions and directives are final. A
+# dispatched transfer may have been received where this plant cannot see it.
 CORRECTABLE = frozenset(
     {
         "BatchReceived",

@@ -1,4 +1,4 @@
-"""What can be wrong with an EPCIS document, in words for the person who imports it, and the refusal."""
+"""Problems of an EPCIS document, their texts for users, and the refusal that lists them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an EPCIS import does, and what it found odd, in words for the person who reads the report."""
+"""Texts of the report of an EPCIS import: its steps, and the contradictions that it found."""
 
 from collections.abc import Mapping
 from decimal import Decimal

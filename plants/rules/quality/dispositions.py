@@ -8,7 +8,7 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 
 
 class Disposition(StrEnum):
-    """How far along the goods of a batch are at a plant (ISA-95 / B2MML DispositionType)."""
+    """The disposition of a batch at a plant (ISA-95 / B2MML DispositionType)."""
 
     PLANNED = "PLANNED"
     IN_PROCESS = "IN_PROCESS"
@@ -18,7 +18,7 @@ class Disposition(StrEnum):
 
 
 class HoldKind(StrEnum):
-    """Why goods are held. Holds are a set: lifting one leaves the others."""
+    """The reason for a hold. Holds are a set: lifting one leaves the others."""
 
     QUALITY = "QUALITY"
     PARAMETER_BREACH = "PARAMETER_BREACH"

@@ -1,4 +1,4 @@
-"""What a ledger says of its own repairs: restores, other suffixes taken on, entries that collide, keys exchanged."""
+"""Payloads about repairs of the own ledger: restores, rebases, disputed entries, rotated keys."""
 
 from typing import Any, Final, Literal, TypedDict
 
@@ -37,14 +37,14 @@ class LedgerRebased(TypedDict):
 
 
 class Collision(TypedDict):
-    """Why an entry could not be applied behind the adopted ones: a code that is never renamed, and on what."""
+    """A conflict of an entry with adopted ones: a code that is never renamed, and the subject."""
 
     code: str
     what: str
 
 
 class EntryDisputed(TypedDict):
-    """An entry of the plant that collides with adopted ones, kept whole and not applied; a person settles it.
+    """An entry of the plant that conflicts with adopted ones, kept whole and not applied. An operator settles it.
 
     `settled` says that nobody has to: ALREADY_RECORDED or ANSWERED_AGAIN.
     """
@@ -56,7 +56,7 @@ class EntryDisputed(TypedDict):
 
 
 class DisputeSettled(TypedDict):
-    """A person has dealt with a disputed entry, in the way that the reason tells."""
+    """An operator has settled a disputed entry; the reason says how."""
 
     dispute: int
 
