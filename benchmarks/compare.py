@@ -23,9 +23,9 @@ from benchmarks.rounds import significant, spread
 
 LOSS_MAX: Final = 0.10
 SIZES: Final = {
-    "plant_write": ("--feeds=500",),
-    "hub_ingest": ("--ledger-edges=20000",),
-    "trace": ("--edges=10000", "--traces=20"),
+    "plant_write": ("--feeds=300",),
+    "hub_ingest": ("--ledger-edges=10000",),
+    "trace": ("--edges=10000", "--traces=10"),
 }
 """The benchmarks that are compared, at sizes at which a round takes some seconds."""
 SIDES: Final = ("before", "after")
