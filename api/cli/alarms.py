@@ -7,7 +7,8 @@ from rich.markup import escape
 
 from api.cli import app
 from api.cli.nodes import AsJson, Home, console_actor, opened
-from api.cli.output import CONSOLE, EXIT_REFUSED, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
+from api.language import _
 from api.node.node import Node
 from auth.actors import Role
 from auth.permissions import Permission
@@ -38,11 +39,11 @@ def alarms(
     for one in () if as_json else seen:
         mark = "[bold red]✗[/]" if one.over_us is None else "[green]✓[/]"
         when = format_instant(from_micros(one.last_us))
-        times = pick(f"{one.times} times, last {when}", f"{one.times} 次，最近 {when}")
+        times = _("{times} times, last {when}", times=one.times, when=when)
         CONSOLE.print(f"{mark} [bold]{one.kind}[/] {escape(one.about)}  [dim]{times}[/]", soft_wrap=True)
         CONSOLE.print(f"  {escape(one.text)}", soft_wrap=True)
     if not as_json and not seen:
-        CONSOLE.print(pick("[green]✓[/] Nothing is amiss.", "[green]✓[/] 一切正常。"))
+        CONSOLE.print(_("[green]✓[/] There is no active alarm."))
     if lasting:
         raise typer.Exit(EXIT_REFUSED)
 

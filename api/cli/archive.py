@@ -6,10 +6,12 @@ import typer
 from rich.markup import escape
 
 from api.cli.nodes import AsJson, Home, opened, replicating
-from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.cli.prompts import progress_bar
+from api.language import _, one_language
 from api.node.node import Node
 from infra.ids import new_id
+from infra.messages import Failure, message
 from infra.roles import Role
 from plants.rules.values.instants import format_instant, from_micros
 from plants.store.ledger.archive import Archive, archived_rows
@@ -23,8 +25,7 @@ from sync_jobs.nodes import HubNode
 from sync_jobs.projection.projecting import project_behind
 
 app = typer.Typer(
-    help="The archive: every ledger of the group a third time, in storage that is written once.\n\n"
-    "归档：集团全部账本的第三份副本，只写一次。",
+    help=_("The archive, which holds every ledger of the group in storage that is written once."),
     no_args_is_help=True,
 )
 
@@ -41,7 +42,7 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
     Example:  batchloom archive status --home hub
     """
     with opened(home) as node:
-        _, archive = _hub(node)
+        archive = _hub(node)[1]
         can = archive.objects.probe(node.clock.now())
         with node.store.reading() as reads:
             logs = {
@@ -62,7 +63,12 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
     if as_json:
         show_json(shown)
         return
-    said = pick("It cannot: ", "不支持：") + ", ".join(can.missing) if can.missing else pick("It locks.", "支持锁定。")
+    missing = ", ".join(can.missing)
+    said = (
+        _("The storage does not support: {missing}.", missing=missing)
+        if missing
+        else _("The storage locks what is written.")
+    )
     CONSOLE.print(f"[bold]{escape(str(shown['where']))}[/]  {said}", soft_wrap=True)
     for one in ledgers:
         CONSOLE.print(f"  {one['origin']}  {one['archived']} / {one['size']}", soft_wrap=True)
@@ -88,8 +94,8 @@ def run(home: Home) -> None:
             failing = [row.text for row in alarms(reads) if row.kind in stopping]
             count = sum(row.size for row in archived_rows(reads))
     if failing:
-        raise CannotDo(failing[0], failing[0])
-    CONSOLE.print(pick(f"[green]✓[/] {count} entries are archived.", f"[green]✓[/] 已归档 {count} 个条目。"))
+        raise Failure(message("ARCHIVING_FAILED", "{reason}"), reason=one_language(failing[0]))
+    CONSOLE.print(_("[green]✓[/] {count} entries are archived.", count=count))
 
 
 @app.command()
@@ -135,7 +141,11 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
                 came = _restore_hub(node, place, tell)
             else:
                 if archive is None and node.settings.archive_url is None:
-                    raise CannotDo("Say where the archive is: --archive URL.", "请用 --archive 指定归档地址。")
+                    raise Failure(
+                        message(
+                            "ARCHIVE_NOT_GIVEN", "No archive is set for this node. Give its address with --archive URL."
+                        )
+                    )
                 done = restore_from_archive(replicating(node), place.objects, progress=tell)
                 came = [{"origin": node.settings.origin, "before": done.before, "size": done.size}]
                 came.append({"origin": "directives", "before": done.directives_before, "size": done.directives})
@@ -145,7 +155,7 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     for one in came:
         CONSOLE.print(f"[green]✓[/] {one['origin']}: {one['before']} → {one['size']}", soft_wrap=True)
     if not came:
-        CONSOLE.print(pick("The archive holds nothing beyond this store.", "归档中没有比本库更多的内容。"))
+        CONSOLE.print(_("The archive holds nothing that this store lacks."))
 
 
 def _restore_hub(node: Node, archive: Archive, tell: ArchiveProgress) -> list[dict[str, Any]]:
@@ -158,7 +168,7 @@ def _restore_hub(node: Node, archive: Archive, tell: ArchiveProgress) -> list[di
 
 def _hub(node: Node) -> tuple[HubNode, Archive]:
     if node.settings.role is not Role.HUB:
-        raise CannotDo("Plants do not archive; ask the hub.", "归档由总部负责，请在总部查看。")
+        raise Failure(message("ARCHIVE_AT_HUB", "Only the hub archives ledgers. Run this command at the hub."))
     hub = hub_node(node.settings, node.store, node.clock)
     assert hub.archive is not None
     return hub, hub.archive

@@ -7,7 +7,8 @@ import typer
 
 from api.cli import app
 from api.cli.nodes import AsJson, Home, opened
-from api.cli.output import CONSOLE, pick, show_json
+from api.cli.output import CONSOLE, show_json
+from api.language import _
 from api.node.backups import make_backup
 
 
@@ -38,17 +39,19 @@ def backup(
         show_json({"to": str(target), "bytes": size, "entries": entries, "ledgers": manifest.ledgers})
         return
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] {target}: {entries} entries, {size / 1e6:.1f} MB.",
-            f"[green]✓[/] {target}：{entries} 条记录，{size / 1e6:.1f} MB。",
+        _(
+            "[green]✓[/] {target}: {entries} entries, {size:.1f} MB.",
+            target=target,
+            entries=entries,
+            size=size / 1000000.0,
         ),
         soft_wrap=True,
     )
     if not with_keys:
         CONSOLE.print(
-            pick(
-                f"[dim]The keys in {home / 'keys'} are not in it: keep a copy of them elsewhere, under lock.[/]",
-                f"[dim]备份不含 {home / 'keys'} 中的密钥，请另行妥善保存。[/]",
+            _(
+                "[dim]The backup does not contain the keys in {keys}. Keep a copy of them in a safe place.[/]",
+                keys=home / "keys",
             ),
             soft_wrap=True,
         )

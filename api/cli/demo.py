@@ -18,15 +18,17 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli import app
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
 from api.cli.trace import show_report
 from api.demo.floor import Floor, Headquarters, positions_at
 from api.demo.homes import DemoNode, make_homes
 from api.demo.processes import Processes
 from api.demo.scenario import DAYS, ROUNDS, Played, Year
+from api.language import _
 from api.node.shutdown import Ending
 from api.trace.client import trace_over_http
 from infra.clock import SystemClock
+from infra.messages import Failure, message
 from plants.rules.genealogy.walks import TraceDirection
 
 REPLICATION_SECONDS_MAX: Final = 60
@@ -61,17 +63,12 @@ def demo(
 
 def _show(home: Path, *, once: bool, speed: float | None, ending: Ending) -> None:
     CONSOLE.print()
-    CONSOLE.print(
-        pick(
-            "[bold]Batchloom[/]  a hub and three plants on this machine",
-            "[bold]Batchloom[/]  本机上的一个中心和三家工厂",
-        )
-    )
+    CONSOLE.print(_("[bold]Batchloom[/]  a hub and three plants on this machine"))
     CONSOLE.print()
-    with _step(pick("Making homes, keys and people", "建立节点目录、密钥与人员")):
+    with _step(_("Making homes, keys and people")):
         nodes = make_homes(home)
     with Processes(nodes) as processes:
-        with _step(pick("Starting the hub and three plants", "启动中心与三家工厂")):
+        with _step(_("Starting the hub and three plants")):
             processes.start(ending.check)
         played = _play(nodes, speed, ending)
         _show_positions(*_wait_for_replication(nodes, ending))
@@ -103,7 +100,7 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None, ending: Ending) -> P
         def tell(scene: str, number: int) -> None:
             progress.update(
                 task,
-                description=pick(f"round {number + 1} of {ROUNDS}: {scene}", f"第 {number + 1}/{ROUNDS} 轮：{scene}"),
+                description=_("round {number} of {ROUNDS}: {scene}", number=number + 1, ROUNDS=ROUNDS, scene=scene),
             )
 
         year = Year(floors, headquarters, SystemClock().now(), tell)
@@ -118,9 +115,11 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None, ending: Ending) -> P
     headquarters.close()
     took = f"[dim]{time.monotonic() - began:.1f} s[/]"
     CONSOLE.print(
-        pick(
-            f" [green]✓[/] A year's flow in {ROUNDS} rounds, dated over the last {DAYS} days  {took}",
-            f" [green]✓[/] 一年的业务，分 {ROUNDS} 轮，日期在最近 {DAYS} 天内  {took}",
+        _(
+            " [green]✓[/] A year's flow in {ROUNDS} rounds, dated over the last {DAYS} days  {took}",
+            ROUNDS=ROUNDS,
+            DAYS=DAYS,
+            took=took,
         )
     )
     return year.played
@@ -131,44 +130,49 @@ def _wait_for_replication(nodes: tuple[DemoNode, ...], ending: Ending) -> tuple[
     hub, *plants = nodes
     headquarters = Headquarters(hub)
     deadline = time.monotonic() + REPLICATION_SECONDS_MAX
-    with _step(pick("Waiting until the hub has heard all of it", "等待中心收齐全部账本")):
+    with _step(_("Waiting until the hub has every entry")):
         while True:
             ending.check()
             here = {plant.code: positions_at(plant)[plant.code] for plant in plants}
             there = headquarters.positions()
-            if all(there.get(code) == (size, size, root) for code, (size, _, root) in here.items()):
+            if all(there.get(code) == (size, size, root) for code, (size, __, root) in here.items()):
                 headquarters.close()
                 return here, there
             if time.monotonic() > deadline:
-                raise CannotDo(f"The hub did not hear of everything in time: {there}, {here}", "中心未能及时收齐账本。")
+                raise Failure(
+                    message(
+                        "DEMO_NOT_REPLICATED",
+                        "The hub did not receive every entry in time. At the hub: {there}; at the plants: {here}",
+                    ),
+                    there=there,
+                    here=here,
+                )
             time.sleep(POLL_SECONDS)
 
 
 def _show_positions(here: Positions, there: Positions) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1))
-    table.add_column(pick("Plant", "工厂"), style="bold")
-    table.add_column(pick("entries there", "工厂条目数"), justify="right")
-    table.add_column(pick("at the hub", "中心条目数"), justify="right")
-    table.add_column(pick("root of both trees", "两侧的树根"), style="dim")
-    for code, (size, _, root) in here.items():
+    table.add_column(_("Plant"), style="bold")
+    table.add_column(_("entries at the plant"), justify="right")
+    table.add_column(_("at the hub"), justify="right")
+    table.add_column(_("root of both trees"), style="dim")
+    for code, (size, __, root) in here.items():
         table.add_row(code, str(size), str(there[code][0]), f"{root[:ROOT_SHOWN]}… [green]✓[/]")
     CONSOLE.print(table)
 
 
 def _show_events(played: Played) -> None:
     lines = (
-        pick(
-            f"Wuhan held {played.held}; its release was asked there and approved at the hub by {played.released_by}.",
-            f"武汉冻结了 {played.held}；放行由工厂申请，中心的 {played.released_by} 批准。",
+        _(
+            "Wuhan put {held} on hold. It requested the release, and {released_by} approved it at the hub.",
+            held=played.held,
+            released_by=played.released_by,
         ),
-        pick(
-            f"Qingdao typed in a delivery that never came; entry {played.correction} takes it back, and both stay.",
-            f"青岛误录了一笔收货；条目 {played.correction} 予以更正，两者均可查阅。",
+        _(
+            "Qingdao recorded a delivery that never came. Entry {correction} corrects it; both entries stay.",
+            correction=played.correction,
         ),
-        pick(
-            "Shanghai received 3 kg less than Wuhan sent, and split, joined and shipped pallets.",
-            "上海比武汉的发货少收 3 kg，并拆分、合并、发运了托盘。",
-        ),
+        _("Shanghai received 3 kg less than Wuhan sent. It split, merged and shipped pallets."),
     )
     for line in lines:
         CONSOLE.print(Text(f" · {line}"))
@@ -184,9 +188,9 @@ def _show_traces(hub: DemoNode, played: Played) -> None:
         CONSOLE.print()
         CONSOLE.print(
             Text(
-                pick(f"Pallet {name}, which was shipped", f"已发运的托盘 {name}")
+                _("Pallet {name}, which was shipped", name=name)
                 if direction is TraceDirection.BACKWARD
-                else pick(f"Supplier lot {name}, which is under suspicion", f"可疑的供应商批次 {name}"),
+                else _("Supplier lot {name}, which is under suspicion", name=name),
                 style="bold",
             )
         )
@@ -195,7 +199,7 @@ def _show_traces(hub: DemoNode, played: Played) -> None:
 
 def _show_ways_on(processes: Processes, played: Played, home: Path) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_lines=False)
-    for heading in (pick("Node", "节点"), pick("Person", "人员"), pick("Role", "角色"), pick("Password", "密码")):
+    for heading in (_("Node"), _("Person"), _("Role"), _("Password")):
         table.add_column(heading, no_wrap=True)
     for node in processes.nodes:
         people = "\n".join(person.id for person in node.people)
@@ -212,27 +216,26 @@ def _show_ways_on(processes: Processes, played: Played, home: Path) -> None:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="bold cyan", no_wrap=True)
     grid.add_column(overflow="fold")
-    for number, (en, zh) in enumerate(
+    for number, line in enumerate(
         (
-            (f"Open {graphiql}, sign in as {person}, and ask.", f"打开 {graphiql}，以 {person} 登录并查询。"),
-            (f"Trace for yourself:\n{trace}", f"自行追溯：\n{trace}"),
-            (
-                (
-                    f"Stop Wuhan: {stop}\nThe others go on. A trace ends with how long ago Wuhan was heard; "
-                    "after 15 minutes the answer says that it is not complete."
-                ),
-                f"停掉武汉：{stop}\n其他节点照常。追溯的最后一行说明多久没有武汉的消息；15 分钟后答案会标明不完整。",
+            _("Open {graphiql}, sign in as {person}, and ask.", graphiql=graphiql, person=person),
+            _("Trace for yourself:\n{trace}", trace=trace),
+            _(
+                "Stop Wuhan: {stop}\n"
+                "The others go on. A trace ends with how long ago Wuhan sent its last entries; after 15 "
+                "minutes the answer says that it is not complete.",
+                stop=stop,
             ),
         ),
         1,
     ):
-        grid.add_row(str(number), Text(pick(en, zh)))
-    CONSOLE.print(Panel(grid, title=pick("Three things to try", "可以试试"), border_style="cyan"))
+        grid.add_row(str(number), Text(line))
+    CONSOLE.print(Panel(grid, title=_("Three things to try"), border_style="cyan"))
 
 
 def _stay(processes: Processes, ending: Ending) -> None:
     """Stay until Ctrl-C; a node that is stopped meanwhile is only told of."""
-    CONSOLE.print(Text(pick("Everything is up. Ctrl-C ends it.", "全部节点运行中，按 Ctrl-C 结束。"), style="bold"))
+    CONSOLE.print(Text(_("All nodes are running. Press Ctrl-C to stop them."), style="bold"))
     told: set[str] = set()
     try:
         while True:
@@ -241,7 +244,8 @@ def _stay(processes: Processes, ending: Ending) -> None:
             for node in processes.ended():
                 if node.url not in told:
                     told.add(node.url)
-                    CONSOLE.print(pick(f"{node.code or 'The hub'} has ended.", f"{node.code or '中心'} 已停止。"))
+                    name = node.code or _("The hub")
+                    CONSOLE.print(_("{name} has stopped.", name=name))
     except KeyboardInterrupt:
-        with _step(pick("Ending every node", "正在结束所有节点")):
+        with _step(_("Stopping every node")):
             processes.stop()

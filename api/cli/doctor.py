@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from api.cli import app
 from api.cli.nodes import AsJson, Home
-from api.cli.output import CONSOLE, EXIT_REFUSED, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.doctor.findings import Finding, Level
 from api.doctor.visit import examine
 from infra.clock import SystemClock
@@ -36,10 +36,9 @@ def doctor(
     if as_json:
         show_json([_as_object(one) for one in found])
     for one in () if as_json else found:
-        CONSOLE.print(f"{MARKS[one.level]} {escape(pick(one.en, one.zh))}", soft_wrap=True)
-        todo = pick(one.do_en, one.do_zh)
-        if todo:
-            CONSOLE.print(f"  → {escape(todo)}", soft_wrap=True)
+        CONSOLE.print(f"{MARKS[one.level]} {escape(one.text)}", soft_wrap=True)
+        if one.todo:
+            CONSOLE.print(f"  → {escape(one.todo)}", soft_wrap=True)
     if any(one.level >= Level.PERSON for one in found):
         raise typer.Exit(EXIT_REFUSED)
 
@@ -48,6 +47,6 @@ def _as_object(one: Finding) -> dict[str, str]:
     return {
         "check": one.check,
         "level": one.level.name,
-        "message": pick(one.en, one.zh),
-        "todo": pick(one.do_en, one.do_zh),
+        "message": one.text,
+        "todo": one.todo,
     }

@@ -6,7 +6,9 @@ import typer
 
 from api.cli import app
 from api.cli.nodes import Home, opened
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
+from api.language import _
+from infra.messages import Failure, message
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
 
 
@@ -23,5 +25,9 @@ def end(
     with opened(home) as node:
         now = node.clock.now()
         if not node.writer.write(lambda session: end_alarm(session, kind, about, now)):
-            raise CannotDo(f"No alarm {kind} about {about} lasts.", f"没有关于 {about} 的告警 {kind}。")
-    CONSOLE.print(pick("[green]✓[/] It is ended.", "[green]✓[/] 告警已结束。"))
+            raise Failure(
+                message("ALARM_NOT_ACTIVE", "There is no active alarm {kind} about {about}. See: batchloom alarms"),
+                kind=kind,
+                about=about,
+            )
+    CONSOLE.print(_("[green]✓[/] The alarm has ended."))

@@ -5,10 +5,12 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
 from api.cli.prompts import confirm
+from api.language import _
 from auth.enrolment import fingerprint
 from auth.keys import public_key_text
+from infra.messages import Failure, message
 from plants.rules.ledger.notes import NoteKey
 
 Fingerprint = Annotated[
@@ -18,15 +20,19 @@ Fingerprint = Annotated[
 
 
 def compare_fingerprint(who: str, mark: str, shown: str | None) -> None:
-    """Return once a plant's fingerprint is the one given, or a person has compared it; raises CannotDo otherwise."""
+    """Return once a plant's fingerprint is the one given, or a person has compared it; raises Failure otherwise."""
     if shown is None:
         CONSOLE.print(f"{who}:  [bold]{mark}[/]")
-        asked = pick("Does the plant show the very same?", "工厂显示的指纹是否完全相同？")
+        asked = _("Does the plant show the same fingerprint?")
         confirm(asked)
     elif "".join(shown.upper().split()) != mark:
-        raise CannotDo(
-            f"The plant's keys have another fingerprint: {mark}. Nothing was changed.",
-            f"该工厂密钥的指纹不同：{mark}，未作任何更改。",
+        raise Failure(
+            message(
+                "FINGERPRINT_DIFFERS",
+                "The plant's keys have the fingerprint {found}, which is not the one given. Nothing was "
+                "changed. Compare it with the plant again.",
+            ),
+            found=mark,
         )
 
 

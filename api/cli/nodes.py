@@ -11,12 +11,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from api.node.node import Node
 from api.node.shutdown import Ending
 from auth.actors import Actor, Role, system_actor
 from infra import garbage_collection, roles
 from infra.ids import new_id
+from infra.messages import Failure, message
 from infra.settings import FILE_NAME, Settings, load
 from sync_jobs.assembly import NotConnected, plant_node
 from sync_jobs.nodes import PlantNode
@@ -55,16 +57,16 @@ def console_actor(*given: Role) -> Actor:
 def new_settings(home: Path, **given: object) -> Settings:
     """Return the settings of a new home; says in one sentence which of them cannot be."""
     if (home / FILE_NAME).exists():
-        raise CannotDo(
-            f"{home} is a node's home already. Choose another directory, or run what is there.",
-            f"{home} 已是一个节点的目录，请另选目录，或直接运行该节点。",
+        raise Failure(
+            message("HOME_TAKEN", "{home} is the home of a node already. Choose another directory, or run the node."),
+            home=home,
         )
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
         return Settings(home=home, **chosen)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors())
-        raise CannotDo(f"These settings cannot be: {wrong}.", f"设置无效：{wrong}。") from None
+        raise Failure(message("SETTINGS_INVALID", "These settings are invalid: {problems}."), problems=wrong) from None
 
 
 def run_node(home: Path, *, until_input_ends: bool = False) -> None:
@@ -82,12 +84,12 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
     with Ending() as ending, opened(home, serving=True) as node:
         settings = node.settings
         scheme = "https" if settings.tls_certificate else "http"
-        plant = pick("Plant", "工厂") + f" {settings.plant_code}"
-        who = plant if settings.role is roles.Role.PLANT else pick("The hub", "中心")
-        is_at, end = pick("is at", "地址："), pick("Ctrl-C ends it.", "按 Ctrl-C 结束。")
-        CONSOLE.print(
-            f"{who} {is_at} [bold]{scheme}://{settings.host}:{settings.port}[/]  [dim]{end}[/]", soft_wrap=True
-        )
+        url, code = f"[bold]{scheme}://{settings.host}:{settings.port}[/]", settings.plant_code
+        said = _("The hub is at {url}", url=url)
+        if settings.role is roles.Role.PLANT:
+            said = _("Plant {code} is at {url}", code=code, url=url)
+        stop = _("Press Ctrl-C to stop.")
+        CONSOLE.print(f"{said}  [dim]{stop}[/]", soft_wrap=True)
         ending.check()
         serve(node, until=_wait_for_input_to_end if until_input_ends else None)
 
@@ -99,16 +101,15 @@ def _wait_for_input_to_end() -> None:
 
 
 def replicating(node: Node) -> PlantNode:
-    """Return the plant's side of replication, under a holder of its own; raises CannotDo where there is no hub."""
+    """Return the plant's side of replication, under a holder of its own; raises Failure where there is no hub."""
     try:
         return plant_node(node.settings, node.store, node.writer, node.clock, holder=f"console-{new_id()}")
     except NotConnected:
-        raise CannotDo(
-            "This node has no hub: set hub_url and hub_key, or it is the hub itself.",
-            "本节点未设置中心（hub_url、hub_key），或其本身即为中心。",
+        raise Failure(
+            message("HUB_NOT_SET", "This node has no hub to exchange with. At a plant, set hub_url and hub_key.")
         ) from None
 
 
 def check_hub(node: Node) -> None:
     if node.settings.role is not roles.Role.HUB:
-        raise CannotDo("This is not the hub.", "本节点不是总部。")
+        raise Failure(message("NOT_THE_HUB", "This node is a plant. Run this command at the hub."))

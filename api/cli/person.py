@@ -8,15 +8,17 @@ import typer
 from rich.panel import Panel
 
 from api.cli.nodes import Home, console_actor, opened
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from api.node.node import Node
 from auth.actors import GROUP, Grant, Role
 from auth.passwords import PASSWORD_CHARACTERS_MOST, HashedPassword, hash_password
 from auth.people import PERSON_ROLES, add_person, grant_role, set_password
 from infra.database import Session
+from infra.messages import Failure, message
 from plants.rules.values.refusals import Language
 
-app = typer.Typer(help="People who can sign in at a node.\n\n可登录节点的人员。", no_args_is_help=True)
+app = typer.Typer(help=_("People who can sign in at a node."), no_args_is_help=True)
 
 # Letters and digits that nobody takes for one another.
 ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -80,7 +82,7 @@ def add(
             set_password(session, actor=actor, person_id=person, password=password[0], at=now)
 
         node.writer.write(write)
-    _done(pick(f"{person} can sign in.", f"{person} 可以登录。"), password[1])
+    _done(_("{person} can sign in.", person=person), password[1])
 
 
 @app.command()
@@ -97,7 +99,7 @@ def grant(home: Home, person: Person, role: RoleName, plant: At = None) -> None:
             grant_role(session, actor=actor, person_id=person, grant=given, at=now)
 
         node.writer.write(write)
-    _done(pick(f"{person} is {role} now.", f"{person} 已获得角色 {role}。"), None)
+    _done(_("{person} has the role {role} now.", person=person, role=role), None)
 
 
 @app.command()
@@ -114,7 +116,7 @@ def password(home: Home, person: Person, password_file: FromFile = None, generat
             set_password(session, actor=actor, person_id=person, password=hashed, at=now)
 
         node.writer.write(write)
-    _done(pick(f"{person} has a new password.", f"{person} 的密码已更新。"), shown)
+    _done(_("{person} has a new password.", person=person), shown)
 
 
 def made_password() -> str:
@@ -131,12 +133,14 @@ def _new_password(person: str, file: typer.FileText | None, *, generate: bool) -
     if file is not None:
         typed = file.readline(4 * PASSWORD_CHARACTERS_MOST).rstrip("\r\n")
     elif sys.stdin.isatty():
-        ask = pick("Password", "密码")
-        typed = typer.prompt(ask, hide_input=True, confirmation_prompt=pick("Once more", "再次输入"))
+        ask = _("Password")
+        typed = typer.prompt(ask, hide_input=True, confirmation_prompt=_("Repeat the password"))
     else:
-        raise CannotDo(
-            "Nobody is at the terminal to type a password: use --password-file or --generate-password.",
-            "无人在终端输入密码，请使用 --password-file 或 --generate-password。",
+        raise Failure(
+            message(
+                "PASSWORD_NOT_GIVEN",
+                "The password cannot be asked for without a terminal. Use --password-file or --generate-password.",
+            )
         )
     return hash_password(typed, person_id=person), None
 
@@ -158,12 +162,12 @@ def _plant_number(node: Node, plant: str | None) -> int:
 
     number = node.writer.write(find)
     if number is None:
-        raise CannotDo(f"No plant {plant} is known here.", f"此处没有工厂 {plant}。")
+        raise Failure(message("PLANT_UNKNOWN", "Plant {plant} is not known at this node. Check the code."), plant=plant)
     return number
 
 
 def _done(text: str, made: str | None) -> None:
     CONSOLE.print(f"[green]✓[/] {text}", soft_wrap=True)
     if made is not None:
-        title = pick("Password, shown this once", "密码，仅显示一次")
+        title = _("Password, shown only now")
         CONSOLE.print(Panel.fit(f"[bold]{made}[/]", title=title, border_style="yellow"))

@@ -8,8 +8,10 @@ import typer
 from rich.markup import escape
 
 from api.cli import app
-from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.cli.prompts import progress_bar
+from api.language import _
+from infra.messages import Failure, message
 
 if TYPE_CHECKING:  # the simulator is no small import, and every other command and node does without it.
     from simulation.run import Outcome
@@ -41,7 +43,10 @@ def sim(
     from simulation.planted import BUGS  # noqa: PLC0415 -- the same.
 
     if planted not in {None, "all", *BUGS}:
-        raise CannotDo(f"No such bug. Known: {', '.join(BUGS)}.", f"没有这个缺陷。可选：{', '.join(BUGS)}。")
+        raise Failure(
+            message("BUG_UNKNOWN", "There is no planted bug of this name. The names are: {names}."),
+            names=", ".join(BUGS),
+        )
     processes = workers or len(os.sched_getaffinity(0))
     if planted == "all":
         _search(processes, as_json=as_json)
@@ -56,7 +61,7 @@ def _many(first: int, seeds: int, workers: int, planted: str | None, *, as_json:
 
     began = time.monotonic()
     with progress_bar(quiet=as_json) as progress:
-        task = progress.add_task(pick("Simulating", "模拟"), total=seeds)
+        task = progress.add_task(_("Simulating"), total=seeds)
 
         def tell(outcome: "Outcome") -> None:
             progress.advance(task)
@@ -89,10 +94,10 @@ def _say(shown: dict[str, Any]) -> None:
     faults = ", ".join(f"{name} {count}" for name, count in shown["faults"].items())
     speed = f"{shown['seedsPerSecond']} seeds/s, {shown['stepsPerSecond']} steps/s"
     CONSOLE.print(f"{shown['seeds']} seeds, {shown['steps']} steps ({speed})", soft_wrap=True)
-    CONSOLE.print(f"{pick('faults that struck', '发生的故障')}: {faults}", soft_wrap=True)
+    CONSOLE.print(_("faults injected: {faults}", faults=faults), soft_wrap=True)
     violations = shown["violations"]
     if not violations:
-        CONSOLE.print(f"[green]✓[/] {pick('no violation', '无违规')}")
+        CONSOLE.print(_("[green]✓[/] no violation"))
     for one in violations[:SHOWN_MAX]:
         CONSOLE.print(f"[bold red]✗[/] {escape(one['text'])}\n  {one['replay']}", soft_wrap=True)
     if len(violations) > SHOWN_MAX:
@@ -108,7 +113,7 @@ def _tell(outcome: "Outcome", planted: str | None) -> None:
     if outcome.invariant:
         CONSOLE.print(f"[bold red]✗[/] {escape(outcome.text)}", soft_wrap=True)
         raise typer.Exit(EXIT_REFUSED)
-    CONSOLE.print(f"[green]✓[/] {pick('no violation', '无违规')}")
+    CONSOLE.print(_("[green]✓[/] no violation"))
 
 
 def _search(workers: int, *, as_json: bool) -> None:
@@ -126,7 +131,7 @@ def _search(workers: int, *, as_json: bool) -> None:
     missed = [one.bug for one in found if not one.everywhere]
     if not as_json:
         counted = f"{len(found) - len(missed)}/{len(found)}"
-        CONSOLE.print(pick(f"{counted} found from all of {STARTS}", f"{counted} 个缺陷从所有起点均被发现"))
+        CONSOLE.print(_("{counted} found from each of {STARTS} starts", counted=counted, STARTS=STARTS))
     if missed:
         raise typer.Exit(EXIT_REFUSED)
 

@@ -8,10 +8,12 @@ from rich.markup import escape
 
 from api.cli import app
 from api.cli.nodes import AsJson, Homes, opened
-from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, language, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
+from api.language import _, language
 from api.node.node import Node
 from auth.machines import enrolled_machines
 from infra.database import ReadSession
+from infra.messages import Failure, message
 from infra.roles import Role
 from plants.rules.ledger.notes import NoteError, NoteKey
 from plants.rules.ledger.verification import SizedRoot, Verified
@@ -39,7 +41,7 @@ def verify(*, home: Homes, as_json: AsJson = False) -> None:
             signed, forged = _signed(node)
             findings = verify_ledgers(node.store, signed)
         if not findings:
-            raise CannotDo(f"{place} holds no ledger.", f"{place} 中没有账本。")
+            raise Failure(message("NO_LEDGER", "{home} holds no ledger."), home=place)
         for one in findings:
             checked = len(signed.get(one.log_id, ()))
             results.append(_as_object(str(place), one, forged.get(one.log_id, []), checked))
@@ -104,19 +106,16 @@ def _say_finding(one: dict[str, Any]) -> None:
     mark = "[green]✓[/]" if one["ok"] else "[bold red]✗[/]"
     CONSOLE.print(f"{mark} [bold]{one['origin']}[/]  [dim]{one['home']}[/]", soft_wrap=True)
     if "root" in one:
-        signed = pick(f"{one['checkpoints']} signed checkpoints hold", f"{one['checkpoints']} 个已签名检查点相符")
-        entries = pick(f"{one['size']} entries", f"{one['size']} 个条目")
+        signed = _("{checkpoints} signed checkpoints match", checkpoints=one["checkpoints"])
+        entries = _("{size} entries", size=one["size"])
         CONSOLE.print(f"  {entries}, {signed}\n  [dim]{one['root']}[/]", soft_wrap=True)
         if one["elsewhere"]:
             away = one["elsewhere"]
-            said = pick(
-                f"The bodies of {away} of them are at the hub and in the archive.",
-                f"其中 {away} 条的内容在总部和归档中。",
-            )
+            said = _("The bodies of {elsewhere} of them are at the hub and in the archive.", elsewhere=away)
             CONSOLE.print(f"  {said}", soft_wrap=True)
     else:
         CONSOLE.print(f"  [red]{escape(one['message'])}[/]", soft_wrap=True)
     if one["forgedCheckpoints"]:
         sizes = ", ".join(map(str, one["forgedCheckpoints"]))
-        said = pick("The signature of the checkpoint does not hold at size", "以下大小的检查点签名无效：")
-        CONSOLE.print(f"  [red]{said} {sizes}[/]", soft_wrap=True)
+        said = _("The signature of the checkpoint is invalid at size {sizes}", sizes=sizes)
+        CONSOLE.print(f"  [red]{said}[/]", soft_wrap=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from api.cli.nodes import console_actor
-from api.cli.output import CannotDo
 from api.cli.person import made_password
 from api.node.node import Node, NodeKeys, make_home
 from auth.actors import GROUP, Grant, Role
@@ -18,6 +17,7 @@ from auth.passwords import hash_password
 from auth.people import add_person, grant_role, set_password
 from infra import roles
 from infra.database import Session
+from infra.messages import Failure, message
 from infra.postgres import EmbeddedPostgres, PostgresUnavailable
 from infra.settings import Settings, directive_origin
 from plants.commands.group.enrolment import Enrolment, open_hub
@@ -77,7 +77,7 @@ PLANTS: Final = (
 def make_homes(folder: Path) -> tuple[DemoNode, ...]:
     """Make the homes anew, opened and enrolled, and return the hub and the plants in the order of their numbers.
 
-    Raises CannotDo where the directory holds anything that the demonstration did not make.
+    Raises Failure where the directory holds anything that the demonstration did not make.
     """
     _make_way(folder)
     ports = _free_ports(1 + len(PLANTS))
@@ -107,9 +107,11 @@ def _plant_people(family: str) -> tuple[DemoPerson, ...]:
 
 def _make_way(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
-        raise CannotDo(
-            f"{folder} holds something that the demonstration did not make. Choose another --home.",
-            f"{folder} 中有非演示创建的内容，请用 --home 另选目录。",
+        raise Failure(
+            message(
+                "DEMO_HOME_TAKEN", "{folder} holds files that the demonstration did not make. Choose another --home."
+            ),
+            folder=folder,
         )
     database = folder / "hub" / "postgresql"
     if (database / "data" / "postmaster.pid").exists():

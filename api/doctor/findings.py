@@ -24,16 +24,14 @@ class Finding:
     """What one check found: how much it matters, what is so, and what to do; both in English and Chinese."""
 
     level: Level
-    en: str
-    zh: str
-    do_en: str = ""
-    do_zh: str = ""
+    text: str
+    todo: str = ""
     check: str = ""
 
 
-def fine(en: str, zh: str) -> Finding:
+def fine(text: str) -> Finding:
     """Return that something is as it should be."""
-    return Finding(Level.FINE, en, zh)
+    return Finding(Level.FINE, text)
 
 
 @dataclass(slots=True)

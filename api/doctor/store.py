@@ -9,9 +9,11 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from api.doctor.findings import Finding, Level, Look, fine
+from api.language import _, language
 from infra.database import ReadSession
 from infra.high_water_marks import FILE_NAME as MARKS_FILE
 from infra.high_water_marks import HighWaterMarks, MarksUnreadable
+from infra.messages import SOURCE
 from infra.roles import Role
 from infra.store_faults import STORE_FAILURE_TEXTS, store_fault
 from plants.rules.ledger.merkle import Frontier, leaf_hash
@@ -41,15 +43,17 @@ def writing(look: Look) -> Iterable[Finding]:
         fault = store_fault(error)
         if fault is None:
             raise
+        reason = STORE_FAILURE_TEXTS[fault]["en" if language() == SOURCE else "zh"]
         yield Finding(
             Level.BROKEN,
-            f"The store can be read and takes nothing: {STORE_FAILURE_TEXTS[fault]['en']}.",
-            f"数据库可读但无法写入：{STORE_FAILURE_TEXTS[fault]['zh']}。",
-            "Make room, or put right the disk, where the database keeps its files. Plants write on and send it later.",
-            "请清理或修复数据库所在磁盘。工厂可继续录入，稍后自动补传。",
+            _("The store can be read but not written: {reason}.", reason=reason),
+            _(
+                "Free space on the disk of the database, or repair it. Plants keep recording and send "
+                "their entries later."
+            ),
         )
     else:
-        yield fine("The store takes what is written.", "数据库可写入。")
+        yield fine(_("The store can be written."))
 
 
 class _TakenBack(Exception):
@@ -66,13 +70,15 @@ def wal(look: Look) -> Iterable[Finding]:
     if size > WAL_BYTES_MAX:
         yield Finding(
             Level.PERSON,
-            f"The write-ahead log {path.name} has {size / 1e6:.0f} MB: some process keeps an old snapshot open.",
-            f"预写日志 {path.name} 已达 {size / 1e6:.0f} MB：有进程长期占用旧快照。",
-            "End the program that reads the store, then restart the node.",
-            "结束占用数据库的程序，然后重启节点。",
+            _(
+                "The write-ahead log {name} has {size:.0f} MB: a process keeps an old snapshot open.",
+                name=path.name,
+                size=size / 1000000.0,
+            ),
+            _("Stop the program that reads the store, then restart the node."),
         )
     else:
-        yield fine("The write-ahead log is small.", "预写日志大小正常。")
+        yield fine(_("The write-ahead log is small."))
 
 
 def ledgers(look: Look) -> Iterable[Finding]:
@@ -81,20 +87,23 @@ def ledgers(look: Look) -> Iterable[Finding]:
         found = verify(look.store)
         for one in found:
             if not one.whole:
-                yield _damaged(one.origin, one.finding.message("en"), one.finding.message("zh"))
+                yield _damaged(one.origin, one.finding.message(language()))
         if all(one.whole for one in found):
-            yield fine(f"{len(found)} ledgers were verified entry by entry.", f"已逐条验证 {len(found)} 个账本。")
+            yield fine(_("{count} ledgers were verified entry by entry.", count=len(found)))
         return
     with look.store.reading() as reads:
         logs = reads.rows("SELECT log_id, origin, size, frontier FROM logs ORDER BY log_id")
         looked = [(origin, _newest(reads, log_id, size, bytes(head))) for log_id, origin, size, head in logs]
     broken = [(origin, why) for origin, why in looked if why is not None]
-    for origin, (en, zh) in broken:
-        yield _damaged(origin, en, zh)
+    for origin, why in broken:
+        yield _damaged(origin, why)
     if not broken:
         yield fine(
-            f"The heads and the newest {NEWEST} entries of {len(logs)} ledgers fit together (--full checks each).",
-            f"{len(logs)} 个账本的头部与最新 {NEWEST} 条记录相符（--full 逐条检查）。",
+            _(
+                "The heads and the newest {NEWEST} entries of {count} ledgers agree (--full checks every entry).",
+                NEWEST=NEWEST,
+                count=len(logs),
+            )
         )
 
 
@@ -107,19 +116,21 @@ def marks(look: Look) -> Iterable[Finding]:
     except FileNotFoundError:
         yield Finding(
             Level.PERSON,
-            f"The high-water marks {MARKS_FILE} are missing: a restore cannot be detected by them.",
-            f"高水位标记 {MARKS_FILE} 丢失，无法据此发现恢复操作。",
-            "It is made again when the node starts. If a backup was just restored, let the plant reach the hub first.",
-            "节点启动时会重新生成；若刚恢复过备份，请先让工厂连上中心。",
+            _(
+                "The high-water marks {MARKS_FILE} are missing: a restore cannot be detected by them.",
+                MARKS_FILE=MARKS_FILE,
+            ),
+            _(
+                "The node makes them again when it starts. After a restore from a backup, let the plant "
+                "reach the hub first."
+            ),
         )
         return
     except MarksUnreadable as error:
         yield Finding(
             Level.PERSON,
-            f"The high-water marks {MARKS_FILE} cannot be read: {error}.",
-            f"高水位标记 {MARKS_FILE} 无法读取：{error}。",
-            f"Move {look.home / MARKS_FILE} away; it is made again when the node starts.",
-            f"移走 {look.home / MARKS_FILE}，节点启动时会重新生成。",
+            _("The high-water marks {MARKS_FILE} cannot be read: {error}.", MARKS_FILE=MARKS_FILE, error=error),
+            _("Move {file} away. The node makes it again when it starts.", file=look.home / MARKS_FILE),
         )
         return
     with look.store.reading() as reads:
@@ -131,15 +142,21 @@ def marks(look: Look) -> Iterable[Finding]:
     if kept.size > size or not fits:
         yield Finding(
             Level.BROKEN,
-            f"The store has {size} entries of {look.settings.origin}, the high-water marks say {kept.size} of "
-            f"{kept.origin}: an older or another database is in place.",
-            f"数据库中有 {look.settings.origin} 的 {size} 条记录，高水位标记为 {kept.origin} 的 {kept.size} 条："
-            "数据库较旧或属于其他工厂。",
-            "If it was restored on purpose, start the plant: it repairs itself from the hub. Else bring the right one.",
-            "若为有意恢复，启动工厂即可从中心自动修复；否则请换回正确的数据库。",
+            _(
+                "The store has {size} entries of {origin}, but the high-water marks record {marked} of "
+                "{marked_origin}: the database is older, or of another plant.",
+                size=size,
+                origin=look.settings.origin,
+                marked=kept.size,
+                marked_origin=kept.origin,
+            ),
+            _(
+                "If it was restored on purpose, start the plant: it repairs itself from the hub. "
+                "Otherwise put the right database in place."
+            ),
         )
     else:
-        yield fine("The high-water marks agree with the ledger.", "高水位标记与账本一致。")
+        yield fine(_("The high-water marks agree with the ledger."))
 
 
 def tables(look: Look) -> Iterable[Finding]:
@@ -156,21 +173,23 @@ def tables(look: Look) -> Iterable[Finding]:
     for origin, count, index, error in faults:
         yield Finding(
             Level.PERSON,
-            f"{count} entries of {origin} could not be applied, the first at {index}: {error}",
-            f"{origin} 有 {count} 条记录无法写入数据表，第一条位置 {index}：{error}",
-            "If the plant's program is newer, upgrade the hub. Else look at the entry, then retry or skip it.",
-            "若工厂程序较新，请升级中心；否则检查该条目后重试或跳过。",
+            _(
+                "{count} entries of {origin} could not be applied, the first at {index}: {error}",
+                count=count,
+                origin=origin,
+                index=index,
+                error=error,
+            ),
+            _("If the plant's program is newer, upgrade the hub. Otherwise look at the entry, then retry or skip it."),
         )
     for origin, count in behind:
         yield Finding(
             Level.PERSON,
-            f"{count} entries of {origin} are stored and not in the answers yet.",
-            f"{origin} 有 {count} 条记录已存储但尚未进入查询结果。",
-            "Wait while it catches up; if the number does not fall, see whether the hub's jobs run.",
-            "请等待处理；若数量不减少，请检查中心的作业是否运行。",
+            _("{count} entries of {origin} are stored but not applied yet.", count=count, origin=origin),
+            _("Wait until they are applied. If the number does not fall, check that the hub's jobs run."),
         )
     if not faults and not behind:
-        yield fine("Every entry is in the tables.", "所有记录均已写入数据表。")
+        yield fine(_("Every entry is applied."))
 
 
 def leases(look: Look) -> Iterable[Finding]:
@@ -185,13 +204,16 @@ def leases(look: Look) -> Iterable[Finding]:
         seconds = (until_us - now_us) // MICROS
         yield Finding(
             Level.PERSON,
-            f"The work “{name}” is reserved by {holder} for another {seconds} s: the clock was set back.",
-            f"作业“{name}”被 {holder} 占用，还剩 {seconds} 秒：时钟被调回过。",
-            "Set the clock right, and restart the node: it then frees what its own jobs held.",
-            "校准时钟并重启节点，即可释放其作业占用。",
+            _(
+                "The task “{name}” is leased by {holder} for another {seconds} s: the clock was set back.",
+                name=name,
+                holder=holder,
+                seconds=seconds,
+            ),
+            _("Correct the clock and restart the node. It then releases the leases of its own jobs."),
         )
     if not stuck:
-        yield fine("No work is blocked.", "没有被占用的作业。")
+        yield fine(_("No task is blocked."))
 
 
 def people(look: Look) -> Iterable[Finding]:
@@ -206,22 +228,18 @@ def people(look: Look) -> Iterable[Finding]:
     if len(idle) == len(rows):
         yield Finding(
             Level.PERSON,
-            "Nobody with a role can sign in at this node.",
-            "本节点没有任何有角色的人员可以登录。",
-            f"batchloom person add --home {look.home} ID --name NAME --role ROLE",
-            f"执行 batchloom person add --home {look.home} 工号 --name 姓名 --role 角色",
+            _("Nobody with a role can sign in at this node."),
+            _("Run: batchloom person add --home {home} ID --name NAME --role ROLE", home=look.home),
         )
     elif idle:
         some = ", ".join(idle[:10])
         yield Finding(
             Level.NOTE,
-            f"{len(idle)} people have no role and can do nothing: {some}.",
-            f"{len(idle)} 人没有角色：{some}。",
-            f"batchloom person grant --home {look.home} ID --role ROLE",
-            f"执行 batchloom person grant --home {look.home} 工号 --role 角色",
+            _("{count} people have no role and can do nothing: {some}.", count=len(idle), some=some),
+            _("Run: batchloom person grant --home {home} ID --role ROLE", home=look.home),
         )
     else:
-        yield fine(f"{len(rows)} people can sign in.", f"{len(rows)} 人可以登录。")
+        yield fine(_("{count} people can sign in.", count=len(rows)))
 
 
 def disputes(look: Look) -> Iterable[Finding]:
@@ -232,24 +250,22 @@ def disputes(look: Look) -> Iterable[Finding]:
     if count:
         yield Finding(
             Level.PERSON,
-            f"{count} entries collide with others after a repair, and wait to be settled.",
-            f"修复后有 {count} 条记录相互冲突，等待处理。",
-            "Settle them on the worklist of disputes, each with a reason.",
-            "在争议清单中逐条处理并注明原因。",
+            _("{count} entries conflict with others after a repair.", count=count),
+            _("Settle each of them with a reason: batchloom plant disputes"),
         )
     else:
-        yield fine("No entry is disputed.", "没有争议记录。")
+        yield fine(_("No entry is disputed."))
 
 
-def _newest(reads: ReadSession, log_id: int, size: int, head: bytes) -> tuple[str, str] | None:
-    """Return what is wrong with the end of a ledger, in English and Chinese, if anything."""
+def _newest(reads: ReadSession, log_id: int, size: int, head: bytes) -> str | None:
+    """Return what is wrong with the end of a ledger, or None."""
     (counted,) = reads.rows(
         "SELECT count(*), min(idx), max(idx) FROM entries WHERE log_id = :log_id", {"log_id": log_id}
     )
     if counted[0] and counted != (size, 0, size - 1):
-        return f"{counted[0]} of {size} entries are there", f"应有 {size} 条记录，实有 {counted[0]} 条"
+        return _("{count} of {size} entries exist", count=counted[0], size=size)
     if not counted[0]:
-        return None if not size else (f"none of {size} entries is there", f"应有 {size} 条记录，实有 0 条")
+        return None if not size else _("none of {size} entries exists", size=size)
     low = max(0, size - NEWEST)
     rows = reads.rows(
         "SELECT idx, body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low ORDER BY idx",
@@ -257,21 +273,19 @@ def _newest(reads: ReadSession, log_id: int, size: int, head: bytes) -> tuple[st
     )
     for index, body, leaf in rows:
         if len(body) and leaf_hash(bytes(body)) != bytes(leaf):
-            return f"entry {index} was altered", f"第 {index} 条记录被改动"
+            return _("entry {index} was altered", index=index)
     try:
         root = Frontier.from_bytes(size, head).root()
     except ValueError:
         root = b""
     if frontier_at(reads, log_id, size).root() != root:
-        return "the head does not fit the entries", "头部与记录不符"
+        return _("the head does not match the entries")
     return None
 
 
-def _damaged(origin: str, en: str, zh: str) -> Finding:
+def _damaged(origin: str, why: str) -> Finding:
     return Finding(
         Level.BROKEN,
-        f"The ledger {origin} is damaged: {en}.",
-        f"账本 {origin} 已损坏：{zh}。",
-        "Stop the node, keep a copy of the home as evidence, and restore the last backup; the rest comes from the hub.",
-        "停止节点，保留目录副本作为证据，恢复最近的备份，其余由中心补回。",
+        _("The ledger {origin} is damaged: {why}.", origin=origin, why=why),
+        _("Stop the node, keep a copy of the home as evidence, and restore the last backup. The hub sends the rest."),
     )

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.doctor import home, replication, store
 from api.doctor.findings import Check, Finding, Level, Look
+from api.language import _
 from infra.clock import Clock
 from infra.database import StoreUnfit
 from infra.postgres import PostgresUnavailable
@@ -57,10 +58,8 @@ def _visit(place: Path, clock: Clock, *, full: bool) -> Iterator[Finding]:
     except SettingsInvalid as error:
         yield Finding(
             Level.BROKEN,
-            f"The settings cannot be used: {error}",
-            f"设置不可用：{error}",
-            "Put it right in batchloom.toml or in the environment.",
-            "请修正 batchloom.toml 或环境变量。",
+            _("The settings cannot be used: {error}", error=error),
+            _("Correct it in batchloom.toml or in the environment."),
             "settings",
         )
         return
@@ -90,23 +89,19 @@ def _opened(look: Look, opening: ExitStack) -> Iterable[Finding]:
         if waiting:
             yield Finding(
                 Level.PERSON,
-                f"The store's tables are of another version ({waiting}).",
-                f"数据库表结构版本不符（{waiting}）。",
-                "Start the node with this program once, which brings them up to date; make a backup first.",
-                "先备份，再用本程序启动一次节点即可升级。",
+                _("The tables have another version ({waiting}) than this program.", waiting=waiting),
+                _("Make a backup, then start the node with this program once: it upgrades the tables."),
                 "tables",
             )
         else:
-            yield Finding(Level.FINE, "The store opens.", "数据库可打开。", check="store")
+            yield Finding(Level.FINE, _("The store can be opened."), check="store")
 
 
 def _unopened(why: str) -> Finding:
     return Finding(
         Level.BROKEN,
-        f"The store cannot be opened: {why}",
-        f"数据库无法打开：{why}",
-        "Put right what it says. If the file is damaged: batchloom restore --from BACKUP --replace.",
-        "按提示修正；若文件损坏，执行 batchloom restore --from 备份 --replace。",
+        _("The store cannot be opened: {why}", why=why),
+        _("Correct the cause. If the file is damaged, run: batchloom restore --from BACKUP --replace"),
         "store",
     )
 
@@ -115,13 +110,12 @@ def _run(check: Check, look: Look) -> Iterator[Finding]:
     name = check.__name__
     try:
         for found in check(look):
-            yield Finding(found.level, found.en, found.zh, found.do_en, found.do_zh, name)
+            yield Finding(found.level, found.text, found.todo, name)
     except Exception as error:  # noqa: BLE001 -- whatever breaks a check is itself what is wrong with the node.
+        why = f"{type(error).__name__}: {error}"
         yield Finding(
             Level.BROKEN,
-            f"The check “{name}” could not be made: {type(error).__name__}: {error}",
-            f"检查“{name}”无法进行：{type(error).__name__}：{error}",
-            "The store may be damaged: batchloom verify, and the last backup.",
-            "数据库可能损坏：请执行 batchloom verify 并查看最近的备份。",
+            _("The check “{name}” failed: {error}", name=name, error=why),
+            _("The store may be damaged. Run batchloom verify, and look at the last backup."),
             name,
         )

@@ -8,7 +8,8 @@ import typer
 from api.cli.cards import order_of_card, read_card
 from api.cli.hub import app
 from api.cli.nodes import Home, console_actor, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from api.node.node import Node
 from auth.actors import Role
 from infra.database import Session
@@ -32,9 +33,11 @@ def enrol(
             shown = read_card(path)
             _enrol(node, order_of_card(node, shown))
             CONSOLE.print(
-                pick(
-                    f"[green]✓[/] Plant {shown['code']} ({shown['name']}) is number {shown['number']} of the group.",
-                    f"[green]✓[/] 工厂 {shown['code']}（{shown['name']}）已登记，编号 {shown['number']}。",
+                _(
+                    "[green]✓[/] Plant {code} ({name}) is enrolled with number {number}.",
+                    code=shown["code"],
+                    name=shown["name"],
+                    number=shown["number"],
                 )
             )
 

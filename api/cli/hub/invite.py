@@ -6,7 +6,8 @@ import typer
 
 from api.cli.hub import app
 from api.cli.nodes import Home, console_actor, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from auth import enrolment
 from auth.actors import Role
 from auth.enrolment import OneTimeCode
@@ -35,15 +36,17 @@ def invite(
 
         made, given = node.writer.write(write)
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {code} is invited as number {given}. For 24 hours, once, at the plant:\n"
-            f"  batchloom plant enrol --home {code.lower()} --hub https://… --code {made}\n"
-            "The code is shown this once. Then compare fingerprints and:\n"
-            f"  batchloom hub approve --home {home} {code}",
-            f"[green]✓[/] 已邀请工厂 {code}，编号 {given}。24 小时内在工厂执行一次：\n"
-            f"  batchloom plant enrol --home {code.lower()} --hub https://… --code {made}\n"
-            "此代码仅显示这一次。随后核对指纹并执行：\n"
-            f"  batchloom hub approve --home {home} {code}",
+        _(
+            "[green]✓[/] Plant {code} is invited with number {number}. Run once at the plant within "
+            "24 hours:\n"
+            "  batchloom plant enrol --home {folder} --hub https://… --code {made}\n"
+            "The code is not shown again. Then compare fingerprints and run here:\n"
+            "  batchloom hub approve --home {home} {code}",
+            code=code,
+            number=given,
+            folder=code.lower(),
+            made=made,
+            home=home,
         ),
         soft_wrap=True,
     )

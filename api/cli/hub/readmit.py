@@ -9,7 +9,8 @@ from api.cli.cards import order_of_card, read_card
 from api.cli.fingerprints import Fingerprint, compare_fingerprint, mark_of
 from api.cli.hub import app
 from api.cli.nodes import Home, check_hub, console_actor, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from auth.actors import Role
 from infra.database import Session
 from plants.rules.ledger.notes import NoteKey
@@ -52,8 +53,5 @@ def readmit_plant(
 
         node.writer.write(write)
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {order.code} goes on under its new keys; its ledger comes by itself.",
-            f"[green]✓[/] 工厂 {order.code} 以新密钥继续，其账本将自动同步。",
-        )
+        _("[green]✓[/] Plant {code} continues under its new keys. Its ledger will arrive by itself.", code=order.code)
     )

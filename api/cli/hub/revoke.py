@@ -7,11 +7,13 @@ import typer
 from api.cli.hub import app
 from api.cli.hub.invitations import PlantCode
 from api.cli.nodes import Home, check_hub, console_actor, opened
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
 from api.cli.prompts import Sure, confirm
+from api.language import _
 from auth.actors import Role
 from auth.machines import active_machine
 from infra.database import Session
+from infra.messages import Failure, message
 from sync_jobs.hub.enrolment import revoke
 
 
@@ -35,11 +37,14 @@ def revoke_plant(
         check_hub(node)
         with node.store.reading() as reads:
             if active_machine(reads, code) is None:
-                raise CannotDo(
-                    f"No plant {code} counts here: it was never enrolled, or is revoked already.",
-                    f"此处没有有效的工厂 {code}：从未登记，或已被吊销。",
+                raise Failure(
+                    message(
+                        "PLANT_NOT_ACTIVE",
+                        "Plant {code} has no valid keys here: it was never enrolled, or is revoked already.",
+                    ),
+                    code=code,
                 )
-        asked = pick(f"Refuse everything that plant {code} signs from now on?", f"自此拒绝工厂 {code} 签署的一切？")
+        asked = _("Reject everything that plant {code} signs from now on?", code=code)
         confirm(asked, sure=sure)
         actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
 
@@ -48,15 +53,14 @@ def revoke_plant(
 
         node.writer.write(write)
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {code}'s keys count no more. To let it come back, at the plant:\n"
+        _(
+            "[green]✓[/] The keys of plant {code} are revoked. To readmit it, run at the plant:\n"
             "  batchloom plant renew-keys --home DIR\n"
             "  batchloom plant card --home DIR > card.json\n"
-            f"then here:\n  batchloom hub readmit --home {home} card.json",
-            f"[green]✓[/] 工厂 {code} 的密钥已失效。如需恢复，请在工厂执行：\n"
-            "  batchloom plant renew-keys --home 目录\n"
-            "  batchloom plant card --home 目录 > card.json\n"
-            f"然后在此执行：\n  batchloom hub readmit --home {home} card.json",
+            "and then here:\n"
+            "  batchloom hub readmit --home {home} card.json",
+            code=code,
+            home=home,
         ),
         soft_wrap=True,
     )

@@ -6,12 +6,14 @@ import typer
 from rich.markup import escape
 
 from api.cli.nodes import AsJson, Home, console_actor, opened
-from api.cli.output import CONSOLE, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, show_json
+from api.language import _
 from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
 from infra import roles
 from infra.database import Session
+from infra.messages import Failure, message
 from plants.commands.execution import Call
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.rules.identification.codes import HUB
@@ -22,7 +24,7 @@ from plants.store.replication.disputes import Disputed, DisputesSought, disputes
 LISTED = 100
 COLLISIONS_SHOWN = 5
 app = typer.Typer(
-    help="Entries that a repair kept whole and could not apply.\n\n修复时完整保留但未能应用的争议条目。",
+    help=_("Disputed entries, which a repair kept but could not apply."),
     no_args_is_help=True,
 )
 
@@ -50,9 +52,9 @@ def show(
         for line in _lines(one):
             CONSOLE.print(line, soft_wrap=True)
     if more:
-        CONSOLE.print(pick(f"{more} more: give --first.", f"另有 {more} 条，请使用 --first。"))
+        CONSOLE.print(_("{more} more: use --first.", more=more))
     if not seen:
-        CONSOLE.print(pick("[green]✓[/] There are none.", "[green]✓[/] 没有条目。"))
+        CONSOLE.print(_("[green]✓[/] There are none."))
 
 
 @app.command()
@@ -68,7 +70,11 @@ def settle(
     """
     with opened(home) as node:
         if node.settings.role is not roles.Role.PLANT:
-            raise CannotDo("A dispute is settled at the plant that recorded it.", "争议条目须在记录它的工厂处理。")
+            raise Failure(
+                message(
+                    "SETTLE_AT_PLANT", "A dispute is settled at the plant that recorded it. Run this command there."
+                )
+            )
         actor, number = console_actor(Role.MANAGER), node.settings.plant_number
 
         def write(session: Session) -> None:
@@ -76,7 +82,7 @@ def settle(
             settle_dispute(session, Settlement(dispute, reason), actor=actor.author, call=call)
 
         node.writer.write(write)
-    CONSOLE.print(pick(f"[green]✓[/] Dispute {dispute} is settled.", f"[green]✓[/] 争议条目 {dispute} 已处理。"))
+    CONSOLE.print(_("[green]✓[/] Dispute {dispute} is settled.", dispute=dispute))
 
 
 def _lines(one: Disputed) -> list[str]:

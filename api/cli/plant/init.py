@@ -7,8 +7,9 @@ import typer
 
 from api.cli.cards import read_hub_card
 from api.cli.nodes import Home, new_settings, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
 from api.cli.plant import app
+from api.language import _
 from api.node.node import Node, make_home
 from infra import roles
 from infra.database import Session
@@ -41,7 +42,7 @@ def init(
     """
     hub = read_hub_card(hub_card) if hub_card else {}
     if not (group or hub):
-        raise typer.BadParameter(pick("give --hub-card or --group", "请给出 --hub-card 或 --group"))
+        raise typer.BadParameter(_("give --hub-card or --group"))
     settings = new_settings(
         home,
         role=roles.Role.PLANT,
@@ -56,16 +57,16 @@ def init(
     make_home(settings)
     with opened(home) as node:
         begin_ledger(node, name, time_zone)
+    file = f"{code.lower()}-card.json"
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {code} is made in {home}. Next:\n"
-            f"  batchloom plant card --home {home} > {code.lower()}-card.json   (for `batchloom hub enrol`)\n"
-            f"  batchloom person add --home {home} ID --name NAME --role operator\n"
-            f"  batchloom plant run --home {home}",
-            f"[green]✓[/] 工厂 {code} 已建立于 {home}。接下来：\n"
-            f"  batchloom plant card --home {home} > {code.lower()}-card.json   （供 batchloom hub enrol 使用）\n"
-            f"  batchloom person add --home {home} 工号 --name 姓名 --role operator\n"
-            f"  batchloom plant run --home {home}",
+        _(
+            "[green]✓[/] Plant {code} was made in {home}. Next:\n"
+            "  batchloom plant card --home {home} > {file}   (for `batchloom hub enrol`)\n"
+            "  batchloom person add --home {home} ID --name NAME --role operator\n"
+            "  batchloom plant run --home {home}",
+            code=code,
+            home=home,
+            file=file,
         ),
         soft_wrap=True,
     )

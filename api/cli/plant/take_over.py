@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from api.cli.nodes import Home, opened
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
 from api.cli.plant import app
 from api.cli.prompts import confirm
+from api.language import _
+from infra.messages import Failure, message
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
 from plants.store.replication.status import ReplicationState
 from sync_jobs.protocol.sessions import lift_fence
@@ -30,14 +32,9 @@ def take_over(
             rows = reads.rows("SELECT fenced FROM logs WHERE log_id = :log_id", {"log_id": number})
             state = reads.rows("SELECT state FROM replication WHERE log_id = :log_id", {"log_id": number})
         if not (rows and rows[0][0]) and not (state and state[0][0] == ReplicationState.FENCED):
-            raise CannotDo("This plant is not fenced: nothing was changed.", "本厂未被隔离，未作任何更改。")
-        asked = pick("Is every other copy of this plant stopped for good?", "本厂的其他副本是否均已永久停用？")
+            raise Failure(message("NOT_FENCED", "This plant is not fenced. Nothing was changed."))
+        asked = _("Have all other copies of this plant stopped for good?")
         confirm(asked, sure=sure)
         node.writer.write(lambda session: lift_fence(session, number, now))
         node.writer.write(lambda session: end_alarm(session, AlarmKind.PLANT_FENCED, node.settings.origin, now))
-    CONSOLE.print(
-        pick(
-            "[green]✓[/] This copy counts from its next contact with the hub on.",
-            "[green]✓[/] 下次联系中心起，以此副本为准。",
-        )
-    )
+    CONSOLE.print(_("[green]✓[/] This copy is the active one from its next contact with the hub."))

@@ -210,10 +210,8 @@ def test_one_thing_broken_then_it_is_named_with_what_to_do(home: Path, name: str
 
     assert check in amiss, amiss
     assert amiss[check].level is level
-    assert said in amiss[check].en + amiss[check].do_en
-    assert amiss[check].zh != amiss[check].en
-    assert amiss[check].do_en
-    assert amiss[check].do_zh
+    assert said in amiss[check].text + amiss[check].todo
+    assert amiss[check].todo
     assert amiss.keys() <= {check} | ALSO.get(name, set()), amiss
 
 
@@ -253,7 +251,7 @@ def test_something_else_at_the_hubs_address_then_said(home: Path) -> None:
         set_to(home, "hub_url", f"http://127.0.0.1:{silent.getsockname()[1]}")
         set_to(home, "hub_key", str(NodeKeys.load(settings_of(home)).ledger.key))
         silent.settimeout(0)
-        assert "not reached" in found(home)["hub_reached"].en
+        assert "not reached" in found(home)["hub_reached"].text
 
 
 def test_hub_then_parked_entries_and_waiting_plants_are_found(
@@ -282,9 +280,9 @@ def test_hub_then_parked_entries_and_waiting_plants_are_found(
         node.writer.write(ask)
     amiss = found(settings.home)
     assert "archive" not in amiss
-    assert "hub approve" in amiss["enrolments"].do_en
-    assert enrolment.fingerprint(*shown) in amiss["enrolments"].en
-    assert "no such thing" in amiss["tables"].en
-    assert "PARKED" in amiss["alarms"].en
+    assert "hub approve" in amiss["enrolments"].todo
+    assert enrolment.fingerprint(*shown) in amiss["enrolments"].text
+    assert "no such thing" in amiss["tables"].text
+    assert "PARKED" in amiss["alarms"].text
     monkeypatch.setenv("BATCHLOOM_ARCHIVE_URL", "file:///dev/null/archive")
-    assert "archive_url" in found(settings.home)["archive"].do_en
+    assert "archive_url" in found(settings.home)["archive"].todo

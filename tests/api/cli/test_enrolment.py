@@ -12,12 +12,12 @@ from typer.testing import CliRunner, Result
 
 import api.cli.tree
 from api.cli.alarms import node_alarms
-from api.cli.output import CannotDo
 from api.node.node import Node, make_home
 from auth.enrolment import OneTimeCode, hub_key_digest
 from auth.keys import public_key_text
 from auth.notes import generate_key
 from infra.clock import FixedClock, SystemClock
+from infra.messages import Failure
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import FILE_NAME, Settings
@@ -56,7 +56,7 @@ def at_plant(*words: object) -> Result:
 
 
 def no(result: Result) -> str:
-    assert isinstance(result.exception, CannotDo), (result.output, result.exception)
+    assert isinstance(result.exception, Failure), (result.output, result.exception)
     return str(result.exception)
 
 

@@ -207,7 +207,7 @@ def test_person_added_then_the_password_is_shown_once_and_kept_nowhere(mills: Ma
     assert password.encode() not in kept
     assert PASSWORD.encode() not in kept
     taken = batchloom("person", "add", "--home", home, "li.lei", "--name", "Another", "--generate-password")
-    assert (taken.status, taken.err.startswith("No: The code li.lei is already used")) == (1, True)
+    assert (taken.status, taken.err.startswith("Error: The code li.lei is already used")) == (1, True)
     weak = batchloom("person", "password", "--home", home, "li.lei", "--password-file", "-", given="short\n")
     assert weak.status == 1
     nobody = batchloom("person", "password", "--home", home, "li.lei")
@@ -330,7 +330,7 @@ def test_trace_then_the_tree_and_what_is_missing(mills: Mapping[str, Path]) -> N
     assert lines[3].startswith(f"    └── 50 kg  {flour}")
     assert lines[4] == "        └── ⇢ arrived, not seen leaving MILL → BAKE  60 kg  2026-03-14 00:02"
     assert "! Not complete:" in said.out
-    assert f"goes on at MILL, which this answer does not cover: {flour}" in said.out
+    assert f"continues at MILL, which this answer does not cover: {flour}" in said.out
 
 
 def test_trace_for_a_program_then_every_edge_with_its_exact_amount(mills: Mapping[str, Path]) -> None:
@@ -348,7 +348,7 @@ def test_trace_for_a_program_then_every_edge_with_its_exact_amount(mills: Mappin
 def test_trace_of_nothing_then_plain_words(mills: Mapping[str, Path]) -> None:
     said = batchloom("trace", "NO-SUCH", "--home", mills["BAKE"])
     assert said.status == 1
-    assert said.err.startswith("No: No batch NO-SUCH is known here")
+    assert said.err.startswith("Error: This node knows no batch NO-SUCH")
 
 
 def test_rebuilt_then_equal_and_verified_then_whole(mills: Mapping[str, Path]) -> None:

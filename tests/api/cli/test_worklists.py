@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 import api.cli.tree
-from api.cli.output import CannotDo
 from api.node.node import NodeBusy, claim, make_home
 from auth.keys import SigningKey
 from auth.notes import NoteSigner, load_key, save_key
 from infra.database import Store
+from infra.messages import Failure
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import Settings
@@ -62,7 +62,7 @@ class Home:
 
     def says_no(self, *words: object, given: str | None = None) -> str:
         done = self.run(*words, given=given)
-        assert isinstance(done.exception, CannotDo), (done.output, done.exception)
+        assert isinstance(done.exception, Failure), (done.output, done.exception)
         return str(done.exception)
 
     def refuses(self, *words: object) -> RefusalCode:
