@@ -24,10 +24,12 @@ LISTED_MAX: Final = 1_000
 @app.command()
 def alarms(
     home: Home,
-    ended: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="List ended alarms too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what is amiss at a node, the newest first. Exit status 1 while anything is.
+    """List the active alarms of a node, newest first.
+
+    Run it when `doctor` or a monitor reports an alarm. Exit status 1 while an alarm is active.
 
     Example:  batchloom alarms --home sh1
     """

@@ -31,13 +31,17 @@ app = typer.Typer(
 
 At = Annotated[
     str | None,
-    typer.Option("--archive", help="The archive: file:///path or s3://bucket/prefix. Unset: as in the settings."),
+    typer.Option(
+        "--archive", help="URL of the archive: file:///path or s3://bucket/prefix. Default: the one in the settings."
+    ),
 ]
 
 
 @app.command()
 def status(home: Home, *, as_json: AsJson = False) -> None:
-    """Say where the archive is, what it can do (found out by trying), and how far each ledger is in it.
+    """Show where the archive is, what its storage supports, and how much of each ledger it holds.
+
+    The command tests the storage with small objects. Run it after a change of `archive_url`.
 
     Example:  batchloom archive status --home hub
     """
@@ -78,7 +82,9 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def run(home: Home) -> None:
-    """Archive now what is not archived yet, without waiting for the job; exit status 1 when the archive fails.
+    """Archive every entry that is not archived yet, without waiting for the next job.
+
+    Run it before maintenance of the hub. Exit status 1 when the archive fails.
 
     Example:  batchloom archive run --home hub
     """
@@ -102,7 +108,8 @@ def run(home: Home) -> None:
 def verify(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     """Read the whole archive and check every bundle, every tile and the newest checkpoint of each ledger.
 
-    Exit status 1 when a file is missing or is not what was signed for; it is named.
+    Run it after a move of the archive, and from time to time. Exit status 1 when a file is missing or altered; it is
+    named.
 
     Example:  batchloom archive verify --home hub
     """
@@ -122,10 +129,10 @@ def verify(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
-    """Bring back from the archive what this node's store does not hold: all of it, or what an old copy lacks.
+    """Restore the entries that this node's store lacks from the archive.
 
-    For a hub: keep or restore the home with its keys, give it an empty store, and run this before the hub is started.
-    The plants then send what was not archived. For a plant: when the hub cannot be reached; give --archive.
+    For a hub that lost its database: keep the home with its keys, give it an empty store, and run this before the hub
+    starts. Plants then send what was not archived. For a plant whose hub cannot be reached: give --archive.
 
     Example:  batchloom archive restore --home hub
     """

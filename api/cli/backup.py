@@ -17,14 +17,20 @@ def backup(
     *,
     home: Home,
     to: Annotated[
-        Path, typer.Option(help="A folder that is there (a new one is made in it), a new folder, or a new .tar file.")
+        Path,
+        typer.Option(help="Existing folder, in which a new one is made; or the name of a new folder or .tar file."),
     ],
     with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="Private keys too: whoever has the backup can then pass for the node.")
+        bool,
+        typer.Option(
+            "--with-keys", help="Copy the private keys too. A holder of the backup can then impersonate the node."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a node, also while it runs: store, settings and, where wanted, keys, with a manifest of sizes and hashes.
+    """Copy a node, also while it runs: the store, the settings, and a manifest of sizes and hashes.
+
+    Run it every night. Keys are copied with --with-keys only.
 
     Example:  batchloom backup --home sh1 --to /mnt/backup
     """

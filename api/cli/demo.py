@@ -40,17 +40,19 @@ Positions = dict[str, tuple[int, int, str]]
 @app.command()
 def demo(
     *,
-    once: Annotated[bool, typer.Option("--once", help="End by itself when the year has been played.")] = False,
-    home: Annotated[Path, typer.Option("--home", help="Where the nodes live; made anew each time.")] = Path(".demo"),
+    once: Annotated[bool, typer.Option("--once", help="Stop when the year has been played.")] = False,
+    home: Annotated[Path, typer.Option("--home", help="Directory of the nodes. It is made anew each time.")] = Path(
+        ".demo"
+    ),
     speed: Annotated[
         float | None,
-        typer.Option("--speed", min=0.01, help="Days of the calendar in a second; as fast as it goes unless given."),
+        typer.Option("--speed", min=0.01, help="Days to play per second. Default: as fast as possible."),
     ] = None,
 ) -> None:
-    """Start a hub and three plants, play a biscuit maker's year through their APIs, and trace across all of them.
+    """Start a hub and three plants, play a year of a biscuit maker through their APIs, and trace across all of them.
 
-    The flow of a year is played in twelve rounds; their dates lie in the last 29 days, because a plant takes nothing
-    that is written down more than 31 days late. Afterwards everything stays up until Ctrl-C, unless --once is given.
+    Run it to see Batchloom work. The year is played in twelve rounds, dated over the last 29 days, because plants
+    reject records that are more than 31 days late. The nodes run until Ctrl-C; with --once they stop after the year.
 
     Examples:
       batchloom demo

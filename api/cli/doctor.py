@@ -23,12 +23,13 @@ MARKS: Final = {
 @app.command()
 def doctor(
     home: Home,
-    full: Annotated[bool, typer.Option("--full", help="Verify every entry, not the newest alone.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Verify every entry, not only the newest ones.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with a node and what to do, the worst first. Changes nothing; the node may be running.
+    """Check a node and say what to do about each problem, worst first.
 
-    Exit status 1 when something needs a person.
+    Run it when something does not work, and after a restore. It changes nothing, and the node may be running. Exit
+    status 1 when a finding needs action.
 
     Example:  batchloom doctor --home sh1
     """

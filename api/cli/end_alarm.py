@@ -15,10 +15,12 @@ from plants.store.monitoring.alarms import AlarmKind, end_alarm
 @app.command("end-alarm")
 def end(
     home: Home,
-    kind: Annotated[AlarmKind, typer.Argument(help="Kind of the alarm, as it is listed.")],
-    about: Annotated[str, typer.Argument(help="What it is about, as it is listed.")],
+    kind: Annotated[AlarmKind, typer.Argument(help="Kind of the alarm, as `batchloom alarms` lists it.")],
+    about: Annotated[str, typer.Argument(help="Subject of the alarm, as `batchloom alarms` lists it.")],
 ) -> None:
-    """End an alarm that was dealt with and cannot notice so itself; it comes back if the reason does.
+    """End an active alarm after its cause was removed.
+
+    Most alarms end by themselves. This is for those that cannot detect it. The alarm returns if its cause does.
 
     Example:  batchloom end-alarm --home hub REPLICATION_REFUSED "not recognised"
     """

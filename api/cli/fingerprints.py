@@ -15,7 +15,7 @@ from plants.rules.ledger.notes import NoteKey
 
 Fingerprint = Annotated[
     str | None,
-    typer.Option("--fingerprint", help="What the plant shows. Unset: it is shown here and asked about."),
+    typer.Option("--fingerprint", help="Fingerprint that the plant shows. Default: show it here and ask."),
 ]
 
 

@@ -34,12 +34,12 @@ Home = Annotated[
 ]
 Homes = Annotated[
     list[Path],
-    typer.Option("--home", help="Directory of a node; repeat it for several.", show_default=False),
+    typer.Option("--home", help="Directory of a node; may be repeated.", show_default=False),
 ]
 UntilInputEnds = Annotated[
-    bool, typer.Option("--until-input-ends", hidden=True, help="End when standard input is closed, too.")
+    bool, typer.Option("--until-input-ends", hidden=True, help="Stop also when standard input is closed.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program, not text for a person.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
 @contextmanager

@@ -25,20 +25,20 @@ ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 GROUPS, GROUP_CHARACTERS = 4, 5
 WHOLE_GROUP: Final = "group"
 
-Person = Annotated[str, typer.Argument(metavar="ID", help="Employee number, the same in the whole group.")]
+Person = Annotated[str, typer.Argument(metavar="ID", help="Employee number, unique in the whole group.")]
 RoleName = Annotated[Role, typer.Option("--role", help=f"One of: {', '.join(PERSON_ROLES)}.", show_default=False)]
 At = Annotated[
     str | None,
     typer.Option(
         "--plant",
-        help=f"Code of the plant where this counts, or “{WHOLE_GROUP}”. Unset: this plant; at the hub, the group.",
+        help=f"Plant where the role applies, by its code, or “{WHOLE_GROUP}”. Default: this plant; at the hub, the group.",
     ),
 ]
 FromFile = Annotated[
     typer.FileText | None,
-    typer.Option("--password-file", help="File whose first line is the password; - reads standard input."),
+    typer.Option("--password-file", help="File with the password in its first line; - reads standard input."),
 ]
-Generate = Annotated[bool, typer.Option("--generate-password", help="Make a password and show it once.")]
+Generate = Annotated[bool, typer.Option("--generate-password", help="Generate a password and show it once.")]
 
 
 @app.command()
@@ -46,7 +46,7 @@ def add(
     *,
     home: Home,
     person: Person,
-    name: Annotated[str, typer.Option(help="Name as it is printed beside signatures.")],
+    name: Annotated[str, typer.Option(help="Name that is printed next to signatures.")],
     role: Annotated[
         list[Role] | None, typer.Option(help=f"One of: {', '.join(PERSON_ROLES)}; may be repeated.")
     ] = None,
@@ -55,7 +55,7 @@ def add(
     password_file: FromFile = None,
     generate_password: Generate = False,
 ) -> None:
-    """Add a person, with roles. The password is asked for unless it comes from a file or is made.
+    """Add an employee with roles. The command asks for the password, unless a file holds it or it is generated.
 
     Example:  batchloom person add --home sh1 li.wei --name "Li Wei" --role operator --generate-password
     """
@@ -87,7 +87,7 @@ def add(
 
 @app.command()
 def grant(home: Home, person: Person, role: RoleName, plant: At = None) -> None:
-    """Give a person a role at a plant or in the group; it counts from the next request on.
+    """Give an employee a role at a plant or in the whole group. It takes effect at the next request.
 
     Example:  batchloom person grant --home hub chen.jing --role auditor
     """
@@ -104,7 +104,9 @@ def grant(home: Home, person: Person, role: RoleName, plant: At = None) -> None:
 
 @app.command()
 def password(home: Home, person: Person, password_file: FromFile = None, generate_password: Generate = False) -> None:
-    """Set a person's password; it ends a lock-out and every sign-in made before.
+    """Set an employee's password. This ends a lock-out and every earlier sign-in.
+
+    Use it when a password was forgotten or seen by others.
 
     Example:  batchloom person password --home sh1 li.wei --generate-password
     """

@@ -21,10 +21,10 @@ from plants.store.projection.rebuilding import table_digests
 
 @app.command()
 def rebuild(*, home: Homes, as_json: AsJson = False) -> None:
-    """Make every table again from the ledgers, and say whether each is equal to what it was, byte for byte.
+    """Rebuild every table from the ledgers, and compare each with the old one, byte for byte.
 
-    Nothing is lost: the ledgers hold all of it, and readers see the old tables until the new ones are whole. Exit
-    status 1 when a table differs, which is a finding: somebody changed it past the ledger, or the program changed.
+    Use it when the tables may be damaged. Nothing is lost, and readers see the old tables until the new ones are
+    complete. Exit status 1 when a table differs: somebody changed it, or the program changed.
 
     Example:  batchloom rebuild --home sh1
     """

@@ -19,16 +19,16 @@ from infra.roles import Role
 def restore(
     *,
     home: Home,
-    source: Annotated[Path, typer.Option("--from", exists=True, help="The folder or .tar file of a backup.")],
+    source: Annotated[Path, typer.Option("--from", exists=True, help="Folder or .tar file of a backup.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Set a SQLite store that is there aside, under another name.")
+        bool, typer.Option("--replace", help="Rename an existing SQLite store instead of refusing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a node from a backup: checks it, puts it in place, opens the node once and verifies every entry.
+    """Make a node from a backup, and verify every entry.
 
-    Never while the node is served, and never over a store that is there. What was recorded after the backup comes back
-    from the hub by itself, once the node runs.
+    Run it after the disk or the database of a node was lost. Stop the node first; an existing store is never
+    overwritten. Entries recorded after the backup return from the hub when the node runs.
 
     Example:  batchloom restore --home sh1 --from /mnt/backup/SH1-20260314T080000Z
     """

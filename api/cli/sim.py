@@ -23,19 +23,21 @@ LINES_SHOWN = 60
 @app.command()
 def sim(
     *,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many runs.")] = 100,
-    first: Annotated[int, typer.Option("--from", min=0, help="The first seed.")] = 1,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Run this one alone and tell its story.")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of runs.")] = 100,
+    first: Annotated[int, typer.Option("--from", min=0, help="First seed.")] = 1,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Run this seed alone, and print its log.")] = None,
     planted: Annotated[
-        str | None, typer.Option("--planted", help="Run with a planted bug, by its name; `all` looks for every one.")
+        str | None, typer.Option("--planted", help="Name of a planted bug to run with; `all` searches for every one.")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one for each processor.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Figures for a program.")] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Number of processes. 0: one for each processor.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
-    """Simulate plants, hub and people under seeded faults, and check that nothing is lost, doubled or shown wrongly.
+    """Simulate plants, hub and people under seeded faults, and check that no entry is lost, doubled or shown wrongly.
 
-    The real code runs over virtual disks, clocks and a virtual network; the same seed gives the same run on every
-    machine. Exit status 1 when an invariant was violated, or when a planted bug was not found.
+    Use it after a change of the program. The real code runs on virtual disks, clocks and networks; the same seed gives
+    the same run on every machine. Exit status 1 when an invariant was violated, or a planted bug was not found.
 
     Example:  batchloom sim --seeds 1000    batchloom sim --seed 17    batchloom sim --planted all
     """

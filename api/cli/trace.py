@@ -48,26 +48,26 @@ GAPS: Final = {
 def trace(
     *,
     code: Annotated[str, typer.Argument(help="Batch code, or an alias: supplier lot, EPC, job order.")],
-    forward: Annotated[bool, typer.Option("--forward", help="Where it went.")] = False,
-    backward: Annotated[bool, typer.Option("--backward", help="Where it came from.")] = False,
-    both: Annotated[
-        bool, typer.Option("--both", help="Both, one after the other; also when neither is asked.")
-    ] = False,
+    forward: Annotated[bool, typer.Option("--forward", help="Trace forward, to the destinations.")] = False,
+    backward: Annotated[bool, typer.Option("--backward", help="Trace backward, to the origin.")] = False,
+    both: Annotated[bool, typer.Option("--both", help="Trace both ways. This is the default.")] = False,
     home: Annotated[
-        Path | None, typer.Option("--home", help="Home of a node on this machine: the hub's knows all plants.")
+        Path | None, typer.Option("--home", help="Home of a node on this machine. The hub knows all plants.")
     ] = None,
-    url: Annotated[str | None, typer.Option("--url", help="A node elsewhere: https://hub.example")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="URL of a node to ask: https://hub.example")] = None,
     person: Annotated[
-        str | None, typer.Option("--person", help="Who signs in there; the password is asked for.")
+        str | None, typer.Option("--person", help="Person who signs in at --url. The password is asked for.")
     ] = None,
     password_file: Annotated[
-        typer.FileText | None, typer.Option("--password-file", help="File with the password; - reads standard input.")
+        typer.FileText | None,
+        typer.Option("--password-file", help="File that holds the password; - reads standard input."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw where a batch came from (--backward) and where it went (--forward), with the quantity on every edge.
+    """Draw the origin of a batch (--backward) and its destinations (--forward), with the quantity on every edge.
 
-    The last lines say whether the answer is complete, and what is missing if not. Times are in UTC.
+    Use it for a recall or a complaint. The last lines state whether the answer is complete, and list the gaps. Times
+    are in UTC.
 
     Examples:
       batchloom trace SZ3-261120-0001K --backward --home hub

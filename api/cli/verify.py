@@ -29,9 +29,10 @@ SIZE_MAX = 2**53
 
 @app.command()
 def verify(*, home: Homes, as_json: AsJson = False) -> None:
-    """Check every ledger of a home: each entry's hash and position, the head, and every checkpoint that was signed.
+    """Verify every ledger of a home: the hash and position of each entry, the head, and every signed checkpoint.
 
-    Names the first position that is wrong. Exit status 1 when there is one.
+    Run it for an audit, or when a disk may be damaged. It names the first wrong position. Exit status 1 when there is
+    one.
 
     Example:  batchloom verify --home hub --home sh1
     """

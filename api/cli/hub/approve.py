@@ -14,9 +14,9 @@ from sync_jobs.hub.enrolment import approve
 
 @app.command("approve")
 def approve_plant(home: Home, code: PlantCode, shown: Fingerprint = None) -> None:
-    """Take a plant that asked by its one-time code into the group, once its fingerprint was compared.
+    """Enrol a plant that used its one-time code, after its fingerprint was compared.
 
-    Ask somebody at the plant to read the fingerprint out: from now on the hub believes these keys.
+    Ask somebody at the plant to read the fingerprint to you. The hub trusts these keys from now on.
 
     Example:  batchloom hub approve --home hub SH1
     """

@@ -22,9 +22,10 @@ def enrol(
     home: Home,
     cards: Annotated[list[Path], typer.Argument(metavar="CARD.json…", exists=True, dir_okay=False, readable=True)],
 ) -> None:
-    """Take plants into the group, by the public cards that `batchloom plant card` printed at each of them.
+    """Enrol plants by their public cards, which `batchloom plant card` prints at each of them.
 
-    Compare the keys with what the plant shows before you do: from now on the hub believes them.
+    Use it for plants that were made with `batchloom plant init`. Compare the keys with those that the plant shows
+    first: the hub trusts them from now on.
 
     Example:  batchloom hub enrol --home hub sh1-card.json sz2-card.json
     """

@@ -18,14 +18,14 @@ from plants.commands.group.enrolment import open_hub
 def init(
     *,
     home: Home,
-    group: Annotated[str, typer.Option(help="Domain name of the group; every ledger's origin begins with it.")],
+    group: Annotated[str, typer.Option(help="Domain name of the group. The origin of every ledger begins with it.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8700,
 ) -> None:
     """Make the hub's home: settings, keys, the migrated store and the first entry of its ledger.
 
-    The store is an embedded PostgreSQL in the home, or the one that BATCHLOOM_DATABASE_URL names (in the environment,
-    because it holds a password).
+    Run it once for a group. The store is an embedded PostgreSQL in the home, or the one that the environment variable
+    BATCHLOOM_DATABASE_URL names.
 
     Example:  batchloom hub init --home hub --group weaver.example
     """

@@ -18,7 +18,7 @@ PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the pla
 
 @app.command()
 def invitations(home: Home) -> None:
-    """List the plants that were invited, and which wait for approval.
+    """List the invited plants, with those that wait for approval.
 
     Example:  batchloom hub invitations --home hub
     """

@@ -18,13 +18,18 @@ from infra.database import Session
 def invite(
     *,
     home: Home,
-    code: Annotated[str, typer.Option(help="The plant's code: 2 to 4 of A-Z and 0-9, unique in the group, for good.")],
-    name: Annotated[str, typer.Option(help="What people call the plant.")],
+    code: Annotated[
+        str, typer.Option(help="Code of the plant: 2 to 4 of A-Z and 0-9, unique in the group. It never changes.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the plant.")],
     number: Annotated[
-        int | None, typer.Option(min=1, max=8191, help="The plant's number, for good. Unset: the next free one.")
+        int | None,
+        typer.Option(min=1, max=8191, help="Number of the plant, which never changes. Default: the next free one."),
     ] = None,
 ) -> None:
-    """Ask a plant into the group: prints a one-time code that the plant's people type within 24 hours.
+    """Invite a plant to the group: print a one-time code, which is valid for 24 hours.
+
+    This is the usual way to enrol a plant. Run `batchloom plant enrol` with the code at the plant.
 
     Example:  batchloom hub invite --home hub --code SH1 --name "Shanghai 1"
     """

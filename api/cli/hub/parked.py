@@ -39,23 +39,28 @@ app = typer.Typer(
     help=_("Parked entries, which the hub has but could not apply to its tables."),
     no_args_is_help=True,
 )
-PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the plant whose ledger it stands in.")]
+PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the plant whose ledger has the entry.")]
 Index = Annotated[
-    int, typer.Argument(metavar="ENTRY", min=0, max=INDEX_MAX - 1, help="Index of the entry, as it is listed.")
+    int,
+    typer.Argument(
+        metavar="ENTRY", min=0, max=INDEX_MAX - 1, help="Index of the entry, as `batchloom hub parked list` shows it."
+    ),
 ]
-Reason = Annotated[str, typer.Option(help="Why; it stands in the hub's ledger for good.")]
-First = Annotated[int, typer.Option("--first", min=1, help="How many at most.")]
-Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Reason = Annotated[str, typer.Option(help="Reason, which is recorded in the hub's ledger.")]
+First = Annotated[int, typer.Option("--first", min=1, help="Maximum number of entries to list.")]
+Sure = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 @app.command("list")
 def show(
     home: Home,
-    skipped: Annotated[bool, typer.Option("--skipped", help="Those that were passed over for good.")] = False,
+    skipped: Annotated[bool, typer.Option("--skipped", help="List the entries that were skipped.")] = False,
     first: First = LISTED,
     as_json: AsJson = False,
 ) -> None:
-    """List the entries that wait, by plant and position, and why each does.
+    """List the parked entries by plant and position, with the reason of each.
+
+    Run it when the alarm PARKED is active.
 
     Example:  batchloom hub parked list --home hub
     """
@@ -84,7 +89,9 @@ def show(
 
 @app.command()
 def retry(home: Home, plant: PlantCode, index: Index, *, reason: Reason) -> None:
-    """Have a parked entry tried again at once, and what waits behind it: when what made it fail is mended.
+    """Retry a parked entry, and the entries that wait for it, in the hub's next run.
+
+    Use it after the cause was removed, for example after an upgrade of the hub.
 
     Example:  batchloom hub parked retry --home hub SH1 1042 --reason "Program was upgraded"
     """
@@ -97,9 +104,9 @@ def retry(home: Home, plant: PlantCode, index: Index, *, reason: Reason) -> None
 
 @app.command()
 def skip(home: Home, plant: PlantCode, index: Index, *, reason: Reason, sure: Sure = False) -> None:
-    """Pass over a parked entry for good: it stays in the plant's ledger and never comes into the hub's tables.
+    """Skip a parked entry for good: it stays in the plant's ledger and is never applied to the hub's tables.
 
-    Correct at the plant what is missing at the hub then.
+    Use it when a retry cannot help. Correct at the plant what the hub then lacks.
 
     Example:  batchloom hub parked skip --home hub SH1 1042 --reason "Moved elsewhere; see correction 1050"
     """

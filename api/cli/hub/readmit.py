@@ -27,16 +27,16 @@ def readmit_plant(
             exists=True,
             dir_okay=False,
             readable=True,
-            help="What `batchloom plant card` printed at the plant.",
+            help="File with the card of the plant, from `batchloom plant card`.",
         ),
     ],
     *,
     shown: Fingerprint = None,
 ) -> None:
-    """Let a revoked plant go on under new keys, once the fingerprint that it shows was compared.
+    """Trust a revoked plant again under new keys, after its fingerprint was compared.
 
-    Its ledger goes on where the hub has it. What somebody else wrote under the old keys before they were revoked shows
-    as a difference at the next contact and becomes a worklist at the plant: see `batchloom plant disputes`.
+    Run it after `batchloom plant renew-keys` at the plant. Its ledger continues where the hub has it. Entries that
+    somebody else signed with the old keys become a worklist at the plant: see `batchloom plant disputes`.
 
     Example:  batchloom hub readmit --home hub sh1-card.json
     """

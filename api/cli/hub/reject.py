@@ -12,7 +12,9 @@ from infra.database import Session
 
 @app.command()
 def reject(home: Home, code: PlantCode) -> None:
-    """Turn away a plant that asked by its one-time code: its keys never count. It can be invited again.
+    """Reject a plant that used its one-time code. Its keys are never trusted.
+
+    Use it when the fingerprints differ. The plant can be invited again.
 
     Example:  batchloom hub reject --home hub SH1
     """

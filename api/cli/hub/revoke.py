@@ -22,14 +22,14 @@ def revoke_plant(
     home: Home,
     code: PlantCode,
     *,
-    reason: Annotated[str, typer.Option(help="Why. It stands in the hub's ledger for good.")],
+    reason: Annotated[str, typer.Option(help="Reason, which is recorded in the hub's ledger.")],
     sure: Sure = False,
 ) -> None:
-    """Believe nothing more that a plant's keys sign: when its machine was stolen, or somebody had its disk.
+    """Stop trusting a plant's keys: every request that they sign is rejected.
 
-    Takes effect at the next request, also while the hub runs. What the hub has of the plant's ledger stays, and the
-    plant works on by itself. To let it come back under new keys: `batchloom plant renew-keys` there, then
-    `batchloom hub readmit` here.
+    Use it when the plant's machine or disk was stolen. It takes effect at the next request, also while the hub runs.
+    The hub keeps the plant's ledger, and the plant works on. To readmit it, run `batchloom plant renew-keys` there,
+    then `batchloom hub readmit` here.
 
     Example:  batchloom hub revoke --home hub SH1 --reason "server stolen on 3 May"
     """

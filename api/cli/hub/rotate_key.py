@@ -15,10 +15,10 @@ from sync_jobs.keys.ledger_key_files import prepare_key, switch_key
 
 @app.command("rotate-key")
 def rotate_hub_key(home: Home, sure: Sure = False) -> None:
-    """Sign the hub's ledgers and receipts with a new key from now on: stop the hub and its workers first.
+    """Replace the key that signs the hub's ledgers and receipts. Stop the hub and its workers first.
 
-    Both keys sign the statement, which stands in the hub's ledger. The plants take the new key on at their next
-    contact; what the old one signed stays valid. Interrupted, the command is given again and goes on where it was.
+    Run it on the schedule of your security policy. Both keys sign the rotation, which is recorded in the hub's ledger.
+    Plants learn the new key at their next contact, and old signatures stay valid. If it is interrupted, run it again.
 
     Example:  batchloom hub rotate-key --home hub
     """

@@ -53,25 +53,28 @@ class _Refused(Exception):
 @app.command()
 def epcis(
     *,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="EPCIS 2.0 in JSON-LD.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="EPCIS 2.0 document in JSON-LD.")
+    ],
     home: Annotated[
-        list[Path] | None, typer.Option("--home", help="Home of a plant that takes part; repeat it for several.")
+        list[Path] | None, typer.Option("--home", help="Home of a plant in the document; may be repeated.")
     ] = None,
     map_: Annotated[
-        list[str] | None, typer.Option("--map", metavar="SITE=CODE", help="Which plant a site of the document is.")
+        list[str] | None,
+        typer.Option("--map", metavar="SITE=CODE", help="Plant of a site of the document; may be repeated."),
     ] = None,
     propose: Annotated[
-        bool, typer.Option("--propose", help="Show which plant each site could be; write nothing.")
+        bool, typer.Option("--propose", help="Propose a plant for each site, and write nothing.")
     ] = False,
     partly: Annotated[
-        bool, typer.Option("--partly", help="Write what can be written, even if something is refused.")
+        bool, typer.Option("--partly", help="Write the events that are accepted, even if others are refused.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import an EPCIS 2.0 document: its sites become plants, its events our entries, its identifiers aliases.
+    """Import an EPCIS 2.0 document: sites become plants, events become entries, and identifiers become aliases.
 
-    All of it is written, or nothing: the first refusal rolls every plant back, unless --partly is given. Importing the
-    same document again does nothing. Exit status 1 when an event was refused.
+    Run it with --propose first. The import is all or nothing: a refusal rolls back every plant, unless --partly is
+    given. A repeated import changes nothing. Exit status 1 when an event was refused.
 
     Examples:
       batchloom import epcis chain.json --propose

@@ -15,9 +15,10 @@ from sync_jobs.plant.witnessing import accept_hub_ledger, awaiting_acceptance
 
 @app.command("accept-hub-ledger")
 def accept_hub(home: Home, sure: Sure = False) -> None:
-    """Go on from the other history of its own ledger that the hub showed, once headquarters has said why there is one.
+    """Accept another history of the hub's ledger, after headquarters has explained it.
 
-    Both signed notes are kept as evidence. Without this the plant goes on too, under the alarm HUB_LEDGER_FORKED.
+    Use it while the alarm HUB_LEDGER_FORKED is active. Both signed notes are kept as evidence. The plant also works
+    without it, under the alarm.
 
     Example:  batchloom plant accept-hub-ledger --home sh1
     """

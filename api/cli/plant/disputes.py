@@ -32,11 +32,13 @@ app = typer.Typer(
 @app.command("list")
 def show(
     home: Home,
-    ended: Annotated[bool, typer.Option("--all", help="Also those that are settled.")] = False,
-    first: Annotated[int, typer.Option("--first", min=1, help="How many at most.")] = LISTED,
+    ended: Annotated[bool, typer.Option("--all", help="List settled disputes too.")] = False,
+    first: Annotated[int, typer.Option("--first", min=1, help="Maximum number of entries to list.")] = LISTED,
     as_json: AsJson = False,
 ) -> None:
-    """List the disputed entries, the oldest first, and with what each collides; at the hub those of all plants.
+    """List the disputed entries, oldest first, with their conflicts. At the hub it lists those of all plants.
+
+    Run it when `doctor` reports disputed entries.
 
     Example:  batchloom plant disputes list --home sh1
     """
@@ -60,11 +62,20 @@ def show(
 @app.command()
 def settle(
     home: Home,
-    dispute: Annotated[int, typer.Argument(metavar="DISPUTE", min=0, help="Number of the dispute, as it is listed.")],
+    dispute: Annotated[
+        int,
+        typer.Argument(
+            metavar="DISPUTE", min=0, help="Number of the dispute, as `batchloom plant disputes list` shows it."
+        ),
+    ],
     *,
-    reason: Annotated[str, typer.Option(help="What was done, or why nothing has to be; it stands in the ledger.")],
+    reason: Annotated[
+        str, typer.Option(help="Action that was taken, or the reason why none is needed. It is recorded in the ledger.")
+    ],
 ) -> None:
-    """Take a disputed entry off the worklist once what is right has been recorded. It changes no goods itself.
+    """Remove a disputed entry from the worklist. This changes no stock.
+
+    Record first what is right, as a receipt, a count or a correction.
 
     Example:  batchloom plant disputes settle --home sh1 6 --reason "Relabelled as SH1-261122-0007K"
     """

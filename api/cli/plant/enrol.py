@@ -29,15 +29,18 @@ TOO_MANY: Final = 429
 def enrol(
     *,
     home: Home,
-    hub: Annotated[str, typer.Option(help="Where the hub is: https://hub.example.")],
-    code: Annotated[str, typer.Option(help="The one-time code that `batchloom hub invite` printed.")],
-    time_zone: Annotated[str, typer.Option(help="IANA time zone: expiry and code dates go by the local day.")] = "UTC",
+    hub: Annotated[str, typer.Option(help="URL of the hub: https://hub.example.")],
+    code: Annotated[str, typer.Option(help="One-time code that `batchloom hub invite` printed.")],
+    time_zone: Annotated[
+        str, typer.Option(help="IANA time zone. Expiry dates and dates in codes use its local day.")
+    ] = "UTC",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8701,
 ) -> None:
-    """Make a plant's home with keys of its own, and ask the hub to take it in. What was cut short is simply repeated.
+    """Make a plant's home with its own keys, and ask the hub to enrol it.
 
-    The plant works at once; its ledger travels once a person at the hub has approved the fingerprint shown here.
+    Run it with the one-time code of `batchloom hub invite`. The plant works at once. Its ledger is sent after the hub
+    has approved the fingerprint that is shown here. If it is interrupted, run it again.
 
     Example:  batchloom plant enrol --home sh1 --hub https://hub.example --code SH1-7K2M9-…
     """

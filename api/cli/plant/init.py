@@ -20,22 +20,29 @@ from plants.commands.group.plants import NewPlant, open_plant
 def init(
     *,
     home: Home,
-    number: Annotated[int, typer.Option(min=1, max=8191, help="The plant's number, as the hub gives it, for good.")],
-    code: Annotated[str, typer.Option(help="The plant's code: 2 to 4 of A-Z and 0-9, unique in the group, for good.")],
-    name: Annotated[str, typer.Option(help="What people call the plant.")],
-    time_zone: Annotated[str, typer.Option(help="IANA time zone: expiry and code dates go by the local day.")] = "UTC",
+    number: Annotated[
+        int, typer.Option(min=1, max=8191, help="Number of the plant, as the hub assigned it. It never changes.")
+    ],
+    code: Annotated[
+        str, typer.Option(help="Code of the plant: 2 to 4 of A-Z and 0-9, unique in the group. It never changes.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the plant.")],
+    time_zone: Annotated[
+        str, typer.Option(help="IANA time zone. Expiry dates and dates in codes use its local day.")
+    ] = "UTC",
     hub_card: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Card of the hub (`batchloom hub card`): group and key."),
+        typer.Option(exists=True, dir_okay=False, help="File with the card of the hub, from `batchloom hub card`."),
     ] = None,
-    hub_url: Annotated[str | None, typer.Option(help="Where the plant finds the hub: https://hub.example.")] = None,
-    group: Annotated[str | None, typer.Option(help="Domain name of the group, where there is no hub's card.")] = None,
+    hub_url: Annotated[str | None, typer.Option(help="URL of the hub: https://hub.example.")] = None,
+    group: Annotated[str | None, typer.Option(help="Domain name of the group, if --hub-card is not given.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8701,
 ) -> None:
     """Make a plant's home: settings, keys, the migrated store and the first entry of its ledger.
 
-    The store is a SQLite file in the home, or the PostgreSQL that BATCHLOOM_DATABASE_URL names.
+    Use it for a plant without a hub, or one that is enrolled by its card. With a one-time code use `batchloom plant
+    enrol`. The store is a SQLite file in the home, or the PostgreSQL that BATCHLOOM_DATABASE_URL names.
 
     Example:  batchloom plant init --home sh1 --number 1 --code SH1 --name "Shanghai 1"
     --time-zone Asia/Shanghai --hub-card hub-card.json --hub-url https://hub.example

@@ -27,16 +27,17 @@ def prune(
     home: Home,
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would free; nothing is changed.")
+        bool, typer.Option("--dry-run", help="Show the space that would be freed, and change nothing.")
     ] = False,
-    fetch: Annotated[bool, typer.Option("--fetch", help="The other way round: bring all bodies back.")] = False,
-    sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch all removed bodies from the hub instead.")] = False,
+    sure: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Empty the bodies of old entries that the hub has cosigned and archived. Hashes and searched columns stay.
+    """Remove the bodies of old entries that the hub has cosigned and archived. Hashes and searched columns stay.
 
-    Entries younger than `keep_bodies_days` (and 31 days in any case), open change requests, disputed entries and all
-    behind them stay whole. The hub is asked first, and nothing is emptied while it is away.
+    Use it to make a plant's store smaller. Entries younger than `keep_bodies_days` (at least 31 days), open change
+    requests, disputed entries and all later ones keep their bodies. The hub is asked first; nothing is removed while it
+    is away.
 
     Example:  batchloom plant prune --home sh1 --dry-run
     """

@@ -21,15 +21,19 @@ from sync_jobs.plant.exchange import NotRestored, restore_from_hub
 @app.command()
 def recover(
     home: Home,
-    from_hub: Annotated[bool, typer.Option("--from-hub", help="From the hub, which has to be reached.")] = False,
+    from_hub: Annotated[
+        bool, typer.Option("--from-hub", help="Fetch the ledger from the hub, which must be reachable.")
+    ] = False,
     from_archive: Annotated[
-        str | None, typer.Option(help="From the archive at this address: file:///path, or s3://bucket/prefix?…")
+        str | None,
+        typer.Option(help="Fetch the ledger from the archive at this URL: file:///path, or s3://bucket/prefix?…"),
     ] = None,
 ) -> None:
-    """Bring a plant's ledger and tables back into a home that has its settings and its keys and no store.
+    """Recover a plant's ledger and tables from the hub or the archive, into a home without a store.
 
-    Both come from where they were kept (the folder “keys” and batchloom.toml). Number series go on beyond what may have
-    been printed; what had never left the old machine is lost. Every entry is verified at the end.
+    Use it for a plant on new hardware without a backup. Copy the folder “keys” and batchloom.toml into the home first.
+    Number series skip what may have been printed. Entries that never left the old machine are lost. Every entry is
+    verified.
 
     Example:  batchloom plant recover --home sh1 --from-hub
     """

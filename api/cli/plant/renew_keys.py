@@ -13,10 +13,10 @@ from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
 
 @app.command()
 def renew_keys(home: Home, sure: Sure = False) -> None:
-    """Make both of this plant's keys new, after the hub has revoked the old ones: stop the plant and its workers first.
+    """Replace both keys of a plant after the hub has revoked the old ones. Stop the plant and its workers first.
 
-    The hub need not be reached. The plant works on; its ledger travels again once the hub has readmitted it. The old
-    keys are kept beside the new ones. Interrupted, the command is given again.
+    The hub need not be reachable. The plant works on, and its ledger is sent again after `batchloom hub readmit`. The
+    old keys are kept in the same folder. If it is interrupted, run it again.
 
     Example:  batchloom plant renew-keys --home sh1
     """

@@ -21,17 +21,17 @@ from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 Assertion = Annotated[
-    bool, typer.Option("--assertion", help="The key with which the plant signs in at the hub, not the ledger's.")
+    bool, typer.Option("--assertion", help="Replace the key for signing in at the hub, not the key of the ledger.")
 ]
 
 
 @app.command()
 def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> None:
-    """Sign the plant's ledger with a new key from now on: stop the plant and its workers first.
+    """Replace the key that signs the plant's ledger. Stop the plant and its workers first.
 
-    Both keys sign the statement, which stands in the ledger; the hub learns of it at the next contact. With
-    --assertion it is the key with which the plant signs in: the hub has to be reached, and takes it at once. The old
-    key is kept beside the new one. Interrupted, the command is given again and goes on where it was.
+    Run it on the schedule of your security policy. Both keys sign the rotation, which is recorded in the ledger; the
+    hub learns it at the next contact. With --assertion it replaces the key for signing in at the hub, which must be
+    reachable. The old key is kept in the same folder. If it is interrupted, run it again.
 
     Example:  batchloom plant rotate-key --home sh1    batchloom plant rotate-key --home sh1 --assertion
     """

@@ -19,7 +19,9 @@ WENT_WELL: Final = frozenset({ReplicationState.IN_SYNC, ReplicationState.BEHIND}
 
 @app.command()
 def sync_now(home: Home, as_json: AsJson = False) -> None:
-    """Exchange with the hub at once, whatever wait a failure has left, until both are level. Exit status 1 if not.
+    """Exchange with the hub now, until both sides are up to date. The wait after a failure is skipped.
+
+    Run it after the network or the hub was repaired. Exit status 1 when the exchange fails.
 
     Example:  batchloom plant sync-now --home sh1
     """

@@ -18,11 +18,14 @@ from sync_jobs.protocol.sessions import lift_fence
 @app.command()
 def take_over(
     home: Home,
-    sure: Annotated[bool, typer.Option("--yes", help="The other copy is stopped: do not ask.")] = False,
+    sure: Annotated[
+        bool, typer.Option("--yes", help="The other copy is stopped. Do not ask for confirmation.")
+    ] = False,
 ) -> None:
-    """Make this copy of a fenced plant the one that counts. Stop the other copy for good before you do.
+    """Make this copy of a fenced plant the active one. Stop the other copy for good first.
 
-    What the other copy recorded and this one does not have comes from the hub; what collides becomes a worklist.
+    A plant is fenced when two copies of it ran. Entries that only the other copy recorded come from the hub; those that
+    conflict become a worklist.
 
     Example:  batchloom plant take-over --home sh1
     """
