@@ -31,7 +31,7 @@ At = Annotated[
     str | None,
     typer.Option(
         "--plant",
-        help=f"Plant where the role applies, by its code, or “{WHOLE_GROUP}”. Default: this plant; at the hub, the group.",
+        help=f"Code of the plant for which it counts, or “{WHOLE_GROUP}”. Default: this plant; at the hub, the group.",
     ),
 ]
 FromFile = Annotated[
