@@ -15,6 +15,7 @@ from infra.messages import Failure, message
 from infra.roles import Role
 from plants.rules.values.instants import format_instant, from_micros
 from plants.store.ledger.archive import Archive, archived_rows
+from plants.store.ledger.logs import logs_in
 from plants.store.monitoring.alarms import AlarmKind, alarms
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.archive.checks import check_archive
@@ -49,9 +50,7 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
         archive = _hub(node)[1]
         can = archive.objects.probe(node.clock.now())
         with node.store.reading() as reads:
-            logs = {
-                log_id: (origin, size) for log_id, origin, size in reads.rows("SELECT log_id, origin, size FROM logs")
-            }
+            logs = {one.log_id: (one.origin, one.size) for one in logs_in(reads)}
             done = {row.log_id: row for row in archived_rows(reads)}
             failing = [row.text for row in alarms(reads) if row.kind == AlarmKind.ARCHIVE_FAILING]
     ledgers = [

@@ -14,6 +14,7 @@ from api.node.node import Node
 from auth.actors import GROUP, Grant, Role
 from auth.passwords import PASSWORD_CHARACTERS_MOST, HashedPassword, hash_password
 from auth.people import PERSON_ROLES, add_person, grant_role, set_password
+from auth.store import number_of_plant
 from infra.database import Session
 from infra.messages import Failure, message
 from plants.rules.values.refusals import Language
@@ -155,14 +156,8 @@ def _plant_number(node: Node, plant: str | None) -> int:
         return GROUP
     if plant == node.settings.plant_code:
         return node.settings.plant_number
-
-    def find(session: Session) -> int | None:
-        row = session.row(
-            "SELECT plant_number FROM machines WHERE code = :code ORDER BY revoked_us IS NOT NULL", {"code": plant}
-        )
-        return None if row is None else int(row[0])
-
-    number = node.writer.write(find)
+    with node.store.reading() as reads:
+        number = number_of_plant(reads, plant)
     if number is None:
         raise Failure(message("PLANT_UNKNOWN", "Plant {plant} is not known at this node. Check the code."), plant=plant)
     return number

@@ -17,6 +17,7 @@ from infra.messages import Failure, message
 from infra.roles import Role
 from plants.rules.ledger.notes import NoteError, NoteKey
 from plants.rules.ledger.verification import SizedRoot, Verified
+from plants.store.ledger.logs import logs_in
 from plants.store.ledger.verification import LedgerFinding
 from plants.store.ledger.verification import verify as verify_ledgers
 from plants.store.replication.checkpoints import checkpoints_between
@@ -60,7 +61,8 @@ def _signed(node: Node) -> tuple[dict[int, list[SizedRoot]], dict[int, list[int]
     forged: dict[int, list[int]] = defaultdict(list)
     with node.store.reading() as reads:
         keys = _keys(node, reads)
-        for log_id, origin in reads.rows("SELECT log_id, origin FROM logs", {}):
+        for log in logs_in(reads):
+            log_id, origin = log.log_id, log.origin
             known = keys.get(log_id)
             if known is None:
                 continue

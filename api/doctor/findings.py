@@ -5,9 +5,15 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
+from auth.actors import Role, system_actor
+from auth.permissions import Permission
+from auth.scope import plants_for
 from infra.clock import Clock
-from infra.database import Store
+from infra.database import ReadSession, Store
 from infra.settings import Settings
+from plants.rules.identification.codes import HUB
+from plants.rules.values.scope import PlantScope
+from plants.store.materials.plants import known_plants
 
 
 class Level(IntEnum):
@@ -57,6 +63,12 @@ class Look:
     def number(self) -> int:
         """The plant's number, 0 at the hub."""
         return self.settings.plant_number
+
+
+def whole_scope(reads: ReadSession) -> PlantScope:
+    """Return the scope of all plants that the store holds."""
+    actor = system_actor("doctor", Role.ADMINISTRATOR)
+    return plants_for(actor, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
 
 
 Check = Callable[[Look], Iterable[Finding]]

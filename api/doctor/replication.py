@@ -10,19 +10,11 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from api.doctor.findings import Finding, Level, Look, fine
+from api.doctor.findings import Finding, Level, Look, fine, whole_scope
 from api.language import _, one_language
-from auth.actors import Role as Trust
-from auth.actors import system_actor
 from auth.enrolment import invitations
-from auth.permissions import Permission
-from auth.scope import plants_for
-from infra.database import ReadSession
 from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.roles import Role
-from plants.rules.identification.codes import HUB
-from plants.rules.values.scope import PlantScope
-from plants.store.materials.plants import known_plants
 from plants.store.monitoring.overview import alarms_seen
 from plants.store.replication.status import PlantReplication, ReplicationState, replication_status
 from sync_jobs.assembly import archive_of
@@ -78,7 +70,7 @@ def hub_reached(look: Look) -> Iterable[Finding]:
 def standing(look: Look) -> Iterable[Finding]:
     """Find ledgers that do not travel: refused, fenced, behind, or not heard for long."""
     with look.store.reading() as reads:
-        found = replication_status(reads, _scope(reads), now=look.clock.now())
+        found = replication_status(reads, whole_scope(reads), now=look.clock.now())
     if not found and look.settings.role is Role.HUB:
         yield fine(_("No plant is enrolled yet."))
     for one in found:
@@ -88,7 +80,7 @@ def standing(look: Look) -> Iterable[Finding]:
 def alarms(look: Look) -> Iterable[Finding]:
     """Find alarms that last."""
     with look.store.reading() as reads:
-        seen = alarms_seen(reads, _scope(reads), first=ALARMS_SHOWN)
+        seen = alarms_seen(reads, whole_scope(reads), first=ALARMS_SHOWN)
     for one in seen:
         text = one_language(one.text)
         yield Finding(
@@ -275,8 +267,3 @@ def _certificate(look: Look, url: str) -> Iterable[Finding]:
         )
     else:
         yield fine(_("The hub's certificate is valid for another {days} days.", days=days))
-
-
-def _scope(reads: ReadSession) -> PlantScope:
-    actor = system_actor("doctor", Trust.ADMINISTRATOR)
-    return plants_for(actor, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})

@@ -1,34 +1,35 @@
 """Checks of a node's store: whose it is, its tables, its ledgers, and what they could not be applied for."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from api.doctor.findings import Finding, Level, Look, fine
+from api.doctor.findings import Finding, Level, Look, fine, whole_scope
 from api.language import _, language
+from auth.store import roles_by_person
 from infra.database import ReadSession
 from infra.high_water_marks import FILE_NAME as MARKS_FILE
 from infra.high_water_marks import HighWaterMarks, MarksUnreadable
 from infra.messages import SOURCE
 from infra.roles import Role
 from infra.store_faults import STORE_FAILURE_TEXTS, store_fault
+from infra.stores import probe_writes
 from plants.rules.ledger.merkle import Frontier, leaf_hash
-from plants.store.ledger.mirrors import frontier_at
+from plants.rules.values.instants import from_micros
+from plants.store.ledger.entries import HUB_LOG, Log
+from plants.store.ledger.logs import log_size, logs_in, stored_range
+from plants.store.ledger.mirrors import bodies_since, frontier_at
 from plants.store.ledger.verification import verify
+from plants.store.replication.disputes import DisputesSought, disputes_count
+from plants.store.replication.leases import overlong_leases
+from plants.store.replication.projection_faults import failed_ledgers
 
 NEWEST: Final = 500  # entries of each ledger that are checked without --full
 WAL_BYTES_MAX: Final = 256 * 1024 * 1024
-LEASE_SECONDS_MAX: Final = 120
 BEHIND_MAX: Final = 10_000  # entries that may wait for the tables while they catch up
-MICROS: Final = 1_000_000
-# More than any file of the database has room for that is not full to its last page.
-TRY_WRITING: Final = (
-    "CREATE TEMPORARY TABLE tried ON COMMIT DROP AS SELECT repeat('x', 1000) AS line FROM generate_series(1, 2000)"
-)
 
 
 def writing(look: Look) -> Iterable[Finding]:
@@ -36,9 +37,7 @@ def writing(look: Look) -> Iterable[Finding]:
     if look.store.dialect != "postgresql":
         return
     try:
-        with suppress(_TakenBack), look.store.transaction() as session:
-            session.run(TRY_WRITING)
-            raise _TakenBack
+        probe_writes(look.store)
     except (DBAPIError, psycopg.Error) as error:
         fault = store_fault(error)
         if fault is None:
@@ -54,10 +53,6 @@ def writing(look: Look) -> Iterable[Finding]:
         )
     else:
         yield fine(_("The store can be written."))
-
-
-class _TakenBack(Exception):
-    """What was tried is undone."""
 
 
 def wal(look: Look) -> Iterable[Finding]:
@@ -92,8 +87,8 @@ def ledgers(look: Look) -> Iterable[Finding]:
             yield fine(_("{count} ledgers were verified entry by entry.", count=len(found)))
         return
     with look.store.reading() as reads:
-        logs = reads.rows("SELECT log_id, origin, size, frontier FROM logs ORDER BY log_id")
-        looked = [(origin, _newest(reads, log_id, size, bytes(head))) for log_id, origin, size, head in logs]
+        logs = logs_in(reads)
+        looked = [(log.origin, _newest(reads, log)) for log in logs]
     broken = [(origin, why) for origin, why in looked if why is not None]
     for origin, why in broken:
         yield _damaged(origin, why)
@@ -134,8 +129,7 @@ def marks(look: Look) -> Iterable[Finding]:
         )
         return
     with look.store.reading() as reads:
-        rows = reads.rows("SELECT size FROM logs WHERE log_id = :log_id", {"log_id": look.number})
-        size = rows[0][0] if rows else 0
+        size = log_size(reads, look.number)
         fits = kept.origin == look.settings.origin
         if fits and kept.root and kept.size <= size:
             fits = frontier_at(reads, look.number, kept.size).root().hex() == kept.root
@@ -162,14 +156,9 @@ def marks(look: Look) -> Iterable[Finding]:
 def tables(look: Look) -> Iterable[Finding]:
     """Find entries that could not be put into the tables, or that wait for it too long."""
     with look.store.reading() as reads:
-        faults = reads.rows(
-            "SELECT origin, count(*), min(idx), min(error) FROM projection_faults JOIN logs"
-            " ON logs.log_id = projection_faults.log_id WHERE error IS NOT NULL GROUP BY origin ORDER BY origin"
-        )
-        behind = reads.rows(
-            "SELECT origin, size - projected FROM logs WHERE size - projected > :most AND log_id > 0",
-            {"most": BEHIND_MAX},
-        )
+        faults = failed_ledgers(reads)
+        waiting = {log.origin: log.size - log.projected for log in logs_in(reads) if log.log_id > HUB_LOG}
+    behind = {origin: count for origin, count in waiting.items() if count > BEHIND_MAX}
     for origin, count, index, error in faults:
         yield Finding(
             Level.PERSON,
@@ -182,7 +171,7 @@ def tables(look: Look) -> Iterable[Finding]:
             ),
             _("If the plant's program is newer, upgrade the hub. Otherwise look at the entry, then retry or skip it."),
         )
-    for origin, count in behind:
+    for origin, count in behind.items():
         yield Finding(
             Level.PERSON,
             _("{count} entries of {origin} are stored but not applied yet.", count=count, origin=origin),
@@ -194,20 +183,17 @@ def tables(look: Look) -> Iterable[Finding]:
 
 def leases(look: Look) -> Iterable[Finding]:
     """Find leases that end further in the future than any lasts: the clock was set back."""
-    now_us = int(look.clock.now().timestamp() * MICROS)
+    now = look.clock.now()
     with look.store.reading() as reads:
-        stuck = reads.rows(
-            "SELECT name, holder, until_us FROM leases WHERE until_us > :latest",
-            {"latest": now_us + LEASE_SECONDS_MAX * MICROS},
-        )
-    for name, holder, until_us in stuck:
-        seconds = (until_us - now_us) // MICROS
+        stuck = overlong_leases(reads, now)
+    for lease in stuck:
+        seconds = int((from_micros(lease.until_us) - now).total_seconds())
         yield Finding(
             Level.PERSON,
             _(
                 "The task “{name}” is leased by {holder} for another {seconds} s: the clock was set back.",
-                name=name,
-                holder=holder,
+                name=lease.name,
+                holder=lease.holder,
                 seconds=seconds,
             ),
             _("Correct the clock and restart the node. It then releases the leases of its own jobs."),
@@ -219,13 +205,9 @@ def leases(look: Look) -> Iterable[Finding]:
 def people(look: Look) -> Iterable[Finding]:
     """Find that nobody can sign in, and people without any role."""
     with look.store.reading() as reads:
-        rows = reads.rows(
-            "SELECT people.person_id, count(role_grants.role) FROM people LEFT JOIN role_grants"
-            " ON role_grants.person_id = people.person_id WHERE disabled_us IS NULL GROUP BY people.person_id"
-            " ORDER BY people.person_id"
-        )
-    idle = [person for person, count in rows if not count]
-    if len(idle) == len(rows):
+        roles = roles_by_person(reads)
+    idle = [person for person, count in roles.items() if not count]
+    if len(idle) == len(roles):
         yield Finding(
             Level.PERSON,
             _("Nobody with a role can sign in at this node."),
@@ -239,14 +221,13 @@ def people(look: Look) -> Iterable[Finding]:
             _("Run: batchloom person grant --home {home} ID --role ROLE", home=look.home),
         )
     else:
-        yield fine(_("{count} people can sign in.", count=len(rows)))
+        yield fine(_("{count} people can sign in.", count=len(roles)))
 
 
 def disputes(look: Look) -> Iterable[Finding]:
     """Find entries that could not be applied again after a repair."""
     with look.store.reading() as reads:
-        rows = reads.rows("SELECT count(*) FROM disputes WHERE state = 'OPEN'")
-    count = rows[0][0]
+        count = disputes_count(reads, whole_scope(reads), DisputesSought(open=True))
     if count:
         yield Finding(
             Level.PERSON,
@@ -257,28 +238,21 @@ def disputes(look: Look) -> Iterable[Finding]:
         yield fine(_("No entry is disputed."))
 
 
-def _newest(reads: ReadSession, log_id: int, size: int, head: bytes) -> str | None:
+def _newest(reads: ReadSession, log: Log) -> str | None:
     """Return what is wrong with the end of a ledger, or None."""
-    (counted,) = reads.rows(
-        "SELECT count(*), min(idx), max(idx) FROM entries WHERE log_id = :log_id", {"log_id": log_id}
-    )
-    if counted[0] and counted != (size, 0, size - 1):
-        return _("{count} of {size} entries exist", count=counted[0], size=size)
-    if not counted[0]:
-        return None if not size else _("none of {size} entries exists", size=size)
-    low = max(0, size - NEWEST)
-    rows = reads.rows(
-        "SELECT idx, body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low ORDER BY idx",
-        {"log_id": log_id, "low": low},
-    )
-    for index, body, leaf in rows:
-        if len(body) and leaf_hash(bytes(body)) != bytes(leaf):
+    stored, size = stored_range(reads, log.log_id), log.size
+    if not stored.entries:
+        return _("none of {size} entries exists", size=size) if size else None
+    if stored != (size, 0, size - 1):
+        return _("{count} of {size} entries exist", count=stored.entries, size=size)
+    for index, body, leaf in bodies_since(reads, log.log_id, max(0, size - NEWEST)):
+        if body and leaf_hash(body) != leaf:
             return _("entry {index} was altered", index=index)
     try:
-        root = Frontier.from_bytes(size, head).root()
+        root = Frontier.from_bytes(size, log.frontier).root()
     except ValueError:
         root = b""
-    if frontier_at(reads, log_id, size).root() != root:
+    if frontier_at(reads, log.log_id, size).root() != root:
         return _("the head does not match the entries")
     return None
 

@@ -31,6 +31,7 @@ from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
 from infra.roles import Role
+from plants.store.ledger.logs import log_size
 from schema.engine.connections import Cursors
 from schema.engine.context import NodeServices
 from schema.engine.contracts import contract
@@ -99,8 +100,7 @@ def _pages(node: Node) -> list[BaseRoute]:
 def _is_open(node: Node) -> bool:
     """Tell whether the store answers and holds the node's own ledger."""
     with node.store.reading() as reads:
-        sizes = reads.rows("SELECT size FROM logs WHERE log_id = :log_id", {"log_id": node.settings.plant_number})
-    return bool(sizes and sizes[0][0])
+        return log_size(reads, node.settings.plant_number) > 0
 
 
 async def _signed_in(node: Node, request: Request) -> Response:

@@ -12,6 +12,7 @@ from api.language import _, language
 from api.node.node import Node
 from infra.messages import Failure, message
 from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
+from plants.store.ledger.logs import log_size
 from plants.store.ledger.verification import verify
 from sync_jobs.archive.recover_hub import ArchiveDamaged
 from sync_jobs.archive.recover_plant import LedgerChanged, restore_from_archive
@@ -88,5 +89,4 @@ def _bring(node: Node, archive: str | None) -> None:
 
 def _size(node: Node) -> int:
     with node.store.reading() as reads:
-        rows = reads.rows("SELECT size FROM logs WHERE log_id = :log_id", {"log_id": node.settings.plant_number})
-    return int(rows[0][0]) if rows else 0
+        return log_size(reads, node.settings.plant_number)

@@ -10,8 +10,9 @@ from api.cli.plant import app
 from api.cli.prompts import confirm
 from api.language import _
 from infra.messages import Failure, message
+from plants.store.ledger.entries import Log
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
-from plants.store.replication.status import ReplicationState
+from plants.store.replication.status import ReplicationState, known
 from sync_jobs.protocol.sessions import lift_fence
 
 
@@ -32,9 +33,8 @@ def take_over(
     with opened(home) as node:
         number, now = node.settings.plant_number, node.clock.now()
         with node.store.reading() as reads:
-            rows = reads.rows("SELECT fenced FROM logs WHERE log_id = :log_id", {"log_id": number})
-            state = reads.rows("SELECT state FROM replication WHERE log_id = :log_id", {"log_id": number})
-        if not (rows and rows[0][0]) and not (state and state[0][0] == ReplicationState.FENCED):
+            log, state = reads.get(Log, number), known(reads, number).state
+        if not (log and log.fenced) and state is not ReplicationState.FENCED:
             raise Failure(message("NOT_FENCED", "This plant is not fenced. Nothing was changed."))
         asked = _("Have all other copies of this plant stopped for good?")
         confirm(asked, sure=sure)
