@@ -51,7 +51,7 @@ def alarms(
 
 
 def node_alarms(node: Node, *, over: bool = False) -> list[AlarmSeen]:
-    """Return everything amiss at a node, for whoever stands at its console."""
+    """Return the active alarms of a node, with `over` the ended ones too, newest first."""
     actor = console_actor(Role.ADMINISTRATOR)
     with node.store.reading() as reads:
         scope = plants_for(actor, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})

@@ -1,4 +1,4 @@
-"""`batchloom archive`: how far the third copy reaches, writing it now, checking it, and ledgers back from it."""
+"""`batchloom archive`: show, write, verify and restore from the archive."""
 
 from typing import Annotated, Any
 

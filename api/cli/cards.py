@@ -1,4 +1,4 @@
-"""Public cards: the JSON that says who a node is and with which keys it signs."""
+"""Public cards: the JSON with the identity and the public keys of a node."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from plants.commands.group.enrolment import Enrolment
 
 
 def card_of(settings: Settings, keys: NodeKeys, name: str) -> dict[str, object]:
-    """Return what others must know of a node: who it is and its public keys, nothing secret."""
+    """Return the public card of a node: its identity and public keys, and no secret."""
     who: dict[str, object] = {"role": settings.role.value, "group": settings.group}
     if settings.plant_number:
         who |= {"number": settings.plant_number, "code": settings.plant_code, "name": name}
@@ -24,7 +24,7 @@ def card_of(settings: Settings, keys: NodeKeys, name: str) -> dict[str, object]:
 
 
 def order_of_card(node: Node, shown: dict[str, Any]) -> Enrolment:
-    """Return what a plant's card asks for; Failure where it is of another group than this hub."""
+    """Return the enrolment order of a plant's card; raises Failure for a card of another group."""
     group, code = node.settings.group, shown["code"]
     if shown["group"] != group:
         raise Failure(
@@ -48,7 +48,7 @@ def order_of_card(node: Node, shown: dict[str, Any]) -> Enrolment:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Return what stands on a plant's card; Failure where the file is none."""
+    """Return the content of a plant's card; raises Failure for another file."""
     texts = ("group", "code", "name", "origin", "ledgerKey", "assertionKey")
     try:
         shown = json.loads(path.read_text(encoding="utf-8"))
@@ -68,6 +68,7 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def read_hub_card(path: Path) -> dict[str, Any]:
+    """Return the content of a hub's card; raises Failure for another file."""
     try:
         shown = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

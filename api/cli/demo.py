@@ -1,4 +1,4 @@
-"""`batchloom demo`: a hub and three plants play a year, and show where a pallet came from and where a lot went."""
+"""`batchloom demo`: a hub and three plants play a year, and a pallet and a lot are traced."""
 
 import shutil
 import signal
@@ -23,9 +23,9 @@ from api.cli.trace import show_report
 from api.demo.floor import Floor, Headquarters, positions_at
 from api.demo.homes import DemoNode, make_homes
 from api.demo.processes import Processes
-from api.demo.scenario import DAYS, ROUNDS, Played, Year
+from api.demo.scenario import DAYS, ROUNDS, Year, YearResult
 from api.language import _
-from api.node.shutdown import Ending
+from api.node.shutdown import SignalGuard
 from api.trace.client import trace_over_http
 from infra.clock import SystemClock
 from infra.messages import Failure, message
@@ -59,11 +59,11 @@ def demo(
 
       batchloom demo --once --home /tmp/batchloom-demo
     """
-    with Ending(128 + signal.SIGTERM) as ending:
-        _show(home, once=once, speed=speed, ending=ending)
+    with SignalGuard(128 + signal.SIGTERM) as signals:
+        _show(home, once=once, speed=speed, signals=signals)
 
 
-def _show(home: Path, *, once: bool, speed: float | None, ending: Ending) -> None:
+def _show(home: Path, *, once: bool, speed: float | None, signals: SignalGuard) -> None:
     CONSOLE.print()
     CONSOLE.print(_("[bold]Batchloom[/]  a hub and three plants on this machine"))
     CONSOLE.print()
@@ -71,15 +71,15 @@ def _show(home: Path, *, once: bool, speed: float | None, ending: Ending) -> Non
         nodes = make_homes(home)
     with Processes(nodes) as processes:
         with _step(_("Starting the hub and three plants")):
-            processes.start(ending.check)
-        played = _play(nodes, speed, ending)
-        _show_positions(*_wait_for_replication(nodes, ending))
+            processes.start(signals.check)
+        played = _play(nodes, speed, signals)
+        _show_positions(*_wait_for_replication(nodes, signals))
         _show_events(played)
         _show_traces(nodes[0], played)
         if once:
             return
-        _show_ways_on(processes, played, home)
-        _stay(processes, ending)
+        _print_next_steps(processes, played, home)
+        _wait_for_interrupt(processes, signals)
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def _step(what: str) -> Iterator[None]:
     CONSOLE.print(f" [green]✓[/] {what}  [dim]{time.monotonic() - began:.1f} s[/]")
 
 
-def _play(nodes: tuple[DemoNode, ...], speed: float | None, ending: Ending) -> Played:
+def _play(nodes: tuple[DemoNode, ...], speed: float | None, signals: SignalGuard) -> YearResult:
     hub, *plants = nodes
     columns = (SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.description}"), TimeElapsedColumn())
     floors = {plant.code: Floor(plant) for plant in plants}
@@ -108,7 +108,7 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None, ending: Ending) -> P
         year = Year(floors, headquarters, SystemClock().now(), tell)
         progress.update(task, total=year.scenes)
         for passed in year.play():
-            ending.check()
+            signals.check()
             progress.advance(task)
             if speed is not None:
                 time.sleep(passed / timedelta(days=1) / speed)
@@ -127,14 +127,14 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None, ending: Ending) -> P
     return year.played
 
 
-def _wait_for_replication(nodes: tuple[DemoNode, ...], ending: Ending) -> tuple[Positions, Positions]:
-    """Return how far each plant says it is and how far the hub is, once both say the same."""
+def _wait_for_replication(nodes: tuple[DemoNode, ...], signals: SignalGuard) -> tuple[Positions, Positions]:
+    """Return the positions of the plants and of the hub once they agree; raises Failure when that takes too long."""
     hub, *plants = nodes
     headquarters = Headquarters(hub)
     deadline = time.monotonic() + REPLICATION_SECONDS_MAX
     with _step(_("Waiting until the hub has every entry")):
         while True:
-            ending.check()
+            signals.check()
             here = {plant.code: positions_at(plant)[plant.code] for plant in plants}
             there = headquarters.positions()
             if all(there.get(code) == (size, size, root) for code, (size, __, root) in here.items()):
@@ -163,7 +163,7 @@ def _show_positions(here: Positions, there: Positions) -> None:
     CONSOLE.print(table)
 
 
-def _show_events(played: Played) -> None:
+def _show_events(played: YearResult) -> None:
     lines = (
         _(
             "Wuhan put {held} on hold. It requested the release, and {released_by} approved it at the hub.",
@@ -180,7 +180,7 @@ def _show_events(played: Played) -> None:
         CONSOLE.print(Text(f" · {line}"))
 
 
-def _show_traces(hub: DemoNode, played: Played) -> None:
+def _show_traces(hub: DemoNode, played: YearResult) -> None:
     person = hub.people[0].id
     for name, direction in (
         (played.pallet, TraceDirection.BACKWARD),
@@ -199,7 +199,7 @@ def _show_traces(hub: DemoNode, played: Played) -> None:
         show_report(CONSOLE, report)
 
 
-def _show_ways_on(processes: Processes, played: Played, home: Path) -> None:
+def _print_next_steps(processes: Processes, played: YearResult, home: Path) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_lines=False)
     for heading in (_("Node"), _("Person"), _("Role"), _("Password")):
         table.add_column(heading, no_wrap=True)
@@ -235,13 +235,13 @@ def _show_ways_on(processes: Processes, played: Played, home: Path) -> None:
     CONSOLE.print(Panel(grid, title=_("Three things to try"), border_style="cyan"))
 
 
-def _stay(processes: Processes, ending: Ending) -> None:
-    """Stay until Ctrl-C; a node that is stopped meanwhile is only told of."""
+def _wait_for_interrupt(processes: Processes, signals: SignalGuard) -> None:
+    """Return on Ctrl-C. A node that stops meanwhile is reported."""
     CONSOLE.print(Text(_("All nodes are running. Press Ctrl-C to stop them."), style="bold"))
     told: set[str] = set()
     try:
         while True:
-            ending.check()
+            signals.check()
             time.sleep(1)
             for node in processes.ended():
                 if node.url not in told:

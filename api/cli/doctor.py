@@ -1,4 +1,4 @@
-"""`batchloom doctor`: what is wrong with a node, in plain words, and what to do."""
+"""`batchloom doctor`: the problems of a node, and what to do about each."""
 
 from typing import Annotated, Final
 
@@ -8,8 +8,8 @@ from rich.markup import escape
 from api.cli import app
 from api.cli.nodes import AsJson, Home
 from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
+from api.doctor.examination import examine
 from api.doctor.findings import Finding, Level
-from api.doctor.visit import examine
 from infra.clock import SystemClock
 
 MARKS: Final = {

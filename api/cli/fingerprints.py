@@ -1,4 +1,4 @@
-"""Fingerprints of plants' keys, which people at the plant and at the hub compare."""
+"""Fingerprints of plants' keys, which operators at the plant and at the hub compare."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ Fingerprint = Annotated[
 
 
 def compare_fingerprint(who: str, mark: str, shown: str | None) -> None:
-    """Return once a plant's fingerprint is the one given, or a person has compared it; raises Failure otherwise."""
+    """Compare a plant's fingerprint with the one shown, or ask the operator; raises Failure where they differ."""
     if shown is None:
         CONSOLE.print(f"{who}:  [bold]{mark}[/]")
         asked = _("Does the plant show the same fingerprint?")
@@ -36,6 +36,6 @@ def compare_fingerprint(who: str, mark: str, shown: str | None) -> None:
         )
 
 
-def mark_of(ledger: NoteKey, assertion: str) -> str:
-    """Return what people compare of a plant's two public keys, as enrolment shows it too."""
+def fingerprint_of_keys(ledger: NoteKey, assertion: str) -> str:
+    """Return the fingerprint of a plant's two public keys, as enrolment shows it."""
     return fingerprint(public_key_text(Ed25519PublicKey.from_public_bytes(ledger.public)), assertion)

@@ -1,4 +1,4 @@
-"""What the hub's and the plants' commands share: a home's node, its public card, and serving until Ctrl-C."""
+"""Nodes for the commands: open the node of a home, make settings, and serve until Ctrl-C."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from api.cli.output import CONSOLE
 from api.language import _
 from api.node.node import Node
-from api.node.shutdown import Ending
+from api.node.shutdown import SignalGuard
 from auth.actors import Actor, Role, system_actor
 from infra import garbage_collection, roles
 from infra.ids import new_id
@@ -50,12 +50,12 @@ def opened(home: Path, *, serving: bool = False) -> Iterator[Node]:
 
 
 def console_actor(*given: Role) -> Actor:
-    """Return who acts on the node itself: whoever can read its private keys could do all this anyway."""
+    """Return the actor of commands at the node. A reader of its private keys has these permissions anyway."""
     return system_actor("console", *given)
 
 
 def new_settings(home: Path, **given: object) -> Settings:
-    """Return the settings of a new home; says in one sentence which of them cannot be."""
+    """Return the settings of a new home; raises Failure for invalid ones."""
     if (home / FILE_NAME).exists():
         raise Failure(
             message("HOME_TAKEN", "{home} is the home of a node already. Choose another directory, or run the node."),
@@ -70,9 +70,9 @@ def new_settings(home: Path, **given: object) -> Settings:
 
 
 def run_node(home: Path, *, until_input_ends: bool = False) -> None:
-    """Serve a home's node until Ctrl-C or SIGTERM, and finish what was begun before returning.
+    """Serve a home's node until Ctrl-C or SIGTERM, and finish requests in progress.
 
-    With `until_input_ends` also until standard input is closed: whoever started the node is gone then.
+    With `until_input_ends` also until standard input is closed, which shows that the parent process has ended.
     """
     with garbage_collection.paused():
         from api.http.serve import serve  # noqa: PLC0415 -- commands that serve nothing start faster without it.
@@ -80,8 +80,8 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("celery").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Until the server takes signals itself, and again after it: what was opened is closed.
-    with Ending() as ending, opened(home, serving=True) as node:
+    # The server handles signals itself while it runs. Before and after, this closes the node.
+    with SignalGuard() as signals, opened(home, serving=True) as node:
         settings = node.settings
         scheme = "https" if settings.tls_certificate else "http"
         url, code = f"[bold]{scheme}://{settings.host}:{settings.port}[/]", settings.plant_code
@@ -90,7 +90,7 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
             said = _("Plant {code} is at {url}", code=code, url=url)
         stop = _("Press Ctrl-C to stop.")
         CONSOLE.print(f"{said}  [dim]{stop}[/]", soft_wrap=True)
-        ending.check()
+        signals.check()
         serve(node, until=_wait_for_input_to_end if until_input_ends else None)
 
 
@@ -101,7 +101,7 @@ def _wait_for_input_to_end() -> None:
 
 
 def replicating(node: Node) -> PlantNode:
-    """Return the plant's side of replication, under a holder of its own; raises Failure where there is no hub."""
+    """Return the plant's side of replication, with its own lease holder; raises Failure where no hub is set."""
     try:
         return plant_node(node.settings, node.store, node.writer, node.clock, holder=f"console-{new_id()}")
     except NotConnected:

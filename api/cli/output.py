@@ -1,4 +1,4 @@
-"""How the command line speaks: in the caller's language, to people or as JSON, and what an expected "no" looks like."""
+"""Output of the command line: consoles, JSON, and expected failures in the language of the terminal."""
 
 import json
 import sys
@@ -50,28 +50,28 @@ EXPECTED: Final = (
 
 
 def show_json(value: object) -> None:
-    """Print a value as JSON for a program: one document, exact numbers as strings, no colours."""
+    """Print a value as one JSON document, with exact numbers as strings and without colours."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
 class Application(typer.Typer):
-    """The command line: an expected "no" is one plain sentence and exit status 1; anything else is a bug."""
+    """The command line. An expected failure prints one sentence, with exit status 1; any other exception is a bug."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command that the arguments name."""
         try:
             return super().__call__(*args, **kwargs)
         except EXPECTED as error:
-            _say_no(error)
+            _print_error(error)
             raise SystemExit(EXIT_REFUSED) from None
         except OSError as error:
             if store_fault(error) is None:
                 raise
-            _say_no(error)
+            _print_error(error)
             raise SystemExit(EXIT_REFUSED) from None
 
 
-def _say_no(error: Exception) -> None:
+def _print_error(error: Exception) -> None:
     said = _message(error)
     if "--json" in sys.argv:
         code = str(error.code) if isinstance(error, Failure | Refusal) else type(error).__name__

@@ -1,4 +1,4 @@
-"""`batchloom person`: who can sign in at a node, with which roles; passwords never stand on the command line."""
+"""`batchloom person`: the people of a node, their roles and passwords. No password is an argument."""
 
 import secrets
 import sys
@@ -21,7 +21,7 @@ from plants.rules.values.refusals import Language
 
 app = typer.Typer(help=_("People who can sign in at a node."), no_args_is_help=True)
 
-# Letters and digits that nobody takes for one another.
+# Letters and digits that are not mistaken for one another.
 ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 GROUPS, GROUP_CHARACTERS = 4, 5
 WHOLE_GROUP: Final = "group"
@@ -122,7 +122,7 @@ def password(home: Home, person: Person, password_file: FromFile = None, generat
     _done(_("{person} has a new password.", person=person), shown)
 
 
-def made_password() -> str:
+def generate_password_text() -> str:
     """Return a new password of random letters and digits that can be read out and typed."""
     words = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARACTERS)) for _ in range(GROUPS))
     return "-".join(words)
@@ -131,7 +131,7 @@ def made_password() -> str:
 def _new_password(person: str, file: typer.FileText | None, *, generate: bool) -> tuple[HashedPassword, str | None]:
     """Return the hash of the password that was made, read or typed, and the password itself if it was made."""
     if generate:
-        made = made_password()
+        made = generate_password_text()
         return hash_password(made, person_id=person), made
     if file is not None:
         typed = file.readline(4 * PASSWORD_CHARACTERS_MOST).rstrip("\r\n")
@@ -149,7 +149,7 @@ def _new_password(person: str, file: typer.FileText | None, *, generate: bool) -
 
 
 def _plant_number(node: Node, plant: str | None) -> int:
-    """Return the number behind a plant's code as this node knows it; 0 is the group."""
+    """Return the number of a plant by its code, 0 for the group; raises Failure for an unknown code."""
     if plant is None:
         return node.settings.plant_number
     if plant == WHOLE_GROUP:

@@ -40,7 +40,7 @@ def rebuild(*, home: Homes, as_json: AsJson = False) -> None:
              "digestAfter": _digest(after), "equal": not differing, "differing": differing}
         )  # fmt: skip
         if not as_json:
-            _say_rebuilt(shown[-1])
+            _print_result(shown[-1])
     if as_json:
         show_json(shown)
     if not all(one["equal"] for one in shown):
@@ -65,7 +65,7 @@ def _digest(tables: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
 
 
-def _say_rebuilt(one: Mapping[str, Any]) -> None:
+def _print_result(one: Mapping[str, Any]) -> None:
     counted = _("{tables} tables from {entries} entries", tables=one["tables"], entries=one["entries"])
     if one["equal"]:
         said = _("equal before and after")

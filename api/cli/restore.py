@@ -49,10 +49,10 @@ def restore(
             findings=said,
         )
     if not as_json:
-        _say_next(home, manifest)
+        _print_next_steps(home, manifest)
 
 
-def _say_next(home: Path, manifest: Manifest) -> None:
+def _print_next_steps(home: Path, manifest: Manifest) -> None:
     made, run = manifest.made_at, "hub" if manifest.role == Role.HUB.value else "plant"
     entries = sum(one["size"] for one in manifest.ledgers.values())
     CONSOLE.print(

@@ -53,12 +53,12 @@ def sim(
     if planted == "all":
         _search(processes, as_json=as_json)
     elif seed is not None:
-        _tell(campaign.run_one(seed, planted), planted)
+        _print_run(campaign.run_one(seed, planted), planted)
     else:
-        _many(first, seeds, processes, planted, as_json=as_json)
+        _run_campaign(first, seeds, processes, planted, as_json=as_json)
 
 
-def _many(first: int, seeds: int, workers: int, planted: str | None, *, as_json: bool) -> None:
+def _run_campaign(first: int, seeds: int, workers: int, planted: str | None, *, as_json: bool) -> None:
     from simulation.campaign import campaign  # noqa: PLC0415 -- as above.
 
     began = time.monotonic()
@@ -87,12 +87,12 @@ def _many(first: int, seeds: int, workers: int, planted: str | None, *, as_json:
     if as_json:
         show_json(shown)
     else:
-        _say(shown)
+        _print_totals(shown)
     if totals.failed:
         raise typer.Exit(EXIT_REFUSED)
 
 
-def _say(shown: dict[str, Any]) -> None:
+def _print_totals(shown: dict[str, Any]) -> None:
     faults = ", ".join(f"{name} {count}" for name, count in shown["faults"].items())
     speed = f"{shown['seedsPerSecond']} seeds/s, {shown['stepsPerSecond']} steps/s"
     CONSOLE.print(f"{shown['seeds']} seeds, {shown['steps']} steps ({speed})", soft_wrap=True)
@@ -106,7 +106,7 @@ def _say(shown: dict[str, Any]) -> None:
         CONSOLE.print(f"[bold red]✗[/] … {len(violations) - SHOWN_MAX}")
 
 
-def _tell(outcome: "Outcome", planted: str | None) -> None:
+def _print_run(outcome: "Outcome", planted: str | None) -> None:
     for line in outcome.lines[-LINES_SHOWN:] if outcome.invariant else outcome.lines:
         CONSOLE.print(escape(line), soft_wrap=True)
     if outcome.trace:

@@ -48,7 +48,7 @@ def verify(*, home: Homes, as_json: AsJson = False) -> None:
             checked = len(signed.get(one.log_id, ()))
             results.append(_as_object(str(place), one, forged.get(one.log_id, []), checked))
             if not as_json:
-                _say_finding(results[-1])
+                _print_finding(results[-1])
     if as_json:
         show_json(results)
     if not all(one["ok"] for one in results):
@@ -56,7 +56,7 @@ def verify(*, home: Homes, as_json: AsJson = False) -> None:
 
 
 def _signed(node: Node) -> tuple[dict[int, list[SizedRoot]], dict[int, list[int]]]:
-    """Return the checkpoints kept of each ledger whose signatures hold, and the sizes of those whose do not."""
+    """Return the stored checkpoints with valid signatures by ledger, and the sizes of those with invalid ones."""
     roots: dict[int, list[SizedRoot]] = defaultdict(list)
     forged: dict[int, list[int]] = defaultdict(list)
     with node.store.reading() as reads:
@@ -80,7 +80,7 @@ def _signed(node: Node) -> tuple[dict[int, list[SizedRoot]], dict[int, list[int]
 def _keys(node: Node, reads: ReadSession) -> dict[int, tuple[NoteKey, ...]]:
     """Return the keys that sign each ledger, or did before a rotation: the node's own, the plants', and the hub's."""
     settings, own = node.settings, node.keys.ledger.key
-    # A statement may have been pruned, or lost with an older store; those beside the keys are there all the same.
+    # A statement may be pruned, or missing in an older store. The key directory keeps them all.
     ours = chain(own, (*recorded_statements(reads, settings.plant_number), *rotation_statements(settings.keys))).keys
     keys = {settings.plant_number: ours}
     if settings.role is Role.PLANT:
@@ -105,7 +105,7 @@ def _as_object(home: str, found: LedgerFinding, forged: list[int], checked: int)
     return shown
 
 
-def _say_finding(one: dict[str, Any]) -> None:
+def _print_finding(one: dict[str, Any]) -> None:
     mark = "[green]✓[/]" if one["ok"] else "[bold red]✗[/]"
     CONSOLE.print(f"{mark} [bold]{one['origin']}[/]  [dim]{one['home']}[/]", soft_wrap=True)
     if "root" in one:

@@ -172,7 +172,7 @@ class Headquarters:
         self.client.close()
 
     def approve(self, plant: str, change: tuple[int, str], why: str) -> str:
-        """Approve a change request as soon as the hub has heard of it; returns the printed name of who did."""
+        """Approve a change request as soon as the hub has it; return the printed name of the approver."""
         number, proposal = change
         order = {"plant": plant, "change": number, "proposal": proposal, "verdict": "APPROVED", "comment": why}
         deadline = time.monotonic() + WAIT_SECONDS_MAX

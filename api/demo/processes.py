@@ -51,7 +51,7 @@ class Processes:
                     time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
-        """End every node in order: plants first, so that the hub hears them out; what does not end is killed."""
+        """Stop every node: plants first, so that the hub receives their last entries. Kill those that do not stop."""
         for node in reversed(self.nodes):
             child = self._running.get(node.url)
             if child is not None and child.poll() is None:

@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it looks with."""
+"""Findings of the doctor, and the node under examination."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from plants.store.materials.plants import known_plants
 
 
 class Level(IntEnum):
-    """How much a finding matters; from PERSON on somebody has to do something."""
+    """The severity of a finding. PERSON and BROKEN need action."""
 
     FINE = 0
     NOTE = 1
@@ -27,7 +27,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found: how much it matters, what is so, and what to do; both in English and Chinese."""
+    """A finding of one check: its severity, its text, and what to do."""
 
     level: Level
     text: str
@@ -36,15 +36,15 @@ class Finding:
 
 
 def fine(text: str) -> Finding:
-    """Return that something is as it should be."""
+    """Return a finding that a check passed."""
     return Finding(Level.FINE, text)
 
 
 @dataclass(slots=True)
-class Look:
-    """A node as the doctor looks at it; the store is there once it could be opened and has today's tables.
+class Examination:
+    """A node under examination. The store is set once it was opened and has this program's tables.
 
-    `full` asks for what takes long: every entry verified, not the newest alone.
+    `full` asks to verify every entry, not only the newest.
     """
 
     home: Path
@@ -71,4 +71,4 @@ def whole_scope(reads: ReadSession) -> PlantScope:
     return plants_for(actor, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
 
 
-Check = Callable[[Look], Iterable[Finding]]
+Check = Callable[[Examination], Iterable[Finding]]

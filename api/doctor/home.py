@@ -1,4 +1,4 @@
-"""Checks of a node's home: its files, its keys, the room on its disk, its backups."""
+"""Checks of a node's home: its settings, its keys, the free space on its disk, its backups."""
 
 import shutil
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import Final
 
 import pysqlite3.dbapi2 as sqlite
 
-from api.doctor.findings import Finding, Level, Look, fine
+from api.doctor.findings import Examination, Finding, Level, fine
 from api.language import _, one_language
 from api.node.backups import last_backup
 from api.node.node import KEY_FILES
@@ -17,7 +17,7 @@ from infra.roles import Role
 from infra.settings import FILE_NAME
 
 UNFINISHED: Final = {"ledger.next.pem": "", "assertion.next.pem": "--assertion "}
-"""Keys that a rotation made and did not put in place yet, and how the command is given that goes on with it."""
+"""Keys of an unfinished rotation, each with the option of the command that continues it."""
 WRITABLE_BY_OTHERS: Final = 0o022
 OPEN_TO_OTHERS: Final = 0o077
 FREE_BYTES_LOW: Final = 2_000_000_000
@@ -25,9 +25,9 @@ FREE_BYTES_LEAST: Final = 200_000_000
 BACKUP_AGE_MAX: Final = timedelta(days=7)
 
 
-def settings_file(look: Look) -> Iterable[Finding]:
+def settings_file(node: Examination) -> Iterable[Finding]:
     """Find a settings file that others may change."""
-    path = look.home / FILE_NAME
+    path = node.home / FILE_NAME
     mode = path.stat().st_mode & 0o777
     if mode & WRITABLE_BY_OTHERS:
         yield Finding(
@@ -39,9 +39,9 @@ def settings_file(look: Look) -> Iterable[Finding]:
         yield fine(_("The settings are valid."))
 
 
-def keys(look: Look) -> Iterable[Finding]:
+def keys(node: Examination) -> Iterable[Finding]:
     """Find keys that are missing, damaged or open to others."""
-    place = look.settings.keys
+    place = node.settings.keys
     whole = True
     for name in KEY_FILES:
         try:
@@ -70,7 +70,7 @@ def keys(look: Look) -> Iterable[Finding]:
     for name, given in UNFINISHED.items():
         if (place / name).exists():
             whole = False
-            which = "hub" if look.settings.role is Role.HUB else "plant"
+            which = "hub" if node.settings.role is Role.HUB else "plant"
             yield Finding(
                 Level.PERSON,
                 _("A key rotation is not finished: {key} is new, and the old key is still in use.", key=place / name),
@@ -78,16 +78,16 @@ def keys(look: Look) -> Iterable[Finding]:
                     "Stop the node, then: batchloom {which} rotate-key {given}--home {home}",
                     which=which,
                     given=given,
-                    home=look.home,
+                    home=node.home,
                 ),
             )
     if whole:
         yield fine(_("All keys exist, and other users cannot read them."))
 
 
-def disk(look: Look) -> Iterable[Finding]:
-    """Find a disk that runs full."""
-    free = shutil.disk_usage(look.home).free
+def disk(node: Examination) -> Iterable[Finding]:
+    """Find a disk with little free space."""
+    free = shutil.disk_usage(node.home).free
     if free >= FREE_BYTES_LOW:
         yield fine(_("{free:.1f} GB are free on the disk.", free=free / 1000000000.0))
         return
@@ -95,17 +95,17 @@ def disk(look: Look) -> Iterable[Finding]:
         Level.BROKEN if free < FREE_BYTES_LEAST else Level.PERSON,
         _(
             "The disk of {home} has only {free:.0f} MB free. Nothing can be recorded when it is full.",
-            home=look.home,
+            home=node.home,
             free=free / 1000000.0,
         ),
         _("Free space on the disk, or stop the node and move the home to a larger disk."),
     )
 
 
-def sqlite_version(look: Look) -> Iterable[Finding]:
+def sqlite_version(node: Examination) -> Iterable[Finding]:
     """Find a SQLite with the WAL-reset corruption bug, where the store is one."""
-    url = look.settings.database_url
-    if (url is None and not look.number) or (url is not None and not url.get_secret_value().startswith("sqlite")):
+    url = node.settings.database_url
+    if (url is None and not node.number) or (url is not None and not url.get_secret_value().startswith("sqlite")):
         return
     try:
         check_sqlite_version(sqlite.sqlite_version_info)
@@ -115,10 +115,10 @@ def sqlite_version(look: Look) -> Iterable[Finding]:
         yield fine(_("SQLite {version} can be used.", version=sqlite.sqlite_version))
 
 
-def backups(look: Look) -> Iterable[Finding]:
-    """Find that the last backup is old, or that there was none."""
-    last = last_backup(look.home)
-    age = None if last is None else look.clock.now() - last
+def backups(node: Examination) -> Iterable[Finding]:
+    """Find an old last backup, or none."""
+    last = last_backup(node.home)
+    age = None if last is None else node.clock.now() - last
     if age is not None and age <= BACKUP_AGE_MAX:
         days = age.days
         yield fine(_("The last backup is {days} days old.", days=days))
@@ -129,5 +129,5 @@ def backups(look: Look) -> Iterable[Finding]:
     yield Finding(
         Level.PERSON,
         said,
-        _("Run every night: batchloom backup --home {home} --to DIR", home=look.home),
+        _("Run every night: batchloom backup --home {home} --to DIR", home=node.home),
     )

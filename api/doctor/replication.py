@@ -1,4 +1,4 @@
-"""Checks of a node's way to the others: the hub as a plant sees it, the plants as the hub sees them, the alarms."""
+"""Checks of replication: the hub from a plant, the plants from the hub, and the alarms."""
 
 import socket
 import ssl
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from api.doctor.findings import Finding, Level, Look, fine, whole_scope
+from api.doctor.findings import Examination, Finding, Level, fine, whole_scope
 from api.language import _, one_language
 from auth.enrolment import invitations
 from infra.objects import ArchiveFailed, ArchiveUnfit
@@ -29,9 +29,9 @@ STOPPED: Final = frozenset(
 )
 
 
-def hub_reached(look: Look) -> Iterable[Finding]:
-    """Find a hub that is not set, does not answer, has another time, or a certificate that ends soon."""
-    settings = look.settings
+def hub_reached(node: Examination) -> Iterable[Finding]:
+    """Find a hub that is not set, does not answer, has another time, or a certificate that expires soon."""
+    settings = node.settings
     if settings.role is not Role.PLANT:
         return
     if settings.hub_url is None or settings.hub_key is None:
@@ -63,23 +63,23 @@ def hub_reached(look: Look) -> Iterable[Finding]:
         )
         return
     yield fine(_("The hub at {url} answers.", url=url))
-    yield from _clock(look, got.headers.get("Date", ""))
-    yield from _certificate(look, url)
+    yield from _clock(node, got.headers.get("Date", ""))
+    yield from _certificate(node, url)
 
 
-def standing(look: Look) -> Iterable[Finding]:
-    """Find ledgers that do not travel: refused, fenced, behind, or not heard for long."""
-    with look.store.reading() as reads:
-        found = replication_status(reads, whole_scope(reads), now=look.clock.now())
-    if not found and look.settings.role is Role.HUB:
+def replication(node: Examination) -> Iterable[Finding]:
+    """Find ledgers that do not replicate: refused, fenced, behind, or silent for long."""
+    with node.store.reading() as reads:
+        found = replication_status(reads, whole_scope(reads), now=node.clock.now())
+    if not found and node.settings.role is Role.HUB:
         yield fine(_("No plant is enrolled yet."))
     for one in found:
-        yield _standing(look, one)
+        yield _status_finding(node, one)
 
 
-def alarms(look: Look) -> Iterable[Finding]:
-    """Find alarms that last."""
-    with look.store.reading() as reads:
+def alarms(node: Examination) -> Iterable[Finding]:
+    """Find active alarms."""
+    with node.store.reading() as reads:
         seen = alarms_seen(reads, whole_scope(reads), first=ALARMS_SHOWN)
     for one in seen:
         text = one_language(one.text)
@@ -92,17 +92,17 @@ def alarms(look: Look) -> Iterable[Finding]:
                 times=one.times,
                 text=text,
             ),
-            _("See: batchloom alarms --home {home}", home=look.home),
+            _("See: batchloom alarms --home {home}", home=node.home),
         )
     if not seen:
         yield fine(_("There is no alarm."))
 
 
-def enrolments(look: Look) -> Iterable[Finding]:
+def enrolments(node: Examination) -> Iterable[Finding]:
     """Find plants that wait for approval at the hub."""
-    if look.settings.role is not Role.HUB:
+    if node.settings.role is not Role.HUB:
         return
-    with look.store.reading() as reads:
+    with node.store.reading() as reads:
         waiting = [one for one in invitations(reads) if one.waits]
     for one in waiting:
         yield Finding(
@@ -114,7 +114,7 @@ def enrolments(look: Look) -> Iterable[Finding]:
             ),
             _(
                 "Compare it with the one that the plant shows, then run: batchloom hub approve --home {home} {code}",
-                home=look.home,
+                home=node.home,
                 code=one.code,
             ),
         )
@@ -122,13 +122,13 @@ def enrolments(look: Look) -> Iterable[Finding]:
         yield fine(_("No plant waits for approval."))
 
 
-def archive(look: Look) -> Iterable[Finding]:
-    """Find an archive that is not reached, or that cannot keep what it is given from being changed."""
-    if look.settings.role is not Role.HUB:
+def archive(node: Examination) -> Iterable[Finding]:
+    """Find an archive that cannot be reached, or cannot lock its files against change."""
+    if node.settings.role is not Role.HUB:
         return
-    place = archive_of(look.settings)
+    place = archive_of(node.settings)
     try:
-        can = place.objects.probe(look.clock.now())
+        can = place.objects.probe(node.clock.now())
     except (ArchiveFailed, ArchiveUnfit) as error:
         yield Finding(
             Level.PERSON,
@@ -151,13 +151,13 @@ def archive(look: Look) -> Iterable[Finding]:
         yield fine(_("The archive works and locks what is written."))
 
 
-def broker(look: Look) -> Iterable[Finding]:
+def broker(node: Examination) -> Iterable[Finding]:
     """Find a broker that does not answer, where jobs run in processes of their own."""
-    if look.settings.broker_url is None:
+    if node.settings.broker_url is None:
         return
     from sync_jobs.celery.nudges import broker_failure  # noqa: PLC0415 -- Celery, which no other command needs.
 
-    failure = broker_failure(look.settings.broker_url.get_secret_value())
+    failure = broker_failure(node.settings.broker_url.get_secret_value())
     if failure is None:
         yield fine(_("The broker answers."))
         return
@@ -168,7 +168,7 @@ def broker(look: Look) -> Iterable[Finding]:
     )
 
 
-def _standing(look: Look, one: PlantReplication) -> Finding:
+def _status_finding(node: Examination, one: PlantReplication) -> Finding:
     name = one.origin
     if one.fenced or one.state is ReplicationState.FENCED:
         return Finding(
@@ -179,7 +179,7 @@ def _standing(look: Look, one: PlantReplication) -> Finding:
             ),
             _(
                 "Stop the wrong copy. If this is the right one, run: batchloom plant take-over --home {home}",
-                home=look.home,
+                home=node.home,
             ),
         )
     if one.state in STOPPED:
@@ -222,12 +222,12 @@ def _standing(look: Look, one: PlantReplication) -> Finding:
     )
 
 
-def _clock(look: Look, date: str) -> Iterable[Finding]:
+def _clock(node: Examination, date: str) -> Iterable[Finding]:
     try:
         theirs = parsedate_to_datetime(date).astimezone(UTC)
     except ValueError:
         return
-    skew = abs(int((theirs - look.clock.now()).total_seconds()))
+    skew = abs(int((theirs - node.clock.now()).total_seconds()))
     if skew >= SKEW_SECONDS_MAX:
         yield _skewed("the hub", skew)
 
@@ -245,7 +245,7 @@ def _skewed(who: str, seconds: int) -> Finding:
     )
 
 
-def _certificate(look: Look, url: str) -> Iterable[Finding]:
+def _certificate(node: Examination, url: str) -> Iterable[Finding]:
     parts = urlsplit(url)
     if parts.scheme != "https" or parts.hostname is None:
         return
@@ -256,7 +256,7 @@ def _certificate(look: Look, url: str) -> Iterable[Finding]:
             ssl.create_default_context().wrap_socket(opened, server_hostname=parts.hostname) as secured,
         ):
             ends = str((secured.getpeercert() or {}).get("notAfter", ""))
-        days = (datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) - look.clock.now()).days
+        days = (datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) - node.clock.now()).days
     except (OSError, ValueError):
         return
     if days < CERTIFICATE_DAYS_MIN:

@@ -1,4 +1,4 @@
-"""Checks of a node's store: whose it is, its tables, its ledgers, and what they could not be applied for."""
+"""Checks of a node's store: its owner, its tables, its ledgers, and entries that failed to apply."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from api.doctor.findings import Finding, Level, Look, fine, whole_scope
+from api.doctor.findings import Examination, Finding, Level, fine, whole_scope
 from api.language import _, language
 from auth.store import roles_by_person
 from infra.database import ReadSession
@@ -32,12 +32,12 @@ WAL_BYTES_MAX: Final = 256 * 1024 * 1024
 BEHIND_MAX: Final = 10_000  # entries that may wait for the tables while they catch up
 
 
-def writing(look: Look) -> Iterable[Finding]:
-    """Find a database that can be read and takes nothing: its disk is seen from its own machine alone."""
-    if look.store.dialect != "postgresql":
+def writing(node: Examination) -> Iterable[Finding]:
+    """Find a database that can be read but not written. Its disk can be seen on its own machine only."""
+    if node.store.dialect != "postgresql":
         return
     try:
-        probe_writes(look.store)
+        probe_writes(node.store)
     except (DBAPIError, psycopg.Error) as error:
         fault = store_fault(error)
         if fault is None:
@@ -55,9 +55,9 @@ def writing(look: Look) -> Iterable[Finding]:
         yield fine(_("The store can be written."))
 
 
-def wal(look: Look) -> Iterable[Finding]:
+def wal(node: Examination) -> Iterable[Finding]:
     """Find a write-ahead log that no longer shrinks."""
-    store = look.store
+    store = node.store
     if store.dialect != "sqlite":
         return
     path = Path(f"{store.engine.url.database}-wal")
@@ -76,17 +76,17 @@ def wal(look: Look) -> Iterable[Finding]:
         yield fine(_("The write-ahead log is small."))
 
 
-def ledgers(look: Look) -> Iterable[Finding]:
+def ledgers(node: Examination) -> Iterable[Finding]:
     """Find a ledger that is damaged: its newest entries and its head, or with --full each entry."""
-    if look.full:
-        found = verify(look.store)
+    if node.full:
+        found = verify(node.store)
         for one in found:
             if not one.whole:
                 yield _damaged(one.origin, one.finding.message(language()))
         if all(one.whole for one in found):
             yield fine(_("{count} ledgers were verified entry by entry.", count=len(found)))
         return
-    with look.store.reading() as reads:
+    with node.store.reading() as reads:
         logs = logs_in(reads)
         looked = [(log.origin, _newest(reads, log)) for log in logs]
     broken = [(origin, why) for origin, why in looked if why is not None]
@@ -102,12 +102,12 @@ def ledgers(look: Look) -> Iterable[Finding]:
         )
 
 
-def marks(look: Look) -> Iterable[Finding]:
+def marks(node: Examination) -> Iterable[Finding]:
     """Check that the high-water marks exist and do not exceed the store."""
-    if look.settings.role is not Role.PLANT:
+    if node.settings.role is not Role.PLANT:
         return
     try:
-        kept = HighWaterMarks.read((look.home / MARKS_FILE).read_bytes())
+        kept = HighWaterMarks.read((node.home / MARKS_FILE).read_bytes())
     except FileNotFoundError:
         yield Finding(
             Level.PERSON,
@@ -125,14 +125,14 @@ def marks(look: Look) -> Iterable[Finding]:
         yield Finding(
             Level.PERSON,
             _("The high-water marks {MARKS_FILE} cannot be read: {error}.", MARKS_FILE=MARKS_FILE, error=error),
-            _("Move {file} away. The node makes it again when it starts.", file=look.home / MARKS_FILE),
+            _("Move {file} away. The node makes it again when it starts.", file=node.home / MARKS_FILE),
         )
         return
-    with look.store.reading() as reads:
-        size = log_size(reads, look.number)
-        fits = kept.origin == look.settings.origin
+    with node.store.reading() as reads:
+        size = log_size(reads, node.number)
+        fits = kept.origin == node.settings.origin
         if fits and kept.root and kept.size <= size:
-            fits = frontier_at(reads, look.number, kept.size).root().hex() == kept.root
+            fits = frontier_at(reads, node.number, kept.size).root().hex() == kept.root
     if kept.size > size or not fits:
         yield Finding(
             Level.BROKEN,
@@ -140,7 +140,7 @@ def marks(look: Look) -> Iterable[Finding]:
                 "The store has {size} entries of {origin}, but the high-water marks record {marked} of "
                 "{marked_origin}: the database is older, or of another plant.",
                 size=size,
-                origin=look.settings.origin,
+                origin=node.settings.origin,
                 marked=kept.size,
                 marked_origin=kept.origin,
             ),
@@ -153,9 +153,9 @@ def marks(look: Look) -> Iterable[Finding]:
         yield fine(_("The high-water marks agree with the ledger."))
 
 
-def tables(look: Look) -> Iterable[Finding]:
-    """Find entries that could not be put into the tables, or that wait for it too long."""
-    with look.store.reading() as reads:
+def tables(node: Examination) -> Iterable[Finding]:
+    """Find entries that failed to apply, or that have waited too long."""
+    with node.store.reading() as reads:
         faults = failed_ledgers(reads)
         waiting = {log.origin: log.size - log.projected for log in logs_in(reads) if log.log_id > HUB_LOG}
     behind = {origin: count for origin, count in waiting.items() if count > BEHIND_MAX}
@@ -169,7 +169,7 @@ def tables(look: Look) -> Iterable[Finding]:
                 index=index,
                 error=error,
             ),
-            _("If the plant's program is newer, upgrade the hub. Otherwise look at the entry, then retry or skip it."),
+            _("If the plant's program is newer, upgrade the hub. Otherwise node at the entry, then retry or skip it."),
         )
     for origin, count in behind.items():
         yield Finding(
@@ -181,10 +181,10 @@ def tables(look: Look) -> Iterable[Finding]:
         yield fine(_("Every entry is applied."))
 
 
-def leases(look: Look) -> Iterable[Finding]:
+def leases(node: Examination) -> Iterable[Finding]:
     """Find leases that end further in the future than any lasts: the clock was set back."""
-    now = look.clock.now()
-    with look.store.reading() as reads:
+    now = node.clock.now()
+    with node.store.reading() as reads:
         stuck = overlong_leases(reads, now)
     for lease in stuck:
         seconds = int((from_micros(lease.until_us) - now).total_seconds())
@@ -202,31 +202,31 @@ def leases(look: Look) -> Iterable[Finding]:
         yield fine(_("No task is blocked."))
 
 
-def people(look: Look) -> Iterable[Finding]:
-    """Find that nobody can sign in, and people without any role."""
-    with look.store.reading() as reads:
+def people(node: Examination) -> Iterable[Finding]:
+    """Find a node where nobody can sign in, and people without a role."""
+    with node.store.reading() as reads:
         roles = roles_by_person(reads)
     idle = [person for person, count in roles.items() if not count]
     if len(idle) == len(roles):
         yield Finding(
             Level.PERSON,
             _("Nobody with a role can sign in at this node."),
-            _("Run: batchloom person add --home {home} ID --name NAME --role ROLE", home=look.home),
+            _("Run: batchloom person add --home {home} ID --name NAME --role ROLE", home=node.home),
         )
     elif idle:
         some = ", ".join(idle[:10])
         yield Finding(
             Level.NOTE,
             _("{count} people have no role and can do nothing: {some}.", count=len(idle), some=some),
-            _("Run: batchloom person grant --home {home} ID --role ROLE", home=look.home),
+            _("Run: batchloom person grant --home {home} ID --role ROLE", home=node.home),
         )
     else:
         yield fine(_("{count} people can sign in.", count=len(roles)))
 
 
-def disputes(look: Look) -> Iterable[Finding]:
+def disputes(node: Examination) -> Iterable[Finding]:
     """Find entries that could not be applied again after a repair."""
-    with look.store.reading() as reads:
+    with node.store.reading() as reads:
         count = disputes_count(reads, whole_scope(reads), DisputesSought(open=True))
     if count:
         yield Finding(

@@ -1,4 +1,4 @@
-"""A person at a node, over HTTP: signing in, and asking its GraphQL."""
+"""An HTTP client of a node for one user: sign-in and GraphQL."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -25,7 +25,7 @@ class MutationRefused(Failure):
 
 
 class NodeClient:
-    """One person's connection to one node. Closing it forgets the token; the password is never kept."""
+    """One user's connection to one node. Closing it discards the token; the password is never kept."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -43,14 +43,14 @@ class NodeClient:
         )
 
     def sign_in(self, person: str, password: str) -> None:
-        """Get a token; raises Failure when the node does not recognise the person."""
+        """Get a token; raises Failure when the node rejects the sign-in."""
         answer = self._http.post("/auth/token", json={"person": person, "password": password})
         if answer.status_code != httpx2.codes.OK:
             raise _no_sign_in(answer)
         self._http.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
 
     def ask(self, document: str, variables: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Return the data of a query; raises Failure with the node's words where there are errors."""
+        """Return the data of a query; raises Failure with the node's errors."""
         answer = self._http.post("/graphql", json={"query": document, "variables": dict(variables or {})})
         if answer.status_code == UNAUTHORIZED:
             raise Failure(message("SIGN_IN_EXPIRED", "The sign-in is no longer valid. Sign in again."))
@@ -66,7 +66,7 @@ class NodeClient:
         return dict(content["data"])
 
     def do(self, mutation: str, wanted: str, order: Mapping[str, object], *, kind: str | None = None) -> dict[str, Any]:
-        """Run a mutation under a new request id and return what it made; raises MutationRefused.
+        """Run a mutation under a new request id and return its result; raises MutationRefused.
 
         `wanted` is the selection on its success types, `kind` its input type where that is not named after it.
         """

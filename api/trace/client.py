@@ -67,7 +67,7 @@ def ask_for_traces(
 
 
 def trace_over_http(url: str, person: str, password: str, name: str, direction: TraceDirection) -> TraceReport:
-    """Trace from a batch code, else from an alias or an order; raises Failure when the name stands for nothing."""
+    """Trace from a batch code, else from an alias or an order; raises Failure when the node knows no such name."""
     with NodeClient(url) as client:
         client.sign_in(person, password)
         for start in _starts(name):

@@ -15,13 +15,13 @@ from plants.rules.values.quantities import format_micro
 Side = Literal["BACKWARD", "FORWARD"]
 
 LEVELS_DRAWN_MAX: Final = 16
-"""How deep a tree is drawn; what lies deeper is said to be there, and `--json` has all of it."""
+"""The maximum depth of a drawn tree. A note marks deeper levels, and `--json` has all of them."""
 NODES_DRAWN_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class BatchShown:
-    """A batch of the trace; what nobody has stated yet is empty. `made` is in millionths of the unit."""
+    """A batch of the trace. Facts that no ledger has reported yet are empty. `made` is in millionths of the unit."""
 
     key: str
     code: str
@@ -121,7 +121,7 @@ def draw(trace: TraceShown, side: Side, language: Language) -> list[Tree]:
 
 
 class _Artist:
-    """Draws the trees of one trace; what was drawn once is only named the second time, so that circles end."""
+    """Draws the trees of one trace. A repeated batch is only named, so that cycles end."""
 
     def __init__(self, trace: TraceShown, side: Side, language: Language) -> None:
         self._trace = trace
@@ -204,7 +204,7 @@ class _Artist:
         return at is None, at
 
     def _process(self, node: Tree, key: str, came_from: str) -> list[tuple[str, Text]]:
-        """Label a process record with its amount of the batch above; below stand its inputs or its outputs."""
+        """Label a process record with its amount of the batch above. Its inputs or outputs follow below."""
         process = self._trace.processes[key]
         into, out = self._into[key], self._out[key]
         above, below = (out, into) if self._backward else (into, out)

@@ -1,4 +1,4 @@
-"""`batchloom hub parked`: what the hub could not put into its tables, tried again or passed over for good."""
+"""`batchloom hub parked`: list, retry and skip the entries that the hub could not apply."""
 
 from typing import Annotated
 

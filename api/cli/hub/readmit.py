@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli.cards import order_of_card, read_card
-from api.cli.fingerprints import Fingerprint, compare_fingerprint, mark_of
+from api.cli.fingerprints import Fingerprint, compare_fingerprint, fingerprint_of_keys
 from api.cli.hub import app
 from api.cli.nodes import Home, check_hub, console_actor, opened
 from api.cli.output import CONSOLE
@@ -44,7 +44,7 @@ def readmit_plant(
         check_hub(node)
         found = read_card(card)
         order = order_of_card(node, found)
-        mark = mark_of(NoteKey.parse(order.ledger_key), order.assertion_key)
+        mark = fingerprint_of_keys(NoteKey.parse(order.ledger_key), order.assertion_key)
         compare_fingerprint(f"{order.code} ({order.number}) {order.name}", mark, shown)
         actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
 

@@ -1,4 +1,4 @@
-"""`batchloom import`: bring in documents of others, and say of every event what was done about it or why not."""
+"""`batchloom import epcis`: import EPCIS documents, with a report for each event."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -104,10 +104,10 @@ def epcis(
 def run_import(
     plan: EpcisPlan, nodes: Mapping[str, Node], *, partly: bool = False
 ) -> tuple[tuple[StepOutcome, ...], bool]:
-    """Do a plan at the plants' nodes; return what became of its steps, and whether it was written.
+    """Execute a plan at the plants' nodes; return the outcome of each step, and whether all was written.
 
-    One transaction at each plant stays open until the last step: what is refused is known before anything is
-    committed. If the machine dies between two of the commits at the end, importing again completes it.
+    One transaction at each plant stays open until the last step, so that refusals precede every commit. If the
+    machine dies between two of the commits at the end, another import completes it.
     """
     actor = console_actor(Role.IMPORTER).author
     try:
@@ -132,7 +132,7 @@ def _check_whole(outcomes: tuple[StepOutcome, ...]) -> None:
 
 
 def as_object(plan: EpcisPlan, outcomes: Sequence[StepOutcome], *, written: bool) -> dict[str, Any]:
-    """Return the report of an import as a program reads it."""
+    """Return the report of an import for JSON."""
     return {
         "written": written,
         "sites": [
@@ -310,7 +310,7 @@ def _outcome_word(outcome: str) -> str:
 
 
 def _lines(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: EventReport) -> list[Text]:
-    """Return what stands in an event's row: its steps, quiet ones dimmed, then what was odd."""
+    """Return the lines of an event's row: its steps, quiet ones dimmed, then its discrepancies."""
     lines: list[Text] = []
     if event.why is not None:
         lines.append(Text(why_text(event.why, language()), style="dim"))

@@ -1,4 +1,4 @@
-"""`batchloom plant disputes`: entries that a repair could not apply, until a person has dealt with each."""
+"""`batchloom plant disputes`: list and settle the entries that a repair could not apply."""
 
 from typing import Annotated
 

@@ -52,7 +52,7 @@ def prune(
         days = node.settings.keep_bodies_days
         found, count, size = prunable(plant, days)
         if dry_run or not count:
-            _say(node, found, count, size, done=False, as_json=as_json)
+            _print_result(node, found, count, size, done=False, as_json=as_json)
             return
         asked = _(
             "Remove {count} bodies ({size} bytes) below entry {safe}? The hub and the archive keep them.",
@@ -64,7 +64,7 @@ def prune(
         with _watched(quiet=as_json) as tell:
             pruned = prune_bodies(plant, days, progress=tell)
         after = prunable(plant, days)[0]
-        _say(node, after, pruned.count, pruned.size, done=True, as_json=as_json)
+        _print_result(node, after, pruned.count, pruned.size, done=True, as_json=as_json)
 
 
 def _fetch(plant: PlantNode, *, as_json: bool) -> None:
@@ -76,7 +76,7 @@ def _fetch(plant: PlantNode, *, as_json: bool) -> None:
     CONSOLE.print(_("[green]✓[/] {count} bodies were fetched.", count=count))
 
 
-def _say(node: Node, found: Bounds, count: int, size: int, *, done: bool, as_json: bool) -> None:
+def _print_result(node: Node, found: Bounds, count: int, size: int, *, done: bool, as_json: bool) -> None:
     shown: dict[str, Any] = {
         "done": done, "bodies": count, "bytes": size, "size": found.size, "pruned": found.pruned, "safe": found.safe,
         "cosigned": found.cosigned, "archived": found.archived, "oldEnough": found.old,
@@ -128,7 +128,7 @@ def _watched(*, quiet: bool) -> Iterator[Any]:
 
 @contextmanager
 def _plain() -> Iterator[None]:
-    """Say in one sentence what stands in the way."""
+    """Raise expected failures of pruning as Failure."""
     try:
         yield
     except Busy:

@@ -1,6 +1,6 @@
 """`batchloom plant renew-keys`: replace both keys of a plant that the hub revoked."""
 
-from api.cli.fingerprints import mark_of
+from api.cli.fingerprints import fingerprint_of_keys
 from api.cli.nodes import Home, opened, replicating
 from api.cli.output import CONSOLE
 from api.cli.plant import app
@@ -31,7 +31,7 @@ def renew_keys(home: Home, sure: Sure = False) -> None:
             switched = ledger_key_files.switch_key(settings.keys, reads, settings.plant_number, settings.origin)
         assert switched, "the ledger has just said that the new key counts"
         assertion_key_rotation.switch_key(settings.keys)
-        mark = mark_of(ledger.key, public_key_text(assertion.public_key))
+        mark = fingerprint_of_keys(ledger.key, public_key_text(assertion.public_key))
     CONSOLE.print(
         _(
             "[green]✓[/] The plant has new keys. Read their fingerprint to the people at the hub:\n\n"

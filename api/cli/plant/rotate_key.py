@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.fingerprints import mark_of
+from api.cli.fingerprints import fingerprint_of_keys
 from api.cli.nodes import Home, opened, replicating
 from api.cli.output import CONSOLE
 from api.cli.plant import app
@@ -49,7 +49,7 @@ def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> 
         with node.store.reading() as reads:
             switched = switch_key(settings.keys, reads, settings.plant_number, settings.origin)
         assert switched, "the ledger has just said that the new key counts"
-        mark = mark_of(following.key, public_key_text(node.keys.assertion.public_key))
+        mark = fingerprint_of_keys(following.key, public_key_text(node.keys.assertion.public_key))
     CONSOLE.print(
         _(
             "[green]✓[/] The ledger has a new key. The fingerprint of the plant's keys is "
@@ -76,7 +76,7 @@ def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
             error=error,
         ) from error
     assertion_key_rotation.switch_key(keys)
-    mark = mark_of(plant.signer.key, public_key_text(following.public_key))
+    mark = fingerprint_of_keys(plant.signer.key, public_key_text(following.public_key))
     CONSOLE.print(
         _(
             "[green]✓[/] The hub has the new key. The fingerprint of the plant's keys is "

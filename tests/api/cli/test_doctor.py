@@ -13,8 +13,8 @@ from pathlib import Path
 import pysqlite3.dbapi2 as sqlite
 import pytest
 
+from api.doctor.examination import examine
 from api.doctor.findings import Finding, Level
-from api.doctor.visit import examine
 from api.node.backups import make_backup
 from api.node.node import Node, NodeKeys, make_home
 from auth import enrolment
@@ -92,7 +92,7 @@ def sql(home: Path, statement: str, **given: object) -> None:
 
 
 def found(home: Path, **given: bool) -> dict[str, Finding]:
-    """Return the worst finding of each check that found something which needs a person."""
+    """Return the worst finding of each check that found something which needs action."""
     amiss = [one for one in reversed(examine(home, CLOCK, **given)) if one.level >= Level.PERSON]
     return {one.check: one for one in amiss}
 
@@ -179,10 +179,10 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "another's": (lambda home: sql(home, "UPDATE logs SET origin = 'acme.example/plant/SZ2/i1' WHERE log_id = 1"),
                   "store", Level.BROKEN, "SZ2"),
     "entry altered": (alter_entry, "ledgers", Level.BROKEN, "entry 3 was altered"),
-    "entry gone": (lambda home: sql(home, "DELETE FROM entries WHERE idx = 2"), "ledgers", Level.BROKEN, "are there"),
+    "entry gone": (lambda home: sql(home, "DELETE FROM entries WHERE idx = 2"), "ledgers", Level.BROKEN, "12 of 13"),
     "head altered": (lambda home: sql(home, "UPDATE logs SET frontier = zeroblob(length(frontier))"), "ledgers",
                      Level.BROKEN, "head"),
-    "marks gone": (lambda home: (home / MARKS).unlink(), "marks", Level.PERSON, "gone"),
+    "marks gone": (lambda home: (home / MARKS).unlink(), "marks", Level.PERSON, "missing"),
     "marks unreadable": (lambda home: (home / MARKS).write_text("{"), "marks", Level.PERSON, "read"),
     "marks ahead": (remember_more, "marks", Level.BROKEN, "4000"),
     "lease": (lease_for_ever, "leases", Level.PERSON, "jobs"),
@@ -190,11 +190,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "dispute": (dispute, "disputes", Level.PERSON, "1 entries"),
     "alarm": (raise_one, "alarms", Level.PERSON, "Set the clock"),
     "hub away": (dead_hub, "hub_reached", Level.PERSON, "not reached"),
-    "refused": (stand(ReplicationState.REFUSED, error="403 X"), "standing", Level.PERSON, "403 X"),
-    "fenced": (stand(ReplicationState.FENCED), "standing", Level.BROKEN, "take-over"),
-    "unsent": (stand(ReplicationState.UNREACHABLE, signed_us=LONG_AGO, attempts=3), "standing", Level.PERSON,
-               "Nothing was heard of"),
-    "clock": (stand(ReplicationState.IN_SYNC, skew_ms=-9000, signed_us=micros(CLOCK.now())), "standing",
+    "refused": (stand(ReplicationState.REFUSED, error="403 X"), "replication", Level.PERSON, "403 X"),
+    "fenced": (stand(ReplicationState.FENCED), "replication", Level.BROKEN, "take-over"),
+    "unsent": (stand(ReplicationState.UNREACHABLE, signed_us=LONG_AGO, attempts=3), "replication", Level.PERSON,
+               "for 120 minutes"),
+    "clock": (stand(ReplicationState.IN_SYNC, skew_ms=-9000, signed_us=micros(CLOCK.now())), "replication",
               Level.PERSON, "9 s"),
     "broker": (lambda home: set_to(home, "broker_url", f"redis://127.0.0.1:{free_port()}/0"), "broker",
                Level.PERSON, "broker"),

@@ -1,4 +1,4 @@
-"""Trees of traces, to the letter: what a person sees in the terminal."""
+"""Trees of traces, to the letter, as the terminal shows them."""
 
 import io
 from collections.abc import Sequence

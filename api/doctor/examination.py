@@ -1,4 +1,4 @@
-"""The doctor's visit: every check in turn, each on its own, and what it found in order of how much it matters."""
+"""The examination: run each check on its own, and order the findings by severity."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.doctor import home, replication, store
-from api.doctor.findings import Check, Finding, Level, Look
+from api.doctor.findings import Check, Examination, Finding, Level
 from api.language import _
 from infra.clock import Clock
 from infra.database import StoreUnfit
@@ -35,7 +35,7 @@ ONCE_OPEN: Final[tuple[Check, ...]] = (
     store.people,
     store.disputes,
     replication.hub_reached,
-    replication.standing,
+    replication.replication,
     replication.alarms,
     replication.enrolments,
     replication.broker,
@@ -44,10 +44,10 @@ ONCE_OPEN: Final[tuple[Check, ...]] = (
 
 
 def examine(place: Path, clock: Clock, *, full: bool = False) -> list[Finding]:
-    """Return what is so of the node in a home, the worst first.
+    """Return the findings about the node in a home, worst first.
 
-    Changes nothing, but tries the archive with small objects and PostgreSQL with a table that it takes back; the node
-    may be serving meanwhile. Raises nothing that a broken node could cause: a check that fails is a finding.
+    Changes nothing, except for a probe of the archive with small objects, and one of PostgreSQL that is rolled back.
+    The node may be serving meanwhile. A check that fails is a finding.
     """
     return sorted(_visit(place, clock, full=full), key=lambda one: -one.level)
 
@@ -63,24 +63,24 @@ def _visit(place: Path, clock: Clock, *, full: bool) -> Iterator[Finding]:
             "settings",
         )
         return
-    look = Look(place, settings, clock, full)
+    node = Examination(place, settings, clock, full)
     for check in BEFORE_OPENING:
-        yield from _run(check, look)
+        yield from _run(check, node)
     with ExitStack() as opening:
-        opened = list(_opened(look, opening))
+        opened = list(_opened(node, opening))
         yield from opened
         if all(one.level is Level.FINE for one in opened):
             for check in ONCE_OPEN:
-                yield from _run(check, look)
+                yield from _run(check, node)
 
 
-def _opened(look: Look, opening: ExitStack) -> Iterable[Finding]:
-    """Open the store, and find that it does not open, has the tables of another version, or is another node's."""
+def _opened(node: Examination, opening: ExitStack) -> Iterable[Finding]:
+    """Open the store. Find one that does not open, has tables of another version, or belongs to another node."""
     try:
-        look.opened = open_store(look.settings, opening)
-        waiting = pending(look.store)
+        node.opened = open_store(node.settings, opening)
+        waiting = pending(node.store)
         if not waiting:
-            check_origin(look.store, look.number, look.settings.origin)
+            check_origin(node.store, node.number, node.settings.origin)
     except StoreUnfit as error:
         yield _unopened(str(error))
     except (PostgresUnavailable, SQLAlchemyError, OSError) as error:
@@ -106,16 +106,16 @@ def _unopened(why: str) -> Finding:
     )
 
 
-def _run(check: Check, look: Look) -> Iterator[Finding]:
+def _run(check: Check, node: Examination) -> Iterator[Finding]:
     name = check.__name__
     try:
-        for found in check(look):
+        for found in check(node):
             yield Finding(found.level, found.text, found.todo, name)
-    except Exception as error:  # noqa: BLE001 -- whatever breaks a check is itself what is wrong with the node.
+    except Exception as error:  # noqa: BLE001 -- any failure of a check is a finding about the node.
         why = f"{type(error).__name__}: {error}"
         yield Finding(
             Level.BROKEN,
             _("The check “{name}” failed: {error}", name=name, error=why),
-            _("The store may be damaged. Run batchloom verify, and look at the last backup."),
+            _("The store may be damaged. Run batchloom verify, and node at the last backup."),
             name,
         )
