@@ -116,6 +116,6 @@ def _run(check: Check, node: Examination) -> Iterator[Finding]:
         yield Finding(
             Level.BROKEN,
             _("The check “{name}” failed: {error}", name=name, error=why),
-            _("The store may be damaged. Run batchloom verify, and node at the last backup."),
+            _("The store may be damaged. Run batchloom verify, and look at the last backup."),
             name,
         )

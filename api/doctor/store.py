@@ -169,7 +169,7 @@ def tables(node: Examination) -> Iterable[Finding]:
                 index=index,
                 error=error,
             ),
-            _("If the plant's program is newer, upgrade the hub. Otherwise node at the entry, then retry or skip it."),
+            _("If the plant's program is newer, upgrade the hub. Otherwise look at the entry, then retry or skip it."),
         )
     for origin, count in behind.items():
         yield Finding(
