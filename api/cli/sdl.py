@@ -13,13 +13,15 @@ from infra.roles import Role
 
 @app.command()
 def sdl(
-    role: Annotated[Role | None, typer.Argument(help="plant or hub; both, one after the other, unless given.")] = None,
+    role: Annotated[Role | None, typer.Argument(help="Role: plant or hub. Default: both, one after the other.")] = None,
     *,
     write: Annotated[
         bool, typer.Option("--write", help="Write schema/plant.graphql and schema/hub.graphql of this checkout.")
     ] = False,
 ) -> None:
-    """Print the GraphQL schema that a plant or the hub answers with.
+    """Print the GraphQL schema of a plant or of the hub.
+
+    Use it to generate types for a client.
 
     Example:  batchloom sdl hub > hub.graphql
     """
