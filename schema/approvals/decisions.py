@@ -64,7 +64,7 @@ async def decide_change(info: Info, input: Input[DecideChangeInput]) -> ChangeDe
     info.require(HUB if at_hub else services.plant)
     number = await plant_of(info, input.plant)
     if number is None or not (at_hub or number == services.plant):
-        raise NotPermitted(info.context.actor, Permission.CHANGE_DECIDE, HUB)
+        raise NotPermitted(info.context.actor, info.access.only, HUB)
     order = Decision(input.change, input.proposal, input.verdict, input.comment)
     command = decide_change_at_hub if at_hub else decide_change_here
     entry = await info.write(command, order, input, plant=number)
