@@ -132,7 +132,7 @@ class Trace:
         self,
         info: Info,
         since: Annotated[
-            datetime | None, argument("Time since which every plant must have sent a checkpoint for a complete answer.")
+            datetime | None, argument("Time until which every plant's ledger must be known for a complete answer.")
         ] = None,
     ) -> Completeness:
         services = info.services
