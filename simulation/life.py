@@ -5,7 +5,7 @@ from typing import Final
 
 from auth.actors import NotAuthenticated
 from infra.ids import new_id
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
@@ -125,7 +125,7 @@ class Life:
         def run() -> None:
             if operation.number % SIGN_IN_EVERY == 0:
                 self._sign_in(node, operation)
-            call = Call(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
+            call = CommandContext(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
             try:
                 with disk.transaction() as session:
                     done = operation.command(session, operation.order, actor=operation.author, call=call)

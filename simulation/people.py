@@ -25,7 +25,7 @@ from plants.commands.directives.directives import (
     direct_recall,
     direct_release,
 )
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.aliases import Naming, alias_batch
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
@@ -68,7 +68,7 @@ class Doing(Protocol):
 
     name: str
 
-    def __call__(self, session: Session, order: Any, *, actor: Author, call: Call) -> Any:
+    def __call__(self, session: Session, order: Any, *, actor: Author, call: CommandContext) -> Any:
         """Do it."""
         ...
 

@@ -1,4 +1,4 @@
-"""What every command shares: the request it answers, the plant it writes for, and recording what happened."""
+"""Execution of commands: their context, repeated requests, and writing events to a ledger."""
 
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ Order = TypeVar("Order")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CommandContext:
     """The circumstances of a command: at which plant, when, under which request and for what reason.
 
     `now` is the server's clock and becomes `recorded_at`; `occurred_at` is when it happened, by default now.
@@ -51,10 +51,10 @@ class Call:
     history: bool = False
 
 
-class Appending:
+class LedgerWriter:
     """One command under way on one ledger, inside the caller's transaction."""
 
-    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None, log_id: int) -> None:
+    def __init__(self, session: Session, actor: Author, call: CommandContext, digest: str | None, log_id: int) -> None:
         self.session = session
         self.actor = actor
         self.call = call
@@ -97,10 +97,10 @@ class Appending:
         return entry
 
 
-class Recording(Appending):
+class PlantLedgerWriter(LedgerWriter):
     """One command under way at one plant, on the plant's own ledger."""
 
-    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None = None) -> None:
+    def __init__(self, session: Session, actor: Author, call: CommandContext, digest: str | None = None) -> None:
         super().__init__(session, actor, call, digest, call.plant)
         self.plant = plants.plant_facts(session, call.plant)
         self._series: dict[str, int] = {}
@@ -150,7 +150,7 @@ class Recording(Appending):
         if waited:
             payload["waited"] = [[batch["code"], hold.hold]]
         causes = () if directive is None else (cause_of(self.session, -plant, directive),)
-        return Appending.record(placing, "BatchQuarantined", batch["code"], payload, causes)
+        return LedgerWriter.record(placing, "BatchQuarantined", batch["code"], payload, causes)
 
     def draw(self, series: str) -> int:
         """Return the next number of a series; it counts as drawn once the event that uses it is recorded."""
@@ -208,7 +208,7 @@ class Command(Generic[Order]):
         self.name = perform.__name__
         self.__doc__ = perform.__doc__
 
-    def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> Entry:
+    def __call__(self, session: Session, order: Order, *, actor: Author, call: CommandContext) -> Entry:
         """Do it, in the caller's transaction."""
         digest = None
         log_id = -call.plant if self._directing else call.plant
@@ -222,11 +222,11 @@ class Command(Generic[Order]):
         check_call(call)
         return self._perform(self._begin(session, actor, call, digest), order)
 
-    def _begin(self, session: Session, actor: Author, call: Call, digest: str | None) -> Any:
+    def _begin(self, session: Session, actor: Author, call: CommandContext, digest: str | None) -> Any:
         """Return what the performing function works with; it holds the lock of the ledger's head."""
         if self._directing:
-            return Appending(session, actor, call, digest, -call.plant)
-        return Recording(session, actor, call, digest)
+            return LedgerWriter(session, actor, call, digest, -call.plant)
+        return PlantLedgerWriter(session, actor, call, digest)
 
 
 def cause_of(session: Session, log_id: int, entry: Entry) -> tuple[Cause, str]:
@@ -241,17 +241,17 @@ def author_of(entry: Entry) -> Author:
     return Author(envelope["actor"], envelope["actor"], envelope.get("device"))
 
 
-def command(perform: Callable[[Recording, Order], Entry]) -> Command[Order]:
+def command(perform: Callable[[PlantLedgerWriter, Order], Entry]) -> Command[Order]:
     """Make a command of the function that performs it at a plant, on the plant's own ledger."""
     return Command(perform)
 
 
-def directive(perform: Callable[[Appending, Order], Entry]) -> Command[Order]:
+def directive(perform: Callable[[LedgerWriter, Order], Entry]) -> Command[Order]:
     """Make a command of the hub of the function that performs it, on the hub's directives to `call.plant`."""
     return Command(perform, directing=True)
 
 
-def check_call(call: Call) -> None:
+def check_call(call: CommandContext) -> None:
     """Raise the Refusal of a call that happened in the future or too long ago, or whose reason is no text."""
     if call.reason is not None:
         check_text("reason", call.reason, REASON_LENGTH_MAX)

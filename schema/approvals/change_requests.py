@@ -16,7 +16,7 @@ from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.approvals import change_requests as kept
-from plants.store.approvals.change_requests import ChangeDecisionRow, ChangeRequestRow, ChangesSought
+from plants.store.approvals.change_requests import ChangeDecisionRow, ChangeRequestRow, ChangesFilter
 from plants.store.audit.history import LedgerKind, kind_of, log_named
 from plants.store.directives import outcomes
 from schema.audit.history import Difference, PlantOf
@@ -188,9 +188,9 @@ async def change_requests(
 ) -> Connection[ChangeRequest]:
     wanted = filter or ChangeRequestFilter()
     kind, state, level = (one and one.value for one in (wanted.kind, wanted.state, wanted.level))
-    sought = ChangesSought(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
+    filters = ChangesFilter(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.changes_page, kept.changes_count, sought, (first, after),
+        Permission.BATCH_READ, kept.changes_page, kept.changes_count, filters, (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from plants.rules.ledger.events import Cause, canonical, decode
 from plants.rules.values.instants import from_micros, micros, parse_instant
 from plants.store.audit import history
 from plants.store.audit.corrections import CorrectionRow
-from plants.store.audit.history import EntriesSought, LedgerKind, Position, kind_of
+from plants.store.audit.history import EntriesFilter, LedgerKind, Position, kind_of
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
 from schema.engine.connections import After, Connection, First
@@ -234,13 +234,13 @@ async def ledger(
     first: First = None,
     after: After = None,
 ) -> Connection[LedgerEntry]:
-    return await entries(info, _sought(filter or LedgerFilter(), newest_first=newest_first), (first, after))
+    return await entries(info, _filters(filter or LedgerFilter(), newest_first=newest_first), (first, after))
 
 
-async def entries(info: Info, sought: EntriesSought, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
+async def entries(info: Info, filters: EntriesFilter, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
     """Return a page, given as `first` and `after`, of entries."""
     return await info.context.connection(
-        Permission.LEDGER_READ, history.entries_page, history.entries_count, sought, page,
+        Permission.LEDGER_READ, history.entries_page, history.entries_count, filters, page,
         key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
     )  # fmt: skip
 
@@ -257,10 +257,10 @@ async def entry(
     return None if log_id is None else await entry_of(info, (log_id, index))
 
 
-def _sought(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
+def _filters(filter: LedgerFilter, *, newest_first: bool) -> EntriesFilter:
     times = (filter.occurred_from, filter.occurred_before, filter.recorded_from, filter.recorded_before)
     since, until, recorded_since, recorded_until = (None if at is None else micros(at) for at in times)
-    return EntriesSought(
+    return EntriesFilter(
         plant=filter.plant,
         kind=filter.ledger,
         key=filter.key,

@@ -15,7 +15,7 @@ from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.directives import directives as kept
 from plants.store.directives import outcomes
-from plants.store.directives.directives import DirectivesSought
+from plants.store.directives.directives import DirectivesFilter
 from plants.store.directives.outcomes import DirectiveOutcomeRow
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from schema.audit.history import LedgerEntry, entry_of
@@ -146,9 +146,9 @@ async def directives(
     after: After = None,
 ) -> Connection[Directive]:
     wanted = filter or DirectiveFilter()
-    sought = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
+    filters = DirectivesFilter(wanted.plant, wanted.state, wanted.type, wanted.key)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.directives_page, kept.directives_count, sought, (first, after),
+        Permission.BATCH_READ, kept.directives_page, kept.directives_count, filters, (first, after),
         key=lambda row: (row.log_id, row.idx), make=Directive.of,
     )  # fmt: skip
 

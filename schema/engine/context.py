@@ -20,7 +20,7 @@ from infra.database import ReadSession, Store
 from infra.roles import Role
 from infra.writer import Writer
 from plants.commands.directives.directives import GroupCommand
-from plants.commands.execution import Call, Command
+from plants.commands.execution import Command, CommandContext
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
 from plants.rules.values.refusals import Language
@@ -188,18 +188,18 @@ class Context:
         permission: Permission,
         find: Callable[[ReadSession, PlantScope, Any, Key | None, int], Sequence[T]],
         count: Callable[[ReadSession, PlantScope, Any], int],
-        sought: Any,
+        filters: Any,
         page: tuple[int | None, str | None],
         *,
         key: Callable[[T], Key],
         make: Callable[[T], Made],
     ) -> Connection[Made]:
         """Return a page, given as `first` and `after`, of what one query finds and another counts."""
-        listing = Listing(find.__name__, self.serving.cursors, (sought,))
+        listing = Listing(find.__name__, self.serving.cursors, (filters,))
         wanted = listing.page(*page)
-        rows = await self.read(permission, find, sought, wanted.after, wanted.limit)
+        rows = await self.read(permission, find, filters, wanted.after, wanted.limit)
         self.spend(len(rows))
-        return listing.connection(wanted, rows, key, make, lambda: self.read(permission, count, sought))
+        return listing.connection(wanted, rows, key, make, lambda: self.read(permission, count, filters))
 
     def spend(self, rows: int) -> None:
         """Count rows of an answer; raises GraphQLError when one request asks for more than ROWS_MAX."""
@@ -223,7 +223,7 @@ class Context:
         author = actor.author
 
         def work(session: Any) -> Entry:
-            call = Call(number, serving.clock.now(), occurred_at, str(said.request_id), reason)
+            call = CommandContext(number, serving.clock.now(), occurred_at, str(said.request_id), reason)
             return command(session, order, actor=author, call=call)
 
         # Shielded: a caller who goes away must not cancel what the writer may have begun.
@@ -242,7 +242,7 @@ class Context:
         require(self.actor, permission, HUB)
 
         def work(session: Any) -> list[Entry]:
-            call = Call(HUB, serving.clock.now(), said.occurred_at, str(said.request_id), said.reason)
+            call = CommandContext(HUB, serving.clock.now(), said.occurred_at, str(said.request_id), said.reason)
             return command(session, order, actor=author, call=call)
 
         entries = await asyncio.shield(asyncio.wrap_future(serving.writer.submit(work)))

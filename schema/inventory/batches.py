@@ -14,11 +14,11 @@ from plants.rules.ledger.events import Entry
 from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.audit.history import EntriesSought
+from plants.store.audit.history import EntriesFilter
 from plants.store.inventory import batches as kept
 from plants.store.inventory.batches import Alias as AliasRow
 from plants.store.inventory.batches import Batch as BatchRow
-from plants.store.inventory.batches import BatchesSought, BatchOrder, Known
+from plants.store.inventory.batches import BatchesFilter, BatchOrder, Known
 from plants.store.inventory.movements import Stock as StockRow
 from plants.store.inventory.stock import stock_by_batch
 from plants.store.logistics.in_transit import awaited_batches
@@ -223,7 +223,7 @@ class Batch(Node):
 
     @field("What happened to it: what the ledgers say of it, and what moved goods of it, by ledger and position.")
     async def history(self, info: Info, first: First = None, after: After = None) -> Connection[LedgerEntry]:
-        return await entries(info, EntriesSought(batch=self.code), (first, after))
+        return await entries(info, EntriesFilter(batch=self.code), (first, after))
 
     @classmethod
     def of(cls, known: Known) -> Self:
@@ -298,15 +298,15 @@ async def batches(
     first: First = None,
     after: After = None,
 ) -> Connection[Batch]:
-    sought = _sought(filter or BatchFilter(), order_by)
+    filters = _filters(filter or BatchFilter(), order_by)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.batches_page, kept.batches_count, sought, (first, after),
+        Permission.BATCH_READ, kept.batches_page, kept.batches_count, filters, (first, after),
         key=lambda known: kept.batch_key(order_by, known), make=Batch.of,
     )  # fmt: skip
 
 
-def _sought(filter: BatchFilter, order: BatchOrder) -> BatchesSought:
-    return BatchesSought(
+def _filters(filter: BatchFilter, order: BatchOrder) -> BatchesFilter:
+    return BatchesFilter(
         plant=filter.plant,
         code_begins=filter.code_begins,
         material=filter.material,

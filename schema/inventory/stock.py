@@ -6,7 +6,7 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.store.inventory import stock as kept
-from plants.store.inventory.stock import StockSought
+from plants.store.inventory.stock import StockLevelsFilter
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field
@@ -32,8 +32,8 @@ async def stock(
     after: After = None,
 ) -> Connection[Stock]:
     wanted = filter or StockFilter()
-    sought = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
+    filters = StockLevelsFilter(wanted.plant, wanted.batch, wanted.material, wanted.location)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.stock_page, kept.stock_count, sought, (first, after),
+        Permission.BATCH_READ, kept.stock_page, kept.stock_count, filters, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from auth.permissions import Permission
 from plants.rules.logistics.transfers import overdue_before
 from plants.rules.values.instants import from_micros
 from plants.store.logistics import in_transit as kept
-from plants.store.logistics.in_transit import OpenSought, OpenState, Total
+from plants.store.logistics.in_transit import OpenState, OpenTransfersFilter, Total
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
 from schema.engine.fields import argument, described, field
@@ -71,18 +71,18 @@ class TransfersInTransit:
     """The transfers that are not settled."""
 
     overdue_days: int = described("After how many days a transfer is overdue.")
-    sought: strawberry.Private[OpenSought]
+    filters: strawberry.Private[OpenTransfersFilter]
 
     @field("What they add up to, unit by unit.")
     async def totals(self, info: Info) -> list[TransitTotal]:
-        found = await info.context.read(Permission.BATCH_READ, kept.open_totals, self.sought)
+        found = await info.context.read(Permission.BATCH_READ, kept.open_totals, self.filters)
         return [TransitTotal.of(one) for one in found]
 
     @field("The transfers, the longest open first.")
     async def transfers(self, info: Info, first: First = None, after: After = None) -> Connection[OpenTransfer]:
         return await info.context.connection(
-            Permission.BATCH_READ, kept.open_transfers, kept.open_count, self.sought, (first, after),
-            key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.sought.overdue_us),
+            Permission.BATCH_READ, kept.open_transfers, kept.open_count, self.filters, (first, after),
+            key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.filters.overdue_us),
         )  # fmt: skip
 
 
@@ -94,4 +94,4 @@ async def transfers_in_transit(
     serving = info.context.serving
     days = serving.transfer_overdue_days
     before_us = overdue_before(serving.clock.now(), days)
-    return TransfersInTransit(overdue_days=days, sought=OpenSought(before_us, overdue))
+    return TransfersInTransit(overdue_days=days, filters=OpenTransfersFilter(before_us, overdue))

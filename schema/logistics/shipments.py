@@ -8,7 +8,7 @@ from auth.permissions import Permission
 from plants.commands.logistics import shipments as ship
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.production import process_records as kept
-from plants.store.production.process_records import ProcessesSought
+from plants.store.production.process_records import ProcessesFilter
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -64,8 +64,8 @@ async def shipments(
     after: After = None,
 ) -> Connection[ProcessRecord]:
     wanted = filter or ShipmentFilter()
-    sought = ProcessesSought(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
+    filters = ProcessesFilter(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.processes_page, kept.processes_count, sought, (first, after),
+        Permission.BATCH_READ, kept.processes_page, kept.processes_count, filters, (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from plants.rules.values.refusals import RefusalCode as C
 from plants.store.logistics import in_transit as transit
 from plants.store.logistics import transfers as kept
 from plants.store.logistics.in_transit import Balance
-from plants.store.logistics.transfers import TransferLineRow, TransferSeen, TransfersSought
+from plants.store.logistics.transfers import TransferLineRow, TransferSeen, TransfersFilter
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -238,9 +238,9 @@ async def transfers(
 ) -> Connection[Transfer]:
     wanted = filter or TransferFilter()
     received = None if wanted.state is None else wanted.state is TransferState.RECEIVED
-    sought = TransfersSought(wanted.plant, received, wanted.differing)
+    filters = TransfersFilter(wanted.plant, received, wanted.differing)
     return await info.context.connection(
-        Permission.BATCH_READ, kept.transfers_page, kept.transfers_count, sought, (first, after),
+        Permission.BATCH_READ, kept.transfers_page, kept.transfers_count, filters, (first, after),
         key=lambda seen: (seen.id,), make=Transfer.of,
     )  # fmt: skip
 

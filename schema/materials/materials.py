@@ -8,8 +8,8 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.store.materials import definitions
+from plants.store.materials.definitions import DefinitionsFilter
 from plants.store.materials.definitions import MasterRecord as MasterRow
-from plants.store.materials.definitions import MasterSought
 from plants.store.materials.definitions import Material as MaterialRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
@@ -115,8 +115,8 @@ async def record_of(info: Info, kind: MasterKind, number: int, code: str | None)
     return None if row is None else MasterRecord.of(row)
 
 
-def _sought(kind: str, filter: MasterFilter | None) -> MasterSought:
-    return MasterSought(kind, *((filter.plant, filter.text) if filter is not None else ()))
+def _filters(kind: str, filter: MasterFilter | None) -> DefinitionsFilter:
+    return DefinitionsFilter(kind, *((filter.plant, filter.text) if filter is not None else ()))
 
 
 @field("The material with this code, or null; of several plants' definitions that of the lowest number.")
@@ -137,7 +137,7 @@ async def materials(
         Permission.BATCH_READ,
         definitions.materials_page,
         definitions.materials_count,
-        _sought("MATERIAL", filter),
+        _filters("MATERIAL", filter),
         (first, after),
         key=lambda row: (row.code, row.plant_id),
         make=Material.of,
@@ -152,7 +152,7 @@ def _listing(kind: MasterKind, name: str, description: str) -> Any:
             Permission.BATCH_READ,
             definitions.masters_page,
             definitions.masters_count,
-            _sought(kind.value, filter),
+            _filters(kind.value, filter),
             (first, after),
             key=lambda row: (row.code, row.plant_id),
             make=MasterRecord.of,

@@ -12,7 +12,7 @@ from plants.rules.production import process_records as rules
 from plants.rules.values.instants import from_micros
 from plants.store.genealogy.edges import Edge as EdgeRow
 from plants.store.production import process_records as kept
-from plants.store.production.process_records import ProcessesSought, ProcessRow
+from plants.store.production.process_records import ProcessesFilter, ProcessRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
 from schema.engine.fields import argument, described, field
@@ -205,13 +205,13 @@ async def process_records(
     after: After = None,
 ) -> Connection[ProcessRecord]:
     return await info.context.connection(
-        Permission.BATCH_READ, kept.processes_page, kept.processes_count, _sought(filter), (first, after),
+        Permission.BATCH_READ, kept.processes_page, kept.processes_count, _filters(filter), (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip
 
 
-def _sought(filter: ProcessFilter | None) -> ProcessesSought:
+def _filters(filter: ProcessFilter | None) -> ProcessesFilter:
     if filter is None:
-        return ProcessesSought()
+        return ProcessesFilter()
     kind, state = (None if one is None else one.value for one in (filter.kind, filter.state))
-    return ProcessesSought(filter.plant, kind, state, filter.job_order, filter.equipment)
+    return ProcessesFilter(filter.plant, kind, state, filter.job_order, filter.equipment)

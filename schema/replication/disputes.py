@@ -11,7 +11,7 @@ from plants.commands.replication.disputes import settle_dispute as settle
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.replication import disputes as kept
-from plants.store.replication.disputes import Disputed, DisputesSought
+from plants.store.replication.disputes import Disputed, DisputesFilter
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
@@ -104,7 +104,7 @@ async def disputes(
     after: After = None,
 ) -> Connection[Dispute]:
     return await info.context.connection(
-        Permission.LEDGER_READ, kept.disputes_page, kept.disputes_count, DisputesSought(open), (first, after),
+        Permission.LEDGER_READ, kept.disputes_page, kept.disputes_count, DisputesFilter(open), (first, after),
         key=lambda one: (one.row.plant_id, one.row.entry_idx), make=Dispute.of,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from plants.rules.values.refusals import RefusalCode as C
 from plants.store.audit.history import LedgerKind, log_named
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication import parked_entries as kept
-from plants.store.replication.parked_entries import ParkedSeen, ParkedSought, ParkedState, SkippedEntryRow
+from plants.store.replication.parked_entries import ParkedEntriesFilter, ParkedSeen, ParkedState, SkippedEntryRow
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, sure
@@ -126,7 +126,7 @@ async def parked_entries(
     after: After = None,
 ) -> Connection[ParkedEntry]:
     return await info.context.connection(
-        Permission.REPLICATION_READ, kept.parked_page, kept.parked_count, ParkedSought(state), (first, after),
+        Permission.REPLICATION_READ, kept.parked_page, kept.parked_count, ParkedEntriesFilter(state), (first, after),
         key=lambda seen: (seen.fault.log_id, seen.fault.idx), make=ParkedEntry.of,
     )  # fmt: skip
 

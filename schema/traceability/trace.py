@@ -94,16 +94,16 @@ class Trace:
         first: First = None,
         after: After = None,
     ) -> Connection[TracedBatch]:
-        sought = replace(self.walk.sought, **vars(filter or TracedBatchFilter()))
+        filters = replace(self.walk.filters, **vars(filter or TracedBatchFilter()))
         return await info.context.connection(
-            Permission.TRACE_READ, traced_page, traced_count, sought, (first, after),
+            Permission.TRACE_READ, traced_page, traced_count, filters, (first, after),
             key=lambda row: (row.steps, row.id), make=lambda row: TracedBatch.of(row, self.walk),
         )  # fmt: skip
 
     @field("The edges between batches and process records, each with its own quantity and time.")
     async def edges(self, info: Info, first: First = None, after: After = None) -> Connection[TraceEdge]:
         return await info.context.connection(
-            Permission.TRACE_READ, traced_edges, traced_edges_count, self.walk.sought, (first, after),
+            Permission.TRACE_READ, traced_edges, traced_edges_count, self.walk.filters, (first, after),
             key=lambda row: row.key, make=lambda row: TraceEdge.of(row, self.walk),
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from plants.store.genealogy.walks import TracedBatch
 from plants.store.inventory.batches import known_by_code
 from plants.store.traceability import trace_summary
 from plants.store.traceability.completeness import Completeness, completeness
-from plants.store.traceability.trace_batches import TracedSought, paths_to
+from plants.store.traceability.trace_batches import TracedBatchesFilter, paths_to
 from plants.store.traceability.trace_names import plant_codes
 from plants.store.traceability.trace_starts import Start, resolve_seeds
 from plants.store.traceability.trace_summary import Flow, Summary
@@ -23,9 +23,9 @@ WHOLE = 0
 class Walk:
     """The ids and edges of a trace, and queries about them for `Context.load` and `Context.read`."""
 
-    def __init__(self, sought: TracedSought) -> None:
-        self.sought = sought
-        self.traced = sought.traced
+    def __init__(self, filters: TracedBatchesFilter) -> None:
+        self.filters = filters
+        self.traced = filters.traced
         self._bounds: dict[int, Bounds] | None = None
         self._summary: Summary | None = None
 
@@ -67,4 +67,4 @@ class Walk:
 def walk_from(reads: ReadSession, scope: PlantScope, start: Start, direction: TraceDirection) -> Walk:
     """Walk from what is named."""
     seeds = resolve_seeds(reads, scope, start)
-    return Walk(TracedSought(start, direction, walks.trace(reads, scope, seeds, direction)))
+    return Walk(TracedBatchesFilter(start, direction, walks.trace(reads, scope, seeds, direction)))

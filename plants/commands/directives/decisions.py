@@ -76,7 +76,7 @@ def apply_decision(applying: Applying, decided: Decided) -> Answer:
 
 def _carry_out(applying: Applying, decided: Decided, proposal: Proposal) -> Refusal | None:
     """Record the decision and its effect; return why an approved change could not be applied, if it could not."""
-    deciding = applying.recording(decided.decider)
+    deciding = applying.writer(decided.decider)
     deciding.occurred_at = decided.at
     deciding.record("ChangeDecided", proposal.batch, decided.payload, applying.causes)
     if decided.verdict is ChangeVerdict.REJECTED:

@@ -45,13 +45,13 @@ def thing_defined(defined: Definition) -> tuple[str, str]:
 
 def apply_master(applying: Applying, defined: Definition) -> Answer:
     """Define what the directive says; raises the Refusal that the plant's own definition would meet."""
-    recording, causes = applying.recording(), applying.causes
+    writer, causes = applying.writer(), applying.causes
     if isinstance(defined, MaterialDefinition):
-        record_material(recording, defined, causes)
+        record_material(writer, defined, causes)
     elif isinstance(defined, UnitDefinition):
-        recording.record("UnitDefined", defined.code, unit_content(defined), causes)
+        writer.record("UnitDefined", defined.code, unit_content(defined), causes)
     else:
-        recording.record(EVENT_BY_KIND[defined.kind], defined.code, master_content(defined), causes)
+        writer.record(EVENT_BY_KIND[defined.kind], defined.code, master_content(defined), causes)
     return Answer()
 
 

@@ -10,7 +10,14 @@ from typing import Any, Generic, TypeVar, cast
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.commands.execution import REASON_LENGTH_MAX, Appending, Call, check_call, check_lines, check_text
+from plants.commands.execution import (
+    REASON_LENGTH_MAX,
+    CommandContext,
+    LedgerWriter,
+    check_call,
+    check_lines,
+    check_text,
+)
 from plants.commands.materials.definitions import (
     MasterDefinition,
     MaterialDefinition,
@@ -74,14 +81,14 @@ class Directing:
 
     session: Session
     actor: Author
-    call: Call
+    call: CommandContext
     digest: str | None
 
     def send(self, event: str, about: str, contents: Mapping[int, Any]) -> list[Entry]:
         """Append what each plant is told to the ledger of its directives, and apply it to the hub's tables."""
         # In the order of their numbers, so that two commands at once cannot wait for each other.
         return [
-            Appending(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
+            LedgerWriter(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
             for plant in sorted(contents)
         ]
 
@@ -98,7 +105,7 @@ class GroupCommand(Generic[Order]):
         self.name = perform.__name__
         self.__doc__ = perform.__doc__
 
-    def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> list[Entry]:
+    def __call__(self, session: Session, order: Order, *, actor: Author, call: CommandContext) -> list[Entry]:
         """Do it, in the caller's transaction."""
         digest = None
         if call.request is not None:

@@ -65,7 +65,7 @@ def apply_hold(applying: Applying, directed: Directed) -> Answer:
         met[batch["code"]] = goods.version
         if all(one.directed != directed.hold for one in goods.holds):
             placed = Waiting(directed.hold, kind, reason, applying.directive.index)
-            applying.recording().hold_as_directed({"id": goods.id, "code": goods.code}, placed)
+            applying.writer().hold_as_directed({"id": goods.id, "code": goods.code}, placed)
     refusal = None if met else Refusal(RefusalCode.BATCH_UNKNOWN, batch=directed.batches[0]["code"])
     return Answer(max(met.values(), default=None), refusal, met, waiting)
 
@@ -82,10 +82,10 @@ def apply_release(applying: Applying, directed: Directed) -> Answer:
         held = [] if goods is None else [one.id for one in goods.holds if one.directed == directed.hold]
         if goods is not None and held:
             met[batch["code"]] = goods.version
-            recording = applying.recording()
-            recording.reason = directed.reason
+            writer = applying.writer()
+            writer.reason = directed.reason
             lifted = {"lifted": [[goods.id, hold] for hold in held]}
-            recording.record("BatchReleased", goods.code, lifted, applying.causes)
+            writer.record("BatchReleased", goods.code, lifted, applying.causes)
         waiting = waiting_for(applying.session, applying.plant, batch)
         waited += [[batch["code"], directed.hold] for one in waiting if one.hold == directed.hold]
     refusal = None

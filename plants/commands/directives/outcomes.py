@@ -21,7 +21,7 @@ from plants.commands.directives.holds import (
     read_recall,
     read_release,
 )
-from plants.commands.execution import Call, cause_of
+from plants.commands.execution import CommandContext, cause_of
 from plants.rules.ledger.events import Entry
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.directives.outcomes import answer_to, next_directive, unsupported_directives
@@ -84,7 +84,7 @@ def apply_directive(session: Session, directive: Entry, *, plant: int, now: date
     due = due_directive(session, plant)
     if due is None or (due.index, due.leaf) != (directive.index, directive.leaf):
         raise DirectiveOutOfOrder(directive.index)
-    applying = Applying(session, plant, directive, Call(plant, now), (cause_of(session, -plant, directive),))
+    applying = Applying(session, plant, directive, CommandContext(plant, now), (cause_of(session, -plant, directive),))
     answer = _apply(applying, late=answered is not None)
     said: dict[str, Any] = {"directive": directive.index, "met_version": answer.met_version}
     said |= {name: value for name in ("met", "waiting", "waited") if (value := getattr(answer, name))}

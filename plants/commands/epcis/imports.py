@@ -13,7 +13,7 @@ from uuid import UUID
 
 from infra.database import Session
 from infra.ids import named_id
-from plants.commands.execution import NAME_LENGTH_MAX, REASON_LENGTH_MAX, Call, Command
+from plants.commands.execution import NAME_LENGTH_MAX, REASON_LENGTH_MAX, Command, CommandContext
 from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
@@ -157,7 +157,7 @@ class _Import:
         """Give the plant a command under the step's own request id; the part tells the commands of one step apart."""
         plant = self.plants[step.plant]
         reason = adjust_text(step, "en") if isinstance(step, steps.Adjust) else _reason(step)
-        call = Call(
+        call = CommandContext(
             plant=plant.number,
             now=self.now,
             occurred_at=step.occurred_at,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import Recording, command
+from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine, issue, statement
 from plants.rules.identification.codes import plant_code
 from plants.rules.ledger.events import Entry, canonical
@@ -22,18 +22,18 @@ class Dispatch:
 
 
 @command
-def dispatch_transfer(recording: Recording, order: Dispatch) -> Entry:
+def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
     """Put usable goods on the road to another plant.
 
     The entry is what the label carries (`plants.rules.logistics.transfers.transfer_manifest`): each batch once, as this
     plant knows it, with all that was dispatched of it. The record stays open here; the destination's statement closes
     it.
     """
-    source = recording.plant.code
+    source = writer.plant.code
     if plant_code(order.destination) == source:
         raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{source} → {source}")
-    transfer = recording.new_node()
-    issued = issue(recording, order.lines, transfer, "TRANSFERRED")
+    transfer = writer.new_node()
+    issued = issue(writer, order.lines, transfer, "TRANSFERRED")
     sent: dict[int, int] = {}
     for movement in issued.movements:
         sent[movement["batch"]] = sent.get(movement["batch"], 0) + parse_micro(movement["amount"])
@@ -48,7 +48,7 @@ def dispatch_transfer(recording: Recording, order: Dispatch) -> Entry:
             "id": transfer,
             "kind": "TRANSFER",
             "state": "OPEN",
-            "opened_at": format_instant(recording.occurred_at),
+            "opened_at": format_instant(writer.occurred_at),
             "source_plant": source,
             "destination_plant": order.destination,
         },
@@ -57,4 +57,4 @@ def dispatch_transfer(recording: Recording, order: Dispatch) -> Entry:
     size = len(canonical(payload))
     if size > TRANSFER_BYTES_MAX:
         raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=size, limit=TRANSFER_BYTES_MAX)
-    return recording.record("TransferDispatched", str(transfer), payload)
+    return writer.record("TransferDispatched", str(transfer), payload)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from plants.commands.execution import NAME_LENGTH_MAX, Recording, check_text, command
+from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.identification.codes import master_code
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.payloads import MasterDefined, MaterialDefined, UnitDefined
@@ -59,29 +59,29 @@ class UnitDefinition:
 
 
 @command
-def define_material(recording: Recording, order: MaterialDefinition) -> Entry:
+def define_material(writer: PlantLedgerWriter, order: MaterialDefinition) -> Entry:
     """State a material definition, whole; batches made from now on follow it."""
-    return record_material(recording, order)
+    return record_material(writer, order)
 
 
 @command
-def define_master(recording: Recording, order: MasterDefinition) -> Entry:
+def define_master(writer: PlantLedgerWriter, order: MasterDefinition) -> Entry:
     """State a supplier, customer, location or piece of equipment; a later statement replaces the name."""
-    return recording.record(EVENT_BY_KIND[order.kind], order.code, master_content(order))
+    return writer.record(EVENT_BY_KIND[order.kind], order.code, master_content(order))
 
 
 @command
-def define_unit(recording: Recording, order: UnitDefinition) -> Entry:
+def define_unit(writer: PlantLedgerWriter, order: UnitDefinition) -> Entry:
     """State a unit by its size in a built-in one; a built-in unit cannot be redefined."""
-    return recording.record("UnitDefined", order.code, unit_content(order))
+    return writer.record("UnitDefined", order.code, unit_content(order))
 
 
-def record_material(recording: Recording, order: MaterialDefinition, causes: Causes = ()) -> Entry:
+def record_material(writer: PlantLedgerWriter, order: MaterialDefinition, causes: Causes = ()) -> Entry:
     """Record a material definition whose unit the plant knows; raises Refusal on what is wrong with it."""
     payload = material_content(order)
-    if order.unit not in recording.units():
+    if order.unit not in writer.units():
         raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.unit[:20])
-    return recording.record("MaterialDefined", order.code, payload, causes)
+    return writer.record("MaterialDefined", order.code, payload, causes)
 
 
 def material_content(order: MaterialDefinition) -> MaterialDefined:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.database import Session
-from plants.commands.execution import REASON_LENGTH_MAX, Appending, Call, Command, check_text
+from plants.commands.execution import REASON_LENGTH_MAX, Command, CommandContext, LedgerWriter, check_text
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import EntryRetried, EntrySkipped
 from plants.rules.values.actors import Author
@@ -34,18 +34,18 @@ class Deciding:
 
     session: Session
     actor: Author
-    call: Call
+    call: CommandContext
     digest: str | None
 
-    def appending(self) -> Appending:
+    def writer(self) -> LedgerWriter:
         """Lock the head of the hub's own ledger and return what appends to it."""
-        return Appending(self.session, self.actor, self.call, self.digest, HUB_LOG)
+        return LedgerWriter(self.session, self.actor, self.call, self.digest, HUB_LOG)
 
 
 class Decision(Command[ParkedEntry]):
     """A writer of the hub's own ledger about an entry that is parked; a repeated request id does nothing again."""
 
-    def _begin(self, session: Session, actor: Author, call: Call, digest: str | None) -> Deciding:
+    def _begin(self, session: Session, actor: Author, call: CommandContext, digest: str | None) -> Deciding:
         # The plant's lease comes before the head: a rebuild waits for whoever has one and not the other.
         return Deciding(session, actor, call, digest)
 
@@ -71,7 +71,7 @@ def skip_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "error": parked.error,
         "printed_name": deciding.actor.printed_name,
     }
-    entry = deciding.appending().record("EntrySkipped", _key(order), payload)
+    entry = deciding.writer().record("EntrySkipped", _key(order), payload)
     unpark(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 
@@ -89,7 +89,7 @@ def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "leaf": order.leaf,
         "error": parked.error,
     }
-    entry = deciding.appending().record("EntryRetried", _key(order), payload)
+    entry = deciding.writer().record("EntryRetried", _key(order), payload)
     wake_one(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 

@@ -5,11 +5,11 @@ from plants.rules.ledger.payloads import DirectedBatch, DirectiveRejected, Outco
 from plants.rules.values.instants import instant_micros
 from plants.store.directives import outcomes
 from plants.store.quality.holds import DirectedHoldRow, WaitingHoldRow
-from plants.store.sql.rows import RowWrites, Shape
+from plants.store.sql.rows import RowWrites, TableSpec
 
-DIRECTED_HOLDS = Shape.of(DirectedHoldRow)
-WAITING_HOLDS = Shape.of(WaitingHoldRow)
-DIRECTIVE_OUTCOMES = Shape.of(outcomes.DirectiveOutcomeRow)
+DIRECTED_HOLDS = TableSpec.of(DirectedHoldRow)
+WAITING_HOLDS = TableSpec.of(WaitingHoldRow)
+DIRECTIVE_OUTCOMES = TableSpec.of(outcomes.DirectiveOutcomeRow)
 
 
 def end_waiting(writes: RowWrites, log_id: int, payload: Outcome | DirectiveRejected) -> None:
@@ -33,13 +33,13 @@ def project_release_directed(writes: RowWrites, log_id: int, entry: Entry) -> No
     ended_us = instant_micros(entry.envelope["occurred_at"])
     for batch in entry.payload["batches"]:
         row_key = log_id, entry.payload["hold"], batch["code"]
-        writes.amend(DIRECTED_HOLDS, row_key, ended_idx=entry.index, ended_us=ended_us)
+        writes.update(DIRECTED_HOLDS, row_key, ended_idx=entry.index, ended_us=ended_us)
 
 
 def project_answer(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Keep what the plant answered, and the holds that wait for a batch from now on."""
     payload = entry.payload
-    writes.put(
+    writes.upsert(
         DIRECTIVE_OUTCOMES,
         {
             "plant_id": log_id,
@@ -51,7 +51,7 @@ def project_answer(writes: RowWrites, log_id: int, entry: Entry) -> None:
         },
     )
     for waiting in payload.get("waiting", ()):
-        writes.put(
+        writes.upsert(
             WAITING_HOLDS,
             {
                 "plant_id": log_id,
@@ -69,7 +69,7 @@ def project_answer(writes: RowWrites, log_id: int, entry: Entry) -> None:
 def _direct(writes: RowWrites, log_id: int, entry: Entry, named: tuple[str, str], batches: list[DirectedBatch]) -> None:
     hold, kind = named
     for batch in batches:
-        writes.put(
+        writes.upsert(
             DIRECTED_HOLDS,
             {
                 "log_id": log_id,

@@ -22,24 +22,24 @@ from plants.store.projection import directive_projectors
 from plants.store.quality import holds
 from plants.store.replication import disputes, witnesses
 from plants.store.replication.parked_entries import SkippedEntryRow
-from plants.store.sql.rows import RowWrites, Shape
+from plants.store.sql.rows import RowWrites, TableSpec
 
-PLANTS = Shape.of(plants.Plant)
-MATERIALS = Shape.of(definitions.Material)
-MASTER_RECORDS = Shape.of(definitions.MasterRecord)
-BATCHES = Shape.of(batches.Batch)
-ALIASES = Shape.of(batches.Alias)
-HOLDS = Shape.of(holds.HoldRow)
-STOCK = Shape.of(movements.Stock)
-MOVEMENTS = Shape.of(movements.MovementRow)
-PROCESSES = Shape.of(process_records.ProcessRow)
-EDGES = Shape.of(edges.Edge)
-TRANSFER_LINES = Shape.of(transfers.TransferLineRow)
-CHANGES = Shape.of(change_requests.ChangeRequestRow)
-DECISIONS = Shape.of(change_requests.ChangeDecisionRow)
-CORRECTIONS = Shape.of(corrections.CorrectionRow)
-SERIES = Shape.of(series.Series)
-SKIPPED = Shape.of(SkippedEntryRow)
+PLANTS = TableSpec.of(plants.Plant)
+MATERIALS = TableSpec.of(definitions.Material)
+MASTER_RECORDS = TableSpec.of(definitions.MasterRecord)
+BATCHES = TableSpec.of(batches.Batch)
+ALIASES = TableSpec.of(batches.Alias)
+HOLDS = TableSpec.of(holds.HoldRow)
+STOCK = TableSpec.of(movements.Stock)
+MOVEMENTS = TableSpec.of(movements.MovementRow)
+PROCESSES = TableSpec.of(process_records.ProcessRow)
+EDGES = TableSpec.of(edges.Edge)
+TRANSFER_LINES = TableSpec.of(transfers.TransferLineRow)
+CHANGES = TableSpec.of(change_requests.ChangeRequestRow)
+DECISIONS = TableSpec.of(change_requests.ChangeDecisionRow)
+CORRECTIONS = TableSpec.of(corrections.CorrectionRow)
+SERIES = TableSpec.of(series.Series)
+SKIPPED = TableSpec.of(SkippedEntryRow)
 
 Projector = Callable[[RowWrites, int, Entry], None]
 
@@ -67,7 +67,7 @@ def _outcome(writes: RowWrites, log_id: int, entry: Entry) -> None:
         _less_usual(writes, log_id, entry)
     if "series" in payload:
         for name, following in payload["series"].items():
-            writes.put(SERIES, {"plant_id": log_id, "name": name, "next": following})
+            writes.upsert(SERIES, {"plant_id": log_id, "name": name, "next": following})
 
 
 def _less_usual(writes: RowWrites, log_id: int, entry: Entry) -> None:
@@ -76,18 +76,18 @@ def _less_usual(writes: RowWrites, log_id: int, entry: Entry) -> None:
     _name(writes, log_id, index, payload)
     for hold in payload.get("holds", ()):
         _hold(writes, log_id, entry, hold)
-        writes.amend(BATCHES, (hold["batch"], log_id), version=index)
+        writes.update(BATCHES, (hold["batch"], log_id), version=index)
     for batch_id, hold_id in payload.get("lifted", ()):
         lifted_us = instant_micros(entry.envelope["occurred_at"])
-        writes.amend(HOLDS, (log_id, batch_id, hold_id), lifted_idx=index, lifted_us=lifted_us)
-        writes.amend(BATCHES, (batch_id, log_id), version=index)
+        writes.update(HOLDS, (log_id, batch_id, hold_id), lifted_idx=index, lifted_us=lifted_us)
+        writes.update(BATCHES, (batch_id, log_id), version=index)
     directive_projectors.end_waiting(writes, log_id, payload)
     _restate(writes, log_id, index, payload)
 
 
 def _name(writes: RowWrites, log_id: int, index: int, payload: Outcome) -> None:
     for alias in payload.get("aliases", ()):
-        writes.put(
+        writes.upsert(
             ALIASES,
             {
                 "plant_id": log_id,
@@ -100,20 +100,20 @@ def _name(writes: RowWrites, log_id: int, index: int, payload: Outcome) -> None:
         )
     for alias in payload.get("ended_aliases", ()):
         key = (log_id, alias["scheme"], alias["issuer"], alias["value"], alias["batch"])
-        writes.amend(ALIASES, key, ended_idx=index)
+        writes.update(ALIASES, key, ended_idx=index)
 
 
 def _restate(writes: RowWrites, log_id: int, index: int, payload: Outcome) -> None:
     for batch_id, disposition in payload.get("dispositions", {}).items():
-        writes.amend(BATCHES, (int(batch_id), log_id), disposition=disposition, version=index)
+        writes.update(BATCHES, (int(batch_id), log_id), disposition=disposition, version=index)
     for batch_id, expires_on in payload.get("expiries", {}).items():
-        writes.amend(BATCHES, (int(batch_id), log_id), expires_on=expires_on, version=index)
+        writes.update(BATCHES, (int(batch_id), log_id), expires_on=expires_on, version=index)
     for batch_id, made in payload.get("made", {}).items():
-        writes.amend(BATCHES, (int(batch_id), log_id), made=parse_micro(made), version=index)
+        writes.update(BATCHES, (int(batch_id), log_id), made=parse_micro(made), version=index)
 
 
 def _state_batch(writes: RowWrites, log_id: int, index: int, batch: BatchStatement) -> None:
-    writes.put(
+    writes.upsert(
         BATCHES,
         {
             "id": batch["id"],
@@ -138,8 +138,8 @@ def _state_batch(writes: RowWrites, log_id: int, index: int, batch: BatchStateme
 def _move(writes: RowWrites, log_id: int, entry: Entry, movements: list[Movement]) -> None:
     # Most rows are made here, and most of the time of the projection is spent: hence lines, in the columns' order.
     index, occurred_us = entry.index, instant_micros(entry.envelope["occurred_at"])
-    add_movement, add_edge = writes.lines(MOVEMENTS).append, writes.lines(EDGES).append
-    stock, versions = writes.sums(STOCK), writes.versions(BATCHES)
+    add_movement, add_edge = writes.pending_rows(MOVEMENTS).append, writes.pending_rows(EDGES).append
+    stock, versions = writes.pending_sums(STOCK), writes.versions(BATCHES)
     for line, movement in enumerate(movements):
         batch_id, quantity = movement["batch"], parse_micro(movement["amount"])
         taken_from, put_in = movement["taken_from"], movement["put_in"]
@@ -165,14 +165,14 @@ def _state_process(writes: RowWrites, log_id: int, process: ProcessStatement) ->
     if "loss" in values:
         values["loss"] = canonical(values["loss"]).decode()
     if "kind" not in values:
-        writes.amend(PROCESSES, (values.pop("id"), log_id), **values)
+        writes.update(PROCESSES, (values.pop("id"), log_id), **values)
         return
-    writes.put(PROCESSES, {**BLANK_PROCESS, "plant_id": log_id, **values})
+    writes.upsert(PROCESSES, {**BLANK_PROCESS, "plant_id": log_id, **values})
 
 
 def _hold(writes: RowWrites, log_id: int, entry: Entry, hold: HoldStatement) -> None:
     # An entry places at most one hold on a batch, so that batch and entry are enough of a key.
-    writes.put(
+    writes.upsert(
         HOLDS,
         {
             "plant_id": log_id,
@@ -192,20 +192,20 @@ def _hold(writes: RowWrites, log_id: int, entry: Entry, hold: HoldStatement) -> 
 def _plant_opened(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload = entry.payload
     columns = ("code", "name", "time_zone", "origin")
-    writes.put(PLANTS, {"plant_id": log_id, **{name: payload[name] for name in columns}})
+    writes.upsert(PLANTS, {"plant_id": log_id, **{name: payload[name] for name in columns}})
 
 
 def _material_defined(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload = entry.payload
     conversions = canonical(payload["conversions"]).decode()
-    writes.put(MATERIALS, {**payload, "plant_id": log_id, "conversions": conversions})
+    writes.upsert(MATERIALS, {**payload, "plant_id": log_id, "conversions": conversions})
 
 
 def _master_defined(kind: str) -> Projector:
     def project_master(writes: RowWrites, log_id: int, entry: Entry) -> None:
         payload = dict(entry.payload)
         values = {"plant_id": log_id, "kind": kind, "code": payload.pop("code"), "name": payload.pop("name")}
-        writes.put(MASTER_RECORDS, {**values, "detail": canonical(payload).decode()})
+        writes.upsert(MASTER_RECORDS, {**values, "detail": canonical(payload).decode()})
 
     return project_master
 
@@ -218,7 +218,7 @@ def _transferred(writes: RowWrites, log_id: int, entry: Entry) -> None:
         batch_id, unit = (
             (line["batch"]["id"], line["batch"]["unit"]) if received is None else (line["batch"], line["unit"])
         )
-        writes.put(
+        writes.upsert(
             TRANSFER_LINES,
             {
                 "transfer_id": payload["transfer"],
@@ -250,7 +250,7 @@ def _change_requested(writes: RowWrites, log_id: int, entry: Entry) -> None:
         "expires_us": instant_micros(payload["expires_at"]),
         "state": "REQUESTED",
     }
-    writes.put(CHANGES, dict.fromkeys(CHANGES.columns) | values)
+    writes.upsert(CHANGES, dict.fromkeys(CHANGES.columns) | values)
 
 
 def _change_decided(writes: RowWrites, log_id: int, entry: Entry) -> None:
@@ -268,10 +268,10 @@ def _change_decided(writes: RowWrites, log_id: int, entry: Entry) -> None:
         "comment": payload["comment"],
         "decided_us": decided_us,
     }
-    writes.put(DECISIONS, decision)
+    writes.upsert(DECISIONS, decision)
     if log_id == payload["plant"]:
         # Only the plant's own ledger moves its request on; a directive of the hub is a decision on its way there.
-        writes.amend(
+        writes.update(
             CHANGES,
             (log_id, payload["change"]),
             state=payload["verdict"],
@@ -284,13 +284,13 @@ def _change_decided(writes: RowWrites, log_id: int, entry: Entry) -> None:
 
 def _change_applied(writes: RowWrites, log_id: int, entry: Entry) -> None:
     _outcome(writes, log_id, entry)
-    writes.amend(CHANGES, (log_id, entry.payload["change"]), state="APPLIED", closed_idx=entry.index)
+    writes.update(CHANGES, (log_id, entry.payload["change"]), state="APPLIED", closed_idx=entry.index)
 
 
 def _change_refused(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload = entry.payload
     key = (log_id, payload["change"])
-    writes.amend(CHANGES, key, state="REFUSED", closed_idx=entry.index, refusal=payload["refusal"])
+    writes.update(CHANGES, key, state="REFUSED", closed_idx=entry.index, refusal=payload["refusal"])
 
 
 def _entry_corrected(writes: RowWrites, log_id: int, entry: Entry) -> None:
@@ -300,7 +300,7 @@ def _entry_corrected(writes: RowWrites, log_id: int, entry: Entry) -> None:
         writes.drop(EDGES, (log_id, entry_idx, line))
     for transfer_id, line in payload.get("unreceived", ()):
         writes.drop(TRANSFER_LINES, (transfer_id, log_id, line))
-    writes.put(
+    writes.upsert(
         CORRECTIONS,
         {
             "plant_id": log_id,
@@ -314,7 +314,7 @@ def _entry_corrected(writes: RowWrites, log_id: int, entry: Entry) -> None:
 
 def _entry_skipped(writes: RowWrites, log_id: int, entry: Entry) -> None:
     payload = entry.payload
-    writes.put(
+    writes.upsert(
         SKIPPED,
         {
             "plant_id": log_id,

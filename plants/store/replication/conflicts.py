@@ -23,7 +23,7 @@ SELECT_HOLD = "SELECT lifted_idx FROM holds WHERE plant_id = :plant AND batch_id
 TAKING = frozenset({"CONSUMED", "TRANSFERRED", "SHIPPED"})
 
 
-class Ground:
+class RebaseState:
     """What an entry stands on: the tables, and what the entries before it changed or failed to make.
 
     `lost` are the batches and process records that disputed entries would have made, `changed` those that adopted
@@ -47,7 +47,7 @@ class Ground:
         self.lost |= {node for node, code in nodes_made(entry.payload).items() if recorded.get(node) != code}
 
 
-def collisions(ground: Ground, entry: Entry, payload: Any) -> list[Collision]:
+def collisions(ground: RebaseState, entry: Entry, payload: Any) -> list[Collision]:
     """Return why an entry cannot be applied with this payload, its positions renumbered; an empty list if it can."""
     if entry.type in NEVER_AGAIN:
         return [{"code": "DECISION_BOUND", "what": entry.type}]
@@ -56,7 +56,7 @@ def collisions(ground: Ground, entry: Entry, payload: Any) -> list[Collision]:
     return [{"code": code, "what": str(what)[:100]} for code, what in _found(ground, entry, payload)]
 
 
-def _found(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _found(ground: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
     for node in sorted(nodes_in(entry.envelope["key"], payload) & ground.lost):
         yield "MADE_BY_DISPUTED", node
     yield from _made(ground, entry, payload)
@@ -65,7 +65,7 @@ def _found(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tu
     yield from _stated(ground, entry, payload)
 
 
-def _made(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _made(ground: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
     session, plant = ground.session, ground.plant
     for batch in payload.get("batches", ()):
         if goods_by_id(session, plant, batch["id"]) is not None:
@@ -79,7 +79,7 @@ def _made(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tup
         yield from _processed(ground, entry, payload["process"])
 
 
-def _processed(ground: Ground, entry: Entry, process: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _processed(ground: RebaseState, entry: Entry, process: dict[str, Any]) -> Iterator[tuple[str, object]]:
     number = process["id"]
     state = _state(ground, number)
     if "kind" in process:
@@ -93,7 +93,7 @@ def _processed(ground: Ground, entry: Entry, process: dict[str, Any]) -> Iterato
         yield "PROCESS_CHANGED", number
 
 
-def _moved(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _moved(ground: RebaseState, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
     movements = payload.get("movements", [])
     stated = {batch["id"] for batch in payload.get("batches", ())}
     goods = {batch: goods_by_id(ground.session, ground.plant, batch) for batch in {one["batch"] for one in movements}}
@@ -113,7 +113,7 @@ def _moved(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, objec
     yield from _processes(ground, payload, movements)
 
 
-def _processes(ground: Ground, payload: dict[str, Any], movements: list[Movement]) -> Iterator[tuple[str, object]]:
+def _processes(ground: RebaseState, payload: dict[str, Any], movements: list[Movement]) -> Iterator[tuple[str, object]]:
     own = payload.get("process", {}).get("id")
     edges = processes_in([movement for movement in movements if "use" in movement])
     for process in sorted(processes_in(movements) - {own}):
@@ -124,7 +124,7 @@ def _processes(ground: Ground, payload: dict[str, Any], movements: list[Movement
             yield "PROCESS_CLOSED", process
 
 
-def _named(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _named(ground: RebaseState, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
     session, plant = ground.session, ground.plant
     stated = {batch["id"]: batch["material"] for batch in payload.get("batches", ())}
     named = [(alias["batch"], alias) for alias in payload.get("aliases", ())]
@@ -144,7 +144,7 @@ def _named(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, objec
             yield "HOLD_UNKNOWN", f"{batch} {hold}"
 
 
-def _stated(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _stated(ground: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
     session, plant = ground.session, ground.plant
     for member in ("made", "dispositions"):
         for batch in map(int, payload.get(member, {})):
@@ -162,6 +162,6 @@ def _stated(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[t
         yield "ENTRY_ALREADY_CORRECTED", payload["entry"]
 
 
-def _state(ground: Ground, process: int) -> str | None:
+def _state(ground: RebaseState, process: int) -> str | None:
     row = ground.session.row(SELECT_PROCESS, {"plant": ground.plant, "id": process})
     return None if row is None else str(row[0])

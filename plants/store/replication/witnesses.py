@@ -19,7 +19,7 @@ from plants.rules.ledger.notes import Note
 from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.sql.columns import PLANT, big, key, octets, text, text_key
-from plants.store.sql.rows import RowWrites, Shape
+from plants.store.sql.rows import RowWrites, TableSpec
 
 CONTRADICTIONS_MAX = 100  # whoever signs without end fills nobody's store; the first ones are evidence enough
 
@@ -68,7 +68,7 @@ class ContradictionRow(SQLModel, table=True):
     seen_us: int = big()
 
 
-WITNESSED = Shape.of(WitnessedRow)
+WITNESSED = TableSpec.of(WitnessedRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def project(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Add the row writes of a CheckpointsWitnessed entry: one for each ledger that it speaks of."""
     for seen in entry.payload["checkpoints"]:
         values = {"origin": seen["origin"], "size": seen["size"], "root": seen["root"]}
-        writes.put(WITNESSED, {**values, "plant_id": log_id, "entry_idx": entry.index})
+        writes.upsert(WITNESSED, {**values, "plant_id": log_id, "entry_idx": entry.index})
 
 
 def unwitnessed(session: Session, limit: int) -> list[tuple[str, bytes]]:

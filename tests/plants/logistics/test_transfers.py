@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plants.commands.execution import Recording, command
+from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
@@ -33,9 +33,9 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Plant
 
 
 @command
-def correct(recording: Recording, index: int) -> Entry:
+def correct(writer: PlantLedgerWriter, index: int) -> Entry:
     """State that a receipt did not occur, as a correction does."""
-    return recording.record("EntryCorrected", str(index), {"entry": index, "wrong": "DID_NOT_OCCUR", "retracted": []})
+    return writer.record("EntryCorrected", str(index), {"entry": index, "wrong": "DID_NOT_OCCUR", "retracted": []})
 
 
 def sent(source: Plant, *lines: StockLine) -> Entry:
@@ -236,11 +236,11 @@ def test_known_already_then_not_stated_again(pair: tuple[Plant, Plant]) -> None:
 
 
 @command
-def shorten(recording: Recording, order: tuple[str, str | None]) -> Entry:
+def shorten(writer: PlantLedgerWriter, order: tuple[str, str | None]) -> Entry:
     """Give a batch another expiry, as an approved change does."""
     code, expires_on = order
-    batch = str(recording.batch(code).id)
-    return recording.record("ChangeApplied", code, {"change": 0, "expiries": {batch: expires_on}})
+    batch = str(writer.batch(code).id)
+    return writer.record("ChangeApplied", code, {"change": 0, "expiries": {batch: expires_on}})
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from plants.commands.execution import Recording, command
+from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine
 from plants.commands.production.process_records import (
     Closing,
@@ -21,7 +21,7 @@ RUN = ProcessOrder("PRODUCTION", "Fermentation 发酵", "JO-17", "MIX1")
 
 
 @command
-def restrict(recording: Recording, code: str) -> Entry:
+def restrict(recording: PlantLedgerWriter, code: str) -> Entry:
     """State a batch as restricted, as an inspection would."""
     batch = recording.batch(code).id
     return recording.record("BatchQuarantined", code, {"dispositions": {str(batch): "RESTRICTED"}})

@@ -21,10 +21,10 @@ def test_any_text_then_it_is_kept_as_it_was_either_way(store: Store, texts: list
     writes = RowWrites()
     for number, text in enumerate(texts):
         blank = dict.fromkeys(BATCHES.columns, "") | dict.fromkeys(("made", "produced_us", "version", "stated_idx"), 0)
-        writes.put(BATCHES, blank | {"id": number, "plant_id": 1, "code": text, "grade": grade, "expires_on": None})
+        writes.upsert(BATCHES, blank | {"id": number, "plant_id": 1, "code": text, "grade": grade, "expires_on": None})
         key = {"plant_id": 1, "scheme": text, "issuer": "", "value": text, "batch_id": number}
-        writes.insert(ALIASES, key | {"ended_idx": None})
-        writes.add(STOCK, (1, number, text), number + 1)
+        writes.pending_rows(ALIASES).append(ALIASES.row_of(key | {"ended_idx": None}))
+        writes.pending_sums(STOCK)[(1, number, text)] += number + 1
     with store.transaction() as session:
         if store.dialect == "postgresql":
             writes.write_sets(session)
@@ -45,8 +45,8 @@ def test_no_whole_number_where_one_belongs_then_an_error_and_nothing_written(sto
     if store.dialect != "postgresql":
         return
     writes = RowWrites()
-    writes.put(STOCK, {"plant_id": 1, "batch_id": wrong, "location": "A1", "quantity": 1})
-    writes.put(STOCK, {"plant_id": 1, "batch_id": 7, "location": "A1", "quantity": 1})
+    writes.upsert(STOCK, {"plant_id": 1, "batch_id": wrong, "location": "A1", "quantity": 1})
+    writes.upsert(STOCK, {"plant_id": 1, "batch_id": 7, "location": "A1", "quantity": 1})
     with pytest.raises(psycopg.Error), store.transaction() as session:
         writes.write_sets(session)
     with store.transaction() as session:
@@ -58,7 +58,7 @@ def test_no_text_where_one_belongs_then_an_error(store: Store, wrong: object) ->
     if store.dialect != "postgresql":
         return
     writes = RowWrites()
-    writes.put(STOCK, {"plant_id": 1, "batch_id": 7, "location": wrong, "quantity": 1})
+    writes.upsert(STOCK, {"plant_id": 1, "batch_id": 7, "location": wrong, "quantity": 1})
     with pytest.raises(TypeError), store.transaction() as session:
         writes.write_sets(session)
 
@@ -80,13 +80,13 @@ def test_sets_over_rows_that_are_there_then_as_row_by_row(store: Store) -> None:
 
     first, second = RowWrites(), RowWrites()
     for number in (1, 2):
-        first.put(BATCHES, blank | {"id": number, "plant_id": 1, "code": f"old {number}", "expires_on": None})
-        first.add(STOCK, (1, number, "A1"), 10)
+        first.upsert(BATCHES, blank | {"id": number, "plant_id": 1, "code": f"old {number}", "expires_on": None})
+        first.pending_sums(STOCK)[(1, number, "A1")] += 10
     for number in (2, 3):
-        second.put(BATCHES, blank | {"id": number, "plant_id": 1, "code": f"new {number}", "expires_on": None})
-        second.add(STOCK, (1, number, "A1"), 5)
-    second.amend(BATCHES, (1, 1), version=7)
-    second.add(STOCK, (1, 1, "A1"), -4)
+        second.upsert(BATCHES, blank | {"id": number, "plant_id": 1, "code": f"new {number}", "expires_on": None})
+        second.pending_sums(STOCK)[(1, number, "A1")] += 5
+    second.update(BATCHES, (1, 1), version=7)
+    second.pending_sums(STOCK)[(1, 1, "A1")] += -4
     write(first)
     write(second)
     with store.transaction() as session:
@@ -100,11 +100,11 @@ def test_versions_of_touched_rows_then_the_highest_stands_whatever_else_is_writt
     blank = dict.fromkeys(BATCHES.columns, "") | dict.fromkeys(("made", "produced_us", "stated_idx"), 0)
     first, second = RowWrites(), RowWrites()
     for number in range(1, 5):
-        first.put(BATCHES, blank | {"id": number, "plant_id": 1, "expires_on": None, "version": 1})
+        first.upsert(BATCHES, blank | {"id": number, "plant_id": 1, "expires_on": None, "version": 1})
     first.versions(BATCHES)[2, 1] = 2
     second.versions(BATCHES).update({(1, 1): 5, (2, 1): 5, (3, 1): 5, (9, 1): 5})
-    second.amend(BATCHES, (2, 1), disposition="BLOCKED", version=7)  # changed again after it was touched
-    second.put(BATCHES, blank | {"id": 3, "plant_id": 1, "expires_on": None, "version": 8})
+    second.update(BATCHES, (2, 1), disposition="BLOCKED", version=7)  # changed again after it was touched
+    second.upsert(BATCHES, blank | {"id": 3, "plant_id": 1, "expires_on": None, "version": 8})
     for writes in (first, second):
         with store.transaction() as session:
             (writes.write_sets if store.dialect == "postgresql" else writes.write)(session)

@@ -10,7 +10,7 @@ import pytest
 
 from infra.clock import FixedClock
 from infra.database import Session, Store
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.parked_entries import ParkedEntry, retry_entry, skip_entry
 from plants.commands.replication.rebuild import rebuild
@@ -39,8 +39,8 @@ class Killed(BaseException):
     """Ends the program, as far as everything that it runs can tell."""
 
 
-def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CLOCK) -> Call:
-    return Call(0, clock.now(), reason=reason)
+def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CLOCK) -> CommandContext:
+    return CommandContext(0, clock.now(), reason=reason)
 
 
 def told(store: Store) -> list[tuple[str, str, bool]]:
@@ -59,7 +59,7 @@ def poison(node: PlantNode) -> tuple[Entry, Entry]:
     broken = write_raw(node, "BatchMoved", "elsewhere", {"movements": [{"batch": good.payload["batches"][0]["id"]}]})
     with node.store.transaction() as session:
         order = Quarantine(good.envelope["key"], "seal")
-        return broken, quarantine_batch(session, order, actor=LI, call=Call(node.number, CLOCK.now()))
+        return broken, quarantine_batch(session, order, actor=LI, call=CommandContext(node.number, CLOCK.now()))
 
 
 def shown(entry: Entry) -> ParkedEntry:
@@ -198,7 +198,7 @@ def test_skipped_and_another_still_holds_up_what_waits_then_it_is_due_no_more(gr
     second = write_raw(node, "BatchMoved", "elsewhere too", {"movements": [{"batch": batch}]})
     with node.store.transaction() as session:
         order = Quarantine(waits.envelope["key"], "seal")
-        last = quarantine_batch(session, order, actor=LI, call=Call(node.number, CLOCK.now()))
+        last = quarantine_batch(session, order, actor=LI, call=CommandContext(node.number, CLOCK.now()))
     exchange(node)
     project_behind(hub.store, CLOCK, "test")
     due = "SELECT idx FROM projection_faults WHERE next_attempt_us <= :now_us ORDER BY idx"

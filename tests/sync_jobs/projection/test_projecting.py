@@ -9,7 +9,7 @@ import pytest
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.ids import new_id
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import format_instant
@@ -121,7 +121,7 @@ def test_poison_then_it_parks_with_what_touches_it_and_all_else_goes_on(group: G
     poisoned, healthy = receive(one, 2)
     batch = poisoned.payload["batches"][0]["id"]
     broken = write_raw(one, "BatchMoved", "elsewhere", {"movements": [{"batch": batch}]})
-    call = Call(1, CLOCK.now())
+    call = CommandContext(1, CLOCK.now())
     with one.store.transaction() as session:
         waits = quarantine_batch(session, Quarantine(poisoned.envelope["key"], "seal"), actor=LI, call=call)
         goes_on = quarantine_batch(session, Quarantine(healthy.envelope["key"], "seal"), actor=LI, call=call)
@@ -173,7 +173,7 @@ def test_applied_out_of_turn_then_the_tables_are_those_of_a_rebuild(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node, hub = group.plant(1, "SH1"), group.hub.node
-    call = Call(1, CLOCK.now())
+    call = CommandContext(1, CLOCK.now())
     for entry in receive(node, 6):
         with node.store.transaction() as session:
             quarantine_batch(session, Quarantine(entry.envelope["key"], "seal"), actor=LI, call=call)
