@@ -44,12 +44,13 @@ from infra.writer import Writer
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.rules.identification.codes import node_id
 from plants.rules.ledger import hlc
-from plants.rules.ledger.events import EVENTS, Entry, canonical
+from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.ledger.notes import NoteKey
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.quantities import format_micro
 from plants.store.ledger.entries import INSERT_ENTRY, entry_row, open_log
+from plants.store.projection.registry import SUPPORTED
 from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
@@ -84,7 +85,7 @@ def receipts(plant: int, count: int, first: int = 0) -> Iterator[Entry]:
         envelope: Any = {
             "id": _drawn_id(chance),
             "type": event,
-            "version": EVENTS[event],
+            "version": SUPPORTED[event],
             "plant": plant,
             "index": index,
             "hlc": stamp,

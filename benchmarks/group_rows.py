@@ -6,8 +6,10 @@ from typing import Any
 
 from benchmarks.group import PLANTS, Group, Step, plant_code
 from infra.database import Session, Store
-from plants.store.projection.projectors import ALIASES, BATCHES, EDGES, PROCESSES, STOCK
-from plants.store.projection.projectors import PLANTS as PLANT_ROWS
+from plants.store.genealogy.edges import EDGES
+from plants.store.inventory.projectors import ALIASES, BATCHES, STOCK
+from plants.store.materials.projectors import PLANTS as PLANT_ROWS
+from plants.store.production.projectors import PROCESSES
 from plants.store.sql.rows import TableSpec
 
 FIRST_INDEX = 1  # of a plant's steps in its ledger; before it stands PlantOpened.

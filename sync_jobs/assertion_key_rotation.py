@@ -24,8 +24,8 @@ from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, open_no
 from infra.database import Session
 from infra.folders import sync_folder
 from plants.commands.group.enrolment import record_assertion_key
+from plants.rules.group.events import AssertionKeyRotated
 from plants.rules.ledger.notes import Note, NoteError, NoteKey, SignatureType
-from plants.rules.ledger.payloads import AssertionKeyRotated
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import HUB_LOG, Head
 from sync_jobs.ledger_key_rotation import show_statement, state_again, take_key

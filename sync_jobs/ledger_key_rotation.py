@@ -23,10 +23,10 @@ from infra.database import ReadSession, Session
 from infra.folders import sync_folder
 from plants.commands.group.enrolment import record_ledger_key
 from plants.commands.replication.repairs import record_repair
+from plants.rules.group.events import PlantLedgerKeyRotated
 from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteError, NoteKey
-from plants.rules.ledger.payloads import PlantLedgerKeyRotated
-from plants.rules.replication.repairs import LedgerKeyRotated
+from plants.rules.replication.events import LEDGER_KEY_ROTATED, LedgerKeyRotated
 from plants.store.ledger.entries import Head
 from sync_jobs.hub.intake import locked_head
 from sync_jobs.keys.chains import (
@@ -97,7 +97,7 @@ def _record(session: Session, node: PlantNode, rotation: Rotation) -> None:
         "new": str(rotation.new),
         "statement": rotation.statement.decode(),
     }
-    record_repair(session, node.number, "LedgerKeyRotated", payload, now=node.clock.now())
+    record_repair(session, node.number, LEDGER_KEY_ROTATED, payload, now=node.clock.now())
 
 
 def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: str) -> bool:

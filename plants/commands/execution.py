@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 from infra.database import Session
 from infra.ids import new_id
 from plants.rules.identification.codes import batch_code, batch_series, node_id
-from plants.rules.ledger.events import EVENTS, LINES_MAX, Cause, Entry, Envelope
+from plants.rules.ledger.events import LINES_MAX, Cause, Entry, Event, P, new_envelope
 from plants.rules.ledger.payloads import DirectedBatch, Outcome
+from plants.rules.quality.events import BATCH_QUARANTINED
 from plants.rules.values.actors import SYSTEM, Author
-from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory import batches
@@ -65,26 +65,15 @@ class LedgerWriter:
         self.reason = call.reason
         self._digest = digest
 
-    def record(
-        self, event: str, key: str, payload: Mapping[str, Any], causes: Sequence[tuple[Cause, str]] = ()
-    ) -> Entry:
+    def record(self, event: Event[P], key: str, payload: P, causes: Sequence[tuple[Cause, str]] = ()) -> Entry:
         """Append the event to the ledger and apply it to the tables.
 
         Only the first event of a command carries its request.
         """
-        envelope: Envelope = {
-            "id": new_id(),
-            "type": event,
-            "version": EVENTS[event],
-            "plant": self.head.log_id,
-            "index": 0,
-            "hlc": "",
-            "occurred_at": format_instant(self.occurred_at),
-            "recorded_at": "",
-            "actor": self.actor.person,
-            "key": key,
-            "payload": payload,
-        }
+        log_id, actor = self.head.log_id, self.actor.person
+        envelope = new_envelope(
+            event, payload, entry_id=new_id(), log_id=log_id, at=self.occurred_at, actor=actor, key=key
+        )
         if self.actor.device is not None:
             envelope["device"] = self.actor.device
         if self.reason is not None:
@@ -93,7 +82,7 @@ class LedgerWriter:
             envelope["request"], envelope["digest"] = self.call.request, self._digest
             self._digest = None
         entry = self.head.append(envelope, self.call.now, causes)
-        applying.apply(self.session, self.head.log_id, (entry,))
+        applying.apply(self.session, log_id, (entry,))
         return entry
 
 
@@ -114,19 +103,17 @@ class PlantLedgerWriter(LedgerWriter):
         """Return the plant's own calendar day of an instant."""
         return at.astimezone(zoneinfo.ZoneInfo(self.plant.time_zone)).date()
 
-    def record(
-        self, event: str, key: str, payload: Mapping[str, Any], causes: Sequence[tuple[Cause, str]] = ()
-    ) -> Entry:
+    def record(self, event: Event[P], key: str, payload: P, causes: Sequence[tuple[Cause, str]] = ()) -> Entry:
         """Append the event to the plant's ledger and apply it to the tables.
 
-        The numbers drawn by this command go along as `series`. Only the first event of a command carries its request.
-        A batch that the plant comes to know by this event and that headquarters holds is held at once, by entries of
-        their own behind it.
+        The numbers that this command drew are added as `series`. Only its first event carries its request. A batch
+        that is new to the plant, and for which a hold of the hub waits, is held at once by an entry of its own.
         """
+        content: Any = payload
         if self._series:
-            payload, self._series = {**payload, "series": self._series}, {}
-        entry = super().record(event, key, payload, causes)
-        for batch in payload.get("batches", ()):
+            content, self._series = {**content, "series": self._series}, {}
+        entry = super().record(event, key, content, causes)
+        for batch in content.get("batches", ()):
             named: DirectedBatch = {"id": batch["id"], "code": batch["code"]}
             for waiting in waiting_for(self.session, self.call.plant, named):
                 self.hold_as_directed(named, waiting, waited=True)
@@ -150,7 +137,7 @@ class PlantLedgerWriter(LedgerWriter):
         if waited:
             payload["waited"] = [[batch["code"], hold.hold]]
         causes = () if directive is None else (cause_of(self.session, -plant, directive),)
-        return LedgerWriter.record(placing, "BatchQuarantined", batch["code"], payload, causes)
+        return LedgerWriter.record(placing, BATCH_QUARANTINED, batch["code"], payload, causes)
 
     def draw(self, series: str) -> int:
         """Return the next number of a series; it counts as drawn once the event that uses it is recorded."""

@@ -13,11 +13,12 @@ from plants.commands.approvals.decisions import Decision, decide_change_at_hub
 from plants.commands.approvals.decisions import decide_change as decide_change_here
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict
 from plants.rules.identification.codes import HUB
+from plants.rules.ledger.events import LedgerKind, kind_of
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.approvals import change_requests as kept
 from plants.store.approvals.change_requests import ChangeDecisionRow, ChangeRequestRow, ChangesFilter
-from plants.store.audit.history import LedgerKind, kind_of, log_named
+from plants.store.audit.history import log_named
 from plants.store.directives import outcomes
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First

@@ -6,11 +6,13 @@ from typing import Annotated, Any, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.rules.ledger.events import Cause, canonical, decode
+from plants.rules.approvals.events import CHANGE_APPLIED, CHANGE_REQUESTED
+from plants.rules.audit.events import ENTRY_CORRECTED
+from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kind_of
 from plants.rules.values.instants import from_micros, micros, parse_instant
 from plants.store.audit import history
 from plants.store.audit.corrections import CorrectionRow
-from plants.store.audit.history import EntriesFilter, LedgerKind, Position, kind_of
+from plants.store.audit.history import EntriesFilter, Position
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
 from schema.engine.connections import After, Connection, First
@@ -116,15 +118,15 @@ class LedgerEntry(Node):
         asked: LedgerEntry | None = self
         if self.pruned:
             return []
-        if self.type == "ChangeApplied":
+        if self.type == CHANGE_APPLIED.name:
             asked = await entry_of(info, (self.position[0], self.content["change"]))
-        if asked is None or asked.pruned or asked.type != "ChangeRequested":
+        if asked is None or asked.pruned or asked.type != CHANGE_REQUESTED.name:
             return []
         return [Difference(**one) for one in asked.content["differences"]]
 
     @field("The entry that this one corrects.")
     async def corrects(self, info: Info) -> "LedgerEntry | None":
-        if self.pruned or self.type != "EntryCorrected":
+        if self.pruned or self.type != ENTRY_CORRECTED.name:
             return None
         return await entry_of(info, (self.position[0], self.content["entry"]))
 

@@ -12,8 +12,9 @@ import strawberry
 from auth.permissions import NotPermitted, Permission
 from infra.database import ReadSession
 from plants.rules.identification.codes import HUB
+from plants.rules.ledger.events import LedgerKind
 from plants.rules.values.scope import PlantScope
-from plants.store.audit.history import LedgerKind, entries_from, log_named
+from plants.store.audit.history import entries_from, log_named
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import PlantSeen, plants_in
 from plants.store.replication import status

@@ -8,9 +8,10 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.replication.parked_entries import ParkedEntry as Order
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
+from plants.rules.ledger.events import LedgerKind
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
-from plants.store.audit.history import LedgerKind, log_named
+from plants.store.audit.history import log_named
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication import parked_entries as kept
 from plants.store.replication.parked_entries import ParkedEntriesFilter, ParkedSeen, ParkedState, SkippedEntryRow

@@ -11,8 +11,8 @@ from plants.rules.approvals.change_requests import (
     propose_extension,
     propose_release,
 )
+from plants.rules.approvals.events import CHANGE_REQUESTED, ChangeRequested
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import ChangeRequested
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, read_count
 from plants.store.inventory import batches
@@ -69,7 +69,7 @@ def request_change(writer: PlantLedgerWriter, order: ChangeOrder) -> Entry:
         "expires_at": format_instant(writer.call.now + POLICIES[proposed.kind].life),
         "detail": dict(proposed.detail),
     }
-    return writer.record("ChangeRequested", goods.code, payload)
+    return writer.record(CHANGE_REQUESTED, goods.code, payload)
 
 
 def _propose(writer: PlantLedgerWriter, goods: batches.Goods, order: ChangeOrder) -> ProposedChange:

@@ -21,8 +21,16 @@ from plants.rules.approvals.change_requests import (
     check_decidable,
     check_fresh,
 )
+from plants.rules.approvals.events import (
+    CHANGE_APPLIED,
+    CHANGE_DECIDED,
+    CHANGE_REFUSED,
+    ChangeApplied,
+    ChangeDecided,
+    ChangeRefused,
+)
 from plants.rules.ledger.events import Cause, Entry
-from plants.rules.ledger.payloads import ChangeApplied, ChangeDecided, ChangeRefused, Outcome
+from plants.rules.ledger.payloads import Outcome
 from plants.rules.values.quantities import parse_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.approvals.change_requests import check_not_directed, proposal_of
@@ -73,9 +81,9 @@ def apply_change(writer: PlantLedgerWriter, proposal: Proposal) -> Entry:
         outcome = _effect(writer, proposal)
     except Refusal as refusal:
         refused: ChangeRefused = {"change": proposal.id, "refusal": refusal.code, "data": refusal.data}
-        return writer.record("ChangeRefused", proposal.batch, refused)
+        return writer.record(CHANGE_REFUSED, proposal.batch, refused)
     applied = cast("ChangeApplied", {**outcome, "change": proposal.id})
-    return writer.record("ChangeApplied", proposal.batch, applied)
+    return writer.record(CHANGE_APPLIED, proposal.batch, applied)
 
 
 def _decide(writer: LedgerWriter, order: Decision, proposal: Proposal, level: ChangeLevel) -> Entry:
@@ -93,7 +101,7 @@ def _decide(writer: LedgerWriter, order: Decision, proposal: Proposal, level: Ch
         "comment": order.comment,
     }
     causes = [] if level is ChangeLevel.PLANT else [_cause(writer, proposal)]
-    return writer.record("ChangeDecided", proposal.batch, payload, causes)
+    return writer.record(CHANGE_DECIDED, proposal.batch, payload, causes)
 
 
 def _cause(writer: LedgerWriter, proposal: Proposal) -> tuple[Cause, str]:

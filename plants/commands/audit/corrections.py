@@ -5,9 +5,18 @@ from dataclasses import dataclass
 from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.receipts import AliasOrder, new_alias
 from plants.rules.audit.corrections import Wrong, check_correctable, edges_of, fed, process_of, reverse, stock_change
+from plants.rules.audit.events import ENTRY_CORRECTED, EntryCorrected
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import AliasStatement, EntryCorrected, Movement, ProcessStatement
+from plants.rules.ledger.payloads import AliasStatement, Movement, ProcessStatement
+from plants.rules.logistics.events import BATCH_SHIPPED, TRANSFER_RECEIVED
+from plants.rules.production.events import (
+    BATCH_SPLIT,
+    BATCHES_MERGED,
+    PROCESS_CLOSED,
+    PROCESS_OPENED,
+    PRODUCTION_RECORDED,
+)
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
@@ -16,9 +25,10 @@ from plants.store.audit import corrections
 from plants.store.inventory import batches
 from plants.store.ledger.entries import INDEX_MAX, BodyPruned, entry_at
 from plants.store.production import process_records
+from plants.store.projection.registry import EVENTS
 
-CLOSED_BY_ITSELF = frozenset({"BatchSplit", "BatchesMerged", "BatchShipped", "ProductionRecorded"})
-REOPENED = frozenset({"ProcessClosed", "TransferReceived"})
+CLOSED_BY_ITSELF = frozenset(event.name for event in (BATCH_SPLIT, BATCHES_MERGED, BATCH_SHIPPED, PRODUCTION_RECORDED))
+REOPENED = frozenset({PROCESS_CLOSED.name, TRANSFER_RECEIVED.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,10 @@ def correct_entry(writer: PlantLedgerWriter, order: Correction) -> Entry:
     _close_batches(writer, entry, payload)
     _restore_names(writer, entry, payload)
     _restore_process(writer, entry, payload)
-    if entry.type == "TransferReceived":
+    if entry.type == TRANSFER_RECEIVED.name:
         transfer = entry.payload["transfer"]
         payload["unreceived"] = [[transfer, line] for line in range(len(entry.payload["lines"]))]
-    return writer.record("EntryCorrected", entry.envelope["key"], payload)
+    return writer.record(ENTRY_CORRECTED, entry.envelope["key"], payload)
 
 
 def _correctable(writer: PlantLedgerWriter, index: int) -> Entry:
@@ -63,7 +73,7 @@ def _correctable(writer: PlantLedgerWriter, index: int) -> Entry:
         raise Refusal(RefusalCode.ENTRY_PRUNED, entry=index) from None
     if entry is None:
         raise Refusal(RefusalCode.ENTRY_UNKNOWN, entry=index)
-    check_correctable(entry)
+    check_correctable(entry, EVENTS.get(entry.type))
     earlier = corrections.corrected_by(session, plant, index)
     if earlier is not None:
         raise Refusal(RefusalCode.ENTRY_ALREADY_CORRECTED, entry=index, by=earlier)
@@ -77,7 +87,7 @@ def _check_process(writer: PlantLedgerWriter, entry: Entry) -> None:
     session, plant = writer.session, writer.call.plant
     if corrections.is_closed(session, plant, process):
         raise Refusal(RefusalCode.PROCESS_CLOSED, process=process)
-    if entry.type == "ProcessOpened":
+    if entry.type == PROCESS_OPENED.name:
         _check_last(entry, corrections.later_edge(session, plant, process, entry.index))
     left = process_records.left_over(session, plant, process)
     for batch, micro in fed(entry.payload.get("movements", ()), process).items():
@@ -156,7 +166,7 @@ def _restore_process(writer: PlantLedgerWriter, entry: Entry, payload: EntryCorr
     process: ProcessStatement | None = None
     if entry.type in REOPENED:
         process = {"id": entry.payload["process"]["id"], "state": "OPEN", "closed_at": None, "loss": {}}
-    elif entry.type == "ProcessOpened":
+    elif entry.type == PROCESS_OPENED.name:
         closed_at = format_instant(writer.occurred_at)
         process = {"id": entry.payload["process"]["id"], "state": "CLOSED", "closed_at": closed_at}
     if process is not None:

@@ -26,9 +26,18 @@ from plants.commands.materials.definitions import (
     material_content,
     unit_content,
 )
-from plants.rules.directives.directives import HoldDirected, MasterDirected, RecallDirected, ReleaseDirected
+from plants.rules.directives.events import (
+    HOLD_DIRECTED,
+    MASTER_DIRECTED,
+    RECALL_DIRECTED,
+    RELEASE_DIRECTED,
+    HoldDirected,
+    MasterDirected,
+    RecallDirected,
+    ReleaseDirected,
+)
 from plants.rules.identification.codes import read_batch_code
-from plants.rules.ledger.events import Entry
+from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.actors import Author
@@ -84,7 +93,7 @@ class Directing:
     call: CommandContext
     digest: str | None
 
-    def send(self, event: str, about: str, contents: Mapping[int, Any]) -> list[Entry]:
+    def send(self, event: Event[P], about: str, contents: Mapping[int, P]) -> list[Entry]:
         """Append what each plant is told to the ledger of its directives, and apply it to the hub's tables."""
         # In the order of their numbers, so that two commands at once cannot wait for each other.
         return [
@@ -138,7 +147,7 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     else:
         said = MasterDirected(kind=definition.kind, content=cast("dict[str, Any]", master_content(definition)))
     plants = _named(directing, order.plants)
-    return directing.send("MasterDirected", definition.code, dict.fromkeys(plants, said))
+    return directing.send(MASTER_DIRECTED, definition.code, dict.fromkeys(plants, said))
 
 
 @group_command
@@ -160,7 +169,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
         "reason": reason,
         "everywhere": not order.plants,
     }
-    return directing.send("HoldDirected", order.batch, dict.fromkeys(plants, said))
+    return directing.send(HOLD_DIRECTED, order.batch, dict.fromkeys(plants, said))
 
 
 @group_command
@@ -184,7 +193,7 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
         "reason": reason,
         "everywhere": not order.plants,
     }
-    return directing.send("RecallDirected", said["recall"], dict.fromkeys(plants, said))
+    return directing.send(RECALL_DIRECTED, said["recall"], dict.fromkeys(plants, said))
 
 
 @group_command
@@ -202,7 +211,7 @@ def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]
     }
     codes = {batch["code"] for batches in held.values() for batch in batches}
     about = codes.pop() if len(codes) == 1 else order.hold
-    return directing.send("ReleaseDirected", about, contents)
+    return directing.send(RELEASE_DIRECTED, about, contents)
 
 
 def _batch(directing: Directing, code: str) -> DirectedBatch:

@@ -10,6 +10,7 @@ from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.store.directives.directives import batch_named, plants_with
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at
+from plants.store.projection.registry import EVENTS
 from plants.store.quality.holds import all_in_force
 
 
@@ -29,7 +30,7 @@ def follow_goods(session: Session, *, now: datetime) -> list[Entry]:
         told = {-log_id for log_id, _ in directives}
         for plant in sorted(plants_with(session, batches) - told):
             writer = LedgerWriter(session, author_of(first), CommandContext(HUB, now), None, -plant)
-            sent.append(writer.record(first.type, first.envelope["key"], said))
+            sent.append(writer.record(EVENTS[first.type], first.envelope["key"], said))
     return sent
 
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 from plants.commands.directives.applying import Answer, Applying, NotUnderstood
 from plants.commands.execution import REASON_LENGTH_MAX
 from plants.rules.ledger.events import LINES_MAX, Entry
-from plants.rules.ledger.payloads import DirectedBatch, WaitingHold
+from plants.rules.ledger.payloads import DirectedBatch, Outcome, WaitingHold
 from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.events import BATCH_RELEASED
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory.batches import Goods, goods_by_id, goods_named
 from plants.store.quality.holds import Waiting, waiting_for
@@ -84,8 +85,8 @@ def apply_release(applying: Applying, directed: Directed) -> Answer:
             met[batch["code"]] = goods.version
             writer = applying.writer()
             writer.reason = directed.reason
-            lifted = {"lifted": [[goods.id, hold] for hold in held]}
-            writer.record("BatchReleased", goods.code, lifted, applying.causes)
+            lifted: Outcome = {"lifted": [[goods.id, hold] for hold in held]}
+            writer.record(BATCH_RELEASED, goods.code, lifted, applying.causes)
         waiting = waiting_for(applying.session, applying.plant, batch)
         waited += [[batch["code"], directed.hold] for one in waiting if one.hold == directed.hold]
     refusal = None

@@ -38,6 +38,7 @@ from plants.rules.epcis.batches import BatchesOfLots, NotMade, lot_name
 from plants.rules.epcis.wording import adjust_text
 from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.materials.events import MasterKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal
 from plants.store.materials import definitions
@@ -176,7 +177,7 @@ class _Import:
             if not _knows(definitions.material, plant.session, plant.number, step.code):
                 self._give(step, define_material, MaterialDefinition(step.code, step.name, step.unit))
             return
-        kind: definitions.MasterKind = "LOCATION"
+        kind: MasterKind = "LOCATION"
         if isinstance(step, steps.DefineParty):
             kind = "SUPPLIER" if step.kind == "supplier" else "CUSTOMER"
         if not _knows(definitions.check_defined, plant.session, plant.number, kind, step.code):

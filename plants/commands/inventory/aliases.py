@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.receipts import AliasOrder, new_alias
+from plants.rules.inventory.events import BATCH_ALIASED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Outcome
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -30,7 +31,7 @@ def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
         if _has(writer, goods, alias):
             raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{alias.scheme} {alias.value} = {goods.code}")
     payload: Outcome = {"aliases": stated}
-    return writer.record("BatchAliased", goods.code, payload)
+    return writer.record(BATCH_ALIASED, goods.code, payload)
 
 
 @command
@@ -44,7 +45,7 @@ def end_alias(writer: PlantLedgerWriter, order: Naming) -> Entry:
             raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{alias.scheme} {alias.value[:40]} ≠ {goods.code}")
         ended.append({"batch": goods.id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value})
     payload: Outcome = {"ended_aliases": ended}
-    return writer.record("BatchAliased", goods.code, payload)
+    return writer.record(BATCH_ALIASED, goods.code, payload)
 
 
 def _has(writer: PlantLedgerWriter, goods: Goods, alias: AliasOrder) -> bool:

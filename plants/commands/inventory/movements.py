@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import in_unit, moved
+from plants.rules.inventory.events import BATCH_MOVED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.values.quantities import Quantity
@@ -35,4 +36,4 @@ def move_batch(writer: PlantLedgerWriter, order: Move) -> Entry:
     if entered is not None:
         movement["entered"] = entered
     payload: Outcome = {"movements": [movement]}
-    return writer.record("BatchMoved", goods.code, payload)
+    return writer.record(BATCH_MOVED, goods.code, payload)

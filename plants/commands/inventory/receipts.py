@@ -12,8 +12,9 @@ from plants.commands.execution import (
     check_text,
     command,
 )
+from plants.rules.inventory.events import BATCH_RECEIVED, BatchReceived
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import AliasStatement, BatchReceived, BatchStatement, Movement
+from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -99,7 +100,7 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
     if order.quarantine is not None:
         reason = check_text("reason", order.quarantine, REASON_LENGTH_MAX)
         payload["holds"] = [{"batch": batch_id, "kind": "QUALITY", "reason": reason}]
-    return writer.record("BatchReceived", code, payload)
+    return writer.record(BATCH_RECEIVED, code, payload)
 
 
 def new_batch(

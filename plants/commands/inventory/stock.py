@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import check_total, moved
+from plants.rules.inventory.events import STOCK_ADJUSTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.values.quantities import Quantity, format_micro
@@ -61,7 +62,7 @@ def adjust_stock(writer: PlantLedgerWriter, order: Count | StockDifference) -> E
             unit=goods.unit,
             percent=ADJUSTMENT_TOLERANCE * 100,
         )
-    return writer.record("StockAdjusted", goods.code, outcome)
+    return writer.record(STOCK_ADJUSTED, goods.code, outcome)
 
 
 def adjustment(writer: PlantLedgerWriter, goods: Goods, location: str, difference_micro: int) -> Outcome:

@@ -6,7 +6,7 @@ from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine, issue, statement
 from plants.rules.identification.codes import plant_code
 from plants.rules.ledger.events import Entry, canonical
-from plants.rules.ledger.payloads import TransferDispatched, TransferLine
+from plants.rules.logistics.events import TRANSFER_DISPATCHED, TransferDispatched, TransferLine
 from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
@@ -57,4 +57,4 @@ def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
     size = len(canonical(payload))
     if size > TRANSFER_BYTES_MAX:
         raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=size, limit=TRANSFER_BYTES_MAX)
-    return writer.record("TransferDispatched", str(transfer), payload)
+    return writer.record(TRANSFER_DISPATCHED, str(transfer), payload)

@@ -7,6 +7,7 @@ from plants.commands.inventory.issues import StockLine, issue
 from plants.commands.production.splits import done_at_once
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.logistics.events import BATCH_SHIPPED
 from plants.store.materials import definitions
 
 
@@ -32,4 +33,4 @@ def ship_batch(writer: PlantLedgerWriter, order: Shipment) -> Entry:
     process["customer"], process["job_order"] = order.customer, order.order
     issued = issue(writer, order.lines, process["id"], "SHIPPED")
     payload: Outcome = {"process": process, "movements": issued.movements}
-    return writer.record("BatchShipped", str(process["id"]), payload)
+    return writer.record(BATCH_SHIPPED, str(process["id"]), payload)

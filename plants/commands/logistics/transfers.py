@@ -7,7 +7,8 @@ from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import check_total
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import BatchStatement, Movement, ReceivedLine, TransferLine, TransferReceived, Use
+from plants.rules.ledger.payloads import BatchStatement, Movement, Use
+from plants.rules.logistics.events import TRANSFER_RECEIVED, ReceivedLine, TransferLine, TransferReceived
 from plants.rules.logistics.transfers import Manifest, group_of, read_manifest
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
@@ -93,7 +94,7 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
         payload["batches"] = new
     if expiries := _earlier_expiries(arrivals):
         payload["expiries"] = expiries
-    return writer.record("TransferReceived", str(manifest.transfer), payload, causes=((manifest.cause, manifest.hlc),))
+    return writer.record(TRANSFER_RECEIVED, str(manifest.transfer), payload, causes=((manifest.cause, manifest.hlc),))
 
 
 def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:

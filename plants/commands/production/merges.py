@@ -7,6 +7,7 @@ from plants.commands.inventory.issues import StockLine, check_total, issue, stat
 from plants.commands.production.splits import done_at_once
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.production.events import BATCHES_MERGED
 from plants.rules.production.process_records import blend
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -70,7 +71,7 @@ def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
             },
         ],
     }
-    return writer.record("BatchesMerged", code, payload)
+    return writer.record(BATCHES_MERGED, code, payload)
 
 
 def _line(writer: PlantLedgerWriter, source: MergeSource) -> StockLine:

@@ -7,7 +7,8 @@ from itertools import chain
 from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import StockLine, issue
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import Outcome, ProcessClosed, ProcessStatement
+from plants.rules.ledger.payloads import Outcome, ProcessStatement
+from plants.rules.production.events import PROCESS_CLOSED, PROCESS_FED, PROCESS_OPENED, ProcessClosed
 from plants.rules.production.process_records import MassBalance, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -47,7 +48,7 @@ def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
     process["state"] = "OPEN"
     process["opened_at"] = format_instant(writer.occurred_at)
     payload: Outcome = {"process": process}
-    return writer.record("ProcessOpened", str(process["id"]), payload)
+    return writer.record(PROCESS_OPENED, str(process["id"]), payload)
 
 
 @command
@@ -55,7 +56,7 @@ def feed_process(writer: PlantLedgerWriter, order: Feed) -> Entry:
     """Put goods from stock into an open process record; every one must be usable and there."""
     process = process_records.open_run(writer.session, writer.call.plant, order.process).id
     payload: Outcome = {"movements": issue(writer, order.lines, process, "CONSUMED").movements}
-    return writer.record("ProcessFed", str(process), payload)
+    return writer.record(PROCESS_FED, str(process), payload)
 
 
 @command
@@ -71,7 +72,7 @@ def close_process(writer: PlantLedgerWriter, order: Closing) -> Entry:
     edges = chain(process_records.inputs(session, plant, facts.id), process_records.outputs(session, plant, facts.id))
     process: ProcessStatement = {"id": facts.id}
     payload = closed(writer, process, mass_balance((edge.use, edge.unit, edge.micro) for edge in edges))
-    return writer.record("ProcessClosed", str(facts.id), payload)
+    return writer.record(PROCESS_CLOSED, str(facts.id), payload)
 
 
 def new_process(writer: PlantLedgerWriter, order: ProcessOrder) -> ProcessStatement:

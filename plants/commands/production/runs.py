@@ -9,6 +9,7 @@ from plants.commands.production.process_records import ProcessOrder, check_order
 from plants.commands.production.yields import Output, check_locations, new_outputs
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Movement
+from plants.rules.production.events import PRODUCTION_RECORDED
 from plants.rules.production.process_records import mass_balance
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import parse_micro
@@ -44,4 +45,4 @@ def record_production(writer: PlantLedgerWriter, order: ProductionRun) -> Entry:
     payload["batches"] = outcome["batches"]
     if "aliases" in outcome:
         payload["aliases"] = outcome["aliases"]
-    return writer.record("ProductionRecorded", str(process["id"]), payload)
+    return writer.record(PRODUCTION_RECORDED, str(process["id"]), payload)

@@ -6,6 +6,7 @@ from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import in_unit, moved, statement
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import BatchStatement, Movement, Outcome, ProcessKind, ProcessStatement
+from plants.rules.production.events import BATCH_SPLIT
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.store.materials import definitions
@@ -55,7 +56,7 @@ def split_batch(writer: PlantLedgerWriter, order: Split) -> Entry:
             movement["entered"] = entered
         movements.append(movement)
     payload: Outcome = {"process": process, "batches": batches, "movements": movements}
-    return writer.record("BatchSplit", goods.code, payload)
+    return writer.record(BATCH_SPLIT, goods.code, payload)
 
 
 def done_at_once(writer: PlantLedgerWriter, kind: ProcessKind) -> ProcessStatement:

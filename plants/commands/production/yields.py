@@ -9,6 +9,7 @@ from plants.commands.inventory.issues import StockLine, check_total, in_unit, mo
 from plants.commands.inventory.receipts import AliasOrder, check_attributes, check_produced, new_alias, new_batch
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement, Outcome
+from plants.rules.production.events import PROCESS_YIELDED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -69,7 +70,7 @@ def yield_process(writer: PlantLedgerWriter, order: Yield) -> Entry:
         _add(writer, process, order.additions, payload)
     if order.returns:
         payload["movements"] += _returned(writer, process, order.returns)
-    return writer.record("ProcessYielded", str(process), payload)
+    return writer.record(PROCESS_YIELDED, str(process), payload)
 
 
 def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Output]) -> Outcome:

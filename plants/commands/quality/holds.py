@@ -6,6 +6,7 @@ from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, chec
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.events import BATCH_QUARANTINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +27,4 @@ def quarantine_batch(writer: PlantLedgerWriter, order: Quarantine) -> Entry:
     goods = writer.batch(order.batch)
     writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
     payload: Outcome = {"holds": [{"batch": goods.id, "kind": order.kind, "reason": order.reason}]}
-    return writer.record("BatchQuarantined", goods.code, payload)
+    return writer.record(BATCH_QUARANTINED, goods.code, payload)

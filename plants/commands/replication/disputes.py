@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.ledger.events import Entry
-from plants.rules.replication.repairs import DisputeSettled
+from plants.rules.replication.events import DISPUTE_SETTLED, DisputeSettled
 from plants.store.ledger.entries import entry_at
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
 from plants.store.replication import disputes
@@ -30,7 +30,7 @@ def settle_dispute(writer: PlantLedgerWriter, order: Settlement) -> Entry:
     disputed = entry_at(writer.session, writer.call.plant, order.dispute)
     assert disputed is not None, "the worklist is made from the ledger"
     payload: DisputeSettled = {"dispute": order.dispute}
-    entry = writer.record("DisputeSettled", disputed.envelope["key"], payload)
+    entry = writer.record(DISPUTE_SETTLED, disputed.envelope["key"], payload)
     if not disputes.open_disputes(writer.session, writer.call.plant):
         end_alarm(writer.session, AlarmKind.ENTRY_DISPUTED, writer.plant.origin, writer.call.now)
     return entry

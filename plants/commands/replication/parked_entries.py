@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from infra.database import Session
 from plants.commands.execution import REASON_LENGTH_MAX, Command, CommandContext, LedgerWriter, check_text
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import EntryRetried, EntrySkipped
+from plants.rules.replication.events import ENTRY_RETRIED, ENTRY_SKIPPED, EntryRetried, EntrySkipped
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -71,7 +71,7 @@ def skip_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "error": parked.error,
         "printed_name": deciding.actor.printed_name,
     }
-    entry = deciding.writer().record("EntrySkipped", _key(order), payload)
+    entry = deciding.writer().record(ENTRY_SKIPPED, _key(order), payload)
     unpark(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 
@@ -89,7 +89,7 @@ def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "leaf": order.leaf,
         "error": parked.error,
     }
-    entry = deciding.writer().record("EntryRetried", _key(order), payload)
+    entry = deciding.writer().record(ENTRY_RETRIED, _key(order), payload)
     wake_one(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 

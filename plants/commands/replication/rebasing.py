@@ -13,15 +13,27 @@ from infra.database import Session
 from plants.commands.execution import CommandContext, PlantLedgerWriter
 from plants.commands.replication.rebuild import rebuild
 from plants.commands.replication.repairs import ENTRIES_AT_ONCE, beyond_printed, record_repair
-from plants.rules.ledger.events import ENTRY_BYTES_MAX, EVENTS, Entry, Envelope
+from plants.rules.approvals.events import CHANGE_APPLIED, CHANGE_DECIDED, CHANGE_REFUSED
+from plants.rules.ledger.events import ENTRY_BYTES_MAX, Entry, Envelope, new_envelope
 from plants.rules.ledger.merkle import Frontier
+from plants.rules.materials.events import PLANT_OPENED
+from plants.rules.replication.events import (
+    ALREADY_RECORDED,
+    ANSWERED_AGAIN,
+    ENTRY_DISPUTED,
+    LEDGER_REBASED,
+    PLANT_RESTORED,
+    Collision,
+    EntryDisputed,
+    LedgerRebased,
+)
 from plants.rules.replication.rebasing import PlaceLost, answers_directive, nodes_made, raised_series, renumbered
-from plants.rules.replication.repairs import ALREADY_RECORDED, ANSWERED_AGAIN, Collision, EntryDisputed, LedgerRebased
 from plants.rules.values.actors import SYSTEM
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request
 from plants.store.ledger.staging import clear_staged, set_aside, set_aside_in, staged_between
 from plants.store.projection import applying
+from plants.store.projection.registry import EVENTS
 from plants.store.quality.holds import waiting_for
 from plants.store.replication.conflicts import RebaseState, collisions
 
@@ -65,7 +77,7 @@ class _Rebase:
     log_id: int
     suffix: Suffix
     now: datetime
-    ground: RebaseState
+    state: RebaseState
     known: dict[str, int] = field(default_factory=dict)
     places: dict[int, int | None] = field(default_factory=dict)
     decided_again: set[int] = field(default_factory=set)
@@ -105,7 +117,7 @@ def _adopt(work: _Rebase, head: Head) -> None:
         if not entries or frontier.size != high:
             raise NotTheLedger(f"entries before {high} are missing")
         head.adopt(entries, frontier)
-        work.ground.adopted(entries)
+        work.state.adopted(entries)
         work.done.adopted += len(entries)
     if frontier != end:
         raise NotTheLedger(f"the {end.size} entries have another root")
@@ -118,7 +130,7 @@ def _again(work: _Rebase, entry: Entry) -> int | None:
         return there
     if work.log_id < HUB_LOG:
         return _append(work, _requested_once(work, entry), entry.payload)
-    work.noticed = work.noticed or entry.type == "PlantRestored"
+    work.noticed = work.noticed or entry.type == PLANT_RESTORED.name
     for name, following in drawn_numbers(entry.payload).items():
         work.drawn[name] = max(following, work.drawn.get(name, 0))
     found, settled = _settled_at_once(work, entry)
@@ -126,7 +138,7 @@ def _again(work: _Rebase, entry: Entry) -> int | None:
     if not found:
         try:
             payload = renumbered(entry.type, payload, work.places)
-            found = collisions(work.ground, entry, payload)
+            found = _bound(entry) or collisions(work.state, entry, payload)
         except PlaceLost as error:
             found = [{"code": "ENTRY_DISPUTED", "what": str(error.args[0])}]
     if not found:
@@ -141,6 +153,12 @@ def _again(work: _Rebase, entry: Entry) -> int | None:
             return index
     _dispute(work, entry, found[:COLLISIONS_MAX], settled)
     return None
+
+
+def _bound(entry: Entry) -> list[Collision]:
+    """Return why an entry of this type is never appended again, if so."""
+    event = EVENTS.get(entry.type)
+    return [{"code": "DECISION_BOUND", "what": entry.type}] if event is not None and not event.rebased else []
 
 
 def _requested_once(work: _Rebase, entry: Entry) -> Entry:
@@ -162,13 +180,13 @@ def _settled_at_once(work: _Rebase, entry: Entry) -> tuple[list[Collision], str 
     request = envelope.get("request")
     if request is not None and entry_by_request(work.session, work.log_id, request) is not None:
         return [{"code": ALREADY_RECORDED, "what": request}], ALREADY_RECORDED
-    if entry.type == "PlantOpened":
+    if entry.type == PLANT_OPENED.name:
         return [{"code": ALREADY_RECORDED, "what": envelope["key"]}], ALREADY_RECORDED
     if directives and answers_directive(envelope, directives):
-        if entry.type == "ChangeDecided":
+        if entry.type == CHANGE_DECIDED.name:
             work.decided_again.add(entry.payload["change"])
         return [{"code": ANSWERED_AGAIN, "what": directives}], ANSWERED_AGAIN
-    if entry.type in {"ChangeApplied", "ChangeRefused"} and entry.payload["change"] in work.decided_again:
+    if entry.type in {CHANGE_APPLIED.name, CHANGE_REFUSED.name} and entry.payload["change"] in work.decided_again:
         return [{"code": ANSWERED_AGAIN, "what": directives}], ANSWERED_AGAIN
     return [], None
 
@@ -192,7 +210,7 @@ def _hold_what_waits(work: _Rebase, payload: Any) -> None:
 
 
 def _dispute(work: _Rebase, entry: Entry, found: list[Collision], settled: str | None) -> None:
-    work.ground.disputed(entry, recorded=_recorded_instead(work, entry, settled))
+    work.state.disputed(entry, recorded=_recorded_instead(work, entry, settled))
     content: dict[str, Any] = dict(entry.envelope)
     payload: EntryDisputed = {
         "entry": content,
@@ -202,18 +220,17 @@ def _dispute(work: _Rebase, entry: Entry, found: list[Collision], settled: str |
     }
     kept: dict[str, Any] = {name: content[name] for name in ("device", "reason") if name in content}
     envelope: dict[str, Any] = {
+        **new_envelope(
+            ENTRY_DISPUTED,
+            payload,
+            entry_id=content["id"],
+            log_id=work.log_id,
+            at=work.now,
+            actor=content["actor"],
+            key=content["key"],
+        ),
         **kept,
-        "id": content["id"],
-        "type": "EntryDisputed",
-        "version": EVENTS["EntryDisputed"],
-        "plant": work.log_id,
-        "index": 0,
-        "hlc": "",
         "occurred_at": content["occurred_at"],
-        "recorded_at": "",
-        "actor": content["actor"],
-        "key": content["key"],
-        "payload": payload,
         "rebased_from": _rebased_from(entry),
     }
     head = Head(work.session, work.log_id)
@@ -263,4 +280,4 @@ def _conclude(work: _Rebase) -> None:
         "disputed": done.disputed,
         "series": series,
     }
-    record_repair(work.session, work.log_id, "LedgerRebased", payload, now=work.now)
+    record_repair(work.session, work.log_id, LEDGER_REBASED, payload, now=work.now)

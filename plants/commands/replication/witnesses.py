@@ -8,7 +8,7 @@ from plants.commands.execution import CommandContext, LedgerWriter
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.notes import Checkpoint, Note
-from plants.rules.ledger.payloads import CheckpointsWitnessed, WitnessedCheckpoint
+from plants.rules.replication.events import CHECKPOINTS_WITNESSED, CheckpointsWitnessed, WitnessedCheckpoint
 from plants.rules.values.actors import SYSTEM
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.witnesses import unwitnessed
@@ -35,4 +35,4 @@ def witness_checkpoints(session: Session, *, now: datetime) -> Entry | None:
     if not checkpoints:
         return None
     payload: CheckpointsWitnessed = {"checkpoints": checkpoints}
-    return writer.record("CheckpointsWitnessed", "checkpoints", payload)
+    return writer.record(CHECKPOINTS_WITNESSED, "checkpoints", payload)

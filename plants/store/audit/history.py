@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import CompoundSelect, tuple_, union
 from sqlalchemy import select as sql_select
@@ -11,6 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession
 from plants.rules.identification.codes import HUB
+from plants.rules.ledger.events import LedgerKind, kind_of
 from plants.rules.values.scope import PlantScope
 from plants.store.audit.corrections import CorrectionRow
 from plants.store.inventory.batches import Batch
@@ -21,14 +21,6 @@ from plants.store.sql import pages
 
 Position = tuple[int, int]
 """A ledger's log id and an index in it."""
-
-
-class LedgerKind(StrEnum):
-    """Whose ledger it is."""
-
-    PLANT = "PLANT"  # what a plant wrote
-    DIRECTIVES = "DIRECTIVES"  # what the hub wrote to a plant
-    HUB = "HUB"  # what the hub wrote of the group
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +43,6 @@ class EntriesFilter:
     recorded_since_us: int | None = None
     recorded_until_us: int | None = None
     newest_first: bool = False
-
-
-def kind_of(log_id: int) -> LedgerKind:
-    """Return whose ledger it is, by its log id."""
-    if log_id == HUB:
-        return LedgerKind.HUB
-    return LedgerKind.PLANT if log_id > HUB else LedgerKind.DIRECTIVES
 
 
 def log_named(reads: ReadSession, scope: PlantScope, plant: str | None, kind: LedgerKind, own: int) -> int | None:

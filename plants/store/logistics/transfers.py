@@ -11,6 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import NODE_NUMBER_BITS, plant_of
 from plants.rules.ledger.events import Entry, decode
+from plants.rules.logistics.events import TRANSFER_DISPATCHED
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry, Log
@@ -110,7 +111,7 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
     source = plant_of(transfer)
     if source not in scope:
         return None
-    wanted = row.log_id == source, row.key == str(transfer), row.type == "TransferDispatched"
+    wanted = row.log_id == source, row.key == str(transfer), row.type == TRANSFER_DISPATCHED.name
     found = reads.exec(select(row, Log.origin).join(Log, col(Log.log_id) == row.log_id).where(*wanted)).first()
     if found is None:
         return None

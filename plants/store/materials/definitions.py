@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 from sqlalchemy import func, or_
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
+from plants.rules.materials.events import MasterKind
 from plants.rules.values.quantities import UNITS, Unit
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
@@ -45,9 +45,6 @@ class MasterRecord(SQLModel, table=True):
     code: str = text_key()
     name: str = text()
     detail: str = text()  # canonical JSON: for a unit, {"of": code, "factor": fraction}
-
-
-MasterKind = Literal["UNIT", "SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,12 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
-from plants.rules.ledger.events import Entry, canonical
-from plants.rules.replication.repairs import Collision
-from plants.rules.values.instants import instant_micros
+from plants.rules.replication.events import Collision
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import INDEX_MAX
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
-from plants.store.sql.rows import RowWrites, TableSpec
 
 SELECT_STATE = "SELECT state FROM disputes WHERE plant_id = :plant AND entry_idx = :dispute"
 COUNT_OPEN = "SELECT COUNT(*) FROM disputes WHERE plant_id = :plant AND state = 'OPEN'"
@@ -44,42 +41,6 @@ class DisputeRow(SQLModel, table=True):
     settled_by: str | None = text(None)
     settled_us: int | None = big(None)
     settled_idx: int | None = big(None)
-
-
-DISPUTES = TableSpec.of(DisputeRow)
-
-
-def entry_disputed(writes: RowWrites, log_id: int, entry: Entry) -> None:
-    """Put a disputed entry on the worklist."""
-    payload, envelope = entry.payload, entry.envelope
-    settled = payload["settled"]
-    values = {
-        "plant_id": log_id,
-        "entry_idx": entry.index,
-        "event_id": envelope["id"],
-        "type": payload["entry"]["type"],
-        "key": envelope["key"],
-        "actor": envelope["actor"],
-        "occurred_us": instant_micros(envelope["occurred_at"]),
-        "collisions": canonical(payload["collisions"]).decode(),
-        "state": "OPEN" if settled is None else "SETTLED",
-        "settlement": settled,
-    }
-    writes.upsert(DISPUTES, dict.fromkeys(DISPUTES.columns) | values)
-
-
-def dispute_settled(writes: RowWrites, log_id: int, entry: Entry) -> None:
-    """Take a disputed entry off the worklist."""
-    envelope = entry.envelope
-    writes.update(
-        DISPUTES,
-        (log_id, entry.payload["dispute"]),
-        state="SETTLED",
-        settlement=envelope.get("reason", ""),
-        settled_by=envelope["actor"],
-        settled_us=instant_micros(envelope["recorded_at"]),
-        settled_idx=entry.index,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, Table
 from sqlmodel import SQLModel
 
 from infra.database import Session
+from plants.rules.ledger.events import Entry, Event
 
 Key = tuple[Any, ...]
 Values = dict[str, Any]
@@ -339,3 +340,21 @@ def _by_columns(table: TableSpec, updates: Mapping[Key, Values]) -> dict[tuple[s
 def _update_sets(session: Session, table: TableSpec, updates: Mapping[Key, Values]) -> None:
     for columns, rows in _by_columns(table, updates).items():
         session.run(_update_given(table, columns), _arrays(table, (*table.key, *columns), rows))
+
+
+Projector = Callable[[RowWrites, int, Entry], None]
+"""Adds the row writes of one entry of a ledger."""
+
+Projectors = Mapping[Event[Any], Projector]
+"""The projectors of an area: what its events do beyond the parts that they share with others."""
+
+Parts = Sequence[tuple[str, Callable[[RowWrites, int, Entry, Any], None]]]
+"""What an area does with members of an Outcome, in this order; the last argument is the member's value.
+
+Parts of different areas write different columns, so the order of the areas does not matter.
+"""
+
+
+def no_rows(writes: RowWrites, log_id: int, entry: Entry) -> None:
+    """Project an event that no table repeats."""
+    del writes, log_id, entry

@@ -10,17 +10,12 @@ from sqlmodel import SQLModel
 from infra.database import Store
 from plants.rules.genealogy.walks import Link
 from plants.rules.identification.codes import node_id
+from plants.store.genealogy.edges import EDGES
+from plants.store.inventory.projectors import ALIASES, BATCHES, MOVEMENTS, STOCK
 from plants.store.ledger import entries
-from plants.store.projection.projectors import (
-    ALIASES,
-    BATCHES,
-    EDGES,
-    MOVEMENTS,
-    PLANTS,
-    PROCESSES,
-    STOCK,
-    TRANSFER_LINES,
-)
+from plants.store.logistics.projectors import TRANSFER_LINES
+from plants.store.materials.projectors import PLANTS
+from plants.store.production.projectors import PROCESSES
 from plants.store.replication import status
 from plants.store.sql.rows import RowWrites, TableSpec
 

@@ -12,6 +12,8 @@ from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
 from plants.commands.materials.definitions import MaterialDefinition, define_material
 from plants.commands.production.process_records import Feed, feed_process
+from plants.rules.approvals.events import CHANGE_APPLIED, ChangeApplied
+from plants.rules.audit.events import ENTRY_CORRECTED, EntryCorrected
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.refusals import RefusalCode as R
@@ -35,7 +37,8 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Plant
 @command
 def correct(writer: PlantLedgerWriter, index: int) -> Entry:
     """State that a receipt did not occur, as a correction does."""
-    return writer.record("EntryCorrected", str(index), {"entry": index, "wrong": "DID_NOT_OCCUR", "retracted": []})
+    payload: EntryCorrected = {"entry": index, "wrong": "DID_NOT_OCCUR", "retracted": []}
+    return writer.record(ENTRY_CORRECTED, str(index), payload)
 
 
 def sent(source: Plant, *lines: StockLine) -> Entry:
@@ -240,7 +243,8 @@ def shorten(writer: PlantLedgerWriter, order: tuple[str, str | None]) -> Entry:
     """Give a batch another expiry, as an approved change does."""
     code, expires_on = order
     batch = str(writer.batch(code).id)
-    return writer.record("ChangeApplied", code, {"change": 0, "expiries": {batch: expires_on}})
+    payload: ChangeApplied = {"change": 0, "expiries": {batch: expires_on}}
+    return writer.record(CHANGE_APPLIED, code, payload)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.database import Store
-from plants.store.projection.projectors import ALIASES, BATCHES, EDGES, MOVEMENTS, STOCK
+from plants.store.genealogy.edges import EDGES
+from plants.store.inventory.projectors import ALIASES, BATCHES, MOVEMENTS, STOCK
 from plants.store.sql.rows import RowWrites
 from tests.plants.genealogy.graphs import Genealogy
 
@@ -64,7 +65,7 @@ def test_no_text_where_one_belongs_then_an_error(store: Store, wrong: object) ->
 
 
 def test_rows_made_as_lines_then_in_the_order_of_the_columns() -> None:
-    """The projector `_move` writes these rows by position, so that it depends on the order of the columns."""
+    """`move_goods` writes these rows by position, so it depends on the order of the columns."""
     ours = ("plant_id", "entry_idx", "line")
     assert MOVEMENTS.columns == (*ours, "batch_id", "quantity", "taken_from", "put_in", "occurred_us")
     assert EDGES.columns == (*ours, "source_id", "target_id", "quantity", "unit", "use", "occurred_us")

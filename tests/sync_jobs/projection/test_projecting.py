@@ -18,7 +18,7 @@ from plants.store.inventory import batches, movements
 from plants.store.ledger.entries import Head
 from plants.store.materials import series
 from plants.store.materials.plants import Plant
-from plants.store.projection import projectors
+from plants.store.projection import registry
 from plants.store.quality import holds
 from plants.store.replication.parked_entries import HALTED, projection_faults
 from plants.store.replication.status import replication_status
@@ -160,9 +160,9 @@ def test_type_of_a_newer_program_then_replayed_after_the_upgrade(group: Group, m
     with hub.store.transaction() as session:
         tries = session.rows("SELECT attempts, next_attempt_us, needs_version FROM projection_faults ORDER BY idx")
     assert tries == [(0, None, 7), (0, None, None), (0, None, 1)]
-    nothing = projectors.PROJECTORS["PlantEnrolled", 1]
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchReceived", 7), nothing)
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), nothing)
+    nothing = registry.PROJECTORS["PlantEnrolled", 1]
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchReceived", 7), nothing)
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchTeleported", 1), nothing)
     assert project_behind(hub.store, clock, "test") == 3
     assert faults(group, 1) == []
     assert second.index < later.index
@@ -178,7 +178,7 @@ def test_applied_out_of_turn_then_the_tables_are_those_of_a_rebuild(
         with node.store.transaction() as session:
             quarantine_batch(session, Quarantine(entry.envelope["key"], "seal"), actor=LI, call=call)
     exchange(node)
-    real = projectors.PROJECTORS["BatchReceived", 1]
+    real = registry.PROJECTORS["BatchReceived", 1]
     chance = secrets.SystemRandom()
     failing = set(chance.sample(range(3, 9), 3))
 
@@ -189,7 +189,7 @@ def test_applied_out_of_turn_then_the_tables_are_those_of_a_rebuild(
 
     clock = FixedClock(CLOCK.now())
     with monkeypatch.context() as patch:
-        patch.setitem(projectors.PROJECTORS, ("BatchReceived", 1), sometimes)
+        patch.setitem(registry.PROJECTORS, ("BatchReceived", 1), sometimes)
         project_pending(hub.store, 1, clock=clock, holder="test")
         assert len(faults(group, 1)) == 6, failing
     clock.advance(seconds=10)
@@ -212,8 +212,8 @@ def test_too_much_waits_then_the_plant_halts_and_says_so(group: Group, monkeypat
     assert project_behind(hub.store, CLOCK, "test") == 0
     with hub.store.reading() as reads:
         assert [fault.key for fault in projection_faults(reads, PlantScope(frozenset({1})))][-1] == HALTED
-    nothing = projectors.PROJECTORS["PlantEnrolled", 1]
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), nothing)
+    nothing = registry.PROJECTORS["PlantEnrolled", 1]
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchTeleported", 1), nothing)
     with hub.store.transaction() as session:
         wake(session, CLOCK.now(), 1)
     assert project_behind(hub.store, CLOCK, "test") == 5 + 2
