@@ -12,7 +12,7 @@ GRAPHIQL := api/static/graphiql/index.html
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl graphiql clean postgresql-15 chromium kill outage faults strace gcc iproute2
+.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl messages graphiql clean postgresql-15 chromium kill outage faults strace gcc iproute2
 
 help: ## List these tasks
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,11 +26,12 @@ test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium strace gcc iproute2 ## Run t
 test-s3: .venv/.dev ceph ## Run the contract of the archive on a folder, on moto and on Ceph's S3 gateway
 	WITH_CEPH=1 $(BIN)/pytest -q tests/infra/test_objects.py $(ARGS)
 
-check: .venv/.dev ## Check format, lint, types and the direction of imports
+check: .venv/.dev ## Check format, lint, types, the direction of imports and unused code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.house.unused_code
 
 fmt: .venv/.dev ## Format the code and mend what can be mended
 	$(BIN)/ruff check --quiet --fix-only .
@@ -52,11 +53,14 @@ faults: .venv/.dev postgresql-15 strace gcc iproute2 ## Run the tests with disks
 sim: .venv/.dev ## Simulate the group under seeded faults (ARGS="--seeds 1000", ARGS="--planted all")
 	$(BIN)/batchloom sim $(ARGS)
 
-bench: .venv/.dev ## Measure each published claim against its rival
+bench: .venv/.dev ## Measure each published claim against its rival (ARGS="plant_write --rounds 3", ARGS=--help)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 sdl: .venv/.run ## Print the GraphQL schemas to schema/*.graphql
 	$(BIN)/batchloom sdl --write $(ARGS)
+
+messages: .venv/.dev ## Collect the texts to translate into infra/locale
+	$(BIN)/python -m infra.catalogue
 
 graphiql: $(GRAPHIQL) ## Build the GraphiQL page
 

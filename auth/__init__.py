@@ -1,1 +1,1 @@
-"""Who is asking, for which plants, and what they may sign."""
+"""Authentication, permissions, plant scope and signatures."""

@@ -1,4 +1,4 @@
-"""Who is asking: the person, plant or program on whose behalf a command or a query runs."""
+"""Actors: the person, plant or program on whose behalf a command or a query runs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,14 +9,14 @@ from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Language
 
 GROUP: Final = HUB
-"""The plant number of a grant that holds for the hub and for every plant of the group."""
+"""The plant number of a grant that is valid at the hub and at every plant of the group."""
 
 DEVICE_CHARACTERS: Final = 120
-"""The longest device text that is kept; what a client sends beyond it is cut off."""
+"""The maximum length of a device text; the rest is cut off."""
 
 
 class ActorKind(StrEnum):
-    """What sort of being an actor is."""
+    """The kind of an actor."""
 
     PERSON = "person"
     MACHINE = "machine"
@@ -24,7 +24,7 @@ class ActorKind(StrEnum):
 
 
 class Role(StrEnum):
-    """What an actor is trusted with; `auth/permissions.py` says what each role may do."""
+    """A role; `auth/permissions.py` lists its permissions."""
 
     OPERATOR = "operator"
     QUALITY = "quality"
@@ -44,7 +44,7 @@ class Grant:
     role: Role
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a number that no plant can have."""
+        """Raise ValueError for an invalid plant number."""
         if not GROUP <= self.plant_number <= PLANT_NUMBER_MAX:
             msg = f"{self.plant_number} is not a plant number"
             raise ValueError(msg)
@@ -52,12 +52,12 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """The one on whose behalf something happens; `author` is what commands record of it.
+    """The principal of a command or a query. Commands record its `author`.
 
-    `actor_id` is a person's id in the whole group (the same at every node, so that "not the requester"
-    holds between a plant and the hub), a plant's ledger origin, or a program's name. `name` is printed
-    beside signatures. A machine holds the role of a plant's node and nothing else, and no one else holds
-    that role: a stolen plant key cannot act for a person, nor a person's token for a plant.
+    `actor_id` is a person's id, a plant's ledger origin, or a program's name. A person's id is the same at every node,
+    so that the check "not the requester" works between a plant and the hub. `name` is printed with signatures. Only
+    machines hold the role of a plant's node, and they hold no other role. So a stolen plant key cannot act for a
+    person, nor a person's token for a plant.
     """
 
     actor_id: str
@@ -68,7 +68,7 @@ class Actor:
     language: Language = "en"
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an actor without id or name, or with a role that its kind cannot hold."""
+        """Raise ValueError for an actor without id or name, or with a role that its kind cannot have."""
         if not self.actor_id or not self.name:
             msg = "an actor has an id and a name"
             raise ValueError(msg)
@@ -79,18 +79,18 @@ class Actor:
 
     @property
     def author(self) -> Author:
-        """What a ledger entry says of this actor, for the commands."""
+        """The author that ledger entries record for this actor."""
         return Author(person=self.actor_id, printed_name=self.name, device=self.device or None)
 
     def roles_at(self, plant_number: int) -> frozenset[Role]:
-        """Return the roles that count at a plant: those granted there and those granted for the group."""
+        """Return the roles at a plant: those granted there and those granted for the group."""
         return frozenset(grant.role for grant in self.grants if grant.plant_number in (plant_number, GROUP))
 
 
 def system_actor(name: str, *roles: Role, device: str = "", language: Language = "en") -> Actor:
-    """Return the actor for work that no person asked for: a job, or the command line on the node itself.
+    """Return the actor of a job, or of the command line on the node itself.
 
-    It may do what the given roles may, in the whole group; without roles it may do nothing.
+    It has the given roles in the whole group; without roles it has no permission.
     """
     grants = frozenset(Grant(GROUP, role) for role in roles)
     return Actor(
@@ -104,17 +104,17 @@ def system_actor(name: str, *roles: Role, device: str = "", language: Language =
 
 
 def device_text(sent: str) -> str:
-    """Return what a client calls its device, made fit for a ledger entry and a log line.
+    """Return a client's device name, sanitised for ledger entries and log lines.
 
-    Characters that do not print (controls, line ends, direction marks) become spaces, runs of spaces become
-    one, and the text ends after `DEVICE_CHARACTERS`.
+    Unprintable characters (controls, line ends, direction marks) become spaces. Runs of spaces become one space. The
+    text is cut after `DEVICE_CHARACTERS`.
     """
     shown = "".join(character if character.isprintable() else " " for character in sent[: 4 * DEVICE_CHARACTERS])
     return " ".join(shown.split())[:DEVICE_CHARACTERS]
 
 
 class AuthFailure(StrEnum):
-    """Why a caller was not recognised: for the node's own log, never for the caller."""
+    """Why authentication failed; for the node's log, never for the caller."""
 
     MALFORMED = "malformed"
     WRONG_HEADER = "wrong-header"
@@ -135,7 +135,6 @@ class AuthFailure(StrEnum):
     LOCKED_OUT = "locked-out"
     DISABLED = "disabled"
     SIGNED_OUT = "signed-out"
-    REVOKED = "revoked"
 
 
 SIGN_IN_TEXT: Final[dict[Language, str]] = {
@@ -145,12 +144,12 @@ SIGN_IN_TEXT: Final[dict[Language, str]] = {
 
 
 class NotAuthenticated(Exception):
-    """The caller is not recognised; whatever the reason, the caller is told the same."""
+    """Authentication failed. The caller gets the same message for every reason."""
 
     def __init__(self, failure: AuthFailure) -> None:
         super().__init__(failure.value)
         self.failure = failure
 
     def message(self, language: Language) -> str:
-        """Return the one sentence that every failed sign-in is answered with."""
+        """Return the message of every failed sign-in."""
         return SIGN_IN_TEXT[language]

@@ -1,7 +1,8 @@
-"""Asking a plant into the group by a one-time code: the code, what the hub keeps of it, and who waits for approval.
+"""Invitations of plants into the group by one-time codes, and the approval of the keys that the plants present.
 
-The code says which plant it is for, holds 130 bits of chance, and names the hub's key, so that the plant takes no other
-hub for the one that invited it; its last characters give a typing mistake away. The hub keeps a hash of it.
+A one-time code holds the plant's code, a secret of 130 random bits, a digest of the hub's key, and check characters.
+The plant accepts only the hub with that key. The check characters detect typing mistakes. The hub stores a hash of the
+secret.
 """
 
 import base64
@@ -13,21 +14,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import col, select
-
 from auth.actors import GROUP, Actor, AuthFailure, NotAuthenticated
 from auth.keys import key_id, public_key_from_text
-from auth.machines import was_ever_shown
+from auth.machines import is_known_assertion_key
 from auth.permissions import Permission, require
-from auth.store import Invitation
-from infra.database import ReadSession, Row, Session
+from auth.store import (
+    Invitation,
+    all_invitations,
+    delete_invitation,
+    invited_number,
+    largest_number,
+    machine_of,
+    undecided_invitation,
+)
+from infra.database import ReadSession, Session
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 
-LASTS: Final = timedelta(hours=24)
+INVITATION_LIFETIME: Final = timedelta(hours=24)
 ATTEMPTS_MAX: Final = 10
-"""Wrong codes for one plant after which its invitation counts no more."""
+"""Wrong codes for one plant after which its invitation is void."""
 
 NAME_CHARACTERS_MOST: Final = 200
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O or U
@@ -41,54 +47,54 @@ CODE: Final = re.compile(rf"([A-Z0-9]{{2,4}})([{ALPHABET}]{{{SECRET_CHARACTERS +
 
 
 class CodeMistyped(ValueError):
-    """The text is no one-time code: something was left out or mistyped."""
+    """The text is not a valid one-time code."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneTimeCode:
-    """The parts of a one-time code; its text is what a person carries from the hub to the plant."""
+    """The parts of a one-time code. A user carries its text from the hub to the plant."""
 
     plant: str
     secret: str
     hub: str
 
     def __str__(self) -> str:
-        """Return the code in groups that can be read out."""
-        said = self.secret + self.hub
-        return f"{self.plant}-{grouped(said + _check(self.plant + said))}"
+        """Return the code in groups of characters."""
+        content = self.secret + self.hub
+        return f"{self.plant}-{grouped(content + _check(self.plant + content))}"
 
     def __repr__(self) -> str:
         return f"OneTimeCode({self.plant!r})"
 
     @classmethod
     def new(cls, plant: str, hub_key: str) -> "OneTimeCode":
-        """Return a new code for a plant, from the hub that has this key (its vkey)."""
+        """Return a new code for a plant, from the hub with this key (a vkey)."""
         drawn = "".join(secrets.choice(ALPHABET) for _ in range(SECRET_CHARACTERS))
-        return cls(plant, drawn, hub_mark(hub_key))
+        return cls(plant, drawn, hub_key_digest(hub_key))
 
     @classmethod
     def read(cls, typed: str) -> "OneTimeCode":
-        """Read what a person typed, in any case, with or without spaces; raises CodeMistyped."""
+        """Parse a typed code, in any case, with or without spaces; raises CodeMistyped."""
         plant, _, rest = "".join(typed.upper().split()).partition("-")
         found = CODE.fullmatch(plant + rest.replace("-", "").translate(READ_AS))
         if found is None or found[1] != plant:
             raise CodeMistyped
-        said, check = found[2][:-CHECK_CHARACTERS], found[2][-CHECK_CHARACTERS:]
-        if _check(plant + said) != check:
+        content, check = found[2][:-CHECK_CHARACTERS], found[2][-CHECK_CHARACTERS:]
+        if _check(plant + content) != check:
             raise CodeMistyped
-        return cls(plant, said[:SECRET_CHARACTERS], said[SECRET_CHARACTERS:])
+        return cls(plant, content[:SECRET_CHARACTERS], content[SECRET_CHARACTERS:])
 
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """An invitation as it stands; `fingerprint` is there once the plant has shown its keys."""
+    """An invitation; `fingerprint` is set once the plant has presented its keys."""
 
     code: str
     number: int
     name: str
-    expires_us: int
-    asked_us: int | None
-    decided_us: int | None
+    expires_at: datetime
+    asked_at: datetime | None
+    decided_at: datetime | None
     approved: bool
     fingerprint: str | None
     ledger_key: str | None
@@ -96,32 +102,32 @@ class Invited:
 
     @property
     def waits(self) -> bool:
-        """Whether a person has to approve or reject it."""
-        return self.asked_us is not None and self.decided_us is None
+        """Whether it awaits approval or rejection."""
+        return self.asked_at is not None and self.decided_at is None
 
 
 def grouped(text: str) -> str:
-    """Return text in groups of five, to be compared or read out."""
+    """Return text in groups of five characters."""
     return "-".join(text[at : at + GROUP_CHARACTERS] for at in range(0, len(text), GROUP_CHARACTERS))
 
 
-def hub_mark(hub_key: str) -> str:
-    """Return what a one-time code says of the hub's key: 100 bits of the SHA-256 of its vkey."""
+def hub_key_digest(hub_key: str) -> str:
+    """Return the digest of the hub's key in a one-time code: 100 bits of the SHA-256 of its vkey."""
     return _digest("batchloom hub", hub_key)[:KEY_CHARACTERS]
 
 
 def fingerprint(ledger_key: str, assertion_key: str) -> str:
-    """Return what people compare of a plant's two public keys: 125 bits of a SHA-256 over both, in groups."""
+    """Return the fingerprint of a plant's two public keys, in groups: 125 bits of a SHA-256 over both."""
     return grouped(_digest("batchloom plant", ledger_key, assertion_key)[:FINGERPRINT_CHARACTERS])
 
 
 def invite(
     session: Session, *, actor: Actor, code: str, number: int | None, name: str, hub_key: str, now: datetime
 ) -> tuple[OneTimeCode, int]:
-    """Ask a plant into the group and return its one-time code, which is kept nowhere, and its number.
+    """Invite a plant into the group and return its one-time code, which is not stored, and its number.
 
-    An invitation that was not taken up yet is replaced. Raises NotPermitted, or Refusal for a code, number or name that
-    cannot be right (TEXT_INVALID, CODE_INVALID) or that another plant has (CODE_TAKEN).
+    An earlier invitation of the plant is replaced. Raises NotPermitted, or Refusal for an invalid code, number or name
+    (TEXT_INVALID, CODE_INVALID) or one of another plant (CODE_TAKEN).
     """
     require(actor, Permission.MACHINE_ENROL, GROUP)
     plant_code(code)
@@ -130,116 +136,92 @@ def invite(
     given = _next_number(session, code) if number is None else number
     if not HUB < given <= PLANT_NUMBER_MAX:
         raise Refusal(RefusalCode.TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
-    taken = session.row(
-        "SELECT code FROM machines WHERE code = :code OR plant_number = :number"
-        " UNION SELECT code FROM invitations WHERE plant_number = :number AND code <> :code"
-        " AND (approved IS NULL OR approved = 1)",
-        {"code": code, "number": given},
-    )
-    if taken is not None:
+    if machine_of(session, given, code) is not None or invited_number(session, given, code) is not None:
         raise Refusal(RefusalCode.CODE_TAKEN, code=f"{code} / {given}", thing="plant")
     made = OneTimeCode.new(code, hub_key)
-    session.run("DELETE FROM invitations WHERE code = :code", {"code": code})
-    session.run(
-        "INSERT INTO invitations"
-        " (code, plant_number, name, secret_hash, invited_by, invited_us, expires_us, attempts)"
-        " VALUES (:code, :number, :name, :secret_hash, :invited_by, :invited_us, :expires_us, 0)",
-        {
-            "code": code,
-            "number": given,
-            "name": name.strip(),
-            "secret_hash": _hashed(made.secret),
-            "invited_by": actor.actor_id,
-            "invited_us": micros(now),
-            "expires_us": micros(now + LASTS),
-        },
+    delete_invitation(session, code)
+    session.add(
+        Invitation(
+            code=code,
+            plant_number=given,
+            name=name.strip(),
+            secret_hash=_hashed(made.secret),
+            invited_by=actor.actor_id,
+            invited_at=now,
+            expires_at=now + INVITATION_LIFETIME,
+        )
     )
     return made, given
 
 
-def take_up(session: Session, code: str, secret: str, keys: tuple[str, str], now: datetime) -> Invited | None:
-    """Note the keys (ledger's, assertions') that a plant showed with its code; None whatever is wrong with the code.
+def present_keys(session: Session, code: str, secret: str, keys: tuple[str, str], now: datetime) -> Invited | None:
+    """Record the keys (ledger key, assertion key) that a plant presents with its code; None for any invalid code.
 
-    The same keys may come again, others may not: a code is used once. A wrong secret is counted, so what is returned
-    must be committed either way. Raises ValueError for keys that are none, or that some plant showed before.
+    A code is used once: the same keys may be presented again, others may not. A wrong secret is counted, so the caller
+    commits in both cases. Raises ValueError for invalid keys and for keys that a plant presented before.
     """
     ledger_key, assertion_key = keys
     kid = key_id(public_key_from_text(assertion_key))
     public_key_from_text(ledger_key)
     if ledger_key == assertion_key:
         raise ValueError("the two keys are the same")
-    row = session.row(
-        "SELECT secret_hash, expires_us, attempts, ledger_key, assertion_key, decided_us FROM invitations"
-        " WHERE code = :code",
-        {"code": code},
-    )
-    # The work is the same where there is no such plant.
-    right = hmac.compare_digest(_hashed(secret), str(row[0]) if row else _hashed(""))
+    row = session.get(Invitation, code, with_for_update=True)
+    # The hash is compared also for an unknown plant, so that the time of the answer does not tell them apart.
+    right = hmac.compare_digest(_hashed(secret), _hashed("") if row is None else row.secret_hash)
     if row is None:
         return None
-    _, expires_us, attempts, kept_ledger, kept_assertion, decided_us = row
     if not right:
-        session.run("UPDATE invitations SET attempts = attempts + 1 WHERE code = :code", {"code": code})
+        row.attempts += 1
         return None
-    again = (kept_ledger, kept_assertion) == keys
-    if attempts >= ATTEMPTS_MAX or decided_us is not None or (kept_ledger is not None and not again):
+    again = (row.ledger_key, row.assertion_key) == keys
+    if row.attempts >= ATTEMPTS_MAX or row.decided_at is not None or (row.ledger_key is not None and not again):
         return None
     if not again:
-        if expires_us <= micros(now):
+        if row.expires_at <= now:
             return None
-        _note_keys(session, code, kid, keys, now)
-    return find_invited(session, code)
+        if is_known_assertion_key(session, kid):
+            raise ValueError("these keys were presented before")
+        row.ledger_key, row.assertion_key = keys
+        row.kid, row.asked_at = kid, now
+    return _invited(row)
 
 
 def decide(session: Session, *, actor: Actor, code: str, shown: str, approved: bool, now: datetime) -> Invited:
-    """Write down that a person approved or rejected the plant that showed keys of this fingerprint.
+    """Record the approval or rejection of the plant that presented keys with this fingerprint.
 
-    The keys count from then on only where the caller enrols them in the same transaction. Raises NotPermitted, or
-    Refusal: NOT_DEFINED where nothing waits under this code, TEXT_INVALID where these are not the keys that it showed.
+    The caller enrols approved keys in the same transaction. Raises NotPermitted, or Refusal: NOT_DEFINED where no
+    invitation awaits approval under this code, TEXT_INVALID where the plant presented other keys.
     """
     require(actor, Permission.MACHINE_ENROL, GROUP)
-    found = find_invited(session, code)
-    if found is None or not found.waits:
+    row = session.get(Invitation, code, with_for_update=True)
+    found = None if row is None else _invited(row)
+    if row is None or found is None or not found.waits:
         raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code)
     if found.fingerprint != shown:
         raise Refusal(RefusalCode.TEXT_INVALID, field="fingerprint", rule=str(found.fingerprint))
-    session.run(
-        "UPDATE invitations SET decided_us = :now_us, approved = :approved WHERE code = :code",
-        {"code": code, "now_us": micros(now), "approved": int(approved)},
-    )
+    row.decided_at, row.approved = now, approved
     return found
 
 
 def find_invited(session: Session, code: str) -> Invited | None:
-    """Return the invitation of a plant, if there is one."""
-    row = session.row(
-        "SELECT code, plant_number, name, expires_us, asked_us, decided_us, approved, ledger_key, assertion_key"
-        " FROM invitations WHERE code = :code",
-        {"code": code},
-    )
+    """Return the invitation of a plant, or None."""
+    row = session.get(Invitation, code)
     return None if row is None else _invited(row)
 
 
 def invitations(reads: ReadSession) -> list[Invited]:
     """Return every invitation, by plant number."""
-    one = Invitation
-    found = reads.exec(select(one).order_by(col(one.plant_number), col(one.code)))
-    return [
-        _invited((each.code, each.plant_number, each.name, each.expires_us, each.asked_us, each.decided_us,
-                  each.approved, each.ledger_key, each.assertion_key))
-        for each in found
-    ]  # fmt: skip
+    return [_invited(row) for row in all_invitations(reads)]
 
 
 def waiting_key(reads: ReadSession, kid: str) -> Invited | None:
-    """Return the plant that waits for approval with this assertion key."""
-    one = Invitation
-    found = reads.exec(select(one).where(one.kid == kid, col(one.decided_us).is_(None))).first()
-    return None if found is None else next(each for each in invitations(reads) if each.code == found.code)
+    """Return the undecided invitation of the plant that presented this assertion key."""
+    row = undecided_invitation(reads, kid)
+    return None if row is None else _invited(row)
 
 
 class WrongCodes:
-    """Counts wrong codes in this process, from everywhere; above the limit nobody is heard for the rest of the time."""
+    """Limits the rate of wrong codes in this process, over all callers."""
 
     def __init__(self, *, limit: int = 20, seconds: float = 60.0) -> None:
         self._limit = limit
@@ -247,44 +229,38 @@ class WrongCodes:
         self._failures: list[datetime] = []
 
     def check(self, now: datetime) -> None:
-        """Raise NotAuthenticated(TOO_MANY) while there were too many."""
+        """Raise NotAuthenticated(TOO_MANY) while the limit is reached."""
         self._failures = [at for at in self._failures if at > now - self._seconds]
         if len(self._failures) >= self._limit:
             raise NotAuthenticated(AuthFailure.TOO_MANY)
 
     def count(self, now: datetime) -> None:
-        """Note a wrong one."""
+        """Count a wrong code."""
         self._failures.append(now)
 
 
-def _note_keys(session: Session, code: str, kid: str, keys: tuple[str, str], now: datetime) -> None:
-    if was_ever_shown(session, kid):
-        raise ValueError("these keys were shown before")
-    session.run(
-        "UPDATE invitations SET ledger_key = :ledger_key, assertion_key = :assertion_key, kid = :kid,"
-        " asked_us = :now_us WHERE code = :code",
-        {"code": code, "kid": kid, "ledger_key": keys[0], "assertion_key": keys[1], "now_us": micros(now)},
-    )
-
-
-def _invited(row: Row) -> Invited:
-    code, number, name, expires_us, asked_us, decided_us, approved, ledger_key, assertion_key = row
-    shown = None if ledger_key is None else fingerprint(ledger_key, assertion_key)
+def _invited(row: Invitation) -> Invited:
+    shown = None
+    if row.ledger_key is not None and row.assertion_key is not None:
+        shown = fingerprint(row.ledger_key, row.assertion_key)
     return Invited(
-        code, number, name, expires_us, asked_us, decided_us, approved == 1, shown, ledger_key, assertion_key
+        code=row.code,
+        number=row.plant_number,
+        name=row.name,
+        expires_at=row.expires_at,
+        asked_at=row.asked_at,
+        decided_at=row.decided_at,
+        approved=bool(row.approved),
+        fingerprint=shown,
+        ledger_key=row.ledger_key,
+        assertion_key=row.assertion_key,
     )
 
 
 def _next_number(session: Session, code: str) -> int:
-    """Return the number that the plant was invited with before, else the next that no plant has."""
-    before = session.row("SELECT plant_number FROM invitations WHERE code = :code", {"code": code})
-    if before is not None:
-        return int(before[0])
-    row = session.row(
-        "SELECT max(number) FROM (SELECT max(plant_number) AS number FROM machines"
-        " UNION ALL SELECT max(plant_number) FROM invitations) AS given"
-    )
-    return 1 + ((row[0] or 0) if row else 0)
+    """Return the number of the plant's last invitation, or the next free number."""
+    before = session.get(Invitation, code)
+    return largest_number(session) + 1 if before is None else before.plant_number
 
 
 def _hashed(secret: str) -> str:
@@ -296,7 +272,7 @@ def _check(text: str) -> str:
 
 
 def _digest(*parts: str) -> str:
-    """Return a SHA-256 over parts in base 32, whose letters and digits nobody takes for one another."""
+    """Return a SHA-256 over parts in Crockford's base 32, which avoids similar characters."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return base64.b32encode(digest).decode().rstrip("=").translate(CROCKFORD)
 

@@ -1,4 +1,4 @@
-"""The Ed25519 keys of tokens and assertions: their ids, their text form, and the ring that verifies."""
+"""Ed25519 keys of tokens and assertions: key ids, text form, and the set of verification keys."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 PUBLIC_KEY_BYTES: Final = 32
 VERIFICATION_KEYS_MOST: Final = 8
-"""Keys that one ring holds: the one in use, the next, and those whose last tokens are still alive."""
+"""Keys in one set: the current one, the next, and those whose last tokens have not expired."""
 
 
 def public_key_text(key: Ed25519PublicKey) -> str:
@@ -19,7 +19,7 @@ def public_key_text(key: Ed25519PublicKey) -> str:
 
 
 def public_key_from_text(text: str) -> Ed25519PublicKey:
-    """Return the key that `public_key_text` wrote, or raise ValueError for any other text."""
+    """Parse the text of `public_key_text`; raises ValueError for any other text."""
     try:
         raw = base64.b64decode(text.encode("ascii") + b"=", altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error):
@@ -29,19 +29,19 @@ def public_key_from_text(text: str) -> Ed25519PublicKey:
         raise ValueError(msg)
     key = Ed25519PublicKey.from_public_bytes(raw)
     if public_key_text(key) != text:
-        msg = "not the one way to write this Ed25519 public key"
+        msg = "not the canonical text of this Ed25519 public key"
         raise ValueError(msg)
     return key
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """Return the RFC 7638 thumbprint of the key: 43 characters that name it everywhere as `kid`."""
+    """Return the RFC 7638 thumbprint of the key, used as `kid`: 43 characters."""
     members = f'{{"crv":"Ed25519","kty":"OKP","x":"{public_key_text(key)}"}}'
     return base64.urlsafe_b64encode(hashlib.sha256(members.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
 
 
 class SigningKey:
-    """A private key and its id; it shows the id alone, and refuses to be copied into a pickle."""
+    """A private key and its id. Its repr shows the id only, and pickling raises TypeError."""
 
     __slots__ = ("_private_key", "kid")
 
@@ -53,23 +53,23 @@ class SigningKey:
         return f"SigningKey(kid={self.kid!r})"
 
     def __reduce__(self) -> str:
-        msg = "a signing key stays in its process"
+        msg = "a signing key cannot be pickled"
         raise TypeError(msg)
 
     @property
     def public_key(self) -> Ed25519PublicKey:
-        """The public half, to be shown to anyone."""
+        """The public key."""
         return self._private_key.public_key()
 
     def reveal(self) -> Ed25519PrivateKey:
-        """Return the private key itself, for the library that signs with it."""
+        """Return the private key, for the signing library."""
         return self._private_key
 
 
 class VerificationKeys:
-    """An unchanging set of public keys found by id, so that old tokens stay valid while a new key takes over.
+    """An immutable set of public keys by id, so that old tokens stay valid during a key rotation.
 
-    To rotate: add the next key everywhere, then sign with it, then drop the old one when its last token has
+    To rotate: add the next key everywhere, then sign with it, then drop the old key when its last token has
     expired. Raises ValueError above `VERIFICATION_KEYS_MOST`.
     """
 
@@ -85,5 +85,5 @@ class VerificationKeys:
         return iter(self._by_kid)
 
     def find(self, kid: str) -> Ed25519PublicKey | None:
-        """Return the key of that id, or None when it is not in the ring."""
+        """Return the key with this id, or None."""
         return self._by_kid.get(kid)

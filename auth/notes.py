@@ -1,4 +1,4 @@
-"""Ed25519 keys of ledgers and witnesses: made, kept in files, and used to sign and check notes."""
+"""Ed25519 keys of ledgers and witnesses: key files, and signing and verifying notes."""
 
 import os
 import secrets
@@ -32,31 +32,31 @@ from plants.rules.ledger.notes import (
 
 _OWNER_ONLY = 0o600
 _OTHERS = 0o077
-_KEYS_READ = 1024  # public keys whose reading is remembered: every greeting and parcel is checked by the same few
-_SIGNATURES_KNOWN = 512  # verdicts that are remembered: each is of the very same bytes
+_KEYS_READ = 1024  # cached public keys: the same few verify every message
+_SIGNATURES_KNOWN = 512  # cached verdicts, each of identical bytes
 
 
 class KeyFileError(Exception):
-    """A key file that must not be used: it holds no Ed25519 key, or others on the machine can read it."""
+    """A key file cannot be used: it holds no Ed25519 key, or other users of the machine can read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoteVerifier:
-    """Checks the signatures of one public key; `plants.rules.ledger.notes` says over which message."""
+    """Verifies the signatures of one public key, over messages of `plants.rules.ledger.notes`."""
 
     key: NoteKey
 
     @classmethod
     def of(cls, vkey: str) -> "NoteVerifier":
-        """Return the verifier of a vkey; NoteError where it is malformed."""
+        """Return the verifier of a vkey; raises NoteError for a malformed one."""
         return cls(_note_key(vkey))
 
     def verify(self, message: bytes, signature: bytes) -> bool:
-        """Say whether this key made this signature over this message."""
+        """Return whether the signature of the message is by this key."""
         return _holds(self.key.public, message, signature)
 
 
-# The newest note of each ledger is read again at every contact, with the same two or three signatures.
+# Each exchange reads the newest note of each ledger again, with the same two or three signatures.
 @lru_cache(_SIGNATURES_KNOWN)
 def _holds(public: bytes, message: bytes, signature: bytes) -> bool:
     try:
@@ -78,9 +78,9 @@ def _note_key(vkey: str) -> NoteKey:
 
 @dataclass(frozen=True, slots=True)
 class NoteSigner:
-    """A named private key, as a ledger (it signs its own checkpoints) or as a witness (it cosigns others').
+    """A named private key of a ledger, which signs its checkpoints, or of a witness, which cosigns those of others.
 
-    The name stands in every signature line: a ledger's is its origin.
+    Every signature line contains the name; the name of a ledger is its origin.
     """
 
     name: str
@@ -88,7 +88,7 @@ class NoteSigner:
 
     @property
     def key(self) -> NoteKey:
-        """The public key of the ledger's own signatures, type 0x01; NoteError for a name not allowed."""
+        """The public key of the ledger's signatures, type 0x01; raises NoteError for an invalid name."""
         return NoteKey(self.name, SignatureType.ED25519, self.private_key.public_key().public_bytes_raw())
 
     @property
@@ -97,7 +97,7 @@ class NoteSigner:
         return NoteKey(self.name, SignatureType.COSIGNATURE_V1, self.private_key.public_key().public_bytes_raw())
 
     def sign(self, text: str) -> NoteSignature:
-        """Return the signature line for a text; NoteError where it is no note or passes for a cosignature."""
+        """Return the signature line for a text; raises NoteError unless it is a note and no cosignature."""
         notes.check_text(text)
         if text.startswith(notes.COSIGNATURE_HEADER):
             raise notes.NoteError(notes.NoteFault.NOT_TEXT, "a note does not begin like a cosignature")
@@ -106,8 +106,8 @@ class NoteSigner:
     def cosign(self, note: Note, timestamp_s: int) -> NoteSignature:
         """Return the witness's line for a checkpoint, as seen at this time (seconds since 1970).
 
-        Sign only a checkpoint whose own signature and consistency with the last one seen were checked, and
-        only after what it covers is kept: the line is a receipt. NoteError where the note is no checkpoint.
+        The line is a receipt. Sign only after the checkpoint's signature and its consistency with the previous one
+        are verified, and after the entries it covers are stored. Raises NoteError where the note is no checkpoint.
         """
         Checkpoint.parse(note.text)
         signature = self.private_key.sign(cosigned_message(note.text, timestamp_s))
@@ -115,9 +115,9 @@ class NoteSigner:
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: NoteSigner) -> Note:
-    """Return the signed note of a ledger's own checkpoint; ValueError where the signer is not its origin.
+    """Return the signed note of a ledger's checkpoint; raises ValueError where the signer is not its origin.
 
-    Never sign two that contradict each other: both together are evidence of tampering.
+    Never sign two contradicting checkpoints: together they are evidence of tampering.
     """
     if signer.name != checkpoint.origin:
         raise ValueError(f"{signer.name} does not sign checkpoints of {checkpoint.origin}")
@@ -136,7 +136,7 @@ def open_checkpoint(data: bytes, origin: str, vkeys: Iterable[str]) -> SignedChe
 
 
 def open_proof(data: bytes, leaf: bytes, origin: str, vkeys: Iterable[str]) -> tuple[int, SignedCheckpoint]:
-    """Return where a tlog-proof shows a leaf hash; errors as in `plants.rules.ledger.notes.open_proof`."""
+    """Return the position of a leaf hash in a tlog-proof; errors as in `plants.rules.ledger.notes.open_proof`."""
     return notes.open_proof(data, leaf, origin, map(NoteVerifier.of, vkeys))
 
 
@@ -146,9 +146,9 @@ def generate_key() -> Ed25519PrivateKey:
 
 
 def save_key(path: Path, key: Ed25519PrivateKey) -> None:
-    """Keep a private key in a new file (PKCS#8 PEM, mode 0600), whole and on disk when this returns.
+    """Write a private key to a new file (PKCS#8 PEM, mode 0600), atomically and durably.
 
-    FileExistsError where the file is there already: a key that has signed is never overwritten.
+    Raises FileExistsError where the file exists: a used key is never overwritten.
     """
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -157,7 +157,7 @@ def save_key(path: Path, key: Ed25519PrivateKey) -> None:
             file.write(pem)
             file.flush()
             os.fsync(file.fileno())
-        # A hard link, unlike a rename, refuses to replace what is there.
+        # A hard link, unlike a rename, fails where the name exists.
         path.hardlink_to(draft)
     finally:
         draft.unlink(missing_ok=True)
@@ -165,7 +165,7 @@ def save_key(path: Path, key: Ed25519PrivateKey) -> None:
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:
-    """Return the private key kept in a file; KeyFileError where it holds none or others may open it."""
+    """Return the private key in a file; raises KeyFileError where it holds none or other users may read it."""
     with path.open("rb") as file:
         mode = os.fstat(file.fileno()).st_mode
         pem = file.read()

@@ -1,4 +1,4 @@
-"""Local passwords: argon2id hashes, the same work for everybody, and rules that keep them hard to guess."""
+"""Local passwords: argon2id hashes, verification in constant work, and the password rule."""
 
 import base64
 import os
@@ -13,7 +13,7 @@ from auth.actors import AuthFailure, NotAuthenticated
 from plants.rules.values.refusals import Refusal, RefusalCode
 
 HashedPassword = NewType("HashedPassword", str)
-"""An encoded argon2id hash of a password that keeps the rules; only this module makes one."""
+"""An encoded argon2id hash of a password that satisfies the rule; only this module makes one."""
 
 PASSWORD_CHARACTERS_LEAST: Final = 12
 PASSWORD_CHARACTERS_MOST: Final = 256
@@ -32,9 +32,9 @@ HASH_BYTES: Final = 32
 SALT_BYTES: Final = 16
 HASH_WAIT_SECONDS: Final = 10.0
 HASHES_AT_ONCE: Final = 2
-"""Hashes computed side by side; the rest wait, so that sign-ins cannot eat a small plant server's memory."""
+"""Hashes computed concurrently; further ones wait, which bounds the memory that sign-ins use."""
 
-# One pass more than the least that the OWASP password storage cheat sheet asks for: 19 MiB, 2 passes, 1 lane.
+# One pass more than the minimum of the OWASP password storage cheat sheet: 19 MiB, 2 passes, 1 lane.
 _HASHER: Final = PasswordHasher(
     time_cost=TIME_COST_PASSES,
     memory_cost=MEMORY_COST_KIBIBYTES,
@@ -50,7 +50,7 @@ def _random_text(size_bytes: int) -> str:
     return base64.b64encode(os.urandom(size_bytes)).rstrip(b"=").decode("ascii")
 
 
-# A hash that no password has: attempts for an unknown person are measured against it, at the full price.
+# A hash that no password has: attempts for an unknown person are verified against it, at full cost.
 _NOBODYS_HASH: Final = (
     f"$argon2id$v=19$m={MEMORY_COST_KIBIBYTES},t={TIME_COST_PASSES},p={PARALLEL_LANES}"
     f"${_random_text(SALT_BYTES)}${_random_text(HASH_BYTES)}"
@@ -58,7 +58,7 @@ _NOBODYS_HASH: Final = (
 
 
 def _as_typed(password: str) -> str:
-    """Return the password in Unicode form NFKC, so that every input method types the same one."""
+    """Return the password in Unicode form NFKC, which is equal for every input method."""
     return unicodedata.normalize("NFKC", password[: 4 * PASSWORD_CHARACTERS_MOST])
 
 
@@ -78,12 +78,11 @@ def hash_password(password: str, *, person_id: str) -> HashedPassword:
 
 
 def password_matches(password_hash: str | None, password: str) -> bool:
-    """Say whether the password is the one that was hashed, at the price of one argon2id computation always.
+    """Return whether the password has this hash, at the cost of one argon2id computation in every case.
 
-    Without a hash (no such person, or no password was ever set) the work is done all the same and the
-    answer is no. Raises NotAuthenticated when others are computing for longer than `HASH_WAIT_SECONDS`. A
-    stored hash that is none raises argon2's VerificationError or InvalidHashError: that is damage, not a
-    wrong password.
+    Without a hash (an unknown person, or no password set) the computation runs too and the result is False. Raises
+    NotAuthenticated after waiting `HASH_WAIT_SECONDS` for other computations. An invalid stored hash raises argon2's
+    VerificationError or InvalidHashError: the store is damaged.
     """
     tried = _as_typed(password).encode("utf-8", "surrogatepass")
     if not _TURNS.acquire(timeout=HASH_WAIT_SECONDS):
@@ -98,7 +97,7 @@ def password_matches(password_hash: str | None, password: str) -> bool:
 
 
 def renewed_hash(password_hash: str, password: str) -> HashedPassword | None:
-    """Return a hash of the matching password with today's parameters, or None when it already has them."""
+    """Return a hash of the matching password with the current parameters, or None when it has them already."""
     return _hash(_as_typed(password)) if _HASHER.check_needs_rehash(password_hash) else None
 
 

@@ -1,12 +1,11 @@
-"""The people of a node: adding and disabling them, giving them roles, and signing them in."""
+"""People of a node: adding, disabling, role grants, passwords and sign-in."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import select
+from sqlalchemy.exc import IntegrityError
 
 from auth.actors import (
     GROUP,
@@ -20,7 +19,7 @@ from auth.actors import (
 )
 from auth.passwords import HashedPassword, password_matches, renewed_hash
 from auth.permissions import NotPermitted, Permission, may, require
-from auth.store import Person, RoleGrant
+from auth.store import Person, RoleGrant, grants_of
 from auth.tokens import AccessClaims
 from infra.clock import Clock
 from infra.database import ReadSession, Session, Store
@@ -36,24 +35,6 @@ PRINTED_NAME_CHARACTERS_MOST: Final = 80
 PERSON_ROLES: Final = tuple(role for role in Role if role is not Role.PLANT_NODE)
 
 _MICROS: Final = 1_000_000
-_LOCKING: Final = {"sqlite": "", "postgresql": " FOR UPDATE"}
-"""What makes a SELECT hold its row until the end; SQLite lets one transaction write at a time anyway."""
-
-_SIGN_IN_STATE: Final = (
-    "SELECT password_hash, disabled_us, failed_sign_ins, locked_until_us, password_set_us FROM people"
-    " WHERE person_id = :person_id"
-)
-_PLANT_OF: Final = "SELECT plant_number FROM people WHERE person_id = :person_id"
-_DISABLE: Final = "UPDATE people SET disabled_us = :at_us WHERE person_id = :person_id AND disabled_us IS NULL"
-_ENABLE: Final = (
-    "UPDATE people SET disabled_us = NULL, failed_sign_ins = 0, locked_until_us = NULL"
-    " WHERE person_id = :person_id AND disabled_us IS NOT NULL"
-)
-_SET_PASSWORD: Final = (
-    "UPDATE people SET password_hash = :password_hash, password_set_us = :at_us, failed_sign_ins = 0,"  # noqa: S105
-    " locked_until_us = NULL WHERE person_id = :person_id"
-)
-_COUNT: Final = "UPDATE people SET failed_sign_ins = :failed, locked_until_us = :until_us WHERE person_id = :person_id"
 
 
 def add_person(
@@ -66,10 +47,10 @@ def add_person(
     language: Language,
     at: datetime,
 ) -> None:
-    """Add a person without password or roles, administered at one plant, or by the group when that is 0.
+    """Add a person without password or roles, administered by one plant, or by the group when its number is 0.
 
-    Raises NotPermitted, or Refusal for an id or a name that cannot be one (TEXT_INVALID) and for an id that
-    is taken (CODE_TAKEN), disabled people included: an id is never given to a second person.
+    Raises NotPermitted, or Refusal: TEXT_INVALID for an invalid id or name, CODE_TAKEN for an id in use, also by a
+    disabled person.
     """
     require(actor, Permission.PERSON_ADMINISTER, plant_number)
     if not PERSON_ID.fullmatch(person_id):
@@ -77,84 +58,74 @@ def add_person(
     name = printed_name.strip()
     if not 0 < len(name) <= PRINTED_NAME_CHARACTERS_MOST or not name.isprintable():
         raise Refusal(RefusalCode.TEXT_INVALID, field="name", rule=f"1-{PRINTED_NAME_CHARACTERS_MOST}")
-    added = session.run(
-        "INSERT INTO people (person_id, printed_name, plant_number, language, added_us, failed_sign_ins)"
-        " VALUES (:person_id, :printed_name, :plant_number, :language, :added_us, 0) ON CONFLICT DO NOTHING",
-        {
-            "person_id": person_id,
-            "printed_name": name,
-            "plant_number": plant_number,
-            "language": language,
-            "added_us": micros(at),
-        },
-    )
-    if not added:
+    if session.get(Person, person_id) is not None:
         raise Refusal(RefusalCode.CODE_TAKEN, code=person_id, thing="person")
+    person = Person(person_id=person_id, printed_name=name, plant_number=plant_number, language=language, added_at=at)
+    try:
+        with session.savepoint():
+            session.add(person)
+    except IntegrityError:  # added by another transaction in the meantime
+        raise Refusal(RefusalCode.CODE_TAKEN, code=person_id, thing="person") from None
 
 
 def disable_person(session: Session, *, actor: Actor, person_id: str, at: datetime) -> None:
-    """Shut a person out at once: no new sign-in, and tokens already given count for nothing.
+    """Disable a person at once: sign-in fails, and issued tokens are invalid.
 
-    Raises NotPermitted, or Refusal for a person who is unknown (NOT_DEFINED) or disabled already
-    (NOTHING_CHANGES).
+    Raises NotPermitted, or Refusal: NOT_DEFINED for an unknown person, NOTHING_CHANGES for a disabled one.
     """
-    _require_over(session, actor, person_id)
-    if not session.run(_DISABLE, {"person_id": person_id, "at_us": micros(at)}):
+    person = _administered(session, actor, person_id)
+    if person.disabled_at is not None:
         raise Refusal(RefusalCode.NOTHING_CHANGES, why=person_id)
+    person.disabled_at = at
 
 
 def enable_person(session: Session, *, actor: Actor, person_id: str) -> None:
-    """Let a disabled person sign in again, password and roles as before; raises as `disable_person`."""
-    _require_over(session, actor, person_id)
-    if not session.run(_ENABLE, {"person_id": person_id}):
+    """Enable a disabled person, with the same password and roles; raises as `disable_person`."""
+    person = _administered(session, actor, person_id)
+    if person.disabled_at is None:
         raise Refusal(RefusalCode.NOTHING_CHANGES, why=person_id)
+    person.disabled_at = person.locked_until = None
+    person.failed_sign_ins = 0
 
 
 def grant_role(session: Session, *, actor: Actor, person_id: str, grant: Grant, at: datetime) -> None:
-    """Give a person a role at a plant or in the group.
+    """Grant a person a role at a plant or in the group.
 
-    The actor must administer both the person and the plant of the grant, and nobody gives a role to
-    themselves. Only an administrator of the group makes administrators. Raises NotPermitted, or Refusal for
-    a role that is a machine's (TEXT_INVALID), a person who is unknown (NOT_DEFINED) or a grant that exists
-    (NOTHING_CHANGES).
+    The actor must administer both the person and the plant of the grant, and cannot grant roles to themselves. Only
+    an administrator of the group grants the role of administrator. Raises NotPermitted, or Refusal: TEXT_INVALID for
+    a machine's role, NOT_DEFINED for an unknown person, NOTHING_CHANGES for an existing grant.
     """
-    _require_over(session, actor, person_id)
+    _administered(session, actor, person_id)
     _require_grantable(actor, grant)
-    row = {"person_id": person_id, "plant_number": grant.plant_number, "role": grant.role.value}
-    added = session.run(
-        "INSERT INTO role_grants (person_id, plant_number, role, granted_by, granted_us)"
-        " VALUES (:person_id, :plant_number, :role, :granted_by, :granted_us) ON CONFLICT DO NOTHING",
-        row | {"granted_by": actor.actor_id, "granted_us": micros(at)},
-    )
-    if not added:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{person_id}: {grant.role}")
+    number, role = grant.plant_number, grant.role
+    if session.get(RoleGrant, (person_id, number, role)) is not None:
+        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{person_id}: {role}")
+    by = actor.actor_id
+    session.add(RoleGrant(person_id=person_id, plant_number=number, role=role, granted_by=by, granted_at=at))
 
 
 def revoke_role(session: Session, *, actor: Actor, person_id: str, grant: Grant) -> None:
-    """Take a role away; it counts from the next request on. Raises as `grant_role`."""
-    _require_over(session, actor, person_id)
+    """Revoke a role, with effect from the next request. Raises as `grant_role`."""
+    _administered(session, actor, person_id)
     _require_grantable(actor, grant)
-    removed = session.run(
-        "DELETE FROM role_grants WHERE person_id = :person_id AND plant_number = :plant_number AND role = :role",
-        {"person_id": person_id, "plant_number": grant.plant_number, "role": grant.role.value},
-    )
-    if not removed:
+    granted = session.get(RoleGrant, (person_id, grant.plant_number, grant.role))
+    if granted is None:
         raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{person_id}: {grant.role}")
+    session.delete(granted)
 
 
 def set_password(session: Session, *, actor: Actor, person_id: str, password: HashedPassword, at: datetime) -> None:
-    """Set another person's password, end their lock-out, and end every sign-in made before this second.
+    """Set another person's password, end the lock-out, and invalidate every sign-in made before this second.
 
-    Raises NotPermitted (also for one's own password: that takes the old one, see `change_password`), or
-    Refusal (NOT_DEFINED) for an unknown person.
+    Raises NotPermitted, also for the actor's own password (see `change_password`), or Refusal (NOT_DEFINED) for an
+    unknown person.
     """
-    _require_over(session, actor, person_id)
-    session.run(_SET_PASSWORD, {"person_id": person_id, "password_hash": password, "at_us": micros(at)})
+    _renew_password(_administered(session, actor, person_id), password, at)
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordAttempt:
-    """A password that was tried, before it is known whether the attempt counts."""
+    """The result of verifying a password, before it is recorded."""
 
     person_id: str
     matched: bool
@@ -164,7 +135,7 @@ class PasswordAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person who has just given the right password, the second of the epoch, and when that password was set."""
+    """A person who has signed in, the time in seconds since the epoch, and the time at which the password was set."""
 
     actor: Actor
     authenticated_s: int
@@ -172,13 +143,12 @@ class SignedIn:
 
 
 def sign_in(store: Store, writer: Writer, *, person_id: str, password: str, device: str, clock: Clock) -> SignedIn:
-    """Return the person when the password is right, or raise NotAuthenticated, the same for every reason.
+    """Return the person when the password is right; raises NotAuthenticated, the same for every reason.
 
-    The slow hash is computed before the writer is asked, so that a sign-in never holds up the shop floor.
-    What counts is decided there, on the row as it then is: of many attempts made at once, those after the
-    last allowed failure are refused even with the right password. An attempt that failed is answered before
-    its failure is on disk, so that the time of the answer tells nothing about whether the person exists, is
-    locked out or is disabled.
+    The slow hash is computed outside the writer, so that a sign-in does not delay other writes. The writer decides
+    on the current row: of concurrent attempts, those after the last allowed failure are refused, even with the right
+    password. A failed attempt is answered before it is stored, so that the response time does not reveal whether the
+    person exists, is locked out or is disabled.
     """
     attempt = try_password(store, person_id=person_id, password=password, at=clock.now())
 
@@ -195,15 +165,15 @@ def sign_in(store: Store, writer: Writer, *, person_id: str, password: str, devi
 
 
 def try_password(store: Store, *, person_id: str, password: str, at: datetime) -> PasswordAttempt:
-    """Compare a password with the stored one, at the same price for everybody; nothing is written.
+    """Verify a password without writing anything, at the same cost in every case.
 
     For a person who is disabled or locked out no password matches. Raises NotAuthenticated when too many
-    are waiting.
+    verifications are waiting.
     """
     wanted = person_id.strip().casefold()
     with store.reading() as reads:
         row = reads.get(Person, wanted) if PERSON_ID.fullmatch(wanted) else None
-        shut = row is None or row.disabled_us is not None or (row.locked_until_us or 0) > micros(at)
+        shut = row is None or row.disabled_at is not None or _is_locked_out(row, at)
         stored = None if row is None else row.password_hash
     if not password_matches(stored, password) or shut or stored is None:
         return PasswordAttempt(wanted, matched=False)
@@ -211,91 +181,81 @@ def try_password(store: Store, *, person_id: str, password: str, at: datetime) -
 
 
 def record_attempt(session: Session, attempt: PasswordAttempt, *, device: str, at: datetime) -> SignedIn | AuthFailure:
-    """Write down how an attempt ended and return the person, or why not.
+    """Record the result of an attempt and return the person, or the failure.
 
-    A failure is returned and not raised, because raising would undo the count of failures with the
-    transaction. After `FAILURES_BEFORE_LOCK_OUT` failures in a row nobody signs in as this person for
-    `LOCK_OUT_SECONDS`; attempts made meanwhile do not prolong it.
+    A failure is returned instead of raised, because an exception would roll back the count of failures. After
+    `FAILURES_BEFORE_LOCK_OUT` consecutive failures the person is locked out for `LOCK_OUT_SECONDS`. Attempts during
+    the lock-out do not prolong it.
     """
-    row = session.row(_SIGN_IN_STATE + _LOCKING[session.dialect], {"person_id": attempt.person_id})
-    if row is None:
+    person = session.get(Person, attempt.person_id, with_for_update=True)
+    if person is None:
         return AuthFailure.UNKNOWN_PERSON
-    stored, disabled_us, failed, locked_until_us, password_set_us = row
-    now_us = micros(at)
-    if disabled_us is not None:
+    if person.disabled_at is not None:
         return AuthFailure.DISABLED
-    if locked_until_us is not None and locked_until_us > now_us:
+    if _is_locked_out(person, at):
         return AuthFailure.LOCKED_OUT
-    if not attempt.matched or stored != attempt.tried_hash:
-        locks = failed + 1 >= FAILURES_BEFORE_LOCK_OUT
-        until_us = now_us + LOCK_OUT_SECONDS * _MICROS if locks else None
-        counted = {"failed": 0 if locks else failed + 1, "until_us": until_us}
-        session.run(_COUNT, counted | {"person_id": attempt.person_id})
+    if not attempt.matched or person.password_hash != attempt.tried_hash or person.password_set_at is None:
+        locks = person.failed_sign_ins + 1 >= FAILURES_BEFORE_LOCK_OUT
+        person.failed_sign_ins = 0 if locks else person.failed_sign_ins + 1
+        person.locked_until = at + timedelta(seconds=LOCK_OUT_SECONDS) if locks else None
         return AuthFailure.WRONG_PASSWORD
-    if failed or locked_until_us is not None:
-        session.run(_COUNT, {"failed": 0, "until_us": None, "person_id": attempt.person_id})
+    person.failed_sign_ins, person.locked_until = 0, None
     if attempt.better_hash is not None:
-        session.run(
-            "UPDATE people SET password_hash = :password_hash WHERE person_id = :person_id",
-            {"password_hash": attempt.better_hash, "person_id": attempt.person_id},
-        )
-    return SignedIn(_actor_in(session, attempt.person_id, device), now_us // _MICROS, password_set_us)
+        person.password_hash = attempt.better_hash
+    actor = _actor(person, grants_of(session, person.person_id), device)
+    return SignedIn(actor, micros(at) // _MICROS, micros(person.password_set_at))
 
 
 def change_password(
     session: Session, attempt: PasswordAttempt, *, password: HashedPassword, device: str, at: datetime
 ) -> SignedIn | AuthFailure:
-    """Change one's own password after an attempt with the old one; a failed attempt counts as at sign-in."""
+    """Change the person's password after an attempt with the old one; a failure counts as at sign-in."""
     outcome = record_attempt(session, attempt, device=device, at=at)
     if isinstance(outcome, SignedIn):
-        changed = {"person_id": attempt.person_id, "password_hash": password, "at_us": micros(at)}
-        session.run(_SET_PASSWORD, changed)
+        _renew_password(session.get_one(Person, attempt.person_id), password, at)
         return replace(outcome, password_set_us=micros(at))
     return outcome
 
 
 def actor_of(reads: ReadSession, claims: AccessClaims, *, device: str, language: Language | None = None) -> Actor:
-    """Return the person whom a valid token names, with the roles of this very moment.
+    """Return the person of a valid token, with the current roles.
 
-    Raises NotAuthenticated for a person who is gone or disabled, or whose password is not the one that this token's
-    holder gave: it is told by when it was set, whatever the clock said at the sign-in. A token that does not say it is
-    void once a password was set in a later second than the one in which its holder signed in.
+    Raises NotAuthenticated for a person who is unknown or disabled, or whose password was changed after the sign-in.
+    The token names its password by the microsecond at which it was set. An older token without that claim is invalid
+    once a password was set in a later second than that of the sign-in.
     """
     row = reads.get(Person, claims.subject)
     if row is None:
         raise NotAuthenticated(AuthFailure.UNKNOWN_PERSON)
-    if row.disabled_us is not None:
+    if row.disabled_at is not None:
         raise NotAuthenticated(AuthFailure.DISABLED)
-    if row.password_set_us is None or not _is_of(claims, row.password_set_us):
+    if row.password_set_at is None or not _is_of(claims, micros(row.password_set_at)):
         raise NotAuthenticated(AuthFailure.SIGNED_OUT)
-    grants = reads.exec(select(RoleGrant).where(RoleGrant.person_id == row.person_id)).all()
-    chosen = language or ("zh" if row.language == "zh" else "en")
-    pairs = ((grant.plant_number, grant.role) for grant in grants)
-    return _actor(row.person_id, row.printed_name, pairs, device, chosen)
+    return _actor(row, grants_of(reads, row.person_id), device, language)
 
 
 def _is_of(claims: AccessClaims, password_set_us: int) -> bool:
-    """Tell whether a token was given for the password that was set at that microsecond."""
+    """Return whether a token was issued for the password that was set at that microsecond."""
     if claims.password_set_us is not None:
         return claims.password_set_us == password_set_us
     return claims.authenticated_s >= password_set_us // _MICROS
 
 
-def _require_over(session: Session, actor: Actor, person_id: str) -> None:
-    """Raise unless the actor administers this person: where they belong and wherever they have a role.
+def _administered(session: Session, actor: Actor, person_id: str) -> Person:
+    """Return a person, locked, whom the actor administers: at the person's plant and wherever the person has a role.
 
-    Else the administrator of one plant could set the password of someone with more rights and sign in as
-    them. Nobody administers themselves. Who does not administer the group is not told whether an unknown
-    person exists.
+    Otherwise the administrator of one plant could set the password of a person with more rights and sign in as that
+    person. Nobody administers themselves. Only an administrator of the group learns whether an unknown person exists.
     """
-    person = session.row(_PLANT_OF + _LOCKING[session.dialect], {"person_id": person_id})
+    person = session.get(Person, person_id, with_for_update=True)
     if person is None and may(actor, Permission.PERSON_ADMINISTER, GROUP):
         raise Refusal(RefusalCode.NOT_DEFINED, thing="person", code=person_id)
     if person is None or person_id == actor.actor_id:
         raise NotPermitted(actor, Permission.PERSON_ADMINISTER, GROUP)
-    require(actor, Permission.PERSON_ADMINISTER, person[0])
-    for number, role in _grants_of(session, person_id):
-        _require_grantable(actor, Grant(number, Role(role)))
+    require(actor, Permission.PERSON_ADMINISTER, person.plant_number)
+    for grant in grants_of(session, person_id):
+        _require_grantable(actor, grant)
+    return person
 
 
 def _require_grantable(actor: Actor, grant: Grant) -> None:
@@ -305,27 +265,21 @@ def _require_grantable(actor: Actor, grant: Grant) -> None:
     require(actor, Permission.PERSON_ADMINISTER, plant_number)
 
 
-def _grants_of(session: Session, person_id: str) -> list[tuple[int, str]]:
-    rows = session.rows(
-        "SELECT plant_number, role FROM role_grants WHERE person_id = :person_id", {"person_id": person_id}
-    )
-    return [(number, role) for number, role in rows]
+def _is_locked_out(person: Person, at: datetime) -> bool:
+    return person.locked_until is not None and person.locked_until > at
 
 
-def _actor_in(session: Session, person_id: str, device: str) -> Actor:
-    found = session.rows(
-        "SELECT printed_name, language FROM people WHERE person_id = :person_id", {"person_id": person_id}
-    )
-    name, language = found[0]
-    return _actor(person_id, name, _grants_of(session, person_id), device, "zh" if language == "zh" else "en")
+def _renew_password(person: Person, password: HashedPassword, at: datetime) -> None:
+    person.password_hash, person.password_set_at = password, at
+    person.failed_sign_ins, person.locked_until = 0, None
 
 
-def _actor(person_id: str, name: str, grants: Iterable[tuple[int, str]], device: str, language: Language) -> Actor:
+def _actor(person: Person, grants: frozenset[Grant], device: str, language: Language | None = None) -> Actor:
     return Actor(
-        actor_id=person_id,
-        name=name,
+        actor_id=person.person_id,
+        name=person.printed_name,
         kind=ActorKind.PERSON,
-        grants=frozenset(Grant(number, Role(role)) for number, role in grants),
+        grants=grants,
         device=device_text(device),
-        language=language,
+        language=language or ("zh" if person.language == "zh" else "en"),
     )

@@ -1,4 +1,4 @@
-"""What each role may do, and the two questions asked of it: may this actor, and else refuse."""
+"""Permissions, the permissions of each role, and the checks `may` and `require`."""
 
 from enum import StrEnum
 from types import MappingProxyType
@@ -9,7 +9,7 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 
 
 class Permission(StrEnum):
-    """Everything that can be allowed; a mutation, a query or a command line verb declares exactly one."""
+    """A permission; each mutation, query and command-line verb declares exactly one."""
 
     BATCH_READ = "batch:read"
     BATCH_RECEIVE = "batch:receive"
@@ -21,7 +21,6 @@ class Permission(StrEnum):
     ENTRY_CORRECT = "entry:correct"
     IMPORT_RUN = "import:run"
     LEDGER_READ = "ledger:read"
-    LEDGER_REPLICATE = "ledger:replicate"
     MACHINE_ENROL = "machine:enrol"
     MASTERDATA_DEFINE = "masterdata:define"
     PARKED_DECIDE = "parked:decide"
@@ -41,7 +40,7 @@ _P = Permission
 READ_PERMISSIONS: Final = frozenset(
     {_P.BATCH_READ, _P.LEDGER_READ, _P.REPLICATION_READ, _P.SCHEMA_READ, _P.TRACE_READ},
 )
-"""The permissions that change nothing, anywhere."""
+"""The read-only permissions."""
 
 _SHOP_FLOOR: Final = frozenset(
     {
@@ -85,14 +84,14 @@ ROLE_PERMISSIONS: Final = MappingProxyType(
             {_P.MACHINE_ENROL, _P.PARKED_DECIDE, _P.PERSON_ADMINISTER, _P.REPLICATION_READ, _P.SCHEMA_READ},
         ),
         Role.IMPORTER: _SHOP_FLOOR | {_P.IMPORT_RUN, _P.MASTERDATA_DEFINE},
-        Role.PLANT_NODE: frozenset({_P.LEDGER_REPLICATE}),
+        Role.PLANT_NODE: frozenset(),  # Replication checks the machine itself.
     },
 )
-"""What each role may do. Whoever gives out roles touches no batch, and whoever audits changes nothing."""
+"""The permissions of each role. Administrators cannot change batches; auditors can change nothing."""
 
 
 class NotPermitted(Refusal):
-    """The actor may not do this at this plant; it carries no data, so it tells nothing about what exists."""
+    """The actor lacks the permission at this plant. The refusal has no data, so it does not reveal what exists."""
 
     def __init__(self, actor: Actor, permission: Permission, plant_number: int) -> None:
         super().__init__(RefusalCode.NOT_PERMITTED)
@@ -101,19 +100,19 @@ class NotPermitted(Refusal):
         self.plant_number = plant_number
 
     def log_line(self) -> str:
-        """Return who was refused what and where, for the node's own log alone."""
+        """Return the actor, permission and plant, for the node's log only."""
         return f"{self.actor_id} may not {self.permission} at plant {self.plant_number}"
 
 
 def may(actor: Actor, permission: Permission, plant_number: int) -> bool:
-    """Say whether a role of the actor, at this plant or in the group, carries the permission.
+    """Return whether a role of the actor, at this plant or in the group, has the permission.
 
-    Asked of plant number 0, only a grant for the group counts.
+    For plant number 0, only grants for the group apply.
     """
     return any(permission in ROLE_PERMISSIONS[role] for role in actor.roles_at(plant_number))
 
 
 def require(actor: Actor, permission: Permission, plant_number: int) -> None:
-    """Return in silence when the actor may; raise NotPermitted when not."""
+    """Raise NotPermitted unless the actor has the permission."""
     if not may(actor, permission, plant_number):
         raise NotPermitted(actor, permission, plant_number)

@@ -1,4 +1,4 @@
-"""The only maker of plant scopes: which plants an actor may see for one permission."""
+"""Plant scopes: the plants that an actor may see for one permission. Only this module makes them."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,10 @@ from plants.rules.values.scope import PlantScope
 
 
 def plants_for(actor: Actor, permission: Permission, plant_numbers: Iterable[int]) -> PlantScope:
-    """Return those of the known plant numbers at which the actor has the permission.
+    """Return the scope of those plant numbers at which the actor has the permission.
 
-    A grant for the group covers every number given, a grant at a plant covers that plant alone, and what is
-    not among the numbers given is never in the scope. Give 0 among them where rows of the hub's own ledger
-    may be part of the answer: only a grant for the group covers it. Nothing granted is an empty scope, and
-    that shows nothing.
+    A grant for the group covers all given numbers, a grant at a plant only that plant. Include 0 where rows of the
+    hub's own ledger may be part of the answer; only a grant for the group covers it. Without grants the scope is
+    empty.
     """
     return PlantScope(frozenset(number for number in plant_numbers if may(actor, permission, number)))

@@ -1,4 +1,4 @@
-"""Access tokens of people and assertions of plants: Ed25519 signatures, read as RFC 8725 asks."""
+"""Access tokens of people and assertions of plants: Ed25519 signatures, verified according to RFC 8725."""
 
 import re
 import threading
@@ -20,12 +20,12 @@ ASSERTION_TYPE: Final = "plant-assertion+jwt"
 ACCESS_TOKEN_SECONDS: Final = 600
 ASSERTION_SECONDS: Final = 60
 LEEWAY_SECONDS: Final = 5
-"""How far the clocks of two nodes may stand apart."""
+"""The accepted difference between the clocks of two nodes."""
 
 TOKEN_CHARACTERS_MOST: Final = 2_048
 JTI_CHARACTERS_MOST: Final = 64
 REPLAYS_REMEMBERED_PER_PLANT: Final = 8_192
-"""Assertions of one plant alive at the same time; a plant that sends more is refused until some expire."""
+"""Unexpired assertions of one plant; further ones are refused until some expire."""
 
 _ACCESS_CLAIMS: Final = ("iss", "aud", "sub", "exp", "iat", "jti", "auth_time")
 _PASSWORD_SET: Final = "password_set_us"  # noqa: S105 -- the name of a claim.
@@ -36,9 +36,9 @@ _JTI: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{JTI_CHARACTERS_MOST}}}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a person's valid token says: who, until when, signed in since when, with which password. It grants nothing.
+    """The claims of a person's valid token. They grant no permission.
 
-    A password is told from another by the microsecond at which it was set; None in tokens that do not say it.
+    `password_set_us` names the password by the microsecond at which it was set; None in tokens without that claim.
     """
 
     subject: str
@@ -51,7 +51,7 @@ class AccessClaims:
 
 @dataclass(frozen=True, slots=True)
 class AssertionClaims:
-    """What a plant's valid assertion says: which ledger origin asks, and until when."""
+    """The claims of a plant's valid assertion."""
 
     origin: str
     token_id: str
@@ -60,25 +60,24 @@ class AssertionClaims:
 
 
 class AssertionKey(Protocol):
-    """A plant's key as enrolled: the origin that it speaks for and the key itself."""
+    """A plant's enrolled key with its ledger origin."""
 
     @property
     def origin(self) -> str:
-        """The one origin that assertions signed with this key may name."""
+        """The only origin that assertions signed with this key may name."""
         ...
 
     @property
     def public_key(self) -> Ed25519PublicKey:
-        """The key that verifies them."""
+        """The public key."""
         ...
 
 
 class AccessTokens:
-    """Makes and reads the tokens that people carry at one node.
+    """Issues and verifies access tokens of people at one node.
 
-    A token lives `ACCESS_TOKEN_SECONDS`, is for one issuer and one audience to the letter, and names its
-    key by `kid`. Which roles the person has is looked up at each request, so that a revoked role is gone at
-    once.
+    A token is valid for `ACCESS_TOKEN_SECONDS`, for exactly one issuer and one audience, and names its key by `kid`.
+    Roles are looked up at each request, so that revoking a role has effect at once.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class AccessTokens:
         self._clock = clock
 
     def issue(self, person_id: str, *, authenticated_s: int, password_set_us: int | None = None) -> str:
-        """Return a token for a person who gave their password at that second of the epoch."""
+        """Return a token for a person who signed in at that second since the epoch."""
         issued_s = int(self._clock.now().timestamp())
         claims: dict[str, object] = {
             "iss": self._issuer,
@@ -110,7 +109,7 @@ class AccessTokens:
         return _sign(claims, self._signing_key, ACCESS_TOKEN_TYPE)
 
     def verify(self, token: str) -> AccessClaims:
-        """Return what a valid token says; raises NotAuthenticated for any other text."""
+        """Return the claims of a valid token; raises NotAuthenticated for any other text."""
         key = self._keys.find(_key_id(token, ACCESS_TOKEN_TYPE))
         if key is None:
             raise NotAuthenticated(AuthFailure.UNKNOWN_KEY)
@@ -128,10 +127,10 @@ class AccessTokens:
 
 
 def issue_assertion(signing_key: SigningKey, *, origin: str, hub_issuer: str, clock: Clock) -> str:
-    """Return an assertion by which a plant proves to the hub who it is: good once, for `ASSERTION_SECONDS`.
+    """Return an assertion that authenticates a plant at the hub, once, within `ASSERTION_SECONDS`.
 
-    The audience is the hub's issuer identifier and nothing else, so that an assertion caught by another
-    server is of no use at the hub (draft-ietf-oauth-rfc7523bis).
+    The only audience is the hub's issuer identifier, so that the hub refuses an assertion made for another server
+    (draft-ietf-oauth-rfc7523bis).
     """
     issued_s = int(clock.now().timestamp())
     claims: dict[str, object] = {
@@ -146,12 +145,12 @@ def issue_assertion(signing_key: SigningKey, *, origin: str, hub_issuer: str, cl
 
 
 class ReplayMemory:
-    """Remembers the assertions already used, as long as they could be used again.
+    """Stores the used assertions until they expire.
 
-    It is kept in this process alone: an assertion could pass once at each process of the hub, and once more
-    after a restart, within `ASSERTION_SECONDS`. What replication does with it is idempotent, so that a
-    second pass changes nothing. It holds `REPLAYS_REMEMBERED_PER_PLANT` for each enrolled origin and
-    refuses above that, so that no plant can push out what is remembered of another.
+    The memory belongs to this process. An assertion could be used once at each process of the hub, and once more
+    after a restart, within `ASSERTION_SECONDS`. Replication requests are idempotent, so a replay changes nothing.
+    Above `REPLAYS_REMEMBERED_PER_PLANT` the assertions of an origin are refused, so that one plant cannot displace
+    those of another.
     """
 
     def __init__(self) -> None:
@@ -159,7 +158,7 @@ class ReplayMemory:
         self._expiries_s: dict[str, dict[str, int]] = {}
 
     def remember(self, claims: AssertionClaims, now_s: int) -> None:
-        """Note an assertion, or raise NotAuthenticated when it was used before or there are too many."""
+        """Store an assertion; raises NotAuthenticated when it was used before or the limit is reached."""
         with self._lock:
             seen = self._expiries_s.setdefault(claims.origin, {})
             if claims.token_id in seen:
@@ -173,11 +172,10 @@ class ReplayMemory:
 
 
 class Assertions:
-    """Reads the assertions of plants at the hub.
+    """Verifies the assertions of plants at the hub.
 
-    `find_key` returns the enrolled and not revoked key of a `kid`, or None; the assertion must be for this
-    hub to the letter, name the key's own origin as issuer and subject, live at most `ASSERTION_SECONDS`,
-    and not be used before.
+    An assertion must name this hub as audience and the key's origin as issuer and subject, be valid for at most
+    `ASSERTION_SECONDS`, and be unused. `find_key` returns the enrolled, not revoked key of a `kid`, or None.
     """
 
     def __init__(self, *, hub_issuer: str, clock: Clock) -> None:
@@ -186,7 +184,7 @@ class Assertions:
         self._replays = ReplayMemory()
 
     def verify(self, assertion: str, find_key: Callable[[str], AssertionKey | None]) -> AssertionClaims:
-        """Return what a valid, unused assertion says and note its use, or raise NotAuthenticated."""
+        """Return the claims of a valid, unused assertion and record its use; raises NotAuthenticated."""
         key = find_key(_key_id(assertion, ASSERTION_TYPE))
         if key is None:
             raise NotAuthenticated(AuthFailure.UNKNOWN_KEY)
@@ -197,9 +195,9 @@ class Assertions:
             raise NotAuthenticated(AuthFailure.WRONG_SUBJECT)
         now_s = int(self._clock.now().timestamp())
         issued_s, expires_s = _life(claims, self._hub_issuer, now_s, ASSERTION_SECONDS)
-        said = AssertionClaims(key.origin, _token_id(claims), issued_s, expires_s)
-        self._replays.remember(said, now_s)
-        return said
+        verified = AssertionClaims(key.origin, _token_id(claims), issued_s, expires_s)
+        self._replays.remember(verified, now_s)
+        return verified
 
 
 def _sign(claims: dict[str, object], signing_key: SigningKey, token_type: str) -> str:
@@ -208,10 +206,9 @@ def _sign(claims: dict[str, object], signing_key: SigningKey, token_type: str) -
 
 
 def _key_id(token: str, token_type: str) -> str:
-    """Return the key id in a token's header, which may hold nothing that this reader does not use.
+    """Return the key id in a token's header, whose parameters are exactly those of `_HEADERS`.
 
-    So `jku`, `jwk`, `x5u`, `x5c` (keys of the sender's choosing), `crit` and `b64` are refused with all the
-    others.
+    So `jku`, `jwk`, `x5u`, `x5c` (keys of the sender's choice), `crit` and `b64` are refused.
     """
     if len(token) > TOKEN_CHARACTERS_MOST or not token.isascii():
         raise NotAuthenticated(AuthFailure.MALFORMED)
@@ -227,10 +224,9 @@ def _key_id(token: str, token_type: str) -> str:
 
 
 def _verified_claims(token: str, key: Ed25519PublicKey, required: tuple[str, ...]) -> Mapping[str, object]:
-    """Return the claims of a token whose signature holds and in which every required claim stands.
+    """Return the claims of a token with a valid signature and every required claim.
 
-    The library's own look at times is switched off because it reads the machine's clock; `_life` reads the
-    node's.
+    PyJWT's checks of times are off because they read the machine's clock; `_life` uses the node's clock.
     """
     try:
         return jwt.decode(
@@ -253,7 +249,7 @@ def _verified_claims(token: str, key: Ed25519PublicKey, required: tuple[str, ...
 
 
 def _life(claims: Mapping[str, object], audience: str, now_s: int, seconds_most: int) -> tuple[int, int]:
-    """Return when a token was issued and when it ends, having checked that it is for us and alive now."""
+    """Return the times of issue and expiry of a token, after checking its audience and validity."""
     if claims["aud"] != audience:
         raise NotAuthenticated(AuthFailure.WRONG_AUDIENCE)
     issued_s, expires_s = _seconds(claims, "iat"), _seconds(claims, "exp")

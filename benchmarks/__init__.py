@@ -1,1 +1,1 @@
-"""Benchmarks: each published figure is a ratio to a rival that ran in turns with ours, in the same run."""
+"""Benchmarks. Each published figure is a ratio to a rival, measured in alternating rounds of one run."""

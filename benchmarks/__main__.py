@@ -1,49 +1,60 @@
-"""Run the benchmarks and print their table: `python -m benchmarks [plant_write] [hub_ingest] [catch_up] [trace]`."""
+"""Run benchmarks and write their results: `python -m benchmarks [plant_write] [hub_ingest] [catch_up] [trace]`.
+
+`python -m benchmarks compare --before DIR --after DIR` compares two checkouts instead.
+"""
 
 import argparse
-import platform
+import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
 
-import pysqlite3.dbapi2 as sqlite
-
-from benchmarks import catch_up, graphql, hub_ingest, plant_write, trace
-from benchmarks.rounds import Claim
-
-Told = Iterator[Claim] | Iterator[catch_up.Told]
-
-
-def chosen(options: argparse.Namespace) -> dict[str, Callable[[], Told]]:
-    """Return the benchmarks by name, with the options that they take."""
-    everything: dict[str, Callable[[], Told]] = {
-        "plant_write": partial(plant_write.run, options.rounds),
-        "hub_ingest": partial(hub_ingest.run, options.rounds, options.edges // 10, options.seed),
-        "catch_up": partial(catch_up.run, options.entries),
-        "trace": partial(
-            trace.run, options.rounds, options.edges, options.seed, {"GraphQL over HTTP": graphql.over_http}
-        ),
-    }
-    return {name: run for name, run in everything.items() if not options.names or name in options.names}
+from benchmarks import compare, measurements
+from benchmarks.measurements import BENCHMARKS
+from benchmarks.options import count, one_of
+from benchmarks.rounds import Measurement
 
 
-def main() -> int:
-    """Print one line for each claim as it is measured, under a line that says what it was measured with."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--edges", type=int, default=1_000_000)
-    parser.add_argument("--entries", type=int, default=500_000)
-    parser.add_argument("--seed", type=int, default=20260314)
-    options = parser.parse_args()
-    print(
-        f"Python {platform.python_version()}, SQLite {sqlite.sqlite_version}, seed {options.seed},"
-        f" {options.edges:,} edges, {options.rounds} rounds; ratios of rates, median [least-most]",
-    )
-    for run in chosen(options).values():
-        for claim in run():
-            print(claim.line(), flush=True)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one line per measurement as it is made, and write a file of results per benchmark."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["compare"]:
+        return compare.main(arguments[1:])
+    options = parse(arguments)
+    for name in options.names or BENCHMARKS:
+        # Only this one: each of them imports other parts of the product, and a run starts sooner without them.
+        run: Callable[..., Iterator[Measurement]] = import_module(f"benchmarks.{name}").run
+        sizes = {size: getattr(options, size) or usual.default for size, usual in signature(run).parameters.items()}
+        print(f"{name}: " + ", ".join(f"{size} {value:,}" for size, value in sizes.items()), flush=True)
+        load_before, measured = os.getloadavg()[0], []
+        for one in run(**sizes):
+            print(f"  {one.line()}", flush=True)
+            measured.append(one)
+        measurements.write(options.results, name, sizes, measured, load_before)
+    if options.results == measurements.RESULTS:
+        measurements.refresh_page()
     return 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options; without names, all benchmarks are meant."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure each claim against its rival. Without an option, a size is the published one.",
+    )
+    parser.add_argument("names", nargs="*", type=one_of(BENCHMARKS), metavar="benchmark", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=count, help="rounds of each claim; ours and the rival alternate")
+    parser.add_argument("--feeds", type=count, help="plant_write: feeds per round")
+    parser.add_argument("--ledger-edges", type=count, help="hub_ingest: genealogy edges of the group")
+    parser.add_argument("--entries", type=count, help="catch_up: entries of the offline plant")
+    parser.add_argument("--edges", type=count, help="trace: genealogy edges of the group")
+    parser.add_argument("--traces", type=count, help="trace: different traces per round")
+    parser.add_argument("--seed", type=count, help="of the synthetic group")
+    where = "folder of the JSON files; the default also refreshes docs/explanation/performance.md"
+    parser.add_argument("--results", type=Path, default=measurements.RESULTS, help=where)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-"""Traces as whole GraphQL requests: a hub in a process of its own, asked over HTTP by somebody who signed in."""
+"""Traces as whole GraphQL requests: a hub in its own process, asked over HTTP by a signed-in user."""
 
 import os
 import secrets
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,22 +15,22 @@ from pydantic import SecretStr
 from api.http.serve import listen
 from api.node.client import NodeClient
 from api.node.node import Node, make_home
-from auth.actors import GROUP, Grant, Role, system_actor
+from auth.actors import GROUP as WHOLE_GROUP
+from auth.actors import Grant, Role, system_actor
 from auth.passwords import hash_password
 from auth.people import add_person, grant_role, set_password
-from benchmarks.group import PLANTS
-from benchmarks.group_rows import origin
-from benchmarks.trace import Answer, Request
+from benchmarks.enrolment import GROUP, draw_keys, enrol_plants
+from benchmarks.group import PLANTS, plant_code
+from benchmarks.programs import Program, running
+from benchmarks.trace_answers import Answer, Request
 from infra import roles
 from infra.database import Session, Store
 from infra.settings import Settings
-from plants.commands.group.enrolment import open_hub
 from plants.rules.identification.codes import plant_of
 from plants.rules.values.instants import instant_micros
 from plants.rules.values.quantities import parse_micro
-from plants.store.ledger.entries import open_log
 
-PERSON: Final = "bench"
+USER: Final = "bench"
 READY_SECONDS_MAX: Final = 60
 FIRST: Final = """
 query First($code: BatchCode!, $first: Int!) { trace(input: {codes: [$code], direction: FORWARD}) {
@@ -53,56 +51,48 @@ PAGE: Final = 500
 
 @contextmanager
 def over_http(store: Store, database_url: str) -> Iterator[Request]:
-    """Serve the store's group as a hub and yield a request that asks it for the forward trace of a batch."""
+    """Run a hub over the store and yield a request that asks it for the forward trace of a batch.
+
+    Raises ProgramEnded at once when the hub ends, with its last log lines.
+    """
     with tempfile.TemporaryDirectory(prefix="batchloom-bench-") as name:
         home, password = Path(name) / "hub", secrets.token_urlsafe(16)
         with listen("127.0.0.1", 0) as free:
             port = free.getsockname()[1]
         settings = Settings(
-            home=home, role=roles.Role.HUB, group="bench.example", port=port, database_url=SecretStr(database_url)
+            home=home, role=roles.Role.HUB, group=GROUP, port=port, database_url=SecretStr(database_url)
         )
         make_home(settings)
         with Node(settings) as node:
             node.writer.write(lambda session: _prepare(session, node, password))
-        serving = subprocess.Popen(
-            [sys.executable, "-m", "api", "hub", "run", "--home", str(home)],
-            env={**os.environ, "BATCHLOOM_DATABASE_URL": database_url},
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait(url)
+        command = [sys.executable, "-m", "api", "hub", "run", "--home", str(home)]
+        environment = {**os.environ, "BATCHLOOM_DATABASE_URL": database_url}
+        hub = Program("the hub", command, Path(name) / "hub.log", environment=environment)
+        url = f"http://127.0.0.1:{port}"
+        with running(hub):
+            hub.wait_until(lambda: _is_ready(url), "readiness", READY_SECONDS_MAX)
             with NodeClient(url) as client:
-                client.sign_in(PERSON, password)
+                client.sign_in(USER, password)
                 yield lambda seed: _ask(client, _code(store, seed))
-        finally:
-            serving.terminate()
-            serving.wait()
 
 
 def _prepare(session: Session, node: Node, password: str) -> None:
+    """Enrol the plants of the group, as a hub expects of every plant whose ledger it has, and add a user."""
     now, console = node.clock.now(), system_actor("bench", Role.ADMINISTRATOR)
-    open_hub(session, group=node.settings.group, origin=node.settings.origin, now=now)
-    for plant in range(1, PLANTS + 1):
-        open_log(session, plant, origin(plant))
+    enrol_plants(session, {plant: (plant_code(plant), draw_keys()) for plant in range(1, PLANTS + 1)}, now=now)
     add_person(
-        session, actor=console, person_id=PERSON, printed_name="Bench", plant_number=GROUP, language="en", at=now
+        session, actor=console, person_id=USER, printed_name="Bench", plant_number=WHOLE_GROUP, language="en", at=now
     )
-    grant_role(session, actor=console, person_id=PERSON, grant=Grant(GROUP, Role.HEADQUARTERS), at=now)
-    hashed = hash_password(password, person_id=PERSON)
-    set_password(session, actor=console, person_id=PERSON, password=hashed, at=now)
+    grant_role(session, actor=console, person_id=USER, grant=Grant(WHOLE_GROUP, Role.HEADQUARTERS), at=now)
+    hashed = hash_password(password, person_id=USER)
+    set_password(session, actor=console, person_id=USER, password=hashed, at=now)
 
 
-def _wait(url: str) -> None:
-    until = time.monotonic() + READY_SECONDS_MAX
-    while time.monotonic() < until:
-        try:
-            if httpx2.get(f"{url}/readyz").status_code == httpx2.codes.OK:
-                return
-        except httpx2.TransportError:
-            pass
-        time.sleep(0.1)
-    raise TimeoutError(url)
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/readyz").status_code == httpx2.codes.OK
+    except httpx2.TransportError:
+        return False
 
 
 def _code(store: Store, batch: int) -> str:

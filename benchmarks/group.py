@@ -1,9 +1,9 @@
-"""A made-up manufacturing group: years of genealogy from one seed, in the order in which they happen.
+"""A synthetic manufacturing group: years of genealogy from one seed, in the order of events.
 
 Twenty plants make products in eight levels: raw, premix, intermediate, semi-finished, finished, packed, pallet and
-shipped. Goods are drawn first in, first out from lots whose sizes follow a Pareto law, 12 % of the draws from two lots;
-4 % of the draws at three levels come from another plant by transfer; 3 % of intermediate batches take finished goods
-back in (rework); silo lots of raw material go into everything that their plant makes.
+shipped. Goods are drawn first in, first out from lots whose sizes follow a Pareto law. 12 % of the draws take from two
+lots. 4 % of the draws at three levels come from another plant by transfer. 3 % of intermediate batches consume finished
+goods (rework). Silo lots of raw material go into every product of their plant.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ from plants.rules.identification.codes import CHECK_ALPHABET, node_id
 
 PLANTS = 20
 LEVELS = ("RAW", "PREMIX", "INTER", "SEMI", "FIN", "PACKED", "PALLET")
-RAW, PREMIX, INTER, SEMI, FIN, PACKED, PALLET = range(7)
+RAW, PREMIX, INTER, _, FIN, PACKED, PALLET = range(7)
 LOT_KG = (900, 1500, 1200, 1000, 700, 300, 120)  # usual lot sizes by level
 MOVED_LEVELS = (PREMIX, INTER, FIN)
 MOVED_SHARE, SPLIT_SHARE, REWORK_SHARE = 0.04, 0.12, 0.03
@@ -34,7 +34,7 @@ Part = tuple[int, int]
 
 
 class Made(NamedTuple):
-    """What a batch is, as its origin states it."""
+    """The statement of a batch by its origin plant."""
 
     code: str
     material: str
@@ -43,7 +43,7 @@ class Made(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One thing that happened at one plant: goods received, produced, dispatched, taken over or shipped."""
+    """One event at one plant: goods received, produced, dispatched, taken over or shipped."""
 
     plant: int
     kind: str  # RECEIPT, PRODUCTION, REWORK, DISPATCH, ARRIVAL or SHIPMENT
@@ -56,9 +56,9 @@ class Step(NamedTuple):
 
 @dataclass
 class Group:
-    """A group at work; `steps` yields what happens until there are so many edges, in an order that all plants agree on.
+    """A group whose `steps` yields events until the genealogy has `edges` edges, causes before effects.
 
-    The same seed and size give the same group, whatever is done with it.
+    The same seed and size give the same group.
     """
 
     edges: int
@@ -76,7 +76,7 @@ class Group:
         self._waiting: deque[Step] = deque()
 
     def steps(self) -> Iterator[Step]:
-        """Yield everything that happens, one shipment's chain of work after the other."""
+        """Yield every event, one shipment's chain of work after the other."""
         while self.count < self.edges:
             plant = self._random.randint(1, PLANTS)
             self._ship(plant, self._random.randrange(self._families))
@@ -167,7 +167,7 @@ class Group:
         batch = self._node(plant)
         day = (self._now - START_US) // 86_400_000_000
         number = self._day_numbers[plant, day] = self._day_numbers.get((plant, day), 0) + 1
-        # The check character only has to be one here; working it out would take longer than all the rest.
+        # Any check character will do here; computing the right one would dominate the run time.
         code = f"{plant_code(plant)}-{day:06d}-{number:04d}{CHECK_ALPHABET[number % 36]}"
         self.made[batch] = Made(code, f"{LEVELS[level]}-{product:03d}", micro, self._now)
         return batch

@@ -1,4 +1,4 @@
-"""The made-up group as ledgers: for each plant the entries that its node would have written, in canonical bytes."""
+"""The synthetic group as ledgers: per plant the entries that its node would have written, in canonical bytes."""
 
 import uuid
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ EVENT = {
 
 
 class Ledgers:
-    """Turns what happens into entries, each with the next position of its plant's ledger."""
+    """Turns events into entries, each at the next position of its plant's ledger."""
 
     def __init__(self, group: Group) -> None:
         self._group = group

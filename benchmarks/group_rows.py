@@ -1,4 +1,4 @@
-"""The made-up group as rows: what the projection makes of its ledgers, loaded into PostgreSQL by binary COPY."""
+"""The synthetic group as rows, equal to the projection of its ledgers, loaded into PostgreSQL by binary COPY."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -12,17 +12,17 @@ from plants.store.materials.projectors import PLANTS as PLANT_ROWS
 from plants.store.production.projectors import PROCESSES
 from plants.store.sql.rows import TableSpec
 
-FIRST_INDEX = 1  # of a plant's steps in its ledger; before it stands PlantOpened.
+FIRST_INDEX = 1  # Of a plant's steps in its ledger; PlantOpened is at position 0.
 LOCATION = "A1"
 COPY_TYPES = {"bigint[]": "int8", "integer[]": "int4", "smallint[]": "int2", "bytea[]": "bytea", "text[]": "text"}
 USES = {"DISPATCH": "TRANSFERRED", "SHIPMENT": "SHIPPED"}
 KINDS = {"DISPATCH": "TRANSFER", "ARRIVAL": "TRANSFER"}
 TABLES = (PLANT_ROWS, ALIASES, BATCHES, EDGES, PROCESSES, STOCK)
-"""The tables that traces read, all of which are filled."""
+"""The tables that traces read."""
 
 
 class Rows:
-    """The rows of everything that happened, in the form of the tables."""
+    """The rows of every event, in the column order of the tables."""
 
     def __init__(self) -> None:
         self.edges: list[tuple[Any, ...]] = []
@@ -33,7 +33,7 @@ class Rows:
         self._next = [FIRST_INDEX] * (PLANTS + 1)
 
     def add(self, group: Group, step: Step) -> None:
-        """Add what one step states."""
+        """Add the rows of one step."""
         plant, index = step.plant, self._next[step.plant]
         self._next[plant] = index + 1
         if step.kind not in USES:
@@ -81,7 +81,7 @@ def origin(plant: int) -> str:
 
 
 def load(store: Store, group: Group) -> Rows:
-    """Make the group and fill an empty PostgreSQL store with its rows."""
+    """Generate the group and fill an empty PostgreSQL store with its rows."""
     rows = Rows()
     for step in group.steps():
         rows.add(group, step)
@@ -94,7 +94,7 @@ def load(store: Store, group: Group) -> Rows:
 
 
 def copy_rows(session: Session, table: TableSpec, rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows by binary COPY, their values in the order of the table's columns."""
+    """Write rows by binary COPY, in the column order of the table."""
     statement = f"COPY {table.name} ({', '.join(table.columns)}) FROM STDIN (FORMAT BINARY)"
     with session.driver.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types([COPY_TYPES[table.arrays[name]] for name in table.columns])

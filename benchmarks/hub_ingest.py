@@ -1,20 +1,22 @@
-"""The hub takes ledgers in and applies them, proofs and tables and all, against two ways to move the very same rows.
+"""Hub ingest: the hub receives ledgers, verifies and applies them, against two rivals that move the same rows.
 
-Ours is the real way: parcels are unpacked, checked against their signed checkpoints, stored, cosigned, and projected in
-the process that a hub has beside it; it runs when the time begins, as it does in a hub that is at work.
-Raw COPY writes the bytes of the finished tables, as PostgreSQL itself wrote them out in its binary form, into empty
-tables with the same indexes. Logical replication has the finished tables committed in another database of the same
-server, a publication of them all, and is given the time from when the subscription is enabled until the last row is
-there: what it took to write them at their source is not counted. The stores are compared after the first round.
+Ours is the product's path. Parcels are unpacked, verified against their signed checkpoints, stored and cosigned.
+The projection applies them in its own process, which is started before the time counts, as in a running hub.
+
+Raw COPY writes the finished tables into empty tables with the same indexes, in PostgreSQL's binary format.
+Logical replication copies the committed tables to another database of the same server through a publication.
+Its time counts from the enabling of the subscription until the last row; writing them at the source is not counted.
+The tables of ours and of the rivals are compared for equal size.
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 
+import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import SQLModel
 
@@ -24,7 +26,7 @@ from auth.notes import NoteSigner
 from benchmarks.group import PLANTS, Group, plant_code
 from benchmarks.group_ledgers import Ledgers
 from benchmarks.group_rows import origin
-from benchmarks.rounds import Claim, in_turns_of, rate
+from benchmarks.rounds import Claim, interleave, rate
 from benchmarks.servers import server
 from infra.clock import FixedClock, SystemClock
 from infra.database import Store
@@ -34,7 +36,7 @@ from plants.store.ledger.entries import open_log
 from plants.store.replication import status
 from sync_jobs.hub.intake import Delivery, accept
 from sync_jobs.nodes import HubNode
-from sync_jobs.projection.process import Beside
+from sync_jobs.projection.process import ProjectionProcess
 from sync_jobs.protocol import checkpoints, wire
 from sync_jobs.protocol.wire import Parcel, Position
 
@@ -43,22 +45,22 @@ TEMPLATE = "hub_template"
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
 SESSION = "bench"
 POLL_SECONDS = 0.005
+REPLICATION_SECONDS_MAX = 600
+ENTRIES_IN_PARCEL = 1000
 LOGICAL = {"wal_level": "logical", "logical_decoding_work_mem": "1GB"}
 
 
 class Wire:
-    """The parcels of all plants, packed as they would travel, and what the hub must know to take them in."""
+    """The parcels of all plants as they are on the wire, and the keys that the hub verifies them with."""
 
     def __init__(self, edges: int, seed: int, entries_in_parcel: int) -> None:
         bodies: dict[int, list[bytes]] = {plant: [] for plant in range(1, PLANTS + 1)}
         for plant, body in Ledgers(Group(edges, seed)).entries():
             bodies[plant].append(body)
         self.entries = sum(map(len, bodies.values()))
-        self.body_bytes = sum(len(body) for each in bodies.values() for body in each)
         self._machines: dict[int, EnrolledMachine] = {}
         self.parcels: list[tuple[EnrolledMachine, Delivery]] = []
         by_plant = [self._pack(plant, bodies[plant], entries_in_parcel) for plant in bodies]
-        # Plants take turns, as they would.
         for turn in range(max(map(len, by_plant))):
             self.parcels += [each[turn] for each in by_plant if turn < len(each)]
         self.packed_bytes = sum(len(delivery.packed) for _, delivery in self.parcels)
@@ -78,7 +80,7 @@ class Wire:
 
 
 def prepare(running: EmbeddedPostgres) -> None:
-    """Make the database that every round begins with: all tables, every plant's ledger opened and empty."""
+    """Create the template database of each round: all tables, and an empty open ledger per plant."""
     running.create_database(TEMPLATE)
     store = Store(running.url(TEMPLATE))
     migrations.upgrade(store)
@@ -89,14 +91,14 @@ def prepare(running: EmbeddedPostgres) -> None:
     store.close()
 
 
-def take_in(hub: HubNode, beside: Beside, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
-    """Take every parcel in, while the process beside applies what has come, as at a hub that runs."""
+def ingest(hub: HubNode, projection: ProjectionProcess, parcels: list[tuple[EnrolledMachine, Delivery]]) -> None:
+    """Accept every parcel while the projection process applies those that were accepted, as in a running hub."""
     over = threading.Event()
 
     def apply() -> None:
         while True:
             last = over.is_set()
-            if not beside.project():
+            if not projection.project():
                 if last:
                     return
                 over.wait(POLL_SECONDS)
@@ -112,19 +114,19 @@ def take_in(hub: HubNode, beside: Beside, parcels: list[tuple[EnrolledMachine, D
 
 
 def tables_of(store: Store) -> dict[str, list[bytes]]:
-    """Return the content of every table in PostgreSQL's own binary form, without what the template has."""
+    """Return the content of every table in PostgreSQL's binary format, except tables that the template fills."""
     found = {}
     with store.transaction() as session:
         for table in SQLModel.metadata.sorted_tables:
             if table.name in {"logs", "replication", "leases", "alarms"}:
-                continue  # They have a row for each plant from the start; twenty rows weigh nothing.
+                continue  # They have one row per plant from the start; twenty rows cost nothing.
             with session.driver.cursor().copy(f"COPY {table.name} TO STDOUT (FORMAT BINARY)") as copy:
                 found[table.name] = [bytes(chunk) for chunk in copy]
     return found
 
 
 def copy_in(store: Store, tables: dict[str, list[bytes]]) -> None:
-    """Copy the tables in, in one transaction."""
+    """Write the tables by COPY in one transaction."""
     with store.transaction() as session:
         for name, chunks in tables.items():
             with session.driver.cursor().copy(f"COPY {name} FROM STDIN (FORMAT BINARY)") as copy:
@@ -132,22 +134,24 @@ def copy_in(store: Store, tables: dict[str, list[bytes]]) -> None:
                     copy.write(chunk)
 
 
-def run(rounds: int = 5, edges: int = 100_000, seed: int = 20260314, entries_in_parcel: int = 1000) -> Iterator[Claim]:
-    """Yield the claims for parcels of so many entries, against each rival."""
-    load = Wire(edges, seed, entries_in_parcel)
-    with server(more=LOGICAL) as (running, version):
+def run(*, rounds: int = 5, ledger_edges: int = 100_000, seed: int = 20260314) -> Iterator[Claim]:
+    """Yield one claim per rival, for the ledgers of a group with this many genealogy edges."""
+    load = Wire(ledger_edges, seed, ENTRIES_IN_PARCEL)
+    with server(more=LOGICAL) as running:
         prepare(running)
         stores = _fresh_stores(running)
         tables: dict[str, list[bytes]] = {}
 
         def ours() -> float:
             with closing(next(stores)) as store:
-                hub, beside = _hub(store), Beside(store, SystemClock())
-                beside.start()
+                hub, projection = _hub(store), ProjectionProcess(store, SystemClock())
+                projection.start()
+                started = projection.process_id
                 try:
-                    found = rate(load.entries, lambda: take_in(hub, beside, load.parcels))
+                    found = rate(load.entries, lambda: ingest(hub, projection, load.parcels))
+                    assert projection.process_id == started, "the projection process ended and was started again"
                 finally:
-                    beside.stop()
+                    projection.stop()
                 tables.update(tables or tables_of(store))
                 _check_applied(store, load)
             return found
@@ -164,14 +168,15 @@ def run(rounds: int = 5, edges: int = 100_000, seed: int = 20260314, entries_in_
         with closing(next(stores)) as copied:
             copy_in(copied, tables)
             _check_equal(copied, tables)
-        mine, copying, replicating = in_turns_of(rounds, [ours, raw, logical])
-    notes = f"{entries_in_parcel} a parcel, {load.packed_bytes / load.entries:.0f} B packed"
-    yield Claim(f"hub ingest ({version})", "raw COPY, all tables", (mine, copying), "entries/s", notes, 0.5)
-    yield Claim("the same", "logical replication, all tables", (mine, replicating), "entries/s", "", 1.0)
+        mine, copying, replicating = interleave(rounds, [ours, raw, logical])
+    notes = f"{ENTRIES_IN_PARCEL} entries per parcel, {load.packed_bytes / load.entries:.0f} B per entry packed"
+    name, unit = "hub ingest", "entries/s"
+    yield Claim(name, "raw COPY, all tables", (mine, copying), unit, notes, 0.5)
+    yield Claim(name, "logical replication, all tables", (mine, replicating), unit, notes, 1.0)
 
 
 def replicate(source: Store, target: Store, tables: dict[str, list[bytes]]) -> float:
-    """Return the seconds in which logical replication brings the tables from one database to the other, all rows."""
+    """Return the seconds that logical replication takes to copy the tables from one database to the other."""
     with source.transaction() as session:
         session.run("CREATE PUBLICATION everything FOR ALL TABLES")
     slot = f"slot_{target.engine.url.database}"
@@ -187,19 +192,35 @@ def replicate(source: Store, target: Store, tables: dict[str, list[bytes]]) -> f
         connection.exec_driver_sql(subscribe)
         start = time.perf_counter()
         connection.exec_driver_sql("ALTER SUBSCRIPTION everything ENABLE")
-        # The rows were committed as one transaction, and so they are there all at once.
-        while _count(target, largest) < rows:
-            time.sleep(POLL_SECONDS)
+        # The rows were committed as one transaction, so they appear all at once.
+        _wait_until(lambda: _count(target, largest) == rows, lambda: _check_subscription(target))
         took = time.perf_counter() - start
         connection.exec_driver_sql("ALTER SUBSCRIPTION everything DISABLE")
         connection.exec_driver_sql("ALTER SUBSCRIPTION everything SET (slot_name = NONE)")
         connection.exec_driver_sql("DROP SUBSCRIPTION everything")
     _check_equal(target, tables)
     with source.transaction() as session:
-        while session.row("SELECT active FROM pg_replication_slots WHERE slot_name = :slot", {"slot": slot}) == (True,):
-            time.sleep(POLL_SECONDS)
+        active = "SELECT active FROM pg_replication_slots WHERE slot_name = :slot"
+        _wait_until(lambda: session.row(active, {"slot": slot}) != (True,))
         session.row("SELECT pg_drop_replication_slot(:slot)", {"slot": slot})
     return took
+
+
+def _wait_until(condition: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
+    deadline = time.monotonic() + REPLICATION_SECONDS_MAX
+    while not condition():
+        check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"logical replication did not finish within {REPLICATION_SECONDS_MAX} s")
+        time.sleep(POLL_SECONDS)
+
+
+def _check_subscription(target: Store) -> None:
+    """Raise psycopg.DatabaseError when the subscription failed to apply; PostgreSQL itself would retry without end."""
+    counted = "SELECT apply_error_count FROM pg_stat_subscription_stats WHERE subname = 'everything'"
+    with target.transaction() as session:
+        if session.row(counted) != (0,):
+            raise psycopg.DatabaseError("logical replication could not apply the rows")
 
 
 def _count(store: Store, table: str) -> int:
@@ -230,7 +251,7 @@ def _hub(store: Store) -> HubNode:
         store=store,
         clock=FixedClock(NOW),
         signer=signer,
-        assertions=None,  # type: ignore[arg-type]  # nobody is asked to identify himself here.
+        assertions=None,  # type: ignore[arg-type]  # The benchmark calls intake directly, after authentication.
         version="bench",
     )
 

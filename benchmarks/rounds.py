@@ -1,17 +1,18 @@
-"""Rounds: ours and its rival in turns, and the ratio between them that is published."""
+"""Rounds of a benchmark: ours and its rivals in alternation, and the ratio that is published."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 Rates = tuple[list[float], list[float]]
-"""The rates of ours and of the rival, round by round."""
+"""The rates of ours and of the rival, one of each per round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One published ratio: rate of ours over rate of the rival (above 1 we are faster), round by round."""
+    """One published ratio: our rate over the rival's rate, per round. Above 1 we are faster."""
 
     name: str
     rival: str
@@ -26,7 +27,7 @@ class Claim:
         return [ours / rival for ours, rival in zip(*self.rates, strict=True)]
 
     def line(self) -> str:
-        """Return the claim as a line of the table: median ratio, least and most over the rounds, and both rates."""
+        """Return one line for the terminal: median ratio, its range over the rounds, and both median rates."""
         aim = "" if self.aim is None else f" (aim {self.aim:.2f})"
         return (
             f"{self.name:<44} {median(self.ratios):6.2f} [{min(self.ratios):.2f}-{max(self.ratios):.2f}]{aim}"
@@ -34,26 +35,57 @@ class Claim:
             + (f"; {self.notes}" if self.notes else "")
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the claim for a file of results, with every round."""
+        rounds = [
+            {"ours": significant(ours), "rival": significant(rival), "ratio": significant(ours / rival)}
+            for ours, rival in zip(*self.rates, strict=True)
+        ]
+        described = {"name": self.name, "rival": self.rival, "unit": self.unit, "notes": self.notes, "aim": self.aim}
+        return described | {"ratio": spread(self.ratios), "rounds": rounds}
 
-def in_turns_of(rounds: int, runs: Sequence[Callable[[], float]]) -> list[list[float]]:
-    """Return the rates that each of several gives in each round; the order turns by one from round to round."""
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measurement without a rival. It describes the machine as much as the program."""
+
+    name: str
+    values: list[float]
+    unit: str
+
+    def line(self) -> str:
+        """Return one line for the terminal: the median, and the range of several values."""
+        shown = f"{self.name:<44} {median(self.values):,.0f} {self.unit}"
+        few = len(self.values) == 1
+        return shown if few else f"{shown} [{min(self.values):,.0f}-{max(self.values):,.0f}]"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figure for a file of results, with every value."""
+        values = [significant(value) for value in self.values]
+        return {"name": self.name, "unit": self.unit, "value": spread(self.values), "values": values}
+
+
+Measurement = Claim | Figure
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return the median and the range, as a file of results states them."""
+    return {"median": significant(median(values)), "least": significant(min(values)), "most": significant(max(values))}
+
+
+def significant(value: float) -> float:
+    """Return a value with four significant digits; a machine repeats no more of them."""
+    return float(f"{value:.4g}")
+
+
+def interleave(rounds: int, runs: Sequence[Callable[[], float]]) -> list[list[float]]:
+    """Return the rates of each run, one per round. The run that goes first changes from round to round."""
     rates: list[list[float]] = [[] for _ in runs]
     for number in range(rounds):
         for place in range(len(runs)):
             turn = (number + place) % len(runs)
             rates[turn].append(runs[turn]())
     return rates
-
-
-def in_turns(rounds: int, ours: Callable[[], float], rival: Callable[[], float]) -> Rates:
-    """Return the rates that each gives in each round; who goes first changes from round to round."""
-    mine: list[float] = []
-    theirs: list[float] = []
-    for number in range(rounds):
-        turns = [(mine, ours), (theirs, rival)]
-        for rates, run in turns if number % 2 == 0 else reversed(turns):
-            rates.append(run())
-    return mine, theirs
 
 
 def rate(count: int, run: Callable[[], object]) -> float:

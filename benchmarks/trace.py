@@ -1,20 +1,21 @@
-"""A trace of about 200 batches in a group of a million edges: our functions, and whole requests, against bare SQL.
+"""Traces in a group of plants, against bare SQL: the store functions, and whole GraphQL requests over HTTP.
 
-The rival is the best hand-written form that was found: two prepared statements on the driver's connection, its rows
-made into JSON by hand. Ours gives the same batches and the same edges; the two are compared before anything is timed.
+The rival is the best form found by hand: two prepared statements on the driver's connection, rows made into JSON.
+The answers of ours and of the rival are compared before anything is timed.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from random import Random
-from typing import Any
 
 import migrations
+from benchmarks.graphql import over_http
 from benchmarks.group import PLANTS, Group
 from benchmarks.group_rows import load
-from benchmarks.rounds import Claim, in_turns, rate
+from benchmarks.rounds import Claim, interleave, rate
 from benchmarks.servers import server
+from benchmarks.trace_answers import Answer, Request, bare, check_equal
 from infra.database import Store
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.values.scope import PlantScope
@@ -22,36 +23,14 @@ from plants.store.genealogy.walks import batches_page, edges_page, trace
 from plants.store.traceability.trace_summary import summary
 
 EVERYTHING = PlantScope(frozenset(range(1, PLANTS + 1)))
-USUAL_BATCHES = (150, 260)  # of the traces that are timed
-SEEDS = 40
-
-WALK = """
-WITH RECURSIVE walk(node) AS (
-    SELECT %(seed)s::bigint UNION
-    SELECT step.target_id FROM walk CROSS JOIN LATERAL
-        (SELECT target_id FROM edges WHERE source_id = walk.node AND use <> 'RETURNED' OFFSET 0) AS step
-)
-SELECT source_id, target_id, quantity, unit, use FROM edges WHERE source_id = ANY(ARRAY(SELECT node FROM walk))
-"""
-BATCHES = """
-SELECT DISTINCT ON (id) id, code, plant_id, material, unit, made, produced_us, disposition
-FROM batches WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id, plant_id <> id >> 40, plant_id
-"""
-
-Answer = dict[str, list[Any]]
-Request = Callable[[int], Answer]
-
-
-def bare(connection: Any, seed: int) -> Answer:
-    """Answer with two statements and hardly any code."""
-    edges = connection.execute(WALK, {"seed": seed}, prepare=True).fetchall()
-    ids = list({seed, *(edge[0] for edge in edges), *(edge[1] for edge in edges)})
-    batches = connection.execute(BATCHES, {"ids": ids}, prepare=True).fetchall()
-    return {"batches": batches, "edges": edges}
+TYPICAL_BATCHES = (150, 260)
+"""The least and the most batches of the traces that are timed."""
+TRACES = 40
+SILOS = 3
 
 
 def ours(store: Store, seed: int) -> Answer:
-    """Answer with a trace and its pages, as the schema's resolvers do."""
+    """Answer with a trace and its pages, through the functions that the resolvers use."""
     with store.reading() as session:
         traced = trace(session, EVERYTHING, [seed], TraceDirection.FORWARD)
         batches = batches_page(session, EVERYTHING, traced, list(traced.batches))
@@ -65,8 +44,11 @@ def ours(store: Store, seed: int) -> Answer:
     }
 
 
-def seeds_of(store: Store, seed: int) -> list[int]:
-    """Return raw batches whose forward trace has the usual size."""
+def seeds_of(store: Store, seed: int, count: int) -> list[int]:
+    """Return up to `count` raw batches whose forward trace has a typical size.
+
+    Raises LookupError when the group has none.
+    """
     with store.reading() as session:
         raws = [
             row[0] for row in session.rows("SELECT id FROM batches WHERE material LIKE 'RAW-%' ORDER BY id, plant_id")
@@ -75,21 +57,18 @@ def seeds_of(store: Store, seed: int) -> list[int]:
         found = []
         for raw in raws:
             size = len(trace(session, EVERYTHING, [raw], TraceDirection.FORWARD).batches)
-            if USUAL_BATCHES[0] <= size <= USUAL_BATCHES[1]:
+            if TYPICAL_BATCHES[0] <= size <= TYPICAL_BATCHES[1]:
                 found.append(raw)
-            if len(found) == SEEDS:
+            if len(found) == count:
                 break
+    if not found:
+        least, most = TYPICAL_BATCHES
+        raise LookupError(f"no raw batch has a forward trace of {least} to {most} batches: use more edges")
     return found
 
 
-def check_equal(one: Answer, other: Answer) -> None:
-    """Raise AssertionError unless both give the same rows, in whatever order."""
-    for name in ("batches", "edges"):
-        assert sorted(one[name]) == sorted(other[name]), name
-
-
 def compare(rounds: int, name: str, request: Request, rival: Request, seeds: list[int]) -> Claim:
-    """Return the claim for one way of asking, its answers checked."""
+    """Return the claim for one way of asking, after its answers were compared with the rival's."""
     for seed in seeds:
         check_equal(request(seed), rival(seed))
     sizes = sorted(len(rival(seed)["batches"]) for seed in seeds)
@@ -97,41 +76,34 @@ def compare(rounds: int, name: str, request: Request, rival: Request, seeds: lis
     def all_of(ask: Request) -> Callable[[], float]:
         return lambda: rate(len(seeds), lambda: [json.dumps(ask(seed), default=str) for seed in seeds])
 
-    rates = in_turns(rounds, all_of(request), all_of(rival))
-    return Claim(name, "bare SQL and JSON", rates, "traces/s", f"{sizes[len(sizes) // 2]} batches", 0.33)
+    ours, theirs = interleave(rounds, [all_of(request), all_of(rival)])
+    return Claim(name, "bare SQL and JSON", (ours, theirs), "traces/s", f"{sizes[len(sizes) // 2]} batches", 0.33)
 
 
-def run(
-    rounds: int = 5,
-    edges: int = 1_000_000,
-    seed: int = 20260314,
-    requests: Mapping[str, Callable[[Store, str], AbstractContextManager[Request]]] = {},
-) -> Iterator[Claim]:
-    """Yield a claim for our functions, then one for each further way to send a request (GraphQL over HTTP, say)."""
-    with server() as (running, version):
+def run(*, rounds: int = 5, edges: int = 1_000_000, traces: int = TRACES, seed: int = 20260314) -> Iterator[Claim]:
+    """Yield the claims for the store functions, for GraphQL requests over HTTP, and for a silo lot."""
+    with server() as running:
         running.create_database("trace")
-        store = Store(running.url("trace"))
-        migrations.upgrade(store)
-        group = Group(edges, seed)
-        load(store, group)
-        seeds = seeds_of(store, seed)
-        with store.engine.connect() as connection:
-            driver = connection.connection.driver_connection
+        with closing(Store(running.url("trace"))) as store:
+            migrations.upgrade(store)
+            group = Group(edges, seed)
+            load(store, group)
+            seeds = seeds_of(store, seed, traces)
+            with store.engine.connect() as connection:
+                driver = connection.connection.driver_connection
 
-            def rival(one: int) -> Answer:
-                return bare(driver, one)
+                def rival(one: int) -> Answer:
+                    return bare(driver, one)
 
-            yield compare(rounds, f"trace, store ({version})", lambda one: ours(store, one), rival, seeds)
-            for name, open_way in requests.items():
-                with open_way(store, running.url("trace")) as request:
-                    yield compare(rounds, f"trace, {name} ({version})", request, rival, seeds)
-        yield from _wide(rounds, store, group, version)
-        store.close()
+                yield compare(rounds, "trace, store functions", lambda one: ours(store, one), rival, seeds)
+                with over_http(store, running.url("trace")) as request:
+                    yield compare(rounds, "trace, GraphQL over HTTP", request, rival, seeds)
+            yield silo_lot(rounds, store, group)
 
 
-def _wide(rounds: int, store: Store, group: Group, version: str) -> Iterator[Claim]:
-    """Yield the claim for a silo lot: figures and a first page, against the bare walk with all columns."""
-    silos = [batch for batch, made in group.made.items() if made.material == "RAW-000"][:3]
+def silo_lot(rounds: int, store: Store, group: Group) -> Claim:
+    """Return the claim for the summary and first page of a very wide trace, against the walk with all columns."""
+    silos = [batch for batch, made in group.made.items() if made.material == "RAW-000"][:SILOS]
 
     def ask() -> None:
         for silo in silos:
@@ -143,12 +115,12 @@ def _wide(rounds: int, store: Store, group: Group, version: str) -> Iterator[Cla
 
     with store.engine.connect() as connection:
         driver = connection.connection.driver_connection
-        sizes = [len(bare(driver, silo)["batches"]) for silo in silos]
+        sizes = sorted(len(bare(driver, silo)["batches"]) for silo in silos)
 
         def all_columns() -> None:
             for silo in silos:
                 bare(driver, silo)
 
-        rates = in_turns(rounds, lambda: rate(len(silos), ask), lambda: rate(len(silos), all_columns))
-    name = f"silo lot, figures and first page ({version})"
-    yield Claim(name, "bare SQL, all columns", rates, "traces/s", f"{sorted(sizes)[1]:,} batches")
+        ours, theirs = interleave(rounds, [lambda: rate(len(silos), ask), lambda: rate(len(silos), all_columns)])
+    notes = f"{sizes[len(sizes) // 2]:,} batches"
+    return Claim("silo lot, summary and first page", "bare SQL, all columns", (ours, theirs), "traces/s", notes)

@@ -1,1 +1,1 @@
-"""The machinery that knows nothing of batches."""
+"""Machinery that is independent of batches: settings, database, clock, ids, object storage."""

@@ -1,7 +1,7 @@
-"""Copies of a node's store while it runs, put on disk whole or not at all, and stores made from such copies.
+"""Online backups of a node's store, written atomically, and restoring them.
 
-A copy holds the database and never the second memory beside it (`infra.marks`): that is what tells a restored node
-that it is one.
+A backup holds the database and never the node's high-water marks (`infra.high_water_marks`). A restored node detects
+the restore by marks that are newer than its database.
 """
 
 import hashlib
@@ -34,12 +34,12 @@ CONNECT_SECONDS: Final = 10
 
 
 class BackupUnfit(Exception):
-    """The backup cannot be made or used; the message says why, in both languages."""
+    """The backup cannot be made or used. The message says why, in both languages."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerHead:
-    """A ledger in a copy: its origin, how many entries it has, and its frontier."""
+    """A ledger in a backup: its origin, number of entries and frontier."""
 
     log_id: int
     origin: str
@@ -49,7 +49,7 @@ class LedgerHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a backup says of itself; `ledgers` and `files` are by origin and by name. Times are RFC 3339 in UTC."""
+    """The manifest of a backup. `ledgers` is keyed by origin, `files` by name. Times are RFC 3339 in UTC."""
 
     made_at: str
     program: str
@@ -76,7 +76,7 @@ class Manifest:
         return found
 
     def write(self, folder: Path) -> None:
-        """Write the manifest into a folder, with the size and SHA-256 of every file that is there."""
+        """Write the manifest into a folder, with the size and SHA-256 of every file in the folder."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 self.files[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest(path)}
@@ -88,8 +88,8 @@ class Manifest:
         there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
         for name in sorted(there ^ self.files.keys()):
             raise BackupUnfit(f"{name} is missing, or does not belong to this backup. / 备份文件 {name} 缺失或多余。")
-        for name, said in self.files.items():
-            if digest(folder / name) != said["sha256"]:
+        for name, recorded in self.files.items():
+            if digest(folder / name) != recorded["sha256"]:
                 raise BackupUnfit(f"{name} was changed since the backup was made. / 备份文件 {name} 已被改动。")
 
 
@@ -103,9 +103,9 @@ def digest(path: Path) -> str:
 
 
 def copy_store(store: Store, folder: Path) -> tuple[str, list[LedgerHead]]:
-    """Copy a store that may be in use into a folder; return the copy's name and the ledgers exactly as they are in it.
+    """Copy a store that may be in use into a folder; return the copy's name and the ledgers that it holds.
 
-    Nobody waits for it. Raises BackupUnfit, with what the database's program said.
+    Readers and writers are not blocked. Raises BackupUnfit with the error output of pg_dump.
     """
     if store.dialect == "sqlite":
         return SQLITE_COPY, _copy_sqlite(Path(str(store.engine.url.database)), folder / SQLITE_COPY)
@@ -113,23 +113,23 @@ def copy_store(store: Store, folder: Path) -> tuple[str, list[LedgerHead]]:
 
 
 def restore_sqlite(copy: Path, place: Path) -> None:
-    """Put a copy where a store is to be; raises BackupUnfit when something is there, or when the copy is damaged."""
+    """Copy a backup to the path of a new store; raises BackupUnfit when the path exists or the copy is damaged."""
     if place.exists():
-        raise BackupUnfit(f"{place} is there already. / {place} 已存在。")
+        raise BackupUnfit(f"{place} exists already. / {place} 已存在。")
     draft = place.with_name(f".{place.name}.restoring")
     shutil.copyfile(copy, draft)
     with closing(sqlite.connect(draft)) as opened:
-        said = opened.execute("PRAGMA integrity_check").fetchone()[0]
-    if said != "ok":
+        result = opened.execute("PRAGMA integrity_check").fetchone()[0]
+    if result != "ok":
         draft.unlink()
-        raise BackupUnfit(f"{copy.name} is damaged: {said} / 备份数据库已损坏。")
+        raise BackupUnfit(f"{copy.name} is damaged: {result} / 备份数据库已损坏。")
     _on_disk(draft)
     draft.rename(place)
     _on_disk(place.parent)
 
 
 def restore_postgresql(copy: Path, url: URL) -> None:
-    """Fill an empty database from a copy, wholly or not at all; raises BackupUnfit."""
+    """Restore a backup into an empty database in one transaction; raises BackupUnfit."""
     with closing(psycopg.connect(_address(url), password=url.password)) as opened:
         row = opened.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
         major = opened.info.server_version // 10_000
@@ -141,7 +141,7 @@ def restore_postgresql(copy: Path, url: URL) -> None:
 
 
 def set_aside(place: Path, stamp: str) -> list[Path]:
-    """Rename a SQLite store and its companions, so that nothing is lost where another takes its place."""
+    """Rename a SQLite store with its WAL files before another store replaces it; return the new paths."""
     moved = []
     for suffix in ("", "-wal", "-shm"):
         path = place.with_name(place.name + suffix)
@@ -152,12 +152,13 @@ def set_aside(place: Path, stamp: str) -> list[Path]:
 
 @contextmanager
 def draft_of(target: Path) -> Iterator[Path]:
-    """Yield a folder to be filled, which becomes `target` when all is well: a folder, or one file if that ends in .tar.
+    """Yield a draft folder that is renamed to `target` when the block succeeds; packed, if `target` ends in .tar.
 
-    Readable by its owner alone, and on disk before it gets its name. Raises BackupUnfit where the target is there.
+    The result is readable by its owner only and synchronised before it is renamed. Raises BackupUnfit where the
+    target exists.
     """
     if target.exists():
-        raise BackupUnfit(f"{target} is there already: a backup never overwrites. / {target} 已存在，备份不会覆盖。")
+        raise BackupUnfit(f"{target} exists already: a backup never overwrites. / {target} 已存在，备份不会覆盖。")
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -183,12 +184,12 @@ def draft_of(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def unpacked(source: Path, beside: Path) -> Iterator[Path]:
-    """Yield the folder of a backup; one that was packed is unpacked beside a path for the length of the block."""
+def unpacked(source: Path, place: Path) -> Iterator[Path]:
+    """Yield the folder of a backup; a packed one is unpacked next to `place` and deleted when the block ends."""
     if source.is_dir():
         yield source
         return
-    folder = beside.with_name(f".{beside.name}.unpacked")
+    folder = place.with_name(f".{place.name}.unpacked")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     try:
@@ -204,7 +205,7 @@ def unpacked(source: Path, beside: Path) -> Iterator[Path]:
 
 def _copy_sqlite(source: Path, copy: Path) -> list[LedgerHead]:
     with closing(sqlite.connect(f"file:{source}?mode=ro", uri=True)) as reading, closing(sqlite.connect(copy)) as made:
-        # All pages at once: one snapshot of a WAL database, which keeps no writer waiting.
+        # All pages in one step: a single snapshot of a WAL database, which blocks no writer.
         reading.backup(made, pages=-1)
     with closing(sqlite.connect(copy)) as made:
         made.execute("PRAGMA journal_mode = DELETE")
@@ -225,7 +226,7 @@ def _dump_postgresql(url: URL, copy: Path) -> list[LedgerHead]:
 
 
 def _address(url: URL) -> str:
-    """Return the address without its password, which would be seen in the list of processes."""
+    """Return the connection string without the password, which the list of processes would show."""
     query: Mapping[str, Any] = url.query
     host, port = url.host or query.get("host"), url.port or query.get("port")
     given = {"host": host, "port": port, "user": url.username, "dbname": url.database}
@@ -234,7 +235,7 @@ def _address(url: URL) -> str:
 
 
 def _program(name: str, major: int) -> str:
-    """Return a program of PostgreSQL that understands a server of this major version: the nearest one not older."""
+    """Return a PostgreSQL program of the lowest installed version that is at least this major version."""
     fitting = [
         (binaries.version, binaries.directory / name)
         for binaries in find_binaries()
@@ -260,7 +261,7 @@ def _run(command: list[str], url: URL) -> None:
 def _on_disk(path: Path) -> None:
     opened = os.open(path, os.O_RDONLY)
     try:
-        # Some file systems do not synchronise folders; then there is nothing more to be done.
+        # Some file systems cannot synchronise folders.
         with suppress(OSError) if path.is_dir() else nullcontext():
             os.fsync(opened)
     finally:

@@ -1,4 +1,4 @@
-"""The one place that reads the wall clock, so that tests and simulations can own time."""
+"""The only reader of the wall clock. Tests and simulations replace it."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; everything that needs it is handed one."""
+    """A source of the current time."""
 
     def now(self) -> datetime:
         """Return the current instant, aware and in UTC."""
@@ -14,7 +14,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
         """Return the current instant, aware and in UTC."""
@@ -23,15 +23,15 @@ class SystemClock:
 
 @dataclass(slots=True)
 class FixedClock:
-    """A clock that stands still until it is advanced: for tests, demonstrations and simulations."""
+    """A clock that changes only by `advance`: for tests, demonstrations and simulations."""
 
     at: datetime = field(default_factory=lambda: datetime(2026, 3, 14, 8, 0, tzinfo=UTC))
 
     def now(self) -> datetime:
-        """Return the instant the clock stands at."""
+        """Return the instant of the last advance."""
         return self.at
 
     def advance(self, **step: float) -> datetime:
-        """Move the clock on by a timedelta's keywords (seconds=…, days=…) and return the new instant."""
+        """Advance the clock by a timedelta's keywords (seconds=…, days=…) and return the new instant."""
         self.at += timedelta(**step)
         return self.at

@@ -1,26 +1,35 @@
-"""Stores, and the sessions that read and write them: the one place that begins and commits transactions.
+"""Stores and their sessions. Only this module begins, commits and rolls back transactions.
 
-Reads are made through a `ReadSession` (SQLModel, one consistent snapshot). Writes are made through a `Session`, which
-runs SQL on the driver's own connection: the two hot paths (a plant's write, the hub's apply) would spend most of their
-time in the layers above it (`docs/explanation/performance.md`).
+A `Session` writes, a `ReadSession` reads one consistent snapshot. Both are SQLModel sessions, so cold paths use them as
+SQLModel's documentation does: `session.add(row)`, `session.get(Model, key)`, `session.exec(select(Model))`.
+
+Both also run statements on the driver's own cursor (`rows`, `run` and so on). The two hot paths, a plant's write and
+the hub's apply, would spend most of their time in the layers above it (`docs/explanation/performance.md`). Such a
+statement is SQL text with `:name` parameters, or a Core statement that `infra.statements` compiles once per dialect.
+
+One transaction may mix both. A statement on the driver flushes pending rows first. It does not refresh rows that were
+loaded before: call `session.refresh(row)`, or change them through `session.exec(update(Model))`.
 """
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import pysqlite3.dbapi2 as sqlite
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session as SQLModelSession
 
-from infra.marks import Keeper, Raised
+from infra import statements
+from infra.high_water_marks import MarkKeeper, PendingMarks
+from infra.statements import compiled_statement, join_connection
 
 BUSY_TIMEOUT_MS = 10_000
 WAL_PAGES = 4000  # of 4 KiB: the log is copied into the database every 16 MiB, not every 4
@@ -29,12 +38,17 @@ SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)", re.ASCII)
 
-Row = tuple[Any, ...]
-Parameters = Mapping[str, Any]
+Row = statements.Row
+Parameters = statements.Parameters
+Statement = str | Executable
 
 
 class StoreUnfit(Exception):
-    """The store cannot be used safely; the message says why and what to do."""
+    """The store cannot be used safely. The message says why and what to do."""
+
+
+class ReadOnlySession(TypeError):
+    """A row was to be written through a read session."""
 
 
 class _Cursor(Protocol):
@@ -49,74 +63,166 @@ def _for_psycopg(sql: str) -> str:
     return PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
 
 
-class Session:
-    """A write transaction in progress. SQL is written once, with `:name` parameters, for both databases."""
+def driver_rows(cursor: Any, dialect: str, statement: Statement, parameters: Parameters) -> list[Row]:
+    """Run a query on a driver's cursor and return all rows as tuples."""
+    if isinstance(statement, str):
+        sql = statement if dialect == "sqlite" else _for_psycopg(statement)
+        return cast("list[Row]", cursor.execute(sql, parameters).fetchall())
+    compiled = compiled_statement(statement, dialect)
+    found = cast("list[Row]", cursor.execute(*compiled.bound(parameters)).fetchall())
+    return list(map(compiled.values, found)) if compiled.converts else found
+
+
+class Session(SQLModelSession):
+    """A write transaction in progress. `Store.transaction` makes and ends it."""
 
     def __init__(self, driver: Any, dialect: str) -> None:
-        self.driver = driver
+        super().__init__(expire_on_commit=False, join_transaction_mode="create_savepoint")
         self.dialect = dialect
-        self.marks = Raised()
+        self.marks = PendingMarks()
+        self._driver = driver
+        self._joined: Connection | None = None
         self._cursor = driver.cursor()
-        # Bound once: a command runs some thirty statements, and each layer of calls around them shows.
-        self._execute: Callable[[str, Parameters], _Cursor] = (
+        # Bound once: a command runs some thirty statements, and each layer of calls costs measurable time.
+        self._execute_text: Callable[[str, Parameters], _Cursor] = (
             self._cursor.execute if dialect == "sqlite" else self._execute_in_psycopg
         )
 
     def _execute_in_psycopg(self, sql: str, parameters: Parameters) -> _Cursor:
         return cast("_Cursor", self._cursor.execute(_for_psycopg(sql), parameters))
 
-    def rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
-        """Return all rows of a query, as tuples."""
-        return self._execute(sql, parameters).fetchall()
+    def _execute(self, statement: Statement, parameters: Parameters) -> _Cursor:
+        self._flush_models()
+        if isinstance(statement, str):
+            return self._execute_text(statement, parameters)
+        compiled = compiled_statement(statement, self.dialect)
+        return cast("_Cursor", self._cursor.execute(*compiled.bound(parameters)))
 
-    def octets(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
-        """Return all rows as `rows` does; for long bytes, which PostgreSQL then sends as they are, not as hex."""
+    def _flush_models(self) -> None:
+        if self.in_transaction():  # SQLModel's part of the session has been used
+            self.flush()
+
+    @property
+    def driver(self) -> Any:
+        """The driver's connection, for COPY; pending rows are flushed."""
+        self._flush_models()
+        return self._driver
+
+    def rows(self, statement: Statement, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
+        """Return all rows of a query as tuples."""
+        if type(statement) is str and not self.in_transaction():
+            return self._execute_text(statement, parameters).fetchall()
+        self._flush_models()
+        return driver_rows(self._cursor, self.dialect, statement, parameters)
+
+    def binary_rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
+        """Return all rows as `rows` does; PostgreSQL sends long byte strings as bytes instead of hexadecimal text."""
         if self.dialect == "sqlite":
             return self.rows(sql, parameters)
         return cast("_Cursor", self.driver.cursor(binary=True).execute(_for_psycopg(sql), parameters)).fetchall()
 
-    def row(self, sql: str, parameters: Parameters = {}) -> Row | None:  # noqa: B006 -- never written to.
+    def row(self, statement: Statement, parameters: Parameters = {}) -> Row | None:  # noqa: B006 -- never written to.
         """Return the first row of a query, or None."""
-        return self._execute(sql, parameters).fetchone()
+        if type(statement) is str and not self.in_transaction():
+            return self._execute_text(statement, parameters).fetchone()
+        found = self._execute(statement, parameters).fetchone()
+        if found is None or isinstance(statement, str):
+            return found
+        return compiled_statement(statement, self.dialect).values(found)
 
-    def run(self, sql: str, parameters: Parameters = {}) -> int:  # noqa: B006 -- never written to.
-        """Run a statement and return how many rows it touched."""
-        return self._execute(sql, parameters).rowcount
+    def run(self, statement: Statement, parameters: Parameters = {}) -> int:  # noqa: B006 -- never written to.
+        """Run a statement and return how many rows it changed."""
+        if type(statement) is str and not self.in_transaction():
+            return self._execute_text(statement, parameters).rowcount
+        return self._execute(statement, parameters).rowcount
 
-    def run_many(self, sql: str, parameters: Sequence[Parameters]) -> int:
-        """Run a statement once for each set of parameters and return how many rows were touched in all."""
-        self._cursor.executemany(sql if self.dialect == "sqlite" else _for_psycopg(sql), parameters)
+    def run_many(self, statement: Statement, parameters: Sequence[Parameters]) -> int:
+        """Run a statement once for each set of parameters and return how many rows were changed in all."""
+        self._flush_models()
+        if isinstance(statement, str):
+            self._cursor.executemany(statement if self.dialect == "sqlite" else _for_psycopg(statement), parameters)
+        else:
+            compiled = compiled_statement(statement, self.dialect)
+            self._cursor.executemany(compiled.sql, [compiled.bound(given)[1] for given in parameters])
         return int(self._cursor.rowcount)
 
-    def close(self) -> None:
-        """Give up the cursor, in the thread that used it.
+    def get_bind(self, *_args: Any, **_named: Any) -> Connection:
+        """Return the SQLAlchemy connection over this transaction's driver connection, made at the first use."""
+        if self._joined is None:
+            self._joined = join_connection(self._driver, self.dialect)
+        return self._joined
 
-        One that is let go later, with the traceback of a refusal say, resets its statement wherever that is then; and
-        the driver may have given the same statement to another session, whose rows would come twice or not at all.
+    def commit(self) -> NoReturn:
+        """Raise: `Store.transaction` commits when its block ends."""
+        raise TypeError("Store.transaction commits")
+
+    def rollback(self) -> NoReturn:
+        """Raise: `Store.transaction` rolls back when its block raises; `savepoint` undoes a part."""
+        raise TypeError("Store.transaction rolls back")
+
+    def commit_transaction(self) -> None:
+        """Commit; for `Store.transaction` alone."""
+        if self._joined is None:
+            self._driver.commit()
+        else:
+            super().commit()
+            self._joined.commit()
+
+    def rollback_transaction(self) -> None:
+        """Close the cursor and roll back; for `Store.transaction` alone."""
+        self._cursor.close()
+        if self._joined is None:
+            self._driver.rollback()
+        else:
+            self._joined.rollback()
+
+    def close(self) -> None:
+        """Close the cursor in the thread that used it.
+
+        A cursor that is garbage collected later, for example with a traceback, resets its SQLite statement at that
+        moment. The driver may have lent the same statement to another session, which then misses or repeats rows.
         """
         self._cursor.close()
+        if self.in_transaction():
+            super().close()
+        if self._joined is not None:
+            self._joined.close()
+            self._joined = None
 
-    def need_not_last(self) -> None:
-        """Let PostgreSQL commit this transaction before it is on disk, in order with the others as ever.
+    def commit_asynchronously(self) -> None:
+        """Commit without waiting for the WAL flush (synchronous_commit = off); for PostgreSQL.
 
-        A crash of its server may then undo the last moments: only for work that is found undone, and done again.
+        A server crash can lose the last commits. Use only for idempotent work that is re-derived.
         """
         if self.dialect == "postgresql":
             self.run("SET LOCAL synchronous_commit = off")
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo what the block wrote when it raises, and leave what came before it in place."""
-        self.run("SAVEPOINT one")
+        """Undo what the block wrote when it raises; what came before it stays."""
         marks = self.marks.copied()
+        on_driver = not self.in_transaction()
+        if on_driver:
+            self._execute_text("SAVEPOINT one", {})
         try:
-            yield
+            if on_driver:
+                yield
+                if self.in_transaction():
+                    super().commit()  # flushes, and releases the savepoint that SQLAlchemy made inside this one
+            else:
+                with self.begin_nested():
+                    self.connection()  # SQLAlchemy sends SAVEPOINT at its first use; the driver may be used before.
+                    yield
         except BaseException:
             self.marks = marks
-            self.run("ROLLBACK TO SAVEPOINT one")
-            self.run("RELEASE SAVEPOINT one")
+            if on_driver:
+                if self.in_transaction():
+                    super().rollback()
+                self._execute_text("ROLLBACK TO SAVEPOINT one", {})
+                self._execute_text("RELEASE SAVEPOINT one", {})
             raise
-        self.run("RELEASE SAVEPOINT one")
+        if on_driver:
+            self._execute_text("RELEASE SAVEPOINT one", {})
 
 
 class ReadSession(SQLModelSession):
@@ -124,14 +230,26 @@ class ReadSession(SQLModelSession):
 
     @property
     def dialect(self) -> str:
-        """Which database it is: sqlite or postgresql."""
+        """The database's name: sqlite or postgresql."""
         return self.get_bind().dialect.name
 
-    def rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
-        """Return all rows of a query written as for `Session`, as tuples, from the same snapshot."""
-        driver = self.connection().connection.driver_connection
-        with closing(Session(driver, self.dialect)) as session:
-            return session.rows(sql, parameters)
+    def rows(self, statement: Statement, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
+        """Return all rows of a query as tuples, as `Session.rows` does, from the same snapshot."""
+        driver = cast("Any", self.connection().connection.driver_connection)
+        with closing(driver.cursor()) as cursor:
+            return driver_rows(cursor, self.dialect, statement, parameters)
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """Raise ReadOnlySession where there is anything to write."""
+        if self.new or self.dirty or self.deleted:
+            raise ReadOnlySession(objects)
+
+
+@event.listens_for(ReadSession, "do_orm_execute")
+def refuse_writes(state: ORMExecuteState) -> None:
+    """Raise ReadOnlySession for an insert, update or delete."""
+    if state.is_insert or state.is_update or state.is_delete:
+        raise ReadOnlySession(state.statement)
 
 
 class Store:
@@ -157,11 +275,10 @@ class Store:
         else:
             message = f"{self.dialect} stores are not supported: use sqlite or postgresql."
             raise StoreUnfit(message)
-        self.keeper: Keeper | None = None
+        self.keeper: MarkKeeper | None = None
         self._at_hand: deque[PoolProxiedConnection] = deque()
-        self._snapshots = self.engine.execution_options(
-            **({"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {})
-        )
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._snapshots = self.engine.execution_options(**(snapshot if self.dialect == "postgresql" else {}))
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -174,13 +291,13 @@ class Store:
                 session.run("BEGIN IMMEDIATE")
             try:
                 yield session
+                session.flush()
                 if self.keeper is not None:
                     self.keeper.before_commit(session.marks)
             except BaseException:
-                session.close()
-                connection.rollback()
+                session.rollback_transaction()
                 raise
-            connection.commit()
+            session.commit_transaction()
         if self.keeper is not None:
             self.keeper.committed(session.marks)
 

@@ -1,11 +1,11 @@
-"""Folders on a disk: what was put into one is there after a power cut only once the folder itself is synchronised."""
+"""Makes directory entries durable: a new name survives a power cut only once its folder is synchronised."""
 
 import os
 from pathlib import Path
 
 
 def sync_folder(folder: Path) -> None:
-    """Return once the names in a folder are durable: files that were made, linked or renamed. Raises OSError."""
+    """Synchronise a folder, so that created, linked and renamed files are durable. Raises OSError."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)

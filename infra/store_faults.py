@@ -1,4 +1,4 @@
-"""What is wrong with a store that did not take something, told from the errors of both drivers."""
+"""Classifies failures of a store by the errors of both drivers."""
 
 import errno
 from enum import StrEnum
@@ -11,23 +11,23 @@ from sqlalchemy.exc import DBAPIError
 
 
 class StoreFault(StrEnum):
-    """Why a store refuses: none of these is a bug, and all of them can be over a moment later."""
+    """Why a store failed. None of these is a bug, and each can be transient."""
 
     DISK_FULL = "DISK_FULL"
     READ_ONLY = "READ_ONLY"
     DISK_FAILING = "DISK_FAILING"
-    BUSY = "BUSY"  # somebody else holds what is needed, or the database undid one of two that waited for each other
+    BUSY = "BUSY"  # locked by another transaction, or rolled back to end a deadlock
     UNREACHABLE = "UNREACHABLE"  # the database server does not answer
 
 
-STORE_REFUSES: Final[dict[StoreFault, dict[str, str]]] = {
+STORE_FAILURE_TEXTS: Final[dict[StoreFault, dict[str, str]]] = {
     StoreFault.DISK_FULL: {"en": "the disk is full", "zh": "磁盘已满"},
     StoreFault.READ_ONLY: {"en": "the disk can only be read", "zh": "磁盘为只读"},
     StoreFault.DISK_FAILING: {"en": "the disk does not work", "zh": "磁盘读写出错"},
     StoreFault.BUSY: {"en": "another program holds it for too long", "zh": "被其他程序长时间占用"},
     StoreFault.UNREACHABLE: {"en": "its server does not answer", "zh": "数据库服务器没有响应"},
 }
-"""The same in words, in English (`en`) and Simplified Chinese (`zh`)."""
+"""The texts of the faults in English (`en`) and Simplified Chinese (`zh`)."""
 
 SQLITE_FAULTS = {
     "SQLITE_FULL": StoreFault.DISK_FULL,
@@ -47,7 +47,7 @@ POSTGRES_FAULTS: tuple[tuple[type[Exception], StoreFault], ...] = (
     (errors.QueryCanceled, StoreFault.BUSY),
     (psycopg.OperationalError, StoreFault.UNREACHABLE),
 )
-# The second memory beside the store is a plain file: what keeps it from being written keeps the store from it too.
+# The file of high-water marks is on the same disk, so its errors count as errors of the store.
 FILE_FAULTS = {
     errno.ENOSPC: StoreFault.DISK_FULL,
     errno.EDQUOT: StoreFault.DISK_FULL,
@@ -57,11 +57,11 @@ FILE_FAULTS = {
 
 
 def store_fault(error: BaseException) -> StoreFault | None:
-    """Return what is wrong with the store where that is why something failed; None where the error is another's."""
+    """Return the store's fault behind an error; None where the error has another cause."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite.OperationalError):
         name = str(getattr(cause, "sqlite_errorname", ""))
-        # A disk that is full while the log or a temporary file grows says so in the longer name.
+        # A full disk during growth of the WAL or a temporary file has an extended name of the code.
         return next((fault for known, fault in SQLITE_FAULTS.items() if name.startswith(known)), None)
     if isinstance(cause, OSError):
         return FILE_FAULTS.get(cause.errno or 0)

@@ -1,4 +1,4 @@
-"""Where a node's store is, and opening it: by URL, in the node's home, or on a PostgreSQL server of its own."""
+"""Opens a node's store: by URL, in the node's home, or on an embedded PostgreSQL server."""
 
 from contextlib import ExitStack, closing
 
@@ -12,7 +12,7 @@ DATABASE = "batchloom"
 
 
 def open_store(settings: Settings, opening: ExitStack) -> Store:
-    """Return the node's store, to be closed with the stack; starts its own PostgreSQL server, or joins the running one.
+    """Return the node's store, closed with the stack; starts or joins the embedded PostgreSQL server if needed.
 
     Raises StoreUnfit, or PostgresUnavailable.
     """

@@ -1,7 +1,6 @@
-"""The one thread through which a node writes: what is waiting is committed together.
+"""The writer thread of a node: group commit of the queued commands.
 
-Grouping pays because a commit costs a disk synchronisation however many changes it holds, and because the ledger's
-head makes every writer wait for the one before it.
+A commit costs one disk synchronisation, whatever number of changes it holds. The ledger's head serialises writers.
 """
 
 import queue
@@ -13,33 +12,33 @@ from contextlib import nullcontext
 from typing import Any, Protocol, TypeVar
 
 from infra.database import Session, Store
-from infra.marks import REFRESHED_AFTER
+from infra.high_water_marks import REFRESHED_AFTER
 
 GROUP_MAX = 64  # commands in one transaction
-QUEUE_MAX = 10_000  # commands waiting; above it a caller waits, which is the backpressure a person notices
+QUEUE_MAX = 10_000  # queued commands; above it callers block (backpressure)
 
 Work = Callable[[Session], Any]
 T = TypeVar("T")
 
 
 class Writing(Protocol):
-    """Whatever runs a piece of work in a transaction of its own and returns once that is durable."""
+    """Runs functions in transactions and returns after the commit."""
 
     def write(self, work: Callable[[Session], T]) -> T:
-        """Run a piece of work and return its result once it is durable; what it raises has undone it."""
+        """Run `work` and return its result once it is durable; an exception of `work` rolls it back."""
         ...
 
 
 class WriterClosed(Exception):
-    """The node is stopping; the command was not run and can be sent again."""
+    """The node is stopping. The command was not run and can be sent again."""
 
 
 class Writer:
-    """Runs pieces of work one after the other, each in a savepoint, and commits groups of them.
+    """Runs functions in sequence, each in a savepoint, and commits them in groups.
 
-    A piece of work that raises is undone alone, and its caller gets the exception. A result is handed out only after
-    the commit that made it durable. When the commit itself fails, every caller of the group gets that exception.
-    `timed` hears how many seconds each group took, on the writer's thread.
+    A function that raises is rolled back alone, and its caller gets the exception. A result is returned only after the
+    commit that makes it durable. When the commit fails, every caller of the group gets that exception. The writer's
+    thread calls `timed` with the seconds of each group.
     """
 
     timed: Callable[[float], None]
@@ -54,7 +53,7 @@ class Writer:
         self._thread.start()
 
     def submit(self, work: Callable[[Session], T]) -> Future[T]:
-        """Queue a piece of work; the future resolves after the commit."""
+        """Queue a function; the future resolves after the commit."""
         if self._closed:
             raise WriterClosed
         future: Future[T] = Future()
@@ -62,11 +61,11 @@ class Writer:
         return future
 
     def write(self, work: Callable[[Session], T]) -> T:
-        """Run a piece of work and return its result once it is durable."""
+        """Run a function and return its result once it is durable."""
         return self.submit(work).result()
 
     def close(self) -> None:
-        """Finish what is waiting and stop."""
+        """Finish the queued functions and stop."""
         if not self._closed:
             self._closed = True
             self._waiting.put(None)
@@ -89,7 +88,7 @@ class Writer:
                 self.timed(time.perf_counter() - began)
 
     def _next(self) -> tuple[Work, Future[Any]] | None:
-        """Wait for a piece of work; whenever none comes for a while the second memory catches up."""
+        """Wait for a function; while idle, bring the high-water marks up to date."""
         while True:
             try:
                 return self._waiting.get(timeout=REFRESHED_AFTER.total_seconds())
@@ -104,14 +103,14 @@ class Writer:
             with self._store.transaction() as session:
                 for work, future in jobs:
                     try:
-                        # A lone piece of work needs no savepoint: its failure may undo the whole transaction.
+                        # A single function needs no savepoint: its failure may roll back the whole transaction.
                         with session.savepoint() if len(jobs) > 1 else nullcontext():
                             results[future] = work(session)
                     except Exception as error:
                         failures[future] = error
                         if len(jobs) == 1:
                             raise
-        except Exception as error:  # noqa: BLE001 -- nothing was committed: every caller must hear of it.
+        except Exception as error:  # noqa: BLE001 -- nothing was committed: every caller gets the error.
             for _, future in jobs:
                 future.set_exception(error)
             return

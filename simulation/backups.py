@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from infra.marks import REFRESHED_AFTER
+from infra.high_water_marks import REFRESHED_AFTER
 from simulation.clocks import SECOND
 from simulation.world import HUB, Backup, World
 
@@ -52,7 +52,7 @@ def restore(world: World, number: int, *, newest: bool = False) -> None:
 
 
 def _excuse_the_last_moments(world: World, number: int) -> None:
-    """Expect no memory of what was written in the last seconds: so late its size may be (`infra.marks`)."""
+    """Expect no memory of what was written in the last seconds: so late its size may be (`infra.high_water_marks`)."""
     keeper, lived_us = world.disk_of(number).keeper, world.idle_us.get(number, 0) - world.wrote_us.get(number, 0)
     if keeper is not None and keeper.behind and lived_us < REFRESHED_AFTER.total_seconds() * SECOND:
         world.story.mark("restored within seconds")

@@ -118,7 +118,7 @@ def _persons(world: World) -> None:
             plant.write(partial(lift_fence, log_id=number))
         _let_in(world, number)
     with world.hub.disk.transaction() as session:
-        retrying.wake(session, world.hub.clock.now())
+        retrying.retry_now(session, world.hub.clock.now())
 
 
 def _let_in(world: World, number: int) -> None:

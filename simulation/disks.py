@@ -15,7 +15,7 @@ import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import create_engine, event
 from sqlalchemy.pool import StaticPool
 
-from infra.database import ReadSession, Session, Store
+from infra.database import ReadSession, Row, Session, Statement, Store, driver_rows
 
 _TO_DISK = sqlite.Connection.commit
 _UNDO = sqlite.Connection.rollback
@@ -134,11 +134,11 @@ class _Glance:
         self._make = whole
         self._whole: ReadSession | None = None
 
-    def rows(self, sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+    def rows(self, statement: Statement, parameters: Any = {}) -> list[Row]:  # noqa: B006 -- never written to.
         """Return all rows of a query from the snapshot."""
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN")
-        return list(self._connection.execute(sql, parameters).fetchall())
+        return driver_rows(self._connection, "sqlite", statement, parameters)
 
     def __getattr__(self, name: str) -> Any:
         """Return what only the whole session has."""
@@ -230,11 +230,6 @@ class Disk(Store):
     def stop(self) -> None:
         """Lose power."""
         self.connection.dead = True
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the machine is off."""
-        return bool(self.connection.dead)
 
     def image(self) -> Image:
         """Return a copy of what is durable; nothing may be under way on the disk."""

@@ -10,10 +10,10 @@ from plants.commands.group.enrolment import Enrolment
 from plants.rules.values.refusals import Refusal
 from simulation.nodes import GROUP, SimulatedPlant
 from simulation.world import World
-from sync_jobs import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.hub.enrolment import readmit, revoke
 from sync_jobs.keys import hub_keys
-from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 ADMINISTRATOR: Final = system_actor("cli", Role.ADMINISTRATOR)
@@ -54,7 +54,7 @@ def rotate_assertion_key(world: World, number: int) -> None:
     def state() -> None:
         nonlocal taken
         try:
-            assertion_key_rotation.state_assertion_key(plant.node, following)
+            assertion_key_rotation.announce_assertion_key(plant.node, following)
         except (HubUnreachable, Problem, Refusal) as error:
             world.tell(plant.name, f"does not get its new key across: {error}")
         else:

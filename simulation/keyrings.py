@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
 from infra.database import ReadSession
-from sync_jobs.ledger_key_rotation import newest_stated
+from sync_jobs.keys.chains import newest_rotation
 
 
 @dataclass
 class Keyring:
     """The keys that a node has and had, the one in use last, and one that may lie ready beside each.
 
-    The steps are those of `sync_jobs.ledger_key_rotation` and `sync_jobs.assertion_key_rotation` over files;
+    The steps are those of `sync_jobs.keys.ledger_key_files` and `sync_jobs.plant.assertion_key_rotation` over files;
     `statements` are those of the ledger key's rotations. A hub signs in nowhere and has no `assertions`.
     """
 
@@ -35,7 +35,7 @@ class Keyring:
 
     def switch_ledger(self, reads: ReadSession, log_id: int) -> None:
         """Take the ledger's next key into use where the ledger says that it counts."""
-        newest = newest_stated(reads, log_id)
+        newest = newest_rotation(reads, log_id)
         if self.next_ledger is None or newest is None or newest["new"] != str(self.next_ledger.key):
             return
         self.ledgers.append(self.next_ledger)

@@ -13,7 +13,7 @@ from simulation.nodes import OK, Answer, Request, SimulatedHub
 from simulation.story import Story
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant import http_hub_client
-from sync_jobs.plant.hub_client import HubTimedOut, HubUnreachable
+from sync_jobs.protocol.hub_client import HubTimedOut, HubUnreachable
 from sync_jobs.protocol.wire import MEDIA_TYPE, PROTOCOL, PROTOCOL_HEADER, Limits, Parcel, pack, unpack
 
 UNFIT: Final = 422
@@ -222,7 +222,7 @@ class Network:
         return thousandths > 0 and self.around.chance.randrange(1000) < thousandths
 
 
-class NetworkDoor(http_hub_client.HubDoor):
+class NetworkDoor(http_hub_client.HttpHubClient):
     """The production door of a plant, with the virtual network where HTTPS would be."""
 
     def __init__(self, node: PlantNode, carry: Callable[[Request], Answer]) -> None:

@@ -24,13 +24,13 @@ from plants.store.ledger.entries import HUB_LOG
 from simulation.clocks import NodeClock
 from simulation.disks import Disk
 from simulation.keyrings import Keyring
-from sync_jobs import assertion_key_rotation, directive_recovery, leases
+from sync_jobs import leases
 from sync_jobs.archive import archiving
-from sync_jobs.hub import handshake, intake, ledger_reads
-from sync_jobs.hub.rejection_alarms import DoorAlarms
+from sync_jobs.hub import assertion_key_rotation, directive_recovery, handshake, intake, ledger_reads
+from sync_jobs.hub.rejection_alarms import RejectionAlarms
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, NotRecognised, PlantNode
 from sync_jobs.plant import restore_detection
-from sync_jobs.plant.hub_client import Door
+from sync_jobs.protocol.hub_client import HubClient
 from sync_jobs.protocol.wire import GREETING_BYTES_MAX, MEDIA_TYPE, SESSION_HEADER, Hello, Limits, Problem, Proof, Roots
 
 GROUP: Final = "sim.example"
@@ -40,7 +40,7 @@ OK: Final = 200
 RETRY_SECONDS: Final = 5
 
 T = TypeVar("T")
-Opener = Callable[[PlantNode], AbstractContextManager[Door]]
+Opener = Callable[[PlantNode], AbstractContextManager[HubClient]]
 
 
 @cache
@@ -141,7 +141,9 @@ class SimulatedPlant:
         self.running = True
         with self.disk.reading() as reads:
             self.keys.switch_ledger(reads, self.number)
-        restore_detection.remember(self.disk, self.marks, plant=self.number, origin=self.origin, clock=self.clock)
+        restore_detection.compare_with_marks(
+            self.disk, self.marks, plant=self.number, origin=self.origin, clock=self.clock
+        )
         self.tokens = access_tokens(self.origin, self.clock)
         self.node = PlantNode(
             number=self.number,
@@ -158,7 +160,7 @@ class SimulatedPlant:
             hub_key=signer(hub_origin(GROUP), "hub").key,
             version=VERSION,
             checkpoint_seconds=60.0,
-            open_door=self.opener,
+            open_hub_client=self.opener,
         )
         self.write(lambda session: leases.end_all(session, EMBEDDED_HOLDER))
 
@@ -178,7 +180,7 @@ class SimulatedHub:
     name: str = "HUB"
     running: bool = True
     node: HubNode = field(init=False)
-    doorkeeper: DoorAlarms = field(init=False)
+    doorkeeper: RejectionAlarms = field(init=False)
     tokens: AccessTokens = field(init=False)
     arrived: set[int] = field(default_factory=set)
     archive: Archive | None = None
@@ -208,8 +210,8 @@ class SimulatedHub:
             arrived=self.arrived.add,
             archive=self.archive,
         )
-        self.doorkeeper = DoorAlarms(self.node)
-        archiving.take_back_at_start(self.node)
+        self.doorkeeper = RejectionAlarms(self.node)
+        archiving.recover_at_start(self.node)
         with self.disk.transaction() as session:
             leases.end_all(session, EMBEDDED_HOLDER)
 
@@ -239,14 +241,14 @@ class SimulatedHub:
         try:
             machine = self.node.recognise(request.headers["Authorization"].removeprefix("Bearer "))
             said = _ROUTES[request.method, request.path.rpartition("/")[2]](self.node, machine, request)
-            self.doorkeeper.served(machine.origin)
+            self.doorkeeper.accepted(machine.origin)
         except NotRecognised as failure:
             problem = Problem(401, "NOT_RECOGNISED", clock=format_instant(self.clock.now()))
-            self.doorkeeper.refused(problem, failure.origin)
+            self.doorkeeper.rejected(problem, failure.origin)
             return _no(problem)
         except Problem as problem:
             origin = problem.content.get("origin") if machine is None else machine.origin
-            self.doorkeeper.refused(problem, None if origin is None else str(origin))
+            self.doorkeeper.rejected(problem, None if origin is None else str(origin))
             return _no(problem)
         return said
 
@@ -267,7 +269,7 @@ def access_tokens(origin: str, clock: NodeClock) -> AccessTokens:
 def _hello(hub: HubNode, machine: Any, request: Request) -> Answer:
     if len(request.content) > GREETING_BYTES_MAX:
         raise Problem(413, "BODY_TOO_LARGE", limit=GREETING_BYTES_MAX)
-    return _said(handshake.welcome(hub, machine, Hello.read(request.content)).to_bytes())
+    return _said(handshake.answer_hello(hub, machine, Hello.read(request.content)).to_bytes())
 
 
 def _take(hub: HubNode, machine: Any, request: Request) -> Answer:
@@ -277,7 +279,7 @@ def _take(hub: HubNode, machine: Any, request: Request) -> Answer:
         session=request.headers.get(SESSION_HEADER, "")[:100],
         packed=request.content,
     )
-    return _said(directive_recovery.accept(hub, machine, delivery).to_bytes())
+    return _said(directive_recovery.accept_parcel(hub, machine, delivery).to_bytes())
 
 
 def _give(hub: HubNode, machine: Any, request: Request) -> Answer:
@@ -287,7 +289,7 @@ def _give(hub: HubNode, machine: Any, request: Request) -> Answer:
 
 
 def _key(hub: HubNode, machine: Any, request: Request) -> Answer:
-    assertion_key_rotation.take_statement(hub, machine, _origin(request), request.content)
+    assertion_key_rotation.accept_rotation(hub, machine, _origin(request), request.content)
     return _said(b"{}")
 
 

@@ -60,7 +60,7 @@ from sync_jobs.protocol.wire import Position
 def offset_only_position() -> AbstractContextManager[None]:
     """Positions are compared by their size alone, at the plant and at the hub."""
 
-    def decide(meeting: handshake.Meeting) -> Decision:
+    def decide(meeting: handshake.HandshakeState) -> Decision:
         return Decision.PUSH if meeting.hub.size < meeting.mine.size else Decision.IN_SYNC
 
     def take_in(session: Any, head: Any, delivery: Any, entries: Any, _signed: Any) -> None:
@@ -138,7 +138,7 @@ def stamp_without_max() -> AbstractContextManager[None]:
 
 def whole_stream_parked() -> AbstractContextManager[None]:
     """One entry that cannot be applied holds up all that come after it."""
-    real = parking.touched
+    real = parking.touched_keys
     return everywhere(real, lambda entry: real(entry) | {"everything"})
 
 
@@ -163,7 +163,7 @@ def directive_answered_again() -> AbstractContextManager[None]:
 def signed_before_handshake() -> AbstractContextManager[None]:
     """A plant signs and sends whatever the handshake found."""
 
-    def decide(meeting: handshake.Meeting) -> Decision:
+    def decide(meeting: handshake.HandshakeState) -> Decision:
         if meeting.superseded:
             return Decision.FENCED
         return Decision.PUSH if meeting.hub.size < meeting.mine.size else Decision.IN_SYNC

@@ -4,19 +4,24 @@ from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any
 
-from auth import machines
+from auth import machines, store
 from plants.commands.group import enrolment
 from simulation.planting import everywhere, instead, nothing, together
-from sync_jobs import ledger_key_rotation
 from sync_jobs.keys import hub_keys, plant_keys
-from sync_jobs.keys.chains import chain, stated_by_hub
+from sync_jobs.keys.chains import chain, recorded_hub_statements
+from sync_jobs.plant import ledger_key_rotation
 
 
 def revoked_key_served() -> AbstractContextManager[None]:
     """Whose key is shown is looked up, and not whether it still counts."""
+    one = store.Machine
     return together(
-        instead(machines, "SELECT_BY_KID", machines.SELECT_BY_KID.replace(" revoked_us IS NULL AND", "")),
-        instead(machines, "SELECT_BY_KID_BEFORE", machines.SELECT_BY_KID_BEFORE.replace(" revoked_us IS NULL AND", "")),
+        instead(store, "MACHINE_BY_KID", store.machine_columns(one.assertion_key).where(store.WITH_KID)),
+        instead(
+            store,
+            "MACHINE_BY_KID_BEFORE",
+            store.machine_columns(one.assertion_key_before).where(store.WITH_KID_BEFORE),
+        ),
     )
 
 
@@ -38,13 +43,13 @@ def revocation_not_taken_back() -> AbstractContextManager[None]:
 
 def rotation_not_stated_again() -> AbstractContextManager[None]:
     """A plant whose store is older than its keys leaves it at what its ledger says of them."""
-    return everywhere(ledger_key_rotation.state_again, nothing)
+    return everywhere(ledger_key_rotation.restate_lost_rotations, nothing)
 
 
 def hub_statement_forgotten() -> AbstractContextManager[None]:
     """A restored hub says of its keys what its store knows, and not what lies beside them."""
 
     def stated(reads: Any, hub: Any) -> list[bytes]:
-        return [one.statement for one in chain(hub.signer.key, stated_by_hub(reads)).rotations]
+        return [one.statement for one in chain(hub.signer.key, recorded_hub_statements(reads)).rotations]
 
     return everywhere(hub_keys.statements_of_hub, stated)

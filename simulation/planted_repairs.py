@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from infra.marks import Keeper
+from infra.high_water_marks import MarkKeeper
 from infra.objects import ArchiveFailed
 from plants.commands.replication import rebasing, repairs, restores
 from plants.rules.replication.events import PLANT_RESTORED, PlantRestored
@@ -19,7 +19,7 @@ from sync_jobs.plant import restore_detection
 from sync_jobs.projection import retrying
 from sync_jobs.protocol import handshake, sessions
 from sync_jobs.protocol.handshake import Decision
-from sync_jobs.protocol.sessions import Presented, Presenting
+from sync_jobs.protocol.sessions import SessionDecision, SessionVerdict
 
 
 def marks_ignored() -> AbstractContextManager[None]:
@@ -42,7 +42,7 @@ def tail_not_pulled() -> AbstractContextManager[None]:
     """A plant that was restored takes the hub's longer ledger for good news, and goes on behind it."""
     real = handshake.decide
 
-    def decide(meeting: handshake.Meeting) -> Decision:
+    def decide(meeting: handshake.HandshakeState) -> Decision:
         decision = real(meeting)
         return Decision.IN_SYNC if decision is Decision.RESTORED else decision
 
@@ -77,23 +77,23 @@ def displaced_session_taken() -> AbstractContextManager[None]:
 
 def greeting_displaces() -> AbstractContextManager[None]:
     """Any greeting under a session that the hub does not know takes the plant over, whoever sent it and when."""
-    real = sessions.present
+    real = sessions.issue_session
 
     def present(
         before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False
-    ) -> Presented:
+    ) -> SessionDecision:
         found = real(before, session, following, take_over=take_over)
-        if found.verdict is not Presenting.OFFERED:
+        if found.verdict is not SessionVerdict.OFFERED:
             return found
-        taken = sessions.use(replace(before, offered=(following,)), following)
-        return Presented(taken.verdict, taken.columns | {"session_next": following})
+        taken = sessions.resolve_session(replace(before, offered=(following,)), following)
+        return SessionDecision(taken.verdict, taken.columns | {"session_next": following})
 
     return everywhere(real, present)
 
 
 def last_entry_not_remembered() -> AbstractContextManager[None]:
     """The second memory is brought up to date by later commits alone, not by an idle writer or at the opening."""
-    return together(instead(Keeper, "catch_up", nothing), instead(Keeper, "found", nothing))
+    return together(instead(MarkKeeper, "catch_up", nothing), instead(MarkKeeper, "resume", nothing))
 
 
 def followers_left_waiting() -> AbstractContextManager[None]:

@@ -1,27 +1,22 @@
 """Putting the two sides of replication together from a node's settings, keys and store."""
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
 from importlib.metadata import PackageNotFoundError, version
 
 from auth.keys import SigningKey
 from auth.notes import NoteSigner, load_key
 from auth.tokens import Assertions
-from infra.clock import Clock, SystemClock
+from infra.clock import Clock
 from infra.database import Store
 from infra.objects import open_objects
-from infra.roles import Role
 from infra.settings import Settings, directive_origin, hub_origin
-from infra.stores import open_store
 from infra.writer import Writer
 from plants.rules.ledger.notes import NoteKey
 from plants.rules.ledger.retention import RecordClass, Retention
 from plants.store.ledger.archive import Archive
-from sync_jobs.assertion_key_rotation import earlier_keys
-from sync_jobs.celery.jobs import Job, hub_jobs, plant_jobs
-from sync_jobs.keys.chains import statements_beside
-from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, nobody_waits
-from sync_jobs.plant.restore_detection import remember_at_home
+from sync_jobs.keys.chains import rotation_statements
+from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode, ignore_arrivals
+from sync_jobs.plant.assertion_key_rotation import earlier_keys
 
 
 class NotConnected(Exception):
@@ -52,7 +47,7 @@ def plant_node(
         signer=NoteSigner(settings.origin, load_key(settings.keys / "ledger.pem")),
         assertion_key=SigningKey(load_key(settings.keys / "assertion.pem")),
         earlier_assertion_keys=earlier_keys(settings.keys),
-        statements=statements_beside(settings.keys),
+        statements=rotation_statements(settings.keys),
         hub_url=settings.hub_url,
         hub_key=NoteKey.parse(settings.hub_key),
         version=program_version(),
@@ -62,7 +57,7 @@ def plant_node(
 
 
 def hub_node(
-    settings: Settings, store: Store, clock: Clock, *, arrived: Callable[[int], None] = nobody_waits
+    settings: Settings, store: Store, clock: Clock, *, arrived: Callable[[int], None] = ignore_arrivals
 ) -> HubNode:
     """Return the hub's side; raises KeyFileError for an unfit key."""
     return HubNode(
@@ -75,7 +70,7 @@ def hub_node(
         arrived=arrived,
         transfer_overdue_days=settings.transfer_overdue_days,
         archive=archive_of(settings),
-        statements=statements_beside(settings.keys),
+        statements=rotation_statements(settings.keys),
     )
 
 
@@ -90,31 +85,3 @@ def archive_of(settings: Settings, url: str | None = None) -> Archive:
     }
     address = url or settings.archive_url or (settings.home.resolve() / "archive").as_uri()
     return Archive(open_objects(address), Retention(days), lock_required=settings.archive_lock == "required")
-
-
-def open_jobs(settings: Settings, opening: ExitStack, *, holder: str) -> dict[str, Job]:
-    """Open the node's store in this process, to be closed with the stack, and return its jobs."""
-    clock = SystemClock()
-    store = open_store(settings, opening)
-    if settings.role is Role.HUB:
-        hub = hub_node(settings, store, clock)
-        return jobs_of_hub(settings, hub)
-    remember_at_home(settings, store, clock)
-    writer = opening.enter_context(closing(Writer(store)))
-    return jobs_of_plant(settings, plant_node(settings, store, writer, clock, holder=holder))
-
-
-def jobs_of_hub(settings: Settings, hub: HubNode, *, project: Callable[[], bool] | None = None) -> dict[str, Job]:
-    """Return the hub's jobs with the periods of its settings; `project` as `hub_jobs` has it."""
-    return hub_jobs(
-        hub,
-        project_seconds=settings.push_seconds,
-        checkpoint_seconds=settings.checkpoint_seconds,
-        archive_seconds=settings.archive_seconds,
-        project=project,
-    )
-
-
-def jobs_of_plant(settings: Settings, node: PlantNode) -> dict[str, Job]:
-    """Return the plant's jobs with the periods of its settings."""
-    return plant_jobs(node, push_seconds=settings.push_seconds)

@@ -33,15 +33,10 @@ def is_due(next_attempt_us: int, now: datetime, *, began_us: int | None = None) 
     return not 0 < next_attempt_us - micros(now) <= RETRY_SECONDS_MAX * 1_000_000
 
 
-def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool:
-    """Write down that an attempt begins, or return False while the wait after the last failure lasts.
-
-    It counts as failed until `succeeded`, so that a killed process waits too.
-    """
+def begin(session: Session, log_id: int, *, now: datetime) -> None:
+    """Store that an attempt begins. It counts as failed until `succeeded`, so that a killed process waits too."""
     before = status.ledger_status(session, log_id)
     now_us = micros(now)
-    if not is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
-        return False
     wait_ms = next_wait_ms(before.backoff_ms)
     status.amend(
         session,
@@ -51,7 +46,6 @@ def begin(session: Session, log_id: int, *, now: datetime, forced: bool) -> bool
         backoff_ms=wait_ms,
         next_attempt_us=now_us + wait_ms * 1000,
     )
-    return True
 
 
 def succeeded(session: Session, log_id: int, *, now: datetime) -> None:

@@ -25,7 +25,7 @@ class LeaseLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Lease:
     """A lease that was taken; what is written under it begins with `renew` in the same transaction."""
 
     name: str
@@ -45,12 +45,12 @@ class Held:
         session.run(END, {"name": self.name, "token": self.token})
 
 
-def take(session: Session, name: str, holder: str, *, now: datetime) -> Held | None:
+def take(session: Session, name: str, holder: str, *, now: datetime) -> Lease | None:
     """Return the lease when it is free or has run out, else None; the holder's name is for those who look."""
     until = {"until_us": micros(now + LASTING), "longest_us": micros(now + LONGEST)}
     given = {"name": name, "holder": holder, "now_us": micros(now), **until}
     row = session.row(TAKE, given)
-    return None if row is None else Held(name, row[0])
+    return None if row is None else Lease(name, row[0])
 
 
 def end_all(session: Session, holder: str) -> None:

@@ -17,7 +17,7 @@ from infra.settings import plant_origin
 from infra.writer import Writing
 from plants.rules.ledger.notes import NoteKey
 from plants.store.ledger.archive import Archive
-from sync_jobs.plant.hub_client import Door
+from sync_jobs.protocol.hub_client import HubClient
 from sync_jobs.protocol.wire import Limits, Problem
 
 EMBEDDED_HOLDER: Final = "jobs"
@@ -32,7 +32,7 @@ class NotRecognised(NotAuthenticated):
         self.origin = origin
 
 
-def nobody_waits(_plant: int) -> None:
+def ignore_arrivals(_plant: int) -> None:
     """Tell nobody: the periodic jobs will see what arrived."""
 
 
@@ -50,7 +50,7 @@ class HubNode:
     assertions: Assertions
     version: str
     limits: Limits = field(default_factory=Limits)
-    arrived: Callable[[int], None] = nobody_waits
+    arrived: Callable[[int], None] = ignore_arrivals
     transfer_overdue_days: int = 7
     archive: Archive | None = None
     statements: tuple[bytes, ...] = ()
@@ -101,7 +101,7 @@ class PlantNode:
     Of the hub's vkeys it is the one that the plant was given; those that followed are proven from there
     (`sync_jobs.keys.hub_keys`). `earlier_assertion_keys` are those of the past, for a hub that does not know the
     present. `statements` are those of the ledger key's rotations that lie beside the keys
-    (`sync_jobs.ledger_key_rotation`). `checkpoint_seconds` is after how long a checkpoint is signed though nothing
+    (`sync_jobs.keys.ledger_key_files`). `checkpoint_seconds` is after how long a checkpoint is signed though nothing
     happened, `holder` names the process in its leases, and `open_door` opens the way to the hub where that is not
     HTTPS.
     """
@@ -121,4 +121,4 @@ class PlantNode:
     holder: str = EMBEDDED_HOLDER
     earlier_assertion_keys: tuple[SigningKey, ...] = ()
     statements: tuple[bytes, ...] = ()
-    open_door: Callable[["PlantNode"], AbstractContextManager[Door]] | None = None
+    open_hub_client: Callable[["PlantNode"], AbstractContextManager[HubClient]] | None = None

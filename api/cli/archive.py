@@ -17,7 +17,7 @@ from plants.store.ledger.archive import Archive, archived_rows
 from plants.store.monitoring.alarms import AlarmKind, alarms
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.archive.checks import check_archive
-from sync_jobs.archive.recover_hub import Told, recover_hub
+from sync_jobs.archive.recover_hub import ArchiveProgress, recover_hub
 from sync_jobs.archive.recover_plant import restore_from_archive
 from sync_jobs.assembly import archive_of, hub_node
 from sync_jobs.nodes import HubNode
@@ -138,7 +138,7 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
             else:
                 if archive is None and node.settings.archive_url is None:
                     raise CannotDo("Say where the archive is: --archive URL.", "请用 --archive 指定归档地址。")
-                done = restore_from_archive(replicating(node), place.objects, told=tell)
+                done = restore_from_archive(replicating(node), place.objects, progress=tell)
                 came = [{"origin": node.settings.origin, "before": done.before, "size": done.size}]
                 came.append({"origin": "directives", "before": done.directives_before, "size": done.directives})
     if as_json:
@@ -150,9 +150,9 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
         CONSOLE.print(pick("The archive holds nothing beyond this store.", "归档中没有比本库更多的内容。"))
 
 
-def _restore_hub(node: Node, archive: Archive, tell: Told) -> list[dict[str, Any]]:
+def _restore_hub(node: Node, archive: Archive, tell: ArchiveProgress) -> list[dict[str, Any]]:
     hub = hub_node(node.settings, node.store, node.clock)
-    came = recover_hub(hub, archive, told=tell)
+    came = recover_hub(hub, archive, progress=tell)
     while project_behind(hub.store, hub.clock, new_id()):
         pass
     return [{"origin": one.origin, "before": one.before, "size": one.size} for one in came]

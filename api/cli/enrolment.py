@@ -16,9 +16,10 @@ from auth.notes import load_key
 from infra import roles
 from infra.database import Session
 from infra.settings import FILE_NAME, may_carry_secrets
-from plants.rules.values.instants import format_instant, from_micros
-from sync_jobs.hub.enrolment import HubIsAnother, Welcomed, approve, ask_to_join
-from sync_jobs.plant.hub_client import HubUnreachable
+from plants.rules.values.instants import format_instant
+from sync_jobs.hub.enrolment import approve
+from sync_jobs.plant.enrolment import EnrolmentAnswer, WrongHub, request_enrolment
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the plant.")]
@@ -74,10 +75,10 @@ def invitations(home: Home) -> None:
     with opened(home) as node, node.store.reading() as reads:
         found = enrolment.invitations(reads)
     for one in found:
-        until = format_instant(from_micros(one.expires_us))
+        until = format_instant(one.expires_at)
         if one.waits:
             stands = pick(f"waits for approval: {one.fingerprint}", f"等待批准：{one.fingerprint}")
-        elif one.decided_us is not None:
+        elif one.decided_at is not None:
             stands = pick("approved", "已批准") if one.approved else pick("rejected", "已拒绝")
         else:
             stands = pick(f"invited until {until}", f"已邀请，有效期至 {until}")
@@ -197,10 +198,10 @@ def enroll(
     )
 
 
-def _asked(hub: str, code: OneTimeCode, keys: tuple[str, str]) -> Welcomed:
+def _asked(hub: str, code: OneTimeCode, keys: tuple[str, str]) -> EnrolmentAnswer:
     try:
-        return ask_to_join(hub, code, keys)
-    except HubIsAnother:
+        return request_enrolment(hub, code, keys)
+    except WrongHub:
         raise CannotDo(
             f"Whoever answers at {hub} is not the hub that made this code. Nothing was made. Check the address.",
             f"{hub} 的应答方不是签发此代码的中心，未建立任何内容，请核对地址。",

@@ -25,7 +25,7 @@ from plants.store.ledger.verification import verify as verify_ledgers
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import checkpoints_between
 from sync_jobs.keys import hub_keys
-from sync_jobs.keys.chains import chain, stated, statements_beside
+from sync_jobs.keys.chains import chain, recorded_statements, rotation_statements
 from sync_jobs.protocol import checkpoints
 
 SIZE_MAX = 2**53
@@ -139,7 +139,7 @@ def _keys(node: Node, reads: ReadSession) -> dict[int, tuple[NoteKey, ...]]:
     """Return the keys that sign each ledger, or did before a rotation: the node's own, the plants', and the hub's."""
     settings, own = node.settings, node.keys.ledger.key
     # A statement may have been pruned, or lost with an older store; those beside the keys are there all the same.
-    ours = chain(own, (*stated(reads, settings.plant_number), *statements_beside(settings.keys))).keys
+    ours = chain(own, (*recorded_statements(reads, settings.plant_number), *rotation_statements(settings.keys))).keys
     keys = {settings.plant_number: ours}
     if settings.role is Role.PLANT:
         if settings.hub_key is not None:
@@ -148,7 +148,7 @@ def _keys(node: Node, reads: ReadSession) -> dict[int, tuple[NoteKey, ...]]:
     for plant in enrolled_machines(reads):
         keys[-plant.plant_number] = ours
         vkey = NoteKey.parse(plant.ledger_vkey)
-        keys[plant.plant_number] = chain(vkey, stated(reads, plant.plant_number)).keys
+        keys[plant.plant_number] = chain(vkey, recorded_statements(reads, plant.plant_number)).keys
     return keys
 
 

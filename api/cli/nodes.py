@@ -16,8 +16,7 @@ from api.node.node import Node, NodeKeys
 from api.node.shutdown import Ending
 from auth.actors import Actor, Role, system_actor
 from auth.keys import public_key_text
-from infra import roles
-from infra.collecting import no_collecting
+from infra import garbage_collection, roles
 from infra.settings import FILE_NAME, Settings, load
 
 Home = Annotated[
@@ -82,7 +81,7 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
 
     With `until_input_ends` also until standard input is closed: whoever started the node is gone then.
     """
-    with no_collecting():
+    with garbage_collection.paused():
         from api.http.serve import serve  # noqa: PLC0415 -- commands that serve nothing start faster without it.
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -20,7 +20,7 @@ from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from plants.store.replication.status import ReplicationState
 from sync_jobs.assembly import NotConnected, plant_node
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.exchange import Exchanged, exchange
+from sync_jobs.plant.exchange import ExchangeResult, exchange
 from sync_jobs.protocol.sessions import lift_fence
 
 LISTED_MAX: Final = 1_000
@@ -75,7 +75,7 @@ def sync_now(home: Home, as_json: AsJson = False) -> None:
 
     Example:  batchloom plant sync-now --home sh1
     """
-    sent, received, came = 0, 0, Exchanged()
+    sent, received, came = 0, 0, ExchangeResult()
     with opened(home) as node:
         plant = replicating(node)
         for _ in range(SLICES_MAX):

@@ -17,13 +17,13 @@ from auth.actors import NotAuthenticated
 from auth.notes import KeyFileError
 from infra.backup import BackupUnfit
 from infra.database import StoreUnfit
+from infra.messages import SOURCE, Failure, Language, find_language, translate, word
 from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.postgres import PostgresUnavailable
-from infra.settings import SettingsInvalid
 from infra.store_faults import store_fault
-from plants.rules.values.refusals import Language, Refusal
+from plants.rules.values.refusals import Refusal
 from sync_jobs.archive.recover_hub import ArchiveDamaged
-from sync_jobs.archive.recover_plant import WrittenMeanwhile
+from sync_jobs.archive.recover_plant import LedgerChanged
 
 CONSOLE: Final = Console(highlight=False)
 ERRORS: Final = Console(stderr=True, highlight=False)
@@ -45,6 +45,7 @@ EXPECTED: Final = (
     ArchiveUnfit,
     BackupUnfit,
     CannotDo,
+    Failure,
     FileNotFoundError,
     KeyFileError,
     NodeBusy,
@@ -52,9 +53,8 @@ EXPECTED: Final = (
     PermissionError,
     PostgresUnavailable,
     Refusal,
-    SettingsInvalid,
     StoreUnfit,
-    WrittenMeanwhile,
+    LedgerChanged,
     httpx2.HTTPError,
 )
 
@@ -62,12 +62,17 @@ EXPECTED: Final = (
 def language() -> Language:
     """Return the language of the terminal, by the variables that every program goes by."""
     chosen = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    return "zh" if chosen.lower().startswith("zh") else "en"
+    return find_language(chosen) or SOURCE
+
+
+def _(text: str, /, **data: object) -> str:
+    """Return an English text in the language of the terminal, with its `{name}` placeholders filled."""
+    return translate(text, language()).format_map(data)
 
 
 def pick(en: str, zh: str) -> str:
     """Return the text in the language of the terminal."""
-    return zh if language() == "zh" else en
+    return en if language() == SOURCE else zh
 
 
 def show_json(value: object) -> None:
@@ -95,7 +100,7 @@ class Application(typer.Typer):
 def _say_no(error: Exception) -> None:
     said = _message(error)
     if "--json" in sys.argv:
-        code = str(error.code) if isinstance(error, Refusal) else type(error).__name__
+        code = str(error.code) if isinstance(error, Failure | Refusal) else type(error).__name__
         sys.stderr.write(json.dumps({"error": {"code": code, "message": said}}, ensure_ascii=False) + "\n")
     else:
         ERRORS.print(f"[bold red]{pick('No', '错误')}:[/] {escape(said)}", soft_wrap=True)
@@ -106,7 +111,9 @@ def _message(error: Exception) -> str:
         case Refusal() | NotAuthenticated():
             return error.message(language())
         case CannotDo():
-            return error.texts[language()]
+            return error.texts["en" if language() == SOURCE else "zh"]
+        case Failure():
+            return word(error, language())
         case FileNotFoundError() | PermissionError():
             what = pick("cannot be read", "无法读取")
             return f"{error.filename} {what} ({error.strerror})."

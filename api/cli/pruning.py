@@ -15,8 +15,8 @@ from plants.commands.replication.pruning import PruningUnsafe
 from plants.store.ledger.pruning import BodyDamaged, Bounds
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.hub_client import HubUnreachable
-from sync_jobs.plant.pruning import BelowTheMark, Busy, fetch_bodies, prunable, prune_bodies
+from sync_jobs.plant.pruning import BodiesPruned, Busy, fetch_bodies, prunable, prune_bodies
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 
@@ -124,7 +124,7 @@ def _plain() -> Iterator[None]:
         yield
     except Busy:
         _cannot("Another process exchanges with the hub just now: try again. / 另一进程正在与总部同步，请稍后重试。")
-    except (PruningUnsafe, BodyDamaged, BelowTheMark, HubUnreachable, Problem) as error:
+    except (PruningUnsafe, BodyDamaged, BodiesPruned, HubUnreachable, Problem) as error:
         _cannot(str(error))
 
 

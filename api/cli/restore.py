@@ -12,7 +12,7 @@ from api.node.node import Node
 from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
 from plants.store.ledger.verification import verify
 from sync_jobs.archive.recover_hub import ArchiveDamaged
-from sync_jobs.archive.recover_plant import WrittenMeanwhile, restore_from_archive
+from sync_jobs.archive.recover_plant import LedgerChanged, restore_from_archive
 from sync_jobs.plant.exchange import NotRestored, restore_from_hub
 
 BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -70,7 +70,7 @@ def _bring(node: Node, archive: str | None) -> None:
                 restore_from_hub(replicating(node), progress=watch)
             else:
                 restore_from_archive(replicating(node), open_objects(archive))
-        except (NotRestored, ArchiveFailed, ArchiveUnfit, ArchiveDamaged, NotArchived, WrittenMeanwhile) as error:
+        except (NotRestored, ArchiveFailed, ArchiveUnfit, ArchiveDamaged, NotArchived, LedgerChanged) as error:
             raise CannotDo(f"It could not be brought back: {error}", f"未能取回：{error}") from error
 
 

@@ -14,12 +14,13 @@ from api.cli.trust import Sure, mark_of
 from api.node.node import Node
 from auth.actors import Role
 from auth.keys import public_key_text
-from auth.machines import counting_machine
+from auth.machines import active_machine
 from infra import roles
 from infra.database import Session
 from plants.rules.ledger.notes import NoteKey
-from sync_jobs import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.hub.enrolment import readmit, revoke
+from sync_jobs.keys import ledger_key_files
+from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
 
 
 def revoke_plant(
@@ -40,7 +41,7 @@ def revoke_plant(
     with opened(home) as node:
         _check_hub(node)
         with node.store.reading() as reads:
-            if counting_machine(reads, code) is None:
+            if active_machine(reads, code) is None:
                 raise CannotDo(
                     f"No plant {code} counts here: it was never enrolled, or is revoked already.",
                     f"此处没有有效的工厂 {code}：从未登记，或已被吊销。",
@@ -127,10 +128,10 @@ def renew_keys(home: Home, sure: Sure = False) -> None:
         if not sure and not typer.confirm(asked, default=False):
             raise CannotDo("Nothing was changed.", "未作任何更改。")
         assertion = assertion_key_rotation.prepare_key(settings.keys)
-        ledger = ledger_key_rotation.prepare_key(settings.keys, settings.origin)
+        ledger = ledger_key_files.prepare_key(settings.keys, settings.origin)
         ledger_key_rotation.rotate_ledger_key(plant, ledger)
         with node.store.reading() as reads:
-            switched = ledger_key_rotation.switch_key(settings.keys, reads, settings.plant_number, settings.origin)
+            switched = ledger_key_files.switch_key(settings.keys, reads, settings.plant_number, settings.origin)
         assert switched, "the ledger has just said that the new key counts"
         assertion_key_rotation.switch_key(settings.keys)
         mark = mark_of(ledger.key, public_key_text(assertion.public_key))

@@ -16,14 +16,15 @@ from infra.roles import Role
 from plants.rules.ledger.notes import Checkpoint, Note, NoteKey
 from plants.rules.values.instants import format_instant, from_micros
 from plants.store.ledger.entries import HUB_LOG
-from sync_jobs import assertion_key_rotation
 from sync_jobs.assembly import hub_node
 from sync_jobs.keys import hub_keys
-from sync_jobs.ledger_key_rotation import prepare_key, rotate_ledger_key, switch_key
+from sync_jobs.keys.ledger_key_files import prepare_key, switch_key
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.plant import assertion_key_rotation
+from sync_jobs.plant.ledger_key_rotation import rotate_ledger_key
+from sync_jobs.plant.witnessing import accept_hub_ledger, awaiting_acceptance
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
-from sync_jobs.witnessing import accept_hub_ledger, awaiting_acceptance
 
 Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -112,7 +113,7 @@ def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
     keys = node.settings.keys
     following = assertion_key_rotation.prepare_key(keys)
     try:
-        assertion_key_rotation.state_assertion_key(plant, following)
+        assertion_key_rotation.announce_assertion_key(plant, following)
     except (HubUnreachable, Problem) as error:
         raise CannotDo(
             f"The hub did not take the new key: {error}. The plant signs in as before; give the command again.",

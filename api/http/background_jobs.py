@@ -7,15 +7,16 @@ from api.node.node import Node
 from infra.database import Session
 from infra.roles import Role
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from sync_jobs.archive.archiving import take_back_at_start
-from sync_jobs.assembly import NotConnected, hub_node, jobs_of_hub, jobs_of_plant, plant_node
+from sync_jobs.archive.archiving import recover_at_start
+from sync_jobs.assembly import NotConnected, hub_node, plant_node
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.embedded import EmbeddedJobs
 from sync_jobs.celery.jobs import PROJECT, PUSH, Job
+from sync_jobs.celery.node_jobs import jobs_of_hub, jobs_of_plant
 from sync_jobs.celery.nudges import Nudges
 from sync_jobs.leases import end_all
 from sync_jobs.nodes import EMBEDDED_HOLDER
-from sync_jobs.projection.process import Beside
+from sync_jobs.projection.process import ProjectionProcess
 
 BROKER: Final = "broker"
 BROKER_AWAY: Final = (
@@ -35,8 +36,8 @@ class Work:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._beside = Beside(node.store, node.clock) if node.settings.role is Role.HUB else None
-        self._jobs = _jobs(node, self._beside)
+        self._projection = ProjectionProcess(node.store, node.clock) if node.settings.role is Role.HUB else None
+        self._jobs = _jobs(node, self._projection)
         self._running: EmbeddedJobs | Nudges | None = None
         node.when_committed(self.ask)
 
@@ -50,7 +51,7 @@ class Work:
         settings = self._node.settings
         if settings.role is Role.HUB:
             # Before plants come back: a hub restored from an old copy would else answer them with what it lost.
-            take_back_at_start(hub_node(settings, self._node.store, self._node.clock))
+            recover_at_start(hub_node(settings, self._node.store, self._node.clock))
         if self._jobs and settings.broker_url is None:
             # One process serves a home, so that leases of the embedded jobs can only be those of one that was killed.
             self._node.writer.write(partial(end_all, holder=EMBEDDED_HOLDER))
@@ -68,8 +69,8 @@ class Work:
         running, self._running = self._running, None
         if running is not None:
             running.stop()
-        if self._beside is not None:
-            self._beside.stop()
+        if self._projection is not None:
+            self._projection.stop()
 
     def _tell_broker(self, failure: str | None) -> None:
         """Raise or end the alarm that the broker does not answer."""
@@ -84,10 +85,10 @@ class Work:
         self._node.writer.write(write)
 
 
-def _jobs(node: Node, beside: Beside | None) -> dict[str, Job]:
+def _jobs(node: Node, projection: ProjectionProcess | None) -> dict[str, Job]:
     settings = node.settings
-    if beside is not None:
-        return jobs_of_hub(settings, hub_node(settings, node.store, node.clock), project=beside.project)
+    if projection is not None:
+        return jobs_of_hub(settings, hub_node(settings, node.store, node.clock), project=projection.project)
     try:
         return jobs_of_plant(settings, plant_node(settings, node.store, node.writer, node.clock))
     except NotConnected:

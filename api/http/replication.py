@@ -19,10 +19,10 @@ from auth.machines import EnrolledMachine
 from infra.store_faults import store_fault
 from plants.rules.ledger.notes import MAX_NOTE_BYTES
 from plants.rules.values.instants import format_instant
-from sync_jobs import assertion_key_rotation, directive_recovery
-from sync_jobs.hub import enrolment, handshake, intake, ledger_reads
-from sync_jobs.hub.rejection_alarms import DoorAlarms
+from sync_jobs.hub import assertion_key_rotation, directive_recovery, enrolment, handshake, intake, ledger_reads
+from sync_jobs.hub.rejection_alarms import RejectionAlarms
 from sync_jobs.nodes import HubNode, NotRecognised
+from sync_jobs.protocol.enrolment import BODY_BYTES_MAX, PATH
 from sync_jobs.protocol.wire import (
     GREETING_BYTES_MAX,
     MEDIA_TYPE,
@@ -47,17 +47,17 @@ Answer = Callable[[Request, EnrolledMachine], Awaitable[Response]]
 
 def sync_routes(hub: HubNode) -> list[Route]:
     """Return the routes of the hub. Every answer that says no is application/problem+json with a `code`."""
-    turnstile, doorkeeper = intake.Turnstile(), DoorAlarms(hub)
+    admission, alarms = intake.AdmissionControl(), RejectionAlarms(hub)
 
     async def hello(request: Request, machine: EnrolledMachine) -> Response:
         greeting = Hello.read(await _body(request, GREETING_BYTES_MAX))
-        welcome = await run_in_threadpool(handshake.welcome, hub, machine, greeting)
+        welcome = await run_in_threadpool(handshake.answer_hello, hub, machine, greeting)
         return Response(welcome.to_bytes(), media_type="application/json")
 
     async def take(request: Request, machine: EnrolledMachine) -> Response:
         if request.headers.get("Content-Type") != MEDIA_TYPE:
             raise Problem(415, "MEDIA_TYPE_WRONG")
-        with turnstile.entering(machine.plant_number):
+        with admission.plant_slot(machine.plant_number):
             packed = await _body(request, hub.limits.max_bytes)
             delivery = intake.Delivery(
                 origin=request.path_params["origin"],
@@ -65,8 +65,8 @@ def sync_routes(hub: HubNode) -> list[Route]:
                 session=request.headers.get(SESSION_HEADER, "")[:100],
                 packed=packed,
             )
-            with turnstile.working():
-                receipt = await run_in_threadpool(directive_recovery.accept, hub, machine, delivery)
+            with admission.work_slot():
+                receipt = await run_in_threadpool(directive_recovery.accept_parcel, hub, machine, delivery)
         return Response(receipt.to_bytes(), media_type="application/json")
 
     async def give(request: Request, machine: EnrolledMachine) -> Response:
@@ -88,7 +88,7 @@ def sync_routes(hub: HubNode) -> list[Route]:
     async def key(request: Request, machine: EnrolledMachine) -> Response:
         statement = await _body(request, MAX_NOTE_BYTES)
         await run_in_threadpool(
-            assertion_key_rotation.take_statement, hub, machine, request.path_params["origin"], statement
+            assertion_key_rotation.accept_rotation, hub, machine, request.path_params["origin"], statement
         )
         return Response(b"{}", media_type="application/json")
 
@@ -99,10 +99,10 @@ def sync_routes(hub: HubNode) -> list[Route]:
         return Response(answer.to_bytes(), media_type="application/json")
 
     def route(path: str, method: str, answer: Answer) -> Route:
-        return Route(f"/sync/v1{path}", _guarded(hub, doorkeeper, answer), methods=[method])
+        return Route(f"/sync/v1{path}", _guarded(hub, alarms, answer), methods=[method])
 
     return [
-        Route(enrolment.PATH, _enrolling(hub, doorkeeper), methods=["POST"]),
+        Route(PATH, _enrolling(hub, alarms), methods=["POST"]),
         route("/hello", "POST", hello),
         route("/logs/{origin:path}/entries", "POST", take),
         route("/logs/{origin:path}/entries", "GET", give),
@@ -113,7 +113,7 @@ def sync_routes(hub: HubNode) -> list[Route]:
     ]
 
 
-def _guarded(hub: HubNode, doorkeeper: DoorAlarms, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(hub: HubNode, alarms: RejectionAlarms, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint that recognises the plant before it reads anything, and turns every "no" into its answer."""
 
     async def served(request: Request) -> Response:
@@ -122,16 +122,16 @@ def _guarded(hub: HubNode, doorkeeper: DoorAlarms, answer: Answer) -> Callable[[
             machine = await run_in_threadpool(hub.recognise, _assertion(request))
             _check_protocol(request)
             said = await answer(request, machine)
-            await run_in_threadpool(doorkeeper.served, machine.origin)
+            await run_in_threadpool(alarms.accepted, machine.origin)
         except NotRecognised as failure:
             LOG.warning("a plant was not recognised: %s", failure.failure)
             # The time tells a plant whose clock is wrong why, and nobody anything that he could not ask elsewhere.
             problem = Problem(401, "NOT_RECOGNISED", clock=format_instant(hub.clock.now()))
-            await run_in_threadpool(doorkeeper.refused, problem, failure.origin)
+            await run_in_threadpool(alarms.rejected, problem, failure.origin)
             return _no(problem)
         except Problem as problem:
             origin = problem.content.get("origin") if machine is None else machine.origin
-            await run_in_threadpool(doorkeeper.refused, problem, None if origin is None else str(origin))
+            await run_in_threadpool(alarms.rejected, problem, None if origin is None else str(origin))
             return _no(problem)
         return said
 
@@ -155,16 +155,16 @@ def _unless_store_fails(answer: Callable[[Request], Awaitable[Response]]) -> Cal
     return endpoint
 
 
-def _enrolling(hub: HubNode, doorkeeper: DoorAlarms) -> Callable[[Request], Awaitable[Response]]:
+def _enrolling(hub: HubNode, alarms: RejectionAlarms) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint for a plant that is not enrolled yet and has a one-time code."""
     wrong = WrongCodes()
 
     async def enrol(request: Request) -> Response:
         try:
-            body = await _body(request, enrolment.BODY_BYTES_MAX)
-            note = await run_in_threadpool(enrolment.answer, hub, wrong, body)
+            body = await _body(request, BODY_BYTES_MAX)
+            note = await run_in_threadpool(enrolment.answer_request, hub, wrong, body)
         except Problem as problem:
-            await run_in_threadpool(doorkeeper.refused, problem, None)
+            await run_in_threadpool(alarms.rejected, problem, None)
             return _no(problem)
         return Response(note, media_type="text/plain; charset=utf-8")
 

@@ -21,7 +21,7 @@ from infra.stores import open_store
 from infra.writer import Writer
 from migrations import upgrade
 from plants.store.ledger.entries import Log
-from sync_jobs.plant.restore_detection import check_origin, remember_at_home
+from sync_jobs.plant.restore_detection import check_origin, check_restored
 
 KEY_FILES = ("ledger.pem", "token.pem", "assertion.pem")
 
@@ -63,7 +63,7 @@ class Node:
             self.store = open_store(settings, opening)
             _check_whose(self.store, settings)
             upgrade(self.store)
-            remember_at_home(settings, self.store, self.clock)
+            check_restored(settings, self.store, self.clock)
             self.keys = NodeKeys.load(settings)  # once more: opening may have put a rotated key in its place.
             self.writer = opening.enter_context(closing(Writer(self.store, committed=self._tell)))
             self._open = opening.pop_all()

@@ -6,7 +6,6 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from infra.database import Session
@@ -14,6 +13,7 @@ from infra.ids import new_id
 from plants.rules.identification.codes import batch_code, batch_series, node_id
 from plants.rules.ledger.events import LINES_MAX, Cause, Entry, Event, P, new_envelope
 from plants.rules.ledger.payloads import DirectedBatch, Outcome
+from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.quality.events import BATCH_QUARANTINED
 from plants.rules.values.actors import SYSTEM, Author
 from plants.rules.values.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
@@ -189,10 +189,11 @@ class Command(Generic[Order]):
     returns the entry of the first time; used for another content it is refused.
     """
 
-    def __init__(self, perform: Callable[[Any, Order], Entry], *, directing: bool = False) -> None:
+    def __init__(self, name: str, perform: Callable[[Any, Order], Entry], *, directing: bool = False) -> None:
         self._perform = perform
         self._directing = directing
-        self.name = perform.__name__
+        self.digests = RequestDigests(name, perform)
+        self.name = name
         self.__doc__ = perform.__doc__
 
     def __call__(self, session: Session, order: Order, *, actor: Author, call: CommandContext) -> Entry:
@@ -200,12 +201,13 @@ class Command(Generic[Order]):
         digest = None
         log_id = -call.plant if self._directing else call.plant
         if call.request is not None:
-            digest = sha256(f"{self.name} {order!r}".encode()).hexdigest()[:32]
             earlier = entry_by_request(session, log_id, call.request)
             if earlier is not None:
-                if earlier.envelope.get("digest") != digest or earlier.envelope["actor"] != actor.person:
+                said = earlier.envelope
+                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
                     raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
                 return earlier
+            digest = self.digests.digest(order)
         check_call(call)
         return self._perform(self._begin(session, actor, call, digest), order)
 
@@ -228,14 +230,28 @@ def author_of(entry: Entry) -> Author:
     return Author(envelope["actor"], envelope["actor"], envelope.get("device"))
 
 
-def command(perform: Callable[[PlantLedgerWriter, Order], Entry]) -> Command[Order]:
-    """Make a command of the function that performs it at a plant, on the plant's own ledger."""
-    return Command(perform)
+def command(name: str) -> Callable[[Callable[[PlantLedgerWriter, Order], Entry]], Command[Order]]:
+    """Make a command of the function that performs it at a plant, on the plant's own ledger.
+
+    The digests of requests contain `name`: it stays as it is when the function is renamed.
+    """
+
+    def declare(perform: Callable[[PlantLedgerWriter, Order], Entry]) -> Command[Order]:
+        return Command(name, perform)
+
+    return declare
 
 
-def directive(perform: Callable[[LedgerWriter, Order], Entry]) -> Command[Order]:
-    """Make a command of the hub of the function that performs it, on the hub's directives to `call.plant`."""
-    return Command(perform, directing=True)
+def directive(name: str) -> Callable[[Callable[[LedgerWriter, Order], Entry]], Command[Order]]:
+    """Make a command of the hub of the function that performs it, on the hub's directives to `call.plant`.
+
+    `name` is as for `command`.
+    """
+
+    def declare(perform: Callable[[LedgerWriter, Order], Entry]) -> Command[Order]:
+        return Command(name, perform, directing=True)
+
+    return declare
 
 
 def check_call(call: CommandContext) -> None:

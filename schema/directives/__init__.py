@@ -1,1 +1,1 @@
-"""What headquarters directs plants to do, and what came of it."""
+"""Directives from headquarters to plants, and their outcomes."""

@@ -1,1 +1,1 @@
-"""What has no area: context, connections, scalars, limits, masking, refusals."""
+"""GraphQL modules that belong to no area: context, connections, scalars, limits, masking, refusals."""

@@ -14,7 +14,7 @@ from strawberry.types.execution import StreamExecutionResult
 
 from auth.permissions import NotPermitted
 from infra.ids import new_id
-from infra.store_faults import STORE_REFUSES, StoreFault, store_fault
+from infra.store_faults import STORE_FAILURE_TEXTS, StoreFault, store_fault
 from plants.rules.values.refusals import Language, Refusal
 from schema.engine.context import Context
 from schema.engine.limits import sees_schema, too_deep
@@ -83,7 +83,7 @@ def _incident(error: GraphQLError, cause: BaseException, context: Context) -> Gr
 
 def _store_refuses(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
     LOG.error("the store refuses: %s actor=%s path=%s %s", fault, context.actor.actor_id, error.path, repr(cause)[:300])
-    text = NOT_TAKEN[context.language].format(why=STORE_REFUSES[fault][context.language])
+    text = NOT_TAKEN[context.language].format(why=STORE_FAILURE_TEXTS[fault][context.language])
     return GraphQLError(text, path=error.path, extensions={"code": "STORE_UNAVAILABLE", "fault": fault.value})
 
 

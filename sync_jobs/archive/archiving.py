@@ -35,10 +35,10 @@ from plants.store.ledger.archive import (
 )
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from sync_jobs import leases
-from sync_jobs.archive.recover_hub import Ahead, ArchiveDamaged, recover_hub, take_back
+from sync_jobs.archive.recover_hub import ArchiveComparison, ArchiveDamaged, recover_hub, recover_ledger
 from sync_jobs.backoff import is_due, next_wait_ms
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.leases import Held, LeaseLost
+from sync_jobs.leases import Lease, LeaseLost
 from sync_jobs.nodes import HubNode
 
 LEASE: Final = "archive"
@@ -84,7 +84,7 @@ class _Run:
 
     hub: HubNode
     archive: Archive
-    held: Held
+    lease: Lease
     left: int
 
 
@@ -97,12 +97,12 @@ def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES, f
     if hub.archive is None:
         return False
     with hub.store.transaction() as session:
-        held = _begin(session, hub, holder, forced=forced)
-    if held is None:
+        lease = _begin(session, hub, holder, forced=forced)
+    if lease is None:
         return False
-    run = _Run(hub, hub.archive, held, bundles)
+    run = _Run(hub, hub.archive, lease, bundles)
     try:
-        _tell_capabilities(run)
+        _update_capability_alarm(run)
         more = _archive_all(run)
     except LeaseLost:
         LOG.warning("another process has taken the archive over")
@@ -119,10 +119,10 @@ def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES, f
         return more
     finally:
         with hub.store.transaction() as session:
-            held.end(session)
+            lease.end(session)
 
 
-def take_back_at_start(hub: HubNode) -> int:
+def recover_at_start(hub: HubNode) -> int:
     """Take back what the archive holds beyond this store before anything else is taken in; returns how many entries.
 
     For a hub that was restored from an older copy, or whose store is new. An archive that cannot be read becomes an
@@ -139,17 +139,17 @@ def take_back_at_start(hub: HubNode) -> int:
         return 0
 
 
-def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Held | None:
+def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Lease | None:
     """Take the lease and count the attempt, which has failed until the opposite is written down."""
     now = hub.clock.now()
     before = attempts_made(session)
     if not forced and not is_due(before.next_attempt_us, now):
         return None
-    held = leases.take(session, LEASE, holder, now=now)
-    if held is not None:
+    lease = leases.take(session, LEASE, holder, now=now)
+    if lease is not None:
         wait_ms = next_wait_ms(before.backoff_ms)
         keep_attempts(session, Attempts(before.made + 1, wait_ms, micros(now) + wait_ms * 1000))
-    return held
+    return lease
 
 
 def _alarm(run: _Run, alarm: Alarm) -> None:
@@ -157,7 +157,7 @@ def _alarm(run: _Run, alarm: Alarm) -> None:
         raise_alarm(session, alarm, run.hub.clock.now())
 
 
-def _tell_capabilities(run: _Run) -> None:
+def _update_capability_alarm(run: _Run) -> None:
     """Raise or end the alarm that a bucket lacks what a bucket can do; that a folder locks nothing is no news."""
     now = run.hub.clock.now()
     can, where = run.archive.capabilities(now), run.archive.objects.describe()
@@ -171,14 +171,14 @@ def _tell_capabilities(run: _Run) -> None:
 
 def _succeeded(run: _Run) -> None:
     with run.hub.store.transaction() as session:
-        run.held.renew(session, run.hub.clock.now())
+        run.lease.renew(session, run.hub.clock.now())
         keep_attempts(session, Attempts())
         end_alarm(session, AlarmKind.ARCHIVE_FAILING, ABOUT, run.hub.clock.now())
 
 
 def _archive_all(run: _Run) -> bool:
     found = _ledgers(run.hub)
-    _check_there(run)
+    _check_last_checkpoint(run)
     if any(one.log_id <= 0 and one.signed < one.size for one in found):
         sign_own_ledgers(run.hub)
         found = _ledgers(run.hub)
@@ -189,7 +189,7 @@ def _archive_all(run: _Run) -> bool:
     return run.left <= 0
 
 
-def _check_there(run: _Run) -> None:
+def _check_last_checkpoint(run: _Run) -> None:
     """Raise ArchiveFailed where the archive lacks the last checkpoint that was written to it.
 
     The folder of a disk that is not mounted is there and empty: what is new would go on the wrong disk, without a word.
@@ -218,7 +218,7 @@ def _archive_one(run: _Run, ledger: _Ledger) -> None:
     silent_us = ledger.received_us - (done.checkpoint_us if done else 0)
     if ledger.signed == 0 or (done and ledger.signed <= done.size and silent_us < _span_us(SILENCE)):
         return
-    done = _settled(run, ledger, done)
+    done = _compared(run, ledger, done)
     place = folder(ledger.origin, done.branch)
     try:
         done = _store_full(run, ledger, done, place)
@@ -235,7 +235,7 @@ def _span_us(span: timedelta) -> int:
     return span // timedelta(microseconds=1)
 
 
-def _settled(run: _Run, ledger: _Ledger, done: Archived | None) -> Archived:
+def _compared(run: _Run, ledger: _Ledger, done: Archived | None) -> Archived:
     """Return how far the ledger is archived, after a look at what the archive itself holds beyond that.
 
     What the archive has and this store does not is taken back where it continues the ledger; where it contradicts the
@@ -243,8 +243,8 @@ def _settled(run: _Run, ledger: _Ledger, done: Archived | None) -> Archived:
     """
     if done is None:
         done = Archived(branch=max(branches(run.archive.objects, ledger.origin), default=FIRST_BRANCH))
-    beyond = take_back(run.hub, run.archive, ledger.log_id, done)
-    if beyond is Ahead.CONTRADICTS:
+    beyond = recover_ledger(run.hub, run.archive, ledger.log_id, done)
+    if beyond is ArchiveComparison.CONTRADICTS:
         return _branch_off(run, ledger, done.size)
     return done
 
@@ -254,7 +254,7 @@ def _branch_off(run: _Run, ledger: _Ledger, fork: int) -> Archived:
     done, now = Archived(branch=branch), run.hub.clock.now()
     text = FORKED.format(origin=ledger.origin, fork=fork, branch=branch)
     with run.hub.store.transaction() as session:
-        run.held.renew(session, now)
+        run.lease.renew(session, now)
         keep_archived(session, ledger.log_id, done, micros(now))
         raise_alarm(session, Alarm(AlarmKind.ARCHIVE_FORKED, ledger.origin, text), now)
     return done
@@ -328,5 +328,5 @@ def _put(run: _Run, place: str, tiles: Sequence[Tile], until: datetime) -> None:
 def _keep(run: _Run, ledger: _Ledger, done: Archived) -> None:
     now = run.hub.clock.now()
     with run.hub.store.transaction() as session:
-        run.held.renew(session, now)
+        run.lease.renew(session, now)
         keep_archived(session, ledger.log_id, done, micros(now))

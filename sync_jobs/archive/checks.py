@@ -6,7 +6,7 @@ from infra.objects import NotArchived, Objects
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.ledger.tiles import BUNDLE_ENTRIES, Edge, Tile
 from plants.store.ledger.archive import Archive, branches, folder
-from sync_jobs.archive.recover_hub import ArchiveDamaged, Covered, bundles, keys_of_ledger, newest_checkpoint
+from sync_jobs.archive.recover_hub import ArchiveDamaged, ArchivedCheckpoint, bundles, keys_of_ledger, newest_checkpoint
 from sync_jobs.nodes import HubNode
 
 
@@ -41,7 +41,7 @@ def check_archive(hub: HubNode, archive: Archive) -> list[ArchiveFinding]:
     return found
 
 
-def _check(objects: Objects, origin: str, branch: int, newest: Covered) -> ArchiveFinding:
+def _check(objects: Objects, origin: str, branch: int, newest: ArchivedCheckpoint) -> ArchiveFinding:
     place, files = folder(origin, branch), 0
     frontier, edge = Frontier(), Edge()
     try:

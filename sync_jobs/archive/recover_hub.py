@@ -46,7 +46,7 @@ SELECT_PLANTS = "SELECT log_id FROM logs WHERE log_id > :hub ORDER BY log_id"
 KeysAt = Callable[[int], tuple[NoteKey, ...]]
 """The keys that may have signed a ledger when it had so many entries."""
 
-Told = Callable[[str, int, int], None]
+ArchiveProgress = Callable[[str, int, int], None]
 """Hears of a ledger's origin, how many of its entries are there, and of how many."""
 
 
@@ -58,11 +58,11 @@ class OtherRoot(Exception):
     """The archived entries behind ours do not lead to the root that was signed."""
 
 
-def tell_nobody(_origin: str, _done: int, _of: int) -> None:
+def ignore_progress(_origin: str, _done: int, _of: int) -> None:
     """Keep progress to oneself."""
 
 
-class Ahead(StrEnum):
+class ArchiveComparison(StrEnum):
     """What the archive holds beyond what is known to be archived."""
 
     NOTHING = "NOTHING"
@@ -71,7 +71,7 @@ class Ahead(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class ArchivedCheckpoint:
     """A checkpoint in the archive whose signatures hold: its name, its bytes with the trusted lines alone."""
 
     name: str
@@ -95,7 +95,7 @@ class Source:
     place: str
     log_id: int
     mirrored: bool
-    told: Told = tell_nobody
+    progress: ArchiveProgress = ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Recovered:
     size: int
 
 
-def recover_hub(hub: HubNode, archive: Archive, *, told: Told = tell_nobody) -> list[Recovered]:
+def recover_hub(hub: HubNode, archive: Archive, *, progress: ArchiveProgress = ignore_progress) -> list[Recovered]:
     """Take back all that the archive holds beyond this hub's store, be it empty or an old copy; returns what came.
 
     The hub's own ledger comes first and brings the plants, their keys and their ledgers with it. A ledger whose archive
@@ -117,15 +117,17 @@ def recover_hub(hub: HubNode, archive: Archive, *, told: Told = tell_nobody) -> 
     """
     with hub.store.transaction() as session:
         open_log(session, HUB_LOG, hub.origin)
-    found = [_recover(hub, archive, HUB_LOG, told)]
+    found = [_recover(hub, archive, HUB_LOG, progress)]
     with hub.store.transaction() as session:
         plants = session.rows(SELECT_PLANTS, {"hub": HUB_LOG})
     for (number,) in plants:
-        found += (_recover(hub, archive, -number, told), _recover(hub, archive, number, told))
+        found += (_recover(hub, archive, -number, progress), _recover(hub, archive, number, progress))
     return [one for one in found if one.size > one.before]
 
 
-def take_back(hub: HubNode, archive: Archive, log_id: int, done: Archived, told: Told = tell_nobody) -> Ahead:
+def recover_ledger(
+    hub: HubNode, archive: Archive, log_id: int, done: Archived, progress: ArchiveProgress = ignore_progress
+) -> ArchiveComparison:
     """Take back what the archive holds of one ledger beyond `done`, where it continues what is here.
 
     Raises ArchiveFailed, and ArchiveDamaged where the archive's entries do not lead to the root signed for them.
@@ -136,18 +138,18 @@ def take_back(hub: HubNode, archive: Archive, log_id: int, done: Archived, told:
     place = folder(origin, done.branch)
     newest = newest_checkpoint(archive.objects, place, origin, keys, after=done.checkpoint)
     if newest is None:
-        return Ahead.NOTHING
+        return ArchiveComparison.NOTHING
     if newest.size <= here.size:
         with hub.store.reading() as reads:
             same = mirrors.frontier_at(reads, log_id, newest.size).root() == newest.signed.checkpoint.root
-        return Ahead.NOTHING if same else Ahead.CONTRADICTS
+        return ArchiveComparison.NOTHING if same else ArchiveComparison.CONTRADICTS
     try:
         with hub.store.transaction() as session:
-            source = Source(archive.objects, place, log_id, mirrored=log_id > HUB_LOG, told=told)
+            source = Source(archive.objects, place, log_id, mirrored=log_id > HUB_LOG, progress=progress)
             now_us = micros(hub.clock.now())
-            edge = take_in(session, source, newest, now_us)
+            edge = store_archived(session, source, newest, now_us)
             if log_id == HUB_LOG:
-                plant_keys.take_on(session, origin.partition("/")[0], here.size, newest.size)
+                plant_keys.apply_key_events(session, origin.partition("/")[0], here.size, newest.size)
             if edge is not None:
                 # What was read to the last entry need not be written again.
                 known = Archived(
@@ -161,12 +163,14 @@ def take_back(hub: HubNode, archive: Archive, log_id: int, done: Archived, told:
                 keep_archived(session, log_id, known, now_us)
     except OtherRoot as error:
         if here.size:
-            return Ahead.CONTRADICTS
+            return ArchiveComparison.CONTRADICTS
         raise ArchiveDamaged(f"{place}: the entries do not lead to the root in {newest.name}") from error
-    return Ahead.TAKEN_BACK
+    return ArchiveComparison.TAKEN_BACK
 
 
-def newest_checkpoint(objects: Objects, place: str, origin: str, keys: KeysAt, *, after: str = "") -> Covered | None:
+def newest_checkpoint(
+    objects: Objects, place: str, origin: str, keys: KeysAt, *, after: str = ""
+) -> ArchivedCheckpoint | None:
     """Return the largest checkpoint in a ledger's folder that its own key signed, behind a name; None without one.
 
     Notes that nobody of ours signed are passed over: whoever may write to the archive can put some there.
@@ -176,7 +180,7 @@ def newest_checkpoint(objects: Objects, place: str, origin: str, keys: KeysAt, *
         with suppress(NoteError):
             signed = checkpoints.read(note, origin, keys(size))
             if signed.checkpoint.size == size:
-                return Covered(name, bytes(checkpoints.trimmed(note, keys(size))), signed)
+                return ArchivedCheckpoint(name, bytes(checkpoints.trimmed(note, keys(size))), signed)
     return None
 
 
@@ -208,17 +212,17 @@ def bundles(objects: Objects, place: str, size: int, start: int = 0) -> Iterator
             raise ArchiveDamaged(f"{name}: {error}") from error
 
 
-def _recover(hub: HubNode, archive: Archive, log_id: int, told: Told) -> Recovered:
+def _recover(hub: HubNode, archive: Archive, log_id: int, progress: ArchiveProgress) -> Recovered:
     with hub.store.transaction() as session:
         head, done = Head(session, log_id), archived(session, log_id)
     if done is None:
         done = Archived(branch=max(branches(archive.objects, head.origin), default=FIRST_BRANCH))
-    take_back(hub, archive, log_id, done, told)
+    recover_ledger(hub, archive, log_id, done, progress)
     with hub.store.transaction() as session:
         return Recovered(log_id, head.origin, head.size, Head(session, log_id).size)
 
 
-def take_in(session: Session, source: Source, newest: Covered, now_us: int) -> Edge | None:
+def store_archived(session: Session, source: Source, newest: ArchivedCheckpoint, now_us: int) -> Edge | None:
     """Store the archived entries behind the head, and the checkpoint over them, in the caller's transaction.
 
     Returns the edge of their tiles where they were read from the first one on. Raises OtherRoot where they do not lead
@@ -230,7 +234,7 @@ def take_in(session: Session, source: Source, newest: Covered, now_us: int) -> E
         frontier = frontier.extend(entry.leaf for entry in entries)
         _store(session, source, entries, frontier)
         edge = None if edge is None else _grown(edge, entries)
-        source.told(head.origin, frontier.size, newest.size)
+        source.progress(head.origin, frontier.size, newest.size)
     if frontier.root() != newest.signed.checkpoint.root:
         raise OtherRoot
     _keep_position(session, source, newest, now_us)
@@ -268,7 +272,7 @@ def _grown(edge: Edge, entries: Sequence[Entry]) -> Edge:
     return edge
 
 
-def _keep_position(session: Session, source: Source, newest: Covered, now_us: int) -> None:
+def _keep_position(session: Session, source: Source, newest: ArchivedCheckpoint, now_us: int) -> None:
     """Keep the checkpoint, and that whoever writes a mirrored ledger has its receipt up to there."""
     log_id, signed_us = source.log_id, checkpoints.signed_us(newest.signed)
     status.keep_checkpoint(session, log_id, newest.size, newest.note, signed_us=signed_us, received_us=now_us)

@@ -18,19 +18,19 @@ from plants.store.ledger.entries import Head, open_log
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from sync_jobs.archive.recover_hub import (
     ArchiveDamaged,
-    Covered,
+    ArchivedCheckpoint,
+    ArchiveProgress,
     OtherRoot,
     Source,
-    Told,
     chunks,
+    ignore_progress,
     newest_checkpoint,
-    take_in,
-    tell_nobody,
+    store_archived,
 )
 from sync_jobs.keys import hub_keys
 from sync_jobs.keys.chains import chain
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.restoring import note_acknowledged
+from sync_jobs.plant.restoring import record_acknowledged
 from sync_jobs.protocol import checkpoints
 
 RESTORED: Final = (
@@ -39,13 +39,13 @@ RESTORED: Final = (
 )
 
 
-MEANWHILE: Final = (
+LEDGER_CHANGED: Final = (
     "Somebody wrote to this plant at entry {at} meanwhile: nothing more was brought back. Stop the node, try again. / "
     "取回期间本厂在第 {at} 条写入了新记录，已停止取回。请停止节点后重试。"
 )
 
 
-class WrittenMeanwhile(Exception):
+class LedgerChanged(Exception):
     """The ledger grew while it was brought back, so that what was proven does not follow it any more."""
 
 
@@ -59,7 +59,9 @@ class PlantRecovered:
     directives: int
 
 
-def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell_nobody) -> PlantRecovered:
+def restore_from_archive(
+    node: PlantNode, objects: Objects, *, progress: ArchiveProgress = ignore_progress
+) -> PlantRecovered:
     """Bring back what the archive holds of the plant beyond its store, be that empty or an old copy.
 
     Ends with PlantRestored in the plant's ledger, where anything came back. Raises ArchiveFailed, NotArchived where the
@@ -75,22 +77,22 @@ def restore_from_archive(node: PlantNode, objects: Objects, *, told: Told = tell
 
     here, directed = node.writer.write(begin)
     newest = _newest(node, objects, node.number)
-    directives = _take_directives(node, objects, told) or directed
+    directives = _store_directives(node, objects, progress) or directed
     if newest is None or newest[1].size <= here.size:
         return PlantRecovered(here.size, here.size, directed, directives)
     place, covered = newest
-    head = _stage(node, Source(objects, place, node.number, mirrored=False, told=told), here, covered)
+    head = _stage(node, Source(objects, place, node.number, mirrored=False, progress=progress), here, covered)
     size = here.size
     while size < head.size:
         moved = node.writer.write(lambda session: _move(node, session, size, (here, head), covered))  # noqa: B023 -- run at once.
         if moved is None:
-            raise WrittenMeanwhile(MEANWHILE.format(at=size))
+            raise LedgerChanged(LEDGER_CHANGED.format(at=size))
         size = moved
     with node.store.transaction() as session:
         return PlantRecovered(here.size, Head(session, node.number).size, directed, directives)
 
 
-def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Covered] | None:
+def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, ArchivedCheckpoint] | None:
     """Return folder and newest checkpoint of the plant's own ledger or of its directives, of the newest history."""
     own = log_id == node.number
     origin = node.origin if own else node.directive_origin
@@ -102,7 +104,7 @@ def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Covere
     return None if covered is None else (place, covered)
 
 
-def _take_directives(node: PlantNode, objects: Objects, told: Told) -> int | None:
+def _store_directives(node: PlantNode, objects: Objects, progress: ArchiveProgress) -> int | None:
     """Store the archived directives behind ours; returns how many there are then, None where nothing came."""
     newest = _newest(node, objects, -node.number)
     if newest is None:
@@ -112,8 +114,8 @@ def _take_directives(node: PlantNode, objects: Objects, told: Told) -> int | Non
     def store(session: Session) -> int | None:
         if covered.size <= Head(session, -node.number).size:
             return None
-        source = Source(objects, place, -node.number, mirrored=True, told=told)
-        take_in(session, source, covered, micros(node.clock.now()))
+        source = Source(objects, place, -node.number, mirrored=True, progress=progress)
+        store_archived(session, source, covered, micros(node.clock.now()))
         return covered.size
 
     try:
@@ -122,13 +124,13 @@ def _take_directives(node: PlantNode, objects: Objects, told: Told) -> int | Non
         raise ArchiveDamaged(f"{place} does not continue this plant's directives") from error
 
 
-def _stage(node: PlantNode, source: Source, here: Frontier, covered: Covered) -> Frontier:
+def _stage(node: PlantNode, source: Source, here: Frontier, covered: ArchivedCheckpoint) -> Frontier:
     """Stage the archived entries behind ours and return the frontier they lead to, which is the signed one."""
     at = here.size
     for entries in chunks(source, here.size, covered.size):
         node.writer.write(lambda session: staging.stage(session, node.number, entries))  # noqa: B023 -- run at once.
         at += len(entries)
-        source.told(node.origin, at, covered.size)
+        source.progress(node.origin, at, covered.size)
 
     def prove(session: Session) -> Frontier | None:
         head = staging.staged_frontier(session, node.number, here, covered.size)
@@ -144,7 +146,7 @@ def _stage(node: PlantNode, source: Source, here: Frontier, covered: Covered) ->
 
 
 def _move(
-    node: PlantNode, session: Session, at: int, frontiers: tuple[Frontier, Frontier], covered: Covered
+    node: PlantNode, session: Session, at: int, frontiers: tuple[Frontier, Frontier], covered: ArchivedCheckpoint
 ) -> int | None:
     """Move the next entries in and return how many there are then; None where the ledger does not end at `at`."""
     (here, head), now = frontiers, node.clock.now()
@@ -163,5 +165,5 @@ def _move(
     record_restored(session, node.number, "ARCHIVE", **back, now=now, marks={} if keeper is None else keeper.reserved)
     text = RESTORED.format(**back, back=head.size - here.size)
     raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, node.origin, text), now)
-    note_acknowledged(session, node, head, covered.note.decode())
+    record_acknowledged(session, node, head, covered.note.decode())
     return size

@@ -9,11 +9,11 @@ from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.backoff import is_due
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.hub.transfer_checks import look_between_plants
+from sync_jobs.hub.transfer_checks import check_between_plants
+from sync_jobs.hub.witnessing import witness_plants
 from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_turns
-from sync_jobs.witnessing import witness_plants
 
 PUSH: Final = "sync.push"
 PULL: Final = "sync.pull"
@@ -86,7 +86,7 @@ def hub_jobs(
         return False
 
     def between_plants() -> bool:
-        look_between_plants(hub)
+        check_between_plants(hub)
         return False
 
     return {

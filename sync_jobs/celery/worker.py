@@ -8,12 +8,13 @@ import os
 import socket
 from contextlib import ExitStack
 from functools import cache
+from typing import Final
 
 from celery import Celery
 
+from infra.messages import message
 from infra.roles import Role
 from infra.settings import Settings, SettingsInvalid, load
-from sync_jobs.assembly import open_jobs
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.jobs import (
     ARCHIVE,
@@ -26,6 +27,11 @@ from sync_jobs.celery.jobs import (
     PULL,
     PUSH,
     Job,
+)
+from sync_jobs.celery.node_jobs import open_jobs
+
+BROKER_NEEDED: Final = message(
+    "BROKER_NEEDED", "broker_url is not set, so jobs run inside the node. Set it to run separate workers."
 )
 
 _OPEN = ExitStack()
@@ -47,9 +53,7 @@ def _lazily(name: str, period_seconds: float) -> Job:
 def worker_app(settings: Settings) -> Celery:
     """Return the application that a worker or a beat of this node runs; raises SettingsInvalid without a broker."""
     if settings.broker_url is None:
-        raise SettingsInvalid(
-            "broker_url is not set: jobs run inside the node. / 未设置 broker_url，任务在节点内运行。"
-        )
+        raise SettingsInvalid(BROKER_NEEDED)
     names = (PROJECT,) if settings.role is Role.HUB else (PUSH, PULL)
     jobs = {name: _lazily(name, settings.push_seconds) for name in names}
     jobs[CHECKPOINT] = _lazily(CHECKPOINT, settings.checkpoint_seconds)

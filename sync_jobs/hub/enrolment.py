@@ -5,63 +5,29 @@ its keys itself and shows only the public ones; the hub's answer is a note that 
 is the one that the one-time code names.
 """
 
-import json
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import httpx2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from auth import enrolment
 from auth.actors import Actor, NotAuthenticated
-from auth.enrolment import Invited, OneTimeCode, WrongCodes
+from auth.enrolment import Invited, WrongCodes
 from auth.keys import public_key_from_text
-from auth.machines import counting_machine, enrol_machine, readmit_machine, revoke_machine
-from auth.notes import open_note
+from auth.machines import active_machine, enrol_machine, readmit_machine, revoke_machine
 from infra.database import Session
-from infra.settings import directive_origin, may_carry_secrets, plant_origin
+from infra.settings import directive_origin, plant_origin
 from plants.commands.group.enrolment import Enrolment, enrol_plant, record_readmitted, record_revoked
 from plants.rules.group.events import PlantReadmitted, PlantRevoked
 from plants.rules.ledger.events import Entry, canonical
-from plants.rules.ledger.notes import Note, NoteError, NoteKey, SignatureType
+from plants.rules.ledger.notes import Note, NoteKey, SignatureType
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import Head
 from sync_jobs.nodes import HubNode
-from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.protocol.enrolment import HEADING, EnrolmentRequest
 from sync_jobs.protocol.wire import Problem
 
-PATH: Final = "/sync/v1/enrol"
-BODY_BYTES_MAX: Final = 4096
-SECONDS_MAX: Final = 20.0
 RETRY_SECONDS: Final = 60
-HEADING: Final = "batchloom.enrolment/v1"
-
-
-class Asking(BaseModel):
-    """What a plant sends: the plant's code and the secret part of the one-time code, and its two public keys."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    plant: str = Field(max_length=4)
-    secret: str = Field(max_length=60)
-    ledger_key: str = Field(max_length=43)
-    assertion_key: str = Field(max_length=43)
-
-
-@dataclass(frozen=True, slots=True)
-class Welcomed:
-    """What the hub answered to a plant's asking, its signature checked: who the plant is, and who the hub is."""
-
-    group: str
-    number: int
-    code: str
-    name: str
-    hub_key: str
-
-
-class HubIsAnother(Exception):
-    """Whoever answered is not the hub that made the one-time code."""
 
 
 def enrol(session: Session, order: Enrolment, *, actor: Actor, now: datetime) -> Entry:
@@ -97,7 +63,7 @@ def revoke(session: Session, code: str, reason: str, *, actor: Actor, now: datet
     Raises NotPermitted, or Refusal: NOT_DEFINED for a plant that does not count, TEXT_INVALID without a reason; then
     nothing has changed.
     """
-    machine = counting_machine(session, code)
+    machine = active_machine(session, code)
     if machine is None:
         raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code)
     size = Head(session, machine.plant_number).size
@@ -149,7 +115,7 @@ def order_for(found: Invited, group: str) -> Enrolment:
     )
 
 
-def answer(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
+def answer_request(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
     """Answer a plant that asks to be taken in: the hub's signed note, after which a person has to approve.
 
     Raises Problem 422 for a message that cannot be read or keys that are none, 429 after too many wrong codes, and 403
@@ -161,10 +127,10 @@ def answer(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
     except NotAuthenticated as error:
         raise Problem(429, "TOO_MANY_ATTEMPTS", retry_seconds=RETRY_SECONDS) from error
     try:
-        asking = Asking.model_validate_json(body)
+        asking = EnrolmentRequest.model_validate_json(body)
         with hub.store.transaction() as session:
             keys = asking.ledger_key, asking.assertion_key
-            found = enrolment.take_up(session, asking.plant, asking.secret, keys, now)
+            found = enrolment.present_keys(session, asking.plant, asking.secret, keys, now)
     except ValidationError as error:
         raise Problem(422, "MESSAGE_INVALID") from error
     except ValueError as error:
@@ -183,52 +149,3 @@ def answer(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
     }
     text = f"{HEADING}\n{canonical(said).decode()}\n"
     return bytes(Note(text, (hub.signer.sign(text),)))
-
-
-def ask_to_join(hub_url: str, code: OneTimeCode, keys: tuple[str, str]) -> Welcomed:
-    """Show a plant's public keys (ledger's, assertions') to the hub with a one-time code, and return who it is now.
-
-    Raises ValueError for an address that would send the code in the open, Problem as the hub answered, HubUnreachable,
-    and HubIsAnother where the answer is not from the hub that made the code, or about other keys.
-    """
-    if not may_carry_secrets(hub_url):
-        raise ValueError("a hub on another machine is reached by https:// only")
-    asking = Asking(plant=code.plant, secret=code.secret, ledger_key=keys[0], assertion_key=keys[1])
-    headers = {"Content-Type": "application/json"}
-    try:
-        with httpx2.Client(base_url=hub_url, timeout=SECONDS_MAX, follow_redirects=False) as client:
-            got = client.post(PATH, content=asking.model_dump_json(), headers=headers)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise HubUnreachable(f"{type(error).__name__}: {error}"[:200]) from error
-    if got.status_code != httpx2.codes.OK:
-        raise _problem(got)
-    return _opened(got.content[: 4 * BODY_BYTES_MAX], code, keys)
-
-
-def _opened(content: bytes, code: OneTimeCode, keys: tuple[str, str]) -> Welcomed:
-    try:
-        said = _said(Note.parse(content).text)
-        hub_key = str(said["hubKey"])
-        if enrolment.hub_mark(hub_key) != code.hub:
-            raise HubIsAnother
-        # The text is read a second time, now that its signature is known to hold.
-        said = _said(open_note(content, (hub_key,))[0])
-        if (said["ledgerKey"], said["assertionKey"], said["code"]) != (*keys, code.plant):
-            raise HubIsAnother
-        return Welcomed(str(said["group"]), int(said["number"]), code.plant, str(said["name"]), hub_key)
-    except (NoteError, ValueError, KeyError, TypeError) as error:
-        raise HubIsAnother from error
-
-
-def _said(text: str) -> dict[str, Any]:
-    heading, content, end = text.split("\n")
-    if heading != HEADING or end:
-        raise ValueError("another kind of note")
-    return dict(json.loads(content))
-
-
-def _problem(got: httpx2.Response) -> Exception:
-    try:
-        return Problem(got.status_code, str(got.json()["code"])[:60])
-    except (ValueError, KeyError, TypeError):
-        return HubUnreachable(f"{got.status_code}: something other than the hub answered")

@@ -15,13 +15,13 @@ from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_al
 from plants.store.projection.registry import SUPPORTED
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
-from sync_jobs import witnessing
+from sync_jobs.hub import witnessing
 from sync_jobs.hub.intake import locked_head
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints
-from sync_jobs.protocol.sessions import Presenting, note_at_hub, present
-from sync_jobs.protocol.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
+from sync_jobs.protocol.sessions import SessionVerdict, issue_session, update_copy_alarm
+from sync_jobs.protocol.wire import PROTOCOL, Hello, LedgerPosition, Position, Problem, Welcome
 
 ALARMS = {
     ReplicationState.RESTORED: (
@@ -38,14 +38,14 @@ ALARMS = {
         "工厂持有总部已签收或签发的 {theirs} 条记录，总部仅有 {ours} 条：总部可能由旧备份恢复，将由工厂补回。"
     ),
 }
-SEEN = {
+ALARM_KINDS = {
     ReplicationState.RESTORED: AlarmKind.PLANT_RESTORED,
     ReplicationState.DIVERGED: AlarmKind.LEDGER_DIVERGED,
     ReplicationState.HUB_REGRESSED: AlarmKind.HUB_REGRESSED,
 }
 
 
-def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
+def answer_hello(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
     """Answer a greeting; the session given out counts once it is used (`sync_jobs.protocol.sessions`).
 
     Raises Problem 426 for a protocol of the past, 403 for another's ledger, 404 where the plant's ledgers were not
@@ -61,16 +61,16 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
         here = Position(head.size, head.frontier.root())
         before = status.ledger_status(session, plant)
         following = new_id()
-        presented = present(before, hello.session, following, take_over=hello.take_over)
-        note_at_hub(session, machine.origin, presented.verdict, now, take_over=hello.take_over)
-        superseded, offered = (presented.verdict is one for one in (Presenting.SUPERSEDED, Presenting.OFFERED))
-        shown = witnessing.show(session, hub, machine, hello)
+        presented = issue_session(before, hello.session, following, take_over=hello.take_over)
+        update_copy_alarm(session, machine.origin, presented.verdict, now, take_over=hello.take_over)
+        superseded, offered = (presented.verdict is one for one in (SessionVerdict.SUPERSEDED, SessionVerdict.OFFERED))
+        shown = witnessing.show_hub_checkpoint(session, hub, machine, hello)
         # Whoever is offered a session may be nobody: what it says of itself counts once it greets under that session.
-        seen = {} if offered else _see(session, hello, here, now, superseded=superseded)
+        seen = {} if offered else _observe(session, hello, here, now, superseded=superseded)
         status.amend(session, plant, **presented.columns, **seen)
         return Welcome(
             min_protocol=PROTOCOL,
-            ledger=Stand.of(machine.origin, here),
+            ledger=LedgerPosition.of(machine.origin, here),
             directives=_directives(session, hub, machine, hello, now),
             limits=hub.limits,
             epoch=_epoch(session),
@@ -89,21 +89,23 @@ def welcome(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
         )
 
 
-def _see(session: Session, hello: Hello, here: Position, now: datetime, *, superseded: bool) -> dict[str, object]:
+def _observe(session: Session, hello: Hello, here: Position, now: datetime, *, superseded: bool) -> dict[str, object]:
     """Raise and end the alarms that a greeting gives reason for, and return what is written down of the plant."""
-    state = ReplicationState.FENCED if superseded else _seen_from_here(hello, here)
-    _raise_seen(session, state, hello, here, now)
+    state = ReplicationState.FENCED if superseded else _observed_state(hello, here)
+    _update_alarms(session, state, hello, here, now)
     return {
         "peer_size": hello.ledger.size,
         "version": hello.version,
         "supported": canonical(hello.supported).decode(),
         "skew_ms": _skew_ms(hello.clock, now),
         "contact_us": micros(now),
-        **_alarm(state, hello.ledger.size, here.size, now),
+        **_alarm_columns(state, hello.ledger.size, here.size, now),
     }
 
 
-def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello, now: datetime) -> Stand:
+def _directives(
+    session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello, now: datetime
+) -> LedgerPosition:
     """Return where the plant's directives stand, and write down what the plant has cosigned of them."""
     log_id = -machine.plant_number
     head = opened_head(session, log_id)
@@ -135,13 +137,13 @@ def _directives(session: Session, hub: HubNode, machine: EnrolledMachine, hello:
     elif here.size and theirs.root != here.root:
         state = ReplicationState.DIVERGED
     seen = {"acknowledged": acknowledged, "peer_size": theirs.size, "contact_us": micros(now)}
-    status.amend(session, log_id, **seen, **_alarm(state, theirs.size, here.size, now))
+    status.amend(session, log_id, **seen, **_alarm_columns(state, theirs.size, here.size, now))
     if state is ReplicationState.HUB_REGRESSED:
         text = ALARMS[state].format(theirs=theirs.size, ours=here.size)
         raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, text), now)
     elif state is ReplicationState.IN_SYNC:
         end_alarm(session, AlarmKind.HUB_REGRESSED, head.origin, now)
-    return Stand.of(head.origin, here)
+    return LedgerPosition.of(head.origin, here)
 
 
 def opened_head(session: Session, log_id: int) -> Head:
@@ -152,7 +154,7 @@ def opened_head(session: Session, log_id: int) -> Head:
         raise Problem(404, "UNKNOWN_LEDGER") from error
 
 
-def _seen_from_here(hello: Hello, here: Position) -> ReplicationState:
+def _observed_state(hello: Hello, here: Position) -> ReplicationState:
     theirs = hello.ledger.position
     if hello.acknowledged is not None and hello.acknowledged > here.size:
         return ReplicationState.HUB_REGRESSED
@@ -163,19 +165,19 @@ def _seen_from_here(hello: Hello, here: Position) -> ReplicationState:
     return ReplicationState.IN_SYNC if theirs.root == here.root else ReplicationState.DIVERGED
 
 
-def _raise_seen(session: Session, state: ReplicationState, hello: Hello, here: Position, now: datetime) -> None:
+def _update_alarms(session: Session, state: ReplicationState, hello: Hello, here: Position, now: datetime) -> None:
     """Raise the alarm of what the positions tell, and end those of what is over."""
     origin = hello.ledger.origin
     if state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
-        for kind in SEEN.values():
+        for kind in ALARM_KINDS.values():
             end_alarm(session, kind, origin, now)
-    elif state in SEEN:
+    elif state in ALARM_KINDS:
         theirs = hello.acknowledged if state is ReplicationState.HUB_REGRESSED else hello.ledger.size
         text = ALARMS[state].format(theirs=theirs, ours=here.size)
-        raise_alarm(session, Alarm(SEEN[state], origin, text), now)
+        raise_alarm(session, Alarm(ALARM_KINDS[state], origin, text), now)
 
 
-def _alarm(state: ReplicationState, theirs: int, ours: int, now: datetime) -> dict[str, object]:
+def _alarm_columns(state: ReplicationState, theirs: int, ours: int, now: datetime) -> dict[str, object]:
     text = ALARMS.get(state)
     if text is None:
         return {"state": state, "alarm": None, "alarm_us": None}

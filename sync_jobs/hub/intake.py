@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from auth.machines import EnrolledMachine
-from infra.collecting import no_collecting
+from infra import garbage_collection
 from infra.database import Session
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
@@ -24,7 +24,7 @@ from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints, wire
-from sync_jobs.protocol.sessions import Presenting, note_at_hub, use
+from sync_jobs.protocol.sessions import SessionVerdict, resolve_session, update_copy_alarm
 from sync_jobs.protocol.wire import Position, Problem, Receipt
 
 AT_ONCE_MAX = 4  # parcels that are taken in at the same time; each may be 16 MiB unpacked
@@ -41,7 +41,7 @@ class Delivery:
     packed: bytes
 
 
-class Turnstile:
+class AdmissionControl:
     """Lets one request of each plant in at a time, and few of all to the work itself; the others are to come again.
 
     Who only sends slowly keeps nobody else from working.
@@ -49,31 +49,31 @@ class Turnstile:
 
     def __init__(self, at_once_max: int = AT_ONCE_MAX) -> None:
         self._lock = threading.Lock()
-        self._inside: set[int] = set()
-        self._places = threading.Semaphore(at_once_max)
+        self._busy_plants: set[int] = set()
+        self._work_slots = threading.Semaphore(at_once_max)
 
     @contextmanager
-    def entering(self, plant: int) -> Iterator[None]:
+    def plant_slot(self, plant: int) -> Iterator[None]:
         """Hold the plant's one place; raises Problem 429 when it is taken."""
         with self._lock:
-            if plant in self._inside:
+            if plant in self._busy_plants:
                 raise Problem(429, "ONE_AT_A_TIME", retry_seconds=RETRY_SECONDS)
-            self._inside.add(plant)
+            self._busy_plants.add(plant)
         try:
             yield
         finally:
             with self._lock:
-                self._inside.discard(plant)
+                self._busy_plants.discard(plant)
 
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def work_slot(self) -> Iterator[None]:
         """Hold one of the places for work; raises Problem 503 when all are taken."""
-        if not self._places.acquire(blocking=False):
+        if not self._work_slots.acquire(blocking=False):
             raise Problem(503, "BUSY", retry_seconds=RETRY_SECONDS)
         try:
             yield
         finally:
-            self._places.release()
+            self._work_slots.release()
 
 
 def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
@@ -87,7 +87,7 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
         raise Problem(403, "FOREIGN_LEDGER")
     if not 0 <= delivery.start <= wire.SIZE_MAX:
         raise Problem(422, "POSITION_INVALID")
-    with no_collecting():
+    with garbage_collection.paused():
         parcel = wire.unpack(delivery.packed, hub.limits)
         entries = wire.read_entries(parcel.bodies, delivery.start, machine.plant_number, content=False)
     vkeys = machine.ledger_vkeys(delivery.start + len(entries))
@@ -103,7 +103,7 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
     with hub.store.transaction() as session:
         head = locked_head(session, machine.plant_number, machine.origin)
         check_session(session, head, machine, delivery.session, now)
-        _take_in(session, head, delivery, entries, signed)
+        _store_entries(session, head, delivery, entries, signed)
         cosigned = bytes(note.signed_also(hub.signer.cosign(note, int(now.timestamp()))))
         _keep(session, head.log_id, signed, cosigned, micros(now))
         size = max(head.size, signed.checkpoint.size)
@@ -125,15 +125,17 @@ def locked_head(session: Session, log_id: int, origin: str) -> Head:
 
 def check_session(session: Session, head: Head, machine: EnrolledMachine, presented: str, now: datetime) -> None:
     """Raise Problem 409 unless this session of the plant is current; record that it was used."""
-    found = use(status.ledger_status(session, machine.plant_number), presented)
-    if found.verdict is Presenting.SUPERSEDED:
+    found = resolve_session(status.ledger_status(session, machine.plant_number), presented)
+    if found.verdict is SessionVerdict.SUPERSEDED:
         raise _wrong_position("SESSION_SUPERSEDED", Position(head.size, head.frontier.root()))
     if found.columns:
-        note_at_hub(session, machine.origin, found.verdict, now, take_over=False)
+        update_copy_alarm(session, machine.origin, found.verdict, now, take_over=False)
         status.amend(session, machine.plant_number, **found.columns)
 
 
-def _take_in(session: Session, head: Head, delivery: Delivery, entries: list[Entry], signed: SignedCheckpoint) -> None:
+def _store_entries(
+    session: Session, head: Head, delivery: Delivery, entries: list[Entry], signed: SignedCheckpoint
+) -> None:
     here = Position(head.size, head.frontier.root())
     if delivery.start > head.size:
         raise _wrong_position("WRONG_POSITION", here)
@@ -147,7 +149,7 @@ def _take_in(session: Session, head: Head, delivery: Delivery, entries: list[Ent
     if _root_at(session, head, frontier, signed.checkpoint.size) != signed.checkpoint.root:
         raise Problem(422, "ROOT_WRONG", size=signed.checkpoint.size)
     if fresh:
-        with no_collecting():
+        with garbage_collection.paused():
             mirrors.extend(session, head, fresh, frontier)
 
 
@@ -170,5 +172,5 @@ def _keep(session: Session, log_id: int, signed: SignedCheckpoint, note: bytes, 
 
 
 def _wrong_position(code: str, here: Position) -> Problem:
-    stand = wire.Stand.of("", here)
+    stand = wire.LedgerPosition.of("", here)
     return Problem(409, code, size=stand.size, root=stand.root)

@@ -13,10 +13,10 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head
 from plants.store.replication import status
 from sync_jobs.hub.handshake import opened_head
+from sync_jobs.hub.witnessing import sign_own
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints
-from sync_jobs.protocol.wire import ROOTS_MAX, Parcel, Position, Problem, Stand, pack
-from sync_jobs.witnessing import sign_own
+from sync_jobs.protocol.wire import ROOTS_MAX, LedgerPosition, Parcel, Position, Problem, pack
 
 
 def entries(hub: HubNode, machine: EnrolledMachine, origin: str, low: int, high: int | None) -> bytes:
@@ -31,7 +31,7 @@ def entries(hub: HubNode, machine: EnrolledMachine, origin: str, low: int, high:
         if low < 0 or (high is not None and high < low):
             raise Problem(422, "POSITION_INVALID")
         if low > head.size:
-            stand = Stand.of(origin, Position(head.size, head.frontier.root()))
+            stand = LedgerPosition.of(origin, Position(head.size, head.frontier.root()))
             raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
         stop = min(stop, low + hub.limits.max_entries)
         rows = mirrors.rows_within(session, head.log_id, low, stop, hub.limits.max_bytes)
@@ -56,7 +56,7 @@ def consistency(hub: HubNode, machine: EnrolledMachine, origin: str, old: int, n
         if not 0 <= old <= new:
             raise Problem(422, "POSITION_INVALID")
         if new > head.size:
-            stand = Stand.of(origin, Position(head.size, head.frontier.root()))
+            stand = LedgerPosition.of(origin, Position(head.size, head.frontier.root()))
             raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
         return consistency_proof(mirrors.leaf_reader(session, head.log_id), old, new)
 
@@ -72,7 +72,7 @@ def roots(hub: HubNode, machine: EnrolledMachine, origin: str, sizes: Sequence[i
         if not 0 < len(sizes) <= ROOTS_MAX or sizes[0] < 0 or not rising:
             raise Problem(422, "POSITION_INVALID")
         if sizes[-1] > head.size:
-            stand = Stand.of(origin, Position(head.size, head.frontier.root()))
+            stand = LedgerPosition.of(origin, Position(head.size, head.frontier.root()))
             raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
         return mirrors.roots_at(session, head.log_id, sizes)
 

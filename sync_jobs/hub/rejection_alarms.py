@@ -38,48 +38,48 @@ WORDS: Final = {
 
 
 @dataclass(slots=True)
-class _Knocks:
+class RejectionCounter:
     since: int = 0
     written_at: datetime | None = None
 
 
-class DoorAlarms:
+class RejectionAlarms:
     """Raises REPLICATION_REFUSED about a plant at its first refusal, and ends it once the plant is served again.
 
-    Further refusals are counted in memory and written every WRITTEN_EVERY, so that whoever knocks a thousand times a
+    Further refusals are counted in memory and written every WRITTEN_EVERY, so that whoever counter a thousand times a
     second causes a write every ten. One alarm for each plant, and one for all who are not recognised.
     """
 
     def __init__(self, hub: HubNode) -> None:
         self._hub = hub
         self._lock = threading.Lock()
-        self._knocks: dict[str, _Knocks] = {}
+        self._counters: dict[str, RejectionCounter] = {}
         self._served: set[str] = set()
 
-    def refused(self, problem: Problem, origin: str | None) -> None:
+    def rejected(self, problem: Problem, origin: str | None) -> None:
         """Note an answer that said no, to an enrolled plant or to a stranger."""
         if problem.status in LATER:
             return
         about, now = origin or STRANGER, self._hub.clock.now()
         with self._lock:
             self._served.discard(about)
-            knocks = self._knocks.setdefault(about, _Knocks())
-            knocks.since += 1
-            if knocks.written_at is not None and now < knocks.written_at + WRITTEN_EVERY:
+            counter = self._counters.setdefault(about, RejectionCounter())
+            counter.since += 1
+            if counter.written_at is not None and now < counter.written_at + WRITTEN_EVERY:
                 return
-            times, knocks.since, knocks.written_at = knocks.since, 0, now
+            times, counter.since, counter.written_at = counter.since, 0, now
         en, zh = WORDS.get(problem.code, ("Look into the plant's alarms.", "请查看该工厂的告警。"))
         text = f"{problem.status} {problem.code}: {en} / {zh}"
         with self._hub.store.transaction() as session:
             raise_alarm(session, Alarm(AlarmKind.REPLICATION_REFUSED, about, text), now, times=times)
 
-    def served(self, origin: str) -> None:
+    def accepted(self, origin: str) -> None:
         """Note that a plant was answered: what it was refused for is over."""
         with self._lock:
             if origin in self._served:
                 return
             self._served.add(origin)
-            self._knocks.pop(origin, None)
+            self._counters.pop(origin, None)
         now = self._hub.clock.now()
         with self._hub.store.reading() as reads:
             lasting = reads.rows(

@@ -34,7 +34,7 @@ SLICE: Final = 500  # receipts compared in one snapshot, alarms written in one t
 TRANSFER_ALARMS_MAX: Final = 200  # of one kind; one more stands for the rest
 SKEW_MS_MAX: Final = 2_000  # a plant whose clock is off by more is told before its assertions are refused
 STAMP_LEAD_MS_MAX: Final = 60_000  # a ledger whose newest stamp is further ahead of the hub's clock than this
-REST: Final = "*"
+OTHERS: Final = "*"
 """What an alarm is about that stands for all beyond TRANSFER_ALARMS_MAX."""
 
 UNMATCHED: Final = {
@@ -69,7 +69,7 @@ SELECT_CLOCKS = (
 SELECT_LASTING = "SELECT about FROM alarms WHERE kind = :kind AND over_us IS NULL"
 
 
-def look_between_plants(hub: HubNode) -> int:
+def check_between_plants(hub: HubNode) -> int:
     """Compare new receipts with their sources, and bring the alarms up to date; returns how many alarms last."""
     _compare_labels(hub)
     now = hub.clock.now()
@@ -81,7 +81,7 @@ def look_between_plants(hub: HubNode) -> int:
         }
     with hub.store.transaction() as session:
         for kind, texts in wanted.items():
-            _settle(session, kind, texts, now)
+            _update_alarms(session, kind, texts, now)
     return sum(map(len, wanted.values()))
 
 
@@ -119,7 +119,7 @@ def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetim
         since = format_instant(from_micros(one.since_us))[:10]
         texts[str(one.id)] = UNMATCHED[one.state].format(id=one.id, since=since, **ends)
     if count > len(overdue):
-        texts[REST] = MANY.format(count=count - len(overdue))
+        texts[OTHERS] = MANY.format(count=count - len(overdue))
     return texts
 
 
@@ -143,7 +143,7 @@ def _clocks(reads: ReadSession, now: datetime) -> dict[str, str]:
     return texts
 
 
-def _settle(session: Session, kind: AlarmKind, texts: Mapping[str, str], now: datetime) -> None:
+def _update_alarms(session: Session, kind: AlarmKind, texts: Mapping[str, str], now: datetime) -> None:
     """Raise these alarms of a kind where they do not last already, and end the others."""
     lasting = {about for (about,) in session.rows(SELECT_LASTING, {"kind": kind})}
     for about in lasting - texts.keys():

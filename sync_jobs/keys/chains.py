@@ -15,6 +15,7 @@ from infra.database import ReadSession, Session
 from plants.commands.group.enrolment import HUB_KEYS
 from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteError, NoteFault, NoteKey
+from plants.rules.replication.events import LedgerKeyRotated
 from plants.store.ledger.entries import HUB_LOG
 
 NOTE_SUFFIX: Final = ".note"
@@ -52,7 +53,7 @@ class KeyChain:
         return (*(one.old for one in self.rotations if size <= one.size), self.newest)
 
 
-def statements_beside(keys: Path) -> tuple[bytes, ...]:
+def rotation_statements(keys: Path) -> tuple[bytes, ...]:
     """Return the statements of a ledger's rotations that lie beside a node's keys."""
     return tuple(path.read_bytes() for path in sorted(keys.glob(f"ledger.*{NOTE_SUFFIX}")))
 
@@ -105,13 +106,19 @@ def chain(anchor: NoteKey, statements: Iterable[bytes]) -> KeyChain:
     return KeyChain(tuple(keys), tuple(rotations))
 
 
-def stated(reads: Session | ReadSession, log_id: int) -> list[bytes]:
+def recorded_statements(reads: Session | ReadSession, log_id: int) -> list[bytes]:
     """Return the statements that stand in a ledger, the oldest first."""
     rows = reads.rows(SELECT_STATEMENTS, {"log_id": log_id})
     return [decode(bytes(body))["payload"]["statement"].encode() for (body,) in rows]
 
 
-def stated_by_hub(reads: Session | ReadSession) -> list[bytes]:
+def recorded_hub_statements(reads: Session | ReadSession) -> list[bytes]:
     """Return the statements in the hub's own ledger, by their key: it is long, and they are few."""
     rows = reads.rows(SELECT_HUBS, {"log_id": HUB_LOG, "key": HUB_KEYS})
     return [decode(bytes(body))["payload"]["statement"].encode() for (body,) in rows]
+
+
+def newest_rotation(reads: Session | ReadSession, log_id: int) -> LedgerKeyRotated | None:
+    """Return what a ledger says of its newest key, or None where it has had one alone."""
+    rows = reads.rows(SELECT_STATEMENTS, {"log_id": log_id})
+    return decode(bytes(rows[-1][0]))["payload"] if rows else None

@@ -20,7 +20,7 @@ from plants.rules.ledger.notes import NoteKey
 from plants.rules.replication.events import LedgerKeyRotated
 from plants.store.ledger.entries import HUB_LOG, Head
 from plants.store.ledger.hub_keys import keep_statement, kept_statements
-from sync_jobs.keys.chains import KeyChain, chain, read_statement, stated_by_hub, statement_of
+from sync_jobs.keys.chains import KeyChain, chain, read_statement, recorded_hub_statements, statement_of
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Welcome
@@ -29,12 +29,12 @@ from sync_jobs.protocol.wire import Welcome
 def rotate_hub_key(hub: HubNode, following: NoteSigner) -> bytes:
     """Record in the hub's ledger that another key signs from the next entry on; returns the signed statement.
 
-    Once this returns the new key is the hub's (`sync_jobs.ledger_key_rotation.switch_key`). Again for the same key it
+    Once this returns the new key is the hub's (`sync_jobs.keys.ledger_key_files.switch_key`). Again for the same key it
     changes nothing.
     """
     with hub.store.transaction() as session:
         head = Head(session, HUB_LOG)
-        for statement in stated_by_hub(session):
+        for statement in recorded_hub_statements(session):
             if read_statement(statement).new == following.key:
                 return statement
         statement = statement_of(hub.signer, following, head.size + 1)
@@ -49,13 +49,13 @@ def rotate_hub_key(hub: HubNode, following: NoteSigner) -> bytes:
 
 def statements_of_hub(reads: Session | ReadSession, hub: HubNode) -> list[bytes]:
     """Return every statement that this hub knows of its own rotations, the oldest first."""
-    known = dict.fromkeys((*stated_by_hub(reads), *hub.statements))
+    known = dict.fromkeys((*recorded_hub_statements(reads), *hub.statements))
     return [one.statement for one in chain(hub.signer.key, known).rotations]
 
 
 def keys_of_hub(reads: Session | ReadSession, hub: HubNode, *names: str) -> tuple[NoteKey, ...]:
     """Return the keys under which this hub ever signed, as ledger and as witness, by its name or by these."""
-    known = chain(hub.signer.key, (*stated_by_hub(reads), *hub.statements))
+    known = chain(hub.signer.key, (*recorded_hub_statements(reads), *hub.statements))
     return tuple(key for one in known.keys for key in checkpoints.keys_of(one, *names))
 
 

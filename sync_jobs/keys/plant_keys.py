@@ -66,7 +66,7 @@ def note_keys(keys: list[PlantKey], size: int) -> list[NoteKey]:
     ]
 
 
-def take_on(session: Session, group: str, low: int, high: int) -> None:
+def apply_key_events(session: Session, group: str, low: int, high: int) -> None:
     """Do to the table of machines what the hub's entries from one position up to another say, and open the ledgers.
 
     To be called once for each entry that came back from elsewhere, in the transaction that stores it: what was written

@@ -20,26 +20,27 @@ from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_al
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from sync_jobs import backoff, leases
-from sync_jobs.assertion_key_rotation import introduce_again
-from sync_jobs.leases import Held, LeaseLost
-from sync_jobs.ledger_key_rotation import show_statement, state_again
+from sync_jobs.leases import Lease, LeaseLost
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.handshake import greet, meet
-from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.hub_client import HubUnreachable
-from sync_jobs.plant.pruning import BelowTheMark, check_kept
+from sync_jobs.plant.assertion_key_rotation import reannounce_key
+from sync_jobs.plant.exchange_context import ExchangeContext, ignore_progress
+from sync_jobs.plant.handshake import connect, evaluate
+from sync_jobs.plant.http_hub_client import HttpHubClient
+from sync_jobs.plant.ledger_key_rotation import restate_lost_rotations, send_rotation_statements
+from sync_jobs.plant.pruning import BodiesPruned, check_bodies_kept
 from sync_jobs.plant.pull import NotSigned, apply_pending, directives_here, pull
-from sync_jobs.plant.push import LedgerDamaged, ReceiptInvalid, Way, nobody_watches, push
-from sync_jobs.plant.rebasing import diverged
+from sync_jobs.plant.push import LedgerDamaged, ReceiptInvalid, push
+from sync_jobs.plant.rebasing import repair_divergence
 from sync_jobs.plant.restoring import RepairRefused, restore
 from sync_jobs.protocol.handshake import Decision
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.sessions import fence
 from sync_jobs.protocol.wire import Problem, Welcome
 
 LEASE: Final = "replication"
 SLICE_SECONDS: Final = 20  # of work in one job; what is left is done by the next one
 RESTORE_SECONDS: Final = 7 * 24 * 3600  # a person waits for it
-MEETINGS_MAX: Final = 5  # greetings in one exchange, when the hub's position moved in between or after a repair
+HANDSHAKES_MAX: Final = 5  # greetings in one exchange, when the hub's position moved in between or after a repair
 LATER: Final = frozenset({408, 429, 503})
 NOT_RECOGNISED: Final = 401
 SKEW_SECONDS_NOTED: Final = 4  # what the hub forgives is little more
@@ -59,10 +60,10 @@ REPAIRED: Final = (
 REFUSING: Final = (AlarmKind.REPLICATION_REFUSED, AlarmKind.LEDGER_DAMAGED)
 ALARMS: Final[Mapping[AlarmKind, tuple[type[Exception], ...]]] = {
     AlarmKind.LEDGER_DAMAGED: (LedgerDamaged, BodyDamaged),
-    AlarmKind.HUB_REGRESSED: (BelowTheMark,),
+    AlarmKind.HUB_REGRESSED: (BodiesPruned,),
 }
-REPAIRS: Final = {Decision.RESTORED: restore, Decision.DIVERGED: diverged}
-GIVING_UP: Final = (ReceiptInvalid, LedgerDamaged, RepairRefused, NotTheLedger, BelowTheMark, BodyDamaged)
+REPAIRS: Final = {Decision.RESTORED: restore, Decision.DIVERGED: repair_divergence}
+GIVING_UP: Final = (ReceiptInvalid, LedgerDamaged, RepairRefused, NotTheLedger, BodiesPruned, BodyDamaged)
 LOG = logging.getLogger(__name__)
 
 
@@ -71,7 +72,7 @@ class NotRestored(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanged:
+class ExchangeResult:
     """What one exchange came to; `ran` is False when it was not its turn. `more` asks for another one soon."""
 
     ran: bool = False
@@ -87,34 +88,34 @@ def exchange(
     *,
     forced: bool = False,
     slice_seconds: float = SLICE_SECONDS,
-    progress: Callable[[int, int], None] = nobody_watches,
-) -> Exchanged:
+    progress: Callable[[int, int], None] = ignore_progress,
+) -> ExchangeResult:
     """Bring hub and plant level, as far as one slice of time allows; what goes wrong is written down, not raised.
 
     A plant that was restored or whose ledger has parted from the hub's is repaired on the way; `progress` hears how far
     that is. Does nothing while another process of the plant is at it, while the wait after a failure lasts (unless
     forced), and while the plant is fenced.
     """
-    held = node.writer.write(lambda session: _begin(session, node, forced=forced))
-    if held is None:
-        return Exchanged()
+    lease = node.writer.write(lambda session: _begin(session, node, forced=forced))
+    if lease is None:
+        return ExchangeResult()
     deadline = time.monotonic() + slice_seconds
     try:
-        with (node.open_door or HubDoor)(node) as door:
-            return _run(Way(node, door, held, lambda: time.monotonic() < deadline, progress))
+        with (node.open_hub_client or HttpHubClient)(node) as client:
+            return _run(ExchangeContext(node, client, lease, lambda: time.monotonic() < deadline, progress))
     except LeaseLost:
         LOG.warning("plant %s: another process has taken the exchange over", node.number)
-        return Exchanged()
+        return ExchangeResult()
     except (HubUnreachable, Problem, *GIVING_UP) as error:
-        return Exchanged(ran=True, state=_give_up(node, held, error))
+        return ExchangeResult(ran=True, state=_give_up(node, lease, error))
     except Exception as error:
-        _give_up(node, held, error)
+        _give_up(node, lease, error)
         raise
     finally:
-        node.writer.write(held.end)
+        node.writer.write(lease.end)
 
 
-def restore_from_hub(node: PlantNode, *, progress: Callable[[int, int], None] = nobody_watches) -> int:
+def restore_from_hub(node: PlantNode, *, progress: Callable[[int, int], None] = ignore_progress) -> int:
     """Bring a whole plant back from the hub into a store that has nothing of it yet; returns how many entries came.
 
     Holds one parcel of entries in memory at a time; when it breaks off, the next call or exchange goes on. Raises
@@ -136,78 +137,78 @@ def restore_from_hub(node: PlantNode, *, progress: Callable[[int, int], None] = 
     return came[0]
 
 
-def _begin(session: Session, node: PlantNode, *, forced: bool) -> Held | None:
+def _begin(session: Session, node: PlantNode, *, forced: bool) -> Lease | None:
     now = node.clock.now()
     before = status.ledger_status(session, node.number)
     if before.state is ReplicationState.FENCED:
         return None
     if not backoff.is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
         return None
-    held = leases.take(session, LEASE, node.holder, now=now)
-    if held is not None:
-        backoff.begin(session, node.number, now=now, forced=True)
-    return held
+    lease = leases.take(session, LEASE, node.holder, now=now)
+    if lease is not None:
+        backoff.begin(session, node.number, now=now)
+    return lease
 
 
-def _run(way: Way) -> Exchanged:
-    for meeting in range(1, MEETINGS_MAX + 1):
-        welcome = _greet(way)
-        decision, frontier = meet(way, welcome)
+def _run(context: ExchangeContext) -> ExchangeResult:
+    for meeting in range(1, HANDSHAKES_MAX + 1):
+        welcome = _connect(context)
+        decision, frontier = evaluate(context, welcome)
         if decision is Decision.FENCED:
-            return _fence(way)
+            return _fence(context)
         if decision in REPAIRS:
-            if not REPAIRS[decision](way, welcome) or meeting == MEETINGS_MAX:
-                return _unfinished(way, decision)
+            if not REPAIRS[decision](context, welcome) or meeting == HANDSHAKES_MAX:
+                return _unfinished(context, decision)
             continue
-        check_kept(way, frontier.size)
+        check_bodies_kept(context, frontier.size)
         if decision is Decision.HUB_REGRESSED:
-            _note_regressed(way, welcome, frontier)
+            _record_regressed(context, welcome, frontier)
         assert decision.may_sign, decision
-        done = _make_level(way, welcome, frontier, meeting)
+        done = _synchronise(context, welcome, frontier, meeting)
         if done is not None:
             return done
     raise AssertionError("the last meeting ends in an answer or an error")
 
 
-def _make_level(way: Way, welcome: Welcome, frontier: Frontier, meeting: int) -> Exchanged | None:
+def _synchronise(context: ExchangeContext, welcome: Welcome, frontier: Frontier, meeting: int) -> ExchangeResult | None:
     """Send, fetch and finish; None where another greeting may do better than what the hub answered."""
     try:
-        return _fetch_and_finish(way, welcome, push(way, welcome, frontier))
+        return _fetch_and_finish(context, welcome, push(context, welcome, frontier))
     except (ReceiptInvalid, NotSigned):
         # The hub may sign with another key since it was greeted: the next greeting says so.
         if meeting > 1:
             raise
     except Problem as problem:
-        if meeting == MEETINGS_MAX or not _meets_again(way, problem):
+        if meeting == HANDSHAKES_MAX or not _retries_handshake(context, problem):
             raise
     return None
 
 
-def _greet(way: Way) -> Welcome:
+def _connect(context: ExchangeContext) -> Welcome:
     """Greet the hub; one that was restored may have to be told first with which key we sign in."""
     try:
-        return greet(way)
+        return connect(context)
     except Problem as problem:
-        if not introduce_again(way, problem):
+        if not reannounce_key(context, problem):
             raise
-    return greet(way)
+    return connect(context)
 
 
-def _meets_again(way: Way, problem: Problem) -> bool:
+def _retries_handshake(context: ExchangeContext, problem: Problem) -> bool:
     """Tell whether another greeting may do better: the hub has moved on, or has heard of our new key now.
 
     Or the session counts no more: then the greeting tells whether another copy is why, or a hub that was restored.
     """
     if problem.code == "CHECKPOINT_REFUSED":
-        state_again(way.node)
-        return show_statement(way)
+        restate_lost_rotations(context.node)
+        return send_rotation_statements(context)
     return problem.status == WRONG_POSITION
 
 
-def _fetch_and_finish(way: Way, welcome: Welcome, sent: int) -> Exchanged:
-    node = way.node
-    received = pull(way, welcome)
-    applied = apply_pending(way)
+def _fetch_and_finish(context: ExchangeContext, welcome: Welcome, sent: int) -> ExchangeResult:
+    node = context.node
+    received = pull(context, welcome)
+    applied = apply_pending(context)
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
     assert position is not None
@@ -215,7 +216,7 @@ def _fetch_and_finish(way: Way, welcome: Welcome, sent: int) -> Exchanged:
 
     def finish(session: Session) -> ReplicationState:
         now = node.clock.now()
-        way.held.renew(session, now)
+        context.lease.renew(session, now)
         backoff.succeeded(session, node.number, now=now)
         behind = status.ledger_status(session, node.number).acknowledged < size
         state = ReplicationState.BEHIND if behind else ReplicationState.IN_SYNC
@@ -226,16 +227,16 @@ def _fetch_and_finish(way: Way, welcome: Welcome, sent: int) -> Exchanged:
 
     state = node.writer.write(finish)
     more = state is ReplicationState.BEHIND or directives_here(node).size < welcome.directives.size
-    return Exchanged(ran=True, state=state, sent=sent, received=received, applied=applied, more=more)
+    return ExchangeResult(ran=True, state=state, sent=sent, received=received, applied=applied, more=more)
 
 
-def _note_regressed(way: Way, welcome: Welcome, frontier: Frontier) -> None:
+def _record_regressed(context: ExchangeContext, welcome: Welcome, frontier: Frontier) -> None:
     """Record that the hub lost entries that it gave a receipt for; they are sent again, and the receipts are kept."""
-    node = way.node
+    node = context.node
 
     def note(session: Session) -> None:
         now = node.clock.now()
-        way.held.renew(session, now)
+        context.lease.renew(session, now)
         receipt = status.ledger_status(session, node.number).acknowledged
         payload: HubRegressed = {"hub_size": welcome.ledger.size, "receipt_size": receipt}
         record_repair(session, node.number, events.HUB_REGRESSED, payload, now=now)
@@ -246,34 +247,34 @@ def _note_regressed(way: Way, welcome: Welcome, frontier: Frontier) -> None:
     node.writer.write(note)
 
 
-def _fence(way: Way) -> Exchanged:
-    node = way.node
+def _fence(context: ExchangeContext) -> ExchangeResult:
+    node = context.node
 
     def write(session: Session) -> None:
         now = node.clock.now()
         # Whoever lost the lease was merely slow: the session that counts is that of our own other process.
-        way.held.renew(session, now)
+        context.lease.renew(session, now)
         fence(session, node.number, node.origin, now)
 
     node.writer.write(write)
-    return Exchanged(ran=True, state=ReplicationState.FENCED)
+    return ExchangeResult(ran=True, state=ReplicationState.FENCED)
 
 
-def _unfinished(way: Way, decision: Decision) -> Exchanged:
+def _unfinished(context: ExchangeContext, decision: Decision) -> ExchangeResult:
     """Write down that a repair goes on in the next slice."""
-    node, state = way.node, ReplicationState(decision.value)
+    node, state = context.node, ReplicationState(decision.value)
 
     def write(session: Session) -> None:
         now = node.clock.now()
-        way.held.renew(session, now)
+        context.lease.renew(session, now)
         backoff.succeeded(session, node.number, now=now)
         status.amend(session, node.number, state=state)
 
     node.writer.write(write)
-    return Exchanged(ran=True, state=state, more=True)
+    return ExchangeResult(ran=True, state=state, more=True)
 
 
-def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
+def _give_up(node: PlantNode, lease: Lease, error: Exception) -> ReplicationState:
     """Write down why the exchange ended; all but a hub that cannot be reached or is busy is an alarm as well."""
     state, alarm, retry_seconds = ReplicationState.UNREACHABLE, None, None
     if isinstance(error, Problem):
@@ -281,8 +282,8 @@ def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
         if error.status not in LATER:
             state = ReplicationState.REFUSED
             alarm = f"The hub refused: {error.status} {error.code}. / 总部拒绝：{error.status} {error.code}。"
-            alarm += _skew_noted(node, error)
-    elif isinstance(error, BelowTheMark):
+            alarm += _skew_text(node, error)
+    elif isinstance(error, BodiesPruned):
         state, alarm = ReplicationState.REFUSED, str(error)
     elif not isinstance(error, HubUnreachable):
         state = ReplicationState.REFUSED
@@ -290,7 +291,7 @@ def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
 
     def write(session: Session) -> None:
         now = node.clock.now()
-        held.renew(session, now)
+        lease.renew(session, now)
         backoff.failed(session, node.number, state, str(error), now=now, alarm=alarm, retry_seconds=retry_seconds)
         if alarm is not None:
             kind = next((of for of, what in ALARMS.items() if isinstance(error, what)), AlarmKind.REPLICATION_REFUSED)
@@ -303,7 +304,7 @@ def _give_up(node: PlantNode, held: Held, error: Exception) -> ReplicationState:
     return state
 
 
-def _skew_noted(node: PlantNode, error: Problem) -> str:
+def _skew_text(node: PlantNode, error: Problem) -> str:
     """Return that the clocks differ, where that may be why the hub did not recognise us; else nothing."""
     try:
         theirs = parse_instant(str(error.content.get("clock")))

@@ -10,48 +10,48 @@ from plants.store.ledger import mirrors
 from plants.store.projection.registry import SUPPORTED
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationStatus
-from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.plant.pull import directives_here
-from sync_jobs.plant.push import Way
-from sync_jobs.protocol.handshake import Decision, Meeting, decide
-from sync_jobs.protocol.wire import PROTOCOL, Hello, Position, Problem, Stand, Welcome
-from sync_jobs.witnessing import check_hub, seen_of_hub
+from sync_jobs.plant.witnessing import check_hub_checkpoint, cosigned_hub_position
+from sync_jobs.protocol.handshake import Decision, HandshakeState, decide
+from sync_jobs.protocol.hub_client import HubUnreachable
+from sync_jobs.protocol.wire import PROTOCOL, Hello, LedgerPosition, Position, Problem, Welcome
 
 
-def greet(way: Way) -> Welcome:
+def connect(context: ExchangeContext) -> Welcome:
     """Greet the hub and remember what it answered; raises Problem or HubUnreachable, and LeaseLost.
 
     Greets once more where the hub does not know the session: only now that its offer is in our store, under our lease,
     is it known that we are no answer to somebody else's greeting, and another copy may be displaced.
     """
-    welcome = _greet(way)
-    return _greet(way) if welcome.offered else welcome
+    welcome = _say_hello(context)
+    return _say_hello(context) if welcome.offered else welcome
 
 
-def _greet(way: Way) -> Welcome:
-    node = way.node
+def _say_hello(context: ExchangeContext) -> Welcome:
+    node = context.node
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
     assert position is not None, "a plant's ledger is opened before it is replicated"
     frontier, directives, greeting = position[1], directives_here(node), new_id()
     now = node.clock.now()
 
-    def known(session: Session) -> tuple[ReplicationStatus, bytes | None, Stand | None, list[str]]:
-        way.held.renew(session, now)
+    def known(session: Session) -> tuple[ReplicationStatus, bytes | None, LedgerPosition | None, list[str]]:
+        context.lease.renew(session, now)
         own = status.ledger_status(session, node.number)
-        return own, status.ledger_status(session, -node.number).checkpoint, *seen_of_hub(session)
+        return own, status.ledger_status(session, -node.number).checkpoint, *cosigned_hub_position(session)
 
     own, cosigned, hub_ledger, hub_notes = node.writer.write(known)
-    welcome = way.door.hello(
+    welcome = context.client.hello(
         Hello(
             protocol=PROTOCOL,
-            ledger=Stand.of(node.origin, Position(frontier.size, frontier.root())),
+            ledger=LedgerPosition.of(node.origin, Position(frontier.size, frontier.root())),
             supported=SUPPORTED,
             version=node.version,
             clock=format_instant(now),
             session=own.session,
             epoch=own.epoch,
-            directives=Stand.of(node.directive_origin, directives),
+            directives=LedgerPosition.of(node.directive_origin, directives),
             cosignatures=hub_notes if cosigned is None else [cosigned.decode(), *hub_notes],
             acknowledged=own.acknowledged,
             take_over=own.take_over,
@@ -68,7 +68,7 @@ def _greet(way: Way) -> Welcome:
     skew_ms = (micros(parse_instant(welcome.clock)) - micros(node.clock.now())) // 1000
 
     def remember(session: Session) -> None:
-        way.held.renew(session, node.clock.now())
+        context.lease.renew(session, node.clock.now())
         heard: dict[str, object] = {"epoch": welcome.epoch, "version": welcome.version}
         if welcome.archived is not None:
             heard["archived"] = welcome.archived
@@ -78,13 +78,13 @@ def _greet(way: Way) -> Welcome:
         status.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **heard)
 
     node.writer.write(remember)
-    check_hub(way, welcome)
+    check_hub_checkpoint(context, welcome)
     return welcome
 
 
-def meet(way: Way, welcome: Welcome) -> tuple[Decision, Frontier]:
+def evaluate(context: ExchangeContext, welcome: Welcome) -> tuple[Decision, Frontier]:
     """Return the decision, and where the hub's head is a prefix of ours the frontier at it."""
-    node = way.node
+    node = context.node
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
         kept = reads.rows(
@@ -100,10 +100,10 @@ def meet(way: Way, welcome: Welcome) -> tuple[Decision, Frontier]:
             return at[size].root()
 
         def prove(old: int, new: int) -> Sequence[bytes]:
-            return way.door.consistency(node.origin, old, new)
+            return context.client.consistency(node.origin, old, new)
 
         hub = welcome.ledger.position
-        meeting = Meeting(
+        meeting = HandshakeState(
             mine=Position(head.size, head.root()),
             hub=hub,
             receipt_size=acknowledged.size,

@@ -13,7 +13,7 @@ import httpx2
 from auth.tokens import issue_assertion
 from infra.settings import may_carry_secrets
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.hub_client import HubTimedOut, HubUnreachable
+from sync_jobs.protocol.hub_client import HubTimedOut, HubUnreachable
 from sync_jobs.protocol.wire import (
     BODY_BYTES_MAX,
     GREETING_BYTES_MAX,
@@ -42,7 +42,7 @@ ANSWER_BYTES_PER_SECOND: Final = 1_000
 """How long a whole answer may take: so long, and a second more for every so many bytes that have come."""
 
 
-class HubDoor:
+class HttpHubClient:
     """The hub as one plant reaches it. Raises ValueError for an http:// address beyond this machine."""
 
     def __init__(self, node: PlantNode) -> None:

@@ -13,10 +13,10 @@ from plants.rules.ledger.notes import NoteError
 from plants.store.ledger.pruning import Bounds, bounds, fill, freed, mark, missing_from, pruned_below
 from sync_jobs import leases
 from sync_jobs.keys import hub_keys
-from sync_jobs.leases import Held
+from sync_jobs.leases import Lease
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.push import Way, nobody_watches
+from sync_jobs.plant.exchange_context import ExchangeContext, ignore_progress
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, read_entries
 
@@ -25,7 +25,7 @@ Done = TypeVar("Done")
 LEASE: Final = "replication"  # that of `sync_jobs.plant.exchange`
 NOTES_READ_MAX: Final = 100  # of the newest, to find one that the hub cosigned
 SELECT_NOTES: Final = "SELECT size, note FROM checkpoints WHERE log_id = :log_id ORDER BY size DESC LIMIT :most"
-BELOW_THE_MARK: Final = (
+BODIES_PRUNED: Final = (
     "The hub has this plant's ledger as it is here up to entry {size} only, and the bodies below {pruned} were pruned "
     "here, after the hub had cosigned and archived them. Nothing was sent. Bring the hub's ledgers back from the "
     "archive (at the hub: batchloom archive restore). / 总部与本厂账本仅在前 {size} 条一致，"
@@ -34,7 +34,7 @@ BELOW_THE_MARK: Final = (
 )
 
 
-class BelowTheMark(Exception):
+class BodiesPruned(Exception):
     """The hub lacks entries, or has others, whose bodies this plant has given up; the message says what to do."""
 
 
@@ -51,12 +51,12 @@ class Pruned:
     size: int = 0
 
 
-def check_kept(way: Way, size: int) -> None:
+def check_bodies_kept(context: ExchangeContext, size: int) -> None:
     """Raise BelowTheMark unless every entry from a position on has its body here."""
-    with way.node.store.reading() as reads:
-        pruned = pruned_below(reads, way.node.number)
+    with context.node.store.reading() as reads:
+        pruned = pruned_below(reads, context.node.number)
     if size < pruned:
-        raise BelowTheMark(BELOW_THE_MARK.format(size=size, pruned=pruned))
+        raise BodiesPruned(BODIES_PRUNED.format(size=size, pruned=pruned))
 
 
 def receipt_of(reads: Session | ReadSession, node: PlantNode) -> Receipt | None:
@@ -81,7 +81,7 @@ def prunable(node: PlantNode, keep_days: int) -> tuple[Bounds, int, int]:
         return found, *freed(reads, node.number, max(found.safe, found.pruned))
 
 
-def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, int], None] = nobody_watches) -> Pruned:
+def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, int], None] = ignore_progress) -> Pruned:
     """Empty every body below the safe mark, piece by piece; what was broken off before is finished.
 
     Call it after an exchange: what the hub has archived is known from there. Raises PruningUnsafe or BodyDamaged, after
@@ -93,9 +93,9 @@ def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, in
         raise PruningUnsafe("there is no receipt of the hub / 没有总部回执")
     order = Pruning(node.number, receipt, keep_days)
 
-    def work(held: Held) -> Pruned:
+    def work(lease: Lease) -> Pruned:
         def begin(session: Session) -> int:
-            held.renew(session, node.clock.now())
+            lease.renew(session, node.clock.now())
             prune(session, order, now=node.clock.now())
             return pruned_below(session, node.number)
 
@@ -105,7 +105,7 @@ def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, in
         while low is not None and below:
 
             def step(session: Session, low: int = low) -> tuple[int, int, int | None]:
-                held.renew(session, node.clock.now())
+                lease.renew(session, node.clock.now())
                 return empty_next(session, order, low, now=node.clock.now())
 
             emptied, freed_now, low = node.writer.write(step)
@@ -113,10 +113,10 @@ def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, in
             progress(min(low or below, below), below)
         return Pruned(below, count, size)
 
-    return _alone(node, work)
+    return _under_lease(node, work)
 
 
-def fetch_bodies(node: PlantNode, *, progress: Callable[[int, int], None] = nobody_watches) -> int:
+def fetch_bodies(node: PlantNode, *, progress: Callable[[int, int], None] = ignore_progress) -> int:
     """Bring every body that was pruned back from the hub; returns how many came.
 
     Each is held against the leaf hash that stayed here. What breaks off is gone on with by the next call. Raises
@@ -124,63 +124,63 @@ def fetch_bodies(node: PlantNode, *, progress: Callable[[int, int], None] = nobo
     """
     before = [0]
 
-    def work(held: Held) -> None:
-        with (node.open_door or HubDoor)(node) as door:
-            bring_back(Way(node, door, held, lambda: True, progress))
+    def work(lease: Lease) -> None:
+        with (node.open_hub_client or HttpHubClient)(node) as client:
+            restore_bodies(ExchangeContext(node, client, lease, lambda: True, progress))
 
     with node.store.transaction() as session:
         before[0] = missing_from(session, node.number, 0)
-    _alone(node, work)
+    _under_lease(node, work)
     return before[0]
 
 
-def bring_back(way: Way) -> bool:
+def restore_bodies(context: ExchangeContext) -> bool:
     """Bring the bodies below the mark back, the last ones first, so that the mark falls; False where time ran out.
 
     Raises BodyDamaged for a body that is not the one of this ledger, or as the hub answered.
     """
-    node = way.node
+    node = context.node
     with node.store.reading() as reads:
         high = total = pruned_below(reads, node.number)
     while high:
         low = max(0, high - ENTRIES_MAX)
         at = low
         while at < high:
-            if not way.has_time():
+            if not context.has_time():
                 return False
-            at += _bring(way, at, high)
+            at += _restore_slice(context, at, high)
 
         def lower(session: Session, low: int = low) -> None:
-            way.held.renew(session, node.clock.now())
+            context.lease.renew(session, node.clock.now())
             mark(session, node.number, low)
 
         node.writer.write(lower)
         high = low
-        way.progress(total - high, total)
+        context.progress(total - high, total)
     return True
 
 
-def _bring(way: Way, low: int, high: int) -> int:
+def _restore_slice(context: ExchangeContext, low: int, high: int) -> int:
     """Fetch entries from a position on, and put their bodies back; returns how many came."""
-    node = way.node
-    parcel = way.door.entries(node.origin, low, high)
+    node = context.node
+    parcel = context.client.entries(node.origin, low, high)
     entries = read_entries(parcel.bodies, low, node.number)
     if not 0 < len(entries) <= high - low:
-        raise BelowTheMark(f"no entries came from position {low} on / 未取回第 {low} 条起的记录")
+        raise BodiesPruned(f"no entries came from position {low} on / 未取回第 {low} 条起的记录")
 
     def put(session: Session) -> None:
-        way.held.renew(session, node.clock.now())
+        context.lease.renew(session, node.clock.now())
         fill(session, node.number, entries)
 
     node.writer.write(put)
     return len(entries)
 
 
-def _alone(node: PlantNode, work: Callable[[Held], Done]) -> Done:
-    held = node.writer.write(lambda session: leases.take(session, LEASE, node.holder, now=node.clock.now()))
-    if held is None:
+def _under_lease(node: PlantNode, work: Callable[[Lease], Done]) -> Done:
+    lease = node.writer.write(lambda session: leases.take(session, LEASE, node.holder, now=node.clock.now()))
+    if lease is None:
         raise Busy
     try:
-        return work(held)
+        return work(lease)
     finally:
-        node.writer.write(held.end)
+        node.writer.write(lease.end)

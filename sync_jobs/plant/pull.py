@@ -12,11 +12,11 @@ from plants.store.ledger.entries import Head, open_log
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
-from sync_jobs.directive_recovery import hand_back
 from sync_jobs.keys import hub_keys
 from sync_jobs.leases import LeaseLost
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.push import Way
+from sync_jobs.plant.directive_recovery import return_directives
+from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Problem, Welcome, read_entries
 
@@ -44,49 +44,49 @@ def directives_here(node: PlantNode) -> Position:
     return Position(0, EMPTY_ROOT) if found is None else Position(found[1].size, found[1].root())
 
 
-def pull(way: Way, welcome: Welcome) -> int:
+def pull(context: ExchangeContext, welcome: Welcome) -> int:
     """Store the directives that the hub has beyond ours and return how many came; raises what the hub answered.
 
     Where the hub's ledger of directives is not a continuation of ours, the hub was restored: it is given back what it
     signed, under an alarm that lasts until both are level.
     """
-    node, here, theirs = way.node, directives_here(way.node), welcome.directives.position
+    node, here, theirs = context.node, directives_here(context.node), welcome.directives.position
     if welcome.directives.origin != node.directive_origin:
         raise Problem(403, "FOREIGN_LEDGER")
     if theirs == here:
         return 0
     size, end = here.size, theirs.size
     if theirs.size <= here.size:
-        end = _give_back(way, welcome, here)
-    while size < end and way.has_time():
+        end = _return_directives(context, welcome, here)
+    while size < end and context.has_time():
         try:
-            size = _take_in(way, size, min(end, size + ENTRIES_MAX))
+            size = _store_slice(context, size, min(end, size + ENTRIES_MAX))
         except NotContinued:
             if end != theirs.size:
                 raise
-            end = _give_back(way, welcome, here)
+            end = _return_directives(context, welcome, here)
     return size - here.size
 
 
-def _give_back(way: Way, welcome: Welcome, here: Position) -> int:
+def _return_directives(context: ExchangeContext, welcome: Welcome, here: Position) -> int:
     """Give the hub what it has lost, under the alarm; returns how many directives it has then."""
     text = HUB_REGRESSED.format(theirs=welcome.directives.size, ours=here.size)
-    _alarm(way, ReplicationState.HUB_REGRESSED, text)
-    end = hand_back(way, welcome)
+    _alarm(context, ReplicationState.HUB_REGRESSED, text)
+    end = return_directives(context, welcome)
 
     def note(session: Session) -> None:
-        now = way.node.clock.now()
-        way.held.renew(session, now)
+        now = context.node.clock.now()
+        context.lease.renew(session, now)
         sizes = {"peer_size": end, "contact_us": micros(now)}
         level = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
-        status.amend(session, -way.node.number, **sizes, **level)
-        end_alarm(session, AlarmKind.HUB_REGRESSED, way.node.directive_origin, now)
+        status.amend(session, -context.node.number, **sizes, **level)
+        end_alarm(session, AlarmKind.HUB_REGRESSED, context.node.directive_origin, now)
 
-    way.node.writer.write(note)
+    context.node.writer.write(note)
     return end
 
 
-def apply_pending(way: Way) -> int:
+def apply_pending(context: ExchangeContext) -> int:
     """Apply the stored directives that have no answer in the plant's ledger yet, each in its own transaction.
 
     After an upgrade these are also those that the program before did not understand.
@@ -94,11 +94,11 @@ def apply_pending(way: Way) -> int:
     Returns how many. What is refused is answered as well. An unexpected failure becomes an alarm, and the next try
     begins with the same directive; the plant's own ledger goes on travelling.
     """
-    node, count = way.node, 0
+    node, count = context.node, 0
 
     def apply_next(session: Session) -> bool:
         now = node.clock.now()
-        way.held.renew(session, now)
+        context.lease.renew(session, now)
         directive = due_directive(session, node.number)
         if directive is None:
             return False
@@ -106,19 +106,19 @@ def apply_pending(way: Way) -> int:
         return True
 
     try:
-        while way.has_time() and node.writer.write(apply_next):
+        while context.has_time() and node.writer.write(apply_next):
             count += 1
     except LeaseLost:
         raise
     except Exception as error:
         LOG.exception("plant %s: a directive could not be applied", node.number)
-        _alarm(way, ReplicationState.REFUSED, f"A directive could not be applied / 指令无法执行: {error!r}"[:500])
+        _alarm(context, ReplicationState.REFUSED, f"A directive could not be applied / 指令无法执行: {error!r}"[:500])
     return count
 
 
-def _take_in(way: Way, low: int, high: int) -> int:
-    node = way.node
-    parcel = way.door.entries(node.directive_origin, low, high)
+def _store_slice(context: ExchangeContext, low: int, high: int) -> int:
+    node = context.node
+    parcel = context.client.entries(node.directive_origin, low, high)
     entries = read_entries(parcel.bodies, low, None)
     directive_keys = checkpoints.keys_of(hub_keys.newest_at(node), node.directive_origin)
     try:
@@ -130,7 +130,7 @@ def _take_in(way: Way, low: int, high: int) -> int:
     cosigned = note.signed_also(node.signer.cosign(note, int(now.timestamp())))
 
     def store(session: Session) -> int:
-        way.held.renew(session, now)
+        context.lease.renew(session, now)
         open_log(session, -node.number, node.directive_origin)
         head = Head(session, -node.number)
         frontier: Frontier = head.frontier.extend(entry.leaf for entry in entries)
@@ -150,14 +150,14 @@ def _take_in(way: Way, low: int, high: int) -> int:
     return node.writer.write(store)
 
 
-def _alarm(way: Way, state: ReplicationState, text: str) -> None:
-    now = way.node.clock.now()
+def _alarm(context: ExchangeContext, state: ReplicationState, text: str) -> None:
+    now = context.node.clock.now()
 
     def write(session: Session) -> None:
-        way.held.renew(session, now)
-        status.amend(session, -way.node.number, state=state, alarm=text, alarm_us=micros(now))
+        context.lease.renew(session, now)
+        status.amend(session, -context.node.number, state=state, alarm=text, alarm_us=micros(now))
         regressed = state is ReplicationState.HUB_REGRESSED
         kind = AlarmKind.HUB_REGRESSED if regressed else AlarmKind.REPLICATION_REFUSED
-        raise_alarm(session, Alarm(kind, way.node.directive_origin, text), now)
+        raise_alarm(session, Alarm(kind, context.node.directive_origin, text), now)
 
-    way.node.writer.write(write)
+    context.node.writer.write(write)

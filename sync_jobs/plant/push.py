@@ -4,7 +4,6 @@ Nothing is signed before the handshake has proved the hub's head to be a prefix 
 (`sync_jobs.protocol.handshake`).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -19,10 +18,10 @@ from plants.store.replication import status as replication
 from plants.store.replication.status import ReplicationState, ReplicationStatus
 from sync_jobs import backoff
 from sync_jobs.keys import hub_keys
-from sync_jobs.leases import Held
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.hub_client import Door, HubTimedOut
+from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.hub_client import HubTimedOut
 from sync_jobs.protocol.wire import Limits, Parcel, Position, Problem, Receipt, Welcome
 
 REQUEST_TIMEOUT: Final = 408
@@ -38,24 +37,6 @@ class ReceiptInvalid(Exception):
     """What the hub gave for a receipt is none."""
 
 
-def nobody_watches(_done: int, _total: int) -> None:
-    """Tell nobody how far a repair is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """What an exchange needs: the node, the hub's door, the lease, and whether there is time for one more request.
-
-    `progress` hears of a repair how many entries are done, and of how many.
-    """
-
-    node: PlantNode
-    door: Door
-    held: Held
-    has_time: Callable[[], bool]
-    progress: Callable[[int, int], None] = nobody_watches
-
-
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One request that went well: how many entries, when it was begun, and how many the hub takes at most."""
@@ -65,32 +46,32 @@ class Sent:
     limit: int
 
 
-def push(way: Way, welcome: Welcome, frontier: Frontier) -> int:
+def push(context: ExchangeContext, welcome: Welcome, frontier: Frontier) -> int:
     """Send what the hub does not have, from the frontier at its size on; returns how many entries were taken in.
 
     Sends a checkpoint alone when the last receipt is old or does not cover the ledger. Raises what the hub answered.
     """
     sent = 0
     while True:
-        began = way.node.clock.now()
-        parcel, following, size = _next_parcel(way.node, frontier, welcome.limits)
-        if not parcel and not (sent == 0 and _checkpoint_is_due(way.node, following)):
+        began = context.node.clock.now()
+        parcel, following, size = _next_parcel(context.node, frontier, welcome.limits)
+        if not parcel and not (sent == 0 and _checkpoint_is_due(context.node, following)):
             return sent
-        receipt = _send(way, welcome, parcel, frontier.size, following)
+        receipt = _send(context, welcome, parcel, frontier.size, following)
         went = Sent(len(parcel), began, welcome.limits.max_entries)
-        take_receipt(way, receipt.checkpoint.encode(), following, went)
+        take_receipt(context, receipt.checkpoint.encode(), following, went)
         sent += len(parcel)
         frontier = following
-        if following.size >= size or not way.has_time():
+        if following.size >= size or not context.has_time():
             return sent
 
 
-def take_receipt(way: Way, note: bytes, frontier: Frontier, sent: Sent | None = None) -> None:
+def take_receipt(context: ExchangeContext, note: bytes, frontier: Frontier, sent: Sent | None = None) -> None:
     """Keep a note as the receipt for the ledger at this frontier; raises ReceiptInvalid when it is not one.
 
     What was sent for it, and in what time, settles how many entries the next request has.
     """
-    node, now = way.node, way.node.clock.now()
+    node, now = context.node, context.node.clock.now()
     keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(hub_keys.newest_at(node)))
     try:
         signed = checkpoints.read(note, node.origin, keys)
@@ -104,9 +85,9 @@ def take_receipt(way: Way, note: bytes, frontier: Frontier, sent: Sent | None = 
     behind = position is not None and position[1].size > frontier.size
 
     def keep(session: Session) -> None:
-        way.held.renew(session, now)
+        context.lease.renew(session, now)
         us = micros(now)
-        moved = {} if sent is None else _moved(replication.ledger_status(session, node.number), sent, now)
+        moved = {} if sent is None else _pace_columns(replication.ledger_status(session, node.number), sent, now)
         signed_us = checkpoints.signed_us(signed)
         replication.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
         replication.amend(
@@ -158,22 +139,22 @@ def _checkpoint_is_due(node: PlantNode, frontier: Frontier) -> bool:
     return age_us >= node.checkpoint_seconds * 1_000_000
 
 
-def _send(way: Way, welcome: Welcome, parcel: list[bytes], start: int, following: Frontier) -> Receipt:
-    node = way.node
+def _send(context: ExchangeContext, welcome: Welcome, parcel: list[bytes], start: int, following: Frontier) -> Receipt:
+    node = context.node
     position = Position(following.size, following.root())
-    note = checkpoints.sign(node.origin, position, node.signer, _whole_until(node, following.size))
+    note = checkpoints.sign(node.origin, position, node.signer, _complete_until(node, following.size))
     try:
-        return way.door.send(node.origin, start, welcome.session, Parcel(tuple(parcel), bytes(note)))
+        return context.client.send(node.origin, start, welcome.session, Parcel(tuple(parcel), bytes(note)))
     except (HubTimedOut, Problem) as error:
         status = error.status if isinstance(error, Problem) else REQUEST_TIMEOUT
         if status in TOO_MUCH:
-            _send_less(way, max(len(parcel) // 2, 1))
+            _send_less(context, max(len(parcel) // 2, 1))
         elif status in BUSY and len(parcel) > BUSY_ENTRIES_MIN:
-            _send_less(way, max(len(parcel) // 2, BUSY_ENTRIES_MIN))
+            _send_less(context, max(len(parcel) // 2, BUSY_ENTRIES_MIN))
         raise
 
 
-def _whole_until(node: PlantNode, size: int) -> datetime:
+def _complete_until(node: PlantNode, size: int) -> datetime:
     """Return until when so many entries are the whole ledger: now, or just before the first one beyond them."""
     now = node.clock.now()
     with node.store.reading() as reads:
@@ -184,7 +165,7 @@ def _whole_until(node: PlantNode, size: int) -> datetime:
     return min(now, from_micros(rows[0][0] - 1)) if rows else now
 
 
-def _moved(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, int | None]:
+def _pace_columns(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, int | None]:
     """Return what is written down of a request that went well."""
     took_us = micros(now) - micros(sent.began)
     following = next_batch(before.batch_entries, sent.limit, sent.entries, took_us)
@@ -194,8 +175,8 @@ def _moved(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, in
     }
 
 
-def _send_less(way: Way, entries: int) -> None:
+def _send_less(context: ExchangeContext, entries: int) -> None:
     def amend(session: Session) -> None:
-        replication.amend(session, way.node.number, batch_entries=entries)
+        replication.amend(session, context.node.number, batch_entries=entries)
 
-    way.node.writer.write(amend)
+    context.node.writer.write(amend)

@@ -10,9 +10,9 @@ from plants.store.ledger import mirrors
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication.disputes import open_disputes
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.pruning import bring_back, check_kept
-from sync_jobs.plant.push import Way
-from sync_jobs.plant.restoring import check_covered, note_acknowledged, prove, stage
+from sync_jobs.plant.exchange_context import ExchangeContext
+from sync_jobs.plant.pruning import check_bodies_kept, restore_bodies
+from sync_jobs.plant.restoring import check_covered, prove, record_acknowledged, stage
 from sync_jobs.protocol.wire import ROOTS_MAX, Position, Welcome
 
 DIVERGED: Final = (
@@ -47,37 +47,37 @@ def find_fork(ours: RootsAt, theirs: RootsAt, high: int, likely: int) -> int:
     return low
 
 
-def diverged(way: Way, welcome: Welcome) -> bool:
+def repair_divergence(context: ExchangeContext, welcome: Welcome) -> bool:
     """Take on the hub's entries from the fork on and append our own again; returns False where more time is needed.
 
     Bodies that were pruned are brought back first; raises BelowTheMark where the fork lies among them. Raises
     RepairRefused where the hub's entries cannot be this plant's, NotTheLedger, or as the hub answered.
     """
-    node, theirs = way.node, welcome.ledger.position
-    check_covered(way, welcome)
+    node, theirs = context.node, welcome.ledger.position
+    check_covered(context, welcome)
     with node.store.reading() as reads:
-        fork = _fork(way, reads, node.number, theirs)
-    check_kept(way, fork.size)
+        fork = _fork(context, reads, node.number, theirs)
+    check_bodies_kept(context, fork.size)
     # The tables are made again on the way, for which every body must be here; the hub has those below the fork.
-    if not bring_back(way):
+    if not restore_bodies(context):
         return False
-    if not stage(way, node.origin, fork, theirs.size):
+    if not stage(context, node.origin, fork, theirs.size):
         return False
-    head = prove(way, fork, theirs)
+    head = prove(context, fork, theirs)
     node.writer.write(
-        lambda session: _rebase(way, session, Suffix(fork, head, node.directive_origin), welcome.checkpoint)
+        lambda session: _rebase(context, session, Suffix(fork, head, node.directive_origin), welcome.checkpoint)
     )
     return True
 
 
-def fork_of_directives(way: Way, theirs: Position) -> Frontier:
+def fork_of_directives(context: ExchangeContext, theirs: Position) -> Frontier:
     """Return the frontier up to which the hub's directives and our copy of them are the same."""
-    with way.node.store.reading() as reads:
-        return _fork(way, reads, -way.node.number, theirs)
+    with context.node.store.reading() as reads:
+        return _fork(context, reads, -context.node.number, theirs)
 
 
-def _fork(way: Way, reads: ReadSession, log_id: int, theirs: Position) -> Frontier:
-    node = way.node
+def _fork(context: ExchangeContext, reads: ReadSession, log_id: int, theirs: Position) -> Frontier:
+    node = context.node
     position = mirrors.position_of(reads, log_id)
     assert position is not None
     origin, head = position
@@ -87,7 +87,7 @@ def _fork(way: Way, reads: ReadSession, log_id: int, theirs: Position) -> Fronti
         return mirrors.roots_at(reads, log_id, sizes)
 
     def hubs(sizes: Sequence[int]) -> Sequence[bytes]:
-        return way.door.roots(origin, sizes)
+        return context.client.roots(origin, sizes)
 
     shorter = min(head.size, theirs.size)
     if shorter and ours([shorter]) == tuple(hubs([shorter])):
@@ -97,9 +97,9 @@ def _fork(way: Way, reads: ReadSession, log_id: int, theirs: Position) -> Fronti
     return mirrors.frontier_at(reads, log_id, size, known)
 
 
-def _rebase(way: Way, session: Session, suffix: Suffix, note: str | None) -> Rebased:
-    node, now = way.node, way.node.clock.now()
-    way.held.renew(session, now)
+def _rebase(context: ExchangeContext, session: Session, suffix: Suffix, note: str | None) -> Rebased:
+    node, now = context.node, context.node.clock.now()
+    context.lease.renew(session, now)
     done = rebase(session, node.number, suffix, now=now)
     numbers = {"adopted": done.adopted, "again": done.again, "disputed": done.disputed}
     text = DIVERGED.format(fork=suffix.fork.size, **numbers)
@@ -107,7 +107,7 @@ def _rebase(way: Way, session: Session, suffix: Suffix, note: str | None) -> Reb
     if waiting := open_disputes(session, node.number):
         text = DISPUTED.format(disputed=waiting)
         raise_alarm(session, Alarm(AlarmKind.ENTRY_DISPUTED, node.origin, text), now)
-    note_acknowledged(session, node, suffix.head, note)
+    record_acknowledged(session, node, suffix.head, note)
     return done
 
 

@@ -1,10 +1,10 @@
-"""Opening a plant's node: whether its store is its own, and as new as its second memory says."""
+"""Opening a plant's node: whether its store is its own and as new as its high-water marks."""
 
 from typing import Final
 
 from infra.clock import Clock
 from infra.database import Session, Store, StoreUnfit
-from infra.marks import FILE_NAME, FileMarks, Keeper, Marks, MarksFile, MarksUnreadable
+from infra.high_water_marks import FILE_NAME, FileMarks, HighWaterMarks, MarkKeeper, MarksFile, MarksUnreadable
 from infra.roles import Role
 from infra.settings import Settings
 from plants.commands.replication.restores import record_restored
@@ -14,7 +14,7 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication.status import ledger_status
-from sync_jobs.ledger_key_rotation import switch_key
+from sync_jobs.keys.ledger_key_files import switch_key
 
 SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id"
 SELECT_SERIES: Final = "SELECT name, next FROM series WHERE plant_id = :plant"
@@ -33,9 +33,9 @@ DAMAGED: Final = (
     "the hub. / 账本条目不完整：{why}。请停止节点，运行 batchloom verify，并由备份或总部恢复。"
 )
 LOST: Final = (
-    "The plant's second memory (marks.json) was not there and was made again. If the store was restored from a backup, "
-    "say so to the hub's operator before printing labels. / "
-    "本厂的第二记忆（marks.json）缺失，已重新建立。若存储曾由备份恢复，请在打印标签前告知总部管理员。"
+    "The plant's high-water marks (marks.json) were missing and were made again. If the store was restored from a "
+    "backup, tell the hub's operator before printing labels. / "
+    "本厂的高水位标记（marks.json）缺失，已重新建立。若存储曾由备份恢复，请在打印标签前告知总部管理员。"
 )
 
 
@@ -51,8 +51,8 @@ def check_origin(store: Store, log_id: int, origin: str) -> None:
         raise StoreUnfit(OF_ANOTHER.format(what="The store / 该存储", other=found, origin=origin))
 
 
-def remember_at_home(settings: Settings, store: Store, clock: Clock) -> None:
-    """Check that the store is this node's, and hold a plant's against the memory in its home (`remember`)."""
+def check_restored(settings: Settings, store: Store, clock: Clock) -> None:
+    """Check that the store is this node's, and compare a plant's with the marks in its home (`compare_with_marks`)."""
     if settings.role is Role.HUB:
         check_origin(store, HUB_LOG, settings.origin)
         with store.reading() as reads:
@@ -61,15 +61,15 @@ def remember_at_home(settings: Settings, store: Store, clock: Clock) -> None:
     with store.reading() as reads:
         switch_key(settings.keys, reads, settings.plant_number, settings.origin)
     file = FileMarks(settings.home / FILE_NAME)
-    remember(store, file, plant=settings.plant_number, origin=settings.origin, clock=clock)
+    compare_with_marks(store, file, plant=settings.plant_number, origin=settings.origin, clock=clock)
 
 
-def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: Clock) -> Keeper:
-    """Hold a plant's store against its second memory, before anything else is written, and keep that up from now on.
+def compare_with_marks(store: Store, file: MarksFile, *, plant: int, origin: str, clock: Clock) -> MarkKeeper:
+    """Compare a plant's store with its high-water marks before anything else is written, and keep them current.
 
-    A store that is older than the memory was restored: PlantRestored is recorded and every series goes on beyond what
-    was reserved. A memory that is not there is made again under an alarm, unless the store is new too. Raises
-    StoreUnfit where store or memory are another plant's, and OSError where the memory cannot be written.
+    A store that is older than its marks was restored: PlantRestored is recorded and every series goes on beyond what
+    was reserved. Missing marks are made again under an alarm, unless the store is new too. Raises
+    StoreUnfit where store or marks are another plant's, and OSError where the marks cannot be written.
     """
     check_origin(store, plant, origin)
     with file.alone():
@@ -80,9 +80,9 @@ def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: C
                 OF_ANOTHER.format(what="The file marks.json / 文件 marks.json", other=marks.origin, origin=origin)
             )
         if marks is None:
-            marks = _made_again(store, plant, origin, clock)
+            marks = _recreate(store, plant, origin, clock)
             file.replace(marks.to_bytes())
-    keeper = store.keeper = Keeper(file, marks, clock, reserved_ahead)
+    keeper = store.keeper = MarkKeeper(file, marks, clock, reserved_ahead)
     with store.transaction() as session:
         position = mirrors.position_of(session, plant)
         if position is None or not position[1].size:
@@ -94,39 +94,39 @@ def remember(store: Store, file: MarksFile, *, plant: int, origin: str, clock: C
             marks = _read(file.read()) or marks
             continues = _continues(session, plant, here, marks, clock)
         if not continues:
-            here = _note_restored(session, plant, here, marks, clock)
+            here = _record_restored(session, plant, here, marks, clock)
     if continues:
-        keeper.found(here.size, here.root)
+        keeper.resume(here.size, here.root)
     else:
         # Only now that it is on record: a crash before this makes it be noticed once more.
         keeper.rewind(here.size, here.root)
     return keeper
 
 
-def _read(raw: bytes | None) -> Marks | None:
+def _read(raw: bytes | None) -> HighWaterMarks | None:
     if raw is None:
         return None
     try:
-        return Marks.read(raw)
+        return HighWaterMarks.read(raw)
     except MarksUnreadable:
         return None
 
 
-def _made_again(store: Store, plant: int, origin: str, clock: Clock) -> Marks:
+def _recreate(store: Store, plant: int, origin: str, clock: Clock) -> HighWaterMarks:
     with store.transaction() as session:
         position = mirrors.position_of(session, plant)
         if position is None or not position[1].size:
-            return Marks(origin)
+            return HighWaterMarks(origin)
         frontier = position[1]
         drawn = {
             name: following + reserved_ahead(name) for name, following in session.rows(SELECT_SERIES, {"plant": plant})
         }
         raise_alarm(session, Alarm(AlarmKind.MARKS_LOST, origin, LOST), clock.now())
-        return Marks(origin, frontier.size, frontier.root().hex(), drawn)
+        return HighWaterMarks(origin, frontier.size, frontier.root().hex(), drawn)
 
 
-def _continues(session: Session, plant: int, frontier: Frontier, marks: Marks, clock: Clock) -> bool:
-    """Tell whether the store's ledger is the one that the memory knows, or a continuation of it."""
+def _continues(session: Session, plant: int, frontier: Frontier, marks: HighWaterMarks, clock: Clock) -> bool:
+    """Tell whether the store's ledger is the one that the marks describe, or a continuation of it."""
     if marks.size > frontier.size:
         return False
     known = ledger_status(session, plant).frontier
@@ -140,7 +140,7 @@ def _continues(session: Session, plant: int, frontier: Frontier, marks: Marks, c
     return root.hex() == (marks.root or EMPTY_ROOT.hex())
 
 
-def _note_restored(session: Session, plant: int, frontier: Frontier, marks: Marks, clock: Clock) -> Frontier:
+def _record_restored(session: Session, plant: int, frontier: Frontier, marks: HighWaterMarks, clock: Clock) -> Frontier:
     """Record and alarm that the store was restored; returns the frontier behind that entry."""
     now, origin = clock.now(), marks.origin
     record_restored(session, plant, "MARKS", before=frontier.size, known=marks.size, now=now, marks=marks.series)

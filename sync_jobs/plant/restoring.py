@@ -19,7 +19,7 @@ from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication import status
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.push import Way
+from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Welcome, read_entries
 
@@ -34,70 +34,70 @@ class RepairRefused(Exception):
     """What the hub gave back cannot be this plant's ledger; nothing of it was taken in."""
 
 
-def restore(way: Way, welcome: Welcome) -> bool:
+def restore(context: ExchangeContext, welcome: Welcome) -> bool:
     """Bring the missing entries back and record PlantRestored; returns False where more time is needed.
 
     Where people have written here meanwhile, the ledgers have parted: it ends then, for another greeting to find. The
     hub's ledger was proven to continue ours (`sync_jobs.protocol.handshake`). Raises RepairRefused, or as the hub
     answered.
     """
-    node = way.node
+    node = context.node
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
     assert position is not None
     here, theirs = position[1], welcome.ledger.position
-    check_covered(way, welcome)
-    if not stage(way, node.origin, here, theirs.size):
+    check_covered(context, welcome)
+    if not stage(context, node.origin, here, theirs.size):
         return False
-    head = prove(way, here, theirs)
+    head = prove(context, here, theirs)
     size = here.size
 
     def move(session: Session) -> int | None:
-        way.held.renew(session, node.clock.now())
-        return _move(way, session, (size, here.size), head, welcome.checkpoint)
+        context.lease.renew(session, node.clock.now())
+        return _move(context, session, (size, here.size), head, welcome.checkpoint)
 
     while size < head.size:
-        if not way.has_time():
+        if not context.has_time():
             return False
-        moved = way.node.writer.write(move)
+        moved = context.node.writer.write(move)
         if moved is None:
             return True
         size = moved
-        way.progress(size, head.size)
+        context.progress(size, head.size)
     return True
 
 
-def stage(way: Way, origin: str, frontier: Frontier, size: int) -> bool:
+def stage(context: ExchangeContext, origin: str, frontier: Frontier, size: int) -> bool:
     """Fetch the hub's entries behind a frontier up to a size into the staging table; False where time ran out.
 
     Goes on from what is staged there without a hole. Raises Problem for envelopes that cannot be right.
     """
-    node, log_id = way.node, way.node.number
+    node, log_id = context.node, context.node.number
     staged = node.writer.write(lambda session: staging.staged_up_to(session, log_id, frontier.size))
     while staged < size:
-        if not way.has_time():
+        if not context.has_time():
             return False
-        parcel = way.door.entries(origin, staged, min(size, staged + ENTRIES_MAX))
+        parcel = context.client.entries(origin, staged, min(size, staged + ENTRIES_MAX))
         entries = read_entries(parcel.bodies, staged, node.number)
         if not entries:
             raise RepairRefused(f"no entries came from position {staged} on")
 
         def keep(session: Session) -> None:
-            way.held.renew(session, node.clock.now())
+            context.lease.renew(session, node.clock.now())
             staging.stage(session, log_id, entries)  # noqa: B023 -- it is run before the next round.
 
         node.writer.write(keep)
         staged += len(entries)
-        way.progress(staged, size)
+        context.progress(staged, size)
     return True
 
 
-def prove(way: Way, frontier: Frontier, theirs: Position) -> Frontier:
+def prove(context: ExchangeContext, frontier: Frontier, theirs: Position) -> Frontier:
     """Return the frontier behind the staged entries, or take them away and raise RepairRefused on another root."""
-    node = way.node
+    node = context.node
 
     def follow(session: Session) -> Frontier | None:
-        way.held.renew(session, node.clock.now())
+        context.lease.renew(session, node.clock.now())
         head = staging.staged_frontier(session, node.number, frontier, theirs.size)
         if head.root() == theirs.root:
             return head
@@ -110,12 +110,12 @@ def prove(way: Way, frontier: Frontier, theirs: Position) -> Frontier:
     return head
 
 
-def check_covered(way: Way, welcome: Welcome) -> None:
+def check_covered(context: ExchangeContext, welcome: Welcome) -> None:
     """Raise RepairRefused unless a checkpoint covers the hub's stand, signed by this plant or cosigned by the hub.
 
     On new hardware the plant's key is another one, and the hub's cosignature is all that can be checked.
     """
-    node, theirs = way.node, welcome.ledger.position
+    node, theirs = context.node, welcome.ledger.position
     if welcome.checkpoint is None:
         raise RepairRefused("the hub shows no signed checkpoint of this plant's ledger")
     with node.store.reading() as reads:
@@ -129,28 +129,32 @@ def check_covered(way: Way, welcome: Welcome) -> None:
         raise RepairRefused(f"the hub's checkpoint covers {checkpoint.size} entries of {checkpoint.origin}")
 
 
-def remembered(way: Way) -> Mapping[str, int]:
-    """Return the numbers that the plant's second memory holds; none where there is no such memory."""
-    keeper = way.node.store.keeper
+def reserved_series(context: ExchangeContext) -> Mapping[str, int]:
+    """Return the reserved numbers of the plant's high-water marks, if it has any."""
+    keeper = context.node.store.keeper
     return {} if keeper is None else keeper.reserved
 
 
-def _move(way: Way, session: Session, sizes: tuple[int, int], head: Frontier, note: str | None) -> int | None:
-    (at, began), node, now = sizes, way.node, way.node.clock.now()
+def _move(
+    context: ExchangeContext, session: Session, sizes: tuple[int, int], head: Frontier, note: str | None
+) -> int | None:
+    (at, began), node, now = sizes, context.node, context.node.clock.now()
     if Head(session, node.number).size != at:
         return None  # what is staged was proven to follow the ledger as it was before somebody wrote.
     size = adopt_next(session, node.number, head)
     if size <= at:
         raise RepairRefused(f"the ledger or the staged entries changed at {at}")
     if size >= head.size:
-        record_restored(session, node.number, "HUB", before=began, known=head.size, now=now, marks=remembered(way))
+        record_restored(
+            session, node.number, "HUB", before=began, known=head.size, now=now, marks=reserved_series(context)
+        )
         text = RESTORED.format(before=began, known=head.size, back=head.size - began)
         raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, node.origin, text), now)
-        note_acknowledged(session, node, head, note)
+        record_acknowledged(session, node, head, note)
     return size
 
 
-def note_acknowledged(session: Session, node: PlantNode, head: Frontier, note: str | None) -> None:
+def record_acknowledged(session: Session, node: PlantNode, head: Frontier, note: str | None) -> None:
     """Write down that the hub holds the ledger up to a frontier, under the checkpoint it showed."""
     assert note is not None, "what the hub gives back is taken in under a checkpoint only"
     us = micros(node.clock.now())

@@ -55,15 +55,15 @@ CODES = "SELECT id, code FROM batches WHERE plant_id = :plant AND id IN ({ids})"
 IDS = "SELECT id, code FROM batches WHERE plant_id = :plant AND code IN ({codes})"
 
 
-def touched(entry: Entry) -> frozenset[str]:
+def touched_keys(entry: Entry) -> frozenset[str]:
     """Return what an entry may touch, also one of an unknown type: its key, and every node id anywhere in it."""
     key = entry.envelope["key"]
     return frozenset({f"key {key}", *map(str, _nodes([key, entry.payload]))})
 
 
-def held_up_by(session: Session, log_id: int, entries: Sequence[Entry]) -> set[str]:
+def keys_blocked_by(session: Session, log_id: int, entries: Sequence[Entry]) -> set[str]:
     """Return what entries that wait hold up: what they touch, a batch both by its id and by its code."""
-    found: set[str] = set().union(*map(touched, entries))
+    found: set[str] = set().union(*map(touched_keys, entries))
     codes = sorted({entry.envelope["key"] for entry in entries})
     ids = sorted(int(node) for node in found if node.isdigit())
     for code_part in _parts(codes):
@@ -76,7 +76,7 @@ def held_up_by(session: Session, log_id: int, entries: Sequence[Entry]) -> set[s
     return found
 
 
-def waiting(session: Session, log_id: int) -> list[Entry]:
+def parked_entries(session: Session, log_id: int) -> list[Entry]:
     """Return the entries of a ledger that wait, in order."""
     return read_rows(session.rows(SELECT_WAITING, {"log_id": log_id, "halted": HALTED}))
 
@@ -97,7 +97,7 @@ def park(
             "idx": entry.index,
             "key": entry.envelope["key"],
             "type": entry.type,
-            "error": None if error is None else said(error, entry),
+            "error": None if error is None else error_text(error, entry),
             "attempts": tries,
             "now_us": micros(at),
             "next_attempt_us": next_us,
@@ -106,7 +106,7 @@ def park(
     )
 
 
-def said(error: Exception | str, entry: Entry) -> str:
+def error_text(error: Exception | str, entry: Entry) -> str:
     """Return what is written down of an error: what any text column can hold."""
     if isinstance(error, UnknownEvent):
         return NEEDS_UPGRADE.format(type=entry.type, version=entry.envelope["version"])[:ERROR_LENGTH_MAX]
@@ -148,7 +148,7 @@ def unhalt(session: Session, log_id: int, at: datetime) -> None:
     end_alarm(session, AlarmKind.PROJECTION_HALTED, origin_of(session, log_id), at)
 
 
-def tell(session: Session, log_id: int, at: datetime) -> None:
+def update_alarm(session: Session, log_id: int, at: datetime) -> None:
     """Raise one alarm for all that waits of a plant because of itself, or end it when nothing does any more.
 
     It is about the ledger's origin, as `plants.store.monitoring.overview` names what it finds in the faults: one fact

@@ -24,9 +24,9 @@ from infra.clock import Clock, SystemClock
 from infra.database import Store
 from sync_jobs import leases
 from sync_jobs.nodes import EMBEDDED_HOLDER
-from sync_jobs.projection.projecting import project_turns, ways_behind
+from sync_jobs.projection.projecting import backlog_by_plant, project_turns
 
-BESIDE_HOLDER: Final = "projection"
+PROCESS_HOLDER: Final = "projection"
 """The holder of the leases that the process beside takes."""
 
 STOP_SECONDS_MAX: Final = 20  # for the slices that are being applied
@@ -34,7 +34,7 @@ READY, ASK, MORE, DONE, FAILED = "ready", "project", "more", "done", "failed"
 LOG = logging.getLogger(__name__)
 
 
-class Beside:
+class ProjectionProcess:
     """Applies what came in, in a process beside this one, until `stop`."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -53,7 +53,7 @@ class Beside:
         if self._store.dialect == "sqlite":
             return project_turns(self._store, self._clock, EMBEDDED_HOLDER)
         with self._turn:
-            if not ways_behind(self._store, self._clock):
+            if not backlog_by_plant(self._store, self._clock):
                 return False
             return (self._process is not None or self._start()) and self._ask(ASK) == MORE
 
@@ -65,7 +65,7 @@ class Beside:
     def _start(self) -> bool:
         with self._store.transaction() as session:
             # Nobody else uses this name, so that leases under it can only be those of a process that has ended.
-            leases.end_all(session, BESIDE_HOLDER)
+            leases.end_all(session, PROCESS_HOLDER)
         # The modules of this very program, whatever the working directory holds.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = [sys.executable, "-P", "-m", "sync_jobs.projection.process"]
@@ -126,7 +126,7 @@ def serve(asked: IO[str], answers: IO[str]) -> None:
         _answer(answers, READY)
         for _ in asked:
             try:
-                answer = MORE if project_turns(store, SystemClock(), BESIDE_HOLDER) else DONE
+                answer = MORE if project_turns(store, SystemClock(), PROCESS_HOLDER) else DONE
             except Exception:
                 LOG.exception("entries could not be applied this time")
                 answer = FAILED

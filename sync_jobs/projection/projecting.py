@@ -19,8 +19,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from infra import garbage_collection
 from infra.clock import Clock
-from infra.collecting import no_collecting
 from infra.database import Session, Store
 from plants.rules.ledger.events import Entry
 from plants.rules.replication.pace import ENTRIES_MIN, paced
@@ -30,9 +30,9 @@ from plants.store.projection import applying
 from plants.store.projection.applying import UnknownEvent
 from plants.store.replication.parked_entries import skipped_between
 from sync_jobs import leases
-from sync_jobs.leases import Held
+from sync_jobs.leases import Lease
 from sync_jobs.projection import parking
-from sync_jobs.projection.retrying import SELECT_DUE, begin, retry_due, wake_understood
+from sync_jobs.projection.retrying import SELECT_DUE, begin_projection, retry_due, retry_understood
 
 SLICE_ENTRIES: Final = 4000  # of one transaction
 JOB_ENTRIES: Final = 20_000  # that one job applies before the other jobs have their turn
@@ -55,14 +55,14 @@ BEGIN_TRY = (
 END_TRY = "DELETE FROM projection_tries WHERE log_id = :log_id"
 
 
-def ways_behind(store: Store, clock: Clock) -> dict[int, int]:
+def backlog_by_plant(store: Store, clock: Clock) -> dict[int, int]:
     """Return how many entries of each plant wait to be applied; 0 where only something parked is due.
 
     What an older program did not know and this one does is due at once.
     """
     with store.transaction() as session:
         now_us = micros(clock.now())
-        wake_understood(session, now_us)
+        retry_understood(session, now_us)
         ways = {log_id: 0 for (log_id,) in session.rows(SELECT_DUE, {"now_us": now_us})}
         ways |= dict(session.rows(SELECT_BEHIND))
     return ways
@@ -74,7 +74,7 @@ def project_behind(store: Store, clock: Clock, holder: str, *, at_once: int = 1)
     Plants take turns, those with the shortest way first, so that one with a long way to go keeps the others waiting for
     one slice at most. With two at once, PostgreSQL writes the rows of one while those of the other are made.
     """
-    ways = ways_behind(store, clock)
+    ways = backlog_by_plant(store, clock)
     shortest = sorted(ways, key=lambda log_id: (ways[log_id], log_id))
     project = partial(project_pending, store, clock=clock, holder=holder)
     if at_once == 1 or len(shortest) == 1:
@@ -101,29 +101,29 @@ def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, lim
     Whatever goes wrong is written down as a fault and logged; nothing is raised but a failure of the database.
     """
     with store.transaction() as session:
-        held = leases.take(session, f"project/{log_id}", holder, now=clock.now())
-        if held is None:
+        lease = leases.take(session, f"project/{log_id}", holder, now=clock.now())
+        if lease is None:
             return 0
-        tried = _begin_try(session, log_id, limit)
+        attempt = _begin_attempt(session, log_id, limit)
     try:
-        applied = retry_due(store, log_id, held, clock)
-        return applied + _project_slice(store, log_id, held, clock, tried)
+        applied = retry_due(store, log_id, lease, clock)
+        return applied + _project_slice(store, log_id, lease, clock, attempt)
     except leases.LeaseLost:
         LOG.warning("ledger %s: another process has taken its projection over", log_id)
         return 0
     except Exception as error:
         LOG.exception("ledger %s: its projection stops", log_id)
         with store.transaction() as session:
-            begin(session, held, clock.now())
+            begin_projection(session, lease, clock.now())
             session.run(END_TRY, {"log_id": log_id})
             text = f"{type(error).__name__}: {error}".replace("\0", "")
             parking.halt(session, log_id, text, clock.now(), retry=True)
-            held.end(session)
+            lease.end(session)
         return 0
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class Attempt:
     """How many entries are applied this time, of at most how many, and whether the next one has ended programs."""
 
     entries: int
@@ -131,7 +131,7 @@ class Try:
     ends_programs: bool = False
 
 
-def _begin_try(session: Session, log_id: int, limit: int) -> Try:
+def _begin_attempt(session: Session, log_id: int, limit: int) -> Attempt:
     """Write down that the next slice is begun: smaller, when the last one was neither done nor failed."""
     row = session.row(SELECT_POSITION, {"log_id": log_id})
     assert row is not None
@@ -147,27 +147,27 @@ def _begin_try(session: Session, log_id: int, limit: int) -> Try:
         else:
             entries, attempts = 1, tries + 1
     session.run(BEGIN_TRY, {"log_id": log_id, "low": low, "entries": entries, "attempts": attempts})
-    return Try(entries, limit, ends_programs=attempts > parking.TRIES_MAX)
+    return Attempt(entries, limit, ends_programs=attempts > parking.TRIES_MAX)
 
 
-def _project_slice(store: Store, log_id: int, held: Held, clock: Clock, tried: Try) -> int:
+def _project_slice(store: Store, log_id: int, lease: Lease, clock: Clock, attempt: Attempt) -> int:
     """Apply the slice and give the lease back, in one transaction; with care only where it does not go without."""
     try:
-        with no_collecting(), store.transaction() as session:
-            session.need_not_last()  # rows and watermark go together: what a crash undoes is applied again.
+        with garbage_collection.paused(), store.transaction() as session:
+            session.commit_asynchronously()  # rows and watermark go together: what a crash undoes is applied again.
             now = clock.now()
-            begin(session, held, now)
-            applied = Slice(session, log_id, now).run(tried)
+            begin_projection(session, lease, now)
+            applied = Slice(session, log_id, now).run(attempt)
             _keep_pace(session, log_id, applied, now, clock.now())
-            held.end(session)
+            lease.end(session)
     except leases.LeaseLost:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever it is: with care it shows whether it is one entry's.
         LOG.warning("ledger %s: a slice is applied again with care: %r", log_id, error)
         with store.transaction() as session:
-            begin(session, held, clock.now())
-            applied = Slice(session, log_id, clock.now(), careful=True).run(tried)
-            held.end(session)
+            begin_projection(session, lease, clock.now())
+            applied = Slice(session, log_id, clock.now(), isolate_failures=True).run(attempt)
+            lease.end(session)
     return applied
 
 
@@ -184,7 +184,7 @@ def _keep_pace(session: Session, log_id: int, applied: int, began: datetime, now
 
 
 @dataclass(slots=True)
-class _Run:
+class _ApplicableEntries:
     """The entries up to the first that is to wait: it parks once those before it are in the tables.
 
     For the tables tell which batch a code is, and so what else waits with it.
@@ -199,7 +199,7 @@ class _Run:
     def __iter__(self) -> Iterator[Entry]:
         for entry in self.entries:
             kind = entry.envelope["type"], entry.envelope["version"]
-            if self.blocked and not self.blocked.isdisjoint(parking.touched(entry)):
+            if self.blocked and not self.blocked.isdisjoint(parking.touched_keys(entry)):
                 self.ended_by = entry
                 return
             if not applying.understands(*kind):
@@ -216,51 +216,51 @@ class Slice:
     session: Session
     log_id: int
     now: datetime
-    careful: bool = False
+    isolate_failures: bool = False
     parked: int = 0
     failed: int = 0
     blocked: set[str] = field(default_factory=set)
     applied: int = 0
 
-    def run(self, tried: Try) -> int:
+    def run(self, attempt: Attempt) -> int:
         """Apply the entries behind the watermark and move it; returns how many were applied."""
         session, log_id = self.session, self.log_id
         row = session.row(SELECT_POSITION, {"log_id": log_id})
         assert row is not None
         size, projected = row
-        high = min(size, projected + tried.entries)
-        if tried.entries < tried.limit:
-            larger = {"low": high, "entries": GROW * tried.entries, "attempts": 0}
+        high = min(size, projected + attempt.entries)
+        if attempt.entries < attempt.limit:
+            larger = {"low": high, "entries": GROW * attempt.entries, "attempts": 0}
             session.run(BEGIN_TRY, {"log_id": log_id, **larger})
         else:
             session.run(END_TRY, {"log_id": log_id})
         if high == projected or parking.is_halted(session, log_id):
             return 0
-        before = parking.waiting(session, log_id)
+        before = parking.parked_entries(session, log_id)
         if before:
-            self.blocked |= parking.held_up_by(session, log_id, before)
+            self.blocked |= parking.keys_blocked_by(session, log_id, before)
             self.parked = len(before)
         skipped = skipped_between(session, log_id, projected, high)
         found = (entry for entry in entries_between(session, log_id, projected, high) if entry.index not in skipped)
-        if tried.ends_programs:
+        if attempt.ends_programs:
             for entry in found:
                 self._park(entry, parking.PROGRAM_ENDED, tries=parking.TRIES_MAX)
-        elif self.careful:
+        elif self.isolate_failures:
             self._apply(list(found))
         else:
-            self._apply_in_hope(found)
+            self._apply_optimistically(found)
         session.run(MOVE, {"log_id": log_id, "projected": high})
         if self.failed:
-            parking.tell(session, log_id, self.now)
+            parking.update_alarm(session, log_id, self.now)
         if self.parked > parking.PARKED_MAX:
             text = parking.TOO_MANY.format(limit=parking.PARKED_MAX)
             parking.halt(session, log_id, text, self.now, retry=False)
         return self.applied
 
-    def _apply_in_hope(self, entries: Iterator[Entry]) -> None:
+    def _apply_optimistically(self, entries: Iterator[Entry]) -> None:
         """Apply each as it is read, so that few are in memory at once; raises what any of them raises."""
         while True:
-            run = _Run(entries, self.blocked)
+            run = _ApplicableEntries(entries, self.blocked)
             applying.apply(self.session, self.log_id, run)
             self.applied += run.free
             if run.ended_by is None:
@@ -270,7 +270,7 @@ class Slice:
     def _apply(self, entries: list[Entry]) -> None:
         left = iter(entries)
         while True:
-            run = _Run(left, self.blocked)
+            run = _ApplicableEntries(left, self.blocked)
             self._apply_free(list(run))
             if run.ended_by is None:
                 return
@@ -294,7 +294,7 @@ class Slice:
             self._park(entries[0], error)
 
     def _park(self, entry: Entry, error: Exception | str | None, *, tries: int = 1) -> None:
-        self.blocked |= parking.held_up_by(self.session, self.log_id, [entry])
+        self.blocked |= parking.keys_blocked_by(self.session, self.log_id, [entry])
         self.parked += 1
         self.failed += error is not None
         tries = 0 if error is None else tries

@@ -14,9 +14,15 @@ from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import micros
 from plants.store.ledger.entries import entry_at
 from plants.store.projection import applying
-from plants.store.replication.parked_entries import HALTED, UNPARK, failed, rest_behind, wake_behind
+from plants.store.replication.parked_entries import (
+    HALTED,
+    UNPARK,
+    failed_positions,
+    retry_blocked,
+    stop_retrying_blocked,
+)
 from sync_jobs.backoff import is_due
-from sync_jobs.leases import Held, LeaseLost
+from sync_jobs.leases import Lease, LeaseLost
 from sync_jobs.projection import parking
 
 LOG = logging.getLogger(__name__)
@@ -62,19 +68,19 @@ class _Fault(NamedTuple):
         return self.error is None or (self.next_us is not None and is_due(self.next_us, now))
 
 
-def begin(session: Session, held: Held, now: datetime) -> None:
+def begin_projection(session: Session, lease: Lease, now: datetime) -> None:
     """Begin a transaction that applies entries: the lease, and the lock that a rebuild also takes first."""
-    held.renew(session, now)
+    lease.renew(session, now)
     if session.dialect == "postgresql":
         session.run("LOCK TABLE logs IN ROW EXCLUSIVE MODE")
 
 
-def wake(session: Session, now: datetime, log_id: int = 0) -> int:
+def retry_now(session: Session, now: datetime, log_id: int = 0) -> int:
     """Have the faults of a plant, or of all, tried again at once, their attempts counted from nothing."""
     return session.run(WAKE, {"log_id": log_id, "now_us": micros(now)})
 
 
-def wake_understood(session: Session, now_us: int) -> int:
+def retry_understood(session: Session, now_us: int) -> int:
     """Have tried at once what parked because an older program did not know its type or version, and this one does."""
     woken = 0
     for kind, version in session.rows(SELECT_UNKNOWN):
@@ -83,7 +89,7 @@ def wake_understood(session: Session, now_us: int) -> int:
     return woken
 
 
-def retry_due(store: Store, log_id: int, held: Held, clock: Clock) -> int:
+def retry_due(store: Store, log_id: int, lease: Lease, clock: Clock) -> int:
     """Try what is due once more, and what waits behind it, in order; each entry in its own transaction.
 
     What waits behind an applied one is due from that very transaction on, so that a program which ends between two of
@@ -94,15 +100,15 @@ def retry_due(store: Store, log_id: int, held: Held, clock: Clock) -> int:
     with store.transaction() as session:
         if session.row(IS_DUE, given) is None:
             return 0
-        begin(session, held, now)
+        begin_projection(session, lease, now)
         parking.unhalt(session, log_id, now)
         rows = session.rows(SELECT_FAULTS, {"log_id": log_id, "halted": HALTED})
-    going = _Pass(store, log_id, held, clock)
+    going = _Pass(store, log_id, lease, clock)
     applied = sum(map(going.retry, map(_Fault._make, rows)))
     with store.transaction() as session:
-        begin(session, held, clock.now())
+        begin_projection(session, lease, clock.now())
         going.rest(session)
-        parking.tell(session, log_id, clock.now())
+        parking.update_alarm(session, log_id, clock.now())
     return applied
 
 
@@ -112,7 +118,7 @@ class _Pass:
 
     store: Store
     log_id: int
-    held: Held
+    lease: Lease
     clock: Clock
     blocked: set[str] = field(default_factory=set)
     stay: set[int] = field(default_factory=set)
@@ -122,10 +128,10 @@ class _Pass:
         log_id, now = self.log_id, self.clock.now()
         given = {"log_id": log_id, "idx": fault.idx}
         with self.store.transaction() as session:
-            begin(session, self.held, now)
+            begin_projection(session, self.lease, now)
             entry = entry_at(session, log_id, fault.idx)
             assert entry is not None
-            if not fault.may_be_tried(now) or not self.blocked.isdisjoint(parking.touched(entry)):
+            if not fault.may_be_tried(now) or not self.blocked.isdisjoint(parking.touched_keys(entry)):
                 self._stays(session, entry, because_of_itself=fault.error is not None)
                 return False
             if fault.tries >= parking.TRIES_MAX:
@@ -137,31 +143,31 @@ class _Pass:
                 return False  # skipped by a person since the list was read.
         try:
             with self.store.transaction() as session:
-                begin(session, self.held, self.clock.now())
+                begin_projection(session, self.lease, self.clock.now())
                 if session.run(UNPARK, given) == 0:
                     return False
                 _apply_out_of_turn(session, log_id, entry)
-                wake_behind(session, log_id, micros(now))
+                retry_blocked(session, log_id, micros(now))
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever the content does: it stays parked, with the reason.
             LOG.warning("ledger %s: entry %s stays parked: %r", log_id, entry.index, error)
             with self.store.transaction() as session:
-                begin(session, self.held, self.clock.now())
+                begin_projection(session, self.lease, self.clock.now())
                 self._stays(session, entry)
                 parking.park(session, log_id, entry, error, tries=fault.tries + 1, at=now)
             return False
         return True
 
     def _stays(self, session: Session, entry: Entry, *, because_of_itself: bool = True) -> None:
-        self.blocked |= parking.held_up_by(session, self.log_id, [entry])
+        self.blocked |= parking.keys_blocked_by(session, self.log_id, [entry])
         if because_of_itself:
             self.stay.add(entry.index)
 
     def rest(self, session: Session) -> None:
         """Let what waits behind others be due no more, unless a person has skipped one of those meanwhile."""
-        if self.stay <= failed(session, self.log_id):
-            rest_behind(session, self.log_id)
+        if self.stay <= failed_positions(session, self.log_id):
+            stop_retrying_blocked(session, self.log_id)
 
 
 def _apply_out_of_turn(session: Session, log_id: int, entry: Entry) -> None:

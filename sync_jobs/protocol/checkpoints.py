@@ -6,9 +6,16 @@ the time by its own clock. So the time of a checkpoint is signed too, without an
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from auth.notes import NoteSigner, open_checkpoint, sign_checkpoint
-from plants.rules.ledger.notes import Checkpoint, Note, NoteKey, SignatureType, SignedCheckpoint
+from plants.rules.ledger.notes import (
+    Checkpoint,
+    Note,
+    NoteKey,
+    SignatureType,
+    SignedCheckpoint,
+)
 from sync_jobs.protocol.wire import Position
 
 
@@ -40,3 +47,11 @@ def signed_us(signed: SignedCheckpoint) -> int | None:
     """Return when the ledger's own side signed it, in microseconds since the epoch, or None where it does not say."""
     seconds = signed.cosigned_by(signed.checkpoint.origin)
     return None if seconds is None else seconds * 1_000_000
+
+
+FORKED: Final = (
+    "The hub showed two histories of its own ledger: {held} entries were seen, and the {shown} now shown do not "
+    "continue them. Both signed notes are kept as evidence. Ask headquarters whether the hub was restored. / "
+    "总部出示了两份不一致的自有账本：先前见到 {held} 条，现在出示的 {shown} 条并非其延续。"
+    "两份签名均已留存为证据，请向总部核实是否恢复过备份。"
+)

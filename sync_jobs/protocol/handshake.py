@@ -39,7 +39,7 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class HandshakeState:
     """What is known after the greetings.
 
     `root_at` gives my own root at a size not beyond mine; `prove` asks the hub for the consistency proof between two
@@ -55,18 +55,18 @@ class Meeting:
     prove: Callable[[int, int], Sequence[bytes]]
 
 
-def decide(meeting: Meeting) -> Decision:
+def decide(state: HandshakeState) -> Decision:
     """Return the one decision for this meeting."""
-    mine, hub = meeting.mine, meeting.hub
-    if meeting.superseded:
+    mine, hub = state.mine, state.hub
+    if state.superseded:
         return Decision.FENCED
     if hub.size == mine.size:
         return Decision.IN_SYNC if hub.root == mine.root else Decision.DIVERGED
     if hub.size < mine.size:
-        if meeting.root_at(hub.size) != hub.root:
+        if state.root_at(hub.size) != hub.root:
             return Decision.DIVERGED
-        return Decision.HUB_REGRESSED if hub.size < meeting.receipt_size else Decision.PUSH
-    proof = meeting.prove(mine.size, hub.size)
+        return Decision.HUB_REGRESSED if hub.size < state.receipt_size else Decision.PUSH
+    proof = state.prove(mine.size, hub.size)
     if verify_consistency(mine.size, mine.root, hub.size, hub.root, proof):
         return Decision.RESTORED
     return Decision.DIVERGED

@@ -45,7 +45,7 @@ SUPERSEDED: Final = (
 )
 
 
-class Presenting(StrEnum):
+class SessionVerdict(StrEnum):
     """What a greeting or a parcel comes to."""
 
     GOES_ON = "GOES_ON"
@@ -55,53 +55,57 @@ class Presenting(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class SessionDecision:
     """What became of the session that a plant presented, and the columns of the plant's row that change."""
 
-    verdict: Presenting
+    verdict: SessionVerdict
     columns: dict[str, str | None]
 
 
-def use(before: ReplicationStatus, session: str | None) -> Presented:
+def resolve_session(before: ReplicationStatus, session: str | None) -> SessionDecision:
     """Decide whether a session counts, now that something comes under it."""
     if session is not None and session == before.session:
-        return Presented(Presenting.GOES_ON, {})
+        return SessionDecision(SessionVerdict.GOES_ON, {})
     if session in before.session_next:
-        return Presented(Presenting.GOES_ON, {"session": session, "session_next": None})
+        return SessionDecision(SessionVerdict.GOES_ON, {"session": session, "session_next": None})
     if session in before.offered:
         ended = [one for one in (*before.displaced, before.session, *before.session_next) if one is not None]
         columns = {"session": session, "session_next": None, "offered": None}
-        return Presented(Presenting.TAKES_OVER, columns | {"displaced": " ".join(ended[-DISPLACED_MAX:])})
-    return Presented(Presenting.SUPERSEDED, {})
+        return SessionDecision(SessionVerdict.TAKES_OVER, columns | {"displaced": " ".join(ended[-DISPLACED_MAX:])})
+    return SessionDecision(SessionVerdict.SUPERSEDED, {})
 
 
-def present(before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False) -> Presented:
+def issue_session(
+    before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False
+) -> SessionDecision:
     """Decide on the session that a greeting presents; `following` is the one to be given next, unless superseded."""
-    found = use(before, session)
-    if found.verdict is not Presenting.SUPERSEDED or before.session is None:
+    found = resolve_session(before, session)
+    if found.verdict is not SessionVerdict.SUPERSEDED or before.session is None:
         given = () if "session_next" in found.columns else before.session_next
-        verdict = Presenting.GOES_ON if before.session is None else found.verdict
-        return Presented(verdict, found.columns | {"session_next": _with(given, following)})
+        verdict = SessionVerdict.GOES_ON if before.session is None else found.verdict
+        return SessionDecision(verdict, found.columns | {"session_next": _appended(given, following)})
     if session in before.displaced and not take_over:
         return found
-    return Presented(Presenting.OFFERED, {"offered": _with(before.offered, following)})
+    return SessionDecision(SessionVerdict.OFFERED, {"offered": _appended(before.offered, following)})
 
 
-def _with(given: tuple[str, ...], following: str) -> str:
+def _appended(given: tuple[str, ...], following: str) -> str:
     return " ".join([*given, following][-GIVEN_MAX:])
 
 
-def note_at_hub(session: Session, origin: str, verdict: Presenting, now: datetime, *, take_over: bool) -> None:
+def update_copy_alarm(
+    session: Session, origin: str, verdict: SessionVerdict, now: datetime, *, take_over: bool
+) -> None:
     """Raise or end the hub's alarm about copies of a plant."""
-    if verdict is Presenting.OFFERED:
+    if verdict is SessionVerdict.OFFERED:
         return
-    if verdict is Presenting.GOES_ON or take_over:
+    if verdict is SessionVerdict.GOES_ON or take_over:
         # A copy that goes on says nothing of the other one: a person ends it, or that nothing came of it for a day.
         row = None if take_over else session.row(SELECT_RAISED, {"kind": AlarmKind.PLANT_FENCED, "about": origin})
         if take_over or (row is not None and row[0] < micros(now - QUIET)):
             end_alarm(session, AlarmKind.PLANT_FENCED, origin, now)
         return
-    text = TAKEN_OVER if verdict is Presenting.TAKES_OVER else SUPERSEDED
+    text = TAKEN_OVER if verdict is SessionVerdict.TAKES_OVER else SUPERSEDED
     raise_alarm(session, Alarm(AlarmKind.PLANT_FENCED, origin, text.format(origin=origin)), now)
 
 

@@ -73,7 +73,7 @@ class _Message(BaseModel):
             raise Problem(422, "MESSAGE_INVALID", why=_first_error(error)) from error
 
 
-class Stand(_Message):
+class LedgerPosition(_Message):
     """A ledger's origin, size and root; the root is base64."""
 
     origin: str = Field(max_length=255)
@@ -81,7 +81,7 @@ class Stand(_Message):
     root: str = Field(max_length=44)
 
     @classmethod
-    def of(cls, origin: str, position: Position) -> "Stand":
+    def of(cls, origin: str, position: Position) -> "LedgerPosition":
         """Return the stand of a ledger."""
         return cls(origin=origin, size=position.size, root=b64encode(position.root).decode())
 
@@ -99,17 +99,17 @@ class Hello(_Message):
     """
 
     protocol: int = Field(ge=1, le=1_000_000)
-    ledger: Stand
+    ledger: LedgerPosition
     supported: dict[str, int] = Field(max_length=1000)
     version: str = Field(max_length=100)
     clock: str = Field(max_length=40)
     session: str | None = Field(None, max_length=100)
     epoch: str | None = Field(None, max_length=100)
-    directives: Stand | None = None
+    directives: LedgerPosition | None = None
     cosignatures: list[str] = Field(default_factory=list, max_length=16)
     acknowledged: int | None = Field(None, ge=0, le=SIZE_MAX)  # the largest size the plant holds a receipt for
     take_over: bool = False  # a person has said that this copy of the plant is the one
-    hub_ledger: Stand | None = None  # how much of the hub's own ledger the plant has cosigned
+    hub_ledger: LedgerPosition | None = None  # how much of the hub's own ledger the plant has cosigned
     greeting: str = Field("", max_length=100)  # what this greeting is known by, which the answer repeats
 
 
@@ -146,8 +146,8 @@ class Welcome(_Message):
     """
 
     min_protocol: int = Field(ge=1, le=1_000_000)
-    ledger: Stand
-    directives: Stand
+    ledger: LedgerPosition
+    directives: LedgerPosition
     limits: Limits
     epoch: str = Field(max_length=100)
     session: str = Field(max_length=100)

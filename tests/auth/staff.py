@@ -1,5 +1,7 @@
 """People to test with: how they are added, how they sign in, and what the tables then say of them."""
 
+from datetime import datetime
+
 import pytest
 from sqlmodel import col, select
 
@@ -72,10 +74,10 @@ def refuse(store: Store, writer: Writer, clock: FixedClock, person_id: str, pass
     return refused.value
 
 
-def state_of(store: Store, person_id: str) -> tuple[int, int | None]:
+def state_of(store: Store, person_id: str) -> tuple[int, datetime | None]:
     with store.reading() as reads:
         row = reads.get_one(Person, person_id)
-        return row.failed_sign_ins, row.locked_until_us
+        return row.failed_sign_ins, row.locked_until
 
 
 def claims_of(signed_in: SignedIn) -> AccessClaims:

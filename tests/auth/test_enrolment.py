@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 
 from auth import enrolment
 from auth.actors import Actor, NotAuthenticated, system_actor
-from auth.enrolment import ALPHABET, ATTEMPTS_MAX, CodeMistyped, OneTimeCode, WrongCodes, fingerprint, hub_mark
+from auth.enrolment import ALPHABET, ATTEMPTS_MAX, CodeMistyped, OneTimeCode, WrongCodes, fingerprint, hub_key_digest
 from auth.keys import public_key_text
 from auth.notes import generate_key
 from auth.permissions import NotPermitted
@@ -37,7 +37,7 @@ def invited(store: Store, actor: Actor, clock: FixedClock, code: str = "SH1", nu
 
 def taken(store: Store, clock: FixedClock, code: OneTimeCode, shown: tuple[str, str]) -> str | None:
     with store.transaction() as session:
-        found = enrolment.take_up(session, code.plant, code.secret, shown, clock.now())
+        found = enrolment.present_keys(session, code.plant, code.secret, shown, clock.now())
     return None if found is None else found.fingerprint
 
 
@@ -46,7 +46,7 @@ def test_a_code_is_read_as_it_is_typed() -> None:
     shown = str(code)
 
     assert len(code.secret) * 5 >= 128
-    assert code.hub == hub_mark(HUB_KEY)
+    assert code.hub == hub_key_digest(HUB_KEY)
     assert code.secret not in repr(code)
     for typed in (shown, shown.lower(), f"  {shown} ", shown.replace("-", "", 2).replace("SH1", "SH1-", 1)):
         assert OneTimeCode.read(typed) == code

@@ -11,17 +11,16 @@ from auth.actors import GROUP, Actor, ActorKind, AuthFailure, Grant, NotAuthenti
 from auth.keys import SigningKey, public_key_text
 from auth.machines import (
     EnrolledMachine,
-    counting_machine,
+    active_machine,
     enrol_machine,
     enrolled_machines,
     find_machine,
-    machine_actor,
+    is_known_assertion_key,
     readmit_machine,
     revoke_machine,
-    was_ever_shown,
 )
 from auth.notes import NoteSigner, generate_key
-from auth.permissions import NotPermitted, Permission, may, require
+from auth.permissions import NotPermitted
 from auth.store import Machine
 from auth.tokens import Assertions, issue_assertion
 from infra.clock import FixedClock
@@ -29,7 +28,6 @@ from infra.database import Session, Store
 from infra.writer import Writer
 from plants.rules.values.refusals import Refusal, RefusalCode
 
-NOW_US = 1_773_475_200_000_000
 HUB_ISSUER = "https://hub.example"
 
 
@@ -71,7 +69,7 @@ def found(store: Store, node: Node) -> EnrolledMachine | None:
         return find_machine(reads, node.signing_key.kid)
 
 
-def test_given_an_enrolled_plant_then_its_assertion_makes_it_an_actor_for_its_own_ledger_alone(
+def test_given_an_enrolled_plant_then_its_assertion_is_that_of_the_machine(
     store: Store, writer: Writer, clock: FixedClock, administrator: Actor
 ) -> None:
     node, other = Node(1, "P01"), Node(2, "P02")
@@ -84,18 +82,6 @@ def test_given_an_enrolled_plant_then_its_assertion_makes_it_an_actor_for_its_ow
         assert enrolled_machines(reads) == [node.enrolled(), other.enrolled()]
     machine = found(store, node)
     assert machine == node.enrolled()
-    actor = machine_actor(machine, device="plant node")
-    assert actor == Actor(
-        actor_id=node.origin,
-        name="P01",
-        kind=ActorKind.MACHINE,
-        grants=frozenset({Grant(1, Role.PLANT_NODE)}),
-        device="plant node",
-    )
-    assert [permission for permission in Permission if may(actor, permission, 1)] == [Permission.LEDGER_REPLICATE]
-    for number in (GROUP, 2):
-        with pytest.raises(NotPermitted):
-            require(actor, Permission.LEDGER_REPLICATE, number)
 
 
 def test_given_one_plants_key_then_it_cannot_speak_for_another(
@@ -191,8 +177,8 @@ def test_given_a_revoked_plant_then_it_is_readmitted_under_keys_that_nobody_has_
         (str(again.ledger.key),),
     )
     with store.reading() as reads:
-        assert counting_machine(reads, "P01") == back
-        assert was_ever_shown(reads, first.signing_key.kid)
+        assert active_machine(reads, "P01") == back
+        assert is_known_assertion_key(reads, first.signing_key.kid)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """People: who may add, disable, reset and promote whom, and that nothing else is possible."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from sqlmodel import select
@@ -231,7 +232,7 @@ def test_given_what_is_so_already_then_doing_it_again_is_refused_by_name(
         writer.write(lambda s: disabling(li)(s, administrator, clock, hashed))
     assert refused.value.code is RefusalCode.NOTHING_CHANGES
     with store.reading() as reads:
-        assert reads.get_one(Person, li).disabled_us == NOW_S * 1_000_000
+        assert reads.get_one(Person, li).disabled_at == datetime.fromtimestamp(NOW_S, UTC)
 
 
 def test_given_an_unknown_person_then_only_an_administrator_of_the_group_is_told(

@@ -25,7 +25,6 @@ MATRIX = {
     "entry:correct": "-yy-----",
     "import:run": "--y---y-",
     "ledger:read": "-yyyy---",
-    "ledger:replicate": "-------y",
     "machine:enrol": "-----y--",
     "masterdata:define": "--yy--y-",
     "parked:decide": "-----y--",

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -109,12 +110,12 @@ def test_given_five_failures_then_the_right_password_is_refused_until_the_lock_o
     for _ in range(5):
         refuse(store, writer, clock, li, "wrong")
         counts.append(state_of(store, li))
-    until_us = (NOW_S + LOCK_OUT_SECONDS) * 1_000_000
-    assert counts == [(1, None), (2, None), (3, None), (4, None), (0, until_us)]
+    until = clock.now() + timedelta(seconds=LOCK_OUT_SECONDS)
+    assert counts == [(1, None), (2, None), (3, None), (4, None), (0, until)]
     clock.advance(seconds=LOCK_OUT_SECONDS - 1)
     refuse(store, writer, clock, li, PASSWORD)
     refuse(store, writer, clock, li, "wrong")
-    assert state_of(store, li) == (0, until_us)
+    assert state_of(store, li) == (0, until)
     clock.advance(seconds=1)
     assert enter(store, writer, clock, li, PASSWORD).authenticated_s == NOW_S + LOCK_OUT_SECONDS
     assert state_of(store, li) == (0, None)
@@ -158,7 +159,7 @@ def test_given_five_wrong_sign_ins_at_once_then_every_failure_is_counted(
         thread.join()
     writer.write(lambda session: session.row("SELECT 1"))
     assert entered == []
-    assert state_of(store, li) == (0, (NOW_S + LOCK_OUT_SECONDS) * 1_000_000)
+    assert state_of(store, li) == (0, clock.now() + timedelta(seconds=LOCK_OUT_SECONDS))
 
 
 def test_given_the_password_was_changed_meanwhile_then_an_attempt_with_the_old_one_fails(

@@ -1,4 +1,4 @@
-"""The made-up group: its rows are what the projection makes of its ledgers, and its seed decides everything."""
+"""The synthetic group: its rows equal the projection of its ledgers, and its seed determines all of it."""
 
 from collections import defaultdict
 from pathlib import Path

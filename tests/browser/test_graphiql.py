@@ -23,7 +23,6 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
-from typing_extensions import override
 
 from tests.house.sources import ROOT
 
@@ -80,13 +79,11 @@ class Node:
 
 def application(node: Node) -> Starlette:
     class Door(GraphQL[None, None]):
-        @override
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http":
                 node.authorizations.append(Headers(scope=scope).get("authorization", ""))
             await super().__call__(scope, receive, send)
 
-        @override
         async def on_ws_connect(self, context: Any) -> dict[str, object]:
             node.connection_params.append(context["connection_params"])
             return {}

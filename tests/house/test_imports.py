@@ -22,7 +22,8 @@ BROKEN_HOUSE = {
     "migrations/env.py": "import sync_jobs",
     "schema/inventory/batches.py": "import starlette",
     "api/hub.py": "import celery",
-    "sync_jobs/ship.py": "import strawberry",
+    "sync_jobs/hub/intake.py": "import strawberry",
+    "sync_jobs/plant/push.py": "import sync_jobs.hub.intake",
     "api/http/graphql.py": "import strawberry",
 }
 

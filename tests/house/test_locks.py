@@ -1,15 +1,20 @@
-"""Lock files hold versions and hashes, and nothing of the place where they were made."""
+"""Every third-party import is declared and locked; lock files hold versions and hashes, and no registry."""
 
 import json
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
-from tests.house.sources import ROOT
+from tests.house.sources import ROOMS, ROOT, Source, read, sources
 
 PYTHON_LOCKS = ("requirements.lock", "run.lock")
+OURS = {*ROOMS, "tests", "benchmarks"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DISTRIBUTIONS = packages_distributions()
 PACKAGE_LOCKS = sorted(ROOT.glob("web/*/package-lock.json"))
 
 
@@ -23,6 +28,26 @@ def wanted(requirements: list[str]) -> set[str]:
     return {re.split(r"[^A-Za-z0-9-]", one)[0] for one in requirements}
 
 
+def declared_to_run() -> set[str]:
+    extras = [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
+    return wanted(PROJECT["project"]["dependencies"] + extras)
+
+
+def declared_to_test() -> set[str]:
+    return declared_to_run() | wanted(PROJECT["dependency-groups"]["dev"])
+
+
+def undeclared(source: Source, allowed: set[str]) -> list[str]:
+    """Return each third-party import, at the top or in a function, whose distribution is not allowed."""
+    found = []
+    for line, name in source.imports():
+        top = name.split(".")[0]
+        providers = {re.sub(r"[-_.]+", "-", one).lower() for one in DISTRIBUTIONS.get(top, ())}
+        if top not in sys.stdlib_module_names and top not in OURS and not providers & allowed:
+            found.append(f"{source.name}:{line}: {name} is provided by {sorted(providers) or 'no installed package'}")
+    return found
+
+
 @pytest.mark.parametrize("lock", PYTHON_LOCKS)
 def test_python_lock_then_it_holds_only_pins_and_hashes(lock: str) -> None:
     lines = (ROOT / lock).read_text().splitlines()
@@ -31,11 +56,32 @@ def test_python_lock_then_it_holds_only_pins_and_hashes(lock: str) -> None:
 
 
 def test_project_dependencies_then_each_is_locked() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    extras = [one for extra in project["project"]["optional-dependencies"].values() for one in extra]
-    runs = wanted(project["project"]["dependencies"] + extras)
-    assert runs - pins("run.lock").keys() == set()
-    assert wanted(project["dependency-groups"]["dev"]) - pins("requirements.lock").keys() == set()
+    assert declared_to_run() - pins("run.lock").keys() == set()
+    assert declared_to_test() - pins("requirements.lock").keys() == set()
+
+
+def test_imports_of_the_rooms_then_each_is_declared_and_locked_to_run() -> None:
+    allowed = declared_to_run() & pins("run.lock").keys()
+    assert [one for source in sources(*ROOMS) for one in undeclared(source, allowed)] == []
+
+
+def test_imports_of_tests_and_benchmarks_then_each_is_declared_and_locked() -> None:
+    allowed = declared_to_test() & pins("requirements.lock").keys()
+    assert [one for source in sources("tests", "benchmarks") for one in undeclared(source, allowed)] == []
+
+
+def test_undeclared_imports_planted_then_each_is_found() -> None:
+    allowed = declared_to_run() & pins("run.lock").keys()
+    planted = "import moto\nimport jmespath.parser\ndef lazy():\n    from nowhere.at_all import one\n"
+    fine = "import json\nimport boto3, jwt\nfrom plants import rules\ndef lazy():\n    from graphql import parse\n"
+
+    assert undeclared(read("infra/x.py", planted), allowed) == [
+        "infra/x.py:1: moto is provided by ['moto']",
+        "infra/x.py:2: jmespath.parser is provided by ['jmespath']",
+        "infra/x.py:4: nowhere.at_all.one is provided by no installed package",
+    ]
+    assert undeclared(read("infra/x.py", fine), allowed) == []
+    assert len(undeclared(read("infra/x.py", "import boto3\nimport botocore"), allowed - {"boto3"})) == 1
 
 
 def test_what_runs_then_it_is_tested_in_the_same_versions() -> None:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-HEAVY = ("alembic", "celery", "graphql", "strawberry", "starlette", "uvicorn", "boto3")
+HEAVY = ("alembic", "celery", "graphql", "strawberry", "starlette", "uvicorn", "boto3", "babel")
 """What a node needs to serve, to run jobs, to migrate and to reach S3, and a command like `doctor` does not."""
 
 

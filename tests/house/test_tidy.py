@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pytest
@@ -79,6 +80,24 @@ def resolvers(source: Source) -> list[Function]:
     ]
 
 
+def returning(source: Source) -> list[str]:
+    """Return the tests that have a return of their own, not one of a function inside them."""
+    return [
+        f"line {node.lineno}: {function.name}"
+        for function in source.functions()
+        if function.name.startswith("test_")
+        for node in own_nodes(function)
+        if isinstance(node, ast.Return)
+    ]
+
+
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, Function | ast.Lambda | ast.ClassDef):
+            yield child
+            yield from own_nodes(child)
+
+
 @names(HOUSE)
 def test_module_then_it_is_named_and_introduced(source: Source) -> None:
     assert PurePosixPath(source.name).stem not in VAGUE_NAMES, "name the module after a noun of the domain"
@@ -139,6 +158,11 @@ def test_jobs_then_none_is_async(source: Source) -> None:
     assert wrong == [], "Celery reports an async job as done without running it"
 
 
+@names([source for source in sources("tests") if PurePosixPath(source.name).name.startswith("test_")])
+def test_tests_then_none_returns_before_its_end(source: Source) -> None:
+    assert returning(source) == [], "a test that returns early reads as passed: parametrise it, or skip with a reason"
+
+
 @names(sources("tests"))
 def test_tests_then_they_mock_nothing(source: Source) -> None:
     assert [line for line, name in source.imports() if name.startswith(("unittest.mock", "mock."))] == []
@@ -158,5 +182,8 @@ def test_planted_breaches_then_each_is_found() -> None:
     assert [found.split()[1] for found in rules_impure(read("plants/rules/x.py", impure))] == [
         "1:", "2:", "3:", "4:",
     ]  # fmt: skip
+    early = "def test_one():\n    if x:\n        return\n    assert y"
+    within = "def test_two():\n    def answer():\n        return 1\n    assert answer()"
+    assert returning(read("tests/test_x.py", f"{early}\n{within}")) == ["line 3: test_one"]
     resolver = "@field('x')\ndef batch(): ...\n@strawberry.mutation\ndef ship(): ..."
     assert [one.name for one in resolvers(read("schema/x.py", resolver))] == ["batch", "ship"]

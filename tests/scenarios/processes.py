@@ -218,6 +218,7 @@ class Group:
 
     folder: Path
     byte_code: Path
+    program: Path = BATCHLOOM
     nodes: dict[str, Node] = field(default_factory=dict)
     others: dict[str, Process] = field(default_factory=dict)
     _open: ExitStack = field(default_factory=ExitStack)
@@ -243,7 +244,7 @@ class Group:
             given["BATCHLOOM_HUB_URL"] = self.nodes[HUB].url
         elif database_url:
             given["BATCHLOOM_DATABASE_URL"] = database_url
-        command = (str(BATCHLOOM), "hub" if code == HUB else "plant", "run", "--home", str(home))
+        command = (str(self.program), "hub" if code == HUB else "plant", "run", "--home", str(home))
         process = Process(command, environment(self.byte_code, given), self.folder / f"{code}.log", self.folder)
         self.nodes[code] = Node(code, home, port, database_url, process)
         return self.nodes[code]
@@ -310,7 +311,7 @@ class Group:
         """Run the command line to its end, with the settings of a node where one is named."""
         settings = {**(self.nodes[code].process.environment if code else environment(self.byte_code)), **(given or {})}
         done = subprocess.run(
-            [str(BATCHLOOM), *arguments],
+            [str(self.program), *arguments],
             env=settings, cwd=self.folder, capture_output=True, text=True, timeout=COMMAND_SECONDS_MAX, check=False,
         )  # fmt: skip
         assert expected in (None, done.returncode), f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"

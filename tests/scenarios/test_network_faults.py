@@ -23,7 +23,7 @@ from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant import http_hub_client
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Parcel, Position, Problem
 from tests.databases import fresh_database
@@ -161,15 +161,15 @@ def test_parcels_doubled_late_and_out_of_order_then_each_entry_once(plant: tuple
     receive(node, 6)
     session = str(column(group.hub.node.store, 1, "session"))
     one, two = parcel(node, low, low + 3), parcel(node, low + 3, low + 6)
-    with HubDoor(node) as door:
+    with HttpHubClient(node) as client:
         with pytest.raises(Problem) as early:
-            door.send(node.origin, low + 3, session, two)
+            client.send(node.origin, low + 3, session, two)
         assert (early.value.status, early.value.code) == (409, "WRONG_POSITION")
         assert stand(group.hub.node.store, 1)[0] == low
-        assert door.send(node.origin, low, session, one).size == low + 3
-        assert door.send(node.origin, low, session, one).size == low + 3
-        assert door.send(node.origin, low + 3, session, two).size == low + 6
-        assert door.send(node.origin, low, session, one).size == low + 6, "an old parcel after a newer one"
+        assert client.send(node.origin, low, session, one).size == low + 3
+        assert client.send(node.origin, low, session, one).size == low + 3
+        assert client.send(node.origin, low + 3, session, two).size == low + 6
+        assert client.send(node.origin, low, session, one).size == low + 6, "an old parcel after a newer one"
     level(group, node)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from infra.marks import FILE_NAME as MARKS
+from infra.high_water_marks import FILE_NAME as MARKS
 from tests.databases import fresh_database
 from tests.scenarios.preparing import PLANTS, WANG, Prepared
 from tests.scenarios.processes import HUB, PASSWORD, Group, Node, Person, is_level, leaves, wait_until
@@ -207,7 +207,7 @@ def test_plant_and_hub_are_lost_and_the_archive_is_whole_then_all_of_it_comes_ba
 def test_new_machine_then_the_hub_gives_the_whole_plant_back(
     group: Group, record_property: Callable[[str, object], None]
 ) -> None:
-    """The store and the second memory are gone and there is no backup: settings and keys alone were kept."""
+    """The store and the high-water marks are gone and there is no backup: settings and keys alone were kept."""
     group.start()
     batches = received(group.at("SH1", WANG), 5)
     level(group, "SH1")
@@ -292,7 +292,7 @@ def level_copy(group: Group, code: str) -> bool:
     return leaves(group.store(code), 1) == leaves(group.store(HUB), 1)
 
 
-def test_second_memory_lost_then_made_again_under_an_alarm(
+def test_high_water_marks_lost_then_made_again_under_an_alarm(
     group: Group, record_property: Callable[[str, object], None]
 ) -> None:
     """F34: the file beside the database is gone."""

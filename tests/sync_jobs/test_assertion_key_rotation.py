@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from auth.actors import Role, system_actor
-from auth.enrolment import invite, take_up
+from auth.enrolment import invite, present_keys
 from auth.keys import SigningKey, key_id, public_key_text
 from auth.machines import enrol_machine, find_machine, revoke_machine
 from auth.notes import NoteSigner, generate_key, load_key, save_key
@@ -21,11 +21,12 @@ from plants.rules.ledger.notes import Note, NoteKey, SignatureType
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.archive import Archive
 from plants.store.replication.status import ReplicationState
-from sync_jobs import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.archive.recover_hub import recover_hub
+from sync_jobs.keys import assertion_statements
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.protocol.wire import Problem
 from tests.databases import fresh_database
 from tests.sync_jobs.archive.test_archiving import archive_all
@@ -42,7 +43,7 @@ def another() -> SigningKey:
 
 def states(node: PlantNode, following: SigningKey) -> None:
     """Let the plant state its next key at the hub, signed in with the one it has."""
-    assertion_key_rotation.state_assertion_key(node, following)
+    assertion_key_rotation.announce_assertion_key(node, following)
 
 
 def machine(store: Store) -> tuple[object, ...]:
@@ -130,7 +131,7 @@ def test_rotated_three_times_then_only_the_last_signs_in(group: Group) -> None:
 @pytest.mark.parametrize("signers", ["new", "thief new", "ledger", "ledger thief"])
 def test_statement_without_both_signatures_then_refused_and_nothing_changes(group: Group, signers: str) -> None:
     node, new = group.plant(1, "SH1"), another()
-    text = assertion_key_rotation.statement_text(node.origin, text_of(node.assertion_key), text_of(new))
+    text = assertion_statements.statement_text(node.origin, text_of(node.assertion_key), text_of(new))
     lines = {
         "ledger": node.signer,
         "new": NoteSigner(node.origin, new.reveal()),
@@ -138,8 +139,8 @@ def test_statement_without_both_signatures_then_refused_and_nothing_changes(grou
     }
     statement = bytes(Note(text, tuple(lines[name].sign(text) for name in signers.split())))
     before = everything(group.hub.node.store)
-    with HubDoor(node) as door, pytest.raises(Problem, match="403 KEY_REFUSED"):
-        door.rotate(node.origin, statement)
+    with HttpHubClient(node) as client, pytest.raises(Problem, match="403 KEY_REFUSED"):
+        client.rotate(node.origin, statement)
     assert everything(group.hub.node.store) == before
     assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
 
@@ -154,8 +155,8 @@ def test_statement_that_cannot_be_read_then_refused(group: Group) -> None:
         good.replace(text_of(new).encode(), b"A" * 42),
         good.replace(text_of(new).encode() + b"\n", b""),
     ):
-        with HubDoor(node) as door, pytest.raises(Problem, match="422 STATEMENT_INVALID"):
-            door.rotate(node.origin, wrong)
+        with HttpHubClient(node) as client, pytest.raises(Problem, match="422 STATEMENT_INVALID"):
+            client.rotate(node.origin, wrong)
     assert everything(group.hub.node.store) == before
 
 
@@ -172,8 +173,8 @@ def test_statement_of_the_past_once_more_then_it_brings_no_old_key_back(group: G
         node, last, new
     )  # even freshly signed: a key that was given up stays so.
     for statement in (past, back):
-        with HubDoor(node) as door, pytest.raises(Problem, match="403 KEY_REFUSED"):
-            door.rotate(node.origin, statement)
+        with HttpHubClient(node) as client, pytest.raises(Problem, match="403 KEY_REFUSED"):
+            client.rotate(node.origin, statement)
     assert everything(group.hub.node.store) == before
 
 
@@ -182,14 +183,14 @@ def test_key_of_another_plant_or_of_the_ledger_then_refused(group: Group) -> Non
     before = everything(group.hub.node.store)
     for key in (other.assertion_key, SigningKey(node.signer.private_key), node.assertion_key):
         statement = assertion_key_rotation.statement_of(node, node.assertion_key, key)
-        with HubDoor(node) as door:
+        with HttpHubClient(node) as client:
             if key is node.assertion_key:
-                door.rotate(node.origin, statement)
+                client.rotate(node.origin, statement)
                 continue
             with pytest.raises(Problem, match="403 KEY_REFUSED"):
-                door.rotate(node.origin, statement)
-    with HubDoor(node) as door, pytest.raises(Problem, match="403 FOREIGN_LEDGER"):
-        door.rotate(other.origin, assertion_key_rotation.statement_of(other, other.assertion_key, another()))
+                client.rotate(node.origin, statement)
+    with HttpHubClient(node) as client, pytest.raises(Problem, match="403 FOREIGN_LEDGER"):
+        client.rotate(other.origin, assertion_key_rotation.statement_of(other, other.assertion_key, another()))
     assert everything(group.hub.node.store) == before
 
 
@@ -215,8 +216,8 @@ def test_key_given_up_then_no_plant_is_enrolled_or_invited_with_it(group: Group)
         with pytest.raises(Refusal), hub.store.transaction() as session:
             enrol_machine(session, actor=ADMIN, assertion_key=text_of(key), at=CLOCK.now(), **given)
         keys = public_key_text(ledger.private_key.public_key()), text_of(key)
-        with pytest.raises(ValueError, match="shown before"), hub.store.transaction() as session:
-            take_up(session, "SZ2", code.secret, keys, CLOCK.now())
+        with pytest.raises(ValueError, match="presented before"), hub.store.transaction() as session:
+            present_keys(session, "SZ2", code.secret, keys, CLOCK.now())
     assert everything(hub.store) == before
 
 

@@ -32,9 +32,9 @@ from plants.store.projection.rebuilding import table_digests
 from sync_jobs.celery.jobs import FOLLOW_GOODS, hub_jobs
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.hub_client import HubUnreachable
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.projection.projecting import project_pending
+from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Receipt
 from tests.databases import fresh_database
 from tests.sync_jobs.copies import cut_hub
@@ -219,11 +219,11 @@ def test_plant_shows_what_a_restored_hub_signed_before_then_it_is_no_checkpoint_
         session.run("DELETE FROM directed_holds", {})
     directs(group, direct_hold, HoldDirection(goods.envelope["key"], "again 再次", plants=("SH1",)))
 
-    def gone(_door: HubDoor, *_given: object) -> Receipt:
+    def gone(_door: HttpHubClient, *_given: object) -> Receipt:
         raise HubUnreachable("after the greeting")
 
     with monkeypatch.context() as away:
-        away.setattr(HubDoor, "send", gone)
+        away.setattr(HttpHubClient, "send", gone)
         receive(node)
         exchange(node, forced=True)
     with group.hub.node.store.transaction() as session:

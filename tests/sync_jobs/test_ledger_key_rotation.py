@@ -15,13 +15,14 @@ from infra.postgres import EmbeddedPostgres
 from migrations import upgrade
 from plants.store.ledger.archive import Archive
 from plants.store.replication.status import ReplicationState
-from sync_jobs import ledger_key_rotation
 from sync_jobs.archive.checks import check_archive
 from sync_jobs.archive.recover_hub import recover_hub
-from sync_jobs.keys.chains import statements_beside
+from sync_jobs.keys import ledger_key_files
+from sync_jobs.keys.chains import rotation_statements
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant import ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.protocol.wire import Problem
 from tests.databases import fresh_database
 from tests.sync_jobs.archive.test_archiving import archive_all
@@ -60,9 +61,9 @@ def test_parcel_on_its_way_under_the_old_key_then_it_is_taken_in(group: Group) -
     receive(node, 2)
     following = another(node)
     statement = ledger_key_rotation.rotate_ledger_key(node, following)
-    with HubDoor(node) as door:
-        door.rotate(node.origin, statement)
-        door.rotate(node.origin, statement)
+    with HttpHubClient(node) as client:
+        client.rotate(node.origin, statement)
+        client.rotate(node.origin, statement)
     assert exchange(node, forced=True).sent == 3, "up to the entry that rotates it, the old key counts"
     level(group, node)
     receive(node, 1)
@@ -84,11 +85,11 @@ def test_statement_that_the_old_key_did_not_sign_then_refused(group: Group) -> N
     exchange(node)
     thief = replace(node, signer=another(node))
     statement = ledger_key_rotation.rotate_ledger_key(thief, another(node))
-    with HubDoor(node) as door, pytest.raises(Problem, match="403 KEY_REFUSED"):
-        door.rotate(node.origin, statement)
+    with HttpHubClient(node) as client, pytest.raises(Problem, match="403 KEY_REFUSED"):
+        client.rotate(node.origin, statement)
     for text in (b"", b"x", statement.replace(b"/v1\n", b"/v2\n"), statement.replace(b"SH1", b"SZ2")):
-        with HubDoor(node) as door, pytest.raises(Problem, match="422 STATEMENT_INVALID"):
-            door.rotate(node.origin, text)
+        with HttpHubClient(node) as client, pytest.raises(Problem, match="422 STATEMENT_INVALID"):
+            client.rotate(node.origin, text)
     with group.hub.node.store.transaction() as session:
         rows = session.rows("SELECT ledger_vkey, ledger_vkey_before FROM machines")
     assert rows == [(str(node.signer.key), None)]
@@ -112,12 +113,12 @@ def test_keys_revoked_then_refused_with_an_alarm_and_nothing_changes(group: Grou
 def test_key_files_then_switched_only_when_the_ledger_says_so(group: Group, tmp_path: Path) -> None:
     node = group.plant(1, "SH1")
     save_key(tmp_path / "ledger.pem", node.signer.private_key)
-    following = ledger_key_rotation.prepare_key(tmp_path, node.origin)
-    assert ledger_key_rotation.prepare_key(tmp_path, node.origin).key == following.key
+    following = ledger_key_files.prepare_key(tmp_path, node.origin)
+    assert ledger_key_files.prepare_key(tmp_path, node.origin).key == following.key
 
     def switch() -> bool:
         with node.store.reading() as reads:
-            return ledger_key_rotation.switch_key(tmp_path, reads, 1, node.origin)
+            return ledger_key_files.switch_key(tmp_path, reads, 1, node.origin)
 
     assert not switch()
     statement = ledger_key_rotation.rotate_ledger_key(node, following)
@@ -126,7 +127,7 @@ def test_key_files_then_switched_only_when_the_ledger_says_so(group: Group, tmp_
     assert NoteSigner(node.origin, load_key(tmp_path / "ledger.pem")).key == following.key
     (kept,) = set(tmp_path.glob("ledger.*.pem"))
     assert NoteSigner(node.origin, load_key(kept)).key == node.signer.key
-    assert statements_beside(tmp_path) == (statement,)
+    assert rotation_statements(tmp_path) == (statement,)
 
 
 def test_ledger_key_rotated_twice_then_all_of_it_comes_back_from_the_archive(
@@ -168,8 +169,8 @@ def test_store_back_to_before_rotations_that_the_hub_did_not_hear_of_then_stated
         following = another(node)
         statement = ledger_key_rotation.rotate_ledger_key(node, following)
         if turn < told:
-            with HubDoor(node) as door:
-                door.rotate(node.origin, statement)
+            with HttpHubClient(node) as client:
+                client.rotate(node.origin, statement)
         node = replace(node, signer=following, statements=(*node.statements, statement))
     node = on_copy(group, node, old)
     receive(node, 2)

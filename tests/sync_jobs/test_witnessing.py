@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import col, select
 
 from auth.notes import NoteSigner, generate_key
 from infra.database import Row, Store
@@ -18,13 +19,14 @@ from plants.store.ledger.entries import HUB_LOG, Head, entries_between
 from plants.store.monitoring.alarms import AlarmKind, AlarmRow, alarms
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import checkpoint_at, ledger_status
-from plants.store.replication.witnesses import ContradictionRow, contradictions
+from plants.store.replication.witnesses import ContradictionRow
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
+from sync_jobs.hub.witnessing import HubCheckpoint, witness_plants
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
+from sync_jobs.plant.witnessing import accept_hub_ledger
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Hello, Position, Welcome
-from sync_jobs.witnessing import Shown, accept_hub_ledger, witness_plants
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
 
 
@@ -52,7 +54,8 @@ def lasting(store: Store) -> list[AlarmRow]:
 
 def evidence(store: Store) -> list[ContradictionRow]:
     with store.reading() as reads:
-        return contradictions(reads)
+        row = ContradictionRow
+        return list(reads.exec(select(row).order_by(col(row.seen_us).desc(), col(row.id))))
 
 
 def write_something(group: Group, name: str) -> None:
@@ -273,11 +276,11 @@ def test_another_than_the_hub_signed_then_an_alarm_and_nothing_is_cosigned(
     node = group.plant(1, "SH1")
     stranger = NoteSigner(node.hub_key.name, generate_key())
 
-    def show(*_: object) -> Shown:
+    def show(*_: object) -> HubCheckpoint:
         note = checkpoints.sign(stranger.name, Position(1, bytes(32)), stranger, CLOCK.now())
-        return Shown(bytes(note).decode())
+        return HubCheckpoint(bytes(note).decode())
 
-    monkeypatch.setattr("sync_jobs.witnessing.show", show)
+    monkeypatch.setattr("sync_jobs.hub.witnessing.show_hub_checkpoint", show)
     exchange(node)
     assert held(node) is None
     assert [one.kind for one in lasting(node.store)] == [AlarmKind.HUB_LEDGER_FORKED]

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -19,6 +20,8 @@ from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.replication.rebuild import rebuild
+from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.ledger.entries import entry_by_request
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import ReplicationState
 from sync_jobs.hub.enrolment import enrol
@@ -26,6 +29,7 @@ from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind
 from tests.databases import fresh_database
+from tests.plants.renamed_orders import later, take_in
 from tests.sync_jobs.group import CLOCK, GROUP, column, free_port, stand
 from tests.upgrades.record import LI, digests, key_of
 from tests.upgrades.recorded import (
@@ -94,6 +98,24 @@ def _go_on(node: PlantNode, hub: Store) -> None:
     own, at_hub = table_digests(node.store, plant=number), table_digests(hub, plant=number)
     differing = {name for name in own if own[name] != at_hub[name]}
     assert differing <= {"change_decisions"}, "the hub's own decisions are not in the plant's tables"
+
+
+@every_version
+@pytest.mark.parametrize("code", NUMBERS)
+def test_recorded_request_then_repeated_by_a_program_with_other_names(tmp_path: Path, version: str, code: str) -> None:
+    """The function, the classes and two fields are renamed, and there are new optional fields."""
+    with closing(Store(restore(version, code, tmp_path))) as store:
+        upgrade(store)
+        before = heads(store), table_digests(store)
+        call = CommandContext(NUMBERS[code], CLOCK.now(), request=REQUEST)
+        with store.transaction() as session:
+            recorded = entry_by_request(session, NUMBERS[code], REQUEST)
+            assert take_in(session, later(delivery()), actor=LI, call=call) == recorded
+        for other in (replace(later(delivery()), carrier="C"), replace(later(delivery()), lot="L-2")):
+            with pytest.raises(Refusal) as caught, store.transaction() as session:
+                take_in(session, other, actor=LI, call=call)
+            assert caught.value.code is RefusalCode.REQUEST_REUSED
+        assert (heads(store), table_digests(store)) == before
 
 
 def delivery() -> Delivery:

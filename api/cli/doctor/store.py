@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from api.cli.doctor.findings import Finding, Level, Look, fine
 from infra.database import ReadSession
-from infra.marks import FILE_NAME as MARKS_FILE
-from infra.marks import Marks, MarksUnreadable
+from infra.high_water_marks import FILE_NAME as MARKS_FILE
+from infra.high_water_marks import HighWaterMarks, MarksUnreadable
 from infra.roles import Role
-from infra.store_faults import STORE_REFUSES, store_fault
+from infra.store_faults import STORE_FAILURE_TEXTS, store_fault
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.store.ledger.mirrors import frontier_at
 from plants.store.ledger.verification import verify
@@ -43,8 +43,8 @@ def writing(look: Look) -> Iterable[Finding]:
             raise
         yield Finding(
             Level.BROKEN,
-            f"The store can be read and takes nothing: {STORE_REFUSES[fault]['en']}.",
-            f"数据库可读但无法写入：{STORE_REFUSES[fault]['zh']}。",
+            f"The store can be read and takes nothing: {STORE_FAILURE_TEXTS[fault]['en']}.",
+            f"数据库可读但无法写入：{STORE_FAILURE_TEXTS[fault]['zh']}。",
             "Make room, or put right the disk, where the database keeps its files. Plants write on and send it later.",
             "请清理或修复数据库所在磁盘。工厂可继续录入，稍后自动补传。",
         )
@@ -99,16 +99,16 @@ def ledgers(look: Look) -> Iterable[Finding]:
 
 
 def marks(look: Look) -> Iterable[Finding]:
-    """Find a second memory that is gone, or that remembers more than the store has."""
+    """Check that the high-water marks exist and do not exceed the store."""
     if look.settings.role is not Role.PLANT:
         return
     try:
-        kept = Marks.read((look.home / MARKS_FILE).read_bytes())
+        kept = HighWaterMarks.read((look.home / MARKS_FILE).read_bytes())
     except FileNotFoundError:
         yield Finding(
             Level.PERSON,
-            f"The second memory {MARKS_FILE} is gone: a restore could not be noticed by it.",
-            f"第二记忆 {MARKS_FILE} 丢失，无法据此发现恢复操作。",
+            f"The high-water marks {MARKS_FILE} are missing: a restore cannot be detected by them.",
+            f"高水位标记 {MARKS_FILE} 丢失，无法据此发现恢复操作。",
             "It is made again when the node starts. If a backup was just restored, let the plant reach the hub first.",
             "节点启动时会重新生成；若刚恢复过备份，请先让工厂连上中心。",
         )
@@ -116,8 +116,8 @@ def marks(look: Look) -> Iterable[Finding]:
     except MarksUnreadable as error:
         yield Finding(
             Level.PERSON,
-            f"The second memory {MARKS_FILE} cannot be read: {error}.",
-            f"第二记忆 {MARKS_FILE} 无法读取：{error}。",
+            f"The high-water marks {MARKS_FILE} cannot be read: {error}.",
+            f"高水位标记 {MARKS_FILE} 无法读取：{error}。",
             f"Move {look.home / MARKS_FILE} away; it is made again when the node starts.",
             f"移走 {look.home / MARKS_FILE}，节点启动时会重新生成。",
         )
@@ -131,15 +131,15 @@ def marks(look: Look) -> Iterable[Finding]:
     if kept.size > size or not fits:
         yield Finding(
             Level.BROKEN,
-            f"The store has {size} entries of {look.settings.origin}, the second memory knows {kept.size} of "
+            f"The store has {size} entries of {look.settings.origin}, the high-water marks say {kept.size} of "
             f"{kept.origin}: an older or another database is in place.",
-            f"数据库中有 {look.settings.origin} 的 {size} 条记录，第二记忆为 {kept.origin} 的 {kept.size} 条："
+            f"数据库中有 {look.settings.origin} 的 {size} 条记录，高水位标记为 {kept.origin} 的 {kept.size} 条："
             "数据库较旧或属于其他工厂。",
             "If it was restored on purpose, start the plant: it repairs itself from the hub. Else bring the right one.",
             "若为有意恢复，启动工厂即可从中心自动修复；否则请换回正确的数据库。",
         )
     else:
-        yield fine("The second memory agrees with the ledger.", "第二记忆与账本一致。")
+        yield fine("The high-water marks agree with the ledger.", "高水位标记与账本一致。")
 
 
 def tables(look: Look) -> Iterable[Finding]:

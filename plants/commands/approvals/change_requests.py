@@ -13,12 +13,14 @@ from plants.rules.approvals.change_requests import (
 )
 from plants.rules.approvals.events import CHANGE_REQUESTED, ChangeRequested
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, read_count
 from plants.store.inventory import batches
 from plants.store.materials import definitions
 
 
+@stable_name("ReleaseRequest")
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
     """Lift one open hold of a batch, or all its open QUALITY holds when none is named."""
@@ -28,6 +30,7 @@ class ReleaseRequest:
     hold: int | None = None
 
 
+@stable_name("ExtensionRequest")
 @dataclass(frozen=True, slots=True)
 class ExtensionRequest:
     """Let a plant's goods of a batch be used until the end of a later day."""
@@ -37,6 +40,7 @@ class ExtensionRequest:
     expires_on: date
 
 
+@stable_name("AdjustmentRequest")
 @dataclass(frozen=True, slots=True)
 class AdjustmentRequest:
     """Set what is on hand of a batch at a location to what was counted there, which may be nothing."""
@@ -51,7 +55,7 @@ class AdjustmentRequest:
 ChangeOrder = ReleaseRequest | ExtensionRequest | AdjustmentRequest
 
 
-@command
+@command("request_change")
 def request_change(writer: PlantLedgerWriter, order: ChangeOrder) -> Entry:
     """Ask another person to decide a change of exactly this version of the batch; the request itself changes nothing.
 

@@ -31,6 +31,7 @@ from plants.rules.approvals.events import (
 )
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import parse_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.approvals.change_requests import check_not_directed, proposal_of
@@ -38,6 +39,7 @@ from plants.store.inventory.batches import Goods, goods_by_id
 from plants.store.ledger.entries import entry_at
 
 
+@stable_name("Decision")
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What somebody decides on a request; `proposal` is the leaf hash of the entry they were shown, in hexadecimal."""
@@ -48,7 +50,7 @@ class Decision:
     comment: str = ""
 
 
-@command
+@command("decide_change")
 def decide_change(writer: PlantLedgerWriter, order: Decision) -> Entry:
     """Approve or reject at the plant, and apply what is approved; returns the decision.
 
@@ -62,7 +64,7 @@ def decide_change(writer: PlantLedgerWriter, order: Decision) -> Entry:
     return decided
 
 
-@directive
+@directive("decide_change_at_hub")
 def decide_change_at_hub(writer: LedgerWriter, order: Decision) -> Entry:
     """Approve or reject at the hub: a directive to the plant, which checks and applies it when it hears of it.
 

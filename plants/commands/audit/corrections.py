@@ -9,6 +9,7 @@ from plants.rules.audit.events import ENTRY_CORRECTED, EntryCorrected
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Movement, ProcessStatement
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics.events import BATCH_SHIPPED, TRANSFER_RECEIVED
 from plants.rules.production.events import (
     BATCH_SPLIT,
@@ -31,6 +32,7 @@ CLOSED_BY_ITSELF = frozenset(event.name for event in (BATCH_SPLIT, BATCHES_MERGE
 REOPENED = frozenset({PROCESS_CLOSED.name, TRANSFER_RECEIVED.name})
 
 
+@stable_name("Correction")
 @dataclass(frozen=True, slots=True)
 class Correction:
     """Which entry of the plant's ledger is wrong, in what way, and why."""
@@ -40,7 +42,7 @@ class Correction:
     reason: str
 
 
-@command
+@command("correct_entry")
 def correct_entry(writer: PlantLedgerWriter, order: Correction) -> Entry:
     """Reverse what an entry did: its movements, edges, holds, aliases, and the closing of its process record.
 

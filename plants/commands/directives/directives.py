@@ -5,7 +5,6 @@ The plants do it when they hear of it, and answer in their own ledgers: `plants.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Generic, TypeVar, cast
 
 from infra.database import Session
@@ -39,6 +38,8 @@ from plants.rules.directives.events import (
 from plants.rules.identification.codes import read_batch_code
 from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.ledger.request_digests import RequestDigests
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -49,6 +50,7 @@ Order = TypeVar("Order")
 Definition = MaterialDefinition | UnitDefinition | MasterDefinition
 
 
+@stable_name("MasterDirection")
 @dataclass(frozen=True, slots=True)
 class MasterDirection:
     """Master data to be defined at these plants, named by their codes."""
@@ -57,6 +59,7 @@ class MasterDirection:
     definition: Definition
 
 
+@stable_name("HoldDirection")
 @dataclass(frozen=True, slots=True)
 class HoldDirection:
     """A batch to be held: at the plants named, or at all that have goods of it as far as the hub knows."""
@@ -67,6 +70,7 @@ class HoldDirection:
     plants: tuple[str, ...] = ()
 
 
+@stable_name("RecallDirection")
 @dataclass(frozen=True, slots=True)
 class RecallDirection:
     """Batches to be held for one reason: at the plants named, or at all that have goods of any of them."""
@@ -76,6 +80,7 @@ class RecallDirection:
     plants: tuple[str, ...] = ()
 
 
+@stable_name("ReleaseDirection")
 @dataclass(frozen=True, slots=True)
 class ReleaseDirection:
     """A hold or recall of headquarters to be lifted, by its id."""
@@ -109,31 +114,40 @@ class GroupCommand(Generic[Order]):
     returns the entries of the first time; used for another content it is refused.
     """
 
-    def __init__(self, perform: Callable[[Directing, Order], list[Entry]]) -> None:
+    def __init__(self, name: str, perform: Callable[[Directing, Order], list[Entry]]) -> None:
         self._perform = perform
-        self.name = perform.__name__
+        self.digests = RequestDigests(name, perform)
+        self.name = name
         self.__doc__ = perform.__doc__
 
     def __call__(self, session: Session, order: Order, *, actor: Author, call: CommandContext) -> list[Entry]:
         """Do it, in the caller's transaction."""
         digest = None
         if call.request is not None:
-            digest = sha256(f"{self.name} {order!r}".encode()).hexdigest()[:32]
             earlier = earlier_directives(session, call.request)
-            if any((one.envelope.get("digest"), one.envelope["actor"]) != (digest, actor.person) for one in earlier):
-                raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+            for said in (one.envelope for one in earlier):
+                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
+                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
             if earlier:
                 return earlier
+            digest = self.digests.digest(order)
         check_call(call)
         return self._perform(Directing(session, actor, call, digest), order)
 
 
-def group_command(perform: Callable[[Directing, Order], list[Entry]]) -> GroupCommand[Order]:
-    """Make a command of the hub of the function that directs something to plants."""
-    return GroupCommand(perform)
+def group_command(name: str) -> Callable[[Callable[[Directing, Order], list[Entry]]], GroupCommand[Order]]:
+    """Make a command of the hub of the function that directs something to plants.
+
+    `name` is as for `plants.commands.execution.command`.
+    """
+
+    def declare(perform: Callable[[Directing, Order], list[Entry]]) -> GroupCommand[Order]:
+        return GroupCommand(name, perform)
+
+    return declare
 
 
-@group_command
+@group_command("direct_master")
 def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     """Define master data for the plants named; each states it in its own ledger, or says why it cannot.
 
@@ -150,7 +164,7 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     return directing.send(MASTER_DIRECTED, definition.code, dict.fromkeys(plants, said))
 
 
-@group_command
+@group_command("direct_hold")
 def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     """Hold a batch: in the hub's view from now on, at each plant from its answer on.
 
@@ -172,7 +186,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     return directing.send(HOLD_DIRECTED, order.batch, dict.fromkeys(plants, said))
 
 
-@group_command
+@group_command("direct_recall")
 def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
     """Hold several batches as one thing: every plant addressed is told of all of them, and one release lifts all.
 
@@ -196,7 +210,7 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
     return directing.send(RECALL_DIRECTED, said["recall"], dict.fromkeys(plants, said))
 
 
-@group_command
+@group_command("direct_release")
 def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]:
     """Lift a hold or recall of headquarters, whole, at every plant that it was directed to.
 

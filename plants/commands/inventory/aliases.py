@@ -7,11 +7,13 @@ from plants.commands.inventory.receipts import AliasOrder, new_alias
 from plants.rules.inventory.events import BATCH_ALIASED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory import batches
 from plants.store.inventory.batches import Goods
 
 
+@stable_name("Naming")
 @dataclass(frozen=True, slots=True)
 class Naming:
     """A batch, and the names that it gets or loses."""
@@ -20,7 +22,7 @@ class Naming:
     aliases: tuple[AliasOrder, ...]
 
 
-@command
+@command("alias_batch")
 def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
     """Give a batch more aliases; one that names another batch of the material here is refused, so is one it has."""
     check_lines(order.aliases)
@@ -34,7 +36,7 @@ def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
     return writer.record(BATCH_ALIASED, goods.code, payload)
 
 
-@command
+@command("end_alias")
 def end_alias(writer: PlantLedgerWriter, order: Naming) -> Entry:
     """End aliases of a batch; it can no longer be found by them, and each is free for another batch."""
     check_lines(order.aliases)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines
 from plants.rules.ledger.payloads import BatchStatement, Movement, Use
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.quantities import AMOUNT_MAX, MICRO, Quantity, format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory.batches import Goods
 
 
+@stable_name("StockLine")
 @dataclass(frozen=True, slots=True)
 class StockLine:
     """An amount of a batch at a location, in any unit that converts to the batch's own."""

@@ -7,11 +7,13 @@ from plants.commands.inventory.issues import in_unit, moved
 from plants.rules.inventory.events import BATCH_MOVED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import Quantity
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.materials import definitions
 
 
+@stable_name("Move")
 @dataclass(frozen=True, slots=True)
 class Move:
     """How much of which batch goes from where to where."""
@@ -23,7 +25,7 @@ class Move:
     unit: str
 
 
-@command
+@command("move_batch")
 def move_batch(writer: PlantLedgerWriter, order: Move) -> Entry:
     """Move goods between locations. Held and expired goods may be moved: that is how they get out of the way."""
     definitions.check_defined(writer.session, writer.call.plant, "LOCATION", order.to_location)

@@ -13,8 +13,9 @@ from plants.commands.execution import (
     command,
 )
 from plants.rules.inventory.events import BATCH_RECEIVED, BatchReceived
-from plants.rules.ledger.events import Entry
+from plants.rules.ledger.events import KEY_CHARACTER_MAX, Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -22,10 +23,12 @@ from plants.store.inventory import batches
 from plants.store.materials import definitions
 
 ATTRIBUTES_MAX = 50  # attributes of one batch
+ATTRIBUTE_NAME_RULE = "free of emoji and other characters above U+FFFF / 不含表情符号等 U+FFFF 以上的字符"
 ATTRIBUTE_LENGTH_MAX = 2000  # characters of one attribute's value
 ALIAS_LENGTH_MAX = 200  # characters of an alias
 
 
+@stable_name("AliasOrder")
 @dataclass(frozen=True, slots=True)
 class AliasOrder:
     """Another name that the batch shall be found by; the issuer is who gave it ("" for the plant itself)."""
@@ -35,6 +38,7 @@ class AliasOrder:
     issuer: str = ""
 
 
+@stable_name("Delivery")
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What came in. Without a supplier the goods begin here (harvest, opening stock)."""
@@ -54,7 +58,7 @@ class Delivery:
     quarantine: str | None = None  # the reason, when the goods go straight on hold
 
 
-@command
+@command("receive_batch")
 def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
     """Make a batch of what came in and put it on stock; its expiry follows from the material unless given.
 
@@ -144,11 +148,13 @@ def check_produced(writer: PlantLedgerWriter, produced_at: datetime | None) -> d
 
 
 def check_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return the attributes of a batch, or raise Refusal above the limits."""
+    """Return the attributes of a batch, or raise Refusal above the limits and for a name that is no key of an entry."""
     if len(attributes) > ATTRIBUTES_MAX:
         raise Refusal(RefusalCode.TEXT_INVALID, field="attributes", rule=f"<= {ATTRIBUTES_MAX}")
     for name, value in attributes.items():
         check_text("attribute", name, ALIAS_LENGTH_MAX)
+        if max(name) > KEY_CHARACTER_MAX:
+            raise Refusal(RefusalCode.TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE)
         if len(value) > ATTRIBUTE_LENGTH_MAX:
             raise Refusal(RefusalCode.TEXT_INVALID, field=name[:40], rule=f"<= {ATTRIBUTE_LENGTH_MAX}")
     return dict(attributes)

@@ -8,6 +8,7 @@ from plants.commands.inventory.issues import check_total, moved
 from plants.rules.inventory.events import STOCK_ADJUSTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory.batches import Goods
@@ -16,6 +17,7 @@ from plants.store.materials import definitions
 ADJUSTMENT_TOLERANCE = Fraction(2, 100)  # of what is on hand at the location: a larger difference is a gated change
 
 
+@stable_name("Count")
 @dataclass(frozen=True, slots=True)
 class Count:
     """What was counted of a batch at a location, none included; the unit is the batch's own unless given."""
@@ -26,6 +28,7 @@ class Count:
     unit: str | None = None
 
 
+@stable_name("StockDifference")
 @dataclass(frozen=True, slots=True)
 class StockDifference:
     """By how much the stock of a batch at a location is wrong: "-3" when three are missing, "3" when more are there."""
@@ -36,7 +39,7 @@ class StockDifference:
     unit: str | None = None
 
 
-@command
+@command("adjust_stock")
 def adjust_stock(writer: PlantLedgerWriter, order: Count | StockDifference) -> Entry:
     """Put stock right, for a reason that the call gives.
 

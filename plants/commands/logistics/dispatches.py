@@ -6,6 +6,7 @@ from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine, issue, statement
 from plants.rules.identification.codes import plant_code
 from plants.rules.ledger.events import Entry, canonical
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics.events import TRANSFER_DISPATCHED, TransferDispatched, TransferLine
 from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX
 from plants.rules.values.instants import format_instant
@@ -13,6 +14,7 @@ from plants.rules.values.quantities import format_micro, parse_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 
 
+@stable_name("Dispatch")
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """What leaves, and for which plant."""
@@ -21,7 +23,7 @@ class Dispatch:
     lines: tuple[StockLine, ...]
 
 
-@command
+@command("dispatch_transfer")
 def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
     """Put usable goods on the road to another plant.
 

@@ -7,10 +7,12 @@ from plants.commands.inventory.issues import StockLine, issue
 from plants.commands.production.splits import done_at_once
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics.events import BATCH_SHIPPED
 from plants.store.materials import definitions
 
 
+@stable_name("Shipment")
 @dataclass(frozen=True, slots=True)
 class Shipment:
     """What leaves, for which customer, and on which of the customer's orders."""
@@ -20,7 +22,7 @@ class Shipment:
     order: str | None = None
 
 
-@command
+@command("ship_batch")
 def ship_batch(writer: PlantLedgerWriter, order: Shipment) -> Entry:
     """Ship usable goods to a defined customer; the shipment is a process record that a forward trace ends at.
 

@@ -8,6 +8,7 @@ from plants.commands.inventory.issues import check_total
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import BatchStatement, Movement, Use
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics.events import TRANSFER_RECEIVED, ReceivedLine, TransferLine, TransferReceived
 from plants.rules.logistics.transfers import Manifest, group_of, read_manifest
 from plants.rules.values.instants import format_instant
@@ -18,6 +19,7 @@ from plants.store.logistics import transfers
 from plants.store.materials import definitions
 
 
+@stable_name("ReceiptLine")
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
     """How much of a batch came in at a location, none included; the unit is the batch's own unless given."""
@@ -28,6 +30,7 @@ class ReceiptLine:
     unit: str | None = None
 
 
+@stable_name("TransferReceipt")
 @dataclass(frozen=True, slots=True)
 class TransferReceipt:
     """The scanned label, and where the goods are put: as dispatched, but for the batches that lines speak of."""
@@ -50,7 +53,7 @@ class _Arrival:
         return sum(micro for _, micro in self.put)
 
 
-@command
+@command("receive_transfer")
 def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry:
     """Take over the goods of a transfer: each batch keeps its id, code and dates.
 

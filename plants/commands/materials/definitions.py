@@ -8,6 +8,7 @@ from fractions import Fraction
 from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.identification.codes import master_code
 from plants.rules.ledger.events import Cause, Entry
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.materials.events import (
     MASTER_DEFINED,
     MATERIAL_DEFINED,
@@ -27,6 +28,7 @@ FACTOR_PATTERN = re.compile(r"\d{1,18}(\.\d{1,18}|/\d{1,18})?", re.ASCII)
 Causes = Sequence[tuple[Cause, str]]
 
 
+@stable_name("MaterialDefinition")
 @dataclass(frozen=True, slots=True)
 class MaterialDefinition:
     """A material: its unit, how long it keeps, and how other units convert to its own ("1 BX = 12.5 KGM")."""
@@ -39,6 +41,7 @@ class MaterialDefinition:
     conversions: Mapping[str, str] = field(default_factory=dict)
 
 
+@stable_name("MasterDefinition")
 @dataclass(frozen=True, slots=True)
 class MasterDefinition:
     """A supplier, customer, location or piece of equipment."""
@@ -48,6 +51,7 @@ class MasterDefinition:
     name: str
 
 
+@stable_name("UnitDefinition")
 @dataclass(frozen=True, slots=True)
 class UnitDefinition:
     """A unit of our own, by its exact size in a built-in one: a 25 kg bag is {of: KGM, factor: "25"}."""
@@ -58,19 +62,19 @@ class UnitDefinition:
     factor: str
 
 
-@command
+@command("define_material")
 def define_material(writer: PlantLedgerWriter, order: MaterialDefinition) -> Entry:
     """State a material definition, whole; batches made from now on follow it."""
     return record_material(writer, order)
 
 
-@command
+@command("define_master")
 def define_master(writer: PlantLedgerWriter, order: MasterDefinition) -> Entry:
     """State a supplier, customer, location or piece of equipment; a later statement replaces the name."""
     return writer.record(MASTER_DEFINED[order.kind], order.code, master_content(order))
 
 
-@command
+@command("define_unit")
 def define_unit(writer: PlantLedgerWriter, order: UnitDefinition) -> Entry:
     """State a unit by its size in a built-in one; a built-in unit cannot be redefined."""
     return writer.record(UNIT_DEFINED, order.code, unit_content(order))

@@ -7,6 +7,7 @@ from plants.commands.inventory.issues import StockLine, check_total, issue, stat
 from plants.commands.production.splits import done_at_once
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.events import BATCHES_MERGED
 from plants.rules.production.process_records import blend
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
@@ -14,6 +15,7 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.materials import definitions
 
 
+@stable_name("MergeSource")
 @dataclass(frozen=True, slots=True)
 class MergeSource:
     """A batch at a location: all that is there unless an amount is given; the unit is the batch's own unless given."""
@@ -24,6 +26,7 @@ class MergeSource:
     unit: str | None = None
 
 
+@stable_name("Merge")
 @dataclass(frozen=True, slots=True)
 class Merge:
     """What is put together, and where the new batch is."""
@@ -32,7 +35,7 @@ class Merge:
     location: str
 
 
-@command
+@command("merge_batches")
 def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
     """Make one new batch of at least two usable ones of the same material and unit.
 

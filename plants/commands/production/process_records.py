@@ -8,6 +8,7 @@ from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_
 from plants.commands.inventory.issues import StockLine, issue
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome, ProcessStatement
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.events import PROCESS_CLOSED, PROCESS_FED, PROCESS_OPENED, ProcessClosed
 from plants.rules.production.process_records import MassBalance, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
@@ -16,6 +17,7 @@ from plants.store.materials import definitions
 from plants.store.production import process_records
 
 
+@stable_name("ProcessOrder")
 @dataclass(frozen=True, slots=True)
 class ProcessOrder:
     """What is to be run: the kind of process, and where known its segment, job order and equipment."""
@@ -26,6 +28,7 @@ class ProcessOrder:
     equipment: str | None = None
 
 
+@stable_name("Feed")
 @dataclass(frozen=True, slots=True)
 class Feed:
     """What goes into an open process record, from which locations."""
@@ -34,6 +37,7 @@ class Feed:
     lines: tuple[StockLine, ...]
 
 
+@stable_name("Closing")
 @dataclass(frozen=True, slots=True)
 class Closing:
     """The process record that is done."""
@@ -41,7 +45,7 @@ class Closing:
     process: int
 
 
-@command
+@command("open_process")
 def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
     """Open a process record; its id is the entry's key and stands in its payload."""
     process = new_process(writer, order)
@@ -51,7 +55,7 @@ def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
     return writer.record(PROCESS_OPENED, str(process["id"]), payload)
 
 
-@command
+@command("feed_process")
 def feed_process(writer: PlantLedgerWriter, order: Feed) -> Entry:
     """Put goods from stock into an open process record; every one must be usable and there."""
     process = process_records.open_run(writer.session, writer.call.plant, order.process).id
@@ -59,7 +63,7 @@ def feed_process(writer: PlantLedgerWriter, order: Feed) -> Entry:
     return writer.record(PROCESS_FED, str(process), payload)
 
 
-@command
+@command("close_process")
 def close_process(writer: PlantLedgerWriter, order: Closing) -> Entry:
     """Close a process record with its mass balance; from then on it refuses everything.
 

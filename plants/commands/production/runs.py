@@ -9,12 +9,14 @@ from plants.commands.production.process_records import ProcessOrder, check_order
 from plants.commands.production.yields import Output, check_locations, new_outputs
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Movement
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.events import PRODUCTION_RECORDED
 from plants.rules.production.process_records import mass_balance
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import parse_micro
 
 
+@stable_name("ProductionRun")
 @dataclass(frozen=True, slots=True)
 class ProductionRun:
     """A whole run: what was run, what went in and came out, and when it began; it ended when the call says."""
@@ -25,7 +27,7 @@ class ProductionRun:
     opened_at: datetime | None = None
 
 
-@command
+@command("record_production")
 def record_production(writer: PlantLedgerWriter, order: ProductionRun) -> Entry:
     """Record a run that is over as one closed process record, in one entry, with the same checks as step by step."""
     check_lines((*order.inputs, *order.outputs))

@@ -6,12 +6,14 @@ from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import in_unit, moved, statement
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import BatchStatement, Movement, Outcome, ProcessKind, ProcessStatement
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.events import BATCH_SPLIT
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.store.materials import definitions
 
 
+@stable_name("SplitPart")
 @dataclass(frozen=True, slots=True)
 class SplitPart:
     """A part that becomes a batch; the unit is the batch's own unless given."""
@@ -21,6 +23,7 @@ class SplitPart:
     unit: str | None = None
 
 
+@stable_name("Split")
 @dataclass(frozen=True, slots=True)
 class Split:
     """Which batch, what is taken from which location, and where the parts go."""
@@ -30,7 +33,7 @@ class Split:
     parts: tuple[SplitPart, ...]
 
 
-@command
+@command("split_batch")
 def split_batch(writer: PlantLedgerWriter, order: Split) -> Entry:
     """Make batches of parts of a usable batch; they keep its dates, grade, attributes and supplier, the rest stays.
 

@@ -9,6 +9,7 @@ from plants.commands.inventory.issues import StockLine, check_total, in_unit, mo
 from plants.commands.inventory.receipts import AliasOrder, check_attributes, check_produced, new_alias, new_batch
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement, Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.events import PROCESS_YIELDED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.values.quantities import format_micro
@@ -18,6 +19,7 @@ from plants.store.materials import definitions
 from plants.store.production import process_records
 
 
+@stable_name("Output")
 @dataclass(frozen=True, slots=True)
 class Output:
     """A new batch that came out; its expiry follows from the material unless given."""
@@ -34,6 +36,7 @@ class Output:
     aliases: tuple[AliasOrder, ...] = ()
 
 
+@stable_name("Addition")
 @dataclass(frozen=True, slots=True)
 class Addition:
     """More of a batch that the same process record made before."""
@@ -45,6 +48,7 @@ class Addition:
     use: OutputUse = "PRODUCED"
 
 
+@stable_name("Yield")
 @dataclass(frozen=True, slots=True)
 class Yield:
     """What comes out of an open process record: new batches, more of earlier ones, and inputs not used up."""
@@ -55,7 +59,7 @@ class Yield:
     returns: tuple[StockLine, ...] = ()
 
 
-@command
+@command("yield_process")
 def yield_process(writer: PlantLedgerWriter, order: Yield) -> Entry:
     """Put what came out of an open process record on stock.
 

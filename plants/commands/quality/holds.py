@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.quality.events import BATCH_QUARANTINED
 
 
+@stable_name("Quarantine")
 @dataclass(frozen=True, slots=True)
 class Quarantine:
     """Which batch is held, and why."""
@@ -18,7 +20,7 @@ class Quarantine:
     kind: HoldKind = HoldKind.QUALITY
 
 
-@command
+@command("quarantine_batch")
 def quarantine_batch(writer: PlantLedgerWriter, order: Quarantine) -> Entry:
     """Add a hold to the goods, whatever else holds them; the disposition stays, and lifting one hold leaves the others.
 

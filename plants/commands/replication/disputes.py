@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.replication.events import DISPUTE_SETTLED, DisputeSettled
 from plants.store.ledger.entries import entry_at
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
 from plants.store.replication import disputes
 
 
+@stable_name("Settlement")
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """Which disputed entry is dealt with (the index of the entry that disputes it), and how."""
@@ -18,7 +20,7 @@ class Settlement:
     reason: str
 
 
-@command
+@command("settle_dispute")
 def settle_dispute(writer: PlantLedgerWriter, order: Settlement) -> Entry:
     """Take a disputed entry off the worklist with the reason that says what was done.
 

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from infra.database import Session
 from plants.commands.execution import REASON_LENGTH_MAX, Command, CommandContext, LedgerWriter, check_text
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.request_forms import stable_name
 from plants.rules.replication.events import ENTRY_RETRIED, ENTRY_SKIPPED, EntryRetried, EntrySkipped
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.directives.directives import plants_of_group
 from plants.store.ledger.entries import HUB_LOG, INDEX_MAX, entry_at
-from plants.store.replication.parked_entries import Parked, parked_for_decision, unpark, wake_one
+from plants.store.replication.parked_entries import Parked, parked_for_decision, retry_parked, unpark
 
 
+@stable_name("ParkedEntry")
 @dataclass(frozen=True, slots=True)
 class ParkedEntry:
     """The entry that somebody decides on; `leaf` is the leaf hash of what they were shown, in hexadecimal."""
@@ -50,12 +52,19 @@ class Decision(Command[ParkedEntry]):
         return Deciding(session, actor, call, digest)
 
 
-def decision(perform: Callable[[Deciding, ParkedEntry], Entry]) -> Decision:
-    """Make a command of the function that performs it; its call is at the hub, 0."""
-    return Decision(perform)
+def decision(name: str) -> Callable[[Callable[[Deciding, ParkedEntry], Entry]], Decision]:
+    """Make a command of the function that performs it; its call is at the hub, 0.
+
+    `name` is as for `plants.commands.execution.command`.
+    """
+
+    def declare(perform: Callable[[Deciding, ParkedEntry], Entry]) -> Decision:
+        return Decision(name, perform)
+
+    return declare
 
 
-@decision
+@decision("skip_entry")
 def skip_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
     """Never apply a parked entry, and have what waits behind it tried at once; returns EntrySkipped.
 
@@ -76,7 +85,7 @@ def skip_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
     return entry
 
 
-@decision
+@decision("retry_entry")
 def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
     """Have a parked entry tried at once, its attempts counted from nothing; returns EntryRetried.
 
@@ -90,7 +99,7 @@ def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "error": parked.error,
     }
     entry = deciding.writer().record(ENTRY_RETRIED, _key(order), payload)
-    wake_one(session, order.plant, order.index, micros(deciding.call.now))
+    retry_parked(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 
 

@@ -1,7 +1,7 @@
 """Bring a plant's ledger back: entries given back by the hub or the archive, and number series beyond what was printed.
 
 A code on a label cannot be taken back. So after a restore every series goes on beyond all that may have been used:
-beyond the second memory's numbers where it is there, else as many numbers further as are reserved at a time.
+beyond the high-water marks where they exist, else as many numbers further as are reserved at a time.
 """
 
 from collections.abc import Mapping
@@ -45,8 +45,8 @@ def record_restored(
 ) -> Entry:
     """Record that the plant was restored, with the numbers from which each series goes on.
 
-    `before` is how long its ledger was found, `known` how long it is known to have been; `marks` are the numbers of the
-    second memory. That one is believed alone only where it noticed the restore itself: else it may be as old.
+    `before` is how long its ledger was found, `known` how long it is known to have been; `marks` are the high-water
+    marks. They suffice only where they detected the restore themselves; otherwise they may be as old as the store.
     """
     drawn = dict(marks)
     if found != "MARKS":

@@ -73,7 +73,6 @@ class ErrorDeclaration:
 
     declared_at: datetime
     reason: str | None
-    corrective_event_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +85,6 @@ class EpcisEvent:
     type: EventType
     type_name: str
     occurred_at: datetime  # with the offset it was written with; to the microsecond
-    occurred_at_text: str  # as it was written, with up to nine fraction digits
     zone_offset: str
     action: Action | None
     biz_step: str | None
@@ -169,7 +167,6 @@ class _Reader:
             type=cast("EventType", kind),
             type_name=type_name,
             occurred_at=occurred_at,
-            occurred_at_text=plain_text(self.raw.get("eventTime")),
             zone_offset=offset or "",
             action=cast("Action | None", action),
             biz_step=self.word("bizStep", BIZ_STEPS),
@@ -316,8 +313,7 @@ class _Reader:
             reason = self.checked_word("errorDeclaration.reason", reason, ERROR_REASONS)
         if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
             self.note(ProblemCode.FIELD_INVALID, "errorDeclaration.correctiveEventIDs", ids)
-            ids = []
-        return ErrorDeclaration(declared_at, cast("str | None", reason), tuple(ids))
+        return ErrorDeclaration(declared_at, cast("str | None", reason))
 
     def check_fields(self, allowed: frozenset[str]) -> None:
         for name in sorted(self.raw.keys() - allowed):

@@ -3,8 +3,11 @@
 Events carry outcomes: quantities moved, ids and codes assigned, dispositions reached. Applying one needs no decision,
 so the same projection serves one event at a plant and ten thousand at the hub.
 
-An entry is canonical JSON: UTF-8, keys sorted, no white space, no floats, integers below 2**53; amounts are decimal
-strings and instants RFC 3339 with six decimals in UTC. For such values this is RFC 8785.
+An entry is canonical JSON: UTF-8, keys sorted by code point, no white space, no floats, integers below 2**53. Amounts
+are decimal strings and instants RFC 3339 with six decimals in UTC.
+This is RFC 8785 while no key has a character above U+FFFF: RFC 8785 sorts keys by UTF-16 code units, which differs from
+there on. Attribute names are the only keys that users choose, and commands refuse new ones with such a character.
+Names recorded before that rule stay with their batches, also in later entries about them.
 """
 
 import json
@@ -21,6 +24,7 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 ENTRY_BYTES_MAX = 65_535  # a C2SP tlog-tiles bundle counts an entry's bytes in 16 bits.
 REBASE_RESERVE = 4_096  # bytes that a command leaves free, so that a repair can put the whole entry inside another.
 COMMAND_BYTES_MAX = ENTRY_BYTES_MAX - REBASE_RESERVE
+KEY_CHARACTER_MAX = "\uffff"  # Up to here keys sort alike by code points and, as RFC 8785 does, by UTF-16 code units.
 LINES_MAX = 100  # of one command; a line takes at most about 400 bytes of an entry.
 
 VERSIONS_UNDERSTOOD: Final = 2
@@ -170,9 +174,12 @@ def new_envelope(
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def canonical(value: object) -> bytes:
-    """Return the canonical JSON bytes of a value made of dicts, lists, strings, integers, booleans and None."""
-    return _encode(value).encode()
+def canonical(value: object, errors: str = "strict") -> bytes:
+    """Return the canonical JSON bytes of a value made of dicts, lists, strings, integers, booleans and None.
+
+    `errors` is the codec's handler for a lone surrogate, which is no Unicode text; by default UnicodeEncodeError.
+    """
+    return _encode(value).encode(errors=errors)
 
 
 def encode(envelope: Envelope, bytes_max: int = ENTRY_BYTES_MAX) -> bytes:

@@ -1,4 +1,4 @@
-"""ISA-95 dispositions as a set of allowed moves, and when goods may be used."""
+"""ISA-95 dispositions, holds, and when goods may be used."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,24 +15,6 @@ class Disposition(StrEnum):
     RESTRICTED = "RESTRICTED"
     UNRESTRICTED = "UNRESTRICTED"
     CLOSED = "CLOSED"
-
-
-D = Disposition
-MOVES: frozenset[tuple[Disposition, Disposition]] = frozenset(
-    {
-        (D.PLANNED, D.IN_PROCESS),
-        (D.PLANNED, D.RESTRICTED),
-        (D.PLANNED, D.UNRESTRICTED),
-        (D.PLANNED, D.CLOSED),
-        (D.IN_PROCESS, D.RESTRICTED),
-        (D.IN_PROCESS, D.UNRESTRICTED),
-        (D.IN_PROCESS, D.CLOSED),
-        (D.RESTRICTED, D.UNRESTRICTED),
-        (D.RESTRICTED, D.CLOSED),
-        (D.UNRESTRICTED, D.RESTRICTED),
-        (D.UNRESTRICTED, D.CLOSED),
-    }
-)
 
 
 class HoldKind(StrEnum):
@@ -54,13 +36,6 @@ class Hold:
     kind: HoldKind
     reason: str
     directed: str | None = None
-
-
-def move(batch: str, before: Disposition, after: Disposition) -> Disposition:
-    """Return the disposition reached, or raise Refusal when no such move is allowed."""
-    if (before, after) not in MOVES:
-        raise Refusal(RefusalCode.DISPOSITION_MOVE_INVALID, batch=batch, before=before, after=after)
-    return after
 
 
 def is_expired(expires_on: str | None, on: date) -> bool:

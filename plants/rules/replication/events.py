@@ -6,7 +6,7 @@ from plants.rules.ledger.events import Event, LedgerKind
 from plants.rules.ledger.payloads import Outcome
 
 Found = Literal["HUB", "MARKS", "ARCHIVE"]
-"""The evidence of a restore: the hub's longer ledger, the high-water marks beside the store, or the archive."""
+"""How a restore was detected: by the hub's longer ledger, the plant's high-water marks, or the archive."""
 
 ALREADY_RECORDED: Final = "ALREADY_RECORDED"
 ANSWERED_AGAIN: Final = "ANSWERED_AGAIN"

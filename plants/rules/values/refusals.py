@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Language = Literal["en", "zh"]
+Language = str
+"""A language tag; English is `en`."""
 
 
 class RefusalCode(StrEnum):

@@ -172,7 +172,7 @@ class Head:
         self._session.run("DELETE FROM entries WHERE log_id = :log_id AND idx >= :low", self._span(frontier.size))
         self._move(frontier)
         if self.log_id > HUB_LOG:
-            self._session.marks.go_back(frontier.size, frontier.root)
+            self._session.marks.truncate(frontier.size, frontier.root)
 
     def _span(self, low: int) -> dict[str, int]:
         return {"log_id": self.log_id, "low": low}
@@ -184,7 +184,7 @@ class Head:
             {"log_id": self.log_id, "size": frontier.size, "frontier": frontier.to_bytes(), "hlc": self._hlc},
         )
         if self.log_id > HUB_LOG:
-            self._session.marks.stand(frontier.size, frontier.root)
+            self._session.marks.set_position(frontier.size, frontier.root)
 
 
 def drawn_numbers(payload: Any) -> dict[str, int]:
@@ -255,7 +255,7 @@ def entries_between(session: Session, log_id: int, low: int, high: int) -> Itera
     """Yield the entries at positions low to high - 1, in order; raises BodyPruned at one without its body."""
     for start in range(low, high, READ_ENTRIES):
         span = {"log_id": log_id, "low": start, "high": min(high, start + READ_ENTRIES)}
-        for row in session.octets(SELECT_BODIES, span):
+        for row in session.binary_rows(SELECT_BODIES, span):
             yield _entry(*row)
 
 

@@ -37,7 +37,7 @@ class AlarmKind(StrEnum):
     LEDGER_DIVERGED = "LEDGER_DIVERGED"
     HUB_REGRESSED = "HUB_REGRESSED"
     PLANT_FENCED = "PLANT_FENCED"
-    MARKS_LOST = "MARKS_LOST"  # the second memory outside the database was not there
+    MARKS_LOST = "MARKS_LOST"  # the file of high-water marks was missing
     ENTRY_DISPUTED = "ENTRY_DISPUTED"
     ENTRY_PARKED = "ENTRY_PARKED"
     PROJECTION_HALTED = "PROJECTION_HALTED"

@@ -70,14 +70,6 @@ def alarms_seen(
     return sorted(rows, key=lambda one: (-one.last_us, one.kind, one.about))[:first]
 
 
-def alarm_counts(reads: ReadSession) -> dict[str, int]:
-    """Return how many alarms of each kind last at this node."""
-    counts: dict[str, int] = {}
-    for (kind,) in reads.rows("SELECT kind FROM alarms WHERE over_us IS NULL"):
-        counts[kind] = counts.get(kind, 0) + 1
-    return counts
-
-
 def _is_the_same(one: AlarmSeen, row: AlarmSeen) -> bool:
     """Tell whether an alarm row says this already: of the same kind, or of a more exact one in the same words."""
     return row.about == one.about and (row.kind == one.kind or (one.text != "" and row.text.startswith(one.text)))

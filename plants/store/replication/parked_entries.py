@@ -122,28 +122,28 @@ def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | N
 def unpark(session: Session, log_id: int, index: int, now_us: int) -> None:
     """Take a parked entry off the list and have what waits behind it tried at once."""
     session.run(UNPARK, {"log_id": log_id, "idx": index})
-    wake_behind(session, log_id, now_us)
+    retry_blocked(session, log_id, now_us)
 
 
-def wake_behind(session: Session, log_id: int, now_us: int) -> None:
+def retry_blocked(session: Session, log_id: int, now_us: int) -> None:
     """Have what waits behind others tried at once: one of those waits no more."""
     session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
 
 
-def failed(session: Session, log_id: int) -> set[int]:
+def failed_positions(session: Session, log_id: int) -> set[int]:
     """Return the positions of the entries that wait because of themselves, and so may hold up others."""
     return {index for (index,) in session.rows(SELECT_FAILED, {"log_id": log_id})}
 
 
-def rest_behind(session: Session, log_id: int) -> None:
-    """Let what waits behind others be due no more, until `wake_behind`."""
+def stop_retrying_blocked(session: Session, log_id: int) -> None:
+    """Let what waits behind others be due no more, until `retry_blocked`."""
     session.run(REST_BEHIND, {"log_id": log_id})
 
 
-def wake_one(session: Session, log_id: int, index: int, now_us: int) -> None:
+def retry_parked(session: Session, log_id: int, index: int, now_us: int) -> None:
     """Have a parked entry, and what waits behind it, tried at once, its attempts counted from nothing."""
     session.run(WAKE, {"log_id": log_id, "idx": index, "now_us": now_us})
-    wake_behind(session, log_id, now_us)
+    retry_blocked(session, log_id, now_us)
 
 
 class ParkedState(StrEnum):
@@ -224,19 +224,13 @@ def skipped_entries(reads: ReadSession, scope: PlantScope, *, first: int = 100) 
 
 def _wanted(scope: PlantScope, filters: ParkedEntriesFilter) -> ColumnElement[bool]:
     row = ProjectionFault
-    halted, failed = col(row.key) == HALTED, col(row.error).is_not(None)
+    halted, failed_positions = col(row.key) == HALTED, col(row.error).is_not(None)
     unknown = col(row.needs_version).is_not(None)
     states = {
         ParkedState.HALTED: halted,
-        ParkedState.WAITS_BEHIND: and_(~halted, ~failed),
-        ParkedState.NEEDS_UPGRADE: and_(~halted, failed, unknown),
-        ParkedState.FAILED: and_(~halted, failed, ~unknown),
+        ParkedState.WAITS_BEHIND: and_(~halted, ~failed_positions),
+        ParkedState.NEEDS_UPGRADE: and_(~halted, failed_positions, unknown),
+        ParkedState.FAILED: and_(~halted, failed_positions, ~unknown),
     }
     within = col(row.log_id).in_(scope)
     return within if filters.state is None else and_(within, states[filters.state])
-
-
-def projection_faults(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> list[ProjectionFault]:
-    """Return the entries that could not be applied, or wait behind one, by plant and position."""
-    found = select(ProjectionFault).where(col(ProjectionFault.log_id).in_(scope))
-    return list(reads.exec(found.order_by(col(ProjectionFault.log_id), col(ProjectionFault.idx)).limit(first)))

@@ -186,7 +186,6 @@ class ReplicationStatus:
     batch_entries: int = 0
     pace: int | None = None
     applied_pace: int | None = None
-    applied_us: int | None = None
     checkpoint_size: int | None = None
     checkpoint: bytes | None = None
 

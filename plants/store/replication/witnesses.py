@@ -9,9 +9,9 @@ from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import Integer
-from sqlmodel import SQLModel, col, select
+from sqlmodel import SQLModel
 
-from infra.database import ReadSession, Session
+from infra.database import Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Note
@@ -97,9 +97,3 @@ def keep_contradiction(session: Session, found: Contradiction, now: datetime) ->
     values = {"id": name, "log_id": found.log_id, "origin": found.origin, "seen_us": micros(now)}
     notes = {"held": bytes(found.held), "shown": bytes(found.shown)}
     session.run(PUT_CONTRADICTION, values | notes | {"most": CONTRADICTIONS_MAX})
-
-
-def contradictions(reads: ReadSession) -> list[ContradictionRow]:
-    """Return the evidence, the newest first."""
-    row = ContradictionRow
-    return list(reads.exec(select(row).order_by(col(row.seen_us).desc(), col(row.id))))

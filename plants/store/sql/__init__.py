@@ -1,1 +1,1 @@
-"""Column types, row writes and pages: what every store module is built of."""
+"""Column types, row writes and pages, used by every store module."""

@@ -1,11 +1,12 @@
 """Row writes: the effect of events on the tables, merged for many events and written set-wise.
 
-Events carry outcomes and every row has one writer, so five kinds of write are enough:
+Events carry outcomes and every row has one writer, so six kinds of write are enough:
 
 - `pending_rows`: new rows that nothing writes twice (movements, edges);
 - `upsert`: a whole row, replacing one with the same key;
 - `update`: some columns of an existing row;
 - `pending_sums`: amounts for the one summed column of a row (stock);
+- `versions`: the index of the last entry that touched a row;
 - `drop`: a row is deleted (an edge that a correction retracts).
 
 Merging keeps the last `upsert`, folds an `update` into it, and adds up the sums. One set of writes over a thousand

@@ -25,8 +25,8 @@ from auth.notes import generate_key
 from auth.people import add_person, grant_role
 from infra.clock import FixedClock, SystemClock
 from infra.database import Session
-from infra.marks import FILE_NAME as MARKS
-from infra.marks import Marks
+from infra.high_water_marks import FILE_NAME as MARKS
+from infra.high_water_marks import HighWaterMarks
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import FILE_NAME, Settings, hub_origin
@@ -36,8 +36,8 @@ from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
-from sync_jobs import assertion_key_rotation
-from sync_jobs.ledger_key_rotation import prepare_key
+from sync_jobs.keys.ledger_key_files import prepare_key
+from sync_jobs.plant import assertion_key_rotation
 from tests.api.serving import fill
 from tests.databases import fresh_database
 from tests.factories import GROUP, Plant
@@ -75,7 +75,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             node.writer.write(lambda session: receive_batch(session, order, actor=plant.actor, call=plant.call()))
         make_backup(node, tmp_path / "copy", with_keys=False)
     if not (settings.home / MARKS).exists():
-        (settings.home / MARKS).write_bytes(Marks(ORIGIN, 0, "", {}).to_bytes())
+        (settings.home / MARKS).write_bytes(HighWaterMarks(ORIGIN, 0, "", {}).to_bytes())
     return settings.home
 
 
@@ -137,7 +137,7 @@ def forget_backup(home: Path) -> None:
 
 
 def remember_more(home: Path) -> None:
-    (home / MARKS).write_bytes(Marks(ORIGIN, 4000, "00" * 32, {}).to_bytes())
+    (home / MARKS).write_bytes(HighWaterMarks(ORIGIN, 4000, "00" * 32, {}).to_bytes())
 
 
 def lease_for_ever(home: Path) -> None:
@@ -221,7 +221,7 @@ ALSO = {"refused": {"alarms"}, "fenced": {"alarms"}, "entry gone": {"marks"}}
 
 
 def test_old_damage_then_only_a_full_look_finds_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.cli.tree.doctor.store.NEWEST", 2)
+    monkeypatch.setattr("api.cli.doctor.store.NEWEST", 2)
     alter_entry(home)
 
     assert found(home) == {}
@@ -273,7 +273,7 @@ def test_hub_then_parked_entries_and_waiting_plants_are_found(
             code, _ = enrolment.invite(
                 session, actor=SETUP, code="SH1", number=None, name="S", hub_key="k", now=CLOCK.now()
             )
-            assert enrolment.take_up(session, "SH1", code.secret, shown, CLOCK.now()) is not None
+            assert enrolment.present_keys(session, "SH1", code.secret, shown, CLOCK.now()) is not None
             session.run(
                 "INSERT INTO projection_faults (log_id, idx, key, type, error, attempts, parked_us)"
                 " VALUES (0, 0, 'K', 'T', 'no such thing', 1, 0)"

@@ -14,7 +14,7 @@ import api.cli.tree
 from api.cli.operations import node_alarms
 from api.cli.output import CannotDo
 from api.node.node import Node, make_home
-from auth.enrolment import OneTimeCode, hub_mark
+from auth.enrolment import OneTimeCode, hub_key_digest
 from auth.keys import public_key_text
 from auth.notes import generate_key
 from infra.clock import FixedClock, SystemClock
@@ -146,7 +146,7 @@ def test_mistyped_code_or_a_hub_in_the_open_then_nothing_is_sent(hub: Serving, t
 
 def test_code_of_another_hub_then_the_plant_refuses_whoever_answers(hub: Serving, tmp_path: Path) -> None:
     code = OneTimeCode.read(invited(hub))
-    forged = OneTimeCode(code.plant, code.secret, hub_mark("acme.example/hub/i1+00000000+AAAA"))
+    forged = OneTimeCode(code.plant, code.secret, hub_key_digest("acme.example/hub/i1+00000000+AAAA"))
     said = no(at_plant("enroll", "--home", tmp_path / "sh1", "--hub", hub.url, "--code", str(forged)))
     assert "not the hub that made this code" in said
     assert not (tmp_path / "sh1" / FILE_NAME).exists()

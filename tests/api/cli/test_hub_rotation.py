@@ -14,10 +14,9 @@ from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from plants.rules.ledger.notes import NoteKey
 from plants.store.replication.status import ReplicationState
-from sync_jobs import ledger_key_rotation
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.keys import hub_keys
-from sync_jobs.keys.chains import statements_beside
+from sync_jobs.keys import hub_keys, ledger_key_files
+from sync_jobs.keys.chains import rotation_statements
 from sync_jobs.plant.exchange import exchange
 from tests.api.cli.test_worklists import YES, Home, home_of, plant_home
 from tests.databases import fresh_database
@@ -56,7 +55,7 @@ def starts_again(group: Group, home: Home) -> None:
     """Let the hub that answers be stopped and started with the keys in its home."""
     node = group.hub.node
     signer = NoteSigner(node.origin, load_key(home.settings.keys / "ledger.pem"))
-    becomes(group, replace(node, signer=signer, statements=statements_beside(home.settings.keys)))
+    becomes(group, replace(node, signer=signer, statements=rotation_statements(home.settings.keys)))
 
 
 def verified(home: Home) -> dict[str, tuple[bool, int]]:
@@ -110,7 +109,7 @@ def test_command_cut_off_then_given_again_or_the_hub_opened_it_goes_on_with_the_
     node, keys = group.plant(1, "SH1"), hub.settings.keys
     exchange(node)
     origin, old = group.hub.node.origin, group.hub.node.signer
-    following = ledger_key_rotation.prepare_key(keys, origin)
+    following = ledger_key_files.prepare_key(keys, origin)
     if step != "prepared":
         hub_keys.rotate_hub_key(group.hub.node, following)
     if step == "kept":
@@ -126,7 +125,7 @@ def test_command_cut_off_then_given_again_or_the_hub_opened_it_goes_on_with_the_
         ((count,),) = session.rows("SELECT COUNT(*) FROM entries WHERE log_id = 0 AND type = 'LedgerKeyRotated'")
     assert count == 1
     assert not (keys / "ledger.next.pem").exists()
-    assert len(statements_beside(keys)) == 1
+    assert len(rotation_statements(keys)) == 1
     starts_again(group, hub)
     assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
     level(group, node)
@@ -157,7 +156,7 @@ def test_node_of_the_hub_opened_then_it_signs_with_the_new_key_and_knows_the_sta
     group: Group, hub: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BATCHLOOM_DATABASE_URL", hub.environment["BATCHLOOM_DATABASE_URL"])
-    following = ledger_key_rotation.prepare_key(hub.settings.keys, group.hub.node.origin)
+    following = ledger_key_files.prepare_key(hub.settings.keys, group.hub.node.origin)
     statement = hub_keys.rotate_hub_key(group.hub.node, following)
     with Node(hub.settings) as node:
         assert node.keys.ledger.key == following.key

@@ -147,8 +147,10 @@ def test_no_home_there_then_plain_words_in_both_languages(tmp_path: Path) -> Non
     for words in (("verify",), ("plant", "run")):
         said = batchloom(*words, "--home", tmp_path / "nowhere")
         assert said.status == 1
-        assert "is no node's home yet" in said.err
-        assert "该目录尚未初始化" in said.err
+        assert "is not yet the home of a node" in said.err
+        chinese = batchloom(*words, "--home", tmp_path / "nowhere", LC_ALL="zh_CN.UTF-8")
+        assert chinese.status == 1
+        assert "nowhere 尚未初始化" in chinese.err
     chinese = batchloom("trace", "X1", "--home", tmp_path, LC_ALL="zh_CN.UTF-8")
     assert chinese.err.startswith("错误")
 

@@ -23,11 +23,12 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger import entries
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import ReplicationState
-from sync_jobs import assertion_key_rotation
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.ledger_key_rotation import prepare_key, rotate_ledger_key
+from sync_jobs.keys.ledger_key_files import prepare_key
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant import assertion_key_rotation
 from sync_jobs.plant.exchange import exchange
+from sync_jobs.plant.ledger_key_rotation import rotate_ledger_key
 from sync_jobs.projection.projecting import project_behind
 from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, GROUP, Group, receive, running_group, stand
@@ -256,7 +257,7 @@ def test_assertion_key_stated_and_the_command_cut_off_then_given_again(group: Gr
     node = group.plant(1, "SH1")
     plant = plant_home(tmp_path / "SH1", node)
     following = assertion_key_rotation.prepare_key(plant.settings.keys)
-    assertion_key_rotation.state_assertion_key(node, following)
+    assertion_key_rotation.announce_assertion_key(node, following)
     plant.does("plant", "sync-now")
     exchange(replace(node, assertion_key=following), forced=True)  # the old one counts no more, our files do not say so
     assert "fingerprint" in plant.does("plant", "rotate-key", "--assertion", YES)

@@ -62,6 +62,7 @@ def amount(text: Any, unit: str = "KGM") -> dict[str, Any]:
         ({"reason": "x" * 501}, "TEXT_INVALID"),
         ({"supplierLot": "x" * 201}, "TEXT_INVALID"),
         ({"attributes": [{"name": f"n{n}", "value": "v"} for n in range(51)]}, "TEXT_INVALID"),
+        ({"attributes": [{"name": "🐄", "value": "v"}]}, "TEXT_INVALID"),
         ({"attributes": [{"name": f"n{n}", "value": "汉" * 1000} for n in range(50)]}, "ENTRY_TOO_LARGE"),
     ],
 )

@@ -25,7 +25,17 @@ from plants.store.ledger.mirrors import rows_within
 from plants.store.projection.registry import SUPPORTED
 from sync_jobs.nodes import PlantNode
 from sync_jobs.protocol import checkpoints
-from sync_jobs.protocol.wire import BODY_BYTES_MAX, MEDIA_TYPE, Hello, Limits, Parcel, Position, Stand, pack, unpack
+from sync_jobs.protocol.wire import (
+    BODY_BYTES_MAX,
+    MEDIA_TYPE,
+    Hello,
+    LedgerPosition,
+    Limits,
+    Parcel,
+    Position,
+    pack,
+    unpack,
+)
 from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, Group, receive, running_group, stand
 
@@ -58,7 +68,7 @@ class Caller:
         size, root = stand(self.node.store, self.node.number)
         greeting = Hello(
             protocol=1,
-            ledger=Stand.of(self.node.origin, Position(size, root)),
+            ledger=LedgerPosition.of(self.node.origin, Position(size, root)),
             supported=SUPPORTED,
             version="test",
             clock=format_instant(CLOCK.now()),

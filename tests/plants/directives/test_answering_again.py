@@ -31,8 +31,6 @@ from plants.store.projection.rebuilding import table_digests
 from tests.factories import Plant
 from tests.plants.replicas import DIRECTOR, Hub, answer_next, hub_beside, pending
 
-NEWER = ("HoldDirected", "MasterDirected", "ChangeDecided", "ReleaseDirected")
-
 
 @pytest.fixture
 def hub(tmp_path: Path, plant: Plant) -> Iterator[Hub]:

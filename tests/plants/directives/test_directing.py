@@ -44,6 +44,7 @@ from plants.rules.values.refusals import Refusal
 from plants.rules.values.refusals import RefusalCode as R
 from plants.store.projection.rebuilding import table_digests
 from tests.factories import Plant
+from tests.plants.recorded_requests import FORMS, writing_in
 from tests.plants.replicas import DIRECTOR, Hub, answer_next, carry, hub_beside, pending
 
 REQUEST = "0190b0a0-0000-7000-8000-000000000007"
@@ -254,12 +255,14 @@ def test_same_directive_twice_then_one_hold_and_the_first_answer(hub: Hub, here:
     assert here.everything() == before
 
 
+@pytest.mark.parametrize("form", FORMS)
 def test_same_request_twice_then_the_same_entries_and_another_use_is_refused(
-    hub: Hub, here: Plant, there: Plant
+    hub: Hub, here: Plant, there: Plant, form: str
 ) -> None:
     code = shared(here, there)
     hears(hub, here, there)
-    first = directs(hub, direct_hold, HoldDirection(code, "Glass"), here, request=REQUEST)
+    with writing_in(form):
+        first = directs(hub, direct_hold, HoldDirection(code, "Glass"), here, request=REQUEST)
     before = hub.desk(here).everything()
     again = directs(hub, direct_hold, HoldDirection(code, "Glass"), here, request=REQUEST)
     assert [one.body for one in again] == [one.body for one in first]

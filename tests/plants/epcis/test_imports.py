@@ -11,6 +11,7 @@ import pytest
 import migrations
 from infra.database import Store
 from infra.settings import plant_origin
+from plants.commands.epcis import imports
 from plants.commands.epcis.imports import ImportingPlant, StepOutcome, import_epcis
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.rules.epcis.documents import read_epcis
@@ -21,12 +22,27 @@ from plants.rules.values.actors import Author
 from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import Head
+from tests.factories import Plant
 from tests.plants.epcis.documents import CORPUS, event, plan, some
+from tests.plants.recorded_requests import FORMS, writing_in
+from tests.plants.renamed_orders import Intake, take_in
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 GROUP = "acme.example"
 IMPORTER = Author("system:import", "Import")
 CORPUS_FILES = sorted(CORPUS.rglob("*.json"))
+CHAIN = (
+    event(0, action="ADD", bizStep="commissioning", quantityList=[some("flour.1", 100)]),
+    event(1, bizStep="shipping", quantityList=[some("flour.1", 60)]),
+    event(2, "bakery", bizStep="receiving", quantityList=[some("flour.1", 55)]),
+    event(
+        3,
+        "bakery",
+        type="TransformationEvent",
+        inputQuantityList=[some("flour.1", 50)],
+        outputQuantityList=[some("bread.1", 48.5)],
+    ),
+)
 
 
 class Plants:
@@ -54,6 +70,13 @@ class Plants:
     def rows(self, code: str, sql: str) -> list[tuple[Any, ...]]:
         with self.stores[code].transaction() as session:
             return session.rows(sql)
+
+    def everything(self) -> dict[str, Any]:
+        """Return every row of the ledgers and of the tables made from them, by plant."""
+        return {
+            code: Plant(store, number, code).everything()
+            for number, (code, store) in enumerate(sorted(self.stores.items()), 1)
+        }
 
     def size(self, code: str) -> int:
         ((size,),) = self.rows(code, "SELECT size FROM logs WHERE log_id > 0")
@@ -98,19 +121,7 @@ def kinds(plan: EpcisPlan, outcomes: Sequence[StepOutcome]) -> list[str]:
 
 
 def test_chain_over_two_plants_then_goods_are_where_the_document_leaves_them(tmp_path: Path, template: bytes) -> None:
-    document = plan(
-        event(0, action="ADD", bizStep="commissioning", quantityList=[some("flour.1", 100)]),
-        event(1, bizStep="shipping", quantityList=[some("flour.1", 60)]),
-        event(2, "bakery", bizStep="receiving", quantityList=[some("flour.1", 55)]),
-        event(
-            3,
-            "bakery",
-            type="TransformationEvent",
-            inputQuantityList=[some("flour.1", 50)],
-            outputQuantityList=[some("bread.1", 48.5)],
-        ),
-        plants={"mill": "MILL", "bakery": "BAKE"},
-    )
+    document = plan(*CHAIN, plants={"mill": "MILL", "bakery": "BAKE"})
     with plants_of(document, tmp_path, template) as plants:
         outcomes = plants.do()
         assert all(one.is_done for one in outcomes)
@@ -122,6 +133,25 @@ def test_chain_over_two_plants_then_goods_are_where_the_document_leaves_them(tmp
         ]
         again = plants.do()
         assert all(one.is_done and one.new == 0 for one in again)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_imported_before_then_not_again_by_a_program_with_other_names(
+    tmp_path: Path, template: bytes, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with plants_of(plan(*CHAIN, plants={"mill": "MILL", "bakery": "BAKE"}), tmp_path, template) as plants:
+        with writing_in(form):
+            first = plants.do()
+        assert sum(one.new for one in first) == 10
+        before = plants.everything()
+        monkeypatch.setattr(imports, "receive_batch", take_in)
+        monkeypatch.setattr(imports, "Delivery", Intake)
+        again = plants.do()
+        for step, one, same in zip(plants.plan.steps, first, again, strict=True):
+            # The import defines nothing twice.
+            assert same.entries == (() if type(step).__name__.startswith("Define") else one.entries)
+        assert all(one.is_done and one.new == 0 for one in again)
+        assert plants.everything() == before
 
 
 def test_two_sites_of_one_plant_then_goods_move(tmp_path: Path, template: bytes) -> None:

@@ -110,6 +110,8 @@ def test_second_scan_then_refused_and_a_later_order_taken(plant: Plant) -> None:
         (Delivery("RM-MILK", "1", "KGM", "A1", supplier_lot=""), R.TEXT_INVALID),
         (Delivery("RM-MILK", "1", "KGM", "A1", quarantine=""), R.TEXT_INVALID),
         (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"x": "y" * 2001}), R.TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"🐄": "y"}), R.TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"fat": "y", "脂𠀀": "y"}), R.TEXT_INVALID),
         (Delivery("RM-MILK", "1", "KGM", "A1", attributes={str(n): "" for n in range(51)}), R.TEXT_INVALID),
         (Delivery("RM-MILK", "1", "KGM", "A1", attributes={str(n): "汉" * 2000 for n in range(20)}), R.ENTRY_TOO_LARGE),
     ],

@@ -34,7 +34,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Plant
         plant.close()
 
 
-@command
+@command("correct")
 def correct(writer: PlantLedgerWriter, index: int) -> Entry:
     """State that a receipt did not occur, as a correction does."""
     payload: EntryCorrected = {"entry": index, "wrong": "DID_NOT_OCCUR", "retracted": []}
@@ -238,7 +238,7 @@ def test_known_already_then_not_stated_again(pair: tuple[Plant, Plant]) -> None:
     assert source.stock() == {(milk, "A1"): "50", (milk, "B1"): "50"}
 
 
-@command
+@command("shorten")
 def shorten(writer: PlantLedgerWriter, order: tuple[str, str | None]) -> Entry:
     """Give a batch another expiry, as an approved change does."""
     code, expires_on = order

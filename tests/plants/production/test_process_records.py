@@ -22,12 +22,12 @@ from tests.factories import Plant
 RUN = ProcessOrder("PRODUCTION", "Fermentation 发酵", "JO-17", "MIX1")
 
 
-@command
-def restrict(recording: PlantLedgerWriter, code: str) -> Entry:
+@command("restrict")
+def restrict(writer: PlantLedgerWriter, code: str) -> Entry:
     """State a batch as restricted, as an inspection would."""
-    batch = recording.batch(code).id
+    batch = writer.batch(code).id
     payload: Outcome = {"dispositions": {str(batch): "RESTRICTED"}}
-    return recording.record(BATCH_QUARANTINED, code, payload)
+    return writer.record(BATCH_QUARANTINED, code, payload)
 
 
 def opened(plant: Plant, order: ProcessOrder = RUN) -> int:

@@ -156,6 +156,7 @@ def test_yielded_wrong_then_refused(here: Plant) -> None:
     refused(Output("FP-YOG", "1", "LTR", "A1"), R.UNIT_NOT_CONVERTIBLE)
     refused(Output("FP-YOG", "1", "KGM", "A1", grade=""), R.TEXT_INVALID)
     refused(Output("FP-YOG", "1", "KGM", "A1", attributes={"": "x"}), R.TEXT_INVALID)
+    refused(Output("FP-YOG", "1", "KGM", "A1", attributes={"🐄": "x"}), R.TEXT_INVALID)
     refused(Output("FP-YOG", "1", "KGM", "A1", aliases=(AliasOrder("TAG", ""),)), R.TEXT_INVALID)
     late = here.clock.now() + timedelta(hours=1)
     refused(Output("FP-YOG", "1", "KGM", "A1", produced_at=late), R.TIME_IN_FUTURE)

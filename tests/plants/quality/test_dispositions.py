@@ -1,30 +1,14 @@
-"""Dispositions and holds: the allowed moves as a whole, and every way in which goods can be blocked."""
+"""Dispositions and holds: every way in which goods can be blocked."""
 
 from datetime import date
 
 import pytest
 
-from plants.rules.quality.dispositions import MOVES, Disposition, Hold, HoldKind, check_usable, is_expired, move
+from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable, is_expired
 from plants.rules.values.refusals import Refusal, RefusalCode
 
 TODAY = date(2026, 3, 14)
 D = Disposition
-
-
-def test_every_disposition_but_planned_can_be_reached_and_every_one_but_closed_can_be_left() -> None:
-    assert {after for _, after in MOVES} == set(D) - {D.PLANNED}
-    assert {before for before, _ in MOVES} == set(D) - {D.CLOSED}
-
-
-@pytest.mark.parametrize("before", D)
-@pytest.mark.parametrize("after", D)
-def test_a_move_is_made_or_refused_by_name(before: Disposition, after: Disposition) -> None:
-    if (before, after) in MOVES:
-        assert move("B1", before, after) is after
-        return
-    with pytest.raises(Refusal) as refused:
-        move("B1", before, after)
-    assert refused.value.code is RefusalCode.DISPOSITION_MOVE_INVALID
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ class Proxy:
     page: int | None = None
     bits_per_second: int = 0
     drip_seconds: float = 0
-    connections: int = 0
     request_bytes: int = 0
 
     @property
@@ -47,7 +46,6 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Treat one connection as is set when it begins."""
-        self.connections += 1
         try:
             if self.black_hole:
                 while await reader.read(PIECE_BYTES) and self.black_hole:

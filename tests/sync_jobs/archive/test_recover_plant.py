@@ -15,7 +15,7 @@ from plants.rules.ledger.events import Entry
 from plants.store.ledger.archive import Archive
 from plants.store.ledger.verification import verify
 from plants.store.projection.rebuilding import table_digests
-from sync_jobs.archive.recover_plant import WrittenMeanwhile, restore_from_archive
+from sync_jobs.archive.recover_plant import LedgerChanged, restore_from_archive
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from tests.sync_jobs.archive.test_archiving import archive_all, level
@@ -25,7 +25,8 @@ from tests.sync_jobs.group import Group, receive, stand
 T = TypeVar("T")
 BACK = 250
 AT_ONCE = 100
-LAST_WRITES = 5  # the proof of what was staged, three moves, and a write that never comes
+FIRST_WRITES = 2  # beginning, and one chunk staged; there are no directives to write
+LAST_WRITES = 4  # the proof of what was staged, and three moves
 
 
 @dataclass
@@ -58,6 +59,20 @@ def parted(group: Group, tmp_path: Path) -> tuple[PlantNode, FileObjects]:
     return on_copy(group, plant, old), objects
 
 
+def test_nothing_written_meanwhile_then_all_of_it_comes_back(
+    group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "ENTRIES_AT_ONCE", AT_ONCE)
+    plant, objects = parted(group, tmp_path)
+    size, _ = stand(plant.store, 1)
+    between = Between(plant.writer, plant, number=FIRST_WRITES + LAST_WRITES + 1)
+
+    done = restore_from_archive(replace(plant, writer=between), objects)
+
+    assert (done.before, done.size) == (size, size + BACK + 1)
+    assert between.written == []
+
+
 @pytest.mark.parametrize("before_the_end", range(LAST_WRITES))
 def test_entry_written_at_any_step_then_no_archived_entry_comes_behind_it(
     group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before_the_end: int
@@ -65,14 +80,8 @@ def test_entry_written_at_any_step_then_no_archived_entry_comes_behind_it(
     monkeypatch.setattr(restoring, "ENTRIES_AT_ONCE", AT_ONCE)
     plant, objects = parted(group, tmp_path)
     size, _ = stand(plant.store, 1)
-    # Beginning, directives (none, so no write), one chunk staged, the proof, three moves: six writes in all.
-    between = Between(plant.writer, plant, number=3 + before_the_end)
-    if before_the_end == LAST_WRITES - 1:
-        done = restore_from_archive(replace(plant, writer=between), objects)
-        assert (done.before, done.size) == (size, size + BACK + 1)
-        assert between.written == []
-        return
-    with pytest.raises(WrittenMeanwhile, match="meanwhile"):
+    between = Between(plant.writer, plant, number=FIRST_WRITES + before_the_end + 1)
+    with pytest.raises(LedgerChanged, match="meanwhile"):
         restore_from_archive(replace(plant, writer=between), objects)
     (own,) = between.written
     moved = AT_ONCE * max(0, before_the_end - 1)

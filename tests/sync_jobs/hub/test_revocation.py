@@ -8,7 +8,7 @@ import pytest
 
 from auth.actors import Actor, ActorKind, Grant, Role, system_actor
 from auth.keys import SigningKey, public_key_text
-from auth.machines import counting_machine, enrolled_machines
+from auth.machines import active_machine, enrolled_machines
 from auth.notes import NoteSigner, generate_key
 from auth.permissions import NotPermitted
 from infra.database import Store
@@ -20,12 +20,12 @@ from plants.rules.ledger.events import decode
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.archive import FIRST_BRANCH, Archive, checkpoint_name, folder
 from plants.store.replication.status import ReplicationState
-from sync_jobs import ledger_key_rotation
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.archive.recover_plant import restore_from_archive
 from sync_jobs.hub.enrolment import readmit, revoke
 from sync_jobs.keys.plant_keys import PlantKey, ledger_keys
 from sync_jobs.nodes import PlantNode
+from sync_jobs.plant import ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Position
@@ -142,7 +142,7 @@ def test_keys_renewed_though_nobody_revoked_the_old_ones_then_the_hub_takes_them
     assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
     level(group, node)
     with group.hub.node.store.reading() as reads:
-        known = counting_machine(reads, "SH1")
+        known = active_machine(reads, "SH1")
     assert known is not None
     assert known.ledger_vkey == str(node.signer.key)
 
@@ -189,8 +189,8 @@ def test_hub_back_from_the_archive_then_who_was_revoked_stays_so_and_who_was_rea
         for log_id in (0, 1, -1, 2, -2):
             assert stand(store, log_id) == stand(hub.store, log_id)
         with store.reading() as reads:
-            assert counting_machine(reads, "SZ2") is None
-            known = counting_machine(reads, "SH1")
+            assert active_machine(reads, "SZ2") is None
+            known = active_machine(reads, "SH1")
         assert known is not None
         assert (known.ledger_vkey, known.ledger_vkey_size) == (str(node.signer.key), 5)
 

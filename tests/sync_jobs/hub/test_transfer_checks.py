@@ -37,7 +37,7 @@ from plants.store.logistics.in_transit import (
 )
 from plants.store.monitoring.alarms import AlarmKind, alarms
 from plants.store.replication.status import amend
-from sync_jobs.hub.transfer_checks import REST, look_between_plants
+from sync_jobs.hub.transfer_checks import OTHERS, check_between_plants
 from sync_jobs.nodes import HubNode
 from tests.schema.group import Group, group_of_two
 
@@ -64,7 +64,7 @@ class Between:
         return self.group.there.do(receive_transfer, TransferReceipt(label, "A1", lines))
 
     def alarms(self, *kinds: AlarmKind) -> dict[str, str]:
-        look_between_plants(self.node)
+        check_between_plants(self.node)
         with self.group.hub.store.reading() as reads:
             return {one.about: one.text for one in alarms(reads) if one.kind in kinds}
 
@@ -228,8 +228,8 @@ def test_many_overdue_then_one_alarm_stands_for_the_rest(between: Between, monke
     between.group.hears()
     between.advance(days=8)
     found = between.alarms(AlarmKind.TRANSFER_UNMATCHED)
-    assert sorted(found) == sorted([REST, *map(str, sent[:2])])
-    assert found[REST].startswith("3 more transfers are overdue")
+    assert sorted(found) == sorted([OTHERS, *map(str, sent[:2])])
+    assert found[OTHERS].startswith("3 more transfers are overdue")
 
 
 def test_clock_or_stamps_beyond_their_limit_then_an_alarm_until_they_are_right(between: Between) -> None:

@@ -20,21 +20,20 @@ from plants.rules.ledger.notes import Note, NoteError, NoteKey
 from plants.store.ledger.archive import Archive
 from plants.store.ledger.hub_keys import kept_statements
 from plants.store.replication.status import ReplicationState, ledger_status
-from sync_jobs import ledger_key_rotation
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.archive.recover_hub import recover_hub
 from sync_jobs.archive.recover_plant import restore_from_archive
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.keys import hub_keys
-from sync_jobs.keys.chains import chain, read_statement, stated_by_hub, statement_of, statements_beside
+from sync_jobs.hub.witnessing import witness_plants
+from sync_jobs.keys import hub_keys, ledger_key_files
+from sync_jobs.keys.chains import chain, read_statement, recorded_hub_statements, rotation_statements, statement_of
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange, restore_from_hub
-from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.plant.pruning import receipt_of
 from sync_jobs.projection.projecting import project_pending
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Parcel, Receipt, Welcome
-from sync_jobs.witnessing import witness_plants
 from tests.databases import fresh_database
 from tests.sync_jobs.archive.test_archiving import archive_all
 from tests.sync_jobs.copies import backup, cut_hub, on_copy
@@ -132,7 +131,7 @@ def test_rotated_then_the_hubs_ledger_says_so_once(group: Group) -> None:
     assert (one.old, one.new, one.size) == (hub.signer.key, following.key, row[0] + 1)
 
 
-class Interrupted(HubDoor):
+class Interrupted(HttpHubClient):
     """The hub's real door; somebody does something at the hub behind one of the plant's requests, or before it."""
 
     def __init__(self, node: PlantNode, work: Callable[[], object], behind: str) -> None:
@@ -172,7 +171,7 @@ def test_rotated_with_a_parcel_and_directives_on_their_way_then_the_same_exchang
     hold = directed(group, node)
     receive(node, 3)
     done = exchange(
-        replace(node, open_door=lambda plant: Interrupted(plant, lambda: rotates(group), behind)), forced=True
+        replace(node, open_hub_client=lambda plant: Interrupted(plant, lambda: rotates(group), behind)), forced=True
     )
     assert done.state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}
     assert done.received == 1
@@ -302,16 +301,16 @@ def test_hubs_store_restored_to_before_the_rotation_then_the_statement_beside_it
     node, hub = group.plant(1, "SH1"), group.hub.node
     exchange(node)
     save_key(tmp_path / "ledger.pem", hub.signer.private_key)
-    following = ledger_key_rotation.prepare_key(tmp_path, hub.origin)
+    following = ledger_key_files.prepare_key(tmp_path, hub.origin)
     size, _ = stand(hub.store, 0)
     hub_keys.rotate_hub_key(hub, following)
     with hub.store.reading() as reads:
-        assert ledger_key_rotation.switch_key(tmp_path, reads, 0, hub.origin)
+        assert ledger_key_files.switch_key(tmp_path, reads, 0, hub.origin)
     assert NoteSigner(hub.origin, load_key(tmp_path / "ledger.pem")).key == following.key
     cut_hub(group, 0, size)
     with hub.store.reading() as reads:
-        assert stated_by_hub(reads) == []
-    becomes(group, replace(hub, signer=following, statements=statements_beside(tmp_path)))
+        assert recorded_hub_statements(reads) == []
+    becomes(group, replace(hub, signer=following, statements=rotation_statements(tmp_path)))
     receive(node)
     in_sync(group, node)
     assert hub_keys.newest_at(node) == following.key
@@ -350,7 +349,7 @@ def test_checkpoint_of_the_old_key_beyond_its_end_then_the_plant_does_not_cosign
     in_sync(group, node)
     before = held(node)
     with group.hub.node.store.transaction() as session:
-        known = chain(first.key, stated_by_hub(session))
+        known = chain(first.key, recorded_hub_statements(session))
     assert known.at(known.rotations[0].size) == (first.key, group.hub.node.signer.key)
     assert known.at(known.rotations[0].size + 1) == (group.hub.node.signer.key,)
     witness_plants(group.hub.node)

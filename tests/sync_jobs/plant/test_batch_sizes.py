@@ -11,9 +11,9 @@ from plants.rules.values.scope import PlantScope
 from plants.store.replication.status import PlantReplication, ReplicationState, replication_status
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.plant.hub_client import HubTimedOut
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.projection.projecting import project_pending
+from sync_jobs.protocol.hub_client import HubTimedOut
 from sync_jobs.protocol.wire import Parcel, Problem, Receipt
 from tests.sync_jobs.group import CLOCK, Group, column, receive, stand
 
@@ -28,9 +28,9 @@ class Line:
     script: list[float | Exception] = field(default_factory=list)
 
     @contextmanager
-    def __call__(self, node: PlantNode) -> Iterator[HubDoor]:
-        with HubDoor(node) as door:
-            real = door.send
+    def __call__(self, node: PlantNode) -> Iterator[HttpHubClient]:
+        with HttpHubClient(node) as client:
+            real = client.send
 
             def send(origin: str, start: int, session: str, parcel: Parcel) -> Receipt:
                 step = self.script.pop(0) if self.script else 0
@@ -39,8 +39,8 @@ class Line:
                 self.clock.advance(seconds=step)
                 return real(origin, start, session, parcel)
 
-            door.send = send  # type: ignore[method-assign]
-            yield door
+            client.send = send  # type: ignore[method-assign]
+            yield client
 
 
 def sending(group: Group, *script: float | Exception) -> PlantNode:
@@ -51,7 +51,7 @@ def sending(group: Group, *script: float | Exception) -> PlantNode:
     node = group.plant(1, "SH1")
     receive(node, 600)
     clock = FixedClock(CLOCK.now())
-    return replace(node, clock=clock, open_door=Line(clock, list(script)))
+    return replace(node, clock=clock, open_hub_client=Line(clock, list(script)))
 
 
 def status(group: Group, node: PlantNode) -> tuple[PlantReplication, PlantReplication]:

@@ -25,7 +25,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.replication.status import ReplicationState, replication_status
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.projection.projecting import project_pending
 from tests.databases import fresh_database
 from tests.sync_jobs.group import CLOCK, LI, Group, at, column, receive, running_group, stand
@@ -276,4 +276,4 @@ def test_something_else_answers_then_the_hub_is_unreachable(group: Group) -> Non
 @pytest.mark.parametrize("url", ["http://hub.example", "http://192.0.2.1:8700", "ftp://127.0.0.1", "hub.example"])
 def test_hub_elsewhere_without_tls_then_it_is_never_called(group: Group, url: str) -> None:
     with pytest.raises(ValueError, match="https"):
-        HubDoor(at(group.plant(1, "SH1"), url))
+        HttpHubClient(at(group.plant(1, "SH1"), url))

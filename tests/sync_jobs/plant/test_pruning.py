@@ -21,7 +21,7 @@ from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.http_hub_client import HubDoor
+from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.plant.pruning import Busy, fetch_bodies, prunable, prune_bodies, receipt_of
 from sync_jobs.protocol.wire import Parcel
 from tests.sync_jobs.copies import backup, cut_hub, on_copy
@@ -114,7 +114,7 @@ def test_fetching_breaks_off_then_the_next_goes_on(group: Group, hub: HubNode, m
     node = pruned_plant(group, hub)
     asked: list[tuple[int, int]] = []
 
-    class Cut(HubDoor):
+    class Cut(HttpHubClient):
         def entries(self, origin: str, low: int, high: int) -> Parcel:
             asked.append((low, high))
             if len(asked) == 2:
@@ -122,7 +122,7 @@ def test_fetching_breaks_off_then_the_next_goes_on(group: Group, hub: HubNode, m
             return super().entries(origin, low, high)
 
     with pytest.raises(Exception, match=r"(?i)connect|refused|answer"):
-        fetch_bodies(replace(node, open_door=Cut))
+        fetch_bodies(replace(node, open_hub_client=Cut))
     assert (asked, gone(node)) == ([(13, 23), (3, 13)], list(range(13)))
     assert all(one.whole for one in verify(node.store))
     group.hub.start()
@@ -134,14 +134,14 @@ def test_hub_gives_other_bodies_then_none_is_taken(group: Group, hub: HubNode) -
     node = pruned_plant(group, hub)
     before = bodies(node)
 
-    class Lying(HubDoor):
+    class Lying(HttpHubClient):
         def entries(self, origin: str, low: int, high: int) -> Parcel:
             parcel = super().entries(origin, low, high)
             changed = parcel.bodies[5].replace(b"12.5", b"12.6")
             return replace(parcel, bodies=(*parcel.bodies[:5], changed, *parcel.bodies[6:]))
 
     with pytest.raises(BodyDamaged, match="entry 5"):
-        fetch_bodies(replace(node, open_door=Lying))
+        fetch_bodies(replace(node, open_hub_client=Lying))
     assert bodies(node) == before
 
 
@@ -237,11 +237,11 @@ def test_another_process_exchanges_then_it_waits_for_a_better_moment(group: Grou
     node = pruned_plant(group, hub)
 
     @contextmanager
-    def nested(given: PlantNode) -> Iterator[HubDoor]:
+    def nested(given: PlantNode) -> Iterator[HttpHubClient]:
         for work in (lambda: prune_bodies(node, 1), lambda: fetch_bodies(node)):
             with pytest.raises(Busy):
                 work()
-        with HubDoor(given) as door:
-            yield door
+        with HttpHubClient(given) as client:
+            yield client
 
-    assert exchange(replace(node, open_door=nested), forced=True).ran
+    assert exchange(replace(node, open_hub_client=nested), forced=True).ran

@@ -142,7 +142,7 @@ def test_own_entries_that_collide_with_nothing_then_appended_again(group: Group,
     parted = part(group, tmp_path)
     node, code = parted.node, parted.goods.envelope["key"]
     with node.store.transaction() as session:
-        session.run("UPDATE series SET next = next + 100")  # as a second memory would have it.
+        session.run("UPDATE series SET next = next + 100")  # as high-water marks would have it.
     moved = run(node, adjust_stock, StockDifference(code, "A1", "-0.1"), reason="spilt", request=ONE)
     own = receive(node, 2)
     repaired(group, node)

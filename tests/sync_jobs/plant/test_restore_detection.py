@@ -1,4 +1,4 @@
-"""The second memory beside the store: a store that is older than it gives no number twice."""
+"""High-water marks: a store that is older than its marks gives no number twice."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,12 +9,12 @@ import pytest
 from infra import writer
 from infra.clock import FixedClock
 from infra.database import StoreUnfit
-from infra.marks import FILE_NAME, FileMarks, Keeper, Marks, MarksUnreadable, Raised
+from infra.high_water_marks import FILE_NAME, FileMarks, HighWaterMarks, MarkKeeper, MarksUnreadable, PendingMarks
 from migrations import upgrade
 from plants.rules.identification.codes import reserved_ahead
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange, restore_from_hub
-from sync_jobs.plant.restore_detection import check_origin, remember
+from sync_jobs.plant.restore_detection import check_origin, compare_with_marks
 from tests.scenarios.processes import wait_until
 from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
@@ -25,7 +25,7 @@ NODE = 1 << 40
 
 
 class Counted(FileMarks):
-    """Marks in a file that counts how often it is written."""
+    """HighWaterMarks in a file that counts how often it is written."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -39,61 +39,61 @@ class Counted(FileMarks):
 def opened(node: PlantNode, home: Path) -> Counted:
     """Open a plant's store with the marks of a home, as a node does."""
     file = Counted(home / FILE_NAME)
-    remember(node.store, file, plant=node.number, origin=node.origin, clock=node.clock)
+    compare_with_marks(node.store, file, plant=node.number, origin=node.origin, clock=node.clock)
     file.written = 0
     return file
 
 
-def marks_in(home: Path) -> Marks:
-    return Marks.read((home / FILE_NAME).read_bytes())
+def marks_in(home: Path) -> HighWaterMarks:
+    return HighWaterMarks.read((home / FILE_NAME).read_bytes())
 
 
 def test_numbers_drawn_then_many_are_reserved_by_one_write(tmp_path: Path) -> None:
     clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
-    keeper = Keeper(file, Marks("o"), clock, reserved_ahead)
+    keeper = MarkKeeper(file, HighWaterMarks("o"), clock, reserved_ahead)
     for number in range(1, 502):
-        keeper.before_commit(Raised({"node": number}))
+        keeper.before_commit(PendingMarks({"node": number}))
     assert (file.written, keeper.reserved) == (1, {"node": 501})
-    keeper.before_commit(Raised({"node": 502, "batch/SH1/260314": 2}))
+    keeper.before_commit(PendingMarks({"node": 502, "batch/SH1/260314": 2}))
     assert (file.written, keeper.reserved) == (2, {"node": 1002, "batch/SH1/260314": 52})
     assert marks_in(tmp_path).series == keeper.reserved
 
 
 def test_position_then_written_ten_seconds_late_and_at_close(tmp_path: Path) -> None:
     clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
-    keeper = Keeper(file, Marks("o"), clock, reserved_ahead)
-    keeper.committed(Raised(position=(3, lambda: ROOT)))
+    keeper = MarkKeeper(file, HighWaterMarks("o"), clock, reserved_ahead)
+    keeper.committed(PendingMarks(position=(3, lambda: ROOT)))
     assert file.written == 0
     clock.advance(seconds=10)
-    keeper.committed(Raised(position=(4, lambda: ROOT)))
+    keeper.committed(PendingMarks(position=(4, lambda: ROOT)))
     assert (file.written, marks_in(tmp_path).size) == (1, 4)
-    keeper.committed(Raised(position=(5, lambda: ROOT)))
+    keeper.committed(PendingMarks(position=(5, lambda: ROOT)))
     keeper.close()
     assert (marks_in(tmp_path).size, marks_in(tmp_path).root) == (5, ROOT.hex())
 
 
 def test_last_entry_before_a_quiet_time_then_a_commit_without_entries_writes_it_down_once(tmp_path: Path) -> None:
     clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
-    keeper = Keeper(file, Marks("o"), clock, reserved_ahead)
-    keeper.committed(Raised(position=(3, lambda: ROOT)))
+    keeper = MarkKeeper(file, HighWaterMarks("o"), clock, reserved_ahead)
+    keeper.committed(PendingMarks(position=(3, lambda: ROOT)))
     clock.advance(seconds=10)
-    keeper.committed(Raised())
+    keeper.committed(PendingMarks())
     assert (file.written, marks_in(tmp_path).size) == (1, 3)
     clock.advance(seconds=10)
-    keeper.committed(Raised())
+    keeper.committed(PendingMarks())
     assert file.written == 1
 
 
 def test_nobody_commits_any_more_then_the_last_entry_is_written_down_all_the_same(tmp_path: Path) -> None:
     clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
-    keeper = Keeper(file, Marks("o"), clock, reserved_ahead)
+    keeper = MarkKeeper(file, HighWaterMarks("o"), clock, reserved_ahead)
     clock.advance(seconds=20)
-    raised = Raised({"node": 2}, (3, lambda: ROOT))
-    keeper.before_commit(raised)
+    pending = PendingMarks({"node": 2}, (3, lambda: ROOT))
+    keeper.before_commit(pending)
     assert (file.written, marks_in(tmp_path).size) == (1, 0)
-    keeper.committed(raised)  # to reserve numbers made the file new, but not its size.
+    keeper.committed(pending)  # to reserve numbers made the file new, but not its size.
     assert (file.written, marks_in(tmp_path).size) == (2, 3)
-    keeper.committed(Raised(position=(4, lambda: ROOT)))
+    keeper.committed(PendingMarks(position=(4, lambda: ROOT)))
     keeper.catch_up()
     assert (file.written, marks_in(tmp_path).size) == (2, 3)
     clock.advance(seconds=10)
@@ -123,11 +123,11 @@ def test_writer_has_nothing_to_do_then_it_has_the_second_memory_catch_up(
 def test_entries_taken_away_and_others_appended_then_the_new_position_is_written_at_once(tmp_path: Path) -> None:
     """Until then the file names the fork, which older stores have as well: their restore would pass unnoticed."""
     clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
-    keeper = Keeper(file, Marks("o", 50, ROOT.hex()), clock, reserved_ahead)
-    raised = Raised(kept=(40, lambda: ROOT), position=(60, lambda: ROOT))
-    keeper.before_commit(raised)
+    keeper = MarkKeeper(file, HighWaterMarks("o", 50, ROOT.hex()), clock, reserved_ahead)
+    pending = PendingMarks(truncated_to=(40, lambda: ROOT), position=(60, lambda: ROOT))
+    keeper.before_commit(pending)
     assert marks_in(tmp_path).size == 40
-    keeper.committed(raised)
+    keeper.committed(pending)
     assert marks_in(tmp_path).size == 60
 
 
@@ -135,7 +135,7 @@ def test_marks_behind_the_store_at_its_opening_then_they_catch_up_at_once(group:
     """A crash may come between the commit and the file."""
     node = group.plant(1, "SH1")
     size = stand(node.store, 1)[0]
-    FileMarks(tmp_path / FILE_NAME).replace(Marks(node.origin).to_bytes())
+    FileMarks(tmp_path / FILE_NAME).replace(HighWaterMarks(node.origin).to_bytes())
     opened(node, tmp_path)
     assert marks_in(tmp_path).size == size
     assert kinds(node.store) == set()
@@ -143,17 +143,17 @@ def test_marks_behind_the_store_at_its_opening_then_they_catch_up_at_once(group:
 
 def test_two_processes_then_neither_takes_back_what_the_other_reserved(tmp_path: Path) -> None:
     clock, file = FixedClock(), FileMarks(tmp_path / FILE_NAME)
-    one, two = (Keeper(file, Marks("o"), clock, reserved_ahead) for _ in range(2))
-    one.before_commit(Raised({"node": 700}))
-    two.before_commit(Raised({"node": 2, "batch/A/1": 2}))
+    one, two = (MarkKeeper(file, HighWaterMarks("o"), clock, reserved_ahead) for _ in range(2))
+    one.before_commit(PendingMarks({"node": 700}))
+    two.before_commit(PendingMarks({"node": 2, "batch/A/1": 2}))
     assert marks_in(tmp_path).series == {"node": 1200, "batch/A/1": 52}
 
 
 def test_entries_taken_away_then_a_stale_position_of_another_process_is_not_written(tmp_path: Path) -> None:
     clock, file = FixedClock(), FileMarks(tmp_path / FILE_NAME)
-    one, two = (Keeper(file, Marks("o"), clock, reserved_ahead) for _ in range(2))
-    two.committed(Raised(position=(90, lambda: ROOT)))
-    one.before_commit(Raised(position=(40, lambda: ROOT), kept=(40, lambda: ROOT)))
+    one, two = (MarkKeeper(file, HighWaterMarks("o"), clock, reserved_ahead) for _ in range(2))
+    two.committed(PendingMarks(position=(90, lambda: ROOT)))
+    one.before_commit(PendingMarks(position=(40, lambda: ROOT), truncated_to=(40, lambda: ROOT)))
     two.close()
     assert (marks_in(tmp_path).size, marks_in(tmp_path).turn) == (0, 1)
 
@@ -167,7 +167,7 @@ def test_file_that_cannot_be_written_then_the_number_is_not_given(group: Group, 
     node = group.plant(1, "SH1")
     opened(node, tmp_path)
     before = stand(node.store, 1)
-    node.store.keeper = Keeper(Full(tmp_path / FILE_NAME), marks_in(tmp_path), CLOCK, reserved_ahead)
+    node.store.keeper = MarkKeeper(Full(tmp_path / FILE_NAME), marks_in(tmp_path), CLOCK, reserved_ahead)
     with pytest.raises(OSError, match="No space"):
         receive(node)
     assert stand(node.store, 1) == before
@@ -176,7 +176,7 @@ def test_file_that_cannot_be_written_then_the_number_is_not_given(group: Group, 
 def test_content_that_is_no_marks_then_unreadable() -> None:
     for raw in (b"", b"[]", b"{}", b'{"origin": 1, "size": "x", "root": "", "series": {}, "turn": 0}', b"\xff"):
         with pytest.raises(MarksUnreadable):
-            Marks.read(raw)
+            HighWaterMarks.read(raw)
 
 
 def test_store_restored_then_noticed_before_a_number_is_printed_twice(group: Group, tmp_path: Path) -> None:

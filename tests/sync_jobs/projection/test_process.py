@@ -15,7 +15,7 @@ from infra.database import Store
 from migrations import upgrade
 from sync_jobs import leases
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.projection.process import BESIDE_HOLDER, Beside
+from sync_jobs.projection.process import PROCESS_HOLDER, ProjectionProcess
 from sync_jobs.projection.projecting import project_behind
 from tests.sync_jobs.celery.test_jobs import wait_until
 from tests.sync_jobs.group import CLOCK, Group, receive
@@ -23,15 +23,15 @@ from tests.sync_jobs.projection.test_projecting import contents_of, faults, proj
 
 
 @pytest.fixture
-def beside(group: Group) -> Iterator[Beside]:
-    running = Beside(group.hub.node.store, CLOCK)
+def projection(group: Group) -> Iterator[ProjectionProcess]:
+    running = ProjectionProcess(group.hub.node.store, CLOCK)
     yield running
     running.stop()
 
 
-def pid_of(beside: Beside) -> int:
-    assert beside.process_id is not None
-    return beside.process_id
+def pid_of(projection: ProjectionProcess) -> int:
+    assert projection.process_id is not None
+    return projection.process_id
 
 
 def is_running(pid: int) -> bool:
@@ -42,13 +42,13 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def test_nothing_to_apply_then_no_process(group: Group, beside: Beside) -> None:
-    assert not beside.project()
-    assert beside.process_id is None
+def test_nothing_to_apply_then_no_process(group: Group, projection: ProjectionProcess) -> None:
+    assert not projection.project()
+    assert projection.process_id is None
     assert group.hub.node.store.dialect == "postgresql"
 
 
-def test_entries_taken_in_then_applied_beside_as_at_the_plants(group: Group, beside: Beside) -> None:
+def test_entries_taken_in_then_applied_beside_as_at_the_plants(group: Group, projection: ProjectionProcess) -> None:
     nodes = [group.plant(1, "SH1"), group.plant(2, "SZ2"), group.plant(3, "GZ3")]
     hub = group.hub.node.store
     served = set()
@@ -56,55 +56,57 @@ def test_entries_taken_in_then_applied_beside_as_at_the_plants(group: Group, bes
         for node in nodes:
             receive(node, 20 + node.number)
             exchange(node)
-        assert not beside.project(), "all of it was applied"
+        assert not projection.project(), "all of it was applied"
         for node in nodes:
             assert contents_of(hub, node.number) == contents_of(node.store, node.number)
-        served.add(pid_of(beside))
+        served.add(pid_of(projection))
     assert len(served) == 1, "one process serves every turn"
     assert os.getpid() not in served
 
 
-def test_poison_then_it_parks_as_it_does_in_the_hub_itself(group: Group, beside: Beside) -> None:
+def test_poison_then_it_parks_as_it_does_in_the_hub_itself(group: Group, projection: ProjectionProcess) -> None:
     node = group.plant(1, "SH1")
     (received,) = receive(node, 1)
     batch = received.payload["batches"][0]["id"]
     broken = write_raw(node, "BatchMoved", "elsewhere", {"movements": [{"batch": batch}]})
     receive(node, 3)
     exchange(node)
-    beside.project()
+    projection.project()
     assert faults(group, 1) == [(1, broken.index, True)]
     assert projected(group.hub.node.store, 1)[0] == projected(group.hub.node.store, 1)[1]
 
 
-def test_process_killed_then_another_goes_on_at_once(group: Group, beside: Beside) -> None:
+def test_process_killed_then_another_goes_on_at_once(group: Group, projection: ProjectionProcess) -> None:
     node, hub = group.plant(1, "SH1"), group.hub.node.store
     exchange(node)
-    beside.project()
-    first = pid_of(beside)
+    projection.project()
+    first = pid_of(projection)
     receive(node, 5)
     exchange(node)
     # What a process leaves behind that was killed in the middle of a slice: its lease, still running.
     with hub.transaction() as session:
-        assert leases.take(session, "project/1", BESIDE_HOLDER, now=CLOCK.now()) is not None
+        assert leases.take(session, "project/1", PROCESS_HOLDER, now=CLOCK.now()) is not None
     os.kill(first, signal.SIGKILL)
-    assert not beside.project(), "nothing raised, and nothing applied by the one that was killed"
+    assert not projection.project(), "nothing raised, and nothing applied by the one that was killed"
     assert projected(hub, 1) == (8, 3)
-    beside.project()
-    assert pid_of(beside) != first
+    projection.project()
+    assert pid_of(projection) != first
     assert projected(hub, 1) == (8, 8)
     assert contents_of(hub, 1) == contents_of(node.store, 1)
 
 
-def test_signals_of_a_stopping_service_then_it_ends_when_the_node_says_so(group: Group, beside: Beside) -> None:
+def test_signals_of_a_stopping_service_then_it_ends_when_the_node_says_so(
+    group: Group, projection: ProjectionProcess
+) -> None:
     exchange(group.plant(1, "SH1"))
-    beside.start()
-    pid = pid_of(beside)
+    projection.start()
+    pid = pid_of(projection)
     for each in (signal.SIGINT, signal.SIGTERM):
         os.kill(pid, each)
-    beside.project()
+    projection.project()
     assert projected(group.hub.node.store, 1) == (3, 3)
     began = time.monotonic()
-    beside.stop()
+    projection.stop()
     assert time.monotonic() - began < 10
     assert not is_running(pid)
 
@@ -113,10 +115,10 @@ STARTER = """
 import sys, time
 from infra.clock import SystemClock
 from infra.database import Store
-from sync_jobs.beside import Beside
-beside = Beside(Store(sys.stdin.readline().strip()), SystemClock())
-beside.start()
-print(beside.process_id, flush=True)
+from sync_jobs.projection.process import Beside
+projection = Beside(Store(sys.stdin.readline().strip()), SystemClock())
+projection.start()
+print(projection.process_id, flush=True)
 time.sleep(600)
 """
 
@@ -151,9 +153,9 @@ def test_hub_on_sqlite_then_applied_in_its_own_process(group: Group) -> None:
     node = group.plant(1, "SH1")
     with closing(Store(f"sqlite:///{group.folder / 'hub.db'}")) as store:
         upgrade(store)
-        beside = Beside(store, CLOCK)
-        assert not beside.project()
-        assert beside.process_id is None
+        projection = ProjectionProcess(store, CLOCK)
+        assert not projection.project()
+        assert projection.process_id is None
     assert node.store.dialect == "sqlite"
 
 

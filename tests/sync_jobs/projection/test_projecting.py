@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlmodel import col, select
 
 from infra.clock import FixedClock
 from infra.database import Session, Store
@@ -20,15 +21,15 @@ from plants.store.materials import series
 from plants.store.materials.plants import Plant
 from plants.store.projection import registry
 from plants.store.quality import holds
-from plants.store.replication.parked_entries import HALTED, projection_faults
+from plants.store.replication.parked_entries import HALTED, ProjectionFault
 from plants.store.replication.status import replication_status
 from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection import parking, projecting
-from sync_jobs.projection.parking import touched
+from sync_jobs.projection.parking import touched_keys
 from sync_jobs.projection.projecting import project_behind, project_pending
-from sync_jobs.projection.retrying import wake
+from sync_jobs.projection.retrying import retry_now
 from tests.sync_jobs.group import CLOCK, LI, Group, receive, stand
 
 KINDS = (
@@ -88,8 +89,9 @@ def projected(store: Store, plant: int) -> tuple[int, int]:
 
 def faults(group: Group, *plants: int) -> list[tuple[int, int, bool]]:
     with group.hub.node.store.reading() as reads:
-        found = projection_faults(reads, PlantScope(frozenset(plants)))
-    return [(fault.log_id, fault.idx, fault.error is not None) for fault in found]
+        ours = select(ProjectionFault).where(col(ProjectionFault.log_id).in_(plants))
+        found = reads.exec(ours.order_by(col(ProjectionFault.log_id), col(ProjectionFault.idx)))
+        return [(fault.log_id, fault.idx, fault.error is not None) for fault in found]
 
 
 def test_entries_taken_in_then_applied_in_slices_as_at_the_plant(group: Group) -> None:
@@ -210,12 +212,12 @@ def test_too_much_waits_then_the_plant_halts_and_says_so(group: Group, monkeypat
     exchange(one)
     assert stand(hub.store, 1) == stand(one.store, 1)
     assert project_behind(hub.store, CLOCK, "test") == 0
-    with hub.store.reading() as reads:
-        assert [fault.key for fault in projection_faults(reads, PlantScope(frozenset({1})))][-1] == HALTED
+    with hub.store.transaction() as session:
+        assert session.rows("SELECT key FROM projection_faults WHERE log_id = 1 ORDER BY idx")[-1] == (HALTED,)
     nothing = registry.PROJECTORS["PlantEnrolled", 1]
     monkeypatch.setitem(registry.PROJECTORS, ("BatchTeleported", 1), nothing)
     with hub.store.transaction() as session:
-        wake(session, CLOCK.now(), 1)
+        retry_now(session, CLOCK.now(), 1)
     assert project_behind(hub.store, CLOCK, "test") == 5 + 2
     assert faults(group, 1) == []
     assert contents_of(hub.store, 1) == contents_of(one.store, 1)
@@ -249,7 +251,7 @@ def test_what_an_entry_touches_then_its_key_and_every_node_id_wherever_it_stands
         "text": "order 1234567890123 is no id",
     }
     with_payload = replace(ENTRY, envelope={**ENTRY.envelope, "payload": payload})
-    assert touched(with_payload) == {"key K", str(batch), str(process), str(other)}
+    assert touched_keys(with_payload) == {"key K", str(batch), str(process), str(other)}
 
 
 ENTRY = Entry(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plants.rules.ledger.merkle import Frontier, consistency_proof, leaf_hash
-from sync_jobs.protocol.handshake import Decision, Meeting, decide
+from sync_jobs.protocol.handshake import Decision, HandshakeState, decide
 from sync_jobs.protocol.wire import Position
 
 
@@ -19,7 +19,7 @@ def position(leaves: list[bytes]) -> Position:
 
 
 def meet(mine: list[bytes], hub: list[bytes], receipt: int = 0, *, superseded: bool = False) -> Decision:
-    meeting = Meeting(
+    meeting = HandshakeState(
         mine=position(mine),
         hub=position(hub),
         receipt_size=receipt,
@@ -63,7 +63,7 @@ def test_proof_that_proves_nothing_then_never_restored() -> None:
     hub = Position(3, sha256(b"made up").digest())
     mine = position(ledger("a"))
     for proof in ((), (sha256(b"x").digest(),), (b"short",)):
-        meeting = Meeting(
+        meeting = HandshakeState(
             mine=mine,
             hub=hub,
             receipt_size=1,

@@ -11,8 +11,16 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.replication.status import ReplicationState, ReplicationStatus
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.http_hub_client import HubDoor
-from sync_jobs.protocol.sessions import DISPLACED_MAX, GIVEN_MAX, Presented, Presenting, lift_fence, present, use
+from sync_jobs.plant.http_hub_client import HttpHubClient
+from sync_jobs.protocol.sessions import (
+    DISPLACED_MAX,
+    GIVEN_MAX,
+    SessionDecision,
+    SessionVerdict,
+    issue_session,
+    lift_fence,
+    resolve_session,
+)
 from sync_jobs.protocol.wire import Hello, Welcome
 from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, stand
@@ -36,57 +44,65 @@ def lift(node: PlantNode) -> None:
 
 
 def test_session_that_counts_then_the_next_one() -> None:
-    assert present(chain("s2"), "s2", "s3") == Presented(Presenting.GOES_ON, {"session_next": "s3"})
-    found = present(chain("s2", "s3"), "s3", "s4")
-    assert found == Presented(Presenting.GOES_ON, {"session": "s3", "session_next": "s4"})
+    assert issue_session(chain("s2"), "s2", "s3") == SessionDecision(SessionVerdict.GOES_ON, {"session_next": "s3"})
+    found = issue_session(chain("s2", "s3"), "s3", "s4")
+    assert found == SessionDecision(SessionVerdict.GOES_ON, {"session": "s3", "session_next": "s4"})
 
 
 def test_first_contact_then_a_session_without_an_alarm() -> None:
     for session in (None, "of-another-hub"):
-        assert present(chain(None), session, "s1") == Presented(Presenting.GOES_ON, {"session_next": "s1"})
-    assert use(chain(None, "s1"), "s1") == Presented(Presenting.GOES_ON, {"session": "s1", "session_next": None})
+        assert issue_session(chain(None), session, "s1") == SessionDecision(
+            SessionVerdict.GOES_ON, {"session_next": "s1"}
+        )
+    assert resolve_session(chain(None, "s1"), "s1") == SessionDecision(
+        SessionVerdict.GOES_ON, {"session": "s1", "session_next": None}
+    )
 
 
 def test_answers_lost_then_each_greeting_has_a_session_and_any_of_them_counts() -> None:
-    assert present(chain("s2", "s3"), "s2", "s4").columns == {"session_next": "s3 s4"}
+    assert issue_session(chain("s2", "s3"), "s2", "s4").columns == {"session_next": "s3 s4"}
     for answered in ("s3", "s4"):
-        found = use(chain("s2", "s3 s4"), answered)
-        assert found == Presented(Presenting.GOES_ON, {"session": answered, "session_next": None})
+        found = resolve_session(chain("s2", "s3 s4"), answered)
+        assert found == SessionDecision(SessionVerdict.GOES_ON, {"session": answered, "session_next": None})
 
 
 def test_session_of_another_copy_from_the_same_one_then_an_offer_first() -> None:
     """Two copies were given one each for the same session: the one that comes second is a stranger."""
-    assert present(chain("s3", "s5"), "s4", "s6") == Presented(Presenting.OFFERED, {"offered": "s6"})
+    assert issue_session(chain("s3", "s5"), "s4", "s6") == SessionDecision(SessionVerdict.OFFERED, {"offered": "s6"})
 
 
 @pytest.mark.parametrize("session", [None, "s0"])
 def test_unknown_session_then_an_offer_that_takes_over_once_it_is_used(session: str | None) -> None:
-    found = present(chain("s2", "s3", displaced="x y"), session, "s4")
-    assert found == Presented(Presenting.OFFERED, {"offered": "s4"})
+    found = issue_session(chain("s2", "s3", displaced="x y"), session, "s4")
+    assert found == SessionDecision(SessionVerdict.OFFERED, {"offered": "s4"})
     asked = chain("s2", "s3", offered="s4", displaced="x y")
     ended = {"session": "s4", "session_next": None, "offered": None, "displaced": "x y s2 s3"}
-    assert use(asked, "s4") == Presented(Presenting.TAKES_OVER, ended)
-    assert present(asked, "s4", "s5") == Presented(Presenting.TAKES_OVER, ended | {"session_next": "s5"})
+    assert resolve_session(asked, "s4") == SessionDecision(SessionVerdict.TAKES_OVER, ended)
+    assert issue_session(asked, "s4", "s5") == SessionDecision(
+        SessionVerdict.TAKES_OVER, ended | {"session_next": "s5"}
+    )
     # Nobody has used it: the copy that counts goes on, and the offer stays.
-    assert present(asked, "s2", "s5") == Presented(Presenting.GOES_ON, {"session_next": "s3 s5"})
+    assert issue_session(asked, "s2", "s5") == SessionDecision(SessionVerdict.GOES_ON, {"session_next": "s3 s5"})
 
 
 def test_displaced_session_then_no_session_and_nothing_changes() -> None:
-    assert present(chain("s2", displaced="x y"), "x", "s3") == Presented(Presenting.SUPERSEDED, {})
-    assert use(chain("s2", displaced="x y"), "x") == Presented(Presenting.SUPERSEDED, {})
+    assert issue_session(chain("s2", displaced="x y"), "x", "s3") == SessionDecision(SessionVerdict.SUPERSEDED, {})
+    assert resolve_session(chain("s2", displaced="x y"), "x") == SessionDecision(SessionVerdict.SUPERSEDED, {})
 
 
 def test_displaced_session_and_a_person_says_so_then_it_is_offered_one() -> None:
-    found = present(chain("s2", displaced="x y"), "x", "s3", take_over=True)
-    assert found == Presented(Presenting.OFFERED, {"offered": "s3"})
+    found = issue_session(chain("s2", displaced="x y"), "x", "s3", take_over=True)
+    assert found == SessionDecision(SessionVerdict.OFFERED, {"offered": "s3"})
 
 
 def test_many_takeovers_and_greetings_then_the_last_ones_are_remembered() -> None:
     displaced = " ".join(f"d{number}" for number in range(DISPLACED_MAX))
-    kept = use(chain("s2", offered="s3", displaced=displaced), "s3").columns["displaced"]
+    kept = resolve_session(chain("s2", offered="s3", displaced=displaced), "s3").columns["displaced"]
     assert kept == displaced.removeprefix("d0 ") + " s2"
     given = " ".join(f"s{number}" for number in range(3, 3 + GIVEN_MAX))
-    assert present(chain("s2", given), "s2", "new").columns == {"session_next": given.removeprefix("s3 ") + " new"}
+    assert issue_session(chain("s2", given), "s2", "new").columns == {
+        "session_next": given.removeprefix("s3 ") + " new"
+    }
 
 
 def test_clone_greets_then_the_first_copy_is_fenced_and_writes_nothing(group: Group, tmp_path: Path) -> None:
@@ -137,18 +153,18 @@ def test_greeting_comes_twice_or_late_then_nobody_is_fenced(group: Group) -> Non
     node = group.plant(1, "SH1")
     exchange(node)
     sent: list[Hello] = []
-    greet = HubDoor.hello
+    greet = HttpHubClient.hello
 
-    def greet_twice(door: HubDoor, greeting: Hello) -> Welcome:
-        welcome = greet(door, greeting)
-        greet(door, greeting)
+    def greet_twice(client: HttpHubClient, greeting: Hello) -> Welcome:
+        welcome = greet(client, greeting)
+        greet(client, greeting)
         if sent:
-            greet(door, sent[0])  # the oldest one once more
+            greet(client, sent[0])  # the oldest one once more
         sent.append(greeting)
         return welcome
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HubDoor, "hello", greet_twice)
+        patch.setattr(HttpHubClient, "hello", greet_twice)
         for _ in range(3):
             receive(node, 1)
             done = exchange(node, forced=True)
@@ -162,24 +178,24 @@ def test_worker_oversleeps_its_lease_in_a_greeting_then_nobody_is_fenced(group: 
     node = group.plant(1, "SH1")
     exchange(node)
     receive(node, 2)
-    greet, slept = HubDoor.hello, False
+    greet, slept = HttpHubClient.hello, False
 
-    def greet_asleep(door: HubDoor, greeting: Hello) -> Welcome:
+    def greet_asleep(client: HttpHubClient, greeting: Hello) -> Welcome:
         nonlocal slept
         if slept:
-            return greet(door, greeting)
+            return greet(client, greeting)
         slept = True
-        welcome = None if asleep_before else greet(door, greeting)
+        welcome = None if asleep_before else greet(client, greeting)
         with node.store.transaction() as session:
             session.run("UPDATE leases SET until_us = 0", {})
         for _ in range(2):
             receive(node, 1)
             assert exchange(other, forced=True).state is ReplicationState.IN_SYNC
-        return welcome or greet(door, greeting)
+        return welcome or greet(client, greeting)
 
     other = replace(node, holder="second worker")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HubDoor, "hello", greet_asleep)
+        patch.setattr(HttpHubClient, "hello", greet_asleep)
         assert not exchange(node, forced=True).ran
     for one in (other, node, other):
         receive(node, 1)
@@ -192,11 +208,11 @@ def test_hub_restored_between_greeting_and_parcel_then_greets_again_and_nobody_i
     node = group.plant(1, "SH1")
     exchange(node)
     receive(node, 1)
-    greet, restored = HubDoor.hello, False
+    greet, restored = HttpHubClient.hello, False
 
-    def greet_before_restore(door: HubDoor, greeting: Hello) -> Welcome:
+    def greet_before_restore(client: HttpHubClient, greeting: Hello) -> Welcome:
         nonlocal restored
-        welcome = greet(door, greeting)
+        welcome = greet(client, greeting)
         if not restored:
             restored = True
             with group.hub.node.store.transaction() as session:
@@ -204,7 +220,7 @@ def test_hub_restored_between_greeting_and_parcel_then_greets_again_and_nobody_i
         return welcome
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HubDoor, "hello", greet_before_restore)
+        patch.setattr(HttpHubClient, "hello", greet_before_restore)
         assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
     level(group, node)
     assert kinds(node.store, over=True) == set()
@@ -215,14 +231,14 @@ def test_hub_restored_between_greeting_and_parcel_then_greets_again_and_nobody_i
 
 def test_answer_to_an_earlier_greeting_then_it_counts_as_none(group: Group) -> None:
     node = group.plant(1, "SH1")
-    greet, said = HubDoor.hello, list[Welcome]()
+    greet, said = HttpHubClient.hello, list[Welcome]()
 
-    def greet_through_a_cache(door: HubDoor, greeting: Hello) -> Welcome:
-        said.append(greet(door, greeting) if not said else said[0])
+    def greet_through_a_cache(client: HttpHubClient, greeting: Hello) -> Welcome:
+        said.append(greet(client, greeting) if not said else said[0])
         return said[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HubDoor, "hello", greet_through_a_cache)
+        patch.setattr(HttpHubClient, "hello", greet_through_a_cache)
         assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
         receive(node, 1)
         held = column(node.store, 1, "session")
@@ -236,15 +252,15 @@ def test_answers_to_greetings_lost_then_nobody_is_fenced(group: Group) -> None:
     node = group.plant(1, "SH1")
     exchange(node)
     receive(node, 1)
-    greet = HubDoor.hello
+    greet = HttpHubClient.hello
 
-    def lose(door: HubDoor, greeting: Hello) -> Welcome:
-        greet(door, greeting)
+    def lose(client: HttpHubClient, greeting: Hello) -> Welcome:
+        greet(client, greeting)
         raise OSError("the answer was lost")
 
     for _ in range(3):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="lost"):
-            patch.setattr(HubDoor, "hello", lose)
+            patch.setattr(HttpHubClient, "hello", lose)
             exchange(node, forced=True)
     assert exchange(node, forced=True).sent == 1
     level(group, node)

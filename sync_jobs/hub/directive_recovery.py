@@ -24,54 +24,24 @@ from sync_jobs.hub.handshake import opened_head
 from sync_jobs.hub.intake import Delivery, check_session
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import HubNode
-from sync_jobs.plant.push import Way
-from sync_jobs.plant.rebasing import fork_of_directives
 from sync_jobs.protocol import checkpoints, wire
-from sync_jobs.protocol.wire import ENTRIES_MAX, Parcel, Position, Problem, Receipt, Welcome
+from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Problem, Receipt
 
-SELECT_NOTES = (
-    "SELECT size, note FROM checkpoints WHERE log_id = :log_id AND size > :low AND size <= :high ORDER BY size"
-)
-TAKEN_BACK: Final = (
+RECOVERED: Final = (
     "The hub had lost directives of {origin} from entry {low} on: the plant gave {count} back, and {again} made since "
     "follow them. / 总部丢失了发往 {origin} 的指令（条目 {low} 之后）：已由工厂补回 {count} 条，"
     "此后新发的 {again} 条已顺延。"
 )
 
 
-def hand_back(way: Way, welcome: Welcome) -> int:
-    """Give the hub the directives that it has lost; returns how many it has then. Raises as the hub answered.
-
-    They go in steps that end where the hub signed its ledger, because nothing else would prove them to be its own.
-    """
-    node, log_id = way.node, -way.node.number
-    fork = fork_of_directives(way, welcome.directives.position)
-    with node.store.reading() as reads:
-        position = mirrors.position_of(reads, log_id)
-        assert position is not None
-        span = {"log_id": log_id, "low": fork.size, "high": position[1].size}
-        notes = [(int(size), bytes(note)) for size, note in reads.rows(SELECT_NOTES, span)]
-    low, size = fork.size, welcome.directives.size
-    for at, (end, note) in enumerate(notes):
-        further = notes[at + 1][0] if at + 1 < len(notes) else None
-        if further is not None and further - low <= ENTRIES_MAX:
-            continue
-        with node.store.reading() as reads:
-            rows = mirrors.rows_within(reads, log_id, low, end, welcome.limits.max_bytes)
-        parcel = Parcel(tuple(body for body, _ in rows), note)
-        size = way.door.send(node.directive_origin, low, welcome.session, parcel).size
-        low = end
-    return size
-
-
-def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
-    """Take a parcel in, whichever of the plant's two ledgers it is of: `intake.accept`, or `take_back`."""
+def accept_parcel(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
+    """Take a parcel in, whichever of the plant's two ledgers it is of: `intake.accept`, or `accept_returned`."""
     if delivery.origin == machine.origin:
         return intake.accept(hub, machine, delivery)
-    return take_back(hub, machine, delivery)
+    return accept_returned(hub, machine, delivery)
 
 
-def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
+def accept_returned(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
     """Take directives in that this hub signed and does not have any more; returns how many there are then.
 
     Raises Problem as `intake.accept` does, 403 for what the hub did not sign. Then nothing has changed.
@@ -95,9 +65,9 @@ def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Rec
         head = opened_head(session, -machine.plant_number)
         check_session(session, head, machine, delivery.session, now)
         if delivery.start > head.size:
-            stand = wire.Stand.of("", Position(head.size, head.frontier.root()))
+            stand = wire.LedgerPosition.of("", Position(head.size, head.frontier.root()))
             raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
-        size = _take_back(session, hub, head, entries, signed)
+        size = _insert_returned(session, hub, head, entries, signed)
         note = checkpoints.trimmed(parcel.note, keys)
         us, signed_us = micros(now), checkpoints.signed_us(signed)
         status.keep_checkpoint(
@@ -106,7 +76,7 @@ def take_back(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Rec
     return Receipt(size=size, checkpoint=bytes(note).decode())
 
 
-def _take_back(session: Session, hub: HubNode, head: Head, entries: list[Entry], signed: SignedCheckpoint) -> int:
+def _insert_returned(session: Session, hub: HubNode, head: Head, entries: list[Entry], signed: SignedCheckpoint) -> int:
     """Return how many directives there are once these are among them."""
     start = signed.checkpoint.size - len(entries)
     stored = mirrors.leaves_between(session, head.log_id, start, start + len(entries))
@@ -124,16 +94,16 @@ def _take_back(session: Session, hub: HubNode, head: Head, entries: list[Entry],
     if again:
         staging.stage(session, head.log_id, lost)
         rebase(session, head.log_id, Suffix(fork, end), now=hub.clock.now())
-        _forget_notes(session, head.log_id, fork)
+        _delete_checkpoints(session, head.log_id, fork)
     else:
         head.adopt(lost, end)
         applying.apply(session, head.log_id, lost)
-    text = TAKEN_BACK.format(origin=head.origin, low=fork.size, count=len(lost), again=again)
+    text = RECOVERED.format(origin=head.origin, low=fork.size, count=len(lost), again=again)
     raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, text), hub.clock.now())
     return end.size + again
 
 
-def _forget_notes(session: Session, log_id: int, fork: Frontier) -> None:
+def _delete_checkpoints(session: Session, log_id: int, fork: Frontier) -> None:
     """Point past the checkpoints of what was directed in between: the ledger that they cover is no longer there."""
     session.run("DELETE FROM checkpoints WHERE log_id = :log_id AND size > :low", {"log_id": log_id, "low": fork.size})
     newest = {"checkpoint_size": None, "checkpoint": None}

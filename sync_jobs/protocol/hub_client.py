@@ -14,7 +14,7 @@ class HubTimedOut(HubUnreachable):
     """The hub took too long over a request that it may yet have carried out."""
 
 
-class Door(Protocol):
+class HubClient(Protocol):
     """The hub as one plant reaches it. Every call raises Problem as the hub answered, or HubUnreachable."""
 
     def hello(self, greeting: Hello) -> Welcome:

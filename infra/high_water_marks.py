@@ -1,8 +1,8 @@
-"""A node's second memory: a small file beside the database that no backup of the database brings back.
+"""High-water marks of a node: a small file outside the database that no backup of the database restores.
 
-It says how long the node's ledger was, with which root, and up to which number each series may have been used. So a
-database that was restored from an old backup is noticed before a number is given a second time. Numbers are reserved
-ahead, so that the file is written once for many of them, and always before the commit that needs it.
+The file holds the size and root of the node's ledger, and the number below which each series may have been used. A
+database that was restored from an old backup is detected by it, before a number is given a second time. Numbers are
+reserved in blocks, so that one write serves many of them. The write always precedes the commit that needs it.
 """
 
 import fcntl
@@ -21,49 +21,49 @@ from infra.clock import Clock
 from infra.folders import sync_folder
 
 FILE_NAME: Final = "marks.json"
-REFRESHED_AFTER: Final = timedelta(seconds=10)  # how late size and root may be, by the node's clock
-SERIES_MAX: Final = 1000  # names kept; the last in the order of names, which end in the day
+REFRESHED_AFTER: Final = timedelta(seconds=10)  # the largest age of size and root, by the node's clock
+SERIES_MAX: Final = 1000  # names stored: the last in sort order, because dated names end in the day
 
 
 class MarksUnreadable(ValueError):
-    """The file holds no marks."""
+    """The file holds no valid marks."""
 
 
 @dataclass(slots=True)
-class Raised:
-    """What one transaction is about to make durable: the next number of each series drawn from, and the new position.
+class PendingMarks:
+    """The marks of one transaction before its commit: the next number of each series used, and the new position.
 
-    `kept` is the position that holds before and after a transaction that takes entries away.
+    `truncated_to` is the position to which a transaction removes entries before it appends others.
     """
 
     series: dict[str, int] = field(default_factory=dict)
     position: tuple[int, Callable[[], bytes]] | None = None
-    kept: tuple[int, Callable[[], bytes]] | None = None
+    truncated_to: tuple[int, Callable[[], bytes]] | None = None
 
     def draw(self, series: Mapping[str, int]) -> None:
-        """Note the next numbers of series."""
+        """Record the next numbers of series."""
         for name, following in series.items():
             if following > self.series.get(name, 0):
                 self.series[name] = following
 
-    def stand(self, size: int, root: Callable[[], bytes]) -> None:
-        """Note how long the node's own ledger is, and what gives its root."""
+    def set_position(self, size: int, root: Callable[[], bytes]) -> None:
+        """Record the size of the node's own ledger and a function that returns its root."""
         self.position = size, root
 
-    def go_back(self, size: int, root: Callable[[], bytes]) -> None:
-        """Note that entries from this size on are taken away."""
-        self.position = self.kept = size, root
+    def truncate(self, size: int, root: Callable[[], bytes]) -> None:
+        """Record that the entries from this size on are removed."""
+        self.position = self.truncated_to = size, root
 
-    def copied(self) -> "Raised":
-        """Return a copy, to go back to when a part of the transaction is undone."""
+    def copied(self) -> "PendingMarks":
+        """Return a copy, for a savepoint."""
         other = copy(self)
         other.series = dict(self.series)
         return other
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """What the file says. Of each series, numbers below its value may have been used; `turn` counts the rebases."""
+class HighWaterMarks:
+    """The content of the file. Numbers of a series below its value may have been used. `turn` counts the rebases."""
 
     origin: str
     size: int = 0
@@ -77,7 +77,7 @@ class Marks:
         return json.dumps(content | {"turn": self.turn}, sort_keys=True, indent=1).encode() + b"\n"
 
     @classmethod
-    def read(cls, raw: bytes) -> "Marks":
+    def read(cls, raw: bytes) -> "HighWaterMarks":
         """Read what `to_bytes` wrote; raises MarksUnreadable."""
         try:
             content = json.loads(raw)
@@ -88,36 +88,36 @@ class Marks:
 
 
 class MarksFile(Protocol):
-    """Where marks are kept: whole or not at all, and by one process at a time."""
+    """Storage of marks with atomic replacement and a lock between processes."""
 
     def read(self) -> bytes | None:
-        """Return the content, or None where there is none."""
+        """Return the content, or None where the file is missing."""
         ...
 
     def replace(self, content: bytes) -> None:
-        """Put new content in place of the old; durable when this returns."""
+        """Replace the content atomically and durably."""
         ...
 
     def alone(self) -> AbstractContextManager[None]:
-        """Keep the node's other processes from changing it until the block ends."""
+        """Lock out the node's other processes until the block ends."""
         ...
 
 
 class FileMarks:
-    """Marks in a file of the node's home."""
+    """Marks in a file in the node's home."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> bytes | None:
-        """Return the content, or None where there is no file."""
+        """Return the content, or None where the file is missing."""
         try:
             return self._path.read_bytes()
         except FileNotFoundError:
             return None
 
     def replace(self, content: bytes) -> None:
-        """Write a file beside it, synchronise it, and rename it over the old one; raises OSError as it happens."""
+        """Write a new file, synchronise it and rename it over the old one; raises OSError."""
         draft = self._path.with_name(f".{self._path.name}.new")
         with draft.open("wb") as file:
             file.write(content)
@@ -128,19 +128,19 @@ class FileMarks:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the lock file beside it."""
+        """Hold an exclusive lock on the lock file."""
         with self._path.with_name(f".{self._path.name}.lock").open("a", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
-class Keeper:
-    """Keeps the marks of one node's store up with what it commits; one for each process that has it open.
+class MarkKeeper:
+    """Updates the marks of one node's store with its commits; one per process that has the store open.
 
-    `ahead` says how many numbers of a series are reserved at a time.
+    `ahead` returns the number of numbers to reserve at a time for a series.
     """
 
-    def __init__(self, file: MarksFile, marks: Marks, clock: Clock, ahead: Callable[[str], int]) -> None:
+    def __init__(self, file: MarksFile, marks: HighWaterMarks, clock: Clock, ahead: Callable[[str], int]) -> None:
         self._file = file
         self._known = marks
         self._clock = clock
@@ -153,53 +153,52 @@ class Keeper:
 
     @property
     def reserved(self) -> Mapping[str, int]:
-        """Of each series, the number below which any may have been used."""
+        """The number of each series below which every number may have been used."""
         return self._known.series
 
-    def before_commit(self, raised: Raised) -> None:
-        """Reserve what the transaction drew; raises OSError, and then the transaction must not be committed."""
+    def before_commit(self, pending: PendingMarks) -> None:
+        """Reserve the numbers of a transaction; when this raises OSError, the transaction must not be committed."""
         known = self._known.series
-        beyond = {name: following for name, following in raised.series.items() if following > known.get(name, 0)}
-        if beyond or raised.kept is not None:
+        beyond = {name: following for name, following in pending.series.items() if following > known.get(name, 0)}
+        if beyond or pending.truncated_to is not None:
             with self._lock:
-                self._write(beyond, raised.kept)
+                self._write(beyond, pending.truncated_to)
 
-    def committed(self, raised: Raised) -> None:
-        """Note where the ledger stands now, and write it down when the file is REFRESHED_AFTER old.
+    def committed(self, pending: PendingMarks) -> None:
+        """Record the committed position, and write the file when it is REFRESHED_AFTER old.
 
-        At once where entries were taken away before others were appended: until then the file names a position that
-        older stores have as well.
+        Write at once where the transaction removed entries: the file then names a position that older stores share.
         """
         with self._lock:
-            if raised.position is not None:
-                self._position = raised.position
-            self._catch_up(at_once=raised.kept is not None)
+            if pending.position is not None:
+                self._position = pending.position
+            self._catch_up(at_once=pending.truncated_to is not None)
 
-    def found(self, size: int, root: Callable[[], bytes]) -> None:
-        """Note where the ledger stands that was found to continue the marks: a crash may have left them behind."""
+    def resume(self, size: int, root: Callable[[], bytes]) -> None:
+        """Record and write the position of a ledger that continues the marks; a crash may have left them behind."""
         with self._lock:
             self._position = size, root
             self._catch_up(at_once=True)
 
     def catch_up(self) -> None:
-        """Write down what the last commits left, so that the last one before a quiet hour is remembered too."""
+        """Write the last committed position if it is due, so that an idle node's marks become current."""
         with self._lock:
             self._catch_up()
 
     def rewind(self, size: int, root: Callable[[], bytes]) -> None:
-        """Write down that the ledger stands here, though it was longer: the restore is on record. Raises OSError."""
+        """Write a smaller position once the restore is recorded in the ledger. Raises OSError."""
         with self._lock:
             self._write({}, (size, root))
 
     def close(self) -> None:
-        """Write down where the ledger stands."""
+        """Write the last committed position."""
         with self._lock:
             if self._position is not None:
                 self._refresh()
 
     @property
     def behind(self) -> bool:
-        """Whether the file does not name the last entry yet."""
+        """Whether the file names an older position than the last commit."""
         return self._position is not None and self._position[0] != self._known.size
 
     def _catch_up(self, *, at_once: bool = False) -> None:
@@ -207,22 +206,22 @@ class Keeper:
             self._refresh()
 
     def _refresh(self) -> None:
-        # The entries are durable already: a file that cannot be written now only makes the memory older.
+        # The entries are durable already: a failed write only makes the marks older.
         try:
             self._write({}, None)
             self.failure = None
         except OSError as error:
             self.failure = f"{type(error).__name__}: {error}"
 
-    def _write(self, beyond: Mapping[str, int], kept: tuple[int, Callable[[], bytes]] | None) -> None:
+    def _write(self, beyond: Mapping[str, int], truncated_to: tuple[int, Callable[[], bytes]] | None) -> None:
         with self._file.alone():
             before = self._known
             raw = self._file.read()
             if raw is not None:
                 try:
-                    before = Marks.read(raw)
+                    before = HighWaterMarks.read(raw)
                 except MarksUnreadable:
-                    before = self._known  # whole files alone are written, so somebody else's hand was in it.
+                    before = self._known  # writes are atomic, so another program changed the file.
             if before.origin != self._known.origin:
                 before = self._known
             series = dict(before.series)
@@ -231,15 +230,17 @@ class Keeper:
             for name, following in beyond.items():
                 series[name] = max(series.get(name, 0), following + self._ahead(name))
             size, root, turn = before.size, before.root, before.turn
-            if kept is not None:
+            if truncated_to is not None:
                 turn += 1
                 self._position = None
-                if kept[0] < size:
-                    size, root = kept[0], kept[1]().hex()
+                if truncated_to[0] < size:
+                    size, root = truncated_to[0], truncated_to[1]().hex()
             elif self._position is not None and self._turn == turn and self._position[0] >= size:
                 size, root = self._position[0], self._position[1]().hex()
             last = sorted(series)[-SERIES_MAX:]
-            marks = Marks(before.origin, size, root, {name: series[name] for name in last} | _undated(series), turn)
+            marks = HighWaterMarks(
+                before.origin, size, root, {name: series[name] for name in last} | _undated(series), turn
+            )
             self._file.replace(marks.to_bytes())
             self._known, self._turn = marks, turn
             if self._position is not None and size == self._position[0]:

@@ -1,0 +1,133 @@
+"""Two witnesses: the hub writes down how far it has the plants' ledgers, and every plant checks and cosigns that one.
+
+So one checkpoint of the hub's own ledger stands for all plants, and the hub cannot show two histories of it: each
+greeting says how much of it the plant has cosigned, and the answer proves that the newest checkpoint continues that.
+"""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Final
+
+from auth.machines import EnrolledMachine
+from auth.notes import NoteSigner
+from infra.database import Session
+from plants.commands.replication.witnesses import witness_checkpoints
+from plants.rules.ledger.merkle import growth_proof
+from plants.rules.ledger.notes import MAX_SIGNATURES, Checkpoint, Note, NoteError, NoteKey
+from plants.rules.values.instants import micros
+from plants.store.ledger import mirrors
+from plants.store.ledger.entries import HUB_LOG, Head
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication import status
+from plants.store.replication.witnesses import Contradiction, keep_contradiction, marked_frontier
+from sync_jobs.keys import hub_keys
+from sync_jobs.nodes import HubNode
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.checkpoints import FORKED
+from sync_jobs.protocol.wire import Hello, Position
+
+REGRESSED: Final = (
+    "{plant} holds {held} entries of the hub's own ledger, signed by this hub, which has {shown}: it was restored. / "
+    "工厂 {plant} 持有总部签名的 {held} 条自有账本记录，而总部现有 {shown} 条：总部可能由旧备份恢复。"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HubCheckpoint:
+    """What a greeting is answered with about the hub's own ledger: nothing where it has no checkpoint yet."""
+
+    hub_checkpoint: str | None = None
+    hub_proof: tuple[str, ...] = ()
+
+
+def witness_plants(hub: HubNode) -> int:
+    """Write into the hub's own ledger which plants' ledgers have grown, if any; returns how many entries that took."""
+    count = 0
+    while True:
+        with hub.store.transaction() as session:
+            if witness_checkpoints(session, now=hub.clock.now()) is None:
+                return count
+        count += 1
+
+
+def sign_own(session: Session, hub: HubNode, head: Head) -> bytes:
+    """Sign a ledger that the hub writes as it stands and keep the note, with the cosignatures that it had at this size.
+
+    The caller holds the head's lock.
+    """
+    now = hub.clock.now()
+    signer = NoteSigner(head.origin, hub.signer.private_key)
+    note = checkpoints.sign(head.origin, Position(head.size, head.frontier.root()), signer, now)
+    before = status.checkpoint_at(session, head.log_id, head.size)
+    if before is not None:
+        note = _joined(note, Note.parse(before))
+    us = micros(now)
+    frontier = head.frontier.to_bytes() if head.log_id == HUB_LOG else None
+    kept = bytes(note)
+    status.keep_checkpoint(session, head.log_id, head.size, kept, signed_us=us, received_us=us, frontier=frontier)
+    return kept
+
+
+def show_hub_checkpoint(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello) -> HubCheckpoint:
+    """Return the newest checkpoint of the hub's own ledger and the proof that it continues what the plant cosigned.
+
+    The plant's cosignatures of it are kept; one that this hub signed and does not have becomes an alarm here as well.
+    """
+    try:
+        note = status.ledger_status(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
+    except LookupError:
+        return HubCheckpoint()
+    newest = Checkpoint.parse(Note.parse(note).text)
+    keys = (*hub_keys.keys_of_hub(session, hub), *checkpoints.keys_of(NoteKey.parse(machine.ledger_vkey)))
+    for text in hello.cosignatures:
+        try:
+            signed = checkpoints.read(text.encode(), hub.origin, keys)
+            cosigned = checkpoints.trimmed(text.encode(), keys)
+        except NoteError:
+            continue
+        if signed.cosigned_by(machine.origin) is not None:
+            _keep_cosignature(session, hub, machine, (cosigned, newest))
+    old = 0 if hello.hub_ledger is None else hello.hub_ledger.size
+    if not 0 < old < newest.size:
+        return HubCheckpoint(note.decode())
+    leaves = mirrors.leaf_reader(session, HUB_LOG)
+    proof = growth_proof(marked_frontier(session, HUB_LOG, old), leaves, newest.size)
+    return HubCheckpoint(note.decode(), tuple(b64encode(part).decode() for part in proof))
+
+
+def _keep_cosignature(session: Session, hub: HubNode, machine: EnrolledMachine, notes: tuple[Note, Checkpoint]) -> None:
+    """Keep a plant's cosignature of the hub's ledger, or raise the alarm that this hub once had another one."""
+    (cosigned, newest), now = notes, hub.clock.now()
+    seen, about = Checkpoint.parse(cosigned.text), f"{hub.origin} {machine.origin}"
+    ours = Note.parse(status.ledger_status(session, HUB_LOG).checkpoint or b"")
+    kept = status.checkpoint_at(session, HUB_LOG, seen.size)
+    try:
+        root = Checkpoint.parse(Note.parse(kept).text).root if kept else _root_at(session, seen.size)
+    except LookupError:
+        text = REGRESSED.format(plant=machine.code, held=seen.size, shown=newest.size)
+        keep_contradiction(session, Contradiction(HUB_LOG, hub.origin, cosigned, ours), now)
+        raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, about, text), now)
+        return
+    if root != seen.root:
+        text = FORKED.format(held=seen.size, shown=newest.size)
+        keep_contradiction(session, Contradiction(HUB_LOG, hub.origin, cosigned, ours), now)
+        raise_alarm(session, Alarm(AlarmKind.HUB_LEDGER_FORKED, about, text), now)
+        return
+    for kind in (AlarmKind.HUB_REGRESSED, AlarmKind.HUB_LEDGER_FORKED):
+        end_alarm(session, kind, about, now)
+    before = cosigned if kept is None else Note.parse(kept)
+    joined = _joined(before, cosigned)
+    if kept is None or joined != before:
+        us = micros(now)
+        status.keep_checkpoint(session, HUB_LOG, seen.size, bytes(joined), signed_us=us, received_us=us)
+
+
+def _root_at(session: Session, size: int) -> bytes:
+    return marked_frontier(session, HUB_LOG, size).root()
+
+
+def _joined(note: Note, more: Note) -> Note:
+    """Return the note with the lines of those who have none on it yet, as many as a note can have."""
+    known = {(line.name, line.key_id) for line in note.signatures}
+    added = tuple(line for line in more.signatures if (line.name, line.key_id) not in known)
+    return Note(note.text, (*note.signatures, *added)[:MAX_SIGNATURES])

@@ -1,0 +1,35 @@
+"""A plant returns directives that a restored hub has lost."""
+
+from plants.store.ledger import mirrors
+from sync_jobs.plant.exchange_context import ExchangeContext
+from sync_jobs.plant.rebasing import fork_of_directives
+from sync_jobs.protocol.wire import ENTRIES_MAX, Parcel, Welcome
+
+SELECT_NOTES = (
+    "SELECT size, note FROM checkpoints WHERE log_id = :log_id AND size > :low AND size <= :high ORDER BY size"
+)
+
+
+def return_directives(context: ExchangeContext, welcome: Welcome) -> int:
+    """Give the hub the directives that it has lost; returns how many it has then. Raises as the hub answered.
+
+    They go in steps that end where the hub signed its ledger, because nothing else would prove them to be its own.
+    """
+    node, log_id = context.node, -context.node.number
+    fork = fork_of_directives(context, welcome.directives.position)
+    with node.store.reading() as reads:
+        position = mirrors.position_of(reads, log_id)
+        assert position is not None
+        span = {"log_id": log_id, "low": fork.size, "high": position[1].size}
+        notes = [(int(size), bytes(note)) for size, note in reads.rows(SELECT_NOTES, span)]
+    low, size = fork.size, welcome.directives.size
+    for at, (end, note) in enumerate(notes):
+        further = notes[at + 1][0] if at + 1 < len(notes) else None
+        if further is not None and further - low <= ENTRIES_MAX:
+            continue
+        with node.store.reading() as reads:
+            rows = mirrors.rows_within(reads, log_id, low, end, welcome.limits.max_bytes)
+        parcel = Parcel(tuple(body for body, _ in rows), note)
+        size = context.client.send(node.directive_origin, low, welcome.session, parcel).size
+        low = end
+    return size

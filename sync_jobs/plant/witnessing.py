@@ -1,0 +1,168 @@
+"""A plant checks the checkpoints of the hub's own ledger, cosigns them, and reports contradictions."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from infra.database import ReadSession, Session
+from plants.rules.ledger.merkle import verify_consistency
+from plants.rules.ledger.notes import Checkpoint, Note, NoteError
+from plants.rules.values.instants import micros
+from plants.store.ledger.entries import HUB_LOG
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
+from plants.store.replication.witnesses import Contradiction, keep_contradiction
+from sync_jobs.keys import hub_keys
+from sync_jobs.nodes import PlantNode
+from sync_jobs.plant.exchange_context import ExchangeContext
+from sync_jobs.protocol import checkpoints
+from sync_jobs.protocol.checkpoints import FORKED
+from sync_jobs.protocol.wire import LedgerPosition, Position, Problem, Welcome, read_hash
+
+UNSIGNED: Final = (
+    "The hub showed a checkpoint of its own ledger that its key did not sign ({fault}). / "
+    "总部出示的自有账本检查点未经其密钥签名（{fault}）。"
+)
+
+
+SELECT_CONTRADICTIONS: Final = (
+    "SELECT origin, held, shown, seen_us FROM contradictions WHERE log_id = 0 ORDER BY seen_us DESC, id"
+)
+
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingContradiction:
+    """Another history of the hub's ledger that a person may accept: the note held here, and the one shown."""
+
+    origin: str
+    held: bytes
+    shown: bytes
+    seen_us: int
+
+
+def cosigned_hub_position(session: Session | ReadSession) -> tuple[LedgerPosition | None, list[str]]:
+    """Return how much of the hub's own ledger this plant has cosigned, and the cosigned note, for a greeting."""
+    kept = _cosigned_note(session)
+    if kept is None:
+        return None, []
+    seen = Checkpoint.parse(kept.text)
+    return LedgerPosition.of(seen.origin, Position(seen.size, seen.root)), [bytes(kept).decode()]
+
+
+def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
+    """Check what the hub shows of its own ledger, and cosign it where it continues what this plant has seen.
+
+    The first one is believed. What does not continue is kept as evidence under an alarm that lasts until the hub shows
+    a continuation again or a person accepts the other history (`accept_hub_ledger`); the exchange goes on. Tells
+    whether all is well.
+    """
+    known = hub_keys.learn(context.node, welcome)
+    if welcome.hub_checkpoint is None:
+        return True
+    node, shown = context.node, welcome.hub_checkpoint.encode()
+    try:
+        size = Checkpoint.parse(Note.parse(shown).text).size
+        keys = tuple(key for one in known.at(size) for key in checkpoints.keys_of(one))
+        signed = checkpoints.read(shown, node.hub_key.name, keys)
+        note = checkpoints.trimmed(shown, keys)
+    except NoteError as error:
+        text = UNSIGNED.format(fault=error.fault)
+        _write(context, lambda session: raise_alarm(session, _alarm(node, text), node.clock.now()))
+        return False
+    with node.store.reading() as reads:
+        held = _cosigned_note(reads)
+        alarmed = _is_alarmed(reads, node)
+    seen = None if held is None else Checkpoint.parse(held.text)
+    if seen == signed.checkpoint:
+        if alarmed:
+            _write(context, lambda session: _end(session, node))
+        return True
+    if held is not None and seen is not None and not _continues(seen, signed.checkpoint, welcome.hub_proof):
+        found = Contradiction(HUB_LOG, node.hub_key.name, held, note)
+        text = FORKED.format(held=seen.size, shown=signed.checkpoint.size)
+        LOG.warning("plant %s: %s", node.number, text)
+
+        def alarm(session: Session) -> None:
+            keep_contradiction(session, found, node.clock.now())
+            raise_alarm(session, _alarm(node, text), node.clock.now())
+
+        _write(context, alarm)
+        return False
+    _write(context, lambda session: _cosign(session, node, note))
+    return True
+
+
+def accept_hub_ledger(session: Session, node: PlantNode) -> bool:
+    """Go on from the other history that the hub showed last: a person has made sure why there are two.
+
+    The evidence stays. Returns False, and changes nothing, where the hub shows what continues the one seen here.
+    """
+    found = awaiting_acceptance(session)
+    if found is None:
+        return False
+    _cosign(session, node, Note.parse(found.shown))
+    return True
+
+
+def awaiting_acceptance(session: Session | ReadSession) -> PendingContradiction | None:
+    """Return the newest contradiction of what this plant holds of the hub's ledger now, if there is one.
+
+    One that was accepted, or that ended because the hub showed a continuation, is of something held before.
+    """
+    held = _cosigned_note(session)
+    rows = session.rows(SELECT_CONTRADICTIONS)
+    found = (PendingContradiction(origin, bytes(mine), bytes(shown), seen_us) for origin, mine, shown, seen_us in rows)
+    return next((one for one in found if held is not None and Note.parse(one.held).text == held.text), None)
+
+
+def _continues(seen: Checkpoint, shown: Checkpoint, proof: list[str]) -> bool:
+    try:
+        hashes = [read_hash(part) for part in proof]
+    except Problem:
+        return False
+    return verify_consistency(seen.size, seen.root, shown.size, shown.root, hashes)
+
+
+def _cosigned_note(session: Session | ReadSession) -> Note | None:
+    rows = session.rows("SELECT checkpoint FROM replication WHERE log_id = 0 AND checkpoint IS NOT NULL")
+    return Note.parse(bytes(rows[0][0])) if rows else None
+
+
+def _is_alarmed(session: ReadSession, node: PlantNode) -> bool:
+    given = {"kind": AlarmKind.HUB_LEDGER_FORKED, "about": node.hub_key.name}
+    sql = "SELECT 1 FROM alarms WHERE kind = :kind AND about = :about AND over_us IS NULL"
+    return bool(session.rows(sql, given))
+
+
+def _cosign(session: Session, node: PlantNode, note: Note) -> None:
+    now = node.clock.now()
+    seen = Checkpoint.parse(note.text)
+    cosigned = bytes(note.signed_also(node.signer.cosign(note, int(now.timestamp()))))
+    signed = checkpoints.read(cosigned, seen.origin, hub_keys.ever_at(session, node))
+    signed_us, us = checkpoints.signed_us(signed), micros(now)
+    status.keep_checkpoint(session, HUB_LOG, seen.size, cosigned, signed_us=signed_us, received_us=us)
+    # Where a person accepted a shorter ledger, the newest is no longer the longest.
+    newest = {"checkpoint_size": seen.size, "checkpoint": cosigned, "acknowledged": seen.size, "contact_us": us}
+    status.amend(session, HUB_LOG, state=ReplicationState.IN_SYNC, signed_us=signed_us, **newest)
+    _end(session, node)
+
+
+def _alarm(node: PlantNode, text: str) -> Alarm:
+    return Alarm(AlarmKind.HUB_LEDGER_FORKED, node.hub_key.name, text)
+
+
+def _end(session: Session, node: PlantNode) -> None:
+    end_alarm(session, AlarmKind.HUB_LEDGER_FORKED, node.hub_key.name, node.clock.now())
+
+
+def _write(context: ExchangeContext, work: Callable[[Session], object]) -> None:
+    def write(session: Session) -> None:
+        context.lease.renew(session, context.node.clock.now())
+        work(session)
+
+    context.node.writer.write(write)

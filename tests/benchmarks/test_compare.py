@@ -1,0 +1,65 @@
+"""The comparison of two checkouts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import compare
+from benchmarks.__main__ import main
+from benchmarks.compare import Change, RunFailed, quartiles, run_once, run_rounds, write
+from benchmarks.measurements import ROOT
+
+PLANT_WRITE = ("plant_write", ("--rounds=1", "--feeds=5"))
+
+
+@pytest.mark.timeout(600)  # Two programs start from nothing, on whatever machine this is.
+def test_same_checkout_twice_then_each_claim_has_a_run_of_each_side(tmp_path: Path) -> None:
+    changes = run_rounds(ROOT, ROOT, 1, dict([PLANT_WRITE]))
+    assert len(changes) == 2
+    assert all(len(change.before) == len(change.after) == 1 for change in changes)
+    write(tmp_path, ROOT, ROOT, 1, changes)
+    content = json.loads((tmp_path / "compare.json").read_text())
+    assert content["before"] == content["after"]
+    assert [each["claim"] for each in content["changes"]] == [change.claim for change in changes]
+    assert str(ROOT) not in json.dumps(content)
+
+
+def test_benchmark_fails_in_a_checkout_then_error_with_its_last_lines(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match=r"(?s)plant_write ended with status 2.*--feeds: invalid count value"):
+        run_once(ROOT, "plant_write", ["--feeds=some"], tmp_path)
+
+
+def test_checkout_without_its_environment_then_error_and_no_results(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match=r"has no \.venv"):
+        main(["compare", "--before", str(tmp_path), "--after", str(ROOT), "--results", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_benchmark_that_is_not_compared_then_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        compare.main(["catch_up", "--before", ".", "--after", "."])
+    assert f"catch_up is none of {', '.join(compare.SIZES)}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "after, within, lost",
+    [
+        ([1.0, 1.1, 1.2, 1.3, 1.4], True, False),
+        ([1.2, 1.3, 1.4, 1.5, 1.6], False, False),
+        ([0.7, 0.8, 0.9, 1.0, 1.1], False, True),
+    ],
+)
+def test_ratios_of_both_sides_then_the_verdict(after: list[float], *, within: bool, lost: bool) -> None:
+    change = Change("trace", "claim", "rival", [1.0, 1.1, 1.2, 1.3, 1.4], after)
+    assert (change.within_spread, change.lost) == (within, lost)
+
+
+def test_loss_of_a_tenth_then_it_is_still_allowed() -> None:
+    assert not Change("trace", "claim", "rival", [2.0], [1.81]).lost
+    assert Change("trace", "claim", "rival", [2.0], [1.79]).lost
+
+
+def test_quartiles_of_a_sequence_then_those_of_its_inner_half() -> None:
+    assert quartiles([5.0, 1.0, 4.0, 2.0, 3.0]) == (2.0, 4.0)
+    assert quartiles([1.5]) == (1.5, 1.5)

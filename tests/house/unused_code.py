@@ -1,0 +1,143 @@
+"""Finds code that nothing uses: `make check` runs it, and it exits with status 1 when there is any.
+
+The rooms are read without the tests, so that code only tests call is found too. Names count wherever they occur:
+a method with a common name, such as `add`, is not found.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from vulture import Vulture
+
+from tests.house.sources import ROOMS, ROOT, Source, dotted, sources
+
+CONFIDENCE_MIN: Final = 60  # percent; the lowest at which vulture reports functions, classes and variables
+TESTS: Final = ("tests", "benchmarks")
+REGISTERING: Final = (
+    "@*.callback", "@*.command", "@*.fixture", "@*.hookimpl", "@*.listens_for", "@*field", "@findable",
+    "@model_validator",
+)  # fmt: skip
+"""Decorators that hand a function to a library, which calls it."""
+DECLARING_BASES: Final = frozenset({"BaseModel", "SQLModel", "TypeDecorator", "TypedDict"})
+DECLARING_DECORATORS: Final = frozenset(
+    {"strawberry.enum", "strawberry.input", "strawberry.interface", "strawberry.type"}
+)
+"""Classes whose members a library reads: columns and their types, members of JSON and of GraphQL."""
+
+ALLOWED: Final = {
+    "DirectiveApplied": "the payload of the event of this name, which is recorded as a dict of the parts that it has",
+    "FixedClock": "the clock of tests: it stands still, where SystemClock reads the machine's",
+    "JsonText": "a column type for models that are to hold JSON values",
+    "TABLES": "importing the modules declares their tables to SQLModel",
+    "beat_schedule": "Celery reads its settings",
+    "branch_labels": "Alembic reads it of a revision",
+    "cancel_timeout": "pytest-timeout calls it",
+    "carrier": "the digest of a request reads every field of an order",
+    "change_password": "awaits its command and mutation",
+    "collect": "prometheus-client calls it for each scrape",
+    "decode_json": "Strawberry calls it for each WebSocket message",
+    "depends_on": "Alembic reads it of a revision",
+    "disable_person": "awaits its command and mutation",
+    "do_POST": "http.server calls it for each POST",
+    "down_revision": "Alembic reads it of a revision",
+    "downgrade": "Alembic calls it of a revision",
+    "enable_person": "awaits its command and mutation",
+    "enter_string_value": "graphql-core calls it for each string of a document",
+    "force_exit": "uvicorn reads it while it ends",
+    "graphql_transport_ws_handler_class": "Strawberry makes the handler of a WebSocket of it",
+    "handle_exit": "uvicorn calls it for a signal",
+    "hypothesis_seed": "Hypothesis reads this option of pytest",
+    "isolation_level": "psycopg reads it when a transaction begins",
+    "log_message": "http.server calls it for each request",
+    "missing_steps": "asks for tests whether every version of an event can be raised to the newest",
+    "on_parse": "Strawberry calls it around parsing",
+    "on_stream_result": "Strawberry calls it for each result of a subscription",
+    "on_validate": "Strawberry calls it around validation",
+    "on_ws_connect": "Strawberry calls it for each WebSocket",
+    "pre_execution_errors": "Strawberry reads it after validation",
+    "process_errors": "Strawberry calls it with the errors of an operation",
+    "pytest_report_header": "pytest calls it",
+    "pytestmark": "pytest reads it of a module",
+    "retained_until": "asks for tests until when an archive keeps a name",
+    "revoke_role": "awaits its command and mutation",
+    "seals": "the digest of a request reads every field of an order",
+    "sections": "pytest prints them with a failure",
+    "urgent": "the digest of a request reads every field of an order",
+}
+"""Names that no code of ours uses, with the reason that they stay."""
+
+
+def declared(house: Sequence[Source]) -> set[tuple[str, int]]:
+    """Return file and line of what is used as a declaration: tables, GraphQL enums, their members."""
+    classes = [(one, node) for one in house for node in ast.walk(one.tree) if isinstance(node, ast.ClassDef)]
+    declaring = {node.name for _, node in classes if _declares(node)} | DECLARING_BASES | _graphql_enums(house)
+    while found := {node.name for _, node in classes if _names(node.bases) & declaring} - declaring:
+        declaring |= found
+    lines = {(one.name, line) for one in house for line, _ in _enum_calls(one)}
+    for source, node in classes:
+        if node.name in declaring:
+            lines |= {(source.name, member.lineno) for member in node.body}
+        if any(keyword.arg == "table" for keyword in node.keywords):
+            lines |= {(source.name, line) for line in (node.lineno, *(one.lineno for one in node.decorator_list))}
+    return lines
+
+
+def cast_names(house: Sequence[Source]) -> set[str]:
+    """Return the types that `cast` names in quotes."""
+    return {
+        str(node.args[0].value)
+        for one in house
+        for node in ast.walk(one.tree)
+        if isinstance(node, ast.Call) and dotted(node.func) == "cast" and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def unused(house: Sequence[Source], root: Path, *, within: tuple[str, ...]) -> Iterator[tuple[str, int, str, str]]:
+    """Yield file, line, kind and name of unused code in these folders, as far as the given files show."""
+    vulture = Vulture(ignore_decorators=list(REGISTERING))
+    vulture.scavenge([root / one.name for one in house])
+    vulture.used_names.update(cast_names(house))
+    exempt = declared(house)
+    for item in vulture.get_unused_code(min_confidence=CONFIDENCE_MIN):
+        name = Path(item.filename).resolve().relative_to(root).as_posix()
+        if name.startswith(within) and (name, item.first_lineno) not in exempt:
+            yield name, item.first_lineno, str(item.typ), str(item.name)
+
+
+def _declares(node: ast.ClassDef) -> bool:
+    marks = (mark.func if isinstance(mark, ast.Call) else mark for mark in node.decorator_list)
+    return any(dotted(mark) in DECLARING_DECORATORS for mark in marks)
+
+
+def _names(bases: Sequence[ast.expr]) -> set[str]:
+    plain = (base.value if isinstance(base, ast.Subscript) else base for base in bases)
+    return {dotted(base) for base in plain}
+
+
+def _enum_calls(source: Source) -> Iterator[tuple[int, ast.Call]]:
+    """Yield where an enum of the rules becomes one of GraphQL: `X = strawberry.enum(Y, …)`."""
+    for node in source.tree.body:
+        call = node.value if isinstance(node, ast.Assign) else None
+        if isinstance(call, ast.Call) and dotted(call.func) == "strawberry.enum":
+            yield node.lineno, call
+
+
+def _graphql_enums(house: Sequence[Source]) -> set[str]:
+    return {dotted(call.args[0]) for one in house for _, call in _enum_calls(one)}
+
+
+def main() -> int:
+    """Print what is unused, and what is allowed though it is used; return the exit status."""
+    rooms = sources(*ROOMS)
+    found = [*unused(rooms, ROOT, within=ROOMS), *unused([*rooms, *sources(*TESTS)], ROOT, within=TESTS)]
+    wrong = [f"{file}:{line}: unused {kind} {name}" for file, line, kind, name in found if name not in ALLOWED]
+    stale = [f"ALLOWED: {name} is used" for name in sorted(ALLOWED.keys() - {name for *_, name in found})]
+    sys.stdout.writelines(f"{text}\n" for text in wrong + stale)
+    return 1 if wrong or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Messages: one declaration, filled with data, worded in the reader's language, now or when stored."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from infra.messages import Failure, Notice, find_language, languages, message, to_json, word, word_stored
+from infra.settings import HOME_NEEDED, SETTING_WRONG, SETTINGS_WRONG
+
+NO_HOME = HOME_NEEDED(variable="BATCHLOOM_HOME")
+TWO_WRONG = SETTINGS_WRONG(
+    file="a.toml",
+    prefix="B_",
+    problems=[
+        SETTING_WRONG(name="port", why="no number"),
+        SETTING_WRONG(name="tls_key", why="tls_certificate and tls_key belong together"),
+    ],
+)
+
+
+def test_a_message_is_worded_in_the_language_asked_for() -> None:
+    assert word(NO_HOME, "en") == str(NO_HOME) == "No home is given: use --home DIR or BATCHLOOM_HOME."
+    assert word(NO_HOME, "zh") == "请用 --home 或 BATCHLOOM_HOME 指定节点目录。"
+
+
+def test_a_language_without_the_text_gets_english() -> None:
+    unknown = message("NEVER_TRANSLATED", "It is {what}.")(what="new")
+    assert word(unknown, "zh") == "It is new."
+    assert word(NO_HOME, "fr") == str(NO_HOME)
+
+
+def test_data_that_are_messages_terms_or_lists_are_worded_too() -> None:
+    assert str(TWO_WRONG).endswith("(B_*): port: no number; tls_key: tls_certificate and tls_key belong together")
+    assert word(TWO_WRONG, "zh").endswith("：port：no number；tls_key：tls_certificate 和 tls_key 须同时设置")
+
+
+@pytest.mark.parametrize("notice", [NO_HOME, TWO_WRONG])
+@pytest.mark.parametrize("language", languages())
+def test_a_stored_message_is_worded_as_it_would_have_been(notice: Notice, language: str) -> None:
+    assert word_stored(notice.code, to_json(notice), str(notice), language) == word(notice, language)
+
+
+def test_a_stored_message_that_this_program_does_not_know_is_shown_as_it_was_stored() -> None:
+    assert word_stored("OF_A_NEWER_PROGRAM", '{"one": "1"}', "It is 1.", "zh") == "It is 1."
+    assert word_stored(NO_HOME.code, json.dumps({"other": "1"}), "It is 1.", "zh") == "It is 1."
+
+
+@pytest.mark.parametrize(
+    "tag, language",
+    [
+        ("en", "en"),
+        ("en_GB.UTF-8", "en"),
+        ("zh", "zh"),
+        ("zh-CN", "zh"),
+        ("zh_CN.UTF-8", "zh"),
+        ("ZH-hans", "zh"),
+        ("fr", None),
+        ("C.UTF-8", None),
+        ("", None),
+    ],
+)
+def test_a_tag_selects_the_language_it_names(tag: str, language: str | None) -> None:
+    assert find_language(tag) == language
+
+
+def test_a_failure_has_code_data_and_both_texts() -> None:
+    failure = Failure(HOME_NEEDED, variable="X")
+    assert (failure.code, failure.data) == ("HOME_NEEDED", {"variable": "X"})
+    assert (str(failure), word(failure, "zh")) == (word(failure, "en"), "请用 --home 或 X 指定节点目录。")
+
+
+def test_english_then_babel_is_not_loaded() -> None:
+    code = "import sys; from tests.infra.test_messages import NO_HOME; str(NO_HOME); print('babel' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
