@@ -1,31 +1,28 @@
-"""Refusals in the contract: a type for each code, made from its text, and the union that a mutation answers with."""
+"""Refusals: one GraphQL type for each code, made from its text."""
 
 import string
-from collections.abc import Callable, Iterable, Mapping
-from functools import reduce, wraps
-from operator import or_
+from collections.abc import Iterable, Mapping
 from types import new_class
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.utils.str_converters import to_camel_case
 
 from plants.rules.values.refusals import WORDINGS, Language, Refusal, RefusalCode
 
 C = RefusalCode
 
 RefusalCodeEnum = strawberry.enum(
-    RefusalCode, name="RefusalCode", description="Every expected “no”; a code is never renamed or reused."
+    RefusalCode, name="RefusalCode", description="Code of a refusal. A code is never renamed or reused."
 )
 
 
-@strawberry.interface(name="Refusal", description="An expected “no”: nothing was changed, and this says why.")
+@strawberry.interface(
+    name="Refusal", description="An expected “no”: nothing was changed. It carries a code and a message."
+)
 class RefusalAnswer:
-    """What every refusal says."""
-
-    code: RefusalCode = strawberry.field(description="Which refusal it is.")
-    message: str = strawberry.field(description="The refusal as a sentence, in the caller's language.")
+    code: RefusalCode = strawberry.field(description="Code of the refusal.")
+    message: str = strawberry.field(description="Message in the caller's language.")
 
 
 # Data that a refusal carries beside what its text shows.
@@ -40,60 +37,60 @@ OTHER_NAMES: Final = {
 }
 
 DESCRIPTIONS: Final = {
-    "after": "What it would become.",
-    "alias": "The alias that was given.",
-    "amount": "The amount that was given.",
-    "at": "The time that was given, or the time meant.",
-    "available": "How much there is.",
-    "batch": "The batch it is about, by its code.",
-    "before": "What it is.",
-    "by": "The index of the later entry.",
-    "change": "The change request it is about.",
-    "count": "How many were given.",
-    "current": "The batch's version now.",
-    "date": "The date that was given.",
-    "days": "How many days back is the limit.",
-    "decimals": "How many decimals are the limit.",
-    "destination": "The plant that it goes to.",
-    "difference": "By how much it differs.",
-    "disposition": "The disposition of the goods.",
-    "dispute": "The index of the entry that disputes it.",
-    "entry": "The index of the entry it is about.",
-    "expected": "What was expected.",
-    "expires_at": "When it expired.",
-    "expires_on": "The last day on which the goods were usable.",
-    "field": "What it is that was given.",
-    "hold": "The id of the first open hold.",
-    "kind": "Why the goods are held.",
-    "later": "The index of the later directive.",
-    "levels": "Where it may be decided.",
-    "limit": "The limit.",
-    "location": "The location it is about.",
-    "material": "The material it is about.",
-    "percent": "The tolerance in percent.",
-    "plant": "The plant it is about.",
-    "present": "What it is now.",
-    "process": "The process record it is about.",
-    "proposed": "The batch's version when the change was asked for.",
-    "reason": "The reason that was given for it.",
-    "request": "The request id that was given.",
-    "rule": "What is accepted.",
-    "size": "How large it is, in bytes.",
-    "state": "How far along it is already.",
-    "target": "The unit that it should be in.",
-    "thing": "What kind of thing it is.",
-    "transfer": "The transfer it is about.",
-    "type": "The type of the entry.",
-    "unit": "The unit.",
-    "value": "What was given.",
-    "wanted": "What was asked for.",
-    "where": "Where in the document.",
-    "why": "What is wrong with it, or would be.",
+    "after": "Value after the change.",
+    "alias": "Alias in the request.",
+    "amount": "Amount in the request.",
+    "at": "Time in the request.",
+    "available": "Available quantity.",
+    "batch": "Batch code.",
+    "before": "Value before the change.",
+    "by": "Index of the later entry.",
+    "change": "Number of the change request.",
+    "count": "Number in the request.",
+    "current": "Current version of the batch.",
+    "date": "Date in the request.",
+    "days": "Limit in days.",
+    "decimals": "Largest number of decimals.",
+    "destination": "Destination plant.",
+    "difference": "Difference.",
+    "disposition": "Disposition of the goods.",
+    "dispute": "Index of the disputing entry.",
+    "entry": "Index of the entry.",
+    "expected": "Expected material.",
+    "expires_at": "Time of expiry.",
+    "expires_on": "Last day of use.",
+    "field": "Field of the input.",
+    "hold": "Id of the first open hold.",
+    "kind": "Kind of hold.",
+    "later": "Index of the later directive.",
+    "levels": "Levels at which it may be decided.",
+    "limit": "Limit.",
+    "location": "Location code.",
+    "material": "Material.",
+    "percent": "Tolerance in percent.",
+    "plant": "Plant.",
+    "present": "Current value.",
+    "process": "Process record id.",
+    "proposed": "Version of the batch at the time of the request.",
+    "reason": "Reason that was given.",
+    "request": "Request id.",
+    "rule": "Accepted values.",
+    "size": "Size in bytes.",
+    "state": "Current state.",
+    "target": "Target unit.",
+    "thing": "Kind of the subject.",
+    "transfer": "Transfer id.",
+    "type": "Type of the entry.",
+    "unit": "Unit.",
+    "value": "Value in the request.",
+    "wanted": "Requested value.",
+    "where": "Position in the document.",
+    "why": "Reason.",
 }
 
 
 def data_names(code: RefusalCode) -> list[str]:
-    """Return the names of the data that a refusal of this code carries, in the order of its text."""
+    """Return the names of a refusal's data, in the order of its text."""
     shown = [name for _, name, _, _ in string.Formatter().parse(WORDINGS[code].en) if name]
     return list(dict.fromkeys((*shown, *MORE_DATA.get(code, ()))))
 
@@ -131,7 +128,7 @@ COMMON: Final = frozenset(
         C.TIME_TOO_OLD,
     }
 )
-"""What every mutation can be refused with: by who asks, the input's own fields, and the size of an entry."""
+"""The refusals of every mutation: by the caller, the common input fields and the size of the entry."""
 
 AMOUNTS: Final = frozenset(
     {
@@ -143,7 +140,7 @@ AMOUNTS: Final = frozenset(
         C.UNIT_UNKNOWN,
     }
 )
-"""What a quantity can be refused with."""
+"""The refusals of a quantity."""
 
 TAKING: Final = frozenset(
     {
@@ -155,17 +152,11 @@ TAKING: Final = frozenset(
         C.STOCK_SHORT,
     }
 )
-"""What taking goods from stock can be refused with."""
-
-Resolver = TypeVar("Resolver", bound=Callable[..., Any])
-
-
-class UnlistedRefusal(Exception):
-    """A command refused in a way that its mutation does not list: a bug, because no caller could be ready for it."""
+"""The refusals of taking goods from stock."""
 
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
-    """Return a refusal as the contract answers it."""
+    """Return the GraphQL object of a refusal."""
     data = _renamed({name: refusal.data.get(name, "") for name in data_names(refusal.code)})
     return REFUSALS[refusal.code](code=refusal.code, message=refusal.message(language), **data)
 
@@ -175,42 +166,10 @@ def _renamed(data: Mapping[str, str]) -> dict[str, str]:
 
 
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:
-    """Return a refusal as an error of a query, which has no union to carry it."""
+    """Return a refusal as a GraphQL error, for a query or subscription."""
     return GraphQLError(refusal.message(language), extensions={**_renamed(refusal.data), "code": refusal.code.value})
 
 
-def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:
-    """Make a mutation that answers with its success or with one of the refusals that its command can raise.
-
-    Any other refusal is raised as UnlistedRefusal, to be masked as the bug that it is.
-    """
-
-    def make(resolve: Resolver) -> Any:
-        called = to_camel_case(resolve.__name__)
-        listed = LISTED[resolve.__name__] = frozenset(codes) | COMMON
-        result = f"{called[0].upper()}{called[1:]}Result"
-        union = strawberry.union(name=result, description=f"What `{called}` answers.")
-        answers = reduce(or_, (success, *(REFUSALS[code] for code in sorted(listed))))
-
-        @wraps(resolve)
-        async def answer(*args: Any, **given: Any) -> Any:
-            try:
-                return await resolve(*args, **given)
-            except Refusal as refusal:
-                if refusal.code not in listed:
-                    raise UnlistedRefusal(refusal.code) from refusal
-                return refused(refusal, given["info"].context.language)
-
-        returned = Annotated[answers, union]  # type: ignore[valid-type]
-        return strawberry.mutation(resolver=answer, description=description, graphql_type=returned)
-
-    return make
-
-
-LISTED: Final[dict[str, frozenset[RefusalCode]]] = {}
-"""The refusals that each mutation lists, by the name of its resolver."""
-
-
 def types() -> Iterable[type]:
-    """Return every refusal's type, so that the schema has also those that only the interface leads to."""
+    """Return all refusal types. The schema needs them listed where only the interface leads to them."""
     return REFUSALS.values()

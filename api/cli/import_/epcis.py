@@ -1,0 +1,320 @@
+"""`batchloom import`: bring in documents of others, and say of every event what was done about it or why not."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from api.cli.import_ import app
+from api.cli.nodes import AsJson, console_actor
+from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, language, pick, show_json
+from api.node.node import Node
+from auth.actors import Role
+from infra.clock import SystemClock
+from infra.roles import Role as NodeRole
+from infra.settings import load
+from plants.commands.epcis.imports import ImportingPlant, StepOutcome, import_epcis
+from plants.rules.epcis.documents import EPCIS_DOCUMENT_BYTES_MAX, EpcisDocument, read_epcis
+from plants.rules.epcis.planning import plan_epcis
+from plants.rules.epcis.sites import propose_plants
+from plants.rules.epcis.steps import (
+    AddAliases,
+    DefineLocation,
+    DefineMaterial,
+    DefineParty,
+    EndAliases,
+    EpcisPlan,
+    EventReport,
+    Outcome,
+)
+from plants.rules.epcis.vocabulary import last_word
+from plants.rules.epcis.wording import discrepancy_text, step_text, why_text
+from plants.rules.logistics.events import TRANSFER_RECEIVED
+from plants.rules.values.quantities import MICRO, format_micro
+from plants.store.ledger.entries import Head
+
+QUIET: Final = (AddAliases, DefineLocation, DefineMaterial, DefineParty, EndAliases)
+
+
+class _Refused(Exception):
+    """Rolls every plant's transaction back."""
+
+    def __init__(self, outcomes: tuple[StepOutcome, ...]) -> None:
+        super().__init__()
+        self.outcomes = outcomes
+
+
+@app.command()
+def epcis(
+    *,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="EPCIS 2.0 in JSON-LD.")],
+    home: Annotated[
+        list[Path] | None, typer.Option("--home", help="Home of a plant that takes part; repeat it for several.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None, typer.Option("--map", metavar="SITE=CODE", help="Which plant a site of the document is.")
+    ] = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Show which plant each site could be; write nothing.")
+    ] = False,
+    partly: Annotated[
+        bool, typer.Option("--partly", help="Write what can be written, even if something is refused.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import an EPCIS 2.0 document: its sites become plants, its events our entries, its identifiers aliases.
+
+    All of it is written, or nothing: the first refusal rolls every plant back, unless --partly is given. Importing the
+    same document again does nothing. Exit status 1 when an event was refused.
+
+    Examples:
+      batchloom import epcis chain.json --propose
+
+      batchloom import epcis chain.json --home proc --home hatc --map urn:…:processor.plant1u=PROC
+    """
+    document = _read(file)
+    given = dict(_mapping(one) for one in map_ or ())
+    if propose:
+        _show_proposal(document, propose_plants(document, given), as_json=as_json)
+        return
+    with ExitStack() as stack:
+        nodes = _open_plants(home or [], stack)
+        plants = propose_plants(document, given)
+        _check_homes(plants, nodes)
+        plan = plan_epcis(document, plants)
+        taking_part = {code: nodes[code] for code in sorted(set(plants.values()))}
+        outcomes, written = run_import(plan, taking_part, partly=partly)
+    if as_json:
+        show_json(as_object(plan, outcomes, written=written))
+    else:
+        _show(plan, outcomes, file, written=written)
+    if not all(outcome.is_done for outcome in outcomes):
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def run_import(
+    plan: EpcisPlan, nodes: Mapping[str, Node], *, partly: bool = False
+) -> tuple[tuple[StepOutcome, ...], bool]:
+    """Do a plan at the plants' nodes; return what became of its steps, and whether it was written.
+
+    One transaction at each plant stays open until the last step: what is refused is known before anything is
+    committed. If the machine dies between two of the commits at the end, importing again completes it.
+    """
+    actor = console_actor(Role.IMPORTER).author
+    try:
+        with ExitStack() as stack:
+            plants = {}
+            for code, node in nodes.items():
+                session = stack.enter_context(node.store.transaction())
+                number = node.settings.plant_number
+                plants[code] = ImportingPlant(number, node.settings.origin, Head(session, number).size, session)
+            now = SystemClock().now()
+            outcomes = import_epcis(plan, plants, actor=actor, now=now)
+            if not partly:
+                _check_whole(outcomes)
+    except _Refused as refused:
+        return refused.outcomes, False
+    return outcomes, True
+
+
+def _check_whole(outcomes: tuple[StepOutcome, ...]) -> None:
+    if not all(outcome.is_done for outcome in outcomes):
+        raise _Refused(outcomes)
+
+
+def as_object(plan: EpcisPlan, outcomes: Sequence[StepOutcome], *, written: bool) -> dict[str, Any]:
+    """Return the report of an import as a program reads it."""
+    return {
+        "written": written,
+        "sites": [
+            {"site": site.id, "plant": site.plant, "location": site.location, "name": site.name} for site in plan.sites
+        ],
+        "events": [_event_object(plan, outcomes, event) for event in plan.report],
+    }
+
+
+def _event_object(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: EventReport) -> dict[str, Any]:
+    return {
+        "event": event.event,
+        "eventId": event.event_id,
+        "type": event.type_name,
+        "bizStep": event.biz_step,
+        "plant": event.plant,
+        "outcome": _outcome(event, outcomes),
+        "why": event.why,
+        "steps": [_step_object(plan, outcomes[number], number) for number in event.steps],
+        "discrepancies": [
+            {
+                "kind": found.kind,
+                "subject": found.subject,
+                "quantity": None if found.quantity is None else format_micro(int(found.quantity * MICRO)),
+                "unit": found.unit,
+                "otherEvent": found.other_event,
+                "text": discrepancy_text(found, language()),
+            }
+            for found in event.discrepancies
+        ],
+    }
+
+
+def _step_object(plan: EpcisPlan, outcome: StepOutcome, number: int) -> dict[str, Any]:
+    step = plan.steps[number]
+    shown: dict[str, Any] = {
+        "plant": step.plant,
+        "text": step_text(step, language()),
+        "implied": step.implied,
+        "entries": [entry.index for entry in outcome.entries],
+        "new": outcome.new,
+        "batches": _new_batches(outcome),
+    }
+    if outcome.refusal is not None:
+        shown["refusal"] = {"code": outcome.refusal.code, "message": outcome.refusal.message(language())}
+    if outcome.waits_for is not None:
+        shown["waitsForEvent"] = outcome.waits_for
+    return shown
+
+
+def _outcome(event: EventReport, outcomes: Sequence[StepOutcome]) -> str:
+    failed = [outcomes[number] for number in event.steps if not outcomes[number].is_done]
+    if not failed:
+        return event.outcome.value
+    return "REFUSED" if any(outcome.refusal is not None for outcome in failed) else "NOT_POSSIBLE"
+
+
+def _new_batches(outcome: StepOutcome) -> list[str]:
+    return [
+        batch["code"]
+        for entry in outcome.entries
+        if entry.type != TRANSFER_RECEIVED.name
+        for batch in entry.payload.get("batches", ())
+    ]
+
+
+def _read(file: Path) -> EpcisDocument:
+    with file.open("rb") as stream:
+        content = stream.read(EPCIS_DOCUMENT_BYTES_MAX + 1)
+    return read_epcis(content, now=SystemClock().now())
+
+
+def _mapping(text: str) -> tuple[str, str]:
+    site, equals, code = text.rpartition("=")
+    if not (site and equals and code):
+        raise typer.BadParameter("SITE=CODE", param_hint="--map")
+    return site, code
+
+
+def _open_plants(homes: Sequence[Path], stack: ExitStack) -> dict[str, Node]:
+    nodes: dict[str, Node] = {}
+    for home in homes:
+        settings = load(home)
+        if settings.role is not NodeRole.PLANT:
+            raise CannotDo(
+                f"{home} is the hub's. Goods are written at plants; the hub gets them by replication.",
+                f"{home} 是中心节点。货物在工厂登记，中心通过复制获得。",
+            )
+        nodes[settings.plant_code] = stack.enter_context(Node(settings))
+    return nodes
+
+
+def _check_homes(plants: Mapping[str, str], nodes: Mapping[str, Node]) -> None:
+    missing = {site: code for site, code in plants.items() if code not in nodes}
+    if missing:
+        shown = ", ".join(f"{site}={code}" for site, code in missing.items())
+        raise CannotDo(
+            f"No --home is given for: {shown}. Give the plants' homes, or say with --map which plant a site is.",
+            f"以下站点没有对应的 --home：{shown}。请给出工厂目录，或用 --map 指定站点所属工厂。",
+        )
+
+
+def _show_proposal(document: EpcisDocument, plants: Mapping[str, str], *, as_json: bool) -> None:
+    if as_json:
+        show_json({"sites": [{"site": site, "plant": code} for site, code in plants.items()]})
+        return
+    table = Table(title=pick("Which plant each site could be", "各站点建议对应的工厂"), title_justify="left", box=None)
+    table.add_column(pick("Plant", "工厂"), style="bold cyan", no_wrap=True)
+    table.add_column(pick("Site", "站点"), overflow="fold")
+    table.add_column(pick("Name", "名称"), style="dim")
+    for site, code in plants.items():
+        record = document.master.get(site)
+        table.add_row(code, site, (record.name if record else None) or "")
+    CONSOLE.print(table)
+    CONSOLE.print(pick("To choose otherwise: --map SITE=CODE. Two sites may be one plant.",
+                       "如需调整：--map 站点=代码。两个站点可属于同一工厂。"), style="dim")  # fmt: skip
+
+
+COLOURS: Final = {
+    Outcome.DONE.value: "green",
+    Outcome.NOTED.value: "blue",
+    Outcome.LEFT_OUT.value: "yellow",
+    "REFUSED": "bold red",
+    "NOT_POSSIBLE": "red",
+}
+WORDS: Final = {
+    Outcome.DONE.value: ("done", "已登记"),
+    Outcome.NOTED.value: ("noted", "已知悉"),
+    Outcome.LEFT_OUT.value: ("left out", "未导入"),
+    "REFUSED": ("refused", "被拒绝"),
+    "NOT_POSSIBLE": ("not possible", "无法进行"),
+}
+
+
+def _show(plan: EpcisPlan, outcomes: Sequence[StepOutcome], file: Path, *, written: bool) -> None:
+    table = Table(title=escape(file.name), title_justify="left", title_style="bold", show_lines=False, expand=False)
+    table.add_column("#", justify="right", style="dim", no_wrap=True)
+    table.add_column(pick("Event", "事件"), overflow="fold", max_width=18)
+    table.add_column(pick("Outcome", "结果"), no_wrap=True)
+    table.add_column(pick("What was done", "处理"), overflow="fold", ratio=1)
+    for event in plan.report:
+        outcome = _outcome(event, outcomes)
+        name = last_word(event.biz_step or event.type_name)
+        lines = Text("\n").join(_lines(plan, outcomes, event))
+        table.add_row(str(event.event), name, Text(pick(*WORDS[outcome]), style=COLOURS[outcome]), lines)
+    CONSOLE.print(table)
+    new = sum(outcome.new for outcome in outcomes)
+    there = sum(len(outcome.entries) for outcome in outcomes) - new
+    ledgers = len({step.plant for step in plan.steps})
+    refused = sum(not outcome.is_done for outcome in outcomes)
+    if refused:
+        CONSOLE.print(
+            pick(f"[bold red]{refused} steps were not done.[/] ", f"[bold red]{refused} 个步骤未完成。[/]")
+            + (
+                pick("The others are written.", "其余已写入。")
+                if written
+                else pick("Nothing was written.", "未写入任何内容。")
+            )
+        )
+    if written:
+        CONSOLE.print(
+            pick(
+                f"[green]✓[/] {new} entries written in the ledgers of {ledgers} plants; {there} were there already.",
+                f"[green]✓[/] 已在 {ledgers} 个工厂的账本中写入 {new} 个条目；{there} 个此前已存在。",
+            )
+        )
+
+
+def _lines(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: EventReport) -> list[Text]:
+    """Return what stands in an event's row: its steps, quiet ones dimmed, then what was odd."""
+    lines: list[Text] = []
+    if event.why is not None:
+        lines.append(Text(why_text(event.why, language()), style="dim"))
+    for number in event.steps:
+        outcome, step = outcomes[number], plan.steps[number]
+        line = Text(step_text(step, language()), style="dim" if isinstance(step, QUIET) else "")
+        codes = _new_batches(outcome)
+        if codes:
+            line.append(f" = {', '.join(codes)}", style="cyan")
+        lines.append(line)
+        if outcome.refusal is not None:
+            lines.append(Text(f"✗ {outcome.refusal.message(language())}", style="red"))
+        if outcome.waits_for is not None:
+            said = pick(
+                f"needs what event {outcome.waits_for} did not bring", f"依赖于未完成的事件 {outcome.waits_for}"
+            )
+            lines.append(Text(f"✗ {said}", style="red"))
+    lines += [Text(f"! {discrepancy_text(found, language())}", style="yellow") for found in event.discrepancies]
+    return lines

@@ -1,0 +1,70 @@
+"""One trace, shared by all fields of its answer. Each costly figure is computed at most once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from infra.database import ReadSession
+from plants.rules.genealogy.walks import Bounds, Paths, TraceDirection
+from plants.rules.values.scope import PlantScope
+from plants.store.genealogy import walks
+from plants.store.genealogy.walks import TracedBatch
+from plants.store.inventory.batches import known_by_code
+from plants.store.traceability import trace_summary
+from plants.store.traceability.completeness import Completeness, completeness
+from plants.store.traceability.trace_batches import TracedBatchesFilter, paths_to
+from plants.store.traceability.trace_names import plant_codes
+from plants.store.traceability.trace_starts import Start, resolve_seeds
+from plants.store.traceability.trace_summary import Flow, Summary
+
+WHOLE = 0
+"""The loader key of figures that exist once for each trace."""
+
+
+class TraceQuery:
+    """The ids and edges of a trace, and queries about them for `Info.load` and `Info.read`."""
+
+    def __init__(self, filters: TracedBatchesFilter) -> None:
+        self.filters = filters
+        self.traced = filters.traced
+        self._bounds: dict[int, Bounds] | None = None
+        self._summary: Summary | None = None
+
+    def batches(self, reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, TracedBatch]:
+        """Return batches of the trace by id."""
+        return {one.id: one for one in walks.batches_page(reads, scope, self.traced, ids)}
+
+    def contributions(self, reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, Bounds]:
+        """Return the bounds of the seeds' quantity in batches, by batch. Only a forward trace has them."""
+        if self.traced.direction is not TraceDirection.FORWARD:
+            return {}
+        if self._bounds is None:
+            self._bounds = trace_summary.contributions(reads, scope, self.traced)
+        return {batch: self._bounds[batch] for batch in ids if batch in self._bounds}
+
+    def summary(self, reads: ReadSession, scope: PlantScope, _keys: Sequence[int]) -> dict[int, Summary]:
+        """Return the figures of the trace under WHOLE."""
+        if self._summary is None:
+            self._summary = trace_summary.summary(reads, scope, self.traced)
+        return {WHOLE: self._summary}
+
+    def flows(self, reads: ReadSession, scope: PlantScope) -> tuple[Flow, ...]:
+        """Return the mass balance of the trace."""
+        return trace_summary.flows(reads, scope, self.traced.batches)
+
+    def paths(self, reads: ReadSession, scope: PlantScope, code: str, limit: int) -> Paths:
+        """Return paths between the seeds and a batch."""
+        known = known_by_code(reads, scope, [code]).get(code)
+        return Paths((), more=False) if known is None else paths_to(self.traced, known.stated.id, limit)
+
+    def completeness(
+        self, reads: ReadSession, scope: PlantScope, now: datetime, own: int | None, since: datetime | None = None
+    ) -> tuple[Completeness, dict[int, str]]:
+        """Return the completeness of the trace, and plant codes by number if it has gaps."""
+        found = completeness(reads, scope, self.traced, now=now, own=own, since=since)
+        return found, dict(plant_codes(reads, scope, self.traced.processes)) if found.gaps else {}
+
+
+def query_from(reads: ReadSession, scope: PlantScope, start: Start, direction: TraceDirection) -> TraceQuery:
+    """Trace from the given names."""
+    seeds = resolve_seeds(reads, scope, start)
+    return TraceQuery(TracedBatchesFilter(start, direction, walks.trace(reads, scope, seeds, direction)))
