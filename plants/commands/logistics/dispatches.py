@@ -17,7 +17,7 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 @stable_name("Dispatch")
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """What leaves, and for which plant."""
+    """Goods that leave, and the destination plant."""
 
     destination: str
     lines: tuple[StockLine, ...]

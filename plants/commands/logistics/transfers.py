@@ -22,7 +22,7 @@ from plants.store.materials import definitions
 @stable_name("ReceiptLine")
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
-    """How much of a batch came in at a location, none included; the unit is the batch's own unless given."""
+    """The received amount of a batch at a location, zero included; the unit is the batch's own unless given."""
 
     batch: str
     amount: str
@@ -42,7 +42,7 @@ class TransferReceipt:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """One batch of a transfer as it came in: how much is where, in millionths."""
+    """One received batch of a transfer: amounts by location, in millionths."""
 
     line: TransferLine
     known: batches.Goods | None

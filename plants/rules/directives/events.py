@@ -1,4 +1,4 @@
-"""Events of directives: what the hub directs plants to do, and their answers."""
+"""Events of directives: directives of the hub to plants, and the answers of plants."""
 
 from typing import Any, Final, Literal, NotRequired, TypedDict
 

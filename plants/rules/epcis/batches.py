@@ -50,7 +50,7 @@ class BatchesOfLots:
         self._add((plant, location, lot), code, quantity)
 
     def take(self, plant: str, location: str, lot: str, quantity: Decimal) -> list[tuple[str, Decimal]]:
-        """Return the batches, with amounts, that a quantity of a lot is taken from. The last one covers any shortage."""
+        """Return the batches, with amounts, that a quantity of a lot is taken from; the last covers any shortage."""
         taken: list[tuple[str, Decimal]] = []
         codes = self.codes(plant, lot)
         left = quantity

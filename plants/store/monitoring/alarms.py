@@ -1,4 +1,4 @@
-"""Alarms: what a person has to know or do about this node, kept until it is over; nothing stands only in a log file.
+"""Alarms: conditions of this node that operators must know or act on, kept while they last, never only in a log file.
 
 One alarm for each kind and thing: raised again it counts on, and when it is over it stays as history.
 """
@@ -30,7 +30,7 @@ END = "UPDATE alarms SET over_us = :now_us WHERE kind = :kind AND about = :about
 
 
 class AlarmKind(StrEnum):
-    """What kind of thing is amiss; a kind is never renamed."""
+    """The kind of an alarm; a kind is never renamed."""
 
     REPLICATION_REFUSED = "REPLICATION_REFUSED"  # the other side said no, or what it sent cannot be right
     PLANT_RESTORED = "PLANT_RESTORED"
@@ -68,7 +68,7 @@ class AlarmRow(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What is amiss, about what, and what to do, in English and Simplified Chinese."""
+    """The problem, its subject, and what to do, in English and Simplified Chinese."""
 
     kind: AlarmKind
     about: str
@@ -82,7 +82,7 @@ def raise_alarm(session: Session, alarm: Alarm, now: datetime, *, times: int = 1
 
 
 def end_alarm(session: Session, kind: AlarmKind, about: str, now: datetime) -> bool:
-    """Write down that what was amiss is over; tell whether there was such an alarm."""
+    """End an alarm; return whether there was one."""
     return session.run(END, {"kind": kind, "about": about, "now_us": micros(now)}) == 1
 
 

@@ -1,7 +1,7 @@
-"""Everything about a node that a person has to look at, in one list: alarms, stopped replication, parked entries.
+"""Everything about a node that needs an operator, in one list: alarms, stopped replication, parked entries.
 
-What the replication rows and the projection's faults say stands there only while it lasts; an alarm row of the same
-kind about the same thing goes first, because it counts and has a history.
+Replication rows and faults of the projection have no history. So an alarm row of the same kind about the same subject
+takes precedence: it has a count and a history.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmSeen:
-    """One thing amiss; `about` names it within its kind, times are microseconds, `over_us` is empty while it lasts."""
+    """One alarm; `about` names it within its kind, times are microseconds, `over_us` is empty while it lasts."""
 
     kind: str
     about: str
@@ -43,10 +43,10 @@ class AlarmSeen:
 def alarms_seen(
     reads: ReadSession, scope: PlantScope, *, own: int = HUB, over: bool = False, first: int = 100
 ) -> list[AlarmSeen]:
-    """Return what is amiss at this node, the newest first; with `over` also what has ended.
+    """Return the alarms of this node, the newest first; with `over` also those that have ended.
 
-    `own` is the number of the plant whose node this is: who may see that plant sees all of it. At the hub (0) whoever
-    has a grant for the group sees all, others only what is about the ledgers of plants in their scope.
+    `own` is the number of the plant whose node this is: users who may see that plant see all alarms. At the hub (0)
+    users with a grant for the group see all, others only those about the ledgers of plants in their scope.
     """
     logs: dict[int, str] = dict(reads.exec(select(Log.log_id, Log.origin)).all())
     plants = {abs(log_id): logs[log_id] for log_id in logs if abs(log_id) in scope}
