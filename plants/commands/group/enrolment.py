@@ -97,7 +97,7 @@ def record_assertion_key(session: Session, code: str, payload: AssertionKeyRotat
 
 
 def record_ledger_key(session: Session, code: str, payload: PlantLedgerKeyRotated, *, now: datetime) -> Entry:
-    """Record in the hub's ledger the new ledger key of a plant, and its first size. The caller checked the statement."""
+    """Record in the hub's ledger the new ledger key of a plant and its first size. The caller checks the statement."""
     return _record(session, Head(session, HUB_LOG), PLANT_LEDGER_KEY_ROTATED, code, payload, actor=SYSTEM, now=now)
 
 
