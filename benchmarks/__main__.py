@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import compare, measurements
 from benchmarks.measurements import BENCHMARKS
 from benchmarks.options import count, one_of
-from benchmarks.rounds import Measurement
+from benchmarks.rounds import ROUNDS, Measurement, Rounds, immediately
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,14 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Only this one: each of them imports other parts of the product, and a run starts sooner without them.
         run: Callable[..., Iterator[Measurement]] = import_module(f"benchmarks.{name}").run
         sizes = {size: getattr(options, size) or usual.default for size, usual in signature(run).parameters.items()}
-        print(f"{name}: " + ", ".join(f"{size} {value:,}" for size, value in sizes.items()), flush=True)
+        shown = {size: value.count if isinstance(value, Rounds) else value for size, value in sizes.items()}
+        print(f"{name}: " + ", ".join(f"{size} {value:,}" for size, value in shown.items()), flush=True)
         load_before, measured = os.getloadavg()[0], []
         for one in run(**sizes):
             print(f"  {one.line()}", flush=True)
             measured.append(one)
-        measurements.write(options.results, name, sizes, measured, load_before)
+        measurements.write(options.results, name, shown, measured, load_before)
     if options.results == measurements.RESULTS:
         measurements.refresh_page()
+    if options.paced:
+        print(compare.FINISHED, flush=True)
     return 0
 
 
@@ -54,7 +57,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=count, help="of the synthetic group")
     where = "folder of the JSON files; the default also refreshes docs/explanation/performance.md"
     parser.add_argument("--results", type=Path, default=measurements.RESULTS, help=where)
-    return parser.parse_args(arguments)
+    parser.add_argument("--paced", action="store_true", help=argparse.SUPPRESS)  # For `compare`, over pipes.
+    options = parser.parse_args(arguments)
+    if options.paced or options.rounds:
+        options.rounds = Rounds(options.rounds or ROUNDS.count, compare.wait_for_turn if options.paced else immediately)
+    return options
 
 
 if __name__ == "__main__":

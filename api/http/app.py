@@ -16,7 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +25,7 @@ from api.http.background_jobs import Work
 from api.http.graphql import RequestDoor, SubscriptionDoor
 from api.http.metrics import Metrics, metrics_route
 from api.http.replication import sync_routes
+from api.http.routes import GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
 from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
@@ -80,11 +81,11 @@ def _doors(node: Node, services: NodeServices) -> list[BaseRoute]:
     schema = contract(node.settings.role)
     requests, subscriptions = RequestDoor(node, services, schema), SubscriptionDoor(node, services, schema)
     return [
-        Route("/auth/token", token, methods=["POST"]),
-        Route("/graphql", requests.answer, methods=["GET", "POST"]),
-        WebSocketRoute("/graphql", subscriptions),
-        Route("/healthz", healthy),
-        Route("/readyz", ready),
+        TOKEN.to(token),
+        GRAPHQL.to(requests.answer),
+        WebSocketRoute(GRAPHQL.path, subscriptions),
+        HEALTHZ.to(healthy),
+        READYZ.to(ready),
     ]
 
 
@@ -92,7 +93,7 @@ def _pages(node: Node) -> list[BaseRoute]:
     page = STATIC / "graphiql"
     if not node.settings.graphiql or not (page / "index.html").exists():
         return []
-    return [Mount("/graphiql", StaticFiles(directory=page, html=True))]
+    return [Mount(GRAPHIQL.path, StaticFiles(directory=page, html=True))]
 
 
 def _is_open(node: Node) -> bool:

@@ -1,4 +1,4 @@
-"""What PostgreSQL undoes to let another go on: one caller hears of it, nothing of it stays, and again it succeeds."""
+"""A deadlock on PostgreSQL: one caller gets the error, its writes are undone, and a retry succeeds."""
 
 import threading
 from collections.abc import Iterator

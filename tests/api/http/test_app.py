@@ -8,8 +8,9 @@ import httpx2
 import pytest
 from starlette.datastructures import Headers
 
-from api.http.app import STATIC
+from api.http.app import STATIC, application
 from api.http.authentication import language_of
+from api.http.routes import GRAPHIQL, ROUTES
 from api.http.serve import Server, listen, server
 from api.node.node import Node, make_home
 from auth.people import FAILURES_BEFORE_LOCK_OUT
@@ -96,6 +97,19 @@ def test_sign_in_of_the_wrong_form_then_its_status_says_so(
 ) -> None:
     answer = plant.client.post("/auth/token", content=content, headers={"Content-Type": kind})
     assert (answer.status_code, "message" in answer.json()) == (status, True)
+
+
+@pytest.mark.parametrize("fixture", ["plant", "hub"])
+def test_routes_of_a_node_then_they_are_those_declared_for_its_role(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    served: Serving = request.getfixturevalue(fixture)
+    role = served.node.settings.role
+
+    paths = {getattr(one, "path", None) for one in application(served.node, jobs=False).routes}
+
+    declared = {one.path for one in ROUTES if role in one.roles}
+    assert paths | {GRAPHIQL.path} == declared
 
 
 def test_health_asked_for_then_nobody_needs_to_sign_in(plant: Serving) -> None:
