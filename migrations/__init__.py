@@ -3,6 +3,7 @@
 Alembic is loaded where there is something to do: nearly always a store is there already, and every command asks.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,19 @@ from infra.database import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST: Final = "0002"
+VERSIONS: Final = Path(__file__).parent / "versions"
+DECLARED: Final = re.compile(r'^(down_)?revision = (?:"(\w+)"|None)$', re.MULTILINE)
+
+
+def _head() -> str:
+    """Return the head of the history, which no other revision follows, without loading Alembic."""
+    declared = [one for script in VERSIONS.glob("*.py") for one in DECLARED.findall(script.read_text(encoding="utf-8"))]
+    names: set[str] = {name for down, name in declared if not down}
+    (head,) = names - {name for down, name in declared if down}
+    return head
+
+
+NEWEST: Final = _head()
 """The revision at which this program finds its tables: the head of the history."""
 SELECT_REVISION: Final = "SELECT version_num FROM alembic_version"
 

@@ -40,6 +40,7 @@ def ignore_arrivals(_plant: int) -> None:
 class HubNode:
     """The hub as replication needs it. `signer` has the hub's own origin for a name; `arrived` hears of new entries.
 
+    `holder` names the process in its leases. `project` applies received entries where another process does that.
     `statements` are those of its key's rotations that lie beside its keys (`sync_jobs.keys.hub_keys`).
     """
 
@@ -54,6 +55,8 @@ class HubNode:
     transfer_overdue_days: int = 7
     archive: Archive | None = None
     statements: tuple[bytes, ...] = ()
+    holder: str = EMBEDDED_HOLDER
+    project: Callable[[], bool] | None = None
 
     def recognise(self, assertion: str) -> EnrolledMachine:
         """Return the plant's node behind an assertion, which is used up.

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.authentication import DEVICE_HEADER, Unreadable, json_body, language_of
-from api.http.background_jobs import Work
+from api.http.background_jobs import BackgroundJobs
 from api.http.graphql import RequestDoor, SubscriptionDoor
 from api.http.metrics import Metrics, metrics_route
 from api.http.replication import sync_routes
@@ -47,9 +47,9 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     """Return the application of an open node; its jobs run as long as the application does, unless told otherwise."""
     services = services_of(node)
     node.when_committed(services.commits.notify)
-    work = Work(node) if jobs else None
+    work = BackgroundJobs(node) if jobs else None
     metrics = Metrics(node)
-    routes = [*_doors(node, services), metrics_route(node, metrics), *_pages(node)]
+    routes = [*_doors(node, services, work), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
         routes += sync_routes(hub if work is None else replace(hub, arrived=work.ask))
@@ -67,7 +67,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Journal, answered=metrics.answered)])
 
 
-def _doors(node: Node, services: NodeServices) -> list[BaseRoute]:
+def _doors(node: Node, services: NodeServices, jobs: BackgroundJobs | None) -> list[BaseRoute]:
     async def token(request: Request) -> Response:
         return await _signed_in(node, request)
 
@@ -75,7 +75,7 @@ def _doors(node: Node, services: NodeServices) -> list[BaseRoute]:
         return PlainTextResponse("ok")
 
     async def ready(_request: Request) -> Response:
-        opened = await run_in_threadpool(_is_open, node)
+        opened = await run_in_threadpool(_is_open, node) and (jobs is None or jobs.are_running())
         return JSONResponse({"ready": opened}, 200 if opened else 503)
 
     schema = contract(node.settings.role)

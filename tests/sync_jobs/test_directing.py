@@ -29,7 +29,7 @@ from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.projection.rebuilding import table_digests
-from sync_jobs.celery.jobs import FOLLOW_GOODS, hub_jobs
+from sync_jobs.celery.jobs import follow_goods
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
@@ -167,11 +167,10 @@ def test_plant_away_had_sent_goods_off_then_the_hubs_job_sends_the_hold_after_th
     _, receipt = moves(here, there, code)
     (told,) = directs(group, direct_hold, HoldDirection(code, "Glass"))
     assert told.envelope["plant"] == -1, "the hub has not heard that some is on its way"
-    follow = hub_jobs(group.hub.node, project_seconds=1, checkpoint_seconds=1)[FOLLOW_GOODS]
-    follow.run()
+    follow_goods.run(group.hub.node)
     meets(group, here)
     for _ in range(2):
-        follow.run()
+        follow_goods.run(group.hub.node)
         meets(group, there)
     assert states(group) == [(1, 0, 1), (2, 0, 0)]
     takes_in(there, receipt)

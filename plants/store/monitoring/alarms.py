@@ -51,6 +51,9 @@ class AlarmKind(StrEnum):
     ARCHIVE_UNLOCKED = "ARCHIVE_UNLOCKED"  # the archive cannot lock, keep versions or refuse a second writer
     TRANSFER_UNMATCHED = "TRANSFER_UNMATCHED"
     BROKER_FAILING = "BROKER_FAILING"  # workers cannot be woken; jobs run on their periods, or not at all
+    JOB_OVERDUE = "JOB_OVERDUE"  # a job has not succeeded for several of its periods
+    WORKERS_MISSING = "WORKERS_MISSING"  # a broker is set and no worker takes jobs
+    THREAD_ENDED = "THREAD_ENDED"  # a thread of the node ended by itself
 
 
 class AlarmRow(SQLModel, table=True):

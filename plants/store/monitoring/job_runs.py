@@ -1,4 +1,4 @@
-"""Runs of the node's jobs: when each last began, succeeded and failed. A job is due by these rows, also after a restart."""
+"""Runs of the node's jobs: when each last succeeded and failed. A job is due by these rows, also after a restart."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,15 +11,13 @@ from infra.roles import Keeping, table_options
 from plants.store.sql.columns import big, text, text_key
 
 ERROR_LENGTH_MAX: Final = 500  # characters
-WRITE_EVERY: Final = timedelta(seconds=60)
-"""A success is written at most this often: a job that runs each second must not write each second."""
+WRITTEN_EVERY: Final = timedelta(seconds=60)  # a job that runs each second must not write each second
 OVERDUE_PERIODS: Final = 3
 OVERDUE_LEAST: Final = timedelta(minutes=2)
-"""A job is overdue after three periods without success, and never before two minutes."""
 
 
 class JobRun(SQLModel, table=True):
-    """The last runs of one job at this node. The times are those of the process that runs it."""
+    """The last runs of one job at this node."""
 
     __tablename__ = "job_runs"
     __table_args__ = table_options(Keeping.LOCAL)
@@ -27,21 +25,21 @@ class JobRun(SQLModel, table=True):
     name: str = text_key()
     period_ms: int = big()
     known_since: datetime = instant("known_since_us")
-    started: datetime | None = instant("started_us", optional=True)
     succeeded: datetime | None = instant("succeeded_us", optional=True)
     failed: datetime | None = instant("failed_us", optional=True)
     failures: int = big()  # in a row, since the last success
     error: str | None = text(None)
 
-    @property
-    def period(self) -> timedelta:
-        """The time between two runs."""
-        return timedelta(milliseconds=self.period_ms)
-
     def is_overdue(self, now: datetime) -> bool:
-        """Tell whether the job has not succeeded for OVERDUE_PERIODS periods."""
-        since = self.succeeded or self.known_since
-        return now - since > max(OVERDUE_LEAST, OVERDUE_PERIODS * self.period)
+        """Tell whether the job has not succeeded for OVERDUE_PERIODS periods and OVERDUE_LEAST."""
+        limit = max(OVERDUE_LEAST, OVERDUE_PERIODS * timedelta(milliseconds=self.period_ms))
+        return now - (self.succeeded or self.known_since) > limit
+
+    def is_recorded(self, now: datetime) -> bool:
+        """Tell whether the last success is recent enough, so that one at `now` need not be written."""
+        if self.succeeded is None or self.failures or self.succeeded > now:
+            return False
+        return now - self.succeeded < min(WRITTEN_EVERY, timedelta(milliseconds=self.period_ms))
 
 
 def job_runs(reads: ReadSession | Session) -> list[JobRun]:
@@ -49,11 +47,18 @@ def job_runs(reads: ReadSession | Session) -> list[JobRun]:
     return list(reads.exec(select(JobRun).order_by(col(JobRun.name))))
 
 
-def record_started(session: Session, name: str, period_seconds: float, now: datetime) -> None:
-    """Store that a run of a job begins. It counts as neither succeeded nor failed yet."""
-    row = _row(session, name, period_seconds, now)
-    row.started = now
-    session.add(row)
+def job_run(reads: ReadSession | Session, name: str) -> JobRun | None:
+    """Return the runs of one job."""
+    return reads.get(JobRun, name)
+
+
+def record_known(session: Session, periods_seconds: dict[str, float], now: datetime) -> None:
+    """Store the jobs of the node and their periods, and forget jobs that it no longer has."""
+    for row in job_runs(session):
+        if row.name not in periods_seconds:
+            session.delete(row)
+    for name, seconds in periods_seconds.items():
+        session.add(_row(session, name, seconds, now))
 
 
 def record_succeeded(session: Session, name: str, period_seconds: float, now: datetime) -> None:
@@ -71,6 +76,6 @@ def record_failed(session: Session, name: str, period_seconds: float, error: str
 
 
 def _row(session: Session, name: str, period_seconds: float, now: datetime) -> JobRun:
-    row = session.get(JobRun, name) or JobRun(name=name, period_ms=0, known_since=now, failures=0)
+    row = job_run(session, name) or JobRun(name=name, period_ms=0, known_since=now, failures=0)
     row.period_ms = round(period_seconds * 1000)
     return row
