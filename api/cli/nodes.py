@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +38,7 @@ Homes = Annotated[
 UntilInputEnds = Annotated[
     bool, typer.Option("--until-input-ends", hidden=True, help="End when standard input is closed, too.")
 ]
+Level = Annotated[str, typer.Option("--loglevel", help="DEBUG, INFO, WARNING or ERROR.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program, not text for a person.")]
 
 
@@ -90,6 +92,13 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
         )
         ending.check()
         serve(node, until=_wait_for_input_to_end if until_input_ends else None)
+
+
+def celery_of(home: Path) -> Any:
+    """Return the module of a node's Celery application; raises SettingsInvalid for a node without a broker."""
+    # Celery imports the application by name, in child processes too: the environment says which node it is of.
+    os.environ["BATCHLOOM_HOME"] = str(home.resolve())
+    return import_module("sync_jobs.celery.worker")
 
 
 def _wait_for_input_to_end() -> None:

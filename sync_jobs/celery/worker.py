@@ -43,4 +43,22 @@ def worker_app(settings: Settings) -> Celery:
     return build_app(jobs, queue=settings.origin, broker_url=broker_url, last_successes=last_successes)
 
 
+def run_worker(*, concurrency: int | None, level: str) -> None:
+    """Run a worker of the node until a signal ends it."""
+    arguments = ["worker", f"--loglevel={level}", f"--hostname={_process_name()}@%h"]
+    if concurrency is not None:
+        arguments.append(f"--concurrency={concurrency}")
+    app.worker_main(arguments)
+
+
+def run_beat(*, level: str) -> None:
+    """Run the beat of the node until a signal ends it."""
+    app.start(["beat", f"--loglevel={level}", "--pidfile="])
+
+
+def _process_name() -> str:
+    """Return the node's name among the workers of a broker: its plant code, or `hub`."""
+    return load().plant_code or "hub"
+
+
 app = worker_app(load())
