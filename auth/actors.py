@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from infra.messages import Language
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Language
 
 GROUP: Final = HUB
 """The plant number of a grant that is valid at the hub and at every plant of the group."""

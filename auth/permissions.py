@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import Final
 
 from auth.actors import Actor, Role
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.people.refusals import NOT_PERMITTED
+from plants.rules.values.refusals import Refusal
 
 
 class Permission(StrEnum):
@@ -94,7 +95,7 @@ class NotPermitted(Refusal):
     """The actor lacks the permission at this plant. The refusal has no data, so it does not reveal what exists."""
 
     def __init__(self, actor: Actor, permission: Permission, plant_number: int) -> None:
-        super().__init__(RefusalCode.NOT_PERMITTED)
+        super().__init__(NOT_PERMITTED)
         self.actor_id = actor.actor_id
         self.permission = permission
         self.plant_number = plant_number

@@ -9,6 +9,7 @@ from api.cli.nodes import AsJson, Home, opened
 from api.cli.output import CONSOLE, CannotDo, language, pick, show_json
 from api.node.backups import make_backup, restore_home, verify_restored
 from infra.backup import Manifest, unpacked
+from infra.messages import word
 from infra.roles import Role
 
 
@@ -78,7 +79,7 @@ def restore(
     if as_json:
         show_json({"home": str(home), "madeAt": manifest.made_at, "ledgers": manifest.ledgers, "whole": not broken})
     if broken:
-        said = "; ".join(f"{one.origin}: {one.finding.message(language())}" for one in broken)
+        said = "; ".join(f"{one.origin}: {word(one.finding, language())}" for one in broken)
         raise CannotDo(
             f"The store was restored, and its ledger is damaged: {said}. Do not run it; use another backup.",
             f"数据库已恢复，但账本损坏：{said}。请勿运行，改用其他备份。",

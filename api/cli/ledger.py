@@ -15,6 +15,7 @@ from api.cli.output import CONSOLE, ERRORS, EXIT_REFUSED, CannotDo, language, pi
 from api.node.node import Node
 from auth.machines import enrolled_machines
 from infra.database import ReadSession
+from infra.messages import word
 from infra.roles import Role
 from plants.commands.replication.rebuild import rebuild as rebuild_tables
 from plants.rules.ledger.notes import NoteError, NoteKey
@@ -159,7 +160,7 @@ def _as_object(home: str, found: LedgerFinding, forged: list[int], checked: int)
         shown |= {"size": finding.size, "root": finding.root.hex(), "elsewhere": finding.elsewhere}
     else:
         shown |= {"kind": finding.kind, "position": finding.index, "low": finding.low, "high": finding.high}
-    shown |= {"checkpoints": checked, "forgedCheckpoints": forged, "message": finding.message(language())}
+    shown |= {"checkpoints": checked, "forgedCheckpoints": forged, "message": word(finding, language())}
     return shown
 
 

@@ -108,11 +108,11 @@ def _say_no(error: Exception) -> None:
 
 def _message(error: Exception) -> str:
     match error:
-        case Refusal() | NotAuthenticated():
+        case NotAuthenticated():
             return error.message(language())
         case CannotDo():
             return error.texts["en" if language() == SOURCE else "zh"]
-        case Failure():
+        case Failure() | Refusal():
             return word(error, language())
         case FileNotFoundError() | PermissionError():
             what = pick("cannot be read", "无法读取")

@@ -14,7 +14,7 @@ from auth.actors import GROUP, Grant, Role
 from auth.passwords import PASSWORD_CHARACTERS_MOST, HashedPassword, hash_password
 from auth.people import PERSON_ROLES, add_person, grant_role, set_password
 from infra.database import Session
-from plants.rules.values.refusals import Language
+from infra.messages import Language
 
 app = typer.Typer(help="People who can sign in at a node.\n\n可登录节点的人员。", no_args_is_help=True)
 

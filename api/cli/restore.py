@@ -9,6 +9,7 @@ from api.cli.nodes import Home, opened
 from api.cli.operations import replicating
 from api.cli.output import CONSOLE, ERRORS, CannotDo, language, pick
 from api.node.node import Node
+from infra.messages import word
 from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
 from plants.store.ledger.verification import verify
 from sync_jobs.archive.recover_hub import ArchiveDamaged
@@ -44,7 +45,7 @@ def restore(
         broken = [one for one in verify(node.store) if not one.whole]
         size = _size(node)
     if broken:
-        said = "; ".join(f"{one.origin}: {one.finding.message(language())}" for one in broken)
+        said = "; ".join(f"{one.origin}: {word(one.finding, language())}" for one in broken)
         raise CannotDo(f"What came back is damaged: {said}. Do not run it.", f"取回的账本损坏：{said}。请勿运行。")
     CONSOLE.print(
         pick(

@@ -9,8 +9,8 @@ from typing import Final, Literal
 from rich.text import Text
 from rich.tree import Tree
 
+from infra.messages import Language
 from plants.rules.values.quantities import format_micro
-from plants.rules.values.refusals import Language
 
 Side = Literal["BACKWARD", "FORWARD"]
 

@@ -12,9 +12,20 @@ from plants.commands.approvals import change_requests as asking
 from plants.commands.approvals.decisions import Decision, decide_change_at_hub
 from plants.commands.approvals.decisions import decide_change as decide_change_here
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict
+from plants.rules.approvals.refusals import (
+    CHANGE_ALREADY_DECIDED,
+    CHANGE_EXPIRED,
+    CHANGE_LEVEL_WRONG,
+    CHANGE_OWN_REQUEST,
+    CHANGE_UNKNOWN,
+    PROPOSAL_DIFFERS,
+)
 from plants.rules.identification.codes import HUB
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.approvals import change_requests as kept
 from plants.store.approvals.change_requests import ChangeDecisionRow, ChangeRequestRow, ChangesSought
 from plants.store.audit.history import LedgerKind, kind_of, log_named
@@ -263,9 +274,9 @@ async def _ask(info: Info, order: asking.ChangeOrder, said: MutationInput) -> Ch
 
 @mutation(
     ChangeRequested,
-    C.BATCH_UNKNOWN,
-    C.HOLD_DIRECTED,
-    C.HOLD_UNKNOWN,
+    BATCH_UNKNOWN,
+    HOLD_DIRECTED,
+    HOLD_UNKNOWN,
     description="Ask for a hold to be lifted.",
 )
 async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Any:
@@ -274,8 +285,8 @@ async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Any:
 
 @mutation(
     ChangeRequested,
-    C.BATCH_UNKNOWN,
-    C.EXPIRY_NOT_LATER,
+    BATCH_UNKNOWN,
+    EXPIRY_NOT_LATER,
     description="Ask for goods to be usable longer.",
 )
 async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensionInput]) -> Any:
@@ -285,9 +296,9 @@ async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensi
 @mutation(
     ChangeRequested,
     *AMOUNTS,
-    C.BATCH_UNKNOWN,
-    C.NOTHING_CHANGES,
-    C.NOT_DEFINED,
+    BATCH_UNKNOWN,
+    NOTHING_CHANGES,
+    NOT_DEFINED,
     description="Ask for stock to be set to what was counted.",
 )
 async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustmentInput]) -> Any:
@@ -298,12 +309,12 @@ async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustme
 
 @mutation(
     ChangeDecided,
-    C.CHANGE_ALREADY_DECIDED,
-    C.CHANGE_EXPIRED,
-    C.CHANGE_LEVEL_WRONG,
-    C.CHANGE_OWN_REQUEST,
-    C.CHANGE_UNKNOWN,
-    C.PROPOSAL_DIFFERS,
+    CHANGE_ALREADY_DECIDED,
+    CHANGE_EXPIRED,
+    CHANGE_LEVEL_WRONG,
+    CHANGE_OWN_REQUEST,
+    CHANGE_UNKNOWN,
+    PROPOSAL_DIFFERS,
     description="Approve or reject a change that another person asked for: at the plant, or at the hub for the group.",
 )
 async def decide_change(info: Info, input: Input[DecideChangeInput]) -> Any:

@@ -9,10 +9,14 @@ from auth.permissions import Permission
 from plants.commands.directives import directives as direct
 from plants.commands.materials import definitions
 from plants.rules.directives.directives import DirectiveState
+from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
+from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID, CODE_TAKEN
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry, decode
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.instants import parse_instant
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_UNKNOWN
 from plants.store.directives import directives as kept
 from plants.store.directives import outcomes
 from plants.store.directives.directives import DirectivesSought
@@ -232,11 +236,11 @@ async def _define(info: Info, definition: direct.Definition, said: Any) -> Direc
 
 @mutation(
     DirectivesSent,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.CODE_INVALID,
-    C.LINES_INVALID,
-    C.NOT_DEFINED,
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    CODE_INVALID,
+    LINES_INVALID,
+    NOT_DEFINED,
     description="Define a material for plants.",
 )
 async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> Any:
@@ -248,13 +252,13 @@ async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> Any:
 
 @mutation(
     DirectivesSent,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.CODE_INVALID,
-    C.CODE_TAKEN,
-    C.LINES_INVALID,
-    C.NOT_DEFINED,
-    C.UNIT_UNKNOWN,
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    CODE_INVALID,
+    CODE_TAKEN,
+    LINES_INVALID,
+    NOT_DEFINED,
+    UNIT_UNKNOWN,
     description="Define a unit for plants.",
 )
 async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> Any:
@@ -266,7 +270,7 @@ def _directing(kind: MasterKind, description: str) -> Any:
         return await _define(info, definitions.MasterDefinition(kind.value, input.code, input.name), input)
 
     direct_one.__name__ = f"direct_{kind.value.lower()}"
-    listed = C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED
+    listed = CODE_INVALID, LINES_INVALID, NOT_DEFINED
     return mutation(DirectivesSent, *listed, description=description)(direct_one)
 
 
@@ -278,10 +282,10 @@ direct_equipment = _directing(MasterKind.EQUIPMENT, "Define equipment for plants
 
 @mutation(
     DirectivesSent,
-    C.BATCH_CODE_INVALID,
-    C.BATCH_UNKNOWN,
-    C.LINES_INVALID,
-    C.NOT_DEFINED,
+    BATCH_CODE_INVALID,
+    BATCH_UNKNOWN,
+    LINES_INVALID,
+    NOT_DEFINED,
     description="Hold a batch at every plant that has goods of it; only headquarters lifts it.",
 )
 async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> Any:
@@ -291,10 +295,10 @@ async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> Any:
 
 @mutation(
     DirectivesSent,
-    C.BATCH_CODE_INVALID,
-    C.BATCH_UNKNOWN,
-    C.LINES_INVALID,
-    C.NOT_DEFINED,
+    BATCH_CODE_INVALID,
+    BATCH_UNKNOWN,
+    LINES_INVALID,
+    NOT_DEFINED,
     description="Hold several batches as one thing, wherever there are goods of any; one release lifts them all.",
 )
 async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Any:
@@ -304,7 +308,7 @@ async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Any:
 
 @mutation(
     DirectivesSent,
-    C.DIRECTED_HOLD_UNKNOWN,
+    DIRECTED_HOLD_UNKNOWN,
     description="Lift a hold or recall of headquarters, whole, at every plant that it was directed to.",
 )
 async def direct_release(info: Info, input: Input[DirectReleaseInput]) -> Any:

@@ -14,8 +14,9 @@ from strawberry.types.execution import StreamExecutionResult
 
 from auth.permissions import NotPermitted
 from infra.ids import new_id
+from infra.messages import Language
 from infra.store_faults import STORE_FAILURE_TEXTS, StoreFault, store_fault
-from plants.rules.values.refusals import Language, Refusal
+from plants.rules.values.refusals import Refusal
 from schema.engine.context import Context
 from schema.engine.limits import sees_schema, too_deep
 from schema.engine.refusals import query_error

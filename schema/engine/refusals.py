@@ -1,7 +1,7 @@
 """Refusals in the contract: a type for each code, made from its text, and the union that a mutation answers with."""
 
-import string
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from functools import reduce, wraps
 from operator import or_
 from types import new_class
@@ -11,12 +11,35 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
-from plants.rules.values.refusals import WORDINGS, Language, Refusal, RefusalCode
+from infra.messages import Language, word
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
+from plants.rules.people.refusals import NOT_PERMITTED
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
+from plants.rules.refusals import declared_refusals
+from plants.rules.replication.refusals import PLANT_FENCED
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    AMOUNT_TOO_LARGE,
+    AMOUNT_TOO_PRECISE,
+    LINES_INVALID,
+    TEXT_INVALID,
+    TIME_IN_FUTURE,
+    TIME_TOO_OLD,
+    UNIT_NOT_CONVERTIBLE,
+    UNIT_UNKNOWN,
+    Refusal,
+    RefusalCode,
+)
 
-C = RefusalCode
-
-RefusalCodeEnum = strawberry.enum(
-    RefusalCode, name="RefusalCode", description="Every expected “no”; a code is never renamed or reused."
+RefusalCodes: type[StrEnum] = StrEnum(  # type: ignore[misc]  # mypy wants a literal; the members are declared elsewhere.
+    "RefusalCodes", [(code, code) for code in declared_refusals()]
+)
+CodeEnum = strawberry.enum(
+    RefusalCodes,
+    name="RefusalCode",
+    description="Every expected “no”; a code is never renamed or reused.",
 )
 
 
@@ -24,135 +47,63 @@ RefusalCodeEnum = strawberry.enum(
 class RefusalAnswer:
     """What every refusal says."""
 
-    code: RefusalCode = strawberry.field(description="Which refusal it is.")
+    code: StrEnum = strawberry.field(graphql_type=CodeEnum, description="Which refusal it is.")
     message: str = strawberry.field(description="The refusal as a sentence, in the caller's language.")
 
 
-# Data that a refusal carries beside what its text shows.
-MORE_DATA: Final[dict[RefusalCode, tuple[str, ...]]] = {C.BATCH_ON_HOLD: ("hold",)}
-# `code` of the interface is the refusal's own.
 RENAMED: Final = {"code": "value"}
-# The events have these names.
-OTHER_NAMES: Final = {
-    C.DISPUTE_SETTLED: "DisputeAlreadySettled",
-    C.PROCESS_CLOSED: "ProcessAlreadyClosed",
-    C.TRANSFER_RECEIVED: "TransferAlreadyReceived",
-}
-
-DESCRIPTIONS: Final = {
-    "after": "What it would become.",
-    "alias": "The alias that was given.",
-    "amount": "The amount that was given.",
-    "at": "The time that was given, or the time meant.",
-    "available": "How much there is.",
-    "batch": "The batch it is about, by its code.",
-    "before": "What it is.",
-    "by": "The index of the later entry.",
-    "change": "The change request it is about.",
-    "count": "How many were given.",
-    "current": "The batch's version now.",
-    "date": "The date that was given.",
-    "days": "How many days back is the limit.",
-    "decimals": "How many decimals are the limit.",
-    "destination": "The plant that it goes to.",
-    "difference": "By how much it differs.",
-    "disposition": "The disposition of the goods.",
-    "dispute": "The index of the entry that disputes it.",
-    "entry": "The index of the entry it is about.",
-    "expected": "What was expected.",
-    "expires_at": "When it expired.",
-    "expires_on": "The last day on which the goods were usable.",
-    "field": "What it is that was given.",
-    "hold": "The id of the first open hold.",
-    "kind": "Why the goods are held.",
-    "later": "The index of the later directive.",
-    "levels": "Where it may be decided.",
-    "limit": "The limit.",
-    "location": "The location it is about.",
-    "material": "The material it is about.",
-    "percent": "The tolerance in percent.",
-    "plant": "The plant it is about.",
-    "present": "What it is now.",
-    "process": "The process record it is about.",
-    "proposed": "The batch's version when the change was asked for.",
-    "reason": "The reason that was given for it.",
-    "request": "The request id that was given.",
-    "rule": "What is accepted.",
-    "size": "How large it is, in bytes.",
-    "state": "How far along it is already.",
-    "target": "The unit that it should be in.",
-    "thing": "What kind of thing it is.",
-    "transfer": "The transfer it is about.",
-    "type": "The type of the entry.",
-    "unit": "The unit.",
-    "value": "What was given.",
-    "wanted": "What was asked for.",
-    "where": "Where in the document.",
-    "why": "What is wrong with it, or would be.",
-}
-
-
-def data_names(code: RefusalCode) -> list[str]:
-    """Return the names of the data that a refusal of this code carries, in the order of its text."""
-    shown = [name for _, name, _, _ in string.Formatter().parse(WORDINGS[code].en) if name]
-    return list(dict.fromkeys((*shown, *MORE_DATA.get(code, ()))))
-
-
-def type_name(code: RefusalCode) -> str:
-    """Return the name of a refusal's type: BATCH_ON_HOLD is BatchOnHold."""
-    return OTHER_NAMES.get(code) or "".join(word.capitalize() for word in code.value.split("_"))
+"""A datum `code` is the field `value`, because `code` of the interface is the refusal's own."""
 
 
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
-    fields = [RENAMED.get(name, name) for name in data_names(code)]
+    described = {RENAMED.get(name, name): text for name, text in code.descriptions.items()}
 
     def fill(namespace: dict[str, Any]) -> None:
-        namespace["__annotations__"] = dict.fromkeys(fields, str)
+        namespace["__annotations__"] = dict.fromkeys(described, str)
         namespace["__module__"] = __name__
-        for name in fields:
-            namespace[name] = strawberry.field(description=DESCRIPTIONS[name])
+        for name, text in described.items():
+            namespace[name] = strawberry.field(description=text)
 
-    made = new_class(f"{type_name(code)}Refusal", (RefusalAnswer,), {}, fill)
-    text = WORDINGS[code].en.replace("{", "").replace("}", "")
-    return strawberry.type(made, name=type_name(code), description=f"Refused: “{text}”")
+    made = new_class(f"{code.type_name}Refusal", (RefusalAnswer,), {}, fill)
+    return strawberry.type(made, name=code.type_name, description=f"Refused: “{code.text}”")
 
 
-REFUSALS: Final = {code: _type(code) for code in RefusalCode}
+REFUSALS: Final = {code: _type(code) for code in declared_refusals().values()}
 
 COMMON: Final = frozenset(
     {
-        C.ENTRY_TOO_LARGE,
-        C.NOT_PERMITTED,
-        C.PLANT_FENCED,
-        C.REQUEST_PRUNED,
-        C.REQUEST_REUSED,
-        C.TEXT_INVALID,
-        C.TIME_IN_FUTURE,
-        C.TIME_TOO_OLD,
+        ENTRY_TOO_LARGE,
+        NOT_PERMITTED,
+        PLANT_FENCED,
+        REQUEST_PRUNED,
+        REQUEST_REUSED,
+        TEXT_INVALID,
+        TIME_IN_FUTURE,
+        TIME_TOO_OLD,
     }
 )
 """What every mutation can be refused with: by who asks, the input's own fields, and the size of an entry."""
 
 AMOUNTS: Final = frozenset(
     {
-        C.AMOUNT_NOT_A_NUMBER,
-        C.AMOUNT_NOT_POSITIVE,
-        C.AMOUNT_TOO_LARGE,
-        C.AMOUNT_TOO_PRECISE,
-        C.UNIT_NOT_CONVERTIBLE,
-        C.UNIT_UNKNOWN,
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        AMOUNT_TOO_LARGE,
+        AMOUNT_TOO_PRECISE,
+        UNIT_NOT_CONVERTIBLE,
+        UNIT_UNKNOWN,
     }
 )
 """What a quantity can be refused with."""
 
 TAKING: Final = frozenset(
     {
-        C.BATCH_EXPIRED,
-        C.BATCH_ON_HOLD,
-        C.BATCH_RESTRICTED,
-        C.BATCH_UNKNOWN,
-        C.LINES_INVALID,
-        C.STOCK_SHORT,
+        BATCH_EXPIRED,
+        BATCH_ON_HOLD,
+        BATCH_RESTRICTED,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        STOCK_SHORT,
     }
 )
 """What taking goods from stock can be refused with."""
@@ -166,8 +117,8 @@ class UnlistedRefusal(Exception):
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return a refusal as the contract answers it."""
-    data = _renamed({name: refusal.data.get(name, "") for name in data_names(refusal.code)})
-    return REFUSALS[refusal.code](code=refusal.code, message=refusal.message(language), **data)
+    data = _renamed({name: refusal.data.get(name, "") for name in refusal.code.descriptions})
+    return REFUSALS[refusal.code](code=CodeEnum(refusal.code), message=word(refusal, language), **data)
 
 
 def _renamed(data: Mapping[str, str]) -> dict[str, str]:
@@ -176,7 +127,7 @@ def _renamed(data: Mapping[str, str]) -> dict[str, str]:
 
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:
     """Return a refusal as an error of a query, which has no union to carry it."""
-    return GraphQLError(refusal.message(language), extensions={**_renamed(refusal.data), "code": refusal.code.value})
+    return GraphQLError(word(refusal, language), extensions={**_renamed(refusal.data), "code": refusal.code})
 
 
 def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:

@@ -8,7 +8,12 @@ from auth.permissions import Permission
 from plants.commands.inventory import aliases as alias
 from plants.commands.inventory import movements, stock
 from plants.commands.production import merges, splits
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.approvals.refusals import CHANGE_REQUIRED
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import MATERIAL_DIFFERS
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
 from schema.engine.context import Info, sure
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described
@@ -127,7 +132,7 @@ class BatchAliased:
 
 
 @mutation(
-    BatchMoved, *AMOUNTS, C.BATCH_UNKNOWN, C.NOTHING_CHANGES, C.NOT_DEFINED, C.STOCK_SHORT,
+    BatchMoved, *AMOUNTS, BATCH_UNKNOWN, NOTHING_CHANGES, NOT_DEFINED, STOCK_SHORT,
     description="Move goods between locations; held and expired ones too.",
 )  # fmt: skip
 async def move_batch(info: Info, input: Input[MoveBatchInput]) -> Any:
@@ -138,7 +143,7 @@ async def move_batch(info: Info, input: Input[MoveBatchInput]) -> Any:
 
 
 @mutation(
-    BatchSplit, *AMOUNTS, *TAKING, C.BATCH_CODE_INVALID, C.NOT_DEFINED,
+    BatchSplit, *AMOUNTS, *TAKING, BATCH_CODE_INVALID, NOT_DEFINED,
     description="Make batches of parts of a usable batch; they keep its dates, grade and supplier.",
 )  # fmt: skip
 async def split_batch(info: Info, input: Input[SplitBatchInput]) -> Any:
@@ -154,7 +159,7 @@ async def split_batch(info: Info, input: Input[SplitBatchInput]) -> Any:
 
 
 @mutation(
-    BatchesMerged, *AMOUNTS, *TAKING, C.BATCH_CODE_INVALID, C.MATERIAL_DIFFERS, C.NOTHING_CHANGES, C.NOT_DEFINED,
+    BatchesMerged, *AMOUNTS, *TAKING, BATCH_CODE_INVALID, MATERIAL_DIFFERS, NOTHING_CHANGES, NOT_DEFINED,
     description="Make one new batch of several usable ones of one material; it expires with the first of them.",
 )  # fmt: skip
 async def merge_batches(info: Info, input: Input[MergeBatchesInput]) -> Any:
@@ -166,7 +171,7 @@ async def merge_batches(info: Info, input: Input[MergeBatchesInput]) -> Any:
 
 
 @mutation(
-    StockAdjusted, *AMOUNTS, C.BATCH_UNKNOWN, C.CHANGE_REQUIRED, C.NOTHING_CHANGES, C.NOT_DEFINED, C.STOCK_SHORT,
+    StockAdjusted, *AMOUNTS, BATCH_UNKNOWN, CHANGE_REQUIRED, NOTHING_CHANGES, NOT_DEFINED, STOCK_SHORT,
     description="Set stock to what was counted; a difference above the tolerance needs a change request.",
 )  # fmt: skip
 async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> Any:
@@ -176,7 +181,7 @@ async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> Any:
 
 
 @mutation(
-    BatchAliased, C.ALIAS_TAKEN, C.BATCH_UNKNOWN, C.LINES_INVALID, C.NOTHING_CHANGES,
+    BatchAliased, ALIAS_TAKEN, BATCH_UNKNOWN, LINES_INVALID, NOTHING_CHANGES,
     description="Give a batch other names to be found by.",
 )  # fmt: skip
 async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> Any:
@@ -186,7 +191,7 @@ async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> Any:
 
 
 @mutation(
-    BatchAliased, C.BATCH_UNKNOWN, C.LINES_INVALID, C.NOTHING_CHANGES,
+    BatchAliased, BATCH_UNKNOWN, LINES_INVALID, NOTHING_CHANGES,
     description="End names of a batch; each is free for another batch.",
 )  # fmt: skip
 async def end_alias(info: Info, input: Input[AliasBatchInput]) -> Any:

@@ -6,7 +6,7 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.logistics import shipments as ship
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.store.production import process_records as kept
 from plants.store.production.process_records import ProcessesSought
 from schema.engine.connections import After, Connection, First
@@ -46,7 +46,7 @@ class BatchShipped:
 
 
 @mutation(
-    BatchShipped, *AMOUNTS, *TAKING, C.NOT_DEFINED,
+    BatchShipped, *AMOUNTS, *TAKING, NOT_DEFINED,
     description="Ship usable goods to a customer.",
 )  # fmt: skip
 async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> Any:

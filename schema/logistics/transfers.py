@@ -9,9 +9,17 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.logistics import dispatches
 from plants.commands.logistics import transfers as receiving
+from plants.rules.identification.refusals import CODE_INVALID
+from plants.rules.logistics.refusals import (
+    BATCH_NOT_IN_TRANSFER,
+    TRANSFER_MANIFEST_INVALID,
+    TRANSFER_NOT_FOR_THIS_PLANT,
+    TRANSFER_RECEIVED,
+)
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
 from plants.store.logistics import in_transit as transit
 from plants.store.logistics import transfers as kept
 from plants.store.logistics.in_transit import Balance
@@ -188,7 +196,7 @@ class TransferReceived:
 
 
 @mutation(
-    TransferDispatched, *AMOUNTS, *TAKING, C.CODE_INVALID, C.NOTHING_CHANGES,
+    TransferDispatched, *AMOUNTS, *TAKING, CODE_INVALID, NOTHING_CHANGES,
     description="Put usable goods on the road to another plant; they keep their codes.",
 )  # fmt: skip
 async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> Any:
@@ -202,8 +210,8 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
 
 
 @mutation(
-    TransferReceived, *AMOUNTS, C.BATCH_NOT_IN_TRANSFER, C.LINES_INVALID, C.NOT_DEFINED, C.TRANSFER_MANIFEST_INVALID,
-    C.TRANSFER_NOT_FOR_THIS_PLANT, C.TRANSFER_RECEIVED,
+    TransferReceived, *AMOUNTS, BATCH_NOT_IN_TRANSFER, LINES_INVALID, NOT_DEFINED, TRANSFER_MANIFEST_INVALID,
+    TRANSFER_NOT_FOR_THIS_PLANT, TRANSFER_RECEIVED,
     description="Take over the goods of a transfer from its label alone; no network is needed.",
 )  # fmt: skip
 async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> Any:

@@ -6,8 +6,9 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.materials import definitions
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
 from schema.engine.context import Info, sure
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described
@@ -73,10 +74,10 @@ class MasterDefined:
 
 @mutation(
     MaterialDefined,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.CODE_INVALID,
-    C.UNIT_UNKNOWN,
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    CODE_INVALID,
+    UNIT_UNKNOWN,
     description="Define a material: its unit, how long it keeps, and how other units convert.",
 )
 async def define_material(info: Info, input: Input[DefineMaterialInput]) -> Any:
@@ -90,11 +91,11 @@ async def define_material(info: Info, input: Input[DefineMaterialInput]) -> Any:
 
 @mutation(
     MasterDefined,
-    C.AMOUNT_NOT_A_NUMBER,
-    C.AMOUNT_NOT_POSITIVE,
-    C.CODE_INVALID,
-    C.CODE_TAKEN,
-    C.UNIT_UNKNOWN,
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    CODE_INVALID,
+    CODE_TAKEN,
+    UNIT_UNKNOWN,
     description="Define a unit of the plant's own.",
 )
 async def define_unit(info: Info, input: Input[DefineUnitInput]) -> Any:
@@ -115,7 +116,7 @@ def _defining(kind: MasterKind, description: str) -> Any:
         return await _defined(info, kind, input.code, entry)
 
     define_one.__name__ = f"define_{kind.value.lower()}"
-    return mutation(MasterDefined, C.CODE_INVALID, description=description)(define_one)
+    return mutation(MasterDefined, CODE_INVALID, description=description)(define_one)
 
 
 define_supplier = _defining(MasterKind.SUPPLIER, "Define a supplier, or give one another name.")

@@ -9,8 +9,11 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.production import process_records, yields
 from plants.commands.production import runs as recording
-from plants.rules.values.refusals import Refusal
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
+from plants.rules.values.refusals import LINES_INVALID, Refusal
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described
@@ -183,11 +186,11 @@ class ProductionRecorded:
 def _number(id: str) -> int:
     numbers = read_id("process", id)
     if numbers is None:
-        raise Refusal(C.PROCESS_UNKNOWN, process=id[:40])
+        raise Refusal(PROCESS_UNKNOWN, process=id[:40])
     return numbers[0]
 
 
-@mutation(ProcessOpened, C.NOT_DEFINED, description="Open a process record.")
+@mutation(ProcessOpened, NOT_DEFINED, description="Open a process record.")
 async def open_process(info: Info, input: Input[OpenProcessInput]) -> Any:
     entry = await info.context.write(Permission.PROCESS_RUN, process_records.open_process, input.order, input)
     process = await process_written(info, entry.payload["process"]["id"])
@@ -195,7 +198,7 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> Any:
 
 
 @mutation(
-    ProcessFed, *AMOUNTS, *TAKING, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN,
+    ProcessFed, *AMOUNTS, *TAKING, PROCESS_CLOSED, PROCESS_UNKNOWN,
     description="Put goods from stock into an open process record; each must be usable and there.",
 )  # fmt: skip
 async def feed_process(info: Info, input: Input[FeedProcessInput]) -> Any:
@@ -206,8 +209,8 @@ async def feed_process(info: Info, input: Input[FeedProcessInput]) -> Any:
 
 
 @mutation(
-    ProcessYielded, *AMOUNTS, C.ALIAS_TAKEN, C.BATCH_CODE_INVALID, C.BATCH_OF_OTHER_PROCESS, C.BATCH_UNKNOWN,
-    C.LINES_INVALID, C.NOT_DEFINED, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN, C.STOCK_SHORT,
+    ProcessYielded, *AMOUNTS, ALIAS_TAKEN, BATCH_CODE_INVALID, BATCH_OF_OTHER_PROCESS, BATCH_UNKNOWN,
+    LINES_INVALID, NOT_DEFINED, PROCESS_CLOSED, PROCESS_UNKNOWN, STOCK_SHORT,
     description="Put what came out of an open process record on stock: new batches, more of earlier ones, returns.",
 )  # fmt: skip
 async def yield_process(info: Info, input: Input[YieldProcessInput]) -> Any:
@@ -224,7 +227,7 @@ async def yield_process(info: Info, input: Input[YieldProcessInput]) -> Any:
 
 
 @mutation(
-    ProcessClosed, C.PROCESS_CLOSED, C.PROCESS_UNKNOWN,
+    ProcessClosed, PROCESS_CLOSED, PROCESS_UNKNOWN,
     description="Close a process record with its mass balance; from then on it refuses everything.",
 )  # fmt: skip
 async def close_process(info: Info, input: Input[CloseProcessInput]) -> Any:
@@ -235,7 +238,7 @@ async def close_process(info: Info, input: Input[CloseProcessInput]) -> Any:
 
 
 @mutation(
-    ProductionRecorded, *AMOUNTS, *TAKING, C.ALIAS_TAKEN, C.BATCH_CODE_INVALID, C.NOT_DEFINED,
+    ProductionRecorded, *AMOUNTS, *TAKING, ALIAS_TAKEN, BATCH_CODE_INVALID, NOT_DEFINED,
     description="Record a run that is over, in one order, with the same checks as step by step.",
 )  # fmt: skip
 async def record_production(info: Info, input: Input[RecordProductionInput]) -> Any:

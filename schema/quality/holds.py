@@ -6,8 +6,8 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.quality import holds
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.quality.dispositions import HoldKind
-from plants.rules.values.refusals import RefusalCode as C
 from plants.store.quality.holds import holds_by_batch
 from schema.engine.context import Info, sure
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -47,7 +47,7 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
 
 @mutation(
     BatchQuarantined,
-    C.BATCH_UNKNOWN,
+    BATCH_UNKNOWN,
     description="Put the plant's goods of a batch on hold, whatever else holds them; an approved release lifts it.",
 )
 async def quarantine_batch(info: Info, input: Input[QuarantineBatchInput]) -> Any:

@@ -8,8 +8,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.replication.disputes import Settlement
 from plants.commands.replication.disputes import settle_dispute as settle
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
 from plants.store.replication import disputes as kept
 from plants.store.replication.disputes import Disputed, DisputesSought
 from schema.audit.history import LedgerEntry, entry_of
@@ -127,8 +127,8 @@ class DisputeSettled:
 
 @mutation(
     DisputeSettled,
-    C.DISPUTE_SETTLED,
-    C.DISPUTE_UNKNOWN,
+    DISPUTE_SETTLED,
+    DISPUTE_UNKNOWN,
     description="Settle a disputed entry once what is right has been recorded; it changes no goods itself.",
 )
 async def settle_dispute(info: Info, input: Input[SettleDisputeInput]) -> Any:

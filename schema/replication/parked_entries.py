@@ -8,8 +8,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.replication.parked_entries import ParkedEntry as Order
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
+from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
 from plants.store.audit.history import LedgerKind, log_named
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication import parked_entries as kept
@@ -182,7 +182,7 @@ async def _order(info: Info, said: Any) -> Order:
 
 @mutation(
     EntryRetried,
-    C.ENTRY_NOT_PARKED,
+    ENTRY_NOT_PARKED,
     description="Have a parked entry tried again at once, and what waits behind it.",
 )
 async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> Any:
@@ -193,7 +193,7 @@ async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) ->
 
 @mutation(
     EntrySkipped,
-    C.ENTRY_NOT_PARKED,
+    ENTRY_NOT_PARKED,
     description="Pass over a parked entry for good, after a rebuild too; it stays in the plant's ledger.",
 )
 async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> Any:

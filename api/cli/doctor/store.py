@@ -12,6 +12,7 @@ from api.cli.doctor.findings import Finding, Level, Look, fine
 from infra.database import ReadSession
 from infra.high_water_marks import FILE_NAME as MARKS_FILE
 from infra.high_water_marks import HighWaterMarks, MarksUnreadable
+from infra.messages import word
 from infra.roles import Role
 from infra.store_faults import STORE_FAILURE_TEXTS, store_fault
 from plants.rules.ledger.merkle import Frontier, leaf_hash
@@ -81,7 +82,7 @@ def ledgers(look: Look) -> Iterable[Finding]:
         found = verify(look.store)
         for one in found:
             if not one.whole:
-                yield _damaged(one.origin, one.finding.message("en"), one.finding.message("zh"))
+                yield _damaged(one.origin, word(one.finding, "en"), word(one.finding, "zh"))
         if all(one.whole for one in found):
             yield fine(f"{len(found)} ledgers were verified entry by entry.", f"已逐条验证 {len(found)} 个账本。")
         return

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from plants.commands.execution import REASON_LENGTH_MAX, Recording, check_text, command
 from plants.commands.inventory.receipts import AliasOrder, new_alias
 from plants.rules.audit.corrections import Wrong, check_correctable, edges_of, fed, process_of, reverse, stock_change
+from plants.rules.audit.refusals import ENTRY_ALREADY_CORRECTED, ENTRY_BUILT_ON
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, EntryCorrected, Movement, ProcessStatement
+from plants.rules.ledger.refusals import ENTRY_PRUNED, ENTRY_UNKNOWN
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.production.refusals import PROCESS_CLOSED
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.audit import corrections
 from plants.store.inventory import batches
 from plants.store.ledger.entries import INDEX_MAX, BodyPruned, entry_at
@@ -62,13 +65,13 @@ def _correctable(recording: Recording, index: int) -> Entry:
     try:
         entry = entry_at(session, plant, index) if 0 <= index < INDEX_MAX else None
     except BodyPruned:
-        raise Refusal(RefusalCode.ENTRY_PRUNED, entry=index) from None
+        raise Refusal(ENTRY_PRUNED, entry=index) from None
     if entry is None:
-        raise Refusal(RefusalCode.ENTRY_UNKNOWN, entry=index)
+        raise Refusal(ENTRY_UNKNOWN, entry=index)
     check_correctable(entry)
     earlier = corrections.corrected_by(session, plant, index)
     if earlier is not None:
-        raise Refusal(RefusalCode.ENTRY_ALREADY_CORRECTED, entry=index, by=earlier)
+        raise Refusal(ENTRY_ALREADY_CORRECTED, entry=index, by=earlier)
     return entry
 
 
@@ -78,7 +81,7 @@ def _check_process(recording: Recording, entry: Entry) -> None:
         return
     session, plant = recording.session, recording.call.plant
     if corrections.is_closed(session, plant, process):
-        raise Refusal(RefusalCode.PROCESS_CLOSED, process=process)
+        raise Refusal(PROCESS_CLOSED, process=process)
     if entry.type == "ProcessOpened":
         _check_last(entry, corrections.later_edge(session, plant, process, entry.index))
     left = process_records.left_over(session, plant, process)
@@ -96,7 +99,7 @@ def _check_stock(recording: Recording, movements: list[Movement]) -> None:
 
 def _check_last(entry: Entry, later: int | None) -> None:
     if later is not None:
-        raise Refusal(RefusalCode.ENTRY_BUILT_ON, entry=entry.index, by=later)
+        raise Refusal(ENTRY_BUILT_ON, entry=entry.index, by=later)
 
 
 def _close_batches(recording: Recording, entry: Entry, payload: EntryCorrected) -> None:

@@ -156,7 +156,7 @@ class _Import:
     def _give(self, step: steps.PlanStep, command: Command[Order], order: Order, part: str = "") -> Entry:
         """Give the plant a command under the step's own request id; the part tells the commands of one step apart."""
         plant = self.plants[step.plant]
-        reason = adjust_text(step, "en") if isinstance(step, steps.Adjust) else _reason(step)
+        reason = adjust_text(step) if isinstance(step, steps.Adjust) else _reason(step)
         call = Call(
             plant=plant.number,
             now=self.now,

@@ -7,7 +7,7 @@ from plants.commands.inventory.receipts import AliasOrder, new_alias
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.inventory import batches
 from plants.store.inventory.batches import Goods
 
@@ -30,7 +30,7 @@ def alias_batch(recording: Recording, order: Naming) -> Entry:
     for alias in dict.fromkeys(order.aliases):
         stated.append(new_alias(recording, goods.id, goods.material, alias))
         if _has(recording, goods, alias):
-            raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{alias.scheme} {alias.value} = {goods.code}")
+            raise Refusal(NOTHING_CHANGES, why=f"{alias.scheme} {alias.value} = {goods.code}")
     payload: Outcome = {"aliases": stated}
     return recording.record("BatchAliased", goods.code, payload)
 
@@ -43,7 +43,7 @@ def end_alias(recording: Recording, order: Naming) -> Entry:
     ended: list[AliasStatement] = []
     for alias in dict.fromkeys(order.aliases):
         if not _has(recording, goods, alias):
-            raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{alias.scheme} {alias.value[:40]} ≠ {goods.code}")
+            raise Refusal(NOTHING_CHANGES, why=f"{alias.scheme} {alias.value[:40]} ≠ {goods.code}")
         ended.append({"batch": goods.id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value})
     payload: Outcome = {"ended_aliases": ended}
     return recording.record("BatchAliased", goods.code, payload)

@@ -7,11 +7,12 @@ from plants.commands.inventory.issues import StockLine, issue, statement
 from plants.rules.identification.codes import plant_code
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.payloads import TransferDispatched, TransferLine
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 
 
 @stable_name("Dispatch")
@@ -33,7 +34,7 @@ def dispatch_transfer(recording: Recording, order: Dispatch) -> Entry:
     """
     source = recording.plant.code
     if plant_code(order.destination) == source:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{source} → {source}")
+        raise Refusal(NOTHING_CHANGES, why=f"{source} → {source}")
     transfer = recording.new_node()
     issued = issue(recording, order.lines, transfer, "TRANSFERRED")
     sent: dict[int, int] = {}
@@ -58,5 +59,5 @@ def dispatch_transfer(recording: Recording, order: Dispatch) -> Entry:
     }
     size = len(canonical(payload))
     if size > TRANSFER_BYTES_MAX:
-        raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=size, limit=TRANSFER_BYTES_MAX)
+        raise Refusal(ENTRY_TOO_LARGE, size=size, limit=TRANSFER_BYTES_MAX)
     return recording.record("TransferDispatched", str(transfer), payload)

@@ -9,10 +9,16 @@ from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import BatchStatement, Movement, ReceivedLine, TransferLine, TransferReceived, Use
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.logistics.refusals import (
+    BATCH_NOT_IN_TRANSFER,
+    TRANSFER_MANIFEST_INVALID,
+    TRANSFER_NOT_FOR_THIS_PLANT,
+    TRANSFER_RECEIVED,
+)
 from plants.rules.logistics.transfers import Manifest, group_of, read_manifest
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.inventory import batches
 from plants.store.logistics import transfers
 from plants.store.materials import definitions
@@ -104,11 +110,11 @@ def receive_transfer(recording: Recording, order: TransferReceipt) -> Entry:
 def _check_addressed(recording: Recording, manifest: Manifest) -> None:
     own, group = recording.plant, group_of(recording.plant.origin).rpartition("/plant/")[0]
     if manifest.plant == own.number or group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
-        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
     if manifest.destination != own.code:
-        raise Refusal(RefusalCode.TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
+        raise Refusal(TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
     if transfers.is_received(recording.session, own.number, manifest.transfer):
-        raise Refusal(RefusalCode.TRANSFER_RECEIVED, transfer=manifest.transfer)
+        raise Refusal(TRANSFER_RECEIVED, transfer=manifest.transfer)
 
 
 def _arrivals(recording: Recording, manifest: Manifest, order: TransferReceipt) -> list[_Arrival]:
@@ -117,7 +123,7 @@ def _arrivals(recording: Recording, manifest: Manifest, order: TransferReceipt) 
     on_label = {line["batch"]["code"]: line for line in manifest.lines}
     for one in order.lines:
         if one.batch not in on_label:
-            raise Refusal(RefusalCode.BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
+            raise Refusal(BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
     for location in dict.fromkeys((order.location, *(one.location for one in order.lines))):
         definitions.check_defined(recording.session, recording.call.plant, "LOCATION", location)
     arrivals = []
@@ -143,7 +149,7 @@ def _known(recording: Recording, batch: BatchStatement) -> batches.Goods | None:
         stated = batch["code"], batch["material"], batch["unit"]
         contradicts = stated != (known.code, known.material, known.unit)
     if contradicts:
-        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
     return known
 
 

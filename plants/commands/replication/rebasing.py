@@ -15,10 +15,11 @@ from plants.commands.replication.rebuild import rebuild
 from plants.commands.replication.repairs import ENTRIES_AT_ONCE, beyond_printed, record_repair
 from plants.rules.ledger.events import ENTRY_BYTES_MAX, EVENTS, Entry, Envelope
 from plants.rules.ledger.merkle import Frontier
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.replication.rebasing import PlaceLost, answers_directive, nodes_made, raised_series, renumbered
 from plants.rules.replication.repairs import ALREADY_RECORDED, ANSWERED_AGAIN, Collision, EntryDisputed, LedgerRebased
 from plants.rules.values.actors import SYSTEM
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request
 from plants.store.ledger.staging import clear_staged, set_aside, set_aside_in, staged_between
 from plants.store.projection import applying
@@ -220,7 +221,7 @@ def _dispute(work: _Work, entry: Entry, found: list[Collision], settled: str | N
     try:
         appended = head.append(cast("Envelope", envelope), work.now, bytes_max=ENTRY_BYTES_MAX)
     except Refusal as refusal:
-        if refusal.code is not RefusalCode.ENTRY_TOO_LARGE:
+        if refusal.code is not ENTRY_TOO_LARGE:
             raise
         # An entry of a program that left no room. Its bytes are kept beside the ledger, under this leaf hash.
         payload["entry"] = {name: value for name, value in content.items() if name != "payload"}

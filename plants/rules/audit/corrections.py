@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Movement
 from plants.rules.values.quantities import parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 
 class Wrong(StrEnum):
@@ -41,7 +42,7 @@ CORRECTABLE = frozenset(
 def check_correctable(entry: Entry) -> None:
     """Raise Refusal unless the entry is of a type that a correction can answer."""
     if entry.type not in CORRECTABLE:
-        raise Refusal(RefusalCode.CORRECTION_IMPOSSIBLE, entry=entry.index, type=entry.type)
+        raise Refusal(CORRECTION_IMPOSSIBLE, entry=entry.index, type=entry.type)
 
 
 def reverse(movements: Iterable[Movement]) -> list[Movement]:

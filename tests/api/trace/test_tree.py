@@ -9,7 +9,7 @@ from rich.console import Console
 
 from api.trace import tree as trace_tree
 from api.trace.tree import BatchShown, EdgeShown, ProcessShown, Side, TraceShown, draw
-from plants.rules.values.refusals import Language
+from infra.messages import Language
 
 MICRO = 1_000_000
 

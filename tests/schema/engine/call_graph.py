@@ -8,6 +8,7 @@ from typing import Any
 
 from plants.commands.directives.directives import GroupCommand
 from plants.commands.execution import Command
+from plants.rules.refusals import declared_refusals
 from plants.rules.values.refusals import RefusalCode
 from tests.house.sources import Function, Source, sources
 
@@ -62,12 +63,8 @@ def codes_of(command: Command[Any] | GroupCommand[Any]) -> set[RefusalCode]:
             continue
         seen.add(id(function))
         for node in _raising(function):
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Name)
-                and node.value.id in {"RefusalCode", "C"}
-            ):
-                codes.add(RefusalCode[node.attr])
+            if isinstance(node, ast.Name) and node.id in declared_refusals():
+                codes.add(declared_refusals()[node.id])
             if isinstance(node, ast.Call):
                 start += _called(module, node.func)
     return codes

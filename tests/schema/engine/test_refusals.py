@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from infra.messages import word
 from plants.commands.approvals import change_requests, decisions
 from plants.commands.audit import corrections
 from plants.commands.directives import directives
@@ -15,12 +16,26 @@ from plants.commands.materials import definitions
 from plants.commands.production import merges, process_records, runs, splits, yields
 from plants.commands.quality import holds
 from plants.commands.replication import disputes, parked_entries
-from plants.rules.values.refusals import WORDINGS, Refusal, RefusalCode
+from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_TAKEN
+from plants.rules.inventory.refusals import EXPIRY_NOT_LATER
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
+from plants.rules.refusals import declared_refusals
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    AMOUNT_TOO_LARGE,
+    AMOUNT_TOO_PRECISE,
+    NOTHING_CHANGES,
+    UNIT_NOT_CONVERTIBLE,
+    UNIT_UNKNOWN,
+    Refusal,
+    RefusalCode,
+)
 from schema import hub, plant
-from schema.engine.refusals import COMMON, LISTED, REFUSALS, data_names, query_error, refused
+from schema.engine.refusals import COMMON, LISTED, REFUSALS, query_error, refused
 from tests.schema.engine.call_graph import codes_of
 
-C = RefusalCode
 COMMANDS: dict[str, tuple[Command[Any] | GroupCommand[Any], ...]] = {
     "adjust_stock": (stock.adjust_stock,),
     "alias_batch": (aliases.alias_batch,),
@@ -64,22 +79,22 @@ COMMANDS: dict[str, tuple[Command[Any] | GroupCommand[Any], ...]] = {
 }
 # One command asks for all kinds of change, and one directs all master data; which refusals can come depends on the kind
 # that the mutation asks for.
-OF_UNITS = frozenset({C.CODE_TAKEN, C.UNIT_UNKNOWN})
+OF_UNITS = frozenset({CODE_TAKEN, UNIT_UNKNOWN})
 NOT_OF_THIS_KIND = {
     **dict.fromkeys(
         ("direct_customer", "direct_equipment", "direct_location", "direct_supplier"),
-        frozenset({C.AMOUNT_NOT_A_NUMBER, C.AMOUNT_NOT_POSITIVE, *OF_UNITS}),
+        frozenset({AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, *OF_UNITS}),
     ),
     "direct_material": OF_UNITS,
     "request_expiry_extension": {
-        C.AMOUNT_NOT_A_NUMBER, C.AMOUNT_NOT_POSITIVE, C.AMOUNT_TOO_LARGE, C.AMOUNT_TOO_PRECISE, C.HOLD_DIRECTED,
-        C.HOLD_UNKNOWN, C.NOTHING_CHANGES, C.NOT_DEFINED, C.UNIT_NOT_CONVERTIBLE, C.UNIT_UNKNOWN,
+        AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, AMOUNT_TOO_LARGE, AMOUNT_TOO_PRECISE, HOLD_DIRECTED,
+        HOLD_UNKNOWN, NOTHING_CHANGES, NOT_DEFINED, UNIT_NOT_CONVERTIBLE, UNIT_UNKNOWN,
     },
     "request_release": {
-        C.AMOUNT_NOT_A_NUMBER, C.AMOUNT_NOT_POSITIVE, C.AMOUNT_TOO_LARGE, C.AMOUNT_TOO_PRECISE, C.EXPIRY_NOT_LATER,
-        C.NOTHING_CHANGES, C.NOT_DEFINED, C.UNIT_NOT_CONVERTIBLE, C.UNIT_UNKNOWN,
+        AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, AMOUNT_TOO_LARGE, AMOUNT_TOO_PRECISE, EXPIRY_NOT_LATER,
+        NOTHING_CHANGES, NOT_DEFINED, UNIT_NOT_CONVERTIBLE, UNIT_UNKNOWN,
     },
-    "request_stock_adjustment": {C.EXPIRY_NOT_LATER, C.HOLD_DIRECTED, C.HOLD_UNKNOWN},
+    "request_stock_adjustment": {EXPIRY_NOT_LATER, HOLD_DIRECTED, HOLD_UNKNOWN},
 }  # fmt: skip
 
 
@@ -98,21 +113,22 @@ def test_mutation_then_it_lists_exactly_what_its_command_can_raise(name: str) ->
     assert sorted(listed - raised - COMMON) == [], "cannot happen"
 
 
-@pytest.mark.parametrize("code", RefusalCode)
+@pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
 def test_refusal_then_its_type_carries_every_datum_of_its_texts(code: RefusalCode) -> None:
-    data = {name: f"<{name}>" for name in data_names(code)}
+    data = {name: f"<{name}>" for name in code.descriptions}
     refusal = Refusal(code, **data)
 
     english, chinese = refused(refusal, "en"), refused(refusal, "zh")
 
     assert type(english) is REFUSALS[code]
-    assert (english.code, english.message) == (code, WORDINGS[code].en.format_map(data))
-    assert chinese.message == WORDINGS[code].zh.format_map(data)
+    assert (str(english.code), english.message) == (code, code.text.format_map(data))
+    assert chinese.message == word(refusal, "zh")
+    assert chinese.message != english.message
     assert {getattr(english, "value" if name == "code" else name) for name in data} == set(data.values())
 
 
 def test_refused_query_then_the_error_names_the_code_and_not_what_was_sent_as_code() -> None:
-    error = query_error(Refusal(C.BATCH_CODE_INVALID, code="漢", why="GS1 character set 82"), "zh")
+    error = query_error(Refusal(BATCH_CODE_INVALID, code="漢", why="GS1 character set 82"), "zh")
 
     assert error.message == "“漢”不是有效的批次号（GS1 character set 82），请重新扫描标签。"
     assert error.extensions == {"code": "BATCH_CODE_INVALID", "value": "漢", "why": "GS1 character set 82"}

@@ -9,8 +9,8 @@ import pytest
 from auth.actors import Actor, Role
 from infra.clock import FixedClock
 from infra.ids import new_id
+from infra.messages import Language
 from infra.postgres import EmbeddedPostgres
-from plants.rules.values.refusals import Language
 from plants.store.projection.rebuilding import table_digests
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange

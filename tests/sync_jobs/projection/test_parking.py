@@ -15,8 +15,9 @@ from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.parked_entries import ParkedEntry, retry_entry, skip_entry
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.ledger.events import Entry
+from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.instants import micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import entry_at
 from plants.store.monitoring.alarms import alarms
@@ -137,11 +138,11 @@ def test_decision_on_what_is_not_parked_then_refused_and_nothing_changed(group: 
         for order in (wrong_leaf, shown(waits), ParkedEntry(1, 10_000, "00"), ParkedEntry(7, 1, "00")):
             with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
                 decide(session, order, actor=LI, call=call_at_hub())
-            assert refused.value.code is RefusalCode.ENTRY_NOT_PARKED
+            assert refused.value.code is ENTRY_NOT_PARKED
         for reason in (None, "", " ", "a\nb"):
             with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
                 decide(session, shown(broken), actor=LI, call=call_at_hub(reason))
-            assert refused.value.code is RefusalCode.TEXT_INVALID
+            assert refused.value.code is TEXT_INVALID
     assert (faults(group, 1), stand(hub.store, 0), table_digests(hub.store)) == before
 
 

@@ -1,0 +1,1 @@
+"""Batches, aliases and stock."""

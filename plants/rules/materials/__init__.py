@@ -1,0 +1,1 @@
+"""Materials and other master data."""
