@@ -12,7 +12,7 @@ GRAPHIQL := api/static/graphiql/index.html
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl messages graphiql clean postgresql-15 chromium kill outage faults strace gcc iproute2
+.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl reference messages graphiql clean postgresql-15 chromium kill outage faults strace gcc iproute2
 
 help: ## List these tasks
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: .venv/.dev ## Measure each published claim against its rival (ARGS="plant
 
 sdl: .venv/.run ## Print the GraphQL schemas to schema/*.graphql
 	$(BIN)/batchloom sdl --write $(ARGS)
+
+reference: .venv/.run ## Write the generated reference pages to docs/reference/
+	$(BIN)/batchloom reference --write
 
 messages: .venv/.dev ## Collect the texts to translate into infra/locale
 	$(BIN)/python -m infra.catalogue

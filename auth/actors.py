@@ -54,10 +54,10 @@ class Grant:
 class Actor:
     """The principal of a command or a query. Commands record its `author`.
 
-    `actor_id` is a person's id, a plant's ledger origin, or a program's name. A person's id is the same at every node,
-    so that the check "not the requester" works between a plant and the hub. `name` is printed with signatures. Only
-    machines hold the role of a plant's node, and they hold no other role. So a stolen plant key cannot act for a
-    person, nor a person's token for a plant.
+    `actor_id` is an employee number, a plant's ledger origin, or a program's name. An employee number is the same at
+    every node, so that the check "not the requester" works between a plant and the hub. `name` is printed with
+    signatures. Only machines hold the role of a plant's node, and they hold no other role. So a stolen plant key
+    cannot act for people, and a stolen token of theirs cannot act for a plant.
     """
 
     actor_id: str
@@ -114,7 +114,7 @@ def device_text(sent: str) -> str:
 
 
 class AuthFailure(StrEnum):
-    """Why authentication failed; for the node's log, never for the caller."""
+    """The reason of a failed authentication; for the node's log, never for the caller."""
 
     MALFORMED = "malformed"
     WRONG_HEADER = "wrong-header"

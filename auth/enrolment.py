@@ -104,7 +104,7 @@ class Invited:
 
     @property
     def waits(self) -> bool:
-        """Whether it awaits approval or rejection."""
+        """True while it awaits approval or rejection."""
         return self.asked_at is not None and self.decided_at is None
 
 

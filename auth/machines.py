@@ -37,7 +37,7 @@ class EnrolledMachine:
 
     @property
     def confirms(self) -> bool:
-        """Whether signing in with this key invalidates the previous one."""
+        """True where signing in with this key invalidates the previous one."""
         return self.kid_before is not None and self.kid_before != key_id(self.public_key)
 
     def ledger_vkeys(self, size: int = 0) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def confirm_assertion_key(session: Session, machine: EnrolledMachine) -> None:
 
 
 def is_known_assertion_key(session: Session | ReadSession, kid: str) -> bool:
-    """Whether an assertion key is or was any plant's, or was presented with a one-time code."""
+    """Return whether an assertion key is or was any plant's, or was presented with a one-time code."""
     return kid_is_known(session, kid) or kid_is_invited(session, kid)
 
 

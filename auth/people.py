@@ -50,7 +50,7 @@ def add_person(
     language: Language,
     at: datetime,
 ) -> None:
-    """Add a person without password or roles, administered by one plant, or by the group when its number is 0.
+    """Add an employee without password or roles, administered by one plant, or by the group when its number is 0.
 
     Raises NotPermitted, or Refusal: TEXT_INVALID for an invalid id or name, CODE_TAKEN for an id in use, also by a
     disabled person.
@@ -72,7 +72,7 @@ def add_person(
 
 
 def disable_person(session: Session, *, actor: Actor, person_id: str, at: datetime) -> None:
-    """Disable a person at once: sign-in fails, and issued tokens are invalid.
+    """Disable the person at once: sign-in fails, and issued tokens are invalid.
 
     Raises NotPermitted, or Refusal: NOT_DEFINED for an unknown person, NOTHING_CHANGES for a disabled one.
     """
@@ -92,7 +92,7 @@ def enable_person(session: Session, *, actor: Actor, person_id: str) -> None:
 
 
 def grant_role(session: Session, *, actor: Actor, person_id: str, grant: Grant, at: datetime) -> None:
-    """Grant a person a role at a plant or in the group.
+    """Grant a role at a plant or in the group.
 
     The actor must administer both the person and the plant of the grant, and cannot grant roles to themselves. Only
     an administrator of the group grants the role of administrator. Raises NotPermitted, or Refusal: TEXT_INVALID for
@@ -138,7 +138,7 @@ class PasswordAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A person who has signed in, the time in seconds since the epoch, and the time at which the password was set."""
+    """The result of a sign-in: the actor, its second since the epoch, and the microsecond of the last password."""
 
     actor: Actor
     authenticated_s: int
@@ -170,7 +170,7 @@ def sign_in(store: Store, writer: Writer, *, person_id: str, password: str, devi
 def try_password(store: Store, *, person_id: str, password: str, at: datetime) -> PasswordAttempt:
     """Verify a password without writing anything, at the same cost in every case.
 
-    For a person who is disabled or locked out no password matches. Raises NotAuthenticated when too many
+    No password matches while the person is disabled or locked out. Raises NotAuthenticated when too many
     verifications are waiting.
     """
     wanted = person_id.strip().casefold()
@@ -223,7 +223,7 @@ def change_password(
 def actor_of(reads: ReadSession, claims: AccessClaims, *, device: str, language: Language | None = None) -> Actor:
     """Return the person of a valid token, with the current roles.
 
-    Raises NotAuthenticated for a person who is unknown or disabled, or whose password was changed after the sign-in.
+    Raises NotAuthenticated where the person is unknown or disabled, or has another password since the sign-in.
     The token names its password by the microsecond at which it was set. An older token without that claim is invalid
     once a password was set in a later second than that of the sign-in.
     """
@@ -245,10 +245,10 @@ def _is_of(claims: AccessClaims, password_set_us: int) -> bool:
 
 
 def _administered(session: Session, actor: Actor, person_id: str) -> Person:
-    """Return a person, locked, whom the actor administers: at the person's plant and wherever the person has a role.
+    """Return the person, locked, after checking that the actor administers the person's plant and every role.
 
-    Otherwise the administrator of one plant could set the password of a person with more rights and sign in as that
-    person. Nobody administers themselves. Only an administrator of the group learns whether an unknown person exists.
+    Otherwise the administrator of one plant could set the password of someone with more rights and sign in as them.
+    Nobody administers themselves. Only an administrator of the group learns whether an unknown person exists.
     """
     person = session.get(Person, person_id, with_for_update=True)
     if person is None and may(actor, Permission.PERSON_ADMINISTER, GROUP):

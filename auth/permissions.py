@@ -2,91 +2,83 @@
 
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from auth.actors import Actor, Role
 from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.values.refusals import Refusal
 
+_QUALITY: Final = (Role.QUALITY, Role.MANAGER)
+_SHOP_FLOOR: Final = (Role.OPERATOR, Role.MANAGER, Role.IMPORTER)
+_READERS: Final = (Role.MANAGER, Role.HEADQUARTERS, Role.AUDITOR)
+
 
 class Permission(StrEnum):
-    """A permission; each mutation, query and command-line verb declares exactly one."""
+    """A permission: its name, its description, and the roles that have it.
 
-    BATCH_READ = "batch:read"
-    BATCH_RECEIVE = "batch:receive"
-    BATCH_QUARANTINE = "batch:quarantine"
-    CHANGE_REQUEST = "change:request"
-    CHANGE_DECIDE = "change:decide"
-    DIRECTIVE_SEND = "directive:send"
-    DISPUTE_SETTLE = "dispute:settle"
-    ENTRY_CORRECT = "entry:correct"
-    IMPORT_RUN = "import:run"
-    LEDGER_READ = "ledger:read"
-    MACHINE_ENROL = "machine:enrol"
-    MASTERDATA_DEFINE = "masterdata:define"
-    PARKED_DECIDE = "parked:decide"
-    PERSON_ADMINISTER = "person:administer"
-    PROCESS_RUN = "process:run"
-    REPLICATION_READ = "replication:read"
-    SCHEMA_READ = "schema:read"
-    SHIPMENT_RUN = "shipment:run"
-    STOCK_ADJUST = "stock:adjust"
-    STOCK_MOVE = "stock:move"
-    TRACE_READ = "trace:read"
-    TRANSFER_RUN = "transfer:run"
+    Each query, mutation and subscription declares one. A plant node has none: replication checks the machine.
+    """
+
+    description: str
+    roles: frozenset[Role]
+
+    def __new__(cls, value: str, description: str, roles: tuple[Role, ...]) -> Self:
+        """Return the member of this name."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        member.roles = frozenset(roles)
+        return member
+
+    BATCH_READ = (
+        "batch:read",
+        "Read batches, stock, process records, transfers, change requests and master data.",
+        (*_SHOP_FLOOR, *_QUALITY, *_READERS),
+    )
+    BATCH_RECEIVE = "batch:receive", "Receive goods, and name batches by aliases.", _SHOP_FLOOR
+    BATCH_QUARANTINE = (
+        "batch:quarantine",
+        "Put goods on hold.",
+        (*_SHOP_FLOOR, *_QUALITY, Role.HEADQUARTERS),
+    )
+    CHANGE_REQUEST = (
+        "change:request",
+        "Request a change that another user must decide.",
+        (*_SHOP_FLOOR, *_QUALITY, Role.HEADQUARTERS),
+    )
+    CHANGE_DECIDE = "change:decide", "Approve or reject change requests.", (*_QUALITY, Role.HEADQUARTERS)
+    DIRECTIVE_SEND = "directive:send", "Send directives to plants: master data, holds, recalls.", (Role.HEADQUARTERS,)
+    DISPUTE_SETTLE = "dispute:settle", "Settle disputed entries.", _QUALITY
+    ENTRY_CORRECT = "entry:correct", "Correct wrong ledger entries.", _QUALITY
+    IMPORT_RUN = "import:run", "Import EPCIS documents.", (Role.MANAGER, Role.IMPORTER)
+    LEDGER_READ = "ledger:read", "Read the audit log and disputed entries.", (*_QUALITY, *_READERS)
+    MACHINE_ENROL = "machine:enrol", "Invite, approve and revoke plants.", (Role.ADMINISTRATOR,)
+    MASTERDATA_DEFINE = (
+        "masterdata:define",
+        "Define materials, units, partners, locations and equipment.",
+        (Role.MANAGER, Role.HEADQUARTERS, Role.IMPORTER),
+    )
+    PARKED_DECIDE = "parked:decide", "Retry or skip parked entries.", (Role.ADMINISTRATOR,)
+    PERSON_ADMINISTER = "person:administer", "Add users, and grant and revoke their roles.", (Role.ADMINISTRATOR,)
+    PROCESS_RUN = "process:run", "Open, feed, yield and close process records.", _SHOP_FLOOR
+    REPLICATION_READ = (
+        "replication:read",
+        "Read replication status, alarms and parked entries.",
+        (*_READERS, Role.ADMINISTRATOR),
+    )
+    SCHEMA_READ = "schema:read", "Read the GraphQL schema by introspection.", (*_READERS, Role.ADMINISTRATOR)
+    SHIPMENT_RUN = "shipment:run", "Ship goods to customers.", _SHOP_FLOOR
+    STOCK_ADJUST = "stock:adjust", "Adjust stock to a count within the tolerance.", (Role.MANAGER,)
+    STOCK_MOVE = "stock:move", "Move, split and merge goods.", _SHOP_FLOOR
+    TRACE_READ = "trace:read", "Trace goods.", (*_SHOP_FLOOR, *_QUALITY, *_READERS)
+    TRANSFER_RUN = "transfer:run", "Dispatch and receive transfers between plants.", _SHOP_FLOOR
 
 
-_P = Permission
-
-READ_PERMISSIONS: Final = frozenset(
-    {_P.BATCH_READ, _P.LEDGER_READ, _P.REPLICATION_READ, _P.SCHEMA_READ, _P.TRACE_READ},
-)
+READ_PERMISSIONS: Final = frozenset(one for one in Permission if one.endswith(":read"))
 """The read-only permissions."""
 
-_SHOP_FLOOR: Final = frozenset(
-    {
-        _P.BATCH_READ,
-        _P.BATCH_RECEIVE,
-        _P.BATCH_QUARANTINE,
-        _P.CHANGE_REQUEST,
-        _P.PROCESS_RUN,
-        _P.SHIPMENT_RUN,
-        _P.STOCK_MOVE,
-        _P.TRACE_READ,
-        _P.TRANSFER_RUN,
-    },
-)
-
-_QUALITY: Final = frozenset(
-    {
-        _P.BATCH_READ,
-        _P.BATCH_QUARANTINE,
-        _P.CHANGE_REQUEST,
-        _P.CHANGE_DECIDE,
-        _P.DISPUTE_SETTLE,
-        _P.ENTRY_CORRECT,
-        _P.LEDGER_READ,
-        _P.TRACE_READ,
-    },
-)
-
 ROLE_PERMISSIONS: Final = MappingProxyType(
-    {
-        Role.OPERATOR: _SHOP_FLOOR,
-        Role.QUALITY: _QUALITY,
-        Role.MANAGER: _SHOP_FLOOR
-        | _QUALITY
-        | READ_PERMISSIONS
-        | {_P.IMPORT_RUN, _P.MASTERDATA_DEFINE, _P.STOCK_ADJUST},
-        Role.HEADQUARTERS: READ_PERMISSIONS
-        | {_P.BATCH_QUARANTINE, _P.CHANGE_REQUEST, _P.CHANGE_DECIDE, _P.DIRECTIVE_SEND, _P.MASTERDATA_DEFINE},
-        Role.AUDITOR: READ_PERMISSIONS,
-        Role.ADMINISTRATOR: frozenset(
-            {_P.MACHINE_ENROL, _P.PARKED_DECIDE, _P.PERSON_ADMINISTER, _P.REPLICATION_READ, _P.SCHEMA_READ},
-        ),
-        Role.IMPORTER: _SHOP_FLOOR | {_P.IMPORT_RUN, _P.MASTERDATA_DEFINE},
-        Role.PLANT_NODE: frozenset(),  # Replication checks the machine itself.
-    },
+    {role: frozenset(one for one in Permission if role in one.roles) for role in Role}
 )
 """The permissions of each role. Administrators cannot change batches; auditors can change nothing."""
 

@@ -23,7 +23,7 @@ def _optional_text(*, unique: bool = False) -> Any:
 
 
 class Person(SQLModel, table=True):
-    """A person who can sign in at this node.
+    """An employee who can sign in at this node.
 
     `person_id` is the employee number in the whole group and is never given to a second person. `plant_number` is
     the plant that administers the person; 0 is the group. `failed_sign_ins` counts since the last success or lock-out.
@@ -45,7 +45,7 @@ class Person(SQLModel, table=True):
 
 
 class RoleGrant(SQLModel, table=True):
-    """One role of a person at one plant, or in the whole group when the plant number is 0."""
+    """A role at one plant, or in the whole group when the plant number is 0."""
 
     __tablename__ = "role_grants"
     __table_args__ = table_options(Keeping.LOCAL)
@@ -126,7 +126,7 @@ MACHINE_BY_KID_BEFORE: Final = machine_columns(Machine.assertion_key_before).whe
 
 
 def grants_of(session: Session | ReadSession, person_id: str) -> frozenset[Grant]:
-    """Return the roles of a person."""
+    """Return the person's roles."""
     found = session.exec(select(RoleGrant).where(RoleGrant.person_id == person_id))
     return frozenset(Grant(grant.plant_number, grant.role) for grant in found)
 
@@ -157,12 +157,12 @@ def machine_with_key(session: Session, ledger_vkey: str) -> Machine | None:
 
 
 def kid_is_known(session: Session | ReadSession, kid: str) -> bool:
-    """Whether an assertion key is or was a machine's."""
+    """Return whether an assertion key is or was a machine's."""
     return any(kid in (one, *past) for one, past in session.exec(select(Machine.kid, Machine.kids_past)))
 
 
 def kid_is_invited(session: Session | ReadSession, kid: str) -> bool:
-    """Whether a plant presented this assertion key with its one-time code."""
+    """Return whether a plant presented this assertion key with its one-time code."""
     return session.exec(select(Invitation.code).where(Invitation.kid == kid)).first() is not None
 
 

@@ -36,7 +36,7 @@ _JTI: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{JTI_CHARACTERS_MOST}}}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """The claims of a person's valid token. They grant no permission.
+    """The claims of a valid access token. They grant no permission.
 
     `password_set_us` names the password by the microsecond at which it was set; None in tokens without that claim.
     """
@@ -93,7 +93,7 @@ class AccessTokens:
         self._clock = clock
 
     def issue(self, person_id: str, *, authenticated_s: int, password_set_us: int | None = None) -> str:
-        """Return a token for a person who signed in at that second since the epoch."""
+        """Return a token for the person who signed in at that second since the epoch."""
         issued_s = int(self._clock.now().timestamp())
         claims: dict[str, object] = {
             "iss": self._issuer,

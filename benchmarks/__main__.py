@@ -13,7 +13,8 @@ from pathlib import Path
 
 from benchmarks import compare, measurements
 from benchmarks.measurements import BENCHMARKS
-from benchmarks.rounds import Measurement
+from benchmarks.options import count, one_of
+from benchmarks.rounds import ROUNDS, Measurement, Rounds, immediately
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,28 +22,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["compare"]:
         return compare.main(arguments[1:])
-    options = _options(arguments)
+    options = parse(arguments)
     for name in options.names or BENCHMARKS:
         # Only this one: each of them imports other parts of the product, and a run starts sooner without them.
         run: Callable[..., Iterator[Measurement]] = import_module(f"benchmarks.{name}").run
         sizes = {size: getattr(options, size) or usual.default for size, usual in signature(run).parameters.items()}
-        print(f"{name}: " + ", ".join(f"{size} {value:,}" for size, value in sizes.items()), flush=True)
+        shown = {size: value.count if isinstance(value, Rounds) else value for size, value in sizes.items()}
+        print(f"{name}: " + ", ".join(f"{size} {value:,}" for size, value in shown.items()), flush=True)
         load_before, measured = os.getloadavg()[0], []
         for one in run(**sizes):
             print(f"  {one.line()}", flush=True)
             measured.append(one)
-        measurements.write(options.results, name, sizes, measured, load_before)
+        measurements.write(options.results, name, shown, measured, load_before)
     if options.results == measurements.RESULTS:
         measurements.refresh_page()
+    if options.paced:
+        print(compare.FINISHED, flush=True)
     return 0
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options; without names, all benchmarks are meant."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure each claim against its rival. Without an option, a size is the published one.",
     )
-    parser.add_argument("names", nargs="*", choices=BENCHMARKS, metavar="benchmark", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", type=one_of(BENCHMARKS), metavar="benchmark", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=count, help="rounds of each claim; ours and the rival alternate")
     parser.add_argument("--feeds", type=count, help="plant_write: feeds per round")
     parser.add_argument("--ledger-edges", type=count, help="hub_ingest: genealogy edges of the group")
@@ -52,13 +57,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=count, help="of the synthetic group")
     where = "folder of the JSON files; the default also refreshes docs/explanation/performance.md"
     parser.add_argument("--results", type=Path, default=measurements.RESULTS, help=where)
-    return parser.parse_args(arguments)
-
-
-def count(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is less than 1")
-    return value
+    parser.add_argument("--paced", action="store_true", help=argparse.SUPPRESS)  # For `compare`, over pipes.
+    options = parser.parse_args(arguments)
+    if options.paced or options.rounds:
+        options.rounds = Rounds(options.rounds or ROUNDS.count, compare.wait_for_turn if options.paced else immediately)
+    return options
 
 
 if __name__ == "__main__":

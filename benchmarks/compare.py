@@ -1,38 +1,48 @@
-"""Comparison of two checkouts: each benchmark runs in both, in alternation, and the medians of the ratios are compared.
+"""Comparison of two checkouts: the rounds of a benchmark alternate between both, and the median ratios are compared.
 
-Each run measures its own rival at the same time. So a change of the machine's load changes both sides of a ratio.
+Each checkout runs in its own process, which waits before each round for its turn. Only one of them works at a time.
+Each round measures its own rival. So a change of the machine's load changes both sides of a ratio.
 """
 
 import argparse
 import json
-import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
 
 from benchmarks import measurements
+from benchmarks.options import count, one_of
+from benchmarks.programs import Program, running
 from benchmarks.rounds import significant, spread
 
 LOSS_MAX: Final = 0.10
 SIZES: Final = {
-    "plant_write": ("--rounds=3", "--feeds=300"),
-    "hub_ingest": ("--rounds=2", "--ledger-edges=10000"),
-    "trace": ("--rounds=2", "--edges=10000", "--traces=10"),
+    "plant_write": ("--feeds=500",),
+    "hub_ingest": ("--ledger-edges=20000",),
+    "trace": ("--edges=10000", "--traces=20"),
 }
-"""The benchmarks that are compared, at sizes at which one run takes some ten seconds on a quiet machine."""
+"""The benchmarks that are compared, at sizes at which a round takes some seconds."""
 SIDES: Final = ("before", "after")
 
 
-class RunFailed(Exception):
-    """A benchmark failed in a checkout; the message has its last lines."""
+WAITING: Final = "waiting"
+FINISHED: Final = "finished"
+ROUND_SECONDS_MAX: Final = 900
+"""For one round, or for the preparation before the first."""
+
+
+class NoEnvironment(Exception):
+    """A checkout has no virtual environment of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One claim in both checkouts: the ratio of each run, before and after."""
+    """One claim in both checkouts: the ratio of each round, before and after."""
 
     benchmark: str
     claim: str
@@ -66,10 +76,10 @@ class Change:
         return f"{self.claim} / {self.rival}: {sides}  {self.change:+.1%} {verdict}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the change for the file of results, with the ratio of every run."""
+        """Return the change for the file of results, with the ratio of every round."""
         sides = {
             side: spread(values)
-            | {"quartiles": list(map(significant, quartiles(values))), "runs": list(map(significant, values))}
+            | {"quartiles": list(map(significant, quartiles(values))), "rounds": list(map(significant, values))}
             for side, values in zip(SIDES, (self.before, self.after), strict=True)
         }
         verdict = {"change": significant(self.change), "within_spread": self.within_spread, "lost": self.lost}
@@ -84,33 +94,57 @@ def quartiles(values: list[float]) -> tuple[float, float]:
     return low, high
 
 
-def run_once(checkout: Path, name: str, sizes: Sequence[str], results: Path) -> dict[str, Any]:
-    """Run a benchmark in a checkout, with its own environment, and return its results. Raises RunFailed."""
-    command = [str(checkout / ".venv" / "bin" / "python"), "-m", "benchmarks", name, *sizes, "--results", str(results)]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
-        raise RunFailed(f"{name} ended with status {done.returncode} in {checkout}:\n{lines}")
-    return measurements.read(results, name)
+def wait_for_turn() -> None:
+    """Say on standard output that a round can begin, and wait for a line on standard input."""
+    print(WAITING, flush=True)
+    if not sys.stdin.readline():
+        raise EOFError("the comparison ended before its rounds")
 
 
-def run_rounds(before: Path, after: Path, rounds: int, sizes: Mapping[str, Sequence[str]]) -> list[Change]:
-    """Run each benchmark in both checkouts, in alternation, and return a change per claim."""
-    checkouts = dict(zip(SIDES, (before, after), strict=True))
-    ratios: dict[tuple[str, str, str], dict[str, list[float]]] = {}
-    with tempfile.TemporaryDirectory(prefix="batchloom-bench-") as folder:
-        for number in range(rounds):
-            for name, options in sizes.items():
-                for side in SIDES if number % 2 == 0 else reversed(SIDES):
-                    result = run_once(checkouts[side], name, options, Path(folder) / side)
-                    for claim in result["claims"]:
-                        sides = ratios.setdefault((name, claim["name"], claim["rival"]), {each: [] for each in SIDES})
-                        sides[side].append(claim["ratio"]["median"])
-            print(f"round {number + 1} of {rounds}", flush=True)
-    for key, sides in ratios.items():
-        if len(sides["before"]) != len(sides["after"]):
-            raise LookupError(f"only one of the checkouts measures {key}")
-    return [Change(*key, sides["before"], sides["after"]) for key, sides in ratios.items()]
+@contextmanager
+def started(checkout: Path, benchmark: Sequence[str], rounds: int, folder: Path) -> Iterator[Program]:
+    """Start a benchmark in a checkout, with its own environment. Raises NoEnvironment when there is none."""
+    python = checkout / ".venv" / "bin" / "python"
+    if not python.exists():
+        raise NoEnvironment(f"{checkout} has no .venv: run make .venv/.dev there")
+    command = [str(python), "-m", "benchmarks", *benchmark, f"--rounds={rounds}", "--paced", f"--results={folder}"]
+    folder.mkdir(parents=True, exist_ok=True)
+    name, log = f"{benchmark[0]} in {checkout}", folder / f"{benchmark[0]}.log"
+    with running(Program(name, command, log, folder=checkout, piped=True)) as program:
+        yield program
+
+
+def reached_round(program: Program) -> bool:
+    """Wait until a benchmark waits for its turn; return False when it has finished instead."""
+    while (line := program.read_line(ROUND_SECONDS_MAX)) != WAITING:
+        if line == FINISHED:
+            return False
+    return True
+
+
+def alternate(before: Path, after: Path, rounds: int, benchmark: Sequence[str]) -> list[Change]:
+    """Run one benchmark in both checkouts, a round of each in turn, and return a change per claim."""
+    name = benchmark[0]
+    with tempfile.TemporaryDirectory(prefix="batchloom-bench-") as home, ExitStack() as opened:
+        folders = [Path(home) / side for side in SIDES]
+        programs = [
+            opened.enter_context(started(checkout, benchmark, rounds, folder))
+            for checkout, folder in zip((before, after), folders, strict=True)
+        ]
+        number, waiting = 0, [reached_round(program) for program in programs]
+        while all(waiting):
+            for place in (0, 1) if number % 2 == 0 else (1, 0):
+                programs[place].write_line("")
+                waiting[place] = reached_round(programs[place])
+            number += 1
+            print(f"{name}: round {number}", flush=True)
+        if any(waiting):
+            raise LookupError(f"{name} has more rounds in one of the checkouts")
+        claims = [measurements.read(folder, name)["claims"] for folder in folders]
+    return [
+        Change(name, old["name"], old["rival"], *([each["ratio"] for each in one["rounds"]] for one in (old, new)))
+        for old, new in zip(*claims, strict=True)
+    ]
 
 
 def write(folder: Path, before: Path, after: Path, rounds: int, changes: Sequence[Change]) -> None:
@@ -135,16 +169,18 @@ def _within(values: list[float], value: float) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Compare two checkouts, print a line per claim, and write `compare.json`. Returns 1 when a claim lost too much."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=SIZES, metavar="benchmark", help=", ".join(SIZES))
+    parser.add_argument("names", nargs="*", type=one_of(SIZES), metavar="benchmark", help=", ".join(SIZES))
     parser.add_argument("--before", type=Path, required=True, help="checkout with its own .venv")
     parser.add_argument("--after", type=Path, required=True, help="checkout with its own .venv")
-    parser.add_argument("--rounds", type=int, default=10, help="runs of each benchmark in each checkout")
+    parser.add_argument("--rounds", type=count, default=10, help="rounds of each claim in each checkout")
     parser.add_argument("--results", type=Path, default=measurements.RESULTS, help="folder of compare.json")
     options = parser.parse_args(arguments)
     sizes = {name: SIZES[name] for name in options.names or SIZES}
     before, after = options.before.resolve(), options.after.resolve()
-    changes = run_rounds(before, after, options.rounds, sizes)
-    for change in changes:
-        print(change.line())
+    changes = []
+    for name, options_of in sizes.items():
+        for change in alternate(before, after, options.rounds, [name, *options_of]):
+            changes.append(change)
+            print(change.line(), flush=True)
     write(options.results, before, after, options.rounds, changes)
     return int(any(change.lost for change in changes))

@@ -26,7 +26,7 @@ from auth.notes import NoteSigner
 from benchmarks.group import PLANTS, Group, plant_code
 from benchmarks.group_ledgers import Ledgers
 from benchmarks.group_rows import origin
-from benchmarks.rounds import Claim, interleave, rate
+from benchmarks.rounds import ROUNDS, Claim, Rounds, rate
 from benchmarks.servers import server
 from infra.clock import FixedClock, SystemClock
 from infra.database import Store
@@ -134,7 +134,7 @@ def copy_in(store: Store, tables: dict[str, list[bytes]]) -> None:
                     copy.write(chunk)
 
 
-def run(*, rounds: int = 5, ledger_edges: int = 100_000, seed: int = 20260314) -> Iterator[Claim]:
+def run(*, rounds: Rounds = ROUNDS, ledger_edges: int = 100_000, seed: int = 20260314) -> Iterator[Claim]:
     """Yield one claim per rival, for the ledgers of a group with this many genealogy edges."""
     load = Wire(ledger_edges, seed, ENTRIES_IN_PARCEL)
     with server(more=LOGICAL) as running:
@@ -168,7 +168,7 @@ def run(*, rounds: int = 5, ledger_edges: int = 100_000, seed: int = 20260314) -
         with closing(next(stores)) as copied:
             copy_in(copied, tables)
             _check_equal(copied, tables)
-        mine, copying, replicating = interleave(rounds, [ours, raw, logical])
+        mine, copying, replicating = rounds.interleave([ours, raw, logical])
     notes = f"{ENTRIES_IN_PARCEL} entries per parcel, {load.packed_bytes / load.entries:.0f} B per entry packed"
     name, unit = "hub ingest", "entries/s"
     yield Claim(name, "raw COPY, all tables", (mine, copying), unit, notes, 0.5)

@@ -13,7 +13,7 @@ from itertools import cycle
 from pathlib import Path
 
 import migrations
-from benchmarks.rounds import Claim, interleave, rate
+from benchmarks.rounds import ROUNDS, Claim, Rounds, rate
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.ids import new_id
@@ -118,7 +118,7 @@ def grouped(line: Line, writer: Writer, orders: list[Feed]) -> None:
         list(clients.map(client, range(CLIENTS)))
 
 
-def run(*, rounds: int = 5, feeds: int = FEEDS) -> Iterator[Claim]:
+def run(*, rounds: Rounds = ROUNDS, feeds: int = FEEDS) -> Iterator[Claim]:
     """Yield both claims: one transaction per feed, and ten waiting clients in groups."""
     with tempfile.TemporaryDirectory(prefix="batchloom-bench-", dir="/var/tmp") as name, ExitStack() as opened:
         home = Path(name)
@@ -136,8 +136,8 @@ def run(*, rounds: int = 5, feeds: int = FEEDS) -> Iterator[Claim]:
             orders = line.orders(feeds)
             return rate(feeds, lambda: one_by_one(line, orders))
 
-        ours, theirs = interleave(rounds, [alone, limit])
-        line.check(warm_up + rounds * feeds)
+        ours, theirs = rounds.interleave([alone, limit])
+        line.check(warm_up + rounds.count * feeds)
         rival, notes = "append and fdatasync", f"{len(body)} B"
         yield Claim("plant write, one transaction each", rival, (ours, theirs), "feeds/s", notes, 0.5)
         writer = opened.enter_context(closing(Writer(line.store)))
@@ -146,6 +146,6 @@ def run(*, rounds: int = 5, feeds: int = FEEDS) -> Iterator[Claim]:
             orders = line.orders(feeds)
             return rate(feeds, lambda: grouped(line, writer, orders))
 
-        ours, theirs = interleave(rounds, [together, limit])
-        line.check(warm_up + 2 * rounds * feeds)
+        ours, theirs = rounds.interleave([together, limit])
+        line.check(warm_up + 2 * rounds.count * feeds)
         yield Claim("plant write, ten clients grouped", rival, (ours, theirs), "feeds/s", notes, 0.5)

@@ -1,15 +1,16 @@
 """Child processes of a benchmark. One that ends too early is an error at once, with its last log lines."""
 
-import select
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 LOG_LINES_SHOWN = 30
 POLL_SECONDS = 0.01
-LINE_SECONDS_MAX = 60
+LINE_SECONDS_MAX = 120
 FINISH_SECONDS_MAX = 60
 END_SECONDS_MAX = 0.5
 """How long a process may take to end after it closed a connection or its output."""
@@ -33,6 +34,7 @@ class Program:
         log: Path,
         *,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
         piped: bool = False,
     ) -> None:
         self.name = name
@@ -45,8 +47,12 @@ class Program:
                 stdout=pipe or file,
                 stderr=file,
                 env=environment,
+                cwd=folder,
                 text=True,
             )
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        if piped:
+            threading.Thread(target=self._read, daemon=True).start()
 
     def check(self) -> None:
         """Raise ProgramEnded when the process has ended, with whatever status."""
@@ -83,10 +89,11 @@ class Program:
 
     def read_line(self, seconds_max: float = LINE_SECONDS_MAX) -> str:
         """Return the next line of standard output. Raises ProgramEnded or ProgramStuck when there is none."""
-        assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], seconds_max)[0]:
-            raise self.stuck(f"its answer did not come within {seconds_max:.0f} s")
-        if line := self._process.stdout.readline():
+        try:
+            line = self._lines.get(timeout=seconds_max)
+        except Empty:
+            raise self.stuck(f"its answer did not come within {seconds_max:.0f} s") from None
+        if line:
             return line.strip()
         self.raise_if_ending()
         raise self.stuck("it closed its output")
@@ -94,7 +101,6 @@ class Program:
     def finish(self) -> str:
         """Close standard input and return the last output line of a piped program that ends well."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.close()
         line = self.read_line()
         try:
@@ -113,10 +119,17 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def _read(self) -> None:
+        """Queue the output lines, and an empty one at their end."""
+        assert self._process.stdout is not None
+        with self._process.stdout as output:
+            for line in output:
+                self._lines.put(line)
+        self._lines.put("")
 
     def stuck(self, why: str) -> ProgramStuck:
         """Return the error of a program that makes no progress."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 Rates = tuple[list[float], list[float]]
 """The rates of ours and of the rival, one of each per round."""
@@ -78,14 +78,30 @@ def significant(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def interleave(rounds: int, runs: Sequence[Callable[[], float]]) -> list[list[float]]:
-    """Return the rates of each run, one per round. The run that goes first changes from round to round."""
-    rates: list[list[float]] = [[] for _ in runs]
-    for number in range(rounds):
-        for place in range(len(runs)):
-            turn = (number + place) % len(runs)
-            rates[turn].append(runs[turn]())
-    return rates
+def immediately() -> None:
+    """Begin a round without waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """The number of rounds, and a function that each round calls before it begins."""
+
+    count: int = 5
+    wait: Callable[[], None] = immediately
+
+    def interleave(self, runs: Sequence[Callable[[], float]]) -> list[list[float]]:
+        """Return the rates of each run, one per round. The run that goes first changes from round to round."""
+        rates: list[list[float]] = [[] for _ in runs]
+        for number in range(self.count):
+            self.wait()
+            for place in range(len(runs)):
+                turn = (number + place) % len(runs)
+                rates[turn].append(runs[turn]())
+        return rates
+
+
+ROUNDS: Final = Rounds()
+"""The published number of rounds."""
 
 
 def rate(count: int, run: Callable[[], object]) -> float:

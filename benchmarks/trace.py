@@ -13,7 +13,7 @@ import migrations
 from benchmarks.graphql import over_http
 from benchmarks.group import PLANTS, Group
 from benchmarks.group_rows import load
-from benchmarks.rounds import Claim, interleave, rate
+from benchmarks.rounds import ROUNDS, Claim, Rounds, rate
 from benchmarks.servers import server
 from benchmarks.trace_answers import Answer, Request, bare, check_equal
 from infra.database import Store
@@ -67,7 +67,7 @@ def seeds_of(store: Store, seed: int, count: int) -> list[int]:
     return found
 
 
-def compare(rounds: int, name: str, request: Request, rival: Request, seeds: list[int]) -> Claim:
+def compare(rounds: Rounds, name: str, request: Request, rival: Request, seeds: list[int]) -> Claim:
     """Return the claim for one way of asking, after its answers were compared with the rival's."""
     for seed in seeds:
         check_equal(request(seed), rival(seed))
@@ -76,11 +76,13 @@ def compare(rounds: int, name: str, request: Request, rival: Request, seeds: lis
     def all_of(ask: Request) -> Callable[[], float]:
         return lambda: rate(len(seeds), lambda: [json.dumps(ask(seed), default=str) for seed in seeds])
 
-    ours, theirs = interleave(rounds, [all_of(request), all_of(rival)])
+    ours, theirs = rounds.interleave([all_of(request), all_of(rival)])
     return Claim(name, "bare SQL and JSON", (ours, theirs), "traces/s", f"{sizes[len(sizes) // 2]} batches", 0.33)
 
 
-def run(*, rounds: int = 5, edges: int = 1_000_000, traces: int = TRACES, seed: int = 20260314) -> Iterator[Claim]:
+def run(
+    *, rounds: Rounds = ROUNDS, edges: int = 1_000_000, traces: int = TRACES, seed: int = 20260314
+) -> Iterator[Claim]:
     """Yield the claims for the store functions, for GraphQL requests over HTTP, and for a silo lot."""
     with server() as running:
         running.create_database("trace")
@@ -101,7 +103,7 @@ def run(*, rounds: int = 5, edges: int = 1_000_000, traces: int = TRACES, seed: 
             yield silo_lot(rounds, store, group)
 
 
-def silo_lot(rounds: int, store: Store, group: Group) -> Claim:
+def silo_lot(rounds: Rounds, store: Store, group: Group) -> Claim:
     """Return the claim for the summary and first page of a very wide trace, against the walk with all columns."""
     silos = [batch for batch, made in group.made.items() if made.material == "RAW-000"][:SILOS]
 
@@ -121,6 +123,6 @@ def silo_lot(rounds: int, store: Store, group: Group) -> Claim:
             for silo in silos:
                 bare(driver, silo)
 
-        ours, theirs = interleave(rounds, [lambda: rate(len(silos), ask), lambda: rate(len(silos), all_columns)])
+        ours, theirs = rounds.interleave([lambda: rate(len(silos), ask), lambda: rate(len(silos), all_columns)])
     notes = f"{sizes[len(sizes) // 2]:,} batches"
     return Claim("silo lot, summary and first page", "bare SQL, all columns", (ours, theirs), "traces/s", notes)

@@ -125,10 +125,12 @@ class Session(SQLModelSession):
         """Return the first row of a query, or None."""
         if type(statement) is str and not self.in_transaction():
             return self._execute_text(statement, parameters).fetchone()
-        found = self._execute(statement, parameters).fetchone()
-        if found is None or isinstance(statement, str):
-            return found
-        return compiled_statement(statement, self.dialect).values(found)
+        self._flush_models()
+        if isinstance(statement, str):
+            return self._execute_text(statement, parameters).fetchone()
+        compiled = compiled_statement(statement, self.dialect)
+        found = cast("Row | None", self._cursor.execute(*compiled.bound(parameters)).fetchone())
+        return compiled.values(found) if found is not None and compiled.converts else found
 
     def run(self, statement: Statement, parameters: Parameters = {}) -> int:  # noqa: B006 -- never written to.
         """Run a statement and return how many rows it changed."""
@@ -199,7 +201,7 @@ class Session(SQLModelSession):
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo what the block wrote when it raises; what came before it stays."""
+        """Undo the writes of the block when it raises; earlier writes stay."""
         marks = self.marks.copied()
         on_driver = not self.in_transaction()
         if on_driver:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _lock = threading.Lock()
-_pauses: list[bool] = []  # one per open block: whether the collector was enabled when it began
+_pauses: list[bool] = []  # one per open block: True where the collector was enabled at its start
 
 
 @contextmanager

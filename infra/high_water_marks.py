@@ -198,7 +198,7 @@ class MarkKeeper:
 
     @property
     def behind(self) -> bool:
-        """Whether the file names an older position than the last commit."""
+        """True while the file names an older position than the last commit."""
         return self._position is not None and self._position[0] != self._known.size
 
     def _catch_up(self, *, at_once: bool = False) -> None:

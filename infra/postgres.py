@@ -97,7 +97,7 @@ class EmbeddedPostgres:
 
     @property
     def owned(self) -> bool:
-        """Whether this process owns the server."""
+        """True where this process owns the server."""
         return self._ownership is not None
 
     def start(self) -> None:
@@ -291,7 +291,7 @@ class EmbeddedPostgres:
         return Ping(PGconn.ping(_address(socket).encode())) if socket else Ping.NO_RESPONSE
 
     def _runs(self) -> bool:
-        """Whether the owned server runs. An adopted server is no child process, so it is pinged."""
+        """Return whether the owned server runs. An adopted server is no child process, so it is pinged."""
         return self._server.poll() is None if self._server else self._ping() is not Ping.NO_RESPONSE
 
     def _shut_down(self) -> None:

@@ -38,7 +38,7 @@ _ORM_CACHES: Final = {name: LRUCache[Any, Any](COMPILED_MAX) for name in DIALECT
 class CompiledStatement:
     """The SQL of one Core statement in one dialect, with the conversions of its column types."""
 
-    __slots__ = ("_bind", "_compiled", "_literals", "_read", "sql")
+    __slots__ = ("_bind", "_compiled", "_is_plain", "_literals", "_read", "converts", "sql")
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = cast("SQLCompiler", cast("Any", statement).compile(dialect=dialect))
@@ -50,26 +50,24 @@ class CompiledStatement:
         self._bind = {name: convert for name, convert in converters.items() if convert is not None}
         columns: ReadOnlyColumnCollection[Any, Any] | tuple[()] = getattr(statement, "exported_columns", ())
         self._read = [result_converter(column.type, dialect) for column in columns]
+        self._is_plain = self._compiled is None and not self._literals and not self._bind
+        self.converts = any(self._read)
+        """True where a result column needs a conversion."""
 
     def bound(self, parameters: Parameters) -> tuple[str, Parameters]:
         """Return the SQL and the driver's parameters; an `IN` list is expanded to its number of values."""
+        if self._is_plain:
+            return self.sql, parameters
         if self._compiled is not None:
             state = self._compiled.construct_expanded_state(parameters)
             converters: dict[str, Convert] = {**self._bind, **state.processors}
             return state.statement, _converted(dict(state.parameters), converters)
-        if self._literals:
-            parameters = {**self._literals, **parameters}
-        return self.sql, _converted(dict(parameters), self._bind) if self._bind else parameters
+        return self.sql, _converted({**self._literals, **parameters}, self._bind)
 
     def values(self, row: Row) -> Row:
         """Return a row of the driver with the result conversions of the column types applied."""
         pairs = zip(self._read, row, strict=True)
         return tuple(value if convert is None else convert(value) for convert, value in pairs)
-
-    @property
-    def converts(self) -> bool:
-        """Whether any result column needs a conversion."""
-        return any(self._read)
 
 
 @lru_cache(maxsize=COMPILED_MAX)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 
 class StoreFault(StrEnum):
-    """Why a store failed. None of these is a bug, and each can be transient."""
+    """The reason of a store's failure. None of these is a bug, and each can be transient."""
 
     DISK_FULL = "DISK_FULL"
     READ_ONLY = "READ_ONLY"

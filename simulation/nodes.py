@@ -21,10 +21,10 @@ from infra.settings import directive_origin, hub_origin, plant_origin
 from plants.rules.values.instants import format_instant
 from plants.store.ledger.archive import Archive
 from plants.store.ledger.entries import HUB_LOG
+from plants.store.replication import leases
 from simulation.clocks import NodeClock
 from simulation.disks import Disk
 from simulation.keyrings import Keyring
-from sync_jobs import leases
 from sync_jobs.archive import archiving
 from sync_jobs.hub import assertion_key_rotation, directive_recovery, handshake, intake, ledger_reads
 from sync_jobs.hub.rejection_alarms import RejectionAlarms

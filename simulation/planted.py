@@ -68,7 +68,7 @@ def offset_only_position() -> AbstractContextManager[None]:
         if fresh and fresh[0].index == head.size:
             mirrors.extend(session, head, fresh, head.frontier.extend(entry.leaf for entry in fresh))
 
-    return together(everywhere(handshake.decide, decide), instead(intake, "_take_in", take_in))
+    return together(everywhere(handshake.decide, decide), instead(intake, "_store_entries", take_in))
 
 
 def root_not_checked() -> AbstractContextManager[None]:
@@ -81,7 +81,7 @@ def root_not_checked() -> AbstractContextManager[None]:
         if fresh:
             mirrors.extend(session, head, fresh, head.frontier.extend(entry.leaf for entry in fresh))
 
-    return instead(intake, "_take_in", take_in)
+    return instead(intake, "_store_entries", take_in)
 
 
 def overlap_stored_again() -> AbstractContextManager[None]:
@@ -91,7 +91,7 @@ def overlap_stored_again() -> AbstractContextManager[None]:
         if entries:
             mirrors.extend(session, head, entries, head.frontier.extend(entry.leaf for entry in entries))
 
-    return instead(intake, "_take_in", take_in)
+    return instead(intake, "_store_entries", take_in)
 
 
 def acknowledged_before_durable() -> AbstractContextManager[None]:

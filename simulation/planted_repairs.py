@@ -10,6 +10,7 @@ from infra.objects import ArchiveFailed
 from plants.commands.replication import rebasing, repairs, restores
 from plants.store.ledger.archive import checkpoint_name
 from plants.store.ledger.entries import Head
+from plants.store.replication.checkpoints import note_up_to
 from plants.store.replication.status import ReplicationStatus
 from simulation.planting import everywhere, instead, nothing, together
 from sync_jobs.archive import archiving
@@ -97,7 +98,7 @@ def last_entry_not_remembered() -> AbstractContextManager[None]:
 
 def followers_left_waiting() -> AbstractContextManager[None]:
     """What waits behind an entry goes on with it, and is forgotten where the program ends in between."""
-    return instead(retrying, "wake_behind", nothing)
+    return instead(retrying, "retry_blocked", nothing)
 
 
 def archive_counted_early() -> AbstractContextManager[None]:
@@ -115,11 +116,11 @@ def archive_counted_early() -> AbstractContextManager[None]:
 
     def store_checkpoint(run: Any, ledger: Any, done: Any, place: str, reached: int) -> None:
         with run.hub.store.reading() as reads:
-            found = reads.rows(archiving.SELECT_NOTE, {"log_id": ledger.log_id, "high": reached})
-        if found:
-            size, note, at_us = found[0][0], bytes(found[0][1]), found[0][2]
-            name = checkpoint_name(place, size, note)
-            archiving._keep(run, ledger, replace(done, size=size, checkpoint=name, checkpoint_us=at_us))  # noqa: SLF001 -- as above.
+            found = note_up_to(reads, ledger.log_id, reached)
+        if found is not None:
+            name = checkpoint_name(place, found.size, found.note)
+            done = replace(done, size=found.size, checkpoint=name, checkpoint_us=found.received_us)
+            archiving._keep(run, ledger, done)  # noqa: SLF001 -- as above.
         put(run, ledger, done, place, reached)
 
     real, real_unfinished = archiving._store_checkpoint, archiving._store_unfinished  # noqa: SLF001 -- as above.

@@ -1,4 +1,4 @@
-"""Attempts counted in the database before they are made, and the wait after each that failed."""
+"""Attempts that are counted in the database before they are made, and the backoff after each failure."""
 
 from datetime import datetime
 from typing import Final
@@ -11,14 +11,16 @@ from plants.store.replication.status import ReplicationState
 
 WAIT_MS_MIN: Final = 1_000
 WAIT_MS_MAX: Final = 300_000
-RETRY_SECONDS_MAX: Final = 3600  # that the other side can have us wait
+RETRY_SECONDS_MAX: Final = 3600  # the longest wait that the other side can ask for
+LONGEST_WAIT_US: Final = RETRY_SECONDS_MAX * 1_000_000
 ERROR_LENGTH_MAX: Final = 500
 
 
 def next_wait_ms(before_ms: int) -> int:
-    """Return how long to wait after one more failure: decorrelated jitter, so that plants do not come back in step.
+    """Return the wait after one more failure, in milliseconds.
 
-    Formula: min(cap, random between base and 3 x the wait before) (M. Brooker, "Exponential backoff and jitter", 2015).
+    Decorrelated jitter spreads the retries of plants. Formula: min(cap, random between base and 3 x the previous wait)
+    (M. Brooker, "Exponential backoff and jitter", 2015).
     """
     return min(WAIT_MS_MAX, draw_between(WAIT_MS_MIN, max(WAIT_MS_MIN, 3 * before_ms)))
 
@@ -26,15 +28,15 @@ def next_wait_ms(before_ms: int) -> int:
 def is_due(next_attempt_us: int, now: datetime, *, began_us: int | None = None) -> bool:
     """Tell whether the wait is over.
 
-    One that is longer than any we give, or that began later than now, was begun by a clock that was wrong.
+    A wait longer than the maximum, or started in the future, was written under a wrong clock; treat it as due.
     """
     if began_us is not None and began_us > micros(now):
         return True
-    return not 0 < next_attempt_us - micros(now) <= RETRY_SECONDS_MAX * 1_000_000
+    return not 0 < next_attempt_us - micros(now) <= LONGEST_WAIT_US
 
 
 def begin(session: Session, log_id: int, *, now: datetime) -> None:
-    """Store that an attempt begins. It counts as failed until `succeeded`, so that a killed process waits too."""
+    """Count an attempt before it is made. It counts as failed until `succeeded`, so that a killed process backs off."""
     before = status.ledger_status(session, log_id)
     now_us = micros(now)
     wait_ms = next_wait_ms(before.backoff_ms)
@@ -49,7 +51,7 @@ def begin(session: Session, log_id: int, *, now: datetime) -> None:
 
 
 def succeeded(session: Session, log_id: int, *, now: datetime) -> None:
-    """Forget the failures."""
+    """Reset the attempts and the backoff."""
     status.amend(session, log_id, attempts=0, backoff_ms=0, next_attempt_us=0, error=None, contact_us=micros(now))
 
 
@@ -63,7 +65,7 @@ def failed(
     alarm: str | None = None,
     retry_seconds: int | None = None,
 ) -> None:
-    """Write down why it failed; with an alarm also what a person has to know."""
+    """Store the state and the error of a failed attempt, and the alarm text if there is one."""
     status.amend(session, log_id, state=state, error=error[:ERROR_LENGTH_MAX])
     if alarm is not None:
         status.amend(session, log_id, alarm=alarm[:ERROR_LENGTH_MAX], alarm_us=micros(now))

@@ -19,7 +19,7 @@ import pytest_timeout
 
 FACTOR_MAX: Final = 6.0
 WAIT_SECONDS: Final = 90.0
-LOOK_SECONDS: Final = 0.02  # between two looks at a condition
+LOOK_SECONDS: Final = 0.05  # between two looks at a condition
 CONFIGURED: Final = float(os.environ.get("TEST_PATIENCE", "1"))
 CORES: Final = len(os.sched_getaffinity(0))
 
@@ -52,7 +52,7 @@ class Limit:
         return self.seconds * self.highest - (time.monotonic() - self.began)
 
 
-def wait_until(true: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS) -> T:
+def wait_until(true: Callable[[], T | None], what: str = "the condition holds", seconds: float = WAIT_SECONDS) -> T:
     """Return the first answer that is not empty; fails when there is none within the limit."""
     limit = Limit(seconds)
     while not (answer := true()):

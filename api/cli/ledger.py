@@ -24,7 +24,7 @@ from plants.store.ledger.pruning import BodiesElsewhere
 from plants.store.ledger.verification import LedgerFinding
 from plants.store.ledger.verification import verify as verify_ledgers
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.status import checkpoints_between
+from plants.store.replication.checkpoints import checkpoints_between
 from sync_jobs.keys import hub_keys
 from sync_jobs.keys.chains import chain, recorded_statements, rotation_statements
 from sync_jobs.protocol import checkpoints

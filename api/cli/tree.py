@@ -16,6 +16,7 @@ from api.cli import (
     people,
     plant,
     pruning,
+    reference,
     restore,
     revocation,
     sdl,
@@ -67,5 +68,6 @@ app.command()(trace.trace)
 app.command()(ledger.rebuild)
 app.command()(ledger.verify)
 app.command()(sdl.sdl)
+app.command()(reference.reference)
 app.command()(sim.sim)
 app.command()(demo.demo)

@@ -16,7 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,14 +25,15 @@ from api.http.background_jobs import Work
 from api.http.graphql import RequestDoor, SubscriptionDoor
 from api.http.metrics import Metrics, metrics_route
 from api.http.replication import sync_routes
+from api.http.routes import GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
 from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
 from infra.roles import Role
 from schema.engine.connections import Cursors
-from schema.engine.context import Serving
-from schema.engine.sdl import contract
+from schema.engine.context import NodeServices
+from schema.engine.contracts import contract
 from sync_jobs.assembly import hub_node
 
 STATIC: Final = Path(__file__).parents[1] / "static"
@@ -44,11 +45,11 @@ HEADERS: Final = {"x-content-type-options": "nosniff", "x-frame-options": "DENY"
 
 def application(node: Node, *, jobs: bool = True) -> Starlette:
     """Return the application of an open node; its jobs run as long as the application does, unless told otherwise."""
-    serving = serving_of(node)
-    node.when_committed(serving.commits.tell)
+    services = services_of(node)
+    node.when_committed(services.commits.notify)
     work = Work(node) if jobs else None
     metrics = Metrics(node)
-    routes = [*_doors(node, serving), metrics_route(node, metrics), *_pages(node)]
+    routes = [*_doors(node, services), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
         routes += sync_routes(hub if work is None else replace(hub, arrived=work.ask))
@@ -66,7 +67,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Journal, answered=metrics.answered)])
 
 
-def _doors(node: Node, serving: Serving) -> list[BaseRoute]:
+def _doors(node: Node, services: NodeServices) -> list[BaseRoute]:
     async def token(request: Request) -> Response:
         return await _signed_in(node, request)
 
@@ -78,13 +79,13 @@ def _doors(node: Node, serving: Serving) -> list[BaseRoute]:
         return JSONResponse({"ready": opened}, 200 if opened else 503)
 
     schema = contract(node.settings.role)
-    requests, subscriptions = RequestDoor(node, serving, schema), SubscriptionDoor(node, serving, schema)
+    requests, subscriptions = RequestDoor(node, services, schema), SubscriptionDoor(node, services, schema)
     return [
-        Route("/auth/token", token, methods=["POST"]),
-        Route("/graphql", requests.answer, methods=["GET", "POST"]),
-        WebSocketRoute("/graphql", subscriptions),
-        Route("/healthz", healthy),
-        Route("/readyz", ready),
+        TOKEN.to(token),
+        GRAPHQL.to(requests.answer),
+        WebSocketRoute(GRAPHQL.path, subscriptions),
+        HEALTHZ.to(healthy),
+        READYZ.to(ready),
     ]
 
 
@@ -92,7 +93,7 @@ def _pages(node: Node) -> list[BaseRoute]:
     page = STATIC / "graphiql"
     if not node.settings.graphiql or not (page / "index.html").exists():
         return []
-    return [Mount("/graphiql", StaticFiles(directory=page, html=True))]
+    return [Mount(GRAPHIQL.path, StaticFiles(directory=page, html=True))]
 
 
 def _is_open(node: Node) -> bool:
@@ -166,10 +167,10 @@ def _shown(word: object) -> str:
     return "".join(one if one.isprintable() else "?" for one in str(word)[:SHOWN_MAX])
 
 
-def serving_of(node: Node) -> Serving:
+def services_of(node: Node) -> NodeServices:
     """Return the parts of a node that GraphQL answers are made with."""
     secret = node.keys.tokens.reveal().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
-    return Serving(
+    return NodeServices(
         role=node.settings.role,
         plant=node.settings.plant_number,
         store=node.store,

@@ -7,6 +7,7 @@ from api.node.node import Node
 from infra.database import Session
 from infra.roles import Role
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.replication.leases import end_all
 from sync_jobs.archive.archiving import recover_at_start
 from sync_jobs.assembly import NotConnected, hub_node, plant_node
 from sync_jobs.celery.app import build_app
@@ -14,7 +15,6 @@ from sync_jobs.celery.embedded import EmbeddedJobs
 from sync_jobs.celery.jobs import PROJECT, PUSH, Job
 from sync_jobs.celery.node_jobs import jobs_of_hub, jobs_of_plant
 from sync_jobs.celery.nudges import Nudges
-from sync_jobs.leases import end_all
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.projection.process import ProjectionProcess
 

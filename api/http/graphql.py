@@ -37,7 +37,7 @@ from auth.actors import NotAuthenticated, system_actor
 from auth.tokens import AccessClaims
 from infra.messages import Language
 from schema.engine import limits
-from schema.engine.context import Context, Serving
+from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import Contract
 from schema.engine.masking import presented
 
@@ -56,9 +56,9 @@ def not_recognised() -> Response:
 class RequestDoor:
     """Answers POST /graphql: who asks is known before anything is read, and what is read is limited."""
 
-    def __init__(self, node: Node, serving: Serving, contract: Contract) -> None:
+    def __init__(self, node: Node, services: NodeServices, contract: Contract) -> None:
         self._node = node
-        self._serving = serving
+        self._services = services
         self._contract = contract
 
     async def answer(self, request: Request) -> Response:
@@ -73,7 +73,7 @@ class RequestDoor:
             request.state.failure = failure.failure.value
             return not_recognised()
         request.state.actor = actor.actor_id
-        context = Context(self._serving, actor, language=actor.language)
+        context = Context(self._services, actor, language=actor.language)
         try:
             return await self._answer(request, context)
         except Unreadable as unreadable:
@@ -197,7 +197,7 @@ class SubscriptionDoor(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = Watched
 
-    def __init__(self, node: Node, serving: Serving, contract: Contract) -> None:
+    def __init__(self, node: Node, services: NodeServices, contract: Contract) -> None:
         super().__init__(
             contract,
             graphql_ide=None,
@@ -206,7 +206,7 @@ class SubscriptionDoor(GraphQL[Context, None]):
             max_subscriptions_per_connection=limits.SUBSCRIPTIONS_PER_CONNECTION_MAX,
         )
         self._node = node
-        self._serving = serving
+        self._services = services
         self._connected: Counter[str] = Counter()
 
     def decode_json(self, data: str | bytes) -> object:
@@ -219,7 +219,7 @@ class SubscriptionDoor(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """Return the context of a connection; nobody is known yet."""
         _ = response
-        connection = Connection(self._serving, NOBODY, language="en", kept=False)
+        connection = Connection(self._services, NOBODY, language="en", kept=False)
         connection.asked_language = language_of(request.headers)
         return connection
 

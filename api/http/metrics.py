@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from api.http.routes import METRICS
 from api.node.node import Node
 from auth.actors import Role, system_actor
 from auth.permissions import Permission
@@ -105,7 +106,7 @@ def metrics_route(node: Node, metrics: Metrics) -> Route:
             return PlainTextResponse("Not Found", 404)
         return Response(await run_in_threadpool(metrics.text), media_type=CONTENT_TYPE_LATEST)
 
-    return Route("/metrics", answer)
+    return METRICS.to(answer)
 
 
 def is_local(request: Request) -> bool:

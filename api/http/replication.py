@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.http.routes import CHECKPOINT, CONSISTENCY, ENROLMENT, ENTRIES, ENTRIES_SENT, HELLO, KEY, ROOTS
 from auth.enrolment import WrongCodes
 from auth.machines import EnrolledMachine
 from infra.store_faults import store_fault
@@ -22,7 +23,7 @@ from plants.rules.values.instants import format_instant
 from sync_jobs.hub import assertion_key_rotation, directive_recovery, enrolment, handshake, intake, ledger_reads
 from sync_jobs.hub.rejection_alarms import RejectionAlarms
 from sync_jobs.nodes import HubNode, NotRecognised
-from sync_jobs.protocol.enrolment import BODY_BYTES_MAX, PATH
+from sync_jobs.protocol.enrolment import BODY_BYTES_MAX
 from sync_jobs.protocol.wire import (
     GREETING_BYTES_MAX,
     MEDIA_TYPE,
@@ -98,19 +99,17 @@ def sync_routes(hub: HubNode) -> list[Route]:
         answer = Roots(hashes=[b64encode(part).decode() for part in found])
         return Response(answer.to_bytes(), media_type="application/json")
 
-    def route(path: str, method: str, answer: Answer) -> Route:
-        return Route(f"/sync/v1{path}", _guarded(hub, alarms, answer), methods=[method])
-
-    return [
-        Route(PATH, _enrolling(hub, alarms), methods=["POST"]),
-        route("/hello", "POST", hello),
-        route("/logs/{origin:path}/entries", "POST", take),
-        route("/logs/{origin:path}/entries", "GET", give),
-        route("/logs/{origin:path}/checkpoint", "GET", checkpoint),
-        route("/logs/{origin:path}/consistency", "GET", consistency),
-        route("/logs/{origin:path}/roots", "GET", roots),
-        route("/logs/{origin:path}/key", "POST", key),
-    ]
+    endpoints = {
+        HELLO: hello,
+        ENTRIES_SENT: take,
+        ENTRIES: give,
+        CHECKPOINT: checkpoint,
+        CONSISTENCY: consistency,
+        ROOTS: roots,
+        KEY: key,
+    }
+    guarded = [declared.to(_guarded(hub, alarms, answer)) for declared, answer in endpoints.items()]
+    return [ENROLMENT.to(_enrolling(hub, alarms)), *guarded]
 
 
 def _guarded(hub: HubNode, alarms: RejectionAlarms, answer: Answer) -> Callable[[Request], Awaitable[Response]]:

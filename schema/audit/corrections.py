@@ -1,6 +1,4 @@
-"""Corrections in the contract: taking back one entry by recording its opposite."""
-
-from typing import Any
+"""Corrections: each reverses one entry by a new one."""
 
 import strawberry
 
@@ -12,48 +10,52 @@ from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_PRUNED, ENTRY_UNKNOWN
 from plants.rules.production.refusals import PROCESS_CLOSED
 from schema.audit.history import LedgerEntry, entry_of
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described
+from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.refusals import mutation
+from schema.engine.operations import PLANT_ONLY, mutation
 
 WrongEnum = strawberry.enum(
-    Wrong, name="Wrong", description="Why an entry is corrected (EPCIS error declaration, Core Business Vocabulary)."
+    Wrong, name="Wrong", description="Kind of error (EPCIS error declaration, Core Business Vocabulary)."
 )
 
 
-@strawberry.input(description="Which entry of the plant's ledger is wrong, and in what way.")
+@input_type
 class CorrectEntryInput(MutationInput):
-    """Which entry of the plant's ledger is wrong, and in what way."""
+    """The wrong entry of the plant's ledger, and the kind of error."""
 
-    entry: int = described("Its index.")
-    wrong: Wrong = described("In what way it is wrong.")
-    reason: str = described("Why, in your own words.")
+    entry: int = described("Index of the entry.")
+    wrong: Wrong = described("Kind of error.")
+    reason: str = described("Reason, in your own words.")
 
 
-@strawberry.type(description="An entry was corrected: what it did was reversed, and both stay readable.")
+@object_type
 class EntryCorrected:
-    """An entry was corrected."""
+    """An entry was corrected. Its effects were reversed, and both entries stay readable."""
 
     entry: RecordedEntry = described(ENTRY)
-    corrected: LedgerEntry = described("The entry that was wrong.")
+    corrected: LedgerEntry = described("The wrong entry.")
 
 
 @mutation(
-    EntryCorrected,
-    ALIAS_TAKEN,
-    CORRECTION_IMPOSSIBLE,
-    ENTRY_ALREADY_CORRECTED,
-    ENTRY_BUILT_ON,
-    ENTRY_PRUNED,
-    ENTRY_UNKNOWN,
-    PROCESS_CLOSED,
-    STOCK_SHORT,
-    description="Correct a wrong entry: a new one reverses what it did. Correct from the last entry to the first.",
+    "Correct a wrong entry by a new entry that reverses it. Correct the newest entry first.",
+    roles=PLANT_ONLY,
+    permission=Permission.ENTRY_CORRECT,
+    command=corrections.correct_entry,
+    refusals=(
+        ALIAS_TAKEN,
+        CORRECTION_IMPOSSIBLE,
+        ENTRY_ALREADY_CORRECTED,
+        ENTRY_BUILT_ON,
+        ENTRY_PRUNED,
+        ENTRY_UNKNOWN,
+        PROCESS_CLOSED,
+        STOCK_SHORT,
+    ),
 )
-async def correct_entry(info: Info, input: Input[CorrectEntryInput]) -> Any:
+async def correct_entry(info: Info, input: Input[CorrectEntryInput]) -> EntryCorrected:
     order = corrections.Correction(input.entry, input.wrong, input.reason)
-    entry = await info.context.write(Permission.ENTRY_CORRECT, corrections.correct_entry, order, input)
-    wrong = await entry_of(info, (info.context.serving.plant, input.entry))
-    return EntryCorrected(entry=RecordedEntry.of(entry), corrected=sure(wrong))
+    entry = await info.write(corrections.correct_entry, order, input)
+    wrong = await entry_of(info, (info.services.plant, input.entry))
+    return EntryCorrected(entry=RecordedEntry.of(entry), corrected=required(wrong))

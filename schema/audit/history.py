@@ -1,117 +1,119 @@
-"""Ledgers as audit log in the contract: what was recorded, by whom, when and why, as it stands signed."""
+"""The audit log: ledger entries, signed and immutable."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 import strawberry
 
-from auth.permissions import Permission
+from auth.permissions import NotPermitted, Permission
+from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Cause, canonical, decode
 from plants.rules.values.instants import from_micros, micros, parse_instant
 from plants.store.audit import history
 from plants.store.audit.corrections import CorrectionRow
-from plants.store.audit.history import EntriesSought, LedgerKind, Position, kind_of
+from plants.store.audit.history import EntriesSought, LedgerKind, Position, entries_from, kind_of, log_named
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
+from schema.engine.commits import polls
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.nodes import Node, findable, node_id
+from schema.engine.operations import query, subscription
 from schema.engine.scalars import BatchCode, PlantCode, RequestId
 from schema.group.plants import Plant
 
 LedgerKindEnum = strawberry.enum(
     LedgerKind,
     name="LedgerKind",
-    description="Whose ledger it is: what a plant wrote, what the hub wrote to a plant, or what it wrote of the group.",
+    description="Kind of ledger: the entries of a plant, the hub's directives to a plant, or the hub's "
+    "entries about the group.",
 )
-INDEX = "The entry's position in its ledger, from 0."
+INDEX = "Position of the entry in its ledger, from 0."
 
 
-@strawberry.type(description="One field of what was changed: what it was and what it became.")
+@object_type
 class Difference:
-    """One field of what was changed."""
+    """One changed field, with its value before and after."""
 
-    field: str = described("What it is that changes, such as expires_on or stock:A1.")
-    before: str | None = described("What it was.")
-    after: str | None = described("What it becomes.")
+    field: str = described("Name of the field, such as expires_on or stock:A1.")
+    before: str | None = described("Value before. Null if there was none.")
+    after: str | None = described("Value after. Null if it is removed.")
 
 
-@strawberry.type(description="An entry of another ledger that this one answers.")
+@object_type
 class EntryCause:
-    """An entry of another ledger that this one answers."""
+    """An entry of another ledger that caused this one."""
 
-    origin: str = described("The origin of the other ledger.")
+    origin: str = described("Origin of the other ledger.")
     index: int = described(INDEX)
-    leaf_hash: str = described("The hash of its bytes, hexadecimal.")
+    leaf_hash: str = described("Hash of the entry's bytes, in hexadecimal.")
 
-    @field("The entry itself, where this node holds it and you may see it.")
+    @field("The entry itself. Null if this node does not hold it or you may not see it.")
     async def entry(self, info: Info) -> "LedgerEntry | None":
-        found = await info.context.load(Permission.LEDGER_READ, history.entries_by_origin, (self.origin, self.index))
+        found = await info.load(Permission.LEDGER_READ, history.entries_by_origin, (self.origin, self.index))
         return None if found is None else LedgerEntry.of(found)
 
     @classmethod
     def of(cls, cause: Cause) -> Self:
-        """Return a cause as the contract answers it."""
         return cls(origin=cause["origin"], index=cause["index"], leaf_hash=cause["leaf"])
 
 
-@strawberry.type(description="That an entry was wrong, and the later entry that reverses it.")
+@object_type
 class EntryCorrection:
-    """That an entry was wrong."""
+    """A correction: the reason and the entry that reverses the wrong one."""
 
-    wrong: str = described("In what way: DID_NOT_OCCUR or INCORRECT_DATA.")
-    reason: str = described("Why, in the words of whoever corrected it.")
-    by: "LedgerEntry" = described("The entry that reverses it.")
+    wrong: str = described("Kind of error: DID_NOT_OCCUR or INCORRECT_DATA.")
+    reason: str = described("Reason that the corrector gave.")
+    by: "LedgerEntry" = described("The entry that reverses the wrong one.")
 
     @classmethod
     def of(cls, row: CorrectionRow, by: "LedgerEntry") -> Self:
-        """Return a correction as the contract answers it."""
         return cls(wrong=row.wrong, reason=row.reason, by=by)
 
 
-ELSEWHERE = "Null where the body is pruned."
+NULL_IF_PRUNED = "Null if the body is pruned."
 
 
-@strawberry.type(description="One entry of a ledger, as it stands signed and cannot be changed any more.")
+@object_type
 class LedgerEntry(Node):
-    """One entry of a ledger."""
+    """One entry of a ledger, signed and immutable."""
 
     index: int = described(INDEX)
-    ledger: LedgerKind = described("Whose ledger it stands in.")
-    event_id: str = described("The id of what happened, unique everywhere.")
-    type: str = described("What happened, in the past tense.")
-    version: int | None = described(f"The version of the event's form. {ELSEWHERE}")
-    occurred_at: datetime = described("When it happened.")
-    recorded_at: datetime = described("When the server wrote it down.")
-    logical_time: str | None = described(
-        f"Its hybrid logical time: later than that of everything it answers. {ELSEWHERE}"
-    )
-    actor: str = described("Who did it, by employee number, or the program that did.")
-    device: str | None = described("On which device.")
-    key: str = described("What it is about: a batch's code, the id of a process record, a code of master data.")
-    reason: str | None = described("Why, in the words of whoever did it.")
-    request_id: str | None = described("The request that it answers.")
-    payload: str | None = described(f"The event's own content, as canonical JSON (RFC 8785). {ELSEWHERE}")
+    ledger: LedgerKind = described("Kind of the ledger.")
+    event_id: str = described("Id of the event, unique across all nodes.")
+    type: str = described("Event type, in the past tense.")
+    version: int | None = described(f"Version of the event type. {NULL_IF_PRUNED}")
+    occurred_at: datetime = described("Time of the event.")
+    recorded_at: datetime = described("Time at which the server recorded it.")
+    logical_time: str | None = described(f"Hybrid logical time, later than that of its causes. {NULL_IF_PRUNED}")
+    actor: str = described("Actor: an employee number, or the name of a program.")
+    device: str | None = described("Device of the actor.")
+    key: str = described("Key of the subject: a batch code, a process record id or a master data code.")
+    reason: str | None = described("Reason that the actor gave.")
+    request_id: str | None = described("Id of the request that wrote it.")
+    payload: str | None = described(f"Payload of the event as canonical JSON (RFC 8785). {NULL_IF_PRUNED}")
     body: str | None = described(
-        f"The whole entry as canonical JSON: in UTF-8 these are the bytes that were hashed. {ELSEWHERE}"
+        f"The whole entry as canonical JSON. Its UTF-8 bytes are the hashed bytes. {NULL_IF_PRUNED}"
     )
     pruned: bool = described(
-        "Whether its body is kept at the hub and in the archive alone: what stands in the body only is missing here "
-        "then, such as device, reason, causes, differences and what it corrects."
+        "True if the body is kept only at the hub and in the archive. Fields that need the body are "
+        "then null or empty, such as device, reason, causes and differences."
     )
-    leaf_hash: str = described("The hash of its bytes as the ledger's tree holds it (RFC 6962), hexadecimal.")
-    causes: list[EntryCause] = described("The entries of other ledgers that it answers.")
+    leaf_hash: str = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962), in hexadecimal.")
+    causes: list[EntryCause] = described("Entries of other ledgers that caused this one.")
     position: strawberry.Private[Position]
     content: strawberry.Private[Any]
 
-    @field("The plant whose ledger it is, or to which the directive went; null for the hub's own.")
+    @field("Plant of the ledger, or plant that the directive is addressed to. Null for the hub's own ledger.")
     async def plant(self, info: Info) -> Plant | None:
         number = abs(self.position[0])
-        seen = await info.context.load(Permission.LEDGER_READ, plants_by_number, number)
+        seen = await info.load(Permission.LEDGER_READ, plants_by_number, number)
         return None if seen is None else Plant.of(seen)
 
-    @field("What it changes field by field, of change requests and their application; empty for others.")
+    @field("Changed fields, for change requests and their application. Empty for other events.")
     async def differences(self, info: Info) -> list[Difference]:
         asked: LedgerEntry | None = self
         if self.pruned:
@@ -128,15 +130,15 @@ class LedgerEntry(Node):
             return None
         return await entry_of(info, (self.position[0], self.content["entry"]))
 
-    @field("That it was wrong, when a later entry says so.")
+    @field("The correction of this entry. Null if there is none.")
     async def corrected(self, info: Info) -> EntryCorrection | None:
-        row = await info.context.load(Permission.LEDGER_READ, history.corrections_at, self.position)
+        row = await info.load(Permission.LEDGER_READ, history.corrections_at, self.position)
         by = None if row is None else await entry_of(info, (self.position[0], row.corrected_by))
         return None if row is None or by is None else EntryCorrection.of(row, by)
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
-        """Return an entry as the contract answers it; of a pruned one, what the columns beside the body say."""
+        """Return an entry. A pruned entry gets the columns that are stored outside the body."""
         if not row.body:
             return cls._pruned(row)
         envelope = decode(row.body)
@@ -192,31 +194,31 @@ class LedgerEntry(Node):
         )
 
 
-@strawberry.input(description="Which entries are wanted; what is not given does not matter.")
+@input_type
 class LedgerFilter:
-    """Which entries are wanted."""
+    """Filters ledger entries. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Of this plant's ledger and the hub's directives to it.", default=None)
-    ledger: LedgerKind | None = described("Of ledgers of this kind.", default=None)
-    type: str | None = described("Of this type, such as BatchReceived.", default=None)
-    key: str | None = described("About what has this key.", default=None)
-    batch: BatchCode | None = described("About this batch, or moving goods of it.", default=None)
-    actor: str | None = described("By this person.", default=None)
-    request_id: RequestId | None = described("Answering this request.", default=None)
-    occurred_from: datetime | None = described("That happened then or later.", default=None)
-    occurred_before: datetime | None = described("That happened earlier than then.", default=None)
-    recorded_from: datetime | None = described("Written down then or later.", default=None)
-    recorded_before: datetime | None = described("Written down earlier than then.", default=None)
+    plant: PlantCode | None = described("Plant: its ledger and the hub's directives to it.", default=None)
+    ledger: LedgerKind | None = described("Kind of ledger.", default=None)
+    type: str | None = described("Event type, such as BatchReceived.", default=None)
+    key: str | None = described("Key of the subject.", default=None)
+    batch: BatchCode | None = described("Batch: entries about it, and entries that move goods of it.", default=None)
+    actor: str | None = described("Employee number of the actor.", default=None)
+    request_id: RequestId | None = described("Request id.", default=None)
+    occurred_from: datetime | None = described("Earliest time of the event.", default=None)
+    occurred_before: datetime | None = described("Time before which the event happened.", default=None)
+    recorded_from: datetime | None = described("Earliest time of recording.", default=None)
+    recorded_before: datetime | None = described("Time before which the entry was recorded.", default=None)
 
 
-LedgerOf = Annotated[LedgerKind, argument("Which of the ledgers that bear on the plant.")]
-PlantOf = Annotated[PlantCode | None, argument("The plant; this node itself unless given.")]
-Newest = Annotated[bool, argument("The last of each ledger first.")]
+LedgerOf = Annotated[LedgerKind, argument("Kind of ledger of the plant.")]
+PlantOf = Annotated[PlantCode | None, argument("Plant. Without it, this node's own plant.")]
+Newest = Annotated[bool, argument("True to list the newest entries of each ledger first.")]
 
 
 async def entry_of(info: Info, position: Position) -> LedgerEntry | None:
-    """Return an entry by its log id and index, as far as the caller may see it."""
-    row = await info.context.load(Permission.LEDGER_READ, history.entries_at, position)
+    """Return the entry at a position, or None if the caller may not see it."""
+    row = await info.load(Permission.LEDGER_READ, history.entries_at, position)
     return None if row is None else LedgerEntry.of(row)
 
 
@@ -225,39 +227,45 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
     return await entry_of(info, (numbers[0], numbers[1]))
 
 
-@field("The audit log: entries ledger by ledger, the last of each first unless told otherwise.")
+@query(
+    "Lists the audit log, ledger by ledger, newest first by default.",
+    permission=Permission.LEDGER_READ,
+)
 async def ledger(
     info: Info,
     *,
-    filter: Annotated[LedgerFilter | None, argument("Which are wanted; all unless given.")] = None,
+    filter: Annotated[LedgerFilter | None, argument("Filter. Without it, all.")] = None,
     newest_first: Newest = True,
     first: First = None,
     after: After = None,
 ) -> Connection[LedgerEntry]:
-    return await entries(info, _sought(filter or LedgerFilter(), newest_first=newest_first), (first, after))
+    return await entries(info, _filters(filter or LedgerFilter(), newest_first=newest_first), (first, after))
 
 
-async def entries(info: Info, sought: EntriesSought, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
+async def entries(info: Info, filters: EntriesSought, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
     """Return a page, given as `first` and `after`, of entries."""
-    return await info.context.connection(
-        Permission.LEDGER_READ, history.entries_page, history.entries_count, sought, page,
+    return await info.connection(
+        history.entries_page, history.entries_count, filters, page,
         key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
     )  # fmt: skip
 
 
-@field("The entry at a position of a ledger, or null when there is none that you may see.")
+@query(
+    "Returns the entry at a position of a ledger. Null if there is none that you may see.",
+    permission=Permission.LEDGER_READ,
+)
 async def entry(
     info: Info,
     index: Annotated[int, argument(INDEX)],
     plant: PlantOf = None,
     ledger: LedgerOf = LedgerKind.PLANT,
 ) -> LedgerEntry | None:
-    own = info.context.serving.plant
-    log_id = await info.context.read(Permission.LEDGER_READ, history.log_named, plant, ledger, own)
+    own = info.services.plant
+    log_id = await info.read(history.log_named, plant, ledger, own)
     return None if log_id is None else await entry_of(info, (log_id, index))
 
 
-def _sought(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
+def _filters(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
     times = (filter.occurred_from, filter.occurred_before, filter.recorded_from, filter.recorded_before)
     since, until, recorded_since, recorded_until = (None if at is None else micros(at) for at in times)
     return EntriesSought(
@@ -274,3 +282,35 @@ def _sought(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
         recorded_until_us=recorded_until,
         newest_first=newest_first,
     )
+
+
+ENTRIES_AT_ONCE: Final = 100
+
+
+@subscription(
+    "Streams the entries of a ledger: the existing ones from an index on, then each new one.",
+    permission=Permission.LEDGER_READ,
+)
+async def ledger_entries(
+    info: Info,
+    plant: PlantOf = None,
+    from_index: Annotated[int, argument("Index of the first entry.")] = 0,
+    ledger: LedgerOf = LedgerKind.PLANT,
+) -> AsyncIterator[LedgerEntry]:
+    own, following = info.services.plant, max(0, from_index)
+    log_id = await info.read(log_named, plant, ledger, own)
+    async with aclosing(polls(info.services.commits)) as wakings:
+        async for _ in wakings:
+            while found := await _entries(info, log_id, following):
+                following += len(found)
+                for row in found:
+                    yield LedgerEntry.of(row)
+
+
+async def _entries(info: Info, log_id: int | None, index: int) -> Sequence[EntryRow]:
+    """Return the next entries of a ledger. Raises NotPermitted once the caller may not see it."""
+    if log_id is not None:
+        found = await info.read(entries_from, log_id, index, ENTRIES_AT_ONCE)
+        if found is not None:
+            return found
+    raise NotPermitted(info.context.actor, Permission.LEDGER_READ, log_id or HUB)

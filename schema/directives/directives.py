@@ -1,4 +1,4 @@
-"""Directives in the contract: what headquarters tells plants to define, hold and release, and what came of it."""
+"""Directives: orders of headquarters to plants about master data, holds and releases."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.directives import directives as direct
+from plants.commands.directives import directives as commands
 from plants.commands.materials import definitions
 from plants.rules.directives.directives import DirectiveState
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
@@ -17,89 +17,95 @@ from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_UNKNOWN
-from plants.store.directives import directives as kept
-from plants.store.directives import outcomes
-from plants.store.directives.directives import DirectivesSought
-from plants.store.directives.outcomes import DirectiveOutcomeRow
+from plants.store.directives.directives import (
+    DirectivesSought,
+    directives_by_place,
+    directives_count,
+    directives_page,
+    waiting_by_directive,
+)
+from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_directive
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
-from schema.engine.fields import argument, described, field
+from schema.engine.context import Info, required
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
-from schema.engine.refusals import mutation
+from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
-from schema.materials.definitions import ConversionInput
-from schema.materials.materials import CODE, NAME, MasterKind
+from schema.materials.master_records import CODE, NAME, MasterKind
+from schema.materials.materials import ConversionInput
 
 DirectiveStateEnum = strawberry.enum(
     DirectiveState,
     name="DirectiveState",
-    description="How far along a directive is: what headquarters said is in force at the plant when the plant says so.",
+    description="State of a directive. It is in force at a plant once the plant has applied it.",
 )
-PLANTS = "The plants that it is for, by their codes."
-WHERE = "At these plants alone; at all that have goods of it, as far as the hub knows, unless given."
-REASON = "Why, for the plants and for those who read the ledgers later."
+PLANTS = "Codes of the addressed plants."
+WHERE = "Codes of the addressed plants. Without any, all plants known to have goods of the batch."
+REASON = "Reason, for the plants and for readers of the ledgers."
 
 
-@strawberry.type(description="What headquarters told one plant, and what the plant answered.")
+@object_type
 class Directive(Node):
-    """What headquarters told one plant, and what the plant answered."""
+    """A directive to one plant, and the plant's answer."""
 
-    index: int = described("Its position among the directives to the plant, from 0.")
-    type: str = described("What is directed, such as HoldDirected or ChangeDecided.")
-    about: str = described("What it is about: a batch's code, a recall's id, a code of master data.")
-    hold: str | None = described("The id of the hold or recall that it places or lifts.")
-    batches: list[BatchCode] = described("The batches that it holds or releases.")
+    index: int = described("Position among the directives to the plant, from 0.")
+    type: str = described("Event type, such as HoldDirected or ChangeDecided.")
+    about: str = described("Key of the subject: a batch code, a recall id or a master data code.")
+    hold: str | None = described("Id of the hold or recall that it places or lifts.")
+    batches: list[BatchCode] = described("Batches that it holds or releases.")
     reason: str | None = described("Why.")
-    directed_by: str = described("Who directed it, by employee number.")
-    directed_at: datetime = described("When it was directed.")
+    directed_by: str = described("Employee number of the sender.")
+    directed_at: datetime = described("Time at which it was sent.")
     number: strawberry.Private[int]
 
-    @field("The plant that it is for.")
+    @field("Addressed plant.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
-    @field("How far along it is.")
+    @field("State.")
     async def state(self, info: Info) -> DirectiveState:
         outcome = await self._outcome(info)
         if outcome is None:
             return DirectiveState.SENT
         return DirectiveState.APPLIED if outcome.applied else DirectiveState.REJECTED
 
-    @field("The version of the batch that it met at the plant; of several batches the latest.")
+    @field("Version of the batch when the plant applied it. With several batches, the highest version.")
     async def met_version(self, info: Info) -> int | None:
         outcome = await self._outcome(info)
         return None if outcome is None else outcome.met_version
 
-    @field("Why the plant did not do it.")
+    @field("Reason why the plant refused it. Null if it did not.")
     async def refusal(self, info: Info) -> str | None:
         outcome = await self._outcome(info)
         return None if outcome is None else outcome.refusal
 
-    @field("The batches that the plant does not know and holds as soon as goods of them come.")
+    @field("Batches that the plant does not know yet. It holds them when goods arrive.")
     async def waiting_for(self, info: Info) -> list[BatchCode]:
-        found = await info.context.load(Permission.BATCH_READ, kept.waiting_by_directive, (self.number, self.index))
+        found = await info.load(Permission.BATCH_READ, waiting_by_directive, (self.number, self.index))
         return [BatchCode(code) for code in found or []]
 
-    @field("The entry of the plant's ledger that answers it, where you may read the ledger.")
+    @field(
+        "Entry of the plant's ledger that answers it. Null without an answer or without the right to read the ledger."
+    )
     async def answer(self, info: Info) -> LedgerEntry | None:
         outcome = await self._outcome(info)
         return None if outcome is None else await entry_of(info, (self.number, outcome.entry_idx))
 
-    @field("The directive as it stands signed, where you may read the ledger.")
+    @field("The signed directive. Null without the right to read the ledger.")
     async def entry(self, info: Info) -> LedgerEntry | None:
         return await entry_of(info, (-self.number, self.index))
 
     async def _outcome(self, info: Info) -> DirectiveOutcomeRow | None:
         place = self.number, self.index
-        return await info.context.load(Permission.BATCH_READ, outcomes.outcomes_by_directive, place)
+        return await info.load(Permission.BATCH_READ, outcomes_by_directive, place)
 
     @classmethod
     def of(cls, row: EntryRow) -> Self:
-        """Return a directive as the contract answers it; one of an unknown type says only what every entry says."""
+        """Return a directive. A directive of an unknown type has only the fields that all entries have."""
         envelope = decode(row.body)
         payload = envelope["payload"] if isinstance(envelope["payload"], dict) else {}
         hold = payload.get("hold", payload.get("recall"))
@@ -126,51 +132,58 @@ def _text(value: Any) -> str | None:
     return value if value and isinstance(value, str) else None
 
 
-@strawberry.input(description="Which directives are wanted; what is not given does not matter.")
+@input_type
 class DirectiveFilter:
-    """Which directives are wanted."""
+    """Filters directives. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("For this plant.", default=None)
-    state: DirectiveState | None = described("So far along.", default=None)
-    type: str | None = described("Of this type, such as HoldDirected.", default=None)
-    key: str | None = described("About this: a batch's code, a recall's id, a code of master data.", default=None)
+    plant: PlantCode | None = described("Addressed plant.", default=None)
+    state: DirectiveState | None = described("State of the directive.", default=None)
+    type: str | None = described("Event type, such as HoldDirected.", default=None)
+    key: str | None = described("Key of the subject: a batch code, a recall id or a master data code.", default=None)
 
 
 @findable("directive", 2)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Directive | None:
-    row = await info.context.load(Permission.BATCH_READ, kept.directives_by_place, numbers)
+    row = await info.load(Permission.BATCH_READ, directives_by_place, numbers)
     return None if row is None else Directive.of(row)
 
 
-@field("What headquarters told plants, the last to each plant first: at a plant what has come there.")
+@query(
+    "Lists directives, newest first per plant. A plant returns only those it has received.",
+    permission=Permission.BATCH_READ,
+)
 async def directives(
     info: Info,
-    filter: Annotated[DirectiveFilter | None, argument("Which are wanted; all unless given.")] = None,
+    filter: Annotated[DirectiveFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[Directive]:
     wanted = filter or DirectiveFilter()
-    sought = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
-    return await info.context.connection(
-        Permission.BATCH_READ, kept.directives_page, kept.directives_count, sought, (first, after),
+    filters = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
+    return await info.connection(
+        directives_page, directives_count, filters, (first, after),
         key=lambda row: (row.log_id, row.idx), make=Directive.of,
     )  # fmt: skip
 
 
-@strawberry.input(description="A material definition for plants, whole; a later one of the same code replaces it.")
+@input_type
 class DirectMaterialInput(MutationInput):
-    """A material definition for plants."""
+    """A complete material definition for plants. It replaces an earlier one with the same code."""
 
     plants: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("The unit that its batches are counted in, UN/ECE Rec 20 or defined at the plant.")
-    shelf_life_days: int | None = described("How many days a batch keeps after its production.", default=None)
-    retest_days: int | None = described("After how many days a batch is due for a test.", default=None)
-    conversions: list[ConversionInput] = described("How other units convert to its own.", default_factory=list)
+    unit: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant.")
+    shelf_life_days: int | None = described(
+        "Shelf life in days after production. Null if batches do not expire.", default=None
+    )
+    retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
+    conversions: list[ConversionInput] = described(
+        "Conversions of other units to the material's own.", default_factory=list
+    )
 
 
-@strawberry.input(description="A supplier, customer, location or piece of equipment for plants.")
+@input_type
 class DirectMasterInput(MutationInput):
     """A supplier, customer, location or piece of equipment for plants."""
 
@@ -179,71 +192,79 @@ class DirectMasterInput(MutationInput):
     name: str = described(NAME)
 
 
-@strawberry.input(description="A unit for plants, by its exact size in a built-in one.")
+@input_type
 class DirectUnitInput(MutationInput):
-    """A unit for plants, by its exact size in a built-in one."""
+    """A unit for plants, defined as an exact multiple of a built-in unit."""
 
     plants: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
-    of: str = described("The built-in unit it is measured in.")
-    factor: ExactDecimal = described('How many of that unit one of it is: a decimal or a fraction "n/d".')
+    of: str = described("Built-in unit that it is a multiple of.")
+    factor: ExactDecimal = described('Size in the built-in unit: a decimal or a fraction "n/d".')
 
 
-@strawberry.input(description="Which batch headquarters holds, where, and why.")
+@input_type
 class DirectHoldInput(MutationInput):
-    """Which batch headquarters holds."""
+    """The batch to hold, the plants and the reason."""
 
-    batch: BatchCode = described("The batch's code.")
-    kind: HoldKind = described("Why, in one word.", default=HoldKind.QUALITY)
+    batch: BatchCode = described("Batch code.")
+    kind: HoldKind = described("Kind of hold.", default=HoldKind.QUALITY)
     reason: str = described(REASON)
     plants: list[PlantCode] = described(WHERE, default_factory=list)
 
 
-@strawberry.input(description="Which batches headquarters recalls, where, and why.")
+@input_type
 class DirectRecallInput(MutationInput):
-    """Which batches headquarters recalls."""
+    """The batches to recall, the plants and the reason."""
 
-    batches: list[BatchCode] = described("The batches' codes.")
+    batches: list[BatchCode] = described("Batch codes.")
     reason: str = described(REASON)
     plants: list[PlantCode] = described(WHERE, default_factory=list)
 
 
-@strawberry.input(description="Which hold or recall headquarters lifts, and why.")
+@input_type
 class DirectReleaseInput(MutationInput):
-    """Which hold or recall headquarters lifts."""
+    """The hold or recall to lift, and the reason."""
 
-    hold: str = described("The id of the hold or recall at headquarters.")
+    hold: str = described("Id of the hold or recall at headquarters.")
     reason: str = described(REASON)
 
 
-@strawberry.type(description="Headquarters told plants something; each does it, and answers, when it hears of it.")
+@object_type
 class DirectivesSent:
-    """Headquarters told plants something."""
+    """Directives were sent. Each plant applies or refuses its directive after receiving it."""
 
-    directives: list[Directive] = described("What each plant was told, by plant number.")
+    directives: list[Directive] = described("Directives by plant number.")
+
+
+MasterInput = DirectMaterialInput | DirectMasterInput | DirectUnitInput
 
 
 async def _sent(info: Info, entries: list[Entry]) -> DirectivesSent:
     places = [(-entry.envelope["plant"], entry.index) for entry in entries]
-    return DirectivesSent(directives=[sure(await _find(info, place)) for place in places])
+    return DirectivesSent(directives=[required(await _find(info, place)) for place in places])
 
 
-async def _define(info: Info, definition: direct.Definition, said: Any) -> DirectivesSent:
-    order = direct.MasterDirection(tuple(said.plants), definition)
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, direct.direct_master, order, said))
+async def _define(info: Info, definition: commands.Definition, input: MasterInput) -> DirectivesSent:
+    order = commands.MasterDirection(tuple(input.plants), definition)
+    return await _sent(info, await info.direct(commands.direct_master, order, input))
 
 
 @mutation(
-    DirectivesSent,
-    AMOUNT_NOT_A_NUMBER,
-    AMOUNT_NOT_POSITIVE,
-    CODE_INVALID,
-    LINES_INVALID,
-    NOT_DEFINED,
-    description="Define a material for plants.",
+    "Define a material for plants.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MaterialDefinition,
+    refusals=(
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        CODE_INVALID,
+        LINES_INVALID,
+        NOT_DEFINED,
+    ),
 )
-async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> Any:
+async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> DirectivesSent:
     factors = {line.unit: str(line.factor) for line in input.conversions}
     days = input.shelf_life_days, input.retest_days
     definition = definitions.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
@@ -251,66 +272,118 @@ async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> Any:
 
 
 @mutation(
-    DirectivesSent,
-    AMOUNT_NOT_A_NUMBER,
-    AMOUNT_NOT_POSITIVE,
-    CODE_INVALID,
-    CODE_TAKEN,
-    LINES_INVALID,
-    NOT_DEFINED,
-    UNIT_UNKNOWN,
-    description="Define a unit for plants.",
+    "Define a unit for plants.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.UnitDefinition,
+    refusals=(
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        CODE_INVALID,
+        CODE_TAKEN,
+        LINES_INVALID,
+        NOT_DEFINED,
+        UNIT_UNKNOWN,
+    ),
 )
-async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> Any:
+async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> DirectivesSent:
     return await _define(info, definitions.UnitDefinition(input.code, input.name, input.of, input.factor), input)
 
 
-def _directing(kind: MasterKind, description: str) -> Any:
-    async def direct_one(info: Info, input: Input[DirectMasterInput]) -> Any:
-        return await _define(info, definitions.MasterDefinition(kind.value, input.code, input.name), input)
-
-    direct_one.__name__ = f"direct_{kind.value.lower()}"
-    listed = CODE_INVALID, LINES_INVALID, NOT_DEFINED
-    return mutation(DirectivesSent, *listed, description=description)(direct_one)
-
-
-direct_supplier = _directing(MasterKind.SUPPLIER, "Define a supplier for plants, or give one another name.")
-direct_customer = _directing(MasterKind.CUSTOMER, "Define a customer for plants, or give one another name.")
-direct_location = _directing(MasterKind.LOCATION, "Define a location for plants, or give one another name.")
-direct_equipment = _directing(MasterKind.EQUIPMENT, "Define equipment for plants, or give it another name.")
+async def _define_named(info: Info, kind: MasterKind, input: DirectMasterInput) -> DirectivesSent:
+    return await _define(info, definitions.MasterDefinition(kind.value, input.code, input.name), input)
 
 
 @mutation(
-    DirectivesSent,
-    BATCH_CODE_INVALID,
-    BATCH_UNKNOWN,
-    LINES_INVALID,
-    NOT_DEFINED,
-    description="Hold a batch at every plant that has goods of it; only headquarters lifts it.",
+    "Define a supplier for plants, or change its name.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MasterDefinition,
+    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
 )
-async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> Any:
-    order = direct.HoldDirection(input.batch, input.reason, input.kind, tuple(input.plants))
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, direct.direct_hold, order, input))
+async def direct_supplier(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
+    return await _define_named(info, MasterKind.SUPPLIER, input)
 
 
 @mutation(
-    DirectivesSent,
-    BATCH_CODE_INVALID,
-    BATCH_UNKNOWN,
-    LINES_INVALID,
-    NOT_DEFINED,
-    description="Hold several batches as one thing, wherever there are goods of any; one release lifts them all.",
+    "Define a customer for plants, or change its name.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MasterDefinition,
+    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
 )
-async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Any:
-    order = direct.RecallDirection(tuple(input.batches), input.reason, tuple(input.plants))
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, direct.direct_recall, order, input))
+async def direct_customer(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
+    return await _define_named(info, MasterKind.CUSTOMER, input)
 
 
 @mutation(
-    DirectivesSent,
-    DIRECTED_HOLD_UNKNOWN,
-    description="Lift a hold or recall of headquarters, whole, at every plant that it was directed to.",
+    "Define a location for plants, or change its name.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MasterDefinition,
+    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
 )
-async def direct_release(info: Info, input: Input[DirectReleaseInput]) -> Any:
-    order = direct.ReleaseDirection(input.hold, input.reason)
-    return await _sent(info, await info.context.direct(Permission.DIRECTIVE_SEND, direct.direct_release, order, input))
+async def direct_location(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
+    return await _define_named(info, MasterKind.LOCATION, input)
+
+
+@mutation(
+    "Define a piece of equipment for plants, or change its name.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_master,
+    order=definitions.MasterDefinition,
+    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
+)
+async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
+    return await _define_named(info, MasterKind.EQUIPMENT, input)
+
+
+@mutation(
+    "Hold a batch at every plant that has goods of it. Only headquarters can lift the hold.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_hold,
+    refusals=(
+        BATCH_CODE_INVALID,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOT_DEFINED,
+    ),
+)
+async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSent:
+    order = commands.HoldDirection(input.batch, input.reason, input.kind, tuple(input.plants))
+    return await _sent(info, await info.direct(commands.direct_hold, order, input))
+
+
+@mutation(
+    "Recall batches: hold all of them, wherever there are goods. One release lifts all holds.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_recall,
+    refusals=(
+        BATCH_CODE_INVALID,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOT_DEFINED,
+    ),
+)
+async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> DirectivesSent:
+    order = commands.RecallDirection(tuple(input.batches), input.reason, tuple(input.plants))
+    return await _sent(info, await info.direct(commands.direct_recall, order, input))
+
+
+@mutation(
+    "Lift a hold or recall of headquarters at every plant that it was directed to.",
+    roles=HUB_ONLY,
+    permission=Permission.DIRECTIVE_SEND,
+    command=commands.direct_release,
+    refusals=(DIRECTED_HOLD_UNKNOWN,),
+)
+async def direct_release(info: Info, input: Input[DirectReleaseInput]) -> DirectivesSent:
+    order = commands.ReleaseDirection(input.hold, input.reason)
+    return await _sent(info, await info.direct(commands.direct_release, order, input))

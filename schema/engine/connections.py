@@ -1,4 +1,4 @@
-"""Connections as Relay has them: pages with signed cursors, a page limit, and a total only when it is asked for."""
+"""Relay connections: pages with signed cursors, a page limit, and a total count on demand."""
 
 import base64
 import binascii
@@ -20,9 +20,11 @@ CURSOR_LENGTH_MAX: Final = 1_000
 
 First = Annotated[
     int | None,
-    strawberry.argument(description=f"How many at most; {PAGE_DEFAULT} unless given, {PAGE_MAX} is the limit."),
+    strawberry.argument(
+        description=f"Largest number of nodes. The default is {PAGE_DEFAULT} and the limit {PAGE_MAX}."
+    ),
 ]
-After = Annotated[str | None, strawberry.argument(description="The cursor after which to go on, from an earlier page.")]
+After = Annotated[str | None, strawberry.argument(description="Cursor of an earlier page. The page starts after it.")]
 
 Node = TypeVar("Node")
 Row = TypeVar("Row")
@@ -30,7 +32,7 @@ Key = tuple[Any, ...]
 
 
 class Cursors:
-    """Writes and reads cursors: the key of a row, signed by this node for one list in one order."""
+    """Writes and reads cursors: signed row keys, valid for one list in one order at this node."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = hashlib.blake2b(secret, digest_size=32, person=b"batchloom-cursor").digest()
@@ -41,7 +43,7 @@ class Cursors:
         return base64.urlsafe_b64encode(self._mac(listing, content) + content).decode().rstrip("=")
 
     def read(self, listing: str, cursor: str) -> Key:
-        """Return the key in a cursor; raises GraphQLError for one that was not written here for this listing."""
+        """Return the key in a cursor. Raises GraphQLError for a cursor of another list or node."""
         try:
             text = cursor[:CURSOR_LENGTH_MAX]
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -57,59 +59,57 @@ class Cursors:
         return hashlib.blake2b(listing.encode() + b"\0" + content, digest_size=MAC_BYTES, key=self._key).digest()
 
 
-@strawberry.type(description="Where a page begins and ends.")
+@strawberry.type(description="Position of a page in its list.")
 class PageInfo:
-    """Where a page begins and ends."""
+    """Position of a page in its list."""
 
-    has_next_page: bool = strawberry.field(description="Whether there is more after this page.")
-    has_previous_page: bool = strawberry.field(description="Whether this page was asked for after a cursor.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first one, null on an empty page.")
-    end_cursor: str | None = strawberry.field(description="The cursor to go on after, null on an empty page.")
+    has_next_page: bool = strawberry.field(description="True if there is a further page.")
+    has_previous_page: bool = strawberry.field(description="True if this page was requested after a cursor.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first node. Null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last node. Null on an empty page.")
 
 
-@strawberry.type(description="One place in a list.")
+@strawberry.type(description="A node with its cursor.")
 class Edge(Generic[Node]):
-    """One place in a list."""
+    """A node with its cursor."""
 
-    node: Node = strawberry.field(description="What stands at this place.")
-    cursor: str = strawberry.field(description="The signed name of this place, to go on after it.")
+    node: Node = strawberry.field(description="Node.")
+    cursor: str = strawberry.field(description="Signed cursor of the node.")
 
 
 @strawberry.type(description="One page of a list.")
 class Connection(Generic[Node]):
     """One page of a list."""
 
-    edges: list[Edge[Node]] = strawberry.field(description="The places of this page, in order.")
-    page_info: PageInfo = strawberry.field(description="Where the page begins and ends.")
+    edges: list[Edge[Node]] = strawberry.field(description="Nodes of this page with their cursors.")
+    page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
-    @fields.field("What stands on this page, without the cursors.")
+    @fields.field("Nodes of this page, without cursors.")
     def nodes(self) -> list[Node]:
-        """Return what stands on this page."""
         return [edge.node for edge in self.edges]
 
-    @fields.field("How many there are on all pages; counted only when asked for.")
+    @fields.field("Number of nodes on all pages. It is counted only if requested.")
     async def total_count(self) -> int:
-        """Return how many there are on all pages."""
         return await self.count()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a query needs to find one page: rows after this key, and one more than `first` to know if there are more."""
+    """The rows to fetch for one page: those after a key, and one extra to detect a further page."""
 
     first: int
     after: Key | None
 
     @property
     def limit(self) -> int:
-        """How many rows to fetch."""
+        """Number of rows to fetch."""
         return self.first + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One list in one order under one filter: what its cursors are good for."""
+    """A list with an order and a filter. Its cursors are valid for exactly this combination."""
 
     name: str
     cursors: Cursors
@@ -120,7 +120,7 @@ class Listing:
         return f"{self.name}:{hashlib.sha256(repr(self.parts).encode()).hexdigest()[:16]}"
 
     def page(self, first: int | None, after: str | None) -> Page:
-        """Return the page that was asked for; raises GraphQLError beyond the limits."""
+        """Return the requested page. Raises GraphQLError above the limits."""
         size = PAGE_DEFAULT if first is None else first
         if not 1 <= size <= PAGE_MAX:
             code = {"code": "LIMIT_EXCEEDED"}
@@ -135,7 +135,7 @@ class Listing:
         make: Callable[[Row], Node],
         count: Callable[[], Awaitable[int]],
     ) -> Connection[Node]:
-        """Return the connection of the rows that a query found for the page."""
+        """Return the connection for the rows of a page."""
         shown = rows[: page.first]
         edges = [Edge(node=make(row), cursor=self.cursors.write(self._title, key(row))) for row in shown]
         info = PageInfo(

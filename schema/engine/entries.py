@@ -1,4 +1,4 @@
-"""The entry that a mutation wrote, as its answer shows it: where it stands, and the hash that proves it later."""
+"""The ledger entry that a mutation wrote: its position, and the hash that proves it later."""
 
 from datetime import datetime
 from typing import Self
@@ -10,19 +10,16 @@ from plants.rules.values.instants import parse_instant
 from schema.engine.fields import described
 
 
-@strawberry.type(description="The ledger entry that a mutation wrote, durable before the answer is sent.")
+@strawberry.type(description="The ledger entry that a mutation wrote. It is durable before the answer is sent.")
 class RecordedEntry:
-    """The ledger entry that a mutation wrote."""
-
-    index: int = described("Its position in the ledger, from 0.")
-    type: str = described("What happened, in the past tense.")
-    occurred_at: datetime = described("When it happened.")
-    recorded_at: datetime = described("When the server wrote it down.")
-    leaf_hash: str = described("The hash of its bytes as the ledger's tree holds it (RFC 6962), hexadecimal.")
+    index: int = described("Position in the ledger, from 0.")
+    type: str = described("Event type, in the past tense.")
+    occurred_at: datetime = described("Time of the event.")
+    recorded_at: datetime = described("Time at which the server recorded it.")
+    leaf_hash: str = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962), in hexadecimal.")
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
-        """Return an entry as the contract shows it."""
         envelope = entry.envelope
         return cls(
             index=entry.index,
@@ -33,4 +30,4 @@ class RecordedEntry:
         )
 
 
-ENTRY = "The ledger entry that says so."
+ENTRY = "Ledger entry of the mutation."

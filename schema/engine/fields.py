@@ -1,30 +1,78 @@
-"""How the contract's fields are declared: a resolver and one sentence that describes it."""
+"""Declarations of GraphQL types, fields and arguments. The description of a type is its class docstring."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import Any
+from enum import Enum
+from inspect import cleandoc
+from typing import Any, TypeVar, dataclass_transform, overload
 
 import strawberry
+from strawberry.types.field import StrawberryField
+
+from schema.engine.access import METADATA_KEY, Permissions, access_of
 
 Resolver = Callable[..., Any]
+T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
 
 
-def field(description: str, **more: Any) -> Callable[[Resolver], Any]:
-    """Make a field of the resolver below."""
-    made: Callable[[Resolver], Any] = strawberry.field(description=description, **more)
-    return made
-
-
-def subscription(description: str) -> Callable[[Resolver], Any]:
-    """Make a subscription of the generator below."""
-    made: Callable[[Resolver], Any] = strawberry.subscription(description=description)
-    return made
+def field(description: str, *, permission: Permissions = None) -> Callable[[Resolver], Any]:
+    """Declare a resolved field of an object type, and the permission that it reads under."""
+    metadata = {METADATA_KEY: access_of(permission)}
+    declare: Callable[[Resolver], Any] = strawberry.field(description=description, metadata=metadata)
+    return declare
 
 
 def argument(description: str) -> Any:
-    """Describe an argument; stands beside its type in `Annotated`."""
+    """Describe an argument: an annotation for its type in `Annotated`."""
     return strawberry.argument(description=description)
 
 
-def described(description: str, **more: Any) -> Any:
-    """Describe a field that is there already, on an object or an input."""
-    return strawberry.field(description=description, **more)
+def described(
+    description: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING
+) -> Any:
+    """Declare a plain field of an object or an input type."""
+    return strawberry.field(description=description, default=default, default_factory=default_factory)
+
+
+@overload
+@dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
+def object_type(cls: type[T]) -> type[T]: ...
+
+
+@overload
+@dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
+def object_type(*, name: str) -> Callable[[type[T]], type[T]]: ...
+
+
+def object_type(cls: type[T] | None = None, *, name: str | None = None) -> Any:
+    """Declare an object type. Its SDL name is the class name unless `name` is given."""
+
+    def declare(cls: type[T]) -> type[T]:
+        return strawberry.type(cls, name=name, description=_description(cls))
+
+    return declare if cls is None else declare(cls)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
+def interface_type(cls: type[T]) -> type[T]:
+    """Declare an interface."""
+    return strawberry.interface(cls, description=_description(cls))
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
+def input_type(cls: type[T]) -> type[T]:
+    """Declare an input type."""
+    return strawberry.input(cls, description=_description(cls))
+
+
+def enum_type(cls: type[E]) -> type[E]:
+    """Declare an enum."""
+    return strawberry.enum(cls, description=_description(cls))
+
+
+def _description(cls: type) -> str:
+    text = vars(cls).get("__doc__")
+    if not text:
+        raise TypeError(f"{cls.__name__} has no docstring to describe it in the SDL")
+    return " ".join(cleandoc(text).split())

@@ -1,4 +1,4 @@
-"""The named limits of a GraphQL request, and the one walk over a document that holds it to them."""
+"""Limits of a GraphQL request, and the rule that enforces them on a document."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -51,7 +51,7 @@ EXCEEDED: Final = {"code": "LIMIT_EXCEEDED"}
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much a selection is once every fragment in it stands in its place."""
+    """Size of a selection with all fragments expanded."""
 
     depth: int = 0
     fields: int = 0
@@ -59,7 +59,7 @@ class Extent:
     directives: int = 0
 
     def beside(self, other: "Extent") -> "Extent":
-        """Return the extent of two selections side by side."""
+        """Return the extent of two sibling selections."""
         return Extent(
             max(self.depth, other.depth),
             self.fields + other.fields,
@@ -69,7 +69,7 @@ class Extent:
 
 
 class Measure:
-    """Measures selections; each fragment is measured once, however often it is spread."""
+    """Measures selections. Each fragment is measured once."""
 
     def __init__(self, document: DocumentNode) -> None:
         self._fragments = {
@@ -78,7 +78,7 @@ class Measure:
         self._measured: dict[str, Extent] = {}
 
     def of(self, selections: Iterable[SelectionNode]) -> Extent:
-        """Return the extent of selections; a fragment inside itself counts as nothing, other rules refuse it."""
+        """Return the extent of selections. A cyclic fragment counts as zero; another rule rejects it."""
         total = Extent()
         for node in selections:
             total = total.beside(self._one(node))
@@ -105,7 +105,7 @@ class Measure:
 
 
 class LimitsRule(ValidationRule):
-    """Refuses a document that is too deep, too wide, or holds a character that no store can keep."""
+    """Rejects a document that is too deep or too wide, or that contains U+0000."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
@@ -124,7 +124,7 @@ class LimitsRule(ValidationRule):
             self.report_error(GraphQLError(text, extensions=EXCEEDED))
 
     def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
-        """Refuse the character that PostgreSQL keeps in no text."""
+        """Reject U+0000, which PostgreSQL cannot store."""
         if "\0" in node.value:
             self.report_error(GraphQLError("A text cannot hold the character U+0000.", nodes=[node]))
 
@@ -147,14 +147,14 @@ _parse_cached = lru_cache(CACHED_DOCUMENTS)(_parse)
 _validate_cached = lru_cache(CACHED_DOCUMENTS)(_validate)
 
 
-class Manners(SchemaExtension):
-    """Parses and checks each document within the limits, and remembers those that are sent again and again.
+class DocumentLimits(SchemaExtension):
+    """Parses and validates documents within the limits, and caches the results for short documents.
 
-    Introspection is for those who may see the schema; all others get the errors of a schema that has none.
+    Introspection needs the permission to read the schema. Other callers see a schema without introspection.
     """
 
     def on_parse(self) -> Iterator[None]:
-        """Parse, at most TOKENS_MAX tokens; what cannot be parsed is left to the executor, which says so."""
+        """Parse at most TOKENS_MAX tokens. Syntax errors are left to the executor."""
         running = self.execution_context
         running.parse_options["max_tokens"] = TOKENS_MAX
         query = running.query or ""
@@ -164,7 +164,7 @@ class Manners(SchemaExtension):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """Validate by the rules that the caller's rights call for."""
+        """Validate, with or without introspection, as the caller's permissions allow."""
         running = self.execution_context
         assert running.graphql_document is not None
         rules = OPEN_RULES if sees_schema(running.context.actor) else CLOSED_RULES
@@ -182,12 +182,12 @@ class Manners(SchemaExtension):
 
 
 def too_deep() -> GraphQLError:
-    """Return the answer to a document so deep that the interpreter's own limit ended the work on it."""
+    """Return the error for a document that exceeds the interpreter's recursion limit."""
     return GraphQLError(f"The document is nested deeper than {DEPTH_MAX} levels.", extensions=EXCEEDED)
 
 
 def sees_schema(actor: Actor) -> bool:
-    """Tell whether an actor may see the schema: with the permission in the group or at any plant."""
+    """Return True if the actor may read the schema in the group or at any plant."""
     return any(
         may(actor, Permission.SCHEMA_READ, number) for number in {GROUP, *(g.plant_number for g in actor.grants)}
     )

@@ -1,4 +1,4 @@
-"""What a caller is told of an error: of expected ones all of it in their language, of a bug only where to find it."""
+"""Masks errors: callers see expected errors in their language, and only an incident id for a bug."""
 
 import logging
 import re
@@ -39,7 +39,7 @@ NOT_TAKEN: Final[dict[Language, str]] = {
 
 
 def presented(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
-    """Return errors as the caller may see them; each bug becomes an incident with one line in the log."""
+    """Return errors in the form for the caller. Each bug becomes an incident with one log line."""
     shown = [_presented(error, context) for error in errors]
     return shown[:ERRORS_SHOWN_MAX]
 
@@ -49,15 +49,15 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
     if isinstance(cause, NotPermitted):
         LOG.info("%s", cause.log_line())
     if isinstance(cause, Refusal):
-        said = query_error(cause, context.language)
-        return GraphQLError(said.message, error.nodes, path=error.path, extensions=said.extensions)
+        shown = query_error(cause, context.language)
+        return GraphQLError(shown.message, error.nodes, path=error.path, extensions=shown.extensions)
     if isinstance(cause, RecursionError):
         return too_deep()
     if isinstance(cause, InvalidOperationTypeError | CannotGetOperationTypeError | MissingQueryError):
         return GraphQLError("Over graphql-transport-ws only a subscription is answered, and one at a time.")
     if cause is not None:
         fault = store_fault(cause)
-        return _incident(error, cause, context) if fault is None else _store_refuses(error, cause, fault, context)
+        return _incident(error, cause, context) if fault is None else _store_failure(error, cause, fault, context)
     message = error.message[:MESSAGE_LENGTH_MAX]
     if not sees_schema(context.actor):
         message = SUGGESTION.sub("", message)
@@ -65,7 +65,7 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
 
 
 def _cause(error: GraphQLError) -> BaseException | None:
-    """Return what raised the error, or None when it is an answer of GraphQL itself or one of ours."""
+    """Return the exception behind an error, or None for an error that GraphQL or a resolver made for the caller."""
     cause: BaseException | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
@@ -82,14 +82,14 @@ def _incident(error: GraphQLError, cause: BaseException, context: Context) -> Gr
     return GraphQLError(text, path=error.path, extensions={"code": "INCIDENT", "incident": incident})
 
 
-def _store_refuses(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
+def _store_failure(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
     LOG.error("the store refuses: %s actor=%s path=%s %s", fault, context.actor.actor_id, error.path, repr(cause)[:300])
     text = NOT_TAKEN[context.language].format(why=STORE_FAILURE_TEXTS[fault][context.language])
     return GraphQLError(text, path=error.path, extensions={"code": "STORE_UNAVAILABLE", "fault": fault.value})
 
 
-class Masks(SchemaExtension):
-    """Presents the errors of what is streamed; a request's own are presented when it is answered."""
+class ErrorMasking(SchemaExtension):
+    """Masks the errors of subscriptions. The errors of requests are masked in the HTTP response."""
 
     def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
         """Replace the errors of one result."""

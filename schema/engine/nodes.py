@@ -1,4 +1,4 @@
-"""Things that can be asked for again by id (Relay), and the ids that name them."""
+"""Nodes that can be fetched by id (Relay), and their ids."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -7,22 +7,23 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, interface_type
+from schema.engine.operations import query
 
 NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,15})", re.ASCII)
 NODE_ID_MAX: Final = 2**53
 
 
-@strawberry.interface(name="Node", description="Something that can be asked for again by its id.")
+@interface_type
 class Node:
-    """Something that can be asked for again by its id."""
+    """An object that can be fetched again by its id."""
 
-    id: strawberry.ID = described("The id by which `node` finds it again.")
+    id: strawberry.ID = described("Global id, for `node`.")
 
 
 Find = Callable[[Info, tuple[int, ...]], Awaitable[Any]]
 FINDERS: Final[dict[str, tuple[int, Find]]] = {}
-"""How each kind of node is found, by the first word of its id and how many numbers follow it."""
+"""The finder of each kind of node, by the first part of its id, with the count of the numbers that follow."""
 
 
 def node_id(kind: str, *numbers: int) -> strawberry.ID:
@@ -31,7 +32,7 @@ def node_id(kind: str, *numbers: int) -> strawberry.ID:
 
 
 def read_id(kind: str, text: str) -> tuple[int, ...] | None:
-    """Return the numbers in the id of a node of this kind, or None when it is not one."""
+    """Return the numbers in the id of a node of this kind, or None for another id."""
     begins, *numbers = text.split("/")
     known = FINDERS.get(kind)
     if begins != kind or known is None or len(numbers) != known[0]:
@@ -42,7 +43,7 @@ def read_id(kind: str, text: str) -> tuple[int, ...] | None:
 
 
 def findable(kind: str, count: int = 1) -> Callable[[Find], Find]:
-    """Register how nodes of a kind are found; their ids have so many numbers."""
+    """Register the finder of a kind of node whose ids have `count` numbers."""
 
     def register(find: Find) -> Find:
         FINDERS[kind] = count, find
@@ -51,10 +52,8 @@ def findable(kind: str, count: int = 1) -> Callable[[Find], Find]:
     return register
 
 
-@field("Whatever this id names, or null when there is nothing of the kind that you may see.")
-async def node(
-    info: Info, id: Annotated[strawberry.ID, argument("The id of something that was answered before.")]
-) -> Node | None:
+@query("Returns the node with this id. Null if there is none that you may see.", permission=None)
+async def node(info: Info, id: Annotated[strawberry.ID, argument("Id of a node in an earlier answer.")]) -> Node | None:
     kind = id.partition("/")[0]
     numbers = read_id(kind, id)
     if numbers is None:

@@ -1,15 +1,12 @@
-"""Refusals in the contract: a type for each code, made from its text, and the union that a mutation answers with."""
+"""Refusals: one GraphQL type for each code, made from its text."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from functools import reduce, wraps
-from operator import or_
 from types import new_class
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.utils.str_converters import to_camel_case
 
 from infra.messages import Language, word
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
@@ -37,22 +34,20 @@ RefusalCodes: type[StrEnum] = StrEnum(  # type: ignore[misc]  # mypy wants a lit
     "RefusalCodes", [(code, code) for code in declared_refusals()]
 )
 CodeEnum = strawberry.enum(
-    RefusalCodes,
-    name="RefusalCode",
-    description="Every expected “no”; a code is never renamed or reused.",
+    RefusalCodes, name="RefusalCode", description="Code of a refusal. A code is never renamed or reused."
 )
 
 
-@strawberry.interface(name="Refusal", description="An expected “no”: nothing was changed, and this says why.")
+@strawberry.interface(
+    name="Refusal", description="An expected “no”: nothing was changed. It carries a code and a message."
+)
 class RefusalAnswer:
-    """What every refusal says."""
-
-    code: StrEnum = strawberry.field(graphql_type=CodeEnum, description="Which refusal it is.")
-    message: str = strawberry.field(description="The refusal as a sentence, in the caller's language.")
+    code: StrEnum = strawberry.field(graphql_type=CodeEnum, description="Code of the refusal.")
+    message: str = strawberry.field(description="Message in the caller's language.")
 
 
 RENAMED: Final = {"code": "value"}
-"""A datum `code` is the field `value`, because `code` of the interface is the refusal's own."""
+"""A datum `code` is the field `value`, because the interface has a field `code`."""
 
 
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
@@ -82,7 +77,7 @@ COMMON: Final = frozenset(
         TIME_TOO_OLD,
     }
 )
-"""What every mutation can be refused with: by who asks, the input's own fields, and the size of an entry."""
+"""The refusals of every mutation: by the caller, the common input fields and the size of the entry."""
 
 AMOUNTS: Final = frozenset(
     {
@@ -94,7 +89,7 @@ AMOUNTS: Final = frozenset(
         UNIT_UNKNOWN,
     }
 )
-"""What a quantity can be refused with."""
+"""The refusals of a quantity."""
 
 TAKING: Final = frozenset(
     {
@@ -106,17 +101,11 @@ TAKING: Final = frozenset(
         STOCK_SHORT,
     }
 )
-"""What taking goods from stock can be refused with."""
-
-Resolver = TypeVar("Resolver", bound=Callable[..., Any])
-
-
-class UnlistedRefusal(Exception):
-    """A command refused in a way that its mutation does not list: a bug, because no caller could be ready for it."""
+"""The refusals of taking goods from stock."""
 
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
-    """Return a refusal as the contract answers it."""
+    """Return the GraphQL object of a refusal."""
     data = _renamed({name: refusal.data.get(name, "") for name in refusal.code.descriptions})
     return REFUSALS[refusal.code](code=CodeEnum(refusal.code), message=word(refusal, language), **data)
 
@@ -126,42 +115,10 @@ def _renamed(data: Mapping[str, str]) -> dict[str, str]:
 
 
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:
-    """Return a refusal as an error of a query, which has no union to carry it."""
+    """Return a refusal as a GraphQL error, for a query or subscription."""
     return GraphQLError(word(refusal, language), extensions={**_renamed(refusal.data), "code": refusal.code})
 
 
-def mutation(success: type, *codes: RefusalCode, description: str) -> Callable[[Resolver], Any]:
-    """Make a mutation that answers with its success or with one of the refusals that its command can raise.
-
-    Any other refusal is raised as UnlistedRefusal, to be masked as the bug that it is.
-    """
-
-    def make(resolve: Resolver) -> Any:
-        called = to_camel_case(resolve.__name__)
-        listed = LISTED[resolve.__name__] = frozenset(codes) | COMMON
-        result = f"{called[0].upper()}{called[1:]}Result"
-        union = strawberry.union(name=result, description=f"What `{called}` answers.")
-        answers = reduce(or_, (success, *(REFUSALS[code] for code in sorted(listed))))
-
-        @wraps(resolve)
-        async def answer(*args: Any, **given: Any) -> Any:
-            try:
-                return await resolve(*args, **given)
-            except Refusal as refusal:
-                if refusal.code not in listed:
-                    raise UnlistedRefusal(refusal.code) from refusal
-                return refused(refusal, given["info"].context.language)
-
-        returned = Annotated[answers, union]  # type: ignore[valid-type]
-        return strawberry.mutation(resolver=answer, description=description, graphql_type=returned)
-
-    return make
-
-
-LISTED: Final[dict[str, frozenset[RefusalCode]]] = {}
-"""The refusals that each mutation lists, by the name of its resolver."""
-
-
 def types() -> Iterable[type]:
-    """Return every refusal's type, so that the schema has also those that only the interface leads to."""
+    """Return all refusal types. The schema needs them listed where only the interface leads to them."""
     return REFUSALS.values()

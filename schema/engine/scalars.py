@@ -1,4 +1,4 @@
-"""The scalars of the contract: instants, days, exact amounts, codes and request ids, each read strictly."""
+"""Scalars: instants, days, exact amounts, codes and request ids, with strict parsing."""
 
 import re
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 from plants.rules.identification.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
 from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID
-from plants.rules.values.instants import format_instant
+from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.refusals import Refusal
 
 BatchCode = NewType("BatchCode", str)
@@ -29,7 +29,7 @@ REQUEST: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASC
 
 
 def _wrong(kind: str, value: object, rule: str) -> GraphQLError:
-    """Return the error for a value of the wrong form; it repeats no more than the beginning of what was sent."""
+    """Return the error for a malformed value. It quotes only the beginning of the value."""
     return GraphQLError(f"{kind} cannot be {str(value)[:SHOWN_MAX]!r}: {rule}")
 
 
@@ -40,7 +40,7 @@ def _text(kind: str, value: object) -> str:
 
 
 def read_instant(value: object) -> datetime:
-    """Return the instant that an RFC 3339 text with an offset names."""
+    """Parse an RFC 3339 timestamp with an offset."""
     text = _text("DateTime", value)
     rule = "use RFC 3339 with an offset, like 2026-03-14T08:00:00Z."
     if not INSTANT.fullmatch(text):
@@ -54,7 +54,7 @@ def read_instant(value: object) -> datetime:
 
 
 def read_day(value: object) -> date:
-    """Return the day that an ISO 8601 text names."""
+    """Parse an ISO 8601 date."""
     text = _text("Date", value)
     rule = "use ISO 8601, like 2026-03-14."
     if not DAY.fullmatch(text):
@@ -66,7 +66,7 @@ def read_day(value: object) -> date:
 
 
 def read_decimal(value: object) -> str:
-    """Return an amount as the text that was sent; numbers of JSON are refused because they may have been rounded."""
+    """Return a decimal as text. JSON numbers with a fraction are refused, because clients may have rounded them."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if -(10**18) < value < 10**18 else "a number of more than 18 digits"
     text = _text("Decimal", value)
@@ -76,7 +76,7 @@ def read_decimal(value: object) -> str:
 
 
 def read_batch_code(value: object) -> str:
-    """Return a text that has the form of a batch code; whether one exists is another question."""
+    """Return a text in the form of a batch code. The batch need not exist."""
     text = _text("BatchCode", value)
     why = ""
     if not 1 <= len(text) <= BATCH_CODE_LENGTH_MAX:
@@ -89,7 +89,7 @@ def read_batch_code(value: object) -> str:
 
 
 def read_plant_code(value: object) -> str:
-    """Return a text that has the form of a plant code."""
+    """Return a text in the form of a plant code."""
     text = _text("PlantCode", value)
     if not PLANT_CODE_PATTERN.fullmatch(text):
         raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule="2-4 x A-Z 0-9")
@@ -113,25 +113,30 @@ def _scalar(name: str, description: str, read: Any, write: Any = str, url: str |
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     datetime: _scalar(
         "DateTime",
-        "An instant: RFC 3339 with an offset when sent, always in UTC with six decimals when answered.",
+        "An instant. Input: RFC 3339 with an offset. Output: UTC with six decimals.",
         read_instant,
         format_instant,
         "https://www.rfc-editor.org/rfc/rfc3339",
     ),
-    date: _scalar("Date", "A calendar day of the plant, as ISO 8601 writes it: 2026-03-14.", read_day),
+    date: _scalar("Date", "A calendar day of the plant in ISO 8601, like 2026-03-14.", read_day),
     ExactDecimal: _scalar(
-        "Decimal", 'An exact decimal number as a string, like "12.5"; never a binary fraction.', read_decimal
+        "Decimal", 'An exact decimal number as a string, like "12.5". It is never a binary fraction.', read_decimal
     ),
     BatchCode: _scalar(
         "BatchCode",
-        "The code on a batch's label: at most 20 characters of GS1 character set 82, beginning with its plant's code.",
+        "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82.",
         read_batch_code,
     ),
-    PlantCode: _scalar("PlantCode", "The code of a plant: 2 to 4 of A-Z and 0-9.", read_plant_code),
+    PlantCode: _scalar("PlantCode", "A plant code: 2 to 4 of A-Z and 0-9.", read_plant_code),
     RequestId: _scalar(
         "UUID",
-        "A UUID made by the client, in canonical form.",
+        "A UUID in canonical form, made by the client.",
         read_request,
         url="https://www.rfc-editor.org/rfc/rfc9562",
     ),
 }
+
+
+def instant(us: int | None) -> datetime | None:
+    """Return microseconds since the epoch as an instant."""
+    return None if us is None else from_micros(us)

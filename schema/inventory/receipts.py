@@ -1,9 +1,6 @@
-"""Receiving goods from suppliers, or goods that begin here."""
+"""Receipts of goods."""
 
 from datetime import date, datetime
-from typing import Any
-
-import strawberry
 
 from auth.permissions import Permission
 from plants.commands.inventory import receipts
@@ -18,58 +15,66 @@ from plants.rules.values.refusals import (
     UNIT_NOT_CONVERTIBLE,
     UNIT_UNKNOWN,
 )
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described
-from schema.engine.inputs import AliasInput, AttributeInput, Input, MutationInput, attributes
+from schema.engine.fields import described, input_type, object_type
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
-from schema.engine.refusals import mutation
+from schema.inventory.aliases import AliasInput
+from schema.inventory.attributes import AttributeInput, attributes
 from schema.inventory.batches import Batch, batch_coded
 
 
-@strawberry.input(description="What came in. Without a supplier the goods begin here (harvest, opening stock).")
+@input_type
 class ReceiveBatchInput(MutationInput):
-    """What came in."""
+    """A receipt. Without a supplier, the goods originate here (harvest, opening stock)."""
 
-    material: str = described("The material's code.")
-    quantity: QuantityInput = described("How much came in, in any unit that converts to the material's own.")
-    location: str = described("The code of the location where it is put.")
-    supplier: str | None = described("Who delivered it.", default=None)
-    supplier_lot: str | None = described("The supplier's own lot code; scanning it finds the batch.", default=None)
-    order: str | None = described("The purchase order.", default=None)
-    produced_at: datetime | None = described("When it was produced; when it came in unless given.", default=None)
-    expires_on: date | None = described("The last day of use; by the material's shelf life unless given.", default=None)
-    grade: str | None = described("Its grade.", default=None)
-    attributes: list[AttributeInput] = described("What else is said of it.", default_factory=list)
-    aliases: list[AliasInput] = described("Other names that shall find it.", default_factory=list)
-    quarantine: str | None = described("The reason, when the goods go straight on hold.", default=None)
+    material: str = described("Material code.")
+    quantity: QuantityInput = described("Received quantity, in any unit that converts to the material's own.")
+    location: str = described("Code of the location for the goods.")
+    supplier: str | None = described("Supplier code. Null if the goods originate here.", default=None)
+    supplier_lot: str | None = described("Lot code of the supplier. It becomes an alias of the batch.", default=None)
+    order: str | None = described("Purchase order.", default=None)
+    produced_at: datetime | None = described("Time of production. The default is the time of receipt.", default=None)
+    expires_on: date | None = described(
+        "Last day of use. The default follows from the material's shelf life.", default=None
+    )
+    grade: str | None = described("Grade.", default=None)
+    attributes: list[AttributeInput] = described("Properties of the batch.", default_factory=list)
+    aliases: list[AliasInput] = described("Aliases of the batch.", default_factory=list)
+    quarantine: str | None = described("Reason for a hold that starts with the receipt. Null for none.", default=None)
 
 
-@strawberry.type(description="Goods came in: a batch was made and is on stock.")
+@object_type
 class BatchReceived:
-    """Goods came in."""
+    """Goods were received: a batch was created and is in stock."""
 
     entry: RecordedEntry = described(ENTRY)
-    batch: Batch = described("The batch that was made.")
+    batch: Batch = described("The new batch.")
 
 
 @mutation(
-    BatchReceived,
-    ALIAS_TAKEN,
-    AMOUNT_NOT_A_NUMBER,
-    AMOUNT_NOT_POSITIVE,
-    AMOUNT_TOO_LARGE,
-    AMOUNT_TOO_PRECISE,
-    BATCH_CODE_INVALID,
-    NOT_DEFINED,
-    UNIT_NOT_CONVERTIBLE,
-    UNIT_UNKNOWN,
-    description="Receive goods: a batch is made, gets its code, and is on stock at the location.",
+    "Receive goods. This creates a batch with a code and puts it in stock at the location.",
+    roles=PLANT_ONLY,
+    permission=Permission.BATCH_RECEIVE,
+    command=receipts.receive_batch,
+    refusals=(
+        ALIAS_TAKEN,
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        AMOUNT_TOO_LARGE,
+        AMOUNT_TOO_PRECISE,
+        BATCH_CODE_INVALID,
+        NOT_DEFINED,
+        UNIT_NOT_CONVERTIBLE,
+        UNIT_UNKNOWN,
+    ),
 )
-async def receive_batch(info: Info, input: Input[ReceiveBatchInput]) -> Any:
-    entry = await info.context.write(Permission.BATCH_RECEIVE, receipts.receive_batch, _delivery(input), input)
+async def receive_batch(info: Info, input: Input[ReceiveBatchInput]) -> BatchReceived:
+    entry = await info.write(receipts.receive_batch, _delivery(input), input)
     batch = await batch_coded(info, entry.envelope["key"])
-    return BatchReceived(entry=RecordedEntry.of(entry), batch=sure(batch))
+    return BatchReceived(entry=RecordedEntry.of(entry), batch=required(batch))
 
 
 def _delivery(input: ReceiveBatchInput) -> receipts.Delivery:

@@ -1,39 +1,145 @@
-"""Stock in the contract: what is on hand where, over all plants that the caller may see."""
+"""Stock: quantities on hand at locations."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
 from auth.permissions import Permission
-from plants.store.inventory import stock as kept
-from plants.store.inventory.stock import StockSought
+from plants.commands.inventory import stock as commands
+from plants.commands.inventory.issues import StockLine
+from plants.rules.approvals.refusals import CHANGE_REQUIRED
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import NOTHING_CHANGES
+from plants.store.inventory.batches import (
+    Known,
+)
+from plants.store.inventory.movements import Stock as StockRow
+from plants.store.inventory.stock import StockSought, stock_count, stock_page
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.context import Info, required
+from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.nodes import Node
+from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.quantities import Quantity, QuantityInput
+from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode, PlantCode
-from schema.inventory.batches import Stock
+from schema.group.plants import Plant, owner
+from schema.inventory import batches
+from schema.materials.master_records import MasterKind, MasterRecord, record_of
+
+if TYPE_CHECKING:
+    from schema.inventory.batches import Batch
+
+LazyBatch = Annotated["Batch", strawberry.lazy("schema.inventory.batches")]
+"""A batch. Its module and this one import each other."""
 
 
-@strawberry.input(description="Which stock is wanted; what is not given does not matter.")
+@object_type
+class Stock(Node):
+    """Quantity of a batch on hand at one location."""
+
+    quantity: Quantity = described("Quantity in the batch's unit.")
+    row: strawberry.Private[StockRow]
+    known: strawberry.Private[Known]
+
+    @field("Plant of the stock.")
+    async def plant(self, info: Info) -> Plant:
+        return await owner(info, self.row.plant_id)
+
+    @field("Location of the stock.")
+    async def location(self, info: Info) -> MasterRecord:
+        found = await record_of(info, MasterKind.LOCATION, self.row.plant_id, self.row.location)
+        assert found is not None
+        return found
+
+    @field("Batch.")
+    async def batch(self) -> LazyBatch:
+        return batches.Batch.of(self.known)
+
+    @classmethod
+    def of(cls, row: StockRow, known: Known) -> Self:
+        unit = known.stated.unit
+        return cls(
+            id=strawberry.ID(f"stock/{row.plant_id}/{row.batch_id}/{row.location}"),
+            quantity=Quantity.of(row.quantity, unit),
+            row=row,
+            known=known,
+        )
+
+
+@input_type
 class StockFilter:
-    """Which stock is wanted."""
+    """Filters stock. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("At this plant.", default=None)
-    batch: BatchCode | None = described("Of this batch.", default=None)
-    material: str | None = described("Of this material.", default=None)
-    location: str | None = described("At a location with this code.", default=None)
+    plant: PlantCode | None = described("Plant of the stock.", default=None)
+    batch: BatchCode | None = described("Batch of the stock.", default=None)
+    material: str | None = described("Material code.", default=None)
+    location: str | None = described("Location code.", default=None)
 
 
-@field("What is on hand, by plant, batch and location.")
+@query("Lists quantities on hand, by plant, batch and location.", permission=Permission.BATCH_READ)
 async def stock(
     info: Info,
-    filter: Annotated[StockFilter | None, argument("Which is wanted; all unless given.")] = None,
+    filter: Annotated[StockFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[Stock]:
     wanted = filter or StockFilter()
-    sought = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
-    return await info.context.connection(
-        Permission.BATCH_READ, kept.stock_page, kept.stock_count, sought, (first, after),
+    filters = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
+    return await info.connection(
+        stock_page, stock_count, filters, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
     )  # fmt: skip
+
+
+@input_type
+class StockLineInput:
+    """A quantity of a batch at a location."""
+
+    batch: BatchCode = described("Batch code.")
+    quantity: QuantityInput = described("Quantity, in any unit that converts to the batch's own.")
+    location: str = described("Location code.")
+
+    @property
+    def line(self) -> StockLine:
+        return StockLine(self.batch, self.quantity.amount, self.quantity.unit, self.location)
+
+
+@input_type
+class AdjustStockInput(MutationInput):
+    """The counted quantity of a batch at a location. `reason` is required."""
+
+    batch: BatchCode = described("Batch code.")
+    location: str = described("Location code.")
+    counted: QuantityInput = described("Counted quantity. It may be zero.")
+
+
+@object_type
+class StockAdjusted:
+    """Stock was adjusted."""
+
+    entry: RecordedEntry = described(ENTRY)
+    batch: LazyBatch = described("Batch.")
+
+
+@mutation(
+    "Adjust stock to the counted quantity. A difference above the tolerance needs a change request.",
+    roles=PLANT_ONLY,
+    permission=Permission.STOCK_ADJUST,
+    command=commands.adjust_stock,
+    refusals=(
+        *AMOUNTS,
+        BATCH_UNKNOWN,
+        CHANGE_REQUIRED,
+        NOTHING_CHANGES,
+        NOT_DEFINED,
+        STOCK_SHORT,
+    ),
+)
+async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> StockAdjusted:
+    order = commands.Count(input.batch, input.location, input.counted.amount, input.counted.unit)
+    entry = await info.write(commands.adjust_stock, order, input)
+    return StockAdjusted(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))

@@ -1,4 +1,4 @@
-"""Goods between plants in the contract, as the hub sees them: transfers that are not settled, and their totals."""
+"""Transfers in transit: unsettled transfers and their totals, at the hub."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -8,55 +8,54 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.logistics.transfers import overdue_before
 from plants.rules.values.instants import from_micros
-from plants.store.logistics import in_transit as kept
-from plants.store.logistics.in_transit import OpenSought, OpenState, Total
+from plants.store.logistics.in_transit import OpenSought, OpenState, Total, open_count, open_totals, open_transfers
+from plants.store.logistics.in_transit import OpenTransfer as OpenTransferRow
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
-from schema.engine.fields import argument, described, field
+from schema.engine.context import Info, required
+from schema.engine.fields import argument, described, field, object_type
+from schema.engine.operations import HUB_ONLY, query
 from schema.engine.quantities import Quantity
 from schema.logistics.transfers import Transfer, transfer_numbered
 
 OpenStateEnum = strawberry.enum(
     OpenState,
     name="OpenTransferState",
-    description="Why a transfer is not settled: one side is missing, or the two sides contradict each other.",
+    description="State of an unsettled transfer: one side's statement is missing, or both contradict each other.",
 )
 
 
-@strawberry.type(description="A transfer that is not settled.")
+@object_type
 class OpenTransfer:
-    """A transfer that is not settled."""
+    """An unsettled transfer."""
 
-    state: OpenState = described("Why it is not settled.")
-    since: datetime = described("When it was dispatched, or received where that is all that was heard.")
-    overdue: bool = described("Whether that is longer ago than transfers may take.")
+    state: OpenState = described("State of the transfer.")
+    since: datetime = described("Time of dispatch. Time of receipt if only the receipt is known.")
+    overdue: bool = described("True if the transfer is overdue.")
     number: strawberry.Private[int]
 
-    @field("The transfer, with its balances.")
+    @field("Transfer with its balances.")
     async def transfer(self, info: Info) -> Transfer:
         found: Transfer | None = await transfer_numbered(info, (self.number,))
-        return sure(found)
+        return required(found)
 
     @classmethod
-    def of(cls, one: kept.OpenTransfer, overdue_us: int) -> Self:
-        """Return an open transfer as the contract answers it."""
+    def of(cls, one: OpenTransferRow, overdue_us: int) -> Self:
         since = from_micros(one.since_us)
         return cls(state=one.state, since=since, overdue=one.since_us < overdue_us, number=one.id)
 
 
-@strawberry.type(description="What the listed transfers add up to in one unit.")
+@object_type
 class TransitTotal:
-    """What the listed transfers add up to in one unit."""
+    """Total of the listed transfers in one unit."""
 
-    dispatched: Quantity = described("How much the sources say that they dispatched.")
-    received: Quantity = described("How much the destinations say that they received.")
-    in_transit: Quantity = described("How much is on the road.")
-    loss: Quantity = described("How much the destinations recorded as missing.")
-    unexplained: Quantity = described("What is left over: not zero where two sides tell different stories.")
+    dispatched: Quantity = described("Quantity that the sources dispatched.")
+    received: Quantity = described("Quantity that the destinations received.")
+    in_transit: Quantity = described("Quantity in transit.")
+    loss: Quantity = described("Quantity that the destinations recorded as missing.")
+    unexplained: Quantity = described("Unexplained remainder. It is not zero if the two sides contradict each other.")
 
     @classmethod
     def of(cls, total: Total) -> Self:
-        """Return a total as the contract answers it."""
         parts = {
             name: Quantity.of(getattr(total, name), total.unit)
             for name in ("dispatched", "received", "in_transit", "loss", "unexplained")
@@ -64,34 +63,38 @@ class TransitTotal:
         return cls(**parts)
 
 
-@strawberry.type(
-    description="The transfers that are not settled: one side of each is missing, or contradicts the other."
-)
+@object_type
 class TransfersInTransit:
-    """The transfers that are not settled."""
+    """Unsettled transfers: one side's statement is missing or contradicts the other."""
 
-    overdue_days: int = described("After how many days a transfer is overdue.")
-    sought: strawberry.Private[OpenSought]
+    overdue_days: int = described("Days after which a transfer is overdue.")
+    filters: strawberry.Private[OpenSought]
 
-    @field("What they add up to, unit by unit.")
+    @field("Totals by unit.", permission=Permission.BATCH_READ)
     async def totals(self, info: Info) -> list[TransitTotal]:
-        found = await info.context.read(Permission.BATCH_READ, kept.open_totals, self.sought)
+        found = await info.read(open_totals, self.filters)
         return [TransitTotal.of(one) for one in found]
 
-    @field("The transfers, the longest open first.")
+    @field("Transfers, longest open first.", permission=Permission.BATCH_READ)
     async def transfers(self, info: Info, first: First = None, after: After = None) -> Connection[OpenTransfer]:
-        return await info.context.connection(
-            Permission.BATCH_READ, kept.open_transfers, kept.open_count, self.sought, (first, after),
-            key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.sought.overdue_us),
+        return await info.connection(
+            open_transfers, open_count, self.filters, (first, after),
+            key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.filters.overdue_us),
         )  # fmt: skip
 
 
-@field("Transfers of which one side is missing or contradicts the other, over the plants that you may see.")
+@query(
+    "Returns the unsettled transfers between plants that you may see.",
+    permission=Permission.BATCH_READ,
+    roles=HUB_ONLY,
+)
 async def transfers_in_transit(
     info: Info,
-    overdue: Annotated[bool | None, argument("Only those that are overdue, or that are not; all unless given.")] = None,
+    overdue: Annotated[
+        bool | None, argument("True for overdue transfers, false for the others. Without it, all.")
+    ] = None,
 ) -> TransfersInTransit:
-    serving = info.context.serving
+    serving = info.services
     days = serving.transfer_overdue_days
     before_us = overdue_before(serving.clock.now(), days)
-    return TransfersInTransit(overdue_days=days, sought=OpenSought(before_us, overdue))
+    return TransfersInTransit(overdue_days=days, filters=OpenSought(before_us, overdue))

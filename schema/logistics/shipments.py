@@ -1,71 +1,80 @@
-"""Shipments in the contract: what left for which customer, and shipping."""
+"""Shipments to customers."""
 
-from typing import Annotated, Any
-
-import strawberry
+from typing import Annotated
 
 from auth.permissions import Permission
-from plants.commands.logistics import shipments as ship
+from plants.commands.logistics import shipments as commands
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.store.production import process_records as kept
-from plants.store.production.process_records import ProcessesSought
+from plants.store.production.process_records import ProcessesSought, processes_count, processes_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
-from schema.engine.inputs import Input, MutationInput, StockLineInput
-from schema.engine.refusals import AMOUNTS, TAKING, mutation
+from schema.engine.fields import argument, described, input_type, object_type
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import PlantCode
+from schema.inventory.stock import StockLineInput
 from schema.production.process_records import ProcessRecord, process_written
 
 
-@strawberry.input(description="Which shipments are wanted; what is not given does not matter.")
+@input_type
 class ShipmentFilter:
-    """Which shipments are wanted."""
+    """Filters shipments. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("From this plant.", default=None)
-    customer: str | None = described("To this customer.", default=None)
-    order: str | None = described("On this order of the customer.", default=None)
+    plant: PlantCode | None = described("Shipping plant.", default=None)
+    customer: str | None = described("Customer code.", default=None)
+    order: str | None = described("Order of the customer.", default=None)
 
 
-@strawberry.input(description="What leaves, for which customer.")
+@input_type
 class ShipBatchInput(MutationInput):
-    """What leaves, for which customer."""
+    """Goods to ship, and the customer."""
 
-    customer: str = described("The customer's code.")
-    lines: list[StockLineInput] = described("What leaves, from which locations.")
-    order: str | None = described("The customer's order.", default=None)
+    customer: str = described("Customer code.")
+    lines: list[StockLineInput] = described("Goods, with their locations.")
+    order: str | None = described("Order of the customer.", default=None)
 
 
-@strawberry.type(description="Goods left for a customer.")
+@object_type
 class BatchShipped:
-    """Goods left for a customer."""
+    """Goods were shipped to a customer."""
 
     entry: RecordedEntry = described(ENTRY)
-    shipment: ProcessRecord = described("The shipment: a process record whose inputs are what left.")
+    shipment: ProcessRecord = described("Shipment: a process record whose inputs are the shipped goods.")
 
 
 @mutation(
-    BatchShipped, *AMOUNTS, *TAKING, NOT_DEFINED,
-    description="Ship usable goods to a customer.",
-)  # fmt: skip
-async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> Any:
-    order = ship.Shipment(input.customer, tuple(line.line for line in input.lines), input.order)
-    entry = await info.context.write(Permission.SHIPMENT_RUN, ship.ship_batch, order, input)
+    "Ship usable goods to a customer.",
+    roles=PLANT_ONLY,
+    permission=Permission.SHIPMENT_RUN,
+    command=commands.ship_batch,
+    refusals=(
+        *AMOUNTS,
+        *TAKING,
+        NOT_DEFINED,
+    ),
+)
+async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> BatchShipped:
+    order = commands.Shipment(input.customer, tuple(line.line for line in input.lines), input.order)
+    entry = await info.write(commands.ship_batch, order, input)
     shipment = await process_written(info, entry.payload["process"]["id"])
     return BatchShipped(entry=RecordedEntry.of(entry), shipment=shipment)
 
 
-@field("Shipments to customers, the last of each plant first; what left is their input.")
+@query(
+    "Lists shipments to customers, newest first per plant. The shipped goods are the inputs.",
+    permission=Permission.BATCH_READ,
+)
 async def shipments(
     info: Info,
-    filter: Annotated[ShipmentFilter | None, argument("Which are wanted; all unless given.")] = None,
+    filter: Annotated[ShipmentFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[ProcessRecord]:
     wanted = filter or ShipmentFilter()
-    sought = ProcessesSought(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
-    return await info.context.connection(
-        Permission.BATCH_READ, kept.processes_page, kept.processes_count, sought, (first, after),
+    filters = ProcessesSought(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
+    return await info.connection(
+        processes_page, processes_count, filters, (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip

@@ -1,53 +1,53 @@
-"""Master data in the contract: materials, suppliers, customers, locations and equipment, as plants define them."""
+"""Material definitions: types, queries, and the mutation that defines a material."""
 
 import json
-from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
 from auth.permissions import Permission
-from plants.store.materials import definitions
-from plants.store.materials.definitions import MasterRecord as MasterRow
-from plants.store.materials.definitions import MasterSought
+from plants.commands.materials import definitions
+from plants.rules.identification.refusals import CODE_INVALID
+from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
 from plants.store.materials.definitions import Material as MaterialRow
+from plants.store.materials.definitions import materials_by_key, materials_coded, materials_count, materials_page
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
+from schema.engine.context import Info, required
+from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
-
-CODE = "Its code at the plant."
-NAME = "Its name, in any language."
+from schema.materials.master_records import CODE, NAME, Filter, master_filter
 
 
-@strawberry.type(description="How many of a material's unit one of another unit is.")
+@object_type
 class Conversion:
-    """How many of a material's unit one of another unit is."""
+    """A conversion from another unit to the material's unit."""
 
-    unit: str = described("The other unit.")
-    factor: ExactDecimal = described('How many of the material\'s unit one of it is: a decimal or a fraction "n/d".')
+    unit: str = described("Other unit.")
+    factor: ExactDecimal = described('Size of the other unit in the material\'s unit: a decimal or a fraction "n/d".')
 
 
-@strawberry.type(description="A material as one plant defines it.")
+@object_type
 class Material:
-    """A material as one plant defines it."""
+    """A material, as defined at one plant."""
 
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("The unit that its batches are counted in.")
-    shelf_life_days: int | None = described("How many days a batch keeps after its production.")
-    retest_days: int | None = described("After how many days a batch is due for a test.")
-    conversions: list[Conversion] = described("How other units convert to its own.")
+    unit: str = described("Unit in which its batches are counted.")
+    shelf_life_days: int | None = described("Shelf life in days after production. Null if batches do not expire.")
+    retest_days: int | None = described("Days after production until a retest is due. Null if none is.")
+    conversions: list[Conversion] = described("Conversions of other units to the material's own.")
     number: strawberry.Private[int]
 
-    @field("The plant that defines it so.")
+    @field("Plant of the definition.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
     @classmethod
     def of(cls, row: MaterialRow) -> Self:
-        """Return a material as the contract answers it."""
         factors = sorted(json.loads(row.conversions).items())
         return cls(
             code=row.code,
@@ -60,109 +60,87 @@ class Material:
         )
 
 
-@strawberry.enum(description="What sort of thing a master record is.")
-class MasterKind(StrEnum):
-    """What sort of thing a master record is."""
-
-    SUPPLIER = "SUPPLIER"  # who delivers
-    CUSTOMER = "CUSTOMER"  # whom is shipped to
-    LOCATION = "LOCATION"  # where goods lie
-    EQUIPMENT = "EQUIPMENT"  # what a process runs on
-    UNIT = "UNIT"  # a unit of the plant's own
-
-
-@strawberry.type(description="A supplier, customer, location, piece of equipment or unit as one plant defines it.")
-class MasterRecord:
-    """A supplier, customer, location, piece of equipment or unit as one plant defines it."""
-
-    kind: MasterKind = described("What sort of thing it is.")
-    code: str = described(CODE)
-    name: str = described(NAME)
-    number: strawberry.Private[int]
-
-    @field("The plant that defines it so.")
-    async def plant(self, info: Info) -> Plant:
-        return await owner(info, self.number)
-
-    @classmethod
-    def of(cls, row: MasterRow) -> Self:
-        """Return master data as the contract answers it."""
-        return cls(kind=MasterKind(row.kind), code=row.code, name=row.name, number=row.plant_id)
-
-
-@strawberry.input(description="Which master data is wanted; what is not given does not matter.")
-class MasterFilter:
-    """Which master data is wanted."""
-
-    plant: PlantCode | None = described("Of this plant alone.", default=None)
-    text: str | None = described("With a code or a name that holds this text.", default=None)
-
-
-Filter = Annotated[MasterFilter | None, argument("Which are wanted; all unless given.")]
-
-
 async def material_of(info: Info, number: int, code: str) -> Material | None:
-    """Return a plant's material definition."""
-    row = await info.context.load(Permission.BATCH_READ, definitions.materials_by_key, (number, code))
+    """Return the definition of a material at a plant."""
+    row = await info.load(Permission.BATCH_READ, materials_by_key, (number, code))
     return None if row is None else Material.of(row)
 
 
-async def record_of(info: Info, kind: MasterKind, number: int, code: str | None) -> MasterRecord | None:
-    """Return a supplier, customer, location or piece of equipment of a plant."""
-    if code is None:
-        return None
-    row = await info.context.load(Permission.BATCH_READ, definitions.masters_by_key, (number, kind.value, code))
-    return None if row is None else MasterRecord.of(row)
-
-
-def _sought(kind: str, filter: MasterFilter | None) -> MasterSought:
-    return MasterSought(kind, *((filter.plant, filter.text) if filter is not None else ()))
-
-
-@field("The material with this code, or null; of several plants' definitions that of the lowest number.")
+@query(
+    "Returns the material with this code, or null. Of several plants, the one with the lowest number counts.",
+    permission=Permission.BATCH_READ,
+)
 async def material(
     info: Info,
-    code: Annotated[str, argument("The material's code.")],
-    plant: Annotated[PlantCode | None, argument("As this plant defines it.")] = None,
+    code: Annotated[str, argument("Material code.")],
+    plant: Annotated[PlantCode | None, argument("Plant of the definition. Without it, any plant.")] = None,
 ) -> Material | None:
-    rows = await info.context.read(Permission.BATCH_READ, definitions.materials_coded, code, plant)
+    rows = await info.read(materials_coded, code, plant)
     return Material.of(rows[0]) if rows else None
 
 
-@field("Materials, by code and plant.")
+@query("Lists materials by code and plant.", permission=Permission.BATCH_READ)
 async def materials(
     info: Info, filter: Filter = None, first: First = None, after: After = None
 ) -> Connection[Material]:
-    return await info.context.connection(
-        Permission.BATCH_READ,
-        definitions.materials_page,
-        definitions.materials_count,
-        _sought("MATERIAL", filter),
+    return await info.connection(
+        materials_page,
+        materials_count,
+        master_filter("MATERIAL", filter),
         (first, after),
         key=lambda row: (row.code, row.plant_id),
         make=Material.of,
     )
 
 
-def _listing(kind: MasterKind, name: str, description: str) -> Any:
-    async def records(
-        info: Info, filter: Filter = None, first: First = None, after: After = None
-    ) -> Connection[MasterRecord]:
-        return await info.context.connection(
-            Permission.BATCH_READ,
-            definitions.masters_page,
-            definitions.masters_count,
-            _sought(kind.value, filter),
-            (first, after),
-            key=lambda row: (row.code, row.plant_id),
-            make=MasterRecord.of,
-        )
+@input_type
+class ConversionInput:
+    """A conversion from another unit to the material's unit."""
 
-    records.__name__ = name
-    return field(description)(records)
+    unit: str = described("Other unit.")
+    factor: ExactDecimal = described('Size of the other unit in the material\'s unit: a decimal or a fraction "n/d".')
 
 
-suppliers = _listing(MasterKind.SUPPLIER, "suppliers", "Suppliers, by code and plant.")
-customers = _listing(MasterKind.CUSTOMER, "customers", "Customers, by code and plant.")
-locations = _listing(MasterKind.LOCATION, "locations", "Locations, by code and plant.")
-equipment = _listing(MasterKind.EQUIPMENT, "equipment", "Pieces of equipment, by code and plant.")
+@input_type
+class DefineMaterialInput(MutationInput):
+    """A complete material definition. It replaces an earlier one with the same code."""
+
+    code: str = described(CODE)
+    name: str = described(NAME)
+    unit: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at this plant.")
+    shelf_life_days: int | None = described(
+        "Shelf life in days after production. Null if batches do not expire.", default=None
+    )
+    retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
+    conversions: list[ConversionInput] = described(
+        "Conversions of other units to the material's own.", default_factory=list
+    )
+
+
+@object_type
+class MaterialDefined:
+    """A material was defined."""
+
+    entry: RecordedEntry = described(ENTRY)
+    material: Material = described("Material with its current definition.")
+
+
+@mutation(
+    "Define a material with its unit, shelf life and unit conversions.",
+    roles=PLANT_ONLY,
+    permission=Permission.MASTERDATA_DEFINE,
+    command=definitions.define_material,
+    refusals=(
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        CODE_INVALID,
+        UNIT_UNKNOWN,
+    ),
+)
+async def define_material(info: Info, input: Input[DefineMaterialInput]) -> MaterialDefined:
+    factors = {line.unit: str(line.factor) for line in input.conversions}
+    days = input.shelf_life_days, input.retest_days
+    order = definitions.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
+    entry = await info.write(definitions.define_material, order, input)
+    found = await material_of(info, info.services.plant, input.code)
+    return MaterialDefined(entry=RecordedEntry.of(entry), material=required(found))

@@ -1,35 +1,33 @@
-"""Alarms in the contract: what is amiss at this node, for those who run it."""
+"""Alarms of this node."""
 
 from datetime import datetime
 from typing import Annotated, Self
-
-import strawberry
 
 from auth.permissions import Permission
 from plants.rules.values.instants import from_micros
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field
-from schema.group.plants import instant
+from schema.engine.fields import argument, described, object_type
+from schema.engine.operations import query
+from schema.engine.scalars import instant
 
 ALARMS_MAX = 200
 
 
-@strawberry.type(name="Alarm", description="Something amiss that a person has to know of or do something about.")
-class NodeAlarm:
-    """Something amiss that a person has to know of or do something about."""
+@object_type
+class Alarm:
+    """An alarm: a condition that an operator must know of or act on."""
 
-    kind: str = described("What kind of thing is amiss; a kind is never renamed, and new ones come.")
-    about: str = described("What it is about, within its kind: a ledger's origin, an entry, a transfer.")
-    text: str = described("What is amiss and what to do, in English and Chinese.")
-    first_at: datetime = described("When it began.")
-    last_at: datetime = described("When it was last seen.")
-    times: int = described("How often it was seen since it began.")
-    over_at: datetime | None = described("When it ended; null while it lasts.")
+    kind: str = described("Kind of alarm. A kind is never renamed; new kinds may be added.")
+    about: str = described("Subject within the kind, such as a ledger origin, an entry or a transfer.")
+    text: str = described("Description and remedy, in English and Chinese.")
+    first_at: datetime = described("Start.")
+    last_at: datetime = described("Time of the last occurrence.")
+    times: int = described("Number of occurrences since the start.")
+    over_at: datetime | None = described("End. Null while the alarm is active.")
 
     @classmethod
     def of(cls, seen: AlarmSeen) -> Self:
-        """Return an alarm as the contract answers it."""
         return cls(
             kind=seen.kind,
             about=seen.about,
@@ -41,14 +39,17 @@ class NodeAlarm:
         )
 
 
-@field("What is amiss at this node, as far as it is about plants whose replication you may see; the newest first.")
+@query(
+    "Lists the alarms of this node about plants whose replication you may see, newest first.",
+    permission=Permission.REPLICATION_READ,
+)
 async def alarms(
     info: Info,
     *,
-    over: Annotated[bool, argument("Also those that have ended.")] = False,
-    first: Annotated[int, argument(f"How many at most, up to {ALARMS_MAX}.")] = 100,
-) -> list[NodeAlarm]:
-    wanted, own = max(0, min(first, ALARMS_MAX)), info.context.serving.plant
-    seen = await info.context.read(Permission.REPLICATION_READ, alarms_seen, own=own, over=over, first=wanted)
+    over: Annotated[bool, argument("True to include ended alarms.")] = False,
+    first: Annotated[int, argument(f"Largest number of alarms. The limit is {ALARMS_MAX}.")] = 100,
+) -> list[Alarm]:
+    wanted, own = max(0, min(first, ALARMS_MAX)), info.services.plant
+    seen = await info.read(alarms_seen, own=own, over=over, first=wanted)
     info.context.spend(len(seen))
-    return [NodeAlarm.of(one) for one in seen]
+    return [Alarm.of(one) for one in seen]

@@ -1,4 +1,4 @@
-"""Process records in the contract: what was run where and when, what went in, and what came out."""
+"""Process records: their type and queries, and opening, feeding and closing them."""
 
 import json
 from datetime import datetime
@@ -8,27 +8,43 @@ from typing import Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
+from plants.commands.production import process_records as commands
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
+from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
+from plants.rules.values.refusals import Refusal
 from plants.store.genealogy.edges import Edge as EdgeRow
-from plants.store.production import process_records as kept
-from plants.store.production.process_records import ProcessesSought, ProcessRow
+from plants.store.production.process_records import (
+    ProcessesSought,
+    ProcessRow,
+    edges_into,
+    edges_out,
+    processes_by_id,
+    processes_count,
+    processes_page,
+)
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
-from schema.engine.fields import argument, described, field
+from schema.engine.context import Info, required
+from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id, read_id
+from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, quantities
-from schema.engine.scalars import PlantCode
-from schema.group.plants import Plant, instant, owner
+from schema.engine.refusals import AMOUNTS, TAKING
+from schema.engine.scalars import PlantCode, instant
+from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
-from schema.materials.materials import MasterKind, MasterRecord, record_of
+from schema.inventory.stock import StockLineInput
+from schema.materials.master_records import MasterKind, MasterRecord, record_of
 
-PROCESS_ID = "The id of the process record."
+PROCESS_ID = "Id of the process record."
 
 
-@strawberry.enum(description="What sort of process a record is of.")
+@enum_type
 class ProcessKind(StrEnum):
-    """What sort of process a record is of."""
+    """Kind of a process record."""
 
     PRODUCTION = "PRODUCTION"
     SPLIT = "SPLIT"
@@ -40,17 +56,17 @@ class ProcessKind(StrEnum):
     SHIPMENT = "SHIPMENT"
 
 
-@strawberry.enum(description="How far along a process record is.")
+@enum_type
 class ProcessState(StrEnum):
-    """How far along a process record is."""
+    """State of a process record."""
 
     OPEN = "OPEN"
     CLOSED = "CLOSED"
 
 
-@strawberry.enum(description="What part goods play in a process record (ISA-95 material use).")
+@enum_type
 class MaterialUse(StrEnum):
-    """What part goods play in a process record."""
+    """Use of goods in a process record (ISA-95 material use)."""
 
     CONSUMED = "CONSUMED"
     PRODUCED = "PRODUCED"
@@ -62,22 +78,21 @@ class MaterialUse(StrEnum):
     SHIPPED = "SHIPPED"
 
 
-@strawberry.type(description="An amount of a batch that went into a process record or came out of it.")
+@object_type
 class ProcessLine:
-    """An amount of a batch that went into a process record or came out of it."""
+    """A quantity of a batch that entered or left a process record."""
 
-    use: MaterialUse = described("What part the goods play.")
-    quantity: Quantity = described("How much it was.")
-    occurred_at: datetime = described("When it was put in or taken out.")
+    use: MaterialUse = described("Material use of the goods.")
+    quantity: Quantity = described("Quantity.")
+    occurred_at: datetime = described("Time at which the goods entered or left.")
     number: strawberry.Private[int]
 
-    @field("The batch; null when you may not see it.")
+    @field("Batch. Null if you may not see it.")
     async def batch(self, info: Info) -> Batch | None:
         return await batch_numbered(info, self.number)
 
     @classmethod
     def of(cls, row: EdgeRow, batch: int) -> Self:
-        """Return an edge as the contract answers it."""
         return cls(
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
@@ -86,70 +101,70 @@ class ProcessLine:
         )
 
 
-@strawberry.type(description="What went into a process record, came out and was returned, unit by unit.")
+@object_type
 class MassBalance:
-    """What went into a process record, came out and was returned, unit by unit."""
+    """Mass balance of a process record, by unit."""
 
-    inputs: list[Quantity] = described("What was consumed.")
-    outputs: list[Quantity] = described("What was produced, by-products, co-products and samples among it.")
-    returned: list[Quantity] = described("What came back unused.")
-    loss: list[Quantity] = described("Inputs less outputs less returned; below zero where more came out than went in.")
+    inputs: list[Quantity] = described("Consumed quantities.")
+    outputs: list[Quantity] = described("Produced quantities, including by-products, co-products and samples.")
+    returned: list[Quantity] = described("Quantities that were returned unused.")
+    loss: list[Quantity] = described(
+        "Inputs minus outputs minus returns. It is negative if the outputs exceed the inputs."
+    )
 
     @classmethod
     def of(cls, balance: rules.MassBalance) -> Self:
-        """Return a balance as the contract answers it."""
         parts = balance.inputs, balance.outputs, balance.returned, balance.loss
         inputs, outputs, returned, loss = (quantities(rules.amounts(part)) for part in parts)
         return cls(inputs=inputs, outputs=outputs, returned=returned, loss=loss)
 
 
-@strawberry.type(description="A process record: production, split, merge, shipment and the like.")
+@object_type
 class ProcessRecord(Node):
-    """A process record: production, split, merge, shipment and the like."""
+    """A process record, such as a production, split, merge or shipment."""
 
-    kind: ProcessKind = described("What sort of process it is of.")
-    state: ProcessState = described("How far along it is.")
-    job_order: str | None = described("The job order, or for a shipment the customer's order.")
-    segment: str | None = described("The process segment.")
-    opened_at: datetime = described("When it began.")
-    closed_at: datetime | None = described("When it ended.")
-    loss: list[Quantity] = described("Inputs less outputs less returned, as closed; empty while it is open.")
+    kind: ProcessKind = described("Kind of process.")
+    state: ProcessState = described("State.")
+    job_order: str | None = described("Job order. For a shipment, the order of the customer.")
+    segment: str | None = described("Process segment.")
+    opened_at: datetime = described("Start.")
+    closed_at: datetime | None = described("End. Null while it is open.")
+    loss: list[Quantity] = described("Inputs minus outputs minus returns at closing. Empty while it is open.")
     row: strawberry.Private[ProcessRow]
 
-    @field("The plant whose record it is.")
+    @field("Plant of the record.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("What it ran on.")
+    @field("Equipment.")
     async def equipment(self, info: Info) -> MasterRecord | None:
         return await record_of(info, MasterKind.EQUIPMENT, self.row.plant_id, self.row.equipment)
 
-    @field("Whom it was shipped to, for a shipment.")
+    @field("Customer of a shipment. Null for other kinds.")
     async def customer(self, info: Info) -> MasterRecord | None:
         return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
 
-    @field("What went in, in the order it was put in.")
+    @field("Inputs, in the order fed.")
     async def inputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.context.load(Permission.BATCH_READ, kept.edges_into, self.row.id) or []
+        rows = await info.load(Permission.BATCH_READ, edges_into, self.row.id) or []
         return [ProcessLine.of(row, row.source_id) for row in rows]
 
-    @field("What came out, in the order it was taken out.")
+    @field("Outputs, in the order yielded.")
     async def outputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.context.load(Permission.BATCH_READ, kept.edges_out, self.row.id) or []
+        rows = await info.load(Permission.BATCH_READ, edges_out, self.row.id) or []
         return [ProcessLine.of(row, row.target_id) for row in rows]
 
-    @field("What went in, came out and was returned so far.")
+    @field("Mass balance so far.")
     async def balance(self, info: Info) -> MassBalance:
         lines = [*await self._rows(info, into=True), *await self._rows(info, into=False)]
         return MassBalance.of(rules.mass_balance((row.use, row.unit, row.quantity) for row in lines))
 
     async def _rows(self, info: Info, *, into: bool) -> list[EdgeRow]:
-        query = kept.edges_into if into else kept.edges_out
-        return await info.context.load(Permission.BATCH_READ, query, self.row.id) or []
+        query = edges_into if into else edges_out
+        return await info.load(Permission.BATCH_READ, query, self.row.id) or []
 
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
-        """Return a process record as the contract answers it."""
         loss: dict[str, str] = json.loads(row.loss)
         return cls(
             id=node_id("process", row.id),
@@ -164,26 +179,26 @@ class ProcessRecord(Node):
         )
 
 
-@strawberry.input(description="Which process records are wanted; what is not given does not matter.")
+@input_type
 class ProcessFilter:
-    """Which process records are wanted."""
+    """Filters process records. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Of this plant.", default=None)
-    kind: ProcessKind | None = described("Of this kind.", default=None)
-    state: ProcessState | None = described("In this state.", default=None)
-    job_order: str | None = described("Of this job order.", default=None)
-    equipment: str | None = described("Run on this piece of equipment.", default=None)
+    plant: PlantCode | None = described("Plant.", default=None)
+    kind: ProcessKind | None = described("Kind.", default=None)
+    state: ProcessState | None = described("State.", default=None)
+    job_order: str | None = described("Job order.", default=None)
+    equipment: str | None = described("Code of the equipment.", default=None)
 
 
 async def process_numbered(info: Info, number: int) -> ProcessRecord | None:
-    """Return a process record by its number."""
-    row = await info.context.load(Permission.BATCH_READ, kept.processes_by_id, number)
+    """Return the process record with this number."""
+    row = await info.load(Permission.BATCH_READ, processes_by_id, number)
     return None if row is None else ProcessRecord.of(row)
 
 
 async def process_written(info: Info, number: int) -> ProcessRecord:
     """Return a process record that was just written."""
-    return sure(await process_numbered(info, number))
+    return required(await process_numbered(info, number))
 
 
 @findable("process")
@@ -191,27 +206,151 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> ProcessRecord | None:
     return await process_numbered(info, numbers[0])
 
 
-@field("The process record with this id, or null when there is none that you may see.")
+@query(
+    "Returns the process record with this id. Null if there is none that you may see.", permission=Permission.BATCH_READ
+)
 async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCESS_ID)]) -> ProcessRecord | None:
     numbers = read_id("process", id)
     return None if numbers is None else await process_numbered(info, numbers[0])
 
 
-@field("Process records, the last opened of each plant first; transfers are listed by themselves.")
+@query(
+    "Lists process records, newest first per plant. Transfers have a list of their own.",
+    permission=Permission.BATCH_READ,
+)
 async def process_records(
     info: Info,
-    filter: Annotated[ProcessFilter | None, argument("Which are wanted; all unless given.")] = None,
+    filter: Annotated[ProcessFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[ProcessRecord]:
-    return await info.context.connection(
-        Permission.BATCH_READ, kept.processes_page, kept.processes_count, _sought(filter), (first, after),
+    return await info.connection(
+        processes_page, processes_count, _filters(filter), (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
     )  # fmt: skip
 
 
-def _sought(filter: ProcessFilter | None) -> ProcessesSought:
+def _filters(filter: ProcessFilter | None) -> ProcessesSought:
     if filter is None:
         return ProcessesSought()
     kind, state = (None if one is None else one.value for one in (filter.kind, filter.state))
     return ProcessesSought(filter.plant, kind, state, filter.job_order, filter.equipment)
+
+
+@enum_type
+class RunKind(StrEnum):
+    """Kind of process that operators open, feed, yield and close."""
+
+    PRODUCTION = "PRODUCTION"
+    REPACK = "REPACK"
+    REWORK = "REWORK"
+    RELABEL = "RELABEL"
+
+
+@input_type
+class OpenProcessInput(MutationInput):
+    """The process to open."""
+
+    kind: RunKind = described("Kind of process to open.", default=RunKind.PRODUCTION)
+    segment: str | None = described("Process segment.", default=None)
+    job_order: str | None = described("Job order of the process.", default=None)
+    equipment: str | None = described("Code of the equipment.", default=None)
+
+    @property
+    def order(self) -> commands.ProcessOrder:
+        return commands.ProcessOrder(self.kind.value, self.segment, self.job_order, self.equipment)
+
+
+@input_type
+class FeedProcessInput(MutationInput):
+    """Goods to feed into an open process record."""
+
+    process: strawberry.ID = described(PROCESS_ID)
+    lines: list[StockLineInput] = described("Goods to feed, with their locations.")
+
+
+@input_type
+class CloseProcessInput(MutationInput):
+    """The process record to close."""
+
+    process: strawberry.ID = described(PROCESS_ID)
+
+
+@object_type
+class ProcessOpened:
+    """A process record was opened."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("Process record.")
+
+
+@object_type
+class ProcessFed:
+    """Goods were fed into a process record."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("Process record.")
+
+
+@object_type
+class ProcessClosed:
+    """A process record was closed with its mass balance."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("Process record.")
+
+
+def process_named(id: str) -> int:
+    numbers = read_id("process", id)
+    if numbers is None:
+        raise Refusal(PROCESS_UNKNOWN, process=id[:40])
+    return numbers[0]
+
+
+@mutation(
+    "Open a process record.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=commands.open_process,
+    refusals=(NOT_DEFINED,),
+)
+async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpened:
+    entry = await info.write(commands.open_process, input.order, input)
+    process = await process_written(info, entry.payload["process"]["id"])
+    return ProcessOpened(entry=RecordedEntry.of(entry), process=process)
+
+
+@mutation(
+    "Feed goods from stock into an open process record. The goods must be usable and on hand.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=commands.feed_process,
+    refusals=(
+        *AMOUNTS,
+        *TAKING,
+        PROCESS_CLOSED,
+        PROCESS_UNKNOWN,
+    ),
+)
+async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed:
+    number = process_named(input.process)
+    order = commands.Feed(number, tuple(line.line for line in input.lines))
+    entry = await info.write(commands.feed_process, order, input)
+    return ProcessFed(entry=RecordedEntry.of(entry), process=await process_written(info, number))
+
+
+@mutation(
+    "Close a process record with its mass balance. It accepts nothing afterwards.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=commands.close_process,
+    refusals=(
+        PROCESS_CLOSED,
+        PROCESS_UNKNOWN,
+    ),
+)
+async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:
+    number = process_named(input.process)
+    order = commands.Closing(number)
+    entry = await info.write(commands.close_process, order, input)
+    return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

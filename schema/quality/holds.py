@@ -1,58 +1,149 @@
-"""Quarantine in the contract: placing a hold on a plant's goods of a batch."""
+"""Holds: those that a plant placed on its goods, and those that headquarters directed."""
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.quality import holds
+from plants.commands.quality import holds as commands
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.quality.dispositions import HoldKind
-from plants.store.quality.holds import holds_by_batch
-from schema.engine.context import Info, sure
+from plants.rules.values.instants import from_micros
+from plants.store.inventory.batches import Known, known_by_id
+from plants.store.quality import holds
+from plants.store.quality.holds import DirectedHoldRow, HoldRow, directed_holds_by_code, holds_by_batch
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described
+from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import findable
-from schema.engine.refusals import mutation
-from schema.engine.scalars import BatchCode
-from schema.inventory.batches import Batch, batch_coded
-from schema.quality.batch_holds import BatchHold
+from schema.engine.nodes import Node, findable, node_id
+from schema.engine.operations import PLANT_ONLY, mutation
+from schema.engine.scalars import BatchCode, instant
+from schema.group.plants import Plant, owner
+from schema.inventory import batches
+
+if TYPE_CHECKING:
+    from schema.inventory.batches import Batch
+
+HoldKindEnum = strawberry.enum(
+    HoldKind, name="HoldKind", description="Kind of hold. Holds are independent: lifting one leaves the others."
+)
 
 
-@strawberry.input(description="Which batch is put on hold, and why.")
+@object_type
+class BatchHold(Node):
+    """A hold on a plant's goods of a batch. The goods may not be used while it is open."""
+
+    kind: HoldKind = described("Kind of hold.")
+    reason: str = described("Reason that was given.")
+    placed_by: str = described("Employee number of the user who placed it.")
+    placed_at: datetime = described("Time of placing.")
+    lifted_at: datetime | None = described("Time of lifting. Null while it is open.")
+    hold: int | None = described(
+        "Id at the plant: the index of its entry. Null while only headquarters knows the hold."
+    )
+    directed: str | None = described("Id at headquarters. Null if the plant placed it by itself.")
+    in_force_at_plant: bool = described("True if the plant has placed it and not lifted it.")
+    number: strawberry.Private[int]
+
+    @field("Plant of the goods.")
+    async def plant(self, info: Info) -> Plant:
+        return await owner(info, self.number)
+
+    @classmethod
+    def of(cls, row: HoldRow) -> Self:
+        return cls(
+            id=node_id("hold", row.plant_id, row.batch_id, row.hold_id),
+            kind=HoldKind(row.kind),
+            reason=row.reason,
+            placed_by=row.placed_by,
+            placed_at=from_micros(row.placed_us),
+            lifted_at=instant(row.lifted_us),
+            hold=row.hold_id,
+            directed=row.directed,
+            in_force_at_plant=row.lifted_us is None,
+            number=row.plant_id,
+        )
+
+    @classmethod
+    def on_its_way(cls, row: DirectedHoldRow, batch: int) -> Self:
+        """Return a directed hold that the plant has not placed yet."""
+        return cls(
+            id=node_id("directed-hold", row.plant_id, batch, row.directive_idx),
+            kind=HoldKind(row.kind),
+            reason=row.reason,
+            placed_by=row.directed_by,
+            placed_at=from_micros(row.directed_us),
+            lifted_at=instant(row.ended_us),
+            hold=None,
+            directed=row.hold,
+            in_force_at_plant=False,
+            number=row.plant_id,
+        )
+
+
+async def holds_on_their_way(info: Info, known: Known, placed: Sequence[HoldRow]) -> list[DirectedHoldRow]:
+    """Return the directed holds of a batch that their plants have not placed."""
+    code = known.stated.code
+    directed = await info.load(Permission.BATCH_READ, directed_holds_by_code, code) or []
+    there = {(row.plant_id, row.directed) for row in placed}
+    return [
+        row for row in directed if (row.plant_id, row.hold) not in there and row.batch_id in {None, known.stated.id}
+    ]
+
+
+@findable("directed-hold", 3)
+async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
+    plant, batch, directive = numbers
+    known = await info.load(Permission.BATCH_READ, known_by_id, batch)
+    if known is None:
+        return None
+    rows = await info.load(Permission.BATCH_READ, holds.holds_by_batch, batch) or []
+    directed = await info.load(Permission.BATCH_READ, directed_holds_by_code, known.stated.code) or []
+    row = next((one for one in directed if (one.plant_id, one.directive_idx) == (plant, directive)), None)
+    if row is None:
+        return None
+    placed = (one for one in rows if (one.plant_id, one.directed) == (plant, row.hold))
+    return next((BatchHold.of(one) for one in placed), BatchHold.on_its_way(row, batch))
+
+
+@input_type
 class QuarantineBatchInput(MutationInput):
-    """Which batch is put on hold, and why."""
+    """The batch to hold, and the reason."""
 
-    batch: BatchCode = described("The batch's code.")
-    kind: HoldKind = described("Why, in one word.", default=HoldKind.QUALITY)
-    reason: str = described("Why, in your own words.")
+    batch: BatchCode = described("Batch code.")
+    kind: HoldKind = described("Kind of hold.", default=HoldKind.QUALITY)
+    reason: str = described("Reason, in your own words.")
 
 
-@strawberry.type(description="The plant's goods of a batch were put on hold.")
+@object_type
 class BatchQuarantined:
     """The plant's goods of a batch were put on hold."""
 
     entry: RecordedEntry = described(ENTRY)
-    batch: Batch = described("The batch.")
-    hold: BatchHold = described("The hold that was placed, as it stands now.")
+    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
+    hold: BatchHold = described("The new hold.")
 
 
 @findable("hold", 3)
-async def _find(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
+async def _find_placed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
     plant, batch, hold = numbers
-    rows = await info.context.load(Permission.BATCH_READ, holds_by_batch, batch) or []
+    rows = await info.load(Permission.BATCH_READ, holds_by_batch, batch) or []
     return next((BatchHold.of(row) for row in rows if (row.plant_id, row.hold_id) == (plant, hold)), None)
 
 
 @mutation(
-    BatchQuarantined,
-    BATCH_UNKNOWN,
-    description="Put the plant's goods of a batch on hold, whatever else holds them; an approved release lifts it.",
+    "Put the plant's goods of a batch on hold. Other holds do not matter. An approved release lifts it.",
+    roles=PLANT_ONLY,
+    permission=Permission.BATCH_QUARANTINE,
+    command=commands.quarantine_batch,
+    refusals=(BATCH_UNKNOWN,),
 )
-async def quarantine_batch(info: Info, input: Input[QuarantineBatchInput]) -> Any:
-    order = holds.Quarantine(input.batch, input.reason, input.kind)
-    entry = await info.context.write(Permission.BATCH_QUARANTINE, holds.quarantine_batch, order, input)
-    batch = sure(await batch_coded(info, input.batch))
-    hold = await _find(info, (info.context.serving.plant, batch.known.stated.id, entry.index))
-    return BatchQuarantined(entry=RecordedEntry.of(entry), batch=batch, hold=sure(hold))
+async def quarantine_batch(info: Info, input: Input[QuarantineBatchInput]) -> BatchQuarantined:
+    order = commands.Quarantine(input.batch, input.reason, input.kind)
+    entry = await info.write(commands.quarantine_batch, order, input)
+    batch = required(await batches.batch_coded(info, input.batch))
+    hold = await _find_placed(info, (info.services.plant, batch.known.stated.id, entry.index))
+    return BatchQuarantined(entry=RecordedEntry.of(entry), batch=batch, hold=required(hold))

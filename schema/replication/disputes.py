@@ -1,7 +1,7 @@
-"""Disputed entries in the contract: what a repaired ledger could not apply, until a person has dealt with it."""
+"""Disputed entries: entries that a repair could not apply, until an operator settles them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -10,64 +10,63 @@ from plants.commands.replication.disputes import Settlement
 from plants.commands.replication.disputes import settle_dispute as settle
 from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.store.replication import disputes as kept
-from plants.store.replication.disputes import Disputed, DisputesSought
+from plants.store.replication.disputes import Disputed, DisputesSought, disputes_by_place, disputes_count, disputes_page
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
-from schema.engine.refusals import mutation
-from schema.group.plants import Plant, instant, plant_numbered
+from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.scalars import instant
+from schema.group.plants import Plant, plant_numbered
 
-INDEX = "The index of the entry of the plant's ledger that disputes the other one; it names the dispute."
+INDEX = "Index of the disputing entry in the plant's ledger. It names the dispute."
 
 
-@strawberry.type(description="One reason why an entry could not be applied behind those that a repair took on.")
+@object_type
 class DisputeCollision:
-    """One reason why an entry could not be applied."""
+    """One reason why an entry could not be applied after a repair."""
 
-    code: str = described("The kind of reason, such as CODE_TAKEN; a code is never renamed, and new ones come.")
-    what: str = described("What it is about: a batch's code or id, a process record, an alias.")
+    code: str = described("Code of the reason, such as CODE_TAKEN. A code is never renamed; new codes may be added.")
+    what: str = described("Subject of the conflict: a batch code or id, a process record or an alias.")
 
 
-@strawberry.type(description="An entry that a repair kept whole and did not apply, because it collides with others.")
+@object_type
 class Dispute(Node):
-    """An entry that a repair kept whole and did not apply."""
+    """A disputed entry. A repair kept it but did not apply it, because it conflicts with other entries."""
 
     index: int = described(INDEX)
-    event_id: str = described("The id of what happened, unique everywhere.")
-    type: str = described("What happened, in the past tense.")
-    about: str = described("What it is about: a batch's code, the id of a process record.")
-    actor: str = described("Who had done it, by employee number.")
-    occurred_at: datetime = described("When it had happened.")
-    collisions: list[DisputeCollision] = described("Why it could not be applied.")
-    open: bool = described("Whether it waits for a person.")
+    event_id: str = described("Id of the event, unique across all nodes.")
+    type: str = described("Event type, in the past tense.")
+    about: str = described("Key of the subject: a batch code or a process record id.")
+    actor: str = described("Employee number of the actor.")
+    occurred_at: datetime = described("Time of the event.")
+    collisions: list[DisputeCollision] = described("Reasons why it could not be applied.")
+    open: bool = described("True while it needs an operator.")
     settlement: str | None = described(
-        "What was done, in the words of whoever settled it; ALREADY_RECORDED or ANSWERED_AGAIN where nobody had to."
+        "Action taken, as the user described it. ALREADY_RECORDED or ANSWERED_AGAIN if it settled itself."
     )
-    settled_by: str | None = described("Who settled it, by employee number.")
-    settled_at: datetime | None = described("When a person settled it.")
+    settled_by: str | None = described("Employee number of the user who settled it.")
+    settled_at: datetime | None = described("Time of settlement by a user.")
     number: strawberry.Private[int]
     settled_idx: strawberry.Private[int | None]
 
-    @field("The plant whose ledger it stands in.")
+    @field("Plant of the ledger.")
     async def plant(self, info: Info) -> Plant:
-        return sure(await plant_numbered(info, self.number))
+        return required(await plant_numbered(info, self.number))
 
-    @field("The entry that disputes it; its payload holds the disputed one whole.")
+    @field("The disputing entry. Its payload contains the disputed entry.")
     async def entry(self, info: Info) -> LedgerEntry | None:
         return await entry_of(info, (self.number, self.index))
 
-    @field("The entry that says how a person settled it.")
+    @field("Entry that settled it. Null while it is open.")
     async def settled(self, info: Info) -> LedgerEntry | None:
         return None if self.settled_idx is None else await entry_of(info, (self.number, self.settled_idx))
 
     @classmethod
     def of(cls, disputed: Disputed) -> Self:
-        """Return a disputed entry as the contract answers it."""
         row = disputed.row
         return cls(
             id=node_id("dispute", row.plant_id, row.entry_idx),
@@ -89,50 +88,55 @@ class Dispute(Node):
 
 @findable("dispute", 2)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Dispute | None:
-    found = await info.context.load(Permission.LEDGER_READ, kept.disputes_by_place, numbers)
+    found = await info.load(Permission.LEDGER_READ, disputes_by_place, numbers)
     return None if found is None else Dispute.of(found)
 
 
-@field("Entries that repairs could not apply, by plant, the oldest first: where you may read the ledger.")
+@query(
+    "Lists disputed entries of ledgers that you may read, by plant, oldest first.",
+    permission=Permission.LEDGER_READ,
+)
 async def disputes(
     info: Info,
     *,
-    open: Annotated[
-        bool | None, argument("Only those that wait for a person, or that do not; all unless given.")
-    ] = None,
+    open: Annotated[bool | None, argument("True for open disputes, false for settled ones. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[Dispute]:
-    return await info.context.connection(
-        Permission.LEDGER_READ, kept.disputes_page, kept.disputes_count, DisputesSought(open), (first, after),
+    return await info.connection(
+        disputes_page, disputes_count, DisputesSought(open), (first, after),
         key=lambda one: (one.row.plant_id, one.row.entry_idx), make=Dispute.of,
     )  # fmt: skip
 
 
-@strawberry.input(description="Which disputed entry is dealt with, and what was done.")
+@input_type
 class SettleDisputeInput(MutationInput):
-    """Which disputed entry is dealt with, and what was done."""
+    """The dispute to settle, and the action taken."""
 
     dispute: int = described(INDEX)
-    reason: str = described("What was done, or why nothing has to be.")
+    reason: str = described("Action taken, or the reason why none is needed.")
 
 
-@strawberry.type(description="A disputed entry is off the worklist. What is right is recorded by entries of its own.")
+@object_type
 class DisputeSettled:
-    """A disputed entry is off the worklist."""
+    """A dispute was settled. Separate entries record the correct facts."""
 
     entry: RecordedEntry = described(ENTRY)
-    dispute: Dispute = described("The disputed entry as it stands now.")
+    dispute: Dispute = described("Dispute with its current state.")
 
 
 @mutation(
-    DisputeSettled,
-    DISPUTE_SETTLED,
-    DISPUTE_UNKNOWN,
-    description="Settle a disputed entry once what is right has been recorded; it changes no goods itself.",
+    "Settle a dispute after the correct facts were recorded. It changes no goods.",
+    roles=PLANT_ONLY,
+    permission=Permission.DISPUTE_SETTLE,
+    command=settle,
+    refusals=(
+        DISPUTE_SETTLED,
+        DISPUTE_UNKNOWN,
+    ),
 )
-async def settle_dispute(info: Info, input: Input[SettleDisputeInput]) -> Any:
+async def settle_dispute(info: Info, input: Input[SettleDisputeInput]) -> DisputeSettled:
     order = Settlement(input.dispute, input.reason)
-    entry = await info.context.write(Permission.DISPUTE_SETTLE, settle, order, input)
-    found = await _find(info, (info.context.serving.plant, input.dispute))
-    return DisputeSettled(entry=RecordedEntry.of(entry), dispute=sure(found))
+    entry = await info.write(settle, order, input)
+    found = await _find(info, (info.services.plant, input.dispute))
+    return DisputeSettled(entry=RecordedEntry.of(entry), dispute=required(found))

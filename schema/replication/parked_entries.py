@@ -1,68 +1,75 @@
-"""Parked entries in the contract: what the hub could not put into its tables, and what a person decides on it."""
+"""Parked entries: entries that the hub could not apply, and the decisions about them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.replication.parked_entries import ParkedEntry as Order
+from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
 from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.instants import from_micros
 from plants.store.audit.history import LedgerKind, log_named
 from plants.store.ledger.entries import HUB_LOG
-from plants.store.replication import parked_entries as kept
-from plants.store.replication.parked_entries import ParkedSeen, ParkedSought, ParkedState, SkippedEntryRow
+from plants.store.replication.parked_entries import (
+    ParkedSeen,
+    ParkedSought,
+    ParkedState,
+    SkippedEntryRow,
+    parked_count,
+    parked_page,
+    skipped_count,
+    skipped_page,
+)
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
-from schema.engine.context import Info, sure
+from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field
+from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.refusals import mutation
-from schema.engine.scalars import PlantCode
-from schema.group.plants import Plant, instant, plant_numbered
+from schema.engine.operations import HUB_ONLY, mutation, query
+from schema.engine.scalars import PlantCode, instant
+from schema.group.plants import Plant, plant_numbered
 
 ParkedStateEnum = strawberry.enum(
     ParkedState,
     name="ParkedState",
-    description="Why an entry is not in the tables: it FAILED, it NEEDS_UPGRADE of the program, it WAITS_BEHIND another"
-    " one, or all of its plant is HALTED there. A person decides on the first two.",
+    description="State of a parked entry: it FAILED, it NEEDS_UPGRADE, it WAITS_BEHIND another one, or its "
+    "plant is HALTED. FAILED and NEEDS_UPGRADE need a decision.",
 )
-INDEX = "The entry's position in the plant's ledger, from 0."
-LEAF = "The leaf hash of the entry that is meant, as it was listed."
-OF_PLANT = "The plant whose ledger it stands in, by its code."
+INDEX = "Position of the entry in the plant's ledger, from 0."
+LEAF = "Leaf hash of the entry, as listed."
+OF_PLANT = "Code of the plant of the ledger."
 
 
-@strawberry.type(description="An entry of a plant that the hub has, with its proofs, and not in its tables.")
+@object_type
 class ParkedEntry:
-    """An entry of a plant that the hub has and not in its tables."""
+    """An entry of a plant that the hub stores with its proofs but has not applied to its tables."""
 
     index: int = described(INDEX)
-    state: ParkedState = described("Why it is not in the tables.")
-    type: str = described("What happened, in the past tense; empty where the plant is halted.")
-    about: str = described("What it is about: a batch's code, the id of a process record.")
-    error: str | None = described("What went wrong, where it waits because of itself.")
-    attempts: int = described("How often it was tried.")
-    parked_at: datetime = described("Since when it waits.")
+    state: ParkedState = described("State of the entry.")
+    type: str = described("Event type, in the past tense. Empty if the plant is halted.")
+    about: str = described("Key of the subject: a batch code or a process record id.")
+    error: str | None = described("Error of the entry itself. Null if it waits for another entry.")
+    attempts: int = described("Number of attempts.")
+    parked_at: datetime = described("Time of parking.")
     next_attempt_at: datetime | None = described(
-        "When it is tried again; null where only a person or an upgrade helps."
+        "Time of the next attempt. Null if a decision or an upgrade is needed."
     )
-    leaf_hash: str | None = described("Its leaf hash, hexadecimal: whoever decides says that this is what they saw.")
+    leaf_hash: str | None = described("Leaf hash in hexadecimal. A decision must repeat it.")
     number: strawberry.Private[int]
 
-    @field("The plant whose ledger it stands in.")
+    @field("Plant of the ledger.")
     async def plant(self, info: Info) -> Plant:
-        return sure(await plant_numbered(info, self.number))
+        return required(await plant_numbered(info, self.number))
 
-    @field("The entry as it stands signed, where you may read the ledger.")
+    @field("The signed entry. Null without the right to read the ledger.")
     async def entry(self, info: Info) -> LedgerEntry | None:
         return await entry_of(info, (self.number, self.index))
 
     @classmethod
     def of(cls, seen: ParkedSeen) -> Self:
-        """Return a parked entry as the contract answers it."""
         fault = seen.fault
         return cls(
             index=fault.idx,
@@ -78,32 +85,31 @@ class ParkedEntry:
         )
 
 
-@strawberry.type(description="An entry of a plant that a person decided never to put into the hub's tables.")
+@object_type
 class SkippedEntry:
-    """An entry of a plant that a person decided never to put into the hub's tables."""
+    """An entry of a plant that an administrator excluded from the hub's tables."""
 
     index: int = described(INDEX)
-    type: str = described("What happened, in the past tense.")
-    error: str = described("What had gone wrong.")
-    reason: str = described("Why it was passed over.")
-    skipped_by: str = described("Who decided so, by employee number.")
-    printed_name: str = described("Their name as it was then.")
-    skipped_at: datetime = described("When they decided so.")
-    leaf_hash: str = described("The leaf hash of the entry, hexadecimal.")
+    type: str = described("Event type, in the past tense.")
+    error: str = described("Error of the last attempt.")
+    reason: str = described("Reason of the decision.")
+    skipped_by: str = described("Employee number of the decider.")
+    printed_name: str = described("Name of the decider at that time.")
+    skipped_at: datetime = described("Time of the decision.")
+    leaf_hash: str = described("Leaf hash of the entry, in hexadecimal.")
     number: strawberry.Private[int]
     decided: strawberry.Private[int]
 
-    @field("The plant whose ledger it stands in.")
+    @field("Plant of the ledger.")
     async def plant(self, info: Info) -> Plant:
-        return sure(await plant_numbered(info, self.number))
+        return required(await plant_numbered(info, self.number))
 
-    @field("The decision as it stands signed in the hub's own ledger, where you may read that.")
+    @field("The signed decision in the hub's own ledger. Null without the right to read it.")
     async def decision(self, info: Info) -> LedgerEntry | None:
         return await entry_of(info, (HUB_LOG, self.decided))
 
     @classmethod
     def of(cls, row: SkippedEntryRow) -> Self:
-        """Return an entry that was passed over as the contract answers it."""
         return cls(
             index=row.idx,
             type=row.type,
@@ -118,85 +124,97 @@ class SkippedEntry:
         )
 
 
-@field("Entries that could not be put into the tables, and those behind them: over the plants you may watch.")
+@query(
+    "Lists entries that are not in the tables, for plants whose replication you may see.",
+    permission=Permission.REPLICATION_READ,
+    roles=HUB_ONLY,
+)
 async def parked_entries(
     info: Info,
-    state: Annotated[ParkedState | None, argument("Only those that wait for this; all unless given.")] = None,
+    state: Annotated[ParkedState | None, argument("State. Without it, all.")] = None,
     first: First = None,
     after: After = None,
 ) -> Connection[ParkedEntry]:
-    return await info.context.connection(
-        Permission.REPLICATION_READ, kept.parked_page, kept.parked_count, ParkedSought(state), (first, after),
+    return await info.connection(
+        parked_page, parked_count, ParkedSought(state), (first, after),
         key=lambda seen: (seen.fault.log_id, seen.fault.idx), make=ParkedEntry.of,
     )  # fmt: skip
 
 
-@field("Entries that were passed over for good, by plant and position: over the plants you may watch.")
+@query(
+    "Lists entries that were skipped for good, by plant and position, for plants whose replication you may see.",
+    permission=Permission.REPLICATION_READ,
+    roles=HUB_ONLY,
+)
 async def skipped_entries(info: Info, first: First = None, after: After = None) -> Connection[SkippedEntry]:
-    return await info.context.connection(
-        Permission.REPLICATION_READ, kept.skipped_page, kept.skipped_count, None, (first, after),
+    return await info.connection(
+        skipped_page, skipped_count, None, (first, after),
         key=lambda row: (row.of_plant, row.idx), make=SkippedEntry.of,
     )  # fmt: skip
 
 
-@strawberry.input(description="Which parked entry shall be tried again at once, and why.")
+@input_type
 class RetryParkedEntryInput(MutationInput):
-    """Which parked entry shall be tried again at once."""
+    """The parked entry to retry, and the reason."""
 
     plant: PlantCode = described(OF_PLANT)
     index: int = described(INDEX)
     leaf_hash: str = described(LEAF)
-    reason: str = described("Why: what has changed since it failed.")
+    reason: str = described("Reason: the change since the failure.")
 
 
-@strawberry.input(description="Which parked entry shall never be put into the tables, and why.")
+@input_type
 class SkipParkedEntryInput(MutationInput):
-    """Which parked entry shall never be put into the tables."""
+    """The parked entry to skip, and the reason."""
 
     plant: PlantCode = described(OF_PLANT)
     index: int = described(INDEX)
     leaf_hash: str = described(LEAF)
-    reason: str = described("Why, for those who read the ledger later.")
+    reason: str = described("Reason, for readers of the ledger.")
 
 
-@strawberry.type(description="A parked entry is tried again at once, and what waits behind it.")
+@object_type
 class EntryRetried:
-    """A parked entry is tried again at once."""
+    """A parked entry and those that wait for it are being retried."""
 
     entry: RecordedEntry = described(ENTRY)
 
 
-@strawberry.type(description="A parked entry is passed over for good; what waits behind it is tried at once.")
+@object_type
 class EntrySkipped:
-    """A parked entry is passed over for good."""
+    """A parked entry was skipped for good. Entries that waited for it are being retried."""
 
     entry: RecordedEntry = described(ENTRY)
 
 
-async def _order(info: Info, said: Any) -> Order:
+async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
     # Asked before it is known whether there is such a plant, so that nobody learns that from the answer.
-    info.context.require(Permission.PARKED_DECIDE, HUB_LOG)
-    number = await info.context.read(Permission.PARKED_DECIDE, log_named, said.plant, LedgerKind.PLANT, HUB_LOG)
-    return Order(number or HUB_LOG, said.index, said.leaf_hash)
+    info.require(HUB_LOG)
+    number = await info.read(log_named, input.plant, LedgerKind.PLANT, HUB_LOG)
+    return EntryOrder(number or HUB_LOG, input.index, input.leaf_hash)
 
 
 @mutation(
-    EntryRetried,
-    ENTRY_NOT_PARKED,
-    description="Have a parked entry tried again at once, and what waits behind it.",
+    "Retry a parked entry now, with the entries that wait for it.",
+    roles=HUB_ONLY,
+    permission=Permission.PARKED_DECIDE,
+    command=retry_entry,
+    refusals=(ENTRY_NOT_PARKED,),
 )
-async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> Any:
+async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> EntryRetried:
     order = await _order(info, input)
-    entry = await info.context.write(Permission.PARKED_DECIDE, retry_entry, order, input, plant=HUB_LOG)
+    entry = await info.write(retry_entry, order, input, plant=HUB_LOG)
     return EntryRetried(entry=RecordedEntry.of(entry))
 
 
 @mutation(
-    EntrySkipped,
-    ENTRY_NOT_PARKED,
-    description="Pass over a parked entry for good, after a rebuild too; it stays in the plant's ledger.",
+    "Skip a parked entry for good, also in rebuilds. It stays in the plant's ledger.",
+    roles=HUB_ONLY,
+    permission=Permission.PARKED_DECIDE,
+    command=skip_entry,
+    refusals=(ENTRY_NOT_PARKED,),
 )
-async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> Any:
+async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> EntrySkipped:
     order = await _order(info, input)
-    entry = await info.context.write(Permission.PARKED_DECIDE, skip_entry, order, input, plant=HUB_LOG)
+    entry = await info.write(skip_entry, order, input, plant=HUB_LOG)
     return EntrySkipped(entry=RecordedEntry.of(entry))

@@ -1,4 +1,4 @@
-"""Completeness in the contract: how far each plant was heard, and every hole that an answer is known to have."""
+"""Completeness of an answer: the ledger sizes it is based on, and its known gaps."""
 
 from asyncio import gather
 from datetime import datetime
@@ -11,40 +11,39 @@ from plants.store.materials.plants import plants_by_number
 from plants.store.traceability.completeness import Completeness as Found
 from plants.store.traceability.completeness import Gap, GapKind, Watermark
 from schema.engine.context import Info
-from schema.engine.fields import described, field
+from schema.engine.fields import described, field, object_type
 from schema.engine.nodes import node_id
-from schema.engine.scalars import PlantCode
-from schema.group.plants import Plant, instant, owner
+from schema.engine.scalars import PlantCode, instant
+from schema.group.plants import Plant, owner
+from schema.traceability.trace_queries import TraceQuery
 from schema.traceability.traced import TracedBatch, traced_batch
-from schema.traceability.walks import Walk
 
 GapKindEnum = strawberry.enum(
     GapKind,
     name="TraceGapKind",
-    description="What an answer may be missing: what a plant wrote and this node does not have, or goods on the way.",
+    description="Kind of gap: entries of a plant that this node does not have, or goods in transit.",
 )
 
 
-@strawberry.type(description="How far a plant's ledger is in an answer.")
+@object_type
 class PlantWatermark:
-    """How far a plant's ledger is in an answer."""
+    """Size of a plant's ledger that an answer is based on."""
 
-    size: int = described("How many of its entries are in the answer.")
-    root: str = described("The root hash of the tree over the entries that this node has, hexadecimal.")
-    checkpoint_at: datetime | None = described("When the plant signed its newest checkpoint.")
+    size: int = described("Number of the plant's entries in the answer.")
+    root: str = described("Root hash of the Merkle tree over the entries at this node, in hexadecimal.")
+    checkpoint_at: datetime | None = described("Time at which the plant signed its newest checkpoint.")
     known_until: datetime | None = described(
-        "Until when its ledger is known: when that was signed or came, the earlier."
+        "Time until which the ledger is known: the earlier of signature and arrival of the newest checkpoint."
     )
-    lag_seconds: int | None = described("How old that is, in seconds; null where nothing was ever signed.")
+    lag_seconds: int | None = described("Age of that time in seconds. Null if nothing was ever signed.")
     number: strawberry.Private[int]
 
-    @field("The plant.")
+    @field("Plant.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
     @classmethod
     def of(cls, mark: Watermark) -> Self:
-        """Return a watermark as the contract answers it."""
         return cls(
             size=mark.size,
             root=mark.root.hex(),
@@ -55,52 +54,50 @@ class PlantWatermark:
         )
 
 
-@strawberry.type(description="One thing that an answer may be missing, and why.")
+@object_type
 class TraceGap:
-    """One thing that an answer may be missing, and why."""
+    """A possible gap of an answer, with its cause."""
 
-    kind: GapKind = described("What may be missing.")
-    plant_code: PlantCode | None = described("The code of the plant that it is about, where anybody has stated it.")
-    transfer: strawberry.ID | None = described("The id of the transfer that it is about.")
+    kind: GapKind = described("Kind of gap.")
+    plant_code: PlantCode | None = described("Code of the plant concerned. Null if it is unknown.")
+    transfer: strawberry.ID | None = described("Id of the transfer concerned. Null if none is.")
     gap: strawberry.Private[Gap]
-    walk: strawberry.Private[Walk]
+    query: strawberry.Private[TraceQuery]
 
-    @field("The plant that it is about; null when you may not see that plant.")
+    @field("Plant concerned. Null if you may not see it.")
     async def plant(self, info: Info) -> Plant | None:
-        seen = await info.context.load(Permission.TRACE_READ, plants_by_number, self.gap.plant_id)
+        seen = await info.load(Permission.TRACE_READ, plants_by_number, self.gap.plant_id)
         return None if seen is None else Plant.of(seen)
 
-    @field("The batches that it is about.")
+    @field("Batches concerned.")
     async def batches(self, info: Info) -> list[TracedBatch]:
-        found = await gather(*(traced_batch(info, self.walk, number) for number in self.gap.batches))
+        found = await gather(*(traced_batch(info, self.query, number) for number in self.gap.batches))
         return [one for one in found if one is not None]
 
     @classmethod
-    def of(cls, gap: Gap, codes: dict[int, str], walk: Walk) -> Self:
-        """Return a gap as the contract answers it."""
+    def of(cls, gap: Gap, codes: dict[int, str], query: TraceQuery) -> Self:
         code = gap.plant_code or (None if gap.plant_id is None else codes.get(gap.plant_id))
         return cls(
             kind=gap.kind,
             plant_code=None if code is None else PlantCode(code),
             transfer=None if gap.transfer is None else node_id("transfer", gap.transfer),
             gap=gap,
-            walk=walk,
+            query=query,
         )
 
 
-@strawberry.type(description="Whether an answer is complete, and as of when.")
+@object_type
 class Completeness:
-    """Whether an answer is complete, and as of when."""
+    """Completeness of an answer, and the ledger sizes it is based on."""
 
-    complete: bool = described("True only when nothing is known to be missing, and every name stood for something.")
-    as_of: list[PlantWatermark] = described("How far each plant's ledger is in the answer.")
-    gaps: list[TraceGap] = described("What may be missing.")
+    complete: bool = described("True if no gap is known and every given name was found.")
+    as_of: list[PlantWatermark] = described("Ledger sizes by plant.")
+    gaps: list[TraceGap] = described("Kind of gap.")
 
     @classmethod
-    def of(cls, found: Found, codes: dict[int, str], walk: Walk) -> Self:
-        """Return completeness as the contract answers it."""
+    def of(cls, found: Found, codes: dict[int, str], query: TraceQuery) -> Self:
         return cls(
-            complete=found.complete and not walk.traced.seeds.unknown,
+            complete=found.complete and not query.traced.seeds.unknown,
             as_of=[PlantWatermark.of(mark) for mark in found.watermarks],
-            gaps=[TraceGap.of(gap, codes, walk) for gap in found.gaps],
+            gaps=[TraceGap.of(gap, codes, query) for gap in found.gaps],
         )

@@ -1,4 +1,4 @@
-"""What a trace adds up to, in the contract: counts by plant, material and customer, and where the goods went."""
+"""Figures of a trace: counts by plant, material and customer, and the flows of goods."""
 
 from typing import Self
 
@@ -7,37 +7,39 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.quality.dispositions import Disposition
 from plants.store.traceability.trace_summary import Delivered, Flow, Share, Summary
-from schema.engine.context import Info, sure
-from schema.engine.fields import described, field
+from schema.engine.context import Info, required
+from schema.engine.fields import described, field, object_type
 from schema.engine.quantities import Quantity
 from schema.group.plants import Plant, owner
-from schema.materials.materials import MasterKind, MasterRecord, Material, material_of, record_of
-from schema.traceability.walks import WHOLE, Walk
+from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.materials import Material, material_of
+from schema.traceability.trace_queries import WHOLE, TraceQuery
 
 
-@strawberry.type(description="Traced batches of one material, at one plant, in one disposition.")
+@object_type
 class TraceShare:
-    """Traced batches of one material, at one plant, in one disposition."""
+    """Traced batches of one material and disposition at one plant."""
 
-    material_code: str = described("The code of the material.")
-    disposition: Disposition = described("How far along the plant's goods are.")
-    present: int = described("How many batches the plant knows.")
-    batches: int = described("How many of them count here: each batch counts at its origin, or at one other plant.")
-    made: Quantity = described("How much of those was made or received at their origin.")
-    on_hand: Quantity = described("How much is on hand at the plant.")
+    material_code: str = described("Material code.")
+    disposition: Disposition = described("Disposition of the plant's goods.")
+    present: int = described("Number of batches that the plant knows.")
+    batches: int = described(
+        "Number of those batches that count here. Each batch counts at one plant, its origin if possible."
+    )
+    made: Quantity = described("Quantity of those batches that was made or received at their origin.")
+    on_hand: Quantity = described("Quantity on hand at the plant.")
     row: strawberry.Private[Share]
 
-    @field("The plant.")
+    @field("Plant.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("The material, as the plant defines it.")
+    @field("Material, as defined at the plant.")
     async def material(self, info: Info) -> Material | None:
         return await material_of(info, self.row.plant_id, self.row.material)
 
     @classmethod
     def of(cls, row: Share) -> Self:
-        """Return a share as the contract answers it."""
         return cls(
             material_code=row.material,
             disposition=Disposition(row.disposition),
@@ -49,27 +51,26 @@ class TraceShare:
         )
 
 
-@strawberry.type(description="What one plant shipped of the traced batches to one customer, in one unit.")
+@object_type
 class TraceDelivery:
-    """What one plant shipped of the traced batches to one customer."""
+    """Shipments of traced batches from one plant to one customer, in one unit."""
 
-    customer_code: str = described("The code of the customer at the plant.")
-    shipments: int = described("How many shipments it was.")
-    batches: int = described("How many batches it was.")
-    quantity: Quantity = described("How much it was.")
+    customer_code: str = described("Customer code at the plant.")
+    shipments: int = described("Number of shipments.")
+    batches: int = described("Number of batches.")
+    quantity: Quantity = described("Quantity.")
     row: strawberry.Private[Delivered]
 
-    @field("The plant.")
+    @field("Plant.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("The customer, as the plant defines it.")
+    @field("Customer, as defined at the plant.")
     async def customer(self, info: Info) -> MasterRecord | None:
         return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
 
     @classmethod
     def of(cls, row: Delivered) -> Self:
-        """Return a delivery as the contract answers it."""
         return cls(
             customer_code=row.customer,
             shipments=row.shipments,
@@ -79,63 +80,64 @@ class TraceDelivery:
         )
 
 
-@strawberry.type(description="How much of the traced batches a plant moved between two kinds of place.")
+@object_type
 class TraceFlow:
-    """How much of the traced batches a plant moved between two kinds of place."""
+    """Quantity of traced batches that a plant moved between two kinds of place."""
 
-    taken_from: str = described("Where from: supplier, source (it began there), stock, process or count.")
-    put_in: str = described("Where to: stock, process, count or scrap.")
-    quantity: Quantity = described("How much it was, over all batches of the unit.")
+    taken_from: str = described("Source: supplier, source (the goods originated here), stock, process or count.")
+    put_in: str = described("Destination: stock, process, count or scrap.")
+    quantity: Quantity = described("Quantity, over all batches in the unit.")
     number: strawberry.Private[int]
 
-    @field("The plant.")
+    @field("Plant.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
     @classmethod
     def of(cls, row: Flow) -> Self:
-        """Return a flow as the contract answers it."""
         quantity = Quantity.of(row.quantity, row.unit)
         return cls(taken_from=row.taken_from, put_in=row.put_in, quantity=quantity, number=row.plant_id)
 
 
-@strawberry.type(description="The figures of a trace; only those that are asked for are worked out.")
+@object_type
 class TraceSummary:
-    """The figures of a trace."""
+    """Figures of a trace. Each is computed only if requested."""
 
-    batches: int = described("How many batches were reached, those it begins at among them.")
-    processes: int = described("How many process records were reached.")
-    edges: int = described("How many edges there are between them.")
-    depth: int = described("How many process steps the farthest batch is away.")
-    walk: strawberry.Private[Walk]
+    batches: int = described("Number of batches, including the start.")
+    processes: int = described("Number of process records.")
+    edges: int = described("Number of edges.")
+    depth: int = described("Process steps to the most distant batch.")
+    query: strawberry.Private[TraceQuery]
 
-    @field("How many batches no plant that you may see has stated.")
+    @field("Number of batches that no plant you may see has stated.")
     async def unstated(self, info: Info) -> int:
         return (await self._figures(info)).unstated
 
-    @field("The batches by plant, material and disposition.")
+    @field("Batches by plant, material and disposition.")
     async def shares(self, info: Info) -> list[TraceShare]:
         return [TraceShare.of(row) for row in (await self._figures(info)).shares]
 
-    @field("What was shipped, by plant, customer and unit.")
+    @field("Shipped quantities by plant, customer and unit.")
     async def deliveries(self, info: Info) -> list[TraceDelivery]:
         return [TraceDelivery.of(row) for row in (await self._figures(info)).deliveries]
 
-    @field("The mass balance: what was moved, by plant, unit and kinds of place; into stock less out of it is on hand.")
+    @field(
+        "Mass balance: moved quantities by plant, unit and kinds of place. Into stock minus out of stock is on hand.",
+        permission=Permission.TRACE_READ,
+    )
     async def flows(self, info: Info) -> list[TraceFlow]:
-        return [TraceFlow.of(row) for row in await info.context.read(Permission.TRACE_READ, self.walk.flows)]
+        return [TraceFlow.of(row) for row in await info.read(self.query.flows)]
 
     async def _figures(self, info: Info) -> Summary:
-        return sure(await info.context.load(Permission.TRACE_READ, self.walk.summary, WHOLE))
+        return required(await info.load(Permission.TRACE_READ, self.query.summary, WHOLE))
 
     @classmethod
-    def of(cls, walk: Walk) -> Self:
-        """Return the figures of a walk as the contract answers them."""
-        traced = walk.traced
+    def of(cls, query: TraceQuery) -> Self:
+        traced = query.traced
         return cls(
             batches=len(traced.batches),
             processes=len(traced.processes),
             edges=len(traced.links),
             depth=traced.depth,
-            walk=walk,
+            query=query,
         )

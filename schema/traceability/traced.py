@@ -1,4 +1,4 @@
-"""What a trace consists of, in the contract: batches with their distance, edges with their quantity, and paths."""
+"""Elements of a trace: batches with their distance, edges with their quantity, and paths."""
 
 from asyncio import gather
 from datetime import date, datetime
@@ -16,33 +16,32 @@ from plants.store.genealogy.walks import TracedBatch as TracedRow
 from plants.store.logistics.in_transit import awaited_batches, awaited_transfers
 from plants.store.materials.plants import plants_by_number
 from schema.engine.context import Info
-from schema.engine.fields import described, field
+from schema.engine.fields import described, field, object_type
 from schema.engine.nodes import node_id
 from schema.engine.quantities import Quantity
-from schema.engine.scalars import BatchCode
-from schema.group.plants import Plant, instant, owner
+from schema.engine.scalars import BatchCode, instant
+from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.materials.materials import Material, material_of
 from schema.production.process_records import MaterialUse, ProcessRecord, process_numbered
-from schema.traceability.walks import Walk
+from schema.traceability.trace_queries import TraceQuery
 
 
-@strawberry.type(description="How one plant's goods of a traced batch stand.")
+@object_type
 class TracedPresence:
-    """How one plant's goods of a traced batch stand."""
+    """State of one plant's goods of a traced batch."""
 
-    disposition: Disposition = described("How far along the plant's goods are.")
-    on_hand: Quantity = described("How much of the batch is on hand at the plant.")
-    open_holds: int = described("How many holds on the plant's goods are open.")
+    disposition: Disposition = described("Disposition of the plant's goods.")
+    on_hand: Quantity = described("Quantity of the batch on hand at the plant.")
+    open_holds: int = described("Number of open holds on the plant's goods.")
     number: strawberry.Private[int]
 
-    @field("The plant.")
+    @field("Plant.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
     @classmethod
     def of(cls, presence: Presence, unit: str) -> Self:
-        """Return a presence as the contract answers it."""
         return cls(
             disposition=Disposition(presence.disposition),
             on_hand=Quantity.of(presence.on_hand, unit),
@@ -51,67 +50,65 @@ class TracedPresence:
         )
 
 
-@strawberry.type(description="How much of what the trace begins at a batch can hold: never less, never more.")
+@object_type
 class Contribution:
-    """How much of what the trace begins at a batch can hold."""
+    """Exact bounds of the quantity from the start that a batch can contain."""
 
-    least: Quantity = described("At least so much of the batch.")
-    most: Quantity = described("At most so much of the batch.")
+    least: Quantity = described("Lower bound, in the batch's unit.")
+    most: Quantity = described("Upper bound, in the batch's unit.")
 
     @classmethod
     def of(cls, bounds: Bounds, unit: str) -> Self:
-        """Return bounds as the contract answers them."""
         return cls(least=Quantity.of(bounds.least, unit), most=Quantity.of(bounds.most, unit))
 
 
-@strawberry.type(description="A batch of a trace; what no plant that you may see has stated of it is null.")
+@object_type
 class TracedBatch:
-    """A batch of a trace."""
+    """A batch of a trace. Fields that no plant you may see has stated are null."""
 
-    batch_id: strawberry.ID = described("The id of the batch, by which `node` finds it.")
-    code: BatchCode | None = described("The code on its label.")
-    steps: int = described("How many process steps it is away from where the trace begins.")
-    material_code: str | None = described("The code of its material.")
-    disposition: Disposition | None = described("How far along its goods are, as its origin states it.")
-    quantity_made: Quantity | None = described("How much was made or received at its origin.")
-    produced_at: datetime | None = described("When it was produced.")
-    expires_on: date | None = described("The last day on which it may be used, as its origin states it.")
+    batch_id: strawberry.ID = described("Id of the batch, for `node`.")
+    code: BatchCode | None = described("Code on its label.")
+    steps: int = described("Number of process steps from the start.")
+    material_code: str | None = described("Material code of the batch.")
+    disposition: Disposition | None = described("Disposition of its goods, as its origin stated it.")
+    quantity_made: Quantity | None = described("Quantity that was made or received at its origin.")
+    produced_at: datetime | None = described("Time of production.")
+    expires_on: date | None = described("Last day of use, as its origin stated it. Null if it does not expire.")
     row: strawberry.Private[TracedRow]
-    walk: strawberry.Private[Walk]
+    query: strawberry.Private[TraceQuery]
 
-    @field("The batch with all that is known of it.")
+    @field("The complete batch. Null if no plant you may see has stated it.")
     async def batch(self, info: Info) -> Batch | None:
         return await batch_numbered(info, self.row.id)
 
-    @field("Whether its origin plant has not told of it so far: known only from a transfer's label.")
+    @field("True while the batch is known only from a transfer label and its origin's ledger has not arrived.")
     async def awaiting_source(self, info: Info) -> bool:
-        return await info.context.load(Permission.TRACE_READ, awaited_batches, self.row.id) or False
+        return await info.load(Permission.TRACE_READ, awaited_batches, self.row.id) or False
 
-    @field("The plant that made or first received it; null when you may not see that plant.")
+    @field("Plant that made or first received it. Null if you may not see that plant.")
     async def origin(self, info: Info) -> Plant | None:
-        seen = await info.context.load(Permission.TRACE_READ, plants_by_number, plant_of(self.row.id))
+        seen = await info.load(Permission.TRACE_READ, plants_by_number, plant_of(self.row.id))
         return None if seen is None else Plant.of(seen)
 
-    @field("Its material, as the plant that states the batch defines it.")
+    @field("Material, as defined at the plant that stated the batch.")
     async def material(self, info: Info) -> Material | None:
         row = self.row
         if row.plant_id is None or row.material is None:
             return None
         return await material_of(info, row.plant_id, row.material)
 
-    @field("How the goods stand at each plant that knows the batch and that you may see.")
+    @field("State at each plant that knows the batch and that you may see.")
     async def presences(self, info: Info) -> list[TracedPresence]:
-        found = await info.context.load(Permission.TRACE_READ, presences, self.row.id) or ()
+        found = await info.load(Permission.TRACE_READ, presences, self.row.id) or ()
         return [TracedPresence.of(one, self.row.unit or "") for one in found]
 
-    @field("How much of what the trace begins at it can hold; null unless the trace looks forward alone.")
+    @field("Quantity from the start that it can contain. Null unless the trace goes only forward.")
     async def contribution(self, info: Info) -> Contribution | None:
-        bounds = await info.context.load(Permission.TRACE_READ, self.walk.contributions, self.row.id)
+        bounds = await info.load(Permission.TRACE_READ, self.query.contributions, self.row.id)
         return None if bounds is None or self.row.unit is None else Contribution.of(bounds, self.row.unit)
 
     @classmethod
-    def of(cls, row: TracedRow, walk: Walk) -> Self:
-        """Return a batch of a trace as the contract answers it."""
+    def of(cls, row: TracedRow, query: TraceQuery) -> Self:
         known = row.made is not None and row.unit is not None
         return cls(
             batch_id=node_id("batch", row.id),
@@ -123,54 +120,53 @@ class TracedBatch:
             produced_at=instant(row.produced_us),
             expires_on=None if row.expires_on is None else date.fromisoformat(row.expires_on),
             row=row,
-            walk=walk,
+            query=query,
         )
 
 
 TraceNode = Annotated[
     TracedBatch | ProcessRecord,
-    strawberry.union(name="TraceNode", description="A node of a trace: goods, or what was done with them."),
+    strawberry.union(name="TraceNode", description="A node of a trace: a batch or a process record."),
 ]
 
 
-@strawberry.type(description="Goods going into a process record of a trace, or coming out of it.")
+@object_type
 class TraceEdge:
-    """Goods going into a process record of a trace, or coming out of it."""
+    """Goods that enter or leave a process record of a trace."""
 
-    source_id: strawberry.ID = described("The id of the node that the goods come from.")
-    target_id: strawberry.ID = described("The id of the node that the goods go to.")
-    into_process: bool = described("True from the batch into the process record, false out of it.")
-    use: MaterialUse = described("What part the goods play.")
-    quantity: Quantity = described("How much it was.")
-    occurred_at: datetime = described("When it was put in or taken out.")
-    index: int = described("The index of the entry in the plant's ledger that says so.")
+    source_id: strawberry.ID = described("Id of the node that the goods leave.")
+    target_id: strawberry.ID = described("Id of the node that the goods enter.")
+    into_process: bool = described("True for goods that enter the process record, false for goods that leave it.")
+    use: MaterialUse = described("Material use of the goods.")
+    quantity: Quantity = described("Quantity.")
+    occurred_at: datetime = described("Time at which the goods entered or left.")
+    index: int = described("Index of the entry in the plant's ledger that recorded it.")
     row: strawberry.Private[TracedEdge]
 
-    @field("Whether it is goods of a transfer that came in, and the source's dispatch was not seen so far.")
+    @field("True if the goods came with a transfer, and the source's dispatch has not arrived.")
     async def awaiting_source(self, info: Info) -> bool:
         if self.into_process or self.use is not MaterialUse.TRANSFERRED:
             return False
-        return await info.context.load(Permission.TRACE_READ, awaited_transfers, self.row.source_id) or False
+        return await info.load(Permission.TRACE_READ, awaited_transfers, self.row.source_id) or False
 
-    @field("The plant whose ledger says so.")
+    @field("Plant of the ledger that recorded it.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.row.plant_id)
 
-    @field("The batch; null when no plant that you may see has stated it.")
+    @field("Batch. Null if no plant you may see has stated it.")
     async def batch(self, info: Info) -> Batch | None:
         return await batch_numbered(info, self.row.source_id if self.into_process else self.row.target_id)
 
-    @field("The process record; null when no plant that you may see has stated it.")
+    @field("Process record. Null if no plant you may see has stated it.")
     async def process(self, info: Info) -> ProcessRecord | None:
         return await process_numbered(info, self.row.target_id if self.into_process else self.row.source_id)
 
     @classmethod
-    def of(cls, row: TracedEdge, walk: Walk) -> Self:
-        """Return an edge of a trace as the contract answers it."""
+    def of(cls, row: TracedEdge, query: TraceQuery) -> Self:
         return cls(
-            source_id=trace_node_id(walk, row.source_id),
-            target_id=trace_node_id(walk, row.target_id),
-            into_process=row.target_id in walk.traced.processes,
+            source_id=trace_node_id(query, row.source_id),
+            target_id=trace_node_id(query, row.target_id),
+            into_process=row.target_id in query.traced.processes,
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
             occurred_at=from_micros(row.occurred_us),
@@ -179,37 +175,36 @@ class TraceEdge:
         )
 
 
-@strawberry.type(description="One way that goods took between where the trace begins and a batch.")
+@object_type
 class TracePath:
-    """One way that goods took."""
+    """A path of goods between the start of a trace and a batch."""
 
-    node_ids: list[strawberry.ID] = described("The ids of the nodes, in the direction in which the goods went.")
+    node_ids: list[strawberry.ID] = described("Ids of the nodes, in the direction of the goods.")
     path: strawberry.Private[tuple[int, ...]]
-    walk: strawberry.Private[Walk]
+    query: strawberry.Private[TraceQuery]
 
-    @field("The nodes in that direction; null for a process record that no plant you may see has stated.")
+    @field("Nodes in that direction. Null for a process record that no plant you may see has stated.")
     async def nodes(self, info: Info) -> list[TraceNode | None]:
-        return list(await gather(*(trace_node(info, self.walk, number) for number in self.path)))
+        return list(await gather(*(trace_node(info, self.query, number) for number in self.path)))
 
     @classmethod
-    def of(cls, path: tuple[int, ...], walk: Walk) -> Self:
-        """Return a path as the contract answers it."""
-        return cls(node_ids=[trace_node_id(walk, number) for number in path], path=path, walk=walk)
+    def of(cls, path: tuple[int, ...], query: TraceQuery) -> Self:
+        return cls(node_ids=[trace_node_id(query, number) for number in path], path=path, query=query)
 
 
-def trace_node_id(walk: Walk, number: int) -> strawberry.ID:
+def trace_node_id(query: TraceQuery, number: int) -> strawberry.ID:
     """Return the id of a batch or process record of a trace."""
-    return node_id("process" if number in walk.traced.processes else "batch", number)
+    return node_id("process" if number in query.traced.processes else "batch", number)
 
 
-async def traced_batch(info: Info, walk: Walk, number: int) -> TracedBatch | None:
+async def traced_batch(info: Info, query: TraceQuery, number: int) -> TracedBatch | None:
     """Return a batch of a trace."""
-    row = await info.context.load(Permission.TRACE_READ, walk.batches, number)
-    return None if row is None else TracedBatch.of(row, walk)
+    row = await info.load(Permission.TRACE_READ, query.batches, number)
+    return None if row is None else TracedBatch.of(row, query)
 
 
-async def trace_node(info: Info, walk: Walk, number: int) -> TracedBatch | ProcessRecord | None:
+async def trace_node(info: Info, query: TraceQuery, number: int) -> TracedBatch | ProcessRecord | None:
     """Return a batch or process record of a trace."""
-    if number in walk.traced.processes:
+    if number in query.traced.processes:
         return await process_numbered(info, number)
-    return await traced_batch(info, walk, number)
+    return await traced_batch(info, query, number)

@@ -33,12 +33,14 @@ from plants.store.ledger.archive import (
     keep_archived,
     keep_attempts,
 )
+from plants.store.ledger.entry_search import newest_recorded_us
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from sync_jobs import leases
+from plants.store.replication import leases
+from plants.store.replication.checkpoints import SignedLedger, note_up_to, signed_ledgers
+from plants.store.replication.leases import Lease, LeaseLost
 from sync_jobs.archive.recover_hub import ArchiveComparison, ArchiveDamaged, recover_hub, recover_ledger
 from sync_jobs.backoff import is_due, next_wait_ms
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
-from sync_jobs.leases import Lease, LeaseLost
 from sync_jobs.nodes import HubNode
 
 LEASE: Final = "archive"
@@ -55,27 +57,6 @@ FORKED: Final = (
     "{origin} 自第 {fork} 条起，归档与本总部的记录不同。两者均已保留，本总部的记录存于 b{branch}，请核查。"
 )
 LOG = logging.getLogger(__name__)
-
-SELECT_LOGS = (
-    "SELECT logs.log_id, logs.origin, logs.size, replication.checkpoint_size, replication.received_us FROM logs"
-    " LEFT JOIN replication ON replication.log_id = logs.log_id ORDER BY ABS(logs.log_id), logs.log_id"
-)
-SELECT_NEWEST_US = "SELECT MAX(recorded_us) FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high"
-SELECT_NOTE = (
-    "SELECT size, note, received_us FROM checkpoints WHERE log_id = :log_id AND size <= :high"
-    " ORDER BY size DESC LIMIT 1"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ledger:
-    """One ledger as this hub has it now; `signed` is the largest size that a checkpoint covers."""
-
-    log_id: int
-    origin: str
-    size: int
-    signed: int
-    received_us: int
 
 
 @dataclass(slots=True)
@@ -204,15 +185,12 @@ def _check_last_checkpoint(run: _Run) -> None:
         raise ArchiveFailed(f"{last.checkpoint} was written there and is gone; is the right disk mounted?") from error
 
 
-def _ledgers(hub: HubNode) -> list[_Ledger]:
+def _ledgers(hub: HubNode) -> list[SignedLedger]:
     with hub.store.reading() as reads:
-        return [
-            _Ledger(log_id, origin, size, min(signed or 0, size), received_us or 0)
-            for log_id, origin, size, signed, received_us in reads.rows(SELECT_LOGS)
-        ]
+        return signed_ledgers(reads)
 
 
-def _archive_one(run: _Run, ledger: _Ledger) -> None:
+def _archive_one(run: _Run, ledger: SignedLedger) -> None:
     with run.hub.store.transaction() as session:
         done = archived(session, ledger.log_id)
     silent_us = ledger.received_us - (done.checkpoint_us if done else 0)
@@ -235,7 +213,7 @@ def _span_us(span: timedelta) -> int:
     return span // timedelta(microseconds=1)
 
 
-def _compared(run: _Run, ledger: _Ledger, done: Archived | None) -> Archived:
+def _compared(run: _Run, ledger: SignedLedger, done: Archived | None) -> Archived:
     """Return how far the ledger is archived, after a look at what the archive itself holds beyond that.
 
     What the archive has and this store does not is taken back where it continues the ledger; where it contradicts the
@@ -249,7 +227,7 @@ def _compared(run: _Run, ledger: _Ledger, done: Archived | None) -> Archived:
     return done
 
 
-def _branch_off(run: _Run, ledger: _Ledger, fork: int) -> Archived:
+def _branch_off(run: _Run, ledger: SignedLedger, fork: int) -> Archived:
     branch = max(branches(run.archive.objects, ledger.origin), default=0) + 1
     done, now = Archived(branch=branch), run.hub.clock.now()
     text = FORKED.format(origin=ledger.origin, fork=fork, branch=branch)
@@ -260,7 +238,7 @@ def _branch_off(run: _Run, ledger: _Ledger, fork: int) -> Archived:
     return done
 
 
-def _store_full(run: _Run, ledger: _Ledger, done: Archived, place: str) -> Archived:
+def _store_full(run: _Run, ledger: SignedLedger, done: Archived, place: str) -> Archived:
     """Write the full bundles up to the signed size, and the tiles that they fill, as many as the slice allows."""
     edge: Edge = done.edge
     while run.left > 0 and edge.size + BUNDLE_ENTRIES <= ledger.signed:
@@ -275,7 +253,7 @@ def _store_full(run: _Run, ledger: _Ledger, done: Archived, place: str) -> Archi
     return done
 
 
-def _store_unfinished(run: _Run, ledger: _Ledger, done: Archived, place: str) -> int:
+def _store_unfinished(run: _Run, ledger: SignedLedger, done: Archived, place: str) -> int:
     """Write the last entries below the signed size as a bundle that is not full, and the tiles that are not.
 
     Returns how many entries are archived then: where full bundles are still to be written, only those before them.
@@ -294,16 +272,16 @@ def _store_unfinished(run: _Run, ledger: _Ledger, done: Archived, place: str) ->
     return high
 
 
-def _store_checkpoint(run: _Run, ledger: _Ledger, done: Archived, place: str, reached: int) -> None:
+def _store_checkpoint(run: _Run, ledger: SignedLedger, done: Archived, place: str, reached: int) -> None:
     """Write the newest checkpoint over what is archived by now, and write down how far the archive reaches with it.
 
     Those between two runs stay in the store alone: this one covers what they cover.
     """
     with run.hub.store.reading() as reads:
-        found = reads.rows(SELECT_NOTE, {"log_id": ledger.log_id, "high": reached})
-    if not found or found[0][0] < done.size:
+        found = note_up_to(reads, ledger.log_id, reached)
+    if found is None or found.size < done.size:
         return
-    size, note, received_us = found[0][0], bytes(found[0][1]), found[0][2]
+    size, note, received_us = found
     name = checkpoint_name(place, size, note)
     until = run.archive.retention.until(RecordClass.CHECKPOINTS, from_micros(received_us))
     run.archive.objects.put_new(name, note, retain_until=until)
@@ -315,7 +293,7 @@ def _rows(hub: HubNode, log_id: int, low: int, high: int) -> tuple[list[tuple[by
     """Return bodies and leaf hashes, and when the newest of them was written."""
     with hub.store.reading() as reads:
         rows = mirrors.rows_within(reads, log_id, low, high, BUNDLE_ENTRIES << 16)
-        ((newest_us,),) = reads.rows(SELECT_NEWEST_US, {"log_id": log_id, "low": low, "high": high})
+        newest_us = newest_recorded_us(reads, log_id, low, high)
     assert len(rows) == high - low
     return rows, from_micros(newest_us)
 
@@ -325,7 +303,7 @@ def _put(run: _Run, place: str, tiles: Sequence[Tile], until: datetime) -> None:
         run.archive.objects.put_new(f"{place}/{tile.name}", tile.content, retain_until=until)
 
 
-def _keep(run: _Run, ledger: _Ledger, done: Archived) -> None:
+def _keep(run: _Run, ledger: SignedLedger, done: Archived) -> None:
     now = run.hub.clock.now()
     with run.hub.store.transaction() as session:
         run.lease.renew(session, now)

@@ -6,6 +6,7 @@ from infra.objects import NotArchived, Objects
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.ledger.tiles import BUNDLE_ENTRIES, Edge, Tile
 from plants.store.ledger.archive import Archive, branches, folder
+from plants.store.ledger.logs import origins_by_log
 from sync_jobs.archive.recover_hub import ArchiveDamaged, ArchivedCheckpoint, bundles, keys_of_ledger, newest_checkpoint
 from sync_jobs.nodes import HubNode
 
@@ -27,10 +28,10 @@ def check_archive(hub: HubNode, archive: Archive) -> list[ArchiveFinding]:
     Reads all of it. A ledger that was never archived is no finding.
     """
     with hub.store.transaction() as session:
-        logs = session.rows("SELECT log_id, origin FROM logs ORDER BY ABS(log_id), log_id")
-        keys = {log_id: keys_of_ledger(session, hub, log_id) for log_id, _ in logs}
+        origins = origins_by_log(session)
+        keys = {log_id: keys_of_ledger(session, hub, log_id) for log_id in origins}
     found = []
-    for log_id, origin in logs:
+    for log_id, origin in origins.items():
         for branch in branches(archive.objects, origin):
             place = folder(origin, branch)
             newest = newest_checkpoint(archive.objects, place, origin, keys[log_id])

@@ -31,6 +31,7 @@ from plants.store.ledger.archive import (
     keep_archived,
 )
 from plants.store.ledger.entries import HUB_LOG, Head, open_log
+from plants.store.ledger.logs import plant_logs
 from plants.store.projection import applying
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
@@ -41,7 +42,6 @@ from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Problem, read_entries
 
 BUNDLES_AT_ONCE: Final = 16  # that are stored by one statement: of the largest entries 268 MB, of usual ones 2 MB
-SELECT_PLANTS = "SELECT log_id FROM logs WHERE log_id > :hub ORDER BY log_id"
 
 KeysAt = Callable[[int], tuple[NoteKey, ...]]
 """The keys that may have signed a ledger when it had so many entries."""
@@ -119,8 +119,8 @@ def recover_hub(hub: HubNode, archive: Archive, *, progress: ArchiveProgress = i
         open_log(session, HUB_LOG, hub.origin)
     found = [_recover(hub, archive, HUB_LOG, progress)]
     with hub.store.transaction() as session:
-        plants = session.rows(SELECT_PLANTS, {"hub": HUB_LOG})
-    for (number,) in plants:
+        plants = plant_logs(session)
+    for number in plants:
         found += (_recover(hub, archive, -number, progress), _recover(hub, archive, number, progress))
     return [one for one in found if one.size > one.before]
 

@@ -18,6 +18,7 @@ from plants.store.ledger.entries import Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.projection import applying
 from plants.store.replication import status
+from plants.store.replication.checkpoints import delete_notes_beyond
 from plants.store.replication.status import ReplicationState
 from sync_jobs.hub import intake
 from sync_jobs.hub.handshake import opened_head
@@ -105,6 +106,6 @@ def _insert_returned(session: Session, hub: HubNode, head: Head, entries: list[E
 
 def _delete_checkpoints(session: Session, log_id: int, fork: Frontier) -> None:
     """Point past the checkpoints of what was directed in between: the ledger that they cover is no longer there."""
-    session.run("DELETE FROM checkpoints WHERE log_id = :log_id AND size > :low", {"log_id": log_id, "low": fork.size})
+    delete_notes_beyond(session, log_id, fork.size)
     newest = {"checkpoint_size": None, "checkpoint": None}
     status.amend(session, log_id, acknowledged=fork.size, state=ReplicationState.BEHIND, **newest)

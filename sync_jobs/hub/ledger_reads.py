@@ -11,6 +11,7 @@ from plants.rules.ledger.notes import Note
 from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head
+from plants.store.ledger.logs import hub_written_logs
 from plants.store.replication import status
 from sync_jobs.hub.handshake import opened_head
 from sync_jobs.hub.witnessing import sign_own
@@ -80,7 +81,7 @@ def roots(hub: HubNode, machine: EnrolledMachine, origin: str, sizes: Sequence[i
 def sign_own_ledgers(hub: HubNode) -> int:
     """Sign a checkpoint of the hub's own ledger and of each ledger of directives; returns of how many."""
     with hub.store.transaction() as session:
-        own = [log_id for (log_id,) in session.rows("SELECT log_id FROM logs WHERE log_id <= 0 ORDER BY log_id")]
+        own = hub_written_logs(session)
     for log_id in own:
         with hub.store.transaction() as session:
             sign_own(session, hub, opened_head(session, log_id))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol.wire import Problem
 
@@ -82,10 +82,7 @@ class RejectionAlarms:
             self._counters.pop(origin, None)
         now = self._hub.clock.now()
         with self._hub.store.reading() as reads:
-            lasting = reads.rows(
-                "SELECT 1 FROM alarms WHERE kind = :kind AND about = :about AND over_us IS NULL",
-                {"kind": AlarmKind.REPLICATION_REFUSED.value, "about": origin},
-            )
-        if lasting:
+            is_open = origin in open_alarms(reads, AlarmKind.REPLICATION_REFUSED)
+        if is_open:
             with self._hub.store.transaction() as session:
                 end_alarm(session, AlarmKind.REPLICATION_REFUSED, origin, now)

@@ -27,7 +27,8 @@ from plants.store.logistics.in_transit import (
 )
 from plants.store.logistics.transfers import transfers_by_id
 from plants.store.materials.plants import known_plants
-from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
+from plants.store.replication.status import plant_clocks
 from sync_jobs.nodes import HubNode
 
 SLICE: Final = 500  # receipts compared in one snapshot, alarms written in one transaction
@@ -62,11 +63,6 @@ LEADING: Final = (
     "order between plants may be too. / "
     "该工厂最新条目的时间戳比总部时钟快 {seconds} 秒：时钟有误，跨厂先后顺序可能不准。"
 )
-SELECT_CLOCKS = (
-    "SELECT logs.origin, logs.hlc, replication.skew_ms FROM logs"
-    " LEFT JOIN replication ON replication.log_id = logs.log_id WHERE logs.log_id > 0 AND logs.size > 0"
-)
-SELECT_LASTING = "SELECT about FROM alarms WHERE kind = :kind AND over_us IS NULL"
 
 
 def check_between_plants(hub: HubNode) -> int:
@@ -134,9 +130,9 @@ def _clocks(reads: ReadSession, now: datetime) -> dict[str, str]:
     """Return the alarms about clocks, by the origin of the plant's ledger."""
     texts = {}
     now_ms = int(now.timestamp() * 1000)
-    for origin, stamp, skew_ms in reads.rows(SELECT_CLOCKS):
+    for origin, stamp, skew_ms in plant_clocks(reads):
         ahead_ms = lead_ms(stamp, now_ms)
-        if abs(skew_ms or 0) > SKEW_MS_MAX:
+        if skew_ms is not None and abs(skew_ms) > SKEW_MS_MAX:
             texts[origin] = SKEWED.format(seconds=round(skew_ms / 1000))
         elif ahead_ms > STAMP_LEAD_MS_MAX:
             texts[origin] = LEADING.format(seconds=ahead_ms // 1000)
@@ -145,7 +141,7 @@ def _clocks(reads: ReadSession, now: datetime) -> dict[str, str]:
 
 def _update_alarms(session: Session, kind: AlarmKind, texts: Mapping[str, str], now: datetime) -> None:
     """Raise these alarms of a kind where they do not last already, and end the others."""
-    lasting = {about for (about,) in session.rows(SELECT_LASTING, {"kind": kind})}
+    lasting = open_alarms(session, kind).keys()
     for about in lasting - texts.keys():
         end_alarm(session, kind, about, now)
     for about in texts.keys() - lasting:

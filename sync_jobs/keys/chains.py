@@ -17,13 +17,11 @@ from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteError, NoteFault, NoteKey
 from plants.rules.replication.repairs import LedgerKeyRotated
 from plants.store.ledger.entries import HUB_LOG
+from plants.store.ledger.entry_search import bodies_of_type
 
 NOTE_SUFFIX: Final = ".note"
 HEADING: Final = "batchloom/ledger-key/v1"
-SELECT_STATEMENTS: Final = (
-    "SELECT body FROM entries WHERE log_id = :log_id AND type = 'LedgerKeyRotated' AND length(body) > 0 ORDER BY idx"
-)
-SELECT_HUBS: Final = SELECT_STATEMENTS.replace(" AND type", " AND key = :key AND type")
+ROTATED: Final = "LedgerKeyRotated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +106,20 @@ def chain(anchor: NoteKey, statements: Iterable[bytes]) -> KeyChain:
 
 def recorded_statements(reads: Session | ReadSession, log_id: int) -> list[bytes]:
     """Return the statements that stand in a ledger, the oldest first."""
-    rows = reads.rows(SELECT_STATEMENTS, {"log_id": log_id})
-    return [decode(bytes(body))["payload"]["statement"].encode() for (body,) in rows]
+    return [_statement(body) for body in bodies_of_type(reads, log_id, ROTATED)]
 
 
 def recorded_hub_statements(reads: Session | ReadSession) -> list[bytes]:
     """Return the statements in the hub's own ledger, by their key: it is long, and they are few."""
-    rows = reads.rows(SELECT_HUBS, {"log_id": HUB_LOG, "key": HUB_KEYS})
-    return [decode(bytes(body))["payload"]["statement"].encode() for (body,) in rows]
+    return [_statement(body) for body in bodies_of_type(reads, HUB_LOG, ROTATED, key=HUB_KEYS)]
 
 
 def newest_rotation(reads: Session | ReadSession, log_id: int) -> LedgerKeyRotated | None:
     """Return what a ledger says of its newest key, or None where it has had one alone."""
-    rows = reads.rows(SELECT_STATEMENTS, {"log_id": log_id})
-    return decode(bytes(rows[-1][0]))["payload"] if rows else None
+    bodies = bodies_of_type(reads, log_id, ROTATED)
+    return decode(bodies[-1])["payload"] if bodies else None
+
+
+def _statement(body: bytes) -> bytes:
+    statement: str = decode(body)["payload"]["statement"]
+    return statement.encode()

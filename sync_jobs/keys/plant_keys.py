@@ -18,20 +18,16 @@ from auth.machines import (
     readmit_machine,
     revoke_machine,
 )
-from infra.database import Row, Session
+from infra.database import Session
 from infra.settings import directive_origin
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.notes import NoteKey
 from plants.rules.values.instants import parse_instant
 from plants.store.ledger.entries import HUB_LOG, Head, entries_between, open_log
+from plants.store.ledger.entry_search import positions_of_key, positions_of_types
 from sync_jobs.protocol import checkpoints
 
 ARCHIVE: Final = system_actor("archive", Role.ADMINISTRATOR)
-SELECT_ABOUT: Final = "SELECT idx FROM entries WHERE log_id = :log_id AND key = :code ORDER BY idx"
-SELECT_BETWEEN: Final = (
-    "SELECT idx FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high AND type IN ("
-    "'PlantEnrolled', 'AssertionKeyRotated', 'PlantLedgerKeyRotated', 'PlantRevoked', 'PlantReadmitted') ORDER BY idx"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +43,7 @@ def ledger_keys(session: Session, number: int) -> list[PlantKey]:
     code = Head(session, number).origin.split("/")[-2]
     keys: list[PlantKey] = []
     # The hub's ledger is long, and the entries about one plant, which its code finds, are few.
-    for entry in _entries(session, session.rows(SELECT_ABOUT, {"log_id": HUB_LOG, "code": code})):
+    for entry in _entries(session, positions_of_key(session, HUB_LOG, code)):
         told, following = entry.payload, FOLLOWING.get(entry.envelope["type"])
         if keys and "size" in told:
             keys[-1] = PlantKey(keys[-1].vkey, told["size"])
@@ -72,12 +68,12 @@ def apply_key_events(session: Session, group: str, low: int, high: int) -> None:
     To be called once for each entry that came back from elsewhere, in the transaction that stores it: what was written
     here has done this already.
     """
-    for entry in _entries(session, session.rows(SELECT_BETWEEN, {"log_id": HUB_LOG, "low": low, "high": high})):
+    for entry in _entries(session, positions_of_types(session, HUB_LOG, low, high, tuple(APPLIED))):
         APPLIED[entry.envelope["type"]](session, group, entry)
 
 
-def _entries(session: Session, places: list[Row]) -> Iterator[Entry]:
-    for (index,) in places:
+def _entries(session: Session, positions: list[int]) -> Iterator[Entry]:
+    for index in positions:
         yield from entries_between(session, HUB_LOG, index, index + 1)
 
 

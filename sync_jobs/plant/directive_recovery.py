@@ -1,13 +1,10 @@
 """A plant returns directives that a restored hub has lost."""
 
 from plants.store.ledger import mirrors
+from plants.store.replication.checkpoints import checkpoints_between
 from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.plant.rebasing import fork_of_directives
 from sync_jobs.protocol.wire import ENTRIES_MAX, Parcel, Welcome
-
-SELECT_NOTES = (
-    "SELECT size, note FROM checkpoints WHERE log_id = :log_id AND size > :low AND size <= :high ORDER BY size"
-)
 
 
 def return_directives(context: ExchangeContext, welcome: Welcome) -> int:
@@ -20,16 +17,15 @@ def return_directives(context: ExchangeContext, welcome: Welcome) -> int:
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, log_id)
         assert position is not None
-        span = {"log_id": log_id, "low": fork.size, "high": position[1].size}
-        notes = [(int(size), bytes(note)) for size, note in reads.rows(SELECT_NOTES, span)]
+        kept = checkpoints_between(reads, log_id, fork.size + 1, position[1].size)
     low, size = fork.size, welcome.directives.size
-    for at, (end, note) in enumerate(notes):
-        further = notes[at + 1][0] if at + 1 < len(notes) else None
+    for at, checkpoint in enumerate(kept):
+        end, further = checkpoint.size, kept[at + 1].size if at + 1 < len(kept) else None
         if further is not None and further - low <= ENTRIES_MAX:
             continue
         with node.store.reading() as reads:
             rows = mirrors.rows_within(reads, log_id, low, end, welcome.limits.max_bytes)
-        parcel = Parcel(tuple(body for body, _ in rows), note)
+        parcel = Parcel(tuple(body for body, _ in rows), checkpoint.note)
         size = context.client.send(node.directive_origin, low, welcome.session, parcel).size
         low = end
     return size

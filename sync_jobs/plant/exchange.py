@@ -16,10 +16,10 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import open_log
 from plants.store.ledger.pruning import BodyDamaged
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
-from plants.store.replication import status
+from plants.store.replication import leases, status
+from plants.store.replication.leases import Lease, LeaseLost
 from plants.store.replication.status import ReplicationState
-from sync_jobs import backoff, leases
-from sync_jobs.leases import Lease, LeaseLost
+from sync_jobs import backoff
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.assertion_key_rotation import reannounce_key
 from sync_jobs.plant.exchange_context import ExchangeContext, ignore_progress

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sync_jobs.leases import Lease
+from plants.store.replication.leases import Lease
 from sync_jobs.nodes import PlantNode
 from sync_jobs.protocol.hub_client import HubClient
 

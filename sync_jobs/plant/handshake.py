@@ -87,12 +87,9 @@ def evaluate(context: ExchangeContext, welcome: Welcome) -> tuple[Decision, Fron
     node = context.node
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
-        kept = reads.rows(
-            "SELECT acknowledged, frontier FROM replication WHERE log_id = :log_id", {"log_id": node.number}
-        )
+        acknowledged = status.known(reads, node.number).frontier
         assert position is not None
         head = position[1]
-        acknowledged = Frontier.from_bytes(kept[0][0], bytes(kept[0][1])) if kept else Frontier()
         at: dict[int, Frontier] = {head.size: head}
 
         def root_at(size: int) -> bytes:

@@ -16,11 +16,9 @@ again first: keys and statements lie beside the store, and know better.
 from auth.notes import NoteSigner
 from infra.database import Session
 from plants.commands.replication.repairs import record_repair
-from plants.rules.ledger.events import decode
 from plants.rules.replication.repairs import LedgerKeyRotated
 from plants.store.ledger.entries import Head
 from sync_jobs.keys.chains import (
-    SELECT_STATEMENTS,
     Rotation,
     chain,
     newest_rotation,
@@ -86,10 +84,10 @@ def send_rotation_statements(context: ExchangeContext) -> bool:
     """
     node, taken = context.node, False
     with node.store.reading() as reads:
-        rows = reads.rows(SELECT_STATEMENTS, {"log_id": node.number})
-    for (body,) in rows:
+        statements = recorded_statements(reads, node.number)
+    for statement in statements:
         try:
-            context.client.rotate(node.origin, decode(bytes(body))["payload"]["statement"].encode())
+            context.client.rotate(node.origin, statement)
             taken = True
         except Problem as problem:
             if problem.status not in {403, 404, 422}:

@@ -11,9 +11,10 @@ from infra.database import ReadSession, Session
 from plants.commands.replication.pruning import Pruning, PruningUnsafe, Receipt, empty_next, prune
 from plants.rules.ledger.notes import NoteError
 from plants.store.ledger.pruning import Bounds, bounds, fill, freed, mark, missing_from, pruned_below
-from sync_jobs import leases
+from plants.store.replication import leases
+from plants.store.replication.checkpoints import newest_notes
+from plants.store.replication.leases import Lease
 from sync_jobs.keys import hub_keys
-from sync_jobs.leases import Lease
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange_context import ExchangeContext, ignore_progress
 from sync_jobs.plant.http_hub_client import HttpHubClient
@@ -24,7 +25,6 @@ Done = TypeVar("Done")
 
 LEASE: Final = "replication"  # that of `sync_jobs.plant.exchange`
 NOTES_READ_MAX: Final = 100  # of the newest, to find one that the hub cosigned
-SELECT_NOTES: Final = "SELECT size, note FROM checkpoints WHERE log_id = :log_id ORDER BY size DESC LIMIT :most"
 BODIES_PRUNED: Final = (
     "The hub has this plant's ledger as it is here up to entry {size} only, and the bodies below {pruned} were pruned "
     "here, after the hub had cosigned and archived them. Nothing was sent. Bring the hub's ledgers back from the "
@@ -62,13 +62,13 @@ def check_bodies_kept(context: ExchangeContext, size: int) -> None:
 def receipt_of(reads: Session | ReadSession, node: PlantNode) -> Receipt | None:
     """Return the newest checkpoint of the plant's ledger whose signatures hold, the hub's cosignature among them."""
     keys = (*checkpoints.keys_of(node.signer.key), *hub_keys.ever_at(reads, node))
-    for size, note in reads.rows(SELECT_NOTES, {"log_id": node.number, "most": NOTES_READ_MAX}):
+    for size, note, _ in newest_notes(reads, node.number, NOTES_READ_MAX):
         try:
-            signed = checkpoints.read(bytes(note), node.origin, keys)
+            signed = checkpoints.read(note, node.origin, keys)
         except NoteError:
             continue  # One that an earlier key of the ledger signed is older, or is none.
         if signed.checkpoint.size == size and signed.cosigned_by(node.hub_key.name) is not None:
-            return Receipt(size, signed.checkpoint.root, bytes(note))
+            return Receipt(size, signed.checkpoint.root, note)
     return None
 
 

@@ -11,9 +11,9 @@ from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head, open_log
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
+from plants.store.replication.leases import LeaseLost
 from plants.store.replication.status import ReplicationState
 from sync_jobs.keys import hub_keys
-from sync_jobs.leases import LeaseLost
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.directive_recovery import return_directives
 from sync_jobs.plant.exchange_context import ExchangeContext

@@ -14,7 +14,8 @@ from plants.rules.ledger.notes import NoteError
 from plants.rules.replication.pace import BUSY_ENTRIES_MIN, next_batch, paced
 from plants.rules.values.instants import from_micros, micros
 from plants.store.ledger import mirrors
-from plants.store.replication import status as replication
+from plants.store.ledger.entry_search import recorded_us
+from plants.store.replication import status
 from plants.store.replication.status import ReplicationState, ReplicationStatus
 from sync_jobs import backoff
 from sync_jobs.keys import hub_keys
@@ -87,10 +88,10 @@ def take_receipt(context: ExchangeContext, note: bytes, frontier: Frontier, sent
     def keep(session: Session) -> None:
         context.lease.renew(session, now)
         us = micros(now)
-        moved = {} if sent is None else _pace_columns(replication.ledger_status(session, node.number), sent, now)
+        moved = {} if sent is None else _pace_columns(status.ledger_status(session, node.number), sent, now)
         signed_us = checkpoints.signed_us(signed)
-        replication.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
-        replication.amend(
+        status.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
+        status.amend(
             session,
             node.number,
             state=ReplicationState.BEHIND if behind else ReplicationState.IN_SYNC,
@@ -113,9 +114,9 @@ def _next_parcel(node: PlantNode, frontier: Frontier, limits: Limits) -> tuple[l
         assert position is not None
         head = position[1]
         limit = limits.max_entries
-        kept = reads.rows("SELECT batch_entries FROM replication WHERE log_id = :log_id", {"log_id": node.number})
-        if kept and kept[0][0]:
-            limit = min(limit, kept[0][0])
+        batch_entries = status.known(reads, node.number).batch_entries
+        if batch_entries:
+            limit = min(limit, batch_entries)
         high = min(head.size, frontier.size + limit)
         rows = mirrors.rows_within(reads, node.number, frontier.size, high, limits.max_bytes)
     for offset, (body, leaf) in enumerate(rows):
@@ -129,13 +130,10 @@ def _next_parcel(node: PlantNode, frontier: Frontier, limits: Limits) -> tuple[l
 
 def _checkpoint_is_due(node: PlantNode, frontier: Frontier) -> bool:
     with node.store.reading() as reads:
-        rows = reads.rows(
-            "SELECT acknowledged, received_us FROM replication WHERE log_id = :log_id",
-            {"log_id": node.number},
-        )
-    if not rows or rows[0][1] is None or rows[0][0] < frontier.size:
+        before = status.known(reads, node.number)
+    if before.received_us is None or before.acknowledged < frontier.size:
         return True
-    age_us = micros(node.clock.now()) - int(rows[0][1])
+    age_us = micros(node.clock.now()) - before.received_us
     return age_us >= node.checkpoint_seconds * 1_000_000
 
 
@@ -146,10 +144,10 @@ def _send(context: ExchangeContext, welcome: Welcome, parcel: list[bytes], start
     try:
         return context.client.send(node.origin, start, welcome.session, Parcel(tuple(parcel), bytes(note)))
     except (HubTimedOut, Problem) as error:
-        status = error.status if isinstance(error, Problem) else REQUEST_TIMEOUT
-        if status in TOO_MUCH:
+        answer = error.status if isinstance(error, Problem) else REQUEST_TIMEOUT
+        if answer in TOO_MUCH:
             _send_less(context, max(len(parcel) // 2, 1))
-        elif status in BUSY and len(parcel) > BUSY_ENTRIES_MIN:
+        elif answer in BUSY and len(parcel) > BUSY_ENTRIES_MIN:
             _send_less(context, max(len(parcel) // 2, BUSY_ENTRIES_MIN))
         raise
 
@@ -158,11 +156,8 @@ def _complete_until(node: PlantNode, size: int) -> datetime:
     """Return until when so many entries are the whole ledger: now, or just before the first one beyond them."""
     now = node.clock.now()
     with node.store.reading() as reads:
-        rows = reads.rows(
-            "SELECT recorded_us FROM entries WHERE log_id = :log_id AND idx = :idx",
-            {"log_id": node.number, "idx": size},
-        )
-    return min(now, from_micros(rows[0][0] - 1)) if rows else now
+        following_us = recorded_us(reads, node.number, size)
+    return now if following_us is None else min(now, from_micros(following_us - 1))
 
 
 def _pace_columns(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, int | None]:
@@ -177,6 +172,6 @@ def _pace_columns(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[
 
 def _send_less(context: ExchangeContext, entries: int) -> None:
     def amend(session: Session) -> None:
-        replication.amend(session, context.node.number, batch_entries=entries)
+        status.amend(session, context.node.number, batch_entries=entries)
 
     context.node.writer.write(amend)

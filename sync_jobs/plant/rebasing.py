@@ -8,8 +8,8 @@ from plants.commands.replication.rebasing import Rebased, Suffix, rebase
 from plants.rules.ledger.merkle import Frontier
 from plants.store.ledger import mirrors
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
+from plants.store.replication import status
 from plants.store.replication.disputes import open_disputes
-from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.plant.pruning import check_bodies_kept, restore_bodies
 from sync_jobs.plant.restoring import check_covered, prove, record_acknowledged, stage
@@ -77,7 +77,6 @@ def fork_of_directives(context: ExchangeContext, theirs: Position) -> Frontier:
 
 
 def _fork(context: ExchangeContext, reads: ReadSession, log_id: int, theirs: Position) -> Frontier:
-    node = context.node
     position = mirrors.position_of(reads, log_id)
     assert position is not None
     origin, head = position
@@ -93,7 +92,7 @@ def _fork(context: ExchangeContext, reads: ReadSession, log_id: int, theirs: Pos
     if shorter and ours([shorter]) == tuple(hubs([shorter])):
         size = shorter
     else:
-        size = find_fork(ours, hubs, shorter, min(_acknowledged(reads, node, log_id), shorter))
+        size = find_fork(ours, hubs, shorter, min(status.known(reads, log_id).acknowledged, shorter))
     return mirrors.frontier_at(reads, log_id, size, known)
 
 
@@ -109,12 +108,6 @@ def _rebase(context: ExchangeContext, session: Session, suffix: Suffix, note: st
         raise_alarm(session, Alarm(AlarmKind.ENTRY_DISPUTED, node.origin, text), now)
     record_acknowledged(session, node, suffix.head, note)
     return done
-
-
-def _acknowledged(reads: ReadSession, node: PlantNode, log_id: int) -> int:
-    del node
-    rows = reads.rows("SELECT acknowledged FROM replication WHERE log_id = :log_id", {"log_id": log_id})
-    return rows[0][0] if rows else 0
 
 
 def _spread(low: int, high: int) -> list[int]:

@@ -12,12 +12,12 @@ from plants.rules.identification.codes import reserved_ahead
 from plants.rules.ledger.merkle import EMPTY_ROOT, Frontier
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head
+from plants.store.ledger.logs import foreign_origin
+from plants.store.materials.series import next_numbers
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication.status import ledger_status
 from sync_jobs.keys.ledger_key_files import switch_key
 
-SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id"
-SELECT_SERIES: Final = "SELECT name, next FROM series WHERE plant_id = :plant"
 OF_ANOTHER: Final = (
     "{what} belongs to {other}, not to {origin}. Put this node's own in its place. / "
     "{what} 属于 {other}，而不是 {origin}，请换回本节点自己的文件。"
@@ -43,9 +43,9 @@ def check_origin(store: Store, log_id: int, origin: str) -> None:
     """Raise StoreUnfit unless the store is of this node: empty, or with its own ledger under its own origin."""
     with store.reading() as reads:
         own = mirrors.position_of(reads, log_id)
-        others = reads.rows(SELECT_FOREIGN, {"log_id": log_id})
+        other = foreign_origin(reads, log_id)
     # A hub holds the plants' ledgers beside its own; a plant holds no other node's but what the hub directs to it.
-    foreign = others[0][0] if others and (own is None or log_id != HUB_LOG) else None
+    foreign = other if own is None or log_id != HUB_LOG else None
     found = foreign or (own[0] if own is not None else origin)
     if found != origin:
         raise StoreUnfit(OF_ANOTHER.format(what="The store / 该存储", other=found, origin=origin))
@@ -118,9 +118,7 @@ def _recreate(store: Store, plant: int, origin: str, clock: Clock) -> HighWaterM
         if position is None or not position[1].size:
             return HighWaterMarks(origin)
         frontier = position[1]
-        drawn = {
-            name: following + reserved_ahead(name) for name, following in session.rows(SELECT_SERIES, {"plant": plant})
-        }
+        drawn = {name: following + reserved_ahead(name) for name, following in next_numbers(session, plant).items()}
         raise_alarm(session, Alarm(AlarmKind.MARKS_LOST, origin, LOST), clock.now())
         return HighWaterMarks(origin, frontier.size, frontier.root().hex(), drawn)
 

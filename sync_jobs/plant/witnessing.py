@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from infra.database import ReadSession, Session
@@ -10,10 +9,10 @@ from plants.rules.ledger.merkle import verify_consistency
 from plants.rules.ledger.notes import Checkpoint, Note, NoteError
 from plants.rules.values.instants import micros
 from plants.store.ledger.entries import HUB_LOG
-from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
-from plants.store.replication.witnesses import Contradiction, keep_contradiction
+from plants.store.replication.witnesses import Contradiction, ContradictionSeen, contradictions_of, keep_contradiction
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange_context import ExchangeContext
@@ -27,22 +26,7 @@ UNSIGNED: Final = (
 )
 
 
-SELECT_CONTRADICTIONS: Final = (
-    "SELECT origin, held, shown, seen_us FROM contradictions WHERE log_id = 0 ORDER BY seen_us DESC, id"
-)
-
-
 LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PendingContradiction:
-    """Another history of the hub's ledger that a person may accept: the note held here, and the one shown."""
-
-    origin: str
-    held: bytes
-    shown: bytes
-    seen_us: int
 
 
 def cosigned_hub_position(session: Session | ReadSession) -> tuple[LedgerPosition | None, list[str]]:
@@ -76,7 +60,7 @@ def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
         return False
     with node.store.reading() as reads:
         held = _cosigned_note(reads)
-        alarmed = _is_alarmed(reads, node)
+        alarmed = node.hub_key.name in open_alarms(reads, AlarmKind.HUB_LEDGER_FORKED)
     seen = None if held is None else Checkpoint.parse(held.text)
     if seen == signed.checkpoint:
         if alarmed:
@@ -109,15 +93,16 @@ def accept_hub_ledger(session: Session, node: PlantNode) -> bool:
     return True
 
 
-def awaiting_acceptance(session: Session | ReadSession) -> PendingContradiction | None:
+def awaiting_acceptance(session: Session | ReadSession) -> ContradictionSeen | None:
     """Return the newest contradiction of what this plant holds of the hub's ledger now, if there is one.
 
     One that was accepted, or that ended because the hub showed a continuation, is of something held before.
     """
     held = _cosigned_note(session)
-    rows = session.rows(SELECT_CONTRADICTIONS)
-    found = (PendingContradiction(origin, bytes(mine), bytes(shown), seen_us) for origin, mine, shown, seen_us in rows)
-    return next((one for one in found if held is not None and Note.parse(one.held).text == held.text), None)
+    if held is None:
+        return None
+    found = contradictions_of(session, HUB_LOG)
+    return next((one for one in found if Note.parse(one.held).text == held.text), None)
 
 
 def _continues(seen: Checkpoint, shown: Checkpoint, proof: list[str]) -> bool:
@@ -129,14 +114,8 @@ def _continues(seen: Checkpoint, shown: Checkpoint, proof: list[str]) -> bool:
 
 
 def _cosigned_note(session: Session | ReadSession) -> Note | None:
-    rows = session.rows("SELECT checkpoint FROM replication WHERE log_id = 0 AND checkpoint IS NOT NULL")
-    return Note.parse(bytes(rows[0][0])) if rows else None
-
-
-def _is_alarmed(session: ReadSession, node: PlantNode) -> bool:
-    given = {"kind": AlarmKind.HUB_LEDGER_FORKED, "about": node.hub_key.name}
-    sql = "SELECT 1 FROM alarms WHERE kind = :kind AND about = :about AND over_us IS NULL"
-    return bool(session.rows(sql, given))
+    checkpoint = status.known(session, HUB_LOG).checkpoint
+    return None if checkpoint is None else Note.parse(checkpoint)
 
 
 def _cosign(session: Session, node: PlantNode, note: Note) -> None:

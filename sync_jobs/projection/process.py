@@ -22,7 +22,7 @@ from typing import IO, Any, Final
 
 from infra.clock import Clock, SystemClock
 from infra.database import Store
-from sync_jobs import leases
+from plants.store.replication import leases
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.projection.projecting import backlog_by_plant, project_turns
 

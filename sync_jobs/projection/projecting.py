@@ -1,14 +1,14 @@
-"""The hub applies what it took in to its tables, plant by plant, and parks what cannot be applied.
+"""The hub applies stored entries to its tables, plant by plant, and parks those that cannot be applied.
 
-What is parked, and what waits behind it, is left out (`sync_jobs.projection.parking`) and tried again
-(`sync_jobs.projection.retrying`). So what is applied later, out of turn, meets the rows just as it would have in turn,
-and the tables are those that a rebuild gives. When more than PARKED_MAX entries wait, the whole plant waits. No failure
-here stops intake, nor another plant.
+Parked entries and those blocked behind them are left out (`sync_jobs.projection.parking`) and retried later
+(`sync_jobs.projection.retrying`). An entry applied later therefore meets the same rows as it would have in order, and
+the tables equal those of a rebuild. Above PARKED_MAX parked entries the whole plant halts. A failure stops neither
+intake nor another plant.
 
-A slice is applied in one transaction, in good hope: without savepoints, all entries at once. Only when that fails is it
-applied again with care, halved until the one entry that fails stands alone. And because an entry may also end the
-whole program, the slice is written down before it is begun: one that was begun and neither done nor failed is made
-smaller the next time, until the entry that ends programs stands alone and is parked.
+A slice is applied in one transaction, optimistically: all entries at once, without savepoints. If that fails, it is
+applied again in halves until the failing entry is isolated. An entry may also crash the program, so each slice is
+stored before it starts. A slice that neither succeeded nor failed is made smaller next time, until the entry that
+crashes the program is alone and is parked.
 """
 
 import logging
@@ -25,70 +25,60 @@ from infra.database import Session, Store
 from plants.rules.ledger.events import Entry
 from plants.rules.replication.pace import ENTRIES_MIN, paced
 from plants.rules.values.instants import micros
+from plants.store.ledger import logs
 from plants.store.ledger.entries import entries_between
 from plants.store.projection import applying
 from plants.store.projection.applying import UnknownEvent
+from plants.store.replication import leases, projection_faults, status
+from plants.store.replication.leases import Lease
 from plants.store.replication.parked_entries import skipped_between
-from sync_jobs import leases
-from sync_jobs.leases import Lease
+from plants.store.replication.projection_attempts import SliceAttempt, begin_attempt, end_attempt, last_attempt
+from sync_jobs.backoff import LONGEST_WAIT_US
 from sync_jobs.projection import parking
-from sync_jobs.projection.retrying import SELECT_DUE, begin_projection, retry_due, retry_understood
+from sync_jobs.projection.retrying import begin_projection, retry_due, retry_understood
 
 SLICE_ENTRIES: Final = 4000  # of one transaction
-JOB_ENTRIES: Final = 20_000  # that one job applies before the other jobs have their turn
-AT_ONCE: Final = 2  # plants whose slices are applied at the same time
-SHRINK: Final = 16  # a slice that ended the program is cut to this part, so that four deaths find one entry
+JOB_ENTRIES: Final = 20_000  # that one run of the job applies before other jobs run
+AT_ONCE: Final = 2  # plants whose slices are applied concurrently
+SHRINK: Final = 16  # a slice that crashed the program is divided by this, so that four crashes isolate one entry
 GROW: Final = 2
-TURNS_US_MAX: Final = 10_000_000  # between two slices of a plant that is behind
+TURNS_US_MAX: Final = 10_000_000  # between two slices of a plant with a backlog
 LOG = logging.getLogger(__name__)
-
-SELECT_POSITION = "SELECT size, projected FROM logs WHERE log_id = :log_id"
-MOVE = "UPDATE logs SET projected = :projected WHERE log_id = :log_id"
-SELECT_BEHIND = "SELECT log_id, size - projected FROM logs WHERE log_id > 0 AND projected < size"
-SELECT_PACE = "SELECT applied_pace, applied_us FROM replication WHERE log_id = :log_id"
-KEEP_PACE = "UPDATE replication SET applied_pace = :pace, applied_us = :now_us WHERE log_id = :log_id"
-SELECT_TRY = "SELECT low, entries, attempts FROM projection_tries WHERE log_id = :log_id"
-BEGIN_TRY = (
-    "INSERT INTO projection_tries (log_id, low, entries, attempts) VALUES (:log_id, :low, :entries, :attempts)"
-    " ON CONFLICT (log_id) DO UPDATE SET low = excluded.low, entries = excluded.entries, attempts = excluded.attempts"
-)
-END_TRY = "DELETE FROM projection_tries WHERE log_id = :log_id"
 
 
 def backlog_by_plant(store: Store, clock: Clock) -> dict[int, int]:
-    """Return how many entries of each plant wait to be applied; 0 where only something parked is due.
+    """Return how many entries of each plant wait to be applied; 0 where only a parked entry is due.
 
-    What an older program did not know and this one does is due at once.
+    Entries that an older program did not understand and this one does become due.
     """
     with store.transaction() as session:
         now_us = micros(clock.now())
         retry_understood(session, now_us)
-        ways = {log_id: 0 for (log_id,) in session.rows(SELECT_DUE, {"now_us": now_us})}
-        ways |= dict(session.rows(SELECT_BEHIND))
-    return ways
+        backlog = dict.fromkeys(projection_faults.ledgers_due(session, now_us, LONGEST_WAIT_US), 0)
+        return backlog | logs.backlogs(session)
 
 
 def project_behind(store: Store, clock: Clock, holder: str, *, at_once: int = 1) -> int:
-    """Apply one slice of every plant that is behind, and retry what is due; returns how many entries were applied.
+    """Apply one slice of every plant with a backlog, and retry what is due; returns how many entries were applied.
 
-    Plants take turns, those with the shortest way first, so that one with a long way to go keeps the others waiting for
-    one slice at most. With two at once, PostgreSQL writes the rows of one while those of the other are made.
+    The plants with the smallest backlog go first, so that a large one delays the others by one slice at most. With two
+    at once, PostgreSQL writes the rows of one plant while those of the other are computed.
     """
-    ways = backlog_by_plant(store, clock)
-    shortest = sorted(ways, key=lambda log_id: (ways[log_id], log_id))
+    backlog = backlog_by_plant(store, clock)
+    smallest_first = sorted(backlog, key=lambda log_id: (backlog[log_id], log_id))
     project = partial(project_pending, store, clock=clock, holder=holder)
-    if at_once == 1 or len(shortest) == 1:
-        return sum(map(project, shortest))
+    if at_once == 1 or len(smallest_first) == 1:
+        return sum(map(project, smallest_first))
     with ThreadPoolExecutor(at_once, thread_name_prefix="projection") as threads:
-        return sum(threads.map(project, shortest))
+        return sum(threads.map(project, smallest_first))
 
 
 def project_turns(store: Store, clock: Clock, holder: str) -> bool:
-    """Apply what came in, turn by turn, and return whether more is left: a job's worth, then others have their turn."""
+    """Apply slices until nothing is left or JOB_ENTRIES were applied; returns whether more is left."""
     at_once = AT_ONCE if store.dialect == "postgresql" else 1
     applied = 0
     while found := project_behind(store, clock, holder, at_once=at_once):
-        # Several turns to a job, for its message costs time as well; and then the other jobs have theirs.
+        # Several slices per run amortise the job's message; the limit lets other jobs run.
         applied += found
         if applied >= JOB_ENTRIES:
             return True
@@ -98,7 +88,7 @@ def project_turns(store: Store, clock: Clock, holder: str) -> bool:
 def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, limit: int = SLICE_ENTRIES) -> int:
     """Retry what is due and apply the next entries of one plant; returns how many were applied.
 
-    Whatever goes wrong is written down as a fault and logged; nothing is raised but a failure of the database.
+    A failure is stored as a fault and logged; only a failure of the database is raised.
     """
     with store.transaction() as session:
         lease = leases.take(session, f"project/{log_id}", holder, now=clock.now())
@@ -109,13 +99,13 @@ def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, lim
         applied = retry_due(store, log_id, lease, clock)
         return applied + _project_slice(store, log_id, lease, clock, attempt)
     except leases.LeaseLost:
-        LOG.warning("ledger %s: another process has taken its projection over", log_id)
+        LOG.warning("ledger %s: another process has taken over its projection", log_id)
         return 0
     except Exception as error:
-        LOG.exception("ledger %s: its projection stops", log_id)
+        LOG.exception("ledger %s: its projection is halted", log_id)
         with store.transaction() as session:
             begin_projection(session, lease, clock.now())
-            session.run(END_TRY, {"log_id": log_id})
+            end_attempt(session, log_id)
             text = f"{type(error).__name__}: {error}".replace("\0", "")
             parking.halt(session, log_id, text, clock.now(), retry=True)
             lease.end(session)
@@ -124,7 +114,7 @@ def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, lim
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How many entries are applied this time, of at most how many, and whether the next one has ended programs."""
+    """How many entries are applied this time, the limit of a slice, and whether the next entry has crashed programs."""
 
     entries: int
     limit: int
@@ -132,29 +122,26 @@ class Attempt:
 
 
 def _begin_attempt(session: Session, log_id: int, limit: int) -> Attempt:
-    """Write down that the next slice is begun: smaller, when the last one was neither done nor failed."""
-    row = session.row(SELECT_POSITION, {"log_id": log_id})
-    assert row is not None
-    low = row[1]
-    left = session.row(SELECT_TRY, {"log_id": log_id})
+    """Store the next slice before it starts: smaller when the last one neither succeeded nor failed."""
+    _, low = logs.watermark(session, log_id)
+    last = last_attempt(session, log_id)
     entries, attempts = limit, 1
-    if left is not None and left[0] == low:
-        before, tries = left[1], left[2]
-        if tries == 0:
-            entries = min(limit, before)  # it went well, if only in small steps
-        elif before > 1:
-            entries = max(1, min(limit, before) // SHRINK)
+    if last is not None and last.low == low:
+        if last.attempts == 0:
+            entries = min(limit, last.entries)  # the last slice succeeded, at a reduced size.
+        elif last.entries > 1:
+            entries = max(1, min(limit, last.entries) // SHRINK)
         else:
-            entries, attempts = 1, tries + 1
-    session.run(BEGIN_TRY, {"log_id": log_id, "low": low, "entries": entries, "attempts": attempts})
+            entries, attempts = 1, last.attempts + 1
+    begin_attempt(session, log_id, SliceAttempt(low, entries, attempts))
     return Attempt(entries, limit, ends_programs=attempts > parking.TRIES_MAX)
 
 
 def _project_slice(store: Store, log_id: int, lease: Lease, clock: Clock, attempt: Attempt) -> int:
-    """Apply the slice and give the lease back, in one transaction; with care only where it does not go without."""
+    """Apply the slice and release the lease in one transaction; isolate failures only when that fails."""
     try:
         with garbage_collection.paused(), store.transaction() as session:
-            session.commit_asynchronously()  # rows and watermark go together: what a crash undoes is applied again.
+            session.commit_asynchronously()  # rows and watermark commit together: what a crash undoes is applied again.
             now = clock.now()
             begin_projection(session, lease, now)
             applied = Slice(session, log_id, now).run(attempt)
@@ -162,8 +149,8 @@ def _project_slice(store: Store, log_id: int, lease: Lease, clock: Clock, attemp
             lease.end(session)
     except leases.LeaseLost:
         raise
-    except Exception as error:  # noqa: BLE001 -- whatever it is: with care it shows whether it is one entry's.
-        LOG.warning("ledger %s: a slice is applied again with care: %r", log_id, error)
+    except Exception as error:  # noqa: BLE001 -- the second pass shows whether one entry is the cause.
+        LOG.warning("ledger %s: a slice is applied again to isolate the failure: %r", log_id, error)
         with store.transaction() as session:
             begin_projection(session, lease, clock.now())
             applied = Slice(session, log_id, clock.now(), isolate_failures=True).run(attempt)
@@ -172,22 +159,22 @@ def _project_slice(store: Store, log_id: int, lease: Lease, clock: Clock, attemp
 
 
 def _keep_pace(session: Session, log_id: int, applied: int, began: datetime, now: datetime) -> None:
-    """Write down how fast a plant's entries are applied, the turns of the others included."""
+    """Store how fast a plant's entries are applied, including the time in which other plants had their turn."""
     if applied < ENTRIES_MIN:
         return
-    row = session.row(SELECT_PACE, {"log_id": log_id})
-    if row is not None:
-        began_us, now_us = micros(began), micros(now)
-        since_us = row[1] if row[1] is not None and 0 < began_us - row[1] <= TURNS_US_MAX else began_us
-        pace = paced(row[0], applied, now_us - since_us)
-        session.run(KEEP_PACE, {"log_id": log_id, "pace": pace, "now_us": now_us})
+    before = status.known(session, log_id)
+    began_us, now_us = micros(began), micros(now)
+    since_us = began_us
+    if before.applied_us is not None and 0 < began_us - before.applied_us <= TURNS_US_MAX:
+        since_us = before.applied_us
+    status.keep_applied_pace(session, log_id, paced(before.applied_pace, applied, now_us - since_us), now_us)
 
 
 @dataclass(slots=True)
 class _ApplicableEntries:
-    """The entries up to the first that is to wait: it parks once those before it are in the tables.
+    """Yields entries until one must be parked.
 
-    For the tables tell which batch a code is, and so what else waits with it.
+    Parking needs the preceding entries applied, because it resolves batch codes to ids through the tables.
     """
 
     entries: Iterator[Entry]
@@ -211,7 +198,7 @@ class _ApplicableEntries:
 
 @dataclass(slots=True)
 class Slice:
-    """One transaction's worth of one plant's entries."""
+    """The entries of one plant that are applied in one transaction."""
 
     session: Session
     log_id: int
@@ -223,20 +210,17 @@ class Slice:
     applied: int = 0
 
     def run(self, attempt: Attempt) -> int:
-        """Apply the entries behind the watermark and move it; returns how many were applied."""
+        """Apply the entries after the watermark and move it; returns how many were applied."""
         session, log_id = self.session, self.log_id
-        row = session.row(SELECT_POSITION, {"log_id": log_id})
-        assert row is not None
-        size, projected = row
+        size, projected = logs.watermark(session, log_id)
         high = min(size, projected + attempt.entries)
         if attempt.entries < attempt.limit:
-            larger = {"low": high, "entries": GROW * attempt.entries, "attempts": 0}
-            session.run(BEGIN_TRY, {"log_id": log_id, **larger})
+            begin_attempt(session, log_id, SliceAttempt(high, GROW * attempt.entries, 0))
         else:
-            session.run(END_TRY, {"log_id": log_id})
-        if high == projected or parking.is_halted(session, log_id):
+            end_attempt(session, log_id)
+        if high == projected or projection_faults.is_halted(session, log_id):
             return 0
-        before = parking.parked_entries(session, log_id)
+        before = projection_faults.parked_entries(session, log_id)
         if before:
             self.blocked |= parking.keys_blocked_by(session, log_id, before)
             self.parked = len(before)
@@ -249,7 +233,7 @@ class Slice:
             self._apply(list(found))
         else:
             self._apply_optimistically(found)
-        session.run(MOVE, {"log_id": log_id, "projected": high})
+        logs.move_watermark(session, log_id, high)
         if self.failed:
             parking.update_alarm(session, log_id, self.now)
         if self.parked > parking.PARKED_MAX:
@@ -258,7 +242,7 @@ class Slice:
         return self.applied
 
     def _apply_optimistically(self, entries: Iterator[Entry]) -> None:
-        """Apply each as it is read, so that few are in memory at once; raises what any of them raises."""
+        """Apply entries as they are read, so that few are in memory at once; raises what any of them raises."""
         while True:
             run = _ApplicableEntries(entries, self.blocked)
             applying.apply(self.session, self.log_id, run)
@@ -283,9 +267,9 @@ class Slice:
             with self.session.savepoint():
                 applying.apply(self.session, self.log_id, entries)
             self.applied += len(entries)
-        except Exception as error:  # noqa: BLE001 -- whatever the content does, only its own key may wait for it.
+        except Exception as error:  # noqa: BLE001 -- any failure of the content may block its own keys only.
             if len(entries) > 1:
-                # One of them fails: halves find it without giving up set-wise writes for the others.
+                # Halving isolates the failing entry and keeps bulk writes for the others.
                 middle = len(entries) // 2
                 self._apply(entries[:middle])
                 self._apply(entries[middle:])

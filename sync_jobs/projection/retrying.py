@@ -1,182 +1,138 @@
-"""What is parked is tried again: when its time comes, when a person asks, or when a newer program knows it.
+"""Retries parked entries: when due, when an operator asks, or when a newer program knows their type.
 
-An attempt is counted, and committed, before it is made: so that an entry that ends the program is not tried for ever.
+An attempt is counted and committed before it is made, so that an entry that crashes the program is not retried forever.
 """
 
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
 
 from infra.clock import Clock
 from infra.database import Session, Store
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import micros
 from plants.store.ledger.entries import entry_at
+from plants.store.ledger.logs import lock_for_projection
+from plants.store.materials.series import next_numbers, raise_series
 from plants.store.projection import applying
-from plants.store.replication.parked_entries import (
-    HALTED,
-    UNPARK,
-    failed_positions,
-    retry_blocked,
-    stop_retrying_blocked,
-)
-from sync_jobs.backoff import is_due
-from sync_jobs.leases import Lease, LeaseLost
+from plants.store.replication import projection_faults
+from plants.store.replication.leases import Lease, LeaseLost
+from plants.store.replication.projection_faults import Fault, retry_blocked
+from sync_jobs.backoff import LONGEST_WAIT_US, is_due
 from sync_jobs.projection import parking
 
 LOG = logging.getLogger(__name__)
 
-# As `attempts.is_due` has it: a wait longer than any that is given was begun by a clock that was wrong.
-SELECT_DUE = (
-    "SELECT log_id FROM projection_faults WHERE next_attempt_us - :now_us NOT BETWEEN 1 AND 3600000000"
-    " GROUP BY log_id ORDER BY log_id"
-)
-SELECT_FAULTS = (
-    "SELECT idx, error, attempts, next_attempt_us FROM projection_faults"
-    " WHERE log_id = :log_id AND key <> :halted ORDER BY idx"
-)
-IS_DUE = (
-    "SELECT 1 FROM projection_faults"
-    " WHERE log_id = :log_id AND next_attempt_us - :now_us NOT BETWEEN 1 AND 3600000000 LIMIT 1"
-)
-SELECT_UNKNOWN = "SELECT DISTINCT type, needs_version FROM projection_faults WHERE needs_version IS NOT NULL"
-WAKE_KIND = (
-    "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us, needs_version = NULL"
-    " WHERE type = :type AND needs_version = :version"
-)
-COUNT_TRY = (
-    "UPDATE projection_faults SET attempts = attempts + 1, next_attempt_us = :now_us"
-    " WHERE log_id = :log_id AND idx = :idx"
-)
-WAKE = (
-    "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us"
-    " WHERE error IS NOT NULL AND (:log_id = 0 OR log_id = :log_id)"
-)
-SERIES = "SELECT next FROM series WHERE plant_id = :plant AND name = :name"
-RAISE_SERIES = "UPDATE series SET next = :next WHERE plant_id = :plant AND name = :name AND next < :next"
-
-
-class _Fault(NamedTuple):
-    idx: int
-    error: str | None
-    tries: int
-    next_us: int | None
-
-    def may_be_tried(self, now: datetime) -> bool:
-        """Tell whether its time has come; what only waits behind another goes as soon as that is gone."""
-        return self.error is None or (self.next_us is not None and is_due(self.next_us, now))
-
 
 def begin_projection(session: Session, lease: Lease, now: datetime) -> None:
-    """Begin a transaction that applies entries: the lease, and the lock that a rebuild also takes first."""
+    """Begin a transaction that applies entries: renew the lease, then take the lock that excludes a rebuild."""
     lease.renew(session, now)
-    if session.dialect == "postgresql":
-        session.run("LOCK TABLE logs IN ROW EXCLUSIVE MODE")
+    lock_for_projection(session)
 
 
 def retry_now(session: Session, now: datetime, log_id: int = 0) -> int:
-    """Have the faults of a plant, or of all, tried again at once, their attempts counted from nothing."""
-    return session.run(WAKE, {"log_id": log_id, "now_us": micros(now)})
+    """Make the failed entries of a plant, or of all plants, due now and reset their attempts; returns how many."""
+    return projection_faults.retry_failed(session, micros(now), log_id)
 
 
 def retry_understood(session: Session, now_us: int) -> int:
-    """Have tried at once what parked because an older program did not know its type or version, and this one does."""
-    woken = 0
-    for kind, version in session.rows(SELECT_UNKNOWN):
-        if applying.understands(kind, version):
-            woken += session.run(WAKE_KIND, {"type": kind, "version": version, "now_us": now_us})
-    return woken
+    """Make due what an older program parked because it did not know the type or version; returns how many."""
+    return sum(
+        projection_faults.retry_kind(session, kind, version, now_us)
+        for kind, version in projection_faults.unknown_kinds(session)
+        if applying.understands(kind, version)
+    )
 
 
 def retry_due(store: Store, log_id: int, lease: Lease, clock: Clock) -> int:
-    """Try what is due once more, and what waits behind it, in order; each entry in its own transaction.
+    """Retry the entries that are due, and those they block, in order; each in a transaction of its own.
 
-    What waits behind an applied one is due from that very transaction on, so that a program which ends between two of
-    them leaves nothing to wait for ever. What still waits when all were looked at is due no more.
+    The transaction that applies an entry also makes the entries behind it due, so that a crash between two of them
+    strands none. Entries that are still blocked at the end are no longer due. Returns how many were applied.
     """
     now = clock.now()
-    given = {"log_id": log_id, "now_us": micros(now)}
     with store.transaction() as session:
-        if session.row(IS_DUE, given) is None:
+        if not projection_faults.is_due(session, log_id, micros(now), LONGEST_WAIT_US):
             return 0
         begin_projection(session, lease, now)
         parking.unhalt(session, log_id, now)
-        rows = session.rows(SELECT_FAULTS, {"log_id": log_id, "halted": HALTED})
-    going = _Pass(store, log_id, lease, clock)
-    applied = sum(map(going.retry, map(_Fault._make, rows)))
+        faults = projection_faults.faults_of(session, log_id)
+    retries = _Pass(store, log_id, lease, clock)
+    applied = sum(map(retries.retry, faults))
     with store.transaction() as session:
         begin_projection(session, lease, clock.now())
-        going.rest(session)
+        retries.stop_retrying_blocked(session)
         parking.update_alarm(session, log_id, clock.now())
     return applied
 
 
+def _may_be_retried(fault: Fault, now: datetime) -> bool:
+    """Tell whether a fault is due; a blocked entry is as soon as nothing blocks it."""
+    return fault.error is None or (fault.next_attempt_us is not None and is_due(fault.next_attempt_us, now))
+
+
 @dataclass(slots=True)
 class _Pass:
-    """One pass over what is parked of a plant: what the faults that stay hold up, and which they are."""
+    """One pass over the parked entries of a plant. `blocked` are the keys of `remaining`, the positions that failed."""
 
     store: Store
     log_id: int
     lease: Lease
     clock: Clock
     blocked: set[str] = field(default_factory=set)
-    stay: set[int] = field(default_factory=set)
+    remaining: set[int] = field(default_factory=set)
 
-    def retry(self, fault: _Fault) -> bool:
-        """Try one fault unless it is not its turn; tell whether it was applied."""
+    def retry(self, fault: Fault) -> bool:
+        """Retry one fault unless it is blocked or not due; returns whether it was applied."""
         log_id, now = self.log_id, self.clock.now()
-        given = {"log_id": log_id, "idx": fault.idx}
         with self.store.transaction() as session:
             begin_projection(session, self.lease, now)
             entry = entry_at(session, log_id, fault.idx)
             assert entry is not None
-            if not fault.may_be_tried(now) or not self.blocked.isdisjoint(parking.touched_keys(entry)):
-                self._stays(session, entry, because_of_itself=fault.error is not None)
+            if not _may_be_retried(fault, now) or not self.blocked.isdisjoint(parking.touched_keys(entry)):
+                self._keep(session, entry, failed=fault.error is not None)
                 return False
-            if fault.tries >= parking.TRIES_MAX:
-                # Counted that often and never ended, well or badly: it was the program that ended.
-                self._stays(session, entry)
-                parking.park(session, log_id, entry, parking.PROGRAM_ENDED, tries=fault.tries, at=now)
+            if fault.attempts >= parking.TRIES_MAX:
+                # Every attempt was counted and none of them ended: the entry crashes the program.
+                self._keep(session, entry)
+                parking.park(session, log_id, entry, parking.PROGRAM_ENDED, tries=fault.attempts, at=now)
                 return False
-            if session.run(COUNT_TRY, {**given, "now_us": micros(now)}) == 0:
-                return False  # skipped by a person since the list was read.
+            if not projection_faults.count_attempt(session, log_id, fault.idx, micros(now)):
+                return False  # an operator skipped it after the list was read.
         try:
             with self.store.transaction() as session:
                 begin_projection(session, self.lease, self.clock.now())
-                if session.run(UNPARK, given) == 0:
+                if not projection_faults.delete_fault(session, log_id, fault.idx):
                     return False
                 _apply_out_of_turn(session, log_id, entry)
                 retry_blocked(session, log_id, micros(now))
         except LeaseLost:
             raise
-        except Exception as error:  # noqa: BLE001 -- whatever the content does: it stays parked, with the reason.
-            LOG.warning("ledger %s: entry %s stays parked: %r", log_id, entry.index, error)
+        except Exception as error:  # noqa: BLE001 -- any failure of the content leaves the entry parked, with its reason.
+            LOG.warning("ledger %s: entry %s remains parked: %r", log_id, entry.index, error)
             with self.store.transaction() as session:
                 begin_projection(session, self.lease, self.clock.now())
-                self._stays(session, entry)
-                parking.park(session, log_id, entry, error, tries=fault.tries + 1, at=now)
+                self._keep(session, entry)
+                parking.park(session, log_id, entry, error, tries=fault.attempts + 1, at=now)
             return False
         return True
 
-    def _stays(self, session: Session, entry: Entry, *, because_of_itself: bool = True) -> None:
+    def _keep(self, session: Session, entry: Entry, *, failed: bool = True) -> None:
         self.blocked |= parking.keys_blocked_by(session, self.log_id, [entry])
-        if because_of_itself:
-            self.stay.add(entry.index)
+        if failed:
+            self.remaining.add(entry.index)
 
-    def rest(self, session: Session) -> None:
-        """Let what waits behind others be due no more, unless a person has skipped one of those meanwhile."""
-        if self.stay <= failed_positions(session, self.log_id):
-            stop_retrying_blocked(session, self.log_id)
+    def stop_retrying_blocked(self, session: Session) -> None:
+        """Stop retrying blocked entries, unless an operator has skipped one of those that block them."""
+        if self.remaining <= projection_faults.failed_positions(session, self.log_id):
+            projection_faults.stop_retrying_blocked(session, self.log_id)
 
 
 def _apply_out_of_turn(session: Session, log_id: int, entry: Entry) -> None:
     payload = entry.payload
     names = payload.get("series", {}) if isinstance(payload, dict) else {}
-    before = {
-        name: row[0] for name in names if (row := session.row(SERIES, {"plant": log_id, "name": name})) is not None
-    }
+    before = {name: number for name, number in next_numbers(session, log_id).items() if name in names} if names else {}
     applying.apply(session, log_id, (entry,))
     for name, following in before.items():
-        # A series only goes up: applied out of turn, an old entry must not set it back.
-        session.run(RAISE_SERIES, {"plant": log_id, "name": name, "next": following})
+        # A number series only rises: an old entry applied out of turn must not set it back.
+        raise_series(session, log_id, name, following)

@@ -22,14 +22,13 @@ from typing import Final
 from infra.database import Session
 from plants.rules.values.instants import micros
 from plants.store.ledger import entries
-from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState, ReplicationStatus
 
 DISPLACED_MAX: Final = 16  # sessions of other copies that the hub remembers
 GIVEN_MAX: Final = 8  # sessions that were given and not used yet, to each side: more greetings than ever wander about
 QUIET: Final = timedelta(days=1)
-SELECT_RAISED: Final = "SELECT last_us FROM alarms WHERE kind = :kind AND about = :about AND over_us IS NULL"
 FENCED: Final = (
     "Another copy of this plant exchanges with the hub, so this one writes nothing more. Find out which copy is the "
     "right one; on that one run `batchloom plant take-over`. / "
@@ -101,8 +100,8 @@ def update_copy_alarm(
         return
     if verdict is SessionVerdict.GOES_ON or take_over:
         # A copy that goes on says nothing of the other one: a person ends it, or that nothing came of it for a day.
-        row = None if take_over else session.row(SELECT_RAISED, {"kind": AlarmKind.PLANT_FENCED, "about": origin})
-        if take_over or (row is not None and row[0] < micros(now - QUIET)):
+        raised_us = None if take_over else open_alarms(session, AlarmKind.PLANT_FENCED).get(origin)
+        if take_over or (raised_us is not None and raised_us < micros(now - QUIET)):
             end_alarm(session, AlarmKind.PLANT_FENCED, origin, now)
         return
     text = TAKEN_OVER if verdict is SessionVerdict.TAKES_OVER else SUPERSEDED

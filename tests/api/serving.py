@@ -1,7 +1,6 @@
 """Nodes that really serve: a plant on SQLite and a hub on PostgreSQL behind uvicorn, with people who are signed in."""
 
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.materials.definitions import define_master, define_material
 from plants.rules.values.actors import SYSTEM
 from tests.factories import GROUP, MASTERS, MATERIALS, Plant
+from tests.patience import patient, wait_until
 
 PASSWORD = "correct horse battery"
 SETUP = system_actor("setup", Trust.ADMINISTRATOR)
@@ -122,12 +122,11 @@ def serving(node: Node, clock: FixedClock) -> Iterator[Serving]:
     running = server(node, jobs=False)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
-    while not running.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
+    wait_until(lambda: running.started or not thread.is_alive(), "the node's server has started")
+    assert thread.is_alive()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with httpx2.Client(base_url=url, timeout=30) as client:
+        with httpx2.Client(base_url=url, timeout=patient(30)) as client:
             yield Serving(node, clock, url, client)
     finally:
         running.should_exit = True

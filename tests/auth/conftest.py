@@ -1,4 +1,4 @@
-"""What the tests of the auth room stand on: a clock that stands still, a real store, and its writer."""
+"""Fixtures of the auth room: a fixed clock, a real store and its writer."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""People to test with: how they are added, how they sign in, and what the tables then say of them."""
+"""Test people: adding them, signing them in, and reading their rows."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""One-time codes and invitations: what is typed wrong is noticed, what is used, old or guessed counts for nothing."""
+"""One-time codes and invitations: mistyped, used, expired and guessed codes are refused."""
 
 from datetime import timedelta
 

@@ -105,7 +105,7 @@ def test_given_too_many_at_once_then_an_attempt_is_refused_instead_of_waiting_fo
 ) -> None:
     monkeypatch.setattr(passwords, "HASH_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(passwords, "_TURNS", threading.BoundedSemaphore(1))
-    passwords._TURNS.acquire()  # noqa: SLF001 -- stands for another attempt in progress.
+    passwords._TURNS.acquire()  # noqa: SLF001 -- as another attempt in progress would.
     with pytest.raises(NotAuthenticated) as refused:
         password_matches(hashed, PASSWORD)
     assert refused.value.failure is AuthFailure.TOO_MANY

@@ -1,5 +1,7 @@
-"""People: who may add, disable, reset and promote whom, and that nothing else is possible."""
+"""People: the permissions to add, disable, reset and promote, and every refusal."""
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -243,3 +245,40 @@ def test_given_an_unknown_person_then_only_an_administrator_of_the_group_is_told
     with pytest.raises(Refusal) as refused:
         writer.write(lambda s: resetting("nobody")(s, administrator, clock, hashed))
     assert refused.value.code is NOT_DEFINED
+
+
+def test_given_the_same_id_added_at_once_then_one_of_the_two_is_refused(
+    store: Store, administrator: Actor, clock: FixedClock
+) -> None:
+    added, codes = threading.Event(), []
+
+    def add_once(*, first: bool) -> None:
+        try:
+            with store.transaction() as session:
+                if not first:
+                    added.wait(30)
+                add_person(
+                    session,
+                    actor=administrator,
+                    person_id="li.wei",
+                    printed_name="first" if first else "second",
+                    plant_number=1,
+                    language="zh",
+                    at=clock.now(),
+                )
+                session.flush()
+                if first:
+                    added.set()
+                    time.sleep(0.3)  # so that the other one meets a row that is not committed yet
+        except Refusal as refusal:
+            codes.append((first, refusal.code))
+
+    threads = [threading.Thread(target=add_once, kwargs={"first": first}) for first in (True, False)]
+    threads[0].start()
+    added.wait(30)
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    assert codes == [(False, CODE_TAKEN)]
+    with store.reading() as reads:
+        assert reads.exec(select(Person.printed_name)).all() == ["first"]

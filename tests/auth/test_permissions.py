@@ -1,4 +1,4 @@
-"""What each role may do, in full, and that nothing else lets anybody do anything."""
+"""The complete permissions of each role, and the refusal of everything else."""
 
 import pytest
 

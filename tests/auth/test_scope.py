@@ -1,4 +1,4 @@
-"""Which plants a scope covers: what was granted, among what is known, and never more."""
+"""Plant scopes cover the granted plants among the known ones, and no others."""
 
 from hypothesis import given
 from hypothesis import strategies as st

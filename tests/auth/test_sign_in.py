@@ -1,4 +1,4 @@
-"""Signing in: what is answered, when nobody gets in any more, and when a token stops counting."""
+"""Sign-in: its answers, lock-outs, and the end of a token's validity."""
 
 import contextlib
 import threading

@@ -31,7 +31,7 @@ from infra.clock import FixedClock
 ISSUER = "https://hub.example"
 AUDIENCE = "https://hub.example/graphql"
 ORIGIN = "example.org/plant/P01/a1"
-NOW = 1_773_475_200  # the second at which FixedClock stands
+NOW = 1_773_475_200  # the second of FixedClock
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 PLANT_KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
 STRANGER = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34))))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import measurements
-from benchmarks.__main__ import main
+from benchmarks.__main__ import main, parse
 from benchmarks.measurements import BENCHMARKS
 
 SMALL = {
@@ -35,6 +35,14 @@ def test_benchmark_at_a_small_size_then_its_results_are_in_a_file(name: str, tmp
         assert claim["ratio"]["most"] == max(ratios)
     assert all(value > 0 for figure in result["figures"] for value in figure["values"])
     assert str(Path.home()) not in json.dumps(result)
+
+
+def test_no_names_then_all_benchmarks_and_another_name_then_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse([]).names == []
+    assert parse(["trace", "catch_up"]).names == ["trace", "catch_up"]
+    with pytest.raises(SystemExit, match="2"):
+        parse(["traces"])
+    assert f"traces is none of {', '.join(BENCHMARKS)}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "few"])

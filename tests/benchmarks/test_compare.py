@@ -5,27 +5,42 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.compare import Change, RunFailed, quartiles, run_once, run_rounds, write
+from benchmarks import compare
+from benchmarks.__main__ import main
+from benchmarks.compare import Change, NoEnvironment, alternate, quartiles, write
 from benchmarks.measurements import ROOT
+from benchmarks.programs import ProgramEnded
 
-PLANT_WRITE = ("plant_write", ("--rounds=1", "--feeds=5"))
+ROUNDS = 2
 
 
 @pytest.mark.timeout(600)  # Two programs start from nothing, on whatever machine this is.
-def test_same_checkout_twice_then_each_claim_has_a_run_of_each_side(tmp_path: Path) -> None:
-    changes = run_rounds(ROOT, ROOT, 1, dict([PLANT_WRITE]))
+def test_same_checkout_twice_then_each_claim_has_all_rounds_of_each_side(tmp_path: Path) -> None:
+    changes = alternate(ROOT, ROOT, ROUNDS, ["plant_write", "--feeds=5"])
     assert len(changes) == 2
-    assert all(len(change.before) == len(change.after) == 1 for change in changes)
-    write(tmp_path, ROOT, ROOT, 1, changes)
+    assert all(len(change.before) == len(change.after) == ROUNDS for change in changes)
+    write(tmp_path, ROOT, ROOT, ROUNDS, changes)
     content = json.loads((tmp_path / "compare.json").read_text())
     assert content["before"] == content["after"]
     assert [each["claim"] for each in content["changes"]] == [change.claim for change in changes]
     assert str(ROOT) not in json.dumps(content)
 
 
-def test_benchmark_fails_in_a_checkout_then_error_with_its_last_lines(tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match=r"(?s)plant_write ended with status 2.*--feeds: invalid count value"):
-        run_once(ROOT, "plant_write", ["--feeds=some"], tmp_path)
+def test_benchmark_fails_in_a_checkout_then_error_with_its_last_lines() -> None:
+    with pytest.raises(ProgramEnded, match=r"(?s)plant_write in .* ended with status 2.*--feeds: invalid count value"):
+        alternate(ROOT, ROOT, ROUNDS, ["plant_write", "--feeds=some"])
+
+
+def test_checkout_without_its_environment_then_error_and_no_results(tmp_path: Path) -> None:
+    with pytest.raises(NoEnvironment, match=r"has no \.venv"):
+        main(["compare", "--before", str(tmp_path), "--after", str(ROOT), "--results", str(tmp_path)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_benchmark_that_is_not_compared_then_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        compare.main(["catch_up", "--before", ".", "--after", "."])
+    assert f"catch_up is none of {', '.join(compare.SIZES)}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

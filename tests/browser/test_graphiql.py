@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import threading
-import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry.asgi import GraphQL
 
 from tests.house.sources import ROOT
+from tests.patience import wait_until
 
 PAGE = ROOT / "api" / "static" / "graphiql"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -112,8 +112,7 @@ def node() -> Iterator[Node]:
         server = uvicorn.Server(uvicorn.Config(application(node), log_level="error", ws="websockets-sansio"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        while not server.started:
-            time.sleep(0.01)
+        wait_until(lambda: server.started, "the server has started")
         yield node
         server.should_exit = True
         thread.join()

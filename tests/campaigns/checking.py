@@ -9,8 +9,9 @@ from infra.database import Store
 from plants.commands.replication.rebuild import rebuild
 from plants.store.projection.rebuilding import table_digests
 from tests.campaigns.operators import Operator
+from tests.patience import wait_until
 from tests.scenarios.preparing import PLANTS
-from tests.scenarios.processes import HUB, Group, is_level, leaves, wait_until
+from tests.scenarios.processes import HUB, Group, is_level, leaves
 from tests.sync_jobs.group import stand
 
 

@@ -29,9 +29,10 @@ from infra.postgres import EmbeddedPostgres
 from tests.campaigns.checking import check, counted
 from tests.campaigns.operators import Operator
 from tests.campaigns.telling import publish, say, say_logs
+from tests.patience import wait_until
 from tests.scenarios.faults.servers import kill_server
 from tests.scenarios.preparing import CHEN, OPERATORS, PLANTS, WANG, copy_group, prepare
-from tests.scenarios.processes import HUB, Group, Person, Process, wait_until
+from tests.scenarios.processes import HUB, Group, Person, Process
 from tests.sync_jobs.group import column
 
 CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")

@@ -27,9 +27,10 @@ from plants.store.monitoring.alarms import AlarmKind, alarms
 from tests.campaigns.checking import check, counted
 from tests.campaigns.operators import Headquarters, Operator
 from tests.campaigns.telling import publish, say, say_logs
+from tests.patience import wait_until
 from tests.scenarios.faults.shares import Share
 from tests.scenarios.preparing import CHEN, PLANTS, WANG, Prepared, command, copy_group, prepare
-from tests.scenarios.processes import HUB, Group, wait_until
+from tests.scenarios.processes import HUB, Group
 from tests.sync_jobs.group import column, free_port, stand
 
 CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")

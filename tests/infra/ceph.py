@@ -11,6 +11,7 @@ from typing import Final
 
 import httpx2
 
+from tests.patience import Limit, patient
 from tests.sync_jobs.group import free_port
 
 PROGRAMS: Final = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -87,7 +88,7 @@ def _run(path: Path, program: str, *arguments: str) -> None:
     try:
         done = subprocess.run(
             [program, *arguments, *(() if program == "monmaptool" else ("--conf", str(path)))],
-            capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
+            capture_output=True, text=True, timeout=patient(SECONDS_MAX), check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise CephUnavailable(f"{program} {arguments[0]} did not end in {SECONDS_MAX} s") from error
@@ -105,12 +106,12 @@ def _start(running: ExitStack, path: Path, program: str, *arguments: str) -> Non
 
 
 def _wait_for(endpoint: str) -> None:
-    deadline = time.monotonic() + SECONDS_MAX
+    limit = Limit(SECONDS_MAX)
     while True:
         try:
             httpx2.get(endpoint, timeout=5, trust_env=False)
         except httpx2.TransportError as error:
-            if time.monotonic() > deadline:
+            if limit.left() < 0:
                 raise CephUnavailable(f"the gateway did not answer within {SECONDS_MAX} s") from error
             time.sleep(0.2)
         else:

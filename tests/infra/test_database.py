@@ -1,4 +1,4 @@
-"""Stores: what is refused, what a transaction guarantees, and the same SQL on both databases."""
+"""Stores: refused addresses, guarantees of a transaction, and equal SQL on both databases."""
 
 import threading
 from collections.abc import Iterator
@@ -120,7 +120,7 @@ def test_a_store_that_is_not_kept_or_not_known_is_refused(url: str) -> None:
 
 
 def test_failed_transaction_is_let_go_while_another_one_reads_then_no_row_comes_twice(tmp_path: Path) -> None:
-    """Its traceback keeps a session for as long as somebody keeps the error, and is let go by whichever thread does.
+    """The traceback keeps a session as long as the error, and any thread may release it.
 
     A cursor that goes resets its statement, which the driver may have given to another cursor in the meantime.
     """

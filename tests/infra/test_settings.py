@@ -48,7 +48,7 @@ def test_unfit_settings_are_refused_by_name(tmp_path: Path, content: str, enviro
 
 
 def test_a_secret_is_not_in_what_is_said_of_settings(tmp_path: Path) -> None:
-    url = "postgresql://batchloom:hunter2@db/plant"  # the user's password stands in the address
+    url = "postgresql://batchloom:hunter2@db/plant"  # the user's password is in the address
     settings = load(home(tmp_path, PLANT), {f"{PREFIX}DATABASE_URL": url})
 
     assert "hunter2" not in repr(settings)

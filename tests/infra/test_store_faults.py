@@ -1,4 +1,4 @@
-"""What PostgreSQL undoes to let another go on: one caller hears of it, nothing of it stays, and again it succeeds."""
+"""A deadlock on PostgreSQL: one caller gets the error, its writes are undone, and a retry succeeds."""
 
 import threading
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from infra.postgres import EmbeddedPostgres
 from infra.store_faults import StoreFault, store_fault
 from infra.writer import Writer
 from tests.databases import fresh_database
+from tests.patience import patient, wait_until
 
 ADD = "UPDATE stock SET amount = amount + 1 WHERE name = :name"
 
@@ -51,7 +52,7 @@ def test_deadlock_then_one_is_undone_whole_and_succeeds_when_it_is_sent_again(st
             other.run("SET LOCAL deadlock_timeout = '60s'")  # so that it is always the writer who is undone
             other.run(ADD, {"name": "b"})
             undone = writer.submit(cross)
-            assert first_held.wait(30)
+            assert first_held.wait(patient(30))
             other.run(ADD, {"name": "a"})
         failure = undone.exception(30)
         assert isinstance(failure, errors.DeadlockDetected)
@@ -63,14 +64,13 @@ def test_deadlock_then_one_is_undone_whole_and_succeeds_when_it_is_sent_again(st
 
 def _wait_for_a_waiter(store: Store) -> None:
     """Return when a transaction waits for the lock of another."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
-    for _ in range(3_000):
+
+    def waiting() -> bool:
         with store.transaction() as session:
-            (row,) = session.rows(waiting)
-            if row[0]:
-                return
-            session.run("SELECT pg_sleep(0.01)")
-    pytest.fail("nobody waits")
+            (row,) = session.rows("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+            return bool(row[0])
+
+    wait_until(waiting, "a transaction waits for the lock of another")
 
 
 def test_serialisation_failure_then_undone_whole_and_succeeds_when_it_is_sent_again(store: Store) -> None:

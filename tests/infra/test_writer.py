@@ -9,6 +9,7 @@ import pytest
 
 from infra.database import Session, Store
 from infra.writer import Writer, WriterClosed
+from tests.patience import patient
 
 
 @pytest.fixture
@@ -47,11 +48,11 @@ def test_what_waits_is_committed_together_and_a_failure_is_undone_alone(store: S
 
     def hold_up(session: Session) -> str:
         started.set()
-        gate.wait(10)
+        gate.wait(patient(10))
         return insert(session, "a")
 
     first = writer.submit(hold_up)
-    started.wait(10)
+    started.wait(patient(10))
     waiting = [writer.submit(partial(insert, name=name)) for name in ("b", "c", "b", "d")]
     gate.set()
 

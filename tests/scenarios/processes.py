@@ -5,25 +5,24 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import httpx2
 
 from infra.database import Store
 from infra.ids import new_id
+from tests.patience import patient, wait_until
 from tests.sync_jobs.group import free_port, stand
 
 HUB: Final = "HUB"
 BATCHLOOM: Final = Path(sys.executable).with_name("batchloom")
 PASSWORD: Final = "five small boats at dawn"
 READY_SECONDS_MAX: Final = 120
-WAIT_SECONDS_MAX: Final = 90
 COMMAND_SECONDS_MAX: Final = 90
 STOP_SECONDS_MAX: Final = 40
 ASKED_AGAIN_SECONDS: Final = 20
@@ -38,17 +37,6 @@ DIES_WITH_ITS_PARENT: Final = (
 QUICK: Final = {"BATCHLOOM_PUSH_SECONDS": "0.3", "BATCHLOOM_CHECKPOINT_SECONDS": "1"}
 RUNNING: Final[list["Group"]] = []
 """The groups of this moment, for whoever reports a failure."""
-
-T = TypeVar("T")
-
-
-def wait_until(true: Callable[[], T | None], what: str, seconds: float = WAIT_SECONDS_MAX) -> T:
-    """Return the first answer that is not empty; fails when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while not (answer := true()):
-        assert time.monotonic() < deadline, f"in {seconds} s it did not come about that {what}"
-        time.sleep(0.05)
-    return answer
 
 
 def environment(byte_code: Path, *layers: Mapping[str, str]) -> dict[str, str]:
@@ -94,7 +82,7 @@ class Process:
         assert self.running is not None, f"{self.command} does not run"
         self.running.terminate()
         with suppress(subprocess.TimeoutExpired):
-            self.running.wait(ASKED_AGAIN_SECONDS)
+            self.running.wait(patient(ASKED_AGAIN_SECONDS))
         self.running.terminate()
         return self.ended()
 
@@ -111,7 +99,7 @@ class Process:
         """Wait until it has ended, and return how; what does not end is killed."""
         assert self.running is not None, f"{self.command} does not run"
         try:
-            return self.running.wait(STOP_SECONDS_MAX)
+            return self.running.wait(patient(STOP_SECONDS_MAX))
         except subprocess.TimeoutExpired:
             self.running.kill()
             self.running.wait()
@@ -151,7 +139,7 @@ class Node:
         assert running is not None
         assert running.poll() is None, f"{self.code} ended by itself:\n{self.process.tail()}"
         try:
-            with self.network(), self.http(timeout=5) as http:
+            with self.network(), self.http(timeout=patient(5)) as http:
                 return http.get("/readyz").status_code == httpx2.codes.OK
         except httpx2.TransportError:
             return False
@@ -169,7 +157,7 @@ class Person:
     def __init__(self, node: Node, person: str, *, language: str = "en") -> None:
         self.node = node
         self.person = person
-        self.http = node.http(timeout=30, headers={"Accept-Language": language})
+        self.http = node.http(timeout=patient(30), headers={"Accept-Language": language})
         with node.network():
             answer = self.http.post("/auth/token", json={"person": person, "password": PASSWORD})
         assert answer.status_code == httpx2.codes.OK, answer.text
@@ -312,7 +300,8 @@ class Group:
         settings = {**(self.nodes[code].process.environment if code else environment(self.byte_code)), **(given or {})}
         done = subprocess.run(
             [str(self.program), *arguments],
-            env=settings, cwd=self.folder, capture_output=True, text=True, timeout=COMMAND_SECONDS_MAX, check=False,
+            env=settings, cwd=self.folder, capture_output=True, text=True, check=False,
+            timeout=patient(COMMAND_SECONDS_MAX),
         )  # fmt: skip
         assert expected in (None, done.returncode), f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done

@@ -8,8 +8,9 @@ from infra.database import Store
 from infra.ids import new_id
 from plants.rules.ledger.events import Entry
 from plants.store.ledger import entries
+from tests.patience import wait_until
 from tests.scenarios.preparing import CHEN, PLANTS, WANG
-from tests.scenarios.processes import HUB, Group, Person, is_level, leaves, wait_until
+from tests.scenarios.processes import HUB, Group, Person, is_level, leaves
 
 ENTRY: Final = "entry { index type leafHash }"
 REPLICATION: Final = "{ plants { code replication { state size root projected acknowledged faults alarm } } }"

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from infra.postgres import find_binaries
+from tests.patience import wait_until
 from tests.scenarios.preparing import GROUP_DOMAIN
-from tests.scenarios.processes import HUB, PASSWORD, Group, Node, Person, wait_until
+from tests.scenarios.processes import HUB, PASSWORD, Group, Node, Person
 from tests.scenarios.shop_floor import define, receive
 
 pytestmark = [

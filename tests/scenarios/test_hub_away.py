@@ -13,8 +13,9 @@ from infra.ids import new_id
 from plants.commands.execution import Call
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.values.actors import Author
+from tests.patience import wait_until
 from tests.scenarios.preparing import CHEN, LI, OPERATORS, PLANTS, WANG
-from tests.scenarios.processes import HUB, Group, Person, mutation_document, wait_until
+from tests.scenarios.processes import HUB, Group, Person, mutation_document
 from tests.scenarios.shop_floor import (
     ENTRY,
     amount,

@@ -20,9 +20,10 @@ from infra.ids import new_id
 from infra.postgres import EmbeddedPostgres
 from tests.campaigns.checking import check, counted
 from tests.campaigns.operators import Operator
+from tests.patience import wait_until
 from tests.scenarios.faults.disks import Disk, small_disk
 from tests.scenarios.preparing import CHEN, PLANTS, WANG, command, copy_group, prepare
-from tests.scenarios.processes import HUB, Group, mutation_document, wait_until
+from tests.scenarios.processes import HUB, Group, mutation_document
 from tests.scenarios.shop_floor import replication
 from tests.sync_jobs.group import column
 

@@ -10,8 +10,9 @@ from plants.rules.ledger.notes import Checkpoint, Note
 from plants.store.ledger.mirrors import leaf_reader
 from plants.store.projection.rebuilding import table_digests
 from tests.databases import fresh_database
+from tests.patience import wait_until
 from tests.scenarios.preparing import LI, PLANTS, WANG, Prepared
-from tests.scenarios.processes import HUB, Group, leaves, wait_until
+from tests.scenarios.processes import HUB, Group, leaves
 from tests.scenarios.shop_floor import check_equal, produce, receive, wait_level
 from tests.sync_jobs.group import stand
 

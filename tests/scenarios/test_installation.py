@@ -13,8 +13,9 @@ from infra.postgres import EmbeddedPostgres
 from tests.databases import fresh_database
 from tests.house.sources import ROOMS, ROOT
 from tests.infra.archives import BUCKET, client, moto_bucket
+from tests.patience import patient, wait_until
 from tests.scenarios.preparing import GROUP_DOMAIN
-from tests.scenarios.processes import HUB, Group, wait_until
+from tests.scenarios.processes import HUB, Group
 
 UV: Final = Path(sys.executable).with_name("uv")
 INSTALL_SECONDS_MAX: Final = 200
@@ -45,7 +46,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             env=given,
             capture_output=True,
             text=True,
-            timeout=INSTALL_SECONDS_MAX,
+            timeout=patient(INSTALL_SECONDS_MAX),
             check=False,
         )
         failures.append(done.stderr)

@@ -27,6 +27,7 @@ from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Parcel, Position, Problem
 from tests.databases import fresh_database
+from tests.patience import patient, wait_until
 from tests.scenarios.faults.certificates import certificate
 from tests.scenarios.faults.proxy import Proxy, proxy_to
 from tests.sync_jobs.group import CLOCK, Group, at, column, free_port, receive, running_group, stand
@@ -97,7 +98,7 @@ def test_refused_and_swallowed_connections_then_late_and_whole(
             setattr(proxy, fault, True)
             began = time.monotonic()
             assert through(proxy, node) is ReplicationState.UNREACHABLE
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < patient(20)
             proxy.heal()
             assert through(proxy, node) is ReplicationState.IN_SYNC
     assert exchange(at(node, f"http://127.0.0.1:{free_port()}"), forced=True).state is ReplicationState.UNREACHABLE
@@ -129,7 +130,7 @@ def test_hub_drips_its_answer_then_the_job_gives_up_in_time(
         proxy.drip_seconds = 0.02
         began = time.monotonic()
         assert through(proxy, node) is ReplicationState.UNREACHABLE
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < patient(15)
     level(group, node)
 
 
@@ -194,8 +195,7 @@ def over_tls(hub: HubNode, files: tuple[Path, Path]) -> Iterator[str]:
     )  # fmt: skip
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.01)
+    wait_until(lambda: server.started, "the server has started")
     try:
         yield f"https://localhost:{port}"
     finally:

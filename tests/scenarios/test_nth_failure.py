@@ -40,8 +40,8 @@ from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal
 from plants.store.projection.rebuilding import table_digests
+from plants.store.replication.leases import end_all
 from plants.store.replication.status import ReplicationState
-from sync_jobs.leases import end_all
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_pending

@@ -14,8 +14,9 @@ import pytest
 
 from infra.ids import new_id
 from plants.rules.ledger.events import Entry
+from tests.patience import wait_until
 from tests.scenarios.preparing import CHEN, LI, PLANTS, WANG, Prepared, copy_group
-from tests.scenarios.processes import HUB, Group, Person, leaves, wait_until
+from tests.scenarios.processes import HUB, Group, Person, leaves
 from tests.scenarios.shop_floor import (
     ask_release,
     check_equal,

@@ -16,10 +16,11 @@ import pytest
 
 from tests.campaigns.checking import counted
 from tests.campaigns.operators import Operator
+from tests.patience import wait_until
 from tests.scenarios.faults.certificates import certificate
 from tests.scenarios.faults.networks import FAR_ADDRESS, Cable, joined
 from tests.scenarios.preparing import WANG
-from tests.scenarios.processes import HUB, Group, wait_until
+from tests.scenarios.processes import HUB, Group
 from tests.scenarios.shop_floor import check_equal, replication, wait_level
 from tests.sync_jobs.group import column
 

@@ -12,9 +12,10 @@ import psycopg
 import pysqlite3.dbapi2 as sqlite
 import pytest
 
+from tests.patience import Limit, wait_until
 from tests.scenarios.faults.clocks import wrong_clock
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
-from tests.scenarios.processes import HUB, Group, Person, Process, wait_until
+from tests.scenarios.processes import HUB, Group, Person, Process
 from tests.scenarios.shop_floor import check_equal, has_receipt, receive, wait_level
 from tests.sync_jobs.group import stand
 
@@ -96,8 +97,8 @@ def test_hub_loses_its_connections_in_the_middle_then_nothing_is_lost_or_doubled
     people = [floor.at(code, WANG) for code in PLANTS]
     cut = 0
     with psycopg.connect(prepared.server.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
-        deadline = time.monotonic() + 4
-        while time.monotonic() < deadline:
+        limit = Limit(4)
+        while limit.left() > 0:
             for person in people:
                 receive(person)
             ended = connection.execute(

@@ -10,6 +10,7 @@ import pytest
 
 from infra.ids import new_id
 from plants.rules.ledger.events import Entry
+from tests.patience import patient
 from tests.scenarios.preparing import OPERATORS, WANG, Prepared, copy_group
 from tests.scenarios.processes import Group, Person, mutation_document
 from tests.scenarios.shop_floor import ENTRY, amount, entries_of, line, receive, stock_of
@@ -42,7 +43,7 @@ def twice(
     together = Barrier(2)
 
     def send() -> bytes:
-        together.wait(30)
+        together.wait(patient(30))
         answer = person.post(document, given)
         assert answer.status_code == 200, answer.text
         return answer.content

@@ -12,10 +12,11 @@ from infra.messages import Language
 from infra.roles import Role as NodeRole
 from infra.writer import Writer
 from plants.rules.identification.codes import HUB
+from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Cursors
-from schema.engine.context import Commits, Context, Serving
+from schema.engine.context import Context, NodeServices
+from schema.engine.contracts import contract
 from schema.engine.masking import presented
-from schema.engine.sdl import contract
 from tests.factories import Plant
 
 JSON = dict[str, Any]
@@ -39,9 +40,9 @@ class Served:
 
     def __init__(self, store: Store, clock: FixedClock, plant: int) -> None:
         self.role = NodeRole.PLANT if plant else NodeRole.HUB
-        commits = Commits()
-        self.writer = Writer(store, committed=commits.tell)
-        self.serving = Serving(
+        commits = CommitNotifier()
+        self.writer = Writer(store, committed=commits.notify)
+        self.services = NodeServices(
             role=self.role,
             plant=plant,
             store=store,
@@ -54,7 +55,7 @@ class Served:
 
     async def answer(self, actor: Actor, document: str, language: Language = "en", **variables: Any) -> JSON:
         """Return data and errors as a caller gets them."""
-        context = Context(self.serving, actor, language=language)
+        context = Context(self.services, actor, language=language)
         try:
             result = await self._contract.execute(document, variables, context)
         finally:
@@ -80,7 +81,7 @@ class Served:
 
     async def follow(self, actor: Actor, document: str, **variables: Any) -> AsyncGenerator[JSON]:
         """Yield what a subscription answers, until it is closed."""
-        context = Context(self.serving, actor, language="en", kept=False)
+        context = Context(self.services, actor, language="en", kept=False)
         events: Any = await self._contract.subscribe(document, variables, context)
         async with aclosing(events):
             async for event in events:

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,11 +30,11 @@ from plants.rules.ledger.merkle import Frontier
 from plants.rules.values.actors import Author
 from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import HubNode, PlantNode
+from tests.patience import wait_until
 
 GROUP = "acme.example"
 LI = Author("li.wei", "Li Wei")
 CLOCK = SystemClock()
-START_SECONDS_MAX = 20
 
 
 @dataclass
@@ -57,10 +56,8 @@ class Hub:
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while not self.server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        server = self.server
+        wait_until(lambda: server.started, "the hub's server has started")
 
     def stop(self) -> None:
         if self.server is not None and self.thread is not None:

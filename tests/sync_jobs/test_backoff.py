@@ -1,12 +1,17 @@
 """Waits after failures: over when their time has come, and when a clock that was wrong had begun them."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+import migrations
+from infra.database import Store
 from plants.rules.values.instants import micros
-from sync_jobs.backoff import RETRY_SECONDS_MAX, WAIT_MS_MAX, is_due
-from sync_jobs.projection import retrying
+from plants.store.replication import projection_faults
+from plants.store.replication.projection_faults import ledgers_due, put_fault
+from sync_jobs.backoff import LONGEST_WAIT_US, RETRY_SECONDS_MAX, WAIT_MS_MAX, is_due
 from sync_jobs.projection.parking import WAITS
 
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
@@ -43,6 +48,19 @@ def test_no_wait_that_is_given_is_taken_for_one_of_a_wrong_clock() -> None:
     assert max(*WAITS, WAIT_MS_MAX // 1000) <= RETRY_SECONDS_MAX
 
 
-@pytest.mark.parametrize("sql", [retrying.SELECT_DUE, retrying.IS_DUE])
-def test_sql_that_asks_what_is_due_then_it_has_the_same_limit(sql: str) -> None:
-    assert f"next_attempt_us - :now_us NOT BETWEEN 1 AND {RETRY_SECONDS_MAX * 1_000_000} " in sql
+@pytest.mark.parametrize(
+    "until, due",
+    [(NOW, True), (NOW + INSTANT, False), (NOW + LONGEST, False), (NOW + LONGEST + INSTANT, True)],
+)
+def test_fault_that_waits_then_the_store_finds_it_due_when_the_rule_does(
+    tmp_path: Path, until: datetime, *, due: bool
+) -> None:
+    with closing(Store(f"sqlite:///{tmp_path}/store.db")) as store:
+        migrations.upgrade(store)
+        with store.transaction() as session:
+            columns = {"type": "", "error": "no", "attempts": 1, "now_us": 0, "needs_version": None}
+            put_fault(session, 1, idx=0, key="k", next_attempt_us=micros(until), **columns)
+
+            assert ledgers_due(session, micros(NOW), LONGEST_WAIT_US) == ([1] if due else [])
+            assert projection_faults.is_due(session, 1, micros(NOW), LONGEST_WAIT_US) is due
+    assert is_due(micros(until), NOW) is due

@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -14,7 +13,7 @@ from starlette.applications import Starlette
 
 from api.http.replication import sync_routes
 from sync_jobs.nodes import HubNode
-from tests.sync_jobs.group import START_SECONDS_MAX
+from tests.patience import wait_until
 from tests.upgrades.record import Message, Receive, Send
 from tests.upgrades.recorded import heard
 
@@ -90,10 +89,7 @@ def serving(hub: HubNode, port: int, *, like: str | None = None) -> Iterator[str
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: server.started, "the hub's server has started")
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -16,6 +16,7 @@ from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from migrations import config, upgrade
 from tests.databases import fresh_database
+from tests.patience import patient
 from tests.upgrades.recorded import VERSIONS, restore
 
 OLDEST: Final = VERSIONS[0]
@@ -121,7 +122,7 @@ def test_migration_killed_before_its_last_statement_then_it_runs_again(
     url = old_store(kind, request, tmp_path / "killed")
     with closing(Store(url)) as store:
         before = shape(store)
-    done = subprocess.run([sys.executable, "-c", KILLED, url, str(seen[0])], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, url, str(seen[0])], check=False, timeout=patient(60))
     assert done.returncode == -signal.SIGKILL
     with closing(Store(url)) as store:
         assert shape(store) == before

@@ -22,6 +22,7 @@ from plants.rules.values.actors import SYSTEM
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request
 from plants.store.ledger.staging import clear_staged, set_aside, set_aside_in, staged_between
+from plants.store.materials.series import next_numbers
 from plants.store.projection import applying
 from plants.store.quality.holds import waiting_for
 from plants.store.replication.conflicts import Ground, collisions
@@ -29,7 +30,6 @@ from plants.store.replication.conflicts import Ground, collisions
 CONTENT_AT_FAULT: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError, Refusal)
 """What applying an entry raises when its content cannot be applied; a failing store ends the repair instead."""
 COLLISIONS_MAX: Final = 8  # told of one entry; one is enough to dispute it
-SELECT_SERIES = "SELECT name, next FROM series WHERE plant_id = :plant"
 SELECT_IDS = "SELECT event_id, idx FROM entries WHERE log_id = :log_id AND idx >= :low"
 
 
@@ -244,7 +244,7 @@ def _rebased_from(entry: Entry) -> dict[str, Any]:
 
 
 def _series(work: _Work) -> dict[str, int]:
-    return {str(name): int(next_) for name, next_ in work.session.rows(SELECT_SERIES, {"plant": work.log_id})}
+    return next_numbers(work.session, work.log_id)
 
 
 def _conclude(work: _Work) -> None:

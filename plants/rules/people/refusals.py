@@ -1,4 +1,4 @@
-"""The refusal of what a person may not do."""
+"""The refusal of an actor who lacks a permission."""
 
 from typing import Final
 

@@ -74,6 +74,9 @@ SELECT_GOODS = (
 )
 SELECT_BY_CODE = f"{SELECT_GOODS} code = :code"
 SELECT_BY_ID = f"{SELECT_GOODS} id = :id"
+LOOKED_UP_AT_ONCE = 5000  # batches in one statement
+SELECT_IDS = "SELECT id FROM batches WHERE plant_id = :plant AND code IN ({codes})"
+SELECT_CODES = "SELECT code FROM batches WHERE plant_id = :plant AND id IN ({ids})"
 SELECT_ALIAS = (
     "SELECT batch_id FROM aliases WHERE plant_id = :plant AND scheme = :scheme AND issuer = :issuer"
     " AND value = :value AND ended_idx IS NULL ORDER BY batch_id"
@@ -152,6 +155,27 @@ def batches_by_alias(session: Session, plant: int, scheme: str, issuer: str, val
     key = {"plant": plant, "scheme": scheme, "issuer": issuer, "value": value}
     found = (goods_by_id(session, plant, batch) for (batch,) in session.rows(SELECT_ALIAS, key))
     return [goods for goods in found if goods is not None]
+
+
+def ids_of_codes(session: Session, plant: int, codes: Sequence[str]) -> list[int]:
+    """Return the ids of the batches that these codes name at a plant."""
+    found: list[int] = []
+    for start in range(0, len(codes), LOOKED_UP_AT_ONCE):
+        part = codes[start : start + LOOKED_UP_AT_ONCE]
+        names = {f"c{number}": code for number, code in enumerate(part)}
+        sql = SELECT_IDS.format(codes=", ".join(f":{name}" for name in names))
+        found += (batch for (batch,) in session.rows(sql, {"plant": plant, **names}))
+    return found
+
+
+def codes_of_ids(session: Session, plant: int, ids: Sequence[int]) -> list[str]:
+    """Return the codes of the batches with these ids at a plant."""
+    found: list[str] = []
+    for start in range(0, len(ids), LOOKED_UP_AT_ONCE):
+        part = ids[start : start + LOOKED_UP_AT_ONCE]
+        sql = SELECT_CODES.format(ids=", ".join(map(str, part)))
+        found += (code for (code,) in session.rows(sql, {"plant": plant}))
+    return found
 
 
 def _goods(rows: Sequence[Row]) -> Goods | None:

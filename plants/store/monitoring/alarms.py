@@ -28,6 +28,8 @@ RAISE = (
 )
 END = "UPDATE alarms SET over_us = :now_us WHERE kind = :kind AND about = :about AND over_us IS NULL"
 
+SELECT_OPEN = "SELECT about, last_us FROM alarms WHERE kind = :kind AND over_us IS NULL"
+
 
 class AlarmKind(StrEnum):
     """What kind of thing is amiss; a kind is never renamed."""
@@ -84,6 +86,11 @@ def raise_alarm(session: Session, alarm: Alarm, now: datetime, *, times: int = 1
 def end_alarm(session: Session, kind: AlarmKind, about: str, now: datetime) -> bool:
     """Write down that what was amiss is over; tell whether there was such an alarm."""
     return session.run(END, {"kind": kind, "about": about, "now_us": micros(now)}) == 1
+
+
+def open_alarms(reads: Session | ReadSession, kind: AlarmKind) -> dict[str, int]:
+    """Return what the open alarms of a kind are about, each with the time when it was last raised (microseconds)."""
+    return dict(reads.rows(SELECT_OPEN, {"kind": kind.value}))
 
 
 def alarms(reads: ReadSession, *, over: bool = False, first: int = 100) -> Sequence[AlarmRow]:

@@ -15,7 +15,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import Log
 from plants.store.monitoring.alarms import AlarmKind
 from plants.store.monitoring.alarms import alarms as alarm_rows
-from plants.store.replication.parked_entries import HALTED, ProjectionFault
+from plants.store.replication.projection_faults import HALTED, ProjectionFault
 from plants.store.replication.status import ReplicationRow, ReplicationState
 
 ROWS_MAX = 1_000  # alarms looked through for those that the asker may see

@@ -1,66 +1,33 @@
 """Entries that the hub could not apply: tried again, or passed over for good by a person's signed decision.
 
-`projection_faults` lists the entries that wait, and why. Skipped entries are made from the hub's own ledger. A row of
-`projection_tries` marks the slice that is being applied; a killed program leaves it behind.
+`plants.store.replication.projection_faults` stores which entries wait, and why. Here are their worklist and the
+decisions to skip an entry, which are projected from the hub's own ledger and outlive the fault.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Index, Integer, and_, tuple_
+from sqlalchemy import ColumnElement, and_, tuple_
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry
+from plants.store.replication.projection_faults import HALTED, ProjectionFault, delete_fault, retry_blocked
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
 
-HALTED = "*"
-"""The key of a fault that stops all further projection of a ledger."""
-
-
-class ProjectionFault(SQLModel, table=True):
-    """An entry that failed to apply, or that waits behind such an entry: then `error` is empty."""
-
-    __tablename__ = "projection_faults"
-    __table_args__ = (
-        Index("projection_faults_by_key", "log_id", "key", "idx"),
-        table_options(Keeping.LOCAL, frozenset({Role.HUB})),
-    )
-
-    log_id: int = key(Integer)
-    idx: int = key()
-    key: str = text()
-    type: str = text()
-    error: str | None = text(None)
-    attempts: int = big(0)
-    parked_us: int = big()
-    next_attempt_us: int | None = big(None)  # empty: only an operator or a newer program retries
-    needs_version: int | None = big(None)  # the version of its type, if unknown to this program; costs no attempts
-
-
 HUB_ALONE = frozenset({Role.HUB})
+INDEX_MAX = 2**53
 SELECT_SKIPPED = "SELECT idx FROM skipped_entries WHERE of_plant = :log_id AND idx >= :low AND idx < :high"
 LOCK_FAULT = (
     "SELECT type, error FROM projection_faults"
     " WHERE log_id = :log_id AND idx = :idx AND error IS NOT NULL AND key <> '*'"
 )
 LOCK_LEASE = "SELECT token FROM leases WHERE name = :name"
-UNPARK = "DELETE FROM projection_faults WHERE log_id = :log_id AND idx = :idx"
-WAKE = "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us WHERE log_id = :log_id AND idx = :idx"
-WAKE_BEHIND = (
-    "UPDATE projection_faults SET next_attempt_us = :now_us WHERE log_id = :log_id AND (error IS NULL OR key = '*')"
-    " AND (next_attempt_us IS NULL OR next_attempt_us > :now_us)"
-)
-
-SELECT_FAILED = "SELECT idx FROM projection_faults WHERE log_id = :log_id AND error IS NOT NULL AND key <> '*'"
-REST_BEHIND = (
-    "UPDATE projection_faults SET next_attempt_us = NULL"
-    " WHERE log_id = :log_id AND error IS NULL AND next_attempt_us IS NOT NULL"
-)
+RETRY = "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us WHERE log_id = :log_id AND idx = :idx"
 
 
 class SkippedEntryRow(SQLModel, table=True):
@@ -80,18 +47,6 @@ class SkippedEntryRow(SQLModel, table=True):
     skipped_by: str = text()
     printed_name: str = text()
     skipped_us: int = big()
-
-
-class ProjectionTry(SQLModel, table=True):
-    """The slice that is being applied, written before it is begun: what a killed program leaves behind."""
-
-    __tablename__ = "projection_tries"
-    __table_args__ = table_options(Keeping.LOCAL, HUB_ALONE)
-
-    log_id: int = key(Integer)
-    low: int = big()  # the first entry of the slice
-    entries: int = big()  # how many at most
-    attempts: int = big()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,29 +75,14 @@ def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | N
 
 
 def unpark(session: Session, log_id: int, index: int, now_us: int) -> None:
-    """Take a parked entry off the list and have what waits behind it tried at once."""
-    session.run(UNPARK, {"log_id": log_id, "idx": index})
+    """Delete the fault of a parked entry and make the entries that it blocks due now."""
+    delete_fault(session, log_id, index)
     retry_blocked(session, log_id, now_us)
 
 
-def retry_blocked(session: Session, log_id: int, now_us: int) -> None:
-    """Have what waits behind others tried at once: one of those waits no more."""
-    session.run(WAKE_BEHIND, {"log_id": log_id, "now_us": now_us})
-
-
-def failed_positions(session: Session, log_id: int) -> set[int]:
-    """Return the positions of the entries that wait because of themselves, and so may hold up others."""
-    return {index for (index,) in session.rows(SELECT_FAILED, {"log_id": log_id})}
-
-
-def stop_retrying_blocked(session: Session, log_id: int) -> None:
-    """Let what waits behind others be due no more, until `retry_blocked`."""
-    session.run(REST_BEHIND, {"log_id": log_id})
-
-
 def retry_parked(session: Session, log_id: int, index: int, now_us: int) -> None:
-    """Have a parked entry, and what waits behind it, tried at once, its attempts counted from nothing."""
-    session.run(WAKE, {"log_id": log_id, "idx": index, "now_us": now_us})
+    """Make a parked entry and the entries that it blocks due now, and reset its attempts."""
+    session.run(RETRY, {"log_id": log_id, "idx": index, "now_us": now_us})
     retry_blocked(session, log_id, now_us)
 
 

@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import Integer
 from sqlmodel import SQLModel, col, select
 
-from infra.database import ReadSession, Session
+from infra.database import ReadSession, Row, Session
 from infra.roles import Keeping, table_options
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.replication import pace
 from plants.rules.values.instants import micros
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import Log
-from plants.store.replication.parked_entries import ProjectionFault
+from plants.store.replication.projection_faults import ProjectionFault
 from plants.store.sql.columns import big, key, octets, small, text
 
 
@@ -161,6 +161,11 @@ POINT_TO_NEWEST = (
     " received_us = :received_us"
     " WHERE log_id = :log_id AND (checkpoint_size IS NULL OR checkpoint_size <= :size)"
 )
+KEEP_APPLIED_PACE = "UPDATE replication SET applied_pace = :pace, applied_us = :now_us WHERE log_id = :log_id"
+SELECT_CLOCKS = (
+    "SELECT logs.origin, logs.hlc, replication.skew_ms FROM logs"
+    " LEFT JOIN replication ON replication.log_id = logs.log_id WHERE logs.log_id > 0 AND logs.size > 0"
+)
 SELECT_NOTE = "SELECT note FROM checkpoints WHERE log_id = :log_id AND size = :size"
 
 
@@ -186,6 +191,7 @@ class ReplicationStatus:
     batch_entries: int = 0
     pace: int | None = None
     applied_pace: int | None = None
+    applied_us: int | None = None
     checkpoint_size: int | None = None
     checkpoint: bytes | None = None
 
@@ -201,6 +207,16 @@ def ledger_status(session: Session, log_id: int) -> ReplicationStatus:
         session.run(BEGIN_ROW, {"log_id": log_id, "state": ReplicationState.NEVER_MET, "frontier": b""})
         row = session.row(SELECT_ROW, {"log_id": log_id})
         assert row is not None
+    return _status_of_row(row)
+
+
+def known(reads: Session | ReadSession, log_id: int) -> ReplicationStatus:
+    """Return the status of a ledger, or the initial one where there is no row; inserts none."""
+    rows = reads.rows(SELECT_ROW, {"log_id": log_id})
+    return _status_of_row(rows[0]) if rows else ReplicationStatus()
+
+
+def _status_of_row(row: Row) -> ReplicationStatus:
     found = dict(zip(STATUS_COLUMNS, row, strict=True))
     frontier, checkpoint = found["frontier"], found["checkpoint"]
     sessions = {name: tuple((found[name] or "").split()) for name in ("session_next", "offered", "displaced")}
@@ -255,6 +271,16 @@ def checkpoint_at(session: Session, log_id: int, size: int) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+def keep_applied_pace(session: Session, log_id: int, pace: int | None, now_us: int) -> None:
+    """Store how fast a plant's entries were applied lately, if the ledger has a status."""
+    session.run(KEEP_APPLIED_PACE, {"log_id": log_id, "pace": pace, "now_us": now_us})
+
+
+def plant_clocks(reads: ReadSession) -> list[tuple[str, str, int | None]]:
+    """Return the origin, newest stamp (`hlc`) and last measured skew in milliseconds of each plant that has entries."""
+    return [(origin, stamp, skew_ms) for origin, stamp, skew_ms in reads.rows(SELECT_CLOCKS)]
+
+
 def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) -> list[PlantReplication]:
     """Return the status of the plants in the scope whose ledgers this store holds, by plant number."""
     plants = [plant for plant in scope if plant > 0]
@@ -277,13 +303,6 @@ def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) 
         for plant in sorted(plants)
         if plant in logs
     ]
-
-
-def checkpoints_between(reads: ReadSession, log_id: int, low: int, high: int) -> list[CheckpointRow]:
-    """Return the stored checkpoints of a ledger with low <= size <= high, smallest first."""
-    row = CheckpointRow
-    within = (row.log_id == log_id, row.size >= low, row.size <= high)
-    return list(reads.exec(select(row).where(*within).order_by(col(row.size))))
 
 
 def _by_log(rows: Iterable[Any]) -> dict[int, Any]:

@@ -7,11 +7,12 @@ same key signed and that cannot both be true of one ledger.
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy import Integer
 from sqlmodel import SQLModel
 
-from infra.database import Session
+from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
@@ -38,6 +39,9 @@ PUT_CONTRADICTION = (
     "INSERT INTO contradictions (id, log_id, origin, held, shown, seen_us)"
     " SELECT :id, :log_id, :origin, :held, :shown, :seen_us"
     " WHERE (SELECT count(*) FROM contradictions) < :most ON CONFLICT (id, log_id) DO NOTHING"
+)
+SELECT_OF_LEDGER = (
+    "SELECT origin, held, shown, seen_us FROM contradictions WHERE log_id = :log_id ORDER BY seen_us DESC, id"
 )
 
 
@@ -69,6 +73,15 @@ class ContradictionRow(SQLModel, table=True):
 
 
 WITNESSED = Shape.of(WitnessedRow)
+
+
+class ContradictionSeen(NamedTuple):
+    """Stored evidence: the note that was kept, the note that contradicts it, and when it came (microseconds)."""
+
+    origin: str
+    held: bytes
+    shown: bytes
+    seen_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +122,9 @@ def keep_contradiction(session: Session, found: Contradiction, now: datetime) ->
     values = {"id": name, "log_id": found.log_id, "origin": found.origin, "seen_us": micros(now)}
     notes = {"held": bytes(found.held), "shown": bytes(found.shown)}
     session.run(PUT_CONTRADICTION, values | notes | {"most": CONTRADICTIONS_MAX})
+
+
+def contradictions_of(reads: Session | ReadSession, log_id: int) -> list[ContradictionSeen]:
+    """Return the contradictions in one ledger, newest first."""
+    rows = reads.rows(SELECT_OF_LEDGER, {"log_id": log_id})
+    return [ContradictionSeen(origin, bytes(held), bytes(shown), seen_us) for origin, held, shown, seen_us in rows]

@@ -22,6 +22,7 @@ import pytest
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from tests.databases import fresh_database
+from tests.patience import patient, wait_until
 from tests.plants.epcis.documents import content, event, some
 from tests.sync_jobs.group import free_port
 
@@ -61,7 +62,7 @@ def batchloom(*words: str | Path, given: str | None = None, **environ: str) -> S
         input=given or "",
         capture_output=True,
         text=True,
-        timeout=SECONDS_MAX,
+        timeout=patient(SECONDS_MAX),
         env=environment(**environ),
         check=False,
     )
@@ -306,7 +307,7 @@ def test_bad_document_then_a_clear_refusal_and_nothing_written(
     before = {code: size(home) for code, home in mills.items()}
     began = time.monotonic()
     said = batchloom("import", "epcis", document, *both(mills), "--json")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < patient(30)
     assert said.status == 1
     assert said.out == ""
     error = json.loads(said.err)["error"]
@@ -409,7 +410,7 @@ def test_plant_run_then_it_serves_until_told_to_end(tmp_path: Path) -> None:
         busy = batchloom("plant", "run", "--home", tmp_path / "sh1")
         assert (busy.status, "Another process serves" in busy.err) == (1, True)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(patient(30)) == 0
     assert not _answers(port)
 
 
@@ -424,11 +425,8 @@ def running(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         env=environment(BATCHLOOM_PORT=str(port)),
     ) as process:
         try:
-            deadline = time.monotonic() + SECONDS_MAX
-            while not _answers(port):
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            wait_until(lambda: _answers(port) or process.poll() is not None, "the plant answers", SECONDS_MAX)
+            assert process.poll() is None
             yield process
         finally:
             process.kill()

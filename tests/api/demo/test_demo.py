@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests.patience import patient, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -58,18 +59,9 @@ def left_running(home: Path) -> list[str]:
     return found
 
 
-def wait_until(true: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 def test_once_then_a_year_is_played_traced_and_nothing_runs_on(home: Path) -> None:
     with demo(home, "--once") as running:
-        said, _ = running.communicate(timeout=SECONDS_MAX)
+        said, _ = running.communicate(timeout=patient(SECONDS_MAX))
     assert running.returncode == 0, said
     assert left_running(home) == []
     sizes = re.findall(r"(QD1|WH1|SH1) +(\d+) +(\d+) +[0-9a-f]{16}… ✓", said)
@@ -91,26 +83,26 @@ def test_once_then_a_year_is_played_traced_and_nothing_runs_on(home: Path) -> No
 
 def test_interrupted_then_every_process_ends(home: Path) -> None:
     with demo(home, "--speed", "1") as running:
-        assert wait_until(lambda: len(left_running(home)) >= 5, SECONDS_MAX)
+        wait_until(lambda: len(left_running(home)) >= 5, "five processes run", SECONDS_MAX)
         running.send_signal(signal.SIGINT)
-        running.communicate(timeout=60)
+        running.communicate(timeout=patient(60))
     assert running.returncode != 0
     assert left_running(home) == []
 
 
 def test_killed_outright_then_its_nodes_end_by_themselves(home: Path) -> None:
     with demo(home, "--speed", "1") as running:
-        assert wait_until(lambda: len(left_running(home)) >= 6, SECONDS_MAX)
+        wait_until(lambda: len(left_running(home)) >= 6, "six processes run", SECONDS_MAX)
         running.kill()
-        running.communicate(timeout=60)
-    assert wait_until(lambda: left_running(home) == [], 60), left_running(home)
+        running.communicate(timeout=patient(60))
+    wait_until(lambda: left_running(home) == [], "nothing runs on", 60)
 
 
 def test_directory_of_somebody_else_then_it_is_left_alone(home: Path) -> None:
     home.mkdir()
     (home / "thesis.txt").write_text("ten years of work")
     with demo(home, "--once") as running:
-        said, _ = running.communicate(timeout=SECONDS_MAX)
+        said, _ = running.communicate(timeout=patient(SECONDS_MAX))
     assert running.returncode == 1
     assert "holds something that the demonstration did not make" in said
     assert (home / "thesis.txt").read_text() == "ten years of work"

@@ -2,15 +2,15 @@
 
 import logging
 import threading
-import time
 from pathlib import Path
 
 import httpx2
 import pytest
 from starlette.datastructures import Headers
 
-from api.http.app import STATIC
+from api.http.app import STATIC, application
 from api.http.authentication import language_of
+from api.http.routes import GRAPHIQL, ROUTES
 from api.http.serve import Server, listen, server
 from api.node.node import Node, make_home
 from auth.people import FAILURES_BEFORE_LOCK_OUT
@@ -19,6 +19,7 @@ from infra.roles import Role
 from infra.settings import Settings
 from tests.api.serving import PASSWORD, SETUP, Serving, password, plant_node
 from tests.factories import GROUP
+from tests.patience import patient, wait_until
 
 
 @pytest.fixture
@@ -98,6 +99,19 @@ def test_sign_in_of_the_wrong_form_then_its_status_says_so(
     assert (answer.status_code, "message" in answer.json()) == (status, True)
 
 
+@pytest.mark.parametrize("fixture", ["plant", "hub"])
+def test_routes_of_a_node_then_they_are_those_declared_for_its_role(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    served: Serving = request.getfixturevalue(fixture)
+    role = served.node.settings.role
+
+    paths = {getattr(one, "path", None) for one in application(served.node, jobs=False).routes}
+
+    declared = {one.path for one in ROUTES if role in one.roles}
+    assert paths | {GRAPHIQL.path} == declared
+
+
 def test_health_asked_for_then_nobody_needs_to_sign_in(plant: Serving) -> None:
     assert plant.client.get("/healthz").text == "ok"
     assert (plant.client.get("/readyz").status_code, plant.client.get("/readyz").json()) == (200, {"ready": True})
@@ -151,8 +165,7 @@ def test_request_refused_then_the_log_knows_why(plant: Serving, caplog: pytest.L
 
     plant.client.post("/graphql", json={}, headers={"Authorization": "Bearer x"})
 
-    while not caplog.records:
-        time.sleep(0.01)
+    wait_until(lambda: caplog.records, "the request is in the log")
     line = caplog.records[0].getMessage()
     assert line.startswith("POST /graphql 401 ")
     assert line.endswith(" failure=malformed")
@@ -194,11 +207,10 @@ def test_told_to_stop_then_requests_under_way_are_answered_and_the_node_can_be_c
         running: Server = server(node)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
-        while not running.started:
-            time.sleep(0.01)
+        wait_until(lambda: running.started, "the server has started")
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         assert httpx2.get(f"{url}/healthz").status_code == 200
         running.handle_exit(2, None)
-        thread.join(20)
+        thread.join(patient(20))
         assert not thread.is_alive()
         assert node.writer.write(lambda session: session.row("SELECT 1")) == (1,)

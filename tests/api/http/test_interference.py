@@ -33,7 +33,7 @@ from plants.rules.identification.codes import HUB
 from plants.rules.values.actors import Author
 from plants.store.ledger.entries import open_log, origin_of
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
-from schema.engine.sdl import contract
+from schema.engine.contracts import contract
 from tests.api.serving import Person, Serving
 from tests.factories import Plant
 

@@ -2,9 +2,9 @@
 
 import json
 import threading
-import time
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from plants.rules.ledger.events import EVENTS, canonical
 from plants.rules.ledger.merkle import Frontier, leaf_hash, verify_consistency
 from plants.rules.values.instants import format_instant
 from plants.store.ledger.mirrors import rows_within
+from sync_jobs.hub import intake
 from sync_jobs.nodes import PlantNode
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import (
@@ -36,6 +37,7 @@ from sync_jobs.protocol.wire import (
     unpack,
 )
 from tests.databases import fresh_database
+from tests.patience import patient, wait_until
 from tests.sync_jobs.group import CLOCK, Group, receive, running_group, stand
 
 
@@ -286,31 +288,36 @@ def test_plant_that_stops_in_the_middle_then_only_itself_waits_and_not_for_long(
     monkeypatch.setattr(replication, "STILL_SECONDS_MAX", 6)
     bodies = caller.bodies()
     packed = pack(Parcel(tuple(bodies), caller.note(bodies)))
-    begun, go_on = threading.Event(), threading.Event()
+    inside, go_on = threading.Event(), threading.Event()
+    take_slot = intake.AdmissionControl.plant_slot
     answers: list[httpx2.Response] = []
+
+    @contextmanager
+    def noticed(control: intake.AdmissionControl, plant: int) -> Iterator[None]:
+        with take_slot(control, plant):
+            inside.set()
+            yield
 
     def halting() -> Iterator[bytes]:
         yield packed[:100]
-        begun.set()
-        go_on.wait(30)
+        go_on.wait(patient(60))
 
     def stall() -> None:
         with httpx2.Client() as client:
             slow = Caller(caller.node, client, caller.session)
             answers.append(slow.send(halting()))  # type: ignore[arg-type]
 
+    monkeypatch.setattr(intake.AdmissionControl, "plant_slot", noticed)
     thread = threading.Thread(target=stall)
     thread.start()
-    begun.wait()
-    time.sleep(2)  # the slow one has sent its head, and must be through the door before anybody takes its place.
+    assert inside.wait(patient(30)), "the slow one holds its plant's place"
     answer = caller.send(packed)
     assert said(answer) == (429, "ONE_AT_A_TIME")
     assert answer.headers["Retry-After"] == "1"
     other = Caller(group.plant(2, "SZ2"), caller.client)
     other.hello()
     assert other.send_all().status_code == 200
-    while (answer := caller.send(packed)).status_code == 429:
-        time.sleep(0.1)
+    answer = wait_until(lambda: one if (one := caller.send(packed)).status_code != 429 else None, "the place is free")
     assert answer.status_code == 200
     go_on.set()
     thread.join()

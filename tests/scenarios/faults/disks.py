@@ -13,6 +13,7 @@ from typing import Final
 
 import pytest
 
+from tests.patience import Limit
 from tests.scenarios.faults.programs import need_root, program, run
 
 PIECE: Final = bytes(64 * 1024)
@@ -86,12 +87,12 @@ def injected(process: int, calls: str, effect: str) -> Iterator[None]:
 
 
 def _wait_attached(process: int, tracer: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + ATTACH_SECONDS_MAX
+    limit = Limit(ATTACH_SECONDS_MAX)
     while not all(_is_traced(thread) for thread in Path(f"/proc/{process}/task").iterdir()):
         if tracer.poll() is not None:
             said = tracer.stderr.read().decode() if tracer.stderr else ""
             pytest.skip(f"NOT RUN: strace may not attach here: {said.strip()[:200]}")
-        assert time.monotonic() < deadline, "strace does not attach"
+        assert limit.left() > 0, "strace does not attach"
         time.sleep(0.02)
 
 

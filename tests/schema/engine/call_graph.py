@@ -1,7 +1,7 @@
 """Which refusals a command can raise, read from the source: every call that it may lead to is followed."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -50,8 +50,21 @@ def _module(source: Source) -> Module:
     return Module(functions, imports)
 
 
-def codes_of(command: Command[Any] | GroupCommand[Any]) -> set[RefusalCode]:
-    """Return the refusals that a command can raise, those of every command included."""
+@dataclass(frozen=True)
+class Orders:
+    """The types of order that one command takes, and the one that is sent."""
+
+    sent: str
+    others: frozenset[str]
+
+    @classmethod
+    def of(cls, sent: type | None, all_of_them: Iterable[type]) -> "Orders":
+        names = frozenset(one.__name__ for one in all_of_them)
+        return cls("" if sent is None else sent.__name__, names if sent is None else names - {sent.__name__})
+
+
+def codes_of(command: Command[Any] | GroupCommand[Any], orders: Orders) -> set[RefusalCode]:
+    """Return the refusals that a command can raise for one type of order, those of every command included."""
     perform = command._perform  # noqa: SLF001 -- the function in the source is what is read.
     start = [(perform.__module__, modules()[perform.__module__].functions[perform.__name__])]
     start += methods()["__call__"]
@@ -62,7 +75,7 @@ def codes_of(command: Command[Any] | GroupCommand[Any]) -> set[RefusalCode]:
         if id(function) in seen:
             continue
         seen.add(id(function))
-        for node in _raising(function):
+        for node in _raising(function, orders):
             if isinstance(node, ast.Name) and node.id in declared_refusals():
                 codes.add(declared_refusals()[node.id])
             if isinstance(node, ast.Call):
@@ -70,15 +83,39 @@ def codes_of(command: Command[Any] | GroupCommand[Any]) -> set[RefusalCode]:
     return codes
 
 
-def _raising(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the parts of a function, without what stands in a `try` that catches refusals."""
+def _raising(node: ast.AST, orders: Orders) -> Iterator[ast.AST]:
+    """Yield the parts of a function, without a `try` that catches refusals and branches for other types of order."""
     yield node
     if isinstance(node, ast.Try) and any("Refusal" in ast.dump(one.type) for one in node.handlers if one.type):
         for part in (*node.handlers, *node.orelse, *node.finalbody):
-            yield from _raising(part)
+            yield from _raising(part, orders)
         return
-    for part in ast.iter_child_nodes(node):
-        yield from _raising(part)
+    for name, value in ast.iter_fields(node):
+        parts = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, ast.AST)]
+        for part in _reached(parts, orders) if name in {"body", "orelse"} else parts:
+            yield from _raising(part, orders)
+
+
+def _reached(statements: Iterable[ast.AST], orders: Orders) -> Iterator[ast.AST]:
+    """Yield the statements that run for the order that is sent."""
+    for one in statements:
+        kind = _tested_order(one)
+        if isinstance(one, ast.If) and kind == orders.sent:
+            yield from _reached(one.body, orders)
+            if isinstance(one.body[-1], ast.Return):
+                return
+        elif isinstance(one, ast.If) and kind in orders.others:
+            yield from _reached(one.orelse, orders)
+        else:
+            yield one
+
+
+def _tested_order(statement: ast.AST) -> str | None:
+    """Return the type in `if isinstance(order, Type):`."""
+    test = statement.test if isinstance(statement, ast.If) else None
+    if isinstance(test, ast.Call) and isinstance(test.func, ast.Name) and test.func.id == "isinstance":
+        return test.args[1].id if isinstance(test.args[1], ast.Name) else None
+    return None
 
 
 def _called(module: str, called: ast.expr) -> list[tuple[str, Function]]:

@@ -12,6 +12,7 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.ledger.events import Entry
 from tests.factories import OPERATOR as WANG_FANG
 from tests.factories import Plant
+from tests.patience import patient
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group, chain
 
@@ -24,7 +25,7 @@ SECONDS_MAX = 20
 
 async def taken(events: AsyncIterator[JSON], count: int) -> list[JSON]:
     """Return the next events of a subscription."""
-    async with asyncio.timeout(SECONDS_MAX):
+    async with asyncio.timeout(patient(SECONDS_MAX)):
         return [await anext(events) for _ in range(count)]
 
 

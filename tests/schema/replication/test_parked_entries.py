@@ -12,7 +12,7 @@ from infra.ids import new_id
 from infra.postgres import EmbeddedPostgres
 from plants.rules.ledger.events import Entry
 from plants.store.projection.rebuilding import table_digests
-from plants.store.replication.parked_entries import HALTED
+from plants.store.replication.projection_faults import HALTED
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind

@@ -12,8 +12,8 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.store.genealogy import walks as genealogy
 from plants.store.traceability import trace_summary
-from schema.engine.sdl import contract
-from schema.traceability import walks
+from schema.engine.contracts import contract
+from schema.traceability import trace_queries
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, Served, person
 from tests.schema.group import Group, chain
@@ -264,7 +264,7 @@ async def test_only_figures_that_are_asked_for_are_worked_out_and_the_walk_once(
     for name in ("summary", "contributions", "flows"):
         noting(trace_summary, name)
     noting(genealogy, "trace")
-    noting(walks, "completeness")
+    noting(trace_queries, "completeness")
     given = {"codes": [goods.milk], "direction": "FORWARD"}
     await traced(hub, "summary { batches edges depth } batches { nodes { code } } edges { totalCount }", **given)
     assert done == ["trace"]

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,9 +22,9 @@ from sync_jobs.celery.jobs import PROJECT, PUSH, Job, has_unsent, hub_jobs, plan
 from sync_jobs.celery.nudges import Nudges
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
+from tests.patience import patient, wait_until
 from tests.sync_jobs.group import CLOCK, GROUP, Group, column, free_port, receive, stand
 
-WAIT_SECONDS_MAX = 60
 PUSH_SECONDS: Final = 0.2
 CELERY: Final = ("-m", "celery", "-A", "sync_jobs.celery.worker")
 # Celery's waits between two attempts on its broker, which grow to half a minute each, gone through in no time.
@@ -34,13 +34,6 @@ HURRY: Final = (
 )
 CELERY_IN_A_HURRY: Final = ("-c", HURRY, "-A", "sync_jobs.celery.worker")
 ATTEMPTS: Final = 130  # on a broker that is away: more than an hour of them
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
 
 
 def is_level(group: Group, node: PlantNode) -> bool:
@@ -75,7 +68,7 @@ def test_embedded_jobs_then_ledgers_travel_and_are_applied(
         # HubOpened and PlantEnrolled, and what the hub then witnessed of the plant's ledger.
         wait_until(lambda: column(group.hub.node.store, 0, "checkpoint_size") not in {None, 0, 1, 2})
         began = time.monotonic()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < patient(10)
     receive(node, 1)
     time.sleep(1)
     assert not is_level(group, node), "stopped jobs do nothing"
@@ -90,7 +83,7 @@ def test_nudge_then_quicker_than_the_period(group: Group) -> None:
             began = time.monotonic()
             jobs.ask(PUSH)
             wait_until(lambda: is_level(group, node))
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < patient(5)
 
 
 def test_nothing_unsent_then_no_nudge_is_sent(group: Group) -> None:
@@ -111,7 +104,7 @@ def test_broker_down_then_asking_fails_nobody() -> None:
     began = time.monotonic()
     for _ in range(1000):
         nudges.ask(PUSH)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < patient(1)
     wait_until(lambda: nudges.failures > 0)
     nudges.stop()
 
@@ -132,7 +125,7 @@ def test_broker_down_and_back_then_told_once_of_each_and_the_job_is_woken(monkey
         wait_until(lambda: told == ["OperationalError", None])
         nudges.stop()
         with app.connection_for_read() as connection:
-            assert connection.SimpleQueue("q").get(timeout=10).headers["task"] == PUSH
+            assert connection.SimpleQueue("q").get(timeout=patient(10)).headers["task"] == PUSH
 
 
 def process(
@@ -192,7 +185,7 @@ def test_broker_away_for_more_than_an_hour_then_worker_and_beat_come_back_to_it(
         finally:
             for one in running.values():
                 one.terminate()
-            codes = [one.wait(30) for one in running.values()]
+            codes = [one.wait(patient(30)) for one in running.values()]
             if not broker.is_running():
                 broker.start()
     assert codes == [0, 0]

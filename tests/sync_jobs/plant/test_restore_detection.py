@@ -15,7 +15,7 @@ from plants.rules.identification.codes import reserved_ahead
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange, restore_from_hub
 from sync_jobs.plant.restore_detection import check_origin, compare_with_marks
-from tests.scenarios.processes import wait_until
+from tests.patience import wait_until
 from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
 from tests.sync_jobs.plant.test_restoring import kinds, last_payload, level, types

@@ -1,7 +1,6 @@
 """What is parked is counted before it is tried, told, decided on by a person, and never in a rebuild's way."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +28,7 @@ from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection import parking, projecting, retrying
 from sync_jobs.projection.projecting import project_behind, project_pending
+from tests.patience import patient, wait_until
 from tests.sync_jobs.group import CLOCK, LI, Group, receive, stand
 from tests.sync_jobs.projection.test_projecting import contents_of, faults, projected, write_raw
 
@@ -297,18 +297,16 @@ def running(work: Any) -> Iterator[threading.Thread]:
     thread = threading.Thread(target=work)
     thread.start()
     yield thread
-    thread.join(WAIT_SECONDS_MAX)
+    thread.join(patient(WAIT_SECONDS_MAX))
     assert not thread.is_alive()
 
 
 def until_somebody_waits(store: Store) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while time.monotonic() < deadline:
+    def waiting() -> bool:
         with store.transaction() as session:
-            if session.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
-                return
-        time.sleep(0.01)
-    raise AssertionError("nobody waited for a lock")
+            return bool(session.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+    wait_until(waiting, "somebody waits for a lock")
 
 
 def test_rebuild_meets_a_slice_under_way_then_it_waits_and_both_are_whole(
@@ -324,7 +322,7 @@ def test_rebuild_meets_a_slice_under_way_then_it_waits_and_both_are_whole(
         # Half-way: rows are written, and the ledger's watermark is not moved yet.
         one.session.run("UPDATE plants SET name = name")
         inside.set()
-        assert go_on.wait(WAIT_SECONDS_MAX)
+        assert go_on.wait(patient(WAIT_SECONDS_MAX))
         return real(one, tried)
 
     def rebuild_now() -> None:
@@ -333,7 +331,7 @@ def test_rebuild_meets_a_slice_under_way_then_it_waits_and_both_are_whole(
 
     monkeypatch.setattr(projecting.Slice, "run", slowly)
     with running(lambda: done.append(project_behind(hub.store, CLOCK, "test"))):
-        assert inside.wait(WAIT_SECONDS_MAX)
+        assert inside.wait(patient(WAIT_SECONDS_MAX))
         with running(rebuild_now):
             until_somebody_waits(hub.store)
             go_on.set()
@@ -354,7 +352,7 @@ def test_slice_meets_a_rebuild_under_way_then_it_waits_and_both_are_whole(group:
         thread.start()
         until_somebody_waits(hub.store)
         assert done == []
-    thread.join(WAIT_SECONDS_MAX)
+    thread.join(patient(WAIT_SECONDS_MAX))
     assert done == [23]
     assert faults(group, 1) == []
     assert contents_of(hub.store, 1) == contents_of(node.store, 1)

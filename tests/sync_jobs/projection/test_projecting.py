@@ -21,9 +21,9 @@ from plants.store.materials import series
 from plants.store.materials.plants import Plant
 from plants.store.projection import projectors
 from plants.store.quality import holds
-from plants.store.replication.parked_entries import HALTED, ProjectionFault
+from plants.store.replication import leases
+from plants.store.replication.projection_faults import HALTED, ProjectionFault
 from plants.store.replication.status import replication_status
-from sync_jobs import leases
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection import parking, projecting

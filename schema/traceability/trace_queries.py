@@ -1,4 +1,4 @@
-"""One walk of a trace, shared by everything that is asked of it: each costly figure is worked out once, if at all."""
+"""One trace, shared by all fields of its answer. Each costly figure is computed at most once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,15 +17,15 @@ from plants.store.traceability.trace_starts import Start, resolve_seeds
 from plants.store.traceability.trace_summary import Flow, Summary
 
 WHOLE = 0
-"""The key under which a loader finds what there is one of for each walk."""
+"""The loader key of figures that exist once for each trace."""
 
 
-class Walk:
-    """The ids and edges of a trace, and queries about them for `Context.load` and `Context.read`."""
+class TraceQuery:
+    """The ids and edges of a trace, and queries about them for `Info.load` and `Info.read`."""
 
-    def __init__(self, sought: TracedSought) -> None:
-        self.sought = sought
-        self.traced = sought.traced
+    def __init__(self, filters: TracedSought) -> None:
+        self.filters = filters
+        self.traced = filters.traced
         self._bounds: dict[int, Bounds] | None = None
         self._summary: Summary | None = None
 
@@ -34,7 +34,7 @@ class Walk:
         return {one.id: one for one in walks.batches_page(reads, scope, self.traced, ids)}
 
     def contributions(self, reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, Bounds]:
-        """Return how much of the seeds batches can hold, by batch; only a forward trace knows."""
+        """Return the bounds of the seeds' quantity in batches, by batch. Only a forward trace has them."""
         if self.traced.direction is not TraceDirection.FORWARD:
             return {}
         if self._bounds is None:
@@ -59,12 +59,12 @@ class Walk:
     def completeness(
         self, reads: ReadSession, scope: PlantScope, now: datetime, own: int | None, since: datetime | None = None
     ) -> tuple[Completeness, dict[int, str]]:
-        """Return how complete the trace is, and the codes of plants by number, those in the gaps among them."""
+        """Return the completeness of the trace, and plant codes by number if it has gaps."""
         found = completeness(reads, scope, self.traced, now=now, own=own, since=since)
         return found, dict(plant_codes(reads, scope, self.traced.processes)) if found.gaps else {}
 
 
-def walk_from(reads: ReadSession, scope: PlantScope, start: Start, direction: TraceDirection) -> Walk:
-    """Walk from what is named."""
+def query_from(reads: ReadSession, scope: PlantScope, start: Start, direction: TraceDirection) -> TraceQuery:
+    """Trace from the given names."""
     seeds = resolve_seeds(reads, scope, start)
-    return Walk(TracedSought(start, direction, walks.trace(reads, scope, seeds, direction)))
+    return TraceQuery(TracedSought(start, direction, walks.trace(reads, scope, seeds, direction)))

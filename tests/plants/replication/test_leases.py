@@ -8,7 +8,7 @@ import pytest
 
 import migrations
 from infra.database import Store
-from sync_jobs.leases import LASTING, LONGEST, LeaseLost, end_all, take
+from plants.store.replication.leases import LASTING, LONGEST, LeaseLost, end_all, take
 
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
 

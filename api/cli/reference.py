@@ -1,0 +1,25 @@
+"""`batchloom reference`: the reference pages that are generated from the declarations."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from api.cli.output import CONSOLE
+
+
+def reference(
+    *, write: Annotated[bool, typer.Option("--write", help="Write docs/reference/*.md of this checkout.")] = False
+) -> None:
+    """Print the generated reference pages: roles, permissions, operations and routes.
+
+    Example:  batchloom reference > permissions.md
+    """
+    from api.reference import FOLDER, PAGES  # noqa: PLC0415 -- importing the schema takes time no other command needs.
+
+    for name, page in PAGES.items():
+        if write:
+            (FOLDER / name).write_text(page(), encoding="utf-8")
+            CONSOLE.print(f"[green]✓[/] {FOLDER / name}", soft_wrap=True)
+        else:
+            sys.stdout.write(page())

@@ -1,0 +1,59 @@
+"""Queries on the heads of ledgers: which ledgers a store holds, and how far each is projected."""
+
+from typing import Final
+
+from infra.database import ReadSession, Session
+from plants.store.ledger.entries import HUB_LOG
+
+SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id LIMIT 1"
+SELECT_HUB_WRITTEN: Final = "SELECT log_id FROM logs WHERE log_id <= :hub ORDER BY log_id"
+SELECT_PLANTS: Final = "SELECT log_id FROM logs WHERE log_id > :hub ORDER BY log_id"
+SELECT_ORIGINS: Final = "SELECT log_id, origin FROM logs ORDER BY ABS(log_id), log_id"
+SELECT_WATERMARK: Final = "SELECT size, projected FROM logs WHERE log_id = :log_id"
+SELECT_BEHIND: Final = "SELECT log_id, size - projected FROM logs WHERE log_id > 0 AND projected < size"
+MOVE_WATERMARK: Final = "UPDATE logs SET projected = :projected WHERE log_id = :log_id"
+
+
+def foreign_origin(reads: Session | ReadSession, log_id: int) -> str | None:
+    """Return the origin of a ledger in this store that another node writes, the hub's directives aside."""
+    rows = reads.rows(SELECT_FOREIGN, {"log_id": log_id})
+    return str(rows[0][0]) if rows else None
+
+
+def hub_written_logs(session: Session) -> list[int]:
+    """Return the ledgers that the hub writes: its own and those of directives."""
+    return [log_id for (log_id,) in session.rows(SELECT_HUB_WRITTEN, {"hub": HUB_LOG})]
+
+
+def plant_logs(session: Session) -> list[int]:
+    """Return the ledgers of plants in this store, in the order of their numbers."""
+    return [log_id for (log_id,) in session.rows(SELECT_PLANTS, {"hub": HUB_LOG})]
+
+
+def origins_by_log(session: Session) -> dict[int, str]:
+    """Return the origins of all ledgers in this store: the hub's first, then each plant's directives and its own."""
+    return dict(session.rows(SELECT_ORIGINS))
+
+
+def watermark(session: Session, log_id: int) -> tuple[int, int]:
+    """Return the size of a ledger and how many of its entries are projected; LookupError where it was not opened."""
+    row = session.row(SELECT_WATERMARK, {"log_id": log_id})
+    if row is None:
+        raise LookupError(f"ledger {log_id} was not opened in this store")
+    return row[0], row[1]
+
+
+def move_watermark(session: Session, log_id: int, projected: int) -> None:
+    """Store how many entries of a ledger are projected."""
+    session.run(MOVE_WATERMARK, {"log_id": log_id, "projected": projected})
+
+
+def backlogs(session: Session) -> dict[int, int]:
+    """Return how many entries of each plant's ledger wait to be projected; a ledger without a backlog is left out."""
+    return dict(session.rows(SELECT_BEHIND))
+
+
+def lock_for_projection(session: Session) -> None:
+    """Take the table lock that a rebuild also takes first, until the transaction ends. SQLite has one writer anyway."""
+    if session.dialect == "postgresql":
+        session.run("LOCK TABLE logs IN ROW EXCLUSIVE MODE")

@@ -1,0 +1,167 @@
+"""Declarations of queries, mutations and subscriptions: each registers itself where it is defined."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, reduce, wraps
+from operator import or_
+from typing import Annotated, Any, Final, ParamSpec, TypeVar
+
+import strawberry
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+import schema
+from auth.permissions import Permission
+from infra.discovery import modules
+from infra.roles import BOTH_ROLES, Role
+from plants.rules.values.refusals import Refusal, RefusalCode
+from schema.engine.access import METADATA_KEY, Access, AnyCommand, Permissions, access_of
+from schema.engine.refusals import COMMON, REFUSALS, RefusalAnswer, refused
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PLANT_ONLY: Final = frozenset({Role.PLANT})
+HUB_ONLY: Final = frozenset({Role.HUB})
+
+
+class OperationKind(StrEnum):
+    """The root type of an operation."""
+
+    QUERY = "Query"
+    MUTATION = "Mutation"
+    SUBSCRIPTION = "Subscription"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One field of a root type, as it is declared."""
+
+    kind: OperationKind
+    name: str  # as the SDL spells it
+    roles: frozenset[Role]
+    access: Access
+    field: StrawberryField
+    order: type | None = None
+    refusals: frozenset[RefusalCode] = frozenset()
+    """The refusals in the result union of a mutation."""
+
+    @property
+    def permissions(self) -> tuple[Permission, ...]:
+        """The permissions of which the caller needs one; none for what every signed-in user may ask."""
+        return self.access.permissions
+
+
+class UnlistedRefusal(Exception):
+    """A command raised a refusal that its mutation does not declare. This is a bug: clients cannot handle it."""
+
+
+_DECLARED: Final[dict[tuple[OperationKind, str], Operation]] = {}
+
+
+def operations() -> Iterator[Operation]:
+    """Yield every declared operation, in the order of the modules and of the declarations in each."""
+    _import_areas()
+    yield from _DECLARED.values()
+
+
+@cache
+def _import_areas() -> None:
+    for _ in modules(schema):
+        pass
+
+
+def query(
+    description: str, *, permission: Permissions, roles: frozenset[Role] = BOTH_ROLES
+) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own."""
+
+    def declare(resolve: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        access = access_of(permission)
+        made: Any = strawberry.field(resolver=resolve, description=description, metadata={METADATA_KEY: access})
+        _register(OperationKind.QUERY, resolve, made, roles=roles, access=access)
+        return resolve
+
+    return declare
+
+
+def subscription(
+    description: str, *, permission: Permissions, roles: frozenset[Role] = BOTH_ROLES
+) -> Callable[[Callable[P, AsyncIterator[T]]], Callable[P, AsyncIterator[T]]]:
+    """Declare a subscription."""
+
+    def declare(resolve: Callable[P, AsyncIterator[T]]) -> Callable[P, AsyncIterator[T]]:
+        access = access_of(permission)
+        made: Any = strawberry.subscription(resolver=resolve, description=description, metadata={METADATA_KEY: access})
+        _register(OperationKind.SUBSCRIPTION, resolve, made, roles=roles, access=access)
+        return resolve
+
+    return declare
+
+
+def mutation(
+    description: str,
+    *,
+    roles: frozenset[Role],
+    permission: Permission,
+    command: AnyCommand | tuple[AnyCommand, ...],
+    order: type | None = None,
+    refusals: Iterable[RefusalCode] = (),
+) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
+    """Declare a mutation. It returns the type that the resolver returns, or one of the refusals of its command.
+
+    `refusals` leaves out those that every mutation has (COMMON). Any other refusal is raised as UnlistedRefusal.
+    `order` names the type of order where one command takes several and their refusals differ.
+    """
+
+    def declare(resolve: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        listed = frozenset(refusals) | COMMON
+        access = access_of(permission, commands=command if isinstance(command, tuple) else (command,))
+
+        @wraps(resolve)
+        async def answer(*args: P.args, **kwargs: P.kwargs) -> T | RefusalAnswer:
+            try:
+                return await resolve(*args, **kwargs)
+            except Refusal as refusal:
+                if refusal.code not in listed:
+                    raise UnlistedRefusal(refusal.code) from refusal
+                info: Any = kwargs["info"]
+                return refused(refusal, info.context.language)
+
+        made: Any = strawberry.mutation(
+            resolver=answer,
+            description=description,
+            graphql_type=_result(resolve, listed),
+            metadata={METADATA_KEY: access},
+        )
+        _register(OperationKind.MUTATION, resolve, made, roles=roles, access=access, order=order, refusals=listed)
+        return resolve
+
+    return declare
+
+
+def _result(resolve: Callable[..., object], listed: Iterable[RefusalCode]) -> Any:
+    """Return the result union of a mutation: its success type, then its refusals by code."""
+    called = to_camel_case(resolve.__name__)
+    union = strawberry.union(name=f"{called[0].upper()}{called[1:]}Result", description=f"The result of `{called}`.")
+    success: Any = resolve.__annotations__["return"]
+    return Annotated[reduce(or_, (REFUSALS[code] for code in sorted(listed)), success), union]
+
+
+def _register(
+    kind: OperationKind,
+    resolve: Callable[..., object],
+    made: StrawberryField,
+    *,
+    roles: frozenset[Role],
+    access: Access,
+    order: type | None = None,
+    refusals: frozenset[RefusalCode] = frozenset(),
+) -> None:
+    name = to_camel_case(resolve.__name__)
+    if (kind, name) in _DECLARED:
+        raise TypeError(f"{kind}.{name} is declared twice")
+    _DECLARED[kind, name] = Operation(
+        kind=kind, name=name, roles=roles, access=access, field=made, order=order, refusals=refusals
+    )

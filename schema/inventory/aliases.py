@@ -1,0 +1,105 @@
+"""Aliases: other names of a batch."""
+
+from typing import TYPE_CHECKING, Annotated, Self
+
+import strawberry
+
+from auth.permissions import Permission
+from plants.commands.inventory import aliases
+from plants.commands.inventory.receipts import AliasOrder
+from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
+from plants.store.inventory.batches import Alias as AliasRow
+from schema.engine.context import Info, required
+from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.fields import described, field, input_type, object_type
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation
+from schema.engine.scalars import BatchCode
+from schema.group.plants import Plant, owner
+from schema.inventory import batches
+
+if TYPE_CHECKING:
+    from schema.inventory.batches import Batch
+
+
+@input_type
+class AliasInput:
+    """An alias of a batch."""
+
+    scheme: str = described("Scheme, such as SUPPLIER_LOT or CUSTOMER_LOT.")
+    value: str = described("Alias.")
+    issuer: str = described("Code of the supplier or customer that issued it. Empty for the plant itself.", default="")
+
+    @property
+    def order(self) -> AliasOrder:
+        return AliasOrder(self.scheme, self.value, self.issuer)
+
+
+@object_type
+class Alias:
+    """An alias: another name that finds a batch at a plant."""
+
+    scheme: str = described("Scheme, such as SUPPLIER_LOT.")
+    issuer: str = described("Code of the issuer. Empty for the plant itself.")
+    value: str = described("Alias.")
+    number: strawberry.Private[int]
+
+    @field("Plant where the alias is valid.")
+    async def plant(self, info: Info) -> Plant:
+        return await owner(info, self.number)
+
+    @classmethod
+    def of(cls, row: AliasRow) -> Self:
+        return cls(scheme=row.scheme, issuer=row.issuer, value=row.value, number=row.plant_id)
+
+
+@input_type
+class AliasBatchInput(MutationInput):
+    """A batch, and the aliases to add or end."""
+
+    batch: BatchCode = described("Batch code.")
+    aliases: list[AliasInput] = described("Aliases.")
+
+
+@object_type
+class BatchAliased:
+    """Aliases of a batch were added or ended."""
+
+    entry: RecordedEntry = described(ENTRY)
+    batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
+
+
+@mutation(
+    "Add aliases to a batch.",
+    roles=PLANT_ONLY,
+    permission=Permission.BATCH_RECEIVE,
+    command=aliases.alias_batch,
+    refusals=(
+        ALIAS_TAKEN,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOTHING_CHANGES,
+    ),
+)
+async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> BatchAliased:
+    order = aliases.Naming(input.batch, tuple(one.order for one in input.aliases))
+    entry = await info.write(aliases.alias_batch, order, input)
+    return BatchAliased(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))
+
+
+@mutation(
+    "End aliases of a batch. Another batch may use them afterwards.",
+    roles=PLANT_ONLY,
+    permission=Permission.BATCH_RECEIVE,
+    command=aliases.end_alias,
+    refusals=(
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOTHING_CHANGES,
+    ),
+)
+async def end_alias(info: Info, input: Input[AliasBatchInput]) -> BatchAliased:
+    order = aliases.Naming(input.batch, tuple(one.order for one in input.aliases))
+    entry = await info.write(aliases.end_alias, order, input)
+    return BatchAliased(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))

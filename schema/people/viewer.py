@@ -1,0 +1,49 @@
+"""The signed-in user, as shown to themselves."""
+
+import strawberry
+
+from auth.actors import GROUP, Role
+from schema.engine.context import Info
+from schema.engine.fields import described, field, object_type
+from schema.engine.operations import query
+from schema.group.plants import Plant, plants_seen
+
+RoleEnum = strawberry.enum(Role, name="PersonRole", description="Role of a user.")
+
+
+@object_type
+class ViewerRole:
+    """A role of the signed-in user, at one plant or in the whole group."""
+
+    role: Role = described("Role.")
+    plant_number: strawberry.Private[int]
+
+    @field("Plant where the role is valid. Null if it is valid in the whole group.")
+    async def plant(self, info: Info) -> Plant | None:
+        if self.plant_number == GROUP:
+            return None
+        return next((one for one in await plants_seen(info) if one.number == self.plant_number), None)
+
+    @field("True if the role is valid in the whole group.")
+    def in_group(self) -> bool:
+        return self.plant_number == GROUP
+
+
+@object_type
+class Viewer:
+    """The signed-in user."""
+
+    person: str = described("Employee number.")
+    name: str = described("Name as printed with signatures.")
+    roles: list[ViewerRole] = described("Roles of the user.")
+
+    @field("Plants that the user may see.")
+    async def plants(self, info: Info) -> list[Plant]:
+        return await plants_seen(info)
+
+
+@query("Returns the signed-in user.", permission=None)
+async def viewer(info: Info) -> Viewer:
+    actor = info.context.actor
+    roles = [ViewerRole(role=grant.role, plant_number=grant.plant_number) for grant in sorted(actor.grants)]
+    return Viewer(person=actor.actor_id, name=actor.name, roles=roles)

@@ -1,0 +1,67 @@
+"""Splitting batches."""
+
+from auth.permissions import Permission
+from plants.commands.production import splits
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.materials.refusals import NOT_DEFINED
+from schema.engine.context import Info, required
+from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.fields import described, input_type, object_type
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation
+from schema.engine.quantities import QuantityInput
+from schema.engine.refusals import AMOUNTS, TAKING
+from schema.engine.scalars import BatchCode
+from schema.inventory.batches import Batch, batch_coded, batches_stated
+from schema.production.process_records import ProcessRecord, process_written
+
+
+@input_type
+class SplitPartInput:
+    """A part of a batch that becomes a new batch."""
+
+    quantity: QuantityInput = described("Quantity of the part.")
+    location: str = described("Code of the location for the goods.")
+
+
+@input_type
+class SplitBatchInput(MutationInput):
+    """The batch to split, and its parts. The rest stays in the batch."""
+
+    batch: BatchCode = described("Batch code.")
+    location: str = described("Code of the location that the parts are taken from.")
+    parts: list[SplitPartInput] = described("Parts. Each becomes a new batch.")
+
+
+@object_type
+class BatchSplit:
+    """A batch was split."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("Process record of the split.")
+    batch: Batch = described("The split batch.")
+    parts: list[Batch] = described("New batches, in the order of the parts.")
+
+
+@mutation(
+    "Split parts of a usable batch into new batches. They keep its dates, grade and supplier.",
+    roles=PLANT_ONLY,
+    permission=Permission.STOCK_MOVE,
+    command=splits.split_batch,
+    refusals=(
+        *AMOUNTS,
+        *TAKING,
+        BATCH_CODE_INVALID,
+        NOT_DEFINED,
+    ),
+)
+async def split_batch(info: Info, input: Input[SplitBatchInput]) -> BatchSplit:
+    parts = tuple(splits.SplitPart(one.quantity.amount, one.location, one.quantity.unit) for one in input.parts)
+    order = splits.Split(input.batch, input.location, parts)
+    entry = await info.write(splits.split_batch, order, input)
+    return BatchSplit(
+        entry=RecordedEntry.of(entry),
+        process=await process_written(info, entry.payload["process"]["id"]),
+        batch=required(await batch_coded(info, input.batch)),
+        parts=await batches_stated(info, entry),
+    )

@@ -1,0 +1,135 @@
+"""Yields: outputs of an open process record."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+import strawberry
+
+from auth.permissions import Permission
+from plants.commands.production import yields
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
+from plants.rules.values.refusals import LINES_INVALID
+from schema.engine.context import Info
+from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.fields import described, enum_type, input_type, object_type
+from schema.engine.inputs import Input, MutationInput
+from schema.engine.operations import PLANT_ONLY, mutation
+from schema.engine.quantities import QuantityInput
+from schema.engine.refusals import AMOUNTS
+from schema.engine.scalars import BatchCode
+from schema.inventory.aliases import AliasInput
+from schema.inventory.attributes import AttributeInput, attributes
+from schema.inventory.batches import Batch, batches_stated
+from schema.inventory.stock import StockLineInput
+from schema.production.process_records import PROCESS_ID, ProcessRecord, process_named, process_written
+
+
+@enum_type
+class OutputUse(StrEnum):
+    """Material use of an output."""
+
+    PRODUCED = "PRODUCED"
+    BY_PRODUCT = "BY_PRODUCT"
+    CO_PRODUCT = "CO_PRODUCT"
+    SAMPLE = "SAMPLE"
+
+
+@input_type
+class OutputInput:
+    """A new batch that a process record yields."""
+
+    material: str = described("Material code.")
+    quantity: QuantityInput = described("Yielded quantity.")
+    location: str = described("Code of the location for the goods.")
+    use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
+    produced_at: datetime | None = described("Time of production. The default is the time of the yield.", default=None)
+    expires_on: date | None = described(
+        "Last day of use. The default follows from the material's shelf life.", default=None
+    )
+    grade: str | None = described("Grade.", default=None)
+    attributes: list[AttributeInput] = described("Properties of the batch.", default_factory=list)
+    aliases: list[AliasInput] = described("Aliases of the batch.", default_factory=list)
+
+    @property
+    def output(self) -> yields.Output:
+        return yields.Output(
+            material=self.material,
+            amount=self.quantity.amount,
+            unit=self.quantity.unit,
+            location=self.location,
+            use=self.use.value,
+            produced_at=self.produced_at,
+            expires_on=self.expires_on,
+            grade=self.grade,
+            attributes=attributes(self.attributes),
+            aliases=tuple(alias.order for alias in self.aliases),
+        )
+
+
+@input_type
+class AdditionInput:
+    """A further quantity of a batch that the same process record made."""
+
+    batch: BatchCode = described("Batch code.")
+    quantity: QuantityInput = described("Further quantity.")
+    location: str = described("Code of the location for the goods.")
+    use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
+
+    @property
+    def addition(self) -> yields.Addition:
+        return yields.Addition(self.batch, self.quantity.amount, self.quantity.unit, self.location, self.use.value)
+
+
+@input_type
+class YieldProcessInput(MutationInput):
+    """Outputs of an open process record."""
+
+    process: strawberry.ID = described(PROCESS_ID)
+    outputs: list[OutputInput] = described("New batches.", default_factory=list)
+    additions: list[AdditionInput] = described(
+        "Additions to batches that the process record made.", default_factory=list
+    )
+    returns: list[StockLineInput] = described("Unused inputs, with the locations they return to.", default_factory=list)
+
+
+@object_type
+class ProcessYielded:
+    """Goods were yielded by a process record."""
+
+    entry: RecordedEntry = described(ENTRY)
+    process: ProcessRecord = described("Process record.")
+    batches: list[Batch] = described("New batches, in the order of the outputs.")
+
+
+@mutation(
+    "Yield outputs of an open process record to stock: new batches, additions to its batches, and returns.",
+    roles=PLANT_ONLY,
+    permission=Permission.PROCESS_RUN,
+    command=yields.yield_process,
+    refusals=(
+        *AMOUNTS,
+        ALIAS_TAKEN,
+        BATCH_CODE_INVALID,
+        BATCH_OF_OTHER_PROCESS,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOT_DEFINED,
+        PROCESS_CLOSED,
+        PROCESS_UNKNOWN,
+        STOCK_SHORT,
+    ),
+)
+async def yield_process(info: Info, input: Input[YieldProcessInput]) -> ProcessYielded:
+    number = process_named(input.process)
+    order = yields.Yield(
+        number,
+        tuple(one.output for one in input.outputs),
+        tuple(one.addition for one in input.additions),
+        tuple(one.line for one in input.returns),
+    )
+    entry = await info.write(yields.yield_process, order, input)
+    process, made = await process_written(info, number), await batches_stated(info, entry)
+    return ProcessYielded(entry=RecordedEntry.of(entry), process=process, batches=made)
