@@ -1,1 +1,16 @@
-"""The command line, `batchloom`."""
+"""The command line. Folders and files are groups and commands: `plant/sync_now.py` is `batchloom plant sync-now`."""
+
+from typing import Final
+
+from api.cli.output import Application
+
+app: Final = Application(
+    name="batchloom",
+    help="Batch (material lot) management for groups with several plants.\n\n"
+    "适用于多工厂集团的批次管理。\n\n"
+    "To see all of it at work:  batchloom demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)

@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.cli.nodes import AsJson, Home, opened
-from api.cli.operations import replicating
-from api.cli.output import CONSOLE, ERRORS, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli.nodes import AsJson, Home, opened, replicating
+from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli.prompts import progress_bar
 from api.node.node import Node
 from infra.ids import new_id
 from infra.roles import Role
@@ -126,8 +125,7 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     """
     with opened(home, serving=True) as node:
         place = archive_of(node.settings, archive)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=ERRORS, transient=True, disable=as_json) as progress:
+        with progress_bar(quiet=as_json) as progress:
             task = progress.add_task("", total=None)
 
             def tell(origin: str, done: int, total: int) -> None:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from api.cli import app
 from api.cli.output import CONSOLE, CannotDo, pick
 from api.cli.trace import show_report
 from api.demo.floor import Floor, Headquarters, positions_at
@@ -34,6 +35,7 @@ ROOT_SHOWN: Final = 16  # of the 64 hexadecimal digits
 Positions = dict[str, tuple[int, int, str]]
 
 
+@app.command()
 def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="End by itself when the year has been played.")] = False,

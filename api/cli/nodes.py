@@ -12,12 +12,14 @@ import typer
 from pydantic import ValidationError
 
 from api.cli.output import CONSOLE, CannotDo, pick
-from api.node.node import Node, NodeKeys
+from api.node.node import Node
 from api.node.shutdown import Ending
 from auth.actors import Actor, Role, system_actor
-from auth.keys import public_key_text
 from infra import garbage_collection, roles
+from infra.ids import new_id
 from infra.settings import FILE_NAME, Settings, load
+from sync_jobs.assembly import NotConnected, plant_node
+from sync_jobs.nodes import PlantNode
 
 Home = Annotated[
     Path,
@@ -65,17 +67,6 @@ def new_settings(home: Path, **given: object) -> Settings:
         raise CannotDo(f"These settings cannot be: {wrong}.", f"设置无效：{wrong}。") from None
 
 
-def card_of(settings: Settings, keys: NodeKeys, name: str) -> dict[str, object]:
-    """Return what others must know of a node: who it is and its public keys, nothing secret."""
-    who: dict[str, object] = {"role": settings.role.value, "group": settings.group}
-    if settings.plant_number:
-        who |= {"number": settings.plant_number, "code": settings.plant_code, "name": name}
-    who |= {"origin": settings.origin, "ledgerKey": str(keys.ledger.key)}
-    if settings.plant_number:
-        who["assertionKey"] = public_key_text(keys.assertion.public_key)
-    return who
-
-
 def run_node(home: Path, *, until_input_ends: bool = False) -> None:
     """Serve a home's node until Ctrl-C or SIGTERM, and finish what was begun before returning.
 
@@ -105,3 +96,19 @@ def _wait_for_input_to_end() -> None:
     # Past the buffer of sys.stdin: a thread that waits in there cannot be ended.
     while os.read(sys.stdin.fileno(), 1):
         pass
+
+
+def replicating(node: Node) -> PlantNode:
+    """Return the plant's side of replication, under a holder of its own; raises CannotDo where there is no hub."""
+    try:
+        return plant_node(node.settings, node.store, node.writer, node.clock, holder=f"console-{new_id()}")
+    except NotConnected:
+        raise CannotDo(
+            "This node has no hub: set hub_url and hub_key, or it is the hub itself.",
+            "本节点未设置中心（hub_url、hub_key），或其本身即为中心。",
+        ) from None
+
+
+def check_hub(node: Node) -> None:
+    if node.settings.role is not roles.Role.HUB:
+        raise CannotDo("This is not the hub.", "本节点不是总部。")

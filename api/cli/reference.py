@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from api.cli import app
 from api.cli.output import CONSOLE
 
 
+@app.command()
 def reference(
     *, write: Annotated[bool, typer.Option("--write", help="Write docs/reference/*.md of this checkout.")] = False
 ) -> None:

@@ -1,81 +1,76 @@
-"""`batchloom plant restore`: a plant on new hardware gets its ledger back from the hub, or from the archive."""
+"""`batchloom restore`: make a home from a backup."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.cli.nodes import Home, opened
-from api.cli.operations import replicating
-from api.cli.output import CONSOLE, ERRORS, CannotDo, language, pick
-from api.node.node import Node
 from infra.messages import word
-from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
-from plants.store.ledger.verification import verify
-from sync_jobs.archive.recover_hub import ArchiveDamaged
-from sync_jobs.archive.recover_plant import LedgerChanged, restore_from_archive
-from sync_jobs.plant.exchange import NotRestored, restore_from_hub
+from api.cli import app
+from api.cli.nodes import AsJson, Home, opened
+from api.cli.output import CONSOLE, CannotDo, language, pick, show_json
+from api.node.backups import restore_home, verify_restored
+from infra.backup import Manifest, unpacked
+from infra.roles import Role
 
-BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
-
+@app.command()
 def restore(
+    *,
     home: Home,
-    from_hub: Annotated[bool, typer.Option("--from-hub", help="From the hub, which has to be reached.")] = False,
-    from_archive: Annotated[
-        str | None, typer.Option(help="From the archive at this address: file:///path, or s3://bucket/prefix?…")
-    ] = None,
+    source: Annotated[Path, typer.Option("--from", exists=True, help="The folder or .tar file of a backup.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Set a SQLite store that is there aside, under another name.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Bring a plant's ledger and tables back into a home that has its settings and its keys and no store.
+    """Make a node from a backup: checks it, puts it in place, opens the node once and verifies every entry.
 
-    Both come from where they were kept (the folder “keys” and batchloom.toml). Number series go on beyond what may have
-    been printed; what had never left the old machine is lost. Every entry is verified at the end.
+    Never while the node is served, and never over a store that is there. What was recorded after the backup comes back
+    from the hub by itself, once the node runs.
 
-    Example:  batchloom plant restore --home sh1 --from-hub
+    Example:  batchloom restore --home sh1 --from /mnt/backup/SH1-20260314T080000Z
     """
-    if from_hub == (from_archive is not None):
-        raise CannotDo("Say one of --from-hub and --from-archive.", "请选择 --from-hub 或 --from-archive 之一。")
+    with unpacked(source, home) as folder:
+        manifest = restore_home(home, folder, replace=replace)
     with opened(home) as node:
-        if _size(node):
-            raise CannotDo(
-                "There is a store with entries in this home. Start the plant: it fetches what is missing by itself.",
-                "此目录中已有包含记录的数据库。请直接启动工厂，缺失部分会自动取回。",
-            )
-        _bring(node, from_archive)
-        broken = [one for one in verify(node.store) if not one.whole]
-        size = _size(node)
+        findings = verify_restored(node, manifest)
+    broken = [one for one in findings if not one.whole]
+    if as_json:
+        show_json({"home": str(home), "madeAt": manifest.made_at, "ledgers": manifest.ledgers, "whole": not broken})
     if broken:
         said = "; ".join(f"{one.origin}: {word(one.finding, language())}" for one in broken)
-        raise CannotDo(f"What came back is damaged: {said}. Do not run it.", f"取回的账本损坏：{said}。请勿运行。")
+        raise CannotDo(
+            f"The store was restored, and its ledger is damaged: {said}. Do not run it; use another backup.",
+            f"数据库已恢复，但账本损坏：{said}。请勿运行，改用其他备份。",
+        )
+    if not as_json:
+        _say_next(home, manifest)
+
+
+def _say_next(home: Path, manifest: Manifest) -> None:
+    made, run = manifest.made_at, "hub" if manifest.role == Role.HUB.value else "plant"
+    entries = sum(one["size"] for one in manifest.ledgers.values())
     CONSOLE.print(
         pick(
-            f"[green]✓[/] {size} entries are back, each verified. People are of this node alone: add them again.\n"
-            f"  batchloom person add --home {home} ID --name NAME --role operator\n  batchloom plant run --home {home}",
-            f"[green]✓[/] 已取回 {size} 条记录并逐条验证。人员仅属本节点，请重新添加。\n"
-            f"  batchloom person add --home {home} 工号 --name 姓名 --role operator\n"
-            f"  batchloom plant run --home {home}",
+            f"[green]✓[/] {home} stands as of {made}: {entries} entries, each verified.",
+            f"[green]✓[/] {home} 已恢复至 {made} 的状态：{entries} 条记录，均已验证。",
         ),
         soft_wrap=True,
     )
-
-
-def _bring(node: Node, archive: str | None) -> None:
-    with Progress(*BAR, console=ERRORS, transient=True, disable=not ERRORS.is_terminal) as shown:
-        task = shown.add_task(pick("Entries", "记录"), total=None)
-
-        def watch(done: int, total: int) -> None:
-            shown.update(task, completed=done, total=total)
-
-        try:
-            if archive is None:
-                restore_from_hub(replicating(node), progress=watch)
-            else:
-                restore_from_archive(replicating(node), open_objects(archive))
-        except (NotRestored, ArchiveFailed, ArchiveUnfit, ArchiveDamaged, NotArchived, LedgerChanged) as error:
-            raise CannotDo(f"It could not be brought back: {error}", f"未能取回：{error}") from error
-
-
-def _size(node: Node) -> int:
-    with node.store.reading() as reads:
-        rows = reads.rows("SELECT size FROM logs WHERE log_id = :log_id", {"log_id": node.settings.plant_number})
-    return int(rows[0][0]) if rows else 0
+    if run == "plant":
+        text = pick(
+            "What the plant recorded since then comes back from the hub as soon as the plant runs and reaches it; "
+            "number series go on beyond what may have been printed. What had never reached the hub is not in the "
+            "backup: compare the last papers with the stock. Make sure that no other copy of this plant runs.",
+            "工厂运行并连上中心后，备份之后的记录会自动取回，编号将跳过可能已打印的号码。"
+            "从未到达中心的记录不在备份中，请核对最近的纸面单据与库存。请确认没有本厂的其他副本在运行。",
+        )
+    else:
+        text = pick(
+            "Every plant sends again what the hub lost, and hands back the directives that it has, at its next "
+            "contact. People, roles and invitations made at the hub since then are lost: add them again.",
+            "各工厂下次联系时会重新发送中心丢失的记录，并交还已收到的指令。"
+            "此后在中心新增的人员、角色和邀请需重新添加。",
+        )
+    CONSOLE.print(text + f"\n  batchloom {run} run --home {home}", soft_wrap=True)

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from api.cli import app
 from api.cli.output import CONSOLE
 from infra.roles import Role
 
 
+@app.command()
 def sdl(
     role: Annotated[Role | None, typer.Argument(help="plant or hub; both, one after the other, unless given.")] = None,
     *,

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.cli.output import CONSOLE, ERRORS, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli import app
+from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli.prompts import progress_bar
 
 if TYPE_CHECKING:  # the simulator is no small import, and every other command and node does without it.
     from simulation.run import Outcome
@@ -17,6 +18,7 @@ SHOWN_MAX = 5
 LINES_SHOWN = 60
 
 
+@app.command()
 def sim(
     *,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many runs.")] = 100,
@@ -53,8 +55,7 @@ def _many(first: int, seeds: int, workers: int, planted: str | None, *, as_json:
     from simulation.campaign import campaign  # noqa: PLC0415 -- as above.
 
     began = time.monotonic()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=ERRORS, transient=True, disable=as_json) as progress:
+    with progress_bar(quiet=as_json) as progress:
         task = progress.add_task(pick("Simulating", "模拟"), total=seeds)
 
         def tell(outcome: "Outcome") -> None:

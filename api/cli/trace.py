@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
+from api.cli import app
 from api.cli.nodes import AsJson, console_actor, opened
 from api.cli.output import CONSOLE, CannotDo, language, pick, show_json
 from api.node.node import Node
@@ -47,6 +48,7 @@ GAPS: Final[Mapping[str, tuple[str, str]]] = {
 }  # fmt: skip
 
 
+@app.command()
 def trace(
     *,
     code: Annotated[str, typer.Argument(help="Batch code, or an alias: supplier lot, EPC, job order.")],

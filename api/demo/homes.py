@@ -10,7 +10,7 @@ from typing import Final
 
 from api.cli.nodes import console_actor
 from api.cli.output import CannotDo
-from api.cli.people import made_password
+from api.cli.person import made_password
 from api.node.node import Node, NodeKeys, make_home
 from auth.actors import GROUP, Grant, Role
 from auth.keys import public_key_text

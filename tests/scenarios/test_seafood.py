@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from api.cli.imports import run_import
+from api.cli.import_.epcis import run_import
 from api.node.node import Node, make_home
 from api.trace.reader import TraceReport, read_trace
 from auth.actors import Role as PersonRole

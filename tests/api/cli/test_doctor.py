@@ -13,8 +13,8 @@ from pathlib import Path
 import pysqlite3.dbapi2 as sqlite
 import pytest
 
-from api.cli.doctor.findings import Finding, Level
-from api.cli.doctor.visit import examine
+from api.doctor.findings import Finding, Level
+from api.doctor.visit import examine
 from api.node.backups import make_backup
 from api.node.node import Node, NodeKeys, make_home
 from auth import enrolment
@@ -221,7 +221,7 @@ ALSO = {"refused": {"alarms"}, "fenced": {"alarms"}, "entry gone": {"marks"}}
 
 
 def test_old_damage_then_only_a_full_look_finds_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.cli.doctor.store.NEWEST", 2)
+    monkeypatch.setattr("api.doctor.store.NEWEST", 2)
     alter_entry(home)
 
     assert found(home) == {}

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 import api.cli.tree
-from api.cli.operations import node_alarms
+from api.cli.alarms import node_alarms
 from api.cli.output import CannotDo
 from api.node.node import Node, make_home
 from auth.enrolment import OneTimeCode, hub_key_digest
@@ -70,7 +70,7 @@ def invited(hub: Serving, code: str = "SH1") -> str:
 
 def enrolled(hub: Serving, home: Path, code: str) -> str:
     """Ask with a code at a plant, and return the fingerprint that it shows."""
-    done = at_plant("enroll", "--home", home, "--hub", hub.url, "--code", code, "--time-zone", "Asia/Shanghai")
+    done = at_plant("enrol", "--home", home, "--hub", hub.url, "--code", code, "--time-zone", "Asia/Shanghai")
     assert done.exit_code == 0, (done.output, done.exception)
     shown = re.search(r"\b([0-9A-Z]{5}(-[0-9A-Z]{5}){4})\b", done.output)
     assert shown is not None, done.output
@@ -131,7 +131,7 @@ def test_asked_twice_then_the_same_keys_and_another_home_is_refused(hub: Serving
     (home / "plant.db").unlink()
     assert enrolled(hub, home, code) == first
     assert "does not take this code" in no(
-        at_plant("enroll", "--home", tmp_path / "other", "--hub", hub.url, "--code", code)
+        at_plant("enrol", "--home", tmp_path / "other", "--hub", hub.url, "--code", code)
     )
     assert not (tmp_path / "other" / FILE_NAME).exists()
 
@@ -140,14 +140,14 @@ def test_mistyped_code_or_a_hub_in_the_open_then_nothing_is_sent(hub: Serving, t
     code = invited(hub)
     wrong = code[:-1] + ("0" if code[-1] != "0" else "1")
     for typed, url in ((wrong, hub.url), (code, "http://hub.example")):
-        no(at_plant("enroll", "--home", tmp_path / "sh1", "--hub", url, "--code", typed))
+        no(at_plant("enrol", "--home", tmp_path / "sh1", "--hub", url, "--code", typed))
     assert not (tmp_path / "sh1").exists()
 
 
 def test_code_of_another_hub_then_the_plant_refuses_whoever_answers(hub: Serving, tmp_path: Path) -> None:
     code = OneTimeCode.read(invited(hub))
     forged = OneTimeCode(code.plant, code.secret, hub_key_digest("acme.example/hub/i1+00000000+AAAA"))
-    said = no(at_plant("enroll", "--home", tmp_path / "sh1", "--hub", hub.url, "--code", str(forged)))
+    said = no(at_plant("enrol", "--home", tmp_path / "sh1", "--hub", hub.url, "--code", str(forged)))
     assert "not the hub that made this code" in said
     assert not (tmp_path / "sh1" / FILE_NAME).exists()
 

@@ -5,10 +5,11 @@ from typing import Annotated, Final
 import typer
 from rich.markup import escape
 
-from api.cli.doctor.findings import Finding, Level
-from api.cli.doctor.visit import examine
+from api.cli import app
 from api.cli.nodes import AsJson, Home
 from api.cli.output import CONSOLE, EXIT_REFUSED, pick, show_json
+from api.doctor.findings import Finding, Level
+from api.doctor.visit import examine
 from infra.clock import SystemClock
 
 MARKS: Final = {
@@ -19,6 +20,7 @@ MARKS: Final = {
 }
 
 
+@app.command()
 def doctor(
     home: Home,
     full: Annotated[bool, typer.Option("--full", help="Verify every entry, not the newest alone.")] = False,

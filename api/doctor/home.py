@@ -7,7 +7,7 @@ from typing import Final
 
 import pysqlite3.dbapi2 as sqlite
 
-from api.cli.doctor.findings import Finding, Level, Look, fine
+from api.doctor.findings import Finding, Level, Look, fine
 from api.node.backups import last_backup
 from api.node.node import KEY_FILES
 from auth.notes import KeyFileError, load_key

@@ -1,15 +1,15 @@
-"""`batchloom plant prune`: give up old entry bodies that hub and archive hold, and bring them back."""
+"""`batchloom plant prune`: remove old entry bodies that hub and archive hold, and fetch them again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.cli.nodes import AsJson, Home, opened
-from api.cli.operations import replicating
-from api.cli.output import CONSOLE, ERRORS, CannotDo, pick, show_json
+from api.cli.nodes import AsJson, Home, opened, replicating
+from api.cli.output import CONSOLE, CannotDo, pick, show_json
+from api.cli.plant import app
+from api.cli.prompts import confirm, progress_bar
 from api.node.node import Node
 from plants.commands.replication.pruning import PruningUnsafe
 from plants.store.ledger.pruning import BodyDamaged, Bounds
@@ -20,6 +20,7 @@ from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 
+@app.command()
 def prune(
     home: Home,
     *,
@@ -54,8 +55,7 @@ def prune(
             f"Empty {count} bodies below entry {found.safe} ({size} bytes)? They stay at the hub and in the archive.",
             f"移出第 {found.safe} 条之前的 {count} 条记录内容（{size} 字节）？总部和归档中仍有保存。",
         )
-        if not sure and not typer.confirm(asked, default=False):
-            raise CannotDo("Nothing was changed.", "未作任何更改。")
+        confirm(asked, sure=sure)
         with _watched(quiet=as_json) as tell:
             pruned = prune_bodies(plant, days, progress=tell)
         after, _, _ = prunable(plant, days)
@@ -111,8 +111,7 @@ def _say(node: Node, found: Bounds, count: int, size: int, *, done: bool, as_jso
 
 @contextmanager
 def _watched(*, quiet: bool) -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=ERRORS, transient=True, disable=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         task = progress.add_task(pick("Entries", "记录"), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

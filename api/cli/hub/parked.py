@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from api.cli.nodes import AsJson, Home, console_actor, opened
 from api.cli.output import CONSOLE, CannotDo, pick, show_json
+from api.cli.prompts import confirm
 from api.node.node import Node
 from auth.actors import Role
 from auth.permissions import Permission
@@ -108,8 +109,7 @@ def skip(home: Home, plant: PlantCode, index: Index, *, reason: Reason, sure: Su
         for line in _parked_lines(seen, {seen.fault.log_id: plant}):
             CONSOLE.print(line, soft_wrap=True)
         asked = pick("Never put this entry into the hub's tables?", "确定永不将此条目写入中心的表？")
-        if not sure and not typer.confirm(asked, default=False):
-            raise CannotDo("Nothing was changed.", "未作任何更改。")
+        confirm(asked, sure=sure)
         _decide(node, skip_entry, seen, reason)
     CONSOLE.print(
         pick(

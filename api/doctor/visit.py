@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.cli.doctor import home, replication, store
-from api.cli.doctor.findings import Check, Finding, Level, Look
+from api.doctor import home, replication, store
+from api.doctor.findings import Check, Finding, Level, Look
 from infra.clock import Clock
 from infra.database import StoreUnfit
 from infra.postgres import PostgresUnavailable

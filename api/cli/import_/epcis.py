@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from api.cli.import_ import app
 from api.cli.nodes import AsJson, console_actor
 from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, language, pick, show_json
 from api.node.node import Node
@@ -37,8 +38,6 @@ from plants.rules.epcis.wording import discrepancy_text, step_text, why_text
 from plants.rules.values.quantities import MICRO, format_micro
 from plants.store.ledger.entries import Head
 
-app: Final = typer.Typer(help="Import documents of others.\n\n导入外部文档。", no_args_is_help=True)
-
 QUIET: Final = (AddAliases, DefineLocation, DefineMaterial, DefineParty, EndAliases)
 
 
@@ -48,11 +47,6 @@ class _Refused(Exception):
     def __init__(self, outcomes: tuple[StepOutcome, ...]) -> None:
         super().__init__()
         self.outcomes = outcomes
-
-
-@app.callback()
-def imports() -> None:
-    """Import documents of others. 导入外部文档。"""  # noqa: D400 -- Chinese has its own full stop.
 
 
 @app.command()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from api.cli.doctor.findings import Finding, Level, Look, fine
+from api.doctor.findings import Finding, Level, Look, fine
 from auth.actors import Role as Trust
 from auth.actors import system_actor
 from auth.enrolment import invitations
@@ -46,8 +46,8 @@ def hub_reached(look: Look) -> Iterable[Finding]:
             Level.NOTE,
             "The plant has no hub: nothing it records is copied anywhere.",
             "本厂未设置中心，所记录的内容没有其他副本。",
-            "Set hub_url and hub_key, or join a group with `batchloom plant enroll` in a new home.",
-            "设置 hub_url 与 hub_key，或在新目录中用 batchloom plant enroll 加入集团。",
+            "Set hub_url and hub_key, or join a group with `batchloom plant enrol` in a new home.",
+            "设置 hub_url 与 hub_key，或在新目录中用 batchloom plant enrol 加入集团。",
         )
         return
     url = settings.hub_url

@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from api.cli.doctor.findings import Finding, Level, Look, fine
+from api.doctor.findings import Finding, Level, Look, fine
 from infra.database import ReadSession
 from infra.high_water_marks import FILE_NAME as MARKS_FILE
 from infra.high_water_marks import HighWaterMarks, MarksUnreadable

@@ -1,24 +1,18 @@
-"""`batchloom plant`: make a plant's node, show its card, and serve it."""
+"""`batchloom plant init`: make a plant for which the number and code are known."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from api.cli.nodes import Home, UntilInputEnds, card_of, new_settings, opened, run_node
-from api.cli.output import CONSOLE, CannotDo, pick, show_json
+from api.cli.cards import read_hub_card
+from api.cli.nodes import Home, new_settings, opened
+from api.cli.output import CONSOLE, pick
+from api.cli.plant import app
 from api.node.node import Node, make_home
 from infra import roles
 from infra.database import Session
 from plants.commands.group.plants import NewPlant, open_plant
-from plants.store.materials.plants import Plant
-
-app = typer.Typer(
-    help="A plant: writes to its own store and keeps working when the network is down.\n\n"
-    "工厂节点：写入本地数据库，断网时照常工作。",
-    no_args_is_help=True,
-)
 
 
 @app.command()
@@ -45,7 +39,7 @@ def init(
     Example:  batchloom plant init --home sh1 --number 1 --code SH1 --name "Shanghai 1"
     --time-zone Asia/Shanghai --hub-card hub-card.json --hub-url https://hub.example
     """
-    hub = _read_hub_card(hub_card) if hub_card else {}
+    hub = read_hub_card(hub_card) if hub_card else {}
     if not (group or hub):
         raise typer.BadParameter(pick("give --hub-card or --group", "请给出 --hub-card 或 --group"))
     settings = new_settings(
@@ -77,26 +71,6 @@ def init(
     )
 
 
-@app.command()
-def card(home: Home) -> None:
-    """Print the plant's public card as JSON, for `batchloom hub enrol`. It holds nothing secret.
-
-    Example:  batchloom plant card --home sh1 > sh1-card.json
-    """
-    with opened(home) as node, node.store.reading() as reads:
-        plant = reads.get(Plant, node.settings.plant_number)
-        show_json(card_of(node.settings, node.keys, "" if plant is None else plant.name))
-
-
-@app.command()
-def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
-    """Serve the plant until Ctrl-C: GraphQL, sign-in, and the jobs that replicate.
-
-    Example:  batchloom plant run --home sh1
-    """
-    run_node(home, until_input_ends=until_input_ends)
-
-
 def begin_ledger(node: Node, name: str, time_zone: str) -> None:
     """Write the first entry of a new plant's ledger; raises Refusal for a name or time zone that cannot be one."""
     settings = node.settings
@@ -106,17 +80,3 @@ def begin_ledger(node: Node, name: str, time_zone: str) -> None:
         open_plant(session, order, now=node.clock.now())
 
     node.writer.write(begin)
-
-
-def _read_hub_card(path: Path) -> dict[str, Any]:
-    try:
-        shown = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        shown = None
-    fits = isinstance(shown, dict) and shown.get("role") == roles.Role.HUB.value
-    if not fits or not all(isinstance(shown.get(name), str) for name in ("group", "ledgerKey")):
-        raise CannotDo(
-            f"{path} is not the card of a hub. Make it with: batchloom hub card --home DIR > {path.name}",
-            f"{path} 不是中心名片，请用 batchloom hub card --home 目录 > {path.name} 生成。",
-        )
-    return dict(shown)

@@ -1,0 +1,68 @@
+"""`batchloom alarms`: the active alarms of a node."""
+
+from typing import Annotated, Final
+
+import typer
+from rich.markup import escape
+
+from api.cli import app
+from api.cli.nodes import AsJson, Home, console_actor, opened
+from api.cli.output import CONSOLE, EXIT_REFUSED, pick, show_json
+from api.node.node import Node
+from auth.actors import Role
+from auth.permissions import Permission
+from auth.scope import plants_for
+from plants.rules.identification.codes import HUB
+from plants.rules.values.instants import format_instant, from_micros
+from plants.store.materials.plants import known_plants
+from plants.store.monitoring.overview import AlarmSeen, alarms_seen
+
+LISTED_MAX: Final = 1_000
+
+
+@app.command()
+def alarms(
+    home: Home,
+    ended: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what is amiss at a node, the newest first. Exit status 1 while anything is.
+
+    Example:  batchloom alarms --home sh1
+    """
+    with opened(home) as node:
+        seen = node_alarms(node, over=ended)
+    lasting = [one for one in seen if one.over_us is None]
+    if as_json:
+        show_json([_as_object(one) for one in seen])
+    for one in () if as_json else seen:
+        mark = "[bold red]✗[/]" if one.over_us is None else "[green]✓[/]"
+        when = format_instant(from_micros(one.last_us))
+        times = pick(f"{one.times} times, last {when}", f"{one.times} 次，最近 {when}")
+        CONSOLE.print(f"{mark} [bold]{one.kind}[/] {escape(one.about)}  [dim]{times}[/]", soft_wrap=True)
+        CONSOLE.print(f"  {escape(one.text)}", soft_wrap=True)
+    if not as_json and not seen:
+        CONSOLE.print(pick("[green]✓[/] Nothing is amiss.", "[green]✓[/] 一切正常。"))
+    if lasting:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def node_alarms(node: Node, *, over: bool = False) -> list[AlarmSeen]:
+    """Return everything amiss at a node, for whoever stands at its console."""
+    actor = console_actor(Role.ADMINISTRATOR)
+    with node.store.reading() as reads:
+        scope = plants_for(actor, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
+        return alarms_seen(reads, scope, over=over, first=LISTED_MAX)
+
+
+def _as_object(one: AlarmSeen) -> dict[str, object]:
+    over = None if one.over_us is None else format_instant(from_micros(one.over_us))
+    return {
+        "kind": one.kind,
+        "about": one.about,
+        "text": one.text,
+        "firstAt": format_instant(from_micros(one.first_us)),
+        "lastAt": format_instant(from_micros(one.last_us)),
+        "times": one.times,
+        "overAt": over,
+    }

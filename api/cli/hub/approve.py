@@ -1,0 +1,37 @@
+"""`batchloom hub approve`: enrol a plant that answered its invitation."""
+
+from api.cli.fingerprints import Fingerprint, compare_fingerprint
+from api.cli.hub import app
+from api.cli.hub.invitations import PlantCode, find_waiting
+from api.cli.nodes import Home, console_actor, opened
+from api.cli.output import CONSOLE, pick
+from auth import enrolment
+from auth.actors import Role
+from infra.database import Session
+from sync_jobs.hub.enrolment import approve
+
+
+@app.command("approve")
+def approve_plant(home: Home, code: PlantCode, shown: Fingerprint = None) -> None:
+    """Take a plant that asked by its one-time code into the group, once its fingerprint was compared.
+
+    Ask somebody at the plant to read the fingerprint out: from now on the hub believes these keys.
+
+    Example:  batchloom hub approve --home hub SH1
+    """
+    with opened(home) as node:
+        waiting = find_waiting(node.writer.write(lambda session: enrolment.find_invited(session, code)), code)
+        who = f"{waiting.code} ({waiting.number}) {waiting.name}"
+        compare_fingerprint(who, str(waiting.fingerprint), shown)
+        actor, now, group = console_actor(Role.ADMINISTRATOR), node.clock.now(), node.settings.group
+
+        def write(session: Session) -> None:
+            approve(session, code, str(waiting.fingerprint), group=group, actor=actor, now=now)
+
+        node.writer.write(write)
+    CONSOLE.print(
+        pick(
+            f"[green]✓[/] Plant {code} is number {waiting.number} of the group; its ledger comes by itself.",
+            f"[green]✓[/] 工厂 {code} 已加入，编号 {waiting.number}，其账本将自动同步。",
+        )
+    )

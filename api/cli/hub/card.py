@@ -1,0 +1,16 @@
+"""`batchloom hub card`: the hub's public card."""
+
+from api.cli.cards import card_of
+from api.cli.hub import app
+from api.cli.nodes import Home, opened
+from api.cli.output import show_json
+
+
+@app.command()
+def card(home: Home) -> None:
+    """Print the hub's public card as JSON, for `batchloom plant init --hub-card`. It holds nothing secret.
+
+    Example:  batchloom hub card --home hub > hub-card.json
+    """
+    with opened(home) as node:
+        show_json(card_of(node.settings, node.keys, ""))

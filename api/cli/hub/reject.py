@@ -1,0 +1,26 @@
+"""`batchloom hub reject`: reject a plant that answered its invitation."""
+
+from api.cli.hub import app
+from api.cli.hub.invitations import PlantCode, find_waiting
+from api.cli.nodes import Home, console_actor, opened
+from api.cli.output import CONSOLE, pick
+from auth import enrolment
+from auth.actors import Role
+from infra.database import Session
+
+
+@app.command()
+def reject(home: Home, code: PlantCode) -> None:
+    """Turn away a plant that asked by its one-time code: its keys never count. It can be invited again.
+
+    Example:  batchloom hub reject --home hub SH1
+    """
+    with opened(home) as node:
+        waiting = find_waiting(node.writer.write(lambda session: enrolment.find_invited(session, code)), code)
+        actor, now, shown = console_actor(Role.ADMINISTRATOR), node.clock.now(), str(waiting.fingerprint)
+
+        def write(session: Session) -> None:
+            enrolment.decide(session, actor=actor, code=code, shown=shown, approved=False, now=now)
+
+        node.writer.write(write)
+    CONSOLE.print(pick(f"Plant {code} was turned away.", f"已拒绝工厂 {code}。"))

@@ -1,0 +1,13 @@
+"""`batchloom hub run`: serve the hub."""
+
+from api.cli.hub import app
+from api.cli.nodes import Home, UntilInputEnds, run_node
+
+
+@app.command()
+def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
+    """Serve the hub until Ctrl-C: GraphQL, sign-in and replication.
+
+    Example:  batchloom hub run --home hub
+    """
+    run_node(home, until_input_ends=until_input_ends)

@@ -1,0 +1,13 @@
+"""`batchloom plant run`: serve the plant."""
+
+from api.cli.nodes import Home, UntilInputEnds, run_node
+from api.cli.plant import app
+
+
+@app.command()
+def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
+    """Serve the plant until Ctrl-C: GraphQL, sign-in, and the jobs that replicate.
+
+    Example:  batchloom plant run --home sh1
+    """
+    run_node(home, until_input_ends=until_input_ends)
