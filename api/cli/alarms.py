@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from api.cli import app
 from api.cli.nodes import AsJson, Home, console_actor, opened
-from api.cli.output import CONSOLE, EXIT_REFUSED, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, language, pick, show_json
 from api.node.node import Node
 from auth.actors import Role
 from auth.permissions import Permission
@@ -40,7 +40,7 @@ def alarms(
         when = format_instant(from_micros(one.last_us))
         times = pick(f"{one.times} times, last {when}", f"{one.times} 次，最近 {when}")
         CONSOLE.print(f"{mark} [bold]{one.kind}[/] {escape(one.about)}  [dim]{times}[/]", soft_wrap=True)
-        CONSOLE.print(f"  {escape(one.text)}", soft_wrap=True)
+        CONSOLE.print(f"  {escape(one.said.word(language()))}", soft_wrap=True)
     if not as_json and not seen:
         CONSOLE.print(pick("[green]✓[/] Nothing is amiss.", "[green]✓[/] 一切正常。"))
     if lasting:
@@ -60,7 +60,7 @@ def _as_object(one: AlarmSeen) -> dict[str, object]:
     return {
         "kind": one.kind,
         "about": one.about,
-        "text": one.text,
+        "text": one.said.word(language()),
         "firstAt": format_instant(from_micros(one.first_us)),
         "lastAt": format_instant(from_micros(one.last_us)),
         "times": one.times,

@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from api.cli.nodes import AsJson, Home, opened, replicating
-from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, language, pick, show_json
 from api.cli.prompts import progress_bar
 from api.node.node import Node
 from infra.ids import new_id
@@ -48,7 +48,7 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
                 log_id: (origin, size) for log_id, origin, size in reads.rows("SELECT log_id, origin, size FROM logs")
             }
             done = {row.log_id: row for row in archived_rows(reads)}
-            failing = [row.text for row in alarms(reads) if row.kind == AlarmKind.ARCHIVE_FAILING]
+            failing = [row.said.word(language()) for row in alarms(reads) if row.kind == AlarmKind.ARCHIVE_FAILING]
     ledgers = [
         {
             "origin": origin,
@@ -85,7 +85,7 @@ def run(home: Home) -> None:
         while archive_behind(hub, holder, forced=True):
             pass
         with node.store.reading() as reads:
-            failing = [row.text for row in alarms(reads) if row.kind in stopping]
+            failing = [row.said.word(language()) for row in alarms(reads) if row.kind in stopping]
             count = sum(row.size for row in archived_rows(reads))
     if failing:
         raise CannotDo(failing[0], failing[0])

@@ -108,8 +108,6 @@ def _say_no(error: Exception) -> None:
 
 def _message(error: Exception) -> str:
     match error:
-        case NotAuthenticated():
-            return error.message(language())
         case CannotDo():
             return error.texts["en" if language() == SOURCE else "zh"]
         case Failure() | Refusal():

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from infra.messages import word
 from api.cli import app
 from api.cli.nodes import AsJson, Home, opened
 from api.cli.output import CONSOLE, CannotDo, language, pick, show_json
 from api.node.backups import restore_home, verify_restored
 from infra.backup import Manifest, unpacked
+from infra.messages import word
 from infra.roles import Role
 
 

@@ -91,11 +91,10 @@ def alarms(look: Look) -> Iterable[Finding]:
     with look.store.reading() as reads:
         seen = alarms_seen(reads, _scope(reads), first=ALARMS_SHOWN)
     for one in seen:
-        en, _, zh = one.text.rpartition(" / ")
         yield Finding(
             Level.PERSON,
-            f"{one.kind} about {one.about} ({one.times} times): {en or one.text}",
-            f"{one.kind}，{one.about}（{one.times} 次）：{zh or one.text}",
+            f"{one.kind} about {one.about} ({one.times} times): {one.said.word('en')}",
+            f"{one.kind}，{one.about}（{one.times} 次）：{one.said.word('zh')}",
             f"batchloom alarms --home {look.home}",
             f"执行 batchloom alarms --home {look.home}",
         )
@@ -180,10 +179,11 @@ def _standing(look: Look, one: PlantReplication) -> Finding:
             f"停用错误的副本；若此副本正确，执行 batchloom plant take-over --home {look.home}",
         )
     if one.state in STOPPED:
+        en, zh = ("; ".join(alarm.word(language) for alarm in one.alarms) for language in ("en", "zh"))
         return Finding(
             Level.PERSON,
-            f"{name} is {one.state}: {one.alarm or one.error or 'no reason was written down'}",
-            f"{name} 状态为 {one.state}：{one.alarm or one.error or '未记录原因'}",
+            f"{name} is {one.state}: {en or one.error or 'no reason was written down'}",
+            f"{name} 状态为 {one.state}：{zh or one.error or '未记录原因'}",
             "Do what the alarm says; the plant goes on recording meanwhile.",
             "按告警提示处理，期间工厂可继续记录。",
         )

@@ -14,7 +14,7 @@ from infra.high_water_marks import FILE_NAME as MARKS_FILE
 from infra.high_water_marks import HighWaterMarks, MarksUnreadable
 from infra.messages import word
 from infra.roles import Role
-from infra.store_faults import STORE_FAILURE_TEXTS, store_fault
+from infra.store_faults import STORE_FAILURES, store_fault
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.store.ledger.mirrors import frontier_at
 from plants.store.ledger.verification import verify
@@ -44,8 +44,8 @@ def writing(look: Look) -> Iterable[Finding]:
             raise
         yield Finding(
             Level.BROKEN,
-            f"The store can be read and takes nothing: {STORE_FAILURE_TEXTS[fault]['en']}.",
-            f"数据库可读但无法写入：{STORE_FAILURE_TEXTS[fault]['zh']}。",
+            f"The store can be read and takes nothing: {word(STORE_FAILURES[fault](), 'en')}.",
+            f"数据库可读但无法写入：{word(STORE_FAILURES[fault](), 'zh')}。",
             "Make room, or put right the disk, where the database keeps its files. Plants write on and send it later.",
             "请清理或修复数据库所在磁盘。工厂可继续录入，稍后自动补传。",
         )

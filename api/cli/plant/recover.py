@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from infra.messages import word
 from api.cli.nodes import Home, opened, replicating
 from api.cli.output import CONSOLE, ERRORS, CannotDo, language, pick
 from api.cli.plant import app
 from api.cli.prompts import progress_bar
 from api.node.node import Node
+from infra.messages import word
 from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
 from plants.store.ledger.verification import verify
 from sync_jobs.archive.recover_hub import ArchiveDamaged

@@ -4,7 +4,7 @@ from typing import Final
 
 from api.cli.alarms import node_alarms
 from api.cli.nodes import AsJson, Home, opened, replicating
-from api.cli.output import CONSOLE, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, CannotDo, language, pick, show_json
 from api.cli.plant import app
 from plants.store.replication.status import ReplicationState
 from sync_jobs.plant.exchange import ExchangeResult, exchange
@@ -29,7 +29,7 @@ def sync_now(home: Home, as_json: AsJson = False) -> None:
             sent, received = sent + came.sent, received + came.received
             if not came.more:
                 break
-        amiss = [one.text for one in node_alarms(node)]
+        amiss = [one.said.word(language()) for one in node_alarms(node)]
     state = None if came.state is None else came.state.value
     if as_json:
         show_json({"ran": came.ran, "state": state, "sent": sent, "received": received, "alarms": amiss})
