@@ -29,6 +29,7 @@ from plants.rules.values.refusals import (
     Refusal,
     RefusalCode,
 )
+from schema.engine.fields import described, interface_type
 
 RefusalCodes: type[StrEnum] = StrEnum(  # type: ignore[misc]  # mypy wants a literal; the members are declared elsewhere.
     "RefusalCodes", [(code, code) for code in declared_refusals()]
@@ -38,12 +39,12 @@ CodeEnum = strawberry.enum(
 )
 
 
-@strawberry.interface(
-    name="Refusal", description="An expected “no”: nothing was changed. It carries a code and a message."
-)
+@interface_type(name="Refusal")
 class RefusalAnswer:
+    """An expected “no”: nothing was changed. It carries a code and a message."""
+
     code: StrEnum = strawberry.field(graphql_type=CodeEnum, description="Code of the refusal.")
-    message: str = strawberry.field(description="Message in the caller's language.")
+    message: str = described("Message in the caller's language.")
 
 
 RENAMED: Final = {"code": "value"}
