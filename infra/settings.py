@@ -41,7 +41,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(description="Directory of the node: settings, keys, and the store where it is embedded.")
-    role: Role = Field(description="What the node is: plant or hub.")
+    role: Role = Field(description="Role of the node: plant or hub.")
     group: str = Field(
         pattern=r"^[a-z0-9.-]{1,100}$",
         description="Domain name of the manufacturing group; every ledger's origin begins with it.",
