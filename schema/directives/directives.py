@@ -18,7 +18,7 @@ from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_UNKNOWN
 from plants.store.directives.directives import (
-    DirectivesSought,
+    DirectivesFilter,
     directives_by_place,
     directives_count,
     directives_page,
@@ -159,7 +159,7 @@ async def directives(
     after: After = None,
 ) -> Connection[Directive]:
     wanted = filter or DirectiveFilter()
-    filters = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
+    filters = DirectivesFilter(wanted.plant, wanted.state, wanted.type, wanted.key)
     return await info.connection(
         directives_page, directives_count, filters, (first, after),
         key=lambda row: (row.log_id, row.idx), make=Directive.of,

@@ -24,7 +24,7 @@ from plants.store.logistics.in_transit import Balance, awaited_transfers, balanc
 from plants.store.logistics.transfers import (
     TransferLineRow,
     TransferSeen,
-    TransfersSought,
+    TransfersFilter,
     dispatch_of,
     lines_by_transfer,
     transfers_by_id,
@@ -275,7 +275,7 @@ async def transfers(
 ) -> Connection[Transfer]:
     wanted = filter or TransferFilter()
     received = None if wanted.state is None else wanted.state is TransferState.RECEIVED
-    filters = TransfersSought(wanted.plant, received, wanted.differing)
+    filters = TransfersFilter(wanted.plant, received, wanted.differing)
     return await info.connection(
         transfers_page, transfers_count, filters, (first, after),
         key=lambda seen: (seen.id,), make=Transfer.of,

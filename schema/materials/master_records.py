@@ -10,8 +10,8 @@ from plants.commands.materials import definitions
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
+from plants.store.materials.definitions import DefinitionsFilter, masters_by_key, masters_count, masters_page
 from plants.store.materials.definitions import MasterRecord as MasterRow
-from plants.store.materials.definitions import MasterSought, masters_by_key, masters_count, masters_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -74,8 +74,8 @@ async def record_of(info: Info, kind: MasterKind, number: int, code: str | None)
     return None if row is None else MasterRecord.of(row)
 
 
-def master_filter(kind: str, filter: MasterFilter | None) -> MasterSought:
-    return MasterSought(kind, *((filter.plant, filter.text) if filter is not None else ()))
+def master_filter(kind: str, filter: MasterFilter | None) -> DefinitionsFilter:
+    return DefinitionsFilter(kind, *((filter.plant, filter.text) if filter is not None else ()))
 
 
 async def _page(info: Info, kind: MasterKind, filter: MasterFilter | None, page: Page) -> Connection[MasterRecord]:

@@ -18,9 +18,9 @@ from auth.machines import active_machine, enrol_machine, readmit_machine, revoke
 from infra.database import Session
 from infra.settings import directive_origin, plant_origin
 from plants.commands.group.enrolment import Enrolment, enrol_plant, record_readmitted, record_revoked
+from plants.rules.group.events import PlantReadmitted, PlantRevoked
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.notes import Note, NoteKey, SignatureType
-from plants.rules.ledger.payloads import PlantReadmitted, PlantRevoked
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import Head

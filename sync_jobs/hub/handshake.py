@@ -6,13 +6,14 @@ from auth.machines import EnrolledMachine
 from infra.database import Session
 from infra.ids import new_id
 from infra.messages import message
-from plants.rules.ledger.events import EVENTS, canonical
+from plants.rules.ledger.events import canonical
 from plants.rules.ledger.notes import NoteError, NoteKey
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.store.ledger import mirrors
 from plants.store.ledger.archive import archived_size
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.projection.registry import SUPPORTED
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from sync_jobs.hub import witnessing
@@ -80,7 +81,7 @@ def answer_hello(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcom
             offered=offered,
             clock=format_instant(now),
             version=hub.version,
-            supported=EVENTS,
+            supported=SUPPORTED,
             checkpoint=None if before.checkpoint is None else before.checkpoint.decode(),
             hub_checkpoint=shown.hub_checkpoint,
             hub_proof=list(shown.hub_proof),

@@ -18,9 +18,9 @@ from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.scope import PlantScope
 from plants.store.logistics.in_transit import (
     LabelCheckRow,
-    OpenSought,
     OpenState,
     OpenTransfer,
+    OpenTransfersFilter,
     keep_verdict,
     label_verdicts,
     open_count,
@@ -104,9 +104,9 @@ def _keep(session: Session, verdicts: list[LabelCheckRow]) -> None:
 def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetime) -> dict[str, Notice]:
     """Return the alarms about transfers: the text of each by its subject."""
     before_us = overdue_before(now, hub.transfer_overdue_days)
-    denied = [one for one in _all(reads, scope, OpenSought(before_us)) if one.state is OpenState.LABEL_DIFFERS]
-    overdue = open_transfers(reads, scope, OpenSought(before_us, overdue=True), None, TRANSFER_ALARMS_MAX)
-    count = open_count(reads, scope, OpenSought(before_us, overdue=True))
+    denied = [one for one in _all(reads, scope, OpenTransfersFilter(before_us)) if one.state is OpenState.LABEL_DIFFERS]
+    overdue = open_transfers(reads, scope, OpenTransfersFilter(before_us, overdue=True), None, TRANSFER_ALARMS_MAX)
+    count = open_count(reads, scope, OpenTransfersFilter(before_us, overdue=True))
     listed = {one.id: one for one in (*overdue, *denied[:TRANSFER_ALARMS_MAX])}
     seen = transfers_by_id(reads, scope, list(listed))
     texts: dict[str, Notice] = {}
@@ -121,9 +121,9 @@ def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetim
     return texts
 
 
-def _all(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> Iterator[OpenTransfer]:
+def _all(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -> Iterator[OpenTransfer]:
     after: tuple[int, int] | None = None
-    while page := open_transfers(reads, scope, sought, after, SLICE):
+    while page := open_transfers(reads, scope, filters, after, SLICE):
         yield from page
         after = page[-1].since_us, page[-1].id
 

@@ -11,7 +11,8 @@ from infra.messages import Failure, Worded, message
 from plants.commands.replication.rebasing import NotTheLedger
 from plants.commands.replication.repairs import record_repair
 from plants.rules.ledger.merkle import Frontier
-from plants.rules.replication.repairs import HubRegressed
+from plants.rules.replication import events
+from plants.rules.replication.events import HubRegressed
 from plants.rules.values.instants import micros, parse_instant
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import open_log
@@ -244,7 +245,7 @@ def _record_regressed(context: ExchangeContext, welcome: Welcome, frontier: Fron
         now = node.clock.now()
         receipt = status.ledger_status(session, node.number).acknowledged
         payload: HubRegressed = {"hub_size": welcome.ledger.size, "receipt_size": receipt}
-        record_repair(session, node.number, "HubRegressed", payload, now=now)
+        record_repair(session, node.number, events.HUB_REGRESSED, payload, now=now)
         text = HUB_REGRESSED(hub=welcome.ledger.size, receipt=receipt)
         raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, node.origin, text), now)
         status.amend(session, node.number, acknowledged=frontier.size, frontier=frontier.to_bytes())

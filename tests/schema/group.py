@@ -45,7 +45,7 @@ class Group:
         writes = RowWrites()
         for plant in (self.here, self.there):
             row = ReplicationRow(log_id=plant.number, state="IN_SYNC", signed_us=micros(plant.clock.now()))
-            writes.put(REPLICATION, row.model_dump())
+            writes.upsert(REPLICATION, row.model_dump())
         with self.hub.store.transaction() as session:
             writes.write(session)
 

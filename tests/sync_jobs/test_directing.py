@@ -19,7 +19,7 @@ from plants.commands.directives.directives import (
     direct_release,
 )
 from plants.commands.directives.outcomes import APPLIERS
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
@@ -65,7 +65,7 @@ def meets(group: Group, *nodes: PlantNode) -> None:
 
 def directs(group: Group, command: GroupCommand[Order], order: Order, request: str | None = None) -> list[Entry]:
     with group.hub.node.store.transaction() as session:
-        return command(session, order, actor=CHEN, call=Call(0, CLOCK.now(), request=request))
+        return command(session, order, actor=CHEN, call=CommandContext(0, CLOCK.now(), request=request))
 
 
 def kinds(node: PlantNode) -> list[str]:
@@ -90,13 +90,13 @@ def open_holds(node: PlantNode) -> list[tuple[str, str | None]]:
 def moves(here: PlantNode, there: PlantNode, code: str) -> tuple[Entry, TransferReceipt]:
     order = Dispatch(there.origin.split("/")[-2], (StockLine(code, "2", "KGM", "A1"),))
     with here.store.transaction() as session:
-        sent = dispatch_transfer(session, order, actor=LI, call=Call(here.number, CLOCK.now()))
+        sent = dispatch_transfer(session, order, actor=LI, call=CommandContext(here.number, CLOCK.now()))
     return sent, TransferReceipt(transfer_manifest(sent, here.origin), "A1")
 
 
 def takes_in(node: PlantNode, receipt: TransferReceipt) -> Entry:
     with node.store.transaction() as session:
-        return receive_transfer(session, receipt, actor=LI, call=Call(node.number, CLOCK.now()))
+        return receive_transfer(session, receipt, actor=LI, call=CommandContext(node.number, CLOCK.now()))
 
 
 def level(group: Group) -> None:

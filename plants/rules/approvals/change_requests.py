@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from plants.rules.approvals.events import Difference
 from plants.rules.approvals.refusals import (
     CHANGE_ALREADY_DECIDED,
     CHANGE_EXPIRED,
@@ -14,7 +15,6 @@ from plants.rules.approvals.refusals import (
     PROPOSAL_DIFFERS,
 )
 from plants.rules.inventory.refusals import EXPIRY_NOT_LATER
-from plants.rules.ledger.payloads import Difference
 from plants.rules.quality.dispositions import Hold, HoldKind
 from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
 from plants.rules.values.quantities import Quantity, format_micro

@@ -1,1 +1,1 @@
-"""Batches, aliases and stock."""
+"""Batches and their aliases, stock, receipts and movements."""

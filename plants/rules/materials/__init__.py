@@ -1,1 +1,1 @@
-"""Materials and other master data."""
+"""Material definitions, units, partners, locations and equipment."""

@@ -14,13 +14,11 @@ from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
-from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Note
 from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.sql.columns import PLANT, big, key, octets, text, text_key
-from plants.store.sql.rows import RowWrites, Shape
 
 CONTRADICTIONS_MAX = 100  # whoever signs without end fills nobody's store; the first ones are evidence enough
 
@@ -69,9 +67,6 @@ class ContradictionRow(SQLModel, table=True):
     seen_us: int = big()
 
 
-WITNESSED = Shape.of(WitnessedRow)
-
-
 class ContradictionSeen(NamedTuple):
     """Stored evidence: the note that was kept, the note that contradicts it, and when it came (microseconds)."""
 
@@ -89,13 +84,6 @@ class Contradiction:
     origin: str
     held: Note
     shown: Note
-
-
-def project(writes: RowWrites, log_id: int, entry: Entry) -> None:
-    """Add the row writes of a CheckpointsWitnessed entry: one for each ledger that it speaks of."""
-    for seen in entry.payload["checkpoints"]:
-        values = {"origin": seen["origin"], "size": seen["size"], "root": seen["root"]}
-        writes.put(WITNESSED, {**values, "plant_id": log_id, "entry_idx": entry.index})
 
 
 def unwitnessed(session: Session, limit: int) -> list[tuple[str, bytes]]:

@@ -9,7 +9,7 @@ import pytest
 
 from infra.messages import word
 from plants.rules.epcis.documents import EPCIS_DOCUMENT_BYTES_MAX, read_epcis
-from plants.rules.epcis.events import EpcisParty, EpcisQuantity
+from plants.rules.epcis.event_forms import EpcisParty, EpcisQuantity
 from plants.rules.epcis.identifiers import Kind, identity, kind_of, lot_number_of, product_of, short_codes
 from plants.rules.epcis.problems import EpcisRefusal
 from plants.rules.epcis.refusals import DOCUMENT_INVALID

@@ -35,9 +35,9 @@ def test_a_refusal_is_raised_with_the_data_that_it_declares() -> None:
     for source in sources("auth", "plants", "schema", "sync_jobs"):
         for node in ast.walk(source.tree):
             match node:
-                case ast.Call(func=ast.Name("Refusal"), args=[ast.Name(code)], keywords=data) if (
-                    code in declared_refusals() and all(one.arg for one in data)
-                ):
+                case ast.Call(
+                    func=ast.Name("Refusal"), args=[ast.Name(code) | ast.Attribute(attr=code)], keywords=data
+                ) if code in declared_refusals() and all(one.arg for one in data):
                     raised += 1
                     assert {one.arg for one in data} == set(declared_refusals()[code].descriptions), source.name
     assert raised > 100

@@ -17,7 +17,7 @@ from infra.clock import FixedClock
 from infra.postgres import EmbeddedPostgres
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.approvals.decisions import Decision, decide_change_at_hub
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.values.actors import Author
@@ -193,7 +193,7 @@ def test_decision_at_the_hub_then_applied_once_and_answered(group: Group) -> Non
     hub = group.hub.node
     (received,) = receive(node)
     code = received.envelope["key"]
-    call = Call(1, CLOCK.now())
+    call = CommandContext(1, CLOCK.now())
     with node.store.transaction() as session:
         quarantine_batch(session, Quarantine(code, "broken seal"), actor=LI, call=call)
         asked = request_change(session, ReleaseRequest(code, "seal was fine"), actor=LI, call=call)
@@ -201,7 +201,7 @@ def test_decision_at_the_hub_then_applied_once_and_answered(group: Group) -> Non
     project_pending(hub.store, 1, clock=CLOCK, holder="test")
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     done = exchange(node)
     assert (done.received, done.applied, done.more) == (1, 1, True)
     assert stand(node.store, -1) == stand(hub.store, -1)
