@@ -115,8 +115,8 @@ async def replication_status(
     info: Info, plant: Annotated[PlantCode | None, argument("Plant of the definition.")] = None
 ) -> AsyncIterator[ReplicationStatus]:
     shown: dict[int, PlantReplication] = {}
-    async with aclosing(polls(info.services.commits)) as wakings:
-        async for _ in wakings:
+    async with aclosing(polls(info.services.commits)) as polling:
+        async for _ in polling:
             now = info.services.clock.now()
             for one, seen in await info.read(_standing, plant, now):
                 lasting = replace(seen, lag_seconds=None, contact_us=None, skew_ms=None)
