@@ -10,7 +10,7 @@ from plants.commands.directives import directives as commands
 from plants.commands.materials import definitions
 from plants.rules.directives.directives import DirectiveState
 from plants.rules.ledger.events import Entry, decode
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.directives.directives import (

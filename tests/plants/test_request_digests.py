@@ -23,7 +23,7 @@ from plants.rules.ledger.events import Entry
 from plants.rules.ledger.first_request_forms import FIRST_FIELDS, NoFirstForm, first_form
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import declaration_of, stable_name
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import MANAGER, Plant
 from tests.plants.recorded_requests import AT, DAY, DEFAULTS, FORMS, RECORDED, Recorded, writing_in

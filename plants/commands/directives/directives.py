@@ -40,7 +40,7 @@ from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.directives.directives import batch_named, earlier_directives, plants_of_group, plants_with

@@ -7,8 +7,8 @@ from plants.commands.directives.applying import Answer, Applying, NotUnderstood
 from plants.commands.execution import REASON_LENGTH_MAX
 from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.ledger.payloads import DirectedBatch, Outcome, WaitingHold
-from plants.rules.quality.dispositions import HoldKind
 from plants.rules.quality.events import BATCH_RELEASED
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory.batches import Goods, goods_by_id, goods_named
 from plants.store.quality.holds import Waiting, waiting_for

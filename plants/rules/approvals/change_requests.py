@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from plants.rules.approvals.events import Difference
-from plants.rules.quality.dispositions import Hold, HoldKind
+from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 

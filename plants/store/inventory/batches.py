@@ -11,7 +11,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
-from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
+from plants.rules.quality.dispositions import Disposition, check_usable
+from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.rules.values.scope import PlantScope

@@ -18,7 +18,7 @@ from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.ledger.events import Entry
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant, micros
 from plants.rules.values.refusals import Refusal

@@ -5,7 +5,7 @@ import pytest
 from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.shipments import Shipment, ship_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import Plant
