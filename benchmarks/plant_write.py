@@ -13,7 +13,7 @@ from itertools import cycle
 from pathlib import Path
 
 import migrations
-from benchmarks.rounds import ROUNDS, Claim, Rounds, rate
+from benchmarks.rounds import ROUNDS, Claim, Rate, Rounds, rate
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.ids import new_id
@@ -129,10 +129,10 @@ def run(*, rounds: Rounds = ROUNDS, feeds: int = FEEDS) -> Iterator[Claim]:
         body = line.last_body()
         bodies = [body] * feeds
 
-        def limit() -> float:
+        def limit() -> Rate:
             return rate(feeds, lambda: append(home / "ledger", bodies))
 
-        def alone() -> float:
+        def alone() -> Rate:
             orders = line.orders(feeds)
             return rate(feeds, lambda: one_by_one(line, orders))
 
@@ -142,7 +142,7 @@ def run(*, rounds: Rounds = ROUNDS, feeds: int = FEEDS) -> Iterator[Claim]:
         yield Claim("plant write, one transaction each", rival, (ours, theirs), "feeds/s", notes, 0.5)
         writer = opened.enter_context(closing(Writer(line.store)))
 
-        def together() -> float:
+        def together() -> Rate:
             orders = line.orders(feeds)
             return rate(feeds, lambda: grouped(line, writer, orders))
 

@@ -1,4 +1,4 @@
-"""Backups of a node: what goes into one, when the last was made, and a home made from one."""
+"""Backups of a node: making one, the time of the last, and restoring a home from one."""
 
 import json
 import shutil

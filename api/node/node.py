@@ -61,7 +61,7 @@ class Node:
                 opening.enter_context(claim(settings.home))
             self.keys = NodeKeys.load(settings)
             self.store = open_store(settings, opening)
-            _check_whose(self.store, settings)
+            _check_owner(self.store, settings)
             upgrade(self.store)
             check_restored(settings, self.store, self.clock)
             self.keys = NodeKeys.load(settings)  # once more: opening may have put a rotated key in its place.
@@ -98,14 +98,14 @@ class Node:
         self.close()
 
 
-def _check_whose(store: Store, settings: Settings) -> None:
+def _check_owner(store: Store, settings: Settings) -> None:
     """Raise StoreUnfit for another node's store, before its tables are touched."""
     if inspect(store.engine).has_table(Log.__tablename__):
         check_origin(store, settings.plant_number, settings.origin)
 
 
 def make_home(settings: Settings) -> None:
-    """Make a node's home: its directory, its settings file and its keys; what is there already is kept."""
+    """Make a node's home: its directory, its settings file and its keys. Existing files are kept."""
     make_keys(settings)
     path = settings.home / FILE_NAME
     if not path.exists():

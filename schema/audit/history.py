@@ -313,4 +313,4 @@ async def _entries(info: Info, log_id: int | None, index: int) -> Sequence[Entry
         found = await info.read(entries_from, log_id, index, ENTRIES_AT_ONCE)
         if found is not None:
             return found
-    raise NotPermitted(info.context.actor, Permission.LEDGER_READ, log_id or HUB)
+    raise NotPermitted(info.context.actor, info.access.only, log_id or HUB)

@@ -103,7 +103,7 @@ class Transfer(Node):
     @field("Lines, one for each batch.")
     async def lines(self, info: Info) -> list[TransferLine]:
         rows = await info.load(Permission.BATCH_READ, lines_by_transfer, self.seen.id) or []
-        # The destination's statement, which says both, takes the place of the source's.
+        # The destination states both quantities, so its statement replaces the source's.
         by_batch = {row.batch_id: row for row in rows if row.received is None or self.seen.received is not None}
         return [_line(row) for row in by_batch.values()]
 

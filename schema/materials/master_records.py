@@ -28,11 +28,11 @@ NAME = "Name, in any language."
 class MasterKind(StrEnum):
     """Kind of a master record."""
 
-    SUPPLIER = "SUPPLIER"  # who delivers
-    CUSTOMER = "CUSTOMER"  # whom is shipped to
-    LOCATION = "LOCATION"  # where goods lie
-    EQUIPMENT = "EQUIPMENT"  # what a process runs on
-    UNIT = "UNIT"  # a unit of the plant's own
+    SUPPLIER = "SUPPLIER"
+    CUSTOMER = "CUSTOMER"
+    LOCATION = "LOCATION"
+    EQUIPMENT = "EQUIPMENT"
+    UNIT = "UNIT"
 
 
 @object_type

@@ -189,7 +189,7 @@ class EntrySkipped:
 
 
 async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
-    # Asked before it is known whether there is such a plant, so that nobody learns that from the answer.
+    # Checked before the plant is looked up, so that the answer does not reveal which plants exist.
     info.require(HUB_LOG)
     number = await info.read(log_named, input.plant, LedgerKind.PLANT, HUB_LOG)
     return EntryOrder(number or HUB_LOG, input.index, input.leaf_hash)

@@ -39,7 +39,7 @@ CLOCK = SystemClock()
 
 @dataclass
 class Hub:
-    """The hub with its server; `stop` and `start` are the outage, the address stays the same."""
+    """The hub with its server; `stop` and `start` simulate an outage at the same address."""
 
     node: HubNode
     port: int
@@ -68,7 +68,7 @@ class Hub:
 
 @dataclass
 class Group:
-    """The hub, and the means to add plants."""
+    """The hub, and the methods that add plants."""
 
     hub: Hub
     folder: Path
@@ -76,7 +76,7 @@ class Group:
     plants: dict[int, PlantNode] = field(default_factory=dict)
 
     def plant(self, number: int, code: str, database_url: str | None = None) -> PlantNode:
-        """Enrol and open a plant with a material and a location; without a URL its store is a SQLite file."""
+        """Enrol and open a plant with a material and a location; its store is a SQLite file unless a URL is given."""
         node, ledger_key = self._node(number, code, database_url or f"sqlite:///{self.folder / f'{code}.db'}")
         order = Enrolment(
             number=number,
@@ -151,7 +151,7 @@ def free_port() -> int:
 
 
 def receive(node: PlantNode, count: int = 1) -> list[Entry]:
-    """Receive so many batches at a plant."""
+    """Receive a number of batches at a plant."""
     call = CommandContext(node.number, CLOCK.now())
     order = Delivery("MILK", "12.5", "KGM", "A1")
     with node.store.transaction() as session:

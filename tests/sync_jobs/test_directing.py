@@ -1,4 +1,4 @@
-"""Directives over real replication: to plants that are there and plants that are away, each obeyed once."""
+"""Directives over real replication: to connected and disconnected plants, each applied once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +52,7 @@ def group(tmp_path: Path, postgres_18: EmbeddedPostgres) -> Iterator[Group]:
 
 
 def meets(group: Group, *nodes: PlantNode) -> None:
-    """Let plants exchange with the hub until nothing is left to say, and the hub apply what it heard."""
+    """Let plants exchange with the hub until nothing is left to send, and let the hub project what it stored."""
     for node in nodes:
         for _ in range(2):  # the answers to what the first one brought go with the second
             exchange(node, forced=True)
@@ -73,7 +73,7 @@ def kinds(node: PlantNode) -> list[str]:
 
 
 def states(group: Group) -> list[tuple[int, int, int]]:
-    """Return plant, directive and whether it was applied, of each answer that the hub has heard."""
+    """Return plant, directive and whether it was applied, for each answer at the hub."""
     with group.hub.node.store.transaction() as session:
         sql = "SELECT plant_id, directive_idx, applied FROM directive_outcomes ORDER BY 1, 2"
         return [(plant, index, applied) for plant, index, applied in session.rows(sql)]
@@ -98,7 +98,7 @@ def takes_in(node: PlantNode, receipt: TransferReceipt) -> Entry:
 
 
 def level(group: Group) -> None:
-    """Check that each plant's tables at the hub are those of the plant."""
+    """Check that each plant's tables at the hub equal those of the plant."""
     for number, node in group.plants.items():
         assert table_digests(group.hub.node.store, plant=number) == table_digests(node.store, plant=number)
 
@@ -180,7 +180,7 @@ def test_plant_away_had_sent_goods_off_then_the_hubs_job_sends_the_hold_after_th
 
 
 def test_restored_hub_is_asked_again_then_what_comes_back_and_what_was_asked_again_both_stand(group: Group) -> None:
-    """Whoever had no answer sends the same request again, and the hub no longer knows that it was done."""
+    """A user without an answer repeats the request, and the restored hub has lost the first one."""
     node = group.plants[1]
     (goods,) = receive(node)
     meets(group, node)

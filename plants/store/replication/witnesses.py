@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from sqlalchemy import Integer
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
@@ -37,9 +37,6 @@ PUT_CONTRADICTION = (
     "INSERT INTO contradictions (id, log_id, origin, held, shown, seen_us)"
     " SELECT :id, :log_id, :origin, :held, :shown, :seen_us"
     " WHERE (SELECT count(*) FROM contradictions) < :most ON CONFLICT (id, log_id) DO NOTHING"
-)
-SELECT_OF_LEDGER = (
-    "SELECT origin, held, shown, seen_us FROM contradictions WHERE log_id = :log_id ORDER BY seen_us DESC, id"
 )
 
 
@@ -114,5 +111,7 @@ def keep_contradiction(session: Session, found: Contradiction, now: datetime) ->
 
 def contradictions_of(reads: Session | ReadSession, log_id: int) -> list[ContradictionSeen]:
     """Return the contradictions in one ledger, newest first."""
-    rows = reads.rows(SELECT_OF_LEDGER, {"log_id": log_id})
+    row = ContradictionRow
+    found = select(row.origin, row.held, row.shown, row.seen_us).where(row.log_id == log_id)
+    rows = reads.rows(found.order_by(col(row.seen_us).desc(), row.id))
     return [ContradictionSeen(origin, bytes(held), bytes(shown), seen_us) for origin, held, shown, seen_us in rows]

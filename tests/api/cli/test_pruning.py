@@ -1,4 +1,4 @@
-"""`batchloom plant prune` as a person at the plant's console runs it, with a hub that answers."""
+"""`batchloom plant prune` as an operator at the plant's console runs it, with a hub that answers."""
 
 import json
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def test_life_of_a_plant_then_pruned_and_fetched_by_commands(group: Group, home:
     size = sum(len(body) for _, body in before[:15])
     assert (shown["done"], shown["bodies"], shown["bytes"], shown["safe"], shown["pruned"]) == (False, 15, size, 15, 0)
     assert (shown["cosigned"], shown["archived"], shown["oldEnough"]) == (20, 20, 15)
-    assert f"15 bodies ({size} bytes) can be emptied" in said
+    assert f"15 bodies ({size} bytes) can be removed" in said
     assert bodies(home) == before
 
     refused = CliRunner().invoke(api.cli.tree.app, ["plant", "prune", "--home", str(home)], input="n\n")
@@ -104,7 +104,7 @@ def test_life_of_a_plant_then_pruned_and_fetched_by_commands(group: Group, home:
     assert bodies(home) == before
 
     said = run("plant", "prune", "--home", home, "--yes")
-    assert f"15 bodies ({size} bytes) were emptied; below 15 of 21 entries" in said
+    assert f"15 bodies ({size} bytes) were removed. The bodies of the first 15 of 21 entries" in said
     assert f"sqlite3 {home / 'plant.db'} VACUUM" in said
     assert [len(body) for _, body in bodies(home)[:15]] == [0] * 15
     assert told("verify", "--home", home)[0]["elsewhere"] == 15

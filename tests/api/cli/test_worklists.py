@@ -1,4 +1,4 @@
-"""What waits for a person, dealt with by the commands that people run: on real homes, with a hub that answers."""
+"""Worklists, settled by the commands: on real homes, with a hub that answers."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 import api.cli.tree
-from api.cli.output import CannotDo
 from api.node.node import NodeBusy, claim, make_home
 from auth.keys import SigningKey
 from auth.notes import NoteSigner, load_key, save_key
 from infra.database import Store
+from infra.messages import Failure
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import Settings
@@ -62,7 +62,7 @@ class Home:
 
     def says_no(self, *words: object, given: str | None = None) -> str:
         done = self.run(*words, given=given)
-        assert isinstance(done.exception, CannotDo), (done.output, done.exception)
+        assert isinstance(done.exception, Failure), (done.output, done.exception)
         return str(done.exception)
 
     def refuses(self, *words: object) -> RefusalCode:
@@ -117,7 +117,7 @@ def test_parked_entry_then_listed_tried_again_and_passed_over(group: Group, data
 
     shown = hub.does("hub", "parked", "list")
     assert f"SH1 {broken.index} BatchMoved elsewhere" in shown
-    assert "waits behind another one" in shown
+    assert "waits for an earlier entry" in shown
     first, second = hub.listed("hub", "parked", "list")
     assert (first["plant"], first["index"], first["state"]) == ("SH1", broken.index, "FAILED")
     assert first["leafHash"] == broken.leaf.hex()
@@ -131,9 +131,9 @@ def test_parked_entry_then_listed_tried_again_and_passed_over(group: Group, data
     assert "Nothing was changed" in hub.says_no(*skip, "SH1", broken.index, "--reason", "x", given="n\n")
     assert untouched(store) == before
 
-    assert "tried again" in hub.does(*retry, "SH1", broken.index, "--reason", "Scale mended")
+    assert "will retry" in hub.does(*retry, "SH1", broken.index, "--reason", "Scale mended")
     assert hub.listed("hub", "parked", "list")[0]["attempts"] == 0
-    assert "passed over" in hub.does(*skip, "SH1", broken.index, "--reason", "Wrong scale", given="y\n")
+    assert "is skipped" in hub.does(*skip, "SH1", broken.index, "--reason", "Wrong scale", given="y\n")
     assert project_behind(store, CLOCK, "test") == 1
     assert faults(group, 1) == []
     assert "none" in hub.does("hub", "parked", "list")
@@ -147,7 +147,7 @@ def test_asked_for_at_the_wrong_node_then_told_where(group: Group, database: str
     plant = plant_home(tmp_path / "home", group.plant(1, "SH1"))
     assert "Only a hub" in plant.says_no("hub", "parked", "list")
     hub = home_of(tmp_path / "hub", database, role=Role.HUB)
-    assert "at the plant" in hub.says_no("plant", "disputes", "settle", 6, "--reason", "x")
+    assert "at the plant that recorded it" in hub.says_no("plant", "disputes", "settle", 6, "--reason", "x")
     assert "no hub" in hub.says_no("plant", "rotate-key", YES)
     assert "no hub" in hub.says_no("plant", "accept-hub-ledger", YES)
 
@@ -237,7 +237,7 @@ def test_assertion_key_rotated_then_the_hub_takes_it_at_once_and_the_old_one_no_
         assert isinstance(plant.run(*rotate, YES).exception, NodeBusy)
     assert "Nothing was changed" in plant.says_no(*rotate, given="n\n")
     group.hub.stop()
-    assert "did not take the new key" in plant.says_no(*rotate, YES)
+    assert "did not accept the new key" in plant.says_no(*rotate, YES)
     assert ((keys / "assertion.pem").read_bytes(), stand(hub, 0), enrolled()) == before
     following = SigningKey(load_key(keys / "assertion.next.pem"))
     group.hub.start()
@@ -259,7 +259,7 @@ def test_assertion_key_stated_and_the_command_cut_off_then_given_again(group: Gr
     following = assertion_key_rotation.prepare_key(plant.settings.keys)
     assertion_key_rotation.announce_assertion_key(node, following)
     plant.does("plant", "sync-now")
-    exchange(replace(node, assertion_key=following), forced=True)  # the old one counts no more, our files do not say so
+    exchange(replace(node, assertion_key=following), forced=True)  # the old one is invalid, our files do not say so
     assert "fingerprint" in plant.does("plant", "rotate-key", "--assertion", YES)
     assert SigningKey(load_key(plant.settings.keys / "assertion.pem")).kid == following.kid
     plant.does("plant", "sync-now")
@@ -280,8 +280,8 @@ def test_plant_revoked_then_it_comes_back_under_new_keys_that_a_person_has_compa
             return session.rows("SELECT kid, ledger_vkey FROM machines WHERE revoked_us IS NULL")
 
     counted = enrolled(), stand(store, 0)
-    assert "No plant SZ2 counts" in hub.says_no("hub", "revoke", "SZ2", *why, YES)
-    assert "not the hub" in plant.says_no("hub", "revoke", "SH1", *why, YES)
+    assert "SZ2 has no valid keys" in hub.says_no("hub", "revoke", "SZ2", *why, YES)
+    assert "This node is a plant" in plant.says_no("hub", "revoke", "SH1", *why, YES)
     assert "Nothing was changed" in hub.says_no("hub", "revoke", "SH1", *why, given="n\n")
     assert hub.refuses("hub", "revoke", "SH1", "--reason", " ", YES) is RefusalCode.TEXT_INVALID
     card.write_text(plant.does("plant", "card"))
@@ -297,13 +297,13 @@ def test_plant_revoked_then_it_comes_back_under_new_keys_that_a_person_has_compa
     shown = plant.does("plant", "renew-keys", given="y\n")
     card.write_text(plant.does("plant", "card"))
     before = stand(store, 0), stand(store, 1)
-    assert "another fingerprint" in hub.says_no("hub", "readmit", card, "--fingerprint", mark)
+    assert "not the one given" in hub.says_no("hub", "readmit", card, "--fingerprint", mark)
     asked = hub.run("hub", "readmit", card, given="n\n").output
     new = asked.split("Plant SH1:")[1].split()[0]
     assert new in shown
     assert "401 NOT_RECOGNISED" in plant.says_no("plant", "sync-now")
     assert (stand(store, 0), stand(store, 1)) == before
-    assert "goes on" in hub.does("hub", "readmit", card, "--fingerprint", new.lower())
+    assert "continues under its new keys" in hub.does("hub", "readmit", card, "--fingerprint", new.lower())
     plant.does("plant", "sync-now")
     keys = plant.settings.keys
     following = replace(

@@ -1,4 +1,4 @@
-"""Whatever is sent: a clear answer, never a server error, and nothing written."""
+"""Invalid input gets a clear answer, never a server error, and nothing is written."""
 
 import gzip
 import json

@@ -45,7 +45,7 @@ SAYING_NOTHING = ("viewer", "parkedEntries", "skippedEntries", "disputes")
 
 @dataclass(frozen=True)
 class Hidden:
-    """What the other plant has and nobody of this one may learn of."""
+    """Facts of the other plant that users of this one may not learn."""
 
     batch: str
     batch_id: int

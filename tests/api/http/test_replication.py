@@ -1,4 +1,4 @@
-"""The door of replication against a plant that lies: every wrong request gets its status, and nothing changes."""
+"""The routes of replication against a plant that lies: every wrong request gets its status, and nothing changes."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Subscriptions: what is there, then what comes, in order and nothing twice; of nothing that one may not see."""
+"""Subscriptions: existing and new entries, in order, once each, and only of visible plants."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""What the hub sees between its plants: goods on the road, receipts without a dispatch, false labels, wrong clocks."""
+"""The hub's checks across plants: goods in transit, receipts without a dispatch, mismatched labels, wrong clocks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ KG = MICRO
 
 @dataclass
 class Between:
-    """A group of two whose hub looks between them."""
+    """A group of two plants whose hub runs the checks."""
 
     group: Group
     node: HubNode
@@ -116,7 +116,7 @@ def between(request: pytest.FixtureRequest, tmp_path: Path, postgres_18: Embedde
 
 
 def forged(entry: Entry) -> Entry:
-    """Return the entry of a label that somebody else printed for the same transfer."""
+    """Return the entry of a forged label for the same transfer."""
     envelope = entry.envelope.copy()
     envelope["actor"] = "somebody else"
     body = canonical(envelope)

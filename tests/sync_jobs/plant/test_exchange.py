@@ -1,4 +1,4 @@
-"""Plants and hub over real HTTP: what is written at a plant arrives once, whole and in order, whatever happens."""
+"""Plants and hub over real HTTP: every entry of a plant arrives once, complete and in order."""
 
 import socket
 import threading
@@ -34,7 +34,7 @@ WANG = Author("wang.fang", "Wang Fang")
 
 
 def level(group: Group, node: PlantNode) -> None:
-    """Assert that hub and plant hold the same two ledgers, and that nobody is alarmed."""
+    """Assert that hub and plant hold the same two ledgers, and that no alarm is open."""
     hub = group.hub.node.store
     for log_id in (node.number, -node.number):
         if column(node.store, log_id, "state") is not None:
@@ -45,7 +45,7 @@ def level(group: Group, node: PlantNode) -> None:
 
 @contextmanager
 def deaf_hub(port: int, *, forward_bytes: int) -> Iterator[str]:
-    """Relay to the hub and cut every answer after so many bytes: the request arrives, its reply is lost."""
+    """Relay to the hub and cut every answer after a number of bytes: the request arrives, its answer is lost."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -256,7 +256,7 @@ def test_something_else_answers_then_the_hub_is_unreachable(group: Group) -> Non
     node = group.plant(1, "SH1")
 
     class Proxy(BaseHTTPRequestHandler):
-        """Answers as a captive portal does: with a page, and a status that says all is well."""
+        """Answers like a captive portal: with a page and a success status."""
 
         def do_POST(self) -> None:
             self.send_response(200)

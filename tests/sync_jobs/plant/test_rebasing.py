@@ -1,4 +1,4 @@
-"""Ledgers that have parted: the fork is found, the hub's entries come first, and every one of the plant's is kept."""
+"""Diverged ledgers: the fork is found, the hub's entries come first, and every entry of the plant is kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ ONE = "0199aaaa-0000-7000-8000-000000000001"
 
 @dataclass
 class Parted:
-    """A plant brought back from an old backup, and what it wrote before and after that."""
+    """A plant restored from an old backup, and its entries before and after the restore."""
 
     node: PlantNode
     goods: Entry  # received before the backup: known to both
@@ -58,7 +58,7 @@ class Parted:
 
 
 def part(group: Group, tmp_path: Path, lost: int = 3) -> Parted:
-    """Bring a plant back from a backup that is older than what the hub has."""
+    """Restore a plant from a backup that is older than the hub's copy."""
     node = group.plant(1, "SH1")
     (goods,) = receive(node)
     exchange(node)
@@ -90,7 +90,7 @@ def worklist(node: PlantNode, *, settled: bool = False) -> list[tuple[str, list[
 
 
 def repaired(group: Group, node: PlantNode) -> None:
-    """Exchange, and assert that both sides have the same ledger and tables after it."""
+    """Exchange, and assert that both sides then have the same ledger and tables."""
     done = exchange(node, forced=True)
     assert done.state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}
     if done.more:
@@ -295,7 +295,7 @@ def test_directive_answered_on_both_sides_then_it_counts_once(group: Group, tmp_
     cut_copy = backup(node, tmp_path / "answered.db")
     exchange(node, forced=True)  # the hub has its answer.
     answered = on_copy(group, node, cut_copy)
-    receive(answered, 1)  # the answer stands in both; a new entry parts them from the copy below.
+    receive(answered, 1)  # both ledgers have the answer; a new entry makes them diverge from the copy below.
     node = on_copy(group, node, old)
     receive(node, 1)
     exchange(node, forced=True)

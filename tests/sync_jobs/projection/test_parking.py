@@ -1,4 +1,4 @@
-"""What is parked is counted before it is tried, told, decided on by a person, and never in a rebuild's way."""
+"""Parked entries: attempts are counted first, alarms raised, operators decide, and rebuilds are excluded meanwhile."""
 
 import threading
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ ORIGIN = "acme.example/plant/SH1/i1"
 
 
 class Killed(BaseException):
-    """Ends the program, as far as everything that it runs can tell."""
+    """Ends the program, as seen by everything that it runs."""
 
 
 def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CLOCK) -> CommandContext:
@@ -54,7 +54,7 @@ def seen(store: Store, *plants: int) -> list[AlarmSeen]:
 
 
 def poison(node: PlantNode) -> tuple[Entry, Entry]:
-    """Write an entry that cannot be applied, and one that waits behind it; return both."""
+    """Write an entry that cannot be applied and one that it blocks; returns both."""
     (good,) = receive(node, 1)
     broken = write_raw(node, "BatchMoved", "elsewhere", {"movements": [{"batch": good.payload["batches"][0]["id"]}]})
     with node.store.transaction() as session:
@@ -265,7 +265,7 @@ def test_entry_that_ends_the_program_then_it_is_found_and_parked(group: Group, m
     assert faults(group, 1) == [(1, broken.index, True)]
     assert parking.TRIES_MAX < deaths < 20
     assert contents_of(hub.store, 1) == contents_of(node.store, 1)
-    # Tried again by itself, and each attempt is counted before it is made: it does not end programs for ever.
+    # Retried automatically; each attempt is counted before it is made, so that it cannot crash programs forever.
     with hub.store.transaction() as session:
         retry_entry(session, shown(broken), actor=LI, call=call_at_hub(clock=clock))
     for _ in range(parking.TRIES_MAX):
@@ -318,7 +318,7 @@ def test_rebuild_meets_a_slice_under_way_then_it_waits_and_both_are_whole(
     done: list[int] = []
 
     def slowly(one: Any, tried: Any) -> int:
-        # Half-way: rows are written, and the ledger's watermark is not moved yet.
+        # In the middle of a slice: rows are written, and the watermark has not moved yet.
         one.session.run("UPDATE plants SET name = name")
         inside.set()
         assert go_on.wait(patient(WAIT_SECONDS_MAX))

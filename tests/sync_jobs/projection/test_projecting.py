@@ -1,4 +1,4 @@
-"""The hub applies what it took in, and whatever cannot be applied stops nothing but itself."""
+"""The hub applies the entries that it stored; an entry that cannot be applied blocks only its own keys."""
 
 import secrets
 from dataclasses import replace
