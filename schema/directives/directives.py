@@ -14,7 +14,7 @@ from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALI
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_UNKNOWN
 from plants.store.directives.directives import (

@@ -11,7 +11,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
-from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
+from plants.rules.quality.dispositions import Disposition, check_usable
+from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal

@@ -7,7 +7,6 @@ from typing import Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.logistics import dispatches
 from plants.commands.logistics import transfers as commands
 from plants.rules.identification.refusals import CODE_INVALID
 from plants.rules.logistics.refusals import (
@@ -212,12 +211,12 @@ class TransferReceived:
     "Dispatch usable goods to another plant. Batches keep their codes.",
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
-    command=dispatches.dispatch_transfer,
+    command=commands.dispatch_transfer,
     refusals=(*AMOUNTS, *TAKING, CODE_INVALID, NOTHING_CHANGES),
 )
 async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> TransferDispatched:
-    order = dispatches.Dispatch(input.destination, tuple(line.line for line in input.lines))
-    entry = await info.write(dispatches.dispatch_transfer, order, input)
+    order = commands.Dispatch(input.destination, tuple(line.line for line in input.lines))
+    entry = await info.write(commands.dispatch_transfer, order, input)
     transfer = await _written(info, entry.payload["transfer"])
     found = await info.read(dispatch_of, entry.payload["transfer"])
     return TransferDispatched(

@@ -9,7 +9,7 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.quality import holds as commands
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import from_micros
 from plants.store.inventory.batches import Known, known_by_id
 from plants.store.quality import holds

@@ -24,7 +24,7 @@ from plants.rules.ledger.first_request_forms import FIRST_FIELDS, NoFirstForm, f
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_forms import declaration_of, stable_name
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from tests.factories import MANAGER, Plant
 from tests.plants.recorded_requests import AT, DAY, DEFAULTS, FORMS, RECORDED, Recorded, writing_in
 from tests.plants.renamed_orders import Ground, Intake, Stop, later, stop_batch, take_in

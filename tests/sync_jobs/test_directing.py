@@ -21,8 +21,7 @@ from plants.commands.directives.directives import (
 from plants.commands.directives.outcomes import APPLIERS
 from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.materials.definitions import MasterDefinition
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest

@@ -44,7 +44,7 @@ from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal
 from plants.store.directives.directives import batch_named, earlier_directives, plants_of_group, plants_with

@@ -8,8 +8,8 @@ from plants.commands.execution import REASON_LENGTH_MAX
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.ledger.payloads import DirectedBatch, Outcome, WaitingHold
-from plants.rules.quality.dispositions import HoldKind
 from plants.rules.quality.events import BATCH_RELEASED
+from plants.rules.quality.holds import HoldKind
 from plants.rules.quality.refusals import HOLD_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.store.inventory.batches import Goods, goods_by_id, goods_named

@@ -15,7 +15,7 @@ from plants.rules.approvals.refusals import (
     PROPOSAL_DIFFERS,
 )
 from plants.rules.inventory.refusals import EXPIRY_NOT_LATER
-from plants.rules.quality.dispositions import Hold, HoldKind
+from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal

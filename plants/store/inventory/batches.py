@@ -12,7 +12,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
-from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
+from plants.rules.quality.dispositions import Disposition, check_usable
+from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope

@@ -25,8 +25,8 @@ from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import AliasOrder
 from plants.commands.inventory.stock import Count, adjust_stock
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
+from plants.commands.logistics.transfers import Dispatch, dispatch_transfer
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
 from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch

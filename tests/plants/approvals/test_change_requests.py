@@ -28,7 +28,7 @@ from plants.rules.approvals.refusals import (
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
 from plants.rules.ledger.events import Entry
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.quality.refusals import HOLD_UNKNOWN
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant, micros

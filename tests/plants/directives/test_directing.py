@@ -28,8 +28,7 @@ from plants.commands.directives.outcomes import apply_directive
 from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, UnitDefinition
 from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
@@ -44,7 +43,7 @@ from plants.rules.ledger.events import Entry
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.quality.refusals import BATCH_ON_HOLD, HOLD_DIRECTED
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant

@@ -17,8 +17,7 @@ from plants.commands.inventory.receipts import (
     check_attributes,
     receive_batch,
 )
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.inventory.events import BATCH_RECEIVED, BatchReceived

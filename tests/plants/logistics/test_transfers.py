@@ -8,8 +8,13 @@ import pytest
 from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.commands.materials.definitions import MaterialDefinition, define_material
 from plants.commands.production.process_records import Feed, feed_process
 from plants.rules.approvals.events import CHANGE_APPLIED, ChangeApplied

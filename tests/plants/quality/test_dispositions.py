@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable, is_expired
+from plants.rules.quality.dispositions import Disposition, check_usable, is_expired
+from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
 from plants.rules.values.refusals import Refusal, RefusalCode
 

@@ -6,7 +6,7 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.shipments import Shipment, ship_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.instants import micros
 from plants.rules.values.refusals import TEXT_INVALID
