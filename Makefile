@@ -1,5 +1,6 @@
 # Every task of the house. Needed beforehand: Python 3.11 or later and make; the rest is fetched into .venv
 # by hash. ARGS goes to the program that a task runs: make demo ARGS=--once, make test ARGS="-k trace".
+# Limits of tests follow the load of the machine; TEST_PATIENCE=3 triples them on a slow one (tests/patience.py).
 
 UV_VERSION := 0.13.9
 PYTHON ?= $(shell command -v python3.11 || command -v python3)

@@ -23,7 +23,7 @@ from benchmarks.catch_up_programs import CLOCK, CODES, LONG, OTHER, Place, plant
 from benchmarks.enrolment import GROUP, draw_keys, enrol_plants
 from benchmarks.programs import Program, running
 from benchmarks.receipt_ledgers import append, receipts
-from benchmarks.rounds import Claim, Figure, Measurement
+from benchmarks.rounds import Claim, Figure, Measurement, Rate
 from benchmarks.servers import server
 from infra.database import Store
 from infra.settings import directive_origin, plant_origin
@@ -104,7 +104,7 @@ def run(*, entries: int = 500_000) -> Iterator[Measurement]:
 
 
 def _slowdown(name: str, busy: list[float], rest: list[float]) -> Claim:
-    rates = [1 / median(busy)], [1 / median(rest)]
+    rates = [Rate(1 / median(busy))], [Rate(1 / median(rest))]
     return Claim(name, "the same at rest", rates, "entries/s", f"medians of {len(busy)} and {len(rest)} entries")
 
 

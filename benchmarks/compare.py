@@ -1,14 +1,15 @@
-"""Comparison of two checkouts: the rounds of a benchmark alternate between both, and the median ratios are compared.
+"""Comparison of two checkouts: the rounds of a benchmark alternate between both, then medians are compared.
 
 Each checkout runs in its own process, which waits before each round for its turn. Only one of them works at a time.
 Each round measures its own rival. So a change of the machine's load changes both sides of a ratio.
+The processor time of ours is compared as well: on a busy machine it varies less than a ratio.
 """
 
 import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,9 @@ from benchmarks.rounds import significant, spread
 
 LOSS_MAX: Final = 0.10
 SIZES: Final = {
-    "plant_write": ("--feeds=500",),
-    "hub_ingest": ("--ledger-edges=20000",),
-    "trace": ("--edges=10000", "--traces=20"),
+    "plant_write": ("--feeds=300",),
+    "hub_ingest": ("--ledger-edges=10000",),
+    "trace": ("--edges=10000", "--traces=10"),
 }
 """The benchmarks that are compared, at sizes at which a round takes some seconds."""
 SIDES: Final = ("before", "after")
@@ -42,18 +43,19 @@ class NoEnvironment(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One claim in both checkouts: the ratio of each round, before and after."""
+    """One measure of a claim in both checkouts, per round. `sign` is -1 where less is better."""
 
     benchmark: str
     claim: str
-    rival: str
+    measure: str
     before: list[float]
     after: list[float]
+    sign: int = 1
 
     @property
     def change(self) -> float:
-        """The relative change of the median ratio; a loss is negative."""
-        return median(self.after) / median(self.before) - 1
+        """The relative change of the median; a loss is negative, whatever is better."""
+        return self.sign * (median(self.after) / median(self.before) - 1)
 
     @property
     def within_spread(self) -> bool:
@@ -68,12 +70,12 @@ class Change:
     def line(self) -> str:
         """Return one line for the terminal."""
         sides = "  ".join(
-            f"{side} {median(values):.3f} [{low:.3f}-{high:.3f}] ({min(values):.3f}-{max(values):.3f})"
+            f"{side} {median(values):.4g} [{low:.4g}-{high:.4g}] ({min(values):.4g}-{max(values):.4g})"
             for side, values in zip(SIDES, (self.before, self.after), strict=True)
             for low, high in [quartiles(values)]
         )
         verdict = "LOSS" if self.lost else "within spread" if self.within_spread else "changed"
-        return f"{self.claim} / {self.rival}: {sides}  {self.change:+.1%} {verdict}"
+        return f"{self.claim}, {self.measure}: {sides}  {self.change:+.1%} {verdict}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the change for the file of results, with the ratio of every round."""
@@ -83,7 +85,7 @@ class Change:
             for side, values in zip(SIDES, (self.before, self.after), strict=True)
         }
         verdict = {"change": significant(self.change), "within_spread": self.within_spread, "lost": self.lost}
-        return {"benchmark": self.benchmark, "claim": self.claim, "rival": self.rival, **sides, **verdict}
+        return {"benchmark": self.benchmark, "claim": self.claim, "measure": self.measure, **sides, **verdict}
 
 
 def quartiles(values: list[float]) -> tuple[float, float]:
@@ -141,10 +143,16 @@ def alternate(before: Path, after: Path, rounds: int, benchmark: Sequence[str]) 
         if any(waiting):
             raise LookupError(f"{name} has more rounds in one of the checkouts")
         claims = [measurements.read(folder, name)["claims"] for folder in folders]
-    return [
-        Change(name, old["name"], old["rival"], *([each["ratio"] for each in one["rounds"]] for one in (old, new)))
-        for old, new in zip(*claims, strict=True)
-    ]
+    return [change for old, new in zip(*claims, strict=True) for change in changes_of(name, old, new)]
+
+
+def changes_of(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Yield the changes of one claim: of the ratio, and of our processor time. Raises LookupError for two claims."""
+    if (old["name"], old["rival"]) != (new["name"], new["rival"]):
+        raise LookupError(f"{name} measures {old['name']} before, and {new['name']} after")
+    for key, measure, sign in (("ratio", f"ratio to {old['rival']}", 1), ("ours_processor_us", "processor µs", -1)):
+        before, after = ([each[key] for each in one["rounds"]] for one in (old, new))
+        yield Change(name, old["name"], measure, before, after, sign)
 
 
 def write(folder: Path, before: Path, after: Path, rounds: int, changes: Sequence[Change]) -> None:

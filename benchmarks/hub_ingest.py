@@ -26,7 +26,7 @@ from auth.notes import NoteSigner
 from benchmarks.group import PLANTS, Group, plant_code
 from benchmarks.group_ledgers import Ledgers
 from benchmarks.group_rows import origin
-from benchmarks.rounds import ROUNDS, Claim, Rounds, rate
+from benchmarks.rounds import ROUNDS, Claim, Rate, Rounds, Stopwatch, rate
 from benchmarks.servers import server
 from infra.clock import FixedClock, SystemClock
 from infra.database import Store
@@ -142,7 +142,7 @@ def run(*, rounds: Rounds = ROUNDS, ledger_edges: int = 100_000, seed: int = 202
         stores = _fresh_stores(running)
         tables: dict[str, list[bytes]] = {}
 
-        def ours() -> float:
+        def ours() -> Rate:
             with closing(next(stores)) as store:
                 hub, projection = _hub(store), ProjectionProcess(store, SystemClock())
                 projection.start()
@@ -156,13 +156,13 @@ def run(*, rounds: Rounds = ROUNDS, ledger_edges: int = 100_000, seed: int = 202
                 _check_applied(store, load)
             return found
 
-        def raw() -> float:
+        def raw() -> Rate:
             with closing(next(stores)) as store:
                 return rate(load.entries, lambda: copy_in(store, tables))
 
-        def logical() -> float:
+        def logical() -> Rate:
             with closing(next(stores)) as source, closing(next(stores)) as target:
-                return load.entries / replicate(source, target, tables)
+                return replicate(source, target, tables, load.entries)
 
         ours()
         with closing(next(stores)) as copied:
@@ -175,8 +175,8 @@ def run(*, rounds: Rounds = ROUNDS, ledger_edges: int = 100_000, seed: int = 202
     yield Claim(name, "logical replication, all tables", (mine, replicating), unit, notes, 1.0)
 
 
-def replicate(source: Store, target: Store, tables: dict[str, list[bytes]]) -> float:
-    """Return the seconds that logical replication takes to copy the tables from one database to the other."""
+def replicate(source: Store, target: Store, tables: dict[str, list[bytes]], entries: int) -> Rate:
+    """Return the rate at which logical replication copies the tables from one database to the other."""
     with source.transaction() as session:
         session.run("CREATE PUBLICATION everything FOR ALL TABLES")
     slot = f"slot_{target.engine.url.database}"
@@ -190,11 +190,11 @@ def replicate(source: Store, target: Store, tables: dict[str, list[bytes]]) -> f
     rows = _count(source, largest)
     with target.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(subscribe)
-        start = time.perf_counter()
+        watch = Stopwatch()
         connection.exec_driver_sql("ALTER SUBSCRIPTION everything ENABLE")
         # The rows were committed as one transaction, so they appear all at once.
         _wait_until(lambda: _count(target, largest) == rows, lambda: _check_subscription(target))
-        took = time.perf_counter() - start
+        found = watch.rate(entries)
         connection.exec_driver_sql("ALTER SUBSCRIPTION everything DISABLE")
         connection.exec_driver_sql("ALTER SUBSCRIPTION everything SET (slot_name = NONE)")
         connection.exec_driver_sql("DROP SUBSCRIPTION everything")
@@ -203,7 +203,7 @@ def replicate(source: Store, target: Store, tables: dict[str, list[bytes]]) -> f
         active = "SELECT active FROM pg_replication_slots WHERE slot_name = :slot"
         _wait_until(lambda: session.row(active, {"slot": slot}) != (True,))
         session.row("SELECT pg_drop_replication_slot(:slot)", {"slot": slot})
-    return took
+    return found
 
 
 def _wait_until(condition: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:

@@ -13,13 +13,13 @@ from itertools import cycle
 from pathlib import Path
 
 import migrations
-from benchmarks.rounds import ROUNDS, Claim, Rounds, rate
+from benchmarks.rounds import ROUNDS, Claim, Rate, Rounds, rate
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.ids import new_id
 from infra.settings import plant_origin
 from infra.writer import Writer
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
@@ -85,8 +85,8 @@ class Line:
         order = Delivery("RM", "1000000", "KGM", "A1")
         return receive_batch(session, order, actor=AUTHOR, call=self._call()).envelope["key"]
 
-    def _call(self) -> Call:
-        return Call(PLANT, self._clock.now(), request=new_id())
+    def _call(self) -> CommandContext:
+        return CommandContext(PLANT, self._clock.now(), request=new_id())
 
 
 def append(path: Path, bodies: list[bytes]) -> None:
@@ -129,10 +129,10 @@ def run(*, rounds: Rounds = ROUNDS, feeds: int = FEEDS) -> Iterator[Claim]:
         body = line.last_body()
         bodies = [body] * feeds
 
-        def limit() -> float:
+        def limit() -> Rate:
             return rate(feeds, lambda: append(home / "ledger", bodies))
 
-        def alone() -> float:
+        def alone() -> Rate:
             orders = line.orders(feeds)
             return rate(feeds, lambda: one_by_one(line, orders))
 
@@ -142,7 +142,7 @@ def run(*, rounds: Rounds = ROUNDS, feeds: int = FEEDS) -> Iterator[Claim]:
         yield Claim("plant write, one transaction each", rival, (ours, theirs), "feeds/s", notes, 0.5)
         writer = opened.enter_context(closing(Writer(line.store)))
 
-        def together() -> float:
+        def together() -> Rate:
             orders = line.orders(feeds)
             return rate(feeds, lambda: grouped(line, writer, orders))
 

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-Rates = tuple[list[float], list[float]]
+from benchmarks.processor_time import processor_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many per second, and how many microseconds of processor time each took, over all processes involved."""
+
+    per_second: float
+    processor_us: float | None = None
+
+
+Rates = tuple[list[Rate], list[Rate]]
 """The rates of ours and of the rival, one of each per round."""
 
 
@@ -24,21 +35,28 @@ class Claim:
     @property
     def ratios(self) -> list[float]:
         """The ratio of each round."""
-        return [ours / rival for ours, rival in zip(*self.rates, strict=True)]
+        return [ours.per_second / rival.per_second for ours, rival in zip(*self.rates, strict=True)]
 
     def line(self) -> str:
         """Return one line for the terminal: median ratio, its range over the rounds, and both median rates."""
         aim = "" if self.aim is None else f" (aim {self.aim:.2f})"
+        ours, theirs = (median(one.per_second for one in side) for side in self.rates)
         return (
             f"{self.name:<44} {median(self.ratios):6.2f} [{min(self.ratios):.2f}-{max(self.ratios):.2f}]{aim}"
-            f"  {median(self.rates[0]):,.0f} against {median(self.rates[1]):,.0f} {self.unit} of {self.rival}"
+            f"  {ours:,.0f} against {theirs:,.0f} {self.unit} of {self.rival}"
             + (f"; {self.notes}" if self.notes else "")
         )
 
     def as_json(self) -> dict[str, Any]:
         """Return the claim for a file of results, with every round."""
         rounds = [
-            {"ours": significant(ours), "rival": significant(rival), "ratio": significant(ours / rival)}
+            {
+                "ratio": significant(ours.per_second / rival.per_second),
+                "ours": significant(ours.per_second),
+                "rival": significant(rival.per_second),
+                "ours_processor_us": ours.processor_us and significant(ours.processor_us),
+                "rival_processor_us": rival.processor_us and significant(rival.processor_us),
+            }
             for ours, rival in zip(*self.rates, strict=True)
         ]
         described = {"name": self.name, "rival": self.rival, "unit": self.unit, "notes": self.notes, "aim": self.aim}
@@ -89,9 +107,9 @@ class Rounds:
     count: int = 5
     wait: Callable[[], None] = immediately
 
-    def interleave(self, runs: Sequence[Callable[[], float]]) -> list[list[float]]:
+    def interleave(self, runs: Sequence[Callable[[], Rate]]) -> list[list[Rate]]:
         """Return the rates of each run, one per round. The run that goes first changes from round to round."""
-        rates: list[list[float]] = [[] for _ in runs]
+        rates: list[list[Rate]] = [[] for _ in runs]
         for number in range(self.count):
             self.wait()
             for place in range(len(runs)):
@@ -104,8 +122,22 @@ ROUNDS: Final = Rounds()
 """The published number of rounds."""
 
 
-def rate(count: int, run: Callable[[], object]) -> float:
-    """Return how many per second, where one run does `count`."""
-    start = time.perf_counter()
+class Stopwatch:
+    """Measures from its creation."""
+
+    def __init__(self) -> None:
+        self._processor_seconds = processor_seconds()
+        self._start = time.perf_counter()
+
+    def rate(self, count: int) -> Rate:
+        """Return the rate of `count` until now."""
+        seconds = time.perf_counter() - self._start
+        used = processor_seconds() - self._processor_seconds
+        return Rate(count / seconds, used / count * 1_000_000)
+
+
+def rate(count: int, run: Callable[[], object]) -> Rate:
+    """Return the rate of one run that does `count`."""
+    watch = Stopwatch()
     run()
-    return count / (time.perf_counter() - start)
+    return watch.rate(count)

@@ -13,7 +13,7 @@ import migrations
 from benchmarks.graphql import over_http
 from benchmarks.group import PLANTS, Group
 from benchmarks.group_rows import load
-from benchmarks.rounds import ROUNDS, Claim, Rounds, rate
+from benchmarks.rounds import ROUNDS, Claim, Rate, Rounds, rate
 from benchmarks.servers import server
 from benchmarks.trace_answers import Answer, Request, bare, check_equal
 from infra.database import Store
@@ -73,7 +73,7 @@ def compare(rounds: Rounds, name: str, request: Request, rival: Request, seeds: 
         check_equal(request(seed), rival(seed))
     sizes = sorted(len(rival(seed)["batches"]) for seed in seeds)
 
-    def all_of(ask: Request) -> Callable[[], float]:
+    def all_of(ask: Request) -> Callable[[], Rate]:
         return lambda: rate(len(seeds), lambda: [json.dumps(ask(seed), default=str) for seed in seeds])
 
     ours, theirs = rounds.interleave([all_of(request), all_of(rival)])

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session as SQLModelSession
 
@@ -76,8 +76,9 @@ def driver_rows(cursor: Any, dialect: str, statement: Statement, parameters: Par
 class Session(SQLModelSession):
     """A write transaction in progress. `Store.transaction` makes and ends it."""
 
+    _transaction: SessionTransaction | None = None  # as SQLAlchemy sets it, also before `__getattr__` initialises it
+
     def __init__(self, driver: Any, dialect: str) -> None:
-        super().__init__(expire_on_commit=False, join_transaction_mode="create_savepoint")
         self.dialect = dialect
         self.marks = PendingMarks()
         self._driver = driver
@@ -88,31 +89,41 @@ class Session(SQLModelSession):
             self._cursor.execute if dialect == "sqlite" else self._execute_in_psycopg
         )
 
+    if not TYPE_CHECKING:  # so that mypy still finds unknown names
+
+        def __getattr__(self, name: str) -> Any:
+            """Initialise SQLModel's part at its first use, because hot paths never use it; 4 µs per transaction."""
+            if "identity_map" in vars(self):
+                raise AttributeError(name)
+            super().__init__(expire_on_commit=False, join_transaction_mode="create_savepoint")
+            return getattr(self, name)
+
     def _execute_in_psycopg(self, sql: str, parameters: Parameters) -> _Cursor:
         return cast("_Cursor", self._cursor.execute(_for_psycopg(sql), parameters))
 
     def _execute(self, statement: Statement, parameters: Parameters) -> _Cursor:
-        self._flush_models()
+        self.flush_models()
         if isinstance(statement, str):
             return self._execute_text(statement, parameters)
         compiled = compiled_statement(statement, self.dialect)
         return cast("_Cursor", self._cursor.execute(*compiled.bound(parameters)))
 
-    def _flush_models(self) -> None:
-        if self.in_transaction():  # SQLModel's part of the session has been used
+    def flush_models(self) -> None:
+        """Write pending rows of SQLModel's part of the session."""
+        if self._transaction is not None:
             self.flush()
 
     @property
     def driver(self) -> Any:
         """The driver's connection, for COPY; pending rows are flushed."""
-        self._flush_models()
+        self.flush_models()
         return self._driver
 
     def rows(self, statement: Statement, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
         """Return all rows of a query as tuples."""
-        if type(statement) is str and not self.in_transaction():
+        if type(statement) is str and self._transaction is None:
             return self._execute_text(statement, parameters).fetchall()
-        self._flush_models()
+        self.flush_models()
         return driver_rows(self._cursor, self.dialect, statement, parameters)
 
     def binary_rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
@@ -123,9 +134,9 @@ class Session(SQLModelSession):
 
     def row(self, statement: Statement, parameters: Parameters = {}) -> Row | None:  # noqa: B006 -- never written to.
         """Return the first row of a query, or None."""
-        if type(statement) is str and not self.in_transaction():
+        if type(statement) is str and self._transaction is None:
             return self._execute_text(statement, parameters).fetchone()
-        self._flush_models()
+        self.flush_models()
         if isinstance(statement, str):
             return self._execute_text(statement, parameters).fetchone()
         compiled = compiled_statement(statement, self.dialect)
@@ -134,13 +145,13 @@ class Session(SQLModelSession):
 
     def run(self, statement: Statement, parameters: Parameters = {}) -> int:  # noqa: B006 -- never written to.
         """Run a statement and return how many rows it changed."""
-        if type(statement) is str and not self.in_transaction():
+        if type(statement) is str and self._transaction is None:
             return self._execute_text(statement, parameters).rowcount
         return self._execute(statement, parameters).rowcount
 
     def run_many(self, statement: Statement, parameters: Sequence[Parameters]) -> int:
         """Run a statement once for each set of parameters and return how many rows were changed in all."""
-        self._flush_models()
+        self.flush_models()
         if isinstance(statement, str):
             self._cursor.executemany(statement if self.dialect == "sqlite" else _for_psycopg(statement), parameters)
         else:
@@ -293,7 +304,7 @@ class Store:
                 session.run("BEGIN IMMEDIATE")
             try:
                 yield session
-                session.flush()
+                session.flush_models()
                 if self.keeper is not None:
                     self.keeper.before_commit(session.marks)
             except BaseException:

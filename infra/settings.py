@@ -189,7 +189,7 @@ def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         problems = [
             SETTING_WRONG(
                 name=".".join(map(str, at["loc"])) or "settings",
-                why=at.get("ctx", {}).get("error") or at["msg"],  # What a validator of Settings raised, if one did.
+                why=at.get("ctx", {}).get("error") or at["msg"],  # the error of a validator of Settings, if any
             )
             for at in error.errors(include_input=False)
         ]

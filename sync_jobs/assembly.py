@@ -1,4 +1,4 @@
-"""Putting the two sides of replication together from a node's settings, keys and store."""
+"""Builds the two sides of replication from a node's settings, keys and store."""
 
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +20,7 @@ from sync_jobs.plant.assertion_key_rotation import earlier_keys
 
 
 class NotConnected(Exception):
-    """The plant has no hub yet: `hub_url` and `hub_key` are not set."""
+    """The plant has no hub: `hub_url` and `hub_key` are not set."""
 
 
 def program_version() -> str:
@@ -34,7 +34,10 @@ def program_version() -> str:
 def plant_node(
     settings: Settings, store: Store, writer: Writer, clock: Clock, *, holder: str = EMBEDDED_HOLDER
 ) -> PlantNode:
-    """Return the plant's side; raises NotConnected, NoteError for a wrong hub_key, KeyFileError for an unfit key."""
+    """Return the plant's side.
+
+    Raises NotConnected, NoteError for an invalid `hub_key`, and KeyFileError for an unusable key file.
+    """
     if settings.hub_url is None or settings.hub_key is None:
         raise NotConnected
     return PlantNode(
@@ -59,7 +62,7 @@ def plant_node(
 def hub_node(
     settings: Settings, store: Store, clock: Clock, *, arrived: Callable[[int], None] = ignore_arrivals
 ) -> HubNode:
-    """Return the hub's side; raises KeyFileError for an unfit key."""
+    """Return the hub's side; raises KeyFileError for an unusable key file."""
     return HubNode(
         origin=settings.origin,
         store=store,
@@ -75,7 +78,7 @@ def hub_node(
 
 
 def archive_of(settings: Settings, url: str | None = None) -> Archive:
-    """Return the archive of a node's settings, or the one at another address; raises ArchiveUnfit for a wrong one."""
+    """Return the archive of a node's settings, or the one at another address; raises ArchiveUnfit."""
     days = {
         RecordClass.BATCH_RECORDS: settings.retain_batch_records_days,
         RecordClass.DIRECTIVES: settings.retain_directives_days,

@@ -28,7 +28,7 @@ def next_wait_ms(before_ms: int) -> int:
 def is_due(next_attempt_us: int, now: datetime, *, began_us: int | None = None) -> bool:
     """Tell whether the wait is over.
 
-    A wait longer than the maximum, or started in the future, was written under a wrong clock; treat it as due.
+    A wait longer than the maximum, or started in the future, was written under a wrong clock. It counts as due.
     """
     if began_us is not None and began_us > micros(now):
         return True

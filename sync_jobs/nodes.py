@@ -1,4 +1,4 @@
-"""The two sides of replication put together: what the jobs of a plant and of the hub need of their node."""
+"""The plant's and the hub's side of replication: everything that the jobs of a node need."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,11 +21,11 @@ from sync_jobs.protocol.hub_client import HubClient
 from sync_jobs.protocol.wire import Limits, Problem
 
 EMBEDDED_HOLDER: Final = "jobs"
-"""The holder of the leases that jobs inside a node's own process take."""
+"""The holder of the leases that jobs take inside a node's own process."""
 
 
 class NotRecognised(NotAuthenticated):
-    """An assertion that does not hold; `origin` is the enrolled plant whose key it names, where it names one."""
+    """An invalid assertion. `origin` is the enrolled plant whose key it names, or None."""
 
     def __init__(self, failure: NotAuthenticated, origin: str | None) -> None:
         super().__init__(failure.failure)
@@ -33,14 +33,15 @@ class NotRecognised(NotAuthenticated):
 
 
 def ignore_arrivals(_plant: int) -> None:
-    """Tell nobody: the periodic jobs will see what arrived."""
+    """Do nothing: the periodic jobs find the new entries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubNode:
-    """The hub as replication needs it. `signer` has the hub's own origin for a name; `arrived` hears of new entries.
+    """The hub as replication needs it. The name of `signer` is the hub's own origin.
 
-    `statements` are those of its key's rotations that lie beside its keys (`sync_jobs.keys.hub_keys`).
+    `arrived` is called with a plant's number when entries of it were stored. `statements` are the rotations of the
+    hub's key whose files are in its folder of keys (`sync_jobs.keys.hub_keys`).
     """
 
     origin: str
@@ -56,9 +57,9 @@ class HubNode:
     statements: tuple[bytes, ...] = ()
 
     def recognise(self, assertion: str) -> EnrolledMachine:
-        """Return the plant's node behind an assertion, which is used up.
+        """Return the plant's node behind an assertion. The assertion cannot be used again.
 
-        Raises NotRecognised, and Problem 403 NOT_YET_APPROVED for a plant that asked to be taken in and still waits.
+        Raises NotRecognised, or Problem 403 NOT_YET_APPROVED for a plant whose enrolment waits for approval.
         """
         found: list[EnrolledMachine] = []
         waits = False
@@ -86,7 +87,7 @@ class HubNode:
         return found[0]
 
     def _waiting(self, reads: ReadSession, kid: str) -> EnrolledMachine | None:
-        """Return the plant that waits for approval with this key, so that its assertion can be checked all the same."""
+        """Return the plant that waits for approval with this key, so that its assertion can be verified."""
         waiting = waiting_key(reads, kid)
         if waiting is None or waiting.assertion_key is None:
             return None
@@ -96,14 +97,13 @@ class HubNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantNode:
-    """A plant as replication needs it. `signer` has the plant's origin for a name, `hub_key` is the hub's vkey.
+    """A plant as replication needs it. The name of `signer` is the plant's origin.
 
-    Of the hub's vkeys it is the one that the plant was given; those that followed are proven from there
-    (`sync_jobs.keys.hub_keys`). `earlier_assertion_keys` are those of the past, for a hub that does not know the
-    present. `statements` are those of the ledger key's rotations that lie beside the keys
-    (`sync_jobs.keys.ledger_key_files`). `checkpoint_seconds` is after how long a checkpoint is signed though nothing
-    happened, `holder` names the process in its leases, and `open_door` opens the way to the hub where that is not
-    HTTPS.
+    `hub_key` is the vkey of the hub from the plant's settings; later keys are proven from it
+    (`sync_jobs.keys.hub_keys`). `earlier_assertion_keys` are for a hub that does not know the current one. `statements`
+    are the rotations of the ledger's key whose files are in the folder of keys (`sync_jobs.keys.ledger_key_files`).
+    After `checkpoint_seconds` a checkpoint is signed even when the ledger has not grown. `holder` names the process in
+    its leases. `open_hub_client` opens the connection to the hub where that is not HTTPS.
     """
 
     number: int

@@ -18,7 +18,7 @@ from infra.database import Row, Store
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Keeping
 from infra.settings import plant_origin
-from plants.commands.execution import Call, Command
+from plants.commands.execution import Command, CommandContext
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
@@ -75,8 +75,8 @@ class Plant:
         request: str | None = None,
         reason: str | None = None,
         history: bool = False,
-    ) -> Call:
-        return Call(self.number, self.clock.now(), occurred_at, request, reason, history)
+    ) -> CommandContext:
+        return CommandContext(self.number, self.clock.now(), occurred_at, request, reason, history)
 
     def do(self, command: Command[Order], order: Order, *, actor: Author | None = None, **circumstances: Any) -> Entry:
         """Do a command and commit it; `circumstances` are those of `call`."""

@@ -1,4 +1,4 @@
-"""How long tests wait: seconds on a quiet machine, times a factor that follows the machine.
+"""Limits for tests: seconds on a quiet machine, times a factor that follows the load of the machine.
 
 The factor is the number of processes that want to run for each core, between 1 and FACTOR_MAX, times TEST_PATIENCE
 from the environment (1 unless set; 3 for a machine that is three times as slow). It is read again while waiting: later

@@ -1,7 +1,6 @@
 """`batchloom sdl`: the GraphQL contract of each role, as text."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,12 +24,12 @@ def sdl(
 
     Example:  batchloom sdl hub > hub.graphql
     """
-    import schema  # noqa: PLC0415 -- building the contract takes time that no other command needs.
+    from schema.engine.sdl import committed_file  # noqa: PLC0415 -- importing the schema takes long.
     from schema.engine.sdl import sdl as sdl_of  # noqa: PLC0415 -- the same.
 
     for one in [role] if role is not None else list(Role):
         if write:
-            path = Path(schema.__file__).with_name(f"{one.value}.graphql")
+            path = committed_file(one)
             path.write_text(sdl_of(one), encoding="utf-8")
             CONSOLE.print(f"[green]✓[/] {path}", soft_wrap=True)
         else:

@@ -23,7 +23,7 @@ from plants.store.ledger.entries import HUB_LOG, Log
 from plants.store.ledger.logs import log_size, logs_in, stored_range
 from plants.store.ledger.mirrors import bodies_since, frontier_at
 from plants.store.ledger.verification import verify
-from plants.store.replication.disputes import DisputesSought, disputes_count
+from plants.store.replication.disputes import DisputesFilter, disputes_count
 from plants.store.replication.leases import overlong_leases
 from plants.store.replication.projection_faults import failed_ledgers
 
@@ -227,7 +227,7 @@ def people(node: Examination) -> Iterable[Finding]:
 def disputes(node: Examination) -> Iterable[Finding]:
     """Find entries that could not be applied again after a repair."""
     with node.store.reading() as reads:
-        count = disputes_count(reads, whole_scope(reads), DisputesSought(open=True))
+        count = disputes_count(reads, whole_scope(reads), DisputesFilter(open=True))
     if count:
         yield Finding(
             Level.PERSON,

@@ -10,18 +10,19 @@ from auth.permissions import Permission
 from plants.commands.approvals import change_requests as commands
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict
 from plants.rules.identification.codes import HUB
+from plants.rules.ledger.events import LedgerKind, kind_of
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.approvals.change_requests import (
     ChangeDecisionRow,
     ChangeRequestRow,
-    ChangesSought,
+    ChangesFilter,
     changes_by_id,
     changes_count,
     changes_page,
     decisions_by_change,
 )
-from plants.store.audit.history import LedgerKind, kind_of, log_named
+from plants.store.audit.history import log_named
 from plants.store.directives.outcomes import outcomes_by_directive
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
@@ -201,7 +202,7 @@ async def change_requests(
 ) -> Connection[ChangeRequest]:
     wanted = filter or ChangeRequestFilter()
     kind, state, level = (one and one.value for one in (wanted.kind, wanted.state, wanted.level))
-    filters = ChangesSought(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
+    filters = ChangesFilter(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
     return await info.connection(
         changes_page, changes_count, filters, (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,

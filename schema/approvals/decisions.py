@@ -60,11 +60,11 @@ class ChangeDecided:
 async def decide_change(info: Info, input: Input[DecideChangeInput]) -> ChangeDecided:
     services = info.services
     at_hub = services.role is Role.HUB
-    # The hub's level is the group's: a person of one plant decides at that plant.
+    # The hub decides for the group. A user with a role at one plant decides at that plant.
     info.require(HUB if at_hub else services.plant)
     number = await plant_of(info, input.plant)
     if number is None or not (at_hub or number == services.plant):
-        raise NotPermitted(info.context.actor, Permission.CHANGE_DECIDE, HUB)
+        raise NotPermitted(info.context.actor, info.access.only, HUB)
     order = Decision(input.change, input.proposal, input.verdict, input.comment)
     command = decide_change_at_hub if at_hub else decide_change_here
     entry = await info.write(command, order, input, plant=number)

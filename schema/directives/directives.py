@@ -14,7 +14,7 @@ from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.directives.directives import (
-    DirectivesSought,
+    DirectivesFilter,
     directives_by_place,
     directives_count,
     directives_page,
@@ -155,7 +155,7 @@ async def directives(
     after: After = None,
 ) -> Connection[Directive]:
     wanted = filter or DirectiveFilter()
-    filters = DirectivesSought(wanted.plant, wanted.state, wanted.type, wanted.key)
+    filters = DirectivesFilter(wanted.plant, wanted.state, wanted.type, wanted.key)
     return await info.connection(
         directives_page, directives_count, filters, (first, after),
         key=lambda row: (row.log_id, row.idx), make=Directive.of,

@@ -9,6 +9,7 @@ import strawberry
 from graphql import GraphQLError
 
 from plants.rules.values.refusals import WORDINGS, Language, Refusal, RefusalCode
+from schema.engine.fields import described, interface_type
 
 C = RefusalCode
 
@@ -17,19 +18,19 @@ RefusalCodeEnum = strawberry.enum(
 )
 
 
-@strawberry.interface(
-    name="Refusal", description="An expected “no”: nothing was changed. It carries a code and a message."
-)
+@interface_type(name="Refusal")
 class RefusalAnswer:
-    code: RefusalCode = strawberry.field(description="Code of the refusal.")
-    message: str = strawberry.field(description="Message in the caller's language.")
+    """An expected “no”: nothing was changed. It carries a code and a message."""
+
+    code: RefusalCode = described("Code of the refusal.")
+    message: str = described("Message in the caller's language.")
 
 
-# Data that a refusal carries beside what its text shows.
+# Data that the text of a refusal does not show.
 MORE_DATA: Final[dict[RefusalCode, tuple[str, ...]]] = {C.BATCH_ON_HOLD: ("hold",)}
-# `code` of the interface is the refusal's own.
+# The interface uses `code` for the code of the refusal.
 RENAMED: Final = {"code": "value"}
-# The events have these names.
+# Events have the plain names.
 OTHER_NAMES: Final = {
     C.DISPUTE_SETTLED: "DisputeAlreadySettled",
     C.PROCESS_CLOSED: "ProcessAlreadyClosed",

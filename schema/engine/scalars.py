@@ -18,7 +18,7 @@ ExactDecimal = NewType("ExactDecimal", str)
 RequestId = NewType("RequestId", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
-SHOWN_MAX: Final = 60  # characters of what was sent that an error repeats
+SHOWN_MAX: Final = 60  # characters of the value that an error quotes
 
 INSTANT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII

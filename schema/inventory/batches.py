@@ -14,10 +14,10 @@ from plants.rules.ledger.events import Entry
 from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.audit.history import EntriesSought
+from plants.store.audit.history import EntriesFilter
 from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.batches import (
-    BatchesSought,
+    BatchesFilter,
     BatchOrder,
     Known,
     aliases_by_batch,
@@ -179,7 +179,7 @@ class Batch(Node):
         permission=Permission.LEDGER_READ,
     )
     async def history(self, info: Info, first: First = None, after: After = None) -> Connection[LedgerEntry]:
-        return await entries(info, EntriesSought(batch=self.code), (first, after))
+        return await entries(info, EntriesFilter(batch=self.code), (first, after))
 
     @classmethod
     def of(cls, known: Known) -> Self:
@@ -260,8 +260,8 @@ async def batches(
     )  # fmt: skip
 
 
-def _filters(filter: BatchFilter, order: BatchOrder) -> BatchesSought:
-    return BatchesSought(
+def _filters(filter: BatchFilter, order: BatchOrder) -> BatchesFilter:
+    return BatchesFilter(
         plant=filter.plant,
         code_begins=filter.code_begins,
         material=filter.material,

@@ -12,7 +12,7 @@ from plants.store.inventory.batches import (
     Known,
 )
 from plants.store.inventory.movements import Stock as StockRow
-from plants.store.inventory.stock import StockSought, stock_count, stock_page
+from plants.store.inventory.stock import StockLevelsFilter, stock_count, stock_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -85,7 +85,7 @@ async def stock(
     after: After = None,
 ) -> Connection[Stock]:
     wanted = filter or StockFilter()
-    filters = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
+    filters = StockLevelsFilter(wanted.plant, wanted.batch, wanted.material, wanted.location)
     return await info.connection(
         stock_page, stock_count, filters, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),

@@ -16,7 +16,7 @@ from plants.store.logistics.in_transit import Balance, awaited_transfers, balanc
 from plants.store.logistics.transfers import (
     TransferLineRow,
     TransferSeen,
-    TransfersSought,
+    TransfersFilter,
     dispatch_of,
     lines_by_transfer,
     transfers_by_id,
@@ -104,7 +104,7 @@ class Transfer(Node):
     @field("Lines, one for each batch.")
     async def lines(self, info: Info) -> list[TransferLine]:
         rows = await info.load(Permission.BATCH_READ, lines_by_transfer, self.seen.id) or []
-        # The destination's statement, which says both, takes the place of the source's.
+        # The destination states both quantities, so its statement replaces the source's.
         by_batch = {row.batch_id: row for row in rows if row.received is None or self.seen.received is not None}
         return [_line(row) for row in by_batch.values()]
 
@@ -267,7 +267,7 @@ async def transfers(
 ) -> Connection[Transfer]:
     wanted = filter or TransferFilter()
     received = None if wanted.state is None else wanted.state is TransferState.RECEIVED
-    filters = TransfersSought(wanted.plant, received, wanted.differing)
+    filters = TransfersFilter(wanted.plant, received, wanted.differing)
     return await info.connection(
         transfers_page, transfers_count, filters, (first, after),
         key=lambda seen: (seen.id,), make=Transfer.of,

@@ -9,8 +9,8 @@ from auth.permissions import Permission
 from plants.commands.materials import definitions
 from plants.rules.ledger.events import Entry
 from plants.rules.values.refusals import RefusalCode as C
+from plants.store.materials.definitions import DefinitionsFilter, masters_by_key, masters_count, masters_page
 from plants.store.materials.definitions import MasterRecord as MasterRow
-from plants.store.materials.definitions import MasterSought, masters_by_key, masters_count, masters_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -28,11 +28,11 @@ NAME = "Name, in any language."
 class MasterKind(StrEnum):
     """Kind of a master record."""
 
-    SUPPLIER = "SUPPLIER"  # who delivers
-    CUSTOMER = "CUSTOMER"  # whom is shipped to
-    LOCATION = "LOCATION"  # where goods lie
-    EQUIPMENT = "EQUIPMENT"  # what a process runs on
-    UNIT = "UNIT"  # a unit of the plant's own
+    SUPPLIER = "SUPPLIER"
+    CUSTOMER = "CUSTOMER"
+    LOCATION = "LOCATION"
+    EQUIPMENT = "EQUIPMENT"
+    UNIT = "UNIT"
 
 
 @object_type
@@ -73,8 +73,8 @@ async def record_of(info: Info, kind: MasterKind, number: int, code: str | None)
     return None if row is None else MasterRecord.of(row)
 
 
-def master_filter(kind: str, filter: MasterFilter | None) -> MasterSought:
-    return MasterSought(kind, *((filter.plant, filter.text) if filter is not None else ()))
+def master_filter(kind: str, filter: MasterFilter | None) -> DefinitionsFilter:
+    return DefinitionsFilter(kind, *((filter.plant, filter.text) if filter is not None else ()))
 
 
 async def _page(info: Info, kind: MasterKind, filter: MasterFilter | None, page: Page) -> Connection[MasterRecord]:

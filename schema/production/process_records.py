@@ -15,7 +15,7 @@ from plants.rules.values.refusals import Refusal
 from plants.rules.values.refusals import RefusalCode as C
 from plants.store.genealogy.edges import Edge as EdgeRow
 from plants.store.production.process_records import (
-    ProcessesSought,
+    ProcessesFilter,
     ProcessRow,
     edges_into,
     edges_out,
@@ -229,11 +229,11 @@ async def process_records(
     )  # fmt: skip
 
 
-def _filters(filter: ProcessFilter | None) -> ProcessesSought:
+def _filters(filter: ProcessFilter | None) -> ProcessesFilter:
     if filter is None:
-        return ProcessesSought()
+        return ProcessesFilter()
     kind, state = (None if one is None else one.value for one in (filter.kind, filter.state))
-    return ProcessesSought(filter.plant, kind, state, filter.job_order, filter.equipment)
+    return ProcessesFilter(filter.plant, kind, state, filter.job_order, filter.equipment)
 
 
 @enum_type

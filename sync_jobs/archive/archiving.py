@@ -1,8 +1,8 @@
-"""The hub's ledgers into the archive: bundles, tiles and checkpoints of every ledger that it holds, once each.
+"""Archives the hub's ledgers: bundles, tiles and checkpoints of every ledger that it holds, once each.
 
-What is archived is covered by a signed checkpoint: files go first, the checkpoint over them last, and only then is it
-written down here. Whoever is interrupted begins again and finds the same bytes in place. Intake and people's writes
-never wait for the archive: while it is away this job counts its attempts, raises an alarm and tries again later.
+Archived entries are covered by a signed checkpoint. Files are written first, the checkpoint over them last, and only
+then is the progress stored. An interrupted run starts again and finds the same bytes in place. Neither intake nor
+commands wait for the archive. While it is unreachable this job counts its attempts, raises an alarm and retries later.
 """
 
 import logging
@@ -44,7 +44,7 @@ from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.nodes import HubNode
 
 LEASE: Final = "archive"
-SLICE_BUNDLES: Final = 64  # that one job writes of all ledgers together
+SLICE_BUNDLES: Final = 64  # that one run writes, over all ledgers
 SILENCE: Final = timedelta(days=1)  # after which a checkpoint of the same size is archived again
 ABOUT: Final = "archive"
 FAILING: Final = (
@@ -61,7 +61,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Run:
-    """One job: the hub, its archive, the lease, and how many bundles may still be written."""
+    """One run of the job: the hub, its archive, the lease, and how many bundles may still be written."""
 
     hub: HubNode
     archive: Archive
@@ -70,10 +70,10 @@ class _Run:
 
 
 def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES, forced: bool = False) -> bool:
-    """Archive what is not archived yet, as much as one slice allows; tells whether more is left to do at once.
+    """Archive new entries, as much as one slice allows; returns whether more is left to do at once.
 
-    Does nothing without an archive, while another process is at it, and while the wait after a failure lasts (unless
-    forced). A failure of the archive becomes an alarm and is not raised; one of the store is.
+    Does nothing without an archive, while another process archives, and during the wait after a failure (unless
+    forced). A failure of the archive raises an alarm and no exception; a failure of the store is raised.
     """
     if hub.archive is None:
         return False
@@ -86,7 +86,7 @@ def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES, f
         _update_capability_alarm(run)
         more = _archive_all(run)
     except LeaseLost:
-        LOG.warning("another process has taken the archive over")
+        LOG.warning("another process has taken over the archive")
         return False
     except ArchiveUnfit as error:
         _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, str(error)))
@@ -104,10 +104,10 @@ def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES, f
 
 
 def recover_at_start(hub: HubNode) -> int:
-    """Take back what the archive holds beyond this store before anything else is taken in; returns how many entries.
+    """Recover what the archive holds beyond this store before new entries are accepted; returns how many entries.
 
-    For a hub that was restored from an older copy, or whose store is new. An archive that cannot be read becomes an
-    alarm, and the hub starts without it.
+    For a hub that was restored from an older backup, or whose store is new. An unreadable archive raises an alarm, and
+    the hub starts without it.
     """
     if hub.archive is None:
         return 0
@@ -121,7 +121,7 @@ def recover_at_start(hub: HubNode) -> int:
 
 
 def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Lease | None:
-    """Take the lease and count the attempt, which has failed until the opposite is written down."""
+    """Take the lease and count the attempt, which counts as failed until it succeeds."""
     now = hub.clock.now()
     before = attempts_made(session)
     if not forced and not is_due(before.next_attempt_us, now):
@@ -139,7 +139,7 @@ def _alarm(run: _Run, alarm: Alarm) -> None:
 
 
 def _update_capability_alarm(run: _Run) -> None:
-    """Raise or end the alarm that a bucket lacks what a bucket can do; that a folder locks nothing is no news."""
+    """Raise or end the alarm that a bucket lacks a capability; for a folder there is no such alarm."""
     now = run.hub.clock.now()
     can, where = run.archive.capabilities(now), run.archive.objects.describe()
     if can.missing and where.startswith("s3:"):
@@ -173,7 +173,7 @@ def _archive_all(run: _Run) -> bool:
 def _check_last_checkpoint(run: _Run) -> None:
     """Raise ArchiveFailed where the archive lacks the last checkpoint that was written to it.
 
-    The folder of a disk that is not mounted is there and empty: what is new would go on the wrong disk, without a word.
+    The folder of an unmounted disk exists and is empty: new files would silently go to the wrong disk.
     """
     with run.hub.store.reading() as reads:
         last = max(archived_rows(reads), key=lambda row: row.archived_us, default=None)
@@ -203,21 +203,21 @@ def _archive_one(run: _Run, ledger: SignedLedger) -> None:
         reached = _store_unfinished(run, ledger, done, place)
         _store_checkpoint(run, ledger, done, place, reached)
     except NameTaken as error:
-        # Files without a checkpoint over them, from a history that was never finished.
+        # Files without a checkpoint over them, from a history that was never completed.
         LOG.warning("%s: %s is taken", ledger.origin, error)
         _branch_off(run, ledger, done.edge.size)
 
 
 def _span_us(span: timedelta) -> int:
-    """Return a span of time in microseconds."""
+    """Return a time span in microseconds."""
     return span // timedelta(microseconds=1)
 
 
 def _compared(run: _Run, ledger: SignedLedger, done: Archived | None) -> Archived:
-    """Return how far the ledger is archived, after a look at what the archive itself holds beyond that.
+    """Return how far the ledger is archived, after comparing the archive's content beyond that with the store.
 
-    What the archive has and this store does not is taken back where it continues the ledger; where it contradicts the
-    ledger, another folder is begun.
+    Entries that only the archive has are recovered where they continue the ledger. Where they contradict it, another
+    folder is started.
     """
     if done is None:
         done = Archived(branch=max(branches(run.archive.objects, ledger.origin), default=FIRST_BRANCH))
@@ -254,9 +254,9 @@ def _store_full(run: _Run, ledger: SignedLedger, done: Archived, place: str) -> 
 
 
 def _store_unfinished(run: _Run, ledger: SignedLedger, done: Archived, place: str) -> int:
-    """Write the last entries below the signed size as a bundle that is not full, and the tiles that are not.
+    """Write the last entries below the signed size as a partial bundle, and the partial tiles.
 
-    Returns how many entries are archived then: where full bundles are still to be written, only those before them.
+    Returns how many entries are archived then; while full bundles are pending, only those before them.
     """
     low, high = done.edge.size, ledger.signed
     if high - low >= BUNDLE_ENTRIES or run.left <= 0:
@@ -273,9 +273,9 @@ def _store_unfinished(run: _Run, ledger: SignedLedger, done: Archived, place: st
 
 
 def _store_checkpoint(run: _Run, ledger: SignedLedger, done: Archived, place: str, reached: int) -> None:
-    """Write the newest checkpoint over what is archived by now, and write down how far the archive reaches with it.
+    """Write the newest checkpoint over the archived entries, and store how far the archive reaches.
 
-    Those between two runs stay in the store alone: this one covers what they cover.
+    Checkpoints between two runs remain in the store alone: this one covers the same entries.
     """
     with run.hub.store.reading() as reads:
         found = note_up_to(reads, ledger.log_id, reached)
@@ -290,7 +290,7 @@ def _store_checkpoint(run: _Run, ledger: SignedLedger, done: Archived, place: st
 
 
 def _rows(hub: HubNode, log_id: int, low: int, high: int) -> tuple[list[tuple[bytes, bytes]], datetime]:
-    """Return bodies and leaf hashes, and when the newest of them was written."""
+    """Return bodies and leaf hashes, and when the newest of the entries was recorded."""
     with hub.store.reading() as reads:
         rows = mirrors.rows_within(reads, log_id, low, high, BUNDLE_ENTRIES << 16)
         newest_us = newest_recorded_us(reads, log_id, low, high)

@@ -1,4 +1,4 @@
-"""The whole archive read again: every bundle against the signed root, and every tile of hashes against the bundles."""
+"""Verifies the whole archive: every bundle against the signed root, and every tile of hashes against the bundles."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from sync_jobs.nodes import HubNode
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFinding:
-    """What was found of one history of one ledger; `wrong` names the first file that is not as it must be."""
+    """The result for one history of one ledger; `wrong` names the first invalid file."""
 
     origin: str
     branch: int
@@ -23,9 +23,9 @@ class ArchiveFinding:
 
 
 def check_archive(hub: HubNode, archive: Archive) -> list[ArchiveFinding]:
-    """Return what was found of every ledger that this hub holds, in the order of their ids; raises ArchiveFailed.
+    """Return the result for every ledger that this hub holds, by id; raises ArchiveFailed.
 
-    Reads all of it. A ledger that was never archived is no finding.
+    Reads the whole archive. A ledger that was never archived has no result.
     """
     with hub.store.transaction() as session:
         origins = origins_by_log(session)
@@ -71,7 +71,7 @@ def _compare(objects: Objects, place: str, tiles: list[Tile]) -> int:
 
 
 def _read(objects: Objects, name: str) -> bytes:
-    """Return what stands under a tile's name, or under that of the full tile where this one was never written."""
+    """Return the content of a tile, or of the full tile where the partial one was never written."""
     try:
         return objects.get(name)
     except NotArchived:

@@ -1,9 +1,9 @@
-"""Ledgers back from the archive: into a hub's store that lost them, whole or in part, and into a plant's.
+"""Recovers ledgers from the archive: into a hub's store that lost them in whole or in part, and into a plant's.
 
-Nothing is believed but signatures: a checkpoint of the ledger's own key says size and root, and the entries in the
-archive are taken in only when they lead to exactly that root. So whoever can write to the archive can withhold, and
-that shows, but cannot change or add. Keys come from the node's home (the hub's own) and from the hub's ledger (the
-plants'), which is therefore the first to be read.
+Only signatures are trusted: a checkpoint of the ledger's own key gives size and root, and archived entries are stored
+only when they lead to exactly that root. So an attacker who can write to the archive can withhold entries, which is
+detected, but cannot change or add any. Keys come from the node's folder (the hub's own) and from the hub's ledger (the
+plants'), which is therefore recovered first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,29 +41,29 @@ from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Problem, read_entries
 
-BUNDLES_AT_ONCE: Final = 16  # that are stored by one statement: of the largest entries 268 MB, of usual ones 2 MB
+BUNDLES_AT_ONCE: Final = 16  # that one statement stores: 268 MB of the largest entries, 2 MB of typical ones
 
 KeysAt = Callable[[int], tuple[NoteKey, ...]]
-"""The keys that may have signed a ledger when it had so many entries."""
+"""The keys that may have signed a ledger at a given size."""
 
 ArchiveProgress = Callable[[str, int, int], None]
-"""Hears of a ledger's origin, how many of its entries are there, and of how many."""
+"""Called with a ledger's origin, the number of its recovered entries, and their total."""
 
 
 class ArchiveDamaged(Exception):
-    """What the archive holds does not lead to the root that was signed; the text names the file."""
+    """The archive's content does not lead to the signed root; the text names the file."""
 
 
 class OtherRoot(Exception):
-    """The archived entries behind ours do not lead to the root that was signed."""
+    """The archived entries after ours do not lead to the signed root."""
 
 
 def ignore_progress(_origin: str, _done: int, _of: int) -> None:
-    """Keep progress to oneself."""
+    """Do nothing: no caller shows the progress."""
 
 
 class ArchiveComparison(StrEnum):
-    """What the archive holds beyond what is known to be archived."""
+    """The archive's content beyond the known archived size, compared with the store."""
 
     NOTHING = "NOTHING"
     TAKEN_BACK = "TAKEN_BACK"
@@ -72,7 +72,7 @@ class ArchiveComparison(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArchivedCheckpoint:
-    """A checkpoint in the archive whose signatures hold: its name, its bytes with the trusted lines alone."""
+    """A checkpoint in the archive with valid signatures: its name, and its bytes with the trusted lines alone."""
 
     name: str
     note: bytes
@@ -80,15 +80,15 @@ class ArchivedCheckpoint:
 
     @property
     def size(self) -> int:
-        """How many entries it covers."""
+        """The number of entries that it covers."""
         return self.signed.checkpoint.size
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the archive of one ledger is, and who hears how far it is read.
+    """The location of one ledger's archive, and the callback for progress.
 
-    `mirrored` says that another node writes the ledger: then it is only stored, and applied to the tables elsewhere.
+    `mirrored` means that another node writes the ledger: then it is only stored, and applied to the tables elsewhere.
     """
 
     objects: Objects
@@ -100,7 +100,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What came back of one ledger: from how many entries here to how many."""
+    """A recovered ledger: its size before and after."""
 
     log_id: int
     origin: str
@@ -109,11 +109,12 @@ class Recovered:
 
 
 def recover_hub(hub: HubNode, archive: Archive, *, progress: ArchiveProgress = ignore_progress) -> list[Recovered]:
-    """Take back all that the archive holds beyond this hub's store, be it empty or an old copy; returns what came.
+    """Recover everything that the archive holds beyond this hub's store; returns the recovered ledgers.
 
-    The hub's own ledger comes first and brings the plants, their keys and their ledgers with it. A ledger whose archive
-    contradicts the store is left as it is. Applying the plants' entries to the tables is the projection's, as ever.
-    Raises ArchiveFailed, and ArchiveDamaged where a ledger cannot be proven; those before it stay taken back.
+    The store may be empty or old. The hub's own ledger comes first and brings the plants, their keys and their ledgers.
+    A ledger whose archive contradicts the store is left unchanged. The projection applies the plants' entries to the
+    tables, as always. Raises ArchiveFailed, and ArchiveDamaged where a ledger cannot be proven; ledgers before it
+    remain recovered.
     """
     with hub.store.transaction() as session:
         open_log(session, HUB_LOG, hub.origin)
@@ -128,9 +129,9 @@ def recover_hub(hub: HubNode, archive: Archive, *, progress: ArchiveProgress = i
 def recover_ledger(
     hub: HubNode, archive: Archive, log_id: int, done: Archived, progress: ArchiveProgress = ignore_progress
 ) -> ArchiveComparison:
-    """Take back what the archive holds of one ledger beyond `done`, where it continues what is here.
+    """Recover the archived entries of one ledger beyond `done`, where they continue the store.
 
-    Raises ArchiveFailed, and ArchiveDamaged where the archive's entries do not lead to the root signed for them.
+    Raises ArchiveFailed, and ArchiveDamaged where the archived entries do not lead to their signed root.
     """
     with hub.store.transaction() as session:
         head = Head(session, log_id)
@@ -151,7 +152,7 @@ def recover_ledger(
             if log_id == HUB_LOG:
                 plant_keys.apply_key_events(session, origin.partition("/")[0], here.size, newest.size)
             if edge is not None:
-                # What was read to the last entry need not be written again.
+                # A ledger that was read completely need not be archived again.
                 known = Archived(
                     branch=done.branch,
                     edge=edge,
@@ -171,9 +172,9 @@ def recover_ledger(
 def newest_checkpoint(
     objects: Objects, place: str, origin: str, keys: KeysAt, *, after: str = ""
 ) -> ArchivedCheckpoint | None:
-    """Return the largest checkpoint in a ledger's folder that its own key signed, behind a name; None without one.
+    """Return the largest checkpoint after a name in a ledger's folder that its own key signed; None without one.
 
-    Notes that nobody of ours signed are passed over: whoever may write to the archive can put some there.
+    Notes without a trusted signature are skipped: anyone with write access to the archive can add some.
     """
     for size, name in sorted(checkpoint_names(objects, place, after), reverse=True):
         note = objects.get(name)
@@ -185,7 +186,7 @@ def newest_checkpoint(
 
 
 def keys_of_ledger(session: Session, hub: HubNode, log_id: int) -> KeysAt:
-    """Return the keys that count for a ledger at the hub: its own by its size, and the cosigning ones."""
+    """Return the valid keys of a ledger at the hub: its own by its size, and the cosigning ones."""
     hub_keys = keys_of_hub(session, hub)
     if log_id <= HUB_LOG:
         hub_keys = (*keys_of_hub(session, hub, Head(session, log_id).origin), *hub_keys)
@@ -196,14 +197,14 @@ def keys_of_ledger(session: Session, hub: HubNode, log_id: int) -> KeysAt:
 def bundles(objects: Objects, place: str, size: int, start: int = 0) -> Iterator[tuple[int, list[bytes]]]:
     """Yield the first position and the entries of each archived bundle of a ledger of this size, from one on.
 
-    Raises NotArchived, and ArchiveDamaged for a bundle that cannot be read.
+    Raises NotArchived, and ArchiveDamaged for an unreadable bundle.
     """
     for index, width in spans(size, start):
         name, of = f"{place}/{bundle_name(index, width)}", width
         try:
             content = objects.get(name)
         except NotArchived:
-            # A checkpoint within a bundle that was full by the time it was written.
+            # The checkpoint lies within a bundle that was full when it was written.
             name, of = f"{place}/{bundle_name(index)}", BUNDLE_ENTRIES
             content = objects.get(name)
         try:
@@ -223,10 +224,10 @@ def _recover(hub: HubNode, archive: Archive, log_id: int, progress: ArchiveProgr
 
 
 def store_archived(session: Session, source: Source, newest: ArchivedCheckpoint, now_us: int) -> Edge | None:
-    """Store the archived entries behind the head, and the checkpoint over them, in the caller's transaction.
+    """Store the archived entries after the head, and the checkpoint over them, in the caller's transaction.
 
     Returns the edge of their tiles where they were read from the first one on. Raises OtherRoot where they do not lead
-    to the root that was signed: the caller's transaction must then be undone.
+    to the signed root: the caller must then roll back.
     """
     head = Head(session, source.log_id)
     frontier, edge = head.frontier, Edge() if head.size == 0 else None
@@ -265,7 +266,7 @@ def _store(session: Session, source: Source, entries: Sequence[Entry], frontier:
 
 
 def _grown(edge: Edge, entries: Sequence[Entry]) -> Edge:
-    """Return the edge behind these entries, which begin at it, as far as they fill bundles."""
+    """Return the edge after these entries, which start at it, as far as they fill bundles."""
     leaves = [entry.leaf for entry in entries]
     for low in range(0, len(leaves) - BUNDLE_ENTRIES + 1, BUNDLE_ENTRIES):
         edge, _ = edge.extend(leaves[low : low + BUNDLE_ENTRIES])
@@ -273,7 +274,7 @@ def _grown(edge: Edge, entries: Sequence[Entry]) -> Edge:
 
 
 def _keep_position(session: Session, source: Source, newest: ArchivedCheckpoint, now_us: int) -> None:
-    """Keep the checkpoint, and that whoever writes a mirrored ledger has its receipt up to there."""
+    """Store the checkpoint; for a mirrored ledger also that its writer has a receipt for that size."""
     log_id, signed_us = source.log_id, checkpoints.signed_us(newest.signed)
     status.keep_checkpoint(session, log_id, newest.size, newest.note, signed_us=signed_us, received_us=now_us)
     known: dict[str, Any] = {"state": ReplicationState.IN_SYNC if source.mirrored else ReplicationState.NEVER_MET}

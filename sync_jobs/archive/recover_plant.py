@@ -1,7 +1,7 @@
-"""A plant gets its ledger and its directives back from the archive: without the hub, and before anybody writes.
+"""Recovers a plant's ledger and directives from the archive: without the hub, and before any user writes.
 
-The way is that of `sync_jobs.plant.restoring`: staged, proven as a whole against a checkpoint that the plant signed,
-and only then moved into the ledger and the tables.
+It works as `sync_jobs.plant.restoring`: entries are staged, verified as a whole against a checkpoint that the plant
+signed, and then moved into the ledger and the tables.
 """
 
 from dataclasses import dataclass
@@ -46,12 +46,12 @@ LEDGER_CHANGED: Final = (
 
 
 class LedgerChanged(Exception):
-    """The ledger grew while it was brought back, so that what was proven does not follow it any more."""
+    """The ledger grew during the recovery, so that the verified entries no longer follow it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlantRecovered:
-    """How many entries the plant's ledger and its directives had, and how many they have now."""
+    """The numbers of entries of the plant's ledger and of its directives, before and after."""
 
     before: int
     size: int
@@ -62,12 +62,12 @@ class PlantRecovered:
 def restore_from_archive(
     node: PlantNode, objects: Objects, *, progress: ArchiveProgress = ignore_progress
 ) -> PlantRecovered:
-    """Bring back what the archive holds of the plant beyond its store, be that empty or an old copy.
+    """Recover what the archive holds of the plant beyond its store, which may be empty or old.
 
-    Ends with PlantRestored in the plant's ledger, where anything came back. Raises ArchiveFailed, NotArchived where the
-    archive holds nothing of this plant, and ArchiveDamaged where what it holds does not continue what is here or does
-    not lead to the root that was signed; then nothing has changed. Raises WrittenMeanwhile where somebody writes here
-    at the same time: what was brought back before that stays, and the hub's next greeting finds what has parted.
+    Records PlantRestored in the plant's ledger when anything was recovered. Raises, with nothing changed:
+    ArchiveFailed, NotArchived where the archive holds nothing of this plant, ArchiveDamaged where its content does not
+    continue the store or does not lead to the signed root. Raises LedgerChanged when a user writes here at the same
+    time. Entries recovered before that are kept, and the next handshake finds the divergence.
     """
 
     def begin(session: Session) -> tuple[Frontier, int]:
@@ -84,7 +84,7 @@ def restore_from_archive(
     head = _stage(node, Source(objects, place, node.number, mirrored=False, progress=progress), here, covered)
     size = here.size
     while size < head.size:
-        moved = node.writer.write(lambda session: _move(node, session, size, (here, head), covered))  # noqa: B023 -- run at once.
+        moved = node.writer.write(lambda session: _move(node, session, size, (here, head), covered))  # noqa: B023 -- runs at once.
         if moved is None:
             raise LedgerChanged(LEDGER_CHANGED.format(at=size))
         size = moved
@@ -93,7 +93,7 @@ def restore_from_archive(
 
 
 def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, ArchivedCheckpoint] | None:
-    """Return folder and newest checkpoint of the plant's own ledger or of its directives, of the newest history."""
+    """Return folder and newest checkpoint of the plant's own ledger or of its directives, from the newest history."""
     own = log_id == node.number
     origin = node.origin if own else node.directive_origin
     with node.store.reading() as reads:
@@ -105,7 +105,7 @@ def _newest(node: PlantNode, objects: Objects, log_id: int) -> tuple[str, Archiv
 
 
 def _store_directives(node: PlantNode, objects: Objects, progress: ArchiveProgress) -> int | None:
-    """Store the archived directives behind ours; returns how many there are then, None where nothing came."""
+    """Store the archived directives after ours; returns their number then, or None where nothing came."""
     newest = _newest(node, objects, -node.number)
     if newest is None:
         return None
@@ -125,10 +125,10 @@ def _store_directives(node: PlantNode, objects: Objects, progress: ArchiveProgre
 
 
 def _stage(node: PlantNode, source: Source, here: Frontier, covered: ArchivedCheckpoint) -> Frontier:
-    """Stage the archived entries behind ours and return the frontier they lead to, which is the signed one."""
+    """Stage the archived entries after ours and return the frontier that they lead to, which is the signed one."""
     at = here.size
     for entries in chunks(source, here.size, covered.size):
-        node.writer.write(lambda session: staging.stage(session, node.number, entries))  # noqa: B023 -- run at once.
+        node.writer.write(lambda session: staging.stage(session, node.number, entries))  # noqa: B023 -- runs at once.
         at += len(entries)
         source.progress(node.origin, at, covered.size)
 
@@ -148,12 +148,15 @@ def _stage(node: PlantNode, source: Source, here: Frontier, covered: ArchivedChe
 def _move(
     node: PlantNode, session: Session, at: int, frontiers: tuple[Frontier, Frontier], covered: ArchivedCheckpoint
 ) -> int | None:
-    """Move the next entries in and return how many there are then; None where the ledger does not end at `at`."""
+    """Move the next entries into the ledger; returns their number then.
+
+    Returns None where the ledger does not end at `at`.
+    """
     (here, head), now = frontiers, node.clock.now()
     if Head(session, node.number).size != at:
         staging.clear_staged(
             session, node.number
-        )  # it was proven to follow the ledger as it was before somebody wrote.
+        )  # the staged entries were verified to follow the ledger as it was before a user wrote.
         return None
     size = adopt_next(session, node.number, head)
     if size <= at:

@@ -4,8 +4,8 @@ from auth.keys import public_key_from_text
 from auth.machines import EnrolledMachine, exchange_assertion_key
 from auth.notes import open_note
 from plants.commands.group.enrolment import record_assertion_key
+from plants.rules.group.events import AssertionKeyRotated
 from plants.rules.ledger.notes import Note, NoteError, NoteKey, SignatureType
-from plants.rules.ledger.payloads import AssertionKeyRotated
 from plants.store.ledger.entries import HUB_LOG, Head
 from sync_jobs.hub.ledger_key_rotation import accept_ledger_key
 from sync_jobs.keys.assertion_statements import HEADING
@@ -14,10 +14,10 @@ from sync_jobs.protocol.wire import Problem
 
 
 def accept_assertion_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
-    """Let a plant sign in with another key, and with the one before until the new one was used; told again, nothing.
+    """Accept a plant's new assertion key, and the current one until the new one was used; repeated, it changes nothing.
 
-    Raises Problem 403 for another's plant, for a statement that the ledger's key and the new one have not both signed,
-    and for a key that any plant has or had; 422 for one that cannot be read.
+    Raises Problem 403 for another plant, for a statement that the ledger's key and the new key have not both signed,
+    and for a key that any plant has or had; 422 for an unreadable statement.
     """
     if origin != machine.origin:
         raise Problem(403, "FOREIGN_LEDGER")
@@ -37,7 +37,7 @@ def accept_assertion_key(hub: HubNode, machine: EnrolledMachine, origin: str, st
     if ledger == following or {one.key.key_id for one in signed} != {ledger.key_id, following.key_id}:
         raise Problem(403, "KEY_REFUSED")
     with hub.store.transaction() as session:
-        Head(session, HUB_LOG)  # takes the lock of the hub's ledger, so that one key after the other is taken on.
+        Head(session, HUB_LOG)  # locks the hub's ledger, so that keys are accepted one after the other.
         changed = exchange_assertion_key(session, origin=origin, old=old, new=new)
         if changed is None:
             raise Problem(403, "KEY_REFUSED")
@@ -53,6 +53,6 @@ def accept_assertion_key(hub: HubNode, machine: EnrolledMachine, origin: str, st
 
 
 def accept_rotation(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
-    """Take on a plant's new key, whichever of its two the statement is about; raises Problem as each of them does."""
-    about_signing_in = statement.startswith(f"{HEADING}\n".encode())
-    (accept_assertion_key if about_signing_in else accept_ledger_key)(hub, machine, origin, statement)
+    """Accept a statement about either of a plant's keys; raises Problem as the function for that key does."""
+    is_assertion_key = statement.startswith(f"{HEADING}\n".encode())
+    (accept_assertion_key if is_assertion_key else accept_ledger_key)(hub, machine, origin, statement)

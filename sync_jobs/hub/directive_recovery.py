@@ -1,7 +1,7 @@
-"""Directives that a restored hub has lost: the plant hands its signed copy back, and the hub takes on its own words.
+"""A restored hub accepts the directives that it has lost, from the plant's signed copy.
 
-Only what the hub itself signed counts. Where it has directed other things at the same positions since, its lost ones
-come first again and the others follow, with the same ids: no plant has seen those yet.
+Only directives that the hub itself signed are accepted. New directives at the same positions follow the recovered ones,
+with the same ids: no plant has received those yet.
 """
 
 from typing import Final
@@ -36,21 +36,21 @@ RECOVERED: Final = (
 
 
 def accept_parcel(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
-    """Take a parcel in, whichever of the plant's two ledgers it is of: `intake.accept`, or `accept_returned`."""
+    """Store a parcel of either of the plant's two ledgers: `intake.accept` or `accept_returned`."""
     if delivery.origin == machine.origin:
         return intake.accept(hub, machine, delivery)
     return accept_returned(hub, machine, delivery)
 
 
 def accept_returned(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
-    """Take directives in that this hub signed and does not have any more; returns how many there are then.
+    """Store directives that this hub signed and has lost; returns how many there are then.
 
-    Raises Problem as `intake.accept` does, 403 for what the hub did not sign. Then nothing has changed.
+    Raises Problem as `intake.accept` does, and 403 for directives that the hub did not sign. Then nothing has changed.
     """
     with hub.store.transaction() as session:
         if opened_head(session, -machine.plant_number).origin != delivery.origin:
             raise Problem(403, "FOREIGN_LEDGER")
-    # The plant can only cut them where this hub signed: its own, smaller limit on entries does not count here.
+    # The plant can only split parcels where this hub signed: the hub's smaller limit on entries does not apply.
     parcel = wire.unpack(delivery.packed, hub.limits.model_copy(update={"max_entries": ENTRIES_MAX}))
     entries = wire.read_entries(parcel.bodies, delivery.start, -machine.plant_number)
     with hub.store.reading() as reads:
@@ -78,7 +78,7 @@ def accept_returned(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) 
 
 
 def _insert_returned(session: Session, hub: HubNode, head: Head, entries: list[Entry], signed: SignedCheckpoint) -> int:
-    """Return how many directives there are once these are among them."""
+    """Insert the returned directives; returns how many there are then."""
     start = signed.checkpoint.size - len(entries)
     stored = mirrors.leaves_between(session, head.log_id, start, start + len(entries))
     same = 0
@@ -105,7 +105,7 @@ def _insert_returned(session: Session, hub: HubNode, head: Head, entries: list[E
 
 
 def _delete_checkpoints(session: Session, log_id: int, fork: Frontier) -> None:
-    """Point past the checkpoints of what was directed in between: the ledger that they cover is no longer there."""
+    """Delete the checkpoints above the fork, because the ledger that they cover no longer exists."""
     delete_notes_beyond(session, log_id, fork.size)
     newest = {"checkpoint_size": None, "checkpoint": None}
     status.amend(session, log_id, acknowledged=fork.size, state=ReplicationState.BEHIND, **newest)

@@ -1,8 +1,8 @@
-"""Taking a plant into the group: by a one-time code and a person's approval, or by the card that a person brings.
+"""The hub enrols plants: by a one-time code and an operator's approval, or by an identity card.
 
-At the hub a plant is enrolled in one transaction: its keys, its number and code, and its two ledgers. The plant makes
-its keys itself and shows only the public ones; the hub's answer is a note that the hub's own key signed, and that key
-is the one that the one-time code names.
+A plant is enrolled in one transaction: its keys, its number and code, and its two ledgers. The plant generates its keys
+and sends only the public ones. The hub's answer is a note signed by the hub's key, and the one-time code names that
+key.
 """
 
 from datetime import datetime
@@ -18,9 +18,9 @@ from auth.machines import active_machine, enrol_machine, readmit_machine, revoke
 from infra.database import Session
 from infra.settings import directive_origin, plant_origin
 from plants.commands.group.enrolment import Enrolment, enrol_plant, record_readmitted, record_revoked
+from plants.rules.group.events import PlantReadmitted, PlantRevoked
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.notes import Note, NoteKey, SignatureType
-from plants.rules.ledger.payloads import PlantReadmitted, PlantRevoked
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import Head
 from sync_jobs.nodes import HubNode
@@ -33,7 +33,7 @@ RETRY_SECONDS: Final = 60
 def enrol(session: Session, order: Enrolment, *, actor: Actor, now: datetime) -> Entry:
     """Enrol a plant's node and open its ledgers; returns PlantEnrolled.
 
-    Raises NotPermitted, or Refusal for keys, a number, a code or an origin that cannot be right or were ever given.
+    Raises NotPermitted, or Refusal for keys, a number, a code or an origin that are invalid or were used before.
     """
     enrol_machine(
         session,
@@ -49,7 +49,7 @@ def enrol(session: Session, order: Enrolment, *, actor: Actor, now: datetime) ->
 
 
 def approve(session: Session, code: str, shown: str, *, group: str, actor: Actor, now: datetime) -> Entry:
-    """Take in the plant that waits under a code, after a person has compared the fingerprint of its keys.
+    """Enrol the plant that waits under a code, after an operator has compared the fingerprint of its keys.
 
     Raises NotPermitted, or Refusal as `auth.enrolment.decide` and `enrol`; then nothing has changed.
     """
@@ -58,9 +58,9 @@ def approve(session: Session, code: str, shown: str, *, group: str, actor: Actor
 
 
 def revoke(session: Session, code: str, reason: str, *, actor: Actor, now: datetime) -> Entry:
-    """Believe nothing that a plant's keys sign from now on; its ledger so far stays. Returns PlantRevoked.
+    """Reject everything that a plant's keys sign from now on; its ledger so far is kept. Returns PlantRevoked.
 
-    Raises NotPermitted, or Refusal: NOT_DEFINED for a plant that does not count, TEXT_INVALID without a reason; then
+    Raises NotPermitted, or Refusal: NOT_DEFINED for a plant that is not active, TEXT_INVALID without a reason; then
     nothing has changed.
     """
     machine = active_machine(session, code)
@@ -73,11 +73,11 @@ def revoke(session: Session, code: str, reason: str, *, actor: Actor, now: datet
 
 
 def readmit(session: Session, order: Enrolment, *, actor: Actor, now: datetime) -> Entry:
-    """Let a revoked plant go on with the keys of this order, as a person has compared them; returns PlantReadmitted.
+    """Readmit a revoked plant with the keys of this order, which an operator has compared; returns PlantReadmitted.
 
-    Its ledger goes on where the hub has it; what parted from that while the keys were in other hands is for the
-    handshake to find. Raises NotPermitted, or Refusal for a plant that is not revoked (NOT_DEFINED) and for keys that
-    cannot be right or that anybody has shown before (TEXT_INVALID, CODE_TAKEN); then nothing has changed.
+    Its ledger continues from the hub's size; the handshake finds entries that diverged while the keys were compromised.
+    Raises NotPermitted, or Refusal, and then nothing has changed: NOT_DEFINED for a plant that is not revoked,
+    TEXT_INVALID or CODE_TAKEN for keys that are invalid or were used before.
     """
     try:
         head = Head(session, order.number)
@@ -99,7 +99,7 @@ def readmit(session: Session, order: Enrolment, *, actor: Actor, now: datetime) 
 
 
 def order_for(found: Invited, group: str) -> Enrolment:
-    """Return what enrols an invited plant that has shown its keys."""
+    """Return the order that enrols an invited plant with the keys that it has sent."""
     assert found.ledger_key is not None
     assert found.assertion_key is not None
     origin = plant_origin(group, found.code)
@@ -116,10 +116,10 @@ def order_for(found: Invited, group: str) -> Enrolment:
 
 
 def answer_request(hub: HubNode, wrong: WrongCodes, body: bytes) -> bytes:
-    """Answer a plant that asks to be taken in: the hub's signed note, after which a person has to approve.
+    """Answer a plant's request for enrolment with the hub's signed note; an operator must then approve it.
 
-    Raises Problem 422 for a message that cannot be read or keys that are none, 429 after too many wrong codes, and 403
-    INVITATION_REFUSED whatever is wrong with the code: unknown, mistyped, used by other keys, run out or decided.
+    Raises Problem 422 for an unreadable message or invalid keys, 429 after too many wrong codes, and 403
+    INVITATION_REFUSED for any other code: unknown, mistyped, used by other keys, expired or decided.
     """
     now = hub.clock.now()
     try:

@@ -1,17 +1,18 @@
-"""The hub answers a greeting: where it has the plant's ledger, where its directives stand, and a new session."""
+"""The hub's half of the handshake: the position of the plant's ledger and directives, and a new session."""
 
 from datetime import datetime
 
 from auth.machines import EnrolledMachine
 from infra.database import Session
 from infra.ids import new_id
-from plants.rules.ledger.events import EVENTS, canonical
+from plants.rules.ledger.events import canonical
 from plants.rules.ledger.notes import NoteError, NoteKey
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.store.ledger import mirrors
 from plants.store.ledger.archive import archived_size
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.projection.registry import SUPPORTED
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from sync_jobs.hub import witnessing
@@ -45,10 +46,10 @@ ALARM_KINDS = {
 
 
 def answer_hello(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
-    """Answer a greeting; the session given out counts once it is used (`sync_jobs.protocol.sessions`).
+    """Answer a Hello; the issued session becomes current once it is used (`sync_jobs.protocol.sessions`).
 
-    Raises Problem 426 for a protocol of the past, 403 for another's ledger, 404 where the plant's ledgers were not
-    opened. Cosignatures that do not hold are passed over: the plant will send them again.
+    Raises Problem 426 for an old protocol, 403 for another plant's ledger, and 404 where the plant's ledgers were not
+    opened. Invalid cosignatures are skipped: the plant sends them again.
     """
     if hello.protocol < PROTOCOL:
         raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=PROTOCOL)
@@ -64,7 +65,7 @@ def answer_hello(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcom
         update_copy_alarm(session, machine.origin, presented.verdict, now, take_over=hello.take_over)
         superseded, offered = (presented.verdict is one for one in (SessionVerdict.SUPERSEDED, SessionVerdict.OFFERED))
         shown = witnessing.show_hub_checkpoint(session, hub, machine, hello)
-        # Whoever is offered a session may be nobody: what it says of itself counts once it greets under that session.
+        # An offered session is unconfirmed; ignore the client's reported state until it uses that session.
         seen = {} if offered else _observe(session, hello, here, now, superseded=superseded)
         status.amend(session, plant, **presented.columns, **seen)
         return Welcome(
@@ -78,7 +79,7 @@ def answer_hello(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcom
             offered=offered,
             clock=format_instant(now),
             version=hub.version,
-            supported=EVENTS,
+            supported=SUPPORTED,
             checkpoint=None if before.checkpoint is None else before.checkpoint.decode(),
             hub_checkpoint=shown.hub_checkpoint,
             hub_proof=list(shown.hub_proof),
@@ -89,7 +90,7 @@ def answer_hello(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcom
 
 
 def _observe(session: Session, hello: Hello, here: Position, now: datetime, *, superseded: bool) -> dict[str, object]:
-    """Raise and end the alarms that a greeting gives reason for, and return what is written down of the plant."""
+    """Raise and end the alarms that a Hello implies, and return the status columns of the plant that change."""
     state = ReplicationState.FENCED if superseded else _observed_state(hello, here)
     _update_alarms(session, state, hello, here, now)
     return {
@@ -105,7 +106,7 @@ def _observe(session: Session, hello: Hello, here: Position, now: datetime, *, s
 def _directives(
     session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello, now: datetime
 ) -> LedgerPosition:
-    """Return where the plant's directives stand, and write down what the plant has cosigned of them."""
+    """Return the position of the plant's directives, and store which of them the plant has cosigned."""
     log_id = -machine.plant_number
     head = opened_head(session, log_id)
     acknowledged = status.ledger_status(session, log_id).acknowledged
@@ -120,7 +121,7 @@ def _directives(
         size = signed.checkpoint.size
         if signed.cosigned_by(machine.origin) is None or not acknowledged < size <= head.size:
             continue
-        # A hub that was restored signed other directives of this number once, and those are not what stands here.
+        # A restored hub may have signed other directives at this size before it was restored.
         if mirrors.frontier_at(session, log_id, size).root() == signed.checkpoint.root:
             signed_us = checkpoints.signed_us(signed)
             now_us = micros(now)
@@ -165,7 +166,7 @@ def _observed_state(hello: Hello, here: Position) -> ReplicationState:
 
 
 def _update_alarms(session: Session, state: ReplicationState, hello: Hello, here: Position, now: datetime) -> None:
-    """Raise the alarm of what the positions tell, and end those of what is over."""
+    """Raise the alarm that the positions imply, and end those that no longer apply."""
     origin = hello.ledger.origin
     if state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
         for kind in ALARM_KINDS.values():
@@ -184,7 +185,7 @@ def _alarm_columns(state: ReplicationState, theirs: int, ours: int, now: datetim
 
 
 def _epoch(session: Session) -> str:
-    """Return what names this hub's store: the id of the first entry of its own ledger."""
+    """Return the name of this hub's store: the id of the first entry of its own ledger."""
     first = entry_at(session, HUB_LOG, 0)
     return "" if first is None else first.envelope["id"]
 

@@ -1,7 +1,7 @@
-"""The hub takes entries of a plant's ledger in: checked against the signed root, stored and cosigned in one commit.
+"""The hub stores entries of a plant's ledger: verified against the signed root, stored and cosigned in one commit.
 
-Intake can fail on the signature, the root, a size or the envelope, and on nothing else: what the entries say is not
-looked at here, and nothing is applied to the tables (`sync_jobs.projection.projecting`).
+Intake can fail on the signature, the root, a size or the envelope, and on nothing else. It neither inspects the content
+of entries nor applies it to the tables (`sync_jobs.projection.projecting`).
 """
 
 import threading
@@ -27,13 +27,13 @@ from sync_jobs.protocol import checkpoints, wire
 from sync_jobs.protocol.sessions import SessionVerdict, resolve_session, update_copy_alarm
 from sync_jobs.protocol.wire import Position, Problem, Receipt
 
-AT_ONCE_MAX = 4  # parcels that are taken in at the same time; each may be 16 MiB unpacked
+AT_ONCE_MAX = 4  # parcels that are stored concurrently; each may be 16 MiB unpacked
 RETRY_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came in one request: for which ledger, from which position on, under which session, and the packed body."""
+    """The content of one request: the ledger, the first position, the session, and the packed body."""
 
     origin: str
     start: int
@@ -42,9 +42,9 @@ class Delivery:
 
 
 class AdmissionControl:
-    """Lets one request of each plant in at a time, and few of all to the work itself; the others are to come again.
+    """Admits one request per plant and AT_ONCE_MAX in total; others get 429 or 503.
 
-    Who only sends slowly keeps nobody else from working.
+    The global slot is taken only after the body is read, so that slow senders do not hold it.
     """
 
     def __init__(self, at_once_max: int = AT_ONCE_MAX) -> None:
@@ -54,7 +54,7 @@ class AdmissionControl:
 
     @contextmanager
     def plant_slot(self, plant: int) -> Iterator[None]:
-        """Hold the plant's one place; raises Problem 429 when it is taken."""
+        """Hold the plant's slot; raises Problem 429 when it is taken."""
         with self._lock:
             if plant in self._busy_plants:
                 raise Problem(429, "ONE_AT_A_TIME", retry_seconds=RETRY_SECONDS)
@@ -67,7 +67,7 @@ class AdmissionControl:
 
     @contextmanager
     def work_slot(self) -> Iterator[None]:
-        """Hold one of the places for work; raises Problem 503 when all are taken."""
+        """Hold one of the global slots; raises Problem 503 when all are taken."""
         if not self._work_slots.acquire(blocking=False):
             raise Problem(503, "BUSY", retry_seconds=RETRY_SECONDS)
         try:
@@ -77,11 +77,11 @@ class AdmissionControl:
 
 
 def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receipt:
-    """Take a parcel in and return the receipt; what is there already is compared and passed over.
+    """Store a parcel and return the receipt; entries that are stored already are compared and skipped.
 
-    Raises Problem: 403 for another's ledger or a wrong signature, 404 for a ledger that was not opened here, 409 for a
-    position beyond ours or a session that another greeting has superseded, 413 above a limit, 422 where entries,
-    envelopes and signed root do not fit. Then nothing has changed.
+    Raises Problem, and then nothing has changed: 403 for another plant's ledger or a wrong signature, 404 for a ledger
+    that was not opened here, 409 for a position beyond the end or a superseded session, 413 above a limit, 422 where
+    entries, envelopes and signed root do not match.
     """
     if delivery.origin != machine.origin:
         raise Problem(403, "FOREIGN_LEDGER")
@@ -124,7 +124,7 @@ def locked_head(session: Session, log_id: int, origin: str) -> Head:
 
 
 def check_session(session: Session, head: Head, machine: EnrolledMachine, presented: str, now: datetime) -> None:
-    """Raise Problem 409 unless this session of the plant is current; record that it was used."""
+    """Raise Problem 409 unless this session of the plant is current; record its use."""
     found = resolve_session(status.ledger_status(session, machine.plant_number), presented)
     if found.verdict is SessionVerdict.SUPERSEDED:
         raise _wrong_position("SESSION_SUPERSEDED", Position(head.size, head.frontier.root()))
@@ -156,7 +156,7 @@ def _store_entries(
 def _root_at(session: Session, head: Head, frontier: Frontier, size: int) -> bytes:
     if size == frontier.size:
         return frontier.root()
-    # An old parcel once more: its root is one of the past, and has to be worked out.
+    # A repeated parcel: its root is a past one and must be computed.
     return mirrors.frontier_at(session, head.log_id, size).root()
 
 

@@ -3,8 +3,8 @@
 from auth.machines import EnrolledMachine, exchange_ledger_key
 from auth.notes import open_note
 from plants.commands.group.enrolment import record_ledger_key
+from plants.rules.group.events import PlantLedgerKeyRotated
 from plants.rules.ledger.notes import Note, NoteError, NoteKey
-from plants.rules.ledger.payloads import PlantLedgerKeyRotated
 from sync_jobs.hub.intake import locked_head
 from sync_jobs.keys.chains import (
     HEADING,
@@ -14,10 +14,10 @@ from sync_jobs.protocol.wire import Problem
 
 
 def accept_ledger_key(hub: HubNode, machine: EnrolledMachine, origin: str, statement: bytes) -> None:
-    """Take on a plant's new ledger key: checkpoints beyond the statement's size count only under it from now on.
+    """Accept a plant's new ledger key: checkpoints above the statement's size are valid only under it from now on.
 
-    Told again it changes nothing. Raises Problem 403 for another's ledger and for a statement that the key known here
-    and the new one have not both signed, 422 for one that cannot be read.
+    Repeated, it changes nothing. Raises Problem 403 for another plant's ledger, and for a statement that the known key
+    and the new one have not both signed; 422 for an unreadable one.
     """
     if origin != machine.origin:
         raise Problem(403, "FOREIGN_LEDGER")

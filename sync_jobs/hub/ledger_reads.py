@@ -1,4 +1,4 @@
-"""What a plant may read of the hub's ledgers: its own, which it can be given back, and its directives."""
+"""Ledgers of the hub that a plant may read: its own, to restore it, and its directives."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,9 +21,9 @@ from sync_jobs.protocol.wire import ROOTS_MAX, LedgerPosition, Parcel, Position,
 
 
 def entries(hub: HubNode, machine: EnrolledMachine, origin: str, low: int, high: int | None) -> bytes:
-    """Return the packed entries from `low` on, as many as the limits allow and at most up to `high` - 1.
+    """Return the packed entries from `low` on, within the limits and at most up to `high` - 1.
 
-    The note under directives is signed by the hub for exactly the size after them; under the plant's own entries it is
+    The note of directives is signed by the hub for exactly the size after them. The note of the plant's own entries is
     the newest checkpoint that the plant signed. Raises Problem 403, 404, 409 for a position beyond the end, 422.
     """
     with hub.store.transaction() as session:
@@ -48,7 +48,7 @@ def checkpoint(hub: HubNode, machine: EnrolledMachine, origin: str) -> bytes:
 
 
 def consistency(hub: HubNode, machine: EnrolledMachine, origin: str, old: int, new: int) -> tuple[bytes, ...]:
-    """Return the proof that the ledger of `old` entries is the beginning of that of `new`.
+    """Return the proof that the ledger with `old` entries is a prefix of the ledger with `new` entries.
 
     Raises Problem 403, 404, and 409 for a size beyond the end. Reads one leaf hash for each entry.
     """
@@ -63,9 +63,9 @@ def consistency(hub: HubNode, machine: EnrolledMachine, origin: str, old: int, n
 
 
 def roots(hub: HubNode, machine: EnrolledMachine, origin: str, sizes: Sequence[int]) -> tuple[bytes, ...]:
-    """Return the roots that a ledger had at these sizes, which rise; raises Problem 403, 404, 409 beyond the end, 422.
+    """Return the roots of a ledger at these rising sizes; raises Problem 403, 404, 409 beyond the end, 422.
 
-    Reads one leaf hash for each entry up to the largest.
+    Reads one leaf hash for each entry up to the largest size.
     """
     with hub.store.transaction() as session:
         head = _readable(session, machine, origin)
@@ -79,7 +79,7 @@ def roots(hub: HubNode, machine: EnrolledMachine, origin: str, sizes: Sequence[i
 
 
 def sign_own_ledgers(hub: HubNode) -> int:
-    """Sign a checkpoint of the hub's own ledger and of each ledger of directives; returns of how many."""
+    """Sign a checkpoint of the hub's own ledger and of each plant's directives; returns how many."""
     with hub.store.transaction() as session:
         own = hub_written_logs(session)
     for log_id in own:

@@ -1,4 +1,4 @@
-"""What the door of replication refused, as alarms: counted, and written seldom however often it is knocked at."""
+"""Raises rate-limited alarms for rejected replication requests."""
 
 import threading
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from sync_jobs.nodes import HubNode
 from sync_jobs.protocol.wire import Problem
 
 LATER: Final = frozenset({400, 408, 429, 503})
-"""Answers that only ask to come again, or that a cut line brings about."""
+"""Statuses that only ask the client to retry, or that an interrupted connection causes."""
 
 WRITTEN_EVERY: Final = timedelta(seconds=10)
 STRANGER: Final = "not recognised"
-"""What an alarm is about when nobody knows who knocked."""
+"""The subject of the alarm about clients that are not recognised."""
 
 WORDS: Final = {
     "NOT_RECOGNISED": (
@@ -44,10 +44,10 @@ class RejectionCounter:
 
 
 class RejectionAlarms:
-    """Raises REPLICATION_REFUSED about a plant at its first refusal, and ends it once the plant is served again.
+    """Raises REPLICATION_REFUSED about a plant at its first rejection, and ends it at its first accepted request.
 
-    Further refusals are counted in memory and written every WRITTEN_EVERY, so that whoever counter a thousand times a
-    second causes a write every ten. One alarm for each plant, and one for all who are not recognised.
+    Further rejections are counted in memory and written every WRITTEN_EVERY, so that a flood of requests causes few
+    writes. There is one alarm per plant, and one for all clients that are not recognised.
     """
 
     def __init__(self, hub: HubNode) -> None:
@@ -57,7 +57,7 @@ class RejectionAlarms:
         self._served: set[str] = set()
 
     def rejected(self, problem: Problem, origin: str | None) -> None:
-        """Note an answer that said no, to an enrolled plant or to a stranger."""
+        """Count a rejection of an enrolled plant, or of an unknown client."""
         if problem.status in LATER:
             return
         about, now = origin or STRANGER, self._hub.clock.now()
@@ -74,7 +74,7 @@ class RejectionAlarms:
             raise_alarm(session, Alarm(AlarmKind.REPLICATION_REFUSED, about, text), now, times=times)
 
     def accepted(self, origin: str) -> None:
-        """Note that a plant was answered: what it was refused for is over."""
+        """End the alarm of a plant whose request was accepted."""
         with self._lock:
             if origin in self._served:
                 return

@@ -1,6 +1,6 @@
-"""The hub's periodic look between its plants: transfers that do not arrive, labels that differ, clocks that are wrong.
+"""The hub's periodic checks across plants: overdue transfers, mismatched labels, wrong clocks.
 
-What it finds becomes an alarm, and the alarm ends by itself when what was missing has come. Nothing else changes.
+Each finding is an alarm that ends by itself when its cause is gone. Nothing else changes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,9 @@ from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.scope import PlantScope
 from plants.store.logistics.in_transit import (
     LabelCheckRow,
-    OpenSought,
     OpenState,
     OpenTransfer,
+    OpenTransfersFilter,
     keep_verdict,
     label_verdicts,
     open_count,
@@ -31,12 +31,12 @@ from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_ala
 from plants.store.replication.status import plant_clocks
 from sync_jobs.nodes import HubNode
 
-SLICE: Final = 500  # receipts compared in one snapshot, alarms written in one transaction
-TRANSFER_ALARMS_MAX: Final = 200  # of one kind; one more stands for the rest
-SKEW_MS_MAX: Final = 2_000  # a plant whose clock is off by more is told before its assertions are refused
-STAMP_LEAD_MS_MAX: Final = 60_000  # a ledger whose newest stamp is further ahead of the hub's clock than this
+SLICE: Final = 500  # receipts that are compared in one snapshot
+TRANSFER_ALARMS_MAX: Final = 200  # of one kind; one more summarises the rest
+SKEW_MS_MAX: Final = 2_000  # a larger skew raises an alarm before the plant's assertions are rejected
+STAMP_LEAD_MS_MAX: Final = 60_000  # by which the newest stamp of a ledger may lead the hub's clock
 OTHERS: Final = "*"
-"""What an alarm is about that stands for all beyond TRANSFER_ALARMS_MAX."""
+"""The subject of the alarm that summarises the transfers beyond TRANSFER_ALARMS_MAX."""
 
 UNMATCHED: Final = {
     OpenState.IN_TRANSIT: (
@@ -66,7 +66,7 @@ LEADING: Final = (
 
 
 def check_between_plants(hub: HubNode) -> int:
-    """Compare new receipts with their sources, and bring the alarms up to date; returns how many alarms last."""
+    """Compare new receipts with their dispatches, and update the alarms; returns how many alarms are open."""
     _compare_labels(hub)
     now = hub.clock.now()
     with hub.store.reading() as reads:
@@ -100,11 +100,11 @@ def _keep(session: Session, verdicts: list[LabelCheckRow]) -> None:
 
 
 def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetime) -> dict[str, str]:
-    """Return the alarms about transfers: what each is about, and its text."""
+    """Return the alarms about transfers: the text of each by its subject."""
     before_us = overdue_before(now, hub.transfer_overdue_days)
-    denied = [one for one in _all(reads, scope, OpenSought(before_us)) if one.state is OpenState.LABEL_DIFFERS]
-    overdue = open_transfers(reads, scope, OpenSought(before_us, overdue=True), None, TRANSFER_ALARMS_MAX)
-    count = open_count(reads, scope, OpenSought(before_us, overdue=True))
+    denied = [one for one in _all(reads, scope, OpenTransfersFilter(before_us)) if one.state is OpenState.LABEL_DIFFERS]
+    overdue = open_transfers(reads, scope, OpenTransfersFilter(before_us, overdue=True), None, TRANSFER_ALARMS_MAX)
+    count = open_count(reads, scope, OpenTransfersFilter(before_us, overdue=True))
     listed = {one.id: one for one in (*overdue, *denied[:TRANSFER_ALARMS_MAX])}
     seen = transfers_by_id(reads, scope, list(listed))
     texts = {}
@@ -119,9 +119,9 @@ def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetim
     return texts
 
 
-def _all(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> Iterator[OpenTransfer]:
+def _all(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -> Iterator[OpenTransfer]:
     after: tuple[int, int] | None = None
-    while page := open_transfers(reads, scope, sought, after, SLICE):
+    while page := open_transfers(reads, scope, filters, after, SLICE):
         yield from page
         after = page[-1].since_us, page[-1].id
 
@@ -140,7 +140,7 @@ def _clocks(reads: ReadSession, now: datetime) -> dict[str, str]:
 
 
 def _update_alarms(session: Session, kind: AlarmKind, texts: Mapping[str, str], now: datetime) -> None:
-    """Raise these alarms of a kind where they do not last already, and end the others."""
+    """Raise the alarms of a kind that are not open, and end those without a text."""
     lasting = open_alarms(session, kind).keys()
     for about in lasting - texts.keys():
         end_alarm(session, kind, about, now)

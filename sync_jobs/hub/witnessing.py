@@ -1,7 +1,7 @@
-"""Two witnesses: the hub writes down how far it has the plants' ledgers, and every plant checks and cosigns that one.
+"""The hub records how far it holds the plants' ledgers; every plant checks and cosigns that record.
 
-So one checkpoint of the hub's own ledger stands for all plants, and the hub cannot show two histories of it: each
-greeting says how much of it the plant has cosigned, and the answer proves that the newest checkpoint continues that.
+So one checkpoint of the hub's own ledger covers all plants, and the hub cannot show two histories of it. Each Hello
+says how much of it the plant has cosigned. The answer proves that the newest checkpoint continues that.
 """
 
 from base64 import b64encode
@@ -34,14 +34,17 @@ REGRESSED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class HubCheckpoint:
-    """What a greeting is answered with about the hub's own ledger: nothing where it has no checkpoint yet."""
+    """The newest checkpoint of the hub's own ledger and its proof, for the answer to a Hello.
+
+    Both are empty before the first checkpoint.
+    """
 
     hub_checkpoint: str | None = None
     hub_proof: tuple[str, ...] = ()
 
 
 def witness_plants(hub: HubNode) -> int:
-    """Write into the hub's own ledger which plants' ledgers have grown, if any; returns how many entries that took."""
+    """Record in the hub's own ledger which plants' ledgers have grown; returns the number of entries written."""
     count = 0
     while True:
         with hub.store.transaction() as session:
@@ -51,7 +54,7 @@ def witness_plants(hub: HubNode) -> int:
 
 
 def sign_own(session: Session, hub: HubNode, head: Head) -> bytes:
-    """Sign a ledger that the hub writes as it stands and keep the note, with the cosignatures that it had at this size.
+    """Sign a ledger that the hub writes at its current size and keep the note with its cosignatures at this size.
 
     The caller holds the head's lock.
     """
@@ -71,7 +74,7 @@ def sign_own(session: Session, hub: HubNode, head: Head) -> bytes:
 def show_hub_checkpoint(session: Session, hub: HubNode, machine: EnrolledMachine, hello: Hello) -> HubCheckpoint:
     """Return the newest checkpoint of the hub's own ledger and the proof that it continues what the plant cosigned.
 
-    The plant's cosignatures of it are kept; one that this hub signed and does not have becomes an alarm here as well.
+    The plant's cosignatures of it are stored. A checkpoint that this hub signed and no longer has raises an alarm.
     """
     try:
         note = status.ledger_status(session, HUB_LOG).checkpoint or sign_own(session, hub, Head(session, HUB_LOG))
@@ -96,7 +99,7 @@ def show_hub_checkpoint(session: Session, hub: HubNode, machine: EnrolledMachine
 
 
 def _keep_cosignature(session: Session, hub: HubNode, machine: EnrolledMachine, notes: tuple[Note, Checkpoint]) -> None:
-    """Keep a plant's cosignature of the hub's ledger, or raise the alarm that this hub once had another one."""
+    """Store a plant's cosignature of the hub's ledger, or raise the alarm that this hub had another ledger before."""
     (cosigned, newest), now = notes, hub.clock.now()
     seen, about = Checkpoint.parse(cosigned.text), f"{hub.origin} {machine.origin}"
     ours = Note.parse(status.ledger_status(session, HUB_LOG).checkpoint or b"")
@@ -127,7 +130,7 @@ def _root_at(session: Session, size: int) -> bytes:
 
 
 def _joined(note: Note, more: Note) -> Note:
-    """Return the note with the lines of those who have none on it yet, as many as a note can have."""
+    """Return the note with the missing signature lines of another, up to the maximum of a note."""
     known = {(line.name, line.key_id) for line in note.signatures}
     added = tuple(line for line in more.signatures if (line.name, line.key_id) not in known)
     return Note(note.text, (*note.signatures, *added)[:MAX_SIGNATURES])

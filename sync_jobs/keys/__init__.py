@@ -1,1 +1,1 @@
-"""The keys of plants and of the hub, as ledgers prove them."""
+"""The keys of plants and of the hub, as their ledgers prove them."""

@@ -6,5 +6,5 @@ HEADING: Final = "batchloom/assertion-key/v1"
 
 
 def statement_text(origin: str, old: str, new: str) -> str:
-    """Return what such a note says."""
+    """Return the text of the statement."""
     return f"{HEADING}\n{origin}\n{old}\n{new}\n"

@@ -1,7 +1,7 @@
-"""The keys that a ledger has had, one after the other, as the statements of its rotations prove them from one.
+"""Key chains: the keys of a ledger, proven from one trusted key by the statements of its rotations.
 
-Each statement is a note that the old and the new key have both signed. So whoever trusts one key of a ledger knows
-those that came after it, because the one before vouches for each, and those before it, because each vouches for its
+The old and the new key have both signed each statement, which is a note. So one trusted key proves the later keys,
+because each predecessor vouches for its successor. It also proves the earlier ones, because each key vouches for its
 past.
 """
 
@@ -15,7 +15,7 @@ from infra.database import ReadSession, Session
 from plants.commands.group.enrolment import HUB_KEYS
 from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteError, NoteFault, NoteKey
-from plants.rules.replication.repairs import LedgerKeyRotated
+from plants.rules.replication.events import LedgerKeyRotated
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.ledger.entry_search import bodies_of_type
 
@@ -26,7 +26,7 @@ ROTATED: Final = "LedgerKeyRotated"
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """A statement whose signatures hold: `old` counts for the first `size` entries of the ledger, `new` beyond them."""
+    """A statement with valid signatures: `old` signs the first `size` entries, `new` those beyond them."""
 
     old: NoteKey
     new: NoteKey
@@ -36,7 +36,7 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class KeyChain:
-    """The keys of one ledger, the oldest first, and the rotations between them."""
+    """The keys of one ledger, oldest first, and the rotations between them."""
 
     keys: tuple[NoteKey, ...]
     rotations: tuple[Rotation, ...] = ()
@@ -47,23 +47,23 @@ class KeyChain:
         return self.keys[-1]
 
     def at(self, size: int) -> tuple[NoteKey, ...]:
-        """Return the keys that may have signed the ledger at this size: an old one no further than it counts."""
+        """Return the keys that may have signed the ledger at this size: an old key only up to its size."""
         return (*(one.old for one in self.rotations if size <= one.size), self.newest)
 
 
 def rotation_statements(keys: Path) -> tuple[bytes, ...]:
-    """Return the statements of a ledger's rotations that lie beside a node's keys."""
+    """Return the statements of rotations in a node's folder of keys."""
     return tuple(path.read_bytes() for path in sorted(keys.glob(f"ledger.*{NOTE_SUFFIX}")))
 
 
 def statement_of(signer: NoteSigner, following: NoteSigner, size: int) -> bytes:
-    """Return the note by which a ledger's key hands over to the next one beyond so many entries."""
+    """Return the note by which a ledger's key hands over to the next one above a size."""
     text = f"{HEADING}\n{signer.name}\n{signer.key}\n{following.key}\n{size}\n"
     return bytes(Note(text, (signer.sign(text), following.sign(text))))
 
 
 def read_statement(statement: bytes) -> Rotation:
-    """Return what a statement says, both of its signatures checked; NoteError where it is none."""
+    """Return the rotation of a statement with both signatures verified; raises NoteError for an invalid one."""
     try:
         heading, origin, old_text, new_text, size, end = Note.parse(statement).text.split("\n")
         old, new, count = NoteKey.parse(old_text), NoteKey.parse(new_text), int(size)
@@ -80,10 +80,10 @@ def read_statement(statement: bytes) -> Rotation:
 
 
 def chain(anchor: NoteKey, statements: Iterable[bytes]) -> KeyChain:
-    """Return the keys that these statements connect with one that is trusted; what cannot be read is passed over.
+    """Return the keys that these statements connect with a trusted one; unreadable statements are skipped.
 
-    Of two statements by the same key the first one counts, so that nobody who has stolen it takes the chain elsewhere;
-    and none leads back to a key that was given up.
+    Of two statements by the same key the first one is valid, so that a stolen key cannot divert the chain. No statement
+    leads back to a key that was replaced.
     """
     following: dict[NoteKey, Rotation] = {}
     before: dict[NoteKey, Rotation] = {}
@@ -105,17 +105,17 @@ def chain(anchor: NoteKey, statements: Iterable[bytes]) -> KeyChain:
 
 
 def recorded_statements(reads: Session | ReadSession, log_id: int) -> list[bytes]:
-    """Return the statements that stand in a ledger, the oldest first."""
+    """Return the statements in a ledger, oldest first."""
     return [_statement(body) for body in bodies_of_type(reads, log_id, ROTATED)]
 
 
 def recorded_hub_statements(reads: Session | ReadSession) -> list[bytes]:
-    """Return the statements in the hub's own ledger, by their key: it is long, and they are few."""
+    """Return the statements in the hub's own ledger, found by their key because that ledger is long."""
     return [_statement(body) for body in bodies_of_type(reads, HUB_LOG, ROTATED, key=HUB_KEYS)]
 
 
 def newest_rotation(reads: Session | ReadSession, log_id: int) -> LedgerKeyRotated | None:
-    """Return what a ledger says of its newest key, or None where it has had one alone."""
+    """Return the last rotation in a ledger, or None where there was none."""
     bodies = bodies_of_type(reads, log_id, ROTATED)
     return decode(bodies[-1])["payload"] if bodies else None
 

@@ -1,4 +1,4 @@
-"""Files of a ledger's signing key: the key in use, the next key, and the statements of rotations."""
+"""Files of a ledger's signing key: the current key, the next one, and the statements of rotations."""
 
 import os
 from pathlib import Path
@@ -20,14 +20,14 @@ NEXT_FILE: Final = "ledger.next.pem"
 
 
 def prepare_key(keys: Path, origin: str) -> NoteSigner:
-    """Make the ledger's new key beside the old one, or return the one that lies there already."""
+    """Write the ledger's next key to its file, or return the one that is there."""
     if not (keys / NEXT_FILE).exists():
         save_key(keys / NEXT_FILE, generate_key())
     return NoteSigner(origin, load_key(keys / NEXT_FILE))
 
 
 def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: str) -> bool:
-    """Put the new key in the old one's place where the ledger says that it counts; the old one is kept beside it."""
+    """Replace the current key by the next one, once the ledger has recorded the rotation; keeps the old file."""
     if not (keys / NEXT_FILE).exists():
         return False
     newest = newest_rotation(reads, log_id)
@@ -44,7 +44,7 @@ def switch_key(keys: Path, reads: Session | ReadSession, log_id: int, origin: st
 
 
 def _write_statement(path: Path, statement: bytes) -> None:
-    """Keep the statement of a rotation outside the node's store, which may come back from an older backup."""
+    """Write the statement of a rotation to a file, because the node's store may be restored from an older backup."""
     draft = path.with_suffix(".draft")
     with draft.open("wb") as file:
         file.write(statement)

@@ -1,8 +1,8 @@
-"""What the hub's own ledger says of the plants' keys, and the machines that follow from it.
+"""The plants' keys according to the hub's own ledger, and the table of machines that follows from it.
 
-Each change of a plant's keys is written into that ledger and into the table of machines in one transaction. So a hub
-whose store was lost knows from its archived ledger who counts, who was revoked, and which key proves which part of a
-plant's ledger.
+Each change of a plant's keys is written to that ledger and to the table of machines in one transaction. So a hub whose
+store was lost recovers them from its archived ledger: the active and the revoked plants, and which key proves which
+part of a plant's ledger.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -32,17 +32,17 @@ ARCHIVE: Final = system_actor("archive", Role.ADMINISTRATOR)
 
 @dataclass(frozen=True, slots=True)
 class PlantKey:
-    """A key of a plant's ledger, and how many entries it signed at most; None where it goes on signing."""
+    """A key of a plant's ledger, and the largest size that it signed; None while it still signs."""
 
     vkey: str
     size: int | None = None
 
 
 def ledger_keys(session: Session, number: int) -> list[PlantKey]:
-    """Return the keys that a plant's ledger ever had, the oldest first."""
+    """Return all keys that a plant's ledger ever had, oldest first."""
     code = Head(session, number).origin.split("/")[-2]
     keys: list[PlantKey] = []
-    # The hub's ledger is long, and the entries about one plant, which its code finds, are few.
+    # The hub's ledger is long; the index on its key finds the few entries about one plant.
     for entry in _entries(session, positions_of_key(session, HUB_LOG, code)):
         told, following = entry.payload, FOLLOWING.get(entry.envelope["type"])
         if keys and "size" in told:
@@ -53,7 +53,7 @@ def ledger_keys(session: Session, number: int) -> list[PlantKey]:
 
 
 def note_keys(keys: list[PlantKey], size: int) -> list[NoteKey]:
-    """Return those, as ledger and as witness, that may have signed the ledger when it had so many entries."""
+    """Return the keys, as ledger and as witness, that may have signed the ledger at this size."""
     return [
         key
         for one in keys
@@ -63,10 +63,10 @@ def note_keys(keys: list[PlantKey], size: int) -> list[NoteKey]:
 
 
 def apply_key_events(session: Session, group: str, low: int, high: int) -> None:
-    """Do to the table of machines what the hub's entries from one position up to another say, and open the ledgers.
+    """Apply the hub's entries about plants' keys between two positions to the table of machines, and open the ledgers.
 
-    To be called once for each entry that came back from elsewhere, in the transaction that stores it: what was written
-    here has done this already.
+    Call it once for each recovered entry, in the transaction that stores it. Entries that were written here have been
+    applied already.
     """
     for entry in _entries(session, positions_of_types(session, HUB_LOG, low, high, tuple(APPLIED))):
         APPLIED[entry.envelope["type"]](session, group, entry)
@@ -129,9 +129,9 @@ APPLIED: Final[Mapping[str, Callable[[Session, str, Entry], None]]] = MappingPro
         "PlantReadmitted": _readmitted,
     }
 )
-"""What each entry of the hub's ledger that is about a plant's keys does to the table of machines."""
+"""The effect of each event about a plant's keys on the table of machines."""
 
 FOLLOWING: Final[Mapping[str, str]] = MappingProxyType(
     {"PlantEnrolled": "ledger_key", "PlantLedgerKeyRotated": "new", "PlantReadmitted": "ledger_key"}
 )
-"""Where each entry that gives a plant's ledger a key says which."""
+"""The payload field with the new ledger key, for each event that gives one."""

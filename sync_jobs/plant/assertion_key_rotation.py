@@ -1,15 +1,15 @@
-"""A plant signs in at the hub with another key, while both go on.
+"""A plant rotates its assertion key while plant and hub run.
 
-| step                                                     | when it breaks off after it                      |
-| -------------------------------------------------------- | ------------------------------------------------ |
-| the new key lies beside the old one                      | nothing has happened                             |
-| the hub has the statement, which its own ledger records  | either key signs in; give the command again      |
-| the new key lies in the old one's place, which is kept   | the plant signs in with the new key              |
-| the plant has signed in with the new key                 | done: the old one signs in no more, at no plant  |
+| step                                                      | state after an interruption                          |
+| --------------------------------------------------------- | ---------------------------------------------------- |
+| the new key is written to its file                        | nothing has changed                                  |
+| the hub has the statement, which its own ledger records   | either key is accepted; repeat the command           |
+| the new key replaces the old one, which is kept           | the plant authenticates with the new key             |
+| the plant has authenticated with the new key              | done: the old key is no longer accepted              |
 
-The ledger's key and the new one sign the statement: whoever has stolen the old key alone cannot put his own in its
-place, and nobody states a key that he does not have. A hub that was restored to before a rotation does not know the new
-key. It is told again, signed in with one that it knows: statements are made anew each time, and kept nowhere at the
+The ledger's key and the new key sign the statement. So a stolen old key alone cannot be replaced by the thief's, and
+nobody can announce a key without possessing it. A hub restored to before a rotation does not know the new key. The
+plant announces it again, authenticated with an earlier key. Statements are made anew each time and not stored at the
 plant.
 """
 
@@ -28,28 +28,28 @@ from plants.store.ledger.entries import Head
 from sync_jobs.keys.assertion_statements import statement_text
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange_context import ExchangeContext
-from sync_jobs.plant.http_hub_client import HttpHubClient
+from sync_jobs.plant.http_hub_client import open_hub_client
 from sync_jobs.plant.ledger_key_rotation import restate_lost_rotations, send_rotation_statements
 from sync_jobs.protocol.wire import Problem
 
 KEY_FILE: Final = "assertion.pem"
 NEXT_FILE: Final = "assertion.next.pem"
 EARLIER_MAX: Final = 8
-"""Keys of the past with which a hub that does not know the present one is tried."""
+"""Earlier keys that are tried with a hub that does not know the current one."""
 
 
 def prepare_key(keys: Path) -> SigningKey:
-    """Make the next key beside the one in use, or return the one that lies there already."""
+    """Write the next key to its file, or return the one that is there."""
     if not (keys / NEXT_FILE).exists():
         save_key(keys / NEXT_FILE, generate_key())
     return SigningKey(load_key(keys / NEXT_FILE))
 
 
 def announce_assertion_key(node: PlantNode, following: SigningKey) -> None:
-    """Tell the hub that the plant signs in with another key from now on; told again it changes nothing.
+    """Send the hub the plant's next assertion key; repeated, it changes nothing.
 
-    The hub takes either until it has seen the new one. Raises Problem as the hub answered, HubUnreachable, and Refusal
-    PLANT_FENCED on a copy of the plant that another one has displaced.
+    The hub accepts both keys until the new one was used. Raises Problem as the hub answered, HubUnreachable, and
+    Refusal PLANT_FENCED on a displaced copy of the plant.
     """
     _check_not_fenced(node)
     statement = statement_of(node, node.assertion_key, following)
@@ -58,12 +58,12 @@ def announce_assertion_key(node: PlantNode, following: SigningKey) -> None:
     except Problem as problem:
         if not _is_unknown(problem):
             raise
-        # Told before and used since, and only our own files do not say so yet.
+        # The key was announced and used before, and only our own files are behind.
         _send(replace(node, assertion_key=following), statement)
 
 
 def switch_key(keys: Path) -> None:
-    """Put the next key in the place of the one in use, which is kept beside it; without a next one nothing happens."""
+    """Replace the current key by the next one and keep the old file; without a next key nothing happens."""
     if not (keys / NEXT_FILE).exists():
         return
     kept = keys / f"assertion.{SigningKey(load_key(keys / KEY_FILE)).kid}.pem"
@@ -74,25 +74,25 @@ def switch_key(keys: Path) -> None:
 
 
 def earlier_keys(keys: Path) -> tuple[SigningKey, ...]:
-    """Return the keys that the plant signed in with before, the newest last."""
+    """Return the plant's earlier assertion keys, newest last."""
     kept = [path for path in keys.glob("assertion.*.pem") if path.name != NEXT_FILE]
     kept.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
     found = []
     for path in kept:
-        with suppress(KeyFileError):  # a key of the past that is no good any more must not keep the plant from running.
+        with suppress(KeyFileError):  # an unusable earlier key must not keep the plant from running.
             found.append(SigningKey(load_key(path)))
     return tuple(found)
 
 
 def reannounce_key(context: ExchangeContext, problem: Problem) -> bool:
-    """Tell a hub that does not know our key which one it is, signed in with an earlier one; False where none helps."""
+    """Announce our key to a hub that does not know it, with an earlier key; returns False where none works."""
     node = context.node
     if not _is_unknown(problem):
         return False
     for earlier in reversed(node.earlier_assertion_keys[-EARLIER_MAX:]):
         before = replace(node, assertion_key=earlier)
         try:
-            with (node.open_hub_client or HttpHubClient)(before) as client:
+            with open_hub_client(before) as client:
                 _announce_through(
                     replace(context, node=before, client=client), statement_of(node, earlier, node.assertion_key)
                 )
@@ -110,20 +110,20 @@ def _announce_through(context: ExchangeContext, statement: bytes) -> None:
     except Problem as problem:
         if problem.code != "KEY_REFUSED":
             raise
-        # A hub that lost this may have lost what it knew of the ledger's keys as well, and the newest one signs.
+        # The hub may also have lost the rotations of the ledger's key, and the newest of these keys signs.
         restate_lost_rotations(context.node)
         send_rotation_statements(context)
         context.client.rotate(context.node.origin, statement)
 
 
 def statement_of(node: PlantNode, old: SigningKey, following: SigningKey) -> bytes:
-    """Return the note that states the key with which the plant signs in from now on, signed by its ledger's and it."""
+    """Return the note that announces the plant's next assertion key, signed by the ledger's key and by that key."""
     text = statement_text(node.origin, public_key_text(old.public_key), public_key_text(following.public_key))
     return bytes(Note(text, (node.signer.sign(text), NoteSigner(node.origin, following.reveal()).sign(text))))
 
 
 def _send(node: PlantNode, statement: bytes) -> None:
-    with (node.open_hub_client or HttpHubClient)(node) as client:
+    with open_hub_client(node) as client:
         client.rotate(node.origin, statement)
 
 
@@ -132,7 +132,7 @@ def _is_unknown(problem: Problem) -> bool:
 
 
 def _check_not_fenced(node: PlantNode) -> None:
-    """Raise Refusal on a fenced copy: it would lock the right one out."""
+    """Raise Refusal on a fenced copy: a rotation there would lock out the active copy."""
 
     def check(session: Session) -> None:
         head = Head(session, node.number)

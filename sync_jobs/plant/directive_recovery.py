@@ -8,9 +8,9 @@ from sync_jobs.protocol.wire import ENTRIES_MAX, Parcel, Welcome
 
 
 def return_directives(context: ExchangeContext, welcome: Welcome) -> int:
-    """Give the hub the directives that it has lost; returns how many it has then. Raises as the hub answered.
+    """Send the hub the directives that it has lost; returns how many it has then. Raises as the hub answered.
 
-    They go in steps that end where the hub signed its ledger, because nothing else would prove them to be its own.
+    Each parcel ends where the hub signed its ledger: only that signature proves that the hub wrote the directives.
     """
     node, log_id = context.node, -context.node.number
     fork = fork_of_directives(context, welcome.directives.position)

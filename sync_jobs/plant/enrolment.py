@@ -20,7 +20,7 @@ SECONDS_MAX: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentAnswer:
-    """What the hub answered to a plant's asking, its signature checked: who the plant is, and who the hub is."""
+    """The hub's verified answer to a request for enrolment: the identity of the plant and of the hub."""
 
     group: str
     number: int
@@ -30,14 +30,14 @@ class EnrolmentAnswer:
 
 
 class WrongHub(Exception):
-    """Whoever answered is not the hub that made the one-time code."""
+    """The answer is not from the hub that issued the one-time code."""
 
 
 def request_enrolment(hub_url: str, code: OneTimeCode, keys: tuple[str, str]) -> EnrolmentAnswer:
-    """Show a plant's public keys (ledger's, assertions') to the hub with a one-time code, and return who it is now.
+    """Send a plant's public keys (ledger, assertions) to the hub with a one-time code, and return the hub's answer.
 
-    Raises ValueError for an address that would send the code in the open, Problem as the hub answered, HubUnreachable,
-    and HubIsAnother where the answer is not from the hub that made the code, or about other keys.
+    Raises ValueError for an address that would send the code unencrypted, Problem as the hub answered, and
+    HubUnreachable. Raises WrongHub where another hub answered, or where the answer names other keys.
     """
     if not may_carry_secrets(hub_url):
         raise ValueError("a hub on another machine is reached by https:// only")
@@ -59,7 +59,7 @@ def _verified_answer(content: bytes, code: OneTimeCode, keys: tuple[str, str]) -
         hub_key = str(said["hubKey"])
         if enrolment.hub_key_digest(hub_key) != code.hub:
             raise WrongHub
-        # The text is read a second time, now that its signature is known to hold.
+        # The text is read again after its signature was verified.
         said = _answer_fields(open_note(content, (hub_key,))[0])
         if (said["ledgerKey"], said["assertionKey"], said["code"]) != (*keys, code.plant):
             raise WrongHub

@@ -1,4 +1,4 @@
-"""One exchange of a plant with the hub: greet, decide, repair, send, fetch, apply; and how it ended is written down."""
+"""One exchange of a plant with the hub: handshake, repair, send, fetch and apply. Its outcome is stored."""
 
 import logging
 import time
@@ -10,7 +10,8 @@ from infra.database import Session
 from plants.commands.replication.rebasing import NotTheLedger
 from plants.commands.replication.repairs import record_repair
 from plants.rules.ledger.merkle import Frontier
-from plants.rules.replication.repairs import HubRegressed
+from plants.rules.replication import events
+from plants.rules.replication.events import HubRegressed
 from plants.rules.values.instants import micros, parse_instant
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import open_log
@@ -22,9 +23,9 @@ from plants.store.replication.status import ReplicationState
 from sync_jobs import backoff
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.assertion_key_rotation import reannounce_key
-from sync_jobs.plant.exchange_context import ExchangeContext, ignore_progress
+from sync_jobs.plant.exchange_context import LEASE, ExchangeContext, ignore_progress
 from sync_jobs.plant.handshake import connect, evaluate
-from sync_jobs.plant.http_hub_client import HttpHubClient
+from sync_jobs.plant.http_hub_client import open_hub_client
 from sync_jobs.plant.ledger_key_rotation import restate_lost_rotations, send_rotation_statements
 from sync_jobs.plant.pruning import BodiesPruned, check_bodies_kept
 from sync_jobs.plant.pull import NotSigned, apply_pending, directives_here, pull
@@ -36,13 +37,12 @@ from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.sessions import fence
 from sync_jobs.protocol.wire import Problem, Welcome
 
-LEASE: Final = "replication"
-SLICE_SECONDS: Final = 20  # of work in one job; what is left is done by the next one
-RESTORE_SECONDS: Final = 7 * 24 * 3600  # a person waits for it
-HANDSHAKES_MAX: Final = 5  # greetings in one exchange, when the hub's position moved in between or after a repair
+SLICE_SECONDS: Final = 20  # of work in one run of the job; the next run continues
+RESTORE_SECONDS: Final = 7 * 24 * 3600  # an operator waits for it
+HANDSHAKES_MAX: Final = 5  # in one exchange: after a repair, or when the hub's position moved meanwhile
 LATER: Final = frozenset({408, 429, 503})
 NOT_RECOGNISED: Final = 401
-SKEW_SECONDS_NOTED: Final = 4  # what the hub forgives is little more
+SKEW_SECONDS_NOTED: Final = 4  # the hub tolerates little more
 WRONG_POSITION: Final = 409
 
 HUB_REGRESSED: Final = (
@@ -53,9 +53,9 @@ REPAIRED: Final = (
     AlarmKind.PLANT_RESTORED,
     AlarmKind.LEDGER_DIVERGED,
     AlarmKind.HUB_REGRESSED,
-    AlarmKind.MARKS_LOST,  # level with the hub, the store is not an old one.
+    AlarmKind.MARKS_LOST,  # in sync with the hub, the store is not an old one.
 )
-"""Alarms that are over once plant and hub are level again; the ledger keeps what happened."""
+"""Alarms that end once plant and hub are in sync again; the ledger keeps the record of the repair."""
 REFUSING: Final = (AlarmKind.REPLICATION_REFUSED, AlarmKind.LEDGER_DAMAGED)
 ALARMS: Final[Mapping[AlarmKind, tuple[type[Exception], ...]]] = {
     AlarmKind.LEDGER_DAMAGED: (LedgerDamaged, BodyDamaged),
@@ -67,12 +67,12 @@ LOG = logging.getLogger(__name__)
 
 
 class NotRestored(Exception):
-    """The plant could not be brought back; the message says why."""
+    """The plant could not be restored; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeResult:
-    """What one exchange came to; `ran` is False when it was not its turn. `more` asks for another one soon."""
+    """The outcome of one exchange. `ran` is False when it was skipped; `more` asks for another exchange soon."""
 
     ran: bool = False
     state: ReplicationState | None = None
@@ -89,21 +89,20 @@ def exchange(
     slice_seconds: float = SLICE_SECONDS,
     progress: Callable[[int, int], None] = ignore_progress,
 ) -> ExchangeResult:
-    """Bring hub and plant level, as far as one slice of time allows; what goes wrong is written down, not raised.
+    """Synchronise plant and hub within one slice of time. Failures are stored, not raised.
 
-    A plant that was restored or whose ledger has parted from the hub's is repaired on the way; `progress` hears how far
-    that is. Does nothing while another process of the plant is at it, while the wait after a failure lasts (unless
-    forced), and while the plant is fenced.
+    A restored or diverged plant is repaired first; `progress` reports the repair. Does nothing while another process of
+    the plant exchanges, during the wait after a failure (unless forced), and while the plant is fenced.
     """
     lease = node.writer.write(lambda session: _begin(session, node, forced=forced))
     if lease is None:
         return ExchangeResult()
     deadline = time.monotonic() + slice_seconds
     try:
-        with (node.open_hub_client or HttpHubClient)(node) as client:
+        with open_hub_client(node) as client:
             return _run(ExchangeContext(node, client, lease, lambda: time.monotonic() < deadline, progress))
     except LeaseLost:
-        LOG.warning("plant %s: another process has taken the exchange over", node.number)
+        LOG.warning("plant %s: another process has taken over the exchange", node.number)
         return ExchangeResult()
     except (HubUnreachable, Problem, *GIVING_UP) as error:
         return ExchangeResult(ran=True, state=_give_up(node, lease, error))
@@ -115,10 +114,10 @@ def exchange(
 
 
 def restore_from_hub(node: PlantNode, *, progress: Callable[[int, int], None] = ignore_progress) -> int:
-    """Bring a whole plant back from the hub into a store that has nothing of it yet; returns how many entries came.
+    """Restore a whole plant from the hub into an empty store; returns the number of entries.
 
-    Holds one parcel of entries in memory at a time; when it breaks off, the next call or exchange goes on. Raises
-    NotRestored with what stands in the way.
+    One parcel of entries is in memory at a time. The next call or exchange continues an interrupted restore. Raises
+    NotRestored with the reason.
     """
     with node.store.transaction() as session:
         open_log(session, node.number, node.origin)
@@ -150,41 +149,43 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Lease | None:
 
 
 def _run(context: ExchangeContext) -> ExchangeResult:
-    for meeting in range(1, HANDSHAKES_MAX + 1):
+    for handshake in range(1, HANDSHAKES_MAX + 1):
         welcome = _connect(context)
         decision, frontier = evaluate(context, welcome)
         if decision is Decision.FENCED:
             return _fence(context)
         if decision in REPAIRS:
-            if not REPAIRS[decision](context, welcome) or meeting == HANDSHAKES_MAX:
+            if not REPAIRS[decision](context, welcome) or handshake == HANDSHAKES_MAX:
                 return _unfinished(context, decision)
             continue
         check_bodies_kept(context, frontier.size)
         if decision is Decision.HUB_REGRESSED:
             _record_regressed(context, welcome, frontier)
         assert decision.may_sign, decision
-        done = _synchronise(context, welcome, frontier, meeting)
+        done = _synchronise(context, welcome, frontier, handshake)
         if done is not None:
             return done
-    raise AssertionError("the last meeting ends in an answer or an error")
+    raise AssertionError("the last handshake returns or raises")
 
 
-def _synchronise(context: ExchangeContext, welcome: Welcome, frontier: Frontier, meeting: int) -> ExchangeResult | None:
-    """Send, fetch and finish; None where another greeting may do better than what the hub answered."""
+def _synchronise(
+    context: ExchangeContext, welcome: Welcome, frontier: Frontier, handshake: int
+) -> ExchangeResult | None:
+    """Send, fetch and finish; returns None where another handshake may resolve the hub's answer."""
     try:
         return _fetch_and_finish(context, welcome, push(context, welcome, frontier))
     except (ReceiptInvalid, NotSigned):
-        # The hub may sign with another key since it was greeted: the next greeting says so.
-        if meeting > 1:
+        # The hub may have changed its key since the handshake: another handshake tells.
+        if handshake > 1:
             raise
     except Problem as problem:
-        if meeting == HANDSHAKES_MAX or not _retries_handshake(context, problem):
+        if handshake == HANDSHAKES_MAX or not _retries_handshake(context, problem):
             raise
     return None
 
 
 def _connect(context: ExchangeContext) -> Welcome:
-    """Greet the hub; one that was restored may have to be told first with which key we sign in."""
+    """Connect to the hub. A restored hub may first have to learn our assertion key."""
     try:
         return connect(context)
     except Problem as problem:
@@ -194,9 +195,9 @@ def _connect(context: ExchangeContext) -> Welcome:
 
 
 def _retries_handshake(context: ExchangeContext, problem: Problem) -> bool:
-    """Tell whether another greeting may do better: the hub has moved on, or has heard of our new key now.
+    """Tell whether another handshake may succeed: the hub has moved on, or has just learned our new key.
 
-    Or the session counts no more: then the greeting tells whether another copy is why, or a hub that was restored.
+    It also shows whether another copy of the plant, or a restored hub, has ended our session.
     """
     if problem.code == "CHECKPOINT_REFUSED":
         restate_lost_rotations(context.node)
@@ -215,7 +216,6 @@ def _fetch_and_finish(context: ExchangeContext, welcome: Welcome, sent: int) -> 
 
     def finish(session: Session) -> ReplicationState:
         now = node.clock.now()
-        context.lease.renew(session, now)
         backoff.succeeded(session, node.number, now=now)
         behind = status.ledger_status(session, node.number).acknowledged < size
         state = ReplicationState.BEHIND if behind else ReplicationState.IN_SYNC
@@ -224,26 +224,25 @@ def _fetch_and_finish(context: ExchangeContext, welcome: Welcome, sent: int) -> 
             end_alarm(session, kind, node.origin, now)
         return state
 
-    state = node.writer.write(finish)
+    state = context.write(finish)
     more = state is ReplicationState.BEHIND or directives_here(node).size < welcome.directives.size
     return ExchangeResult(ran=True, state=state, sent=sent, received=received, applied=applied, more=more)
 
 
 def _record_regressed(context: ExchangeContext, welcome: Welcome, frontier: Frontier) -> None:
-    """Record that the hub lost entries that it gave a receipt for; they are sent again, and the receipts are kept."""
+    """Record that the hub lost entries that it had acknowledged. They are sent again; the receipts are kept."""
     node = context.node
 
     def note(session: Session) -> None:
         now = node.clock.now()
-        context.lease.renew(session, now)
         receipt = status.ledger_status(session, node.number).acknowledged
         payload: HubRegressed = {"hub_size": welcome.ledger.size, "receipt_size": receipt}
-        record_repair(session, node.number, "HubRegressed", payload, now=now)
+        record_repair(session, node.number, events.HUB_REGRESSED, payload, now=now)
         text = HUB_REGRESSED.format(hub=welcome.ledger.size, receipt=receipt)
         raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, node.origin, text), now)
         status.amend(session, node.number, acknowledged=frontier.size, frontier=frontier.to_bytes())
 
-    node.writer.write(note)
+    context.write(note)
 
 
 def _fence(context: ExchangeContext) -> ExchangeResult:
@@ -251,30 +250,28 @@ def _fence(context: ExchangeContext) -> ExchangeResult:
 
     def write(session: Session) -> None:
         now = node.clock.now()
-        # Whoever lost the lease was merely slow: the session that counts is that of our own other process.
-        context.lease.renew(session, now)
+        # `context.write` renews the lease: a slow process must not fence the plant because of its own successor.
         fence(session, node.number, node.origin, now)
 
-    node.writer.write(write)
+    context.write(write)
     return ExchangeResult(ran=True, state=ReplicationState.FENCED)
 
 
 def _unfinished(context: ExchangeContext, decision: Decision) -> ExchangeResult:
-    """Write down that a repair goes on in the next slice."""
+    """Store that the repair continues in the next slice."""
     node, state = context.node, ReplicationState(decision.value)
 
     def write(session: Session) -> None:
         now = node.clock.now()
-        context.lease.renew(session, now)
         backoff.succeeded(session, node.number, now=now)
         status.amend(session, node.number, state=state)
 
-    node.writer.write(write)
+    context.write(write)
     return ExchangeResult(ran=True, state=state, more=True)
 
 
 def _give_up(node: PlantNode, lease: Lease, error: Exception) -> ReplicationState:
-    """Write down why the exchange ended; all but a hub that cannot be reached or is busy is an alarm as well."""
+    """Store why the exchange ended. Every failure but an unreachable or busy hub also raises an alarm."""
     state, alarm, retry_seconds = ReplicationState.UNREACHABLE, None, None
     if isinstance(error, Problem):
         retry_seconds = error.retry_seconds
@@ -299,12 +296,12 @@ def _give_up(node: PlantNode, lease: Lease, error: Exception) -> ReplicationStat
     try:
         node.writer.write(write)
     except LeaseLost:
-        LOG.warning("plant %s: another process has taken the exchange over", node.number)
+        LOG.warning("plant %s: another process has taken over the exchange", node.number)
     return state
 
 
 def _skew_text(node: PlantNode, error: Problem) -> str:
-    """Return that the clocks differ, where that may be why the hub did not recognise us; else nothing."""
+    """Return the clock skew as text where it may be why the hub did not recognise us, else an empty text."""
     try:
         theirs = parse_instant(str(error.content.get("clock")))
         seconds = (micros(theirs) - micros(node.clock.now())) // 1_000_000

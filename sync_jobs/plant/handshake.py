@@ -1,13 +1,13 @@
-"""A plant greets the hub and finds out where they stand: what both say goes into the decision table."""
+"""The plant's half of the handshake: it sends its position and decides from the hub's answer."""
 
 from collections.abc import Sequence
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.rules.ledger.events import EVENTS
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.store.ledger import mirrors
+from plants.store.projection.registry import SUPPORTED
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationStatus
 from sync_jobs.plant.exchange_context import ExchangeContext
@@ -19,10 +19,10 @@ from sync_jobs.protocol.wire import PROTOCOL, Hello, LedgerPosition, Position, P
 
 
 def connect(context: ExchangeContext) -> Welcome:
-    """Greet the hub and remember what it answered; raises Problem or HubUnreachable, and LeaseLost.
+    """Send a Hello and store the hub's answer; raises Problem, HubUnreachable or LeaseLost.
 
-    Greets once more where the hub does not know the session: only now that its offer is in our store, under our lease,
-    is it known that we are no answer to somebody else's greeting, and another copy may be displaced.
+    Sends a second Hello where the hub does not know the session. A new session is used only after it is stored under
+    our lease. This prevents a duplicated or late Hello from displacing the active copy.
     """
     welcome = _say_hello(context)
     return _say_hello(context) if welcome.offered else welcome
@@ -37,16 +37,15 @@ def _say_hello(context: ExchangeContext) -> Welcome:
     now = node.clock.now()
 
     def known(session: Session) -> tuple[ReplicationStatus, bytes | None, LedgerPosition | None, list[str]]:
-        context.lease.renew(session, now)
         own = status.ledger_status(session, node.number)
         return own, status.ledger_status(session, -node.number).checkpoint, *cosigned_hub_position(session)
 
-    own, cosigned, hub_ledger, hub_notes = node.writer.write(known)
+    own, cosigned, hub_ledger, hub_notes = context.write(known)
     welcome = context.client.hello(
         Hello(
             protocol=PROTOCOL,
             ledger=LedgerPosition.of(node.origin, Position(frontier.size, frontier.root())),
-            supported=EVENTS,
+            supported=SUPPORTED,
             version=node.version,
             clock=format_instant(now),
             session=own.session,
@@ -60,7 +59,7 @@ def _say_hello(context: ExchangeContext) -> Welcome:
         )
     )
     if welcome.greeting not in {None, greeting}:
-        raise HubUnreachable("something on the way answered with what the hub had said to an earlier greeting")
+        raise HubUnreachable("an intermediary repeated the hub's answer to an earlier Hello")
     if welcome.min_protocol > PROTOCOL:
         raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=welcome.min_protocol)
     if welcome.ledger.origin != node.origin:
@@ -68,16 +67,15 @@ def _say_hello(context: ExchangeContext) -> Welcome:
     skew_ms = (micros(parse_instant(welcome.clock)) - micros(node.clock.now())) // 1000
 
     def remember(session: Session) -> None:
-        context.lease.renew(session, node.clock.now())
-        heard: dict[str, object] = {"epoch": welcome.epoch, "version": welcome.version}
+        columns: dict[str, object] = {"epoch": welcome.epoch, "version": welcome.version}
         if welcome.archived is not None:
-            heard["archived"] = welcome.archived
+            columns["archived"] = welcome.archived
         if not welcome.superseded:
-            heard |= {"session": welcome.session}
-            heard |= {} if welcome.offered else {"take_over": 0}
-        status.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **heard)
+            columns |= {"session": welcome.session}
+            columns |= {} if welcome.offered else {"take_over": 0}
+        status.amend(session, node.number, peer_size=welcome.ledger.size, skew_ms=skew_ms, **columns)
 
-    node.writer.write(remember)
+    context.write(remember)
     check_hub_checkpoint(context, welcome)
     return welcome
 

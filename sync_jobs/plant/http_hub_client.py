@@ -1,8 +1,9 @@
-"""A plant's calls to the hub: over HTTPS with a fresh assertion each, within limits and times, and never redirected."""
+"""The HTTPS client of the hub: a fresh assertion per request, limits on size and time, no redirects."""
 
 import ssl
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,7 +14,7 @@ import httpx2
 from auth.tokens import issue_assertion
 from infra.settings import may_carry_secrets
 from sync_jobs.nodes import PlantNode
-from sync_jobs.protocol.hub_client import HubTimedOut, HubUnreachable
+from sync_jobs.protocol.hub_client import HubClient, HubTimedOut, HubUnreachable
 from sync_jobs.protocol.wire import (
     BODY_BYTES_MAX,
     GREETING_BYTES_MAX,
@@ -35,11 +36,11 @@ from sync_jobs.protocol.wire import (
 )
 
 TIMEOUT: Final = httpx2.Timeout(20.0, connect=5.0)
-"""Seconds that a read, a write or a connection may stand still; jobs are bounded by their number of requests."""
+"""Seconds without progress in a read, a write or a connection; the number of requests bounds a job."""
 
 ANSWER_SECONDS: Final = 60.0
 ANSWER_BYTES_PER_SECOND: Final = 1_000
-"""How long a whole answer may take: so long, and a second more for every so many bytes that have come."""
+"""Limits of a whole answer: ANSWER_SECONDS, and one second more per this many bytes received."""
 
 
 class HttpHubClient:
@@ -50,13 +51,13 @@ class HttpHubClient:
             raise ValueError("a hub on another machine is reached by https:// only")
         self._node = node
         headers = {PROTOCOL_HEADER: str(PROTOCOL), "User-Agent": f"Batchloom/{node.version}"}
-        # Proxies and certificates of the environment count; a redirect would carry the assertion elsewhere.
+        # Proxies and certificates of the environment apply; a redirect would send the assertion to another host.
         self._client = httpx2.Client(
             base_url=node.hub_url, headers=headers, timeout=TIMEOUT, follow_redirects=False, verify=_trust()
         )
 
     def __enter__(self) -> Self:
-        """Return the door, which opens connections when they are needed."""
+        """Return the client, which opens connections on demand."""
         return self
 
     def __exit__(
@@ -66,7 +67,7 @@ class HttpHubClient:
         self._client.close()
 
     def hello(self, greeting: Hello) -> Welcome:
-        """Greet the hub. Raises Problem as the hub answered, or HubUnreachable."""
+        """Send a Hello. Raises Problem as the hub answered, or HubUnreachable."""
         headers = {"Content-Type": "application/json"}
         return Welcome.read(self._ask("POST", "/sync/v1/hello", content=greeting.to_bytes(), headers=headers))
 
@@ -82,12 +83,12 @@ class HttpHubClient:
         return unpack(self._ask("GET", _path(origin, "entries"), params=query), Limits())
 
     def rotate(self, origin: str, statement: bytes) -> None:
-        """Tell the hub of the ledger's new key. Raises Problem or HubUnreachable."""
+        """Send the statement of a key rotation. Raises Problem or HubUnreachable."""
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         self._ask("POST", _path(origin, "key"), content=statement, headers=headers)
 
     def roots(self, origin: str, sizes: Sequence[int]) -> tuple[bytes, ...]:
-        """Return the roots of one of the hub's ledgers at some sizes. Raises Problem or HubUnreachable."""
+        """Return the roots of one of the hub's ledgers at these sizes. Raises Problem or HubUnreachable."""
         query = {"sizes": ",".join(map(str, sizes))}
         found = tuple(map(read_hash, Roots.read(self._ask("GET", _path(origin, "roots"), params=query)).hashes))
         if len(found) != len(sizes):
@@ -120,9 +121,14 @@ class HttpHubClient:
         raise _problem(status, media, content, retry_after)
 
 
+def open_hub_client(node: PlantNode) -> AbstractContextManager[HubClient]:
+    """Return a client of the hub for a plant: the node's own, or one over HTTPS."""
+    return (node.open_hub_client or HttpHubClient)(node)
+
+
 @cache
 def _trust() -> ssl.SSLContext:
-    """Return whom this machine trusts; read once, because reading it takes longer than a whole exchange."""
+    """Return this machine's trusted certificates, read once because that takes longer than an exchange."""
     return httpx2.create_ssl_context()
 
 
@@ -131,12 +137,12 @@ def _path(origin: str, what: str) -> str:
 
 
 def _bounded(response: httpx2.Response) -> bytes:
-    """Return the body, read raw so that no encoding can blow it up."""
+    """Return the body, read raw so that no content encoding can inflate it."""
     limit = BODY_BYTES_MAX + GREETING_BYTES_MAX
     content, began = bytearray(), time.monotonic()
     for piece in response.iter_raw():
         content += piece
-        # Each piece in time is not enough: one that drips would hold the job for days.
+        # A limit per piece is not enough: a trickling answer would hold the job for days.
         if time.monotonic() - began > ANSWER_SECONDS + len(content) / ANSWER_BYTES_PER_SECOND:
             raise HubTimedOut("the answer takes too long")
         if len(content) > limit:
@@ -145,13 +151,13 @@ def _bounded(response: httpx2.Response) -> bytes:
 
 
 def _problem(status: int, media: str, content: bytes, retry_after: str) -> Exception:
-    """Return what the hub said; where it was not the hub that spoke (a proxy's page), that it cannot be reached."""
+    """Return the hub's Problem, or HubUnreachable where something else answered, such as a proxy."""
     if media.split(";", maxsplit=1)[0] != "application/problem+json":
         return HubUnreachable(f"{status} {media[:60]}: something other than the hub answered")
     try:
-        said = httpx2.Response(status, content=content).json()
-        code = str(said.pop("code"))[:60]
+        content_fields = httpx2.Response(status, content=content).json()
+        code = str(content_fields.pop("code"))[:60]
     except (ValueError, KeyError, AttributeError, TypeError):
         return HubUnreachable(f"{status}: an answer that cannot be read")
     seconds = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
-    return Problem(status, code, retry_seconds=seconds, **{str(name): value for name, value in said.items()})
+    return Problem(status, code, retry_seconds=seconds, **{str(name): value for name, value in content_fields.items()})

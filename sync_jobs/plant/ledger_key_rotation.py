@@ -1,22 +1,22 @@
-"""A plant's ledger gets another key while it runs: both keys sign the statement, and the ledger itself keeps it.
+"""A plant rotates the key of its ledger while it runs: both keys sign the statement, and the ledger stores it.
 
-| step at the plant                                             | when it breaks off after it                          |
-| ------------------------------------------------------------- | ---------------------------------------------------- |
-| the new key lies beside the old one                           | nothing has happened                                 |
-| LedgerKeyRotated with the statement stands in the ledger      | the new key is taken into use when the node opens    |
-| the hub has the statement, and its own ledger records it      | the same; the hub takes either for what came before  |
-| the statement lies beside the keys                            | the same                                             |
-| the new key lies in the old one's place                       | done                                                 |
+| step at the plant                                         | state after an interruption                           |
+| --------------------------------------------------------- | ----------------------------------------------------- |
+| the new key is written to its file                        | nothing has changed                                   |
+| LedgerKeyRotated with the statement is in the ledger      | the new key is taken into use when the node opens     |
+| the hub has the statement, and its own ledger records it  | the same; the hub accepts both keys for older entries |
+| the statement is written to its file                      | the same                                              |
+| the new key replaces the old one                          | done                                                  |
 
-A hub that refuses a checkpoint is shown the ledger's statements again: it may be one that was restored, or that did not
-hear of a rotation before the next one. Where the plant's own store was put back to before a rotation, that is recorded
-again first: keys and statements lie beside the store, and know better.
+When the hub rejects a checkpoint, the plant sends the statements again. The hub may have been restored, or may have
+missed a rotation. A plant whose own store was restored to before a rotation first records that rotation again. Keys and
+statements are files outside the store and survive its restore.
 """
 
 from auth.notes import NoteSigner
 from infra.database import Session
 from plants.commands.replication.repairs import record_repair
-from plants.rules.replication.repairs import LedgerKeyRotated
+from plants.rules.replication.events import LEDGER_KEY_ROTATED, LedgerKeyRotated
 from plants.store.ledger.entries import Head
 from sync_jobs.keys.chains import (
     Rotation,
@@ -51,9 +51,9 @@ def rotate_ledger_key(node: PlantNode, following: NoteSigner) -> bytes:
 
 
 def restate_lost_rotations(node: PlantNode) -> None:
-    """Record those rotations anew that a ledger from an older backup has lost, by the statements beside the keys.
+    """Record again the rotations that a restored ledger has lost, from the statements in the folder of keys.
 
-    For a hub that refuses our key: what it has heard of comes back with the ledger's tail.
+    For a hub that rejects our key. Rotations that the hub knows return with the tail of the ledger.
     """
     node.writer.write(lambda session: _record_lost(session, node))
 
@@ -62,7 +62,7 @@ def _record_lost(session: Session, node: PlantNode) -> None:
     known, own = recorded_statements(session, node.number), node.signer.key
     found = chain(own, (*known, *node.statements))
     until_ours = found.rotations[: found.keys.index(own)]
-    # A backup lost the last ones; where an earlier one is not to be seen, its body was given up.
+    # A restore loses the last rotations. Where only an earlier one is missing, its body was pruned.
     there = [at for at, one in enumerate(until_ours, 1) if one.statement in known]
     for one in until_ours[max(there, default=0) :]:
         _record(session, node, one)
@@ -74,13 +74,13 @@ def _record(session: Session, node: PlantNode, rotation: Rotation) -> None:
         "new": str(rotation.new),
         "statement": rotation.statement.decode(),
     }
-    record_repair(session, node.number, "LedgerKeyRotated", payload, now=node.clock.now())
+    record_repair(session, node.number, LEDGER_KEY_ROTATED, payload, now=node.clock.now())
 
 
 def send_rotation_statements(context: ExchangeContext) -> bool:
-    """Show the hub the ledger's statements, the oldest first, so that it comes from whatever key it knows to the last.
+    """Send the ledger's statements to the hub, oldest first, so that it can follow them from any key that it knows.
 
-    False where there is none, or the hub does not take the last one.
+    Returns False where there is none, or where the hub rejects the last one.
     """
     node, taken = context.node, False
     with node.store.reading() as reads:

@@ -1,6 +1,6 @@
-"""A plant gives up the bodies that hub and archive hold, gets them back from the hub, and stops where it needs them.
+"""Prunes bodies that hub and archive hold, and restores them from the hub when they are needed.
 
-Pruning and bringing back take the lease of the exchange, so that no repair is under way meanwhile.
+Pruning and restoring take the lease of the exchange, so that no repair runs at the same time.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,14 @@ from plants.store.replication.checkpoints import newest_notes
 from plants.store.replication.leases import Lease
 from sync_jobs.keys import hub_keys
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.exchange_context import ExchangeContext, ignore_progress
-from sync_jobs.plant.http_hub_client import HttpHubClient
+from sync_jobs.plant.exchange_context import LEASE, ExchangeContext, ignore_progress
+from sync_jobs.plant.http_hub_client import open_hub_client
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, read_entries
 
 Done = TypeVar("Done")
 
-LEASE: Final = "replication"  # that of `sync_jobs.plant.exchange`
-NOTES_READ_MAX: Final = 100  # of the newest, to find one that the hub cosigned
+NOTES_READ_MAX: Final = 100  # newest checkpoints that are searched for a cosigned one
 BODIES_PRUNED: Final = (
     "The hub has this plant's ledger as it is here up to entry {size} only, and the bodies below {pruned} were pruned "
     "here, after the hub had cosigned and archived them. Nothing was sent. Bring the hub's ledgers back from the "
@@ -35,16 +34,16 @@ BODIES_PRUNED: Final = (
 
 
 class BodiesPruned(Exception):
-    """The hub lacks entries, or has others, whose bodies this plant has given up; the message says what to do."""
+    """The hub lacks entries, or has others, whose bodies were pruned here; the message says how to proceed."""
 
 
 class Busy(Exception):
-    """Another process exchanges with the hub, prunes or brings back; nothing was changed."""
+    """Another process exchanges with the hub, prunes or restores bodies; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What pruning came to: the mark, how many bodies were emptied now, and their bytes."""
+    """The outcome of pruning: the mark, the number of bodies emptied now, and their bytes."""
 
     below: int
     count: int = 0
@@ -52,7 +51,7 @@ class Pruned:
 
 
 def check_bodies_kept(context: ExchangeContext, size: int) -> None:
-    """Raise BelowTheMark unless every entry from a position on has its body here."""
+    """Raise BodiesPruned unless every entry from a position on has its body here."""
     with context.node.store.reading() as reads:
         pruned = pruned_below(reads, context.node.number)
     if size < pruned:
@@ -60,20 +59,20 @@ def check_bodies_kept(context: ExchangeContext, size: int) -> None:
 
 
 def receipt_of(reads: Session | ReadSession, node: PlantNode) -> Receipt | None:
-    """Return the newest checkpoint of the plant's ledger whose signatures hold, the hub's cosignature among them."""
+    """Return the newest checkpoint of the plant's ledger with valid signatures, the hub's cosignature included."""
     keys = (*checkpoints.keys_of(node.signer.key), *hub_keys.ever_at(reads, node))
     for size, note, _ in newest_notes(reads, node.number, NOTES_READ_MAX):
         try:
             signed = checkpoints.read(note, node.origin, keys)
         except NoteError:
-            continue  # One that an earlier key of the ledger signed is older, or is none.
+            continue  # signed by an earlier key of the ledger, so it is older, or invalid.
         if signed.checkpoint.size == size and signed.cosigned_by(node.hub_key.name) is not None:
             return Receipt(size, signed.checkpoint.root, note)
     return None
 
 
 def prunable(node: PlantNode, keep_days: int) -> tuple[Bounds, int, int]:
-    """Return what limits pruning now, and how many bodies with how many bytes it would empty; changes nothing."""
+    """Return the limits of pruning now, and the number and bytes of the bodies that it would empty; changes nothing."""
     with node.store.reading() as reads:
         receipt = receipt_of(reads, node)
         cosigned = 0 if receipt is None else receipt.size
@@ -82,10 +81,10 @@ def prunable(node: PlantNode, keep_days: int) -> tuple[Bounds, int, int]:
 
 
 def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, int], None] = ignore_progress) -> Pruned:
-    """Empty every body below the safe mark, piece by piece; what was broken off before is finished.
+    """Empty every body below the safe mark in slices; an interrupted run is continued.
 
-    Call it after an exchange: what the hub has archived is known from there. Raises PruningUnsafe or BodyDamaged, after
-    which no more is emptied, and Busy.
+    Call it after an exchange, which reports how far the hub has archived. Raises PruningUnsafe or BodyDamaged, after
+    which nothing more is emptied, and Busy.
     """
     with node.store.reading() as reads:
         receipt = receipt_of(reads, node)
@@ -117,15 +116,15 @@ def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, in
 
 
 def fetch_bodies(node: PlantNode, *, progress: Callable[[int, int], None] = ignore_progress) -> int:
-    """Bring every body that was pruned back from the hub; returns how many came.
+    """Restore every pruned body from the hub; returns how many.
 
-    Each is held against the leaf hash that stayed here. What breaks off is gone on with by the next call. Raises
+    Each is verified against the leaf hash that was kept here. The next call continues an interrupted run. Raises
     BodyDamaged, Busy, Problem as the hub answered, or HubUnreachable.
     """
     before = [0]
 
     def work(lease: Lease) -> None:
-        with (node.open_hub_client or HttpHubClient)(node) as client:
+        with open_hub_client(node) as client:
             restore_bodies(ExchangeContext(node, client, lease, lambda: True, progress))
 
     with node.store.transaction() as session:
@@ -135,9 +134,9 @@ def fetch_bodies(node: PlantNode, *, progress: Callable[[int, int], None] = igno
 
 
 def restore_bodies(context: ExchangeContext) -> bool:
-    """Bring the bodies below the mark back, the last ones first, so that the mark falls; False where time ran out.
+    """Restore the bodies below the mark, the last ones first, lowering the mark; returns False on timeout.
 
-    Raises BodyDamaged for a body that is not the one of this ledger, or as the hub answered.
+    Raises BodyDamaged for a body with another hash, or as the hub answered.
     """
     node = context.node
     with node.store.reading() as reads:
@@ -151,17 +150,16 @@ def restore_bodies(context: ExchangeContext) -> bool:
             at += _restore_slice(context, at, high)
 
         def lower(session: Session, low: int = low) -> None:
-            context.lease.renew(session, node.clock.now())
             mark(session, node.number, low)
 
-        node.writer.write(lower)
+        context.write(lower)
         high = low
         context.progress(total - high, total)
     return True
 
 
 def _restore_slice(context: ExchangeContext, low: int, high: int) -> int:
-    """Fetch entries from a position on, and put their bodies back; returns how many came."""
+    """Fetch entries from a position on and store their bodies; returns how many came."""
     node = context.node
     parcel = context.client.entries(node.origin, low, high)
     entries = read_entries(parcel.bodies, low, node.number)
@@ -169,10 +167,9 @@ def _restore_slice(context: ExchangeContext, low: int, high: int) -> int:
         raise BodiesPruned(f"no entries came from position {low} on / 未取回第 {low} 条起的记录")
 
     def put(session: Session) -> None:
-        context.lease.renew(session, node.clock.now())
         fill(session, node.number, entries)
 
-    node.writer.write(put)
+    context.write(put)
     return len(entries)
 
 

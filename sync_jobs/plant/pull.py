@@ -1,4 +1,4 @@
-"""A plant takes its directives in: checked against the hub's signed root, stored, cosigned, applied one by one."""
+"""A plant pulls its directives: verified against the hub's signed root, stored, cosigned, and applied one by one."""
 
 import logging
 
@@ -30,25 +30,25 @@ LOG = logging.getLogger(__name__)
 
 
 class NotSigned(Problem):
-    """The hub's directives are not signed by the key of the hub that this plant knows as the newest."""
+    """The hub's directives are not signed by the newest key of the hub that this plant knows."""
 
 
 class NotContinued(Problem):
-    """The hub's directives do not continue those that this plant has."""
+    """The hub's directives do not continue those of this plant."""
 
 
 def directives_here(node: PlantNode) -> Position:
-    """Return how far the plant's copy of its directives reaches."""
+    """Return the position of the plant's copy of its directives."""
     with node.store.reading() as reads:
         found = mirrors.position_of(reads, -node.number)
     return Position(0, EMPTY_ROOT) if found is None else Position(found[1].size, found[1].root())
 
 
 def pull(context: ExchangeContext, welcome: Welcome) -> int:
-    """Store the directives that the hub has beyond ours and return how many came; raises what the hub answered.
+    """Store the directives that the hub has beyond ours and return how many came; raises as the hub answered.
 
-    Where the hub's ledger of directives is not a continuation of ours, the hub was restored: it is given back what it
-    signed, under an alarm that lasts until both are level.
+    Where the hub's directives do not continue ours, the hub was restored. The plant then returns the signed directives,
+    under an alarm that ends when both are in sync.
     """
     node, here, theirs = context.node, directives_here(context.node), welcome.directives.position
     if welcome.directives.origin != node.directive_origin:
@@ -69,36 +69,34 @@ def pull(context: ExchangeContext, welcome: Welcome) -> int:
 
 
 def _return_directives(context: ExchangeContext, welcome: Welcome, here: Position) -> int:
-    """Give the hub what it has lost, under the alarm; returns how many directives it has then."""
+    """Return the lost directives to the hub under the alarm; returns how many directives the hub has then."""
     text = HUB_REGRESSED.format(theirs=welcome.directives.size, ours=here.size)
     _alarm(context, ReplicationState.HUB_REGRESSED, text)
     end = return_directives(context, welcome)
 
     def note(session: Session) -> None:
         now = context.node.clock.now()
-        context.lease.renew(session, now)
         sizes = {"peer_size": end, "contact_us": micros(now)}
         level = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
         status.amend(session, -context.node.number, **sizes, **level)
         end_alarm(session, AlarmKind.HUB_REGRESSED, context.node.directive_origin, now)
 
-    context.node.writer.write(note)
+    context.write(note)
     return end
 
 
 def apply_pending(context: ExchangeContext) -> int:
-    """Apply the stored directives that have no answer in the plant's ledger yet, each in its own transaction.
+    """Apply the stored directives without an outcome in the plant's ledger, each in a transaction of its own.
 
-    After an upgrade these are also those that the program before did not understand.
+    After an upgrade this includes directives that the previous program did not understand.
 
-    Returns how many. What is refused is answered as well. An unexpected failure becomes an alarm, and the next try
-    begins with the same directive; the plant's own ledger goes on travelling.
+    Returns how many. A rejected directive has an outcome too. An unexpected failure raises an alarm, and the next run
+    starts with the same directive; replication of the plant's own ledger continues.
     """
     node, count = context.node, 0
 
     def apply_next(session: Session) -> bool:
         now = node.clock.now()
-        context.lease.renew(session, now)
         directive = due_directive(session, node.number)
         if directive is None:
             return False
@@ -106,7 +104,7 @@ def apply_pending(context: ExchangeContext) -> int:
         return True
 
     try:
-        while context.has_time() and node.writer.write(apply_next):
+        while context.has_time() and context.write(apply_next):
             count += 1
     except LeaseLost:
         raise
@@ -130,7 +128,6 @@ def _store_slice(context: ExchangeContext, low: int, high: int) -> int:
     cosigned = note.signed_also(node.signer.cosign(note, int(now.timestamp())))
 
     def store(session: Session) -> int:
-        context.lease.renew(session, now)
         open_log(session, -node.number, node.directive_origin)
         head = Head(session, -node.number)
         frontier: Frontier = head.frontier.extend(entry.leaf for entry in entries)
@@ -147,17 +144,16 @@ def _store_slice(context: ExchangeContext, low: int, high: int) -> int:
         status.amend(session, head.log_id, contact_us=us, **sizes, **state)
         return frontier.size
 
-    return node.writer.write(store)
+    return context.write(store)
 
 
 def _alarm(context: ExchangeContext, state: ReplicationState, text: str) -> None:
     now = context.node.clock.now()
 
     def write(session: Session) -> None:
-        context.lease.renew(session, now)
         status.amend(session, -context.node.number, state=state, alarm=text, alarm_us=micros(now))
         regressed = state is ReplicationState.HUB_REGRESSED
         kind = AlarmKind.HUB_REGRESSED if regressed else AlarmKind.REPLICATION_REFUSED
         raise_alarm(session, Alarm(kind, context.node.directive_origin, text), now)
 
-    context.node.writer.write(write)
+    context.write(write)

@@ -1,6 +1,6 @@
-"""A plant sends its ledger: parcel by parcel from where the hub stands, a receipt kept for each.
+"""A plant sends its ledger in parcels from the hub's position on, and keeps a receipt for each.
 
-Nothing is signed before the handshake has proved the hub's head to be a prefix of ours
+Nothing is signed before the handshake has proved that the hub's head is a prefix of ours
 (`sync_jobs.protocol.handshake`).
 """
 
@@ -31,16 +31,16 @@ BUSY: Final = frozenset({429, 503})
 
 
 class LedgerDamaged(Exception):
-    """The store's own entries do not fit their hashes: nothing is signed, and the text names the position."""
+    """Stored entries do not match their hashes: nothing is signed. The text names the position."""
 
 
 class ReceiptInvalid(Exception):
-    """What the hub gave for a receipt is none."""
+    """The hub's receipt is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One request that went well: how many entries, when it was begun, and how many the hub takes at most."""
+    """A successful request: its number of entries, when it began, and the hub's limit on entries."""
 
     entries: int
     began: datetime
@@ -48,9 +48,9 @@ class Sent:
 
 
 def push(context: ExchangeContext, welcome: Welcome, frontier: Frontier) -> int:
-    """Send what the hub does not have, from the frontier at its size on; returns how many entries were taken in.
+    """Send the entries that the hub lacks, from the frontier at its size on; returns how many were accepted.
 
-    Sends a checkpoint alone when the last receipt is old or does not cover the ledger. Raises what the hub answered.
+    Sends a checkpoint alone when the last receipt is old or does not cover the ledger. Raises as the hub answered.
     """
     sent = 0
     while True:
@@ -68,9 +68,9 @@ def push(context: ExchangeContext, welcome: Welcome, frontier: Frontier) -> int:
 
 
 def take_receipt(context: ExchangeContext, note: bytes, frontier: Frontier, sent: Sent | None = None) -> None:
-    """Keep a note as the receipt for the ledger at this frontier; raises ReceiptInvalid when it is not one.
+    """Keep a note as the receipt for the ledger at this frontier; raises ReceiptInvalid for an invalid one.
 
-    What was sent for it, and in what time, settles how many entries the next request has.
+    The size and duration of the request (`sent`) determine the size of the next one.
     """
     node, now = context.node, context.node.clock.now()
     keys = (*checkpoints.keys_of(node.signer.key), *checkpoints.keys_of(hub_keys.newest_at(node)))
@@ -86,7 +86,6 @@ def take_receipt(context: ExchangeContext, note: bytes, frontier: Frontier, sent
     behind = position is not None and position[1].size > frontier.size
 
     def keep(session: Session) -> None:
-        context.lease.renew(session, now)
         us = micros(now)
         moved = {} if sent is None else _pace_columns(status.ledger_status(session, node.number), sent, now)
         signed_us = checkpoints.signed_us(signed)
@@ -104,11 +103,11 @@ def take_receipt(context: ExchangeContext, note: bytes, frontier: Frontier, sent
         )
         backoff.succeeded(session, node.number, now=now)
 
-    node.writer.write(keep)
+    context.write(keep)
 
 
 def _next_parcel(node: PlantNode, frontier: Frontier, limits: Limits) -> tuple[list[bytes], Frontier, int]:
-    """Return the bodies behind a frontier, the frontier behind them, and how long the ledger is."""
+    """Return the bodies after a frontier, the frontier after them, and the size of the ledger."""
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
         assert position is not None
@@ -121,10 +120,10 @@ def _next_parcel(node: PlantNode, frontier: Frontier, limits: Limits) -> tuple[l
         rows = mirrors.rows_within(reads, node.number, frontier.size, high, limits.max_bytes)
     for offset, (body, leaf) in enumerate(rows):
         if leaf_hash(body) != leaf:
-            raise LedgerDamaged(f"entry {frontier.size + offset} is not what was hashed")
+            raise LedgerDamaged(f"entry {frontier.size + offset} does not match its hash")
     following = frontier.extend(leaf for _, leaf in rows)
     if following.size == head.size and following != head:
-        raise LedgerDamaged(f"the head over {head.size} entries is not theirs")
+        raise LedgerDamaged(f"the head does not match its {head.size} entries")
     return [body for body, _ in rows], following, head.size
 
 
@@ -153,7 +152,7 @@ def _send(context: ExchangeContext, welcome: Welcome, parcel: list[bytes], start
 
 
 def _complete_until(node: PlantNode, size: int) -> datetime:
-    """Return until when so many entries are the whole ledger: now, or just before the first one beyond them."""
+    """Return until when the ledger had this size: now, or just before the next entry was recorded."""
     now = node.clock.now()
     with node.store.reading() as reads:
         following_us = recorded_us(reads, node.number, size)
@@ -161,7 +160,7 @@ def _complete_until(node: PlantNode, size: int) -> datetime:
 
 
 def _pace_columns(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, int | None]:
-    """Return what is written down of a request that went well."""
+    """Return the status columns that a successful request changes."""
     took_us = micros(now) - micros(sent.began)
     following = next_batch(before.batch_entries, sent.limit, sent.entries, took_us)
     return {

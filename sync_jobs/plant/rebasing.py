@@ -1,4 +1,4 @@
-"""A plant whose ledger and the hub's have parted: find where, take on the hub's entries, append its own again."""
+"""Repairs a diverged plant: finds the fork, adopts the hub's entries, and appends its own again."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -32,7 +32,8 @@ RootsAt = Callable[[Sequence[int]], Sequence[bytes]]
 def find_fork(ours: RootsAt, theirs: RootsAt, high: int, likely: int) -> int:
     """Return the largest size at which both ledgers have the same root; at `high` they differ.
 
-    Each round asks for up to ROOTS_MAX roots, so that a million entries take four. `likely` is where to begin.
+    Each round compares up to ROOTS_MAX roots, so that a million entries take four rounds. The search starts at
+    `likely`.
     """
     low, first = 0, [likely] if 0 < likely < high else []
     while high - low > 1 or first:
@@ -48,30 +49,30 @@ def find_fork(ours: RootsAt, theirs: RootsAt, high: int, likely: int) -> int:
 
 
 def repair_divergence(context: ExchangeContext, welcome: Welcome) -> bool:
-    """Take on the hub's entries from the fork on and append our own again; returns False where more time is needed.
+    """Adopt the hub's entries from the fork on and append our own again; returns False on timeout.
 
-    Bodies that were pruned are brought back first; raises BelowTheMark where the fork lies among them. Raises
-    RepairRefused where the hub's entries cannot be this plant's, NotTheLedger, or as the hub answered.
+    Pruned bodies are restored first; raises BodiesPruned where the fork is among them. Raises RepairRefused where the
+    hub's entries cannot be this plant's, NotTheLedger, or as the hub answered.
     """
     node, theirs = context.node, welcome.ledger.position
     check_covered(context, welcome)
     with node.store.reading() as reads:
         fork = _fork(context, reads, node.number, theirs)
     check_bodies_kept(context, fork.size)
-    # The tables are made again on the way, for which every body must be here; the hub has those below the fork.
+    # The rebase rebuilds the tables, which needs every body; the hub has those below the fork.
     if not restore_bodies(context):
         return False
     if not stage(context, node.origin, fork, theirs.size):
         return False
     head = prove(context, fork, theirs)
-    node.writer.write(
+    context.write(
         lambda session: _rebase(context, session, Suffix(fork, head, node.directive_origin), welcome.checkpoint)
     )
     return True
 
 
 def fork_of_directives(context: ExchangeContext, theirs: Position) -> Frontier:
-    """Return the frontier up to which the hub's directives and our copy of them are the same."""
+    """Return the frontier up to which the hub's directives and our copy agree."""
     with context.node.store.reading() as reads:
         return _fork(context, reads, -context.node.number, theirs)
 
@@ -98,7 +99,6 @@ def _fork(context: ExchangeContext, reads: ReadSession, log_id: int, theirs: Pos
 
 def _rebase(context: ExchangeContext, session: Session, suffix: Suffix, note: str | None) -> Rebased:
     node, now = context.node, context.node.clock.now()
-    context.lease.renew(session, now)
     done = rebase(session, node.number, suffix, now=now)
     numbers = {"adopted": done.adopted, "again": done.again, "disputed": done.disputed}
     text = DIVERGED.format(fork=suffix.fork.size, **numbers)
@@ -111,7 +111,7 @@ def _rebase(context: ExchangeContext, session: Session, suffix: Suffix, note: st
 
 
 def _spread(low: int, high: int) -> list[int]:
-    """Return up to ROOTS_MAX sizes strictly between two, as even as they can be."""
+    """Return up to ROOTS_MAX sizes strictly between two, evenly spread."""
     between = high - low - 1
     count = min(ROOTS_MAX, between)
     return [low + 1 + at * between // count for at in range(count)]

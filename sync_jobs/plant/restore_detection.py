@@ -1,4 +1,4 @@
-"""Opening a plant's node: whether its store is its own and as new as its high-water marks."""
+"""Detects a restored store: compares it with the node's high-water marks when the node opens."""
 
 from typing import Final
 
@@ -40,11 +40,11 @@ LOST: Final = (
 
 
 def check_origin(store: Store, log_id: int, origin: str) -> None:
-    """Raise StoreUnfit unless the store is of this node: empty, or with its own ledger under its own origin."""
+    """Raise StoreUnfit unless the store is empty or holds this node's ledger under its own origin."""
     with store.reading() as reads:
         own = mirrors.position_of(reads, log_id)
         other = foreign_origin(reads, log_id)
-    # A hub holds the plants' ledgers beside its own; a plant holds no other node's but what the hub directs to it.
+    # A hub also holds the plants' ledgers. Of other nodes' ledgers a plant holds only its directives.
     foreign = other if own is None or log_id != HUB_LOG else None
     found = foreign or (own[0] if own is not None else origin)
     if found != origin:
@@ -52,7 +52,7 @@ def check_origin(store: Store, log_id: int, origin: str) -> None:
 
 
 def check_restored(settings: Settings, store: Store, clock: Clock) -> None:
-    """Check that the store is this node's, and compare a plant's with the marks in its home (`compare_with_marks`)."""
+    """Check that the store is this node's, and compare a plant's store with its marks (`compare_with_marks`)."""
     if settings.role is Role.HUB:
         check_origin(store, HUB_LOG, settings.origin)
         with store.reading() as reads:
@@ -65,11 +65,11 @@ def check_restored(settings: Settings, store: Store, clock: Clock) -> None:
 
 
 def compare_with_marks(store: Store, file: MarksFile, *, plant: int, origin: str, clock: Clock) -> MarkKeeper:
-    """Compare a plant's store with its high-water marks before anything else is written, and keep them current.
+    """Compare a plant's store with its high-water marks before anything is written, and keep the marks from now on.
 
-    A store that is older than its marks was restored: PlantRestored is recorded and every series goes on beyond what
-    was reserved. Missing marks are made again under an alarm, unless the store is new too. Raises
-    StoreUnfit where store or marks are another plant's, and OSError where the marks cannot be written.
+    A store that is behind its marks was restored: PlantRestored is recorded, and every number series skips the reserved
+    numbers. Missing marks are recreated under an alarm, unless the store is empty. Raises StoreUnfit where store or
+    marks belong to another plant, and OSError where the marks cannot be written.
     """
     check_origin(store, plant, origin)
     with file.alone():
@@ -90,7 +90,7 @@ def compare_with_marks(store: Store, file: MarksFile, *, plant: int, origin: str
         here = position[1]
         continues = _continues(session, plant, here, marks, clock)
         if not continues:
-            # Another process may have repaired the ledger since the file was read.
+            # Another process may have repaired the ledger after the file was read.
             marks = _read(file.read()) or marks
             continues = _continues(session, plant, here, marks, clock)
         if not continues:
@@ -98,7 +98,7 @@ def compare_with_marks(store: Store, file: MarksFile, *, plant: int, origin: str
     if continues:
         keeper.resume(here.size, here.root)
     else:
-        # Only now that it is on record: a crash before this makes it be noticed once more.
+        # Only after the restore is recorded: a crash before this line makes the next start detect it again.
         keeper.rewind(here.size, here.root)
     return keeper
 
@@ -124,14 +124,14 @@ def _recreate(store: Store, plant: int, origin: str, clock: Clock) -> HighWaterM
 
 
 def _continues(session: Session, plant: int, frontier: Frontier, marks: HighWaterMarks, clock: Clock) -> bool:
-    """Tell whether the store's ledger is the one that the marks describe, or a continuation of it."""
+    """Tell whether the store's ledger equals or continues the one of the marks."""
     if marks.size > frontier.size:
         return False
     known = ledger_status(session, plant).frontier
     try:
         root = mirrors.frontier_at(session, plant, marks.size, known).root()
     except LookupError as error:
-        # Rows are gone, which no restore does. The node opens all the same, so that `verify` can say which.
+        # Rows are missing, which no restore causes. The node still opens, so that `verify` can name them.
         alarm = Alarm(AlarmKind.LEDGER_DAMAGED, marks.origin, DAMAGED.format(why=error))
         raise_alarm(session, alarm, clock.now())
         return True
@@ -139,7 +139,7 @@ def _continues(session: Session, plant: int, frontier: Frontier, marks: HighWate
 
 
 def _record_restored(session: Session, plant: int, frontier: Frontier, marks: HighWaterMarks, clock: Clock) -> Frontier:
-    """Record and alarm that the store was restored; returns the frontier behind that entry."""
+    """Record PlantRestored and raise the alarm; returns the frontier after that entry."""
     now, origin = clock.now(), marks.origin
     record_restored(session, plant, "MARKS", before=frontier.size, known=marks.size, now=now, marks=marks.series)
     text = RESTORED.format(size=frontier.size, known=marks.size)

@@ -1,7 +1,7 @@
-"""A plant gets its own ledger back from the hub: staged in parcels, proven as a whole, then moved in piece by piece.
+"""Restores a plant's ledger from the hub: staged in parcels, verified as a whole, then appended in slices.
 
-Nothing is believed before the staged entries lead to the root that the hub announced, under a checkpoint that the plant
-itself signed or the hub cosigned. A restore that breaks off goes on from what is staged.
+The staged entries must lead to the root that the hub announced. A checkpoint that the plant signed or the hub cosigned
+must cover that root. An interrupted restore continues from the staged entries.
 """
 
 from collections.abc import Mapping
@@ -31,15 +31,14 @@ RESTORED: Final = (
 
 
 class RepairRefused(Exception):
-    """What the hub gave back cannot be this plant's ledger; nothing of it was taken in."""
+    """The hub's entries cannot be this plant's ledger; none of them was stored."""
 
 
 def restore(context: ExchangeContext, welcome: Welcome) -> bool:
-    """Bring the missing entries back and record PlantRestored; returns False where more time is needed.
+    """Restore the missing entries and record PlantRestored; returns False on timeout.
 
-    Where people have written here meanwhile, the ledgers have parted: it ends then, for another greeting to find. The
-    hub's ledger was proven to continue ours (`sync_jobs.protocol.handshake`). Raises RepairRefused, or as the hub
-    answered.
+    Ends early when users wrote here meanwhile: the next handshake then finds the divergence. The handshake has proved
+    that the hub's ledger continues ours (`sync_jobs.protocol.handshake`). Raises RepairRefused, or as the hub answered.
     """
     node = context.node
     with node.store.reading() as reads:
@@ -53,13 +52,12 @@ def restore(context: ExchangeContext, welcome: Welcome) -> bool:
     size = here.size
 
     def move(session: Session) -> int | None:
-        context.lease.renew(session, node.clock.now())
         return _move(context, session, (size, here.size), head, welcome.checkpoint)
 
     while size < head.size:
         if not context.has_time():
             return False
-        moved = context.node.writer.write(move)
+        moved = context.write(move)
         if moved is None:
             return True
         size = moved
@@ -68,9 +66,9 @@ def restore(context: ExchangeContext, welcome: Welcome) -> bool:
 
 
 def stage(context: ExchangeContext, origin: str, frontier: Frontier, size: int) -> bool:
-    """Fetch the hub's entries behind a frontier up to a size into the staging table; False where time ran out.
+    """Fetch the hub's entries after a frontier up to a size into the staging table; returns False on timeout.
 
-    Goes on from what is staged there without a hole. Raises Problem for envelopes that cannot be right.
+    Continues after the entries that are staged without a gap. Raises Problem for invalid envelopes.
     """
     node, log_id = context.node, context.node.number
     staged = node.writer.write(lambda session: staging.staged_up_to(session, log_id, frontier.size))
@@ -83,37 +81,35 @@ def stage(context: ExchangeContext, origin: str, frontier: Frontier, size: int) 
             raise RepairRefused(f"no entries came from position {staged} on")
 
         def keep(session: Session) -> None:
-            context.lease.renew(session, node.clock.now())
-            staging.stage(session, log_id, entries)  # noqa: B023 -- it is run before the next round.
+            staging.stage(session, log_id, entries)  # noqa: B023 -- runs before the next round.
 
-        node.writer.write(keep)
+        context.write(keep)
         staged += len(entries)
         context.progress(staged, size)
     return True
 
 
 def prove(context: ExchangeContext, frontier: Frontier, theirs: Position) -> Frontier:
-    """Return the frontier behind the staged entries, or take them away and raise RepairRefused on another root."""
+    """Return the frontier after the staged entries; for another root, delete them and raise RepairRefused."""
     node = context.node
 
     def follow(session: Session) -> Frontier | None:
-        context.lease.renew(session, node.clock.now())
         head = staging.staged_frontier(session, node.number, frontier, theirs.size)
         if head.root() == theirs.root:
             return head
         staging.clear_staged(session, node.number)
         return None
 
-    head = node.writer.write(follow)
+    head = context.write(follow)
     if head is None:
         raise RepairRefused(f"the {theirs.size} entries do not have the root that the hub announced")
     return head
 
 
 def check_covered(context: ExchangeContext, welcome: Welcome) -> None:
-    """Raise RepairRefused unless a checkpoint covers the hub's stand, signed by this plant or cosigned by the hub.
+    """Raise RepairRefused unless a checkpoint covers the hub's position, signed by this plant or cosigned by the hub.
 
-    On new hardware the plant's key is another one, and the hub's cosignature is all that can be checked.
+    On new hardware the plant has another key, so only the hub's cosignature can be verified.
     """
     node, theirs = context.node, welcome.ledger.position
     if welcome.checkpoint is None:
@@ -130,7 +126,7 @@ def check_covered(context: ExchangeContext, welcome: Welcome) -> None:
 
 
 def reserved_series(context: ExchangeContext) -> Mapping[str, int]:
-    """Return the reserved numbers of the plant's high-water marks, if it has any."""
+    """Return the reserved numbers of the plant's high-water marks; none where it keeps no marks."""
     keeper = context.node.store.keeper
     return {} if keeper is None else keeper.reserved
 
@@ -140,7 +136,7 @@ def _move(
 ) -> int | None:
     (at, began), node, now = sizes, context.node, context.node.clock.now()
     if Head(session, node.number).size != at:
-        return None  # what is staged was proven to follow the ledger as it was before somebody wrote.
+        return None  # the staged entries were verified to follow the ledger as it was before a user wrote.
     size = adopt_next(session, node.number, head)
     if size <= at:
         raise RepairRefused(f"the ledger or the staged entries changed at {at}")
@@ -155,8 +151,8 @@ def _move(
 
 
 def record_acknowledged(session: Session, node: PlantNode, head: Frontier, note: str | None) -> None:
-    """Write down that the hub holds the ledger up to a frontier, under the checkpoint it showed."""
-    assert note is not None, "what the hub gives back is taken in under a checkpoint only"
+    """Store that the hub holds the ledger up to a frontier, under the checkpoint that it showed."""
+    assert note is not None, "entries of the hub are only stored under a checkpoint"
     us = micros(node.clock.now())
     status.keep_checkpoint(session, node.number, head.size, note.encode(), signed_us=None, received_us=us)
     newest = {"checkpoint_size": head.size, "checkpoint": note.encode(), "received_us": us}

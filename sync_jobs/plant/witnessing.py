@@ -1,7 +1,6 @@
-"""A plant checks the checkpoints of the hub's own ledger, cosigns them, and reports contradictions."""
+"""A plant checks the checkpoints of the hub's own ledger, cosigns them, and keeps evidence of contradictions."""
 
 import logging
-from collections.abc import Callable
 from typing import Final
 
 from infra.database import ReadSession, Session
@@ -30,7 +29,7 @@ LOG = logging.getLogger(__name__)
 
 
 def cosigned_hub_position(session: Session | ReadSession) -> tuple[LedgerPosition | None, list[str]]:
-    """Return how much of the hub's own ledger this plant has cosigned, and the cosigned note, for a greeting."""
+    """Return how much of the hub's own ledger this plant has cosigned, and the cosigned notes, for a Hello."""
     kept = _cosigned_note(session)
     if kept is None:
         return None, []
@@ -39,11 +38,11 @@ def cosigned_hub_position(session: Session | ReadSession) -> tuple[LedgerPositio
 
 
 def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
-    """Check what the hub shows of its own ledger, and cosign it where it continues what this plant has seen.
+    """Check the hub's newest checkpoint of its own ledger, and cosign it where it continues the one cosigned last.
 
-    The first one is believed. What does not continue is kept as evidence under an alarm that lasts until the hub shows
-    a continuation again or a person accepts the other history (`accept_hub_ledger`); the exchange goes on. Tells
-    whether all is well.
+    The first checkpoint is trusted. A contradiction is stored as evidence under an alarm. The alarm ends when the hub
+    shows a continuation again, or when an operator accepts the other history (`accept_hub_ledger`). The exchange
+    continues in either case. Returns whether the checkpoint was valid and continuous.
     """
     known = hub_keys.learn(context.node, welcome)
     if welcome.hub_checkpoint is None:
@@ -56,7 +55,7 @@ def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
         note = checkpoints.trimmed(shown, keys)
     except NoteError as error:
         text = UNSIGNED.format(fault=error.fault)
-        _write(context, lambda session: raise_alarm(session, _alarm(node, text), node.clock.now()))
+        context.write(lambda session: raise_alarm(session, _alarm(node, text), node.clock.now()))
         return False
     with node.store.reading() as reads:
         held = _cosigned_note(reads)
@@ -64,7 +63,7 @@ def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
     seen = None if held is None else Checkpoint.parse(held.text)
     if seen == signed.checkpoint:
         if alarmed:
-            _write(context, lambda session: _end(session, node))
+            context.write(lambda session: _end(session, node))
         return True
     if held is not None and seen is not None and not _continues(seen, signed.checkpoint, welcome.hub_proof):
         found = Contradiction(HUB_LOG, node.hub_key.name, held, note)
@@ -75,16 +74,16 @@ def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
             keep_contradiction(session, found, node.clock.now())
             raise_alarm(session, _alarm(node, text), node.clock.now())
 
-        _write(context, alarm)
+        context.write(alarm)
         return False
-    _write(context, lambda session: _cosign(session, node, note))
+    context.write(lambda session: _cosign(session, node, note))
     return True
 
 
 def accept_hub_ledger(session: Session, node: PlantNode) -> bool:
-    """Go on from the other history that the hub showed last: a person has made sure why there are two.
+    """Cosign the contradicting history that the hub showed last, after an operator has verified the reason.
 
-    The evidence stays. Returns False, and changes nothing, where the hub shows what continues the one seen here.
+    The evidence is kept. Returns False and changes nothing where no contradiction is pending.
     """
     found = awaiting_acceptance(session)
     if found is None:
@@ -94,9 +93,9 @@ def accept_hub_ledger(session: Session, node: PlantNode) -> bool:
 
 
 def awaiting_acceptance(session: Session | ReadSession) -> ContradictionSeen | None:
-    """Return the newest contradiction of what this plant holds of the hub's ledger now, if there is one.
+    """Return the newest contradiction of the checkpoint that this plant has cosigned last, if there is one.
 
-    One that was accepted, or that ended because the hub showed a continuation, is of something held before.
+    Contradictions of earlier checkpoints were accepted, or ended with a continuation.
     """
     held = _cosigned_note(session)
     if held is None:
@@ -125,7 +124,7 @@ def _cosign(session: Session, node: PlantNode, note: Note) -> None:
     signed = checkpoints.read(cosigned, seen.origin, hub_keys.ever_at(session, node))
     signed_us, us = checkpoints.signed_us(signed), micros(now)
     status.keep_checkpoint(session, HUB_LOG, seen.size, cosigned, signed_us=signed_us, received_us=us)
-    # Where a person accepted a shorter ledger, the newest is no longer the longest.
+    # After an operator accepted a shorter ledger, the newest checkpoint is not the largest.
     newest = {"checkpoint_size": seen.size, "checkpoint": cosigned, "acknowledged": seen.size, "contact_us": us}
     status.amend(session, HUB_LOG, state=ReplicationState.IN_SYNC, signed_us=signed_us, **newest)
     _end(session, node)
@@ -137,11 +136,3 @@ def _alarm(node: PlantNode, text: str) -> Alarm:
 
 def _end(session: Session, node: PlantNode) -> None:
     end_alarm(session, AlarmKind.HUB_LEDGER_FORKED, node.hub_key.name, node.clock.now())
-
-
-def _write(context: ExchangeContext, work: Callable[[Session], object]) -> None:
-    def write(session: Session) -> None:
-        context.lease.renew(session, context.node.clock.now())
-        work(session)
-
-    context.node.writer.write(write)

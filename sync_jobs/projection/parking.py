@@ -52,7 +52,7 @@ def keys_blocked_by(session: Session, log_id: int, entries: Sequence[Entry]) -> 
 def park(
     session: Session, log_id: int, entry: Entry, error: Exception | str | None, *, tries: int, at: datetime
 ) -> None:
-    """Park an entry that failed after so many attempts, or (without an error) one that another blocks."""
+    """Park an entry that failed after `tries` attempts, or (without an error) one that another blocks."""
     wait = WAITS[min(max(tries, 1), len(WAITS)) - 1]
     next_us = None if error is None or tries >= TRIES_MAX else micros(at + timedelta(seconds=wait))
     needs = entry.envelope["version"] if isinstance(error, UnknownEvent) else None

@@ -1,13 +1,12 @@
-"""The hub's projection in a process of its own, beside the one that answers requests: what the embedded jobs use.
+"""The projection process of the hub: applies entries outside the process that answers requests.
 
-Rows are made of entries by Python, and one process runs Python on one core: beside it, intake and answers keep theirs.
-The process is started when there is something to apply for the first time, and asked for each turn by a line; nothing
-but that goes between the two, for all that is to be done stands in the database. It ends with the one that started it,
-however that ends, because the pipe between them closes. An entry that ends a program ends this one alone: the slice was
-written down before it was begun (`sync_jobs.projection.projecting`), and the process that is started next goes on from
-there.
+Python computes the rows, and one Python process uses one core. A process of its own leaves that core to intake and
+answers. It starts when there is something to apply for the first time, and each run is requested by a line on its
+standard input. Everything else is read from the database. It ends with its parent process, because the pipe between
+them closes. An entry that crashes a program crashes this one alone. The slice was stored before it started
+(`sync_jobs.projection.projecting`), and the next process continues from there.
 
-SQLite has one writer: with a store of that kind, everything is applied in the node's own process.
+SQLite has one writer: with a SQLite store, entries are applied in the node's own process.
 """
 
 import json
@@ -27,15 +26,15 @@ from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.projection.projecting import backlog_by_plant, project_turns
 
 PROCESS_HOLDER: Final = "projection"
-"""The holder of the leases that the process beside takes."""
+"""The holder of the leases that the projection process takes."""
 
-STOP_SECONDS_MAX: Final = 20  # for the slices that are being applied
+STOP_SECONDS_MAX: Final = 20  # for the slices in progress
 READY, ASK, MORE, DONE, FAILED = "ready", "project", "more", "done", "failed"
 LOG = logging.getLogger(__name__)
 
 
 class ProjectionProcess:
-    """Applies what came in, in a process beside this one, until `stop`."""
+    """Applies stored entries in a child process, until `stop`."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -45,11 +44,11 @@ class ProjectionProcess:
 
     @property
     def process_id(self) -> int | None:
-        """The id of the process that runs beside, for those who look; None where none was needed yet."""
+        """The id of the child process, or None while none runs."""
         return None if self._process is None else self._process.pid
 
     def project(self) -> bool:
-        """Apply what came in and retry what is due; returns whether more is left."""
+        """Apply stored entries and retry what is due; returns whether more is left."""
         if self._store.dialect == "sqlite":
             return project_turns(self._store, self._clock, EMBEDDED_HOLDER)
         with self._turn:
@@ -58,24 +57,24 @@ class ProjectionProcess:
             return (self._process is not None or self._start()) and self._ask(ASK) == MORE
 
     def start(self) -> None:
-        """Start the process now rather than when it is first needed, and return when it is ready."""
+        """Start the process now instead of at its first use, and return when it is ready."""
         with self._turn:
             self._start()
 
     def _start(self) -> bool:
         with self._store.transaction() as session:
-            # Nobody else uses this name, so that leases under it can only be those of a process that has ended.
+            # No other process uses this name, so leases under it belong to a process that has ended.
             leases.end_all(session, PROCESS_HOLDER)
-        # The modules of this very program, whatever the working directory holds.
+        # The modules of this program, independent of the working directory.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = [sys.executable, "-P", "-m", "sync_jobs.projection.process"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
         self._process = subprocess.Popen(command, env=environment, **pipes)
-        # Not among the arguments, which everybody on the machine can read: the address may hold a password.
+        # Not an argument, which every user of the machine can read: the address may contain a password.
         return self._ask(json.dumps({"url": self._store.engine.url.render_as_string(hide_password=False)})) == READY
 
     def stop(self) -> None:
-        """End the process, once it has finished the slices that it is applying."""
+        """End the process after the slices that it is applying."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -87,7 +86,7 @@ class ProjectionProcess:
             process.wait()
 
     def _ask(self, line: str) -> str:
-        """Return the answer to a line, or nothing from a process that has ended."""
+        """Return the answer to a line, or an empty one from a process that has ended."""
         process = self._process
         assert process is not None
         assert process.stdin is not None
@@ -102,12 +101,12 @@ class ProjectionProcess:
         return answer
 
     def _has_ended(self) -> None:
-        """Let go of a process that ended by itself; the next period starts another."""
+        """Release a process that ended by itself; the next period starts another."""
         process, self._process = self._process, None
         if process is not None:
             process.wait()
             self._close(process)
-            LOG.error("the process that applies entries has ended with %s", process.returncode)
+            LOG.error("the projection process has ended with status %s", process.returncode)
 
     @staticmethod
     def _close(process: "subprocess.Popen[str]") -> None:
@@ -116,11 +115,11 @@ class ProjectionProcess:
                 try:
                     pipe.close()
                 except BrokenPipeError:
-                    LOG.debug("the process beside ended before its pipe was closed")
+                    LOG.debug("the projection process ended before its pipe was closed")
 
 
 def serve(asked: IO[str], answers: IO[str]) -> None:
-    """Apply what came in each time that a line asks for it, until there are no more lines."""
+    """Apply stored entries for each line, until the input ends."""
     url = json.loads(asked.readline())["url"]
     with closing(Store(url)) as store:
         _answer(answers, READY)
@@ -128,7 +127,7 @@ def serve(asked: IO[str], answers: IO[str]) -> None:
             try:
                 answer = MORE if project_turns(store, SystemClock(), PROCESS_HOLDER) else DONE
             except Exception:
-                LOG.exception("entries could not be applied this time")
+                LOG.exception("entries could not be applied in this run")
                 answer = FAILED
             _answer(answers, answer)
 
@@ -139,8 +138,8 @@ def _answer(answers: IO[str], answer: str) -> None:
 
 
 def main() -> None:
-    """Serve the process that started this one, and end when it ends."""
-    # Ctrl-C and a stopping service reach the node and this process alike: when the node closes the pipe, it is time.
+    """Serve the parent process, and end with it."""
+    # Ctrl-C and a stopping service signal both processes; this one ends when the node closes the pipe.
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -114,7 +114,7 @@ def project_pending(store: Store, log_id: int, *, clock: Clock, holder: str, lim
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How many entries are applied this time, the limit of a slice, and whether the next entry has crashed programs."""
+    """The number of entries to apply, the limit of a slice, and a flag: the next entry has crashed programs."""
 
     entries: int
     limit: int
@@ -141,7 +141,7 @@ def _project_slice(store: Store, log_id: int, lease: Lease, clock: Clock, attemp
     """Apply the slice and release the lease in one transaction; isolate failures only when that fails."""
     try:
         with garbage_collection.paused(), store.transaction() as session:
-            session.commit_asynchronously()  # rows and watermark commit together: what a crash undoes is applied again.
+            session.commit_asynchronously()  # rows and watermark commit together: lost entries are applied again.
             now = clock.now()
             begin_projection(session, lease, now)
             applied = Slice(session, log_id, now).run(attempt)

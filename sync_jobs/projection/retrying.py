@@ -1,6 +1,6 @@
 """Retries parked entries: when due, when an operator asks, or when a newer program knows their type.
 
-An attempt is counted and committed before it is made, so that an entry that crashes the program is not retried forever.
+An attempt is counted and committed before it is made. So an entry that crashes the program is not retried forever.
 """
 
 import logging

@@ -1,7 +1,7 @@
-"""Signing the checkpoints of ledgers with the time, and reading those of others.
+"""Signs checkpoints of ledgers with the time, and verifies those of other nodes.
 
-A ledger's own key signs a checkpoint twice: as the ledger (type 0x01), and as a witness (type 0x04), whose line carries
-the time by its own clock. So the time of a checkpoint is signed too, without an extension of the format.
+A ledger's own key signs a checkpoint twice: as the ledger (type 0x01), and as a witness (type 0x04). The witness line
+carries the time by its own clock. So the time of a checkpoint is signed too, without an extension of the format.
 """
 
 from collections.abc import Iterable
@@ -20,31 +20,31 @@ from sync_jobs.protocol.wire import Position
 
 
 def sign(origin: str, position: Position, signer: NoteSigner, now: datetime) -> Note:
-    """Return the signed and timed note of a ledger; ValueError where the signer is not its origin."""
+    """Return the signed and timed note of a ledger; raises ValueError where the signer is not its origin."""
     note = sign_checkpoint(Checkpoint(origin, position.size, position.root), signer)
     return note.signed_also(signer.cosign(note, int(now.timestamp())))
 
 
 def keys_of(key: NoteKey, *names: str) -> tuple[NoteKey, ...]:
-    """Return the keys of a ledger and of a witness with this public key, under its own name or under each of these."""
+    """Return the ledger and witness keys with this public key, under its own name or under each of these names."""
     kinds = (SignatureType.ED25519, SignatureType.COSIGNATURE_V1)
     return tuple(NoteKey(name, kind, key.public) for name in names or (key.name,) for kind in kinds)
 
 
 def read(note: bytes, origin: str, keys: Iterable[NoteKey]) -> SignedCheckpoint:
-    """Return the checkpoint of a ledger that its own key among these signed; NoteError where it is none."""
+    """Return the checkpoint of a ledger that one of these keys signed; raises NoteError for an invalid one."""
     return open_checkpoint(note, origin, map(str, keys))
 
 
 def trimmed(note: bytes, keys: Iterable[NoteKey]) -> Note:
-    """Return the note with the lines of these keys alone, so that nobody can fill our store with lines of his own."""
+    """Return the note with the signature lines of these keys alone, so that foreign lines cannot fill the store."""
     parsed = Note.parse(note)
     known = {(key.name, key.key_id) for key in keys}
     return Note(parsed.text, tuple(line for line in parsed.signatures if (line.name, line.key_id) in known))
 
 
 def signed_us(signed: SignedCheckpoint) -> int | None:
-    """Return when the ledger's own side signed it, in microseconds since the epoch, or None where it does not say."""
+    """Return when the ledger's own side signed it, in microseconds since the epoch, or None where it is not timed."""
     seconds = signed.cosigned_by(signed.checkpoint.origin)
     return None if seconds is None else seconds * 1_000_000
 

@@ -1,4 +1,4 @@
-"""Messages of enrolment: the request of a plant with its public keys, and where it is sent."""
+"""Messages of enrolment: a plant's request with its public keys, and the route that accepts it."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ HEADING: Final = "batchloom.enrolment/v1"
 
 
 class EnrolmentRequest(BaseModel):
-    """What a plant sends: the plant's code and the secret part of the one-time code, and its two public keys."""
+    """A plant's request: its code, the secret part of the one-time code, and its two public keys."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,16 +1,16 @@
-"""What a plant does after the greetings, decided from two positions alone: one table, no clock and no input or output.
+"""The plant's decision after a handshake, from two positions alone: a pure function of one table.
 
-| the hub says             | what the plant finds                            | decision      |
+| the hub reports          | the plant finds                                 | decision      |
 | ------------------------ | ----------------------------------------------- | ------------- |
-| session superseded       | another copy of this plant has greeted since    | FENCED        |
+| session superseded       | another copy of this plant has connected since  | FENCED        |
 | same size                | the roots are equal                             | IN_SYNC       |
 | smaller                  | my root at that size is the hub's               | PUSH          |
 | … than a receipt I hold  | the same                                        | HUB_REGRESSED |
 | larger                   | the hub's proof shows my head to be its prefix  | RESTORED      |
 | anything else            |                                                 | DIVERGED      |
 
-A plant signs a checkpoint only after IN_SYNC, PUSH or HUB_REGRESSED, which proved the hub's head to be its prefix:
-after RESTORED and DIVERGED the ledger is repaired and the plant greets again. So two signed checkpoints that
+A plant signs a checkpoint only after IN_SYNC, PUSH or HUB_REGRESSED, which proved the hub's head to be its prefix.
+After RESTORED and DIVERGED the ledger is repaired and the plant connects again. So two signed checkpoints that
 contradict each other are evidence of tampering, never of an honest restore.
 """
 
@@ -23,7 +23,7 @@ from sync_jobs.protocol.wire import Position
 
 
 class Decision(StrEnum):
-    """Everything that can come out of a handshake."""
+    """The possible results of a handshake."""
 
     IN_SYNC = "IN_SYNC"
     PUSH = "PUSH"
@@ -34,17 +34,17 @@ class Decision(StrEnum):
 
     @property
     def may_sign(self) -> bool:
-        """Whether the hub's head was proven to be a prefix of ours."""
+        """True after a proof that the hub's head is a prefix of ours."""
         return self in {Decision.IN_SYNC, Decision.PUSH, Decision.HUB_REGRESSED}
 
 
 @dataclass(frozen=True, slots=True)
 class HandshakeState:
-    """What is known after the greetings.
+    """The facts after the exchange of Hello and answer.
 
-    `root_at` gives my own root at a size not beyond mine; `prove` asks the hub for the consistency proof between two
-    sizes of its ledger. Neither is called unless the table needs it. `receipt_size` is the largest size for which I
-    hold the hub's cosignature.
+    `root_at` returns my own root at a size up to mine. `prove` asks the hub for the consistency proof between two sizes
+    of its ledger. Neither is called unless the table needs it. `receipt_size` is the largest size for which I hold the
+    hub's cosignature.
     """
 
     mine: Position
@@ -56,7 +56,7 @@ class HandshakeState:
 
 
 def decide(state: HandshakeState) -> Decision:
-    """Return the one decision for this meeting."""
+    """Return the decision for this state."""
     mine, hub = state.mine, state.hub
     if state.superseded:
         return Decision.FENCED

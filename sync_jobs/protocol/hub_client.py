@@ -7,18 +7,18 @@ from sync_jobs.protocol.wire import Hello, Parcel, Receipt, Welcome
 
 
 class HubUnreachable(Exception):
-    """The hub did not answer, or something else answered in its place; the text says what happened."""
+    """The hub did not answer, or something else answered; the text gives the reason."""
 
 
 class HubTimedOut(HubUnreachable):
-    """The hub took too long over a request that it may yet have carried out."""
+    """The hub exceeded a time limit; it may have carried out the request."""
 
 
 class HubClient(Protocol):
     """The hub as one plant reaches it. Every call raises Problem as the hub answered, or HubUnreachable."""
 
     def hello(self, greeting: Hello) -> Welcome:
-        """Greet the hub."""
+        """Send a Hello and return the hub's answer."""
         ...
 
     def send(self, origin: str, start: int, session: str, parcel: Parcel) -> Receipt:
@@ -30,7 +30,7 @@ class HubClient(Protocol):
         ...
 
     def rotate(self, origin: str, statement: bytes) -> None:
-        """Tell the hub that another key signs the plant's ledger, by a note that both keys signed."""
+        """Send the statement of a key rotation, signed by both keys."""
         ...
 
     def roots(self, origin: str, sizes: Sequence[int]) -> tuple[bytes, ...]:

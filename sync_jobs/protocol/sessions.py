@@ -1,17 +1,17 @@
-"""One copy of a plant counts at a time: sessions form a chain at the hub, and who has fallen out of it stops writing.
+"""Only one copy of a plant is active at a time: sessions form a chain at the hub, and a displaced copy stops writing.
 
-| a greeting or a parcel presents                        | the hub                                             |
+| a Hello or a parcel presents                           | the hub                                             |
 | ------------------------------------------------------ | --------------------------------------------------- |
-| the session that counts                                | goes on                                             |
-| one that was given to who had the one that counts      | goes on: from now on this one counts                |
-| one that was offered to a stranger                     | takes over: raises an alarm, the other is displaced |
-| one that a takeover ended                              | gives none: this copy is fenced                     |
-| nothing, or one that it does not know, in a greeting   | offers one, and nothing changes until it is used    |
-| the last two, and a person has said "this copy counts" | offers one; its use takes over without the alarm    |
+| the current session                                    | continues                                           |
+| one that was issued to the holder of the current one   | continues: from now on this one is current          |
+| one that was offered to an unknown client              | takes over: raises an alarm, displaces the other    |
+| one that a takeover ended                              | issues none: this copy is fenced                    |
+| nothing, or an unknown one, in a Hello                 | offers one; nothing changes until it is used        |
+| the last two, after an operator chose this copy        | offers one; its use takes over without the alarm    |
 
-Every greeting is given a session of its own, so that two copies never share one; it counts once it is used. A plant
-keeps what it was given in its store, under the lease of its exchange, before it uses it. So nobody uses the answer to
-a greeting that came twice or late, or that belongs to a worker who overslept: such a greeting displaces nobody.
+Every Hello is given a session of its own, so that two copies never share one; it becomes current at its first use. A
+plant stores its session under the lease of its exchange before it uses it. So a duplicated or late Hello, or one of a
+stalled worker, displaces no copy: its answer is never used.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from plants.store.replication import status
 from plants.store.replication.status import ReplicationState, ReplicationStatus
 
 DISPLACED_MAX: Final = 16  # sessions of other copies that the hub remembers
-GIVEN_MAX: Final = 8  # sessions that were given and not used yet, to each side: more greetings than ever wander about
+GIVEN_MAX: Final = 8  # unused sessions that are stored per side: more Hellos than are ever in flight
 QUIET: Final = timedelta(days=1)
 FENCED: Final = (
     "Another copy of this plant exchanges with the hub, so this one writes nothing more. Find out which copy is the "
@@ -45,7 +45,7 @@ SUPERSEDED: Final = (
 
 
 class SessionVerdict(StrEnum):
-    """What a greeting or a parcel comes to."""
+    """The result for a session that a Hello or a parcel presents."""
 
     GOES_ON = "GOES_ON"
     TAKES_OVER = "TAKES_OVER"
@@ -55,14 +55,14 @@ class SessionVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionDecision:
-    """What became of the session that a plant presented, and the columns of the plant's row that change."""
+    """The verdict on a presented session, and the columns of the plant's status that change."""
 
     verdict: SessionVerdict
     columns: dict[str, str | None]
 
 
 def resolve_session(before: ReplicationStatus, session: str | None) -> SessionDecision:
-    """Decide whether a session counts, now that something comes under it."""
+    """Decide whether a session is current, at its use."""
     if session is not None and session == before.session:
         return SessionDecision(SessionVerdict.GOES_ON, {})
     if session in before.session_next:
@@ -77,7 +77,7 @@ def resolve_session(before: ReplicationStatus, session: str | None) -> SessionDe
 def issue_session(
     before: ReplicationStatus, session: str | None, following: str, *, take_over: bool = False
 ) -> SessionDecision:
-    """Decide on the session that a greeting presents; `following` is the one to be given next, unless superseded."""
+    """Decide on the session that a Hello presents; `following` is issued next, unless it is superseded."""
     found = resolve_session(before, session)
     if found.verdict is not SessionVerdict.SUPERSEDED or before.session is None:
         given = () if "session_next" in found.columns else before.session_next
@@ -99,7 +99,7 @@ def update_copy_alarm(
     if verdict is SessionVerdict.OFFERED:
         return
     if verdict is SessionVerdict.GOES_ON or take_over:
-        # A copy that goes on says nothing of the other one: a person ends it, or that nothing came of it for a day.
+        # An active copy reveals nothing about the other: an operator ends the alarm, or a day without its requests.
         raised_us = None if take_over else open_alarms(session, AlarmKind.PLANT_FENCED).get(origin)
         if take_over or (raised_us is not None and raised_us < micros(now - QUIET)):
             end_alarm(session, AlarmKind.PLANT_FENCED, origin, now)
@@ -109,16 +109,16 @@ def update_copy_alarm(
 
 
 def fence(session: Session, log_id: int, origin: str, now: datetime) -> None:
-    """Stop the plant's people from writing and its jobs from sending, until a person says which copy counts."""
+    """Reject the plant's commands and stop its replication, until an operator chooses the active copy."""
     entries.fence(session, log_id, fenced=True)
     status.amend(session, log_id, state=ReplicationState.FENCED, alarm=FENCED, alarm_us=micros(now), error="FENCED")
     raise_alarm(session, Alarm(AlarmKind.PLANT_FENCED, origin, FENCED), now)
 
 
 def lift_fence(session: Session, log_id: int, now: datetime | None = None) -> None:
-    """Let a fenced plant write and exchange again: a person has said that this copy is the one.
+    """Let a fenced plant write and exchange again, after an operator chose this copy.
 
-    The next greeting takes over from the other copy, which is fenced in turn.
+    The next Hello takes over from the other copy, which is fenced in turn.
     """
     entries.fence(session, log_id, fenced=False)
     status.amend(

@@ -1,8 +1,8 @@
-"""The wire format of /sync/v1: the two greetings, the body that carries entries, and the answers that say no.
+"""The wire format of /sync/v1: Hello and its answer, the body that carries entries, and Problems.
 
 A body of entries is one zstd frame of: the exact bytes of each entry, each followed by a newline; an empty line; one
-signed checkpoint note. Canonical JSON holds no raw newline, so the first empty line ends the entries. Everything that
-is read from the other side has a limit, before and after it is unpacked.
+signed checkpoint note. Canonical JSON contains no raw newline, so the first empty line ends the entries. All input from
+the other side has a limit, before and after it is unpacked.
 """
 
 import io
@@ -31,15 +31,15 @@ GREETING_BYTES_MAX: Final = 512 * 1024
 WINDOW_BYTES_MAX: Final = 8 * 1024 * 1024  # of zstd; level 1 needs far less
 ZSTD_LEVEL: Final = 1
 SIZE_MAX: Final = 2**53 - 1
-FIELD_LENGTH_MAX: Final = 300  # characters of what an entry is found by: id, type, key, actor
+FIELD_LENGTH_MAX: Final = 300  # characters of an indexed member: id, type, key, actor
 HLC_LENGTH: Final = 16
 
 
 class Problem(Exception):
-    """An answer that says no: the HTTP status, a code that is never renamed, and what the other side needs to go on.
+    """A rejection: the HTTP status, a code that is never renamed, and the data that the other side needs.
 
     401 not recognised, 403 not yours or a wrong signature, 404 unknown ledger, 409 wrong position or session, 413 too
-    large, 422 content and proof do not fit together, 426 protocol too old, 429 and 503 later.
+    large, 422 content and proof do not match, 426 protocol too old, 429 and 503 retry later.
     """
 
     def __init__(self, status: int, code: str, /, *, retry_seconds: int | None = None, **content: object) -> None:
@@ -51,7 +51,7 @@ class Problem(Exception):
 
 
 class Position(NamedTuple):
-    """Where a ledger stands: how many entries, and the root over them."""
+    """The position of a ledger: its number of entries, and the root over them."""
 
     size: int
     root: bytes
@@ -66,7 +66,7 @@ class _Message(BaseModel):
 
     @classmethod
     def read(cls, raw: bytes) -> Self:
-        """Read a message; raises Problem 422 MESSAGE_INVALID. Members of a newer protocol are passed over."""
+        """Read a message; raises Problem 422 MESSAGE_INVALID. Members of a newer protocol are ignored."""
         try:
             return cls.model_validate_json(raw)
         except ValidationError as error:
@@ -82,20 +82,20 @@ class LedgerPosition(_Message):
 
     @classmethod
     def of(cls, origin: str, position: Position) -> "LedgerPosition":
-        """Return the stand of a ledger."""
+        """Return the position of a ledger as a message."""
         return cls(origin=origin, size=position.size, root=b64encode(position.root).decode())
 
     @property
     def position(self) -> Position:
-        """The size and the root; raises Problem 422 when the root is none."""
+        """The size and the root; raises Problem 422 for an invalid root."""
         return Position(self.size, read_hash(self.root))
 
 
 class Hello(_Message):
-    """What a plant says first: where its ledger stands, what it can read, and what it saw of the hub's ledgers.
+    """A plant's first message: its position, the events that it reads, and the hub's positions that it has seen.
 
-    `session` is the last one it had; `cosignatures` are the hub's checkpoints with the plant's cosignature. `clock` is
-    RFC 3339 UTC with six decimals. `supported` gives the newest version of each event type that it reads.
+    `session` is its last one; `cosignatures` are the hub's checkpoints with the plant's cosignature. `clock` is RFC
+    3339 UTC with six decimals. `supported` maps each event type to the newest version that the plant reads.
     """
 
     protocol: int = Field(ge=1, le=1_000_000)
@@ -108,13 +108,13 @@ class Hello(_Message):
     directives: LedgerPosition | None = None
     cosignatures: list[str] = Field(default_factory=list, max_length=16)
     acknowledged: int | None = Field(None, ge=0, le=SIZE_MAX)  # the largest size the plant holds a receipt for
-    take_over: bool = False  # a person has said that this copy of the plant is the one
-    hub_ledger: LedgerPosition | None = None  # how much of the hub's own ledger the plant has cosigned
-    greeting: str = Field("", max_length=100)  # what this greeting is known by, which the answer repeats
+    take_over: bool = False  # an operator chose this copy of the plant
+    hub_ledger: LedgerPosition | None = None  # the size and root of the hub's own ledger that the plant has cosigned
+    greeting: str = Field("", max_length=100)  # a nonce that the answer repeats
 
 
 class Receipt(_Message):
-    """What the hub answers to entries: how long the ledger is there, and the checkpoint with the hub's cosignature."""
+    """The hub's answer to entries: the size of the ledger there, and the checkpoint with the hub's cosignature."""
 
     size: int = Field(ge=0, le=SIZE_MAX)
     checkpoint: str = Field(max_length=MAX_NOTE_BYTES)
@@ -127,20 +127,20 @@ class Proof(_Message):
 
 
 class Roots(_Message):
-    """The roots of a ledger at the sizes that were asked for, in their order, in base64."""
+    """The roots of a ledger at the requested sizes, in their order, in base64."""
 
     hashes: list[str] = Field(max_length=ROOTS_MAX)
 
 
 class Limits(_Message):
-    """How much the hub takes in one request."""
+    """The hub's limits per request."""
 
     max_entries: int = Field(ENTRIES_MAX, ge=1, le=ENTRIES_MAX)
     max_bytes: int = Field(BODY_BYTES_MAX, ge=2 * ENTRY_BYTES_MAX, le=BODY_BYTES_MAX)
 
 
 class Welcome(_Message):
-    """What the hub answers: where it has the plant's ledger, where its directives stand, and its limits.
+    """The hub's answer to a Hello: the positions of the plant's ledger and directives, and the limits.
 
     `checkpoint` is the newest note of the plant's ledger with the hub's cosignature. `epoch` names the hub's store.
     """
@@ -152,16 +152,18 @@ class Welcome(_Message):
     epoch: str = Field(max_length=100)
     session: str = Field(max_length=100)
     superseded: bool = False
-    offered: bool = False  # the session counts, and the one before ends, only once it is used: greet again under it
+    offered: bool = False  # the session becomes current, and the one before ends, at its first use: send a second Hello
     clock: str = Field(max_length=40)
     version: str = Field(max_length=100)
     supported: dict[str, int] = Field(max_length=1000)
     checkpoint: str | None = None
     hub_checkpoint: str | None = Field(None, max_length=MAX_NOTE_BYTES)  # newest of the hub's own ledger, signed
     hub_proof: list[str] = Field(default_factory=list, max_length=2 * MAX_PROOF_HASHES)  # that it continues the plant's
-    hub_keys: list[str] = Field(default_factory=list, max_length=1000)  # how the hub's keys handed over, oldest first
+    hub_keys: list[str] = Field(
+        default_factory=list, max_length=1000
+    )  # statements of the hub's key rotations, oldest first
     archived: int | None = Field(None, ge=0, le=SIZE_MAX)  # entries of the plant's ledger that the archive holds
-    greeting: str | None = Field(None, max_length=100)  # the greeting that this answers; an older hub does not say
+    greeting: str | None = Field(None, max_length=100)  # repeats the Hello's; None from an older hub
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +181,15 @@ def pack(parcel: Parcel) -> bytes:
 
 
 def unpack(packed: bytes, limits: Limits) -> Parcel:
-    """Read such a body; raises Problem 413 above a limit and 422 BODY_INVALID when it is cut, altered or no such body.
+    """Read such a body; raises Problem 413 above a limit, and 422 BODY_INVALID for a truncated or altered body.
 
-    Never unpacks more than the limit, whatever the body claims.
+    Never unpacks more than the limit, whatever size the body claims.
     """
     allowed = limits.max_bytes + MAX_NOTE_BYTES + 1
     if len(packed) > allowed:
         raise Problem(413, "BODY_TOO_LARGE", limit=allowed)
     raw = _inflate(packed, allowed)
-    # Lines are looked through once: to search for the empty one first would take as long as unpacking.
+    # Lines are split once: searching for the empty one first would take as long as unpacking.
     lines = raw.split(b"\n", limits.max_entries + 1)
     blank = lines.index(b"") if b"" in lines else len(lines)
     if blank > limits.max_entries and b"\n\n" in raw:
@@ -204,11 +206,11 @@ def unpack(packed: bytes, limits: Limits) -> Parcel:
 
 
 def read_entries(bodies: Sequence[bytes], start: int, plant: int | None, *, content: bool = True) -> list[Entry]:
-    """Return the entries with their envelopes checked: position, plant, and the members that the store finds them by.
+    """Return the entries with their envelopes checked: position, plant, and the members that the store indexes.
 
-    The content is not looked at, and an unknown type or version passes. Raises Problem 422 ENVELOPE_INVALID with the
-    position. With `plant` None any plant number passes. Without `content` the payloads are let go at once (None stands
-    in their place): thousands of them in memory would cost the collector of garbage more than reading them did.
+    The content is not inspected; an unknown type or version passes. Raises Problem 422 ENVELOPE_INVALID with the
+    position. With `plant` None any plant number passes. Without `content` the payloads are replaced by None at once:
+    thousands of them in memory would slow down the garbage collector more than reading them.
     """
     entries = []
     for offset, body in enumerate(bodies):
@@ -232,7 +234,7 @@ def read_hash(text: str) -> bytes:
 
 def _inflate(packed: bytes, allowed: int) -> bytes:
     try:
-        # A frame that was cut gives what it has without a word: so it must say first how long it is, and keep to it.
+        # A truncated frame unpacks without an error, so the frame must declare its size and match it.
         size = zstandard.frame_content_size(packed)
         if size > allowed:
             raise Problem(413, "BODY_TOO_LARGE", limit=allowed)
@@ -258,7 +260,7 @@ def _read_entry(body: bytes, index: int, plant: int | None) -> Entry:
 
 
 def _wrong_member(envelope: dict[str, Any], index: int, plant: int | None) -> str | None:
-    """Return the name of the first member that is not as it must be, if any."""
+    """Return the name of the first invalid member, if any."""
     if type(envelope.get("index")) is not int or envelope["index"] != index:
         return "index"
     if type(envelope.get("plant")) is not int or (plant is not None and envelope["plant"] != plant):

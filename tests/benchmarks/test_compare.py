@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import compare
 from benchmarks.__main__ import main
-from benchmarks.compare import Change, NoEnvironment, alternate, quartiles, write
+from benchmarks.compare import Change, NoEnvironment, alternate, changes_of, quartiles, write
 from benchmarks.measurements import ROOT
 from benchmarks.programs import ProgramEnded
 
@@ -17,7 +17,7 @@ ROUNDS = 2
 @pytest.mark.timeout(600)  # Two programs start from nothing, on whatever machine this is.
 def test_same_checkout_twice_then_each_claim_has_all_rounds_of_each_side(tmp_path: Path) -> None:
     changes = alternate(ROOT, ROOT, ROUNDS, ["plant_write", "--feeds=5"])
-    assert len(changes) == 2
+    assert len(changes) == 4
     assert all(len(change.before) == len(change.after) == ROUNDS for change in changes)
     write(tmp_path, ROOT, ROOT, ROUNDS, changes)
     content = json.loads((tmp_path / "compare.json").read_text())
@@ -54,6 +54,17 @@ def test_benchmark_that_is_not_compared_then_usage(capsys: pytest.CaptureFixture
 def test_ratios_of_both_sides_then_the_verdict(after: list[float], *, within: bool, lost: bool) -> None:
     change = Change("trace", "claim", "rival", [1.0, 1.1, 1.2, 1.3, 1.4], after)
     assert (change.within_spread, change.lost) == (within, lost)
+
+
+def test_more_processor_time_then_it_is_a_loss() -> None:
+    assert Change("trace", "claim", "processor", [100.0], [111.0], -1).lost
+    assert not Change("trace", "claim", "processor", [100.0], [50.0], -1).lost
+
+
+def test_claims_that_differ_then_error() -> None:
+    old = {"name": "a", "rival": "b", "rounds": []}
+    with pytest.raises(LookupError, match="measures a before, and c after"):
+        list(changes_of("trace", old, {**old, "name": "c"}))
 
 
 def test_loss_of_a_tenth_then_it_is_still_allowed() -> None:

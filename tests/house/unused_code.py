@@ -18,26 +18,29 @@ CONFIDENCE_MIN: Final = 60  # percent; the lowest at which vulture reports funct
 TESTS: Final = ("tests", "benchmarks")
 REGISTERING: Final = (
     "@*.callback", "@*.command", "@*.fixture", "@*.hookimpl", "@*.listens_for", "@*field", "@findable",
-    "@model_validator",
+    "@model_validator", "@mutation", "@query", "@subscription",
 )  # fmt: skip
 """Decorators that hand a function to a library, which calls it."""
 DECLARING_BASES: Final = frozenset({"BaseModel", "SQLModel", "TypeDecorator", "TypedDict"})
 DECLARING_DECORATORS: Final = frozenset(
-    {"strawberry.enum", "strawberry.input", "strawberry.interface", "strawberry.type"}
+    {"enum_type", "input_type", "interface_type", "object_type"}
+    | {f"strawberry.{kind}" for kind in ("enum", "input", "interface", "type")}
 )
 """Classes whose members a library reads: columns and their types, members of JSON and of GraphQL."""
 
 ALLOWED: Final = {
     "DirectiveApplied": "the payload of the event of this name, which is recorded as a dict of the parts that it has",
     "FixedClock": "the clock of tests: it stands still, where SystemClock reads the machine's",
+    "IMPORT_RUN": "awaits its mutation: the command line imports as the operator of the machine",
     "JsonText": "a column type for models that are to hold JSON values",
     "TABLES": "importing the modules declares their tables to SQLModel",
+    "_": "awaits the texts of the command line",
+    "_value_": "enum reads it of a member",
     "beat_schedule": "Celery reads its settings",
     "branch_labels": "Alembic reads it of a revision",
     "cancel_timeout": "pytest-timeout calls it",
     "carrier": "the digest of a request reads every field of an order",
     "change_password": "awaits its command and mutation",
-    "collect": "prometheus-client calls it for each scrape",
     "decode_json": "Strawberry calls it for each WebSocket message",
     "depends_on": "Alembic reads it of a revision",
     "disable_person": "awaits its command and mutation",
@@ -65,7 +68,9 @@ ALLOWED: Final = {
     "revoke_role": "awaits its command and mutation",
     "seals": "the digest of a request reads every field of an order",
     "sections": "pytest prints them with a failure",
+    "to_json": "awaits alarms that are stored as code and data",
     "urgent": "the digest of a request reads every field of an order",
+    "word_stored": "awaits alarms that are stored as code and data",
 }
 """Names that no code of ours uses, with the reason that they stay."""
 

@@ -1,4 +1,4 @@
-"""A node whose GraphQL is asked without HTTP: its schema over its real store and writer."""
+"""A node that answers GraphQL without HTTP, with its real store and writer."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -23,7 +23,7 @@ JSON = dict[str, Any]
 
 
 def person(number: int, *roles: tuple[int, Role]) -> Actor:
-    """Return a person with roles at plants; 0 is the whole group."""
+    """Return a user with roles at plants; plant 0 is the whole group."""
     grants = frozenset(Grant(plant, role) for plant, role in roles)
     return Actor(actor_id=f"person-{number}", name=f"Person {number}", kind=ActorKind.PERSON, grants=grants)
 

@@ -1,4 +1,4 @@
-"""A running group on a fresh database for each test that asks for one."""
+"""A running group on a fresh database for each test that requests one."""
 
 from collections.abc import Iterator
 from pathlib import Path

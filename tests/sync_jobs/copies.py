@@ -1,4 +1,4 @@
-"""Copies of a plant's store: backups that are brought back, and clones that run beside it."""
+"""Copies of a plant's store: restored backups and clones."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -14,7 +14,7 @@ from tests.sync_jobs.group import Group
 
 
 def backup(node: PlantNode, path: Path) -> Path:
-    """Copy a plant's SQLite store as it stands."""
+    """Copy a plant's SQLite store."""
     source = node.store.engine.url.database
     assert source is not None
     with closing(sqlite.connect(source)) as connection:
@@ -29,7 +29,7 @@ def on_copy(group: Group, node: PlantNode, path: Path) -> PlantNode:
 
 
 def cut_hub(group: Group, log_id: int, size: int) -> None:
-    """Take a ledger at the hub back to an earlier size, as a restore from an old backup does."""
+    """Truncate a ledger at the hub to an earlier size, as a restore from an old backup does."""
     with group.hub.node.store.transaction() as session:
         frontier = mirrors.frontier_at(session, log_id, size)
         span = {"log_id": log_id, "size": size}

@@ -20,7 +20,7 @@ from infra.database import Store
 from infra.settings import directive_origin, hub_origin, plant_origin
 from infra.writer import Writer
 from migrations import upgrade
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.inventory.receipts import Delivery, receive_batch
@@ -39,7 +39,7 @@ CLOCK = SystemClock()
 
 @dataclass
 class Hub:
-    """The hub with its server; `stop` and `start` are the outage, the address stays the same."""
+    """The hub with its server; `stop` and `start` simulate an outage at the same address."""
 
     node: HubNode
     port: int
@@ -68,7 +68,7 @@ class Hub:
 
 @dataclass
 class Group:
-    """The hub, and the means to add plants."""
+    """The hub, and the methods that add plants."""
 
     hub: Hub
     folder: Path
@@ -76,7 +76,7 @@ class Group:
     plants: dict[int, PlantNode] = field(default_factory=dict)
 
     def plant(self, number: int, code: str, database_url: str | None = None) -> PlantNode:
-        """Enrol and open a plant with a material and a location; without a URL its store is a SQLite file."""
+        """Enrol and open a plant with a material and a location; its store is a SQLite file unless a URL is given."""
         node, ledger_key = self._node(number, code, database_url or f"sqlite:///{self.folder / f'{code}.db'}")
         order = Enrolment(
             number=number,
@@ -89,7 +89,7 @@ class Group:
         )
         with self.hub.node.store.transaction() as session:
             enrol(session, order, actor=system_actor("cli", Role.ADMINISTRATOR), now=CLOCK.now())
-        call = Call(number, CLOCK.now())
+        call = CommandContext(number, CLOCK.now())
         with node.store.transaction() as session:
             plant = NewPlant(number, code, f"Plant {code}", "Asia/Shanghai", node.origin)
             open_plant(session, plant, now=CLOCK.now())
@@ -151,8 +151,8 @@ def free_port() -> int:
 
 
 def receive(node: PlantNode, count: int = 1) -> list[Entry]:
-    """Receive so many batches at a plant."""
-    call = Call(node.number, CLOCK.now())
+    """Receive a number of batches at a plant."""
+    call = CommandContext(node.number, CLOCK.now())
     order = Delivery("MILK", "12.5", "KGM", "A1")
     with node.store.transaction() as session:
         return [receive_batch(session, order, actor=LI, call=call) for _ in range(count)]

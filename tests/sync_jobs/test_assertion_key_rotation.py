@@ -1,4 +1,4 @@
-"""A plant signs in with another key: stated under its ledger's key, the old one good until the new one was used."""
+"""Rotation of an assertion key: announced under the ledger's key; the old key is valid until the new one was used."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -42,7 +42,7 @@ def another() -> SigningKey:
 
 
 def states(node: PlantNode, following: SigningKey) -> None:
-    """Let the plant state its next key at the hub, signed in with the one it has."""
+    """Let the plant announce its next key to the hub, authenticated with its current one."""
     assertion_key_rotation.announce_assertion_key(node, following)
 
 

@@ -1,4 +1,4 @@
-"""Waits after failures: over when their time has come, and when a clock that was wrong had begun them."""
+"""Waits after failures end in time, or when a wrong clock had started them."""
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta

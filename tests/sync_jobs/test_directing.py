@@ -1,4 +1,4 @@
-"""Directives over real replication: to plants that are there and plants that are away, each obeyed once."""
+"""Directives over real replication: to connected and disconnected plants, each applied once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ from plants.commands.directives.directives import (
     direct_release,
 )
 from plants.commands.directives.outcomes import APPLIERS
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
@@ -53,7 +53,7 @@ def group(tmp_path: Path, postgres_18: EmbeddedPostgres) -> Iterator[Group]:
 
 
 def meets(group: Group, *nodes: PlantNode) -> None:
-    """Let plants exchange with the hub until nothing is left to say, and the hub apply what it heard."""
+    """Let plants exchange with the hub until nothing is left to send, and let the hub project what it stored."""
     for node in nodes:
         for _ in range(2):  # the answers to what the first one brought go with the second
             exchange(node, forced=True)
@@ -64,7 +64,7 @@ def meets(group: Group, *nodes: PlantNode) -> None:
 
 def directs(group: Group, command: GroupCommand[Order], order: Order, request: str | None = None) -> list[Entry]:
     with group.hub.node.store.transaction() as session:
-        return command(session, order, actor=CHEN, call=Call(0, CLOCK.now(), request=request))
+        return command(session, order, actor=CHEN, call=CommandContext(0, CLOCK.now(), request=request))
 
 
 def kinds(node: PlantNode) -> list[str]:
@@ -74,7 +74,7 @@ def kinds(node: PlantNode) -> list[str]:
 
 
 def states(group: Group) -> list[tuple[int, int, int]]:
-    """Return plant, directive and whether it was applied, of each answer that the hub has heard."""
+    """Return plant, directive and whether it was applied, for each answer at the hub."""
     with group.hub.node.store.transaction() as session:
         sql = "SELECT plant_id, directive_idx, applied FROM directive_outcomes ORDER BY 1, 2"
         return [(plant, index, applied) for plant, index, applied in session.rows(sql)]
@@ -89,17 +89,17 @@ def open_holds(node: PlantNode) -> list[tuple[str, str | None]]:
 def moves(here: PlantNode, there: PlantNode, code: str) -> tuple[Entry, TransferReceipt]:
     order = Dispatch(there.origin.split("/")[-2], (StockLine(code, "2", "KGM", "A1"),))
     with here.store.transaction() as session:
-        sent = dispatch_transfer(session, order, actor=LI, call=Call(here.number, CLOCK.now()))
+        sent = dispatch_transfer(session, order, actor=LI, call=CommandContext(here.number, CLOCK.now()))
     return sent, TransferReceipt(transfer_manifest(sent, here.origin), "A1")
 
 
 def takes_in(node: PlantNode, receipt: TransferReceipt) -> Entry:
     with node.store.transaction() as session:
-        return receive_transfer(session, receipt, actor=LI, call=Call(node.number, CLOCK.now()))
+        return receive_transfer(session, receipt, actor=LI, call=CommandContext(node.number, CLOCK.now()))
 
 
 def level(group: Group) -> None:
-    """Check that each plant's tables at the hub are those of the plant."""
+    """Check that each plant's tables at the hub equal those of the plant."""
     for number, node in group.plants.items():
         assert table_digests(group.hub.node.store, plant=number) == table_digests(node.store, plant=number)
 
@@ -181,7 +181,7 @@ def test_plant_away_had_sent_goods_off_then_the_hubs_job_sends_the_hold_after_th
 
 
 def test_restored_hub_is_asked_again_then_what_comes_back_and_what_was_asked_again_both_stand(group: Group) -> None:
-    """Whoever had no answer sends the same request again, and the hub no longer knows that it was done."""
+    """A user without an answer repeats the request, and the restored hub has lost the first one."""
     node = group.plants[1]
     (goods,) = receive(node)
     meets(group, node)

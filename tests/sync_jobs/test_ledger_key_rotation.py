@@ -1,4 +1,4 @@
-"""A ledger's key is exchanged while the plant goes on: what was signed before counts, a refused key changes nothing."""
+"""Rotation of a ledger's key while the plant runs: old signatures remain valid, and a rejected key changes nothing."""
 
 from contextlib import closing
 from dataclasses import replace

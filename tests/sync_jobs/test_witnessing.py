@@ -1,4 +1,4 @@
-"""The hub writes down how far it has the plants; the plants check and cosign what the hub writes."""
+"""The hub records how far it holds the plants' ledgers; plants check and cosign the hub's own ledger."""
 
 import pytest
 from hypothesis import given
@@ -41,7 +41,7 @@ def hub_ledger(group: Group) -> list[Entry]:
 
 
 def held(node: PlantNode) -> Checkpoint | None:
-    """Return what a plant has cosigned of the hub's ledger."""
+    """Return the hub's checkpoint that a plant has cosigned."""
     with node.store.transaction() as session:
         note = ledger_status(session, HUB_LOG).checkpoint
     return None if note is None else Checkpoint.parse(Note.parse(note).text)
@@ -59,7 +59,7 @@ def evidence(store: Store) -> list[ContradictionRow]:
 
 
 def write_something(group: Group, name: str) -> None:
-    """Let the hub write an entry of its own."""
+    """Append an entry to the hub's own ledger."""
     now = CLOCK.now()
     with group.hub.node.store.transaction() as session:
         Head(session, HUB_LOG).append(
@@ -73,7 +73,7 @@ def write_something(group: Group, name: str) -> None:
 
 
 def restore_to(group: Group, size: int) -> None:
-    """Put the hub's own ledger back to what an old copy of its store had."""
+    """Restore the hub's own ledger to that of an old copy of its store."""
     entries = hub_ledger(group)[:size]
     frontier = Frontier().extend(entry.leaf for entry in entries)
     with group.hub.node.store.transaction() as session:
@@ -159,7 +159,7 @@ def test_a_plant_cosigns_the_hubs_ledger_and_the_hub_keeps_it_through_its_next_s
     exchange(node)
     size, root = stand(hub.store, HUB_LOG)
     assert held(node) == Checkpoint(hub.origin, size, root)
-    exchange(node, forced=True)  # hands the cosignature over
+    exchange(node, forced=True)  # sends the cosignature
     sign_own_ledgers(hub)
     with hub.store.transaction() as session:
         note = checkpoint_at(session, HUB_LOG, size)
@@ -197,7 +197,7 @@ def test_a_hub_restored_from_an_old_copy_that_wrote_something_else_then_both_sid
     shown = Checkpoint(hub.origin, *stand(hub.store, HUB_LOG))
     ended = exchange(node, forced=True)
 
-    assert ended.sent == 2  # the plant's own ledger goes on travelling
+    assert ended.sent == 2  # replication of the plant's own ledger continues
     assert held(node) == seen
     (alarm,) = lasting(node.store)
     assert (alarm.kind, alarm.about) == (AlarmKind.HUB_LEDGER_FORKED, hub.origin)
@@ -211,7 +211,7 @@ def test_a_hub_restored_from_an_old_copy_that_wrote_something_else_then_both_sid
     exchange(node, forced=True)
     sign_own_ledgers(hub)
     exchange(node, forced=True)
-    assert len(evidence(node.store)) == 1  # the same pair, signed again, is no more evidence
+    assert len(evidence(node.store)) == 1  # the same pair, signed again, is the same evidence
     assert lasting(node.store)[0].times == 3
 
     with node.store.transaction() as session:

@@ -16,7 +16,7 @@ from auth.scope import plants_for
 from infra import roles
 from infra.database import ReadSession, Session
 from infra.messages import Failure, message
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.replication.parked_entries import Decision, ParkedEntry, retry_entry, skip_entry
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant, from_micros
@@ -24,8 +24,8 @@ from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import INDEX_MAX
 from plants.store.materials.plants import known_plants, plants_in
 from plants.store.replication.parked_entries import (
+    ParkedEntriesFilter,
     ParkedSeen,
-    ParkedSought,
     ParkedState,
     SkippedEntryRow,
     parked_at,
@@ -72,9 +72,9 @@ def show(
             said = [(_skipped_object(one, codes), _skipped_lines(one, codes)) for one in gone]
             more = 0
         else:
-            seen = parked_page(reads, scope, ParkedSought(), None, first)
+            seen = parked_page(reads, scope, ParkedEntriesFilter(), None, first)
             said = [(_parked_object(one, codes), _parked_lines(one, codes)) for one in seen]
-            more = parked_count(reads, scope, ParkedSought()) - len(seen)
+            more = parked_count(reads, scope, ParkedEntriesFilter()) - len(seen)
     if as_json:
         show_json([one for one, __ in said])
         return
@@ -130,7 +130,7 @@ def _decide(node: Node, decision: Decision, seen: ParkedSeen, reason: str) -> No
     actor, order = console_actor(Role.ADMINISTRATOR), ParkedEntry(seen.fault.log_id, seen.fault.idx, seen.leaf or "")
 
     def write(session: Session) -> None:
-        decision(session, order, actor=actor.author, call=Call(HUB, node.clock.now(), reason=reason))
+        decision(session, order, actor=actor.author, call=CommandContext(HUB, node.clock.now(), reason=reason))
 
     node.writer.write(write)
 

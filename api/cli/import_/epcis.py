@@ -36,6 +36,7 @@ from plants.rules.epcis.steps import (
 )
 from plants.rules.epcis.vocabulary import last_word
 from plants.rules.epcis.wording import discrepancy_text, step_text, why_text
+from plants.rules.logistics.events import TRANSFER_RECEIVED
 from plants.rules.values.quantities import MICRO, format_micro
 from plants.store.ledger.entries import Head
 
@@ -194,7 +195,7 @@ def _new_batches(outcome: StepOutcome) -> list[str]:
     return [
         batch["code"]
         for entry in outcome.entries
-        if entry.type != "TransferReceived"
+        if entry.type != TRANSFER_RECEIVED.name
         for batch in entry.payload.get("batches", ())
     ]
 

@@ -14,12 +14,12 @@ from auth.scope import plants_for
 from infra import roles
 from infra.database import Session
 from infra.messages import Failure, message
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant, from_micros
 from plants.store.materials.plants import known_plants
-from plants.store.replication.disputes import Disputed, DisputesSought, disputes_count, disputes_page
+from plants.store.replication.disputes import Disputed, DisputesFilter, disputes_count, disputes_page
 
 LISTED = 100
 COLLISIONS_SHOWN = 5
@@ -42,11 +42,11 @@ def show(
 
     Example:  batchloom plant disputes list --home sh1
     """
-    sought = DisputesSought(None if ended else True)
+    filters = DisputesFilter(None if ended else True)
     with opened(home) as node, node.store.reading() as reads:
         scope = plants_for(console_actor(Role.MANAGER), Permission.LEDGER_READ, {HUB, *known_plants(reads)})
-        seen = disputes_page(reads, scope, sought, None, first)
-        more = disputes_count(reads, scope, sought) - len(seen)
+        seen = disputes_page(reads, scope, filters, None, first)
+        more = disputes_count(reads, scope, filters) - len(seen)
     if as_json:
         show_json([_as_object(one) for one in seen])
         return
@@ -89,7 +89,7 @@ def settle(
         actor, number = console_actor(Role.MANAGER), node.settings.plant_number
 
         def write(session: Session) -> None:
-            call = Call(number, node.clock.now(), reason=reason)
+            call = CommandContext(number, node.clock.now(), reason=reason)
             settle_dispute(session, Settlement(dispute, reason), actor=actor.author, call=call)
 
         node.writer.write(write)

@@ -9,7 +9,14 @@ from typing import Any, Generic, TypeVar, cast
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.commands.execution import REASON_LENGTH_MAX, Appending, Call, check_call, check_lines, check_text
+from plants.commands.execution import (
+    REASON_LENGTH_MAX,
+    CommandContext,
+    LedgerWriter,
+    check_call,
+    check_lines,
+    check_text,
+)
 from plants.commands.materials.definitions import (
     MasterDefinition,
     MaterialDefinition,
@@ -18,9 +25,18 @@ from plants.commands.materials.definitions import (
     material_content,
     unit_content,
 )
-from plants.rules.directives.directives import HoldDirected, MasterDirected, RecallDirected, ReleaseDirected
+from plants.rules.directives.events import (
+    HOLD_DIRECTED,
+    MASTER_DIRECTED,
+    RECALL_DIRECTED,
+    RELEASE_DIRECTED,
+    HoldDirected,
+    MasterDirected,
+    RecallDirected,
+    ReleaseDirected,
+)
 from plants.rules.identification.codes import read_batch_code
-from plants.rules.ledger.events import Entry
+from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
@@ -79,14 +95,14 @@ class Directing:
 
     session: Session
     actor: Author
-    call: Call
+    call: CommandContext
     digest: str | None
 
-    def send(self, event: str, about: str, contents: Mapping[int, Any]) -> list[Entry]:
+    def send(self, event: Event[P], about: str, contents: Mapping[int, P]) -> list[Entry]:
         """Append what each plant is told to the ledger of its directives, and apply it to the hub's tables."""
         # In the order of their numbers, so that two commands at once cannot wait for each other.
         return [
-            Appending(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
+            LedgerWriter(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
             for plant in sorted(contents)
         ]
 
@@ -104,7 +120,7 @@ class GroupCommand(Generic[Order]):
         self.name = name
         self.__doc__ = perform.__doc__
 
-    def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> list[Entry]:
+    def __call__(self, session: Session, order: Order, *, actor: Author, call: CommandContext) -> list[Entry]:
         """Do it, in the caller's transaction."""
         digest = None
         if call.request is not None:
@@ -145,7 +161,7 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     else:
         said = MasterDirected(kind=definition.kind, content=cast("dict[str, Any]", master_content(definition)))
     plants = _named(directing, order.plants)
-    return directing.send("MasterDirected", definition.code, dict.fromkeys(plants, said))
+    return directing.send(MASTER_DIRECTED, definition.code, dict.fromkeys(plants, said))
 
 
 @group_command("direct_hold")
@@ -167,7 +183,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
         "reason": reason,
         "everywhere": not order.plants,
     }
-    return directing.send("HoldDirected", order.batch, dict.fromkeys(plants, said))
+    return directing.send(HOLD_DIRECTED, order.batch, dict.fromkeys(plants, said))
 
 
 @group_command("direct_recall")
@@ -191,7 +207,7 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
         "reason": reason,
         "everywhere": not order.plants,
     }
-    return directing.send("RecallDirected", said["recall"], dict.fromkeys(plants, said))
+    return directing.send(RECALL_DIRECTED, said["recall"], dict.fromkeys(plants, said))
 
 
 @group_command("direct_release")
@@ -209,7 +225,7 @@ def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]
     }
     codes = {batch["code"] for batches in held.values() for batch in batches}
     about = codes.pop() if len(codes) == 1 else order.hold
-    return directing.send("ReleaseDirected", about, contents)
+    return directing.send(RELEASE_DIRECTED, about, contents)
 
 
 def _batch(directing: Directing, code: str) -> DirectedBatch:

@@ -8,10 +8,9 @@ from infra.database import Session
 from infra.ids import new_id
 from plants.commands.execution import NAME_LENGTH_MAX, check_text
 from plants.rules.identification.codes import PLANT_NUMBER_MAX, plant_code
-from plants.rules.ledger.events import EVENTS, Entry
-from plants.rules.ledger.payloads import PlantOpened
+from plants.rules.ledger.events import Entry, new_envelope
+from plants.rules.materials.events import PLANT_OPENED, PlantOpened
 from plants.rules.values.actors import SYSTEM
-from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.ledger.entries import Head, open_log
 from plants.store.projection import applying
@@ -47,21 +46,9 @@ def open_plant(session: Session, order: NewPlant, *, now: datetime) -> Entry:
         "time_zone": order.time_zone,
         "origin": order.origin,
     }
-    entry = head.append(
-        {
-            "id": new_id(),
-            "type": "PlantOpened",
-            "version": EVENTS["PlantOpened"],
-            "plant": order.number,
-            "index": 0,
-            "hlc": "",
-            "occurred_at": format_instant(now),
-            "recorded_at": "",
-            "actor": SYSTEM.person,
-            "key": order.code,
-            "payload": payload,
-        },
-        now,
+    envelope = new_envelope(
+        PLANT_OPENED, payload, entry_id=new_id(), log_id=order.number, at=now, actor=SYSTEM.person, key=order.code
     )
+    entry = head.append(envelope, now)
     applying.apply(session, order.number, (entry,))
     return entry

@@ -11,7 +11,7 @@ from typing import Final
 from infra.database import Session
 from plants.commands.replication.repairs import record_repair
 from plants.rules.ledger.events import Entry
-from plants.rules.replication.repairs import BodiesPruned
+from plants.rules.replication.events import BODIES_PRUNED, BodiesPruned
 from plants.store.ledger import mirrors, pruning
 from plants.store.ledger.entries import Head
 from plants.store.ledger.pruning import Bounds
@@ -56,7 +56,7 @@ def prune(session: Session, order: Pruning, *, now: datetime) -> Entry | None:
         return None
     _check_root(session, order)
     payload: BodiesPruned = {"below": found.safe, "archived": found.archived, "cosigned": found.cosigned}
-    entry = record_repair(session, order.plant, "BodiesPruned", payload, now=now)
+    entry = record_repair(session, order.plant, BODIES_PRUNED, payload, now=now)
     pruning.mark(session, order.plant, found.safe)
     return entry
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from plants.rules.ledger.payloads import Difference
+from plants.rules.approvals.events import Difference
 from plants.rules.quality.dispositions import Hold, HoldKind
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode

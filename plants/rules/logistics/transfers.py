@@ -24,7 +24,8 @@ from plants.rules.identification.codes import (
 )
 from plants.rules.ledger.events import ENTRY_BYTES_MAX, LINES_MAX, Cause, Entry, canonical
 from plants.rules.ledger.merkle import leaf_hash
-from plants.rules.ledger.payloads import BatchStatement, TransferLine
+from plants.rules.ledger.payloads import BatchStatement
+from plants.rules.logistics.events import TRANSFER_DISPATCHED, TransferLine
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.rules.values.quantities import format_micro, read_amount
@@ -138,7 +139,7 @@ def _parse(content: bytes) -> Any:
 
 
 def _manifest(origin: str, body: bytes, envelope: dict[str, Any]) -> Manifest:
-    _check(envelope.get("type") == "TransferDispatched" and envelope.get("version") == 1, "TransferDispatched")
+    _check((envelope.get("type"), envelope.get("version")) == (TRANSFER_DISPATCHED.name, 1), TRANSFER_DISPATCHED.name)
     plant = _whole(envelope.get("plant"), "plant", PLANT_NUMBER_MAX)
     index = envelope.get("index")
     if type(index) is not int or not 0 <= index < INTEGER_MAX:

@@ -1,4 +1,4 @@
-"""Queries on the heads of ledgers: which ledgers a store holds, and how far each is projected."""
+"""Queries on the heads of ledgers, and on the watermarks of the projection."""
 
 from typing import Final, NamedTuple
 

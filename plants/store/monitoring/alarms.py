@@ -28,8 +28,6 @@ RAISE = (
 )
 END = "UPDATE alarms SET over_us = :now_us WHERE kind = :kind AND about = :about AND over_us IS NULL"
 
-SELECT_OPEN = "SELECT about, last_us FROM alarms WHERE kind = :kind AND over_us IS NULL"
-
 
 class AlarmKind(StrEnum):
     """What kind of thing is amiss; a kind is never renamed."""
@@ -90,7 +88,9 @@ def end_alarm(session: Session, kind: AlarmKind, about: str, now: datetime) -> b
 
 def open_alarms(reads: Session | ReadSession, kind: AlarmKind) -> dict[str, int]:
     """Return what the open alarms of a kind are about, each with the time when it was last raised (microseconds)."""
-    return dict(reads.rows(SELECT_OPEN, {"kind": kind.value}))
+    row = AlarmRow
+    is_open = (row.kind == kind.value, col(row.over_us).is_(None))
+    return dict(reads.rows(select(row.about, row.last_us).where(*is_open)))
 
 
 def alarms(reads: ReadSession, *, over: bool = False, first: int = 100) -> Sequence[AlarmRow]:

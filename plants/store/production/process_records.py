@@ -109,7 +109,7 @@ def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessesSought:
+class ProcessesFilter:
     """Which process records are wanted; what is not given does not matter. Transfers are listed by themselves."""
 
     plant: str | None = None
@@ -141,16 +141,16 @@ def edges_out(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict
 
 
 def processes_page(
-    reads: ReadSession, scope: PlantScope, sought: ProcessesSought, after: pages.Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: ProcessesFilter, after: pages.Key | None, limit: int
 ) -> Sequence[ProcessRow]:
     """Return one page of process records, the last opened of each plant first."""
     key = col(ProcessRow.id), col(ProcessRow.plant_id)
-    return reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit, descending=True)).all()
+    return reads.exec(pages.page(_filtered(reads, scope, filters), key, after, limit, descending=True)).all()
 
 
-def processes_count(reads: ReadSession, scope: PlantScope, sought: ProcessesSought) -> int:
+def processes_count(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> int:
     """Return how many process records there are."""
-    return pages.count(reads, _sought(reads, scope, sought))
+    return pages.count(reads, _filtered(reads, scope, filters))
 
 
 def _edges(reads: ReadSession, scope: PlantScope, ids: Sequence[int], side: str) -> dict[int, list[Edge]]:
@@ -162,15 +162,15 @@ def _edges(reads: ReadSession, scope: PlantScope, ids: Sequence[int], side: str)
     return edges
 
 
-def _sought(reads: ReadSession, scope: PlantScope, sought: ProcessesSought) -> SelectOfScalar[ProcessRow]:
-    here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, sought.plant))
+def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:
+    here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, filters.plant))
     found = select(ProcessRow).where(here, ProcessRow.kind != "TRANSFER")
     equal = {
-        ProcessRow.kind: sought.kind,
-        ProcessRow.state: sought.state,
-        ProcessRow.job_order: sought.job_order,
-        ProcessRow.equipment: sought.equipment,
-        ProcessRow.customer: sought.customer,
+        ProcessRow.kind: filters.kind,
+        ProcessRow.state: filters.state,
+        ProcessRow.job_order: filters.job_order,
+        ProcessRow.equipment: filters.equipment,
+        ProcessRow.customer: filters.customer,
     }
     for column, value in equal.items():
         if value is not None:

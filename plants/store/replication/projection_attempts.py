@@ -25,7 +25,7 @@ class ProjectionTry(SQLModel, table=True):
 
     log_id: int = key(Integer)
     low: int = big()  # the first entry of the slice
-    entries: int = big()  # how many at most
+    entries: int = big()  # the largest number of entries
     attempts: int = big()
 
 

@@ -16,7 +16,7 @@ from infra.database import Store
 from infra.objects import FileObjects
 from infra.postgres import EmbeddedPostgres
 from infra.settings import directive_origin
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment
 from plants.commands.materials.definitions import MaterialDefinition, define_material
 from plants.store.ledger.archive import Archive
@@ -55,7 +55,7 @@ def home(group: Group, tmp_path: Path) -> Path:
     with store_of(home) as store, store.transaction() as session:
         for number in range(19):
             material = MaterialDefinition(f"M{number}", "Milk", "KGM", 30)
-            define_material(session, material, actor=LI, call=Call(1, CLOCK.now()))
+            define_material(session, material, actor=LI, call=CommandContext(1, CLOCK.now()))
         session.run("UPDATE entries SET recorded_us = recorded_us - :us WHERE idx < 15", {"us": 40 * DAY_US})
     return home
 

@@ -18,7 +18,7 @@ from plants.commands.directives.directives import (
     direct_release,
 )
 from plants.commands.directives.outcomes import DirectiveOutOfOrder, apply_directive, due_directive
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.materials.definitions import MasterDefinition
 from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
@@ -47,7 +47,7 @@ def older(upgraded: pytest.MonkeyPatch, *unknown: str) -> None:
 
 def directs(hub: Hub, plant: Plant, command: Any, order: Any) -> Entry:
     with hub.store.transaction() as session:
-        (entry,) = command(session, order, actor=DIRECTOR, call=Call(0, plant.clock.now()))
+        (entry,) = command(session, order, actor=DIRECTOR, call=CommandContext(0, plant.clock.now()))
     hub.tells(plant)
     assert isinstance(entry, Entry)
     return entry

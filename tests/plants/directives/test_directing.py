@@ -24,7 +24,7 @@ from plants.commands.directives.directives import (
 )
 from plants.commands.directives.hold_propagation import follow_goods
 from plants.commands.directives.outcomes import apply_directive
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
@@ -64,7 +64,7 @@ def directs(
 ) -> list[Entry]:
     """Do a command of headquarters and commit it."""
     with hub.store.transaction() as session:
-        return command(session, order, actor=actor, call=Call(0, at.clock.now(), **given))
+        return command(session, order, actor=actor, call=CommandContext(0, at.clock.now(), **given))
 
 
 def refuses(hub: Hub, command: GroupCommand[Order], order: Order, code: R, **given: Any) -> dict[str, str]:

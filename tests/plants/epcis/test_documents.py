@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from plants.rules.epcis.documents import EPCIS_DOCUMENT_BYTES_MAX, read_epcis
-from plants.rules.epcis.events import EpcisParty, EpcisQuantity
+from plants.rules.epcis.event_forms import EpcisParty, EpcisQuantity
 from plants.rules.epcis.identifiers import Kind, identity, kind_of, lot_number_of, product_of, short_codes
 from plants.rules.epcis.problems import EpcisRefusal
 from plants.rules.epcis.sites import propose_plants

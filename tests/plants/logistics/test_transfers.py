@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from plants.commands.execution import Recording, command
+from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
 from plants.commands.materials.definitions import MaterialDefinition, define_material
 from plants.commands.production.process_records import Feed, feed_process
+from plants.rules.approvals.events import CHANGE_APPLIED, ChangeApplied
+from plants.rules.audit.events import ENTRY_CORRECTED, EntryCorrected
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.refusals import RefusalCode as R
@@ -33,9 +35,10 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Plant
 
 
 @command("correct")
-def correct(recording: Recording, index: int) -> Entry:
+def correct(writer: PlantLedgerWriter, index: int) -> Entry:
     """State that a receipt did not occur, as a correction does."""
-    return recording.record("EntryCorrected", str(index), {"entry": index, "wrong": "DID_NOT_OCCUR", "retracted": []})
+    payload: EntryCorrected = {"entry": index, "wrong": "DID_NOT_OCCUR", "retracted": []}
+    return writer.record(ENTRY_CORRECTED, str(index), payload)
 
 
 def sent(source: Plant, *lines: StockLine) -> Entry:
@@ -236,11 +239,12 @@ def test_known_already_then_not_stated_again(pair: tuple[Plant, Plant]) -> None:
 
 
 @command("shorten")
-def shorten(recording: Recording, order: tuple[str, str | None]) -> Entry:
+def shorten(writer: PlantLedgerWriter, order: tuple[str, str | None]) -> Entry:
     """Give a batch another expiry, as an approved change does."""
     code, expires_on = order
-    batch = str(recording.batch(code).id)
-    return recording.record("ChangeApplied", code, {"change": 0, "expiries": {batch: expires_on}})
+    batch = str(writer.batch(code).id)
+    payload: ChangeApplied = {"change": 0, "expiries": {batch: expires_on}}
+    return writer.record(CHANGE_APPLIED, code, payload)
 
 
 @pytest.mark.parametrize(

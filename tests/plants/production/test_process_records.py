@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from plants.commands.execution import Recording, command
+from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine
 from plants.commands.production.process_records import (
     Closing,
@@ -14,6 +14,8 @@ from plants.commands.production.process_records import (
 )
 from plants.commands.production.yields import Output, Yield, yield_process
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import Outcome
+from plants.rules.quality.events import BATCH_QUARANTINED
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import Plant
 
@@ -21,10 +23,11 @@ RUN = ProcessOrder("PRODUCTION", "Fermentation 发酵", "JO-17", "MIX1")
 
 
 @command("restrict")
-def restrict(recording: Recording, code: str) -> Entry:
+def restrict(writer: PlantLedgerWriter, code: str) -> Entry:
     """State a batch as restricted, as an inspection would."""
-    batch = recording.batch(code).id
-    return recording.record("BatchQuarantined", code, {"dispositions": {str(batch): "RESTRICTED"}})
+    batch = writer.batch(code).id
+    payload: Outcome = {"dispositions": {str(batch): "RESTRICTED"}}
+    return writer.record(BATCH_QUARANTINED, code, payload)
 
 
 def opened(plant: Plant, order: ProcessOrder = RUN) -> int:

@@ -1,4 +1,4 @@
-"""Leases: one holder at a time, a holder who overslept is told so, and what a killed process left behind ends."""
+"""Leases: one holder at a time, a stale holder is detected, and the leases of a killed process end."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Which refusals a command can raise, read from the source: every call that it may lead to is followed."""
+"""The refusals that a command can raise, from a call graph of the source."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from tests.house.sources import Function, Source, sources
 
 @dataclass(frozen=True)
 class Module:
-    """A module of plants: what it defines and what it imports, by name."""
+    """A module of plants with its functions and imports by name."""
 
     functions: dict[str, Function]
     imports: dict[str, str] = field(default_factory=dict)
@@ -27,7 +27,7 @@ def modules() -> dict[str, Module]:
 
 @cache
 def methods() -> dict[str, list[tuple[str, Function]]]:
-    """Return the methods of all classes of plants by name: which class an object is of is not asked."""
+    """Return the methods of all classes of plants by name. The class of an object is not resolved."""
     found: dict[str, list[tuple[str, Function]]] = {}
     for source in sources("plants"):
         name = source.name.removesuffix(".py").replace("/", ".")

@@ -1,4 +1,4 @@
-"""Alarms as the contract shows them: all that is amiss, once each, and of a plant only to those who may see it."""
+"""Alarms over GraphQL: each once, and visible only with access to its plant."""
 
 from auth.actors import Role
 from infra.database import Session

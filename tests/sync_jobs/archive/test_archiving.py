@@ -1,4 +1,4 @@
-"""The hub's ledgers in the archive, and back from it."""
+"""Archiving the hub's ledgers, and recovering them from the archive."""
 
 import json
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ from tests.sync_jobs.group import CLOCK, Group, receive, stand
 
 
 class Failing(FileObjects):
-    """A folder that stops taking files when `left` of them were taken."""
+    """A folder that rejects files after it has stored `left` of them."""
 
     left = 10**9
 
@@ -90,7 +90,7 @@ def lasting(hub: HubNode) -> list[tuple[str, str, int]]:
 
 
 def read_by_another_program(objects: FileObjects, root: Path, origin: str, size: int) -> bytes:
-    """Return the root that another program works out from the tiles, after it has read every entry."""
+    """Return the root that an independent program computes from the tiles, after it has read every entry."""
     reader = TilesReader(LocalBackend(root / "objects" / folder(origin, 1)))
     reader.set_size(size)
     hashes = [leaf_hash(reader.get_entry(index)) for index in range(size)]

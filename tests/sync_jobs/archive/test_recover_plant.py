@@ -1,4 +1,4 @@
-"""A plant gets its tail back from the archive while somebody writes: nothing is moved in behind what they wrote."""
+"""Recovery of a plant's tail from the archive while a user writes: nothing is appended after the user's entries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ LAST_WRITES = 4  # the proof of what was staged, and three moves
 
 @dataclass
 class Between:
-    """A plant's writer before whose write of this number somebody in another process writes an entry."""
+    """A plant's writer that lets another process append an entry before its n-th write."""
 
     writer: Writing
     node: PlantNode
@@ -46,7 +46,7 @@ class Between:
 
 
 def parted(group: Group, tmp_path: Path) -> tuple[PlantNode, FileObjects]:
-    """Return a plant that was brought back from an old backup, and the archive of what it lacks."""
+    """Return a plant restored from an old backup, and the archive of the entries that it lacks."""
     objects = FileObjects(tmp_path / "archive")
     hub = replace(group.hub.node, archive=Archive(objects))
     plant = group.plant(1, "SH1")

@@ -1,4 +1,4 @@
-"""A parcel that ends before the ledger does says until when it is the whole ledger, and no later."""
+"""A parcel that ends before the ledger does states until when it was the whole ledger."""
 
 from dataclasses import replace
 

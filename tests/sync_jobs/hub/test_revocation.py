@@ -1,4 +1,4 @@
-"""A plant's keys in other hands: revoked at the hub for good, and the plant goes on under new ones of its own."""
+"""Compromised keys of a plant: the hub revokes them for good, and the plant continues under new keys."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -47,7 +47,7 @@ def withdraw(group: Group, code: str = "SH1", reason: str = WHY, actor: Actor = 
 
 
 def renewed(node: PlantNode) -> PlantNode:
-    """Return the plant with new keys, of which its ledger and its files know."""
+    """Return the plant with new keys, which its ledger and its files contain."""
     following = NoteSigner(node.origin, generate_key())
     ledger_key_rotation.rotate_ledger_key(node, following)
     earlier = (*node.earlier_assertion_keys, node.assertion_key)

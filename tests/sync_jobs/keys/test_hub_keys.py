@@ -1,4 +1,4 @@
-"""The hub signs with another key while plants go on: proven from the one they were given; what was signed stays so."""
+"""Rotation of the hub's key while plants run: the known key proves the new one, old signatures remain valid."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -50,14 +50,14 @@ def signer() -> NoteSigner:
 
 
 def becomes(group: Group, hub: HubNode) -> None:
-    """Let the hub's process be ended and another one be started."""
+    """Replace the hub's process by another one."""
     group.hub.stop()
     group.hub.node = hub
     group.hub.start()
 
 
 def rotates(group: Group) -> NoteSigner:
-    """Let the hub be stopped, given another key, and started again; returns the key that it had."""
+    """Stop the hub, rotate its key, and start it again; returns the key that it had."""
     before, following = group.hub.node, NoteSigner(group.hub.node.origin, generate_key())
     hub_keys.rotate_hub_key(before, following)
     becomes(group, replace(before, signer=following))
@@ -81,7 +81,7 @@ def in_sync(group: Group, node: PlantNode) -> None:
 
 
 def signed_by(node: PlantNode, log_id: int, key: NoteKey) -> bool:
-    """Tell whether the newest note that the plant keeps of a ledger has a line of this key."""
+    """Tell whether the newest stored note of a ledger has a signature line of this key."""
     with node.store.transaction() as session:
         note = Note.parse(ledger_status(session, log_id).checkpoint or b"")
     known = {(one.name, one.key_id) for name in (NAME, node.directive_origin) for one in checkpoints.keys_of(key, name)}
@@ -132,7 +132,7 @@ def test_rotated_then_the_hubs_ledger_says_so_once(group: Group) -> None:
 
 
 class Interrupted(HttpHubClient):
-    """The hub's real door; somebody does something at the hub behind one of the plant's requests, or before it."""
+    """The real client of the hub, with an interruption at the hub before or after one of the plant's requests."""
 
     def __init__(self, node: PlantNode, work: Callable[[], object], behind: str) -> None:
         super().__init__(node)
@@ -202,13 +202,13 @@ def test_somebody_with_the_old_key_then_nothing_new_of_his_is_believed(group: Gr
 
 
 def heard(node: PlantNode) -> tuple[object, ...]:
-    """Return what the plant has believed of the hub: directives, receipts and keys."""
+    """Return the data of the hub that the plant has accepted: directives, receipts and keys."""
     directives = rows(node.store, "SELECT idx, leaf FROM entries WHERE log_id = -1")
     return directives, standing_of(node), rows(node.store, "SELECT * FROM hub_keys")
 
 
 def standing_of(node: PlantNode) -> int:
-    """Return for how many entries the plant has a receipt."""
+    """Return the size for which the plant has a receipt."""
     with node.store.transaction() as session:
         return ledger_status(session, 1).acknowledged
 

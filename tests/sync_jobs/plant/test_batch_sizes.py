@@ -1,4 +1,4 @@
-"""How many entries a plant sends at once: as many as requests have time for, and fewer after one that was too much."""
+"""The batch size of a plant's requests: it follows the pace of the hub, and shrinks after a failure."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ LIMIT = 400
 
 @dataclass
 class Line:
-    """The line to the hub: the seconds that each of the next requests takes, or why it fails; then all are quick."""
+    """The connection to the hub: the duration or the failure of each of the next requests; later ones are fast."""
 
     clock: FixedClock
     script: list[float | Exception] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Line:
 
 
 def sending(group: Group, *script: float | Exception) -> PlantNode:
-    """Return a plant with 603 entries to send over such a line, to a hub that takes 400 at once."""
+    """Return a plant with 603 unsent entries on such a connection, to a hub with a limit of 400 per request."""
     group.hub.node = replace(group.hub.node, limits=group.hub.node.limits.model_copy(update={"max_entries": LIMIT}))
     group.hub.stop()
     group.hub.start()
@@ -55,7 +55,7 @@ def sending(group: Group, *script: float | Exception) -> PlantNode:
 
 
 def status(group: Group, node: PlantNode) -> tuple[PlantReplication, PlantReplication]:
-    """Return how the plant stands at the plant and at the hub."""
+    """Return the replication status of the plant, at the plant and at the hub."""
     found = []
     for store in (node.store, group.hub.node.store):
         with store.reading() as reads:

@@ -1,4 +1,4 @@
-"""Plants and hub over real HTTP: what is written at a plant arrives once, whole and in order, whatever happens."""
+"""Plants and hub over real HTTP: every entry of a plant arrives once, complete and in order."""
 
 import socket
 import threading
@@ -17,7 +17,7 @@ from infra.clock import FixedClock
 from infra.postgres import EmbeddedPostgres
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.approvals.decisions import Decision, decide_change_at_hub
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.values.actors import Author
@@ -34,7 +34,7 @@ WANG = Author("wang.fang", "Wang Fang")
 
 
 def level(group: Group, node: PlantNode) -> None:
-    """Assert that hub and plant hold the same two ledgers, and that nobody is alarmed."""
+    """Assert that hub and plant hold the same two ledgers, and that no alarm is open."""
     hub = group.hub.node.store
     for log_id in (node.number, -node.number):
         if column(node.store, log_id, "state") is not None:
@@ -45,7 +45,7 @@ def level(group: Group, node: PlantNode) -> None:
 
 @contextmanager
 def deaf_hub(port: int, *, forward_bytes: int) -> Iterator[str]:
-    """Relay to the hub and cut every answer after so many bytes: the request arrives, its reply is lost."""
+    """Relay to the hub and cut every answer after a number of bytes: the request arrives, its answer is lost."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -193,7 +193,7 @@ def test_decision_at_the_hub_then_applied_once_and_answered(group: Group) -> Non
     hub = group.hub.node
     (received,) = receive(node)
     code = received.envelope["key"]
-    call = Call(1, CLOCK.now())
+    call = CommandContext(1, CLOCK.now())
     with node.store.transaction() as session:
         quarantine_batch(session, Quarantine(code, "broken seal"), actor=LI, call=call)
         asked = request_change(session, ReleaseRequest(code, "seal was fine"), actor=LI, call=call)
@@ -201,7 +201,7 @@ def test_decision_at_the_hub_then_applied_once_and_answered(group: Group) -> Non
     project_pending(hub.store, 1, clock=CLOCK, holder="test")
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     done = exchange(node)
     assert (done.received, done.applied, done.more) == (1, 1, True)
     assert stand(node.store, -1) == stand(hub.store, -1)
@@ -256,7 +256,7 @@ def test_something_else_answers_then_the_hub_is_unreachable(group: Group) -> Non
     node = group.plant(1, "SH1")
 
     class Proxy(BaseHTTPRequestHandler):
-        """Answers as a captive portal does: with a page, and a status that says all is well."""
+        """Answers like a captive portal: with a page and a success status."""
 
         def do_POST(self) -> None:
             self.send_response(200)

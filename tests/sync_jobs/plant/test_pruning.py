@@ -1,4 +1,4 @@
-"""A plant without its old bodies still exchanges, is repaired and gets them back; where it cannot, it stops."""
+"""A pruned plant still exchanges, is repaired, and restores its bodies; where it cannot, it stops."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +38,7 @@ def hub(group: Group, tmp_path: Path) -> HubNode:
 
 
 def pruned_plant(group: Group, hub: HubNode, old: int = 23) -> PlantNode:
-    """Return a plant whose first entries are forty days old, cosigned, archived and pruned, and three that are not."""
+    """Return a plant whose old entries are cosigned, archived and pruned, and three recent ones that are not."""
     node = group.plant(1, "SH1")
     receive(node, old - 2)  # behind the three that the group begins a plant with.
     exchange(node)

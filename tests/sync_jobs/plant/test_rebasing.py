@@ -1,4 +1,4 @@
-"""Ledgers that have parted: the fork is found, the hub's entries come first, and every one of the plant's is kept."""
+"""Diverged ledgers: the fork is found, the hub's entries come first, and every entry of the plant is kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.approvals.decisions import Decision, decide_change, decide_change_at_hub
 from plants.commands.audit.corrections import Correction, correct_entry
-from plants.commands.execution import Call, Command
+from plants.commands.execution import Command, CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.inventory.stock import StockDifference, adjust_stock
@@ -50,7 +50,7 @@ ONE = "0199aaaa-0000-7000-8000-000000000001"
 
 @dataclass
 class Parted:
-    """A plant brought back from an old backup, and what it wrote before and after that."""
+    """A plant restored from an old backup, and its entries before and after the restore."""
 
     node: PlantNode
     goods: Entry  # received before the backup: known to both
@@ -58,7 +58,7 @@ class Parted:
 
 
 def part(group: Group, tmp_path: Path, lost: int = 3) -> Parted:
-    """Bring a plant back from a backup that is older than what the hub has."""
+    """Restore a plant from a backup that is older than the hub's copy."""
     node = group.plant(1, "SH1")
     (goods,) = receive(node)
     exchange(node)
@@ -79,7 +79,7 @@ def run(
 ) -> Entry:
     """Run a command at the plant."""
     with node.store.transaction() as session:
-        return work(session, order, actor=actor, call=Call(1, CLOCK.now(), request=request, reason=reason))
+        return work(session, order, actor=actor, call=CommandContext(1, CLOCK.now(), request=request, reason=reason))
 
 
 def worklist(node: PlantNode, *, settled: bool = False) -> list[tuple[str, list[str], str | None]]:
@@ -90,7 +90,7 @@ def worklist(node: PlantNode, *, settled: bool = False) -> list[tuple[str, list[
 
 
 def repaired(group: Group, node: PlantNode) -> None:
-    """Exchange, and assert that both sides have the same ledger and tables after it."""
+    """Exchange, and assert that both sides then have the same ledger and tables."""
     done = exchange(node, forced=True)
     assert done.state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}
     if done.more:
@@ -290,12 +290,12 @@ def test_directive_answered_on_both_sides_then_it_counts_once(group: Group, tmp_
     old = backup(node, tmp_path / "old.db")
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     assert exchange(node).applied == 1
     cut_copy = backup(node, tmp_path / "answered.db")
     exchange(node, forced=True)  # the hub has its answer.
     answered = on_copy(group, node, cut_copy)
-    receive(answered, 1)  # the answer stands in both; a new entry parts them from the copy below.
+    receive(answered, 1)  # both ledgers have the answer; a new entry makes them diverge from the copy below.
     node = on_copy(group, node, old)
     receive(node, 1)
     exchange(node, forced=True)
@@ -322,7 +322,7 @@ def test_answer_that_only_the_plant_has_then_answered_again_once(group: Group, t
     node = on_copy(group, node, old)
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sync_jobs.plant.exchange.REPAIRS", {})
         patch.setattr("sync_jobs.protocol.handshake.Decision.may_sign", property(lambda _self: True))
@@ -376,7 +376,7 @@ def test_hub_lost_directives_and_made_others_then_its_own_lost_ones_come_first(g
     def decide(change: Entry) -> Entry:
         with hub.store.transaction() as session:
             decision = Decision(change.index, change.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-            return decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+            return decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
 
     first, second = decide(asked[0]), decide(asked[1])
     assert exchange(node, forced=True).applied == 2
@@ -408,7 +408,7 @@ def test_hub_lost_directives_then_they_are_handed_back(group: Group) -> None:
     project_pending(hub.store, 1, clock=CLOCK, holder="test")
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     exchange(node, forced=True)
     kept = stand(hub.store, -1)
     cut_hub(group, -1, 0)

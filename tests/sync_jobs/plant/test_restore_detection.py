@@ -1,4 +1,4 @@
-"""High-water marks: a store that is older than its marks gives no number twice."""
+"""High-water marks: a store that is behind its marks never reuses a number."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -25,7 +25,7 @@ NODE = 1 << 40
 
 
 class Counted(FileMarks):
-    """HighWaterMarks in a file that counts how often it is written."""
+    """High-water marks in a file that counts its writes."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -121,7 +121,7 @@ def test_writer_has_nothing_to_do_then_it_has_the_second_memory_catch_up(
 
 
 def test_entries_taken_away_and_others_appended_then_the_new_position_is_written_at_once(tmp_path: Path) -> None:
-    """Until then the file names the fork, which older stores have as well: their restore would pass unnoticed."""
+    """Before that write the file names the fork, which older stores also contain."""
     clock, file = FixedClock(), Counted(tmp_path / FILE_NAME)
     keeper = MarkKeeper(file, HighWaterMarks("o", 50, ROOT.hex()), clock, reserved_ahead)
     pending = PendingMarks(truncated_to=(40, lambda: ROOT), position=(60, lambda: ROOT))
@@ -187,7 +187,7 @@ def test_store_restored_then_noticed_before_a_number_is_printed_twice(group: Gro
     old = backup(node, tmp_path / "old.db")
     printed = {entry.envelope["key"] for entry in receive(node, 5)}
     exchange(node)
-    printed |= {entry.envelope["key"] for entry in receive(node, 3)}  # which the hub never heard of.
+    printed |= {entry.envelope["key"] for entry in receive(node, 3)}  # which never reached the hub.
     node.store.close()
     node = on_copy(group, node, old)
     opened(node, tmp_path)
@@ -250,7 +250,7 @@ def test_database_lost_and_marks_kept_then_the_whole_plant_comes_back(group: Gro
     opened(node, tmp_path)
     receive(node, 2)
     exchange(node)
-    printed = receive(node, 600)  # which the hub never heard of.
+    printed = receive(node, 600)  # which never reached the hub.
     node.store.close()
     node = on_copy(group, node, tmp_path / "new.db")
     upgrade(node.store)

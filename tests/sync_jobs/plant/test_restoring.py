@@ -1,4 +1,4 @@
-"""A plant or a hub brought back from an old backup: what was acknowledged comes back, and nobody is asked anything."""
+"""A plant or a hub restored from an old backup: acknowledged entries return without an operator."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from infra.database import Store
 from migrations import upgrade
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.ledger.events import decode
 from plants.store.monitoring.alarms import alarms
@@ -24,7 +24,7 @@ REQUEST = "0199aaaa-0000-7000-8000-000000000001"
 
 
 def kinds(store: Store, *, over: bool = False) -> set[str]:
-    """Return the kinds of alarms that last at a node, or that there ever were."""
+    """Return the kinds of the open alarms at a node, or of all alarms it ever had."""
     with store.reading() as reads:
         return {alarm.kind for alarm in alarms(reads, over=over)}
 
@@ -36,7 +36,7 @@ def types(node: PlantNode) -> list[str]:
 
 
 def last_payload(node: PlantNode, event: str) -> dict[str, object]:
-    """Return what the last entry of a type says."""
+    """Return the payload of the last entry of a type."""
     with node.store.transaction() as session:
         rows = session.rows("SELECT body FROM entries WHERE log_id = 1 AND type = :type ORDER BY idx", {"type": event})
     payload = decode(rows[-1][0])["payload"]
@@ -56,7 +56,7 @@ def test_plant_restored_then_its_tail_comes_back_in_the_same_exchange(group: Gro
     node = group.plant(1, "SH1")
     exchange(node)
     old = backup(node, tmp_path / "old.db")
-    order, call = Delivery("MILK", "12.5", "KGM", "A1"), Call(1, CLOCK.now(), request=REQUEST)
+    order, call = Delivery("MILK", "12.5", "KGM", "A1"), CommandContext(1, CLOCK.now(), request=REQUEST)
     with node.store.transaction() as session:
         first = receive_batch(session, order, actor=LI, call=call)
     receive(node, 3)
@@ -79,7 +79,7 @@ def test_plant_restored_then_numbers_go_on_beyond_what_may_be_printed(group: Gro
     old = backup(node, tmp_path / "old.db")
     receive(node, 2)
     exchange(node)
-    receive(node, 5)  # printed, and lost with the disk: the hub never heard of them.
+    receive(node, 5)  # printed, and lost with the disk before they reached the hub.
     node = on_copy(group, node, old)
     exchange(node)
     (entry,) = receive(node)

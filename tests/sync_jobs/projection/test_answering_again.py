@@ -1,4 +1,4 @@
-"""A directive answered a second time after an upgrade: restored, or parted from the hub, it is so once in the end."""
+"""A directive that is answered again after an upgrade and a restore or divergence takes effect once."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from tests.sync_jobs.test_directing import directs, open_holds, states
 
 
 def refused(group: Group) -> PlantNode:
-    """Return a plant whose older program refused a hold, and whose program is the newer one now."""
+    """Return a plant whose older program rejected a hold, and whose current program is the newer one."""
     node = group.plant(1, "SH1")
     (goods,) = receive(node)
     exchange(node)
@@ -33,7 +33,7 @@ def refused(group: Group) -> PlantNode:
 
 
 def answers_offline(node: PlantNode) -> None:
-    """Let the plant answer as one that went offline right after the fetch, whatever the hub has."""
+    """Let the plant answer as if it went offline right after the fetch, whatever the hub has."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sync_jobs.plant.exchange.REPAIRS", {})
         patch.setattr("sync_jobs.protocol.handshake.Decision.may_sign", property(lambda _self: True))
@@ -42,7 +42,7 @@ def answers_offline(node: PlantNode) -> None:
 
 
 def in_force_once(group: Group, node: PlantNode) -> None:
-    """Assert that the hold is in force on both sides, and that the books of the simulator find nothing wrong."""
+    """Assert that the hold is in force on both sides, and that the simulator's reference model agrees."""
     exchange(node, forced=True)
     level(group, node)
     assert states(group) == [(1, 0, 1)]

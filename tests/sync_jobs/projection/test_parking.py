@@ -1,4 +1,4 @@
-"""What is parked is counted before it is tried, told, decided on by a person, and never in a rebuild's way."""
+"""Parked entries: attempts are counted first, alarms raised, operators decide, and rebuilds are excluded meanwhile."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from infra.clock import FixedClock
 from infra.database import Session, Store
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.parked_entries import ParkedEntry, retry_entry, skip_entry
 from plants.commands.replication.rebuild import rebuild
@@ -20,7 +20,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import entry_at
 from plants.store.monitoring.alarms import alarms
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
-from plants.store.projection import projectors
+from plants.store.projection import registry
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.parked_entries import skipped_entries
 from sync_jobs.nodes import PlantNode
@@ -36,11 +36,11 @@ ORIGIN = "acme.example/plant/SH1/i1"
 
 
 class Killed(BaseException):
-    """Ends the program, as far as everything that it runs can tell."""
+    """Ends the program, as seen by everything that it runs."""
 
 
-def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CLOCK) -> Call:
-    return Call(0, clock.now(), reason=reason)
+def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CLOCK) -> CommandContext:
+    return CommandContext(0, clock.now(), reason=reason)
 
 
 def told(store: Store) -> list[tuple[str, str, bool]]:
@@ -54,12 +54,12 @@ def seen(store: Store, *plants: int) -> list[AlarmSeen]:
 
 
 def poison(node: PlantNode) -> tuple[Entry, Entry]:
-    """Write an entry that cannot be applied, and one that waits behind it; return both."""
+    """Write an entry that cannot be applied and one that it blocks; returns both."""
     (good,) = receive(node, 1)
     broken = write_raw(node, "BatchMoved", "elsewhere", {"movements": [{"batch": good.payload["batches"][0]["id"]}]})
     with node.store.transaction() as session:
         order = Quarantine(good.envelope["key"], "seal")
-        return broken, quarantine_batch(session, order, actor=LI, call=Call(node.number, CLOCK.now()))
+        return broken, quarantine_batch(session, order, actor=LI, call=CommandContext(node.number, CLOCK.now()))
 
 
 def shown(entry: Entry) -> ParkedEntry:
@@ -156,7 +156,7 @@ def test_tried_too_often_then_a_person_has_it_tried_again(group: Group, monkeypa
     with hub.store.transaction() as session:
         row = session.row("SELECT attempts, next_attempt_us FROM projection_faults WHERE error IS NOT NULL")
     assert row == (parking.TRIES_MAX, None)
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchMoved", 1), registry.PROJECTORS["PlantEnrolled", 1])
     assert project_behind(hub.store, clock, "test") == 0
     with hub.store.transaction() as session:
         assert retry_entry(session, shown(broken), actor=LI, call=call_at_hub(clock=clock)).type == "EntryRetried"
@@ -174,7 +174,7 @@ def test_program_ends_behind_the_entry_that_others_wait_for_then_those_go_on(
     clock = FixedClock(CLOCK.now())
     project_behind(hub.store, clock, "test")
     clock.advance(minutes=1)
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchMoved", 1), registry.PROJECTORS["PlantEnrolled", 1])
 
     def end(session: Session, log_id: int, index: int) -> Entry | None:
         if index == waits.index:
@@ -198,7 +198,7 @@ def test_skipped_and_another_still_holds_up_what_waits_then_it_is_due_no_more(gr
     second = write_raw(node, "BatchMoved", "elsewhere too", {"movements": [{"batch": batch}]})
     with node.store.transaction() as session:
         order = Quarantine(waits.envelope["key"], "seal")
-        last = quarantine_batch(session, order, actor=LI, call=Call(node.number, CLOCK.now()))
+        last = quarantine_batch(session, order, actor=LI, call=CommandContext(node.number, CLOCK.now()))
     exchange(node)
     project_behind(hub.store, CLOCK, "test")
     due = "SELECT idx FROM projection_faults WHERE next_attempt_us <= :now_us ORDER BY idx"
@@ -221,7 +221,7 @@ def test_parked_by_a_clock_a_year_ahead_then_tried_again_when_it_is_right(
     clock = FixedClock(CLOCK.now())
     clock.advance(days=365)
     project_behind(hub.store, clock, "test")
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchMoved", 1), registry.PROJECTORS["PlantEnrolled", 1])
     assert project_behind(hub.store, clock, "test") == 0
     assert project_behind(hub.store, CLOCK, "test") == 2
     assert faults(group, 1) == []
@@ -253,7 +253,7 @@ def test_entry_that_ends_the_program_then_it_is_found_and_parked(group: Group, m
     def explode(*_given: object) -> None:
         raise Killed
 
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchExploded", 1), explode)
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchExploded", 1), explode)
     clock, deaths = FixedClock(CLOCK.now()), 0
     while projected(hub.store, 1)[1] < projected(hub.store, 1)[0]:
         try:
@@ -265,7 +265,7 @@ def test_entry_that_ends_the_program_then_it_is_found_and_parked(group: Group, m
     assert faults(group, 1) == [(1, broken.index, True)]
     assert parking.TRIES_MAX < deaths < 20
     assert contents_of(hub.store, 1) == contents_of(node.store, 1)
-    # Tried again by itself, and each attempt is counted before it is made: it does not end programs for ever.
+    # Retried automatically; each attempt is counted before it is made, so that it cannot crash programs forever.
     with hub.store.transaction() as session:
         retry_entry(session, shown(broken), actor=LI, call=call_at_hub(clock=clock))
     for _ in range(parking.TRIES_MAX):
@@ -286,7 +286,7 @@ def test_halted_then_the_alarm_lasts_until_it_goes_on(group: Group, monkeypatch:
     exchange(node)
     project_behind(hub.store, CLOCK, "test")
     assert told(hub.store) == [("ENTRY_PARKED", ORIGIN, True), ("PROJECTION_HALTED", ORIGIN, True)]
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchTeleported", 1), registry.PROJECTORS["PlantEnrolled", 1])
     assert project_behind(hub.store, CLOCK, "test") == 4
     assert told(hub.store) == [("ENTRY_PARKED", ORIGIN, False), ("PROJECTION_HALTED", ORIGIN, False)]
 
@@ -318,7 +318,7 @@ def test_rebuild_meets_a_slice_under_way_then_it_waits_and_both_are_whole(
     done: list[int] = []
 
     def slowly(one: Any, tried: Any) -> int:
-        # Half-way: rows are written, and the ledger's watermark is not moved yet.
+        # In the middle of a slice: rows are written, and the watermark has not moved yet.
         one.session.run("UPDATE plants SET name = name")
         inside.set()
         assert go_on.wait(patient(WAIT_SECONDS_MAX))

@@ -1,4 +1,4 @@
-"""The process beside the hub applies what came in, is killed, and ends with the one that started it."""
+"""The hub's projection process applies stored entries, survives a kill, and ends with its parent."""
 
 import os
 import signal
@@ -83,7 +83,7 @@ def test_process_killed_then_another_goes_on_at_once(group: Group, projection: P
     first = pid_of(projection)
     receive(node, 5)
     exchange(node)
-    # What a process leaves behind that was killed in the middle of a slice: its lease, still running.
+    # A process that is killed in a slice leaves its lease behind.
     with hub.transaction() as session:
         assert leases.take(session, "project/1", PROCESS_HOLDER, now=CLOCK.now()) is not None
     os.kill(first, signal.SIGKILL)

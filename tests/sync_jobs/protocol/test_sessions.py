@@ -1,11 +1,11 @@
-"""Sessions as a chain: a lost answer is normal, a second copy is not, and a person ends what only a person can know."""
+"""Sessions form a chain: a lost answer is normal, a second copy raises an alarm, and an operator ends it."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.replication.status import ReplicationState, ReplicationStatus
@@ -28,7 +28,7 @@ from tests.sync_jobs.plant.test_restoring import kinds, level
 
 
 def chain(current: str | None, following: str = "", *, offered: str = "", displaced: str = "") -> ReplicationStatus:
-    """Return a plant's row at the hub with these sessions."""
+    """Return a plant's status at the hub with these sessions."""
     return ReplicationStatus(
         session=current,
         session_next=tuple(following.split()),
@@ -38,7 +38,7 @@ def chain(current: str | None, following: str = "", *, offered: str = "", displa
 
 
 def lift(node: PlantNode) -> None:
-    """Say that this copy of the plant is the one."""
+    """Choose this copy of the plant as the active one."""
     with node.store.transaction() as session:
         lift_fence(session, node.number, CLOCK.now())
 
@@ -67,7 +67,7 @@ def test_answers_lost_then_each_greeting_has_a_session_and_any_of_them_counts() 
 
 
 def test_session_of_another_copy_from_the_same_one_then_an_offer_first() -> None:
-    """Two copies were given one each for the same session: the one that comes second is a stranger."""
+    """Two copies were given one session each for the same one: the second to use its session is unknown."""
     assert issue_session(chain("s3", "s5"), "s4", "s6") == SessionDecision(SessionVerdict.OFFERED, {"offered": "s6"})
 
 
@@ -81,7 +81,7 @@ def test_unknown_session_then_an_offer_that_takes_over_once_it_is_used(session: 
     assert issue_session(asked, "s4", "s5") == SessionDecision(
         SessionVerdict.TAKES_OVER, ended | {"session_next": "s5"}
     )
-    # Nobody has used it: the copy that counts goes on, and the offer stays.
+    # The offer is unused: the active copy continues, and the offer remains.
     assert issue_session(asked, "s2", "s5") == SessionDecision(SessionVerdict.GOES_ON, {"session_next": "s3 s5"})
 
 
@@ -117,7 +117,7 @@ def test_clone_greets_then_the_first_copy_is_fenced_and_writes_nothing(group: Gr
     assert exchange(node, forced=True).state is ReplicationState.FENCED
     assert not exchange(node, forced=True).ran
     with pytest.raises(Refusal) as refused, node.store.transaction() as session:
-        receive_batch(session, Delivery("MILK", "1", "KGM", "A1"), actor=LI, call=Call(1, CLOCK.now()))
+        receive_batch(session, Delivery("MILK", "1", "KGM", "A1"), actor=LI, call=CommandContext(1, CLOCK.now()))
     assert refused.value.code is RefusalCode.PLANT_FENCED
     assert refused.value.data == {"plant": "SH1"}
     assert stand(node.store, 1) == before
@@ -149,7 +149,7 @@ def test_person_says_which_copy_then_the_other_is_fenced_and_nothing_is_lost(gro
 
 
 def test_greeting_comes_twice_or_late_then_nobody_is_fenced(group: Group) -> None:
-    """A network that repeats what it carried, now and after a while: nobody uses the answers."""
+    """A network that repeats a Hello, at once and later: the repeated answers are never used."""
     node = group.plant(1, "SH1")
     exchange(node)
     sent: list[Hello] = []
@@ -224,7 +224,7 @@ def test_hub_restored_between_greeting_and_parcel_then_greets_again_and_nobody_i
         assert exchange(node, forced=True).state is ReplicationState.IN_SYNC
     level(group, node)
     assert kinds(node.store, over=True) == set()
-    # The hub cannot know that there is no other copy; that it refused the parcel is over.
+    # The hub cannot know whether another copy exists; the rejection of the parcel has ended.
     assert kinds(group.hub.node.store) == {"PLANT_FENCED"}
     assert kinds(group.hub.node.store, over=True) == {"PLANT_FENCED", "REPLICATION_REFUSED"}
 

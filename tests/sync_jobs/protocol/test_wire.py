@@ -1,4 +1,4 @@
-"""The body that carries entries, and the envelopes in it, against whatever may come."""
+"""The body that carries entries, and the envelopes in it, against arbitrary input."""
 
 import json
 from contextlib import suppress
