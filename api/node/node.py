@@ -6,8 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final
 
 from sqlalchemy import inspect
 
@@ -15,6 +14,7 @@ from auth.keys import SigningKey, VerificationKeys
 from auth.notes import NoteSigner, generate_key, load_key, save_key
 from auth.tokens import AccessTokens
 from infra.clock import Clock, SystemClock
+from infra.closing import Closing
 from infra.database import Store
 from infra.messages import Failure, message
 from infra.settings import FILE_NAME, Settings
@@ -49,7 +49,7 @@ class NodeKeys:
         return cls(NoteSigner(settings.origin, ledger), SigningKey(tokens), SigningKey(assertion))
 
 
-class Node:
+class Node(Closing):
     """One plant or hub, open. Closing ends its writer, its store and, where it has one, its PostgreSQL server.
 
     Any number of processes may have a node open, because the ledger's head orders their writes; one alone may serve
@@ -90,16 +90,6 @@ class Node:
     def close(self) -> None:
         """Finish what is waiting to be written and close everything."""
         self._open.close()
-
-    def __enter__(self) -> Self:
-        """Return the node, which is open already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the node."""
-        self.close()
 
 
 def _check_owner(store: Store, settings: Settings) -> None:
