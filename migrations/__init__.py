@@ -4,6 +4,7 @@ Alembic is loaded where there is something to do: nearly always a store is there
 """
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,21 +15,18 @@ from infra.database import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSIONS: Final = Path(__file__).parent / "versions"
-DECLARED: Final = re.compile(r'^(down_)?revision = (?:"(\w+)"|None)$', re.MULTILINE)
-
-
-def _head() -> str:
-    """Return the head of the history, which no other revision follows, without loading Alembic."""
-    declared = [one for script in VERSIONS.glob("*.py") for one in DECLARED.findall(script.read_text(encoding="utf-8"))]
-    names: set[str] = {name for down, name in declared if not down}
-    (head,) = names - {name for down, name in declared if down}
-    return head
-
-
-NEWEST: Final = _head()
-"""The revision at which this program finds its tables: the head of the history."""
+REVISION: Final = re.compile(r'^revision = "(\d{4})"$', re.MULTILINE)
 SELECT_REVISION: Final = "SELECT version_num FROM alembic_version"
+
+
+@cache
+def head() -> str:
+    """Return the newest revision, at which this program finds its tables.
+
+    Revisions are numbered 0001, 0002 and so on.
+    """
+    scripts = (path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "versions").glob("*.py"))
+    return max(found[1] for script in scripts if (found := REVISION.search(script)))
 
 
 def config(store: Store) -> "Config":
@@ -44,7 +42,7 @@ def config(store: Store) -> "Config":
 
 def upgrade(store: Store) -> None:
     """Bring a store's tables to the newest revision; a store that is there already is left as it is."""
-    if revision(store) == NEWEST:
+    if revision(store) == head():
         return
     from alembic import command  # noqa: PLC0415 -- as said above.
 
@@ -54,7 +52,7 @@ def upgrade(store: Store) -> None:
 def pending(store: Store) -> str:
     """Return how a store's tables differ from what this program needs, as “revision -> revision”; empty if not."""
     there = revision(store)
-    return "" if there == NEWEST else f"{there} -> {NEWEST}"
+    return "" if there == head() else f"{there} -> {head()}"
 
 
 def revision(store: Store) -> str | None:

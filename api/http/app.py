@@ -30,6 +30,7 @@ from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
+from infra.messages import SOURCE, word
 from infra.roles import Role
 from plants.store.ledger.logs import log_size
 from schema.engine.connections import Cursors
@@ -124,7 +125,7 @@ async def _signed_in(node: Node, request: Request) -> Response:
         token = await run_in_threadpool(enter)
     except NotAuthenticated as failure:
         request.state.failure = failure.failure.value
-        return JSONResponse({"message": failure.message(language_of(request.headers) or "en")}, 401)
+        return JSONResponse({"message": word(failure, language_of(request.headers) or SOURCE)}, 401)
     answer = {"accessToken": token, "expiresIn": ACCESS_TOKEN_SECONDS}
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
