@@ -1,1 +1,1 @@
-"""The doors: HTTP applications and the command line."""
+"""HTTP applications, the command line, the doctor and the demonstration."""

@@ -131,6 +131,14 @@ def grants_of(session: Session | ReadSession, person_id: str) -> frozenset[Grant
     return frozenset(Grant(grant.plant_number, grant.role) for grant in found)
 
 
+def roles_by_person(reads: ReadSession) -> dict[str, int]:
+    """Return the number of roles of each person who may sign in, by employee number."""
+    roles_held = func.count(col(RoleGrant.role))
+    held = select(Person.person_id, roles_held).outerjoin(RoleGrant, col(RoleGrant.person_id) == Person.person_id)
+    enabled = held.where(col(Person.disabled_at).is_(None))
+    return dict(reads.exec(enabled.group_by(Person.person_id).order_by(Person.person_id)))
+
+
 def enrolled_rows(session: Session | ReadSession) -> list[Row]:
     """Return the columns of every machine that was not revoked, by plant number."""
     return session.rows(ENROLLED_MACHINES)
@@ -147,6 +155,12 @@ def machine_of(session: Session, plant_number: int, code: str) -> Machine | None
     """Return a machine with this plant number or this code, revoked ones included."""
     one = Machine
     return session.exec(select(one).where(or_(col(one.plant_number) == plant_number, col(one.code) == code))).first()
+
+
+def number_of_plant(reads: ReadSession, code: str) -> int | None:
+    """Return the number of an enrolled or revoked plant by its code, or None where this node knows none."""
+    found = select(Machine.plant_number).where(Machine.code == code).order_by(col(Machine.revoked_at).is_not(None))
+    return reads.exec(found).first()
 
 
 def machine_with_key(session: Session, ledger_vkey: str) -> Machine | None:

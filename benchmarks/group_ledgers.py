@@ -8,9 +8,10 @@ from typing import Any
 from benchmarks.group import PLANTS, START_US, Group, Part, Step, plant_code
 from benchmarks.group_rows import FIRST_INDEX, LOCATION, origin
 from plants.rules.ledger import hlc
-from plants.rules.ledger.events import EVENTS, Envelope, canonical
+from plants.rules.ledger.events import Envelope, canonical
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.quantities import format_micro
+from plants.store.projection.registry import SUPPORTED
 
 STOCK = f"stock:{LOCATION}"
 EVENT = {
@@ -53,7 +54,7 @@ class Ledgers:
         return {
             "id": self._uuid(),
             "type": event,
-            "version": EVENTS[event],
+            "version": SUPPORTED[event],
             "plant": plant,
             "index": index,
             "hlc": self._hlc[plant],

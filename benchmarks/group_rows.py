@@ -6,9 +6,11 @@ from typing import Any
 
 from benchmarks.group import PLANTS, Group, Step, plant_code
 from infra.database import Session, Store
-from plants.store.projection.projectors import ALIASES, BATCHES, EDGES, PROCESSES, STOCK
-from plants.store.projection.projectors import PLANTS as PLANT_ROWS
-from plants.store.sql.rows import Shape
+from plants.store.genealogy.edges import EDGES
+from plants.store.inventory.projectors import ALIASES, BATCHES, STOCK
+from plants.store.materials.projectors import PLANTS as PLANT_ROWS
+from plants.store.production.projectors import PROCESSES
+from plants.store.sql.rows import TableSpec
 
 FIRST_INDEX = 1  # Of a plant's steps in its ledger; PlantOpened is at position 0.
 LOCATION = "A1"
@@ -52,7 +54,7 @@ class Rows:
             if step.process:
                 self.edges.append((plant, index, next(lines), step.process, batch, micro, "KGM", use, step.at_us))
 
-    def tables(self) -> Iterable[tuple[Shape, Iterable[Sequence[Any]]]]:
+    def tables(self) -> Iterable[tuple[TableSpec, Iterable[Sequence[Any]]]]:
         """Yield the rows of each table."""
         plants = range(1, PLANTS + 1)
         yield PLANT_ROWS, [(plant, plant_code(plant), plant_code(plant), "UTC", origin(plant)) for plant in plants]
@@ -84,18 +86,18 @@ def load(store: Store, group: Group) -> Rows:
     for step in group.steps():
         rows.add(group, step)
     with store.transaction() as session:
-        for shape, content in rows.tables():
-            copy_rows(session, shape, content)
+        for table, content in rows.tables():
+            copy_rows(session, table, content)
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
     return rows
 
 
-def copy_rows(session: Session, shape: Shape, rows: Iterable[Sequence[Any]]) -> None:
+def copy_rows(session: Session, table: TableSpec, rows: Iterable[Sequence[Any]]) -> None:
     """Write rows by binary COPY, in the column order of the table."""
-    statement = f"COPY {shape.name} ({', '.join(shape.columns)}) FROM STDIN (FORMAT BINARY)"
+    statement = f"COPY {table.name} ({', '.join(table.columns)}) FROM STDIN (FORMAT BINARY)"
     with session.driver.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types([COPY_TYPES[shape.arrays[name]] for name in shape.columns])
+        copy.set_types([COPY_TYPES[table.arrays[name]] for name in table.columns])
         for row in rows:
             copy.write_row(row)
 

@@ -19,7 +19,7 @@ from infra.database import Session, Store
 from infra.ids import new_id
 from infra.settings import plant_origin
 from infra.writer import Writer
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
@@ -85,8 +85,8 @@ class Line:
         order = Delivery("RM", "1000000", "KGM", "A1")
         return receive_batch(session, order, actor=AUTHOR, call=self._call()).envelope["key"]
 
-    def _call(self) -> Call:
-        return Call(PLANT, self._clock.now(), request=new_id())
+    def _call(self) -> CommandContext:
+        return CommandContext(PLANT, self._clock.now(), request=new_id())
 
 
 def append(path: Path, bodies: list[bytes]) -> None:

@@ -14,11 +14,12 @@ from infra.database import Store
 from infra.settings import plant_origin
 from plants.rules.identification.codes import node_id
 from plants.rules.ledger import hlc
-from plants.rules.ledger.events import EVENTS, Entry, canonical
+from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.quantities import format_micro
 from plants.store.ledger.entries import INSERT_ENTRY, entry_row
+from plants.store.projection.registry import SUPPORTED
 
 ENTRIES_AT_ONCE = 5000
 
@@ -41,7 +42,7 @@ def receipts(group: str, plant: tuple[int, str], count: int, first: int = 0) -> 
         envelope: Any = {
             "id": _drawn_id(random),
             "type": event,
-            "version": EVENTS[event],
+            "version": SUPPORTED[event],
             "plant": number,
             "index": index,
             "hlc": stamp,

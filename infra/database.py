@@ -17,18 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast
 
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session as SQLModelSession
 
 from infra import statements
 from infra.high_water_marks import MarkKeeper, PendingMarks
+from infra.messages import Failure, message
 from infra.statements import compiled_statement, join_connection
 
 BUSY_TIMEOUT_MS = 10_000
@@ -43,7 +44,25 @@ Parameters = statements.Parameters
 Statement = str | Executable
 
 
-class StoreUnfit(Exception):
+STORE_ADDRESS_INVALID: Final = message(
+    "STORE_ADDRESS_INVALID",
+    "The store's address cannot be read. Write sqlite:////path or postgresql://user:password@host/name.",
+)
+STORE_FILE_NEEDED: Final = message("STORE_FILE_NEEDED", "A store needs a file. Write sqlite:////path/to/store.db.")
+STORE_DIALECT_UNKNOWN: Final = message(
+    "STORE_DIALECT_UNKNOWN", "{dialect} stores are not supported: use sqlite or postgresql."
+)
+SQLITE_TOO_OLD: Final = message(
+    "SQLITE_TOO_OLD",
+    "SQLite {version} has the WAL-reset corruption bug. Install the pysqlite3 wheel named in requirements.lock, or "
+    "any SQLite from 3.51.3 on.",
+)
+STORE_NOT_WAL: Final = message(
+    "STORE_NOT_WAL", "{path}: the journal mode is {mode}, not WAL. Put the store on a local disk, not a network share."
+)
+
+
+class StoreUnfit(Failure):
     """The store cannot be used safely. The message says why and what to do."""
 
 
@@ -76,8 +95,9 @@ def driver_rows(cursor: Any, dialect: str, statement: Statement, parameters: Par
 class Session(SQLModelSession):
     """A write transaction in progress. `Store.transaction` makes and ends it."""
 
+    _transaction: SessionTransaction | None = None  # as SQLAlchemy sets it, also before `__getattr__` initialises it
+
     def __init__(self, driver: Any, dialect: str) -> None:
-        super().__init__(expire_on_commit=False, join_transaction_mode="create_savepoint")
         self.dialect = dialect
         self.marks = PendingMarks()
         self._driver = driver
@@ -88,31 +108,41 @@ class Session(SQLModelSession):
             self._cursor.execute if dialect == "sqlite" else self._execute_in_psycopg
         )
 
+    if not TYPE_CHECKING:  # so that mypy still finds unknown names
+
+        def __getattr__(self, name: str) -> Any:
+            """Initialise SQLModel's part at its first use, because hot paths never use it; 4 µs per transaction."""
+            if "identity_map" in vars(self):
+                raise AttributeError(name)
+            super().__init__(expire_on_commit=False, join_transaction_mode="create_savepoint")
+            return getattr(self, name)
+
     def _execute_in_psycopg(self, sql: str, parameters: Parameters) -> _Cursor:
         return cast("_Cursor", self._cursor.execute(_for_psycopg(sql), parameters))
 
     def _execute(self, statement: Statement, parameters: Parameters) -> _Cursor:
-        self._flush_models()
+        self.flush_models()
         if isinstance(statement, str):
             return self._execute_text(statement, parameters)
         compiled = compiled_statement(statement, self.dialect)
         return cast("_Cursor", self._cursor.execute(*compiled.bound(parameters)))
 
-    def _flush_models(self) -> None:
-        if self.in_transaction():  # SQLModel's part of the session has been used
+    def flush_models(self) -> None:
+        """Write pending rows of SQLModel's part of the session."""
+        if self._transaction is not None:
             self.flush()
 
     @property
     def driver(self) -> Any:
         """The driver's connection, for COPY; pending rows are flushed."""
-        self._flush_models()
+        self.flush_models()
         return self._driver
 
     def rows(self, statement: Statement, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
         """Return all rows of a query as tuples."""
-        if type(statement) is str and not self.in_transaction():
+        if type(statement) is str and self._transaction is None:
             return self._execute_text(statement, parameters).fetchall()
-        self._flush_models()
+        self.flush_models()
         return driver_rows(self._cursor, self.dialect, statement, parameters)
 
     def binary_rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
@@ -123,9 +153,9 @@ class Session(SQLModelSession):
 
     def row(self, statement: Statement, parameters: Parameters = {}) -> Row | None:  # noqa: B006 -- never written to.
         """Return the first row of a query, or None."""
-        if type(statement) is str and not self.in_transaction():
+        if type(statement) is str and self._transaction is None:
             return self._execute_text(statement, parameters).fetchone()
-        self._flush_models()
+        self.flush_models()
         if isinstance(statement, str):
             return self._execute_text(statement, parameters).fetchone()
         compiled = compiled_statement(statement, self.dialect)
@@ -134,13 +164,13 @@ class Session(SQLModelSession):
 
     def run(self, statement: Statement, parameters: Parameters = {}) -> int:  # noqa: B006 -- never written to.
         """Run a statement and return how many rows it changed."""
-        if type(statement) is str and not self.in_transaction():
+        if type(statement) is str and self._transaction is None:
             return self._execute_text(statement, parameters).rowcount
         return self._execute(statement, parameters).rowcount
 
     def run_many(self, statement: Statement, parameters: Sequence[Parameters]) -> int:
         """Run a statement once for each set of parameters and return how many rows were changed in all."""
-        self._flush_models()
+        self.flush_models()
         if isinstance(statement, str):
             self._cursor.executemany(statement if self.dialect == "sqlite" else _for_psycopg(statement), parameters)
         else:
@@ -262,21 +292,16 @@ class Store:
             parsed = make_url(url)
         except ArgumentError:
             # Not `from`: the library's text repeats the address, which may hold a password.
-            raise StoreUnfit(
-                "The store's address cannot be read. Write sqlite:////path or postgresql://user:password@host/name. /"
-                " 数据库地址无法识别。"
-            ) from None
+            raise StoreUnfit(STORE_ADDRESS_INVALID) from None
         self.dialect = parsed.get_backend_name()
         if self.dialect == "sqlite":
             if not parsed.database or parsed.database == ":memory:":
-                message = "A store needs a file: sqlite:////path/to/store.db"
-                raise StoreUnfit(message)
+                raise StoreUnfit(STORE_FILE_NEEDED)
             self.engine = _sqlite_engine(Path(parsed.database))
         elif self.dialect == "postgresql":
             self.engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8)
         else:
-            message = f"{self.dialect} stores are not supported: use sqlite or postgresql."
-            raise StoreUnfit(message)
+            raise StoreUnfit(STORE_DIALECT_UNKNOWN, dialect=self.dialect)
         self.keeper: MarkKeeper | None = None
         self._at_hand: deque[PoolProxiedConnection] = deque()
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -293,7 +318,7 @@ class Store:
                 session.run("BEGIN IMMEDIATE")
             try:
                 yield session
-                session.flush()
+                session.flush_models()
                 if self.keeper is not None:
                     self.keeper.before_commit(session.marks)
             except BaseException:
@@ -340,12 +365,7 @@ def check_sqlite_version(version: tuple[int, int, int]) -> None:
     newest, *older = SQLITE_FIXED
     if version >= newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in older):
         return
-    message = (
-        f"SQLite {'.'.join(map(str, version))} has the WAL-reset corruption bug. "
-        "Install the pysqlite3 wheel named in requirements.lock, or any SQLite from 3.51.3 on. / "
-        "此版本 SQLite 存在 WAL 重置损坏缺陷，请安装 requirements.lock 中的 pysqlite3。"
-    )
-    raise StoreUnfit(message)
+    raise StoreUnfit(SQLITE_TOO_OLD, version=".".join(map(str, version)))
 
 
 def _sqlite_engine(path: Path) -> Engine:
@@ -359,8 +379,7 @@ def _sqlite_engine(path: Path) -> Engine:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
-            message = f"{path}: journal mode is {mode}, not WAL. Put the store on a local disk, not a network share."
-            raise StoreUnfit(message)
+            raise StoreUnfit(STORE_NOT_WAL, path=path, mode=mode)
         connection.execute("PRAGMA synchronous = FULL")
         # A savepoint keeps what it may have to undo in memory; on disk it would cost more than the write itself.
         connection.execute("PRAGMA temp_store = MEMORY")

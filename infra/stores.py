@@ -1,6 +1,6 @@
 """Opens a node's store: by URL, in the node's home, or on an embedded PostgreSQL server."""
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
@@ -9,6 +9,21 @@ from infra.roles import Role
 from infra.settings import Settings
 
 DATABASE = "batchloom"
+PROBE = "CREATE TEMPORARY TABLE probe AS SELECT repeat('x', 1000) AS line FROM generate_series(1, 2000)"
+
+
+class _RolledBack(Exception):
+    """Rolls the probe's transaction back."""
+
+
+def probe_writes(store: Store) -> None:
+    """Write 2 MB to a temporary PostgreSQL table, and roll back. Raises the driver's error where the disk is full.
+
+    The size is more than the files of a database have to spare, unless the disk has room.
+    """
+    with suppress(_RolledBack), store.transaction() as session:
+        session.run(PROBE)
+        raise _RolledBack
 
 
 def open_store(settings: Settings, opening: ExitStack) -> Store:

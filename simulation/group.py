@@ -16,7 +16,7 @@ from infra.database import Store
 from infra.ids import owned_chance
 from infra.settings import directive_origin, hub_origin, plant_origin
 from migrations import upgrade
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
@@ -106,7 +106,7 @@ def _hub(empty: Image) -> Image:
 def _plant(empty: Image, number: int) -> Image:
     disk, code = Disk(), CODES[number]
     disk.put_back(empty)
-    call = Call(number, BEGINNING)
+    call = CommandContext(number, BEGINNING)
     with disk.transaction() as session:
         new = NewPlant(number, code, f"Plant {code}", "Asia/Shanghai", plant_origin(GROUP, code))
         open_plant(session, new, now=BEGINNING)

@@ -5,9 +5,10 @@ from typing import Final
 
 from auth.actors import NotAuthenticated
 from infra.ids import new_id
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
+from plants.rules.logistics.events import TRANSFER_DISPATCHED, TRANSFER_RECEIVED
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.refusals import Refusal
 from simulation.archive import devices_kept
@@ -125,7 +126,7 @@ class Life:
         def run() -> None:
             if operation.number % SIGN_IN_EVERY == 0:
                 self._sign_in(node, operation)
-            call = Call(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
+            call = CommandContext(operation.plant, clock.now(), request=operation.request, reason=operation.reason)
             try:
                 with disk.transaction() as session:
                     done = operation.command(session, operation.order, actor=operation.author, call=call)
@@ -198,11 +199,11 @@ class Life:
             if before != entry.envelope["id"] and operation.plant not in world.forgetful:
                 text = f"{batch['code']} was printed before, for {before}, and again for {entry.envelope['id']}"
                 raise Violation("I13", text)
-        if entry.type == "TransferDispatched":
+        if entry.type == TRANSFER_DISPATCHED.name:
             label = transfer_manifest(entry, world.plants[operation.plant].origin)
             if payload["destination"] in world.labels:
                 world.labels[payload["destination"]].append(label)
-        if entry.type == "TransferReceived":
+        if entry.type == TRANSFER_RECEIVED.name:
             source = plant_of(payload["transfer"])
             sent = world.shadows[source, source].books.dispatched.get(payload["transfer"])
             world.story.hit("F46", sent is not None and sent >= world.shadows[HUB, source].size)

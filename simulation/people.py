@@ -25,7 +25,7 @@ from plants.commands.directives.directives import (
     direct_recall,
     direct_release,
 )
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.aliases import Naming, alias_batch
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
@@ -49,11 +49,12 @@ from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
-from plants.rules.audit.corrections import CORRECTABLE, Wrong
+from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.events import Entry
 from plants.rules.production.process_records import RUN_KINDS
 from plants.rules.values.actors import Author
 from plants.rules.values.quantities import format_micro
+from plants.store.projection.registry import EVENTS
 from simulation.books import Books, Shadow
 
 MICRO: Final = 1_000_000
@@ -68,7 +69,7 @@ class Doing(Protocol):
 
     name: str
 
-    def __call__(self, session: Session, order: Any, *, actor: Author, call: Call) -> Any:
+    def __call__(self, session: Session, order: Any, *, actor: Author, call: CommandContext) -> Any:
         """Do it."""
         ...
 
@@ -323,7 +324,7 @@ def _decide(sight: Sight) -> Wish | None:
 
 
 def _correct(sight: Sight) -> Wish | None:
-    wrong = [index for index, entry in enumerate(sight.shadow.entries) if entry["type"] in CORRECTABLE]
+    wrong = [index for index, entry in enumerate(sight.shadow.entries) if EVENTS[entry["type"]].correctable]
     if not wrong:
         return None
     index, chance = sight.chance.choice(wrong[-5:]), sight.chance

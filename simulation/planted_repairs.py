@@ -8,6 +8,7 @@ from typing import Any
 from infra.high_water_marks import MarkKeeper
 from infra.objects import ArchiveFailed
 from plants.commands.replication import rebasing, repairs, restores
+from plants.rules.replication.events import PLANT_RESTORED, PlantRestored
 from plants.store.ledger.archive import checkpoint_name
 from plants.store.ledger.entries import Head
 from plants.store.replication.checkpoints import note_up_to
@@ -32,8 +33,8 @@ def series_not_jumped() -> AbstractContextManager[None]:
 
     def restored(session: Any, plant: int, found: Any, *, before: int, known: int, now: Any, marks: Any) -> Any:
         del marks
-        payload = {"found": found, "size_before": before, "size": known, "series": {}}
-        return repairs.record_repair(session, plant, "PlantRestored", payload, now=now)
+        payload: PlantRestored = {"found": found, "size_before": before, "size": known, "series": {}}
+        return repairs.record_repair(session, plant, PLANT_RESTORED, payload, now=now)
 
     return everywhere(restores.record_restored, restored)
 

@@ -15,11 +15,11 @@ from plants.rules.ledger.merkle import inclusion_proof, verify_inclusion
 from plants.rules.ledger.verification import SizedRoot
 from plants.rules.values.instants import instant_micros
 from plants.rules.values.scope import PlantScope
-from plants.store.approvals.change_requests import ChangesSought, changes_page
+from plants.store.approvals.change_requests import ChangesFilter, changes_page
 from plants.store.genealogy import walks
-from plants.store.inventory.batches import BatchesSought, batches_count, batches_page
+from plants.store.inventory.batches import BatchesFilter, batches_count, batches_page
 from plants.store.ledger.verification import verify
-from plants.store.logistics.transfers import TransfersSought, transfers_page
+from plants.store.logistics.transfers import TransfersFilter, transfers_page
 from plants.store.projection.rebuilding import projection_tables
 from plants.store.replication.status import PlantReplication, replication_status
 from plants.store.traceability.completeness import completeness
@@ -256,12 +256,12 @@ def _interference(world: World) -> None:
 def _answers(world: World, reads: ReadSession, visible: int, now: Any) -> Iterator[Any]:
     scope = scope_of(visible)
     known = sorted(world.shadows[visible, visible].books.batches)[:2]
-    yield batches_count(reads, scope, BatchesSought())
-    yield [known.stated.model_dump() for known in batches_page(reads, scope, BatchesSought(), None, 50)]
-    yield [row.model_dump() for row in changes_page(reads, scope, ChangesSought(), None, 50)]
+    yield batches_count(reads, scope, BatchesFilter())
+    yield [known.stated.model_dump() for known in batches_page(reads, scope, BatchesFilter(), None, 50)]
+    yield [row.model_dump() for row in changes_page(reads, scope, ChangesFilter(), None, 50)]
     yield [
         (one.id, one.sent and one.sent.model_dump(), one.received and one.received.model_dump())
-        for one in transfers_page(reads, scope, TransfersSought(), None, 50)
+        for one in transfers_page(reads, scope, TransfersFilter(), None, 50)
     ]
     for seed in known:
         found = walks.trace(reads, scope, [seed], TraceDirection.BOTH)

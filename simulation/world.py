@@ -13,9 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from auth.keys import SigningKey
 from auth.notes import NoteSigner
-from plants.rules.ledger.events import EVENTS
 from plants.store.ledger.archive import Archive
-from plants.store.projection.projectors import PROJECTORS
+from plants.store.projection.registry import PROJECTORS, SUPPORTED
 from simulation.archive import ObjectsInMemory
 from simulation.books import Shadow
 from simulation.clocks import DAY, HOUR, SECOND, NodeClock, TrueTime
@@ -292,15 +291,15 @@ class World:
         """Let the hub run a program that does not know some types yet: plants were upgraded first."""
         unknown = [key for key in PROJECTORS if key[0] in self.unknown]
         hidden = {key: PROJECTORS[key] for key in unknown}
-        versions = {key[0]: EVENTS[key[0]] for key in unknown}
+        versions = {key[0]: SUPPORTED[key[0]] for key in unknown}
         for key in unknown:
             del PROJECTORS[key]
-            EVENTS.pop(key[0], None)
+            SUPPORTED.pop(key[0], None)
         try:
             yield
         finally:
             PROJECTORS.update(hidden)
-            EVENTS.update(versions)
+            SUPPORTED.update(versions)
 
     def sign(self) -> bool:
         """Let the hub sign its own ledgers."""

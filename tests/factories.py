@@ -15,10 +15,11 @@ from sqlmodel import SQLModel
 import migrations
 from infra.clock import FixedClock
 from infra.database import Row, Store
+from infra.messages import word
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Keeping
 from infra.settings import plant_origin
-from plants.commands.execution import Call, Command
+from plants.commands.execution import Command, CommandContext
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
@@ -75,8 +76,8 @@ class Plant:
         request: str | None = None,
         reason: str | None = None,
         history: bool = False,
-    ) -> Call:
-        return Call(self.number, self.clock.now(), occurred_at, request, reason, history)
+    ) -> CommandContext:
+        return CommandContext(self.number, self.clock.now(), occurred_at, request, reason, history)
 
     def do(self, command: Command[Order], order: Order, *, actor: Author | None = None, **circumstances: Any) -> Entry:
         """Do a command and commit it; `circumstances` are those of `call`."""
@@ -91,7 +92,7 @@ class Plant:
         with pytest.raises(Refusal) as caught:
             self.do(command, order, actor=actor, **given)
         assert caught.value.code is code, caught.value
-        assert "{" not in caught.value.message("en") + caught.value.message("zh")
+        assert "{" not in word(caught.value, "en") + word(caught.value, "zh")
         assert self.everything() == before
         return caught.value.data
 

@@ -3,12 +3,13 @@
 from typing import Final
 
 from api.cli.output import Application
+from api.language import _
 
 app: Final = Application(
     name="batchloom",
-    help="Batch (material lot) management for groups with several plants.\n\n"
-    "适用于多工厂集团的批次管理。\n\n"
-    "To see all of it at work:  batchloom demo",
+    help=_(
+        "Batch (material lot) management for groups with several plants.\n\nTo see all of it at work:  batchloom demo"
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

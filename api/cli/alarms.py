@@ -7,7 +7,8 @@ from rich.markup import escape
 
 from api.cli import app
 from api.cli.nodes import AsJson, Home, console_actor, opened
-from api.cli.output import CONSOLE, EXIT_REFUSED, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
+from api.language import _, language
 from api.node.node import Node
 from auth.actors import Role
 from auth.permissions import Permission
@@ -23,10 +24,12 @@ LISTED_MAX: Final = 1_000
 @app.command()
 def alarms(
     home: Home,
-    ended: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="List ended alarms too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what is amiss at a node, the newest first. Exit status 1 while anything is.
+    """List the active alarms of a node, newest first.
+
+    Run it when `doctor` or a monitor reports an alarm. Exit status 1 while an alarm is active.
 
     Example:  batchloom alarms --home sh1
     """
@@ -38,17 +41,17 @@ def alarms(
     for one in () if as_json else seen:
         mark = "[bold red]✗[/]" if one.over_us is None else "[green]✓[/]"
         when = format_instant(from_micros(one.last_us))
-        times = pick(f"{one.times} times, last {when}", f"{one.times} 次，最近 {when}")
+        times = _("{times} times, last {when}", times=one.times, when=when)
         CONSOLE.print(f"{mark} [bold]{one.kind}[/] {escape(one.about)}  [dim]{times}[/]", soft_wrap=True)
-        CONSOLE.print(f"  {escape(one.text)}", soft_wrap=True)
+        CONSOLE.print(f"  {escape(one.said.word(language()))}", soft_wrap=True)
     if not as_json and not seen:
-        CONSOLE.print(pick("[green]✓[/] Nothing is amiss.", "[green]✓[/] 一切正常。"))
+        CONSOLE.print(_("[green]✓[/] There is no active alarm."))
     if lasting:
         raise typer.Exit(EXIT_REFUSED)
 
 
 def node_alarms(node: Node, *, over: bool = False) -> list[AlarmSeen]:
-    """Return everything amiss at a node, for whoever stands at its console."""
+    """Return the active alarms of a node, with `over` the ended ones too, newest first."""
     actor = console_actor(Role.ADMINISTRATOR)
     with node.store.reading() as reads:
         scope = plants_for(actor, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
@@ -60,7 +63,7 @@ def _as_object(one: AlarmSeen) -> dict[str, object]:
     return {
         "kind": one.kind,
         "about": one.about,
-        "text": one.text,
+        "text": one.said.word(language()),
         "firstAt": format_instant(from_micros(one.first_us)),
         "lastAt": format_instant(from_micros(one.last_us)),
         "times": one.times,

@@ -1,4 +1,4 @@
-"""`batchloom archive`: how far the third copy reaches, writing it now, checking it, and ledgers back from it."""
+"""`batchloom archive`: show, write, verify and restore from the archive."""
 
 from typing import Annotated, Any
 
@@ -6,13 +6,16 @@ import typer
 from rich.markup import escape
 
 from api.cli.nodes import AsJson, Home, opened, replicating
-from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.cli.prompts import progress_bar
+from api.language import _, language
 from api.node.node import Node
 from infra.ids import new_id
+from infra.messages import Failure, message
 from infra.roles import Role
 from plants.rules.values.instants import format_instant, from_micros
 from plants.store.ledger.archive import Archive, archived_rows
+from plants.store.ledger.logs import logs_in
 from plants.store.monitoring.alarms import AlarmKind, alarms
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.archive.checks import check_archive
@@ -23,32 +26,33 @@ from sync_jobs.nodes import HubNode
 from sync_jobs.projection.projecting import project_behind
 
 app = typer.Typer(
-    help="The archive: every ledger of the group a third time, in storage that is written once.\n\n"
-    "归档：集团全部账本的第三份副本，只写一次。",
+    help=_("The archive, which holds every ledger of the group in storage that is written once."),
     no_args_is_help=True,
 )
 
 At = Annotated[
     str | None,
-    typer.Option("--archive", help="The archive: file:///path or s3://bucket/prefix. Unset: as in the settings."),
+    typer.Option(
+        "--archive", help="URL of the archive: file:///path or s3://bucket/prefix. Default: the one in the settings."
+    ),
 ]
 
 
 @app.command()
 def status(home: Home, *, as_json: AsJson = False) -> None:
-    """Say where the archive is, what it can do (found out by trying), and how far each ledger is in it.
+    """Show where the archive is, what its storage supports, and how much of each ledger it holds.
+
+    The command tests the storage with small objects. Run it after a change of `archive_url`.
 
     Example:  batchloom archive status --home hub
     """
     with opened(home) as node:
-        _, archive = _hub(node)
+        archive = _hub(node)[1]
         can = archive.objects.probe(node.clock.now())
         with node.store.reading() as reads:
-            logs = {
-                log_id: (origin, size) for log_id, origin, size in reads.rows("SELECT log_id, origin, size FROM logs")
-            }
+            logs = {one.log_id: (one.origin, one.size) for one in logs_in(reads)}
             done = {row.log_id: row for row in archived_rows(reads)}
-            failing = [row.text for row in alarms(reads) if row.kind == AlarmKind.ARCHIVE_FAILING]
+            failing = [row.said.word(language()) for row in alarms(reads) if row.kind == AlarmKind.ARCHIVE_FAILING]
     ledgers = [
         {
             "origin": origin,
@@ -62,7 +66,12 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
     if as_json:
         show_json(shown)
         return
-    said = pick("It cannot: ", "不支持：") + ", ".join(can.missing) if can.missing else pick("It locks.", "支持锁定。")
+    missing = ", ".join(can.missing)
+    said = (
+        _("The storage does not support: {missing}.", missing=missing)
+        if missing
+        else _("The storage locks what is written.")
+    )
     CONSOLE.print(f"[bold]{escape(str(shown['where']))}[/]  {said}", soft_wrap=True)
     for one in ledgers:
         CONSOLE.print(f"  {one['origin']}  {one['archived']} / {one['size']}", soft_wrap=True)
@@ -72,7 +81,9 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def run(home: Home) -> None:
-    """Archive now what is not archived yet, without waiting for the job; exit status 1 when the archive fails.
+    """Archive every entry that is not archived yet, without waiting for the next job.
+
+    Run it before maintenance of the hub. Exit status 1 when the archive fails.
 
     Example:  batchloom archive run --home hub
     """
@@ -85,18 +96,19 @@ def run(home: Home) -> None:
         while archive_behind(hub, holder, forced=True):
             pass
         with node.store.reading() as reads:
-            failing = [row.text for row in alarms(reads) if row.kind in stopping]
+            failing = [row.said.word(language()) for row in alarms(reads) if row.kind in stopping]
             count = sum(row.size for row in archived_rows(reads))
     if failing:
-        raise CannotDo(failing[0], failing[0])
-    CONSOLE.print(pick(f"[green]✓[/] {count} entries are archived.", f"[green]✓[/] 已归档 {count} 个条目。"))
+        raise Failure(message("ARCHIVING_FAILED", "{reason}"), reason=failing[0])
+    CONSOLE.print(_("[green]✓[/] {count} entries are archived.", count=count))
 
 
 @app.command()
 def verify(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     """Read the whole archive and check every bundle, every tile and the newest checkpoint of each ledger.
 
-    Exit status 1 when a file is missing or is not what was signed for; it is named.
+    Run it after a move of the archive, and from time to time. Exit status 1 when a file is missing or altered; it is
+    named.
 
     Example:  batchloom archive verify --home hub
     """
@@ -116,10 +128,10 @@ def verify(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
-    """Bring back from the archive what this node's store does not hold: all of it, or what an old copy lacks.
+    """Restore the entries that this node's store lacks from the archive.
 
-    For a hub: keep or restore the home with its keys, give it an empty store, and run this before the hub is started.
-    The plants then send what was not archived. For a plant: when the hub cannot be reached; give --archive.
+    For a hub that lost its database: keep the home with its keys, give it an empty store, and run this before the hub
+    starts. Plants then send what was not archived. For a plant whose hub cannot be reached: give --archive.
 
     Example:  batchloom archive restore --home hub
     """
@@ -135,7 +147,11 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
                 came = _restore_hub(node, place, tell)
             else:
                 if archive is None and node.settings.archive_url is None:
-                    raise CannotDo("Say where the archive is: --archive URL.", "请用 --archive 指定归档地址。")
+                    raise Failure(
+                        message(
+                            "ARCHIVE_NOT_GIVEN", "No archive is set for this node. Give its address with --archive URL."
+                        )
+                    )
                 done = restore_from_archive(replicating(node), place.objects, progress=tell)
                 came = [{"origin": node.settings.origin, "before": done.before, "size": done.size}]
                 came.append({"origin": "directives", "before": done.directives_before, "size": done.directives})
@@ -145,7 +161,7 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     for one in came:
         CONSOLE.print(f"[green]✓[/] {one['origin']}: {one['before']} → {one['size']}", soft_wrap=True)
     if not came:
-        CONSOLE.print(pick("The archive holds nothing beyond this store.", "归档中没有比本库更多的内容。"))
+        CONSOLE.print(_("The archive holds nothing that this store lacks."))
 
 
 def _restore_hub(node: Node, archive: Archive, tell: ArchiveProgress) -> list[dict[str, Any]]:
@@ -158,7 +174,7 @@ def _restore_hub(node: Node, archive: Archive, tell: ArchiveProgress) -> list[di
 
 def _hub(node: Node) -> tuple[HubNode, Archive]:
     if node.settings.role is not Role.HUB:
-        raise CannotDo("Plants do not archive; ask the hub.", "归档由总部负责，请在总部查看。")
+        raise Failure(message("ARCHIVE_AT_HUB", "Only the hub archives ledgers. Run this command at the hub."))
     hub = hub_node(node.settings, node.store, node.clock)
     assert hub.archive is not None
     return hub, hub.archive

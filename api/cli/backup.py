@@ -7,7 +7,8 @@ import typer
 
 from api.cli import app
 from api.cli.nodes import AsJson, Home, opened
-from api.cli.output import CONSOLE, pick, show_json
+from api.cli.output import CONSOLE, show_json
+from api.language import _
 from api.node.backups import make_backup
 
 
@@ -16,14 +17,20 @@ def backup(
     *,
     home: Home,
     to: Annotated[
-        Path, typer.Option(help="A folder that is there (a new one is made in it), a new folder, or a new .tar file.")
+        Path,
+        typer.Option(help="Existing folder, in which a new one is made; or the name of a new folder or .tar file."),
     ],
     with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="Private keys too: whoever has the backup can then pass for the node.")
+        bool,
+        typer.Option(
+            "--with-keys", help="Copy the private keys too. A holder of the backup can then impersonate the node."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a node, also while it runs: store, settings and, where wanted, keys, with a manifest of sizes and hashes.
+    """Copy a node, also while it runs: the store, the settings, and a manifest of sizes and hashes.
+
+    Run it every night. Keys are copied with --with-keys only.
 
     Example:  batchloom backup --home sh1 --to /mnt/backup
     """
@@ -38,17 +45,19 @@ def backup(
         show_json({"to": str(target), "bytes": size, "entries": entries, "ledgers": manifest.ledgers})
         return
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] {target}: {entries} entries, {size / 1e6:.1f} MB.",
-            f"[green]✓[/] {target}：{entries} 条记录，{size / 1e6:.1f} MB。",
+        _(
+            "[green]✓[/] {target}: {entries} entries, {size:.1f} MB.",
+            target=target,
+            entries=entries,
+            size=size / 1000000.0,
         ),
         soft_wrap=True,
     )
     if not with_keys:
         CONSOLE.print(
-            pick(
-                f"[dim]The keys in {home / 'keys'} are not in it: keep a copy of them elsewhere, under lock.[/]",
-                f"[dim]备份不含 {home / 'keys'} 中的密钥，请另行妥善保存。[/]",
+            _(
+                "[dim]The backup does not contain the keys in {keys}. Keep a copy of them in a safe place.[/]",
+                keys=home / "keys",
             ),
             soft_wrap=True,
         )

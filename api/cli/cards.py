@@ -1,19 +1,19 @@
-"""Public cards: the JSON that says who a node is and with which keys it signs."""
+"""Public cards: the JSON with the identity and the public keys of a node."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from api.cli.output import CannotDo
 from api.node.node import Node, NodeKeys
 from auth.keys import public_key_text
 from infra import roles
+from infra.messages import Failure, message
 from infra.settings import Settings, directive_origin
 from plants.commands.group.enrolment import Enrolment
 
 
 def card_of(settings: Settings, keys: NodeKeys, name: str) -> dict[str, object]:
-    """Return what others must know of a node: who it is and its public keys, nothing secret."""
+    """Return the public card of a node: its identity and public keys, and no secret."""
     who: dict[str, object] = {"role": settings.role.value, "group": settings.group}
     if settings.plant_number:
         who |= {"number": settings.plant_number, "code": settings.plant_code, "name": name}
@@ -24,12 +24,17 @@ def card_of(settings: Settings, keys: NodeKeys, name: str) -> dict[str, object]:
 
 
 def order_of_card(node: Node, shown: dict[str, Any]) -> Enrolment:
-    """Return what a plant's card asks for; CannotDo where it is of another group than this hub."""
+    """Return the enrolment order of a plant's card; raises Failure for a card of another group."""
     group, code = node.settings.group, shown["code"]
     if shown["group"] != group:
-        raise CannotDo(
-            f"Plant {code} is of the group {shown['group']}, this hub of {group}.",
-            f"工厂 {code} 属于 {shown['group']}，而本中心属于 {group}。",
+        raise Failure(
+            message(
+                "CARD_OF_OTHER_GROUP",
+                "Plant {code} belongs to the group {its_group}, and this hub to {group}. Check the card.",
+            ),
+            code=code,
+            its_group=shown["group"],
+            group=group,
         )
     return Enrolment(
         number=shown["number"],
@@ -43,7 +48,7 @@ def order_of_card(node: Node, shown: dict[str, Any]) -> Enrolment:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Return what stands on a plant's card; CannotDo where the file is none."""
+    """Return the content of a plant's card; raises Failure for another file."""
     texts = ("group", "code", "name", "origin", "ledgerKey", "assertionKey")
     try:
         shown = json.loads(path.read_text(encoding="utf-8"))
@@ -51,22 +56,31 @@ def read_card(path: Path) -> dict[str, Any]:
         shown = None
     fits = isinstance(shown, dict) and type(shown.get("number")) is int
     if not fits or not all(isinstance(shown.get(name), str) for name in texts):
-        raise CannotDo(
-            f"{path} is not the card of a plant. Make it with: batchloom plant card --home DIR > {path.name}",
-            f"{path} 不是工厂名片，请用 batchloom plant card --home 目录 > {path.name} 生成。",
+        raise Failure(
+            message(
+                "PLANT_CARD_INVALID",
+                "{path} is not the card of a plant. Make it at the plant: batchloom plant card --home DIR > {name}",
+            ),
+            path=path,
+            name=path.name,
         )
     return dict(shown)
 
 
 def read_hub_card(path: Path) -> dict[str, Any]:
+    """Return the content of a hub's card; raises Failure for another file."""
     try:
         shown = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         shown = None
     fits = isinstance(shown, dict) and shown.get("role") == roles.Role.HUB.value
     if not fits or not all(isinstance(shown.get(name), str) for name in ("group", "ledgerKey")):
-        raise CannotDo(
-            f"{path} is not the card of a hub. Make it with: batchloom hub card --home DIR > {path.name}",
-            f"{path} 不是中心名片，请用 batchloom hub card --home 目录 > {path.name} 生成。",
+        raise Failure(
+            message(
+                "HUB_CARD_INVALID",
+                "{path} is not the card of a hub. Make it at the hub: batchloom hub card --home DIR > {name}",
+            ),
+            path=path,
+            name=path.name,
         )
     return dict(shown)

@@ -1,4 +1,4 @@
-"""`batchloom doctor`: what is wrong with a node, in plain words, and what to do."""
+"""`batchloom doctor`: the problems of a node, and what to do about each."""
 
 from typing import Annotated, Final
 
@@ -7,9 +7,9 @@ from rich.markup import escape
 
 from api.cli import app
 from api.cli.nodes import AsJson, Home
-from api.cli.output import CONSOLE, EXIT_REFUSED, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
+from api.doctor.examination import examine
 from api.doctor.findings import Finding, Level
-from api.doctor.visit import examine
 from infra.clock import SystemClock
 
 MARKS: Final = {
@@ -23,12 +23,13 @@ MARKS: Final = {
 @app.command()
 def doctor(
     home: Home,
-    full: Annotated[bool, typer.Option("--full", help="Verify every entry, not the newest alone.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Verify every entry, not only the newest ones.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with a node and what to do, the worst first. Changes nothing; the node may be running.
+    """Check a node and say what to do about each problem, worst first.
 
-    Exit status 1 when something needs a person.
+    Run it when something does not work, and after a restore. It changes nothing, and the node may be running. Exit
+    status 1 when a finding needs action.
 
     Example:  batchloom doctor --home sh1
     """
@@ -36,10 +37,9 @@ def doctor(
     if as_json:
         show_json([_as_object(one) for one in found])
     for one in () if as_json else found:
-        CONSOLE.print(f"{MARKS[one.level]} {escape(pick(one.en, one.zh))}", soft_wrap=True)
-        todo = pick(one.do_en, one.do_zh)
-        if todo:
-            CONSOLE.print(f"  → {escape(todo)}", soft_wrap=True)
+        CONSOLE.print(f"{MARKS[one.level]} {escape(one.text)}", soft_wrap=True)
+        if one.todo:
+            CONSOLE.print(f"  → {escape(one.todo)}", soft_wrap=True)
     if any(one.level >= Level.PERSON for one in found):
         raise typer.Exit(EXIT_REFUSED)
 
@@ -48,6 +48,6 @@ def _as_object(one: Finding) -> dict[str, str]:
     return {
         "check": one.check,
         "level": one.level.name,
-        "message": pick(one.en, one.zh),
-        "todo": pick(one.do_en, one.do_zh),
+        "message": one.text,
+        "todo": one.todo,
     }

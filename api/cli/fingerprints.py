@@ -1,35 +1,41 @@
-"""Fingerprints of plants' keys, which people at the plant and at the hub compare."""
+"""Fingerprints of plants' keys, which operators at the plant and at the hub compare."""
 
 from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
 from api.cli.prompts import confirm
+from api.language import _
 from auth.enrolment import fingerprint
 from auth.keys import public_key_text
+from infra.messages import Failure, message
 from plants.rules.ledger.notes import NoteKey
 
 Fingerprint = Annotated[
     str | None,
-    typer.Option("--fingerprint", help="What the plant shows. Unset: it is shown here and asked about."),
+    typer.Option("--fingerprint", help="Fingerprint that the plant shows. Default: show it here and ask."),
 ]
 
 
 def compare_fingerprint(who: str, mark: str, shown: str | None) -> None:
-    """Return once a plant's fingerprint is the one given, or a person has compared it; raises CannotDo otherwise."""
+    """Compare a plant's fingerprint with the one shown, or ask the operator; raises Failure where they differ."""
     if shown is None:
         CONSOLE.print(f"{who}:  [bold]{mark}[/]")
-        asked = pick("Does the plant show the very same?", "工厂显示的指纹是否完全相同？")
+        asked = _("Does the plant show the same fingerprint?")
         confirm(asked)
     elif "".join(shown.upper().split()) != mark:
-        raise CannotDo(
-            f"The plant's keys have another fingerprint: {mark}. Nothing was changed.",
-            f"该工厂密钥的指纹不同：{mark}，未作任何更改。",
+        raise Failure(
+            message(
+                "FINGERPRINT_DIFFERS",
+                "The plant's keys have the fingerprint {found}, which is not the one given. Nothing was "
+                "changed. Compare it with the plant again.",
+            ),
+            found=mark,
         )
 
 
-def mark_of(ledger: NoteKey, assertion: str) -> str:
-    """Return what people compare of a plant's two public keys, as enrolment shows it too."""
+def fingerprint_of_keys(ledger: NoteKey, assertion: str) -> str:
+    """Return the fingerprint of a plant's two public keys, as enrolment shows it."""
     return fingerprint(public_key_text(Ed25519PublicKey.from_public_bytes(ledger.public)), assertion)

@@ -1,4 +1,4 @@
-"""`batchloom person`: who can sign in at a node, with which roles; passwords never stand on the command line."""
+"""`batchloom person`: the people of a node, their roles and passwords. No password is an argument."""
 
 import secrets
 import sys
@@ -8,35 +8,37 @@ import typer
 from rich.panel import Panel
 
 from api.cli.nodes import Home, console_actor, opened
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from api.node.node import Node
 from auth.actors import GROUP, Grant, Role
 from auth.passwords import PASSWORD_CHARACTERS_MOST, HashedPassword, hash_password
 from auth.people import PERSON_ROLES, add_person, grant_role, set_password
+from auth.store import number_of_plant
 from infra.database import Session
-from plants.rules.values.refusals import Language
+from infra.messages import Failure, Language, message
 
-app = typer.Typer(help="People who can sign in at a node.\n\n可登录节点的人员。", no_args_is_help=True)
+app = typer.Typer(help=_("People who can sign in at a node."), no_args_is_help=True)
 
-# Letters and digits that nobody takes for one another.
+# Letters and digits that are not mistaken for one another.
 ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 GROUPS, GROUP_CHARACTERS = 4, 5
 WHOLE_GROUP: Final = "group"
 
-Person = Annotated[str, typer.Argument(metavar="ID", help="Employee number, the same in the whole group.")]
+Person = Annotated[str, typer.Argument(metavar="ID", help="Employee number, unique in the whole group.")]
 RoleName = Annotated[Role, typer.Option("--role", help=f"One of: {', '.join(PERSON_ROLES)}.", show_default=False)]
 At = Annotated[
     str | None,
     typer.Option(
         "--plant",
-        help=f"Code of the plant where this counts, or “{WHOLE_GROUP}”. Unset: this plant; at the hub, the group.",
+        help=f"Code of the plant for which it counts, or “{WHOLE_GROUP}”. Default: this plant; at the hub, the group.",
     ),
 ]
 FromFile = Annotated[
     typer.FileText | None,
-    typer.Option("--password-file", help="File whose first line is the password; - reads standard input."),
+    typer.Option("--password-file", help="File with the password in its first line; - reads standard input."),
 ]
-Generate = Annotated[bool, typer.Option("--generate-password", help="Make a password and show it once.")]
+Generate = Annotated[bool, typer.Option("--generate-password", help="Generate a password and show it once.")]
 
 
 @app.command()
@@ -44,7 +46,7 @@ def add(
     *,
     home: Home,
     person: Person,
-    name: Annotated[str, typer.Option(help="Name as it is printed beside signatures.")],
+    name: Annotated[str, typer.Option(help="Name that is printed next to signatures.")],
     role: Annotated[
         list[Role] | None, typer.Option(help=f"One of: {', '.join(PERSON_ROLES)}; may be repeated.")
     ] = None,
@@ -53,7 +55,7 @@ def add(
     password_file: FromFile = None,
     generate_password: Generate = False,
 ) -> None:
-    """Add a person, with roles. The password is asked for unless it comes from a file or is made.
+    """Add an employee with roles. The command asks for the password, unless a file holds it or it is generated.
 
     Example:  batchloom person add --home sh1 li.wei --name "Li Wei" --role operator --generate-password
     """
@@ -80,12 +82,12 @@ def add(
             set_password(session, actor=actor, person_id=person, password=password[0], at=now)
 
         node.writer.write(write)
-    _done(pick(f"{person} can sign in.", f"{person} 可以登录。"), password[1])
+    _done(_("{person} can sign in.", person=person), password[1])
 
 
 @app.command()
 def grant(home: Home, person: Person, role: RoleName, plant: At = None) -> None:
-    """Give a person a role at a plant or in the group; it counts from the next request on.
+    """Give an employee a role at a plant or in the whole group. It takes effect at the next request.
 
     Example:  batchloom person grant --home hub chen.jing --role auditor
     """
@@ -97,12 +99,14 @@ def grant(home: Home, person: Person, role: RoleName, plant: At = None) -> None:
             grant_role(session, actor=actor, person_id=person, grant=given, at=now)
 
         node.writer.write(write)
-    _done(pick(f"{person} is {role} now.", f"{person} 已获得角色 {role}。"), None)
+    _done(_("{person} has the role {role} now.", person=person, role=role), None)
 
 
 @app.command()
 def password(home: Home, person: Person, password_file: FromFile = None, generate_password: Generate = False) -> None:
-    """Set a person's password; it ends a lock-out and every sign-in made before.
+    """Set an employee's password. This ends a lock-out and every earlier sign-in.
+
+    Use it when a password was forgotten or seen by others.
 
     Example:  batchloom person password --home sh1 li.wei --generate-password
     """
@@ -114,10 +118,10 @@ def password(home: Home, person: Person, password_file: FromFile = None, generat
             set_password(session, actor=actor, person_id=person, password=hashed, at=now)
 
         node.writer.write(write)
-    _done(pick(f"{person} has a new password.", f"{person} 的密码已更新。"), shown)
+    _done(_("{person} has a new password.", person=person), shown)
 
 
-def made_password() -> str:
+def generate_password_text() -> str:
     """Return a new password of random letters and digits that can be read out and typed."""
     words = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARACTERS)) for _ in range(GROUPS))
     return "-".join(words)
@@ -126,44 +130,40 @@ def made_password() -> str:
 def _new_password(person: str, file: typer.FileText | None, *, generate: bool) -> tuple[HashedPassword, str | None]:
     """Return the hash of the password that was made, read or typed, and the password itself if it was made."""
     if generate:
-        made = made_password()
+        made = generate_password_text()
         return hash_password(made, person_id=person), made
     if file is not None:
         typed = file.readline(4 * PASSWORD_CHARACTERS_MOST).rstrip("\r\n")
     elif sys.stdin.isatty():
-        ask = pick("Password", "密码")
-        typed = typer.prompt(ask, hide_input=True, confirmation_prompt=pick("Once more", "再次输入"))
+        ask = _("Password")
+        typed = typer.prompt(ask, hide_input=True, confirmation_prompt=_("Repeat the password"))
     else:
-        raise CannotDo(
-            "Nobody is at the terminal to type a password: use --password-file or --generate-password.",
-            "无人在终端输入密码，请使用 --password-file 或 --generate-password。",
+        raise Failure(
+            message(
+                "PASSWORD_NOT_GIVEN",
+                "The password cannot be asked for without a terminal. Use --password-file or --generate-password.",
+            )
         )
     return hash_password(typed, person_id=person), None
 
 
 def _plant_number(node: Node, plant: str | None) -> int:
-    """Return the number behind a plant's code as this node knows it; 0 is the group."""
+    """Return the number of a plant by its code, 0 for the group; raises Failure for an unknown code."""
     if plant is None:
         return node.settings.plant_number
     if plant == WHOLE_GROUP:
         return GROUP
     if plant == node.settings.plant_code:
         return node.settings.plant_number
-
-    def find(session: Session) -> int | None:
-        row = session.row(
-            "SELECT plant_number FROM machines WHERE code = :code ORDER BY revoked_us IS NOT NULL", {"code": plant}
-        )
-        return None if row is None else int(row[0])
-
-    number = node.writer.write(find)
+    with node.store.reading() as reads:
+        number = number_of_plant(reads, plant)
     if number is None:
-        raise CannotDo(f"No plant {plant} is known here.", f"此处没有工厂 {plant}。")
+        raise Failure(message("PLANT_UNKNOWN", "Plant {plant} is not known at this node. Check the code."), plant=plant)
     return number
 
 
 def _done(text: str, made: str | None) -> None:
     CONSOLE.print(f"[green]✓[/] {text}", soft_wrap=True)
     if made is not None:
-        title = pick("Password, shown this once", "密码，仅显示一次")
+        title = _("Password, shown only now")
         CONSOLE.print(Panel.fit(f"[bold]{made}[/]", title=title, border_style="yellow"))

@@ -5,15 +5,16 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.cli.output import ERRORS, CannotDo
+from api.cli.output import ERRORS
+from infra.messages import Failure, message
 
-Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Sure = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 def confirm(asked: str, *, sure: bool = False) -> None:
-    """Ask for a yes unless the caller is sure already; raises CannotDo on a no."""
+    """Ask for a yes unless the caller is sure already; raises Failure on a no."""
     if not sure and not typer.confirm(asked, default=False):
-        raise CannotDo("Nothing was changed.", "未作任何更改。")
+        raise Failure(message("NOT_CONFIRMED", "Nothing was changed."))
 
 
 def progress_bar(*, quiet: bool) -> Progress:

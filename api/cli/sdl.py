@@ -1,7 +1,6 @@
 """`batchloom sdl`: the GraphQL contract of each role, as text."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,22 +12,24 @@ from infra.roles import Role
 
 @app.command()
 def sdl(
-    role: Annotated[Role | None, typer.Argument(help="plant or hub; both, one after the other, unless given.")] = None,
+    role: Annotated[Role | None, typer.Argument(help="Role: plant or hub. Default: both, one after the other.")] = None,
     *,
     write: Annotated[
         bool, typer.Option("--write", help="Write schema/plant.graphql and schema/hub.graphql of this checkout.")
     ] = False,
 ) -> None:
-    """Print the GraphQL schema that a plant or the hub answers with.
+    """Print the GraphQL schema of a plant or of the hub.
+
+    Use it to generate types for a client.
 
     Example:  batchloom sdl hub > hub.graphql
     """
-    import schema  # noqa: PLC0415 -- building the contract takes time that no other command needs.
+    from schema.engine.sdl import committed_file  # noqa: PLC0415 -- importing the schema takes long.
     from schema.engine.sdl import sdl as sdl_of  # noqa: PLC0415 -- the same.
 
     for one in [role] if role is not None else list(Role):
         if write:
-            path = Path(schema.__file__).with_name(f"{one.value}.graphql")
+            path = committed_file(one)
             path.write_text(sdl_of(one), encoding="utf-8")
             CONSOLE.print(f"[green]✓[/] {path}", soft_wrap=True)
         else:

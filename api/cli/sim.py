@@ -8,8 +8,10 @@ import typer
 from rich.markup import escape
 
 from api.cli import app
-from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.cli.prompts import progress_bar
+from api.language import _
+from infra.messages import Failure, message
 
 if TYPE_CHECKING:  # the simulator is no small import, and every other command and node does without it.
     from simulation.run import Outcome
@@ -21,19 +23,21 @@ LINES_SHOWN = 60
 @app.command()
 def sim(
     *,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many runs.")] = 100,
-    first: Annotated[int, typer.Option("--from", min=0, help="The first seed.")] = 1,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Run this one alone and tell its story.")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Number of runs.")] = 100,
+    first: Annotated[int, typer.Option("--from", min=0, help="First seed.")] = 1,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Run this seed alone, and print its log.")] = None,
     planted: Annotated[
-        str | None, typer.Option("--planted", help="Run with a planted bug, by its name; `all` looks for every one.")
+        str | None, typer.Option("--planted", help="Name of a planted bug to run with; `all` searches for every one.")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one for each processor.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Figures for a program.")] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Number of processes. 0: one for each processor.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
-    """Simulate plants, hub and people under seeded faults, and check that nothing is lost, doubled or shown wrongly.
+    """Simulate plants, hub and people under seeded faults, and check that no entry is lost, doubled or shown wrongly.
 
-    The real code runs over virtual disks, clocks and a virtual network; the same seed gives the same run on every
-    machine. Exit status 1 when an invariant was violated, or when a planted bug was not found.
+    Use it after a change of the program. The real code runs on virtual disks, clocks and networks; the same seed gives
+    the same run on every machine. Exit status 1 when an invariant was violated, or a planted bug was not found.
 
     Example:  batchloom sim --seeds 1000    batchloom sim --seed 17    batchloom sim --planted all
     """
@@ -41,22 +45,25 @@ def sim(
     from simulation.planted import BUGS  # noqa: PLC0415 -- the same.
 
     if planted not in {None, "all", *BUGS}:
-        raise CannotDo(f"No such bug. Known: {', '.join(BUGS)}.", f"没有这个缺陷。可选：{', '.join(BUGS)}。")
+        raise Failure(
+            message("BUG_UNKNOWN", "There is no planted bug of this name. The names are: {names}."),
+            names=", ".join(BUGS),
+        )
     processes = workers or len(os.sched_getaffinity(0))
     if planted == "all":
         _search(processes, as_json=as_json)
     elif seed is not None:
-        _tell(campaign.run_one(seed, planted), planted)
+        _print_run(campaign.run_one(seed, planted), planted)
     else:
-        _many(first, seeds, processes, planted, as_json=as_json)
+        _run_campaign(first, seeds, processes, planted, as_json=as_json)
 
 
-def _many(first: int, seeds: int, workers: int, planted: str | None, *, as_json: bool) -> None:
+def _run_campaign(first: int, seeds: int, workers: int, planted: str | None, *, as_json: bool) -> None:
     from simulation.campaign import campaign  # noqa: PLC0415 -- as above.
 
     began = time.monotonic()
     with progress_bar(quiet=as_json) as progress:
-        task = progress.add_task(pick("Simulating", "模拟"), total=seeds)
+        task = progress.add_task(_("Simulating"), total=seeds)
 
         def tell(outcome: "Outcome") -> None:
             progress.advance(task)
@@ -80,26 +87,26 @@ def _many(first: int, seeds: int, workers: int, planted: str | None, *, as_json:
     if as_json:
         show_json(shown)
     else:
-        _say(shown)
+        _print_totals(shown)
     if totals.failed:
         raise typer.Exit(EXIT_REFUSED)
 
 
-def _say(shown: dict[str, Any]) -> None:
+def _print_totals(shown: dict[str, Any]) -> None:
     faults = ", ".join(f"{name} {count}" for name, count in shown["faults"].items())
     speed = f"{shown['seedsPerSecond']} seeds/s, {shown['stepsPerSecond']} steps/s"
     CONSOLE.print(f"{shown['seeds']} seeds, {shown['steps']} steps ({speed})", soft_wrap=True)
-    CONSOLE.print(f"{pick('faults that struck', '发生的故障')}: {faults}", soft_wrap=True)
+    CONSOLE.print(_("faults injected: {faults}", faults=faults), soft_wrap=True)
     violations = shown["violations"]
     if not violations:
-        CONSOLE.print(f"[green]✓[/] {pick('no violation', '无违规')}")
+        CONSOLE.print(_("[green]✓[/] no violation"))
     for one in violations[:SHOWN_MAX]:
         CONSOLE.print(f"[bold red]✗[/] {escape(one['text'])}\n  {one['replay']}", soft_wrap=True)
     if len(violations) > SHOWN_MAX:
         CONSOLE.print(f"[bold red]✗[/] … {len(violations) - SHOWN_MAX}")
 
 
-def _tell(outcome: "Outcome", planted: str | None) -> None:
+def _print_run(outcome: "Outcome", planted: str | None) -> None:
     for line in outcome.lines[-LINES_SHOWN:] if outcome.invariant else outcome.lines:
         CONSOLE.print(escape(line), soft_wrap=True)
     if outcome.trace:
@@ -108,7 +115,7 @@ def _tell(outcome: "Outcome", planted: str | None) -> None:
     if outcome.invariant:
         CONSOLE.print(f"[bold red]✗[/] {escape(outcome.text)}", soft_wrap=True)
         raise typer.Exit(EXIT_REFUSED)
-    CONSOLE.print(f"[green]✓[/] {pick('no violation', '无违规')}")
+    CONSOLE.print(_("[green]✓[/] no violation"))
 
 
 def _search(workers: int, *, as_json: bool) -> None:
@@ -126,7 +133,7 @@ def _search(workers: int, *, as_json: bool) -> None:
     missed = [one.bug for one in found if not one.everywhere]
     if not as_json:
         counted = f"{len(found) - len(missed)}/{len(found)}"
-        CONSOLE.print(pick(f"{counted} found from all of {STARTS}", f"{counted} 个缺陷从所有起点均被发现"))
+        CONSOLE.print(_("{counted} found from each of {STARTS} starts", counted=counted, STARTS=STARTS))
     if missed:
         raise typer.Exit(EXIT_REFUSED)
 

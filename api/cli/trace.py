@@ -1,6 +1,5 @@
 """`batchloom trace`: where a batch came from and where it went, drawn as a tree, and how complete the answer is."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,13 +10,15 @@ from rich.text import Text
 
 from api.cli import app
 from api.cli.nodes import AsJson, console_actor, opened
-from api.cli.output import CONSOLE, CannotDo, language, pick, show_json
+from api.cli.output import CONSOLE, show_json
+from api.language import _, language
 from api.node.node import Node
 from api.trace.reader import GapShown, TraceReport, read_trace
 from api.trace.tree import Side, draw
 from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
+from infra.messages import Failure, message, word
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant
@@ -26,52 +27,47 @@ from plants.store.materials.plants import known_plants
 
 BATCHES_NAMED: Final = 3
 
-GAPS: Final[Mapping[str, tuple[str, str]]] = {
-    "NEVER_HEARD": ("{plant} was never heard from", "从未收到 {plant} 的账本"),
-    "BEHIND": ("{plant} has entries that are not in this answer yet", "{plant} 有尚未纳入的记录"),
-    "STALE": ("{plant} was not heard from for too long", "{plant} 过久没有消息"),
-    "ALARM": ("replication of {plant} has stopped until somebody looks", "{plant} 的复制已停止，等待人工处理"),
-    "IN_TRANSIT": ("on the road to {plant}: {batches}", "在途，前往 {plant}：{batches}"),
-    "AWAITING_SOURCE": (
-        "received from {plant}, whose dispatch was not seen: {batches}",
-        "已从 {plant} 收货，未见其发货：{batches}",
-    ),
-    "LABEL_DIFFERS": (
-        "received on a label that the ledger of {plant} does not bear out: {batches}",
-        "收货标签与 {plant} 的账本不符：{batches}",
-    ),
-    "UNSEEN_BATCHES": ("{plant} has not stated: {batches}", "{plant} 尚未说明：{batches}"),
-    "OTHER_PLANT": (
-        "goes on at {plant}, which this answer does not cover: {batches}",
-        "后续在 {plant}，不在本次范围内：{batches}",
-    ),
-}  # fmt: skip
+GAPS: Final = {
+    one.code: one
+    for one in (
+        message("GAP_NEVER_HEARD", "{plant} has never sent its ledger"),
+        message("GAP_BEHIND", "{plant} has entries that are not in this answer yet"),
+        message("GAP_STALE", "{plant} has not sent anything for too long"),
+        message("GAP_ALARM", "replication of {plant} has stopped and needs somebody to act"),
+        message("GAP_IN_TRANSIT", "in transit to {plant}: {batches}"),
+        message("GAP_AWAITING_SOURCE", "received from {plant}, which has not reported the dispatch: {batches}"),
+        message("GAP_LABEL_DIFFERS", "received on a label that differs from the ledger of {plant}: {batches}"),
+        message("GAP_UNSEEN_BATCHES", "{plant} has not reported: {batches}"),
+        message("GAP_OTHER_PLANT", "continues at {plant}, which this answer does not cover: {batches}"),
+    )
+}
+"""How each kind of gap is worded."""
 
 
 @app.command()
 def trace(
     *,
     code: Annotated[str, typer.Argument(help="Batch code, or an alias: supplier lot, EPC, job order.")],
-    forward: Annotated[bool, typer.Option("--forward", help="Where it went.")] = False,
-    backward: Annotated[bool, typer.Option("--backward", help="Where it came from.")] = False,
-    both: Annotated[
-        bool, typer.Option("--both", help="Both, one after the other; also when neither is asked.")
-    ] = False,
+    forward: Annotated[bool, typer.Option("--forward", help="Trace forward, to the destinations.")] = False,
+    backward: Annotated[bool, typer.Option("--backward", help="Trace backward, to the origin.")] = False,
+    both: Annotated[bool, typer.Option("--both", help="Trace both ways. This is the default.")] = False,
     home: Annotated[
-        Path | None, typer.Option("--home", help="Home of a node on this machine: the hub's knows all plants.")
+        Path | None, typer.Option("--home", help="Home of a node on this machine. The hub knows all plants.")
     ] = None,
-    url: Annotated[str | None, typer.Option("--url", help="A node elsewhere: https://hub.example")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="URL of a node to ask: https://hub.example")] = None,
     person: Annotated[
-        str | None, typer.Option("--person", help="Who signs in there; the password is asked for.")
+        str | None, typer.Option("--person", help="Person who signs in at --url. The password is asked for.")
     ] = None,
     password_file: Annotated[
-        typer.FileText | None, typer.Option("--password-file", help="File with the password; - reads standard input.")
+        typer.FileText | None,
+        typer.Option("--password-file", help="File that holds the password; - reads standard input."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw where a batch came from (--backward) and where it went (--forward), with the quantity on every edge.
+    """Draw the origin of a batch (--backward) and its destinations (--forward), with the quantity on every edge.
 
-    The last lines say whether the answer is complete, and what is missing if not. Times are in UTC.
+    Use it for a recall or a complaint. The last lines state whether the answer is complete, and list the gaps. Times
+    are in UTC.
 
     Examples:
       batchloom trace SZ3-261120-0001K --backward --home hub
@@ -80,7 +76,7 @@ def trace(
     """  # fmt: skip
     sides = _sides(forward=forward or both, backward=backward or both)
     if (home is None) == (url is None):
-        raise typer.BadParameter(pick("give either --home or --url", "请给出 --home 或 --url 之一"))
+        raise typer.BadParameter(_("give either --home or --url"))
     if home is not None:
         with opened(home) as node:
             reports = {side: _traced_at(node, code, side) for side in sides}
@@ -108,9 +104,12 @@ def _traced_at(node: Node, code: str, side: TraceDirection) -> TraceReport:
         own = node.settings.plant_number or None
         report = read_trace(reads, scope, code, side, now=node.clock.now(), own=own)
     if report is None:
-        raise CannotDo(
-            f"No batch {code} is known here, by its code or another name. Check it, or ask at the hub.",
-            f"此处没有批次 {code}（批次号或别名）。请核对，或在中心查询。",
+        raise Failure(
+            message(
+                "BATCH_NOT_FOUND",
+                "This node knows no batch {code}, by its code or an alias. Check it, or ask at the hub.",
+            ),
+            code=code,
         )
     return report
 
@@ -121,7 +120,7 @@ def show_report(console: Console, report: TraceReport) -> None:
     back = side == "BACKWARD"
     console.print()
     console.rule(
-        pick("Where it came from", "逆向溯源") if back else pick("Where it went", "正向追踪"),
+        _("Where it came from") if back else _("Where it went"),
         align="left",
         style="cyan",
     )
@@ -137,26 +136,28 @@ def _statement(report: TraceReport) -> list[Text]:
     plants = sorted({batch.plant for batch in shown.batches.values()} | {one.plant for one in shown.processes.values()})
     lines = [
         Text(
-            pick(
-                f"{len(shown.batches)} batches, {len(shown.processes)} process records, {len(shown.edges)} edges, "
-                f"{report.depth} steps deep, at {', '.join(plants)}",
-                f"{len(shown.batches)} 个批次，{len(shown.processes)} 条过程记录，{len(shown.edges)} 条边，"
-                f"深度 {report.depth}，涉及 {', '.join(plants)}",
+            _(
+                "{batches} batches, {processes} process records, {edges} edges, {depth} steps deep, at {plants}",
+                batches=len(shown.batches),
+                processes=len(shown.processes),
+                edges=len(shown.edges),
+                depth=report.depth,
+                plants=", ".join(plants),
             )
         )
     ]
     if report.complete:
-        lines.append(Text(pick("✓ Complete: no gap is known.", "✓ 完整：没有已知缺口。"), style="bold green"))
+        lines.append(Text(_("✓ Complete: no gap is known."), style="bold green"))
     else:
-        lines.append(Text(pick("! Not complete:", "! 不完整："), style="bold yellow"))
+        lines.append(Text(_("! Not complete:"), style="bold yellow"))
         said = dict.fromkeys(gap_text(gap) for gap in report.gaps)
         lines += [Text(f"  · {text}", style="yellow") for text in said]
     heard = "; ".join(
-        pick(f"{one.plant} {one.size} entries", f"{one.plant} {one.size} 个条目")
-        + (pick(f", {one.lag_seconds} s ago", f"，{one.lag_seconds} 秒前") if one.lag_seconds is not None else "")
+        _("{plant} {size} entries", plant=one.plant, size=one.size)
+        + (_(", {lag_seconds} s ago", lag_seconds=one.lag_seconds) if one.lag_seconds is not None else "")
         for one in report.watermarks
     )
-    lines.append(Text(pick(f"Heard from: {heard}. Times are in UTC.", f"数据截至：{heard}。时间为 UTC。"), style="dim"))
+    lines.append(Text(_("Data up to: {positions}. Times are in UTC.", positions=heard), style="dim"))
     return lines
 
 
@@ -165,7 +166,8 @@ def gap_text(gap: GapShown) -> str:
     named = ", ".join(gap.batches[:BATCHES_NAMED])
     more = len(gap.batches) - BATCHES_NAMED
     batches = f"{named} +{more}" if more > 0 else named
-    return pick(*GAPS.get(gap.kind, (gap.kind, gap.kind))).format(plant=gap.plant or "?", batches=batches)
+    worded = GAPS.get(f"GAP_{gap.kind}")
+    return gap.kind if worded is None else word(worded(plant=gap.plant or "?", batches=batches), language())
 
 
 def as_object(report: TraceReport) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from api.cli.output import CannotDo
 from api.demo.homes import DemoNode
 from api.node.client import MutationRefused, NodeClient
+from infra.messages import Failure, message
 from plants.rules.values.instants import format_instant
 
 WAIT_SECONDS_MAX: Final = 60
@@ -145,7 +145,7 @@ class Floor:
         query = "query($code: BatchCode!) { batch(code: $code) { standings { usable } } }"
         while not all(one["usable"] for one in self._quality.ask(query, {"code": batch})["batch"]["standings"]):
             if time.monotonic() > deadline:
-                raise CannotDo(f"{batch} was not released in time.", f"{batch} 未能及时放行。")
+                raise Failure(message("DEMO_NOT_RELEASED", "{batch} was not released in time."), batch=batch)
             time.sleep(POLL_SECONDS)
 
     def _delivery(self, material: str, amount: int, at: datetime, supplier: str, lot: str) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class Headquarters:
         self.client.close()
 
     def approve(self, plant: str, change: tuple[int, str], why: str) -> str:
-        """Approve a change request as soon as the hub has heard of it; returns the printed name of who did."""
+        """Approve a change request as soon as the hub has it; return the printed name of the approver."""
         number, proposal = change
         order = {"plant": plant, "change": number, "proposal": proposal, "verdict": "APPROVED", "comment": why}
         deadline = time.monotonic() + WAIT_SECONDS_MAX
@@ -180,7 +180,7 @@ class Headquarters:
             try:
                 self.client.do("decideChange", "", order)
             except MutationRefused as refused:
-                if refused.code not in NOT_HEARD_YET or time.monotonic() > deadline:
+                if refused.refusal not in NOT_HEARD_YET or time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_SECONDS)
             else:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from api.cli.nodes import console_actor
-from api.cli.output import CannotDo
-from api.cli.person import made_password
+from api.cli.person import generate_password_text
 from api.node.node import Node, NodeKeys, make_home
 from auth.actors import GROUP, Grant, Role
 from auth.keys import public_key_text
@@ -18,11 +17,11 @@ from auth.passwords import hash_password
 from auth.people import add_person, grant_role, set_password
 from infra import roles
 from infra.database import Session
+from infra.messages import Failure, Language, message
 from infra.postgres import EmbeddedPostgres, PostgresUnavailable
 from infra.settings import Settings, directive_origin
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
-from plants.rules.values.refusals import Language
 from sync_jobs.hub.enrolment import enrol
 
 GROUP_DOMAIN: Final = "weaver.example"
@@ -43,7 +42,7 @@ class DemoPerson:
 
 @dataclass(frozen=True, slots=True)
 class DemoNode:
-    """One node of the demonstration: where it is, and who signs in there with which password."""
+    """One node of the demonstration: its address, its people and their passwords."""
 
     code: str
     name: str
@@ -54,7 +53,7 @@ class DemoNode:
 
     @property
     def url(self) -> str:
-        """Where the node answers."""
+        """The URL of the node."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -77,9 +76,9 @@ PLANTS: Final = (
 def make_homes(folder: Path) -> tuple[DemoNode, ...]:
     """Make the homes anew, opened and enrolled, and return the hub and the plants in the order of their numbers.
 
-    Raises CannotDo where the directory holds anything that the demonstration did not make.
+    Raises Failure where the directory holds anything that the demonstration did not make.
     """
-    _make_way(folder)
+    _remove_old_homes(folder)
     ports = _free_ports(1 + len(PLANTS))
     hub = DemoNode("", "Hub 总部", folder / "hub", ports[0], HUB_PEOPLE, {})
     settings = Settings(
@@ -105,11 +104,13 @@ def _plant_people(family: str) -> tuple[DemoPerson, ...]:
     )
 
 
-def _make_way(folder: Path) -> None:
+def _remove_old_homes(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
-        raise CannotDo(
-            f"{folder} holds something that the demonstration did not make. Choose another --home.",
-            f"{folder} 中有非演示创建的内容，请用 --home 另选目录。",
+        raise Failure(
+            message(
+                "DEMO_HOME_TAKEN", "{folder} holds files that the demonstration did not make. Choose another --home."
+            ),
+            folder=folder,
         )
     database = folder / "hub" / "postgresql"
     if (database / "data" / "postmaster.pid").exists():
@@ -118,7 +119,7 @@ def _make_way(folder: Path) -> None:
             pass
     elsewhere = database / "place"
     if elsewhere.exists():
-        # What the database's user could not reach in the home lies there, and would be left behind.
+        # The database's user cannot reach the home, so its files are in this directory.
         _remove_cluster(Path(elsewhere.read_text(encoding="utf-8").strip()), database)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -174,7 +175,7 @@ def _make_hub(hub: DemoNode, settings: Settings, orders: Sequence[Enrolment]) ->
 def _add_people(session: Session, node: Node, demo: DemoNode, number: int) -> None:
     actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
     for person in demo.people:
-        made = demo.passwords[person.id] = made_password()
+        made = demo.passwords[person.id] = generate_password_text()
         hashed = hash_password(made, person_id=person.id)
         add_person(
             session,

@@ -12,8 +12,8 @@ from typing import IO, Final, Self
 
 import httpx2
 
-from api.cli.output import CannotDo
 from api.demo.homes import DemoNode
+from infra.messages import Failure, message
 from infra.settings import PREFIX
 
 START_SECONDS_MAX: Final = 60
@@ -36,7 +36,7 @@ class Processes:
         self._logs: list[IO[bytes]] = []
 
     def start(self, check: Callable[[], None]) -> None:
-        """Start every node and return when all are ready; raises CannotDo with the log of one that is not.
+        """Start every node and return when all are ready; raises Failure with the log of one that is not.
 
         While it waits it asks `check`, which raises what ends the waiting.
         """
@@ -51,7 +51,7 @@ class Processes:
                     time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
-        """End every node in order: plants first, so that the hub hears them out; what does not end is killed."""
+        """Stop every node: plants first, so that the hub receives their last entries. Kill those that do not stop."""
         for node in reversed(self.nodes):
             child = self._running.get(node.url)
             if child is not None and child.poll() is None:
@@ -109,7 +109,7 @@ class Processes:
         lines = log_of(node).read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
         said = "\n".join(lines)
         name = node.code or "hub"
-        raise CannotDo(f"The node {name} did not start:\n{said}", f"节点 {name} 未能启动：\n{said}")
+        raise Failure(message("DEMO_NODE_NOT_STARTED", "The node {name} did not start:\n{said}"), name=name, said=said)
 
 
 def log_of(node: DemoNode) -> Path:

@@ -1,7 +1,7 @@
-"""The played year: what three plants of a biscuit maker do, round by round, through their own GraphQL APIs.
+"""The played year: work of three plants of a biscuit maker, in rounds, through their GraphQL APIs.
 
-Twelve rounds stand for the months of a year. Their dates lie in the last 29 days, because a plant takes nothing that a
-person writes down more than 31 days late. Everything is done by people who signed in, and nothing is done twice.
+Each of the twelve rounds represents a month. Their dates lie in the last 29 days, because a plant rejects records that
+are more than 31 days late. Everything is done by people who signed in, and nothing is done twice.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,8 +27,8 @@ Tell = Callable[[str, int], None]
 
 
 @dataclass
-class Played:
-    """What is worth looking at afterwards."""
+class YearResult:
+    """The results that the demonstration shows."""
 
     pallet: str = ""
     suspect_lot: str = ""
@@ -40,8 +40,8 @@ class Played:
 
 
 @dataclass
-class Carried:
-    """What one plant leaves for the next, within a round or from one to the next."""
+class Handover:
+    """Goods that one plant hands over to the next, within a round or across rounds."""
 
     peanuts: list[tuple[str, int]] = field(default_factory=list)
     paste: str = ""
@@ -61,12 +61,12 @@ class Year:
         self.begin = now - timedelta(days=DAYS)
         self.tell = tell
         self.filled, self.filled_amount = "", 0
-        self.played = Played()
-        self.carried = Carried()
+        self.played = YearResult()
+        self.carried = Handover()
 
     @property
     def scenes(self) -> int:
-        """How many scenes the year has."""
+        """The number of scenes in the year."""
         return 1 + ROUNDS * len(self._scenes())
 
     def play(self) -> Iterator[timedelta]:

@@ -1,17 +1,23 @@
-"""What the doctor finds, and what it looks with."""
+"""Findings of the doctor, and the node under examination."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
+from auth.actors import Role, system_actor
+from auth.permissions import Permission
+from auth.scope import plants_for
 from infra.clock import Clock
-from infra.database import Store
+from infra.database import ReadSession, Store
 from infra.settings import Settings
+from plants.rules.identification.codes import HUB
+from plants.rules.values.scope import PlantScope
+from plants.store.materials.plants import known_plants
 
 
 class Level(IntEnum):
-    """How much a finding matters; from PERSON on somebody has to do something."""
+    """The severity of a finding. PERSON and BROKEN need action."""
 
     FINE = 0
     NOTE = 1
@@ -21,26 +27,24 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found: how much it matters, what is so, and what to do; both in English and Chinese."""
+    """A finding of one check: its severity, its text, and what to do."""
 
     level: Level
-    en: str
-    zh: str
-    do_en: str = ""
-    do_zh: str = ""
+    text: str
+    todo: str = ""
     check: str = ""
 
 
-def fine(en: str, zh: str) -> Finding:
-    """Return that something is as it should be."""
-    return Finding(Level.FINE, en, zh)
+def fine(text: str) -> Finding:
+    """Return a finding that a check passed."""
+    return Finding(Level.FINE, text)
 
 
 @dataclass(slots=True)
-class Look:
-    """A node as the doctor looks at it; the store is there once it could be opened and has today's tables.
+class Examination:
+    """A node under examination. The store is set once it was opened and has this program's tables.
 
-    `full` asks for what takes long: every entry verified, not the newest alone.
+    `full` asks to verify every entry, not only the newest.
     """
 
     home: Path
@@ -61,4 +65,10 @@ class Look:
         return self.settings.plant_number
 
 
-Check = Callable[[Look], Iterable[Finding]]
+def whole_scope(reads: ReadSession) -> PlantScope:
+    """Return the scope of all plants that the store holds."""
+    actor = system_actor("doctor", Role.ADMINISTRATOR)
+    return plants_for(actor, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
+
+
+Check = Callable[[Examination], Iterable[Finding]]

@@ -1,64 +1,63 @@
-"""Checks of a node's store: whose it is, its tables, its ledgers, and what they could not be applied for."""
+"""Checks of a node's store: its owner, its tables, its ledgers, and entries that failed to apply."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from api.doctor.findings import Finding, Level, Look, fine
+from api.doctor.findings import Examination, Finding, Level, fine, whole_scope
+from api.language import _, language
+from auth.store import roles_by_person
 from infra.database import ReadSession
 from infra.high_water_marks import FILE_NAME as MARKS_FILE
 from infra.high_water_marks import HighWaterMarks, MarksUnreadable
+from infra.messages import word
 from infra.roles import Role
-from infra.store_faults import STORE_FAILURE_TEXTS, store_fault
+from infra.store_faults import STORE_FAILURES, store_fault
+from infra.stores import probe_writes
 from plants.rules.ledger.merkle import Frontier, leaf_hash
-from plants.store.ledger.mirrors import frontier_at
+from plants.rules.values.instants import from_micros
+from plants.store.ledger.entries import HUB_LOG, Log
+from plants.store.ledger.logs import log_size, logs_in, stored_range
+from plants.store.ledger.mirrors import bodies_since, frontier_at
 from plants.store.ledger.verification import verify
+from plants.store.replication.disputes import DisputesFilter, disputes_count
+from plants.store.replication.leases import overlong_leases
+from plants.store.replication.projection_faults import failed_ledgers
 
 NEWEST: Final = 500  # entries of each ledger that are checked without --full
 WAL_BYTES_MAX: Final = 256 * 1024 * 1024
-LEASE_SECONDS_MAX: Final = 120
 BEHIND_MAX: Final = 10_000  # entries that may wait for the tables while they catch up
-MICROS: Final = 1_000_000
-# More than any file of the database has room for that is not full to its last page.
-TRY_WRITING: Final = (
-    "CREATE TEMPORARY TABLE tried ON COMMIT DROP AS SELECT repeat('x', 1000) AS line FROM generate_series(1, 2000)"
-)
 
 
-def writing(look: Look) -> Iterable[Finding]:
-    """Find a database that can be read and takes nothing: its disk is seen from its own machine alone."""
-    if look.store.dialect != "postgresql":
+def writing(node: Examination) -> Iterable[Finding]:
+    """Find a database that can be read but not written. Its disk can be seen on its own machine only."""
+    if node.store.dialect != "postgresql":
         return
     try:
-        with suppress(_TakenBack), look.store.transaction() as session:
-            session.run(TRY_WRITING)
-            raise _TakenBack
+        probe_writes(node.store)
     except (DBAPIError, psycopg.Error) as error:
         fault = store_fault(error)
         if fault is None:
             raise
+        reason = word(STORE_FAILURES[fault](), language())
         yield Finding(
             Level.BROKEN,
-            f"The store can be read and takes nothing: {STORE_FAILURE_TEXTS[fault]['en']}.",
-            f"数据库可读但无法写入：{STORE_FAILURE_TEXTS[fault]['zh']}。",
-            "Make room, or put right the disk, where the database keeps its files. Plants write on and send it later.",
-            "请清理或修复数据库所在磁盘。工厂可继续录入，稍后自动补传。",
+            _("The store can be read but not written: {reason}.", reason=reason),
+            _(
+                "Free space on the disk of the database, or repair it. Plants keep recording and send "
+                "their entries later."
+            ),
         )
     else:
-        yield fine("The store takes what is written.", "数据库可写入。")
+        yield fine(_("The store can be written."))
 
 
-class _TakenBack(Exception):
-    """What was tried is undone."""
-
-
-def wal(look: Look) -> Iterable[Finding]:
+def wal(node: Examination) -> Iterable[Finding]:
     """Find a write-ahead log that no longer shrinks."""
-    store = look.store
+    store = node.store
     if store.dialect != "sqlite":
         return
     path = Path(f"{store.engine.url.database}-wal")
@@ -66,212 +65,201 @@ def wal(look: Look) -> Iterable[Finding]:
     if size > WAL_BYTES_MAX:
         yield Finding(
             Level.PERSON,
-            f"The write-ahead log {path.name} has {size / 1e6:.0f} MB: some process keeps an old snapshot open.",
-            f"预写日志 {path.name} 已达 {size / 1e6:.0f} MB：有进程长期占用旧快照。",
-            "End the program that reads the store, then restart the node.",
-            "结束占用数据库的程序，然后重启节点。",
+            _(
+                "The write-ahead log {name} has {size:.0f} MB: a process keeps an old snapshot open.",
+                name=path.name,
+                size=size / 1000000.0,
+            ),
+            _("Stop the program that reads the store, then restart the node."),
         )
     else:
-        yield fine("The write-ahead log is small.", "预写日志大小正常。")
+        yield fine(_("The write-ahead log is small."))
 
 
-def ledgers(look: Look) -> Iterable[Finding]:
+def ledgers(node: Examination) -> Iterable[Finding]:
     """Find a ledger that is damaged: its newest entries and its head, or with --full each entry."""
-    if look.full:
-        found = verify(look.store)
+    if node.full:
+        found = verify(node.store)
         for one in found:
             if not one.whole:
-                yield _damaged(one.origin, one.finding.message("en"), one.finding.message("zh"))
+                yield _damaged(one.origin, word(one.finding, language()))
         if all(one.whole for one in found):
-            yield fine(f"{len(found)} ledgers were verified entry by entry.", f"已逐条验证 {len(found)} 个账本。")
+            yield fine(_("{count} ledgers were verified entry by entry.", count=len(found)))
         return
-    with look.store.reading() as reads:
-        logs = reads.rows("SELECT log_id, origin, size, frontier FROM logs ORDER BY log_id")
-        looked = [(origin, _newest(reads, log_id, size, bytes(head))) for log_id, origin, size, head in logs]
+    with node.store.reading() as reads:
+        logs = logs_in(reads)
+        looked = [(log.origin, _newest(reads, log)) for log in logs]
     broken = [(origin, why) for origin, why in looked if why is not None]
-    for origin, (en, zh) in broken:
-        yield _damaged(origin, en, zh)
+    for origin, why in broken:
+        yield _damaged(origin, why)
     if not broken:
         yield fine(
-            f"The heads and the newest {NEWEST} entries of {len(logs)} ledgers fit together (--full checks each).",
-            f"{len(logs)} 个账本的头部与最新 {NEWEST} 条记录相符（--full 逐条检查）。",
+            _(
+                "The heads and the newest {NEWEST} entries of {count} ledgers agree (--full checks every entry).",
+                NEWEST=NEWEST,
+                count=len(logs),
+            )
         )
 
 
-def marks(look: Look) -> Iterable[Finding]:
+def marks(node: Examination) -> Iterable[Finding]:
     """Check that the high-water marks exist and do not exceed the store."""
-    if look.settings.role is not Role.PLANT:
+    if node.settings.role is not Role.PLANT:
         return
     try:
-        kept = HighWaterMarks.read((look.home / MARKS_FILE).read_bytes())
+        kept = HighWaterMarks.read((node.home / MARKS_FILE).read_bytes())
     except FileNotFoundError:
         yield Finding(
             Level.PERSON,
-            f"The high-water marks {MARKS_FILE} are missing: a restore cannot be detected by them.",
-            f"高水位标记 {MARKS_FILE} 丢失，无法据此发现恢复操作。",
-            "It is made again when the node starts. If a backup was just restored, let the plant reach the hub first.",
-            "节点启动时会重新生成；若刚恢复过备份，请先让工厂连上中心。",
+            _(
+                "The high-water marks {MARKS_FILE} are missing: a restore cannot be detected by them.",
+                MARKS_FILE=MARKS_FILE,
+            ),
+            _(
+                "The node makes them again when it starts. After a restore from a backup, let the plant "
+                "reach the hub first."
+            ),
         )
         return
     except MarksUnreadable as error:
         yield Finding(
             Level.PERSON,
-            f"The high-water marks {MARKS_FILE} cannot be read: {error}.",
-            f"高水位标记 {MARKS_FILE} 无法读取：{error}。",
-            f"Move {look.home / MARKS_FILE} away; it is made again when the node starts.",
-            f"移走 {look.home / MARKS_FILE}，节点启动时会重新生成。",
+            _("The high-water marks {MARKS_FILE} cannot be read: {error}.", MARKS_FILE=MARKS_FILE, error=error),
+            _("Move {file} away. The node makes it again when it starts.", file=node.home / MARKS_FILE),
         )
         return
-    with look.store.reading() as reads:
-        rows = reads.rows("SELECT size FROM logs WHERE log_id = :log_id", {"log_id": look.number})
-        size = rows[0][0] if rows else 0
-        fits = kept.origin == look.settings.origin
+    with node.store.reading() as reads:
+        size = log_size(reads, node.number)
+        fits = kept.origin == node.settings.origin
         if fits and kept.root and kept.size <= size:
-            fits = frontier_at(reads, look.number, kept.size).root().hex() == kept.root
+            fits = frontier_at(reads, node.number, kept.size).root().hex() == kept.root
     if kept.size > size or not fits:
         yield Finding(
             Level.BROKEN,
-            f"The store has {size} entries of {look.settings.origin}, the high-water marks say {kept.size} of "
-            f"{kept.origin}: an older or another database is in place.",
-            f"数据库中有 {look.settings.origin} 的 {size} 条记录，高水位标记为 {kept.origin} 的 {kept.size} 条："
-            "数据库较旧或属于其他工厂。",
-            "If it was restored on purpose, start the plant: it repairs itself from the hub. Else bring the right one.",
-            "若为有意恢复，启动工厂即可从中心自动修复；否则请换回正确的数据库。",
+            _(
+                "The store has {size} entries of {origin}, but the high-water marks record {marked} of "
+                "{marked_origin}: the database is older, or of another plant.",
+                size=size,
+                origin=node.settings.origin,
+                marked=kept.size,
+                marked_origin=kept.origin,
+            ),
+            _(
+                "If it was restored on purpose, start the plant: it repairs itself from the hub. "
+                "Otherwise put the right database in place."
+            ),
         )
     else:
-        yield fine("The high-water marks agree with the ledger.", "高水位标记与账本一致。")
+        yield fine(_("The high-water marks agree with the ledger."))
 
 
-def tables(look: Look) -> Iterable[Finding]:
-    """Find entries that could not be put into the tables, or that wait for it too long."""
-    with look.store.reading() as reads:
-        faults = reads.rows(
-            "SELECT origin, count(*), min(idx), min(error) FROM projection_faults JOIN logs"
-            " ON logs.log_id = projection_faults.log_id WHERE error IS NOT NULL GROUP BY origin ORDER BY origin"
-        )
-        behind = reads.rows(
-            "SELECT origin, size - projected FROM logs WHERE size - projected > :most AND log_id > 0",
-            {"most": BEHIND_MAX},
-        )
+def tables(node: Examination) -> Iterable[Finding]:
+    """Find entries that failed to apply, or that have waited too long."""
+    with node.store.reading() as reads:
+        faults = failed_ledgers(reads)
+        waiting = {log.origin: log.size - log.projected for log in logs_in(reads) if log.log_id > HUB_LOG}
+    behind = {origin: count for origin, count in waiting.items() if count > BEHIND_MAX}
     for origin, count, index, error in faults:
         yield Finding(
             Level.PERSON,
-            f"{count} entries of {origin} could not be applied, the first at {index}: {error}",
-            f"{origin} 有 {count} 条记录无法写入数据表，第一条位置 {index}：{error}",
-            "If the plant's program is newer, upgrade the hub. Else look at the entry, then retry or skip it.",
-            "若工厂程序较新，请升级中心；否则检查该条目后重试或跳过。",
+            _(
+                "{count} entries of {origin} could not be applied, the first at {index}: {error}",
+                count=count,
+                origin=origin,
+                index=index,
+                error=error,
+            ),
+            _("If the plant's program is newer, upgrade the hub. Otherwise look at the entry, then retry or skip it."),
         )
-    for origin, count in behind:
+    for origin, count in behind.items():
         yield Finding(
             Level.PERSON,
-            f"{count} entries of {origin} are stored and not in the answers yet.",
-            f"{origin} 有 {count} 条记录已存储但尚未进入查询结果。",
-            "Wait while it catches up; if the number does not fall, see whether the hub's jobs run.",
-            "请等待处理；若数量不减少，请检查中心的作业是否运行。",
+            _("{count} entries of {origin} are stored but not applied yet.", count=count, origin=origin),
+            _("Wait until they are applied. If the number does not fall, check that the hub's jobs run."),
         )
     if not faults and not behind:
-        yield fine("Every entry is in the tables.", "所有记录均已写入数据表。")
+        yield fine(_("Every entry is applied."))
 
 
-def leases(look: Look) -> Iterable[Finding]:
+def leases(node: Examination) -> Iterable[Finding]:
     """Find leases that end further in the future than any lasts: the clock was set back."""
-    now_us = int(look.clock.now().timestamp() * MICROS)
-    with look.store.reading() as reads:
-        stuck = reads.rows(
-            "SELECT name, holder, until_us FROM leases WHERE until_us > :latest",
-            {"latest": now_us + LEASE_SECONDS_MAX * MICROS},
-        )
-    for name, holder, until_us in stuck:
-        seconds = (until_us - now_us) // MICROS
+    now = node.clock.now()
+    with node.store.reading() as reads:
+        stuck = overlong_leases(reads, now)
+    for lease in stuck:
+        seconds = int((from_micros(lease.until_us) - now).total_seconds())
         yield Finding(
             Level.PERSON,
-            f"The work “{name}” is reserved by {holder} for another {seconds} s: the clock was set back.",
-            f"作业“{name}”被 {holder} 占用，还剩 {seconds} 秒：时钟被调回过。",
-            "Set the clock right, and restart the node: it then frees what its own jobs held.",
-            "校准时钟并重启节点，即可释放其作业占用。",
+            _(
+                "The task “{name}” is leased by {holder} for another {seconds} s: the clock was set back.",
+                name=lease.name,
+                holder=lease.holder,
+                seconds=seconds,
+            ),
+            _("Correct the clock and restart the node. It then releases the leases of its own jobs."),
         )
     if not stuck:
-        yield fine("No work is blocked.", "没有被占用的作业。")
+        yield fine(_("No task is blocked."))
 
 
-def people(look: Look) -> Iterable[Finding]:
-    """Find that nobody can sign in, and people without any role."""
-    with look.store.reading() as reads:
-        rows = reads.rows(
-            "SELECT people.person_id, count(role_grants.role) FROM people LEFT JOIN role_grants"
-            " ON role_grants.person_id = people.person_id WHERE disabled_us IS NULL GROUP BY people.person_id"
-            " ORDER BY people.person_id"
-        )
-    idle = [person for person, count in rows if not count]
-    if len(idle) == len(rows):
+def people(node: Examination) -> Iterable[Finding]:
+    """Find a node where nobody can sign in, and people without a role."""
+    with node.store.reading() as reads:
+        roles = roles_by_person(reads)
+    idle = [person for person, count in roles.items() if not count]
+    if len(idle) == len(roles):
         yield Finding(
             Level.PERSON,
-            "Nobody with a role can sign in at this node.",
-            "本节点没有任何有角色的人员可以登录。",
-            f"batchloom person add --home {look.home} ID --name NAME --role ROLE",
-            f"执行 batchloom person add --home {look.home} 工号 --name 姓名 --role 角色",
+            _("Nobody with a role can sign in at this node."),
+            _("Run: batchloom person add --home {home} ID --name NAME --role ROLE", home=node.home),
         )
     elif idle:
         some = ", ".join(idle[:10])
         yield Finding(
             Level.NOTE,
-            f"{len(idle)} people have no role and can do nothing: {some}.",
-            f"{len(idle)} 人没有角色：{some}。",
-            f"batchloom person grant --home {look.home} ID --role ROLE",
-            f"执行 batchloom person grant --home {look.home} 工号 --role 角色",
+            _("{count} people have no role and can do nothing: {some}.", count=len(idle), some=some),
+            _("Run: batchloom person grant --home {home} ID --role ROLE", home=node.home),
         )
     else:
-        yield fine(f"{len(rows)} people can sign in.", f"{len(rows)} 人可以登录。")
+        yield fine(_("{count} people can sign in.", count=len(roles)))
 
 
-def disputes(look: Look) -> Iterable[Finding]:
+def disputes(node: Examination) -> Iterable[Finding]:
     """Find entries that could not be applied again after a repair."""
-    with look.store.reading() as reads:
-        rows = reads.rows("SELECT count(*) FROM disputes WHERE state = 'OPEN'")
-    count = rows[0][0]
+    with node.store.reading() as reads:
+        count = disputes_count(reads, whole_scope(reads), DisputesFilter(open=True))
     if count:
         yield Finding(
             Level.PERSON,
-            f"{count} entries collide with others after a repair, and wait to be settled.",
-            f"修复后有 {count} 条记录相互冲突，等待处理。",
-            "Settle them on the worklist of disputes, each with a reason.",
-            "在争议清单中逐条处理并注明原因。",
+            _("{count} entries conflict with others after a repair.", count=count),
+            _("Settle each of them with a reason: batchloom plant disputes"),
         )
     else:
-        yield fine("No entry is disputed.", "没有争议记录。")
+        yield fine(_("No entry is disputed."))
 
 
-def _newest(reads: ReadSession, log_id: int, size: int, head: bytes) -> tuple[str, str] | None:
-    """Return what is wrong with the end of a ledger, in English and Chinese, if anything."""
-    (counted,) = reads.rows(
-        "SELECT count(*), min(idx), max(idx) FROM entries WHERE log_id = :log_id", {"log_id": log_id}
-    )
-    if counted[0] and counted != (size, 0, size - 1):
-        return f"{counted[0]} of {size} entries are there", f"应有 {size} 条记录，实有 {counted[0]} 条"
-    if not counted[0]:
-        return None if not size else (f"none of {size} entries is there", f"应有 {size} 条记录，实有 0 条")
-    low = max(0, size - NEWEST)
-    rows = reads.rows(
-        "SELECT idx, body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low ORDER BY idx",
-        {"log_id": log_id, "low": low},
-    )
-    for index, body, leaf in rows:
-        if len(body) and leaf_hash(bytes(body)) != bytes(leaf):
-            return f"entry {index} was altered", f"第 {index} 条记录被改动"
+def _newest(reads: ReadSession, log: Log) -> str | None:
+    """Return what is wrong with the end of a ledger, or None."""
+    stored, size = stored_range(reads, log.log_id), log.size
+    if not stored.entries:
+        return _("none of {size} entries exists", size=size) if size else None
+    if stored != (size, 0, size - 1):
+        return _("{count} of {size} entries exist", count=stored.entries, size=size)
+    for index, body, leaf in bodies_since(reads, log.log_id, max(0, size - NEWEST)):
+        if body and leaf_hash(body) != leaf:
+            return _("entry {index} was altered", index=index)
     try:
-        root = Frontier.from_bytes(size, head).root()
+        root = Frontier.from_bytes(size, log.frontier).root()
     except ValueError:
         root = b""
-    if frontier_at(reads, log_id, size).root() != root:
-        return "the head does not fit the entries", "头部与记录不符"
+    if frontier_at(reads, log.log_id, size).root() != root:
+        return _("the head does not match the entries")
     return None
 
 
-def _damaged(origin: str, en: str, zh: str) -> Finding:
+def _damaged(origin: str, why: str) -> Finding:
     return Finding(
         Level.BROKEN,
-        f"The ledger {origin} is damaged: {en}.",
-        f"账本 {origin} 已损坏：{zh}。",
-        "Stop the node, keep a copy of the home as evidence, and restore the last backup; the rest comes from the hub.",
-        "停止节点，保留目录副本作为证据，恢复最近的备份，其余由中心补回。",
+        _("The ledger {origin} is damaged: {why}.", origin=origin, why=why),
+        _("Stop the node, keep a copy of the home as evidence, and restore the last backup. The hub sends the rest."),
     )

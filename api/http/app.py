@@ -1,4 +1,4 @@
-"""A node's HTTP application: signing in, GraphQL, replication at the hub, health, and the pages of our own."""
+"""A node's HTTP application: sign-in, GraphQL, replication at the hub, health checks and GraphiQL."""
 
 import hashlib
 import logging
@@ -20,9 +20,9 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.authentication import DEVICE_HEADER, Unreadable, json_body, language_of
+from api.http.authentication import DEVICE_HEADER, InvalidBody, json_body, language_of
 from api.http.background_jobs import Work
-from api.http.graphql import RequestDoor, SubscriptionDoor
+from api.http.graphql import GraphQLHttp, GraphQLWebSocket
 from api.http.metrics import Metrics, metrics_route
 from api.http.replication import sync_routes
 from api.http.routes import GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
@@ -30,7 +30,9 @@ from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
+from infra.messages import SOURCE, word
 from infra.roles import Role
+from plants.store.ledger.logs import log_size
 from schema.engine.connections import Cursors
 from schema.engine.context import NodeServices
 from schema.engine.contracts import contract
@@ -38,18 +40,18 @@ from sync_jobs.assembly import hub_node
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 SIGN_IN_BYTES_MAX: Final = 4096
-SHOWN_MAX: Final = 100  # characters of anything a client sent that stands in a log line
+SHOWN_MAX: Final = 100  # characters of each word from a client in a log line
 LOG: Final = logging.getLogger("batchloom.requests")
 HEADERS: Final = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
 
 
 def application(node: Node, *, jobs: bool = True) -> Starlette:
-    """Return the application of an open node; its jobs run as long as the application does, unless told otherwise."""
+    """Return the application of an open node. With `jobs` its jobs run as long as the application."""
     services = services_of(node)
     node.when_committed(services.commits.notify)
     work = Work(node) if jobs else None
     metrics = Metrics(node)
-    routes = [*_doors(node, services), metrics_route(node, metrics), *_pages(node)]
+    routes = [*_routes(node, services), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
         routes += sync_routes(hub if work is None else replace(hub, arrived=work.ask))
@@ -64,10 +66,10 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
             finally:
                 await run_in_threadpool(running.close)
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Journal, answered=metrics.answered)])
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(RequestLog, answered=metrics.answered)])
 
 
-def _doors(node: Node, services: NodeServices) -> list[BaseRoute]:
+def _routes(node: Node, services: NodeServices) -> list[BaseRoute]:
     async def token(request: Request) -> Response:
         return await _signed_in(node, request)
 
@@ -79,7 +81,7 @@ def _doors(node: Node, services: NodeServices) -> list[BaseRoute]:
         return JSONResponse({"ready": opened}, 200 if opened else 503)
 
     schema = contract(node.settings.role)
-    requests, subscriptions = RequestDoor(node, services, schema), SubscriptionDoor(node, services, schema)
+    requests, subscriptions = GraphQLHttp(node, services, schema), GraphQLWebSocket(node, services, schema)
     return [
         TOKEN.to(token),
         GRAPHQL.to(requests.answer),
@@ -99,16 +101,15 @@ def _pages(node: Node) -> list[BaseRoute]:
 def _is_open(node: Node) -> bool:
     """Tell whether the store answers and holds the node's own ledger."""
     with node.store.reading() as reads:
-        sizes = reads.rows("SELECT size FROM logs WHERE log_id = :log_id", {"log_id": node.settings.plant_number})
-    return bool(sizes and sizes[0][0])
+        return log_size(reads, node.settings.plant_number) > 0
 
 
 async def _signed_in(node: Node, request: Request) -> Response:
-    """Exchange a person's password for an access token; every failure gets the same answer."""
+    """Exchange a password for an access token. Every failure gets the same answer."""
     try:
         said = await json_body(request, SIGN_IN_BYTES_MAX)
-    except Unreadable as unreadable:
-        return JSONResponse({"message": unreadable.text}, unreadable.status)
+    except InvalidBody as invalid:
+        return JSONResponse({"message": invalid.text}, invalid.status)
     name, password = (said.get("person"), said.get("password")) if isinstance(said, dict) else (None, None)
     if not isinstance(name, str) or not isinstance(password, str):
         return JSONResponse({"message": "Send a person and a password."}, 400)
@@ -124,26 +125,26 @@ async def _signed_in(node: Node, request: Request) -> Response:
         token = await run_in_threadpool(enter)
     except NotAuthenticated as failure:
         request.state.failure = failure.failure.value
-        return JSONResponse({"message": failure.message(language_of(request.headers) or "en")}, 401)
+        return JSONResponse({"message": word(failure, language_of(request.headers) or SOURCE)}, 401)
     answer = {"accessToken": token, "expiresIn": ACCESS_TOKEN_SECONDS}
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
 
-class Journal:
-    """Writes one line for each request, whatever was sent, and puts on every answer what a browser must know of it."""
+class RequestLog:
+    """Logs one line for each request, and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp, answered: Callable[[str, int], None]) -> None:
         self._app = app
         self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began, status = time.perf_counter(), 0
 
-        async def noting(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -154,7 +155,7 @@ class Journal:
 
         state = scope.setdefault("state", {})
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, send_with_headers)
         finally:
             self._answered(scope["path"], status)
             words = [scope["method"], scope["path"], status, f"{(time.perf_counter() - began) * 1000:.1f}ms"]
@@ -163,12 +164,12 @@ class Journal:
 
 
 def _shown(word: object) -> str:
-    """Return a word of a log line without anything that would break the line."""
+    """Return a word without characters that would break a log line."""
     return "".join(one if one.isprintable() else "?" for one in str(word)[:SHOWN_MAX])
 
 
 def services_of(node: Node) -> NodeServices:
-    """Return the parts of a node that GraphQL answers are made with."""
+    """Return the parts of a node that resolvers use."""
     secret = node.keys.tokens.reveal().private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
     return NodeServices(
         role=node.settings.role,

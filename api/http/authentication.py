@@ -1,4 +1,4 @@
-"""Who calls over HTTP: the person behind a token, the language they want to be answered in, and what they sent."""
+"""Reading HTTP requests: the user of a token, the language of the answer, and the JSON body."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from api.node.node import Node
 from auth.actors import Actor, AuthFailure, NotAuthenticated
 from auth.people import actor_of
 from auth.tokens import AccessClaims
-from plants.rules.values.refusals import Language
+from infra.messages import Language
 
 BEARER: Final = "bearer "
 DEVICE_HEADER: Final = "batchloom-device"
@@ -22,8 +22,8 @@ BODY_SECONDS_MAX: Final = 20
 LANGUAGES: Final[dict[str, Language]] = {"en": "en", "zh": "zh"}
 
 
-class Unreadable(Exception):
-    """A body that cannot be taken, with the status that says so."""
+class InvalidBody(Exception):
+    """A request body that is rejected, with its HTTP status."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -32,7 +32,7 @@ class Unreadable(Exception):
 
 
 def language_of(headers: Headers) -> Language | None:
-    """Return the language that Accept-Language wants most of those we speak, or None when it names neither.
+    """Return the supported language that Accept-Language prefers, or None when it names none.
 
     Weights as in RFC 9110, section 12.5.4; of equal ones the first counts.
     """
@@ -47,7 +47,7 @@ def language_of(headers: Headers) -> Language | None:
 
 
 def _rank(weight: str) -> int:
-    """Return the weight of a language in thousandths; what cannot be read counts as nothing."""
+    """Return the weight of a language in thousandths, 0 for an invalid one."""
     if not weight.strip():
         return 1000
     name, _, value = weight.strip().partition("=")
@@ -64,24 +64,24 @@ def bearer(authorization: object) -> str:
     return authorization[len(BEARER) :].strip()
 
 
-def recognise(node: Node, token: str, *, device: str, language: Language | None) -> tuple[Actor, AccessClaims]:
-    """Return the person behind a token with the roles of this moment; raises NotAuthenticated. Reads the store."""
+def authenticate(node: Node, token: str, *, device: str, language: Language | None) -> tuple[Actor, AccessClaims]:
+    """Return the user of a token with the current roles; raises NotAuthenticated. Reads the store."""
     claims = node.tokens.verify(token)
     return person(node, claims, device=device, language=language), claims
 
 
 def person(node: Node, claims: AccessClaims, *, device: str, language: Language | None) -> Actor:
-    """Return the person whom claims name, as they are now; raises NotAuthenticated. Reads the store."""
+    """Return the user of claims with the current roles; raises NotAuthenticated. Reads the store."""
     with node.store.reading() as reads:
         return actor_of(reads, claims, device=device, language=language)
 
 
 async def caller(node: Node, request: Request) -> Actor:
-    """Return who makes a request; raises NotAuthenticated."""
+    """Return the user who makes a request; raises NotAuthenticated."""
     token = bearer(request.headers.get("authorization"))
     device = request.headers.get(DEVICE_HEADER, "")
     language = language_of(request.headers)
-    actor, _ = await run_in_threadpool(recognise, node, token, device=device, language=language)
+    actor, _ = await run_in_threadpool(authenticate, node, token, device=device, language=language)
     return actor
 
 
@@ -91,14 +91,14 @@ def media_type(request: Request) -> str:
 
 
 async def json_body(request: Request, limit: int) -> Any:
-    """Return the JSON that was sent; raises Unreadable for another kind, too much, too slow, or no JSON."""
+    """Return the JSON that was sent; raises InvalidBody unless it is JSON, within the limits of size and time."""
     if media_type(request) != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
-        raise Unreadable(415, "Send application/json, not compressed.")
+        raise InvalidBody(415, "Send application/json, not compressed.")
     content = await _body(request, limit)
     try:
         return read_json(content)
     except ValueError as error:
-        raise Unreadable(400, str(error)) from error
+        raise InvalidBody(400, str(error)) from error
 
 
 def read_json(content: str | bytes) -> Any:
@@ -119,18 +119,18 @@ def read_json(content: str | bytes) -> Any:
 async def _body(request: Request, limit: int) -> bytes:
     claimed = request.headers.get("content-length", "0")
     if not claimed.isascii() or not claimed.isdigit() or int(claimed[:18]) > limit:
-        raise Unreadable(413, f"At most {limit} bytes.")
+        raise InvalidBody(413, f"At most {limit} bytes.")
     content = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX), aclosing(request.stream()) as pieces:
             async for piece in pieces:
                 content += piece
                 if len(content) > limit:
-                    raise Unreadable(413, f"At most {limit} bytes.")
+                    raise InvalidBody(413, f"At most {limit} bytes.")
     except TimeoutError:
-        raise Unreadable(408, "The body took too long.") from None
+        raise InvalidBody(408, "The body took too long.") from None
     except ClientDisconnect:
-        raise Unreadable(400, "The body was cut off.") from None
+        raise InvalidBody(400, "The body was cut off.") from None
     return bytes(content)
 
 

@@ -5,6 +5,7 @@ from typing import Final, Self
 
 from api.node.node import Node
 from infra.database import Session
+from infra.messages import message
 from infra.roles import Role
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication.leases import end_all
@@ -19,10 +20,10 @@ from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.projection.process import ProjectionProcess
 
 BROKER: Final = "broker"
-BROKER_AWAY: Final = (
-    "The broker does not answer ({failure}): what is new waits for it, and nothing is lost. Start it, or check "
-    "broker_url. / "
-    "消息代理无响应（{failure}）：新数据等待其恢复，不会丢失。请启动消息代理或检查 broker_url。"
+BROKER_AWAY: Final = message(
+    "BROKER_AWAY",
+    "The broker does not answer ({failure}): new work waits for it, and nothing is lost. Start it, or check "
+    "broker_url.",
 )
 
 
@@ -80,7 +81,7 @@ class Work:
             if failure is None:
                 end_alarm(session, AlarmKind.BROKER_FAILING, BROKER, now)
             else:
-                raise_alarm(session, Alarm(AlarmKind.BROKER_FAILING, BROKER, BROKER_AWAY.format(failure=failure)), now)
+                raise_alarm(session, Alarm(AlarmKind.BROKER_FAILING, BROKER, BROKER_AWAY(failure=failure)), now)
 
         self._node.writer.write(write)
 

@@ -1,4 +1,4 @@
-"""GraphQL's two doors: requests over HTTP POST, and subscriptions over WebSocket."""
+"""GraphQL over HTTP POST, and subscriptions over WebSocket."""
 
 import asyncio
 import json
@@ -23,19 +23,19 @@ from strawberry.types.unset import UNSET, UnsetType
 
 from api.http.authentication import (
     TOKENS_IN_QUERY,
-    Unreadable,
+    InvalidBody,
+    authenticate,
     bearer,
     caller,
     json_body,
     language_of,
     person,
     read_json,
-    recognise,
 )
 from api.node.node import Node
 from auth.actors import NotAuthenticated, system_actor
 from auth.tokens import AccessClaims
-from plants.rules.values.refusals import Language
+from infra.messages import Language
 from schema.engine import limits
 from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import Contract
@@ -43,18 +43,21 @@ from schema.engine.masking import presented
 
 OPERATIONS: Final = (OperationType.QUERY, OperationType.MUTATION)
 NOBODY: Final = system_actor("nobody")
-WATCH_SECONDS: Final = 1.0
-LOOKS_BETWEEN: Final = 5  # looks at the clock for each look at the person's roles
+CHECK_SECONDS: Final = 1.0
+CHECKS_PER_STORE_READ: Final = 5  # checks at the clock for each look at the person's roles
 UNAUTHORIZED, TOO_MANY = 4401, 4429
 
 
 def not_recognised() -> Response:
-    """Return the bare answer to whoever is not recognised; it is no answer of GraphQL."""
+    """Return the response to a request without a valid token. It is no GraphQL response."""
     return Response(status_code=401, headers={"WWW-Authenticate": "Bearer", "Connection": "close"})
 
 
-class RequestDoor:
-    """Answers POST /graphql: who asks is known before anything is read, and what is read is limited."""
+class GraphQLHttp:
+    """Answers POST /graphql. It authenticates the caller before it reads the body, and limits the body.
+
+    Strawberry's own HTTP view reads the body first and accepts more forms of a request.
+    """
 
     def __init__(self, node: Node, services: NodeServices, contract: Contract) -> None:
         self._node = node
@@ -76,9 +79,9 @@ class RequestDoor:
         context = Context(self._services, actor, language=actor.language)
         try:
             return await self._answer(request, context)
-        except Unreadable as unreadable:
-            answer = _errors(unreadable.text, unreadable.status)
-            # What is left of the body may have no end.
+        except InvalidBody as invalid:
+            answer = _errors(invalid.text, invalid.status)
+            # The rest of the body may be endless.
             answer.headers["Connection"] = "close"
             return answer
         finally:
@@ -135,50 +138,50 @@ def _json(content: object, status: int) -> Response:
 
 
 class Connection(Context):
-    """One WebSocket connection: its reads keep no snapshot, and it ends with the token that opened it."""
+    """The context of one WebSocket connection. Its reads keep no snapshot, and it ends when its token expires."""
 
     claims: AccessClaims | None = None
     asked_language: Language | None = None
 
 
-class Watched(BaseGraphQLTransportWSHandler[Context, None]):
-    """A connection that is closed when its token expires, or its person may no longer sign in."""
+class ExpiringConnection(BaseGraphQLTransportWSHandler[Context, None]):
+    """A connection that is closed when its token expires, or its user may no longer sign in."""
 
     _watch: asyncio.Task[None] | None = None
 
     async def handle_connection_init(self, message: Any) -> None:
-        """Recognise who connects, and watch them from then on."""
+        """Authenticate the user, and check from then on that they may stay."""
         await super().handle_connection_init(message)
         if self.connection_acknowledged and self._watch is None:
-            self._watch = asyncio.create_task(self._keep_watch())
+            self._watch = asyncio.create_task(self._close_on_expiry())
 
     async def handle_message(self, message: Any) -> None:
-        """Take a message of the protocol; any other ends the connection."""
+        """Handle a message of the protocol. Any other message ends the connection."""
         if _is_message(message):
             await super().handle_message(message)
         else:
             await self.handle_invalid_message("Not a message of graphql-transport-ws")
 
     async def shutdown(self) -> None:
-        """Stop watching, and end what is under way."""
+        """Stop checking, and end operations in progress."""
         if self._watch is not None:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
-        cast("SubscriptionDoor", self.view).forget(cast("Connection", self.context))
+        cast("GraphQLWebSocket", self.view).forget(cast("Connection", self.context))
         await super().shutdown()
 
-    async def _keep_watch(self) -> None:
-        view, connection = cast("SubscriptionDoor", self.view), cast("Connection", self.context)
-        looks = 0
-        while await view.still_welcome(connection, again=looks % LOOKS_BETWEEN == 0):
-            await asyncio.sleep(WATCH_SECONDS)
-            looks += 1
+    async def _close_on_expiry(self) -> None:
+        view, connection = cast("GraphQLWebSocket", self.view), cast("Connection", self.context)
+        checks = 0
+        while await view.may_stay(connection, again=checks % CHECKS_PER_STORE_READ == 0):
+            await asyncio.sleep(CHECK_SECONDS)
+            checks += 1
         await self.websocket.close(UNAUTHORIZED, "Unauthorized")
 
 
 def _is_message(message: Any) -> bool:
-    """Tell whether the parts of a message are of the kinds that the protocol gives them."""
+    """Return whether the fields of a message have the types of the protocol."""
     if not isinstance(message, dict) or not isinstance(message.get("id", ""), str):
         return False
     if message.get("type") != "subscribe":
@@ -192,10 +195,10 @@ def _is_message(message: Any) -> bool:
     )
 
 
-class SubscriptionDoor(GraphQL[Context, None]):
-    """Answers WebSocket connections to /graphql, by graphql-transport-ws alone."""
+class GraphQLWebSocket(GraphQL[Context, None]):
+    """Answers WebSocket connections to /graphql that speak graphql-transport-ws."""
 
-    graphql_transport_ws_handler_class = Watched
+    graphql_transport_ws_handler_class = ExpiringConnection
 
     def __init__(self, node: Node, services: NodeServices, contract: Contract) -> None:
         super().__init__(
@@ -217,14 +220,14 @@ class SubscriptionDoor(GraphQL[Context, None]):
             raise json.JSONDecodeError(str(error), "", 0) from error
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        """Return the context of a connection; nobody is known yet."""
+        """Return the context of a connection, which has no user yet."""
         _ = response
         connection = Connection(self._services, NOBODY, language="en", kept=False)
         connection.asked_language = language_of(request.headers)
         return connection
 
     async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
-        """Recognise the token in `connection_init`: {"authorization": "Bearer …"}."""
+        """Authenticate the token in `connection_init`: {"authorization": "Bearer …"}."""
         connection = cast("Connection", context)
         said = connection.connection_params or {}
         given = said.get("authorization", said.get("Authorization"))
@@ -232,7 +235,7 @@ class SubscriptionDoor(GraphQL[Context, None]):
         language = connection.asked_language
         try:
             actor, claims = await run_in_threadpool(
-                recognise, self._node, bearer(given), device=device, language=language
+                authenticate, self._node, bearer(given), device=device, language=language
             )
         except NotAuthenticated as failure:
             raise ConnectionRejectionError from failure
@@ -243,14 +246,14 @@ class SubscriptionDoor(GraphQL[Context, None]):
         return cast("UnsetType", UNSET)
 
     def forget(self, connection: Connection) -> None:
-        """Count a connection no more."""
+        """Remove a connection from the count of its user."""
         if connection.claims is not None:
             self._connected[connection.claims.subject] -= 1
             self._connected += Counter()
             connection.claims = None
 
-    async def still_welcome(self, connection: Connection, *, again: bool) -> bool:
-        """Tell whether a connection may stay; with `again` the person's roles are read anew."""
+    async def may_stay(self, connection: Connection, *, again: bool) -> bool:
+        """Return whether a connection may stay. With `again` the user's roles are read again."""
         claims = connection.claims
         if claims is None or claims.expires_s <= self._node.clock.now().timestamp():
             return False

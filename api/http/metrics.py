@@ -1,6 +1,6 @@
-"""A node's figures at /metrics, as OpenMetrics text: nothing secret, and nothing of batches or people.
+"""A node's metrics at /metrics, in the OpenMetrics text format. They hold no secret and no data of batches or people.
 
-A figure's labels come from lists that do not grow with what clients send: ledgers, kinds of alarms, doors, statuses.
+Labels have bounded sets of values, which clients cannot extend: ledgers, kinds of alarms, routes, statuses.
 """
 
 from collections.abc import Iterable
@@ -49,7 +49,7 @@ GAUGES: Final = (
 
 
 class Metrics(Collector):
-    """What one node's process counts, and what its store says when somebody asks."""
+    """Metrics of one node: counters of its process, and figures read from its store for each scrape."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -77,7 +77,7 @@ class Metrics(Collector):
         return text
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing of the figures in the store before they are asked for."""
+        """Return nothing, so that registration does not read the store."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
@@ -98,7 +98,7 @@ class Metrics(Collector):
 
 
 def metrics_route(node: Node, metrics: Metrics) -> Route:
-    """Return the route of /metrics, for whom the setting `metrics` says; to others there is none."""
+    """Return the route of /metrics. Callers that the setting `metrics` excludes get 404."""
 
     async def answer(request: Request) -> Response:
         who = node.settings.metrics
@@ -110,7 +110,7 @@ def metrics_route(node: Node, metrics: Metrics) -> Route:
 
 
 def is_local(request: Request) -> bool:
-    """Tell whether a request comes from this machine, and not through a proxy on it."""
+    """Return whether a request comes from this machine, without a proxy."""
     if request.client is None or any(name in request.headers for name in FORWARDED):
         return False
     try:

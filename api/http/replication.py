@@ -1,4 +1,4 @@
-"""The door of replication: the routes of /sync/v1 over the functions of `sync_jobs`, and nothing of their own."""
+"""The HTTP routes of replication, /sync/v1, over the functions of `sync_jobs`."""
 
 import json
 import logging
@@ -47,7 +47,7 @@ Answer = Callable[[Request, EnrolledMachine], Awaitable[Response]]
 
 
 def sync_routes(hub: HubNode) -> list[Route]:
-    """Return the routes of the hub. Every answer that says no is application/problem+json with a `code`."""
+    """Return the routes of the hub. Every rejection is application/problem+json with a `code`."""
     admission, alarms = intake.AdmissionControl(), RejectionAlarms(hub)
 
     async def hello(request: Request, machine: EnrolledMachine) -> Response:
@@ -108,12 +108,12 @@ def sync_routes(hub: HubNode) -> list[Route]:
         ROOTS: roots,
         KEY: key,
     }
-    guarded = [declared.to(_guarded(hub, alarms, answer)) for declared, answer in endpoints.items()]
+    guarded = [declared.to(_authenticated(hub, alarms, answer)) for declared, answer in endpoints.items()]
     return [ENROLMENT.to(_enrolling(hub, alarms)), *guarded]
 
 
-def _guarded(hub: HubNode, alarms: RejectionAlarms, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint that recognises the plant before it reads anything, and turns every "no" into its answer."""
+def _authenticated(hub: HubNode, alarms: RejectionAlarms, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that authenticates the plant before it reads the body, and answers every Problem."""
 
     async def served(request: Request) -> Response:
         machine = None
@@ -124,32 +124,34 @@ def _guarded(hub: HubNode, alarms: RejectionAlarms, answer: Answer) -> Callable[
             await run_in_threadpool(alarms.accepted, machine.origin)
         except NotRecognised as failure:
             LOG.warning("a plant was not recognised: %s", failure.failure)
-            # The time tells a plant whose clock is wrong why, and nobody anything that he could not ask elsewhere.
+            # The time shows a plant that its clock is wrong. It is no secret.
             problem = Problem(401, "NOT_RECOGNISED", clock=format_instant(hub.clock.now()))
             await run_in_threadpool(alarms.rejected, problem, failure.origin)
-            return _no(problem)
+            return _problem_response(problem)
         except Problem as problem:
             origin = problem.content.get("origin") if machine is None else machine.origin
             await run_in_threadpool(alarms.rejected, problem, None if origin is None else str(origin))
-            return _no(problem)
+            return _problem_response(problem)
         return said
 
     return _unless_store_fails(served)
 
 
 def _unless_store_fails(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint that asks to come again where the body was cut or the store does not answer."""
+    """Return the endpoint that asks for a retry when the body was cut off or the store does not answer."""
 
     async def endpoint(request: Request) -> Response:
         try:
             return await answer(request)
         except ClientDisconnect:
-            return _no(Problem(400, "BODY_CUT"))
+            return _problem_response(Problem(400, "BODY_CUT"))
         except (DBAPIError, psycopg.OperationalError) as error:
             LOG.exception("the store did not answer")
-            # The plant keeps what it was told, so that its people can see why the hub takes nothing.
+            # The plant stores the reason, so that its operators see why the hub accepts nothing.
             fault = store_fault(error)
-            return _no(Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS, fault=fault and fault.value))
+            return _problem_response(
+                Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS, fault=fault and fault.value)
+            )
 
     return endpoint
 
@@ -164,7 +166,7 @@ def _enrolling(hub: HubNode, alarms: RejectionAlarms) -> Callable[[Request], Awa
             note = await run_in_threadpool(enrolment.answer_request, hub, wrong, body)
         except Problem as problem:
             await run_in_threadpool(alarms.rejected, problem, None)
-            return _no(problem)
+            return _problem_response(problem)
         return Response(note, media_type="text/plain; charset=utf-8")
 
     return _unless_store_fails(enrol)
@@ -183,7 +185,7 @@ def _check_protocol(request: Request) -> None:
         raise Problem(426, "PROTOCOL_TOO_OLD", min_protocol=PROTOCOL)
 
 
-def _no(problem: Problem) -> Response:
+def _problem_response(problem: Problem) -> Response:
     headers = {} if problem.retry_seconds is None else {"Retry-After": str(problem.retry_seconds)}
     if problem.status == 401:  # noqa: PLR2004 -- unauthorized, in HTTP.
         headers["WWW-Authenticate"] = "Bearer"
@@ -192,7 +194,7 @@ def _no(problem: Problem) -> Response:
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    """Return the body; raises Problem 413 as soon as it is above the limit, 408 when nothing more comes."""
+    """Return the body; raises Problem 413 as soon as it exceeds the limit, 408 when it stalls."""
     claimed = request.headers.get("Content-Length", "0")
     if claimed.isascii() and claimed.isdigit() and (len(claimed) > len(str(SIZE_MAX)) or int(claimed) > limit):
         raise Problem(413, "BODY_TOO_LARGE", limit=limit)
@@ -200,7 +202,7 @@ async def _body(request: Request, limit: int) -> bytes:
     async with aclosing(request.stream()) as pieces:
         while True:
             try:
-                # A plant that vanished in the middle must not hold its own place for ever.
+                # A plant that vanished must not hold its slot for ever.
                 async with timeout(STILL_SECONDS_MAX):
                     content += await anext(pieces)
             except StopAsyncIteration:

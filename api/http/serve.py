@@ -1,4 +1,4 @@
-"""Serving a node until it is told to stop, and ending what was begun."""
+"""Serving a node until a signal, and finishing requests in progress."""
 
 import socket
 import threading
@@ -18,10 +18,10 @@ CONCURRENT_MAX = 1_000  # requests and connections at a time; more are answered 
 
 
 class Server(uvicorn.Server):
-    """A server that returns when a signal ends it, so that the node is closed in order."""
+    """A server that returns on a signal, so that the node is closed in order."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; told a second time, without waiting for what is under way."""
+        """Stop. A second signal stops without waiting for requests in progress."""
         _ = sig, frame
         self.force_exit = self.should_exit
         self.should_exit = True
@@ -58,20 +58,20 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(node: Node, *, listener: socket.socket | None = None, until: Callable[[], object] | None = None) -> None:
-    """Serve a node until Ctrl-C or SIGTERM; requests under way are answered first. Prints nothing.
+    """Serve a node until Ctrl-C or SIGTERM; requests in progress are answered first. Prints nothing.
 
     With `until` also until that returns, on a thread of its own.
     """
     running = server(node)
     if until is not None:
-        threading.Thread(target=_end_after, args=(running, until), daemon=True).start()
+        threading.Thread(target=_stop_after, args=(running, until), daemon=True).start()
     with listener or listen(node.settings.host, node.settings.port) as listening:
         running.run(sockets=[listening])
 
 
-def _end_after(running: Server, until: Callable[[], object]) -> None:
+def _stop_after(running: Server, until: Callable[[], object]) -> None:
     until()
-    # A server that is told to end while it starts would leave without ending what it began.
+    # A server that is stopped while it starts does not run its shutdown.
     while not running.started:
         time.sleep(START_LOOK_SECONDS)
     running.should_exit = True

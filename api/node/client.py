@@ -1,4 +1,4 @@
-"""A person at a node, over HTTP: signing in, and asking its GraphQL."""
+"""An HTTP client of a node for one user: sign-in and GraphQL."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -7,31 +7,35 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from api.cli.output import CannotDo, language
+from api.language import language
 from infra.ids import new_id
+from infra.messages import Failure, message
 from infra.settings import may_carry_secrets
 
 SECONDS_MAX: Final = 60.0
 UNAUTHORIZED: Final = 401
 
 
-class MutationRefused(CannotDo):
-    """The node said no to a mutation; the text is its own, in the caller's language."""
+class MutationRefused(Failure):
+    """A mutation was refused: `refusal` is its code, and the text is the node's, in the caller's language."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message, message)
-        self.code = code
+    def __init__(self, refusal: str, reason: str) -> None:
+        super().__init__(message("MUTATION_REFUSED", "{reason}"), reason=reason)
+        self.refusal = refusal
 
 
 class NodeClient:
-    """One person's connection to one node. Closing it forgets the token; the password is never kept."""
+    """One user's connection to one node. Closing it discards the token; the password is never kept."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if not may_carry_secrets(url):
-            raise CannotDo(
-                f"{url} would send the password in the open: use https:// (http:// only on this machine).",
-                f"{url} 会以明文发送密码，请使用 https://（仅本机可用 http://）。",
+            raise Failure(
+                message(
+                    "PASSWORD_NOT_ENCRYPTED",
+                    "{url} would send the password unencrypted. Use https:// (http:// only on this machine).",
+                ),
+                url=url,
             )
         address = f"{parts.scheme}://{parts.netloc}"
         self._http = httpx2.Client(
@@ -39,17 +43,17 @@ class NodeClient:
         )
 
     def sign_in(self, person: str, password: str) -> None:
-        """Get a token; raises CannotDo when the node does not recognise the person."""
+        """Get a token; raises Failure when the node rejects the sign-in."""
         answer = self._http.post("/auth/token", json={"person": person, "password": password})
         if answer.status_code != httpx2.codes.OK:
-            raise CannotDo(*_no_sign_in(answer))
+            raise _no_sign_in(answer)
         self._http.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
 
     def ask(self, document: str, variables: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Return the data of a query; raises CannotDo with the node's words where there are errors."""
+        """Return the data of a query; raises Failure with the node's errors."""
         answer = self._http.post("/graphql", json={"query": document, "variables": dict(variables or {})})
         if answer.status_code == UNAUTHORIZED:
-            raise CannotDo("The sign-in is no longer valid. Sign in again.", "登录已失效，请重新登录。")
+            raise Failure(message("SIGN_IN_EXPIRED", "The sign-in is no longer valid. Sign in again."))
         try:
             content = dict(answer.json())
         except ValueError:
@@ -57,12 +61,12 @@ class NodeClient:
             raise
         if content.get("errors"):
             words = "; ".join(str(error.get("message")) for error in content["errors"])
-            raise CannotDo(f"The node could not answer: {words}", f"节点无法回答：{words}")
+            raise Failure(message("NODE_ANSWERED_ERRORS", "The node could not answer: {errors}"), errors=words)
         answer.raise_for_status()
         return dict(content["data"])
 
     def do(self, mutation: str, wanted: str, order: Mapping[str, object], *, kind: str | None = None) -> dict[str, Any]:
-        """Run a mutation under a new request id and return what it made; raises MutationRefused.
+        """Run a mutation under a new request id and return its result; raises MutationRefused.
 
         `wanted` is the selection on its success types, `kind` its input type where that is not named after it.
         """
@@ -92,12 +96,14 @@ class NodeClient:
         self.close()
 
 
-def _no_sign_in(answer: httpx2.Response) -> tuple[str, str]:
+def _no_sign_in(answer: httpx2.Response) -> Failure:
     try:
         said = str(answer.json().get("message", ""))
     except (ValueError, AttributeError):
         said = ""
-    return (
-        said or f"Sign-in failed ({answer.status_code}). Check the employee number and the password.",
-        said or f"登录失败（{answer.status_code}），请核对工号和密码。",
+    if said:
+        return Failure(message("SIGN_IN_REFUSED", "{reason}"), reason=said)
+    return Failure(
+        message("SIGN_IN_WITH_STATUS_FAILED", "Sign-in failed ({status}). Check the employee number and the password."),
+        status=answer.status_code,
     )

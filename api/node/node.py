@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final, Self
 
 from sqlalchemy import inspect
 
@@ -16,6 +16,7 @@ from auth.notes import NoteSigner, generate_key, load_key, save_key
 from auth.tokens import AccessTokens
 from infra.clock import Clock, SystemClock
 from infra.database import Store
+from infra.messages import Failure, message
 from infra.settings import FILE_NAME, Settings
 from infra.stores import open_store
 from infra.writer import Writer
@@ -26,7 +27,10 @@ from sync_jobs.plant.restore_detection import check_origin, check_restored
 KEY_FILES = ("ledger.pem", "token.pem", "assertion.pem")
 
 
-class NodeBusy(Exception):
+NODE_BUSY: Final = message("NODE_BUSY", "Another process serves {home}. Stop it first.")
+
+
+class NodeBusy(Failure):
     """Another process serves this node; the message says what to do."""
 
 
@@ -61,7 +65,7 @@ class Node:
                 opening.enter_context(claim(settings.home))
             self.keys = NodeKeys.load(settings)
             self.store = open_store(settings, opening)
-            _check_whose(self.store, settings)
+            _check_owner(self.store, settings)
             upgrade(self.store)
             check_restored(settings, self.store, self.clock)
             self.keys = NodeKeys.load(settings)  # once more: opening may have put a rotated key in its place.
@@ -98,14 +102,14 @@ class Node:
         self.close()
 
 
-def _check_whose(store: Store, settings: Settings) -> None:
+def _check_owner(store: Store, settings: Settings) -> None:
     """Raise StoreUnfit for another node's store, before its tables are touched."""
     if inspect(store.engine).has_table(Log.__tablename__):
         check_origin(store, settings.plant_number, settings.origin)
 
 
 def make_home(settings: Settings) -> None:
-    """Make a node's home: its directory, its settings file and its keys; what is there already is kept."""
+    """Make a node's home: its directory, its settings file and its keys. Existing files are kept."""
     make_keys(settings)
     path = settings.home / FILE_NAME
     if not path.exists():
@@ -128,7 +132,7 @@ def claim(home: Path) -> IO[str]:
         fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         claim.close()
-        raise NodeBusy(f"Another process serves {home}. Stop it first. / 该节点已在运行，请先停止。") from None
+        raise NodeBusy(NODE_BUSY, home=home) from None
     return claim
 
 

@@ -1,7 +1,7 @@
-"""Ending on a signal, also where Python loses the exception that the signal raises.
+"""Ending on a signal, also where Python discards the exception that the signal raises.
 
-What is raised in a destructor, or in the callback of a weak reference (imports have some), is printed and forgotten.
-So what was asked for is kept as well, and who goes round a loop looks.
+Python prints and discards exceptions in destructors and in callbacks of weak references, which imports have. So the
+signal is stored too, and loops call `check`.
 """
 
 import signal
@@ -11,7 +11,7 @@ from typing import Final, NoReturn, Self
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-class Ending:
+class SignalGuard:
     """Raises KeyboardInterrupt on SIGINT and SystemExit on SIGTERM while its block lasts; in the main thread alone."""
 
     def __init__(self, status: int = 0) -> None:
@@ -20,7 +20,7 @@ class Ending:
         self._before: dict[signal.Signals, object] = {}
 
     def check(self) -> None:
-        """Raise what a signal asked for, if it was lost."""
+        """Raise the exception of a signal, if Python discarded it."""
         if self._asked is not None:
             raise self._asked
 
@@ -29,13 +29,13 @@ class Ending:
         raise self._asked
 
     def __enter__(self) -> Self:
-        """Hear the signals from now on."""
+        """Install the signal handlers."""
         self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave them to whoever had them."""
+        """Restore the previous handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal gave it takes.

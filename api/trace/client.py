@@ -7,10 +7,11 @@ from typing import Any, Final, TextIO
 
 import typer
 
-from api.cli.output import CannotDo, pick
+from api.language import _
 from api.node.client import NodeClient
 from api.trace.reader import GapShown, TraceReport, WatermarkShown
 from api.trace.tree import BatchShown, EdgeShown, ProcessShown, TraceShown
+from infra.messages import Failure, message
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.identification.codes import read_batch_code
 from plants.rules.values.quantities import parse_micro
@@ -53,21 +54,20 @@ def ask_for_traces(
 ) -> dict[TraceDirection, TraceReport]:
     """Sign in at a node and trace there; the password is read from the file, or asked for at the terminal."""
     if person is None:
-        raise typer.BadParameter(pick("--url needs --person", "使用 --url 时请给出 --person"))
+        raise typer.BadParameter(_("--url needs --person"))
     if password_file is not None:
         password = password_file.readline().rstrip("\r\n")
     elif sys.stdin.isatty():
-        password = typer.prompt(pick("Password", "密码"), hide_input=True)
+        password = typer.prompt(_("Password"), hide_input=True)
     else:
-        raise CannotDo(
-            "Nobody is at the terminal to type a password: use --password-file.",
-            "无人在终端输入密码，请使用 --password-file。",
+        raise Failure(
+            message("PASSWORD_FILE_NEEDED", "The password cannot be asked for without a terminal. Use --password-file.")
         )
     return {side: trace_over_http(url, person, password, name, side) for side in sides}
 
 
 def trace_over_http(url: str, person: str, password: str, name: str, direction: TraceDirection) -> TraceReport:
-    """Trace from a batch code, else from an alias or an order; raises CannotDo when the name stands for nothing."""
+    """Trace from a batch code, else from an alias or an order; raises Failure when the node knows no such name."""
     with NodeClient(url) as client:
         client.sign_in(person, password)
         for start in _starts(name):
@@ -75,9 +75,9 @@ def trace_over_http(url: str, person: str, password: str, name: str, direction: 
             head = client.ask(HEADS, {"input": asked})["trace"]
             if name not in head["unknown"]:
                 return _report(client, asked, head, direction)
-    raise CannotDo(
-        f"No batch {name} is known there, by its code or another name; or you may not see it.",
-        f"该处没有批次 {name}（批次号或别名），或您无权查看。",
+    raise Failure(
+        message("BATCH_UNKNOWN_THERE", "The node knows no batch {name}, by its code or an alias, that you may see."),
+        name=name,
     )
 
 

@@ -24,7 +24,7 @@ PAGE: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class WatermarkShown:
-    """How far a plant's ledger is in an answer; no lag where nothing was ever heard."""
+    """The position of a plant's ledger in an answer. A plant that never sent anything has no lag."""
 
     plant: str
     size: int
@@ -33,7 +33,7 @@ class WatermarkShown:
 
 @dataclass(frozen=True, slots=True)
 class GapShown:
-    """What an answer may be missing: kind, plant, transfer and batches as a person reads them."""
+    """A gap of an answer: its kind, and the plant, transfer and batches by their codes."""
 
     kind: str
     plant: str = ""
@@ -62,7 +62,7 @@ def read_trace(
     now: datetime,
     own: int | None,
 ) -> TraceReport | None:
-    """Trace from a batch code, else from an alias or a supplier lot; None when the name stands for nothing here."""
+    """Trace from a batch code, else from an alias or a supplier lot; None when this node knows no such name."""
     seeds = _seeds(reads, scope, name)
     if seeds is None:
         return None

@@ -9,19 +9,19 @@ from typing import Final, Literal
 from rich.text import Text
 from rich.tree import Tree
 
+from infra.messages import Language, term, translate
 from plants.rules.values.quantities import format_micro
-from plants.rules.values.refusals import Language
 
 Side = Literal["BACKWARD", "FORWARD"]
 
 LEVELS_DRAWN_MAX: Final = 16
-"""How deep a tree is drawn; what lies deeper is said to be there, and `--json` has all of it."""
+"""The maximum depth of a drawn tree. A note marks deeper levels, and `--json` has all of them."""
 NODES_DRAWN_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class BatchShown:
-    """A batch of the trace; what nobody has stated yet is empty. `made` is in millionths of the unit."""
+    """A batch of the trace. Facts that no ledger has reported yet are empty. `made` is in millionths of the unit."""
 
     key: str
     code: str
@@ -67,55 +67,51 @@ class TraceShown:
     edges: Sequence[EdgeShown]
 
 
-WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "made": ("made {amount} at {plant}", "{plant} 产出 {amount}"),
-    "on_hand": ("on hand {amount} at {plant}", "{plant} 现存 {amount}"),
-    "moved": ("moved {source} → {destination}  {amount}", "调拨 {source} → {destination}  {amount}"),
-    "on_road": ("on the road {source} → {destination}  {amount}", "在途 {source} → {destination}  {amount}"),
-    "arrived": (
-        "arrived, not seen leaving {source} → {destination}  {amount}",
-        "已收货，未见发货 {source} → {destination}  {amount}",
-    ),
-    "shipped": ("shipped to {customer}  {amount}  from {plant}", "由 {plant} 发运给 {customer}  {amount}"),
-    "at": ("at", "于"),
-    "seen": ("seen above", "见上文"),
-    "unknown": ("not heard of so far", "尚未获知"),
-    "deeper": ("goes on deeper than is drawn; --json has all of it", "更深层级未绘出，--json 可查看全部"),
-    "more": ("more than is drawn; --json has all of it", "更多内容未绘出，--json 可查看全部"),
-    "PRODUCTION": ("production", "生产"),
-    "SPLIT": ("split", "拆分"),
-    "MERGE": ("merge", "合并"),
-    "REPACK": ("repack", "改包装"),
-    "REWORK": ("rework", "返工"),
-    "RELABEL": ("relabel", "换标签"),
-    "TRANSFER": ("transfer", "调拨"),
-    "SHIPMENT": ("shipment", "发运"),
-    "BY_PRODUCT": ("by-product", "副产品"),
-    "CO_PRODUCT": ("co-product", "联产品"),
-    "SAMPLE": ("sample", "样品"),
-    "RETURNED": ("returned unused", "退回未用"),
-}  # fmt: skip
+WORDS: Final = {
+    "made": term("trace", "made {amount} at {plant}"),
+    "on_hand": term("trace", "on hand {amount} at {plant}"),
+    "moved": term("trace", "moved {source} → {destination}  {amount}"),
+    "on_road": term("trace", "in transit {source} → {destination}  {amount}"),
+    "arrived": term("trace", "received, dispatch not reported {source} → {destination}  {amount}"),
+    "shipped": term("trace", "shipped to {customer}  {amount}  from {plant}"),
+    "at": term("trace", "at"),
+    "seen": term("trace", "seen above"),
+    "unknown": term("trace", "not reported yet"),
+    "deeper": term("trace", "deeper levels are not drawn; --json has all of them"),
+    "more": term("trace", "more are not drawn; --json has all of them"),
+    "PRODUCTION": term("trace", "production"),
+    "SPLIT": term("trace", "split"),
+    "MERGE": term("trace", "merge"),
+    "REPACK": term("trace", "repack"),
+    "REWORK": term("trace", "rework"),
+    "RELABEL": term("trace", "relabel"),
+    "TRANSFER": term("trace", "transfer"),
+    "SHIPMENT": term("trace", "shipment"),
+    "BY_PRODUCT": term("trace", "by-product"),
+    "CO_PRODUCT": term("trace", "co-product"),
+    "SAMPLE": term("trace", "sample"),
+    "RETURNED": term("trace", "returned unused"),
+}
 
 
-UNITS: Final[Mapping[str, tuple[str, str]]] = {
-    "KGM": ("kg", "kg"),
-    "GRM": ("g", "g"),
-    "MGM": ("mg", "mg"),
-    "TNE": ("t", "t"),
-    "LBR": ("lb", "磅"),
-    "LTR": ("L", "L"),
-    "MLT": ("mL", "mL"),
-    "MTR": ("m", "m"),
-    "H87": ("pcs", "件"),
-    "C62": ("pcs", "件"),
-    "EA": ("pcs", "件"),
+UNITS: Final = {
+    "KGM": term("unit", "kg"),
+    "GRM": term("unit", "g"),
+    "MGM": term("unit", "mg"),
+    "TNE": term("unit", "t"),
+    "LBR": term("unit", "lb"),
+    "LTR": term("unit", "L"),
+    "MLT": term("unit", "mL"),
+    "MTR": term("unit", "m"),
+    "H87": term("unit", "pcs"),
+    "C62": term("unit", "pcs"),
+    "EA": term("unit", "pcs"),
 }
 
 
 def unit_symbol(code: str, language: Language) -> str:
     """Return what people write for a UN/ECE Rec 20 unit; the code itself where that is what they write."""
-    en, zh = UNITS.get(code, (code, code))
-    return zh if language == "zh" else en
+    return translate(UNITS.get(code, code), language, context="unit")
 
 
 def draw(trace: TraceShown, side: Side, language: Language) -> list[Tree]:
@@ -125,7 +121,7 @@ def draw(trace: TraceShown, side: Side, language: Language) -> list[Tree]:
 
 
 class _Artist:
-    """Draws the trees of one trace; what was drawn once is only named the second time, so that circles end."""
+    """Draws the trees of one trace. A repeated batch is only named, so that cycles end."""
 
     def __init__(self, trace: TraceShown, side: Side, language: Language) -> None:
         self._trace = trace
@@ -208,7 +204,7 @@ class _Artist:
         return at is None, at
 
     def _process(self, node: Tree, key: str, came_from: str) -> list[tuple[str, Text]]:
-        """Label a process record with its amount of the batch above; below stand its inputs or its outputs."""
+        """Label a process record with its amount of the batch above. Its inputs or outputs follow below."""
         process = self._trace.processes[key]
         into, out = self._into[key], self._out[key]
         above, below = (out, into) if self._backward else (into, out)
@@ -268,8 +264,7 @@ class _Artist:
         return f"{format_micro(micro)} {unit_symbol(unit, self._language)}"
 
     def _say(self, word: str, **data: str) -> str:
-        en, zh = WORDS.get(word, (word.lower(), word.lower()))
-        return (zh if self._language == "zh" else en).format(**data)
+        return translate(WORDS.get(word, word.lower()), self._language, context="trace").format(**data)
 
 
 def _summed(edges: Sequence[EdgeShown]) -> list[EdgeShown]:

@@ -1,4 +1,4 @@
-"""What every command shares: the request it answers, the plant it writes for, and recording what happened."""
+"""Execution of commands: their context, repeated requests, and writing events to a ledger."""
 
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +11,22 @@ from typing import Any, Generic, TypeVar
 from infra.database import Session
 from infra.ids import new_id
 from plants.rules.identification.codes import batch_code, batch_series, node_id
-from plants.rules.ledger.events import EVENTS, LINES_MAX, Cause, Entry, Envelope
+from plants.rules.ledger.events import LINES_MAX, Cause, Entry, Event, P, new_envelope
 from plants.rules.ledger.payloads import DirectedBatch, Outcome
+from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
+from plants.rules.quality.events import BATCH_QUARANTINED
+from plants.rules.replication.refusals import PLANT_FENCED
 from plants.rules.values.actors import SYSTEM, Author
-from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import (
+    LINES_INVALID,
+    RULE_PRINTABLE,
+    TEXT_INVALID,
+    TIME_IN_FUTURE,
+    TIME_TOO_OLD,
+    Refusal,
+)
 from plants.store.inventory import batches
 from plants.store.ledger.entries import Head, entry_at, entry_by_request, origin_of
 from plants.store.materials import definitions, plants
@@ -35,7 +44,7 @@ Order = TypeVar("Order")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CommandContext:
     """The circumstances of a command: at which plant, when, under which request and for what reason.
 
     `now` is the server's clock and becomes `recorded_at`; `occurred_at` is when it happened, by default now.
@@ -51,40 +60,29 @@ class Call:
     history: bool = False
 
 
-class Appending:
+class LedgerWriter:
     """One command under way on one ledger, inside the caller's transaction."""
 
-    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None, log_id: int) -> None:
+    def __init__(self, session: Session, actor: Author, call: CommandContext, digest: str | None, log_id: int) -> None:
         self.session = session
         self.actor = actor
         self.call = call
         self.head = Head(session, log_id)
         if self.head.fenced:
-            raise Refusal(RefusalCode.PLANT_FENCED, plant=self.head.origin.split("/")[-2])
+            raise Refusal(PLANT_FENCED, plant=self.head.origin.split("/")[-2])
         self.occurred_at = call.occurred_at or call.now
         self.reason = call.reason
         self._digest = digest
 
-    def record(
-        self, event: str, key: str, payload: Mapping[str, Any], causes: Sequence[tuple[Cause, str]] = ()
-    ) -> Entry:
+    def record(self, event: Event[P], key: str, payload: P, causes: Sequence[tuple[Cause, str]] = ()) -> Entry:
         """Append the event to the ledger and apply it to the tables.
 
         Only the first event of a command carries its request.
         """
-        envelope: Envelope = {
-            "id": new_id(),
-            "type": event,
-            "version": EVENTS[event],
-            "plant": self.head.log_id,
-            "index": 0,
-            "hlc": "",
-            "occurred_at": format_instant(self.occurred_at),
-            "recorded_at": "",
-            "actor": self.actor.person,
-            "key": key,
-            "payload": payload,
-        }
+        log_id, actor = self.head.log_id, self.actor.person
+        envelope = new_envelope(
+            event, payload, entry_id=new_id(), log_id=log_id, at=self.occurred_at, actor=actor, key=key
+        )
         if self.actor.device is not None:
             envelope["device"] = self.actor.device
         if self.reason is not None:
@@ -93,14 +91,14 @@ class Appending:
             envelope["request"], envelope["digest"] = self.call.request, self._digest
             self._digest = None
         entry = self.head.append(envelope, self.call.now, causes)
-        applying.apply(self.session, self.head.log_id, (entry,))
+        applying.apply(self.session, log_id, (entry,))
         return entry
 
 
-class Recording(Appending):
+class PlantLedgerWriter(LedgerWriter):
     """One command under way at one plant, on the plant's own ledger."""
 
-    def __init__(self, session: Session, actor: Author, call: Call, digest: str | None = None) -> None:
+    def __init__(self, session: Session, actor: Author, call: CommandContext, digest: str | None = None) -> None:
         super().__init__(session, actor, call, digest, call.plant)
         self.plant = plants.plant_facts(session, call.plant)
         self._series: dict[str, int] = {}
@@ -114,19 +112,17 @@ class Recording(Appending):
         """Return the plant's own calendar day of an instant."""
         return at.astimezone(zoneinfo.ZoneInfo(self.plant.time_zone)).date()
 
-    def record(
-        self, event: str, key: str, payload: Mapping[str, Any], causes: Sequence[tuple[Cause, str]] = ()
-    ) -> Entry:
+    def record(self, event: Event[P], key: str, payload: P, causes: Sequence[tuple[Cause, str]] = ()) -> Entry:
         """Append the event to the plant's ledger and apply it to the tables.
 
-        The numbers drawn by this command go along as `series`. Only the first event of a command carries its request.
-        A batch that the plant comes to know by this event and that headquarters holds is held at once, by entries of
-        their own behind it.
+        The numbers that this command drew are added as `series`. Only its first event carries its request. A batch
+        that is new to the plant, and for which a hold of the hub waits, is held at once by an entry of its own.
         """
+        content: Any = payload
         if self._series:
-            payload, self._series = {**payload, "series": self._series}, {}
-        entry = super().record(event, key, payload, causes)
-        for batch in payload.get("batches", ()):
+            content, self._series = {**content, "series": self._series}, {}
+        entry = super().record(event, key, content, causes)
+        for batch in content.get("batches", ()):
             named: DirectedBatch = {"id": batch["id"], "code": batch["code"]}
             for waiting in waiting_for(self.session, self.call.plant, named):
                 self.hold_as_directed(named, waiting, waited=True)
@@ -150,7 +146,7 @@ class Recording(Appending):
         if waited:
             payload["waited"] = [[batch["code"], hold.hold]]
         causes = () if directive is None else (cause_of(self.session, -plant, directive),)
-        return Appending.record(placing, "BatchQuarantined", batch["code"], payload, causes)
+        return LedgerWriter.record(placing, BATCH_QUARANTINED, batch["code"], payload, causes)
 
     def draw(self, series: str) -> int:
         """Return the next number of a series; it counts as drawn once the event that uses it is recorded."""
@@ -209,7 +205,7 @@ class Command(Generic[Order]):
         self.name = name
         self.__doc__ = perform.__doc__
 
-    def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> Entry:
+    def __call__(self, session: Session, order: Order, *, actor: Author, call: CommandContext) -> Entry:
         """Do it, in the caller's transaction."""
         digest = None
         log_id = -call.plant if self._directing else call.plant
@@ -218,17 +214,17 @@ class Command(Generic[Order]):
             if earlier is not None:
                 said = earlier.envelope
                 if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
-                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+                    raise Refusal(REQUEST_REUSED, request=call.request)
                 return earlier
             digest = self.digests.digest(order)
         check_call(call)
         return self._perform(self._begin(session, actor, call, digest), order)
 
-    def _begin(self, session: Session, actor: Author, call: Call, digest: str | None) -> Any:
+    def _begin(self, session: Session, actor: Author, call: CommandContext, digest: str | None) -> Any:
         """Return what the performing function works with; it holds the lock of the ledger's head."""
         if self._directing:
-            return Appending(session, actor, call, digest, -call.plant)
-        return Recording(session, actor, call, digest)
+            return LedgerWriter(session, actor, call, digest, -call.plant)
+        return PlantLedgerWriter(session, actor, call, digest)
 
 
 def cause_of(session: Session, log_id: int, entry: Entry) -> tuple[Cause, str]:
@@ -243,50 +239,50 @@ def author_of(entry: Entry) -> Author:
     return Author(envelope["actor"], envelope["actor"], envelope.get("device"))
 
 
-def command(name: str) -> Callable[[Callable[[Recording, Order], Entry]], Command[Order]]:
+def command(name: str) -> Callable[[Callable[[PlantLedgerWriter, Order], Entry]], Command[Order]]:
     """Make a command of the function that performs it at a plant, on the plant's own ledger.
 
     The digests of requests contain `name`: it stays as it is when the function is renamed.
     """
 
-    def declare(perform: Callable[[Recording, Order], Entry]) -> Command[Order]:
+    def declare(perform: Callable[[PlantLedgerWriter, Order], Entry]) -> Command[Order]:
         return Command(name, perform)
 
     return declare
 
 
-def directive(name: str) -> Callable[[Callable[[Appending, Order], Entry]], Command[Order]]:
+def directive(name: str) -> Callable[[Callable[[LedgerWriter, Order], Entry]], Command[Order]]:
     """Make a command of the hub of the function that performs it, on the hub's directives to `call.plant`.
 
     `name` is as for `command`.
     """
 
-    def declare(perform: Callable[[Appending, Order], Entry]) -> Command[Order]:
+    def declare(perform: Callable[[LedgerWriter, Order], Entry]) -> Command[Order]:
         return Command(name, perform, directing=True)
 
     return declare
 
 
-def check_call(call: Call) -> None:
+def check_call(call: CommandContext) -> None:
     """Raise the Refusal of a call that happened in the future or too long ago, or whose reason is no text."""
     if call.reason is not None:
         check_text("reason", call.reason, REASON_LENGTH_MAX)
     if call.occurred_at is None:
         return
     if call.occurred_at > call.now + CLOCK_LEAD_MAX:
-        raise Refusal(RefusalCode.TIME_IN_FUTURE, at=call.occurred_at.isoformat())
+        raise Refusal(TIME_IN_FUTURE, at=call.occurred_at.isoformat())
     if not call.history and call.occurred_at < call.now - timedelta(days=BACKDATING_DAYS_MAX):
-        raise Refusal(RefusalCode.TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
+        raise Refusal(TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
 
 
 def check_text(field: str, value: str, length_max: int) -> str:
     """Return a text that a person may have written, or raise Refusal: 1 to length_max characters, no control ones."""
     if not len(value.strip()) >= 1 or len(value) > length_max or any(not c.isprintable() for c in value):
-        raise Refusal(RefusalCode.TEXT_INVALID, field=field, rule=f"1-{length_max}, printable / 可打印字符")
+        raise Refusal(TEXT_INVALID, field=field, rule=RULE_PRINTABLE(length_max=length_max))
     return value
 
 
 def check_lines(lines: Sequence[object]) -> None:
     """Raise Refusal unless there are between 1 and LINES_MAX lines."""
     if not 1 <= len(lines) <= LINES_MAX:
-        raise Refusal(RefusalCode.LINES_INVALID, count=len(lines), limit=LINES_MAX)
+        raise Refusal(LINES_INVALID, count=len(lines), limit=LINES_MAX)

@@ -10,18 +10,22 @@ from auth.permissions import Permission
 from plants.commands.approvals import change_requests as commands
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict
 from plants.rules.identification.codes import HUB
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
+from plants.rules.ledger.events import LedgerKind, kind_of
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.approvals.change_requests import (
     ChangeDecisionRow,
     ChangeRequestRow,
-    ChangesSought,
+    ChangesFilter,
     changes_by_id,
     changes_count,
     changes_page,
     decisions_by_change,
 )
-from plants.store.audit.history import LedgerKind, kind_of, log_named
+from plants.store.audit.history import log_named
 from plants.store.directives.outcomes import outcomes_by_directive
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
@@ -201,7 +205,7 @@ async def change_requests(
 ) -> Connection[ChangeRequest]:
     wanted = filter or ChangeRequestFilter()
     kind, state, level = (one and one.value for one in (wanted.kind, wanted.state, wanted.level))
-    filters = ChangesSought(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
+    filters = ChangesFilter(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
     return await info.connection(
         changes_page, changes_count, filters, (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
@@ -257,9 +261,9 @@ async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) ->
     command=commands.request_change,
     order=commands.ReleaseRequest,
     refusals=(
-        C.BATCH_UNKNOWN,
-        C.HOLD_DIRECTED,
-        C.HOLD_UNKNOWN,
+        BATCH_UNKNOWN,
+        HOLD_DIRECTED,
+        HOLD_UNKNOWN,
     ),
 )
 async def request_release(info: Info, input: Input[RequestReleaseInput]) -> ChangeRequested:
@@ -273,8 +277,8 @@ async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Chan
     command=commands.request_change,
     order=commands.ExtensionRequest,
     refusals=(
-        C.BATCH_UNKNOWN,
-        C.EXPIRY_NOT_LATER,
+        BATCH_UNKNOWN,
+        EXPIRY_NOT_LATER,
     ),
 )
 async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensionInput]) -> ChangeRequested:
@@ -289,9 +293,9 @@ async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensi
     order=commands.AdjustmentRequest,
     refusals=(
         *AMOUNTS,
-        C.BATCH_UNKNOWN,
-        C.NOTHING_CHANGES,
-        C.NOT_DEFINED,
+        BATCH_UNKNOWN,
+        NOTHING_CHANGES,
+        NOT_DEFINED,
     ),
 )
 async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustmentInput]) -> ChangeRequested:

@@ -9,11 +9,11 @@ import strawberry
 
 from auth.permissions import NotPermitted, Permission
 from plants.rules.identification.codes import HUB
-from plants.rules.ledger.events import Cause, canonical, decode
+from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kind_of
 from plants.rules.values.instants import from_micros, micros, parse_instant
 from plants.store.audit import history
 from plants.store.audit.corrections import CorrectionRow
-from plants.store.audit.history import EntriesSought, LedgerKind, Position, entries_from, kind_of, log_named
+from plants.store.audit.history import EntriesFilter, Position, entries_from, log_named
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
 from schema.engine.commits import polls
@@ -242,7 +242,7 @@ async def ledger(
     return await entries(info, _filters(filter or LedgerFilter(), newest_first=newest_first), (first, after))
 
 
-async def entries(info: Info, filters: EntriesSought, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
+async def entries(info: Info, filters: EntriesFilter, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
     """Return a page, given as `first` and `after`, of entries."""
     return await info.connection(
         history.entries_page, history.entries_count, filters, page,
@@ -265,10 +265,10 @@ async def entry(
     return None if log_id is None else await entry_of(info, (log_id, index))
 
 
-def _filters(filter: LedgerFilter, *, newest_first: bool) -> EntriesSought:
+def _filters(filter: LedgerFilter, *, newest_first: bool) -> EntriesFilter:
     times = (filter.occurred_from, filter.occurred_before, filter.recorded_from, filter.recorded_before)
     since, until, recorded_since, recorded_until = (None if at is None else micros(at) for at in times)
-    return EntriesSought(
+    return EntriesFilter(
         plant=filter.plant,
         kind=filter.ledger,
         key=filter.key,
@@ -299,8 +299,8 @@ async def ledger_entries(
 ) -> AsyncIterator[LedgerEntry]:
     own, following = info.services.plant, max(0, from_index)
     log_id = await info.read(log_named, plant, ledger, own)
-    async with aclosing(polls(info.services.commits)) as wakings:
-        async for _ in wakings:
+    async with aclosing(polls(info.services.commits)) as polling:
+        async for _ in polling:
             while found := await _entries(info, log_id, following):
                 following += len(found)
                 for row in found:
@@ -313,4 +313,4 @@ async def _entries(info: Info, log_id: int | None, index: int) -> Sequence[Entry
         found = await info.read(entries_from, log_id, index, ENTRIES_AT_ONCE)
         if found is not None:
             return found
-    raise NotPermitted(info.context.actor, Permission.LEDGER_READ, log_id or HUB)
+    raise NotPermitted(info.context.actor, info.access.only, log_id or HUB)

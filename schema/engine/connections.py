@@ -13,6 +13,7 @@ import strawberry
 from graphql import GraphQLError
 
 from schema.engine import fields
+from schema.engine.fields import described, object_type
 from schema.engine.limits import PAGE_DEFAULT, PAGE_MAX
 
 MAC_BYTES: Final = 16
@@ -59,30 +60,30 @@ class Cursors:
         return hashlib.blake2b(listing.encode() + b"\0" + content, digest_size=MAC_BYTES, key=self._key).digest()
 
 
-@strawberry.type(description="Position of a page in its list.")
+@object_type
 class PageInfo:
     """Position of a page in its list."""
 
-    has_next_page: bool = strawberry.field(description="True if there is a further page.")
-    has_previous_page: bool = strawberry.field(description="True if this page was requested after a cursor.")
-    start_cursor: str | None = strawberry.field(description="Cursor of the first node. Null on an empty page.")
-    end_cursor: str | None = strawberry.field(description="Cursor of the last node. Null on an empty page.")
+    has_next_page: bool = described("True if there is a further page.")
+    has_previous_page: bool = described("True if this page was requested after a cursor.")
+    start_cursor: str | None = described("Cursor of the first node. Null on an empty page.")
+    end_cursor: str | None = described("Cursor of the last node. Null on an empty page.")
 
 
-@strawberry.type(description="A node with its cursor.")
+@object_type
 class Edge(Generic[Node]):
     """A node with its cursor."""
 
-    node: Node = strawberry.field(description="Node.")
-    cursor: str = strawberry.field(description="Signed cursor of the node.")
+    node: Node = described("Node.")
+    cursor: str = described("Signed cursor of the node.")
 
 
-@strawberry.type(description="One page of a list.")
+@object_type
 class Connection(Generic[Node]):
     """One page of a list."""
 
-    edges: list[Edge[Node]] = strawberry.field(description="Nodes of this page with their cursors.")
-    page_info: PageInfo = strawberry.field(description="Position of the page in the list.")
+    edges: list[Edge[Node]] = described("Nodes of this page with their cursors.")
+    page_info: PageInfo = described("Position of the page in the list.")
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
     @fields.field("Nodes of this page, without cursors.")

@@ -17,13 +17,13 @@ from auth.permissions import Permission, require
 from auth.scope import plants_for
 from infra.clock import Clock
 from infra.database import ReadSession, Store
+from infra.messages import Language
 from infra.roles import Role
 from infra.writer import Writer
 from plants.commands.directives.directives import GroupCommand
-from plants.commands.execution import Call, Command
+from plants.commands.execution import Command, CommandContext
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
-from plants.rules.values.refusals import Language
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status
@@ -209,7 +209,7 @@ class Info(strawberry.Info[Context, None]):
         reason: str | None = getattr(input, "reason", None)
 
         def work(session: Any) -> Entry:
-            call = Call(number, services.clock.now(), occurred_at, str(input.request_id), reason)
+            call = CommandContext(number, services.clock.now(), occurred_at, str(input.request_id), reason)
             return command(session, order, actor=author, call=call)
 
         return await self._submit(work)
@@ -224,7 +224,7 @@ class Info(strawberry.Info[Context, None]):
         self.require(HUB)
 
         def work(session: Any) -> list[Entry]:
-            call = Call(HUB, services.clock.now(), input.occurred_at, str(input.request_id), input.reason)
+            call = CommandContext(HUB, services.clock.now(), input.occurred_at, str(input.request_id), input.reason)
             return command(session, order, actor=author, call=call)
 
         return await self._submit(work)

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Self
 
-import strawberry
-
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import parse_instant
-from schema.engine.fields import described
+from schema.engine.fields import described, object_type
 
 
-@strawberry.type(description="The ledger entry that a mutation wrote. It is durable before the answer is sent.")
+@object_type
 class RecordedEntry:
+    """The ledger entry that a mutation wrote. It is durable before the answer is sent."""
+
     index: int = described("Position in the ledger, from 0.")
     type: str = described("Event type, in the past tense.")
     occurred_at: datetime = described("Time of the event.")

@@ -55,9 +55,9 @@ def object_type(cls: type[T] | None = None, *, name: str | None = None) -> Any:
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
-def interface_type(cls: type[T]) -> type[T]:
-    """Declare an interface."""
-    return strawberry.interface(cls, description=_description(cls))
+def interface_type(*, name: str) -> Callable[[type[T]], type[T]]:
+    """Declare an interface with this SDL name."""
+    return lambda cls: strawberry.interface(cls, name=name, description=_description(cls))
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))

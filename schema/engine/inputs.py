@@ -3,13 +3,11 @@
 from datetime import datetime
 from typing import Annotated, TypeVar
 
-import strawberry
-
-from schema.engine.fields import argument, described
+from schema.engine.fields import argument, described, input_type
 from schema.engine.scalars import RequestId
 
 
-@strawberry.input(description="Fields of every mutation input.")
+@input_type
 class MutationInput:
     """Fields of every mutation input."""
 

@@ -36,7 +36,7 @@ TOKENS_MAX: Final = 2_000
 DEPTH_MAX: Final = 15
 ALIASES_MAX: Final = 30
 DIRECTIVES_MAX: Final = 20
-FIELDS_MAX: Final = 3_000  # after fragments are put in their places
+FIELDS_MAX: Final = 3_000  # with all fragments expanded
 PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 500
 ROWS_MAX: Final = 20_000  # of all pages in one answer
@@ -58,7 +58,7 @@ class Extent:
     aliases: int = 0
     directives: int = 0
 
-    def beside(self, other: "Extent") -> "Extent":
+    def plus(self, other: "Extent") -> "Extent":
         """Return the extent of two sibling selections."""
         return Extent(
             max(self.depth, other.depth),
@@ -81,19 +81,19 @@ class Measure:
         """Return the extent of selections. A cyclic fragment counts as zero; another rule rejects it."""
         total = Extent()
         for node in selections:
-            total = total.beside(self._one(node))
+            total = total.plus(self._one(node))
         return total
 
     def _one(self, node: SelectionNode) -> Extent:
         directives = len(node.directives or ())
         if isinstance(node, FragmentSpreadNode):
-            return self._spread(node.name.value).beside(Extent(directives=directives))
+            return self._spread(node.name.value).plus(Extent(directives=directives))
         inner = getattr(node, "selection_set", None)
         within = Extent() if inner is None else self.of(inner.selections)
         if isinstance(node, FieldNode):
             own = Extent(within.depth + 1, 1, int(node.alias is not None), directives)
-            return Extent(0, within.fields, within.aliases, within.directives).beside(own)
-        return within.beside(Extent(directives=directives))
+            return Extent(0, within.fields, within.aliases, within.directives).plus(own)
+        return within.plus(Extent(directives=directives))
 
     def _spread(self, name: str) -> Extent:
         if name not in self._measured:
@@ -138,7 +138,7 @@ def _parse(query: str) -> DocumentNode:
 
 
 def _validate(schema: GraphQLSchema, document: DocumentNode, rules: tuple[Any, ...]) -> tuple[GraphQLError, ...]:
-    # The limits come first and alone: what is beyond them is not worth the other rules' time.
+    # The limits come first: a document above them must not cost the time of the other rules.
     errors = validate(schema, document, rules[:1], max_errors=ERRORS_MAX)
     return tuple(errors or validate(schema, document, rules[1:], max_errors=ERRORS_MAX))
 

@@ -14,7 +14,7 @@ NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,15})", re.ASCII)
 NODE_ID_MAX: Final = 2**53
 
 
-@interface_type
+@interface_type(name="Node")
 class Node:
     """An object that can be fetched again by its id."""
 

@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from typing import Self
 
-import strawberry
-
 from plants.rules.values.quantities import format_micro
-from schema.engine.fields import described
+from schema.engine.fields import described, input_type, object_type
 from schema.engine.scalars import ExactDecimal
 
 AMOUNT = 'Exact amount as a decimal string, like "12.5".'
 UNIT = "Unit: a UN/ECE Rec 20 code such as KGM, or a unit that the plant defined."
 
 
-@strawberry.type(description="An exact amount with its unit.")
+@object_type
 class Quantity:
     """An exact amount with its unit."""
 
@@ -26,7 +24,7 @@ class Quantity:
         return cls(amount=ExactDecimal(format_micro(micro)), unit=unit)
 
 
-@strawberry.input(description="An exact amount with its unit.")
+@input_type
 class QuantityInput:
     """An exact amount with its unit."""
 

@@ -24,10 +24,11 @@ def sdl(role: Role) -> str:
 
     Root fields keep their place in the committed file, and new ones follow: a diff shows only what changed.
     """
-    return build(role, partial(_in_committed_order, role)).as_str() + "\n"
+    return build(role, partial(in_committed_order, role)).as_str() + "\n"
 
 
-def _in_committed_order(role: Role, operations: Iterable[Operation]) -> list[Operation]:
+def in_committed_order(role: Role, operations: Iterable[Operation]) -> list[Operation]:
+    """Return operations in the order of the committed file, those that it does not have yet last."""
     file = committed_file(role)
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     definitions = parse(text).definitions if text else ()

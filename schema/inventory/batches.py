@@ -12,12 +12,13 @@ from auth.permissions import Permission
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
+from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
-from plants.store.audit.history import EntriesSought
+from plants.rules.values.refusals import Refusal
+from plants.store.audit.history import EntriesFilter
 from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.batches import (
-    BatchesSought,
+    BatchesFilter,
     BatchOrder,
     Known,
     aliases_by_batch,
@@ -103,7 +104,7 @@ class BatchAtPlant:
         if directed is None:
             return None
         data = {"batch": self.row.code, "hold": directed.hold, "kind": directed.kind, "reason": directed.reason}
-        return Refusal(RefusalCode.BATCH_ON_HOLD, **data)
+        return Refusal(BATCH_ON_HOLD, **data)
 
     @classmethod
     def of(cls, row: BatchRow, known: Known) -> Self:
@@ -179,7 +180,7 @@ class Batch(Node):
         permission=Permission.LEDGER_READ,
     )
     async def history(self, info: Info, first: First = None, after: After = None) -> Connection[LedgerEntry]:
-        return await entries(info, EntriesSought(batch=self.code), (first, after))
+        return await entries(info, EntriesFilter(batch=self.code), (first, after))
 
     @classmethod
     def of(cls, known: Known) -> Self:
@@ -260,8 +261,8 @@ async def batches(
     )  # fmt: skip
 
 
-def _filters(filter: BatchFilter, order: BatchOrder) -> BatchesSought:
-    return BatchesSought(
+def _filters(filter: BatchFilter, order: BatchOrder) -> BatchesFilter:
+    return BatchesFilter(
         plant=filter.plant,
         code_begins=filter.code_begins,
         material=filter.material,

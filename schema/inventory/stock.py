@@ -7,12 +7,15 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.inventory import stock as commands
 from plants.commands.inventory.issues import StockLine
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.approvals.refusals import CHANGE_REQUIRED
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.inventory.batches import (
     Known,
 )
 from plants.store.inventory.movements import Stock as StockRow
-from plants.store.inventory.stock import StockSought, stock_count, stock_page
+from plants.store.inventory.stock import StockLevelsFilter, stock_count, stock_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -85,7 +88,7 @@ async def stock(
     after: After = None,
 ) -> Connection[Stock]:
     wanted = filter or StockFilter()
-    filters = StockSought(wanted.plant, wanted.batch, wanted.material, wanted.location)
+    filters = StockLevelsFilter(wanted.plant, wanted.batch, wanted.material, wanted.location)
     return await info.connection(
         stock_page, stock_count, filters, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
@@ -129,11 +132,11 @@ class StockAdjusted:
     command=commands.adjust_stock,
     refusals=(
         *AMOUNTS,
-        C.BATCH_UNKNOWN,
-        C.CHANGE_REQUIRED,
-        C.NOTHING_CHANGES,
-        C.NOT_DEFINED,
-        C.STOCK_SHORT,
+        BATCH_UNKNOWN,
+        CHANGE_REQUIRED,
+        NOTHING_CHANGES,
+        NOT_DEFINED,
+        STOCK_SHORT,
     ),
 )
 async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> StockAdjusted:

@@ -8,7 +8,14 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.logistics.transfers import overdue_before
 from plants.rules.values.instants import from_micros
-from plants.store.logistics.in_transit import OpenSought, OpenState, Total, open_count, open_totals, open_transfers
+from plants.store.logistics.in_transit import (
+    OpenState,
+    OpenTransfersFilter,
+    Total,
+    open_count,
+    open_totals,
+    open_transfers,
+)
 from plants.store.logistics.in_transit import OpenTransfer as OpenTransferRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
@@ -68,7 +75,7 @@ class TransfersInTransit:
     """Unsettled transfers: one side's statement is missing or contradicts the other."""
 
     overdue_days: int = described("Days after which a transfer is overdue.")
-    filters: strawberry.Private[OpenSought]
+    filters: strawberry.Private[OpenTransfersFilter]
 
     @field("Totals by unit.", permission=Permission.BATCH_READ)
     async def totals(self, info: Info) -> list[TransitTotal]:
@@ -97,4 +104,4 @@ async def transfers_in_transit(
     serving = info.services
     days = serving.transfer_overdue_days
     before_us = overdue_before(serving.clock.now(), days)
-    return TransfersInTransit(overdue_days=days, filters=OpenSought(before_us, overdue))
+    return TransfersInTransit(overdue_days=days, filters=OpenTransfersFilter(before_us, overdue))

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from auth.permissions import Permission
 from plants.commands.logistics import shipments as commands
-from plants.rules.values.refusals import RefusalCode as C
-from plants.store.production.process_records import ProcessesSought, processes_count, processes_page
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.store.production.process_records import ProcessesFilter, processes_count, processes_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -52,7 +52,7 @@ class BatchShipped:
     refusals=(
         *AMOUNTS,
         *TAKING,
-        C.NOT_DEFINED,
+        NOT_DEFINED,
     ),
 )
 async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> BatchShipped:
@@ -73,7 +73,7 @@ async def shipments(
     after: After = None,
 ) -> Connection[ProcessRecord]:
     wanted = filter or ShipmentFilter()
-    filters = ProcessesSought(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
+    filters = ProcessesFilter(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
     return await info.connection(
         processes_page, processes_count, filters, (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,

@@ -9,14 +9,22 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.logistics import dispatches
 from plants.commands.logistics import transfers as commands
+from plants.rules.identification.refusals import CODE_INVALID
+from plants.rules.logistics.refusals import (
+    BATCH_NOT_IN_TRANSFER,
+    TRANSFER_MANIFEST_INVALID,
+    TRANSFER_NOT_FOR_THIS_PLANT,
+    TRANSFER_RECEIVED,
+)
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
 from plants.store.logistics.in_transit import Balance, awaited_transfers, balances, mislabelled_by_id
 from plants.store.logistics.transfers import (
     TransferLineRow,
     TransferSeen,
-    TransfersSought,
+    TransfersFilter,
     dispatch_of,
     lines_by_transfer,
     transfers_by_id,
@@ -104,7 +112,7 @@ class Transfer(Node):
     @field("Lines, one for each batch.")
     async def lines(self, info: Info) -> list[TransferLine]:
         rows = await info.load(Permission.BATCH_READ, lines_by_transfer, self.seen.id) or []
-        # The destination's statement, which says both, takes the place of the source's.
+        # The destination states both quantities, so its statement replaces the source's.
         by_batch = {row.batch_id: row for row in rows if row.received is None or self.seen.received is not None}
         return [_line(row) for row in by_batch.values()]
 
@@ -205,7 +213,7 @@ class TransferReceived:
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
     command=dispatches.dispatch_transfer,
-    refusals=(*AMOUNTS, *TAKING, C.CODE_INVALID, C.NOTHING_CHANGES),
+    refusals=(*AMOUNTS, *TAKING, CODE_INVALID, NOTHING_CHANGES),
 )
 async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> TransferDispatched:
     order = dispatches.Dispatch(input.destination, tuple(line.line for line in input.lines))
@@ -224,12 +232,12 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
     command=commands.receive_transfer,
     refusals=(
         *AMOUNTS,
-        C.BATCH_NOT_IN_TRANSFER,
-        C.LINES_INVALID,
-        C.NOT_DEFINED,
-        C.TRANSFER_MANIFEST_INVALID,
-        C.TRANSFER_NOT_FOR_THIS_PLANT,
-        C.TRANSFER_RECEIVED,
+        BATCH_NOT_IN_TRANSFER,
+        LINES_INVALID,
+        NOT_DEFINED,
+        TRANSFER_MANIFEST_INVALID,
+        TRANSFER_NOT_FOR_THIS_PLANT,
+        TRANSFER_RECEIVED,
     ),
 )
 async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> TransferReceived:
@@ -267,7 +275,7 @@ async def transfers(
 ) -> Connection[Transfer]:
     wanted = filter or TransferFilter()
     received = None if wanted.state is None else wanted.state is TransferState.RECEIVED
-    filters = TransfersSought(wanted.plant, received, wanted.differing)
+    filters = TransfersFilter(wanted.plant, received, wanted.differing)
     return await info.connection(
         transfers_page, transfers_count, filters, (first, after),
         key=lambda seen: (seen.id,), make=Transfer.of,

@@ -8,9 +8,9 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.replication.disputes import Settlement
 from plants.commands.replication.disputes import settle_dispute as settle
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
-from plants.store.replication.disputes import Disputed, DisputesSought, disputes_by_place, disputes_count, disputes_page
+from plants.store.replication.disputes import Disputed, DisputesFilter, disputes_by_place, disputes_count, disputes_page
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
@@ -104,7 +104,7 @@ async def disputes(
     after: After = None,
 ) -> Connection[Dispute]:
     return await info.connection(
-        disputes_page, disputes_count, DisputesSought(open), (first, after),
+        disputes_page, disputes_count, DisputesFilter(open), (first, after),
         key=lambda one: (one.row.plant_id, one.row.entry_idx), make=Dispute.of,
     )  # fmt: skip
 
@@ -131,8 +131,8 @@ class DisputeSettled:
     permission=Permission.DISPUTE_SETTLE,
     command=settle,
     refusals=(
-        C.DISPUTE_SETTLED,
-        C.DISPUTE_UNKNOWN,
+        DISPUTE_SETTLED,
+        DISPUTE_UNKNOWN,
     ),
 )
 async def settle_dispute(info: Info, input: Input[SettleDisputeInput]) -> DisputeSettled:

@@ -8,13 +8,14 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
+from plants.rules.ledger.events import LedgerKind
+from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
-from plants.store.audit.history import LedgerKind, log_named
+from plants.store.audit.history import log_named
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.parked_entries import (
+    ParkedEntriesFilter,
     ParkedSeen,
-    ParkedSought,
     ParkedState,
     SkippedEntryRow,
     parked_count,
@@ -136,7 +137,7 @@ async def parked_entries(
     after: After = None,
 ) -> Connection[ParkedEntry]:
     return await info.connection(
-        parked_page, parked_count, ParkedSought(state), (first, after),
+        parked_page, parked_count, ParkedEntriesFilter(state), (first, after),
         key=lambda seen: (seen.fault.log_id, seen.fault.idx), make=ParkedEntry.of,
     )  # fmt: skip
 
@@ -188,7 +189,7 @@ class EntrySkipped:
 
 
 async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
-    # Asked before it is known whether there is such a plant, so that nobody learns that from the answer.
+    # Checked before the plant is looked up, so that the answer does not reveal which plants exist.
     info.require(HUB_LOG)
     number = await info.read(log_named, input.plant, LedgerKind.PLANT, HUB_LOG)
     return EntryOrder(number or HUB_LOG, input.index, input.leaf_hash)
@@ -199,7 +200,7 @@ async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput
     roles=HUB_ONLY,
     permission=Permission.PARKED_DECIDE,
     command=retry_entry,
-    refusals=(C.ENTRY_NOT_PARKED,),
+    refusals=(ENTRY_NOT_PARKED,),
 )
 async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> EntryRetried:
     order = await _order(info, input)
@@ -212,7 +213,7 @@ async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) ->
     roles=HUB_ONLY,
     permission=Permission.PARKED_DECIDE,
     command=skip_entry,
-    refusals=(C.ENTRY_NOT_PARKED,),
+    refusals=(ENTRY_NOT_PARKED,),
 )
 async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> EntrySkipped:
     order = await _order(info, input)

@@ -25,7 +25,7 @@ from schema.traceability.trace_queries import TraceQuery, query_from
 from schema.traceability.trace_summary import TraceSummary
 from schema.traceability.traced import TracedBatch, TraceEdge, TraceNode, TracePath, trace_node
 
-NAMES_MAX: Final = 1_000  # that one trace begins at
+NAMES_MAX: Final = 1_000  # for the start of one trace
 PATHS_DEFAULT: Final = 10
 PATHS_MAX: Final = 100
 
@@ -132,7 +132,7 @@ class Trace:
         self,
         info: Info,
         since: Annotated[
-            datetime | None, argument("Time since which every plant must have sent a checkpoint for a complete answer.")
+            datetime | None, argument("Time until which every plant's ledger must be known for a complete answer.")
         ] = None,
     ) -> Completeness:
         services = info.services

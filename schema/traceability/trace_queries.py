@@ -11,7 +11,7 @@ from plants.store.genealogy.walks import TracedBatch
 from plants.store.inventory.batches import known_by_code
 from plants.store.traceability import trace_summary
 from plants.store.traceability.completeness import Completeness, completeness
-from plants.store.traceability.trace_batches import TracedSought, paths_to
+from plants.store.traceability.trace_batches import TracedBatchesFilter, paths_to
 from plants.store.traceability.trace_names import plant_codes
 from plants.store.traceability.trace_starts import Start, resolve_seeds
 from plants.store.traceability.trace_summary import Flow, Summary
@@ -23,7 +23,7 @@ WHOLE = 0
 class TraceQuery:
     """The ids and edges of a trace, and queries about them for `Info.load` and `Info.read`."""
 
-    def __init__(self, filters: TracedSought) -> None:
+    def __init__(self, filters: TracedBatchesFilter) -> None:
         self.filters = filters
         self.traced = filters.traced
         self._bounds: dict[int, Bounds] | None = None
@@ -67,4 +67,4 @@ class TraceQuery:
 def query_from(reads: ReadSession, scope: PlantScope, start: Start, direction: TraceDirection) -> TraceQuery:
     """Trace from the given names."""
     seeds = resolve_seeds(reads, scope, start)
-    return TraceQuery(TracedSought(start, direction, walks.trace(reads, scope, seeds, direction)))
+    return TraceQuery(TracedBatchesFilter(start, direction, walks.trace(reads, scope, seeds, direction)))

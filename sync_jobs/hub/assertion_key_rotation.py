@@ -4,8 +4,8 @@ from auth.keys import public_key_from_text
 from auth.machines import EnrolledMachine, exchange_assertion_key
 from auth.notes import open_note
 from plants.commands.group.enrolment import record_assertion_key
+from plants.rules.group.events import AssertionKeyRotated
 from plants.rules.ledger.notes import Note, NoteError, NoteKey, SignatureType
-from plants.rules.ledger.payloads import AssertionKeyRotated
 from plants.store.ledger.entries import HUB_LOG, Head
 from sync_jobs.hub.ledger_key_rotation import accept_ledger_key
 from sync_jobs.keys.assertion_statements import HEADING

@@ -3,8 +3,8 @@
 from auth.machines import EnrolledMachine, exchange_ledger_key
 from auth.notes import open_note
 from plants.commands.group.enrolment import record_ledger_key
+from plants.rules.group.events import PlantLedgerKeyRotated
 from plants.rules.ledger.notes import Note, NoteError, NoteKey
-from plants.rules.ledger.payloads import PlantLedgerKeyRotated
 from sync_jobs.hub.intake import locked_head
 from sync_jobs.keys.chains import (
     HEADING,

@@ -15,7 +15,7 @@ from infra.database import ReadSession, Session
 from plants.commands.group.enrolment import HUB_KEYS
 from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteError, NoteFault, NoteKey
-from plants.rules.replication.repairs import LedgerKeyRotated
+from plants.rules.replication.events import LedgerKeyRotated
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.ledger.entry_search import bodies_of_type
 

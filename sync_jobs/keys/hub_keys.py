@@ -17,7 +17,7 @@ from auth.notes import NoteSigner
 from infra.database import ReadSession, Session
 from plants.commands.group.enrolment import record_hub_key
 from plants.rules.ledger.notes import NoteKey
-from plants.rules.replication.repairs import LedgerKeyRotated
+from plants.rules.replication.events import LedgerKeyRotated
 from plants.store.ledger.entries import HUB_LOG, Head
 from plants.store.ledger.hub_keys import keep_statement, kept_statements
 from sync_jobs.keys.chains import KeyChain, chain, read_statement, recorded_hub_statements, statement_of

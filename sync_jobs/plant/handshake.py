@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.rules.ledger.events import EVENTS
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.store.ledger import mirrors
+from plants.store.projection.registry import SUPPORTED
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationStatus
 from sync_jobs.plant.exchange_context import ExchangeContext
@@ -45,7 +45,7 @@ def _say_hello(context: ExchangeContext) -> Welcome:
         Hello(
             protocol=PROTOCOL,
             ledger=LedgerPosition.of(node.origin, Position(frontier.size, frontier.root())),
-            supported=EVENTS,
+            supported=SUPPORTED,
             version=node.version,
             clock=format_instant(now),
             session=own.session,

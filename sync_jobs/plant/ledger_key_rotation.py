@@ -16,7 +16,7 @@ statements are files outside the store and survive its restore.
 from auth.notes import NoteSigner
 from infra.database import Session
 from plants.commands.replication.repairs import record_repair
-from plants.rules.replication.repairs import LedgerKeyRotated
+from plants.rules.replication.events import LEDGER_KEY_ROTATED, LedgerKeyRotated
 from plants.store.ledger.entries import Head
 from sync_jobs.keys.chains import (
     Rotation,
@@ -74,7 +74,7 @@ def _record(session: Session, node: PlantNode, rotation: Rotation) -> None:
         "new": str(rotation.new),
         "statement": rotation.statement.decode(),
     }
-    record_repair(session, node.number, "LedgerKeyRotated", payload, now=node.clock.now())
+    record_repair(session, node.number, LEDGER_KEY_ROTATED, payload, now=node.clock.now())
 
 
 def send_rotation_statements(context: ExchangeContext) -> bool:

@@ -1,4 +1,4 @@
-"""Nodes that serve, for the tests of the doors."""
+"""Nodes that serve, for the tests of the HTTP routes."""
 
 from collections.abc import Iterator
 from pathlib import Path

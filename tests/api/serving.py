@@ -94,11 +94,11 @@ class Serving:
     people: dict[str, Person] = field(default_factory=dict)
 
     def plant(self, number: int = 1, code: str = "SH1") -> Plant:
-        """Return a plant of the node's store, to write to and to look into beside the contract."""
+        """Return a plant of the node's store, to write and read without the contract."""
         return Plant(self.node.store, number, code, self.clock)
 
     def person(self, name: str, *grants: Grant, language: str = "en") -> Person:
-        """Return a person with these roles, added the first time, with a fresh token."""
+        """Return a user with these roles, added the first time, with a fresh token."""
 
         def work(session: Session) -> None:
             at = self.clock.now()

@@ -1,5 +1,6 @@
 """The contract's text: committed as it is generated, described throughout, and complete for each role."""
 
+import ast
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +17,7 @@ from graphql import (
 from infra.roles import Role
 from schema.engine.operations import OperationKind, operations
 from schema.engine.sdl import sdl
-from tests.house.sources import ROOT
+from tests.house.sources import ROOT, sources
 
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
 
@@ -108,3 +109,17 @@ def test_queries_of_a_plant_then_the_hub_answers_them_too() -> None:
     assert [
         one.name for one in operations() if one.kind is not OperationKind.MUTATION and one.roles == plant_only
     ] == []
+
+
+def test_graphql_types_then_their_docstring_is_their_description() -> None:
+    own = {"strawberry.type", "strawberry.input", "strawberry.interface"}
+    direct = [
+        f"{source.name}: {node.name}"
+        for source in sources("schema")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ClassDef)
+        for decorator in node.decorator_list
+        if ast.unparse(decorator).partition("(")[0] in own
+    ]
+
+    assert direct == [], "use object_type, input_type or interface_type of schema/engine/fields.py"

@@ -4,10 +4,13 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
 
-from plants.commands.execution import Recording, command
+from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.receipts import Delivery
+from plants.rules.inventory.events import BATCH_RECEIVED, BatchReceived
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.quality.events import BATCH_QUARANTINED
 
 
 @stable_name("AliasOrder")
@@ -44,9 +47,9 @@ class Intake:
 
 
 @command("receive_batch")
-def take_in(recording: Recording, order: Intake) -> Entry:
+def take_in(writer: PlantLedgerWriter, order: Intake) -> Entry:
     """Receive goods, by a program in which the function and the classes have other names."""
-    return recording.record("BatchReceived", order.material, {})
+    return writer.record(BATCH_RECEIVED, order.material, BatchReceived(supplier_lot=None, order=None))
 
 
 class Ground(StrEnum):
@@ -65,9 +68,9 @@ class Stop:
 
 
 @command("quarantine_batch")
-def stop_batch(recording: Recording, order: Stop) -> Entry:
+def stop_batch(writer: PlantLedgerWriter, order: Stop) -> Entry:
     """Hold a batch, by a program in which the enum has another name."""
-    return recording.record("BatchQuarantined", order.batch, {})
+    return writer.record(BATCH_QUARANTINED, order.batch, Outcome())
 
 
 def later(order: Delivery) -> Intake:

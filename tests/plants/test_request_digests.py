@@ -15,14 +15,16 @@ import pytest
 
 from plants import commands
 from plants.commands.directives.directives import GroupCommand
-from plants.commands.execution import Command, Recording, command
+from plants.commands.execution import Command, PlantLedgerWriter, command
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
+from plants.rules.inventory.events import BATCH_MOVED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.first_request_forms import FIRST_FIELDS, NoFirstForm, first_form
+from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_forms import declaration_of, stable_name
 from plants.rules.quality.dispositions import HoldKind
-from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import MANAGER, Plant
 from tests.plants.recorded_requests import AT, DAY, DEFAULTS, FORMS, RECORDED, Recorded, writing_in
 from tests.plants.renamed_orders import Ground, Intake, Stop, later, stop_batch, take_in
@@ -147,11 +149,11 @@ def test_other_content_then_refused_and_nothing_changed(plant: Plant, form: str)
         replace(DELIVERY, quarantine="Sample first"),
     ]
     for other in others:
-        assert plant.refuses(receive_batch, other, R.REQUEST_REUSED, request=REQUEST) == {"request": REQUEST}
-        plant.refuses(take_in, later(other), R.REQUEST_REUSED, request=REQUEST)
-    plant.refuses(take_in, replace(later(DELIVERY), carrier="C"), R.REQUEST_REUSED, request=REQUEST)
-    plant.refuses(receive_batch, DELIVERY, R.REQUEST_REUSED, request=REQUEST, actor=MANAGER)
-    plant.refuses(quarantine_batch, Quarantine(first.envelope["key"], "Damp"), R.REQUEST_REUSED, request=REQUEST)
+        assert plant.refuses(receive_batch, other, REQUEST_REUSED, request=REQUEST) == {"request": REQUEST}
+        plant.refuses(take_in, later(other), REQUEST_REUSED, request=REQUEST)
+    plant.refuses(take_in, replace(later(DELIVERY), carrier="C"), REQUEST_REUSED, request=REQUEST)
+    plant.refuses(receive_batch, DELIVERY, REQUEST_REUSED, request=REQUEST, actor=MANAGER)
+    plant.refuses(quarantine_batch, Quarantine(first.envelope["key"], "Damp"), REQUEST_REUSED, request=REQUEST)
 
 
 def test_attributes_in_another_order_then_the_same_request(here: Plant) -> None:
@@ -167,11 +169,11 @@ class Undeclared:
 
 
 def test_order_without_a_stable_name_then_no_command_can_be_made_of_it() -> None:
-    def weigh(recording: Recording, order: Undeclared) -> Entry:
-        return recording.record("BatchWeighed", order.batch, {})
+    def weigh(writer: PlantLedgerWriter, order: Undeclared) -> Entry:
+        return writer.record(BATCH_MOVED, order.batch, Outcome())
 
-    def weigh_all(recording: Recording, order: tuple[Undeclared | None, ...]) -> Entry:
-        return recording.record("BatchWeighed", str(len(order)), {})
+    def weigh_all(writer: PlantLedgerWriter, order: tuple[Undeclared | None, ...]) -> Entry:
+        return writer.record(BATCH_MOVED, str(len(order)), Outcome())
 
     with pytest.raises(TypeError, match="declare a stable name"):
         command("weigh_batch")(weigh)
@@ -187,8 +189,8 @@ class Weighing:
 
 def test_order_that_came_later_then_it_has_no_first_form() -> None:
     @command("weigh_batch")
-    def weigh(recording: Recording, order: Weighing) -> Entry:
-        return recording.record("BatchWeighed", order.batch, {})
+    def weigh(writer: PlantLedgerWriter, order: Weighing) -> Entry:
+        return writer.record(BATCH_MOVED, order.batch, Outcome())
 
     order = Weighing("SH1-260314-0001P")
     assert not weigh.digests.accepts(sha256(f"weigh_batch {order!r}".encode()).hexdigest()[:32], order)

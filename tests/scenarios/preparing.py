@@ -16,7 +16,7 @@ from auth.people import add_person, grant_role, set_password
 from infra.clock import SystemClock
 from infra.database import Session, Store
 from infra.postgres import EmbeddedPostgres
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
 from plants.rules.values.actors import Author
 from tests.databases import fresh_database
@@ -136,7 +136,7 @@ def _add_staff(session: Session, code: str) -> None:
 
 
 def _define(session: Session, number: int) -> None:
-    call, author = Call(number, SystemClock().now()), Author(WANG, "Wang Fang")
+    call, author = CommandContext(number, SystemClock().now()), Author(WANG, "Wang Fang")
     for material in MATERIALS:
         define_material(session, material, actor=author, call=call)
     for master in MASTERS:

@@ -10,7 +10,7 @@ import pytest
 
 from infra.clock import SystemClock
 from infra.ids import new_id
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.values.actors import Author
 from tests.patience import wait_until
@@ -96,7 +96,7 @@ def test_hub_killed_while_receiving_then_nothing_is_lost_or_doubled(group: Group
     store, number = group.store("SH1"), PLANTS["SH1"]
     author, order = Author(LI, "Li Wei"), Delivery("MILK", "12.5", "KGM", "A1")
     with store.transaction() as session:
-        call = Call(number, SystemClock().now())
+        call = CommandContext(number, SystemClock().now())
         for _ in range(9_000):
             receive_batch(session, order, actor=author, call=call)
     size = stand(store, number)[0]

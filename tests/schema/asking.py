@@ -1,4 +1,4 @@
-"""A node whose GraphQL is asked without HTTP: its schema over its real store and writer."""
+"""A node that answers GraphQL without HTTP, with its real store and writer."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -8,10 +8,10 @@ from auth.actors import Actor, ActorKind, Grant, Role
 from infra.clock import FixedClock
 from infra.database import Store
 from infra.ids import new_id
+from infra.messages import Language
 from infra.roles import Role as NodeRole
 from infra.writer import Writer
 from plants.rules.identification.codes import HUB
-from plants.rules.values.refusals import Language
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Cursors
 from schema.engine.context import Context, NodeServices
@@ -23,7 +23,7 @@ JSON = dict[str, Any]
 
 
 def person(number: int, *roles: tuple[int, Role]) -> Actor:
-    """Return a person with roles at plants; 0 is the whole group."""
+    """Return a user with roles at plants; plant 0 is the whole group."""
     grants = frozenset(Grant(plant, role) for plant, role in roles)
     return Actor(actor_id=f"person-{number}", name=f"Person {number}", kind=ActorKind.PERSON, grants=grants)
 

@@ -1,4 +1,4 @@
-"""Two plants and the hub above them: goods made at one, used at the other, and all of it heard by the hub."""
+"""Two plants and their hub, with goods of one plant used at the other."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ from tests.plants.replicas import Hub
 
 @dataclass
 class Group:
-    """The hub and its two plants, which the hub has heard to the end."""
+    """The hub and two plants whose ledgers it has received completely."""
 
     hub: Hub
     here: Plant  # SH1
@@ -45,7 +45,7 @@ class Group:
         writes = RowWrites()
         for plant in (self.here, self.there):
             row = ReplicationRow(log_id=plant.number, state="IN_SYNC", signed_us=micros(plant.clock.now()))
-            writes.put(REPLICATION, row.model_dump())
+            writes.upsert(REPLICATION, row.model_dump())
         with self.hub.store.transaction() as session:
             writes.write(session)
 

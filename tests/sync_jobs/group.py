@@ -20,7 +20,7 @@ from infra.database import Store
 from infra.settings import directive_origin, hub_origin, plant_origin
 from infra.writer import Writer
 from migrations import upgrade
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.inventory.receipts import Delivery, receive_batch
@@ -89,7 +89,7 @@ class Group:
         )
         with self.hub.node.store.transaction() as session:
             enrol(session, order, actor=system_actor("cli", Role.ADMINISTRATOR), now=CLOCK.now())
-        call = Call(number, CLOCK.now())
+        call = CommandContext(number, CLOCK.now())
         with node.store.transaction() as session:
             plant = NewPlant(number, code, f"Plant {code}", "Asia/Shanghai", node.origin)
             open_plant(session, plant, now=CLOCK.now())
@@ -152,7 +152,7 @@ def free_port() -> int:
 
 def receive(node: PlantNode, count: int = 1) -> list[Entry]:
     """Receive a number of batches at a plant."""
-    call = Call(node.number, CLOCK.now())
+    call = CommandContext(node.number, CLOCK.now())
     order = Delivery("MILK", "12.5", "KGM", "A1")
     with node.store.transaction() as session:
         return [receive_batch(session, order, actor=LI, call=call) for _ in range(count)]

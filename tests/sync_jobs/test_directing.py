@@ -19,15 +19,16 @@ from plants.commands.directives.directives import (
     direct_release,
 )
 from plants.commands.directives.outcomes import APPLIERS
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
 from plants.commands.materials.definitions import MasterDefinition
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.projection.rebuilding import table_digests
 from sync_jobs.celery.jobs import FOLLOW_GOODS, hub_jobs
 from sync_jobs.nodes import PlantNode
@@ -64,7 +65,7 @@ def meets(group: Group, *nodes: PlantNode) -> None:
 
 def directs(group: Group, command: GroupCommand[Order], order: Order, request: str | None = None) -> list[Entry]:
     with group.hub.node.store.transaction() as session:
-        return command(session, order, actor=CHEN, call=Call(0, CLOCK.now(), request=request))
+        return command(session, order, actor=CHEN, call=CommandContext(0, CLOCK.now(), request=request))
 
 
 def kinds(node: PlantNode) -> list[str]:
@@ -89,13 +90,13 @@ def open_holds(node: PlantNode) -> list[tuple[str, str | None]]:
 def moves(here: PlantNode, there: PlantNode, code: str) -> tuple[Entry, TransferReceipt]:
     order = Dispatch(there.origin.split("/")[-2], (StockLine(code, "2", "KGM", "A1"),))
     with here.store.transaction() as session:
-        sent = dispatch_transfer(session, order, actor=LI, call=Call(here.number, CLOCK.now()))
+        sent = dispatch_transfer(session, order, actor=LI, call=CommandContext(here.number, CLOCK.now()))
     return sent, TransferReceipt(transfer_manifest(sent, here.origin), "A1")
 
 
 def takes_in(node: PlantNode, receipt: TransferReceipt) -> Entry:
     with node.store.transaction() as session:
-        return receive_transfer(session, receipt, actor=LI, call=Call(node.number, CLOCK.now()))
+        return receive_transfer(session, receipt, actor=LI, call=CommandContext(node.number, CLOCK.now()))
 
 
 def level(group: Group) -> None:
@@ -148,7 +149,7 @@ def test_hub_away_while_goods_arrive_then_the_hold_that_waited_bites(group: Grou
     assert open_holds(there) == [("QUALITY", told.payload["hold"])]
     with pytest.raises(Refusal) as refused:
         moves(there, here, code)
-    assert refused.value.code is RefusalCode.BATCH_ON_HOLD
+    assert refused.value.code is BATCH_ON_HOLD
     group.hub.start()
     meets(group, here, there)
     level(group)
@@ -252,7 +253,7 @@ def test_older_plant_refused_a_recall_then_it_bites_after_the_upgrade_at_the_pla
     assert (states(group), open_holds(here)) == ([(1, 0, 1)], [("RECALL", told.payload["recall"])])
     with pytest.raises(Refusal) as refused:
         moves(here, there, code)
-    assert refused.value.code is RefusalCode.BATCH_ON_HOLD
+    assert refused.value.code is BATCH_ON_HOLD
     before = stand(here.store, here.number)
     meets(group, here)
     assert stand(here.store, here.number) == before, "answered again once, whatever comes again"

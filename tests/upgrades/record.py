@@ -31,7 +31,7 @@ from infra.database import Store
 from plants.commands.approvals.change_requests import AdjustmentRequest, ReleaseRequest, request_change
 from plants.commands.approvals.decisions import Decision, decide_change, decide_change_at_hub
 from plants.commands.audit.corrections import Correction, correct_entry
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
@@ -103,7 +103,7 @@ class Desk:
     def do(self, command: Any, order: Any, *, actor: Author | None = None, **circumstances: Any) -> Entry:
         """Do a command and commit it."""
         with self.store.transaction() as session:
-            call = Call(self.number, self.now(), **circumstances)
+            call = CommandContext(self.number, self.now(), **circumstances)
             done: Entry = command(session, order, actor=actor or self.actor, call=call)
             return done
 

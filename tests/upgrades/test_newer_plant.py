@@ -15,11 +15,10 @@ from infra.database import Store
 from infra.ids import new_id
 from infra.postgres import EmbeddedPostgres
 from plants.commands.replication.rebuild import rebuild
-from plants.rules.ledger.events import EVENTS
 from plants.rules.values.instants import format_instant
 from plants.store.ledger.entries import Head
-from plants.store.projection.projectors import PROJECTORS
 from plants.store.projection.rebuilding import table_digests
+from plants.store.projection.registry import PROJECTORS, SUPPORTED
 from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
@@ -76,7 +75,7 @@ def test_newer_plant_then_parked_by_key_and_replayed_after_the_upgrade(
         done: list[tuple[str, int]] = []
         for kind in ((UNHEARD_OF, 1), ("BatchMoved", 9)):
             monkeypatch.setitem(PROJECTORS, kind, lambda _writes, _log, entry: done.append((entry.type, entry.index)))
-            monkeypatch.setitem(EVENTS, *kind)
+            monkeypatch.setitem(SUPPORTED, *kind)
         later = FixedClock(CLOCK.now() + timedelta(days=1))
         project_behind(hub, later, "test")
         assert waiting(hub) == []
@@ -99,7 +98,7 @@ def test_greeting_of_a_newer_plant_then_unknown_members_are_passed_over(
             "protocol": 2, "version": "99.0", "clock": format_instant(CLOCK.now()),
             "ledger": {"origin": node.origin, "size": size, "root": root_text(node), "shape": "TREE"},
             "session": column(node.store, 1, "session"),
-            "supported": {**EVENTS, UNHEARD_OF: 3}, "capabilities": {"delta": True, "codecs": ["zstd", "brotli"]},
+            "supported": {**SUPPORTED, UNHEARD_OF: 3}, "capabilities": {"delta": True, "codecs": ["zstd", "brotli"]},
         }  # fmt: skip
         assertion = issue_assertion(node.assertion_key, origin=node.origin, hub_issuer=node.hub_key.name, clock=CLOCK)
         headers = {"Authorization": f"Bearer {assertion}", "Batchloom-Protocol": "2", "Batchloom-Trace": "x"}

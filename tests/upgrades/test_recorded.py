@@ -16,11 +16,12 @@ from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from infra.settings import directive_origin, hub_origin, plant_origin
 from migrations import upgrade
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.replication.rebuild import rebuild
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.ledger.refusals import REQUEST_REUSED
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import entry_by_request
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import ReplicationState
@@ -83,7 +84,7 @@ def _go_on(node: PlantNode, hub: Store) -> None:
     number = node.number
     before, _ = stand(node.store, number)
     with node.store.transaction() as session:
-        again = receive_batch(session, delivery(), actor=LI, call=Call(number, CLOCK.now(), request=REQUEST))
+        again = receive_batch(session, delivery(), actor=LI, call=CommandContext(number, CLOCK.now(), request=REQUEST))
     assert again.index < before, "the recorded request has its recorded answer"
     write(node.store, 1, number)
     done = [exchange(node, forced=True) for _ in range(3)][-1]
@@ -107,14 +108,14 @@ def test_recorded_request_then_repeated_by_a_program_with_other_names(tmp_path: 
     with closing(Store(restore(version, code, tmp_path))) as store:
         upgrade(store)
         before = heads(store), table_digests(store)
-        call = Call(NUMBERS[code], CLOCK.now(), request=REQUEST)
+        call = CommandContext(NUMBERS[code], CLOCK.now(), request=REQUEST)
         with store.transaction() as session:
             recorded = entry_by_request(session, NUMBERS[code], REQUEST)
             assert take_in(session, later(delivery()), actor=LI, call=call) == recorded
         for other in (replace(later(delivery()), carrier="C"), replace(later(delivery()), lot="L-2")):
             with pytest.raises(Refusal) as caught, store.transaction() as session:
                 take_in(session, other, actor=LI, call=call)
-            assert caught.value.code is RefusalCode.REQUEST_REUSED
+            assert caught.value.code is REQUEST_REUSED
         assert (heads(store), table_digests(store)) == before
 
 
@@ -212,6 +213,6 @@ def test_todays_plant_and_a_hub_that_answers_like_the_recorded_one_then_level(tm
 
 def write(store: Store, count: int, number: int = 1) -> None:
     with store.transaction() as session:
-        call = Call(number, CLOCK.now())
+        call = CommandContext(number, CLOCK.now())
         for _ in range(count):
             receive_batch(session, Delivery("RM-MILK", "5", "KGM", "A1"), actor=LI, call=call)

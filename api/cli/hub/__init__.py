@@ -4,7 +4,9 @@ from typing import Final
 
 import typer
 
+from api.language import _
+
 app: Final = typer.Typer(
-    help="The hub: where the ledgers of all plants come together.\n\n中心节点：汇集各工厂的账本。",
+    help=_("Commands for the hub, which collects the ledgers of all plants."),
     no_args_is_help=True,
 )

@@ -4,7 +4,8 @@ from api.cli.fingerprints import Fingerprint, compare_fingerprint
 from api.cli.hub import app
 from api.cli.hub.invitations import PlantCode, find_waiting
 from api.cli.nodes import Home, console_actor, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from auth import enrolment
 from auth.actors import Role
 from infra.database import Session
@@ -13,9 +14,9 @@ from sync_jobs.hub.enrolment import approve
 
 @app.command("approve")
 def approve_plant(home: Home, code: PlantCode, shown: Fingerprint = None) -> None:
-    """Take a plant that asked by its one-time code into the group, once its fingerprint was compared.
+    """Enrol a plant that used its one-time code, after its fingerprint was compared.
 
-    Ask somebody at the plant to read the fingerprint out: from now on the hub believes these keys.
+    Ask somebody at the plant to read the fingerprint to you. The hub trusts these keys from now on.
 
     Example:  batchloom hub approve --home hub SH1
     """
@@ -30,8 +31,9 @@ def approve_plant(home: Home, code: PlantCode, shown: Fingerprint = None) -> Non
 
         node.writer.write(write)
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {code} is number {waiting.number} of the group; its ledger comes by itself.",
-            f"[green]✓[/] 工厂 {code} 已加入，编号 {waiting.number}，其账本将自动同步。",
+        _(
+            "[green]✓[/] Plant {code} is enrolled with number {number}. Its ledger will arrive by itself.",
+            code=code,
+            number=waiting.number,
         )
     )

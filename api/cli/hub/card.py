@@ -8,7 +8,9 @@ from api.cli.output import show_json
 
 @app.command()
 def card(home: Home) -> None:
-    """Print the hub's public card as JSON, for `batchloom plant init --hub-card`. It holds nothing secret.
+    """Print the hub's public card as JSON. It holds no secret.
+
+    A plant that is made with `batchloom plant init --hub-card` needs it.
 
     Example:  batchloom hub card --home hub > hub-card.json
     """

@@ -8,7 +8,8 @@ import typer
 from api.cli.cards import order_of_card, read_card
 from api.cli.hub import app
 from api.cli.nodes import Home, console_actor, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from api.node.node import Node
 from auth.actors import Role
 from infra.database import Session
@@ -21,9 +22,10 @@ def enrol(
     home: Home,
     cards: Annotated[list[Path], typer.Argument(metavar="CARD.json…", exists=True, dir_okay=False, readable=True)],
 ) -> None:
-    """Take plants into the group, by the public cards that `batchloom plant card` printed at each of them.
+    """Enrol plants by their public cards, which `batchloom plant card` prints at each of them.
 
-    Compare the keys with what the plant shows before you do: from now on the hub believes them.
+    Use it for plants that were made with `batchloom plant init`. Compare the keys with those that the plant shows
+    first: the hub trusts them from now on.
 
     Example:  batchloom hub enrol --home hub sh1-card.json sz2-card.json
     """
@@ -32,9 +34,11 @@ def enrol(
             shown = read_card(path)
             _enrol(node, order_of_card(node, shown))
             CONSOLE.print(
-                pick(
-                    f"[green]✓[/] Plant {shown['code']} ({shown['name']}) is number {shown['number']} of the group.",
-                    f"[green]✓[/] 工厂 {shown['code']}（{shown['name']}）已登记，编号 {shown['number']}。",
+                _(
+                    "[green]✓[/] Plant {code} ({name}) is enrolled with number {number}.",
+                    code=shown["code"],
+                    name=shown["name"],
+                    number=shown["number"],
                 )
             )
 

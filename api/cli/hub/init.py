@@ -6,7 +6,8 @@ import typer
 
 from api.cli.hub import app
 from api.cli.nodes import Home, new_settings, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from api.node.node import make_home
 from infra import roles
 from infra.database import Session
@@ -17,14 +18,14 @@ from plants.commands.group.enrolment import open_hub
 def init(
     *,
     home: Home,
-    group: Annotated[str, typer.Option(help="Domain name of the group; every ledger's origin begins with it.")],
+    group: Annotated[str, typer.Option(help="Domain name of the group. The origin of every ledger begins with it.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8700,
 ) -> None:
     """Make the hub's home: settings, keys, the migrated store and the first entry of its ledger.
 
-    The store is an embedded PostgreSQL in the home, or the one that BATCHLOOM_DATABASE_URL names (in the environment,
-    because it holds a password).
+    Run it once for a group. The store is an embedded PostgreSQL in the home, or the one that the environment variable
+    BATCHLOOM_DATABASE_URL names.
 
     Example:  batchloom hub init --home hub --group weaver.example
     """
@@ -37,13 +38,12 @@ def init(
 
         node.writer.write(begin)
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] The hub of {group} is made in {home}. Next:\n"
-            f"  batchloom person add --home {home} ID --name NAME --role headquarters\n"
-            f"  batchloom hub run --home {home}",
-            f"[green]✓[/] {group} 的中心节点已建立于 {home}。接下来：\n"
-            f"  batchloom person add --home {home} 工号 --name 姓名 --role headquarters\n"
-            f"  batchloom hub run --home {home}",
+        _(
+            "[green]✓[/] The hub of {group} was made in {home}. Next:\n"
+            "  batchloom person add --home {home} ID --name NAME --role headquarters\n"
+            "  batchloom hub run --home {home}",
+            group=group,
+            home=home,
         ),
         soft_wrap=True,
     )

@@ -6,9 +6,11 @@ import typer
 
 from api.cli.hub import app
 from api.cli.nodes import Home, opened
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from auth import enrolment
 from auth.enrolment import Invited
+from infra.messages import Failure, message
 from plants.rules.values.instants import format_instant
 
 PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the plant.")]
@@ -16,7 +18,7 @@ PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the pla
 
 @app.command()
 def invitations(home: Home) -> None:
-    """List the plants that were invited, and which wait for approval.
+    """List the invited plants, with those that wait for approval.
 
     Example:  batchloom hub invitations --home hub
     """
@@ -25,20 +27,22 @@ def invitations(home: Home) -> None:
     for one in found:
         until = format_instant(one.expires_at)
         if one.waits:
-            stands = pick(f"waits for approval: {one.fingerprint}", f"等待批准：{one.fingerprint}")
+            stands = _("waits for approval: {fingerprint}", fingerprint=one.fingerprint)
         elif one.decided_at is not None:
-            stands = pick("approved", "已批准") if one.approved else pick("rejected", "已拒绝")
+            stands = _("approved") if one.approved else _("rejected")
         else:
-            stands = pick(f"invited until {until}", f"已邀请，有效期至 {until}")
+            stands = _("invited until {until}", until=until)
         CONSOLE.print(f"{one.code} ({one.number}) {one.name}: {stands}", soft_wrap=True, markup=False)
     if not found:
-        CONSOLE.print(pick("Nobody is invited.", "没有邀请。"))
+        CONSOLE.print(_("There are no invitations."))
 
 
 def find_waiting(found: Invited | None, code: str) -> Invited:
     if found is None or not found.waits:
-        raise CannotDo(
-            f"No plant {code} waits for approval. See: batchloom hub invitations",
-            f"没有等待批准的工厂 {code}，请查看 batchloom hub invitations。",
+        raise Failure(
+            message(
+                "NOT_WAITING_FOR_APPROVAL", "Plant {code} does not wait for approval. See: batchloom hub invitations"
+            ),
+            code=code,
         )
     return found

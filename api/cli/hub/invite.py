@@ -6,7 +6,8 @@ import typer
 
 from api.cli.hub import app
 from api.cli.nodes import Home, console_actor, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from auth import enrolment
 from auth.actors import Role
 from auth.enrolment import OneTimeCode
@@ -17,13 +18,18 @@ from infra.database import Session
 def invite(
     *,
     home: Home,
-    code: Annotated[str, typer.Option(help="The plant's code: 2 to 4 of A-Z and 0-9, unique in the group, for good.")],
-    name: Annotated[str, typer.Option(help="What people call the plant.")],
+    code: Annotated[
+        str, typer.Option(help="Code of the plant: 2 to 4 of A-Z and 0-9, unique in the group. It never changes.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the plant.")],
     number: Annotated[
-        int | None, typer.Option(min=1, max=8191, help="The plant's number, for good. Unset: the next free one.")
+        int | None,
+        typer.Option(min=1, max=8191, help="Number of the plant, which never changes. Default: the next free one."),
     ] = None,
 ) -> None:
-    """Ask a plant into the group: prints a one-time code that the plant's people type within 24 hours.
+    """Invite a plant to the group: print a one-time code, which is valid for 24 hours.
+
+    This is the usual way to enrol a plant. Run `batchloom plant enrol` with the code at the plant.
 
     Example:  batchloom hub invite --home hub --code SH1 --name "Shanghai 1"
     """
@@ -35,15 +41,17 @@ def invite(
 
         made, given = node.writer.write(write)
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {code} is invited as number {given}. For 24 hours, once, at the plant:\n"
-            f"  batchloom plant enrol --home {code.lower()} --hub https://… --code {made}\n"
-            "The code is shown this once. Then compare fingerprints and:\n"
-            f"  batchloom hub approve --home {home} {code}",
-            f"[green]✓[/] 已邀请工厂 {code}，编号 {given}。24 小时内在工厂执行一次：\n"
-            f"  batchloom plant enrol --home {code.lower()} --hub https://… --code {made}\n"
-            "此代码仅显示这一次。随后核对指纹并执行：\n"
-            f"  batchloom hub approve --home {home} {code}",
+        _(
+            "[green]✓[/] Plant {code} is invited with number {number}. Run once at the plant within "
+            "24 hours:\n"
+            "  batchloom plant enrol --home {folder} --hub https://… --code {made}\n"
+            "The code is not shown again. Then compare fingerprints and run here:\n"
+            "  batchloom hub approve --home {home} {code}",
+            code=code,
+            number=given,
+            folder=code.lower(),
+            made=made,
+            home=home,
         ),
         soft_wrap=True,
     )

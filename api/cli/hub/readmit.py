@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from api.cli.cards import order_of_card, read_card
-from api.cli.fingerprints import Fingerprint, compare_fingerprint, mark_of
+from api.cli.fingerprints import Fingerprint, compare_fingerprint, fingerprint_of_keys
 from api.cli.hub import app
 from api.cli.nodes import Home, check_hub, console_actor, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from auth.actors import Role
 from infra.database import Session
 from plants.rules.ledger.notes import NoteKey
@@ -26,16 +27,16 @@ def readmit_plant(
             exists=True,
             dir_okay=False,
             readable=True,
-            help="What `batchloom plant card` printed at the plant.",
+            help="File with the card of the plant, from `batchloom plant card`.",
         ),
     ],
     *,
     shown: Fingerprint = None,
 ) -> None:
-    """Let a revoked plant go on under new keys, once the fingerprint that it shows was compared.
+    """Trust a revoked plant again under new keys, after its fingerprint was compared.
 
-    Its ledger goes on where the hub has it. What somebody else wrote under the old keys before they were revoked shows
-    as a difference at the next contact and becomes a worklist at the plant: see `batchloom plant disputes`.
+    Run it after `batchloom plant renew-keys` at the plant. Its ledger continues where the hub has it. Entries that
+    somebody else signed with the old keys become a worklist at the plant: see `batchloom plant disputes`.
 
     Example:  batchloom hub readmit --home hub sh1-card.json
     """
@@ -43,7 +44,7 @@ def readmit_plant(
         check_hub(node)
         found = read_card(card)
         order = order_of_card(node, found)
-        mark = mark_of(NoteKey.parse(order.ledger_key), order.assertion_key)
+        mark = fingerprint_of_keys(NoteKey.parse(order.ledger_key), order.assertion_key)
         compare_fingerprint(f"{order.code} ({order.number}) {order.name}", mark, shown)
         actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
 
@@ -52,8 +53,5 @@ def readmit_plant(
 
         node.writer.write(write)
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {order.code} goes on under its new keys; its ledger comes by itself.",
-            f"[green]✓[/] 工厂 {order.code} 以新密钥继续，其账本将自动同步。",
-        )
+        _("[green]✓[/] Plant {code} continues under its new keys. Its ledger will arrive by itself.", code=order.code)
     )

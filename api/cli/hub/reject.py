@@ -3,7 +3,8 @@
 from api.cli.hub import app
 from api.cli.hub.invitations import PlantCode, find_waiting
 from api.cli.nodes import Home, console_actor, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
+from api.language import _
 from auth import enrolment
 from auth.actors import Role
 from infra.database import Session
@@ -11,7 +12,9 @@ from infra.database import Session
 
 @app.command()
 def reject(home: Home, code: PlantCode) -> None:
-    """Turn away a plant that asked by its one-time code: its keys never count. It can be invited again.
+    """Reject a plant that used its one-time code. Its keys are never trusted.
+
+    Use it when the fingerprints differ. The plant can be invited again.
 
     Example:  batchloom hub reject --home hub SH1
     """
@@ -23,4 +26,4 @@ def reject(home: Home, code: PlantCode) -> None:
             enrolment.decide(session, actor=actor, code=code, shown=shown, approved=False, now=now)
 
         node.writer.write(write)
-    CONSOLE.print(pick(f"Plant {code} was turned away.", f"已拒绝工厂 {code}。"))
+    CONSOLE.print(_("Plant {code} was rejected.", code=code))

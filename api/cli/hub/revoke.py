@@ -7,11 +7,13 @@ import typer
 from api.cli.hub import app
 from api.cli.hub.invitations import PlantCode
 from api.cli.nodes import Home, check_hub, console_actor, opened
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
 from api.cli.prompts import Sure, confirm
+from api.language import _
 from auth.actors import Role
 from auth.machines import active_machine
 from infra.database import Session
+from infra.messages import Failure, message
 from sync_jobs.hub.enrolment import revoke
 
 
@@ -20,14 +22,14 @@ def revoke_plant(
     home: Home,
     code: PlantCode,
     *,
-    reason: Annotated[str, typer.Option(help="Why. It stands in the hub's ledger for good.")],
+    reason: Annotated[str, typer.Option(help="Reason, which is recorded in the hub's ledger.")],
     sure: Sure = False,
 ) -> None:
-    """Believe nothing more that a plant's keys sign: when its machine was stolen, or somebody had its disk.
+    """Stop trusting a plant's keys: every request that they sign is rejected.
 
-    Takes effect at the next request, also while the hub runs. What the hub has of the plant's ledger stays, and the
-    plant works on by itself. To let it come back under new keys: `batchloom plant renew-keys` there, then
-    `batchloom hub readmit` here.
+    Use it when the plant's machine or disk was stolen. It takes effect at the next request, also while the hub runs.
+    The hub keeps the plant's ledger, and the plant works on. To readmit it, run `batchloom plant renew-keys` there,
+    then `batchloom hub readmit` here.
 
     Example:  batchloom hub revoke --home hub SH1 --reason "server stolen on 3 May"
     """
@@ -35,11 +37,14 @@ def revoke_plant(
         check_hub(node)
         with node.store.reading() as reads:
             if active_machine(reads, code) is None:
-                raise CannotDo(
-                    f"No plant {code} counts here: it was never enrolled, or is revoked already.",
-                    f"此处没有有效的工厂 {code}：从未登记，或已被吊销。",
+                raise Failure(
+                    message(
+                        "PLANT_NOT_ACTIVE",
+                        "Plant {code} has no valid keys here: it was never enrolled, or is revoked already.",
+                    ),
+                    code=code,
                 )
-        asked = pick(f"Refuse everything that plant {code} signs from now on?", f"自此拒绝工厂 {code} 签署的一切？")
+        asked = _("Reject everything that plant {code} signs from now on?", code=code)
         confirm(asked, sure=sure)
         actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
 
@@ -48,15 +53,14 @@ def revoke_plant(
 
         node.writer.write(write)
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {code}'s keys count no more. To let it come back, at the plant:\n"
+        _(
+            "[green]✓[/] The keys of plant {code} are revoked. To readmit it, run at the plant:\n"
             "  batchloom plant renew-keys --home DIR\n"
             "  batchloom plant card --home DIR > card.json\n"
-            f"then here:\n  batchloom hub readmit --home {home} card.json",
-            f"[green]✓[/] 工厂 {code} 的密钥已失效。如需恢复，请在工厂执行：\n"
-            "  batchloom plant renew-keys --home 目录\n"
-            "  batchloom plant card --home 目录 > card.json\n"
-            f"然后在此执行：\n  batchloom hub readmit --home {home} card.json",
+            "and then here:\n"
+            "  batchloom hub readmit --home {home} card.json",
+            code=code,
+            home=home,
         ),
         soft_wrap=True,
     )

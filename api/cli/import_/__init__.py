@@ -4,9 +4,11 @@ from typing import Final
 
 import typer
 
-app: Final = typer.Typer(help="Import documents of others.\n\n导入外部文档。", no_args_is_help=True)
+from api.language import _
+
+app: Final = typer.Typer(help=_("Import documents of other systems."), no_args_is_help=True)
 
 
 @app.callback()
 def imports() -> None:
-    """Import documents of others. 导入外部文档。"""  # noqa: D400 -- Chinese has its own full stop.
+    """Keep `epcis` a word of the command line: a group with one command and no callback would be that command."""

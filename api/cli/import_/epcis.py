@@ -1,4 +1,4 @@
-"""`batchloom import`: bring in documents of others, and say of every event what was done about it or why not."""
+"""`batchloom import epcis`: import EPCIS documents, with a report for each event."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -12,10 +12,12 @@ from rich.text import Text
 
 from api.cli.import_ import app
 from api.cli.nodes import AsJson, console_actor
-from api.cli.output import CONSOLE, EXIT_REFUSED, CannotDo, language, pick, show_json
+from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
+from api.language import _, language
 from api.node.node import Node
 from auth.actors import Role
 from infra.clock import SystemClock
+from infra.messages import Failure, message, word
 from infra.roles import Role as NodeRole
 from infra.settings import load
 from plants.commands.epcis.imports import ImportingPlant, StepOutcome, import_epcis
@@ -34,6 +36,7 @@ from plants.rules.epcis.steps import (
 )
 from plants.rules.epcis.vocabulary import last_word
 from plants.rules.epcis.wording import discrepancy_text, step_text, why_text
+from plants.rules.logistics.events import TRANSFER_RECEIVED
 from plants.rules.values.quantities import MICRO, format_micro
 from plants.store.ledger.entries import Head
 
@@ -51,25 +54,28 @@ class _Refused(Exception):
 @app.command()
 def epcis(
     *,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="EPCIS 2.0 in JSON-LD.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="EPCIS 2.0 document in JSON-LD.")
+    ],
     home: Annotated[
-        list[Path] | None, typer.Option("--home", help="Home of a plant that takes part; repeat it for several.")
+        list[Path] | None, typer.Option("--home", help="Home of a plant in the document; may be repeated.")
     ] = None,
     map_: Annotated[
-        list[str] | None, typer.Option("--map", metavar="SITE=CODE", help="Which plant a site of the document is.")
+        list[str] | None,
+        typer.Option("--map", metavar="SITE=CODE", help="Plant of a site of the document; may be repeated."),
     ] = None,
     propose: Annotated[
-        bool, typer.Option("--propose", help="Show which plant each site could be; write nothing.")
+        bool, typer.Option("--propose", help="Propose a plant for each site, and write nothing.")
     ] = False,
     partly: Annotated[
-        bool, typer.Option("--partly", help="Write what can be written, even if something is refused.")
+        bool, typer.Option("--partly", help="Write the events that are accepted, even if others are refused.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import an EPCIS 2.0 document: its sites become plants, its events our entries, its identifiers aliases.
+    """Import an EPCIS 2.0 document: sites become plants, events become entries, and identifiers become aliases.
 
-    All of it is written, or nothing: the first refusal rolls every plant back, unless --partly is given. Importing the
-    same document again does nothing. Exit status 1 when an event was refused.
+    Run it with --propose first. The import is all or nothing: a refusal rolls back every plant, unless --partly is
+    given. A repeated import changes nothing. Exit status 1 when an event was refused.
 
     Examples:
       batchloom import epcis chain.json --propose
@@ -99,10 +105,10 @@ def epcis(
 def run_import(
     plan: EpcisPlan, nodes: Mapping[str, Node], *, partly: bool = False
 ) -> tuple[tuple[StepOutcome, ...], bool]:
-    """Do a plan at the plants' nodes; return what became of its steps, and whether it was written.
+    """Execute a plan at the plants' nodes; return the outcome of each step, and whether all was written.
 
-    One transaction at each plant stays open until the last step: what is refused is known before anything is
-    committed. If the machine dies between two of the commits at the end, importing again completes it.
+    One transaction at each plant stays open until the last step, so that refusals precede every commit. If the
+    machine dies between two of the commits at the end, another import completes it.
     """
     actor = console_actor(Role.IMPORTER).author
     try:
@@ -127,7 +133,7 @@ def _check_whole(outcomes: tuple[StepOutcome, ...]) -> None:
 
 
 def as_object(plan: EpcisPlan, outcomes: Sequence[StepOutcome], *, written: bool) -> dict[str, Any]:
-    """Return the report of an import as a program reads it."""
+    """Return the report of an import for JSON."""
     return {
         "written": written,
         "sites": [
@@ -154,7 +160,7 @@ def _event_object(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: Event
                 "quantity": None if found.quantity is None else format_micro(int(found.quantity * MICRO)),
                 "unit": found.unit,
                 "otherEvent": found.other_event,
-                "text": discrepancy_text(found, language()),
+                "text": word(discrepancy_text(found), language()),
             }
             for found in event.discrepancies
         ],
@@ -165,14 +171,14 @@ def _step_object(plan: EpcisPlan, outcome: StepOutcome, number: int) -> dict[str
     step = plan.steps[number]
     shown: dict[str, Any] = {
         "plant": step.plant,
-        "text": step_text(step, language()),
+        "text": word(step_text(step), language()),
         "implied": step.implied,
         "entries": [entry.index for entry in outcome.entries],
         "new": outcome.new,
         "batches": _new_batches(outcome),
     }
     if outcome.refusal is not None:
-        shown["refusal"] = {"code": outcome.refusal.code, "message": outcome.refusal.message(language())}
+        shown["refusal"] = {"code": outcome.refusal.code, "message": word(outcome.refusal, language())}
     if outcome.waits_for is not None:
         shown["waitsForEvent"] = outcome.waits_for
     return shown
@@ -189,7 +195,7 @@ def _new_batches(outcome: StepOutcome) -> list[str]:
     return [
         batch["code"]
         for entry in outcome.entries
-        if entry.type != "TransferReceived"
+        if entry.type != TRANSFER_RECEIVED.name
         for batch in entry.payload.get("batches", ())
     ]
 
@@ -212,9 +218,13 @@ def _open_plants(homes: Sequence[Path], stack: ExitStack) -> dict[str, Node]:
     for home in homes:
         settings = load(home)
         if settings.role is not NodeRole.PLANT:
-            raise CannotDo(
-                f"{home} is the hub's. Goods are written at plants; the hub gets them by replication.",
-                f"{home} 是中心节点。货物在工厂登记，中心通过复制获得。",
+            raise Failure(
+                message(
+                    "IMPORT_AT_HUB",
+                    "{home} is a hub. Goods are recorded at plants, and the hub receives them by "
+                    "replication. Give the homes of the plants.",
+                ),
+                home=home,
             )
         nodes[settings.plant_code] = stack.enter_context(Node(settings))
     return nodes
@@ -224,9 +234,13 @@ def _check_homes(plants: Mapping[str, str], nodes: Mapping[str, Node]) -> None:
     missing = {site: code for site, code in plants.items() if code not in nodes}
     if missing:
         shown = ", ".join(f"{site}={code}" for site, code in missing.items())
-        raise CannotDo(
-            f"No --home is given for: {shown}. Give the plants' homes, or say with --map which plant a site is.",
-            f"以下站点没有对应的 --home：{shown}。请给出工厂目录，或用 --map 指定站点所属工厂。",
+        raise Failure(
+            message(
+                "SITES_WITHOUT_HOME",
+                "No --home is given for: {sites}. Give the homes of these plants, or map the sites to "
+                "others with --map.",
+            ),
+            sites=shown,
         )
 
 
@@ -234,16 +248,15 @@ def _show_proposal(document: EpcisDocument, plants: Mapping[str, str], *, as_jso
     if as_json:
         show_json({"sites": [{"site": site, "plant": code} for site, code in plants.items()]})
         return
-    table = Table(title=pick("Which plant each site could be", "各站点建议对应的工厂"), title_justify="left", box=None)
-    table.add_column(pick("Plant", "工厂"), style="bold cyan", no_wrap=True)
-    table.add_column(pick("Site", "站点"), overflow="fold")
-    table.add_column(pick("Name", "名称"), style="dim")
+    table = Table(title=_("Proposed plant of each site"), title_justify="left", box=None)
+    table.add_column(_("Plant"), style="bold cyan", no_wrap=True)
+    table.add_column(_("Site"), overflow="fold")
+    table.add_column(_("Name"), style="dim")
     for site, code in plants.items():
         record = document.master.get(site)
         table.add_row(code, site, (record.name if record else None) or "")
     CONSOLE.print(table)
-    CONSOLE.print(pick("To choose otherwise: --map SITE=CODE. Two sites may be one plant.",
-                       "如需调整：--map 站点=代码。两个站点可属于同一工厂。"), style="dim")  # fmt: skip
+    CONSOLE.print(_("To choose another plant: --map SITE=CODE. Several sites may be one plant."), style="dim")
 
 
 COLOURS: Final = {
@@ -253,67 +266,66 @@ COLOURS: Final = {
     "REFUSED": "bold red",
     "NOT_POSSIBLE": "red",
 }
-WORDS: Final = {
-    Outcome.DONE.value: ("done", "已登记"),
-    Outcome.NOTED.value: ("noted", "已知悉"),
-    Outcome.LEFT_OUT.value: ("left out", "未导入"),
-    "REFUSED": ("refused", "被拒绝"),
-    "NOT_POSSIBLE": ("not possible", "无法进行"),
-}
 
 
 def _show(plan: EpcisPlan, outcomes: Sequence[StepOutcome], file: Path, *, written: bool) -> None:
     table = Table(title=escape(file.name), title_justify="left", title_style="bold", show_lines=False, expand=False)
     table.add_column("#", justify="right", style="dim", no_wrap=True)
-    table.add_column(pick("Event", "事件"), overflow="fold", max_width=18)
-    table.add_column(pick("Outcome", "结果"), no_wrap=True)
-    table.add_column(pick("What was done", "处理"), overflow="fold", ratio=1)
+    table.add_column(_("Event"), overflow="fold", max_width=18)
+    table.add_column(_("Outcome"), no_wrap=True)
+    table.add_column(_("Steps"), overflow="fold", ratio=1)
     for event in plan.report:
         outcome = _outcome(event, outcomes)
         name = last_word(event.biz_step or event.type_name)
         lines = Text("\n").join(_lines(plan, outcomes, event))
-        table.add_row(str(event.event), name, Text(pick(*WORDS[outcome]), style=COLOURS[outcome]), lines)
+        table.add_row(str(event.event), name, Text(_outcome_word(outcome), style=COLOURS[outcome]), lines)
     CONSOLE.print(table)
     new = sum(outcome.new for outcome in outcomes)
     there = sum(len(outcome.entries) for outcome in outcomes) - new
     ledgers = len({step.plant for step in plan.steps})
     refused = sum(not outcome.is_done for outcome in outcomes)
     if refused:
-        CONSOLE.print(
-            pick(f"[bold red]{refused} steps were not done.[/] ", f"[bold red]{refused} 个步骤未完成。[/]")
-            + (
-                pick("The others are written.", "其余已写入。")
-                if written
-                else pick("Nothing was written.", "未写入任何内容。")
-            )
-        )
+        said = _("{refused} steps were not done.", refused=refused)
+        rest = _("The others were written.") if written else _("Nothing was written.")
+        CONSOLE.print(f"[bold red]{said}[/] {rest}")
     if written:
         CONSOLE.print(
-            pick(
-                f"[green]✓[/] {new} entries written in the ledgers of {ledgers} plants; {there} were there already.",
-                f"[green]✓[/] 已在 {ledgers} 个工厂的账本中写入 {new} 个条目；{there} 个此前已存在。",
+            _(
+                "[green]✓[/] {new} entries written in the ledgers of {ledgers} plants; {there} existed already.",
+                new=new,
+                ledgers=ledgers,
+                there=there,
             )
         )
+
+
+def _outcome_word(outcome: str) -> str:
+    words = {
+        Outcome.DONE.value: _("done"),
+        Outcome.NOTED.value: _("noted"),
+        Outcome.LEFT_OUT.value: _("left out"),
+        "REFUSED": _("refused"),
+        "NOT_POSSIBLE": _("not possible"),
+    }
+    return words[outcome]
 
 
 def _lines(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: EventReport) -> list[Text]:
-    """Return what stands in an event's row: its steps, quiet ones dimmed, then what was odd."""
+    """Return the lines of an event's row: its steps, quiet ones dimmed, then its discrepancies."""
     lines: list[Text] = []
     if event.why is not None:
-        lines.append(Text(why_text(event.why, language()), style="dim"))
+        lines.append(Text(word(why_text(event.why), language()), style="dim"))
     for number in event.steps:
         outcome, step = outcomes[number], plan.steps[number]
-        line = Text(step_text(step, language()), style="dim" if isinstance(step, QUIET) else "")
+        line = Text(word(step_text(step), language()), style="dim" if isinstance(step, QUIET) else "")
         codes = _new_batches(outcome)
         if codes:
             line.append(f" = {', '.join(codes)}", style="cyan")
         lines.append(line)
         if outcome.refusal is not None:
-            lines.append(Text(f"✗ {outcome.refusal.message(language())}", style="red"))
+            lines.append(Text(f"✗ {word(outcome.refusal, language())}", style="red"))
         if outcome.waits_for is not None:
-            said = pick(
-                f"needs what event {outcome.waits_for} did not bring", f"依赖于未完成的事件 {outcome.waits_for}"
-            )
+            said = _("depends on event {waits_for}, which was not done", waits_for=outcome.waits_for)
             lines.append(Text(f"✗ {said}", style="red"))
-    lines += [Text(f"! {discrepancy_text(found, language())}", style="yellow") for found in event.discrepancies]
+    lines += [Text(f"! {word(discrepancy_text(found), language())}", style="yellow") for found in event.discrepancies]
     return lines

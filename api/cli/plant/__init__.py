@@ -4,8 +4,9 @@ from typing import Final
 
 import typer
 
+from api.language import _
+
 app: Final = typer.Typer(
-    help="A plant: writes to its own store and keeps working when the network is down.\n\n"
-    "工厂节点：写入本地数据库，断网时照常工作。",
+    help=_("Commands for a plant, which writes to its own store and keeps working when the network is down."),
     no_args_is_help=True,
 )

@@ -9,7 +9,7 @@ from plants.store.materials.plants import Plant
 
 @app.command()
 def card(home: Home) -> None:
-    """Print the plant's public card as JSON, for `batchloom hub enrol`. It holds nothing secret.
+    """Print the plant's public card as JSON, for `batchloom hub enrol` and `batchloom hub readmit`. It holds no secret.
 
     Example:  batchloom plant card --home sh1 > sh1-card.json
     """

@@ -1,4 +1,4 @@
-"""`batchloom plant disputes`: entries that a repair could not apply, until a person has dealt with each."""
+"""`batchloom plant disputes`: list and settle the entries that a repair could not apply."""
 
 from typing import Annotated
 
@@ -6,23 +6,25 @@ import typer
 from rich.markup import escape
 
 from api.cli.nodes import AsJson, Home, console_actor, opened
-from api.cli.output import CONSOLE, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, show_json
+from api.language import _
 from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
 from infra import roles
 from infra.database import Session
-from plants.commands.execution import Call
+from infra.messages import Failure, message
+from plants.commands.execution import CommandContext
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant, from_micros
 from plants.store.materials.plants import known_plants
-from plants.store.replication.disputes import Disputed, DisputesSought, disputes_count, disputes_page
+from plants.store.replication.disputes import Disputed, DisputesFilter, disputes_count, disputes_page
 
 LISTED = 100
 COLLISIONS_SHOWN = 5
 app = typer.Typer(
-    help="Entries that a repair kept whole and could not apply.\n\n修复时完整保留但未能应用的争议条目。",
+    help=_("Disputed entries, which a repair kept but could not apply."),
     no_args_is_help=True,
 )
 
@@ -30,19 +32,21 @@ app = typer.Typer(
 @app.command("list")
 def show(
     home: Home,
-    ended: Annotated[bool, typer.Option("--all", help="Also those that are settled.")] = False,
-    first: Annotated[int, typer.Option("--first", min=1, help="How many at most.")] = LISTED,
+    ended: Annotated[bool, typer.Option("--all", help="List settled disputes too.")] = False,
+    first: Annotated[int, typer.Option("--first", min=1, help="Maximum number of entries to list.")] = LISTED,
     as_json: AsJson = False,
 ) -> None:
-    """List the disputed entries, the oldest first, and with what each collides; at the hub those of all plants.
+    """List the disputed entries, oldest first, with their conflicts. At the hub it lists those of all plants.
+
+    Run it when `doctor` reports disputed entries.
 
     Example:  batchloom plant disputes list --home sh1
     """
-    sought = DisputesSought(None if ended else True)
+    filters = DisputesFilter(None if ended else True)
     with opened(home) as node, node.store.reading() as reads:
         scope = plants_for(console_actor(Role.MANAGER), Permission.LEDGER_READ, {HUB, *known_plants(reads)})
-        seen = disputes_page(reads, scope, sought, None, first)
-        more = disputes_count(reads, scope, sought) - len(seen)
+        seen = disputes_page(reads, scope, filters, None, first)
+        more = disputes_count(reads, scope, filters) - len(seen)
     if as_json:
         show_json([_as_object(one) for one in seen])
         return
@@ -50,33 +54,46 @@ def show(
         for line in _lines(one):
             CONSOLE.print(line, soft_wrap=True)
     if more:
-        CONSOLE.print(pick(f"{more} more: give --first.", f"另有 {more} 条，请使用 --first。"))
+        CONSOLE.print(_("{more} more: use --first.", more=more))
     if not seen:
-        CONSOLE.print(pick("[green]✓[/] There are none.", "[green]✓[/] 没有条目。"))
+        CONSOLE.print(_("[green]✓[/] There are none."))
 
 
 @app.command()
 def settle(
     home: Home,
-    dispute: Annotated[int, typer.Argument(metavar="DISPUTE", min=0, help="Number of the dispute, as it is listed.")],
+    dispute: Annotated[
+        int,
+        typer.Argument(
+            metavar="DISPUTE", min=0, help="Number of the dispute, as `batchloom plant disputes list` shows it."
+        ),
+    ],
     *,
-    reason: Annotated[str, typer.Option(help="What was done, or why nothing has to be; it stands in the ledger.")],
+    reason: Annotated[
+        str, typer.Option(help="Action that was taken, or the reason why none is needed. It is recorded in the ledger.")
+    ],
 ) -> None:
-    """Take a disputed entry off the worklist once what is right has been recorded. It changes no goods itself.
+    """Remove a disputed entry from the worklist. This changes no stock.
+
+    Record first what is right, as a receipt, a count or a correction.
 
     Example:  batchloom plant disputes settle --home sh1 6 --reason "Relabelled as SH1-261122-0007K"
     """
     with opened(home) as node:
         if node.settings.role is not roles.Role.PLANT:
-            raise CannotDo("A dispute is settled at the plant that recorded it.", "争议条目须在记录它的工厂处理。")
+            raise Failure(
+                message(
+                    "SETTLE_AT_PLANT", "A dispute is settled at the plant that recorded it. Run this command there."
+                )
+            )
         actor, number = console_actor(Role.MANAGER), node.settings.plant_number
 
         def write(session: Session) -> None:
-            call = Call(number, node.clock.now(), reason=reason)
+            call = CommandContext(number, node.clock.now(), reason=reason)
             settle_dispute(session, Settlement(dispute, reason), actor=actor.author, call=call)
 
         node.writer.write(write)
-    CONSOLE.print(pick(f"[green]✓[/] Dispute {dispute} is settled.", f"[green]✓[/] 争议条目 {dispute} 已处理。"))
+    CONSOLE.print(_("[green]✓[/] Dispute {dispute} is settled.", dispute=dispute))
 
 
 def _lines(one: Disputed) -> list[str]:

@@ -7,8 +7,9 @@ import typer
 
 from api.cli.cards import read_hub_card
 from api.cli.nodes import Home, new_settings, opened
-from api.cli.output import CONSOLE, pick
+from api.cli.output import CONSOLE
 from api.cli.plant import app
+from api.language import _
 from api.node.node import Node, make_home
 from infra import roles
 from infra.database import Session
@@ -19,29 +20,36 @@ from plants.commands.group.plants import NewPlant, open_plant
 def init(
     *,
     home: Home,
-    number: Annotated[int, typer.Option(min=1, max=8191, help="The plant's number, as the hub gives it, for good.")],
-    code: Annotated[str, typer.Option(help="The plant's code: 2 to 4 of A-Z and 0-9, unique in the group, for good.")],
-    name: Annotated[str, typer.Option(help="What people call the plant.")],
-    time_zone: Annotated[str, typer.Option(help="IANA time zone: expiry and code dates go by the local day.")] = "UTC",
+    number: Annotated[
+        int, typer.Option(min=1, max=8191, help="Number of the plant, as the hub assigned it. It never changes.")
+    ],
+    code: Annotated[
+        str, typer.Option(help="Code of the plant: 2 to 4 of A-Z and 0-9, unique in the group. It never changes.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the plant.")],
+    time_zone: Annotated[
+        str, typer.Option(help="IANA time zone. Expiry dates and dates in codes use its local day.")
+    ] = "UTC",
     hub_card: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Card of the hub (`batchloom hub card`): group and key."),
+        typer.Option(exists=True, dir_okay=False, help="File with the card of the hub, from `batchloom hub card`."),
     ] = None,
-    hub_url: Annotated[str | None, typer.Option(help="Where the plant finds the hub: https://hub.example.")] = None,
-    group: Annotated[str | None, typer.Option(help="Domain name of the group, where there is no hub's card.")] = None,
+    hub_url: Annotated[str | None, typer.Option(help="URL of the hub: https://hub.example.")] = None,
+    group: Annotated[str | None, typer.Option(help="Domain name of the group, if --hub-card is not given.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8701,
 ) -> None:
     """Make a plant's home: settings, keys, the migrated store and the first entry of its ledger.
 
-    The store is a SQLite file in the home, or the PostgreSQL that BATCHLOOM_DATABASE_URL names.
+    Use it for a plant without a hub, or one that is enrolled by its card. With a one-time code use `batchloom plant
+    enrol`. The store is a SQLite file in the home, or the PostgreSQL that BATCHLOOM_DATABASE_URL names.
 
     Example:  batchloom plant init --home sh1 --number 1 --code SH1 --name "Shanghai 1"
     --time-zone Asia/Shanghai --hub-card hub-card.json --hub-url https://hub.example
     """
     hub = read_hub_card(hub_card) if hub_card else {}
     if not (group or hub):
-        raise typer.BadParameter(pick("give --hub-card or --group", "请给出 --hub-card 或 --group"))
+        raise typer.BadParameter(_("give --hub-card or --group"))
     settings = new_settings(
         home,
         role=roles.Role.PLANT,
@@ -56,16 +64,16 @@ def init(
     make_home(settings)
     with opened(home) as node:
         begin_ledger(node, name, time_zone)
+    file = f"{code.lower()}-card.json"
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] Plant {code} is made in {home}. Next:\n"
-            f"  batchloom plant card --home {home} > {code.lower()}-card.json   (for `batchloom hub enrol`)\n"
-            f"  batchloom person add --home {home} ID --name NAME --role operator\n"
-            f"  batchloom plant run --home {home}",
-            f"[green]✓[/] 工厂 {code} 已建立于 {home}。接下来：\n"
-            f"  batchloom plant card --home {home} > {code.lower()}-card.json   （供 batchloom hub enrol 使用）\n"
-            f"  batchloom person add --home {home} 工号 --name 姓名 --role operator\n"
-            f"  batchloom plant run --home {home}",
+        _(
+            "[green]✓[/] Plant {code} was made in {home}. Next:\n"
+            "  batchloom plant card --home {home} > {file}   (for `batchloom hub enrol`)\n"
+            "  batchloom person add --home {home} ID --name NAME --role operator\n"
+            "  batchloom plant run --home {home}",
+            code=code,
+            home=home,
+            file=file,
         ),
         soft_wrap=True,
     )

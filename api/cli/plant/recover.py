@@ -5,11 +5,14 @@ from typing import Annotated
 import typer
 
 from api.cli.nodes import Home, opened, replicating
-from api.cli.output import CONSOLE, ERRORS, CannotDo, language, pick
+from api.cli.output import CONSOLE, ERRORS
 from api.cli.plant import app
 from api.cli.prompts import progress_bar
+from api.language import _, language
 from api.node.node import Node
+from infra.messages import Failure, message, word
 from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
+from plants.store.ledger.logs import log_size
 from plants.store.ledger.verification import verify
 from sync_jobs.archive.recover_hub import ArchiveDamaged
 from sync_jobs.archive.recover_plant import LedgerChanged, restore_from_archive
@@ -19,39 +22,48 @@ from sync_jobs.plant.exchange import NotRestored, restore_from_hub
 @app.command()
 def recover(
     home: Home,
-    from_hub: Annotated[bool, typer.Option("--from-hub", help="From the hub, which has to be reached.")] = False,
+    from_hub: Annotated[
+        bool, typer.Option("--from-hub", help="Fetch the ledger from the hub, which must be reachable.")
+    ] = False,
     from_archive: Annotated[
-        str | None, typer.Option(help="From the archive at this address: file:///path, or s3://bucket/prefix?…")
+        str | None,
+        typer.Option(help="Fetch the ledger from the archive at this URL: file:///path, or s3://bucket/prefix?…"),
     ] = None,
 ) -> None:
-    """Bring a plant's ledger and tables back into a home that has its settings and its keys and no store.
+    """Recover a plant's ledger and tables from the hub or the archive, into a home without a store.
 
-    Both come from where they were kept (the folder “keys” and batchloom.toml). Number series go on beyond what may have
-    been printed; what had never left the old machine is lost. Every entry is verified at the end.
+    Use it for a plant on new hardware without a backup. Copy the folder “keys” and batchloom.toml into the home first.
+    Number series skip what may have been printed. Entries that never left the old machine are lost. Every entry is
+    verified.
 
     Example:  batchloom plant recover --home sh1 --from-hub
     """
     if from_hub == (from_archive is not None):
-        raise CannotDo("Say one of --from-hub and --from-archive.", "请选择 --from-hub 或 --from-archive 之一。")
+        raise Failure(message("SOURCE_NOT_CHOSEN", "Give one of --from-hub and --from-archive."))
     with opened(home) as node:
         if _size(node):
-            raise CannotDo(
-                "There is a store with entries in this home. Start the plant: it fetches what is missing by itself.",
-                "此目录中已有包含记录的数据库。请直接启动工厂，缺失部分会自动取回。",
+            raise Failure(
+                message(
+                    "STORE_NOT_EMPTY",
+                    "The store in this home has entries. Start the plant: it fetches missing entries by itself.",
+                )
             )
         _bring(node, from_archive)
         broken = [one for one in verify(node.store) if not one.whole]
         size = _size(node)
     if broken:
-        said = "; ".join(f"{one.origin}: {one.finding.message(language())}" for one in broken)
-        raise CannotDo(f"What came back is damaged: {said}. Do not run it.", f"取回的账本损坏：{said}。请勿运行。")
+        said = "; ".join(f"{one.origin}: {word(one.finding, language())}" for one in broken)
+        raise Failure(
+            message("RECOVERED_DAMAGED", "The recovered ledger is damaged: {findings}. Do not run it."), findings=said
+        )
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] {size} entries are back, each verified. People are of this node alone: add them again.\n"
-            f"  batchloom person add --home {home} ID --name NAME --role operator\n  batchloom plant run --home {home}",
-            f"[green]✓[/] 已取回 {size} 条记录并逐条验证。人员仅属本节点，请重新添加。\n"
-            f"  batchloom person add --home {home} 工号 --name 姓名 --role operator\n"
-            f"  batchloom plant run --home {home}",
+        _(
+            "[green]✓[/] {size} entries were recovered and verified. People belong to one node: add "
+            "them again.\n"
+            "  batchloom person add --home {home} ID --name NAME --role operator\n"
+            "  batchloom plant run --home {home}",
+            size=size,
+            home=home,
         ),
         soft_wrap=True,
     )
@@ -59,7 +71,7 @@ def recover(
 
 def _bring(node: Node, archive: str | None) -> None:
     with progress_bar(quiet=not ERRORS.is_terminal) as shown:
-        task = shown.add_task(pick("Entries", "记录"), total=None)
+        task = shown.add_task(_("Entries"), total=None)
 
         def watch(done: int, total: int) -> None:
             shown.update(task, completed=done, total=total)
@@ -70,10 +82,11 @@ def _bring(node: Node, archive: str | None) -> None:
             else:
                 restore_from_archive(replicating(node), open_objects(archive))
         except (NotRestored, ArchiveFailed, ArchiveUnfit, ArchiveDamaged, NotArchived, LedgerChanged) as error:
-            raise CannotDo(f"It could not be brought back: {error}", f"未能取回：{error}") from error
+            raise Failure(
+                message("NOT_RECOVERED", "The ledger could not be recovered: {error}"), error=error
+            ) from error
 
 
 def _size(node: Node) -> int:
     with node.store.reading() as reads:
-        rows = reads.rows("SELECT size FROM logs WHERE log_id = :log_id", {"log_id": node.settings.plant_number})
-    return int(rows[0][0]) if rows else 0
+        return log_size(reads, node.settings.plant_number)

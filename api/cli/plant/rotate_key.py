@@ -4,13 +4,15 @@ from typing import Annotated
 
 import typer
 
-from api.cli.fingerprints import mark_of
+from api.cli.fingerprints import fingerprint_of_keys
 from api.cli.nodes import Home, opened, replicating
-from api.cli.output import CONSOLE, CannotDo, pick
+from api.cli.output import CONSOLE
 from api.cli.plant import app
 from api.cli.prompts import Sure, confirm
+from api.language import _
 from api.node.node import Node
 from auth.keys import public_key_text
+from infra.messages import Failure, message
 from sync_jobs.keys.ledger_key_files import prepare_key, switch_key
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant import assertion_key_rotation
@@ -19,25 +21,25 @@ from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 Assertion = Annotated[
-    bool, typer.Option("--assertion", help="The key with which the plant signs in at the hub, not the ledger's.")
+    bool, typer.Option("--assertion", help="Replace the key for signing in at the hub, not the key of the ledger.")
 ]
 
 
 @app.command()
 def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> None:
-    """Sign the plant's ledger with a new key from now on: stop the plant and its workers first.
+    """Replace the key that signs the plant's ledger. Stop the plant and its workers first.
 
-    Both keys sign the statement, which stands in the ledger; the hub learns of it at the next contact. With
-    --assertion it is the key with which the plant signs in: the hub has to be reached, and takes it at once. The old
-    key is kept beside the new one. Interrupted, the command is given again and goes on where it was.
+    Run it on the schedule of your security policy. Both keys sign the rotation, which is recorded in the ledger; the
+    hub learns it at the next contact. With --assertion it replaces the key for signing in at the hub, which must be
+    reachable. The old key is kept in the same folder. If it is interrupted, run it again.
 
     Example:  batchloom plant rotate-key --home sh1    batchloom plant rotate-key --home sh1 --assertion
     """
     with opened(home, serving=True) as node:
         plant, settings = replicating(node), node.settings
-        asked = pick("Give this plant's ledger a new key?", "为本厂账本更换密钥？")
+        asked = _("Replace the key of this plant's ledger?")
         if assertion:
-            asked = pick("Let this plant sign in at the hub with a new key?", "为本厂更换登录总部的密钥？")
+            asked = _("Replace the key with which this plant signs in at the hub?")
         confirm(asked, sure=sure)
         if assertion:
             _rotate_assertion_key(node, plant)
@@ -47,13 +49,13 @@ def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> 
         with node.store.reading() as reads:
             switched = switch_key(settings.keys, reads, settings.plant_number, settings.origin)
         assert switched, "the ledger has just said that the new key counts"
-        mark = mark_of(following.key, public_key_text(node.keys.assertion.public_key))
+        mark = fingerprint_of_keys(following.key, public_key_text(node.keys.assertion.public_key))
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] The ledger has a new key; the fingerprint of the plant's keys is {mark}.\n"
-            "Start the plant again: the hub learns of the key at the next contact. Make a backup with the new key.",
-            f"[green]✓[/] 账本已更换密钥，本厂密钥指纹为 {mark}。\n"
-            "请重新启动工厂节点：下次联系时中心即获知新密钥。请备份新密钥。",
+        _(
+            "[green]✓[/] The ledger has a new key. The fingerprint of the plant's keys is "
+            "{fingerprint}.\n"
+            "Start the plant again; the hub learns the key at the next contact. Back up the new key.",
+            fingerprint=mark,
         ),
         soft_wrap=True,
     )
@@ -65,18 +67,23 @@ def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
     try:
         assertion_key_rotation.announce_assertion_key(plant, following)
     except (HubUnreachable, Problem) as error:
-        raise CannotDo(
-            f"The hub did not take the new key: {error}. The plant signs in as before; give the command again.",
-            f"总部未接受新密钥：{error}。本厂仍用原密钥登录，请稍后重新执行此命令。",
+        raise Failure(
+            message(
+                "KEY_NOT_ACCEPTED",
+                "The hub did not accept the new key: {error}. The plant signs in with the old one. Run "
+                "the command again.",
+            ),
+            error=error,
         ) from error
     assertion_key_rotation.switch_key(keys)
-    mark = mark_of(plant.signer.key, public_key_text(following.public_key))
+    mark = fingerprint_of_keys(plant.signer.key, public_key_text(following.public_key))
     CONSOLE.print(
-        pick(
-            f"[green]✓[/] The hub has the new key; the fingerprint of the plant's keys is {mark}.\n"
-            "Start the plant again: once it has signed in, the old key counts no more. Make a backup with the new key.",
-            f"[green]✓[/] 总部已接受新密钥，本厂密钥指纹为 {mark}。\n"
-            "请重新启动工厂节点：其首次登录后原密钥即失效。请备份新密钥。",
+        _(
+            "[green]✓[/] The hub has the new key. The fingerprint of the plant's keys is "
+            "{fingerprint}.\n"
+            "Start the plant again; the old key becomes invalid once the plant has signed in. Back "
+            "up the new key.",
+            fingerprint=mark,
         ),
         soft_wrap=True,
     )

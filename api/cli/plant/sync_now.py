@@ -4,8 +4,10 @@ from typing import Final
 
 from api.cli.alarms import node_alarms
 from api.cli.nodes import AsJson, Home, opened, replicating
-from api.cli.output import CONSOLE, CannotDo, pick, show_json
+from api.cli.output import CONSOLE, show_json
 from api.cli.plant import app
+from api.language import _, language
+from infra.messages import Failure, message
 from plants.store.replication.status import ReplicationState
 from sync_jobs.plant.exchange import ExchangeResult, exchange
 
@@ -17,36 +19,40 @@ WENT_WELL: Final = frozenset({ReplicationState.IN_SYNC, ReplicationState.BEHIND}
 
 @app.command()
 def sync_now(home: Home, as_json: AsJson = False) -> None:
-    """Exchange with the hub at once, whatever wait a failure has left, until both are level. Exit status 1 if not.
+    """Exchange with the hub now, until both sides are up to date. The wait after a failure is skipped.
+
+    Run it after the network or the hub was repaired. Exit status 1 when the exchange fails.
 
     Example:  batchloom plant sync-now --home sh1
     """
     sent, received, came = 0, 0, ExchangeResult()
     with opened(home) as node:
         plant = replicating(node)
-        for _ in range(SLICES_MAX):
+        for __ in range(SLICES_MAX):
             came = exchange(plant, forced=True)
             sent, received = sent + came.sent, received + came.received
             if not came.more:
                 break
-        amiss = [one.text for one in node_alarms(node)]
+        active = [one.said.word(language()) for one in node_alarms(node)]
     state = None if came.state is None else came.state.value
     if as_json:
-        show_json({"ran": came.ran, "state": state, "sent": sent, "received": received, "alarms": amiss})
+        show_json({"ran": came.ran, "state": state, "sent": sent, "received": received, "alarms": active})
     if not came.ran:
-        raise CannotDo(
-            "Another process is exchanging, or the plant is fenced: see `batchloom alarms`.",
-            "另一进程正在同步，或本厂已被隔离，请查看 batchloom alarms。",
+        raise Failure(
+            message(
+                "EXCHANGE_NOT_POSSIBLE",
+                "Another process exchanges with the hub now, or the plant is fenced. See: batchloom alarms",
+            )
         )
     if came.state not in WENT_WELL:
-        raise CannotDo(
-            f"It did not work: {state}. " + " ".join(amiss),
-            f"同步未成功：{state}。" + " ".join(amiss),
-        )
+        alarms = " ".join(active)
+        raise Failure(message("EXCHANGE_FAILED", "The exchange failed ({state}). {alarms}"), state=state, alarms=alarms)
     if not as_json:
         CONSOLE.print(
-            pick(
-                f"[green]✓[/] {state}: {sent} entries sent, {received} directives fetched.",
-                f"[green]✓[/] {state}：已发送 {sent} 条记录，收到 {received} 条指令。",
+            _(
+                "[green]✓[/] {state}: {sent} entries sent, {received} directives fetched.",
+                state=state,
+                sent=sent,
+                received=received,
             )
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from plants.commands.execution import REASON_LENGTH_MAX, Recording, check_text, command
+from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.approvals.change_requests import (
     POLICIES,
     ProposedChange,
@@ -11,8 +11,8 @@ from plants.rules.approvals.change_requests import (
     propose_extension,
     propose_release,
 )
+from plants.rules.approvals.events import CHANGE_REQUESTED, ChangeRequested
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import ChangeRequested
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, read_count
@@ -56,33 +56,33 @@ ChangeOrder = ReleaseRequest | ExtensionRequest | AdjustmentRequest
 
 
 @command("request_change")
-def request_change(recording: Recording, order: ChangeOrder) -> Entry:
+def request_change(writer: PlantLedgerWriter, order: ChangeOrder) -> Entry:
     """Ask another person to decide a change of exactly this version of the batch; the request itself changes nothing.
 
     The request's id is the index of the entry, and the entry's leaf hash is what a decision refers to.
     """
-    recording.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
-    goods = recording.batch(order.batch)
-    proposed = _propose(recording, goods, order)
+    writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    goods = writer.batch(order.batch)
+    proposed = _propose(writer, goods, order)
     payload: ChangeRequested = {
         "kind": proposed.kind,
         "batch": goods.id,
         "version": goods.version,
         "differences": list(proposed.differences),
         "levels": sorted(proposed.levels),
-        "expires_at": format_instant(recording.call.now + POLICIES[proposed.kind].life),
+        "expires_at": format_instant(writer.call.now + POLICIES[proposed.kind].life),
         "detail": dict(proposed.detail),
     }
-    return recording.record("ChangeRequested", goods.code, payload)
+    return writer.record(CHANGE_REQUESTED, goods.code, payload)
 
 
-def _propose(recording: Recording, goods: batches.Goods, order: ChangeOrder) -> ProposedChange:
+def _propose(writer: PlantLedgerWriter, goods: batches.Goods, order: ChangeOrder) -> ProposedChange:
     if isinstance(order, ReleaseRequest):
         return propose_release(goods.code, goods.holds, order.hold)
     if isinstance(order, ExtensionRequest):
         return propose_extension(goods.code, goods.expires_on, order.expires_on)
-    definitions.check_defined(recording.session, recording.call.plant, "LOCATION", order.location)
+    definitions.check_defined(writer.session, writer.call.plant, "LOCATION", order.location)
     counted = Quantity(0, goods.unit)
     if read_count(order.counted):
-        counted = recording.quantity(order.counted, order.unit, goods.material, goods.unit)
+        counted = writer.quantity(order.counted, order.unit, goods.material, goods.unit)
     return propose_adjustment(order.location, goods.on_hand.get(order.location, 0), counted)

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from typing import cast
 
-from plants.commands.execution import REASON_LENGTH_MAX, Appending, Recording, cause_of, check_text, command, directive
+from plants.commands.execution import (
+    REASON_LENGTH_MAX,
+    LedgerWriter,
+    PlantLedgerWriter,
+    cause_of,
+    check_text,
+    command,
+    directive,
+)
 from plants.commands.inventory.stock import adjustment
 from plants.rules.approvals.change_requests import (
     ChangeKind,
@@ -13,11 +21,20 @@ from plants.rules.approvals.change_requests import (
     check_decidable,
     check_fresh,
 )
+from plants.rules.approvals.events import (
+    CHANGE_APPLIED,
+    CHANGE_DECIDED,
+    CHANGE_REFUSED,
+    ChangeApplied,
+    ChangeDecided,
+    ChangeRefused,
+)
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Cause, Entry
-from plants.rules.ledger.payloads import ChangeApplied, ChangeDecided, ChangeRefused, Outcome
+from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.approvals.change_requests import check_not_directed, proposal_of
 from plants.store.inventory.batches import Goods, goods_by_id
 from plants.store.ledger.entries import entry_at
@@ -35,65 +52,63 @@ class Decision:
 
 
 @command("decide_change")
-def decide_change(recording: Recording, order: Decision) -> Entry:
+def decide_change(writer: PlantLedgerWriter, order: Decision) -> Entry:
     """Approve or reject at the plant, and apply what is approved; returns the decision.
 
     An approved change that no longer fits is refused and the decision stands: ChangeRefused, with its reason, is the
     entry after it, as ChangeApplied is otherwise. Raises Refusal when this person may not decide this here and now.
     """
-    proposal = proposal_of(recording.session, recording.call.plant, order.change)
-    decided = _decide(recording, order, proposal, ChangeLevel.PLANT)
+    proposal = proposal_of(writer.session, writer.call.plant, order.change)
+    decided = _decide(writer, order, proposal, ChangeLevel.PLANT)
     if order.verdict is ChangeVerdict.APPROVED:
-        apply_change(recording, proposal)
+        apply_change(writer, proposal)
     return decided
 
 
 @directive("decide_change_at_hub")
-def decide_change_at_hub(appending: Appending, order: Decision) -> Entry:
+def decide_change_at_hub(writer: LedgerWriter, order: Decision) -> Entry:
     """Approve or reject at the hub: a directive to the plant, which checks and applies it when it hears of it.
 
     Checked on what the hub knows of the plant. A request that a directive decided can be decided again only after the
     plant rejected that directive.
     """
-    session, plant = appending.session, appending.call.plant
+    session, plant = writer.session, writer.call.plant
     proposal = proposal_of(session, plant, order.change)
     check_not_directed(session, plant, order.change)
-    return _decide(appending, order, proposal, ChangeLevel.HUB)
+    return _decide(writer, order, proposal, ChangeLevel.HUB)
 
 
-def apply_change(recording: Recording, proposal: Proposal) -> Entry:
+def apply_change(writer: PlantLedgerWriter, proposal: Proposal) -> Entry:
     """Record that an approved change took effect, or that it was refused and why; raises nothing expected."""
     try:
-        outcome = _effect(recording, proposal)
+        outcome = _effect(writer, proposal)
     except Refusal as refusal:
         refused: ChangeRefused = {"change": proposal.id, "refusal": refusal.code, "data": refusal.data}
-        return recording.record("ChangeRefused", proposal.batch, refused)
+        return writer.record(CHANGE_REFUSED, proposal.batch, refused)
     applied = cast("ChangeApplied", {**outcome, "change": proposal.id})
-    return recording.record("ChangeApplied", proposal.batch, applied)
+    return writer.record(CHANGE_APPLIED, proposal.batch, applied)
 
 
-def _decide(appending: Appending, order: Decision, proposal: Proposal, level: ChangeLevel) -> Entry:
-    check_decidable(
-        proposal, decider=appending.actor.person, level=level, content=order.proposal, at=appending.call.now
-    )
+def _decide(writer: LedgerWriter, order: Decision, proposal: Proposal, level: ChangeLevel) -> Entry:
+    check_decidable(proposal, decider=writer.actor.person, level=level, content=order.proposal, at=writer.call.now)
     if order.comment or order.verdict is ChangeVerdict.REJECTED:
         check_text("comment", order.comment, REASON_LENGTH_MAX)
-    appending.occurred_at = appending.call.now  # nobody decides in the past.
+    writer.occurred_at = writer.call.now  # nobody decides in the past.
     payload: ChangeDecided = {
-        "plant": appending.call.plant,
+        "plant": writer.call.plant,
         "change": proposal.id,
         "proposal": proposal.content,
         "verdict": order.verdict.value,
         "level": level.value,
-        "printed_name": appending.actor.printed_name,
+        "printed_name": writer.actor.printed_name,
         "comment": order.comment,
     }
-    causes = [] if level is ChangeLevel.PLANT else [_cause(appending, proposal)]
-    return appending.record("ChangeDecided", proposal.batch, payload, causes)
+    causes = [] if level is ChangeLevel.PLANT else [_cause(writer, proposal)]
+    return writer.record(CHANGE_DECIDED, proposal.batch, payload, causes)
 
 
-def _cause(appending: Appending, proposal: Proposal) -> tuple[Cause, str]:
-    session, plant = appending.session, appending.call.plant
+def _cause(writer: LedgerWriter, proposal: Proposal) -> tuple[Cause, str]:
+    session, plant = writer.session, writer.call.plant
     asked = entry_at(session, plant, proposal.id)
     if asked is None:
         message = f"plant {plant} has a change request {proposal.id} without its entry"
@@ -101,19 +116,19 @@ def _cause(appending: Appending, proposal: Proposal) -> tuple[Cause, str]:
     return cause_of(session, plant, asked)
 
 
-def _effect(recording: Recording, proposal: Proposal) -> Outcome:
-    goods = goods_by_id(recording.session, recording.call.plant, proposal.batch_id)
+def _effect(writer: PlantLedgerWriter, proposal: Proposal) -> Outcome:
+    goods = goods_by_id(writer.session, writer.call.plant, proposal.batch_id)
     if goods is None:
-        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=proposal.batch)
+        raise Refusal(BATCH_UNKNOWN, batch=proposal.batch)
     check_fresh(proposal, goods.version)
     if proposal.kind is ChangeKind.RELEASE:
         return {"lifted": [[goods.id, int(hold)] for hold in proposal.detail["holds"].split(",")]}
     if proposal.kind is ChangeKind.EXPIRY_EXTENSION:
         return {"expiries": {str(goods.id): proposal.detail["expires_on"]}}
-    return _recount(recording, proposal, goods)
+    return _recount(writer, proposal, goods)
 
 
-def _recount(recording: Recording, proposal: Proposal, goods: Goods) -> Outcome:
+def _recount(writer: PlantLedgerWriter, proposal: Proposal, goods: Goods) -> Outcome:
     location = proposal.detail["location"]
     counted = parse_micro(proposal.detail["counted"])
-    return adjustment(recording, goods, location, counted - goods.on_hand.get(location, 0))
+    return adjustment(writer, goods, location, counted - goods.on_hand.get(location, 0))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from infra.database import Session
-from plants.commands.execution import Call, Recording, author_of
+from plants.commands.execution import CommandContext, PlantLedgerWriter, author_of
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.payloads import WaitingHold
 from plants.rules.values.actors import SYSTEM, Author
@@ -20,16 +20,16 @@ class Applying:
     session: Session
     plant: int
     directive: Entry
-    call: Call
+    call: CommandContext
     causes: Causes
 
-    def recording(self, author: Author | None = None) -> Recording:
-        """Return a recording on the plant's ledger in the name of who directed it, or of another."""
-        return Recording(self.session, author or author_of(self.directive), self.call)
+    def writer(self, author: Author | None = None) -> PlantLedgerWriter:
+        """Return a writer of the plant's ledger in the name of who directed it, or of another."""
+        return PlantLedgerWriter(self.session, author or author_of(self.directive), self.call)
 
-    def recording_itself(self) -> Recording:
-        """Return a recording on the plant's ledger in the node's own name."""
-        return self.recording(SYSTEM)
+    def recording_itself(self) -> PlantLedgerWriter:
+        """Return a writer of the plant's ledger in the node's own name."""
+        return self.writer(SYSTEM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from plants.commands.directives.applying import Answer, Applying, NotUnderstood
 from plants.commands.materials.definitions import (
-    EVENT_BY_KIND,
     MasterDefinition,
     MaterialDefinition,
     UnitDefinition,
@@ -14,6 +13,7 @@ from plants.commands.materials.definitions import (
     unit_content,
 )
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.events import MASTER_DEFINED, UNIT_DEFINED
 
 Definition = MaterialDefinition | UnitDefinition | MasterDefinition
 
@@ -29,7 +29,7 @@ def read_master(directive: Entry) -> Definition:
         return MaterialDefinition(**content)
     if kind == "UNIT":
         return UnitDefinition(**content)
-    if kind in EVENT_BY_KIND:
+    if kind in MASTER_DEFINED:
         return MasterDefinition(kind, **content)
     raise NotUnderstood(kind)
 
@@ -45,13 +45,13 @@ def thing_defined(defined: Definition) -> tuple[str, str]:
 
 def apply_master(applying: Applying, defined: Definition) -> Answer:
     """Define what the directive says; raises the Refusal that the plant's own definition would meet."""
-    recording, causes = applying.recording(), applying.causes
+    writer, causes = applying.writer(), applying.causes
     if isinstance(defined, MaterialDefinition):
-        record_material(recording, defined, causes)
+        record_material(writer, defined, causes)
     elif isinstance(defined, UnitDefinition):
-        recording.record("UnitDefined", defined.code, unit_content(defined), causes)
+        writer.record(UNIT_DEFINED, defined.code, unit_content(defined), causes)
     else:
-        recording.record(EVENT_BY_KIND[defined.kind], defined.code, master_content(defined), causes)
+        writer.record(MASTER_DEFINED[defined.kind], defined.code, master_content(defined), causes)
     return Answer()
 
 

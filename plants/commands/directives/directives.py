@@ -9,7 +9,14 @@ from typing import Any, Generic, TypeVar, cast
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.commands.execution import REASON_LENGTH_MAX, Appending, Call, check_call, check_lines, check_text
+from plants.commands.execution import (
+    REASON_LENGTH_MAX,
+    CommandContext,
+    LedgerWriter,
+    check_call,
+    check_lines,
+    check_text,
+)
 from plants.commands.materials.definitions import (
     MasterDefinition,
     MaterialDefinition,
@@ -18,15 +25,28 @@ from plants.commands.materials.definitions import (
     material_content,
     unit_content,
 )
-from plants.rules.directives.directives import HoldDirected, MasterDirected, RecallDirected, ReleaseDirected
+from plants.rules.directives.events import (
+    HOLD_DIRECTED,
+    MASTER_DIRECTED,
+    RECALL_DIRECTED,
+    RELEASE_DIRECTED,
+    HoldDirected,
+    MasterDirected,
+    RecallDirected,
+    ReleaseDirected,
+)
+from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.codes import read_batch_code
-from plants.rules.ledger.events import Entry
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
+from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.dispositions import HoldKind
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.directives.directives import batch_named, earlier_directives, plants_of_group, plants_with
 from plants.store.quality.holds import in_force
 
@@ -79,14 +99,14 @@ class Directing:
 
     session: Session
     actor: Author
-    call: Call
+    call: CommandContext
     digest: str | None
 
-    def send(self, event: str, about: str, contents: Mapping[int, Any]) -> list[Entry]:
+    def send(self, event: Event[P], about: str, contents: Mapping[int, P]) -> list[Entry]:
         """Append what each plant is told to the ledger of its directives, and apply it to the hub's tables."""
         # In the order of their numbers, so that two commands at once cannot wait for each other.
         return [
-            Appending(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
+            LedgerWriter(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
             for plant in sorted(contents)
         ]
 
@@ -104,14 +124,14 @@ class GroupCommand(Generic[Order]):
         self.name = name
         self.__doc__ = perform.__doc__
 
-    def __call__(self, session: Session, order: Order, *, actor: Author, call: Call) -> list[Entry]:
+    def __call__(self, session: Session, order: Order, *, actor: Author, call: CommandContext) -> list[Entry]:
         """Do it, in the caller's transaction."""
         digest = None
         if call.request is not None:
             earlier = earlier_directives(session, call.request)
             for said in (one.envelope for one in earlier):
                 if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
-                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+                    raise Refusal(REQUEST_REUSED, request=call.request)
             if earlier:
                 return earlier
             digest = self.digests.digest(order)
@@ -145,7 +165,7 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     else:
         said = MasterDirected(kind=definition.kind, content=cast("dict[str, Any]", master_content(definition)))
     plants = _named(directing, order.plants)
-    return directing.send("MasterDirected", definition.code, dict.fromkeys(plants, said))
+    return directing.send(MASTER_DIRECTED, definition.code, dict.fromkeys(plants, said))
 
 
 @group_command("direct_hold")
@@ -159,7 +179,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     batch = _batch(directing, order.batch)
     plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
     if not plants:
-        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=order.batch)
+        raise Refusal(BATCH_UNKNOWN, batch=order.batch)
     said: HoldDirected = {
         "hold": new_id(),
         "batch": batch,
@@ -167,7 +187,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
         "reason": reason,
         "everywhere": not order.plants,
     }
-    return directing.send("HoldDirected", order.batch, dict.fromkeys(plants, said))
+    return directing.send(HOLD_DIRECTED, order.batch, dict.fromkeys(plants, said))
 
 
 @group_command("direct_recall")
@@ -183,7 +203,7 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
     for batch in batches if not order.plants else ():
         having = plants_with(directing.session, [batch])
         if not having:
-            raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=batch["code"])
+            raise Refusal(BATCH_UNKNOWN, batch=batch["code"])
         plants |= having
     said: RecallDirected = {
         "recall": new_id(),
@@ -191,7 +211,7 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
         "reason": reason,
         "everywhere": not order.plants,
     }
-    return directing.send("RecallDirected", said["recall"], dict.fromkeys(plants, said))
+    return directing.send(RECALL_DIRECTED, said["recall"], dict.fromkeys(plants, said))
 
 
 @group_command("direct_release")
@@ -203,13 +223,13 @@ def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]
     reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
     held = in_force(directing.session, order.hold[:40])
     if not held:
-        raise Refusal(RefusalCode.DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
+        raise Refusal(DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
     contents = {
         plant: ReleaseDirected(hold=order.hold, batches=batches, reason=reason) for plant, batches in held.items()
     }
     codes = {batch["code"] for batches in held.values() for batch in batches}
     about = codes.pop() if len(codes) == 1 else order.hold
-    return directing.send("ReleaseDirected", about, contents)
+    return directing.send(RELEASE_DIRECTED, about, contents)
 
 
 def _batch(directing: Directing, code: str) -> DirectedBatch:
@@ -228,5 +248,5 @@ def _named(directing: Directing, codes: Iterable[str]) -> set[int]:
     group = plants_of_group(directing.session)
     for code in codes:
         if code not in group:
-            raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code[:40])
+            raise Refusal(NOT_DEFINED, thing="plant", code=code[:40])
     return {group[code] for code in codes}

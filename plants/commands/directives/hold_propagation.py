@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from infra.database import Session
-from plants.commands.execution import Appending, Call, author_of
+from plants.commands.execution import CommandContext, LedgerWriter, author_of
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import DirectedBatch
 from plants.store.directives.directives import batch_named, plants_with
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at
+from plants.store.projection.registry import EVENTS
 from plants.store.quality.holds import all_in_force
 
 
@@ -28,8 +29,8 @@ def follow_goods(session: Session, *, now: datetime) -> list[Entry]:
         said, batches = _content(session, first.payload)
         told = {-log_id for log_id, _ in directives}
         for plant in sorted(plants_with(session, batches) - told):
-            appending = Appending(session, author_of(first), Call(HUB, now), None, -plant)
-            sent.append(appending.record(first.type, first.envelope["key"], said))
+            writer = LedgerWriter(session, author_of(first), CommandContext(HUB, now), None, -plant)
+            sent.append(writer.record(EVENTS[first.type], first.envelope["key"], said))
     return sent
 
 

@@ -7,7 +7,7 @@ more: it is done then, unless headquarters has said otherwise since, and the ans
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from infra.database import Session
 from plants.commands.directives.applying import Answer, Applying
@@ -21,9 +21,19 @@ from plants.commands.directives.holds import (
     read_recall,
     read_release,
 )
-from plants.commands.execution import Call, cause_of
-from plants.rules.ledger.events import Entry
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.commands.execution import CommandContext, cause_of
+from plants.rules.approvals.events import CHANGE_DECIDED
+from plants.rules.directives.events import (
+    DIRECTIVE_APPLIED,
+    DIRECTIVE_REJECTED,
+    HOLD_DIRECTED,
+    MASTER_DIRECTED,
+    RECALL_DIRECTED,
+    RELEASE_DIRECTED,
+)
+from plants.rules.directives.refusals import DIRECTIVE_SUPERSEDED, UNSUPPORTED
+from plants.rules.ledger.events import Entry, Event
+from plants.rules.values.refusals import Refusal
 from plants.store.directives.outcomes import answer_to, next_directive, unsupported_directives
 from plants.store.ledger.entries import Head, entries_between, entry_at
 
@@ -32,23 +42,21 @@ from plants.store.ledger.entries import Head, entries_between, entry_at
 class Applier:
     """How one version of one type of directive is done: what it says is read whole before anything is recorded.
 
-    `about` names the thing that it speaks of. A later directive of a type in `ended_by` about the same thing leaves
-    nothing of it to be done.
+    `about` names the subject of the directive. A later `ended_by` directive about the same subject supersedes it.
     """
 
     read: Callable[[Entry], Any]
     apply: Callable[[Applying, Any], Answer]
     about: Callable[[Any], Hashable]
-    ended_by: frozenset[str]
+    ended_by: Event[Any] | None
 
 
-RELEASE: Final = frozenset({"ReleaseDirected"})
 APPLIERS: Mapping[tuple[str, int], Applier] = {
-    ("ChangeDecided", 1): Applier(read_decision, apply_decision, change_decided, frozenset({"ChangeDecided"})),
-    ("MasterDirected", 1): Applier(read_master, apply_master, thing_defined, frozenset({"MasterDirected"})),
-    ("HoldDirected", 1): Applier(read_hold, apply_hold, hold_directed, RELEASE),
-    ("RecallDirected", 1): Applier(read_recall, apply_hold, hold_directed, RELEASE),
-    ("ReleaseDirected", 1): Applier(read_release, apply_release, hold_directed, frozenset()),
+    (CHANGE_DECIDED.name, 1): Applier(read_decision, apply_decision, change_decided, CHANGE_DECIDED),
+    (MASTER_DIRECTED.name, 1): Applier(read_master, apply_master, thing_defined, MASTER_DIRECTED),
+    (HOLD_DIRECTED.name, 1): Applier(read_hold, apply_hold, hold_directed, RELEASE_DIRECTED),
+    (RECALL_DIRECTED.name, 1): Applier(read_recall, apply_hold, hold_directed, RELEASE_DIRECTED),
+    (RELEASE_DIRECTED.name, 1): Applier(read_release, apply_release, hold_directed, None),
 }
 """What this program can do for the hub, by type and version; anything else is rejected as UNSUPPORTED."""
 
@@ -84,7 +92,7 @@ def apply_directive(session: Session, directive: Entry, *, plant: int, now: date
     due = due_directive(session, plant)
     if due is None or (due.index, due.leaf) != (directive.index, directive.leaf):
         raise DirectiveOutOfOrder(directive.index)
-    applying = Applying(session, plant, directive, Call(plant, now), (cause_of(session, -plant, directive),))
+    applying = Applying(session, plant, directive, CommandContext(plant, now), (cause_of(session, -plant, directive),))
     answer = _apply(applying, late=answered is not None)
     said: dict[str, Any] = {"directive": directive.index, "met_version": answer.met_version}
     said |= {name: value for name in ("met", "waiting", "waited") if (value := getattr(answer, name))}
@@ -92,12 +100,12 @@ def apply_directive(session: Session, directive: Entry, *, plant: int, now: date
         said["again"] = answered.index
     if answer.refusal is not None:
         said |= {"refusal": answer.refusal.code, "data": answer.refusal.data}
-    event = "DirectiveApplied" if answer.refusal is None else "DirectiveRejected"
+    event: Event[Any] = DIRECTIVE_APPLIED if answer.refusal is None else DIRECTIVE_REJECTED
     return applying.recording_itself().record(event, directive.envelope["key"], said, applying.causes)
 
 
 def _unsupported(answer: Entry) -> bool:
-    return answer.type == "DirectiveRejected" and answer.payload["refusal"] == RefusalCode.UNSUPPORTED
+    return answer.type == DIRECTIVE_REJECTED.name and answer.payload["refusal"] == UNSUPPORTED
 
 
 def _understood(directive: Entry) -> tuple[Applier, Any] | None:
@@ -117,11 +125,11 @@ def _apply(applying: Applying, *, late: bool) -> Answer:
     understood = _understood(applying.directive)
     if understood is None:
         envelope = applying.directive.envelope
-        return Answer(refusal=Refusal(RefusalCode.UNSUPPORTED, type=f"{envelope['type']} {envelope['version']}"))
+        return Answer(refusal=Refusal(UNSUPPORTED, type=f"{envelope['type']} {envelope['version']}"))
     applier, said = understood
     later = _ended_by(applying, applier, said) if late else None
     if later is not None:
-        return Answer(refusal=Refusal(RefusalCode.DIRECTIVE_SUPERSEDED, later=later))
+        return Answer(refusal=Refusal(DIRECTIVE_SUPERSEDED, later=later))
     try:
         with applying.session.savepoint():
             return applier.apply(applying, said)
@@ -134,7 +142,7 @@ def _ended_by(applying: Applying, applier: Applier, said: Any) -> int | None:
     session, log_id = applying.session, -applying.plant
     thing = applier.about(said)
     for later in entries_between(session, log_id, applying.directive.index + 1, Head(session, log_id).size):
-        if later.type not in applier.ended_by:
+        if applier.ended_by is None or later.type != applier.ended_by.name:
             continue
         understood = _understood(later)
         if understood is not None and understood[0].about(understood[1]) == thing:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from infra.database import Session
 from infra.ids import named_id
-from plants.commands.execution import NAME_LENGTH_MAX, REASON_LENGTH_MAX, Call, Command
+from plants.commands.execution import NAME_LENGTH_MAX, REASON_LENGTH_MAX, Command, CommandContext
 from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
@@ -38,6 +38,7 @@ from plants.rules.epcis.batches import BatchesOfLots, NotMade, lot_name
 from plants.rules.epcis.wording import adjust_text
 from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.materials.events import MasterKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal
 from plants.store.materials import definitions
@@ -156,8 +157,8 @@ class _Import:
     def _give(self, step: steps.PlanStep, command: Command[Order], order: Order, part: str = "") -> Entry:
         """Give the plant a command under the step's own request id; the part tells the commands of one step apart."""
         plant = self.plants[step.plant]
-        reason = adjust_text(step, "en") if isinstance(step, steps.Adjust) else _reason(step)
-        call = Call(
+        reason = adjust_text(step) if isinstance(step, steps.Adjust) else _reason(step)
+        call = CommandContext(
             plant=plant.number,
             now=self.now,
             occurred_at=step.occurred_at,
@@ -176,7 +177,7 @@ class _Import:
             if not _knows(definitions.material, plant.session, plant.number, step.code):
                 self._give(step, define_material, MaterialDefinition(step.code, step.name, step.unit))
             return
-        kind: definitions.MasterKind = "LOCATION"
+        kind: MasterKind = "LOCATION"
         if isinstance(step, steps.DefineParty):
             kind = "SUPPLIER" if step.kind == "supplier" else "CUSTOMER"
         if not _knows(definitions.check_defined, plant.session, plant.number, kind, step.code):

@@ -5,14 +5,17 @@ A number and a code are given once and for good; which keys count changes, and t
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from infra.database import Session
 from infra.ids import new_id
 from plants.commands.execution import NAME_LENGTH_MAX, REASON_LENGTH_MAX, check_text
-from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.ledger.events import EVENTS, Entry, Envelope
-from plants.rules.ledger.payloads import (
+from plants.rules.group.events import (
+    ASSERTION_KEY_ROTATED,
+    HUB_OPENED,
+    PLANT_ENROLLED,
+    PLANT_LEDGER_KEY_ROTATED,
+    PLANT_READMITTED,
+    PLANT_REVOKED,
     AssertionKeyRotated,
     HubOpened,
     PlantEnrolled,
@@ -20,10 +23,12 @@ from plants.rules.ledger.payloads import (
     PlantReadmitted,
     PlantRevoked,
 )
-from plants.rules.replication.repairs import LedgerKeyRotated
+from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
+from plants.rules.ledger.events import Entry, Event, P, new_envelope
+from plants.rules.replication.events import LEDGER_KEY_ROTATED, LedgerKeyRotated
 from plants.rules.values.actors import SYSTEM, Author
-from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at, open_log
 from plants.store.projection import applying
 
@@ -31,21 +36,6 @@ SELECT_ENROLLED = "SELECT 1 FROM entries WHERE log_id = :log_id AND type = 'Plan
 HUB_KEYS = "hub keys"
 """The key of the entries by which the hub's own keys hand over: so they are found in a long ledger."""
 SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
-
-
-class _Statement(NamedTuple):
-    event: str
-    key: str
-    payload: (
-        HubOpened
-        | PlantEnrolled
-        | AssertionKeyRotated
-        | PlantLedgerKeyRotated
-        | PlantRevoked
-        | PlantReadmitted
-        | LedgerKeyRotated
-    )
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +60,7 @@ def open_hub(session: Session, *, group: str, origin: str, now: datetime) -> Ent
         assert first is not None
         return first
     payload: HubOpened = {"group": group, "origin": origin}
-    return _record(session, head, _Statement("HubOpened", group, payload), SYSTEM, now)
+    return _record(session, head, HUB_OPENED, group, payload, actor=SYSTEM, now=now)
 
 
 def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datetime) -> Entry:
@@ -83,12 +73,12 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
     check_text("name", order.name, NAME_LENGTH_MAX)
     if not HUB < order.number <= PLANT_NUMBER_MAX:
         rule = f"1-{PLANT_NUMBER_MAX}"
-        raise Refusal(RefusalCode.CODE_INVALID, code=order.number, thing="plant", rule=rule)
+        raise Refusal(CODE_INVALID, code=order.number, thing="plant", rule=rule)
     head = Head(session, HUB_LOG)
     if session.row(SELECT_LOG, {"log_id": order.number}) is not None:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=order.number, thing="plant")
+        raise Refusal(CODE_TAKEN, code=order.number, thing="plant")
     if session.row(SELECT_ENROLLED, {"log_id": HUB_LOG, "code": order.code}) is not None:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="plant")
+        raise Refusal(CODE_TAKEN, code=order.code, thing="plant")
     open_log(session, order.number, order.origin)
     open_log(session, -order.number, order.directive_origin)
     payload: PlantEnrolled = {
@@ -99,17 +89,17 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
         "ledger_key": order.ledger_key,
         "assertion_key": order.assertion_key,
     }
-    return _record(session, head, _Statement("PlantEnrolled", order.code, payload), actor, now)
+    return _record(session, head, PLANT_ENROLLED, order.code, payload, actor=actor, now=now)
 
 
 def record_assertion_key(session: Session, code: str, payload: AssertionKeyRotated, *, now: datetime) -> Entry:
     """Record in the hub's ledger that a plant signs in with another key, which whoever checked the statement keeps."""
-    return _record(session, Head(session, HUB_LOG), _Statement("AssertionKeyRotated", code, payload), SYSTEM, now)
+    return _record(session, Head(session, HUB_LOG), ASSERTION_KEY_ROTATED, code, payload, actor=SYSTEM, now=now)
 
 
 def record_ledger_key(session: Session, code: str, payload: PlantLedgerKeyRotated, *, now: datetime) -> Entry:
     """Record in the hub's ledger which key signs a plant's from a size on; whoever calls checked the statement."""
-    return _record(session, Head(session, HUB_LOG), _Statement("PlantLedgerKeyRotated", code, payload), SYSTEM, now)
+    return _record(session, Head(session, HUB_LOG), PLANT_LEDGER_KEY_ROTATED, code, payload, actor=SYSTEM, now=now)
 
 
 def record_revoked(
@@ -117,36 +107,34 @@ def record_revoked(
 ) -> Entry:
     """Record in the hub's ledger that a plant's keys count no more, and why; a reason that is none is refused."""
     reason = check_text("reason", reason, REASON_LENGTH_MAX)
-    what = _Statement("PlantRevoked", code, payload, reason)
-    return _record(session, Head(session, HUB_LOG), what, actor, now)
+    head = Head(session, HUB_LOG)
+    return _record(session, head, PLANT_REVOKED, code, payload, actor=actor, now=now, reason=reason)
 
 
 def record_readmitted(session: Session, code: str, payload: PlantReadmitted, *, actor: Author, now: datetime) -> Entry:
     """Record in the hub's ledger with which keys a plant that was revoked goes on."""
-    return _record(session, Head(session, HUB_LOG), _Statement("PlantReadmitted", code, payload), actor, now)
+    return _record(session, Head(session, HUB_LOG), PLANT_READMITTED, code, payload, actor=actor, now=now)
 
 
 def record_hub_key(session: Session, payload: LedgerKeyRotated, *, now: datetime) -> Entry:
     """Record in the hub's ledger that another key signs it, and all else that the hub signs, from the next entry on."""
-    return _record(session, Head(session, HUB_LOG), _Statement("LedgerKeyRotated", HUB_KEYS, payload), SYSTEM, now)
+    return _record(session, Head(session, HUB_LOG), LEDGER_KEY_ROTATED, HUB_KEYS, payload, actor=SYSTEM, now=now)
 
 
-def _record(session: Session, head: Head, what: _Statement, actor: Author, now: datetime) -> Entry:
-    envelope: Envelope = {
-        "id": new_id(),
-        "type": what.event,
-        "version": EVENTS[what.event],
-        "plant": HUB,
-        "index": 0,
-        "hlc": "",
-        "occurred_at": format_instant(now),
-        "recorded_at": "",
-        "actor": actor.person,
-        "key": what.key,
-        "payload": what.payload,
-    }
-    if what.reason is not None:
-        envelope["reason"] = what.reason
+def _record(
+    session: Session,
+    head: Head,
+    event: Event[P],
+    key: str,
+    payload: P,
+    *,
+    actor: Author,
+    now: datetime,
+    reason: str | None = None,
+) -> Entry:
+    envelope = new_envelope(event, payload, entry_id=new_id(), log_id=HUB_LOG, at=now, actor=actor.person, key=key)
+    if reason is not None:
+        envelope["reason"] = reason
     entry = head.append(envelope, now)
     applying.apply(session, HUB_LOG, (entry,))
     return entry

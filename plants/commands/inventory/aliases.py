@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import Recording, check_lines, command
+from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.receipts import AliasOrder, new_alias
+from plants.rules.inventory.events import BATCH_ALIASED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.inventory import batches
 from plants.store.inventory.batches import Goods
 
@@ -22,34 +23,34 @@ class Naming:
 
 
 @command("alias_batch")
-def alias_batch(recording: Recording, order: Naming) -> Entry:
+def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
     """Give a batch more aliases; one that names another batch of the material here is refused, so is one it has."""
     check_lines(order.aliases)
-    goods = recording.batch(order.batch)
+    goods = writer.batch(order.batch)
     stated: list[AliasStatement] = []
     for alias in dict.fromkeys(order.aliases):
-        stated.append(new_alias(recording, goods.id, goods.material, alias))
-        if _has(recording, goods, alias):
-            raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{alias.scheme} {alias.value} = {goods.code}")
+        stated.append(new_alias(writer, goods.id, goods.material, alias))
+        if _has(writer, goods, alias):
+            raise Refusal(NOTHING_CHANGES, why=f"{alias.scheme} {alias.value} = {goods.code}")
     payload: Outcome = {"aliases": stated}
-    return recording.record("BatchAliased", goods.code, payload)
+    return writer.record(BATCH_ALIASED, goods.code, payload)
 
 
 @command("end_alias")
-def end_alias(recording: Recording, order: Naming) -> Entry:
+def end_alias(writer: PlantLedgerWriter, order: Naming) -> Entry:
     """End aliases of a batch; it can no longer be found by them, and each is free for another batch."""
     check_lines(order.aliases)
-    goods = recording.batch(order.batch)
+    goods = writer.batch(order.batch)
     ended: list[AliasStatement] = []
     for alias in dict.fromkeys(order.aliases):
-        if not _has(recording, goods, alias):
-            raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{alias.scheme} {alias.value[:40]} ≠ {goods.code}")
+        if not _has(writer, goods, alias):
+            raise Refusal(NOTHING_CHANGES, why=f"{alias.scheme} {alias.value[:40]} ≠ {goods.code}")
         ended.append({"batch": goods.id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value})
     payload: Outcome = {"ended_aliases": ended}
-    return recording.record("BatchAliased", goods.code, payload)
+    return writer.record(BATCH_ALIASED, goods.code, payload)
 
 
-def _has(recording: Recording, goods: Goods, alias: AliasOrder) -> bool:
-    session, plant = recording.session, recording.call.plant
+def _has(writer: PlantLedgerWriter, goods: Goods, alias: AliasOrder) -> bool:
+    session, plant = writer.session, writer.call.plant
     named = batches.batches_by_alias(session, plant, alias.scheme, alias.issuer, alias.value)
     return any(one.id == goods.id for one in named)

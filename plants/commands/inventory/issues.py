@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plants.commands.execution import Recording, check_lines
+from plants.commands.execution import PlantLedgerWriter, check_lines
 from plants.rules.ledger.payloads import BatchStatement, Movement, Use
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.quantities import AMOUNT_MAX, MICRO, Quantity, format_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import AMOUNT_TOO_LARGE, Refusal
 from plants.store.inventory.batches import Goods
 
 
@@ -32,7 +32,7 @@ class Issued:
     goods: dict[str, Goods]  # by batch code, as they were before
 
 
-def issue(recording: Recording, lines: Sequence[StockLine], process: int, use: Use) -> Issued:
+def issue(writer: PlantLedgerWriter, lines: Sequence[StockLine], process: int, use: Use) -> Issued:
     """Return the movements of usable goods from stock into a process record.
 
     Raises the Refusal that names the batch that may not be used or of which there is too little at the location, over
@@ -45,8 +45,8 @@ def issue(recording: Recording, lines: Sequence[StockLine], process: int, use: U
     for line in lines:
         one = goods.get(line.batch)
         if one is None:
-            one = goods[line.batch] = recording.usable_batch(line.batch)
-        micro, entered = in_unit(recording, one, line.amount, line.unit)
+            one = goods[line.batch] = writer.usable_batch(line.batch)
+        micro, entered = in_unit(writer, one, line.amount, line.unit)
         place = line.batch, line.location
         wanted[place] = wanted.get(place, 0) + micro
         movement = moved(one, micro, f"stock:{line.location}", f"process:{process}", use)
@@ -58,9 +58,9 @@ def issue(recording: Recording, lines: Sequence[StockLine], process: int, use: U
     return Issued(movements, goods)
 
 
-def in_unit(recording: Recording, goods: Goods, amount: str, unit: str) -> tuple[int, str | None]:
+def in_unit(writer: PlantLedgerWriter, goods: Goods, amount: str, unit: str) -> tuple[int, str | None]:
     """Return an amount in millionths of the batch's unit, and what was written when that was another unit."""
-    micro = recording.quantity(amount, unit, goods.material, goods.unit).micro
+    micro = writer.quantity(amount, unit, goods.material, goods.unit).micro
     return micro, None if unit == goods.unit else f"{amount.strip()} {unit}"
 
 
@@ -81,7 +81,7 @@ def moved(goods: Goods, micro: int, taken_from: str, put_in: str, use: Use | Non
 def check_total(micro: int) -> int:
     """Return a sum of amounts, or raise Refusal when a place or batch would hold more than can be kept exactly."""
     if micro > AMOUNT_MAX * MICRO:
-        raise Refusal(RefusalCode.AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
+        raise Refusal(AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
     return micro
 
 

@@ -4,18 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from plants.commands.execution import CLOCK_LEAD_MAX, NAME_LENGTH_MAX, REASON_LENGTH_MAX, Recording, check_text, command
+from plants.commands.execution import (
+    CLOCK_LEAD_MAX,
+    NAME_LENGTH_MAX,
+    REASON_LENGTH_MAX,
+    PlantLedgerWriter,
+    check_text,
+    command,
+)
+from plants.rules.inventory.events import BATCH_RECEIVED, BatchReceived
+from plants.rules.inventory.refusals import ALIAS_TAKEN
 from plants.rules.ledger.events import KEY_CHARACTER_MAX, Entry
-from plants.rules.ledger.payloads import AliasStatement, BatchReceived, BatchStatement, Movement
+from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, TIME_IN_FUTURE, Refusal, term
 from plants.store.inventory import batches
 from plants.store.materials import definitions
 
 ATTRIBUTES_MAX = 50  # attributes of one batch
-ATTRIBUTE_NAME_RULE = "free of emoji and other characters above U+FFFF / 不含表情符号等 U+FFFF 以上的字符"
+ATTRIBUTE_NAME_RULE = term("rule", "free of emoji and other characters above U+FFFF")
 ATTRIBUTE_LENGTH_MAX = 2000  # characters of one attribute's value
 ALIAS_LENGTH_MAX = 200  # characters of an alias
 
@@ -51,21 +60,21 @@ class Delivery:
 
 
 @command("receive_batch")
-def receive_batch(recording: Recording, order: Delivery) -> Entry:
+def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
     """Make a batch of what came in and put it on stock; its expiry follows from the material unless given.
 
     The same supplier lot of the same material on the same order (or without one) is refused as a second scan; a later
     order may bring more of the lot, which makes a batch of its own that the lot's code finds as well.
     """
-    session, plant = recording.session, recording.call.plant
+    session, plant = writer.session, writer.call.plant
     material = definitions.material(session, plant, order.material)
     definitions.check_defined(session, plant, "LOCATION", order.location)
     if order.supplier is not None:
         definitions.check_defined(session, plant, "SUPPLIER", order.supplier)
-    quantity = recording.quantity(order.amount, order.unit, material.code, material.unit)
-    batch_id, code = recording.new_node(), recording.new_batch_code()
-    produced_at = check_produced(recording, order.produced_at)
-    batch = new_batch(recording, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
+    quantity = writer.quantity(order.amount, order.unit, material.code, material.unit)
+    batch_id, code = writer.new_node(), writer.new_batch_code()
+    produced_at = check_produced(writer, order.produced_at)
+    batch = new_batch(writer, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
     batch["supplier"] = order.supplier
     if order.grade is not None:
         batch["grade"] = check_text("grade", order.grade, NAME_LENGTH_MAX)
@@ -74,9 +83,9 @@ def receive_batch(recording: Recording, order: Delivery) -> Entry:
         batch["expires_on"] = order.expires_on.isoformat()
     if order.order is not None:
         check_text("order", order.order, ALIAS_LENGTH_MAX)
-    aliases = [new_alias(recording, batch_id, material.code, alias) for alias in order.aliases]
+    aliases = [new_alias(writer, batch_id, material.code, alias) for alias in order.aliases]
     if order.supplier_lot is not None:
-        aliases += _lot_aliases(recording, batch_id, order.supplier_lot, order)
+        aliases += _lot_aliases(writer, batch_id, order.supplier_lot, order)
     movement: Movement = {
         "batch": batch_id,
         "amount": quantity.amount,
@@ -96,11 +105,11 @@ def receive_batch(recording: Recording, order: Delivery) -> Entry:
     if order.quarantine is not None:
         reason = check_text("reason", order.quarantine, REASON_LENGTH_MAX)
         payload["holds"] = [{"batch": batch_id, "kind": "QUALITY", "reason": reason}]
-    return recording.record("BatchReceived", code, payload)
+    return writer.record(BATCH_RECEIVED, code, payload)
 
 
 def new_batch(
-    recording: Recording,
+    writer: PlantLedgerWriter,
     batch_id: int,
     code: str,
     material: definitions.MaterialFacts,
@@ -109,7 +118,7 @@ def new_batch(
     produced_at: datetime,
 ) -> BatchStatement:
     """Return the statement of a new, unrestricted batch, with expiry and retest from the material's shelf life."""
-    made_on = recording.day_of(produced_at)
+    made_on = writer.day_of(produced_at)
 
     def after(days: int | None) -> str | None:
         return None if days is None else (made_on + timedelta(days=days)).isoformat()
@@ -130,46 +139,46 @@ def new_batch(
     }
 
 
-def check_produced(recording: Recording, produced_at: datetime | None) -> datetime:
+def check_produced(writer: PlantLedgerWriter, produced_at: datetime | None) -> datetime:
     """Return when a new batch was produced, by default when this happened; raises Refusal when it is yet to come."""
     if produced_at is None:
-        return recording.occurred_at
-    if produced_at > recording.call.now + CLOCK_LEAD_MAX:
-        raise Refusal(RefusalCode.TIME_IN_FUTURE, at=produced_at.isoformat())
+        return writer.occurred_at
+    if produced_at > writer.call.now + CLOCK_LEAD_MAX:
+        raise Refusal(TIME_IN_FUTURE, at=produced_at.isoformat())
     return produced_at
 
 
 def check_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     """Return the attributes of a batch, or raise Refusal above the limits and for a name that is no key of an entry."""
     if len(attributes) > ATTRIBUTES_MAX:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="attributes", rule=f"<= {ATTRIBUTES_MAX}")
+        raise Refusal(TEXT_INVALID, field="attributes", rule=f"<= {ATTRIBUTES_MAX}")
     for name, value in attributes.items():
         check_text("attribute", name, ALIAS_LENGTH_MAX)
         if max(name) > KEY_CHARACTER_MAX:
-            raise Refusal(RefusalCode.TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE)
+            raise Refusal(TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE)
         if len(value) > ATTRIBUTE_LENGTH_MAX:
-            raise Refusal(RefusalCode.TEXT_INVALID, field=name[:40], rule=f"<= {ATTRIBUTE_LENGTH_MAX}")
+            raise Refusal(TEXT_INVALID, field=name[:40], rule=f"<= {ATTRIBUTE_LENGTH_MAX}")
     return dict(attributes)
 
 
-def new_alias(recording: Recording, batch_id: int, material: str, alias: AliasOrder) -> AliasStatement:
+def new_alias(writer: PlantLedgerWriter, batch_id: int, material: str, alias: AliasOrder) -> AliasStatement:
     """Return the statement of an alias, or raise Refusal when it names another batch of the material here already."""
     check_text("alias", alias.value, ALIAS_LENGTH_MAX)
     check_text("alias", alias.scheme, ALIAS_LENGTH_MAX)
-    session, plant = recording.session, recording.call.plant
+    session, plant = writer.session, writer.call.plant
     for named in batches.batches_by_alias(session, plant, alias.scheme, alias.issuer, alias.value):
         if named.material == material and named.id != batch_id:
-            raise Refusal(RefusalCode.ALIAS_TAKEN, alias=alias.value, batch=named.code)
+            raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=named.code)
     return {"batch": batch_id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value}
 
 
-def _lot_aliases(recording: Recording, batch_id: int, lot: str, order: Delivery) -> list[AliasStatement]:
+def _lot_aliases(writer: PlantLedgerWriter, batch_id: int, lot: str, order: Delivery) -> list[AliasStatement]:
     check_text("supplier lot", lot, ALIAS_LENGTH_MAX)
     issuer = order.supplier or ""
     if order.order is None:
-        return [new_alias(recording, batch_id, order.material, AliasOrder("SUPPLIER_LOT", lot, issuer))]
+        return [new_alias(writer, batch_id, order.material, AliasOrder("SUPPLIER_LOT", lot, issuer))]
     delivery = AliasOrder("DELIVERY", f"{order.order} {lot}"[:ALIAS_LENGTH_MAX], issuer)
     return [
-        new_alias(recording, batch_id, order.material, delivery),
+        new_alias(writer, batch_id, order.material, delivery),
         {"batch": batch_id, "scheme": "SUPPLIER_LOT", "issuer": issuer, "value": lot},
     ]

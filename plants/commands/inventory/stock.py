@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from plants.commands.execution import REASON_LENGTH_MAX, Recording, check_text, command
+from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import check_total, moved
+from plants.rules.approvals.refusals import CHANGE_REQUIRED
+from plants.rules.inventory.events import STOCK_ADJUSTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import Quantity, format_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.inventory.batches import Goods
 from plants.store.materials import definitions
 
@@ -39,43 +41,43 @@ class StockDifference:
 
 
 @command("adjust_stock")
-def adjust_stock(recording: Recording, order: Count | StockDifference) -> Entry:
+def adjust_stock(writer: PlantLedgerWriter, order: Count | StockDifference) -> Entry:
     """Put stock right, for a reason that the call gives.
 
     Above ADJUSTMENT_TOLERANCE this is refused as CHANGE_REQUIRED, except where history is imported.
     """
-    check_text("reason", recording.call.reason or "", REASON_LENGTH_MAX)
-    goods = recording.batch(order.batch)
+    check_text("reason", writer.call.reason or "", REASON_LENGTH_MAX)
+    goods = writer.batch(order.batch)
     on_hand = goods.on_hand.get(order.location, 0)
     if isinstance(order, Count):
-        counted = recording.count(order.counted, order.unit or goods.unit, goods.material, goods.unit)
+        counted = writer.count(order.counted, order.unit or goods.unit, goods.material, goods.unit)
         difference = counted - on_hand
     else:
         text = order.difference.strip()
-        size = recording.count(text.removeprefix("-"), order.unit or goods.unit, goods.material, goods.unit)
+        size = writer.count(text.removeprefix("-"), order.unit or goods.unit, goods.material, goods.unit)
         difference = -size if text.startswith("-") else size
-    outcome = adjustment(recording, goods, order.location, difference)
-    if abs(difference) > on_hand * ADJUSTMENT_TOLERANCE and not recording.call.history:
+    outcome = adjustment(writer, goods, order.location, difference)
+    if abs(difference) > on_hand * ADJUSTMENT_TOLERANCE and not writer.call.history:
         raise Refusal(
-            RefusalCode.CHANGE_REQUIRED,
+            CHANGE_REQUIRED,
             batch=goods.code,
             location=order.location,
             difference=format_micro(difference),
             unit=goods.unit,
             percent=ADJUSTMENT_TOLERANCE * 100,
         )
-    return recording.record("StockAdjusted", goods.code, outcome)
+    return writer.record(STOCK_ADJUSTED, goods.code, outcome)
 
 
-def adjustment(recording: Recording, goods: Goods, location: str, difference_micro: int) -> Outcome:
+def adjustment(writer: PlantLedgerWriter, goods: Goods, location: str, difference_micro: int) -> Outcome:
     """Return the outcome of adding a difference, in millionths of the batch's unit, to the stock at a location.
 
     Raises Refusal when it is nothing, would leave less than nothing, or the location is not defined. Held and expired
     goods are adjusted too: a count says what is there, not what may be done with it.
     """
-    definitions.check_defined(recording.session, recording.call.plant, "LOCATION", location)
+    definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
     if difference_micro == 0:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{goods.code}, {location}")
+        raise Refusal(NOTHING_CHANGES, why=f"{goods.code}, {location}")
     if difference_micro < 0:
         goods.check_on_hand(location, Quantity(-difference_micro, goods.unit))
         return {"movements": [moved(goods, -difference_micro, f"stock:{location}", "count")]}

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import NAME_LENGTH_MAX, Recording, check_text, command
+from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import StockLine, issue
 from plants.commands.production.splits import done_at_once
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.logistics.events import BATCH_SHIPPED
 from plants.store.materials import definitions
 
 
@@ -22,16 +23,16 @@ class Shipment:
 
 
 @command("ship_batch")
-def ship_batch(recording: Recording, order: Shipment) -> Entry:
+def ship_batch(writer: PlantLedgerWriter, order: Shipment) -> Entry:
     """Ship usable goods to a defined customer; the shipment is a process record that a forward trace ends at.
 
     The customer's order stands in the record's `job_order`.
     """
-    definitions.check_defined(recording.session, recording.call.plant, "CUSTOMER", order.customer)
+    definitions.check_defined(writer.session, writer.call.plant, "CUSTOMER", order.customer)
     if order.order is not None:
         check_text("order", order.order, NAME_LENGTH_MAX)
-    process = done_at_once(recording, "SHIPMENT")
+    process = done_at_once(writer, "SHIPMENT")
     process["customer"], process["job_order"] = order.customer, order.order
-    issued = issue(recording, order.lines, process["id"], "SHIPPED")
+    issued = issue(writer, order.lines, process["id"], "SHIPPED")
     payload: Outcome = {"process": process, "movements": issued.movements}
-    return recording.record("BatchShipped", str(process["id"]), payload)
+    return writer.record(BATCH_SHIPPED, str(process["id"]), payload)

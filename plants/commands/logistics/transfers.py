@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plants.commands.execution import Recording, check_lines, command
+from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import check_total
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import BatchStatement, Movement, ReceivedLine, TransferLine, TransferReceived, Use
+from plants.rules.ledger.payloads import BatchStatement, Movement, Use
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.logistics import refusals as logistics_refusals
+from plants.rules.logistics.events import TRANSFER_RECEIVED, ReceivedLine, TransferLine, TransferReceived
+from plants.rules.logistics.refusals import (
+    BATCH_NOT_IN_TRANSFER,
+    TRANSFER_MANIFEST_INVALID,
+    TRANSFER_NOT_FOR_THIS_PLANT,
+)
 from plants.rules.logistics.transfers import Manifest, group_of, read_manifest
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.inventory import batches
 from plants.store.logistics import transfers
 from plants.store.materials import definitions
@@ -53,7 +60,7 @@ class _Arrival:
 
 
 @command("receive_transfer")
-def receive_transfer(recording: Recording, order: TransferReceipt) -> Entry:
+def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry:
     """Take over the goods of a transfer: each batch keeps its id, code and dates.
 
     A batch that is known here already is not stated again, so that its disposition and holds here stay; only an
@@ -62,8 +69,8 @@ def receive_transfer(recording: Recording, order: TransferReceipt) -> Entry:
     label carries becomes a cause of this one.
     """
     manifest = read_manifest(order.manifest)
-    _check_addressed(recording, manifest)
-    arrivals = _arrivals(recording, manifest, order)
+    _check_addressed(writer, manifest)
+    arrivals = _arrivals(writer, manifest, order)
     movements: list[Movement] = []
     lines: list[ReceivedLine] = []
     for arrival in arrivals:
@@ -86,7 +93,7 @@ def receive_transfer(recording: Recording, order: TransferReceipt) -> Entry:
             "kind": "TRANSFER",
             "state": "CLOSED",
             "opened_at": manifest.dispatched_at,
-            "closed_at": format_instant(recording.occurred_at),
+            "closed_at": format_instant(writer.occurred_at),
             "source_plant": manifest.source,
             "destination_plant": manifest.destination,
         },
@@ -96,44 +103,42 @@ def receive_transfer(recording: Recording, order: TransferReceipt) -> Entry:
         payload["batches"] = new
     if expiries := _earlier_expiries(arrivals):
         payload["expiries"] = expiries
-    return recording.record(
-        "TransferReceived", str(manifest.transfer), payload, causes=((manifest.cause, manifest.hlc),)
-    )
+    return writer.record(TRANSFER_RECEIVED, str(manifest.transfer), payload, causes=((manifest.cause, manifest.hlc),))
 
 
-def _check_addressed(recording: Recording, manifest: Manifest) -> None:
-    own, group = recording.plant, group_of(recording.plant.origin).rpartition("/plant/")[0]
+def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:
+    own, group = writer.plant, group_of(writer.plant.origin).rpartition("/plant/")[0]
     if manifest.plant == own.number or group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
-        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
     if manifest.destination != own.code:
-        raise Refusal(RefusalCode.TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
-    if transfers.is_received(recording.session, own.number, manifest.transfer):
-        raise Refusal(RefusalCode.TRANSFER_RECEIVED, transfer=manifest.transfer)
+        raise Refusal(TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
+    if transfers.is_received(writer.session, own.number, manifest.transfer):
+        raise Refusal(logistics_refusals.TRANSFER_RECEIVED, transfer=manifest.transfer)
 
 
-def _arrivals(recording: Recording, manifest: Manifest, order: TransferReceipt) -> list[_Arrival]:
+def _arrivals(writer: PlantLedgerWriter, manifest: Manifest, order: TransferReceipt) -> list[_Arrival]:
     if order.lines:
         check_lines(order.lines)
     on_label = {line["batch"]["code"]: line for line in manifest.lines}
     for one in order.lines:
         if one.batch not in on_label:
-            raise Refusal(RefusalCode.BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
+            raise Refusal(BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
     for location in dict.fromkeys((order.location, *(one.location for one in order.lines))):
-        definitions.check_defined(recording.session, recording.call.plant, "LOCATION", location)
+        definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
     arrivals = []
     for code, line in on_label.items():
-        known = _known(recording, line["batch"])
+        known = _known(writer, line["batch"])
         said = [one for one in order.lines if one.batch == code]
-        put = _put(recording, line["batch"], said) if said else ((order.location, parse_micro(line["dispatched"])),)
+        put = _put(writer, line["batch"], said) if said else ((order.location, parse_micro(line["dispatched"])),)
         arrival = _Arrival(line, known, put)
         check_total(arrival.received + (0 if known is None else sum(known.on_hand.values())))
         arrivals.append(arrival)
     return arrivals
 
 
-def _known(recording: Recording, batch: BatchStatement) -> batches.Goods | None:
+def _known(writer: PlantLedgerWriter, batch: BatchStatement) -> batches.Goods | None:
     """Return what is known here of a batch on the label, after a check that the label does not contradict it."""
-    session, plant = recording.session, recording.call.plant
+    session, plant = writer.session, writer.call.plant
     definitions.material(session, plant, batch["material"])
     known = batches.goods_by_id(session, plant, batch["id"])
     if known is None:
@@ -143,14 +148,14 @@ def _known(recording: Recording, batch: BatchStatement) -> batches.Goods | None:
         stated = batch["code"], batch["material"], batch["unit"]
         contradicts = stated != (known.code, known.material, known.unit)
     if contradicts:
-        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
     return known
 
 
-def _put(recording: Recording, batch: BatchStatement, lines: Sequence[ReceiptLine]) -> tuple[tuple[str, int], ...]:
+def _put(writer: PlantLedgerWriter, batch: BatchStatement, lines: Sequence[ReceiptLine]) -> tuple[tuple[str, int], ...]:
     put: dict[str, int] = {}
     for line in lines:
-        micro = recording.count(line.amount, line.unit or batch["unit"], batch["material"], batch["unit"])
+        micro = writer.count(line.amount, line.unit or batch["unit"], batch["material"], batch["unit"])
         if micro:
             put[line.location] = put.get(line.location, 0) + micro
     return tuple(put.items())

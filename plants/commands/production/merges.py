@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import Recording, check_lines, command
+from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import StockLine, check_total, issue, statement
 from plants.commands.production.splits import done_at_once
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.production.events import BATCHES_MERGED
 from plants.rules.production.process_records import blend
+from plants.rules.production.refusals import MATERIAL_DIFFERS
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, UNIT_NOT_CONVERTIBLE, Refusal
 from plants.store.materials import definitions
 
 
@@ -35,28 +37,26 @@ class Merge:
 
 
 @command("merge_batches")
-def merge_batches(recording: Recording, order: Merge) -> Entry:
+def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
     """Make one new batch of at least two usable ones of the same material and unit.
 
     The blend is as old as its oldest part and expires with its first one
     (`plants.rules.production.process_records.blend`).
     """
     check_lines(order.sources)
-    definitions.check_defined(recording.session, recording.call.plant, "LOCATION", order.location)
-    process = done_at_once(recording, "MERGE")
-    issued = issue(recording, [_line(recording, source) for source in order.sources], process["id"], "CONSUMED")
+    definitions.check_defined(writer.session, writer.call.plant, "LOCATION", order.location)
+    process = done_at_once(writer, "MERGE")
+    issued = issue(writer, [_line(writer, source) for source in order.sources], process["id"], "CONSUMED")
     first, *others = issued.goods.values()
     if not others:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=first.code)
+        raise Refusal(NOTHING_CHANGES, why=first.code)
     for other in others:
         if other.material != first.material:
-            raise Refusal(
-                RefusalCode.MATERIAL_DIFFERS, batch=other.code, material=other.material, expected=first.material
-            )
+            raise Refusal(MATERIAL_DIFFERS, batch=other.code, material=other.material, expected=first.material)
         if other.unit != first.unit:
-            raise Refusal(RefusalCode.UNIT_NOT_CONVERTIBLE, unit=other.unit, target=first.unit)
+            raise Refusal(UNIT_NOT_CONVERTIBLE, unit=other.unit, target=first.unit)
     made = format_micro(check_total(sum(parse_micro(movement["amount"]) for movement in issued.movements)))
-    batch_id, code = recording.new_node(), recording.new_batch_code()
+    batch_id, code = writer.new_node(), writer.new_batch_code()
     batch = blend([statement(goods) for goods in issued.goods.values()], batch_id=batch_id, code=code, made=made)
     payload: Outcome = {
         "process": process,
@@ -73,13 +73,13 @@ def merge_batches(recording: Recording, order: Merge) -> Entry:
             },
         ],
     }
-    return recording.record("BatchesMerged", code, payload)
+    return writer.record(BATCHES_MERGED, code, payload)
 
 
-def _line(recording: Recording, source: MergeSource) -> StockLine:
+def _line(writer: PlantLedgerWriter, source: MergeSource) -> StockLine:
     if source.amount is not None and source.unit is not None:
         return StockLine(source.batch, source.amount, source.unit, source.location)
-    goods = recording.batch(source.batch)
+    goods = writer.batch(source.batch)
     if source.amount is not None:
         return StockLine(source.batch, source.amount, goods.unit, source.location)
     there = goods.on_hand.get(source.location, 0)

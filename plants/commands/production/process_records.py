@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Final
 
-from plants.commands.execution import NAME_LENGTH_MAX, Recording, check_text, command
+from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import StockLine, issue
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import Outcome, ProcessClosed, ProcessStatement
+from plants.rules.ledger.payloads import Outcome, ProcessStatement
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.production.events import PROCESS_CLOSED, PROCESS_FED, PROCESS_OPENED, ProcessClosed
 from plants.rules.production.process_records import MassBalance, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, message
 from plants.store.materials import definitions
 from plants.store.production import process_records
 
@@ -45,48 +47,48 @@ class Closing:
 
 
 @command("open_process")
-def open_process(recording: Recording, order: ProcessOrder) -> Entry:
+def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
     """Open a process record; its id is the entry's key and stands in its payload."""
-    process = new_process(recording, order)
+    process = new_process(writer, order)
     process["state"] = "OPEN"
-    process["opened_at"] = format_instant(recording.occurred_at)
+    process["opened_at"] = format_instant(writer.occurred_at)
     payload: Outcome = {"process": process}
-    return recording.record("ProcessOpened", str(process["id"]), payload)
+    return writer.record(PROCESS_OPENED, str(process["id"]), payload)
 
 
 @command("feed_process")
-def feed_process(recording: Recording, order: Feed) -> Entry:
+def feed_process(writer: PlantLedgerWriter, order: Feed) -> Entry:
     """Put goods from stock into an open process record; every one must be usable and there."""
-    process = process_records.open_run(recording.session, recording.call.plant, order.process).id
-    payload: Outcome = {"movements": issue(recording, order.lines, process, "CONSUMED").movements}
-    return recording.record("ProcessFed", str(process), payload)
+    process = process_records.open_run(writer.session, writer.call.plant, order.process).id
+    payload: Outcome = {"movements": issue(writer, order.lines, process, "CONSUMED").movements}
+    return writer.record(PROCESS_FED, str(process), payload)
 
 
 @command("close_process")
-def close_process(recording: Recording, order: Closing) -> Entry:
+def close_process(writer: PlantLedgerWriter, order: Closing) -> Entry:
     """Close a process record with its mass balance; from then on it refuses everything.
 
     Loss is inputs less outputs less returned, for each unit by itself; it is below zero where more came out than went
     in.
     """
-    session, plant = recording.session, recording.call.plant
+    session, plant = writer.session, writer.call.plant
     facts = process_records.open_run(session, plant, order.process)
-    check_order(from_micros(facts.opened_us), recording.occurred_at)
+    check_order(from_micros(facts.opened_us), writer.occurred_at)
     edges = chain(process_records.inputs(session, plant, facts.id), process_records.outputs(session, plant, facts.id))
     process: ProcessStatement = {"id": facts.id}
-    payload = closed(recording, process, mass_balance((edge.use, edge.unit, edge.micro) for edge in edges))
-    return recording.record("ProcessClosed", str(facts.id), payload)
+    payload = closed(writer, process, mass_balance((edge.use, edge.unit, edge.micro) for edge in edges))
+    return writer.record(PROCESS_CLOSED, str(facts.id), payload)
 
 
-def new_process(recording: Recording, order: ProcessOrder) -> ProcessStatement:
+def new_process(writer: PlantLedgerWriter, order: ProcessOrder) -> ProcessStatement:
     """Return the beginning of a new process record's statement; its equipment must be defined here."""
     for name, text in (("segment", order.segment), ("job order", order.job_order)):
         if text is not None:
             check_text(name, text, NAME_LENGTH_MAX)
     if order.equipment is not None:
-        definitions.check_defined(recording.session, recording.call.plant, "EQUIPMENT", order.equipment)
+        definitions.check_defined(writer.session, writer.call.plant, "EQUIPMENT", order.equipment)
     return {
-        "id": recording.new_node(),
+        "id": writer.new_node(),
         "kind": order.kind,
         "job_order": order.job_order,
         "segment": order.segment,
@@ -94,10 +96,10 @@ def new_process(recording: Recording, order: ProcessOrder) -> ProcessStatement:
     }
 
 
-def closed(recording: Recording, process: ProcessStatement, balance: MassBalance) -> ProcessClosed:
+def closed(writer: PlantLedgerWriter, process: ProcessStatement, balance: MassBalance) -> ProcessClosed:
     """Return the content of an event that closes a process record with this balance."""
     process["state"] = "CLOSED"
-    process["closed_at"] = format_instant(recording.occurred_at)
+    process["closed_at"] = format_instant(writer.occurred_at)
     process["loss"] = amounts(balance.loss)
     return {
         "process": process,
@@ -107,8 +109,11 @@ def closed(recording: Recording, process: ProcessStatement, balance: MassBalance
     }
 
 
+OPENING_TIME: Final = message("FIELD_OPENING_TIME", "opening time {at}")
+
+
 def check_order(opened_at: datetime, closed_at: datetime) -> None:
     """Raise Refusal when a process record would close before it opened."""
     if opened_at > closed_at:
         rule = f"<= {format_instant(closed_at)}"
-        raise Refusal(RefusalCode.TEXT_INVALID, field=f"opening time {format_instant(opened_at)}", rule=rule)
+        raise Refusal(TEXT_INVALID, field=OPENING_TIME(at=format_instant(opened_at)), rule=rule)

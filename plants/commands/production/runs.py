@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from plants.commands.execution import Recording, check_lines, command
+from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import StockLine, issue
 from plants.commands.production.process_records import ProcessOrder, check_order, closed, new_process
 from plants.commands.production.yields import Output, check_locations, new_outputs
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Movement
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.production.events import PRODUCTION_RECORDED
 from plants.rules.production.process_records import mass_balance
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import parse_micro
@@ -27,23 +28,23 @@ class ProductionRun:
 
 
 @command("record_production")
-def record_production(recording: Recording, order: ProductionRun) -> Entry:
+def record_production(writer: PlantLedgerWriter, order: ProductionRun) -> Entry:
     """Record a run that is over as one closed process record, in one entry, with the same checks as step by step."""
     check_lines((*order.inputs, *order.outputs))
-    opened_at = order.opened_at or recording.occurred_at
-    check_order(opened_at, recording.occurred_at)
-    check_locations(recording, order.outputs)
-    process = new_process(recording, order.run)
+    opened_at = order.opened_at or writer.occurred_at
+    check_order(opened_at, writer.occurred_at)
+    check_locations(writer, order.outputs)
+    process = new_process(writer, order.run)
     process["opened_at"] = format_instant(opened_at)
     movements: list[Movement] = []
     if order.inputs:
-        movements += issue(recording, order.inputs, process["id"], "CONSUMED").movements
-    outcome = new_outputs(recording, process["id"], order.outputs)
+        movements += issue(writer, order.inputs, process["id"], "CONSUMED").movements
+    outcome = new_outputs(writer, process["id"], order.outputs)
     movements += outcome["movements"]
     balance = mass_balance((line["use"], line["unit"], parse_micro(line["amount"])) for line in movements)
-    payload = closed(recording, process, balance)
+    payload = closed(writer, process, balance)
     payload["movements"] = movements
     payload["batches"] = outcome["batches"]
     if "aliases" in outcome:
         payload["aliases"] = outcome["aliases"]
-    return recording.record("ProductionRecorded", str(process["id"]), payload)
+    return writer.record(PRODUCTION_RECORDED, str(process["id"]), payload)

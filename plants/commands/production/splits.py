@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import Recording, check_lines, command
+from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import in_unit, moved, statement
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import BatchStatement, Movement, Outcome, ProcessKind, ProcessStatement
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.production.events import BATCH_SPLIT
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.store.materials import definitions
@@ -33,24 +34,24 @@ class Split:
 
 
 @command("split_batch")
-def split_batch(recording: Recording, order: Split) -> Entry:
+def split_batch(writer: PlantLedgerWriter, order: Split) -> Entry:
     """Make batches of parts of a usable batch; they keep its dates, grade, attributes and supplier, the rest stays.
 
     Held goods are not split: a part would leave the hold behind.
     """
     check_lines(order.parts)
-    goods = recording.usable_batch(order.batch)
+    goods = writer.usable_batch(order.batch)
     for location in dict.fromkeys(part.location for part in order.parts):
-        definitions.check_defined(recording.session, recording.call.plant, "LOCATION", location)
-    written = [in_unit(recording, goods, part.amount, part.unit or goods.unit) for part in order.parts]
+        definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
+    written = [in_unit(writer, goods, part.amount, part.unit or goods.unit) for part in order.parts]
     total = sum(micro for micro, _ in written)
     goods.check_on_hand(order.location, Quantity(total, goods.unit))
-    process = done_at_once(recording, "SPLIT")
+    process = done_at_once(writer, "SPLIT")
     place = f"process:{process['id']}"
     batches: list[BatchStatement] = []
     movements: list[Movement] = [moved(goods, total, f"stock:{order.location}", place, "CONSUMED")]
     for part, (micro, entered) in zip(order.parts, written, strict=True):
-        batch_id, code = recording.new_node(), recording.new_batch_code()
+        batch_id, code = writer.new_node(), writer.new_batch_code()
         batches.append({**statement(goods), "id": batch_id, "code": code, "made": format_micro(micro)})
         movement = moved(goods, micro, place, f"stock:{part.location}", "PRODUCED")
         movement["batch"] = batch_id
@@ -58,10 +59,10 @@ def split_batch(recording: Recording, order: Split) -> Entry:
             movement["entered"] = entered
         movements.append(movement)
     payload: Outcome = {"process": process, "batches": batches, "movements": movements}
-    return recording.record("BatchSplit", goods.code, payload)
+    return writer.record(BATCH_SPLIT, goods.code, payload)
 
 
-def done_at_once(recording: Recording, kind: ProcessKind) -> ProcessStatement:
+def done_at_once(writer: PlantLedgerWriter, kind: ProcessKind) -> ProcessStatement:
     """Return the statement of a new process record that is closed in the moment it opens."""
-    at = format_instant(recording.occurred_at)
-    return {"id": recording.new_node(), "kind": kind, "state": "CLOSED", "opened_at": at, "closed_at": at}
+    at = format_instant(writer.occurred_at)
+    return {"id": writer.new_node(), "kind": kind, "state": "CLOSED", "opened_at": at, "closed_at": at}

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import REASON_LENGTH_MAX, Recording, check_text, command
+from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.events import BATCH_QUARANTINED
 
 
 @stable_name("Quarantine")
@@ -20,12 +21,12 @@ class Quarantine:
 
 
 @command("quarantine_batch")
-def quarantine_batch(recording: Recording, order: Quarantine) -> Entry:
+def quarantine_batch(writer: PlantLedgerWriter, order: Quarantine) -> Entry:
     """Add a hold to the goods, whatever else holds them; the disposition stays, and lifting one hold leaves the others.
 
     The hold's id is the index of the entry. Only an approved release lifts it.
     """
-    goods = recording.batch(order.batch)
-    recording.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    goods = writer.batch(order.batch)
+    writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
     payload: Outcome = {"holds": [{"batch": goods.id, "kind": order.kind, "reason": order.reason}]}
-    return recording.record("BatchQuarantined", goods.code, payload)
+    return writer.record(BATCH_QUARANTINED, goods.code, payload)

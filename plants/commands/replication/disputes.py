@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import REASON_LENGTH_MAX, Recording, check_text, command
+from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.replication.repairs import DisputeSettled
+from plants.rules.replication.events import DISPUTE_SETTLED, DisputeSettled
 from plants.store.ledger.entries import entry_at
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
 from plants.store.replication import disputes
@@ -21,18 +21,18 @@ class Settlement:
 
 
 @command("settle_dispute")
-def settle_dispute(recording: Recording, order: Settlement) -> Entry:
+def settle_dispute(writer: PlantLedgerWriter, order: Settlement) -> Entry:
     """Take a disputed entry off the worklist with the reason that says what was done.
 
     It changes nothing else: what is right is recorded by commands of its own. Raises Refusal DISPUTE_UNKNOWN or
     DISPUTE_SETTLED.
     """
-    recording.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
-    disputes.check_open(recording.session, recording.call.plant, order.dispute)
-    disputed = entry_at(recording.session, recording.call.plant, order.dispute)
+    writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    disputes.check_open(writer.session, writer.call.plant, order.dispute)
+    disputed = entry_at(writer.session, writer.call.plant, order.dispute)
     assert disputed is not None, "the worklist is made from the ledger"
     payload: DisputeSettled = {"dispute": order.dispute}
-    entry = recording.record("DisputeSettled", disputed.envelope["key"], payload)
-    if not disputes.open_disputes(recording.session, recording.call.plant):
-        end_alarm(recording.session, AlarmKind.ENTRY_DISPUTED, recording.plant.origin, recording.call.now)
+    entry = writer.record(DISPUTE_SETTLED, disputed.envelope["key"], payload)
+    if not disputes.open_disputes(writer.session, writer.call.plant):
+        end_alarm(writer.session, AlarmKind.ENTRY_DISPUTED, writer.plant.origin, writer.call.now)
     return entry

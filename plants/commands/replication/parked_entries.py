@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.database import Session
-from plants.commands.execution import REASON_LENGTH_MAX, Appending, Call, Command, check_text
+from plants.commands.execution import REASON_LENGTH_MAX, Command, CommandContext, LedgerWriter, check_text
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import EntryRetried, EntrySkipped
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.replication.events import ENTRY_RETRIED, ENTRY_SKIPPED, EntryRetried, EntrySkipped
+from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.directives.directives import plants_of_group
 from plants.store.ledger.entries import HUB_LOG, INDEX_MAX, entry_at
 from plants.store.replication.parked_entries import Parked, parked_for_decision, retry_parked, unpark
@@ -36,18 +37,18 @@ class Deciding:
 
     session: Session
     actor: Author
-    call: Call
+    call: CommandContext
     digest: str | None
 
-    def appending(self) -> Appending:
+    def writer(self) -> LedgerWriter:
         """Lock the head of the hub's own ledger and return what appends to it."""
-        return Appending(self.session, self.actor, self.call, self.digest, HUB_LOG)
+        return LedgerWriter(self.session, self.actor, self.call, self.digest, HUB_LOG)
 
 
 class Decision(Command[ParkedEntry]):
     """A writer of the hub's own ledger about an entry that is parked; a repeated request id does nothing again."""
 
-    def _begin(self, session: Session, actor: Author, call: Call, digest: str | None) -> Deciding:
+    def _begin(self, session: Session, actor: Author, call: CommandContext, digest: str | None) -> Deciding:
         # The plant's lease comes before the head: a rebuild waits for whoever has one and not the other.
         return Deciding(session, actor, call, digest)
 
@@ -80,7 +81,7 @@ def skip_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "error": parked.error,
         "printed_name": deciding.actor.printed_name,
     }
-    entry = deciding.appending().record("EntrySkipped", _key(order), payload)
+    entry = deciding.writer().record(ENTRY_SKIPPED, _key(order), payload)
     unpark(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 
@@ -98,7 +99,7 @@ def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "leaf": order.leaf,
         "error": parked.error,
     }
-    entry = deciding.appending().record("EntryRetried", _key(order), payload)
+    entry = deciding.writer().record(ENTRY_RETRIED, _key(order), payload)
     retry_parked(session, order.plant, order.index, micros(deciding.call.now))
     return entry
 
@@ -110,7 +111,7 @@ def _parked(deciding: Deciding, order: ParkedEntry) -> Parked:
     shown = entry_at(deciding.session, order.plant, order.index) if parked is not None else None
     if parked is None or shown is None or shown.leaf.hex() != order.leaf:
         codes = {number: code for code, number in plants_of_group(deciding.session).items()}
-        raise Refusal(RefusalCode.ENTRY_NOT_PARKED, entry=order.index, plant=codes.get(order.plant, order.plant))
+        raise Refusal(ENTRY_NOT_PARKED, entry=order.index, plant=codes.get(order.plant, order.plant))
     return parked
 
 

@@ -10,21 +10,34 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from infra.database import Session
-from plants.commands.execution import Call, Recording
+from plants.commands.execution import CommandContext, PlantLedgerWriter
 from plants.commands.replication.rebuild import rebuild
 from plants.commands.replication.repairs import ENTRIES_AT_ONCE, beyond_printed, record_repair
-from plants.rules.ledger.events import ENTRY_BYTES_MAX, EVENTS, Entry, Envelope
+from plants.rules.approvals.events import CHANGE_APPLIED, CHANGE_DECIDED, CHANGE_REFUSED
+from plants.rules.ledger.events import ENTRY_BYTES_MAX, Entry, Envelope, new_envelope
 from plants.rules.ledger.merkle import Frontier
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
+from plants.rules.materials.events import PLANT_OPENED
+from plants.rules.replication.events import (
+    ALREADY_RECORDED,
+    ANSWERED_AGAIN,
+    ENTRY_DISPUTED,
+    LEDGER_REBASED,
+    PLANT_RESTORED,
+    Collision,
+    EntryDisputed,
+    LedgerRebased,
+)
 from plants.rules.replication.rebasing import PlaceLost, answers_directive, nodes_made, raised_series, renumbered
-from plants.rules.replication.repairs import ALREADY_RECORDED, ANSWERED_AGAIN, Collision, EntryDisputed, LedgerRebased
 from plants.rules.values.actors import SYSTEM
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request
 from plants.store.ledger.staging import clear_staged, set_aside, set_aside_in, staged_between
 from plants.store.materials.series import next_numbers
 from plants.store.projection import applying
+from plants.store.projection.registry import EVENTS
 from plants.store.quality.holds import waiting_for
-from plants.store.replication.conflicts import Ground, collisions
+from plants.store.replication.conflicts import RebaseState, collisions
 
 CONTENT_AT_FAULT: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError, Refusal)
 """What applying an entry raises when its content cannot be applied; a failing store ends the repair instead."""
@@ -58,14 +71,14 @@ class Rebased:
 
 
 @dataclass(slots=True)
-class _Work:
+class _Rebase:
     """A rebase under way: where each entry stands now, and what later entries must not build on."""
 
     session: Session
     log_id: int
     suffix: Suffix
     now: datetime
-    ground: Ground
+    state: RebaseState
     known: dict[str, int] = field(default_factory=dict)
     places: dict[int, int | None] = field(default_factory=dict)
     decided_again: set[int] = field(default_factory=set)
@@ -84,7 +97,7 @@ def rebase(session: Session, log_id: int, suffix: Suffix, *, now: datetime) -> R
     before = head.size
     turn = set_aside(session, log_id, suffix.fork.size, now)
     head.cut(suffix.fork)
-    work = _Work(session, log_id, suffix, now, Ground(session, log_id))
+    work = _Rebase(session, log_id, suffix, now, RebaseState(session, log_id))
     _adopt(work, head)
     clear_staged(session, log_id)
     rebuild(session)
@@ -96,7 +109,7 @@ def rebase(session: Session, log_id: int, suffix: Suffix, *, now: datetime) -> R
     return work.done
 
 
-def _adopt(work: _Work, head: Head) -> None:
+def _adopt(work: _Rebase, head: Head) -> None:
     frontier, end = work.suffix.fork, work.suffix.head
     while frontier.size < end.size:
         high = min(end.size, frontier.size + ENTRIES_AT_ONCE)
@@ -105,20 +118,20 @@ def _adopt(work: _Work, head: Head) -> None:
         if not entries or frontier.size != high:
             raise NotTheLedger(f"entries before {high} are missing")
         head.adopt(entries, frontier)
-        work.ground.adopted(entries)
+        work.state.adopted(entries)
         work.done.adopted += len(entries)
     if frontier != end:
         raise NotTheLedger(f"the {end.size} entries have another root")
 
 
-def _again(work: _Work, entry: Entry) -> int | None:
+def _again(work: _Rebase, entry: Entry) -> int | None:
     """Append one entry again, or dispute it; returns where it counts now, or None where it does not."""
     there = work.known.get(entry.envelope["id"])
     if there is not None:
         return there
     if work.log_id < HUB_LOG:
         return _append(work, _requested_once(work, entry), entry.payload)
-    work.noticed = work.noticed or entry.type == "PlantRestored"
+    work.noticed = work.noticed or entry.type == PLANT_RESTORED.name
     for name, following in drawn_numbers(entry.payload).items():
         work.drawn[name] = max(following, work.drawn.get(name, 0))
     found, settled = _settled_at_once(work, entry)
@@ -126,7 +139,7 @@ def _again(work: _Work, entry: Entry) -> int | None:
     if not found:
         try:
             payload = renumbered(entry.type, payload, work.places)
-            found = collisions(work.ground, entry, payload)
+            found = _bound(entry) or collisions(work.state, entry, payload)
         except PlaceLost as error:
             found = [{"code": "ENTRY_DISPUTED", "what": str(error.args[0])}]
     if not found:
@@ -143,7 +156,13 @@ def _again(work: _Work, entry: Entry) -> int | None:
     return None
 
 
-def _requested_once(work: _Work, entry: Entry) -> Entry:
+def _bound(entry: Entry) -> list[Collision]:
+    """Return why an entry of this type is never appended again, if so."""
+    event = EVENTS.get(entry.type)
+    return [{"code": "DECISION_BOUND", "what": entry.type}] if event is not None and not event.rebased else []
+
+
+def _requested_once(work: _Rebase, entry: Entry) -> Entry:
     """Return a directive without its request where a directive that came back has it already.
 
     Somebody asked the restored hub once more for what it had lost. Both stand: later ones, a release for instance, may
@@ -156,24 +175,24 @@ def _requested_once(work: _Work, entry: Entry) -> Entry:
     return replace(entry, envelope=envelope)
 
 
-def _settled_at_once(work: _Work, entry: Entry) -> tuple[list[Collision], str | None]:
+def _settled_at_once(work: _Rebase, entry: Entry) -> tuple[list[Collision], str | None]:
     """Return why an entry need not be applied and no person need look at it; nothing for all others."""
     envelope, directives = entry.envelope, work.suffix.directive_origin
     request = envelope.get("request")
     if request is not None and entry_by_request(work.session, work.log_id, request) is not None:
         return [{"code": ALREADY_RECORDED, "what": request}], ALREADY_RECORDED
-    if entry.type == "PlantOpened":
+    if entry.type == PLANT_OPENED.name:
         return [{"code": ALREADY_RECORDED, "what": envelope["key"]}], ALREADY_RECORDED
     if directives and answers_directive(envelope, directives):
-        if entry.type == "ChangeDecided":
+        if entry.type == CHANGE_DECIDED.name:
             work.decided_again.add(entry.payload["change"])
         return [{"code": ANSWERED_AGAIN, "what": directives}], ANSWERED_AGAIN
-    if entry.type in {"ChangeApplied", "ChangeRefused"} and entry.payload["change"] in work.decided_again:
+    if entry.type in {CHANGE_APPLIED.name, CHANGE_REFUSED.name} and entry.payload["change"] in work.decided_again:
         return [{"code": ANSWERED_AGAIN, "what": directives}], ANSWERED_AGAIN
     return [], None
 
 
-def _append(work: _Work, entry: Entry, payload: Any) -> int:
+def _append(work: _Rebase, entry: Entry, payload: Any) -> int:
     if isinstance(payload, dict) and "series" in payload:
         payload = {**payload, "series": raised_series(payload, _series(work))}
     envelope = cast("Envelope", {**entry.envelope, "payload": payload, "rebased_from": _rebased_from(entry)})
@@ -182,17 +201,17 @@ def _append(work: _Work, entry: Entry, payload: Any) -> int:
     return appended.index
 
 
-def _hold_what_waits(work: _Work, payload: Any) -> None:
+def _hold_what_waits(work: _Rebase, payload: Any) -> None:
     """Place the holds of headquarters that wait for a batch which this entry makes known."""
     for batch in payload.get("batches", ()) if isinstance(payload, dict) else ():
-        recording = Recording(work.session, SYSTEM, Call(work.log_id, work.now))
+        writer = PlantLedgerWriter(work.session, SYSTEM, CommandContext(work.log_id, work.now))
         named = {"id": batch["id"], "code": batch["code"]}
         for waiting in waiting_for(work.session, work.log_id, named):  # type: ignore[arg-type]
-            recording.hold_as_directed(named, waiting, waited=True)  # type: ignore[arg-type]
+            writer.hold_as_directed(named, waiting, waited=True)  # type: ignore[arg-type]
 
 
-def _dispute(work: _Work, entry: Entry, found: list[Collision], settled: str | None) -> None:
-    work.ground.disputed(entry, recorded=_recorded_instead(work, entry, settled))
+def _dispute(work: _Rebase, entry: Entry, found: list[Collision], settled: str | None) -> None:
+    work.state.disputed(entry, recorded=_recorded_instead(work, entry, settled))
     content: dict[str, Any] = dict(entry.envelope)
     payload: EntryDisputed = {
         "entry": content,
@@ -202,25 +221,24 @@ def _dispute(work: _Work, entry: Entry, found: list[Collision], settled: str | N
     }
     kept: dict[str, Any] = {name: content[name] for name in ("device", "reason") if name in content}
     envelope: dict[str, Any] = {
+        **new_envelope(
+            ENTRY_DISPUTED,
+            payload,
+            entry_id=content["id"],
+            log_id=work.log_id,
+            at=work.now,
+            actor=content["actor"],
+            key=content["key"],
+        ),
         **kept,
-        "id": content["id"],
-        "type": "EntryDisputed",
-        "version": EVENTS["EntryDisputed"],
-        "plant": work.log_id,
-        "index": 0,
-        "hlc": "",
         "occurred_at": content["occurred_at"],
-        "recorded_at": "",
-        "actor": content["actor"],
-        "key": content["key"],
-        "payload": payload,
         "rebased_from": _rebased_from(entry),
     }
     head = Head(work.session, work.log_id)
     try:
         appended = head.append(cast("Envelope", envelope), work.now, bytes_max=ENTRY_BYTES_MAX)
     except Refusal as refusal:
-        if refusal.code is not RefusalCode.ENTRY_TOO_LARGE:
+        if refusal.code is not ENTRY_TOO_LARGE:
             raise
         # An entry of a program that left no room. Its bytes are kept beside the ledger, under this leaf hash.
         payload["entry"] = {name: value for name, value in content.items() if name != "payload"}
@@ -229,7 +247,7 @@ def _dispute(work: _Work, entry: Entry, found: list[Collision], settled: str | N
     work.done.disputed += 1
 
 
-def _recorded_instead(work: _Work, entry: Entry, settled: str | None) -> dict[int, str]:
+def _recorded_instead(work: _Rebase, entry: Entry, settled: str | None) -> dict[int, str]:
     """Return what the entry that already answers this one's request made, which later entries may well build on."""
     request = entry.envelope.get("request")
     if settled != ALREADY_RECORDED or request is None:
@@ -242,11 +260,11 @@ def _rebased_from(entry: Entry) -> dict[str, Any]:
     return {"index": entry.index, "leaf": entry.leaf.hex(), "recorded_at": entry.envelope["recorded_at"]}
 
 
-def _series(work: _Work) -> dict[str, int]:
+def _series(work: _Rebase) -> dict[str, int]:
     return next_numbers(work.session, work.log_id)
 
 
-def _conclude(work: _Work) -> None:
+def _conclude(work: _Rebase) -> None:
     """Record LedgerRebased, with every series beyond what either side has drawn."""
     present = _series(work)
     drawn = dict(work.drawn)
@@ -263,4 +281,4 @@ def _conclude(work: _Work) -> None:
         "disputed": done.disputed,
         "series": series,
     }
-    record_repair(work.session, work.log_id, "LedgerRebased", payload, now=work.now)
+    record_repair(work.session, work.log_id, LEDGER_REBASED, payload, now=work.now)

@@ -2,15 +2,15 @@
 
 import zoneinfo
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from infra.database import Session
 from infra.ids import new_id
 from plants.commands.execution import BACKDATING_DAYS_MAX, NODE_SERIES
 from plants.rules.identification.codes import batch_series, reserved_ahead
-from plants.rules.ledger.events import EVENTS, Entry, Envelope
+from plants.rules.ledger.events import Entry, Event, P, new_envelope
 from plants.rules.values.actors import SYSTEM
-from plants.rules.values.instants import format_instant, parse_instant
+from plants.rules.values.instants import parse_instant
 from plants.store.ledger.entries import Head, entry_at
 from plants.store.materials import plants, series
 from plants.store.projection import applying
@@ -18,22 +18,12 @@ from plants.store.projection import applying
 ENTRIES_AT_ONCE: Final = 1_000  # that are held in memory together
 
 
-def record_repair(session: Session, log_id: int, event: str, payload: Any, *, now: datetime) -> Entry:
-    """Append what the node itself did to a ledger, and apply it to the tables; a fence does not keep it from that."""
+def record_repair(session: Session, log_id: int, event: Event[P], payload: P, *, now: datetime) -> Entry:
+    """Append an event of the node itself and apply it to the tables; also to a fenced ledger."""
     head = Head(session, log_id)
-    envelope: Envelope = {
-        "id": new_id(),
-        "type": event,
-        "version": EVENTS[event],
-        "plant": log_id,
-        "index": 0,
-        "hlc": "",
-        "occurred_at": format_instant(now),
-        "recorded_at": "",
-        "actor": SYSTEM.person,
-        "key": head.origin,
-        "payload": payload,
-    }
+    envelope = new_envelope(
+        event, payload, entry_id=new_id(), log_id=log_id, at=now, actor=SYSTEM.person, key=head.origin
+    )
     entry = head.append(envelope, now)
     applying.apply(session, log_id, (entry,))
     return entry

@@ -11,7 +11,7 @@ from infra.database import Session
 from plants.commands.replication.repairs import ENTRIES_AT_ONCE, beyond_printed, record_repair
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
-from plants.rules.replication.repairs import Found, PlantRestored
+from plants.rules.replication.events import PLANT_RESTORED, Found, PlantRestored
 from plants.store.ledger.entries import Head
 from plants.store.ledger.staging import clear_staged, staged_between
 from plants.store.materials.series import next_in_series
@@ -55,4 +55,4 @@ def record_restored(
     ahead = ((name, following, next_in_series(session, plant, name)) for name, following in drawn.items())
     series = {name: following for name, following, present in ahead if following > present}
     payload: PlantRestored = {"found": found, "size_before": before, "size": known, "series": series}
-    return record_repair(session, plant, "PlantRestored", payload, now=now)
+    return record_repair(session, plant, PLANT_RESTORED, payload, now=now)

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Final
 
 from infra.database import Session
-from plants.commands.execution import Appending, Call
+from plants.commands.execution import CommandContext, LedgerWriter
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.notes import Checkpoint, Note
-from plants.rules.ledger.payloads import CheckpointsWitnessed, WitnessedCheckpoint
+from plants.rules.replication.events import CHECKPOINTS_WITNESSED, CheckpointsWitnessed, WitnessedCheckpoint
 from plants.rules.values.actors import SYSTEM
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.witnesses import unwitnessed
@@ -23,7 +23,7 @@ def witness_checkpoints(session: Session, *, now: datetime) -> Entry | None:
     Returns None, and writes nothing, when none has: so the hub's ledger does not grow while nothing happens. To be
     called until then. Raises LookupError when the hub's own ledger was not opened in this store.
     """
-    appending = Appending(session, SYSTEM, Call(HUB, now), None, HUB_LOG)
+    writer = LedgerWriter(session, SYSTEM, CommandContext(HUB, now), None, HUB_LOG)
     checkpoints: list[WitnessedCheckpoint] = []
     used = 0
     for origin, note in unwitnessed(session, WITNESSED_MAX):
@@ -35,4 +35,4 @@ def witness_checkpoints(session: Session, *, now: datetime) -> Entry | None:
     if not checkpoints:
         return None
     payload: CheckpointsWitnessed = {"checkpoints": checkpoints}
-    return appending.record("CheckpointsWitnessed", "checkpoints", payload)
+    return writer.record(CHECKPOINTS_WITNESSED, "checkpoints", payload)

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from typing import Any
 
-from plants.rules.ledger.events import Entry
+from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE
+from plants.rules.ledger.events import Entry, Event
 from plants.rules.ledger.payloads import Movement
 from plants.rules.values.quantities import parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 
 class Wrong(StrEnum):
@@ -17,31 +19,10 @@ class Wrong(StrEnum):
     INCORRECT_DATA = "INCORRECT_DATA"
 
 
-# What is not here is answered in another way: definitions by a new definition, holds by an approved release,
-# decisions and directives not at all. A dispatched transfer may have been received where nobody here can see it.
-CORRECTABLE = frozenset(
-    {
-        "BatchReceived",
-        "BatchAliased",
-        "ProcessOpened",
-        "ProcessFed",
-        "ProcessYielded",
-        "ProcessClosed",
-        "ProductionRecorded",
-        "BatchSplit",
-        "BatchesMerged",
-        "BatchMoved",
-        "TransferReceived",
-        "BatchShipped",
-        "StockAdjusted",
-    }
-)
-
-
-def check_correctable(entry: Entry) -> None:
-    """Raise Refusal unless the entry is of a type that a correction can answer."""
-    if entry.type not in CORRECTABLE:
-        raise Refusal(RefusalCode.CORRECTION_IMPOSSIBLE, entry=entry.index, type=entry.type)
+def check_correctable(entry: Entry, event: Event[Any] | None) -> None:
+    """Raise Refusal unless the entry is of an event, declared here, that a correction can take back."""
+    if event is None or not event.correctable:
+        raise Refusal(CORRECTION_IMPOSSIBLE, entry=entry.index, type=entry.type)
 
 
 def reverse(movements: Iterable[Movement]) -> list[Movement]:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from plants.rules.epcis.events import EpcisEvent
+from plants.rules.epcis.event_forms import EpcisEvent
 from plants.rules.epcis.identifiers import identity
 from plants.rules.epcis.lots import Goods, new_batch, produced_at_of
 from plants.rules.epcis.moves import adjust, begin, bring, find_supply, lines_of

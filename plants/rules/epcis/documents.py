@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NoReturn
 
-from plants.rules.epcis.events import EVENT_TYPES, EpcisEvent, local_terms, read_event
+from plants.rules.epcis.event_forms import EVENT_TYPES, EpcisEvent, local_terms, read_event
 from plants.rules.epcis.fields import read_instant
 from plants.rules.epcis.problems import EpcisProblem, EpcisRefusal, ProblemCode
 

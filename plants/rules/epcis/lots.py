@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from plants.rules.epcis.documents import EpcisDocument
-from plants.rules.epcis.events import EpcisEvent, EpcisQuantity
+from plants.rules.epcis.event_forms import EpcisEvent, EpcisQuantity
 from plants.rules.epcis.fields import read_instant
 from plants.rules.epcis.identifiers import Kind, identity, kind_of, lot_number_of, product_of, short_codes
 from plants.rules.epcis.sites import Site, site_of

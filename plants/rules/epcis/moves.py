@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from plants.rules.epcis.events import EpcisEvent
+from plants.rules.epcis.event_forms import EpcisEvent
 from plants.rules.epcis.lots import Goods, new_batch
 from plants.rules.epcis.steps import (
     Adjust,

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from plants.rules.epcis.actions import do_event
 from plants.rules.epcis.documents import EpcisDocument
-from plants.rules.epcis.events import EpcisEvent
+from plants.rules.epcis.event_forms import EpcisEvent
 from plants.rules.epcis.sites import settle_sites, site_of
 from plants.rules.epcis.steps import DiscrepancyKind, EpcisPlan, EventReport, Line, Outcome, Why
 from plants.rules.epcis.work import Work, in_time, listed

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from plants.rules.epcis.events import EpcisEvent
+from plants.rules.epcis.event_forms import EpcisEvent
 from plants.rules.epcis.identifiers import identity
 from plants.rules.epcis.lots import Goods
 from plants.rules.epcis.moves import handling_units, lines_of, send

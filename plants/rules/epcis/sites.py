@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from plants.rules.epcis.documents import EpcisDocument
-from plants.rules.epcis.events import EpcisEvent
+from plants.rules.epcis.event_forms import EpcisEvent
 from plants.rules.epcis.identifiers import identity, short_codes
 from plants.rules.epcis.problems import EpcisProblem, EpcisRefusal, ProblemCode
 from plants.rules.identification.codes import plant_code

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from plants.rules.epcis.documents import EpcisDocument
-from plants.rules.epcis.events import EpcisEvent, EpcisQuantity
+from plants.rules.epcis.event_forms import EpcisEvent, EpcisQuantity
 from plants.rules.epcis.identifiers import Kind, identity, kind_of, short_codes
 from plants.rules.epcis.lots import Goods, Lots, begins, ilmd_value
 from plants.rules.epcis.sites import Site, site_of

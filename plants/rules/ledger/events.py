@@ -1,6 +1,6 @@
-"""The closed set of things that can happen, with their versions, and the bytes that a ledger keeps of them.
+"""Declarations of events, entries of a ledger, and their canonical bytes.
 
-Events carry outcomes: quantities moved, ids and codes given, dispositions reached. Applying one needs no decision,
+Events carry outcomes: quantities moved, ids and codes assigned, dispositions reached. Applying one needs no decision,
 so the same projection serves one event at a plant and ten thousand at the hub.
 
 An entry is canonical JSON: UTF-8, keys sorted by code point, no white space, no floats, integers below 2**53. Amounts
@@ -11,10 +11,16 @@ Names recorded before that rule stay with their batches, also in later entries a
 """
 
 import json
-from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Generic, NotRequired, TypedDict, TypeVar, cast
 
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.codes import HUB
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
+from plants.rules.values.instants import format_instant
+from plants.rules.values.refusals import Refusal
 
 ENTRY_BYTES_MAX = 65_535  # a C2SP tlog-tiles bundle counts an entry's bytes in 16 bits.
 REBASE_RESERVE = 4_096  # bytes that a command leaves free, so that a repair can put the whole entry inside another.
@@ -22,63 +28,65 @@ COMMAND_BYTES_MAX = ENTRY_BYTES_MAX - REBASE_RESERVE
 KEY_CHARACTER_MAX = "\uffff"  # Up to here keys sort alike by code points and, as RFC 8785 does, by UTF-16 code units.
 LINES_MAX = 100  # of one command; a line takes at most about 400 bytes of an entry.
 
-EVENTS: dict[str, int] = {
-    "HubOpened": 1,
-    "PlantEnrolled": 1,
-    "CheckpointsWitnessed": 1,
-    "PlantOpened": 1,
-    "MaterialDefined": 1,
-    "UnitDefined": 1,
-    "SupplierDefined": 1,
-    "CustomerDefined": 1,
-    "LocationDefined": 1,
-    "EquipmentDefined": 1,
-    "BatchReceived": 1,
-    "BatchAliased": 1,
-    "ProcessOpened": 1,
-    "ProcessFed": 1,
-    "ProcessYielded": 1,
-    "ProcessClosed": 1,
-    "ProductionRecorded": 1,
-    "BatchSplit": 1,
-    "BatchesMerged": 1,
-    "BatchMoved": 1,
-    "TransferDispatched": 1,
-    "TransferReceived": 1,
-    "BatchShipped": 1,
-    "StockAdjusted": 1,
-    "BatchQuarantined": 1,
-    "ChangeRequested": 1,
-    "ChangeDecided": 1,
-    "ChangeApplied": 1,
-    "ChangeRefused": 1,
-    "EntryCorrected": 1,
-    "EntrySkipped": 1,
-    "EntryRetried": 1,
-    "BatchReleased": 1,
-    "MasterDirected": 1,
-    "HoldDirected": 1,
-    "RecallDirected": 1,
-    "ReleaseDirected": 1,
-    "DirectiveApplied": 1,
-    "DirectiveRejected": 1,
-    "PlantRestored": 1,
-    "HubRegressed": 1,
-    "LedgerRebased": 1,
-    "EntryDisputed": 1,
-    "DisputeSettled": 1,
-    "LedgerKeyRotated": 1,
-    "BodiesPruned": 1,
-    "AssertionKeyRotated": 1,
-    "PlantLedgerKeyRotated": 1,
-    "PlantRevoked": 1,
-    "PlantReadmitted": 1,
-}
-"""The closed set of event types and the newest version of each that this program writes and reads."""
+VERSIONS_UNDERSTOOD: Final = 2
+"""How many versions behind the newest an event may be: the hub is upgraded before its plants."""
+
+P = TypeVar("P")
+
+Step = Callable[[Any], Any]
+"""Returns the payload of the next version; does not change its argument."""
+
+
+class LedgerKind(StrEnum):
+    """The kinds of ledgers, by their writers and readers."""
+
+    PLANT = "PLANT"  # written by a plant
+    DIRECTIVES = "DIRECTIVES"  # written by the hub to a plant
+    HUB = "HUB"  # written by the hub about the group
+
+
+def kind_of(log_id: int) -> LedgerKind:
+    """Return the kind of a ledger by its log id."""
+    if log_id == HUB:
+        return LedgerKind.HUB
+    return LedgerKind.PLANT if log_id > HUB else LedgerKind.DIRECTIVES
+
+
+PLANTS_OWN: Final = frozenset({LedgerKind.PLANT})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event(Generic[P]):
+    """The declaration of an event type; it is in the `events` module of its area.
+
+    `name` is the `type` of its entries. Only the newest version is written: `version`, with a `payload` of this form.
+    `steps` has, by number, the step from an older version to the next; VERSIONS_UNDERSTOOD of them are required.
+    `ledgers` are the kinds of ledgers that the event may be appended to. A `correctable` event can be taken back by
+    EntryCorrected; definitions are replaced by new ones instead, and holds end by a release. A `rebased` event is
+    appended again when its ledger is rebased.
+
+    `plants.store.projection.registry` finds the declarations. The projector is in the store's `projectors` module of
+    the same area.
+    """
+
+    name: str
+    payload: type[P]
+    version: int = 1
+    steps: Mapping[int, Step] = field(default_factory=dict)
+    ledgers: frozenset[LedgerKind] = PLANTS_OWN
+    correctable: bool = False
+    rebased: bool = True
+
+    def __post_init__(self) -> None:
+        """Raise ValueError when a step from an understood version is missing."""
+        missing = set(range(max(1, self.version - VERSIONS_UNDERSTOOD), self.version)) - self.steps.keys()
+        if missing:
+            message = f"{self.name} has no step from version {min(missing)}"
+            raise ValueError(message)
 
 
 class Cause(TypedDict):
-    """An entry in another ledger that this one answers; `leaf` is its leaf hash, hexadecimal."""
+    """An entry of another ledger that this one answers; `leaf` is its leaf hash, hexadecimal."""
 
     origin: str
     index: int
@@ -86,7 +94,7 @@ class Cause(TypedDict):
 
 
 class Rebased(TypedDict):
-    """Where an entry stood before its ledger took on another suffix; `leaf` is its leaf hash there, hexadecimal."""
+    """The position of an entry before its ledger was rebased; `leaf` is its leaf hash there, hexadecimal."""
 
     index: int
     leaf: str
@@ -94,12 +102,12 @@ class Rebased(TypedDict):
 
 
 class Envelope(TypedDict):
-    """What every entry carries around its payload."""
+    """An entry: the payload, and the members that all entries share."""
 
     id: str
     type: str
     version: int
-    plant: int  # whose ledger it is: the plant's number, 0 for the hub's own, -n for the hub's directives to plant n
+    plant: int  # the log id: a plant's number, 0 for the hub's own ledger, -n for the hub's directives to plant n
     index: int
     hlc: str
     occurred_at: str
@@ -110,14 +118,14 @@ class Envelope(TypedDict):
     device: NotRequired[str]
     reason: NotRequired[str]
     request: NotRequired[str]
-    digest: NotRequired[str]  # of the request's content, so that a request id cannot be used for two things
+    digest: NotRequired[str]  # of the request's content: detects a request id that is used twice
     causes: NotRequired[list[Cause]]
     rebased_from: NotRequired[Rebased]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One position of a ledger: the envelope, and the very bytes that were hashed."""
+    """An entry of a ledger: the envelope, and the bytes that were hashed."""
 
     envelope: Envelope
     body: bytes
@@ -130,13 +138,38 @@ class Entry:
 
     @property
     def type(self) -> str:
-        """The event type, one of EVENTS unless a newer program wrote it."""
+        """The event type; a newer program may write one that is not declared here."""
         return self.envelope["type"]
 
     @property
     def payload(self) -> Any:
-        """The event's own content."""
+        """The payload of the event."""
         return self.envelope["payload"]
+
+
+def new_envelope(
+    event: Event[P], payload: P, *, entry_id: str, log_id: int, at: datetime, actor: str, key: str
+) -> Envelope:
+    """Return the envelope of an event; the ledger's head fills in `index`, `hlc` and `recorded_at`.
+
+    Raises ValueError for a ledger of a kind that the event does not belong to.
+    """
+    if kind_of(log_id) not in event.ledgers:
+        message = f"{event.name} does not belong in ledger {log_id}"
+        raise ValueError(message)
+    return {
+        "id": entry_id,
+        "type": event.name,
+        "version": event.version,
+        "plant": log_id,
+        "index": 0,
+        "hlc": "",
+        "occurred_at": format_instant(at),
+        "recorded_at": "",
+        "actor": actor,
+        "key": key,
+        "payload": payload,
+    }
 
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
@@ -154,7 +187,7 @@ def encode(envelope: Envelope, bytes_max: int = ENTRY_BYTES_MAX) -> bytes:
     """Return the bytes of an entry; raises Refusal above `bytes_max`."""
     body = canonical(envelope)
     if len(body) > bytes_max:
-        raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=len(body), limit=bytes_max)
+        raise Refusal(ENTRY_TOO_LARGE, size=len(body), limit=bytes_max)
     return body
 
 

@@ -1,33 +1,22 @@
-"""Older versions of events brought to the newest: one pure step from each version to the next.
+"""Upcasting: payloads of older versions of an event brought to the newest one, by one pure step per version.
 
-A hub is upgraded first and hears from plants that are up to two versions behind. Only the newest version of each type
-is applied to the tables; what an older program wrote goes through its steps first. The bytes in the ledger, and what
-is hashed and proven, stay as they were written.
+The hub is upgraded first, so it receives entries of plants that are up to two versions behind. Only the newest version
+of each type is applied to the tables. The bytes in the ledger, their hashes and proofs do not change.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
 
-from plants.rules.ledger.events import EVENTS, Entry, Envelope
-
-VERSIONS_UNDERSTOOD: Final = 2  # behind the newest
-
-Step = Callable[[Any], Any]
-"""Makes the payload of the next version from that of one version, and changes nothing in what it was given."""
+from plants.rules.ledger.events import Entry, Envelope, Step
 
 Steps = Mapping[tuple[str, int], Step]
-
-UPCASTERS: Steps = {}
-"""For each type and version that is no longer written, the step to the version after it."""
+"""The steps of all events, by type and version."""
 
 
-def upcast(entry: Entry, steps: Steps | None = None) -> Entry:
-    """Return the entry as the newest program would have written it; one without steps comes back as it is."""
-    steps = UPCASTERS if steps is None else steps
-    kind = entry.envelope["type"], entry.envelope["version"]
-    if kind not in steps:
+def upcast(entry: Entry, steps: Steps) -> Entry:
+    """Return the entry in the newest version that the steps reach; without a step, the same entry."""
+    name, version = entry.envelope["type"], entry.envelope["version"]
+    if (name, version) not in steps:
         return entry
-    name, version = kind
     payload = entry.envelope["payload"]
     while (name, version) in steps:
         payload = steps[name, version](payload)
@@ -36,20 +25,9 @@ def upcast(entry: Entry, steps: Steps | None = None) -> Entry:
     return Entry(envelope, entry.body, entry.leaf)
 
 
-def reached(kind: tuple[str, int], steps: Steps | None = None) -> tuple[str, int]:
-    """Return the type and version that an entry of this type and version is brought to."""
-    steps = UPCASTERS if steps is None else steps
+def reached(kind: tuple[str, int], steps: Steps) -> tuple[str, int]:
+    """Return the type and version that an entry of this type and version is upcast to."""
     name, version = kind
     while (name, version) in steps:
         version += 1
     return name, version
-
-
-def missing_steps(steps: Steps | None = None, events: Mapping[str, int] = EVENTS) -> list[tuple[str, int]]:
-    """Return the types and versions, down to VERSIONS_UNDERSTOOD behind the newest, that cannot be brought to it."""
-    return [
-        (name, version)
-        for name, newest in events.items()
-        for version in range(max(1, newest - VERSIONS_UNDERSTOOD), newest)
-        if reached((name, version), steps) != (name, newest)
-    ]

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
+from plants.rules.values.refusals import Refusal
 
 
 class Disposition(StrEnum):
@@ -49,8 +50,8 @@ def check_usable(
     """Raise the Refusal that names why the goods may not be used on that local day, if they may not."""
     if holds:
         first = holds[0]
-        raise Refusal(RefusalCode.BATCH_ON_HOLD, batch=batch, hold=first.id, kind=first.kind, reason=first.reason)
+        raise Refusal(BATCH_ON_HOLD, batch=batch, hold=first.id, kind=first.kind, reason=first.reason)
     if is_expired(expires_on, on):
-        raise Refusal(RefusalCode.BATCH_EXPIRED, batch=batch, expires_on=expires_on)
+        raise Refusal(BATCH_EXPIRED, batch=batch, expires_on=expires_on)
     if disposition is not Disposition.UNRESTRICTED:
-        raise Refusal(RefusalCode.BATCH_RESTRICTED, batch=batch, disposition=disposition)
+        raise Refusal(BATCH_RESTRICTED, batch=batch, disposition=disposition)

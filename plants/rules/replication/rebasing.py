@@ -7,15 +7,14 @@ instead; what was decided on a version of a batch that is another one now is ask
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from plants.rules.audit.events import ENTRY_CORRECTED
 from plants.rules.identification.codes import NODE_ID_MIN, NODE_IN_TEXT
 from plants.rules.ledger.events import Envelope
 from plants.rules.ledger.payloads import Movement
+from plants.rules.replication.events import DISPUTE_SETTLED
 
 Places = Mapping[int, int | None]
 """Where the entries from the fork on stand now, by their old positions; None for those that are disputed."""
-
-NEVER_AGAIN: Final = frozenset({"ChangeRequested", "ChangeDecided", "ChangeApplied", "ChangeRefused"})
-"""A signature is bound to content and version: a request made and decided on other entries is made and decided anew."""
 
 
 class PlaceLost(LookupError):
@@ -41,9 +40,9 @@ def _dispute(payload: Any, places: Places) -> None:
 # Members that name positions of the entry's own ledger, by event type; "*" for every type.
 POSITIONS: Final = {
     ("*", "lifted"): _lifted,
-    ("EntryCorrected", "entry"): _entry,
-    ("EntryCorrected", "retracted"): _retracted,
-    ("DisputeSettled", "dispute"): _dispute,
+    (ENTRY_CORRECTED.name, "entry"): _entry,
+    (ENTRY_CORRECTED.name, "retracted"): _retracted,
+    (DISPUTE_SETTLED.name, "dispute"): _dispute,
 }
 
 

@@ -10,8 +10,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, Proposal
+from plants.rules.approvals.refusals import CHANGE_ALREADY_DECIDED, CHANGE_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Batch
 from plants.store.ledger.entries import INDEX_MAX
@@ -85,7 +86,7 @@ def proposal_of(session: Session, plant: int, change: int) -> Proposal:
     known = 0 <= change < INDEX_MAX
     row = session.row(SELECT_PROPOSAL, {"plant": plant, "change": change}) if known else None
     if row is None:
-        raise Refusal(RefusalCode.CHANGE_UNKNOWN, change=change)
+        raise Refusal(CHANGE_UNKNOWN, change=change)
     number, kind, batch_id, batch, version, state, levels, requested_by, expires_us, content, detail = row
     return Proposal(
         number,
@@ -106,11 +107,11 @@ def check_not_directed(session: Session, plant: int, change: int) -> None:
     """Raise Refusal when the hub has decided the request already and the plant has not rejected that."""
     row = session.row(SELECT_DIRECTED, {"plant": plant, "change": change, "log": -plant})
     if row is not None:
-        raise Refusal(RefusalCode.CHANGE_ALREADY_DECIDED, change=change, state=row[0])
+        raise Refusal(CHANGE_ALREADY_DECIDED, change=change, state=row[0])
 
 
 @dataclass(frozen=True, slots=True)
-class ChangesSought:
+class ChangesFilter:
     """Which change requests are wanted; what is not given does not matter."""
 
     plant: str | None = None
@@ -147,28 +148,28 @@ def decisions_by_change(
 
 
 def changes_page(
-    reads: ReadSession, scope: PlantScope, sought: ChangesSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: ChangesFilter, after: Key | None, limit: int
 ) -> Sequence[ChangeRequestRow]:
     """Return one page of change requests, the last of each plant first."""
     key = col(ChangeRequestRow.plant_id), col(ChangeRequestRow.change_id)
-    return reads.exec(page(_sought(reads, scope, sought), key, after, limit, descending=True)).all()
+    return reads.exec(page(_filtered(reads, scope, filters), key, after, limit, descending=True)).all()
 
 
-def changes_count(reads: ReadSession, scope: PlantScope, sought: ChangesSought) -> int:
+def changes_count(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> int:
     """Return how many change requests there are."""
-    return count(reads, _sought(reads, scope, sought))
+    return count(reads, _filtered(reads, scope, filters))
 
 
-def _sought(reads: ReadSession, scope: PlantScope, sought: ChangesSought) -> SelectOfScalar[ChangeRequestRow]:
+def _filtered(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> SelectOfScalar[ChangeRequestRow]:
     row = ChangeRequestRow
-    found = select(row).where(col(row.plant_id).in_(narrowed(reads, scope, sought.plant)))
-    equal = {row.state: sought.state, row.kind: sought.kind, row.requested_by: sought.requested_by}
+    found = select(row).where(col(row.plant_id).in_(narrowed(reads, scope, filters.plant)))
+    equal = {row.state: filters.state, row.kind: filters.kind, row.requested_by: filters.requested_by}
     for column, value in equal.items():
         if value is not None:
             found = found.where(column == value)
-    if sought.level is not None:
-        found = found.where(col(row.levels).contains(sought.level))
-    if sought.batch is not None:
-        named = select(Batch.id).where(Batch.code == sought.batch, col(Batch.plant_id).in_(scope))
+    if filters.level is not None:
+        found = found.where(col(row.levels).contains(filters.level))
+    if filters.batch is not None:
+        named = select(Batch.id).where(Batch.code == filters.batch, col(Batch.plant_id).in_(scope))
         found = found.where(col(row.batch_id).in_(named))
     return found

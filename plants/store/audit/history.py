@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import CompoundSelect, tuple_, union
 from sqlalchemy import select as sql_select
@@ -11,6 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession
 from plants.rules.identification.codes import HUB
+from plants.rules.ledger.events import LedgerKind, kind_of
 from plants.rules.values.scope import PlantScope
 from plants.store.audit.corrections import CorrectionRow
 from plants.store.inventory.batches import Batch
@@ -23,16 +23,8 @@ Position = tuple[int, int]
 """A ledger's log id and an index in it."""
 
 
-class LedgerKind(StrEnum):
-    """Whose ledger it is."""
-
-    PLANT = "PLANT"  # what a plant wrote
-    DIRECTIVES = "DIRECTIVES"  # what the hub wrote to a plant
-    HUB = "HUB"  # what the hub wrote of the group
-
-
 @dataclass(frozen=True, slots=True)
-class EntriesSought:
+class EntriesFilter:
     """Which entries are wanted; what is not given does not matter. Times are microseconds, the later one excluded.
 
     `since_us` and `until_us` are about when it happened, the others about when it was written down. `batch` asks
@@ -51,13 +43,6 @@ class EntriesSought:
     recorded_since_us: int | None = None
     recorded_until_us: int | None = None
     newest_first: bool = False
-
-
-def kind_of(log_id: int) -> LedgerKind:
-    """Return whose ledger it is, by its log id."""
-    if log_id == HUB:
-        return LedgerKind.HUB
-    return LedgerKind.PLANT if log_id > HUB else LedgerKind.DIRECTIVES
 
 
 def log_named(reads: ReadSession, scope: PlantScope, plant: str | None, kind: LedgerKind, own: int) -> int | None:
@@ -100,17 +85,17 @@ def corrections_at(
 
 
 def entries_page(
-    reads: ReadSession, scope: PlantScope, sought: EntriesSought, after: pages.Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: EntriesFilter, after: pages.Key | None, limit: int
 ) -> Sequence[LedgerEntry]:
     """Return one page of entries, by ledger and position."""
     key = col(LedgerEntry.log_id), col(LedgerEntry.idx)
-    found = pages.page(_sought(reads, scope, sought), key, after, limit, descending=sought.newest_first)
+    found = pages.page(_filtered(reads, scope, filters), key, after, limit, descending=filters.newest_first)
     return reads.exec(found).all()
 
 
-def entries_count(reads: ReadSession, scope: PlantScope, sought: EntriesSought) -> int:
+def entries_count(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> int:
     """Return how many entries there are."""
-    return pages.count(reads, _sought(reads, scope, sought))
+    return pages.count(reads, _filtered(reads, scope, filters))
 
 
 def entries_from(
@@ -135,19 +120,19 @@ def entries_by_origin(
     return {one: found[place] for one, place in places.items() if place in found}
 
 
-def _sought(reads: ReadSession, scope: PlantScope, sought: EntriesSought) -> SelectOfScalar[LedgerEntry]:
+def _filtered(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> SelectOfScalar[LedgerEntry]:
     row = LedgerEntry
-    logs = {log for log in logs_of(narrowed(reads, scope, sought.plant)) if sought.kind in (None, kind_of(log))}
+    logs = {log for log in logs_of(narrowed(reads, scope, filters.plant)) if filters.kind in (None, kind_of(log))}
     found = select(row).where(col(row.log_id).in_(logs))
-    if sought.batch is not None:
-        found = found.where(tuple_(col(row.log_id), col(row.idx)).in_(_about(scope, logs, sought.batch)))
-    equal = {row.type: sought.type, row.key: sought.key, row.actor: sought.actor, row.request: sought.request}
+    if filters.batch is not None:
+        found = found.where(tuple_(col(row.log_id), col(row.idx)).in_(_about(scope, logs, filters.batch)))
+    equal = {row.type: filters.type, row.key: filters.key, row.actor: filters.actor, row.request: filters.request}
     for column, value in equal.items():
         if value is not None:
             found = found.where(column == value)
     spans = (
-        (row.occurred_us, sought.since_us, sought.until_us),
-        (row.recorded_us, sought.recorded_since_us, sought.recorded_until_us),
+        (row.occurred_us, filters.since_us, filters.until_us),
+        (row.recorded_us, filters.recorded_since_us, filters.recorded_until_us),
     )
     for at, since, until in spans:
         if since is not None:

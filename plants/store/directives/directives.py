@@ -58,7 +58,7 @@ def plants_with(session: Session, batches: Iterable[DirectedBatch]) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectivesSought:
+class DirectivesFilter:
     """Which directives are wanted; what is not given does not matter. `key` is a batch or a master data code."""
 
     plant: str | None = None
@@ -82,16 +82,16 @@ def directives_by_place(
 
 
 def directives_page(
-    reads: ReadSession, scope: PlantScope, sought: DirectivesSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: DirectivesFilter, after: Key | None, limit: int
 ) -> Sequence[LedgerEntry]:
     """Return one page of directives, the last to each plant first."""
     order = col(LedgerEntry.log_id), col(LedgerEntry.idx)
-    return reads.exec(page(_sought(reads, scope, sought), order, after, limit, descending=True)).all()
+    return reads.exec(page(_filtered(reads, scope, filters), order, after, limit, descending=True)).all()
 
 
-def directives_count(reads: ReadSession, scope: PlantScope, sought: DirectivesSought) -> int:
+def directives_count(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) -> int:
     """Return how many directives there are."""
-    return count(reads, _sought(reads, scope, sought))
+    return count(reads, _filtered(reads, scope, filters))
 
 
 def waiting_by_directive(
@@ -110,15 +110,15 @@ def _logs(scope: Iterable[int]) -> set[int]:
     return {-plant for plant in scope if plant > 0}
 
 
-def _sought(reads: ReadSession, scope: PlantScope, sought: DirectivesSought) -> SelectOfScalar[LedgerEntry]:
+def _filtered(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) -> SelectOfScalar[LedgerEntry]:
     row, outcome = LedgerEntry, DirectiveOutcomeRow
-    found = select(row).where(col(row.log_id).in_(_logs(narrowed(reads, scope, sought.plant))))
-    for column, value in ((row.type, sought.type), (row.key, sought.key)):
+    found = select(row).where(col(row.log_id).in_(_logs(narrowed(reads, scope, filters.plant))))
+    for column, value in ((row.type, filters.type), (row.key, filters.key)):
         if value is not None:
             found = found.where(column == value)
-    if sought.state is not None:
+    if filters.state is not None:
         same = and_(col(outcome.plant_id) == -col(row.log_id), col(outcome.directive_idx) == col(row.idx))
         found = found.outerjoin(outcome, same)
-        applied = {DirectiveState.SENT: None, DirectiveState.REJECTED: 0, DirectiveState.APPLIED: 1}[sought.state]
+        applied = {DirectiveState.SENT: None, DirectiveState.REJECTED: 0, DirectiveState.APPLIED: 1}[filters.state]
         found = found.where(col(outcome.applied) == applied)  # `== None` becomes IS NULL.
     return found

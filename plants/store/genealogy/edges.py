@@ -4,6 +4,7 @@ from sqlalchemy import Index
 from sqlmodel import SQLModel
 
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
+from plants.store.sql.rows import TableSpec
 
 
 class Edge(SQLModel, table=True):
@@ -26,3 +27,6 @@ class Edge(SQLModel, table=True):
     unit: str = text()
     use: str = text()
     occurred_us: int = big()
+
+
+EDGES = TableSpec.of(Edge)

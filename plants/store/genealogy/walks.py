@@ -24,7 +24,7 @@ from plants.rules.genealogy.walks import (
 )
 from plants.rules.identification.codes import plant_of
 from plants.rules.values.scope import PlantScope
-from plants.store.sql.arrays import among, at_plants, given
+from plants.store.sql.arrays import as_array, in_list, in_scope
 
 EdgeKey = tuple[int, int, int, int, int]
 """Source, target, plant, entry and line of an edge: unique, and the order in which edges are listed."""
@@ -147,10 +147,10 @@ def batches_page(session: ReadSession, scope: PlantScope, traced: Traced, ids: S
     """Return these batches of a trace with their attributes, in the order of the ids."""
     sql = (
         "SELECT id, plant_id, code, material, unit, made, produced_us, expires_on, disposition FROM batches"
-        f" WHERE {among(session, 'id', 'ids')} AND {at_plants(session, 'plant_id')} ORDER BY id, plant_id"
+        f" WHERE {in_list(session, 'id', 'ids')} AND {in_scope(session, 'plant_id')} ORDER BY id, plant_id"
     )
     rows: dict[int, Row] = {}
-    for row in session.rows(sql, {"ids": given(session, ids), "scope": given(session, scope)}):
+    for row in session.rows(sql, {"ids": as_array(session, ids), "scope": as_array(session, scope)}):
         if row[0] not in rows or row[1] == plant_of(row[0]):
             rows[row[0]] = row
     return [TracedBatch(batch, traced.batches[batch], *rows.get(batch, (batch,))[1:]) for batch in ids]
@@ -163,11 +163,11 @@ def presences(session: ReadSession, scope: PlantScope, ids: Sequence[int]) -> di
         " (SELECT CAST(coalesce(sum(quantity), 0) AS bigint) FROM stock"
         " WHERE stock.plant_id = batches.plant_id AND batch_id = id),"
         " (SELECT count(*) FROM holds WHERE holds.plant_id = batches.plant_id AND batch_id = id"
-        f" AND lifted_idx IS NULL) FROM batches WHERE {among(session, 'id', 'ids')}"
-        f" AND {at_plants(session, 'batches.plant_id')} ORDER BY id, plant_id"
+        f" AND lifted_idx IS NULL) FROM batches WHERE {in_list(session, 'id', 'ids')}"
+        f" AND {in_scope(session, 'batches.plant_id')} ORDER BY id, plant_id"
     )
     found: dict[int, list[Presence]] = {batch: [] for batch in ids}
-    for batch, *values in session.rows(sql, {"ids": given(session, ids), "scope": given(session, scope)}):
+    for batch, *values in session.rows(sql, {"ids": as_array(session, ids), "scope": as_array(session, scope)}):
         found[batch].append(Presence(*values))
     return {batch: tuple(here) for batch, here in found.items()}
 
@@ -199,11 +199,11 @@ def all_edges(session: ReadSession, scope: PlantScope, traced: Traced) -> list[T
     rows: list[Row] = []
     for column, ends in sides.items():
         sql = (
-            f"SELECT {EDGE_COLUMNS} FROM edges WHERE {among(session, column, 'ends')}"
-            f" AND {at_plants(session, 'plant_id')}"
+            f"SELECT {EDGE_COLUMNS} FROM edges WHERE {in_list(session, column, 'ends')}"
+            f" AND {in_scope(session, 'plant_id')}"
         )
         if ends:
-            rows += session.rows(sql, {"ends": given(session, ends), "scope": given(session, scope)})
+            rows += session.rows(sql, {"ends": as_array(session, ends), "scope": as_array(session, scope)})
     if traced.direction is TraceDirection.BOTH:
         pairs = set(traced.pairs)
         rows = [row for row in set(rows) if row[:2] in pairs]
@@ -247,7 +247,7 @@ def _walk_sqlite(near: str, far: str) -> str:
 def _walk(session: ReadSession, scope: PlantScope, seeds: Iterable[int], *, forward: bool) -> list[Link]:
     near, far = ("source_id", "target_id") if forward else ("target_id", "source_id")
     sql = (_walk_postgresql if session.dialect == "postgresql" else _walk_sqlite)(near, far)
-    return session.rows(sql, {"seeds": given(session, seeds), "scope": given(session, scope)})
+    return session.rows(sql, {"seeds": as_array(session, seeds), "scope": as_array(session, scope)})
 
 
 def _edges_between(session: ReadSession, scope: PlantScope, pairs: Sequence[tuple[int, int]]) -> Iterable[TracedEdge]:
@@ -260,11 +260,11 @@ def _edges_between(session: ReadSession, scope: PlantScope, pairs: Sequence[tupl
         )
     sql = (
         f"SELECT {EDGE_COLUMNS} FROM {links} JOIN edges ON source_id = link.source AND target_id = link.target"
-        f" WHERE {at_plants(session, 'plant_id')}"
+        f" WHERE {in_scope(session, 'plant_id')}"
     )
     parameters = {
-        "sources": given(session, (source for source, _ in pairs)),
-        "targets": given(session, (target for _, target in pairs)),
-        "scope": given(session, scope),
+        "sources": as_array(session, (source for source, _ in pairs)),
+        "targets": as_array(session, (target for _, target in pairs)),
+        "scope": as_array(session, scope),
     }
     return map(TracedEdge._make, session.rows(sql, parameters))

@@ -11,9 +11,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
 from plants.rules.values.quantities import Quantity, format_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.movements import Stock
 from plants.store.materials.plants import narrowed
@@ -117,7 +118,7 @@ class Goods:
         available = self.on_hand.get(location, 0)
         if available < wanted.micro:
             raise Refusal(
-                RefusalCode.STOCK_SHORT,
+                STOCK_SHORT,
                 batch=self.code,
                 location=location,
                 available=format_micro(available),
@@ -135,7 +136,7 @@ def goods_by_code(session: Session, plant: int, code: str) -> Goods:
     """Return what the plant knows of a batch, or raise Refusal BATCH_UNKNOWN."""
     goods = goods_named(session, plant, code)
     if goods is None:
-        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=code[:40])
+        raise Refusal(BATCH_UNKNOWN, batch=code[:40])
     return goods
 
 
@@ -205,7 +206,7 @@ NEVER = "9999-12-31"
 
 
 @dataclass(frozen=True, slots=True)
-class BatchesSought:
+class BatchesFilter:
     """Which batches are wanted, and in which order; what is not given does not matter."""
 
     plant: str | None = None
@@ -247,13 +248,13 @@ def known_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) -
 
 
 def batches_page(
-    reads: ReadSession, scope: PlantScope, sought: BatchesSought, after: pages.Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: BatchesFilter, after: pages.Key | None, limit: int
 ) -> list[Known]:
-    """Return one page of batches in the order sought."""
+    """Return one page of batches in the order that the filters name."""
     expiry = func.coalesce(func.min(col(Batch.expires_on)), NEVER)
-    key = (expiry, col(Batch.id)) if sought.order is BatchOrder.EXPIRING_FIRST else (col(Batch.id),)
-    last_first = sought.order is BatchOrder.MADE_LAST
-    found = pages.page(_sought(reads, scope, sought), key, after, limit, descending=last_first, grouped=True)
+    key = (expiry, col(Batch.id)) if filters.order is BatchOrder.EXPIRING_FIRST else (col(Batch.id),)
+    last_first = filters.order is BatchOrder.MADE_LAST
+    found = pages.page(_filtered(reads, scope, filters), key, after, limit, descending=last_first, grouped=True)
     ids = list(reads.exec(found))
     known = known_by_id(reads, scope, ids)
     return [known[batch] for batch in ids]
@@ -266,9 +267,9 @@ def batch_key(order: BatchOrder, known: Known) -> pages.Key:
     return min((row.expires_on for row in known.rows if row.expires_on), default=NEVER), known.stated.id
 
 
-def batches_count(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> int:
+def batches_count(reads: ReadSession, scope: PlantScope, filters: BatchesFilter) -> int:
     """Return how many batches there are."""
-    return pages.count(reads, _sought(reads, scope, sought))
+    return pages.count(reads, _filtered(reads, scope, filters))
 
 
 def aliases_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Alias]]:
@@ -281,20 +282,20 @@ def aliases_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) 
     return aliases
 
 
-def _sought(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> SelectOfScalar[int]:
-    found = select(Batch.id).where(col(Batch.plant_id).in_(narrowed(reads, scope, sought.plant)))
+def _filtered(reads: ReadSession, scope: PlantScope, filters: BatchesFilter) -> SelectOfScalar[int]:
+    found = select(Batch.id).where(col(Batch.plant_id).in_(narrowed(reads, scope, filters.plant)))
     equal = {
-        Batch.material: sought.material,
-        Batch.supplier: sought.supplier,
-        Batch.disposition: sought.disposition,
+        Batch.material: filters.material,
+        Batch.supplier: filters.supplier,
+        Batch.disposition: filters.disposition,
     }
     for column, value in equal.items():
         if value is not None:
             found = found.where(column == value)
-    if sought.code_begins is not None:
-        found = found.where(col(Batch.code).startswith(sought.code_begins, autoescape=True))
-    if sought.expires_before is not None:
-        found = found.where(col(Batch.expires_on) < sought.expires_before)
+    if filters.code_begins is not None:
+        found = found.where(col(Batch.code).startswith(filters.code_begins, autoescape=True))
+    if filters.expires_before is not None:
+        found = found.where(col(Batch.expires_on) < filters.expires_before)
     held = col(HoldRow.batch_id) == col(Batch.id), col(HoldRow.plant_id) == col(Batch.plant_id)
     there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
     directed = (
@@ -304,11 +305,11 @@ def _sought(reads: ReadSession, scope: PlantScope, sought: BatchesSought) -> Sel
     )
     on_hold = or_(exists().where(*held, col(HoldRow.lifted_idx).is_(None)), exists().where(*directed))
     in_stock = exists().where(*there, col(Stock.quantity) > 0)
-    for wanted, some in ((sought.on_hold, on_hold), (sought.in_stock, in_stock)):
+    for wanted, some in ((filters.on_hold, on_hold), (filters.in_stock, in_stock)):
         if wanted is not None:
             found = found.where(some if wanted else ~some)
-    if sought.alias is not None:
+    if filters.alias is not None:
         same = col(Alias.batch_id) == col(Batch.id), col(Alias.plant_id) == col(Batch.plant_id)
-        in_force = col(Alias.value) == sought.alias, col(Alias.ended_idx).is_(None)
+        in_force = col(Alias.value) == filters.alias, col(Alias.ended_idx).is_(None)
         found = found.where(exists().where(*same, *in_force))
     return found.group_by(col(Batch.id))

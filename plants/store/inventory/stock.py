@@ -15,7 +15,7 @@ from plants.store.sql import pages
 
 
 @dataclass(frozen=True, slots=True)
-class StockSought:
+class StockLevelsFilter:
     """Which stock is wanted; what is not given does not matter."""
 
     plant: str | None = None
@@ -34,26 +34,26 @@ def stock_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) ->
 
 
 def stock_page(
-    reads: ReadSession, scope: PlantScope, sought: StockSought, after: pages.Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: StockLevelsFilter, after: pages.Key | None, limit: int
 ) -> list[tuple[Stock, Known]]:
     """Return one page of stock, each with its batch, by plant, batch and location."""
     key = col(Stock.plant_id), col(Stock.batch_id), col(Stock.location)
-    rows = reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit)).all()
+    rows = reads.exec(pages.page(_filtered(reads, scope, filters), key, after, limit)).all()
     known = known_by_id(reads, scope, [row.batch_id for row in rows])
     return [(row, known[row.batch_id]) for row in rows]
 
 
-def stock_count(reads: ReadSession, scope: PlantScope, sought: StockSought) -> int:
+def stock_count(reads: ReadSession, scope: PlantScope, filters: StockLevelsFilter) -> int:
     """Return at how many places there is stock."""
-    return pages.count(reads, _sought(reads, scope, sought))
+    return pages.count(reads, _filtered(reads, scope, filters))
 
 
-def _sought(reads: ReadSession, scope: PlantScope, sought: StockSought) -> SelectOfScalar[Stock]:
-    here = narrowed(reads, scope, sought.plant)
+def _filtered(reads: ReadSession, scope: PlantScope, filters: StockLevelsFilter) -> SelectOfScalar[Stock]:
+    here = narrowed(reads, scope, filters.plant)
     found = select(Stock).where(col(Stock.plant_id).in_(here), Stock.quantity > 0)
-    if sought.location is not None:
-        found = found.where(Stock.location == sought.location)
-    batch = {Batch.code: sought.batch, Batch.material: sought.material}
+    if filters.location is not None:
+        found = found.where(Stock.location == filters.location)
+    batch = {Batch.code: filters.batch, Batch.material: filters.material}
     given = {column: value for column, value in batch.items() if value is not None}
     if given:
         same = select(Batch.id).where(Batch.plant_id == Stock.plant_id)

@@ -1,9 +1,12 @@
 """Queries on the heads of ledgers, and on the watermarks of the projection."""
 
-from typing import Final
+from typing import Final, NamedTuple
+
+from sqlalchemy import func
+from sqlmodel import col, select
 
 from infra.database import ReadSession, Session
-from plants.store.ledger.entries import HUB_LOG
+from plants.store.ledger.entries import HUB_LOG, LedgerEntry, Log
 
 SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id LIMIT 1"
 SELECT_HUB_WRITTEN: Final = "SELECT log_id FROM logs WHERE log_id <= :hub ORDER BY log_id"
@@ -18,6 +21,32 @@ def foreign_origin(reads: Session | ReadSession, log_id: int) -> str | None:
     """Return the origin of a ledger in this store that another node writes, the hub's directives aside."""
     rows = reads.rows(SELECT_FOREIGN, {"log_id": log_id})
     return str(rows[0][0]) if rows else None
+
+
+class StoredRange(NamedTuple):
+    """The entries that a store holds of a ledger: their number, and the lowest and highest index, None for no entry."""
+
+    entries: int
+    low: int | None
+    high: int | None
+
+
+def logs_in(reads: ReadSession) -> list[Log]:
+    """Return the heads of all ledgers in this store, by log id."""
+    return list(reads.exec(select(Log).order_by(col(Log.log_id))))
+
+
+def log_size(reads: ReadSession, log_id: int) -> int:
+    """Return the number of entries of a ledger, 0 where it was not opened."""
+    found = reads.get(Log, log_id)
+    return 0 if found is None else found.size
+
+
+def stored_range(reads: ReadSession, log_id: int) -> StoredRange:
+    """Return which entries of a ledger the store holds. In an intact ledger they are 0 to its size - 1."""
+    index = col(LedgerEntry.idx)
+    counted = select(func.count(), func.min(index), func.max(index)).where(LedgerEntry.log_id == log_id)
+    return StoredRange(*reads.exec(counted).one())
 
 
 def hub_written_logs(session: Session) -> list[int]:

@@ -16,6 +16,7 @@ from plants.store.ledger.entries import ENTRY_COLUMNS, INSERT_ENTRY, Head, entry
 COPY_ENTRIES = f"COPY entries ({', '.join(ENTRY_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 COPY_TYPES = ("int4", "int8", "bytea", "bytea", "text", "text", "text", "text", "int8", "int8", "text")
 MOVE_HEAD = "UPDATE logs SET size = :size, frontier = :frontier, hlc = :hlc WHERE log_id = :log_id"
+SELECT_BODIES_SINCE = "SELECT idx, body, leaf FROM entries WHERE log_id = :log_id AND idx >= :low ORDER BY idx"
 SELECT_LEAVES = "SELECT leaf FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
 SELECT_ROWS = SELECT_LEAVES.replace("SELECT leaf", "SELECT body, leaf")
 SELECT_LENGTHS = SELECT_LEAVES.replace("SELECT leaf", "SELECT length(body)")
@@ -48,6 +49,12 @@ def position_of(reads: Reads, log_id: int) -> tuple[str, Frontier] | None:
 def leaves_between(reads: Reads, log_id: int, low: int, high: int) -> list[bytes]:
     """Return the stored leaf hashes at positions low to high - 1."""
     return [bytes(leaf) for (leaf,) in reads.rows(SELECT_LEAVES, {"log_id": log_id, "low": low, "high": high})]
+
+
+def bodies_since(reads: Reads, log_id: int, low: int) -> list[tuple[int, bytes, bytes]]:
+    """Return index, body and leaf hash of the stored entries from an index on, in order. A pruned body is empty."""
+    rows = reads.rows(SELECT_BODIES_SINCE, {"log_id": log_id, "low": low})
+    return [(index, bytes(body), bytes(leaf)) for index, body, leaf in rows]
 
 
 def leaf_reader(reads: Reads, log_id: int) -> Callable[[int, int], Iterable[bytes]]:

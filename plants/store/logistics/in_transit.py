@@ -18,7 +18,7 @@ from infra.roles import Keeping, Role, table_options
 from plants.rules.identification.codes import plant_of
 from plants.rules.logistics.transfers import Known, contradicts
 from plants.rules.values.scope import PlantScope
-from plants.store.sql.arrays import among, at_plants, given
+from plants.store.sql.arrays import as_array, in_list, in_scope
 from plants.store.sql.columns import PLANT, big, key, small
 from plants.store.sql.pages import Key
 
@@ -113,7 +113,7 @@ class OpenTransfer:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSought:
+class OpenTransfersFilter:
     """Which open transfers are wanted: with `overdue` those open since before `overdue_us`, or those that are not."""
 
     overdue_us: int
@@ -124,7 +124,7 @@ def balances(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[
     """Return transfers batch by batch as the plants in the scope state them, by transfer."""
     sql = (
         "SELECT transfer_id, plant_id, batch_id, unit, dispatched, received FROM transfer_lines"
-        f" WHERE {among(reads, 'transfer_id', 'ids')} AND {at_plants(reads, 'plant_id')}"
+        f" WHERE {in_list(reads, 'transfer_id', 'ids')} AND {in_scope(reads, 'plant_id')}"
         " ORDER BY transfer_id, plant_id, line"
     )
     sent: dict[tuple[int, int], tuple[str, int]] = {}
@@ -144,10 +144,10 @@ def balances(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[
 
 
 def open_transfers(
-    reads: ReadSession, scope: PlantScope, sought: OpenSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter, after: Key | None, limit: int
 ) -> list[OpenTransfer]:
     """Return one page of the transfers that are not settled, the longest open first."""
-    sql, values = _open(reads, scope, sought)
+    sql, values = _open(reads, scope, filters)
     if after is not None:
         sql += " AND (since_us, transfer_id) > (:since_us, :transfer)"
         values |= {"since_us": after[0], "transfer": after[1]}
@@ -155,15 +155,15 @@ def open_transfers(
     return [OpenTransfer(transfer, OpenState(state), since_us) for transfer, state, since_us in rows]
 
 
-def open_count(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> int:
+def open_count(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -> int:
     """Return how many transfers are not settled."""
-    sql, values = _open(reads, scope, sought)
+    sql, values = _open(reads, scope, filters)
     return int(reads.rows(f"SELECT count(*) FROM ({sql}) AS listed", values)[0][0])
 
 
-def open_totals(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> list[Total]:
+def open_totals(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -> list[Total]:
     """Return what the transfers that are not settled add up to, unit by unit."""
-    sql, values = _open(reads, scope, sought)
+    sql, values = _open(reads, scope, filters)
     ids = [transfer for transfer, _, _ in reads.rows(sql, values)]
     totals: dict[str, Total] = {}
     for found in balances(reads, scope, ids).values():
@@ -176,7 +176,7 @@ def awaited_batches(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -
     """Tell of each known batch whether it is a stub: its origin is in the scope and has not stated it so far."""
     sql = (
         "SELECT id, max(CASE WHEN plant_id = (id >> 40) THEN 1 ELSE 0 END) FROM batches"
-        f" WHERE {among(reads, 'id', 'ids')} AND {at_plants(reads, 'plant_id')} GROUP BY id"
+        f" WHERE {in_list(reads, 'id', 'ids')} AND {in_scope(reads, 'plant_id')} GROUP BY id"
     )
     rows = reads.rows(sql, _with(reads, scope, ids))
     return {batch: plant_of(batch) in scope and not stated for batch, stated in rows}
@@ -187,7 +187,7 @@ def awaited_transfers(reads: ReadSession, scope: PlantScope, ids: Sequence[int])
     sql = (
         "SELECT id, max(CASE WHEN plant_id = (id >> 40) THEN 1 ELSE 0 END),"
         " max(CASE WHEN plant_id <> (id >> 40) AND state = 'CLOSED' THEN 1 ELSE 0 END) FROM process_records"
-        f" WHERE {among(reads, 'id', 'ids')} AND {at_plants(reads, 'plant_id')} GROUP BY id"
+        f" WHERE {in_list(reads, 'id', 'ids')} AND {in_scope(reads, 'plant_id')} GROUP BY id"
     )
     rows = reads.rows(sql, _with(reads, scope, ids))
     return {one: plant_of(one) in scope and bool(came) and not stated for one, stated, came in rows}
@@ -222,12 +222,12 @@ def label_verdicts(
     sql = (
         "SELECT came.id, came.plant_id, came.closed_us FROM process_records came"
         " LEFT JOIN label_checks ON label_checks.transfer_id = came.id AND label_checks.plant_id = came.plant_id"
-        f" AND label_checks.closed_us = came.closed_us WHERE {at_plants(reads, 'came.plant_id')}"
+        f" AND label_checks.closed_us = came.closed_us WHERE {in_scope(reads, 'came.plant_id')}"
         " AND came.kind = 'TRANSFER' AND came.state = 'CLOSED' AND came.plant_id <> (came.id >> 40)"
         " AND coalesce(label_checks.matches, 0) = 0 AND (came.id, came.plant_id) > (:transfer, :plant)"
         " ORDER BY came.id, came.plant_id LIMIT :limit"
     )
-    values = {"scope": given(reads, scope), "limit": limit, "transfer": after[0], "plant": after[1]}
+    values = {"scope": as_array(reads, scope), "limit": limit, "transfer": after[0], "plant": after[1]}
     rows = reads.rows(sql, values)
     ids = [transfer for transfer, _, _ in rows]
     wrong, awaited = mislabelled(reads, scope, ids), awaited_transfers(reads, scope, ids)
@@ -244,11 +244,11 @@ def keep_verdict(session: Session, verdict: LabelCheckRow) -> None:
     session.run(PUT_VERDICT, verdict.model_dump())
 
 
-def _open(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> tuple[str, dict[str, Any]]:
+def _open(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -> tuple[str, dict[str, Any]]:
     """Return the statement that gives id, state and time of the open transfers; conditions can be added to it."""
-    away, seen = "came.plant_id <> (came.id >> 40) AND came.state = 'CLOSED'", at_plants(reads, "came.plant_id")
-    at_source = f"{at_plants(reads, 'sent.plant_id')} AND sent.plant_id = (sent.id >> 40)"
-    source_visible = among(reads, "(came.id >> 40)", "scope")
+    away, seen = "came.plant_id <> (came.id >> 40) AND came.state = 'CLOSED'", in_scope(reads, "came.plant_id")
+    at_source = f"{in_scope(reads, 'sent.plant_id')} AND sent.plant_id = (sent.id >> 40)"
+    source_visible = in_list(reads, "(came.id >> 40)", "scope")
     sql = (
         "SELECT sent.id AS one, 'IN_TRANSIT' AS state, sent.opened_us AS us FROM process_records sent"
         f" WHERE sent.kind = 'TRANSFER' AND {at_source} AND NOT EXISTS"
@@ -260,11 +260,11 @@ def _open(reads: ReadSession, scope: PlantScope, sought: OpenSought) -> tuple[st
         " ON came.id = label_checks.transfer_id AND came.plant_id = label_checks.plant_id"
         f" AND came.closed_us = label_checks.closed_us WHERE matches = 0 AND {away} AND {seen} AND {source_visible}"
     )
-    values: dict[str, Any] = {"scope": given(reads, scope)}
+    values: dict[str, Any] = {"scope": as_array(reads, scope)}
     condition = ""
-    if sought.overdue is not None:
-        condition = " AND since_us < :overdue_us" if sought.overdue else " AND since_us >= :overdue_us"
-        values["overdue_us"] = sought.overdue_us
+    if filters.overdue is not None:
+        condition = " AND since_us < :overdue_us" if filters.overdue else " AND since_us >= :overdue_us"
+        values["overdue_us"] = filters.overdue_us
     one_each = f"SELECT one AS transfer_id, max(state) AS state, min(us) AS since_us FROM ({sql}) AS every GROUP BY one"
     listed = f"SELECT transfer_id, state, since_us FROM ({one_each}) AS open_ones WHERE since_us IS NOT NULL"
     return listed + condition, values
@@ -274,7 +274,7 @@ def _receipts(reads: ReadSession, scope: PlantScope, ids: Collection[int]) -> li
     """Return the causes that each uncorrected receipt names, as its entry has them."""
     sql = (
         "SELECT came.transfer_id, entries.body FROM (SELECT DISTINCT transfer_id, plant_id FROM transfer_lines"
-        f" WHERE {among(reads, 'transfer_id', 'ids')} AND {at_plants(reads, 'plant_id')} AND received IS NOT NULL)"
+        f" WHERE {in_list(reads, 'transfer_id', 'ids')} AND {in_scope(reads, 'plant_id')} AND received IS NOT NULL)"
         " AS came JOIN logs ON logs.log_id = came.plant_id JOIN entries ON entries.log_id = came.plant_id"
         " AND entries.key = CAST(came.transfer_id AS text) AND entries.type = 'TransferReceived'"
         " AND entries.idx < logs.projected WHERE NOT EXISTS (SELECT 1 FROM corrections"
@@ -291,7 +291,7 @@ def _receipts(reads: ReadSession, scope: PlantScope, ids: Collection[int]) -> li
 def _known(reads: ReadSession, transfers: Collection[int]) -> Mapping[int, Known]:
     """Return what this store has of each transfer's dispatch in its source's ledger."""
     wanted = "unnest(:ids::bigint[]) AS wanted(value)" if reads.dialect == "postgresql" else "json_each(:ids) AS wanted"
-    ids = {"ids": given(reads, transfers)}
+    ids = {"ids": as_array(reads, transfers)}
     heads = f"SELECT log_id, origin, size FROM logs WHERE log_id IN (SELECT (wanted.value >> 40) FROM {wanted})"
     logs = {log_id: (origin, size) for log_id, origin, size in reads.rows(heads, ids)}
     sql = (
@@ -319,4 +319,4 @@ def _other_amounts(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) ->
 
 
 def _with(reads: ReadSession, scope: PlantScope, ids: Collection[int]) -> dict[str, Any]:
-    return {"ids": given(reads, ids), "scope": given(reads, scope)}
+    return {"ids": as_array(reads, ids), "scope": as_array(reads, scope)}

@@ -11,7 +11,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import NODE_NUMBER_BITS, plant_of
 from plants.rules.ledger.events import Entry, decode
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.ledger.refusals import ENTRY_PRUNED
+from plants.rules.logistics.events import TRANSFER_DISPATCHED
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry, Log
 from plants.store.production.process_records import ProcessRow
@@ -46,7 +48,7 @@ def is_received(session: Session, plant: int, transfer: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class TransfersSought:
+class TransfersFilter:
     """Which transfers are wanted; what is not given does not matter."""
 
     plant: str | None = None
@@ -87,18 +89,18 @@ def lines_by_transfer(reads: ReadSession, scope: PlantScope, ids: Sequence[int])
 
 
 def transfers_page(
-    reads: ReadSession, scope: PlantScope, sought: TransfersSought, after: pages.Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: TransfersFilter, after: pages.Key | None, limit: int
 ) -> list[TransferSeen]:
     """Return one page of transfers, the last dispatched of each plant first."""
     key = (col(ProcessRow.id),)
-    ids = reads.exec(pages.page(_sought(scope, sought), key, after, limit, descending=True, grouped=True)).all()
+    ids = reads.exec(pages.page(_filtered(scope, filters), key, after, limit, descending=True, grouped=True)).all()
     seen = transfers_by_id(reads, scope, ids)
     return [seen[one] for one in ids if one in seen]
 
 
-def transfers_count(reads: ReadSession, scope: PlantScope, sought: TransfersSought) -> int:
+def transfers_count(reads: ReadSession, scope: PlantScope, filters: TransfersFilter) -> int:
     """Return how many transfers there are."""
-    return pages.count(reads, _sought(scope, sought))
+    return pages.count(reads, _filtered(scope, filters))
 
 
 def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[Entry, str] | None:
@@ -110,17 +112,17 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
     source = plant_of(transfer)
     if source not in scope:
         return None
-    wanted = row.log_id == source, row.key == str(transfer), row.type == "TransferDispatched"
+    wanted = row.log_id == source, row.key == str(transfer), row.type == TRANSFER_DISPATCHED.name
     found = reads.exec(select(row, Log.origin).join(Log, col(Log.log_id) == row.log_id).where(*wanted)).first()
     if found is None:
         return None
     entry, origin = found
     if not entry.body:
-        raise Refusal(RefusalCode.ENTRY_PRUNED, entry=entry.idx)
+        raise Refusal(ENTRY_PRUNED, entry=entry.idx)
     return Entry(decode(entry.body), bytes(entry.body), bytes(entry.leaf)), origin
 
 
-def _sought(scope: PlantScope, sought: TransfersSought) -> SelectOfScalar[int]:
+def _filtered(scope: PlantScope, filters: TransfersFilter) -> SelectOfScalar[int]:
     row, other, line = ProcessRow, aliased(ProcessRow), TransferLineRow
     # PostgreSQL shifts a bigint by an integer alone.
     bits = literal(NODE_NUMBER_BITS, Integer())
@@ -128,8 +130,8 @@ def _sought(scope: PlantScope, sought: TransfersSought) -> SelectOfScalar[int]:
     found = select(row.id).where(col(row.plant_id).in_(scope), col(row.kind) == "TRANSFER")
     # A destination's statement whose receipt was corrected says nothing any more.
     found = found.where(or_(at_source, col(row.state) == "CLOSED"))
-    if sought.plant is not None:
-        found = found.where(or_(col(row.source_plant) == sought.plant, col(row.destination_plant) == sought.plant))
+    if filters.plant is not None:
+        found = found.where(or_(col(row.source_plant) == filters.plant, col(row.destination_plant) == filters.plant))
     away = col(other.plant_id) != col(other.id).op(">>")(bits)
     received = exists().where(
         col(other.id) == col(row.id), away, col(other.state) == "CLOSED", col(other.plant_id).in_(scope)
@@ -137,7 +139,7 @@ def _sought(scope: PlantScope, sought: TransfersSought) -> SelectOfScalar[int]:
     differing = exists().where(
         col(line.transfer_id) == col(row.id), col(line.plant_id).in_(scope), col(line.received) != col(line.dispatched)
     )
-    for wanted, condition in ((sought.received, received), (sought.differing, differing)):
+    for wanted, condition in ((filters.received, received), (filters.differing, differing)):
         if wanted is not None:
             found = found.where(condition if wanted else ~condition)
     return found.group_by(col(row.id))

@@ -4,15 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 from sqlalchemy import func, or_
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
+from plants.rules.materials.events import MasterKind
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.quantities import UNITS, Unit
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import narrowed
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text, text_key
@@ -47,9 +48,6 @@ class MasterRecord(SQLModel, table=True):
     detail: str = text()  # canonical JSON: for a unit, {"of": code, "factor": fraction}
 
 
-MasterKind = Literal["UNIT", "SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT"]
-
-
 @dataclass(frozen=True, slots=True)
 class MaterialFacts:
     """A material definition as commands need it."""
@@ -73,7 +71,7 @@ def material(session: Session, plant: int, code: str) -> MaterialFacts:
     """Return a plant's material definition, or raise Refusal."""
     row = session.row(SELECT_MATERIAL, {"plant": plant, "code": code})
     if row is None:
-        raise Refusal(RefusalCode.NOT_DEFINED, thing="material", code=code[:40])
+        raise Refusal(NOT_DEFINED, thing="material", code=code[:40])
     return MaterialFacts(*row)
 
 
@@ -86,7 +84,7 @@ def conversions(session: Session, plant: int, code: str) -> Mapping[str, Fractio
 def check_defined(session: Session, plant: int, kind: MasterKind, code: str) -> None:
     """Raise Refusal unless the plant has a supplier, customer, location or piece of equipment of that code."""
     if session.row(SELECT_MASTER, {"plant": plant, "kind": kind, "code": code}) is None:
-        raise Refusal(RefusalCode.NOT_DEFINED, thing=kind.lower(), code=code[:40])
+        raise Refusal(NOT_DEFINED, thing=kind.lower(), code=code[:40])
 
 
 def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
@@ -100,7 +98,7 @@ def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
 
 
 @dataclass(frozen=True, slots=True)
-class MasterSought:
+class DefinitionsFilter:
     """Which master data is wanted: of one plant, with a code or name that holds this text; or all."""
 
     kind: str
@@ -125,46 +123,46 @@ def masters_by_key(
 
 
 def materials_page(
-    reads: ReadSession, scope: PlantScope, sought: MasterSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter, after: Key | None, limit: int
 ) -> Sequence[Material]:
     """Return one page of material definitions by code and plant."""
     key = col(Material.code), col(Material.plant_id)
-    return reads.exec(page(_materials(reads, scope, sought), key, after, limit)).all()
+    return reads.exec(page(_materials(reads, scope, filters), key, after, limit)).all()
 
 
-def materials_count(reads: ReadSession, scope: PlantScope, sought: MasterSought) -> int:
+def materials_count(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> int:
     """Return how many material definitions there are."""
-    return count(reads, _materials(reads, scope, sought))
+    return count(reads, _materials(reads, scope, filters))
 
 
 def masters_page(
-    reads: ReadSession, scope: PlantScope, sought: MasterSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter, after: Key | None, limit: int
 ) -> Sequence[MasterRecord]:
     """Return one page of master data of a kind, by code and plant."""
     key = col(MasterRecord.code), col(MasterRecord.plant_id)
-    return reads.exec(page(_masters(reads, scope, sought), key, after, limit)).all()
+    return reads.exec(page(_masters(reads, scope, filters), key, after, limit)).all()
 
 
-def masters_count(reads: ReadSession, scope: PlantScope, sought: MasterSought) -> int:
+def masters_count(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> int:
     """Return how much master data of a kind there is."""
-    return count(reads, _masters(reads, scope, sought))
+    return count(reads, _masters(reads, scope, filters))
 
 
-def _materials(reads: ReadSession, scope: PlantScope, sought: MasterSought) -> SelectOfScalar[Material]:
-    found = select(Material).where(col(Material.plant_id).in_(narrowed(reads, scope, sought.plant)))
-    if sought.text is not None:
-        text = sought.text.lower()
+def _materials(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> SelectOfScalar[Material]:
+    found = select(Material).where(col(Material.plant_id).in_(narrowed(reads, scope, filters.plant)))
+    if filters.text is not None:
+        text = filters.text.lower()
         named = func.lower(Material.name).contains(text, autoescape=True)
         found = found.where(or_(func.lower(Material.code).contains(text, autoescape=True), named))
     return found
 
 
-def _masters(reads: ReadSession, scope: PlantScope, sought: MasterSought) -> SelectOfScalar[MasterRecord]:
+def _masters(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> SelectOfScalar[MasterRecord]:
     found = select(MasterRecord).where(
-        col(MasterRecord.plant_id).in_(narrowed(reads, scope, sought.plant)), MasterRecord.kind == sought.kind
+        col(MasterRecord.plant_id).in_(narrowed(reads, scope, filters.plant)), MasterRecord.kind == filters.kind
     )
-    if sought.text is not None:
-        text = sought.text.lower()
+    if filters.text is not None:
+        text = filters.text.lower()
         named = func.lower(MasterRecord.name).contains(text, autoescape=True)
         found = found.where(or_(func.lower(MasterRecord.code).contains(text, autoescape=True), named))
     return found

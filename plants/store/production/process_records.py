@@ -10,7 +10,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import plant_of
 from plants.rules.production.process_records import RUN_KINDS
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
 from plants.store.materials.plants import narrowed
@@ -80,10 +81,10 @@ def open_run(session: Session, plant: int, process: int) -> ProcessFacts:
     # Ids from outside may be beyond 64 bits, which neither database compares with a column.
     row = session.row(SELECT_PROCESS, {"plant": plant, "process": process}) if 0 < process < 2**63 else None
     if row is None or row[1] not in RUN_KINDS:
-        raise Refusal(RefusalCode.PROCESS_UNKNOWN, process=process)
+        raise Refusal(PROCESS_UNKNOWN, process=process)
     facts = ProcessFacts(*row)
     if facts.state != "OPEN":
-        raise Refusal(RefusalCode.PROCESS_CLOSED, process=process)
+        raise Refusal(PROCESS_CLOSED, process=process)
     return facts
 
 
@@ -109,7 +110,7 @@ def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessesSought:
+class ProcessesFilter:
     """Which process records are wanted; what is not given does not matter. Transfers are listed by themselves."""
 
     plant: str | None = None
@@ -141,16 +142,16 @@ def edges_out(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict
 
 
 def processes_page(
-    reads: ReadSession, scope: PlantScope, sought: ProcessesSought, after: pages.Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: ProcessesFilter, after: pages.Key | None, limit: int
 ) -> Sequence[ProcessRow]:
     """Return one page of process records, the last opened of each plant first."""
     key = col(ProcessRow.id), col(ProcessRow.plant_id)
-    return reads.exec(pages.page(_sought(reads, scope, sought), key, after, limit, descending=True)).all()
+    return reads.exec(pages.page(_filtered(reads, scope, filters), key, after, limit, descending=True)).all()
 
 
-def processes_count(reads: ReadSession, scope: PlantScope, sought: ProcessesSought) -> int:
+def processes_count(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> int:
     """Return how many process records there are."""
-    return pages.count(reads, _sought(reads, scope, sought))
+    return pages.count(reads, _filtered(reads, scope, filters))
 
 
 def _edges(reads: ReadSession, scope: PlantScope, ids: Sequence[int], side: str) -> dict[int, list[Edge]]:
@@ -162,15 +163,15 @@ def _edges(reads: ReadSession, scope: PlantScope, ids: Sequence[int], side: str)
     return edges
 
 
-def _sought(reads: ReadSession, scope: PlantScope, sought: ProcessesSought) -> SelectOfScalar[ProcessRow]:
-    here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, sought.plant))
+def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:
+    here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, filters.plant))
     found = select(ProcessRow).where(here, ProcessRow.kind != "TRANSFER")
     equal = {
-        ProcessRow.kind: sought.kind,
-        ProcessRow.state: sought.state,
-        ProcessRow.job_order: sought.job_order,
-        ProcessRow.equipment: sought.equipment,
-        ProcessRow.customer: sought.customer,
+        ProcessRow.kind: filters.kind,
+        ProcessRow.state: filters.state,
+        ProcessRow.job_order: filters.job_order,
+        ProcessRow.equipment: filters.equipment,
+        ProcessRow.customer: filters.customer,
     }
     for column, value in equal.items():
         if value is not None:

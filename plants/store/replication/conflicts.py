@@ -10,10 +10,13 @@ from typing import Any
 
 from infra.database import Session
 from plants.rules.audit.corrections import stock_change
+from plants.rules.audit.events import ENTRY_CORRECTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Movement
-from plants.rules.replication.rebasing import NEVER_AGAIN, nodes_in, nodes_made, processes_in
-from plants.rules.replication.repairs import Collision
+from plants.rules.logistics.events import TRANSFER_RECEIVED
+from plants.rules.production.events import PROCESS_CLOSED
+from plants.rules.replication.events import ENTRY_DISPUTED, Collision
+from plants.rules.replication.rebasing import nodes_in, nodes_made, processes_in
 from plants.store.audit import corrections
 from plants.store.inventory.batches import batches_by_alias, goods_by_id, is_code_known
 from plants.store.logistics.transfers import is_received
@@ -23,7 +26,7 @@ SELECT_HOLD = "SELECT lifted_idx FROM holds WHERE plant_id = :plant AND batch_id
 TAKING = frozenset({"CONSUMED", "TRANSFERRED", "SHIPPED"})
 
 
-class Ground:
+class RebaseState:
     """What an entry stands on: the tables, and what the entries before it changed or failed to make.
 
     `lost` are the batches and process records that disputed entries would have made, `changed` those that adopted
@@ -47,56 +50,54 @@ class Ground:
         self.lost |= {node for node, code in nodes_made(entry.payload).items() if recorded.get(node) != code}
 
 
-def collisions(ground: Ground, entry: Entry, payload: Any) -> list[Collision]:
+def collisions(base: RebaseState, entry: Entry, payload: Any) -> list[Collision]:
     """Return why an entry cannot be applied with this payload, its positions renumbered; an empty list if it can."""
-    if entry.type in NEVER_AGAIN:
-        return [{"code": "DECISION_BOUND", "what": entry.type}]
-    if not isinstance(payload, dict) or entry.type == "EntryDisputed":
+    if not isinstance(payload, dict) or entry.type == ENTRY_DISPUTED.name:
         return []
-    return [{"code": code, "what": str(what)[:100]} for code, what in _found(ground, entry, payload)]
+    return [{"code": code, "what": str(what)[:100]} for code, what in _found(base, entry, payload)]
 
 
-def _found(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    for node in sorted(nodes_in(entry.envelope["key"], payload) & ground.lost):
+def _found(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    for node in sorted(nodes_in(entry.envelope["key"], payload) & base.lost):
         yield "MADE_BY_DISPUTED", node
-    yield from _made(ground, entry, payload)
-    yield from _moved(ground, payload)
-    yield from _named(ground, payload)
-    yield from _stated(ground, entry, payload)
+    yield from _made(base, entry, payload)
+    yield from _moved(base, payload)
+    yield from _named(base, payload)
+    yield from _stated(base, entry, payload)
 
 
-def _made(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    session, plant = ground.session, ground.plant
+def _made(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    session, plant = base.session, base.plant
     for batch in payload.get("batches", ()):
         if goods_by_id(session, plant, batch["id"]) is not None:
             yield "BATCH_TAKEN", batch["id"]
         if is_code_known(session, plant, batch["code"]):
             yield "CODE_TAKEN", batch["code"]
-    if entry.type == "TransferReceived":
+    if entry.type == TRANSFER_RECEIVED.name:
         if is_received(session, plant, payload["transfer"]):
             yield "TRANSFER_RECEIVED", payload["transfer"]
     elif "process" in payload:
-        yield from _processed(ground, entry, payload["process"])
+        yield from _processed(base, entry, payload["process"])
 
 
-def _processed(ground: Ground, entry: Entry, process: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _processed(base: RebaseState, entry: Entry, process: dict[str, Any]) -> Iterator[tuple[str, object]]:
     number = process["id"]
-    state = _state(ground, number)
+    state = _state(base, number)
     if "kind" in process:
         if state is not None:
             yield "PROCESS_TAKEN", number
     elif state is None:
         yield "PROCESS_UNKNOWN", number
-    elif entry.type == "ProcessClosed" and state == "CLOSED":
+    elif entry.type == PROCESS_CLOSED.name and state == "CLOSED":
         yield "PROCESS_CLOSED", number
-    elif entry.type == "ProcessClosed" and number in ground.changed:
+    elif entry.type == PROCESS_CLOSED.name and number in base.changed:
         yield "PROCESS_CHANGED", number
 
 
-def _moved(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _moved(base: RebaseState, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
     movements = payload.get("movements", [])
     stated = {batch["id"] for batch in payload.get("batches", ())}
-    goods = {batch: goods_by_id(ground.session, ground.plant, batch) for batch in {one["batch"] for one in movements}}
+    goods = {batch: goods_by_id(base.session, base.plant, batch) for batch in {one["batch"] for one in movements}}
     for batch in sorted(goods):
         if goods[batch] is None and batch not in stated:
             yield "BATCH_UNKNOWN", batch
@@ -110,22 +111,22 @@ def _moved(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, objec
         known = goods[batch]
         if (0 if known is None else known.on_hand.get(location, 0)) + change < 0:
             yield "STOCK_SHORT", f"{batch} {location}"
-    yield from _processes(ground, payload, movements)
+    yield from _processes(base, payload, movements)
 
 
-def _processes(ground: Ground, payload: dict[str, Any], movements: list[Movement]) -> Iterator[tuple[str, object]]:
+def _processes(base: RebaseState, payload: dict[str, Any], movements: list[Movement]) -> Iterator[tuple[str, object]]:
     own = payload.get("process", {}).get("id")
     edges = processes_in([movement for movement in movements if "use" in movement])
     for process in sorted(processes_in(movements) - {own}):
-        state = _state(ground, process)
+        state = _state(base, process)
         if state is None:
             yield "PROCESS_UNKNOWN", process
         elif state == "CLOSED" and process in edges:
             yield "PROCESS_CLOSED", process
 
 
-def _named(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    session, plant = ground.session, ground.plant
+def _named(base: RebaseState, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    session, plant = base.session, base.plant
     stated = {batch["id"]: batch["material"] for batch in payload.get("batches", ())}
     named = [(alias["batch"], alias) for alias in payload.get("aliases", ())]
     held = [hold["batch"] for hold in payload.get("holds", ())]
@@ -144,13 +145,13 @@ def _named(ground: Ground, payload: dict[str, Any]) -> Iterator[tuple[str, objec
             yield "HOLD_UNKNOWN", f"{batch} {hold}"
 
 
-def _stated(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    session, plant = ground.session, ground.plant
+def _stated(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    session, plant = base.session, base.plant
     for member in ("made", "dispositions"):
         for batch in map(int, payload.get(member, {})):
             if goods_by_id(session, plant, batch) is None:
                 yield "BATCH_UNKNOWN", batch
-            elif batch in ground.changed:
+            elif batch in base.changed:
                 yield "BATCH_CHANGED", batch
     for batch, expires_on in payload.get("expiries", {}).items():
         known = goods_by_id(session, plant, int(batch))
@@ -158,10 +159,10 @@ def _stated(ground: Ground, entry: Entry, payload: dict[str, Any]) -> Iterator[t
             yield "BATCH_UNKNOWN", batch
         elif known.expires_on is not None and (expires_on is None or expires_on > known.expires_on):
             yield "BATCH_CHANGED", batch
-    if entry.type == "EntryCorrected" and corrections.corrected_by(session, plant, payload["entry"]) is not None:
+    if entry.type == ENTRY_CORRECTED.name and corrections.corrected_by(session, plant, payload["entry"]) is not None:
         yield "ENTRY_ALREADY_CORRECTED", payload["entry"]
 
 
-def _state(ground: Ground, process: int) -> str | None:
-    row = ground.session.row(SELECT_PROCESS, {"plant": ground.plant, "id": process})
+def _state(base: RebaseState, process: int) -> str | None:
+    row = base.session.row(SELECT_PROCESS, {"plant": base.plant, "id": process})
     return None if row is None else str(row[0])

@@ -11,15 +11,13 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
-from plants.rules.ledger.events import Entry, canonical
-from plants.rules.replication.repairs import Collision
-from plants.rules.values.instants import instant_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.replication.events import Collision
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import INDEX_MAX
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
-from plants.store.sql.rows import RowWrites, Shape
 
 SELECT_STATE = "SELECT state FROM disputes WHERE plant_id = :plant AND entry_idx = :dispute"
 COUNT_OPEN = "SELECT COUNT(*) FROM disputes WHERE plant_id = :plant AND state = 'OPEN'"
@@ -46,42 +44,6 @@ class DisputeRow(SQLModel, table=True):
     settled_idx: int | None = big(None)
 
 
-DISPUTES = Shape.of(DisputeRow)
-
-
-def entry_disputed(writes: RowWrites, log_id: int, entry: Entry) -> None:
-    """Put a disputed entry on the worklist."""
-    payload, envelope = entry.payload, entry.envelope
-    settled = payload["settled"]
-    values = {
-        "plant_id": log_id,
-        "entry_idx": entry.index,
-        "event_id": envelope["id"],
-        "type": payload["entry"]["type"],
-        "key": envelope["key"],
-        "actor": envelope["actor"],
-        "occurred_us": instant_micros(envelope["occurred_at"]),
-        "collisions": canonical(payload["collisions"]).decode(),
-        "state": "OPEN" if settled is None else "SETTLED",
-        "settlement": settled,
-    }
-    writes.put(DISPUTES, dict.fromkeys(DISPUTES.columns) | values)
-
-
-def dispute_settled(writes: RowWrites, log_id: int, entry: Entry) -> None:
-    """Take a disputed entry off the worklist."""
-    envelope = entry.envelope
-    writes.amend(
-        DISPUTES,
-        (log_id, entry.payload["dispute"]),
-        state="SETTLED",
-        settlement=envelope.get("reason", ""),
-        settled_by=envelope["actor"],
-        settled_us=instant_micros(envelope["recorded_at"]),
-        settled_idx=entry.index,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Disputed:
     """A disputed entry as it is listed, with why it could not be applied."""
@@ -100,9 +62,9 @@ def check_open(session: Session, plant: int, dispute: int) -> None:
     known = 0 <= dispute < INDEX_MAX
     row = session.row(SELECT_STATE, {"plant": plant, "dispute": dispute}) if known else None
     if row is None:
-        raise Refusal(RefusalCode.DISPUTE_UNKNOWN, dispute=dispute)
+        raise Refusal(DISPUTE_UNKNOWN, dispute=dispute)
     if row[0] != "OPEN":
-        raise Refusal(RefusalCode.DISPUTE_SETTLED, dispute=dispute)
+        raise Refusal(DISPUTE_SETTLED, dispute=dispute)
 
 
 def open_disputes(session: Session, plant: int) -> int:
@@ -112,23 +74,23 @@ def open_disputes(session: Session, plant: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class DisputesSought:
+class DisputesFilter:
     """Which disputed entries are wanted: those that wait for a person, or those that do not; all unless given."""
 
     open: bool | None = None
 
 
 def disputes_page(
-    reads: ReadSession, scope: PlantScope, sought: DisputesSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: DisputesFilter, after: Key | None, limit: int
 ) -> list[Disputed]:
     """Return one page of disputed entries, by plant, the oldest first."""
     order = col(DisputeRow.plant_id), col(DisputeRow.entry_idx)
-    return [Disputed.of(row) for row in reads.exec(page(_sought(scope, sought), order, after, limit))]
+    return [Disputed.of(row) for row in reads.exec(page(_filtered(scope, filters), order, after, limit))]
 
 
-def disputes_count(reads: ReadSession, scope: PlantScope, sought: DisputesSought) -> int:
+def disputes_count(reads: ReadSession, scope: PlantScope, filters: DisputesFilter) -> int:
     """Return how many disputed entries there are."""
-    return count(reads, _sought(scope, sought))
+    return count(reads, _filtered(scope, filters))
 
 
 DisputePlace = tuple[int, int]
@@ -147,12 +109,12 @@ def disputes_by_place(
 
 def disputes(reads: ReadSession, scope: PlantScope, *, settled: bool = False, first: int = 100) -> Sequence[Disputed]:
     """Return the disputed entries that wait for a person, oldest first; with `settled` also the others."""
-    return disputes_page(reads, scope, DisputesSought(None if settled else True), None, first)
+    return disputes_page(reads, scope, DisputesFilter(None if settled else True), None, first)
 
 
-def _sought(scope: PlantScope, sought: DisputesSought) -> SelectOfScalar[DisputeRow]:
+def _filtered(scope: PlantScope, filters: DisputesFilter) -> SelectOfScalar[DisputeRow]:
     row = DisputeRow
     found = select(row).where(col(row.plant_id).in_(scope))
-    if sought.open is None:
+    if filters.open is None:
         return found
-    return found.where(row.state == ("OPEN" if sought.open else "SETTLED"))
+    return found.where(row.state == ("OPEN" if filters.open else "SETTLED"))

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
-from infra.database import Session
+from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
 from plants.rules.values.instants import micros
 from plants.store.sql.columns import big, text, text_key
@@ -69,6 +69,11 @@ def take(session: Session, name: str, holder: str, *, now: datetime) -> Lease | 
     given = {"name": name, "holder": holder, "now_us": micros(now), **until}
     row = session.row(TAKE, given)
     return None if row is None else Lease(name, row[0])
+
+
+def overlong_leases(reads: ReadSession, now: datetime) -> list[LeaseRow]:
+    """Return the leases that end later than any valid one: they were taken before the clock was set back."""
+    return list(reads.exec(select(LeaseRow).where(LeaseRow.until_us > micros(now + LONGEST)).order_by(LeaseRow.name)))
 
 
 def end_all(session: Session, holder: str) -> None:

@@ -96,7 +96,7 @@ class ParkedState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedSought:
+class ParkedEntriesFilter:
     """Which of the entries that wait are wanted; all unless given."""
 
     state: ParkedState | None = None
@@ -120,12 +120,12 @@ class ParkedSeen:
 
 
 def parked_page(
-    reads: ReadSession, scope: PlantScope, sought: ParkedSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: ParkedEntriesFilter, after: Key | None, limit: int
 ) -> list[ParkedSeen]:
     """Return one page of the entries that wait, by plant and position."""
     row, entry = ProjectionFault, LedgerEntry
     order = col(row.log_id), col(row.idx)
-    faults = reads.exec(page(select(row).where(_wanted(scope, sought)), order, after, limit)).all()
+    faults = reads.exec(page(select(row).where(_wanted(scope, filters)), order, after, limit)).all()
     here = tuple_(col(entry.log_id), col(entry.idx)).in_([(fault.log_id, fault.idx) for fault in faults])
     hashes = select(col(entry.log_id), col(entry.idx), col(entry.leaf)).where(here)
     leaves = {(log_id, index): bytes(leaf).hex() for log_id, index, leaf in reads.exec(hashes)} if faults else {}
@@ -134,17 +134,17 @@ def parked_page(
 
 def parked_at(reads: ReadSession, scope: PlantScope, plant: int, index: int) -> ParkedSeen | None:
     """Return the entry that waits at a position, if one does."""
-    found = parked_page(reads, scope, ParkedSought(), (plant, index - 1), 1)
+    found = parked_page(reads, scope, ParkedEntriesFilter(), (plant, index - 1), 1)
     return next((one for one in found if (one.fault.log_id, one.fault.idx) == (plant, index)), None)
 
 
-def parked_count(reads: ReadSession, scope: PlantScope, sought: ParkedSought) -> int:
+def parked_count(reads: ReadSession, scope: PlantScope, filters: ParkedEntriesFilter) -> int:
     """Return how many entries wait."""
-    return count(reads, select(col(ProjectionFault.idx)).where(_wanted(scope, sought)))
+    return count(reads, select(col(ProjectionFault.idx)).where(_wanted(scope, filters)))
 
 
 def skipped_page(
-    reads: ReadSession, scope: PlantScope, _sought: None, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, _filtered: None, after: Key | None, limit: int
 ) -> Sequence[SkippedEntryRow]:
     """Return one page of what was passed over in the ledgers of the plants in the scope, by plant and position."""
     row = SkippedEntryRow
@@ -152,7 +152,7 @@ def skipped_page(
     return reads.exec(page(found, (col(row.of_plant), col(row.idx)), after, limit)).all()
 
 
-def skipped_count(reads: ReadSession, scope: PlantScope, _sought: None) -> int:
+def skipped_count(reads: ReadSession, scope: PlantScope, _filtered: None) -> int:
     """Return how many entries were passed over."""
     return count(reads, select(col(SkippedEntryRow.idx)).where(col(SkippedEntryRow.of_plant).in_(scope)))
 
@@ -162,7 +162,7 @@ def skipped_entries(reads: ReadSession, scope: PlantScope, *, first: int = 100) 
     return skipped_page(reads, scope, None, None, first)
 
 
-def _wanted(scope: PlantScope, sought: ParkedSought) -> ColumnElement[bool]:
+def _wanted(scope: PlantScope, filters: ParkedEntriesFilter) -> ColumnElement[bool]:
     row = ProjectionFault
     halted, failed_positions = col(row.key) == HALTED, col(row.error).is_not(None)
     unknown = col(row.needs_version).is_not(None)
@@ -173,4 +173,4 @@ def _wanted(scope: PlantScope, sought: ParkedSought) -> ColumnElement[bool]:
         ParkedState.FAILED: and_(~halted, failed_positions, ~unknown),
     }
     within = col(row.log_id).in_(scope)
-    return within if sought.state is None else and_(within, states[sought.state])
+    return within if filters.state is None else and_(within, states[filters.state])

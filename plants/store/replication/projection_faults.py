@@ -5,13 +5,14 @@ Operators list and decide them through `plants.store.replication.parked_entries`
 
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Index, Integer
-from sqlmodel import SQLModel
+from sqlalchemy import Index, Integer, func
+from sqlmodel import SQLModel, col, select
 
-from infra.database import Session
+from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.ledger.events import Entry
 from plants.store.ledger.decoding import read_rows
+from plants.store.ledger.entries import Log
 from plants.store.sql.columns import big, key, text
 
 HALTED = "*"
@@ -106,6 +107,28 @@ class FailedEntry(NamedTuple):
     idx: int
     type: str
     error: str
+
+
+class FailedLedger(NamedTuple):
+    """The failed entries of one ledger: their number, the first position, and one of the errors."""
+
+    origin: str
+    entries: int
+    first: int
+    error: str | None
+
+
+def failed_ledgers(reads: ReadSession) -> list[FailedLedger]:
+    """Return the ledgers with entries that failed to apply, by origin."""
+    fault = ProjectionFault
+    counted = (
+        select(Log.origin, func.count(), func.min(fault.idx), func.min(fault.error))
+        .join(Log, col(Log.log_id) == fault.log_id)
+        .where(col(fault.error).is_not(None))
+        .group_by(Log.origin)
+        .order_by(Log.origin)
+    )
+    return [FailedLedger(*row) for row in reads.exec(counted)]
 
 
 def ledgers_due(session: Session, now_us: int, longest_us: int) -> list[int]:

@@ -10,17 +10,15 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from sqlalchemy import Integer
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
-from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Note
 from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.sql.columns import PLANT, big, key, octets, text, text_key
-from plants.store.sql.rows import RowWrites, Shape
 
 CONTRADICTIONS_MAX = 100  # whoever signs without end fills nobody's store; the first ones are evidence enough
 
@@ -39,9 +37,6 @@ PUT_CONTRADICTION = (
     "INSERT INTO contradictions (id, log_id, origin, held, shown, seen_us)"
     " SELECT :id, :log_id, :origin, :held, :shown, :seen_us"
     " WHERE (SELECT count(*) FROM contradictions) < :most ON CONFLICT (id, log_id) DO NOTHING"
-)
-SELECT_OF_LEDGER = (
-    "SELECT origin, held, shown, seen_us FROM contradictions WHERE log_id = :log_id ORDER BY seen_us DESC, id"
 )
 
 
@@ -72,9 +67,6 @@ class ContradictionRow(SQLModel, table=True):
     seen_us: int = big()
 
 
-WITNESSED = Shape.of(WitnessedRow)
-
-
 class ContradictionSeen(NamedTuple):
     """Stored evidence: the note that was kept, the note that contradicts it, and when it came (microseconds)."""
 
@@ -92,13 +84,6 @@ class Contradiction:
     origin: str
     held: Note
     shown: Note
-
-
-def project(writes: RowWrites, log_id: int, entry: Entry) -> None:
-    """Add the row writes of a CheckpointsWitnessed entry: one for each ledger that it speaks of."""
-    for seen in entry.payload["checkpoints"]:
-        values = {"origin": seen["origin"], "size": seen["size"], "root": seen["root"]}
-        writes.put(WITNESSED, {**values, "plant_id": log_id, "entry_idx": entry.index})
 
 
 def unwitnessed(session: Session, limit: int) -> list[tuple[str, bytes]]:
@@ -126,5 +111,7 @@ def keep_contradiction(session: Session, found: Contradiction, now: datetime) ->
 
 def contradictions_of(reads: Session | ReadSession, log_id: int) -> list[ContradictionSeen]:
     """Return the contradictions in one ledger, newest first."""
-    rows = reads.rows(SELECT_OF_LEDGER, {"log_id": log_id})
+    row = ContradictionRow
+    found = select(row.origin, row.held, row.shown, row.seen_us).where(row.log_id == log_id)
+    rows = reads.rows(found.order_by(col(row.seen_us).desc(), row.id))
     return [ContradictionSeen(origin, bytes(held), bytes(shown), seen_us) for origin, held, shown, seen_us in rows]

@@ -14,7 +14,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced
 from plants.store.logistics.in_transit import mislabelled
 from plants.store.replication.status import PlantReplication, ReplicationState, replication_status
-from plants.store.sql.arrays import among, at_plants, given
+from plants.store.sql.arrays import as_array, in_list, in_scope
 
 WATERMARK_AGE_SECONDS_MAX = 900
 """How old a plant's newest signed checkpoint may be before an answer about its goods no longer counts as complete."""
@@ -142,7 +142,7 @@ class _Look:
             yield Gap(GapKind.OTHER_PLANT, plant, batches=tuple(sorted(by_origin[plant])))
         sql = (
             "SELECT plant_id, CASE WHEN plant_id = (id >> 40) THEN 1 ELSE 0 END, count(*) FROM batches"
-            f" WHERE {among(self._session, 'id', 'ids')} AND {self._in_scope()} GROUP BY 1, 2"
+            f" WHERE {in_list(self._session, 'id', 'ids')} AND {self._in_scope()} GROUP BY 1, 2"
         )
         stated: Counter[int] = Counter()
         for plant, is_origin, count in self._session.rows(sql, self._with(ids=self._traced.batches)):
@@ -150,7 +150,7 @@ class _Look:
             stated[plant] += count if is_origin else 0
         for plant, batches in sorted(by_origin.items()):
             if plant in self._scope and stated[plant] < len(batches):
-                sql = f"SELECT id FROM batches WHERE {among(self._session, 'id', 'ids')} AND plant_id = :plant"
+                sql = f"SELECT id FROM batches WHERE {in_list(self._session, 'id', 'ids')} AND plant_id = :plant"
                 seen = {row[0] for row in self._session.rows(sql, self._with(ids=batches) | {"plant": plant})}
                 yield Gap(GapKind.UNSEEN_BATCHES, plant, batches=tuple(sorted(set(batches) - seen)))
 
@@ -202,9 +202,9 @@ class _Look:
         A receipt says so even where nothing of a batch came in.
         """
         sql = (
-            f"SELECT source_id, target_id FROM edges WHERE {among(self._session, 'target_id', 'ids')}"
+            f"SELECT source_id, target_id FROM edges WHERE {in_list(self._session, 'target_id', 'ids')}"
             f" AND use = 'TRANSFERRED' AND {self._in_scope()}"
-            f" UNION SELECT transfer_id, batch_id FROM transfer_lines WHERE {among(self._session, 'batch_id', 'ids')}"
+            f" UNION SELECT transfer_id, batch_id FROM transfer_lines WHERE {in_list(self._session, 'batch_id', 'ids')}"
             f" AND received IS NOT NULL AND {self._in_scope()}"
         )
         return [(transfer, batch) for transfer, batch in self._session.rows(sql, self._with(ids=self._traced.batches))]
@@ -214,7 +214,7 @@ class _Look:
         if not transfers:
             return set()
         sql = (
-            f"SELECT DISTINCT target_id FROM edges WHERE {among(self._session, 'target_id', 'ids')}"
+            f"SELECT DISTINCT target_id FROM edges WHERE {in_list(self._session, 'target_id', 'ids')}"
             f" AND use = 'TRANSFERRED' AND {self._in_scope()}"
         )
         return {transfer for (transfer,) in self._session.rows(sql, self._with(ids=transfers))}
@@ -224,7 +224,7 @@ class _Look:
         if not transfers:
             return set()
         sql = (
-            f"SELECT DISTINCT transfer_id FROM transfer_lines WHERE {among(self._session, 'transfer_id', 'ids')}"
+            f"SELECT DISTINCT transfer_id FROM transfer_lines WHERE {in_list(self._session, 'transfer_id', 'ids')}"
             f" AND {self._in_scope()} AND received IS NOT NULL"
         )
         return {transfer for (transfer,) in self._session.rows(sql, self._with(ids=transfers))}
@@ -234,15 +234,15 @@ class _Look:
         if not transfers:
             return {}
         sql = (
-            f"SELECT id, destination_plant FROM process_records WHERE {among(self._session, 'id', 'ids')}"
+            f"SELECT id, destination_plant FROM process_records WHERE {in_list(self._session, 'id', 'ids')}"
             f" AND {self._in_scope()} AND destination_plant IS NOT NULL"
         )
         return dict(self._session.rows(sql, self._with(ids=transfers)))
 
     def _in_scope(self) -> str:
-        return at_plants(self._session, "plant_id")
+        return in_scope(self._session, "plant_id")
 
     def _with(self, **ids: Iterable[int]) -> dict[str, object]:
-        return {name: given(self._session, values) for name, values in ids.items()} | {
-            "scope": given(self._session, self._scope)
+        return {name: as_array(self._session, values) for name, values in ids.items()} | {
+            "scope": as_array(self._session, self._scope)
         }

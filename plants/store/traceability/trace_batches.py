@@ -10,7 +10,7 @@ from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced, TracedBatch, TracedEdge, batches_page, edges_page
 from plants.store.materials.plants import narrowed
-from plants.store.sql.arrays import among, at_plants, given
+from plants.store.sql.arrays import as_array, in_list, in_scope
 from plants.store.sql.pages import Key
 from plants.store.traceability.trace_starts import Start
 
@@ -18,7 +18,7 @@ HERE = "plant_id = batches.plant_id AND batch_id = id"
 
 
 @dataclass(frozen=True, slots=True)
-class TracedSought:
+class TracedBatchesFilter:
     """Which batches or edges of a trace are wanted; what is not given does not matter.
 
     What is asked of a batch must hold for the goods of one plant.
@@ -36,30 +36,30 @@ class TracedSought:
 
 
 def traced_page(
-    reads: ReadSession, scope: PlantScope, sought: TracedSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter, after: Key | None, limit: int
 ) -> list[TracedBatch]:
     """Return one page of a trace's batches by distance, those at one distance by id."""
-    ordered = _wanted(reads, scope, sought)
+    ordered = _wanted(reads, scope, filters)
     begin = 0 if after is None else bisect_right(ordered, after)
-    return batches_page(reads, scope, sought.traced, [batch for _, batch in ordered[begin : begin + limit]])
+    return batches_page(reads, scope, filters.traced, [batch for _, batch in ordered[begin : begin + limit]])
 
 
-def traced_count(reads: ReadSession, scope: PlantScope, sought: TracedSought) -> int:
+def traced_count(reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter) -> int:
     """Return how many batches of a trace are wanted."""
-    return len(_wanted(reads, scope, sought))
+    return len(_wanted(reads, scope, filters))
 
 
 def traced_edges(
-    reads: ReadSession, scope: PlantScope, sought: TracedSought, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter, after: Key | None, limit: int
 ) -> list[TracedEdge]:
     """Return one page of a trace's edges, in the order of their keys."""
     edge = None if after is None else (after[0], after[1], after[2], after[3], after[4])
-    return edges_page(reads, scope, sought.traced, first=limit, after=edge)
+    return edges_page(reads, scope, filters.traced, first=limit, after=edge)
 
 
-def traced_edges_count(_reads: ReadSession, _scope: PlantScope, sought: TracedSought) -> int:
+def traced_edges_count(_reads: ReadSession, _scope: PlantScope, filters: TracedBatchesFilter) -> int:
     """Return how many edges a trace has."""
-    return len(sought.traced.links)
+    return len(filters.traced.links)
 
 
 def paths_to(traced: Traced, batch: int, limit: int) -> Paths:
@@ -85,29 +85,31 @@ def paths_to(traced: Traced, batch: int, limit: int) -> Paths:
     return Paths(tuple(found[:limit]), more=more or len(found) > limit)
 
 
-def _wanted(reads: ReadSession, scope: PlantScope, sought: TracedSought) -> list[tuple[int, int]]:
-    farthest = sought.traced.depth if sought.steps_max is None else sought.steps_max
-    near = [(steps, batch) for batch, steps in sought.traced.batches.items() if steps <= farthest]
-    chosen = _chosen(reads, scope, sought, [batch for _, batch in near])
+def _wanted(reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter) -> list[tuple[int, int]]:
+    farthest = filters.traced.depth if filters.steps_max is None else filters.steps_max
+    near = [(steps, batch) for batch, steps in filters.traced.batches.items() if steps <= farthest]
+    chosen = _chosen(reads, scope, filters, [batch for _, batch in near])
     return near if chosen is None else [one for one in near if one[1] in chosen]
 
 
-def _chosen(reads: ReadSession, scope: PlantScope, sought: TracedSought, batches: Collection[int]) -> set[int] | None:
-    """Return those of the batches whose goods at some plant are as sought, or None when all are."""
+def _chosen(
+    reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter, batches: Collection[int]
+) -> set[int] | None:
+    """Return the batches whose goods at some plant match the filters, or None when all do."""
     conditions: list[str] = []
     values: dict[str, object] = {}
-    for column, value in (("material", sought.material), ("disposition", sought.disposition)):
+    for column, value in (("material", filters.material), ("disposition", filters.disposition)):
         if value is not None:
             conditions.append(f"{column} = :{column}")
             values[column] = str(value)
     for wanted, rows in (
-        (sought.in_stock, f"SELECT 1 FROM stock WHERE stock.{HERE} AND quantity > 0"),
-        (sought.on_hold, f"SELECT 1 FROM holds WHERE holds.{HERE} AND lifted_idx IS NULL"),
+        (filters.in_stock, f"SELECT 1 FROM stock WHERE stock.{HERE} AND quantity > 0"),
+        (filters.on_hold, f"SELECT 1 FROM holds WHERE holds.{HERE} AND lifted_idx IS NULL"),
     ):
         if wanted is not None:
             conditions.append(f"{'' if wanted else 'NOT '}EXISTS ({rows})")
-    if not conditions and sought.plant is None:
+    if not conditions and filters.plant is None:
         return None
-    conditions += [among(reads, "id", "ids"), at_plants(reads, "plant_id")]
-    values |= {"ids": given(reads, batches), "scope": given(reads, narrowed(reads, scope, sought.plant))}
+    conditions += [in_list(reads, "id", "ids"), in_scope(reads, "plant_id")]
+    values |= {"ids": as_array(reads, batches), "scope": as_array(reads, narrowed(reads, scope, filters.plant))}
     return {batch for (batch,) in reads.rows(f"SELECT id FROM batches WHERE {' AND '.join(conditions)}", values)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Seeds
-from plants.store.sql.arrays import among, at_plants, given
+from plants.store.sql.arrays import as_array, in_list, in_scope
 
 LOT_SCHEMES = ("SUPPLIER_LOT",)
 
@@ -53,7 +53,7 @@ class _Look:
 
     def __init__(self, session: ReadSession, scope: PlantScope) -> None:
         self._session = session
-        self._scope = given(session, scope)
+        self._scope = as_array(session, scope)
         self.unknown: list[str] = []
 
     def find(self, select: str, column: str, names: Iterable[str]) -> list[int]:
@@ -61,8 +61,8 @@ class _Look:
         names = tuple(names)
         if not names:
             return []
-        sql = f"{select} {among(self._session, column, 'names', 'text')} AND {at_plants(self._session, 'plant_id')}"
-        rows = self._session.rows(sql, {"names": given(self._session, names), "scope": self._scope})
+        sql = f"{select} {in_list(self._session, column, 'names', 'text')} AND {in_scope(self._session, 'plant_id')}"
+        rows = self._session.rows(sql, {"names": as_array(self._session, names), "scope": self._scope})
         found = {name for name, _ in rows}
         self.unknown += [name for name in names if name not in found]
         return sorted({node for _, node in rows})

@@ -7,7 +7,7 @@ from infra.database import ReadSession
 from plants.rules.genealogy.walks import Amount, Bounds, contribution_bounds
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced
-from plants.store.sql.arrays import among, at_plants, given
+from plants.store.sql.arrays import as_array, in_list, in_scope
 
 PREFERRED = "row_number() OVER (PARTITION BY id ORDER BY CASE WHEN plant_id = (id >> 40) THEN 0 ELSE plant_id END) = 1"
 """Whether a row speaks for its batch: the one of its origin, or else of the lowest plant number in the scope."""
@@ -95,11 +95,11 @@ def flows(session: ReadSession, scope: PlantScope, batches: Collection[int]) -> 
     sql = (
         f"SELECT movements.plant_id, unit, {kind('taken_from')}, {kind('put_in')}, sum(quantity)"
         " FROM movements JOIN (SELECT id, min(unit) AS unit FROM batches"
-        f" WHERE {among(session, 'id', 'ids')} AND {at_plants(session, 'plant_id')} GROUP BY id) AS known"
-        f" ON batch_id = known.id WHERE {at_plants(session, 'movements.plant_id')}"
+        f" WHERE {in_list(session, 'id', 'ids')} AND {in_scope(session, 'plant_id')} GROUP BY id) AS known"
+        f" ON batch_id = known.id WHERE {in_scope(session, 'movements.plant_id')}"
         " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     )
-    rows = session.rows(sql, {"ids": given(session, batches), "scope": given(session, scope)})
+    rows = session.rows(sql, {"ids": as_array(session, batches), "scope": as_array(session, scope)})
     return tuple(
         Flow(plant, unit, taken_from, put_in, int(quantity)) for plant, unit, taken_from, put_in, quantity in rows
     )
@@ -112,10 +112,10 @@ def _shares(session: ReadSession, scope: PlantScope, batches: Collection[int]) -
         " sum(CASE WHEN preferred THEN made ELSE 0 END), sum(coalesce(on_hand, 0))"
         f" FROM (SELECT plant_id, material, unit, disposition, made, ({on_hand}) AS on_hand,"
         f" {PREFERRED} AS preferred FROM batches"
-        f" WHERE {among(session, 'id', 'ids')} AND {at_plants(session, 'batches.plant_id')}) AS stated"
+        f" WHERE {in_list(session, 'id', 'ids')} AND {in_scope(session, 'batches.plant_id')}) AS stated"
         " GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     )
-    rows = session.rows(sql, {"ids": given(session, batches), "scope": given(session, scope)})
+    rows = session.rows(sql, {"ids": as_array(session, batches), "scope": as_array(session, scope)})
     return tuple(Share(*row[:4], *(int(figure) for figure in row[4:])) for row in rows)
 
 
@@ -127,13 +127,13 @@ def _deliveries(session: ReadSession, scope: PlantScope, traced: Traced) -> tupl
         "SELECT edges.plant_id, customer, unit, count(DISTINCT target_id), count(DISTINCT source_id),"
         " CAST(sum(quantity) AS bigint)"
         " FROM edges JOIN process_records ON id = target_id AND process_records.plant_id = edges.plant_id"
-        f" WHERE {among(session, 'source_id', 'batches')} AND {among(session, 'target_id', 'shipments')}"
-        f" AND use = 'SHIPPED' AND {at_plants(session, 'edges.plant_id')} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        f" WHERE {in_list(session, 'source_id', 'batches')} AND {in_list(session, 'target_id', 'shipments')}"
+        f" AND use = 'SHIPPED' AND {in_scope(session, 'edges.plant_id')} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
     parameters = {
-        "batches": given(session, {batch for batch, _ in shipped}),
-        "shipments": given(session, {shipment for _, shipment in shipped}),
-        "scope": given(session, scope),
+        "batches": as_array(session, {batch for batch, _ in shipped}),
+        "shipments": as_array(session, {shipment for _, shipment in shipped}),
+        "scope": as_array(session, scope),
     }
     return tuple(Delivered(*row) for row in session.rows(sql, parameters))
 
@@ -142,19 +142,19 @@ def contributions(session: ReadSession, scope: PlantScope, traced: Traced) -> di
     """Return how much of a forward trace's seeds each batch reached can hold, in millionths of the batch's unit."""
     columns = "source_id, target_id, use, unit, quantity"
     sql = (
-        f"SELECT {columns} FROM edges WHERE {among(session, 'source_id', 'runs')} AND {at_plants(session, 'plant_id')}"
-        f" UNION ALL SELECT {columns} FROM edges WHERE {among(session, 'target_id', 'runs')}"
-        f" AND {at_plants(session, 'plant_id')}"
+        f"SELECT {columns} FROM edges WHERE {in_list(session, 'source_id', 'runs')} AND {in_scope(session, 'plant_id')}"
+        f" UNION ALL SELECT {columns} FROM edges WHERE {in_list(session, 'target_id', 'runs')}"
+        f" AND {in_scope(session, 'plant_id')}"
     )
-    scoped = {"scope": given(session, scope)}
-    amounts = [Amount(*row) for row in session.rows(sql, scoped | {"runs": given(session, traced.processes)})]
+    scoped = {"scope": as_array(session, scope)}
+    amounts = [Amount(*row) for row in session.rows(sql, scoped | {"runs": as_array(session, traced.processes)})]
     batches = {end for one in amounts for end in (one.source, one.target)} - traced.processes.keys()
     batches.update(traced.seeds.batches)
     sql = (
         f"SELECT id, made FROM (SELECT id, made, {PREFERRED} AS preferred FROM batches"
-        f" WHERE {among(session, 'id', 'ids')} AND {at_plants(session, 'plant_id')}) AS stated WHERE preferred"
+        f" WHERE {in_list(session, 'id', 'ids')} AND {in_scope(session, 'plant_id')}) AS stated WHERE preferred"
     )
-    made: dict[int, int] = dict(session.rows(sql, scoped | {"ids": given(session, batches)}))
+    made: dict[int, int] = dict(session.rows(sql, scoped | {"ids": as_array(session, batches)}))
     suspects = [batch for batch in traced.seeds.batches if batch in made]
     bounds = contribution_bounds(amounts, made, suspects, traced.processes)
     return {batch: bounds[batch] for batch in traced.batches if batch in bounds}

@@ -1,4 +1,4 @@
-"""`batchloom archive` at a hub and at a plant, as a person at the console runs it."""
+"""`batchloom archive` at a hub and at a plant, as an operator at the console runs it."""
 
 import json
 import shutil
@@ -105,4 +105,4 @@ def test_plant_then_it_does_not_archive(tmp_path: Path) -> None:
     done = CliRunner().invoke(api.cli.tree.app, ["archive", "run", "--home", str(tmp_path / "sh1")])
 
     assert done.exit_code == 1
-    assert "Plants do not archive" in str(done.exception)
+    assert "Only the hub archives ledgers" in str(done.exception)

@@ -12,12 +12,12 @@ from typer.testing import CliRunner, Result
 
 import api.cli.tree
 from api.cli.alarms import node_alarms
-from api.cli.output import CannotDo
 from api.node.node import Node, make_home
 from auth.enrolment import OneTimeCode, hub_key_digest
 from auth.keys import public_key_text
 from auth.notes import generate_key
 from infra.clock import FixedClock, SystemClock
+from infra.messages import Failure
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import FILE_NAME, Settings
@@ -56,7 +56,7 @@ def at_plant(*words: object) -> Result:
 
 
 def no(result: Result) -> str:
-    assert isinstance(result.exception, CannotDo), (result.output, result.exception)
+    assert isinstance(result.exception, Failure), (result.output, result.exception)
     return str(result.exception)
 
 
@@ -83,7 +83,7 @@ def enrolments(hub: Serving) -> int:
 
 
 def kinds(hub: Serving, about: str) -> list[tuple[str, str]]:
-    return [(one.kind, one.text.split(":")[0]) for one in node_alarms(hub.node) if one.about == about]
+    return [(one.kind, one.said.text.split(":")[0]) for one in node_alarms(hub.node) if one.about == about]
 
 
 def test_invited_plant_works_at_once_and_travels_once_approved(hub: Serving, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_invited_plant_works_at_once_and_travels_once_approved(hub: Serving, tmp
     assert "NOT_YET_APPROVED" in no(at_plant("sync-now", "--home", home))
     assert kinds(hub, origin) == [("REPLICATION_REFUSED", "403 NOT_YET_APPROVED")]
     assert shown in at_hub(hub, "invitations").output
-    assert "another fingerprint" in no(at_hub(hub, "approve", "SH1", "--fingerprint", "0" * 29))
+    assert "not the one given" in no(at_hub(hub, "approve", "SH1", "--fingerprint", "0" * 29))
     assert "Nothing was changed" in no(at_hub(hub, "approve", "SH1", given="n\n"))
     assert enrolments(hub) == 0
 
@@ -110,7 +110,7 @@ def test_invited_plant_works_at_once_and_travels_once_approved(hub: Serving, tmp
         assert stand(plant.store, 1) == stand(hub.node.store, 1)
     assert kinds(hub, origin) == []
     assert enrolments(hub) == 1
-    assert "No plant SH1 waits" in no(at_hub(hub, "approve", "SH1", given="y\n"))
+    assert "SH1 does not wait for approval" in no(at_hub(hub, "approve", "SH1", given="y\n"))
 
 
 def test_rejected_plant_then_its_keys_never_count(hub: Serving, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_rejected_plant_then_its_keys_never_count(hub: Serving, tmp_path: Path) 
     assert at_hub(hub, "reject", "SH1").exit_code == 0
     hub.clock.at = SystemClock().now()
     assert "NOT_RECOGNISED" in no(at_plant("sync-now", "--home", home))
-    assert "No plant SH1 waits" in no(at_hub(hub, "approve", "SH1", given="y\n"))
+    assert "SH1 does not wait for approval" in no(at_hub(hub, "approve", "SH1", given="y\n"))
     assert enrolments(hub) == 0
     enrolled(hub, tmp_path / "again", invited(hub))
 
@@ -130,9 +130,7 @@ def test_asked_twice_then_the_same_keys_and_another_home_is_refused(hub: Serving
     (home / FILE_NAME).unlink()
     (home / "plant.db").unlink()
     assert enrolled(hub, home, code) == first
-    assert "does not take this code" in no(
-        at_plant("enrol", "--home", tmp_path / "other", "--hub", hub.url, "--code", code)
-    )
+    assert "refuses this code" in no(at_plant("enrol", "--home", tmp_path / "other", "--hub", hub.url, "--code", code))
     assert not (tmp_path / "other" / FILE_NAME).exists()
 
 
@@ -181,7 +179,7 @@ def test_wrong_codes_then_one_answer_for_all_and_a_limit_and_one_alarm(hub: Serv
     assert alarm.times == 24
 
 
-def test_strangers_at_the_door_then_one_alarm_that_counts_and_can_be_ended(hub: Serving) -> None:
+def test_unknown_plants_then_one_alarm_that_counts_and_can_be_ended(hub: Serving) -> None:
     for _ in range(50):
         assert hub.client.post("/sync/v1/hello", json={}).status_code == 401
     (alarm,) = node_alarms(hub.node)

@@ -21,7 +21,7 @@ def commands(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[st
 
 
 def words(module: str) -> tuple[str, ...]:
-    """Return the words that a module's name stands for."""
+    """Return the words of the command in a module."""
     return tuple(part.rstrip("_").replace("_", "-") for part in module.removeprefix("api.cli.").split("."))
 
 

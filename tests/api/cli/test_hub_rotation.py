@@ -1,4 +1,4 @@
-"""The hub's key exchanged by the command that a person runs, and every check that knows both keys afterwards."""
+"""The hub's key replaced by the command, and every check that knows both keys afterwards."""
 
 import json
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def test_rotated_by_a_person_then_plants_go_on_and_every_ledger_is_verified_unde
     with claim(hub.settings.home):
         assert isinstance(hub.run(*ROTATE, YES).exception, NodeBusy)
     assert "Nothing was changed" in hub.says_no(*ROTATE, given="n\n")
-    assert "not the hub" in plant.says_no(*ROTATE, YES)
+    assert "This node is a plant" in plant.says_no(*ROTATE, YES)
     assert ((hub.settings.keys / "ledger.pem").read_bytes(), stand(group.hub.node.store, 0)) == before
 
     group.hub.stop()

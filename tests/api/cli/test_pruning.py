@@ -1,4 +1,4 @@
-"""`batchloom plant prune` as a person at the plant's console runs it, with a hub that answers."""
+"""`batchloom plant prune` as an operator at the plant's console runs it, with a hub that answers."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from infra.database import Store
 from infra.objects import FileObjects
 from infra.postgres import EmbeddedPostgres
 from infra.settings import directive_origin
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment
 from plants.commands.materials.definitions import MaterialDefinition, define_material
 from plants.store.ledger.archive import Archive
@@ -55,7 +55,7 @@ def home(group: Group, tmp_path: Path) -> Path:
     with store_of(home) as store, store.transaction() as session:
         for number in range(19):
             material = MaterialDefinition(f"M{number}", "Milk", "KGM", 30)
-            define_material(session, material, actor=LI, call=Call(1, CLOCK.now()))
+            define_material(session, material, actor=LI, call=CommandContext(1, CLOCK.now()))
         session.run("UPDATE entries SET recorded_us = recorded_us - :us WHERE idx < 15", {"us": 40 * DAY_US})
     return home
 
@@ -96,7 +96,7 @@ def test_life_of_a_plant_then_pruned_and_fetched_by_commands(group: Group, home:
     size = sum(len(body) for _, body in before[:15])
     assert (shown["done"], shown["bodies"], shown["bytes"], shown["safe"], shown["pruned"]) == (False, 15, size, 15, 0)
     assert (shown["cosigned"], shown["archived"], shown["oldEnough"]) == (20, 20, 15)
-    assert f"15 bodies ({size} bytes) can be emptied" in said
+    assert f"15 bodies ({size} bytes) can be removed" in said
     assert bodies(home) == before
 
     refused = CliRunner().invoke(api.cli.tree.app, ["plant", "prune", "--home", str(home)], input="n\n")
@@ -104,7 +104,7 @@ def test_life_of_a_plant_then_pruned_and_fetched_by_commands(group: Group, home:
     assert bodies(home) == before
 
     said = run("plant", "prune", "--home", home, "--yes")
-    assert f"15 bodies ({size} bytes) were emptied; below 15 of 21 entries" in said
+    assert f"15 bodies ({size} bytes) were removed. The bodies of the first 15 of 21 entries" in said
     assert f"sqlite3 {home / 'plant.db'} VACUUM" in said
     assert [len(body) for _, body in bodies(home)[:15]] == [0] * 15
     assert told("verify", "--home", home)[0]["elsewhere"] == 15

@@ -37,7 +37,7 @@ atexit.register(shutil.rmtree, BYTE_CODE, ignore_errors=True)
 
 @dataclass(frozen=True)
 class Said:
-    """What a command said, and how it ended."""
+    """The output and the exit status of a command."""
 
     status: int
     out: str
@@ -56,7 +56,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def batchloom(*words: str | Path, given: str | None = None, **environ: str) -> Said:
-    """Run the command line; what it has to write is written in English unless told otherwise."""
+    """Run the command line, in English unless `environ` sets another language."""
     done = subprocess.run(
         [sys.executable, "-m", "api", *map(str, words)],
         input=given or "",
@@ -162,7 +162,7 @@ def test_home_is_taken_then_refused_and_kept(mills: Mapping[str, Path]) -> None:
         "plant", "init", "--home", mills["MILL"], "--code", "ZZ", "--number", "9", "--name", "Z", "--group", "b.example"
     )
     assert said.status == 1
-    assert "is a node's home already" in said.err
+    assert "is the home of a node already" in said.err
     assert (mills["MILL"] / "batchloom.toml").read_text() == settings
 
 
@@ -207,7 +207,7 @@ def test_person_added_then_the_password_is_shown_once_and_kept_nowhere(mills: Ma
     assert password.encode() not in kept
     assert PASSWORD.encode() not in kept
     taken = batchloom("person", "add", "--home", home, "li.lei", "--name", "Another", "--generate-password")
-    assert (taken.status, taken.err.startswith("No: The code li.lei is already used")) == (1, True)
+    assert (taken.status, taken.err.startswith("Error: The code li.lei is already used")) == (1, True)
     weak = batchloom("person", "password", "--home", home, "li.lei", "--password-file", "-", given="short\n")
     assert weak.status == 1
     nobody = batchloom("person", "password", "--home", home, "li.lei")
@@ -328,9 +328,9 @@ def test_trace_then_the_tree_and_what_is_missing(mills: Mapping[str, Path]) -> N
     assert lines[1].endswith("made 48.5 kg at BAKE")
     assert lines[2] == "└── production assembling at BAKE  2026-03-14 00:03  → 48.5 kg"
     assert lines[3].startswith(f"    └── 50 kg  {flour}")
-    assert lines[4] == "        └── ⇢ arrived, not seen leaving MILL → BAKE  60 kg  2026-03-14 00:02"
+    assert lines[4] == "        └── ⇢ received, dispatch not reported MILL → BAKE  60 kg  2026-03-14 00:02"
     assert "! Not complete:" in said.out
-    assert f"goes on at MILL, which this answer does not cover: {flour}" in said.out
+    assert f"continues at MILL, which this answer does not cover: {flour}" in said.out
 
 
 def test_trace_for_a_program_then_every_edge_with_its_exact_amount(mills: Mapping[str, Path]) -> None:
@@ -348,7 +348,7 @@ def test_trace_for_a_program_then_every_edge_with_its_exact_amount(mills: Mappin
 def test_trace_of_nothing_then_plain_words(mills: Mapping[str, Path]) -> None:
     said = batchloom("trace", "NO-SUCH", "--home", mills["BAKE"])
     assert said.status == 1
-    assert said.err.startswith("No: No batch NO-SUCH is known here")
+    assert said.err.startswith("Error: This node knows no batch NO-SUCH")
 
 
 def test_rebuilt_then_equal_and_verified_then_whole(mills: Mapping[str, Path]) -> None:
@@ -399,7 +399,7 @@ def test_table_changed_past_the_ledger_then_rebuild_says_which_and_mends_it(copy
         session.run("UPDATE stock SET quantity = quantity + 1")
     said = batchloom("rebuild", "--home", home)
     assert said.status == 1
-    assert "not equal to what they were: stock" in " ".join(said.out.split())
+    assert "different from before: stock" in " ".join(said.out.split())
     assert batchloom("rebuild", "--home", home).status == 0
 
 
@@ -463,7 +463,7 @@ def test_traced_over_http_then_the_same_as_at_home(copy: tuple[Path, Store]) -> 
         ]
         assert len(gaps[0]) == len(gaps[1])
     assert (wrong.status, "Sign-in failed" in wrong.err) == (1, True)
-    assert (unknown.status, "No batch NO-SUCH is known there" in unknown.err) == (1, True)
+    assert (unknown.status, "knows no batch NO-SUCH" in unknown.err) == (1, True)
     gone = batchloom(*asked, given=PASSWORD + "\n")
     assert (gone.status, "The node does not answer" in gone.err) == (1, True)
 
@@ -471,7 +471,7 @@ def test_traced_over_http_then_the_same_as_at_home(copy: tuple[Path, Store]) -> 
 def test_password_in_the_open_then_refused_before_it_is_sent() -> None:
     asked = ("trace", "X", "--url", "http://hub.example", "--person", "zhou.min", "--password-file", "-")
     said = batchloom(*asked, given=PASSWORD + "\n")
-    assert (said.status, "would send the password in the open" in said.err) == (1, True)
+    assert (said.status, "would send the password unencrypted" in said.err) == (1, True)
 
 
 def test_parent_gone_then_the_node_ends_by_itself(tmp_path: Path) -> None:

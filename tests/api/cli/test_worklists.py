@@ -1,4 +1,4 @@
-"""What waits for a person, dealt with by the commands that people run: on real homes, with a hub that answers."""
+"""Worklists, settled by the commands: on real homes, with a hub that answers."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,15 +11,18 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 import api.cli.tree
-from api.cli.output import CannotDo
 from api.node.node import NodeBusy, claim, make_home
 from auth.keys import SigningKey
 from auth.notes import NoteSigner, load_key, save_key
 from infra.database import Store
+from infra.messages import Failure
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import Settings
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.refusals import CODE_TAKEN
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN, ENTRY_NOT_PARKED, PLANT_FENCED
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, RefusalCode
 from plants.store.ledger import entries
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import ReplicationState
@@ -62,7 +65,7 @@ class Home:
 
     def says_no(self, *words: object, given: str | None = None) -> str:
         done = self.run(*words, given=given)
-        assert isinstance(done.exception, CannotDo), (done.output, done.exception)
+        assert isinstance(done.exception, Failure), (done.output, done.exception)
         return str(done.exception)
 
     def refuses(self, *words: object) -> RefusalCode:
@@ -117,7 +120,7 @@ def test_parked_entry_then_listed_tried_again_and_passed_over(group: Group, data
 
     shown = hub.does("hub", "parked", "list")
     assert f"SH1 {broken.index} BatchMoved elsewhere" in shown
-    assert "waits behind another one" in shown
+    assert "waits for an earlier entry" in shown
     first, second = hub.listed("hub", "parked", "list")
     assert (first["plant"], first["index"], first["state"]) == ("SH1", broken.index, "FAILED")
     assert first["leafHash"] == broken.leaf.hex()
@@ -126,14 +129,14 @@ def test_parked_entry_then_listed_tried_again_and_passed_over(group: Group, data
     before = untouched(store)
     for plant, index in (("SH1", behind.index + 50), ("SZ2", broken.index)):
         assert "parked list" in hub.says_no(*skip, plant, index, "--reason", "x", YES)
-    assert hub.refuses(*skip, "SH1", behind.index, "--reason", "x", YES) is RefusalCode.ENTRY_NOT_PARKED
-    assert hub.refuses(*retry, "SH1", broken.index, "--reason", " ") is RefusalCode.TEXT_INVALID
+    assert hub.refuses(*skip, "SH1", behind.index, "--reason", "x", YES) is ENTRY_NOT_PARKED
+    assert hub.refuses(*retry, "SH1", broken.index, "--reason", " ") is TEXT_INVALID
     assert "Nothing was changed" in hub.says_no(*skip, "SH1", broken.index, "--reason", "x", given="n\n")
     assert untouched(store) == before
 
-    assert "tried again" in hub.does(*retry, "SH1", broken.index, "--reason", "Scale mended")
+    assert "will retry" in hub.does(*retry, "SH1", broken.index, "--reason", "Scale mended")
     assert hub.listed("hub", "parked", "list")[0]["attempts"] == 0
-    assert "passed over" in hub.does(*skip, "SH1", broken.index, "--reason", "Wrong scale", given="y\n")
+    assert "is skipped" in hub.does(*skip, "SH1", broken.index, "--reason", "Wrong scale", given="y\n")
     assert project_behind(store, CLOCK, "test") == 1
     assert faults(group, 1) == []
     assert "none" in hub.does("hub", "parked", "list")
@@ -147,7 +150,7 @@ def test_asked_for_at_the_wrong_node_then_told_where(group: Group, database: str
     plant = plant_home(tmp_path / "home", group.plant(1, "SH1"))
     assert "Only a hub" in plant.says_no("hub", "parked", "list")
     hub = home_of(tmp_path / "hub", database, role=Role.HUB)
-    assert "at the plant" in hub.says_no("plant", "disputes", "settle", 6, "--reason", "x")
+    assert "at the plant that recorded it" in hub.says_no("plant", "disputes", "settle", 6, "--reason", "x")
     assert "no hub" in hub.says_no("plant", "rotate-key", YES)
     assert "no hub" in hub.says_no("plant", "accept-hub-ledger", YES)
 
@@ -166,12 +169,12 @@ def test_disputes_then_listed_and_settled_with_a_reason(group: Group, tmp_path: 
     assert "CODE_TAKEN SH1-" in shown
     assert [one["dispute"] for one in plant.listed(*listing)] == [6, 7]
     before = table_digests(node.store), kinds(node.store)
-    assert plant.refuses(*settle, 5, "--reason", "x") is RefusalCode.DISPUTE_UNKNOWN
-    assert plant.refuses(*settle, 6, "--reason", " ") is RefusalCode.TEXT_INVALID
+    assert plant.refuses(*settle, 5, "--reason", "x") is DISPUTE_UNKNOWN
+    assert plant.refuses(*settle, 6, "--reason", " ") is TEXT_INVALID
     assert (table_digests(node.store), kinds(node.store)) == before
     for dispute in (6, 7):
         assert "settled" in plant.does(*settle, dispute, "--reason", f"Counted again, {dispute}")
-    assert plant.refuses(*settle, 6, "--reason", "x") is RefusalCode.DISPUTE_SETTLED
+    assert plant.refuses(*settle, 6, "--reason", "x") is DISPUTE_SETTLED
     assert "none" in plant.does(*listing)
     assert "ENTRY_DISPUTED" not in kinds(node.store)
     (first, _) = plant.listed(*listing, "--all")
@@ -237,7 +240,7 @@ def test_assertion_key_rotated_then_the_hub_takes_it_at_once_and_the_old_one_no_
         assert isinstance(plant.run(*rotate, YES).exception, NodeBusy)
     assert "Nothing was changed" in plant.says_no(*rotate, given="n\n")
     group.hub.stop()
-    assert "did not take the new key" in plant.says_no(*rotate, YES)
+    assert "did not accept the new key" in plant.says_no(*rotate, YES)
     assert ((keys / "assertion.pem").read_bytes(), stand(hub, 0), enrolled()) == before
     following = SigningKey(load_key(keys / "assertion.next.pem"))
     group.hub.start()
@@ -259,7 +262,7 @@ def test_assertion_key_stated_and_the_command_cut_off_then_given_again(group: Gr
     following = assertion_key_rotation.prepare_key(plant.settings.keys)
     assertion_key_rotation.announce_assertion_key(node, following)
     plant.does("plant", "sync-now")
-    exchange(replace(node, assertion_key=following), forced=True)  # the old one counts no more, our files do not say so
+    exchange(replace(node, assertion_key=following), forced=True)  # the old one is invalid, our files do not say so
     assert "fingerprint" in plant.does("plant", "rotate-key", "--assertion", YES)
     assert SigningKey(load_key(plant.settings.keys / "assertion.pem")).kid == following.kid
     plant.does("plant", "sync-now")
@@ -280,30 +283,30 @@ def test_plant_revoked_then_it_comes_back_under_new_keys_that_a_person_has_compa
             return session.rows("SELECT kid, ledger_vkey FROM machines WHERE revoked_us IS NULL")
 
     counted = enrolled(), stand(store, 0)
-    assert "No plant SZ2 counts" in hub.says_no("hub", "revoke", "SZ2", *why, YES)
-    assert "not the hub" in plant.says_no("hub", "revoke", "SH1", *why, YES)
+    assert "SZ2 has no valid keys" in hub.says_no("hub", "revoke", "SZ2", *why, YES)
+    assert "This node is a plant" in plant.says_no("hub", "revoke", "SH1", *why, YES)
     assert "Nothing was changed" in hub.says_no("hub", "revoke", "SH1", *why, given="n\n")
-    assert hub.refuses("hub", "revoke", "SH1", "--reason", " ", YES) is RefusalCode.TEXT_INVALID
+    assert hub.refuses("hub", "revoke", "SH1", "--reason", " ", YES) is TEXT_INVALID
     card.write_text(plant.does("plant", "card"))
     mark = hub.run("hub", "readmit", card, given="n\n").output.split("Plant SH1:")[1].split()[0]
-    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is RefusalCode.NOT_DEFINED, "it counts"
+    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is NOT_DEFINED, "it counts"
     assert (enrolled(), stand(store, 0)) == counted
 
     assert "renew-keys" in hub.does("hub", "revoke", "SH1", *why, given="y\n")
     assert enrolled() == []
-    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is RefusalCode.CODE_TAKEN, "the stolen keys"
+    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is CODE_TAKEN, "the stolen keys"
     assert "Nothing was changed" in plant.says_no("plant", "renew-keys", given="n\n")
     receive(node, 2)
     shown = plant.does("plant", "renew-keys", given="y\n")
     card.write_text(plant.does("plant", "card"))
     before = stand(store, 0), stand(store, 1)
-    assert "another fingerprint" in hub.says_no("hub", "readmit", card, "--fingerprint", mark)
+    assert "not the one given" in hub.says_no("hub", "readmit", card, "--fingerprint", mark)
     asked = hub.run("hub", "readmit", card, given="n\n").output
     new = asked.split("Plant SH1:")[1].split()[0]
     assert new in shown
     assert "401 NOT_RECOGNISED" in plant.says_no("plant", "sync-now")
     assert (stand(store, 0), stand(store, 1)) == before
-    assert "goes on" in hub.does("hub", "readmit", card, "--fingerprint", new.lower())
+    assert "continues under its new keys" in hub.does("hub", "readmit", card, "--fingerprint", new.lower())
     plant.does("plant", "sync-now")
     keys = plant.settings.keys
     following = replace(
@@ -323,7 +326,7 @@ def test_fenced_copy_then_it_cannot_lock_the_other_one_out(group: Group, tmp_pat
     with node.store.transaction() as session:
         entries.fence(session, 1, fenced=True)
     before = stand(group.hub.node.store, 0)
-    assert plant.refuses("plant", "rotate-key", "--assertion", YES) is RefusalCode.PLANT_FENCED
+    assert plant.refuses("plant", "rotate-key", "--assertion", YES) is PLANT_FENCED
     assert stand(group.hub.node.store, 0) == before
     assert SigningKey(load_key(plant.settings.keys / "assertion.pem")).kid == node.assertion_key.kid
 

@@ -1,4 +1,4 @@
-"""The demonstration, whole: what it shows, and that it leaves nothing running, however it ends."""
+"""The whole demonstration: its output, and that it leaves nothing running, however it ends."""
 
 import atexit
 import os
@@ -78,7 +78,7 @@ def test_once_then_a_year_is_played_traced_and_nothing_runs_on(home: Path) -> No
     for words in ("production roasting at QD1", "production baking at WH1", "shipped to METRO", "on hand"):
         assert words in forward, words
     assert said.count("✓ Complete: no gap is known.") == 2
-    assert "approved at the hub by Chen Jing" in said
+    assert "Chen Jing approved it at the hub" in said
 
 
 def test_interrupted_then_every_process_ends(home: Path) -> None:
@@ -104,5 +104,5 @@ def test_directory_of_somebody_else_then_it_is_left_alone(home: Path) -> None:
     with demo(home, "--once") as running:
         said, _ = running.communicate(timeout=patient(SECONDS_MAX))
     assert running.returncode == 1
-    assert "holds something that the demonstration did not make" in said
+    assert "holds files that the demonstration did not make" in said
     assert (home / "thesis.txt").read_text() == "ten years of work"

@@ -171,11 +171,11 @@ def test_request_refused_then_the_log_knows_why(plant: Serving, caplog: pytest.L
     assert line.endswith(" failure=malformed")
 
 
-def test_plant_without_a_hub_then_replication_has_no_door(plant: Serving) -> None:
+def test_plant_without_a_hub_then_it_has_no_route_of_replication(plant: Serving) -> None:
     assert plant.client.post("/sync/v1/hello").status_code == 404
 
 
-def test_hub_then_replication_has_its_door_and_its_own_keys(hub: Serving) -> None:
+def test_hub_then_it_has_routes_of_replication_and_its_own_keys(hub: Serving) -> None:
     manager = hub.people["manager-1"]
     assert hub.client.post("/sync/v1/hello", headers=manager.headers).status_code == 401
 

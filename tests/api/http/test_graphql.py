@@ -1,4 +1,4 @@
-"""Every mutation over real HTTP: what it answers, what it leaves behind, and one refusal that changes nothing."""
+"""Every mutation over real HTTP: its answer, its effects, and one refusal that changes nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

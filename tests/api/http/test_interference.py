@@ -17,10 +17,11 @@ from graphql import (
 
 from auth.actors import Grant, Role
 from infra.ids import new_id
+from infra.messages import Notice
 from infra.roles import Role as NodeRole
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.directives.directives import HoldDirection, direct_hold
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import AliasOrder
 from plants.commands.inventory.stock import Count, adjust_stock
@@ -45,7 +46,7 @@ SAYING_NOTHING = ("viewer", "parkedEntries", "skippedEntries", "disputes")
 
 @dataclass(frozen=True)
 class Hidden:
-    """What the other plant has and nobody of this one may learn of."""
+    """Facts of the other plant that users of this one may not learn."""
 
     batch: str
     batch_id: int
@@ -84,9 +85,9 @@ def hidden(hub: Serving) -> Hidden:
     found, now = worked(hub.plant(2, "BJ2")), hub.clock.now()
     with hub.node.store.transaction() as session:
         open_log(session, -2, "acme.example/hub/to/BJ2/i1")
-        direct_hold(session, HoldDirection(found.batch, "SECRET hold"), actor=SPY, call=Call(HUB, now))
+        direct_hold(session, HoldDirection(found.batch, "SECRET hold"), actor=SPY, call=CommandContext(HUB, now))
         origin = origin_of(session, 2)
-        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, "BJ2: SECRET alarm / 时钟"), now)
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, Notice("TEST", "BJ2: SECRET alarm")), now)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The door of replication against a plant that lies: every wrong request gets its status, and nothing changes."""
+"""The routes of replication against a plant that lies: every wrong request gets its status, and nothing changes."""
 
 import json
 import threading
@@ -18,10 +18,11 @@ from auth.keys import SigningKey
 from auth.notes import NoteSigner, generate_key
 from auth.tokens import issue_assertion
 from infra.postgres import EmbeddedPostgres
-from plants.rules.ledger.events import EVENTS, canonical
+from plants.rules.ledger.events import canonical
 from plants.rules.ledger.merkle import Frontier, leaf_hash, verify_consistency
 from plants.rules.values.instants import format_instant
 from plants.store.ledger.mirrors import rows_within
+from plants.store.projection.registry import SUPPORTED
 from sync_jobs.hub import intake
 from sync_jobs.nodes import PlantNode
 from sync_jobs.protocol import checkpoints
@@ -70,7 +71,7 @@ class Caller:
         greeting = Hello(
             protocol=1,
             ledger=LedgerPosition.of(self.node.origin, Position(size, root)),
-            supported=EVENTS,
+            supported=SUPPORTED,
             version="test",
             clock=format_instant(CLOCK.now()),
         )

@@ -1,4 +1,4 @@
-"""The WebSocket's door: who may open it, by which protocol, for how long, and how much."""
+"""WebSocket connections: their users, their protocol, their lifetime and their number."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ ENTRIES = "subscription { ledgerEntries(fromIndex: 0) { index type } }"
 
 
 @asynccontextmanager
-async def door(served: Serving, *, protocol: str = PROTOCOL, **more: Any) -> AsyncIterator[ClientConnection]:
+async def connected(served: Serving, *, protocol: str = PROTOCOL, **more: Any) -> AsyncIterator[ClientConnection]:
     address = served.url.replace("http", "ws") + "/graphql"
     async with connect(address, subprotocols=[protocol], **more) as connection:  # type: ignore[list-item]
         yield connection
@@ -57,7 +57,7 @@ async def closed(connection: ClientConnection) -> int:
 async def test_token_given_then_entries_come_as_they_are_written(plant: Serving) -> None:
     li = plant.people["li"]
     size = plant.plant().entry().index + 1
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, li)
         await subscribe(connection, ENTRIES)
         first = [(await hear(connection))["payload"]["data"]["ledgerEntries"]["index"] for _ in range(size)]
@@ -72,21 +72,21 @@ async def test_token_given_then_entries_come_as_they_are_written(plant: Serving)
 @pytest.mark.parametrize(
     "payload", [None, {}, {"authorization": "x"}, {"authorization": "Bearer x"}, {"authorization": ["Bearer"]}]
 )
-async def test_token_wrong_then_the_door_is_shut(plant: Serving, payload: Any) -> None:
-    async with door(plant) as connection:
+async def test_token_wrong_then_the_connection_is_closed(plant: Serving, payload: Any) -> None:
+    async with connected(plant) as connection:
         message = {"type": "connection_init"} | ({} if payload is None else {"payload": payload})
         await say(connection, **message)
         assert await closed(connection) == 4403
 
 
-async def test_nothing_said_first_then_subscribing_shuts_the_door(plant: Serving) -> None:
-    async with door(plant) as connection:
+async def test_nothing_said_first_then_subscribing_closes_it(plant: Serving) -> None:
+    async with connected(plant) as connection:
         await subscribe(connection, ENTRIES)
         assert await closed(connection) == 4401
 
 
 async def test_token_expires_then_the_connection_ends(plant: Serving) -> None:
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, plant.people["li"])
         await subscribe(connection, ENTRIES)
         await hear(connection)
@@ -98,7 +98,7 @@ async def test_person_disabled_then_the_connection_ends(plant: Serving) -> None:
     def work(session: Session) -> None:
         disable_person(session, actor=SETUP, person_id="li", at=plant.clock.now())
 
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, plant.people["li"])
         plant.node.writer.write(work)
         assert await closed(connection) == 4401
@@ -106,21 +106,21 @@ async def test_person_disabled_then_the_connection_ends(plant: Serving) -> None:
 
 async def test_legacy_protocol_then_it_is_not_spoken(plant: Serving) -> None:
     with pytest.raises(Exception, match=r"subprotocol|4406"):
-        async with door(plant, protocol="graphql-ws") as connection:
+        async with connected(plant, protocol="graphql-ws") as connection:
             code = await closed(connection)
             raise AssertionError(f"{code}")
 
 
 async def test_page_of_another_origin_then_the_handshake_is_refused(plant: Serving) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        async with door(plant, origin="https://evil.example"):
+        async with connected(plant, origin="https://evil.example"):
             pass
     assert refused.value.response.status_code == 403
 
 
 async def test_query_or_mutation_over_the_socket_then_it_is_refused(plant: Serving) -> None:
     before = plant.plant().everything()
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, plant.people["li"])
         for number, query in enumerate(("{ viewer { name } }", "mutation { openProcess(input: {}) { __typename } }")):
             await subscribe(connection, query, number)
@@ -133,7 +133,7 @@ async def test_query_or_mutation_over_the_socket_then_it_is_refused(plant: Servi
 async def test_subscriptions_without_end_then_those_above_the_limit_are_refused(plant: Serving) -> None:
     most = limits.SUBSCRIPTIONS_PER_CONNECTION_MAX
     waiting = "subscription { ledgerEntries(fromIndex: 1000) { index } }"
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, plant.people["li"])
         for number in range(most + 1):
             await subscribe(connection, waiting, number)
@@ -143,17 +143,17 @@ async def test_subscriptions_without_end_then_those_above_the_limit_are_refused(
 
 async def test_connections_without_end_then_those_above_the_limit_are_shut(plant: Serving) -> None:
     li = plant.people["li"]
-    doors = [door(plant) for _ in range(limits.CONNECTIONS_PER_PERSON_MAX)]
+    connections = [connected(plant) for _ in range(limits.CONNECTIONS_PER_PERSON_MAX)]
     try:
-        for one in doors:
+        for one in connections:
             await enter(await one.__aenter__(), li)
-        async with door(plant) as connection:
+        async with connected(plant) as connection:
             await say(connection, type="connection_init", payload={"authorization": f"Bearer {li.token}"})
             assert await closed(connection) == 4403
     finally:
-        for one in doors:
+        for one in connections:
             await one.__aexit__(None, None, None)
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, li)
 
 
@@ -161,7 +161,7 @@ async def test_connections_without_end_then_those_above_the_limit_are_shut(plant
     "text", ["", "{", "null", "[]", '"x"', "7", "[" * 5000, '{"type": 7}', '{"id": "1"}', '{"type": "subscribe"}']
 )
 async def test_message_of_the_wrong_form_then_the_connection_ends_and_the_node_stays(plant: Serving, text: str) -> None:
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, plant.people["li"])
         await connection.send(text)
         assert 4400 <= await closed(connection) < 4500
@@ -169,14 +169,14 @@ async def test_message_of_the_wrong_form_then_the_connection_ends_and_the_node_s
 
 
 async def test_message_too_long_then_the_connection_ends(plant: Serving) -> None:
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, plant.people["li"])
         await connection.send(" " * (limits.BODY_BYTES_MAX + 1))
         assert await closed(connection) == 1009
 
 
 async def test_bad_document_then_the_subscription_is_refused_and_the_connection_stays(plant: Serving) -> None:
-    async with door(plant) as connection:
+    async with connected(plant) as connection:
         await enter(connection, plant.people["wang"])
         await subscribe(connection, "subscription { ledgerEntriess { index } }")
         unknown = await hear(connection)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from api.node.shutdown import Ending
+from api.node.shutdown import SignalGuard
 
 
 class Dying:
@@ -19,13 +19,13 @@ class Dying:
 
 def test_signals_then_they_end_the_block_and_are_left_as_they_were() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(KeyboardInterrupt), Ending():
+    with pytest.raises(KeyboardInterrupt), SignalGuard():
         signal.raise_signal(signal.SIGINT)
-    with pytest.raises(SystemExit) as ended, Ending(143):
+    with pytest.raises(SystemExit) as ended, SignalGuard(143):
         signal.raise_signal(signal.SIGTERM)
     assert ended.value.code == 143
-    with Ending() as ending:
-        ending.check()
+    with SignalGuard() as signals:
+        signals.check()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
@@ -37,9 +37,9 @@ def test_exception_lost_in_a_destructor_then_the_next_look_raises_it(
     number: signal.Signals, raised: type[BaseException]
 ) -> None:
     reached = False
-    with pytest.raises(raised), Ending() as ending:
+    with pytest.raises(raised), SignalGuard() as signals:
         dying = Dying(number)
         del dying
         reached = True
-        ending.check()
+        signals.check()
     assert reached, "the destructor's exception is lost"

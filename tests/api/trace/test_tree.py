@@ -1,4 +1,4 @@
-"""Trees of traces, to the letter: what a person sees in the terminal."""
+"""Trees of traces, to the letter, as the terminal shows them."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from rich.console import Console
 
 from api.trace import tree as trace_tree
 from api.trace.tree import BatchShown, EdgeShown, ProcessShown, Side, TraceShown, draw
-from plants.rules.values.refusals import Language
+from infra.messages import Language
 
 MICRO = 1_000_000
 
@@ -117,14 +117,14 @@ def test_shared_ingredient_then_its_past_is_drawn_once() -> None:
 
 def test_half_of_a_transfer_then_it_says_which_half() -> None:
     left = text(seeded("paste", edges=[edge for edge in CHAIN.edges if edge.source != "road"]), "BACKWARD")
-    assert "⇢ on the road QD1 → SH1  400 kg  2026-11-04 08:30" in left
+    assert "⇢ in transit QD1 → SH1  400 kg  2026-11-04 08:30" in left
     came = text(seeded("paste", edges=[edge for edge in CHAIN.edges if edge.target != "road"]), "BACKWARD")
-    assert "⇢ arrived, not seen leaving QD1 → SH1  398 kg  2026-11-06 08:30" in came
+    assert "⇢ received, dispatch not reported QD1 → SH1  398 kg  2026-11-06 08:30" in came
 
 
 def test_batch_that_nobody_stated_then_it_says_so() -> None:
     unknown = TraceShown(("x",), {"x": BatchShown("x", "2199023255553")}, {}, ())
-    assert text(unknown, "BACKWARD") == "2199023255553  (not heard of so far)"
+    assert text(unknown, "BACKWARD") == "2199023255553  (not reported yet)"
 
 
 def test_chinese_then_the_tree_is_in_chinese() -> None:
@@ -152,7 +152,7 @@ def test_long_chain_then_it_is_cut_with_a_word_and_never_fails(length: int) -> N
     edges += [into(f"p{n}", f"b{n}", 1, 1, "PRODUCED") for n in range(length - 1)]
     drawn = text(TraceShown(("b0",), batches, processes, edges), "BACKWARD", width=400).splitlines()
     assert len(drawn) == trace_tree.LEVELS_DRAWN_MAX + 2
-    assert drawn[-1].endswith("… goes on deeper than is drawn; --json has all of it")
+    assert drawn[-1].endswith("… deeper levels are not drawn; --json has all of them")
 
 
 def test_wide_trace_then_it_is_cut_with_a_word() -> None:
@@ -161,4 +161,4 @@ def test_wide_trace_then_it_is_cut_with_a_word() -> None:
     edges = [into("b", f"p{n}", 1, 1) for n in range(count)]
     processes = {f"p{n}": ProcessShown(f"p{n}", "PRODUCTION", "P", "", at(1)) for n in range(count)}
     drawn = text(TraceShown(("b",), batches, processes, edges), "FORWARD").splitlines()
-    assert drawn[-1] == f"└── … {count} more than is drawn; --json has all of it"
+    assert drawn[-1] == f"└── … {count} more are not drawn; --json has all of them"

@@ -10,22 +10,17 @@ from sqlmodel import SQLModel
 from infra.database import Store
 from plants.rules.genealogy.walks import Link
 from plants.rules.identification.codes import node_id
+from plants.store.genealogy.edges import EDGES
+from plants.store.inventory.projectors import ALIASES, BATCHES, MOVEMENTS, STOCK
 from plants.store.ledger import entries
-from plants.store.projection.projectors import (
-    ALIASES,
-    BATCHES,
-    EDGES,
-    MOVEMENTS,
-    PLANTS,
-    PROCESSES,
-    STOCK,
-    TRANSFER_LINES,
-)
+from plants.store.logistics.projectors import TRANSFER_LINES
+from plants.store.materials.projectors import PLANTS
+from plants.store.production.projectors import PROCESSES
 from plants.store.replication import status
-from plants.store.sql.rows import RowWrites, Shape
+from plants.store.sql.rows import RowWrites, TableSpec
 
-LOGS = Shape.of(entries.Log)
-REPLICATION = Shape.of(status.ReplicationRow)
+LOGS = TableSpec.of(entries.Log)
+REPLICATION = TableSpec.of(status.ReplicationRow)
 CODES = {1: "SH1", 2: "DE2", 3: "US3"}
 USES = ("CONSUMED", "PRODUCED", "RETURNED", "TRANSFERRED", "SHIPPED", "SAMPLE")
 
@@ -34,7 +29,7 @@ USES = ("CONSUMED", "PRODUCED", "RETURNED", "TRANSFERRED", "SHIPPED", "SAMPLE")
 class Genealogy:
     """Rows of plants, batches, process records and edges; every node is made known with its first mention."""
 
-    rows: list[tuple[Shape, dict[str, Any]]] = field(default_factory=list)
+    rows: list[tuple[TableSpec, dict[str, Any]]] = field(default_factory=list)
     links: list[tuple[int, Link]] = field(default_factory=list)
 
     def plant(self, number: int) -> None:
@@ -106,17 +101,17 @@ class Genealogy:
         return Genealogy(rows, [link for link in self.links if link[0] in plants])
 
     def write(self, store: Store) -> None:
-        """Put the rows in place of what is in the tables."""
+        """Replace the content of all tables with the rows."""
         writes = RowWrites()
-        for shape, values in self.rows:
-            writes.put(shape, values)
+        for table, values in self.rows:
+            writes.upsert(table, values)
         with store.transaction() as session:
-            for table in SQLModel.metadata.tables:
-                session.run(f"DELETE FROM {table}")
+            for name in SQLModel.metadata.tables:
+                session.run(f"DELETE FROM {name}")
             writes.write(session)
 
-    def _add(self, shape: Shape, **values: Any) -> None:
-        self.rows.append((shape, values))
+    def _add(self, table: TableSpec, **values: Any) -> None:
+        self.rows.append((table, values))
 
 
 @st.composite

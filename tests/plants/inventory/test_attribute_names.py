@@ -8,7 +8,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plants.commands.execution import Command, Recording
+from plants.commands.execution import Command, PlantLedgerWriter
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import (
     ALIAS_LENGTH_MAX,
@@ -21,9 +21,10 @@ from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
 from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.replication.rebuild import rebuild
+from plants.rules.inventory.events import BATCH_RECEIVED, BatchReceived
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.logistics.transfers import transfer_manifest
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from plants.store.ledger.verification import verify
 from plants.store.projection.rebuilding import table_digests
 from tests.factories import Plant, plant_store
@@ -39,7 +40,7 @@ def is_accepted(name: str) -> bool:
     try:
         check_attributes({name: "x"})
     except Refusal as refusal:
-        return refusal.code is not RefusalCode.TEXT_INVALID
+        return refusal.code is not TEXT_INVALID
     return True
 
 
@@ -57,10 +58,11 @@ def test_name_then_it_is_refused_from_u_10000_on_and_as_before_below(name: str) 
 def written_before(plain: Entry) -> Command[Delivery]:
     """Return the command as it was while every name was accepted: it writes what `plain` says, for other attributes."""
 
-    def receive_batch(recording: Recording, order: Delivery) -> Entry:
+    def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
         (batch,) = plain.payload["batches"]
-        payload = {**plain.payload, "batches": [{**batch, "attributes": dict(order.attributes)}]}
-        return recording.record("BatchReceived", batch["code"], payload)
+        batches = [{**batch, "attributes": dict(order.attributes)}]
+        payload: BatchReceived = plain.payload | {"batches": batches}
+        return writer.record(BATCH_RECEIVED, batch["code"], payload)
 
     return Command("receive_batch", receive_batch)
 
@@ -107,5 +109,5 @@ def test_request_recorded_before_then_its_retry_is_answered_and_a_new_one_refuse
 
     assert here.do(receive_batch, ORDER, request=request).body == entry.body
     assert here.everything() == before
-    data = here.refuses(receive_batch, ORDER, RefusalCode.TEXT_INVALID, request=f"{request[:-1]}e")
+    data = here.refuses(receive_batch, ORDER, TEXT_INVALID, request=f"{request[:-1]}e")
     assert data["field"] == "attribute"

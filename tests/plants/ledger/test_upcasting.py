@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from plants.rules.ledger import upcasting
-from plants.rules.ledger.events import EVENTS, Entry, canonical, decode
+from plants.rules.ledger.events import Entry, Event, canonical, decode
 from plants.rules.ledger.merkle import leaf_hash
-from plants.rules.ledger.upcasting import missing_steps, reached, upcast
-from plants.store.projection import applying, projectors
+from plants.rules.ledger.upcasting import reached, upcast
+from plants.store.projection import registry
 from plants.store.projection.applying import UnknownEvent, project, understands
 from plants.store.sql.rows import RowWrites
 
@@ -41,25 +40,24 @@ def test_two_versions_back_then_step_by_step_and_bytes_as_they_were() -> None:
     assert upcast(newest, STEPS) is newest
 
 
-def test_steps_that_are_missing_then_each_is_named() -> None:
-    assert missing_steps(STEPS, {"GoodsWeighed": 3}) == []
-    assert missing_steps({}, {"GoodsWeighed": 3}) == [("GoodsWeighed", 1), ("GoodsWeighed", 2)]
-    assert missing_steps(STEPS, {"GoodsWeighed": 5}) == [("GoodsWeighed", 3), ("GoodsWeighed", 4)]
+def test_step_from_an_understood_version_missing_then_no_event_is_declared() -> None:
+    steps = {version: step for (_, version), step in STEPS.items()}
+    assert Event("GoodsWeighed", dict[str, Any], version=3, steps=steps).version == 3
+    assert Event("GoodsWeighed", dict[str, Any], version=9, steps={7: in_grams, 8: with_places}).version == 9
+    for version, known, missing in ((3, {}, 1), (3, {1: in_grams}, 2), (5, steps, 3), (9, {8: with_places}, 7)):
+        with pytest.raises(ValueError, match=f"GoodsWeighed has no step from version {missing}"):
+            Event("GoodsWeighed", dict[str, Any], version=version, steps=known)
     assert reached(("GoodsWeighed", 1), STEPS) == ("GoodsWeighed", 3)
-
-
-def test_every_event_of_this_program_then_its_newest_version_is_applied_and_two_before_it() -> None:
-    assert missing_steps() == []
-    assert set(EVENTS.items()) == set(projectors.PROJECTORS)
 
 
 def test_older_version_then_the_projector_of_the_newest_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(upcasting, "UPCASTERS", STEPS)
+    for kind, step in STEPS.items():
+        monkeypatch.setitem(registry.STEPS, kind, step)
     monkeypatch.setitem(
-        projectors.PROJECTORS, ("GoodsWeighed", 3), lambda _writes, _log, entry: seen.append(entry.payload)
+        registry.PROJECTORS, ("GoodsWeighed", 3), lambda _writes, _log, entry: seen.append(entry.payload)
     )
-    assert applying.understands("GoodsWeighed", 1)
+    assert understands("GoodsWeighed", 1)
     project(RowWrites(), 1, weighed(1, {"kilos": "2"}))
     assert seen == [{"moved": ["2000", "GRM"], "places": []}]
     assert not understands("GoodsWeighed", 4)

@@ -1,4 +1,4 @@
-"""The audit log over GraphQL: what was recorded, by whom and why, as it stands hashed; each sees their own plants."""
+"""The audit log over GraphQL: content, hashes, filters and visibility by plant."""
 
 import json
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""Which refusals a command can raise, read from the source: every call that it may lead to is followed."""
+"""The refusals that a command can raise, from a call graph of the source."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -8,13 +8,14 @@ from typing import Any
 
 from plants.commands.directives.directives import GroupCommand
 from plants.commands.execution import Command
+from plants.rules.refusals import declared_refusals
 from plants.rules.values.refusals import RefusalCode
 from tests.house.sources import Function, Source, sources
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module of plants: what it defines and what it imports, by name."""
+    """A module of plants with its functions and imports by name."""
 
     functions: dict[str, Function]
     imports: dict[str, str] = field(default_factory=dict)
@@ -27,7 +28,7 @@ def modules() -> dict[str, Module]:
 
 @cache
 def methods() -> dict[str, list[tuple[str, Function]]]:
-    """Return the methods of all classes of plants by name: which class an object is of is not asked."""
+    """Return the methods of all classes of plants by name. The class of an object is not resolved."""
     found: dict[str, list[tuple[str, Function]]] = {}
     for source in sources("plants"):
         name = source.name.removesuffix(".py").replace("/", ".")
@@ -75,15 +76,19 @@ def codes_of(command: Command[Any] | GroupCommand[Any], orders: Orders) -> set[R
             continue
         seen.add(id(function))
         for node in _raising(function, orders):
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Name)
-                and node.value.id in {"RefusalCode", "C"}
-            ):
-                codes.add(RefusalCode[node.attr])
+            codes |= _refused(node)
             if isinstance(node, ast.Call):
                 start += _called(module, node.func)
     return codes
+
+
+def _refused(node: ast.AST) -> set[RefusalCode]:
+    """Return the code of a call of Refusal: its first argument, a name or an attribute of a module of refusals."""
+    match node:
+        case ast.Call(func=ast.Name("Refusal"), args=[ast.Name(name) | ast.Attribute(attr=name)]):
+            return {declared_refusals()[name]}
+        case _:
+            return set()
 
 
 def _raising(node: ast.AST, orders: Orders) -> Iterator[ast.AST]:

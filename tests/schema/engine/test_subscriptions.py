@@ -1,4 +1,4 @@
-"""Subscriptions: what is there, then what comes, in order and nothing twice; of nothing that one may not see."""
+"""Subscriptions: existing and new entries, in order, once each, and only of visible plants."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 from auth.actors import Role
 from infra.ids import new_id
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.ledger.events import Entry
 from tests.factories import OPERATOR as WANG_FANG
@@ -40,7 +40,7 @@ async def silent(events: AsyncIterator[JSON]) -> bool:
 
 def receiving(plant: Plant) -> Callable[[Any], Entry]:
     def work(session: Any) -> Entry:
-        call = Call(plant.number, plant.clock.now(), request=new_id())
+        call = CommandContext(plant.number, plant.clock.now(), request=new_id())
         return receive_batch(session, Delivery("RM-MILK", "1", "KGM", "A1"), actor=WANG_FANG, call=call)
 
     return work

@@ -1,4 +1,4 @@
-"""Quarantine over GraphQL: a hold is placed beside others, once for each request, and refusals change nothing."""
+"""Quarantine over GraphQL: independent holds, one for each request; refusals change nothing."""
 
 from infra.ids import new_id
 from tests.factories import Plant

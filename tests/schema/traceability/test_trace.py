@@ -1,4 +1,4 @@
-"""Traces over GraphQL: what is reached and how much of it, exactly; nobody sees beyond their plants."""
+"""Traces over GraphQL: exact batches and quantities, limited to visible plants."""
 
 from typing import Any
 

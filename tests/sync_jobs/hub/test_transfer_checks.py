@@ -23,9 +23,9 @@ from plants.rules.values.quantities import MICRO
 from plants.rules.values.scope import PlantScope
 from plants.store.logistics.in_transit import (
     Balance,
-    OpenSought,
     OpenState,
     OpenTransfer,
+    OpenTransfersFilter,
     Total,
     awaited_batches,
     awaited_transfers,
@@ -73,12 +73,12 @@ class Between:
         self.group.there.clock.advance(**step)
 
     def listed(self, *, overdue: bool | None = None, scope: PlantScope = BOTH) -> list[tuple[int, OpenState]]:
-        sought = OpenSought(overdue_before(self.group.here.clock.now(), 7), overdue)
+        filters = OpenTransfersFilter(overdue_before(self.group.here.clock.now(), 7), overdue)
         with self.group.hub.store.reading() as reads:
-            found = open_transfers(reads, scope, sought, None, 100)
-            assert open_count(reads, scope, sought) == len(found)
+            found = open_transfers(reads, scope, filters, None, 100)
+            assert open_count(reads, scope, filters) == len(found)
             pages: list[OpenTransfer] = []
-            while page := open_transfers(reads, scope, sought, _key(pages), 1):
+            while page := open_transfers(reads, scope, filters, _key(pages), 1):
                 pages += page
         assert pages == found
         return [(one.id, one.state) for one in found]
@@ -213,9 +213,9 @@ def test_totals_add_up_and_so_do_their_parts(between: Between) -> None:
     between.arrive(second, ReceiptLine(code, "15", "A1"))
     _, _, third = between.send("30")
     between.group.hears()
-    sought = OpenSought(overdue_before(between.group.here.clock.now(), 7))
+    filters = OpenTransfersFilter(overdue_before(between.group.here.clock.now(), 7))
     with between.group.hub.store.reading() as reads:
-        assert open_totals(reads, BOTH, sought) == [Total("KGM", 40 * KG, 0, 40 * KG, 0, 0)]
+        assert open_totals(reads, BOTH, filters) == [Total("KGM", 40 * KG, 0, 40 * KG, 0, 0)]
         found = balances(reads, BOTH, [int(one.envelope["key"]) for one in (second, third)])
     for (one,) in found.values():
         assert one.dispatched == (one.received or 0) + one.in_transit + one.loss

@@ -17,7 +17,7 @@ from infra.clock import FixedClock
 from infra.postgres import EmbeddedPostgres
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.approvals.decisions import Decision, decide_change_at_hub
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.values.actors import Author
@@ -193,7 +193,7 @@ def test_decision_at_the_hub_then_applied_once_and_answered(group: Group) -> Non
     hub = group.hub.node
     (received,) = receive(node)
     code = received.envelope["key"]
-    call = Call(1, CLOCK.now())
+    call = CommandContext(1, CLOCK.now())
     with node.store.transaction() as session:
         quarantine_batch(session, Quarantine(code, "broken seal"), actor=LI, call=call)
         asked = request_change(session, ReleaseRequest(code, "seal was fine"), actor=LI, call=call)
@@ -201,7 +201,7 @@ def test_decision_at_the_hub_then_applied_once_and_answered(group: Group) -> Non
     project_pending(hub.store, 1, clock=CLOCK, holder="test")
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     done = exchange(node)
     assert (done.received, done.applied, done.more) == (1, 1, True)
     assert stand(node.store, -1) == stand(hub.store, -1)
@@ -230,7 +230,7 @@ def test_status_then_both_sides_say_the_same(group: Group) -> None:
     with node.store.reading() as reads:
         (own,) = replication_status(reads, PlantScope(frozenset({1})), now=now)
     assert (one.size, one.root, one.acknowledged, one.state) == (own.size, own.root, own.acknowledged, own.state)
-    assert (one.size, one.projected, one.state, one.alarm) == (5, 0, ReplicationState.IN_SYNC, None)
+    assert (one.size, one.projected, one.state, one.alarms) == (5, 0, ReplicationState.IN_SYNC, ())
     assert one.lag_seconds is not None
     assert 0 <= one.lag_seconds <= 5
     assert (two.size, two.state, two.lag_seconds) == (0, ReplicationState.NEVER_MET, None)

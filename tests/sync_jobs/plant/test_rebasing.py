@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.approvals.decisions import Decision, decide_change, decide_change_at_hub
 from plants.commands.audit.corrections import Correction, correct_entry
-from plants.commands.execution import Call, Command
+from plants.commands.execution import Command, CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.inventory.stock import StockDifference, adjust_stock
@@ -30,8 +30,9 @@ from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.ledger.merkle import leaf_hash
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.replication.disputes import disputes
 from plants.store.replication.status import ReplicationState
@@ -79,7 +80,7 @@ def run(
 ) -> Entry:
     """Run a command at the plant."""
     with node.store.transaction() as session:
-        return work(session, order, actor=actor, call=Call(1, CLOCK.now(), request=request, reason=reason))
+        return work(session, order, actor=actor, call=CommandContext(1, CLOCK.now(), request=request, reason=reason))
 
 
 def worklist(node: PlantNode, *, settled: bool = False) -> list[tuple[str, list[str], str | None]]:
@@ -184,7 +185,7 @@ def test_same_codes_on_both_sides_then_disputed_whole_and_later_numbers_are_new(
     before = stand(node.store, 1)
     with pytest.raises(Refusal) as refused:
         run(node, settle_dispute, Settlement(5, "no such"))
-    assert (refused.value.code, stand(node.store, 1)) == (RefusalCode.DISPUTE_UNKNOWN, before)
+    assert (refused.value.code, stand(node.store, 1)) == (DISPUTE_UNKNOWN, before)
     run(node, settle_dispute, Settlement(6, "relabelled as a new batch"))
     assert kinds(node.store) == {"ENTRY_DISPUTED"}
     run(node, settle_dispute, Settlement(7, "relabelled as a new batch"))
@@ -193,7 +194,7 @@ def test_same_codes_on_both_sides_then_disputed_whole_and_later_numbers_are_new(
     before = stand(node.store, 1)
     with pytest.raises(Refusal) as refused:
         run(node, settle_dispute, Settlement(7, "twice"))
-    assert (refused.value.code, stand(node.store, 1)) == (RefusalCode.DISPUTE_SETTLED, before)
+    assert (refused.value.code, stand(node.store, 1)) == (DISPUTE_SETTLED, before)
     repaired(group, node)
 
 
@@ -290,7 +291,7 @@ def test_directive_answered_on_both_sides_then_it_counts_once(group: Group, tmp_
     old = backup(node, tmp_path / "old.db")
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     assert exchange(node).applied == 1
     cut_copy = backup(node, tmp_path / "answered.db")
     exchange(node, forced=True)  # the hub has its answer.
@@ -322,7 +323,7 @@ def test_answer_that_only_the_plant_has_then_answered_again_once(group: Group, t
     node = on_copy(group, node, old)
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sync_jobs.plant.exchange.REPAIRS", {})
         patch.setattr("sync_jobs.protocol.handshake.Decision.may_sign", property(lambda _self: True))
@@ -376,7 +377,7 @@ def test_hub_lost_directives_and_made_others_then_its_own_lost_ones_come_first(g
     def decide(change: Entry) -> Entry:
         with hub.store.transaction() as session:
             decision = Decision(change.index, change.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-            return decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+            return decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
 
     first, second = decide(asked[0]), decide(asked[1])
     assert exchange(node, forced=True).applied == 2
@@ -408,7 +409,7 @@ def test_hub_lost_directives_then_they_are_handed_back(group: Group) -> None:
     project_pending(hub.store, 1, clock=CLOCK, holder="test")
     with hub.store.transaction() as session:
         decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")
-        decide_change_at_hub(session, decision, actor=WANG, call=Call(1, CLOCK.now()))
+        decide_change_at_hub(session, decision, actor=WANG, call=CommandContext(1, CLOCK.now()))
     exchange(node, forced=True)
     kept = stand(hub.store, -1)
     cut_hub(group, -1, 0)

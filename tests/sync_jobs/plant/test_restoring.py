@@ -7,7 +7,7 @@ import pytest
 
 from infra.database import Store
 from migrations import upgrade
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.ledger.events import decode
 from plants.store.monitoring.alarms import alarms
@@ -56,7 +56,7 @@ def test_plant_restored_then_its_tail_comes_back_in_the_same_exchange(group: Gro
     node = group.plant(1, "SH1")
     exchange(node)
     old = backup(node, tmp_path / "old.db")
-    order, call = Delivery("MILK", "12.5", "KGM", "A1"), Call(1, CLOCK.now(), request=REQUEST)
+    order, call = Delivery("MILK", "12.5", "KGM", "A1"), CommandContext(1, CLOCK.now(), request=REQUEST)
     with node.store.transaction() as session:
         first = receive_batch(session, order, actor=LI, call=call)
     receive(node, 3)

@@ -9,18 +9,20 @@ import pytest
 
 from infra.clock import FixedClock
 from infra.database import Session, Store
-from plants.commands.execution import Call
+from infra.store_faults import STORE_FAILURES, StoreFault
+from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.parked_entries import ParkedEntry, retry_entry, skip_entry
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.ledger.events import Entry
+from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.instants import micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import entry_at
 from plants.store.monitoring.alarms import alarms
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
-from plants.store.projection import projectors
+from plants.store.projection import registry
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.parked_entries import skipped_entries
 from sync_jobs.nodes import PlantNode
@@ -39,8 +41,8 @@ class Killed(BaseException):
     """Ends the program, as seen by everything that it runs."""
 
 
-def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CLOCK) -> Call:
-    return Call(0, clock.now(), reason=reason)
+def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CLOCK) -> CommandContext:
+    return CommandContext(0, clock.now(), reason=reason)
 
 
 def told(store: Store) -> list[tuple[str, str, bool]]:
@@ -59,7 +61,7 @@ def poison(node: PlantNode) -> tuple[Entry, Entry]:
     broken = write_raw(node, "BatchMoved", "elsewhere", {"movements": [{"batch": good.payload["batches"][0]["id"]}]})
     with node.store.transaction() as session:
         order = Quarantine(good.envelope["key"], "seal")
-        return broken, quarantine_batch(session, order, actor=LI, call=Call(node.number, CLOCK.now()))
+        return broken, quarantine_batch(session, order, actor=LI, call=CommandContext(node.number, CLOCK.now()))
 
 
 def shown(entry: Entry) -> ParkedEntry:
@@ -80,8 +82,8 @@ def test_parked_entry_then_one_alarm_for_whoever_may_see_the_plant_and_for_nobod
     for scope in ((0, 1), (0,), (1,)):
         (alarm,) = seen(hub.store, *scope)
         assert (alarm.kind, alarm.about, alarm.over_us) == ("ENTRY_PARKED", ORIGIN, None)
-        assert alarm.text.startswith(f"2 entries of plant SH1 wait, the first is {broken.index} (BatchMoved): ")
-        assert f"工厂 SH1 有 2 条条目等待投影，首条为 {broken.index}（BatchMoved）" in alarm.text
+        assert alarm.said.text.startswith(f"2 entries of plant SH1 wait, the first is {broken.index} (BatchMoved): ")
+        assert f"工厂 SH1 有 2 条条目等待投影，首条为 {broken.index}（BatchMoved）" in alarm.said.word("zh")
     assert seen(hub.store, 2) == []
 
 
@@ -89,10 +91,11 @@ def test_halted_projection_then_one_alarm_for_it(group: Group) -> None:
     group.plant(1, "SH1")
     hub = group.hub.node
     with hub.store.transaction() as session:
-        parking.halt(session, 1, "the disk is full / 磁盘已满", CLOCK.now(), retry=False)
+        parking.halt(session, 1, STORE_FAILURES[StoreFault.DISK_FULL](), CLOCK.now(), retry=False)
     (alarm,) = seen(hub.store, 1)
     assert (alarm.kind, alarm.about) == ("PROJECTION_HALTED", ORIGIN)
-    assert alarm.text == "plant SH1: the disk is full / 磁盘已满"
+    assert alarm.said.text == "No more entries of plant SH1 are applied: the disk is full"
+    assert alarm.said.word("zh") == "工厂 SH1 的投影已暂停：磁盘已满"
     with hub.store.transaction() as session:
         parking.unhalt(session, 1, CLOCK.now())
     assert seen(hub.store, 0, 1) == []
@@ -137,11 +140,11 @@ def test_decision_on_what_is_not_parked_then_refused_and_nothing_changed(group: 
         for order in (wrong_leaf, shown(waits), ParkedEntry(1, 10_000, "00"), ParkedEntry(7, 1, "00")):
             with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
                 decide(session, order, actor=LI, call=call_at_hub())
-            assert refused.value.code is RefusalCode.ENTRY_NOT_PARKED
+            assert refused.value.code is ENTRY_NOT_PARKED
         for reason in (None, "", " ", "a\nb"):
             with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
                 decide(session, shown(broken), actor=LI, call=call_at_hub(reason))
-            assert refused.value.code is RefusalCode.TEXT_INVALID
+            assert refused.value.code is TEXT_INVALID
     assert (faults(group, 1), stand(hub.store, 0), table_digests(hub.store)) == before
 
 
@@ -156,7 +159,7 @@ def test_tried_too_often_then_a_person_has_it_tried_again(group: Group, monkeypa
     with hub.store.transaction() as session:
         row = session.row("SELECT attempts, next_attempt_us FROM projection_faults WHERE error IS NOT NULL")
     assert row == (parking.TRIES_MAX, None)
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchMoved", 1), registry.PROJECTORS["PlantEnrolled", 1])
     assert project_behind(hub.store, clock, "test") == 0
     with hub.store.transaction() as session:
         assert retry_entry(session, shown(broken), actor=LI, call=call_at_hub(clock=clock)).type == "EntryRetried"
@@ -174,7 +177,7 @@ def test_program_ends_behind_the_entry_that_others_wait_for_then_those_go_on(
     clock = FixedClock(CLOCK.now())
     project_behind(hub.store, clock, "test")
     clock.advance(minutes=1)
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchMoved", 1), registry.PROJECTORS["PlantEnrolled", 1])
 
     def end(session: Session, log_id: int, index: int) -> Entry | None:
         if index == waits.index:
@@ -198,7 +201,7 @@ def test_skipped_and_another_still_holds_up_what_waits_then_it_is_due_no_more(gr
     second = write_raw(node, "BatchMoved", "elsewhere too", {"movements": [{"batch": batch}]})
     with node.store.transaction() as session:
         order = Quarantine(waits.envelope["key"], "seal")
-        last = quarantine_batch(session, order, actor=LI, call=Call(node.number, CLOCK.now()))
+        last = quarantine_batch(session, order, actor=LI, call=CommandContext(node.number, CLOCK.now()))
     exchange(node)
     project_behind(hub.store, CLOCK, "test")
     due = "SELECT idx FROM projection_faults WHERE next_attempt_us <= :now_us ORDER BY idx"
@@ -221,7 +224,7 @@ def test_parked_by_a_clock_a_year_ahead_then_tried_again_when_it_is_right(
     clock = FixedClock(CLOCK.now())
     clock.advance(days=365)
     project_behind(hub.store, clock, "test")
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchMoved", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchMoved", 1), registry.PROJECTORS["PlantEnrolled", 1])
     assert project_behind(hub.store, clock, "test") == 0
     assert project_behind(hub.store, CLOCK, "test") == 2
     assert faults(group, 1) == []
@@ -253,7 +256,7 @@ def test_entry_that_ends_the_program_then_it_is_found_and_parked(group: Group, m
     def explode(*_given: object) -> None:
         raise Killed
 
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchExploded", 1), explode)
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchExploded", 1), explode)
     clock, deaths = FixedClock(CLOCK.now()), 0
     while projected(hub.store, 1)[1] < projected(hub.store, 1)[0]:
         try:
@@ -286,7 +289,7 @@ def test_halted_then_the_alarm_lasts_until_it_goes_on(group: Group, monkeypatch:
     exchange(node)
     project_behind(hub.store, CLOCK, "test")
     assert told(hub.store) == [("ENTRY_PARKED", ORIGIN, True), ("PROJECTION_HALTED", ORIGIN, True)]
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), projectors.PROJECTORS["PlantEnrolled", 1])
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchTeleported", 1), registry.PROJECTORS["PlantEnrolled", 1])
     assert project_behind(hub.store, CLOCK, "test") == 4
     assert told(hub.store) == [("ENTRY_PARKED", ORIGIN, False), ("PROJECTION_HALTED", ORIGIN, False)]
 

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.ids import new_id
-from plants.commands.execution import Call
+from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import format_instant
@@ -19,7 +19,7 @@ from plants.store.inventory import batches, movements
 from plants.store.ledger.entries import Head
 from plants.store.materials import series
 from plants.store.materials.plants import Plant
-from plants.store.projection import projectors
+from plants.store.projection import registry
 from plants.store.quality import holds
 from plants.store.replication import leases
 from plants.store.replication.projection_faults import HALTED, ProjectionFault
@@ -123,7 +123,7 @@ def test_poison_then_it_parks_with_what_touches_it_and_all_else_goes_on(group: G
     poisoned, healthy = receive(one, 2)
     batch = poisoned.payload["batches"][0]["id"]
     broken = write_raw(one, "BatchMoved", "elsewhere", {"movements": [{"batch": batch}]})
-    call = Call(1, CLOCK.now())
+    call = CommandContext(1, CLOCK.now())
     with one.store.transaction() as session:
         waits = quarantine_batch(session, Quarantine(poisoned.envelope["key"], "seal"), actor=LI, call=call)
         goes_on = quarantine_batch(session, Quarantine(healthy.envelope["key"], "seal"), actor=LI, call=call)
@@ -162,9 +162,9 @@ def test_type_of_a_newer_program_then_replayed_after_the_upgrade(group: Group, m
     with hub.store.transaction() as session:
         tries = session.rows("SELECT attempts, next_attempt_us, needs_version FROM projection_faults ORDER BY idx")
     assert tries == [(0, None, 7), (0, None, None), (0, None, 1)]
-    nothing = projectors.PROJECTORS["PlantEnrolled", 1]
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchReceived", 7), nothing)
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), nothing)
+    nothing = registry.PROJECTORS["PlantEnrolled", 1]
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchReceived", 7), nothing)
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchTeleported", 1), nothing)
     assert project_behind(hub.store, clock, "test") == 3
     assert faults(group, 1) == []
     assert second.index < later.index
@@ -175,12 +175,12 @@ def test_applied_out_of_turn_then_the_tables_are_those_of_a_rebuild(
     group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node, hub = group.plant(1, "SH1"), group.hub.node
-    call = Call(1, CLOCK.now())
+    call = CommandContext(1, CLOCK.now())
     for entry in receive(node, 6):
         with node.store.transaction() as session:
             quarantine_batch(session, Quarantine(entry.envelope["key"], "seal"), actor=LI, call=call)
     exchange(node)
-    real = projectors.PROJECTORS["BatchReceived", 1]
+    real = registry.PROJECTORS["BatchReceived", 1]
     chance = secrets.SystemRandom()
     failing = set(chance.sample(range(3, 9), 3))
 
@@ -191,7 +191,7 @@ def test_applied_out_of_turn_then_the_tables_are_those_of_a_rebuild(
 
     clock = FixedClock(CLOCK.now())
     with monkeypatch.context() as patch:
-        patch.setitem(projectors.PROJECTORS, ("BatchReceived", 1), sometimes)
+        patch.setitem(registry.PROJECTORS, ("BatchReceived", 1), sometimes)
         project_pending(hub.store, 1, clock=clock, holder="test")
         assert len(faults(group, 1)) == 6, failing
     clock.advance(seconds=10)
@@ -214,8 +214,8 @@ def test_too_much_waits_then_the_plant_halts_and_says_so(group: Group, monkeypat
     assert project_behind(hub.store, CLOCK, "test") == 0
     with hub.store.transaction() as session:
         assert session.rows("SELECT key FROM projection_faults WHERE log_id = 1 ORDER BY idx")[-1] == (HALTED,)
-    nothing = projectors.PROJECTORS["PlantEnrolled", 1]
-    monkeypatch.setitem(projectors.PROJECTORS, ("BatchTeleported", 1), nothing)
+    nothing = registry.PROJECTORS["PlantEnrolled", 1]
+    monkeypatch.setitem(registry.PROJECTORS, ("BatchTeleported", 1), nothing)
     with hub.store.transaction() as session:
         retry_now(session, CLOCK.now(), 1)
     assert project_behind(hub.store, CLOCK, "test") == 5 + 2

@@ -1,57 +1,59 @@
-"""What directives of the hub, and a plant's answers to them, do to the tables."""
+"""Projectors of directives and of the plants' answers."""
 
+from typing import Final
+
+from plants.rules.directives.events import (
+    DIRECTIVE_APPLIED,
+    DIRECTIVE_REJECTED,
+    HOLD_DIRECTED,
+    MASTER_DIRECTED,
+    RECALL_DIRECTED,
+    RELEASE_DIRECTED,
+)
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import DirectedBatch, DirectiveRejected, Outcome
+from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.values.instants import instant_micros
-from plants.store.directives import outcomes
-from plants.store.quality.holds import DirectedHoldRow, WaitingHoldRow
-from plants.store.sql.rows import RowWrites, Shape
+from plants.store.directives.outcomes import DirectiveOutcomeRow
+from plants.store.quality.projectors import DIRECTED_HOLDS, WAITING_HOLDS, end_waiting
+from plants.store.sql.rows import Projectors, RowWrites, TableSpec, no_rows
 
-DIRECTED_HOLDS = Shape.of(DirectedHoldRow)
-WAITING_HOLDS = Shape.of(WaitingHoldRow)
-DIRECTIVE_OUTCOMES = Shape.of(outcomes.DirectiveOutcomeRow)
+DIRECTIVE_OUTCOMES = TableSpec.of(DirectiveOutcomeRow)
 
 
-def end_waiting(writes: RowWrites, log_id: int, payload: Outcome | DirectiveRejected) -> None:
-    """Take away the holds that wait no more, because they were placed or lifted."""
-    for code, hold in payload.get("waited", ()):
-        writes.drop(WAITING_HOLDS, (log_id, code, hold))
-
-
-def project_hold_directed(writes: RowWrites, log_id: int, entry: Entry) -> None:
+def project_hold(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Put the hold in force in the hub's view."""
     _direct(writes, log_id, entry, (entry.payload["hold"], entry.payload["kind"]), [entry.payload["batch"]])
 
 
-def project_recall_directed(writes: RowWrites, log_id: int, entry: Entry) -> None:
+def project_recall(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Put every hold of the recall in force in the hub's view."""
     _direct(writes, log_id, entry, (entry.payload["recall"], "RECALL"), entry.payload["batches"])
 
 
-def project_release_directed(writes: RowWrites, log_id: int, entry: Entry) -> None:
+def project_release(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """End the hold or recall in the hub's view."""
     ended_us = instant_micros(entry.envelope["occurred_at"])
     for batch in entry.payload["batches"]:
         row_key = log_id, entry.payload["hold"], batch["code"]
-        writes.amend(DIRECTED_HOLDS, row_key, ended_idx=entry.index, ended_us=ended_us)
+        writes.update(DIRECTED_HOLDS, row_key, ended_idx=entry.index, ended_us=ended_us)
 
 
 def project_answer(writes: RowWrites, log_id: int, entry: Entry) -> None:
-    """Keep what the plant answered, and the holds that wait for a batch from now on."""
+    """Upsert the plant's answer and the holds that wait for a batch."""
     payload = entry.payload
-    writes.put(
+    writes.upsert(
         DIRECTIVE_OUTCOMES,
         {
             "plant_id": log_id,
             "directive_idx": payload["directive"],
             "entry_idx": entry.index,
-            "applied": int(entry.type == "DirectiveApplied"),
+            "applied": int(entry.type == DIRECTIVE_APPLIED.name),
             "met_version": payload["met_version"],
             "refusal": payload.get("refusal"),
         },
     )
     for waiting in payload.get("waiting", ()):
-        writes.put(
+        writes.upsert(
             WAITING_HOLDS,
             {
                 "plant_id": log_id,
@@ -63,13 +65,13 @@ def project_answer(writes: RowWrites, log_id: int, entry: Entry) -> None:
                 "directive_idx": payload["directive"],
             },
         )
-    end_waiting(writes, log_id, payload)
+    end_waiting(writes, log_id, entry, payload.get("waited", ()))
 
 
 def _direct(writes: RowWrites, log_id: int, entry: Entry, named: tuple[str, str], batches: list[DirectedBatch]) -> None:
     hold, kind = named
     for batch in batches:
-        writes.put(
+        writes.upsert(
             DIRECTED_HOLDS,
             {
                 "log_id": log_id,
@@ -86,3 +88,13 @@ def _direct(writes: RowWrites, log_id: int, entry: Entry, named: tuple[str, str]
                 "ended_us": None,
             },
         )
+
+
+PROJECTORS: Final[Projectors] = {
+    MASTER_DIRECTED: no_rows,
+    HOLD_DIRECTED: project_hold,
+    RECALL_DIRECTED: project_recall,
+    RELEASE_DIRECTED: project_release,
+    DIRECTIVE_APPLIED: project_answer,
+    DIRECTIVE_REJECTED: project_answer,
+}

@@ -1,0 +1,64 @@
+"""Events of change requests and the decisions on them.
+
+A signature binds a decision to content and version. So a rebase does not append these events again: the request is
+made and decided anew.
+"""
+
+from typing import Final, Literal, TypedDict
+
+from plants.rules.ledger.events import Event, LedgerKind
+from plants.rules.ledger.payloads import Outcome
+
+
+class Difference(TypedDict):
+    """One field of a gated change: its value now and its requested value."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+class ChangeRequested(TypedDict):
+    """A request for a gated change of exactly this version of a batch; its id is the index of this entry."""
+
+    kind: str
+    batch: int
+    version: int
+    differences: list[Difference]
+    levels: list[str]
+    expires_at: str
+    detail: dict[str, str]  # what applying needs beyond the differences: hold, location, ...
+
+
+class ChangeDecided(TypedDict):
+    """An approval or rejection by another user, at the plant or at the hub."""
+
+    plant: int
+    change: int
+    proposal: str  # leaf hash of the requesting entry, hexadecimal: the decision is on exactly that content
+    verdict: Literal["APPROVED", "REJECTED"]
+    level: Literal["PLANT", "HUB"]
+    printed_name: str
+    comment: str
+
+
+class ChangeApplied(Outcome):
+    """An approved change took effect."""
+
+    change: int
+
+
+class ChangeRefused(TypedDict):
+    """An approved change could not be applied."""
+
+    change: int
+    refusal: str
+    data: dict[str, str]
+
+
+CHANGE_REQUESTED: Final = Event("ChangeRequested", ChangeRequested, rebased=False)
+CHANGE_DECIDED: Final = Event(
+    "ChangeDecided", ChangeDecided, ledgers=frozenset({LedgerKind.PLANT, LedgerKind.DIRECTIVES}), rebased=False
+)
+CHANGE_APPLIED: Final = Event("ChangeApplied", ChangeApplied, rebased=False)
+CHANGE_REFUSED: Final = Event("ChangeRefused", ChangeRefused, rebased=False)

@@ -1,0 +1,1 @@
+"""Enrolment and the directory of plants."""

@@ -1,0 +1,1 @@
+"""Batches and their aliases, stock, receipts and movements."""

@@ -1,0 +1,1 @@
+"""Material definitions, units, partners, locations and equipment."""
