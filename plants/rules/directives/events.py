@@ -1,4 +1,4 @@
-"""Events of directives: directives of the hub to plants, and the answers of plants."""
+"""Events of directives: the hub's directives to plants, and the plants' answers."""
 
 from typing import Any, Final, Literal, NotRequired, TypedDict
 
