@@ -202,7 +202,7 @@ def test_another_disk_in_its_place_then_nothing_is_written_there(group: Group, h
     archive_behind(replace(hub, archive=Archive(empty)), "test", forced=True)
     assert [(kind, about) for kind, about, _ in lasting(hub)] == [(AlarmKind.ARCHIVE_FAILING, "archive")]
     with hub.store.reading() as reads:
-        assert "is the right disk mounted?" in alarms(reads)[0].text
+        assert "Check that the right disk is mounted" in alarms(reads)[0].text
     assert archived(hub) == before
     assert list(empty.names("")) == []
     archive_behind(hub, "test", forced=True)

@@ -171,7 +171,7 @@ def test_bit_flipped_at_the_plant_then_nothing_is_signed(group: Group) -> None:
             "UPDATE entries SET body = CAST(replace(body, '12.5', '92.5') AS BLOB) WHERE log_id = 1 AND idx = 4"
         )
     assert exchange(node).state is ReplicationState.REFUSED
-    assert "entry 4 is not what was hashed" in str(column(node.store, 1, "alarm"))
+    assert "entry 4 does not match its hash" in str(column(node.store, 1, "alarm"))
     assert stand(group.hub.node.store, 1)[0] == 0
 
 
