@@ -106,7 +106,7 @@ def _traced_at(node: Node, code: str, side: TraceDirection) -> TraceReport:
     if report is None:
         raise Failure(
             message(
-                "BATCH_UNKNOWN",
+                "BATCH_NOT_FOUND",
                 "This node knows no batch {code}, by its code or an alias. Check it, or ask at the hub.",
             ),
             code=code,

@@ -13,7 +13,7 @@ from api.node.node import Node
 from auth.actors import Actor, AuthFailure, NotAuthenticated
 from auth.people import actor_of
 from auth.tokens import AccessClaims
-from plants.rules.values.refusals import Language
+from infra.messages import Language
 
 BEARER: Final = "bearer "
 DEVICE_HEADER: Final = "batchloom-device"

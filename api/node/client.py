@@ -94,6 +94,6 @@ def _no_sign_in(answer: httpx2.Response) -> Failure:
     if said:
         return Failure(message("SIGN_IN_REFUSED", "{reason}"), reason=said)
     return Failure(
-        message("SIGN_IN_FAILED", "Sign-in failed ({status}). Check the employee number and the password."),
+        message("SIGN_IN_WITH_STATUS_FAILED", "Sign-in failed ({status}). Check the employee number and the password."),
         status=answer.status_code,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from sqlalchemy import inspect
 
@@ -16,6 +16,7 @@ from auth.tokens import AccessTokens
 from infra.clock import Clock, SystemClock
 from infra.closing import Closing
 from infra.database import Store
+from infra.messages import Failure, message
 from infra.settings import FILE_NAME, Settings
 from infra.stores import open_store
 from infra.writer import Writer
@@ -26,7 +27,10 @@ from sync_jobs.plant.restore_detection import check_origin, check_restored
 KEY_FILES = ("ledger.pem", "token.pem", "assertion.pem")
 
 
-class NodeBusy(Exception):
+NODE_BUSY: Final = message("NODE_BUSY", "Another process serves {home}. Stop it first.")
+
+
+class NodeBusy(Failure):
     """Another process serves this node; the message says what to do."""
 
 
@@ -118,7 +122,7 @@ def claim(home: Path) -> IO[str]:
         fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         claim.close()
-        raise NodeBusy(f"Another process serves {home}. Stop it first. / 该节点已在运行，请先停止。") from None
+        raise NodeBusy(NODE_BUSY, home=home) from None
     return claim
 
 

@@ -20,7 +20,8 @@ from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.replication.rebuild import rebuild
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.ledger.refusals import REQUEST_REUSED
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import entry_by_request
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import ReplicationState
@@ -114,7 +115,7 @@ def test_recorded_request_then_repeated_by_a_program_with_other_names(tmp_path: 
         for other in (replace(later(delivery()), carrier="C"), replace(later(delivery()), lot="L-2")):
             with pytest.raises(Refusal) as caught, store.transaction() as session:
                 take_in(session, other, actor=LI, call=call)
-            assert caught.value.code is RefusalCode.REQUEST_REUSED
+            assert caught.value.code is REQUEST_REUSED
         assert (heads(store), table_digests(store)) == before
 
 

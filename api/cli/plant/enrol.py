@@ -135,7 +135,7 @@ def _asked(hub: str, code: OneTimeCode, keys: tuple[str, str]) -> EnrolmentAnswe
                 message("TOO_MANY_CODES", "The hub received too many wrong codes. Try again in a minute.")
             ) from None
         raise Failure(
-            message("HUB_REFUSED", "The hub refused the request: {status} {code}."),
+            message("REQUEST_REFUSED", "The hub refused the request: {status} {code}."),
             status=problem.status,
             code=problem.code,
         ) from None

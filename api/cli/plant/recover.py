@@ -10,7 +10,7 @@ from api.cli.plant import REPAIR, app
 from api.cli.prompts import progress_bar
 from api.language import _, language
 from api.node.node import Node
-from infra.messages import Failure, message
+from infra.messages import Failure, message, word
 from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
 from plants.store.ledger.logs import log_size
 from plants.store.ledger.verification import verify
@@ -52,7 +52,7 @@ def recover(
         broken = [one for one in verify(node.store) if not one.whole]
         size = _size(node)
     if broken:
-        said = "; ".join(f"{one.origin}: {one.finding.message(language())}" for one in broken)
+        said = "; ".join(f"{one.origin}: {word(one.finding, language())}" for one in broken)
         raise Failure(
             message("RECOVERED_DAMAGED", "The recovered ledger is damaged: {findings}. Do not run it."), findings=said
         )

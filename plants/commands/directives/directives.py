@@ -35,14 +35,18 @@ from plants.rules.directives.events import (
     RecallDirected,
     ReleaseDirected,
 )
+from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.codes import read_batch_code
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.directives.directives import batch_named, earlier_directives, plants_of_group, plants_with
 from plants.store.quality.holds import in_force
 
@@ -127,7 +131,7 @@ class GroupCommand(Generic[Order]):
             earlier = earlier_directives(session, call.request)
             for said in (one.envelope for one in earlier):
                 if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
-                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+                    raise Refusal(REQUEST_REUSED, request=call.request)
             if earlier:
                 return earlier
             digest = self.digests.digest(order)
@@ -175,7 +179,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     batch = _batch(directing, order.batch)
     plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
     if not plants:
-        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=order.batch)
+        raise Refusal(BATCH_UNKNOWN, batch=order.batch)
     said: HoldDirected = {
         "hold": new_id(),
         "batch": batch,
@@ -199,7 +203,7 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
     for batch in batches if not order.plants else ():
         having = plants_with(directing.session, [batch])
         if not having:
-            raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=batch["code"])
+            raise Refusal(BATCH_UNKNOWN, batch=batch["code"])
         plants |= having
     said: RecallDirected = {
         "recall": new_id(),
@@ -219,7 +223,7 @@ def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]
     reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
     held = in_force(directing.session, order.hold[:40])
     if not held:
-        raise Refusal(RefusalCode.DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
+        raise Refusal(DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
     contents = {
         plant: ReleaseDirected(hold=order.hold, batches=batches, reason=reason) for plant, batches in held.items()
     }
@@ -244,5 +248,5 @@ def _named(directing: Directing, codes: Iterable[str]) -> set[int]:
     group = plants_of_group(directing.session)
     for code in codes:
         if code not in group:
-            raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code[:40])
+            raise Refusal(NOT_DEFINED, thing="plant", code=code[:40])
     return {group[code] for code in codes}

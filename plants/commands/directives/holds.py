@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from plants.commands.directives.applying import Answer, Applying, NotUnderstood
 from plants.commands.execution import REASON_LENGTH_MAX
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.ledger.payloads import DirectedBatch, Outcome, WaitingHold
-from plants.rules.quality.dispositions import HoldKind
 from plants.rules.quality.events import BATCH_RELEASED
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.quality.holds import HoldKind
+from plants.rules.quality.refusals import HOLD_UNKNOWN
+from plants.rules.values.refusals import Refusal
 from plants.store.inventory.batches import Goods, goods_by_id, goods_named
 from plants.store.quality.holds import Waiting, waiting_for
 
@@ -67,7 +69,7 @@ def apply_hold(applying: Applying, directed: Directed) -> Answer:
         if all(one.directed != directed.hold for one in goods.holds):
             placed = Waiting(directed.hold, kind, reason, applying.directive.index)
             applying.writer().hold_as_directed({"id": goods.id, "code": goods.code}, placed)
-    refusal = None if met else Refusal(RefusalCode.BATCH_UNKNOWN, batch=directed.batches[0]["code"])
+    refusal = None if met else Refusal(BATCH_UNKNOWN, batch=directed.batches[0]["code"])
     return Answer(max(met.values(), default=None), refusal, met, waiting)
 
 
@@ -91,7 +93,7 @@ def apply_release(applying: Applying, directed: Directed) -> Answer:
         waited += [[batch["code"], directed.hold] for one in waiting if one.hold == directed.hold]
     refusal = None
     if not (met or waited):
-        refusal = Refusal(RefusalCode.HOLD_UNKNOWN, batch=directed.batches[0]["code"], hold=directed.hold)
+        refusal = Refusal(HOLD_UNKNOWN, batch=directed.batches[0]["code"], hold=directed.hold)
     return Answer(max(met.values(), default=None), refusal, met, waited=waited)
 
 

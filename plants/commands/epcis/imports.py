@@ -19,9 +19,14 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.commands.inventory.stock import StockDifference, adjust_stock
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
 from plants.commands.production.process_records import (
     Closing,
@@ -157,7 +162,7 @@ class _Import:
     def _give(self, step: steps.PlanStep, command: Command[Order], order: Order, part: str = "") -> Entry:
         """Give the plant a command under the step's own request id; the part tells the commands of one step apart."""
         plant = self.plants[step.plant]
-        reason = adjust_text(step, "en") if isinstance(step, steps.Adjust) else _reason(step)
+        reason = adjust_text(step) if isinstance(step, steps.Adjust) else _reason(step)
         call = CommandContext(
             plant=plant.number,
             now=self.now,

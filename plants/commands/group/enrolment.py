@@ -24,10 +24,11 @@ from plants.rules.group.events import (
     PlantRevoked,
 )
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry, Event, P, new_envelope
 from plants.rules.replication.events import LEDGER_KEY_ROTATED, LedgerKeyRotated
 from plants.rules.values.actors import SYSTEM, Author
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at, open_log
 from plants.store.projection import applying
 
@@ -72,12 +73,12 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
     check_text("name", order.name, NAME_LENGTH_MAX)
     if not HUB < order.number <= PLANT_NUMBER_MAX:
         rule = f"1-{PLANT_NUMBER_MAX}"
-        raise Refusal(RefusalCode.CODE_INVALID, code=order.number, thing="plant", rule=rule)
+        raise Refusal(CODE_INVALID, code=order.number, thing="plant", rule=rule)
     head = Head(session, HUB_LOG)
     if session.row(SELECT_LOG, {"log_id": order.number}) is not None:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=order.number, thing="plant")
+        raise Refusal(CODE_TAKEN, code=order.number, thing="plant")
     if session.row(SELECT_ENROLLED, {"log_id": HUB_LOG, "code": order.code}) is not None:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="plant")
+        raise Refusal(CODE_TAKEN, code=order.code, thing="plant")
     open_log(session, order.number, order.origin)
     open_log(session, -order.number, order.directive_origin)
     payload: PlantEnrolled = {

@@ -16,6 +16,7 @@ from plants.commands.replication.repairs import ENTRIES_AT_ONCE, beyond_printed,
 from plants.rules.approvals.events import CHANGE_APPLIED, CHANGE_DECIDED, CHANGE_REFUSED
 from plants.rules.ledger.events import ENTRY_BYTES_MAX, Entry, Envelope, new_envelope
 from plants.rules.ledger.merkle import Frontier
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.materials.events import PLANT_OPENED
 from plants.rules.replication.events import (
     ALREADY_RECORDED,
@@ -29,7 +30,7 @@ from plants.rules.replication.events import (
 )
 from plants.rules.replication.rebasing import PlaceLost, answers_directive, nodes_made, raised_series, renumbered
 from plants.rules.values.actors import SYSTEM
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request
 from plants.store.ledger.staging import clear_staged, set_aside, set_aside_in, staged_between
 from plants.store.materials.series import next_numbers
@@ -237,7 +238,7 @@ def _dispute(work: _Rebase, entry: Entry, found: list[Collision], settled: str |
     try:
         appended = head.append(cast("Envelope", envelope), work.now, bytes_max=ENTRY_BYTES_MAX)
     except Refusal as refusal:
-        if refusal.code is not RefusalCode.ENTRY_TOO_LARGE:
+        if refusal.code is not ENTRY_TOO_LARGE:
             raise
         # An entry of a program that left no room. Its bytes are kept beside the ledger, under this leaf hash.
         payload["entry"] = {name: value for name, value in content.items() if name != "payload"}

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE
 from plants.rules.ledger.events import Entry, Event
 from plants.rules.ledger.payloads import Movement
 from plants.rules.values.quantities import parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 
 class Wrong(StrEnum):
@@ -21,7 +22,7 @@ class Wrong(StrEnum):
 def check_correctable(entry: Entry, event: Event[Any] | None) -> None:
     """Raise Refusal unless the entry is of an event, declared here, that a correction can take back."""
     if event is None or not event.correctable:
-        raise Refusal(RefusalCode.CORRECTION_IMPOSSIBLE, entry=entry.index, type=entry.type)
+        raise Refusal(CORRECTION_IMPOSSIBLE, entry=entry.index, type=entry.type)
 
 
 def reverse(movements: Iterable[Movement]) -> list[Movement]:

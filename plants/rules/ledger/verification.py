@@ -28,7 +28,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, NoReturn
 
-from plants.rules.values.refusals import Language, Wording
+from plants.rules.values.refusals import Message, message
 
 MAX_ENTRY_BYTES: Final = 65_535
 _HASH_BYTES: Final = 32
@@ -54,53 +54,48 @@ class BreakKind(StrEnum):
     EMPTIED = "EMPTIED"
 
 
-WORDINGS: Final[Mapping[BreakKind, Wording]] = {
-    BreakKind.ALTERED: Wording(
-        "Entry {index} was altered: its bytes and its leaf hash no longer fit together.",
-        "第 {index} 条记录被改动：其内容与叶哈希不一致。",
+MESSAGES: Final[Mapping[BreakKind, Message]] = {
+    BreakKind.ALTERED: message(
+        "LEDGER_ALTERED", "Entry {index} was altered: its bytes and its leaf hash no longer fit together."
     ),
-    BreakKind.MALFORMED: Wording(
-        "Entry {index} cannot be an entry: {found}.", "第 {index} 条记录不是有效的账本记录：{found}。"
-    ),
-    BreakKind.MISPLACED: Wording(
+    BreakKind.MALFORMED: message("LEDGER_MALFORMED", "Entry {index} cannot be an entry: {found}."),
+    BreakKind.MISPLACED: message(
+        "LEDGER_MISPLACED",
         "At position {index} stands the entry that says it is number {found}. Rows were swapped or moved.",
-        "位置 {index} 上的记录自称是第 {found} 条，记录被调换或移动。",
     ),
-    BreakKind.FOREIGN: Wording(
-        "Entry {index} belongs to the ledger of plant {found}, not to this one.",
-        "第 {index} 条记录属于工厂 {found} 的账本，不属于本账本。",
+    BreakKind.FOREIGN: message(
+        "LEDGER_FOREIGN", "Entry {index} belongs to the ledger of plant {found}, not to this one."
     ),
-    BreakKind.MISSING: Wording(
-        "Entry {index} is missing. The entries before it are in order.",
-        "第 {index} 条记录缺失，之前的记录正常。",
+    BreakKind.MISSING: message("LEDGER_MISSING", "Entry {index} is missing. The entries before it are in order."),
+    BreakKind.REPEATED: message("LEDGER_REPEATED", "Entry {index} is stored more than once."),
+    BreakKind.EXTRA: message("LEDGER_EXTRA", "Entry {index} is one too many: the ledger's head counts {low} entries."),
+    BreakKind.REWRITTEN: message(
+        "LEDGER_REWRITTEN",
+        "Entries were rewritten, together with their leaf hashes, between sizes {low} and {high}: the root at {high} "
+        "is not the one recorded.",
     ),
-    BreakKind.REPEATED: Wording("Entry {index} is stored more than once.", "第 {index} 条记录重复出现。"),
-    BreakKind.EXTRA: Wording(
-        "Entry {index} is one too many: the ledger's head counts {low} entries.",
-        "第 {index} 条记录多余：账本头只记有 {low} 条。",
+    BreakKind.HEAD_ALTERED: message(
+        "LEDGER_HEAD_ALTERED", "The ledger's head was altered: its {found} is not that of the {low} entries."
     ),
-    BreakKind.REWRITTEN: Wording(
-        "Entries were rewritten, together with their leaf hashes, between sizes {low} and {high}: "
-        "the root at {high} is not the one recorded.",
-        "大小 {low} 与 {high} 之间的记录连同叶哈希被改写：大小 {high} 处的根与留存的根不符。",
+    BreakKind.TRUNCATED: message(
+        "LEDGER_TRUNCATED", "The ledger was cut off: {high} entries were signed for, {low} are left."
     ),
-    BreakKind.HEAD_ALTERED: Wording(
-        "The ledger's head was altered: its {found} is not that of the {low} entries.",
-        "账本头被改动：{found} 与 {low} 条记录不符。",
-    ),
-    BreakKind.TRUNCATED: Wording(
-        "The ledger was cut off: {high} entries were signed for, {low} are left.",
-        "账本被截断：已签名确认 {high} 条，现仅有 {low} 条。",
-    ),
-    BreakKind.CONTRADICTION: Wording(
+    BreakKind.CONTRADICTION: message(
+        "LEDGER_CONTRADICTION",
         "Two signed checkpoints of size {high} have different roots: whoever signed both tells two stories.",
-        "大小 {high} 处有两个已签名检查点的根不同：签名方提供了两套不同的历史。",
     ),
-    BreakKind.EMPTIED: Wording(
-        "The bytes of entry {index} are gone, and no entry of this ledger says that they were pruned.",
-        "第 {index} 条记录的内容缺失，而账本中没有任何记录说明其已被移出。",
+    BreakKind.EMPTIED: message(
+        "LEDGER_EMPTIED", "The bytes of entry {index} are gone, and no entry of this ledger says that they were pruned."
     ),
 }
+
+
+LEDGER_WHOLE: Final = message("LEDGER_WHOLE", "The ledger is whole: {size} entries, root {root}.")
+LEDGER_WHOLE_ELSEWHERE: Final = message(
+    "LEDGER_WHOLE_ELSEWHERE",
+    "The ledger is whole: {size} entries, root {root}. "
+    "The bodies of {elsewhere} of them are at the hub and in the archive.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +127,24 @@ class Verified:
     root: bytes
     elsewhere: int = 0
 
-    def message(self, language: Language) -> str:
-        """Return the finding as a sentence in the language asked for."""
-        away = ""
-        if language == "zh":
-            if self.elsewhere:
-                away = f"其中 {self.elsewhere} 条的内容保存在总部和归档中。"
-            return f"账本完好：共 {self.size} 条记录，根 {self.root.hex()}。{away}"
-        if self.elsewhere:
-            away = f" The bodies of {self.elsewhere} of them are at the hub and in the archive."
-        return f"The ledger is whole: {self.size} entries, root {self.root.hex()}.{away}"
+    @property
+    def code(self) -> str:
+        """The code of the message."""
+        return self._message.code
+
+    @property
+    def text(self) -> str:
+        """The English text of the message."""
+        return self._message.text
+
+    @property
+    def data(self) -> Mapping[str, object]:
+        """The data of the message."""
+        return {"size": self.size, "root": self.root.hex(), "elsewhere": self.elsewhere}
+
+    @property
+    def _message(self) -> Message:
+        return LEDGER_WHOLE_ELSEWHERE if self.elsewhere else LEDGER_WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +161,20 @@ class Broken:
     high: int
     found: str = ""
 
-    def message(self, language: Language) -> str:
-        """Return the finding as a sentence in the language asked for."""
-        wording = WORDINGS[self.kind]
-        values = {"index": self.index, "low": self.low, "high": self.high, "found": self.found}
-        return (wording.zh if language == "zh" else wording.en).format_map(values)
+    @property
+    def code(self) -> str:
+        """The code of the message."""
+        return MESSAGES[self.kind].code
+
+    @property
+    def text(self) -> str:
+        """The English text of the message."""
+        return MESSAGES[self.kind].text
+
+    @property
+    def data(self) -> Mapping[str, object]:
+        """The data of the message."""
+        return {"index": self.index, "low": self.low, "high": self.high, "found": self.found}
 
 
 def verify_ledger(

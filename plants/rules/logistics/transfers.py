@@ -26,10 +26,11 @@ from plants.rules.ledger.events import ENTRY_BYTES_MAX, LINES_MAX, Cause, Entry,
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.ledger.payloads import BatchStatement
 from plants.rules.logistics.events import TRANSFER_DISPATCHED, TransferLine
+from plants.rules.logistics.refusals import TRANSFER_MANIFEST_INVALID
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.rules.values.quantities import format_micro, read_amount
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 TRANSFER_BYTES_MAX = 40_000  # of a dispatch's payload, so that the receipt, which says more, still fits an entry
 MANIFEST_LENGTH_MAX = 100_000  # characters
@@ -103,7 +104,7 @@ def read_manifest(text: str) -> Manifest:
     except (_Malformed, ValueError, RecursionError) as error:
         # What is left beside our own are texts that are no UTF-8, numbers that are none, and brackets without end.
         why = str(error) if isinstance(error, _Malformed) else "JSON"
-        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=why) from error
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=why) from error
 
 
 def overdue_before(now: datetime, days: int) -> int:

@@ -6,8 +6,8 @@ from sqlalchemy import tuple_
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
+from plants.rules.directives.refusals import UNSUPPORTED
 from plants.rules.ledger.events import Entry
-from plants.rules.values.refusals import RefusalCode
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import entry_at
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, small, text
@@ -54,7 +54,7 @@ def next_directive(session: Session, plant: int) -> Entry | None:
 
 def unsupported_directives(session: Session, plant: int) -> list[int]:
     """Return the indexes of the directives whose last answer is that the program did not understand them."""
-    rows = session.rows(SELECT_UNSUPPORTED, {"plant": plant, "refusal": RefusalCode.UNSUPPORTED.value})
+    rows = session.rows(SELECT_UNSUPPORTED, {"plant": plant, "refusal": UNSUPPORTED})
     return [index for (index,) in rows]
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Integer
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
+from infra.messages import message
 from infra.objects import ArchiveUnfit, Capabilities, Objects
 from infra.roles import Keeping, Role, table_options
 from plants.rules.identification.codes import HUB
@@ -21,9 +22,10 @@ from plants.rules.ledger.retention import Retention
 from plants.rules.ledger.tiles import Edge
 from plants.store.sql.columns import big, key, octets, text
 
-UNLOCKED = (
-    "The archive at {where} cannot do all that it should: {missing}. With archive_lock = required nothing is written "
-    "there. / 归档存储 {where} 能力不足：{missing}。archive_lock 为 required 时不写入。"
+UNLOCKED: Final = message(
+    "ARCHIVE_UNLOCKED",
+    "The archive at {where} lacks these capabilities: {missing}. "
+    "With archive_lock = required nothing is written there.",
 )
 SIZE_DIGITS = 16
 FIRST_BRANCH = 1
@@ -88,7 +90,7 @@ class Archive:
         if self._can is None:
             can = self.objects.probe(now)
             if self.lock_required and not can.locked:
-                raise ArchiveUnfit(UNLOCKED.format(where=self.objects.describe(), missing=", ".join(can.missing)))
+                raise ArchiveUnfit(UNLOCKED, where=self.objects.describe(), missing=list(can.missing))
             self._can = can
         return self._can
 

@@ -11,8 +11,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import NODE_NUMBER_BITS, plant_of
 from plants.rules.ledger.events import Entry, decode
+from plants.rules.ledger.refusals import ENTRY_PRUNED
 from plants.rules.logistics.events import TRANSFER_DISPATCHED
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry, Log
 from plants.store.production.process_records import ProcessRow
@@ -117,7 +118,7 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
         return None
     entry, origin = found
     if not entry.body:
-        raise Refusal(RefusalCode.ENTRY_PRUNED, entry=entry.idx)
+        raise Refusal(ENTRY_PRUNED, entry=entry.idx)
     return Entry(decode(entry.body), bytes(entry.body), bytes(entry.leaf)), origin
 
 

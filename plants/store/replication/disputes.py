@@ -12,7 +12,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
 from plants.rules.replication.events import Collision
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import INDEX_MAX
 from plants.store.sql.columns import PLANT, big, key, text
@@ -61,9 +62,9 @@ def check_open(session: Session, plant: int, dispute: int) -> None:
     known = 0 <= dispute < INDEX_MAX
     row = session.row(SELECT_STATE, {"plant": plant, "dispute": dispute}) if known else None
     if row is None:
-        raise Refusal(RefusalCode.DISPUTE_UNKNOWN, dispute=dispute)
+        raise Refusal(DISPUTE_UNKNOWN, dispute=dispute)
     if row[0] != "OPEN":
-        raise Refusal(RefusalCode.DISPUTE_SETTLED, dispute=dispute)
+        raise Refusal(DISPUTE_SETTLED, dispute=dispute)
 
 
 def open_disputes(session: Session, plant: int) -> int:

@@ -83,7 +83,7 @@ def enrolments(hub: Serving) -> int:
 
 
 def kinds(hub: Serving, about: str) -> list[tuple[str, str]]:
-    return [(one.kind, one.text.split(":")[0]) for one in node_alarms(hub.node) if one.about == about]
+    return [(one.kind, one.said.text.split(":")[0]) for one in node_alarms(hub.node) if one.about == about]
 
 
 def test_invited_plant_works_at_once_and_travels_once_approved(hub: Serving, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from infra.clock import FixedClock, SystemClock
 from infra.database import Session
 from infra.high_water_marks import FILE_NAME as MARKS
 from infra.high_water_marks import HighWaterMarks
+from infra.messages import Notice
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import FILE_NAME, Settings, hub_origin
@@ -128,7 +129,7 @@ def stand(state: ReplicationState, **more: object) -> Callable[[Path], None]:
 
 def raise_one(home: Path) -> None:
     with store_of(home) as session:
-        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, ORIGIN, "Set the clock. / 请校时。"), CLOCK.now())
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, ORIGIN, Notice("TEST", "Set the clock.")), CLOCK.now())
 
 
 def forget_backup(home: Path) -> None:

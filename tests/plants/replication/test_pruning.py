@@ -9,14 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.database import Session
+from infra.messages import word
 from plants.commands.audit.corrections import Correction, correct_entry
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.replication.pruning import EMPTIED_AT_ONCE, Pruning, PruningUnsafe, Receipt, empty_next, prune
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.refusals import ENTRY_PRUNED, REQUEST_PRUNED
 from plants.rules.ledger.verification import BreakKind, Broken, SizedRoot, Verified
-from plants.rules.values.refusals import RefusalCode as R
 from plants.store.ledger import mirrors, pruning
 from plants.store.ledger.entries import entries_between, fence
 from plants.store.ledger.verification import verify
@@ -249,9 +250,9 @@ def test_clock_was_put_back_once_then_the_younger_entry_in_between_stays(plant: 
 def test_commands_meet_what_is_gone_then_they_say_so_and_change_nothing(plant: Plant) -> None:
     (at,) = (entry.index for entry in plant.entries() if entry.envelope.get("request") == REQUEST)
     pruned(plant, heard(plant))
-    said = plant.refuses(receive_batch, MILK, R.REQUEST_PRUNED, request=REQUEST)
+    said = plant.refuses(receive_batch, MILK, REQUEST_PRUNED, request=REQUEST)
     assert said == {"request": REQUEST, "entry": str(at)}
-    plant.refuses(correct_entry, Correction(at, Wrong.DID_NOT_OCCUR, "?"), R.ENTRY_PRUNED)
+    plant.refuses(correct_entry, Correction(at, Wrong.DID_NOT_OCCUR, "?"), ENTRY_PRUNED)
     before = plant.everything()
     with pytest.raises(pruning.BodiesElsewhere, match="plant prune --fetch"), plant.store.transaction() as session:
         rebuild(session)
@@ -264,7 +265,7 @@ def test_pruned_then_whole_and_what_is_wrong_is_still_found(plant: Plant) -> Non
     pruned(plant, order)
     signed = SizedRoot(30, order.receipt.root)
     assert finding(plant, signed) == Verified(31, _root(plant), elsewhere=20)
-    assert "20 of them are at the hub" in finding(plant).message("en")
+    assert "20 of them are at the hub" in word(finding(plant), "en")
     with plant.store.transaction() as session:
         ((leaf,),) = session.rows("SELECT leaf FROM entries WHERE idx = 5")
         session.run("UPDATE entries SET leaf = :leaf WHERE idx = 5", {"leaf": bytes([bytes(leaf)[0] ^ 1, *leaf[1:]])})

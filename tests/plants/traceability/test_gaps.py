@@ -12,8 +12,13 @@ import pytest
 
 from plants.commands.audit.corrections import Correction, correct_entry
 from plants.commands.inventory.issues import StockLine
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output

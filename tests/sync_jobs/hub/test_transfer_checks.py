@@ -12,8 +12,13 @@ from auth.tokens import Assertions
 from infra.postgres import EmbeddedPostgres
 from plants.commands.audit.corrections import Correction, correct_entry
 from plants.commands.inventory.issues import StockLine
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.merkle import leaf_hash
