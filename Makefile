@@ -13,7 +13,7 @@ GRAPHIQL := api/static/graphiql/index.html
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl reference messages graphiql clean postgresql-15 chromium kill outage faults strace gcc iproute2
+.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl reference messages graphiql clean postgresql-15 chromium kill restarts outage faults strace gcc iproute2
 
 help: ## List these tasks
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lock: .venv/.uv-$(UV_VERSION) ## Pin the dependencies again (ARGS=--upgrade: to 
 
 kill: .venv/.dev postgresql-15 ## Kill everything again and again while people write (ARGS="--cycles 500 --seed 7")
 	$(BIN)/python -m tests.campaigns.kill $(ARGS)
+
+restarts: .venv/.dev postgresql-15 ## Kill a hub each minute, and see that its periodic work is done (ARGS="--minutes 10")
+	$(BIN)/python -m tests.campaigns.restarts $(ARGS)
 
 outage: .venv/.dev ## Take worker, broker and archive away for an hour while people write (ARGS="--minutes 60")
 	$(BIN)/python -m tests.campaigns.outage $(ARGS)

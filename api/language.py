@@ -14,9 +14,3 @@ def language() -> Language:
 def _(text: str, /, **data: object) -> str:
     """Return an English text in the language of the terminal, with its `{name}` placeholders filled."""
     return translate(text, language()).format_map(data)
-
-
-def one_language(text: str) -> str:
-    """Return the half of a text `English / 中文` that is in the language of the terminal."""
-    english, _, chinese = text.partition(" / ")
-    return english if language() == SOURCE else chinese or english

@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from babel import Locale
+from pydantic.fields import FieldInfo
+
 from api.http.routes import ROUTES
 from auth.actors import Role
 from auth.permissions import Permission
+from infra.messages import languages, translate
 from infra.roles import Role as NodeRole
+from infra.settings import Settings
+from plants.rules.refusals import declared_refusals
+from plants.store.monitoring.alarms import AlarmKind
 from schema.engine.operations import Operation, OperationKind, operations
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
@@ -47,10 +54,70 @@ def permissions() -> str:
         for one in sorted(ROUTES, key=lambda one: (one.path, one.methods))
     )
     parts += ["## HTTP routes", _table(["route", "methods", "nodes", "callers"], routes)]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return _page(*parts)
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {"permissions.md": permissions}
+REFUSALS: Final = """# Refusals
+
+A refusal says that an action was not done, and why. Its code is never renamed or reused. In GraphQL each refusal is a
+type that implements `Refusal { code message }` and has its data as fields. `batchloom reference --write` generates this
+page from the declarations and the message catalogues.
+"""
+
+
+def refusals() -> str:
+    """Return the page of refusals: code, data, and the text in each language."""
+    tongues = [(language, Locale.parse(language).get_display_name() or language) for language in languages()]
+    rows = (
+        [
+            f"`{code}`",
+            *(translate(code.text, language, context=code) for language, _ in tongues),
+            "<br>".join(f"`{name}`: {text}" for name, text in code.descriptions.items()) or "—",
+        ]
+        for code in declared_refusals().values()
+    )
+    return _page(REFUSALS, _table(["code", *(name for _, name in tongues), "data"], rows))
+
+
+ALARMS: Final = """# Alarms
+
+An alarm is a condition of a node that needs an operator. `batchloom alarms` lists the active ones. A kind is never
+renamed. `batchloom reference --write` generates this page from the declarations.
+"""
+
+
+def alarms() -> str:
+    """Return the page of the kinds of alarms."""
+    return _page(ALARMS, _table(["kind", "meaning"], ([f"`{kind}`", kind.description] for kind in AlarmKind)))
+
+
+SETTINGS: Final = """# Settings
+
+A node reads its settings once, when it starts: from `batchloom.toml` in its home directory and from the environment,
+which takes precedence. `hub_url` in the file is `BATCHLOOM_HUB_URL` in the environment. An unknown name is an error.
+Secrets (`database_url`, `broker_url`) belong in the environment and have no defaults. `batchloom reference --write`
+generates this page from the declarations.
+"""
+
+
+def settings() -> str:
+    """Return the page of settings: name, description and default."""
+    rows = ([f"`{name}`", one.description or "", _default(one)] for name, one in Settings.model_fields.items())
+    return _page(SETTINGS, _table(["setting", "description", "default"], rows))
+
+
+def _default(setting: FieldInfo) -> str:
+    if setting.is_required():
+        return "required"
+    return "—" if setting.default in {None, ""} else f"`{setting.default}`"
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "alarms.md": alarms,
+    "permissions.md": permissions,
+    "refusals.md": refusals,
+    "settings.md": settings,
+}
 """The generated pages by file name in docs/reference."""
 
 
@@ -76,6 +143,10 @@ def _may(role: Role, operation: Operation) -> bool:
 
 def _nodes(roles: Iterable[NodeRole]) -> str:
     return ", ".join(role.value for role in NodeRole if role in roles)
+
+
+def _page(*parts: str) -> str:
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def _table(heads: list[str], rows: Iterable[list[str]]) -> str:

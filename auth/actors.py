@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from infra.messages import Failure, Language, message
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Language
 
 GROUP: Final = HUB
 """The plant number of a grant that is valid at the hub and at every plant of the group."""
@@ -137,19 +137,15 @@ class AuthFailure(StrEnum):
     SIGNED_OUT = "signed-out"
 
 
-SIGN_IN_TEXT: Final[dict[Language, str]] = {
-    "en": "Sign-in failed. Check your employee number and password. After several wrong tries, wait a while.",
-    "zh": "登录失败。请核对工号和密码；多次输错后请稍候再试。",
-}
+SIGN_IN_FAILED: Final = message(
+    "SIGN_IN_FAILED",
+    "Sign-in failed. Check your employee number and password. After several wrong tries, wait a while.",
+)
 
 
-class NotAuthenticated(Exception):
+class NotAuthenticated(Failure):
     """Authentication failed. The caller gets the same message for every reason."""
 
     def __init__(self, failure: AuthFailure) -> None:
-        super().__init__(failure.value)
+        super().__init__(SIGN_IN_FAILED)
         self.failure = failure
-
-    def message(self, language: Language) -> str:
-        """Return the message of every failed sign-in."""
-        return SIGN_IN_TEXT[language]

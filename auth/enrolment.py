@@ -29,7 +29,9 @@ from auth.store import (
 )
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.refusals import CODE_TAKEN
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 
 INVITATION_LIFETIME: Final = timedelta(hours=24)
 ATTEMPTS_MAX: Final = 10
@@ -132,12 +134,12 @@ def invite(
     require(actor, Permission.MACHINE_ENROL, GROUP)
     plant_code(code)
     if not 0 < len(name.strip()) <= NAME_CHARACTERS_MOST or not name.isprintable():
-        raise Refusal(RefusalCode.TEXT_INVALID, field="name", rule=f"1-{NAME_CHARACTERS_MOST}")
+        raise Refusal(TEXT_INVALID, field="name", rule=f"1-{NAME_CHARACTERS_MOST}")
     given = _next_number(session, code) if number is None else number
     if not HUB < given <= PLANT_NUMBER_MAX:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
+        raise Refusal(TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
     if machine_of(session, given, code) is not None or invited_number(session, given, code) is not None:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=f"{code} / {given}", thing="plant")
+        raise Refusal(CODE_TAKEN, code=f"{code} / {given}", thing="plant")
     made = OneTimeCode.new(code, hub_key)
     delete_invitation(session, code)
     session.add(
@@ -196,9 +198,9 @@ def decide(session: Session, *, actor: Actor, code: str, shown: str, approved: b
     row = session.get(Invitation, code, with_for_update=True)
     found = None if row is None else _invited(row)
     if row is None or found is None or not found.waits:
-        raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code)
+        raise Refusal(NOT_DEFINED, thing="plant", code=code)
     if found.fingerprint != shown:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="fingerprint", rule=str(found.fingerprint))
+        raise Refusal(TEXT_INVALID, field="fingerprint", rule=str(found.fingerprint))
     row.decided_at, row.approved = now, approved
     return found
 

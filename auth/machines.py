@@ -13,8 +13,10 @@ from auth.permissions import Permission, require
 from auth.store import Machine, enrolled_row, enrolled_rows, kid_is_invited, kid_is_known, machine_of, machine_with_key
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
+from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.ledger.notes import NoteError, NoteKey, SignatureType
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, term
 
 ORIGIN: Final = re.compile(r"[a-z0-9.-]{1,120}/plant/(?P<code>[A-Z0-9]{2,4})/[A-Za-z0-9-]{1,40}", re.ASCII)
 ORIGIN_RULE: Final = "<group domain>/plant/<plant code>/<incarnation>"
@@ -70,7 +72,7 @@ def enrol_machine(
         or machine_with_key(session, ledger_vkey) is not None
     )
     if taken:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=origin, thing="plant")
+        raise Refusal(CODE_TAKEN, code=origin, thing="plant")
     session.add(
         Machine(
             origin=origin,
@@ -90,7 +92,7 @@ def revoke_machine(session: Session, *, actor: Actor, origin: str, at: datetime)
     require(actor, Permission.MACHINE_ENROL, GROUP)
     machine = _locked(session, origin)
     if machine is None:
-        raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=origin[:120])
+        raise Refusal(NOT_DEFINED, thing="plant", code=origin[:120])
     machine.revoked_at = at
 
 
@@ -105,10 +107,10 @@ def readmit_machine(
     require(actor, Permission.MACHINE_ENROL, GROUP)
     machine = session.get(Machine, origin, with_for_update=True)
     if machine is None or machine.revoked_at is None:
-        raise Refusal(RefusalCode.NOT_DEFINED, thing="revoked plant", code=origin[:120])
+        raise Refusal(NOT_DEFINED, thing="revoked plant", code=origin[:120])
     kid = _checked(machine.plant_number, machine.code, origin, assertion_key, ledger_vkey)
     if machine_with_key(session, ledger_vkey) is not None or is_known_assertion_key(session, kid):
-        raise Refusal(RefusalCode.CODE_TAKEN, code=origin, thing="key")
+        raise Refusal(CODE_TAKEN, code=origin, thing="key")
     machine.kids_past, machine.kid = (*machine.kids_past, machine.kid), kid
     machine.assertion_key = assertion_key
     machine.assertion_key_before = machine.kid_before = machine.revoked_at = None
@@ -194,22 +196,22 @@ def _checked(plant_number: int, code: str, origin: str, assertion_key: str, ledg
     """Return the id of the assertion key, or raise the Refusal that names the first invalid part."""
     plant_code(code)
     if not HUB < plant_number <= PLANT_NUMBER_MAX:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
+        raise Refusal(TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
     named = ORIGIN.fullmatch(origin)
     if named is None or named["code"] != code:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="origin", rule=ORIGIN_RULE)
+        raise Refusal(TEXT_INVALID, field="origin", rule=ORIGIN_RULE)
     try:
         asking = public_key_from_text(assertion_key)
     except ValueError as error:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="assertion key", rule="Ed25519, 43 x base64url") from error
+        raise Refusal(TEXT_INVALID, field="assertion key", rule="Ed25519, 43 x base64url") from error
     try:
         writing = NoteKey.parse(ledger_vkey)
     except NoteError as error:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="ledger key", rule="<origin>+<id>+<base64>") from error
+        raise Refusal(TEXT_INVALID, field="ledger key", rule="<origin>+<id>+<base64>") from error
     if writing.name != origin or writing.kind is not SignatureType.ED25519:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="ledger key", rule=f"{origin}+<id>+<base64>")
+        raise Refusal(TEXT_INVALID, field="ledger key", rule=f"{origin}+<id>+<base64>")
     if writing.public == asking.public_bytes_raw():
-        raise Refusal(RefusalCode.TEXT_INVALID, field="assertion key", rule="not the ledger key / 不得与账本密钥相同")
+        raise Refusal(TEXT_INVALID, field="assertion key", rule=term("rule", "not the ledger key"))
     return key_id(asking)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from infra.folders import sync_folder
+from infra.messages import Failure, message
 from plants.rules.ledger import notes
 from plants.rules.ledger.notes import (
     Checkpoint,
@@ -36,7 +38,18 @@ _KEYS_READ = 1024  # cached public keys: the same few verify every message
 _SIGNATURES_KNOWN = 512  # cached verdicts, each of identical bytes
 
 
-class KeyFileError(Exception):
+KEY_FILE_OPEN: Final = message(
+    "KEY_FILE_OPEN", "{path} can be read by other users (mode {mode}). Run chmod 600 on it, or make a new key."
+)
+KEY_FILE_UNREADABLE: Final = message(
+    "KEY_FILE_UNREADABLE", "{path} holds no private key in PEM form without a password. Bring the key from a backup."
+)
+KEY_FILE_OTHER_KIND: Final = message(
+    "KEY_FILE_OTHER_KIND", "{path} holds a key of another kind than Ed25519. Bring the key from a backup."
+)
+
+
+class KeyFileError(Failure):
     """A key file cannot be used: it holds no Ed25519 key, or other users of the machine can read it."""
 
 
@@ -170,11 +183,11 @@ def load_key(path: Path) -> Ed25519PrivateKey:
         mode = os.fstat(file.fileno()).st_mode
         pem = file.read()
     if mode & _OTHERS:
-        raise KeyFileError(f"{path} is open to others (mode {mode & 0o777:o}): chmod 600 it, or make a new key")
+        raise KeyFileError(KEY_FILE_OPEN, path=path, mode=f"{mode & 0o777:o}")
     try:
         key = load_pem_private_key(pem, password=None)
     except (TypeError, ValueError) as error:
-        raise KeyFileError(f"{path} holds no private key in PEM form without a password") from error
+        raise KeyFileError(KEY_FILE_UNREADABLE, path=path) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileError(f"{path} holds a key of another kind than Ed25519")
+        raise KeyFileError(KEY_FILE_OTHER_KIND, path=path)
     return key

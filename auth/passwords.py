@@ -10,7 +10,7 @@ from argon2 import PasswordHasher, Type
 from argon2.exceptions import VerifyMismatchError
 
 from auth.actors import AuthFailure, NotAuthenticated
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, message
 
 HashedPassword = NewType("HashedPassword", str)
 """An encoded argon2id hash of a password that satisfies the rule; only this module makes one."""
@@ -18,12 +18,10 @@ HashedPassword = NewType("HashedPassword", str)
 PASSWORD_CHARACTERS_LEAST: Final = 12
 PASSWORD_CHARACTERS_MOST: Final = 256
 PASSWORD_DIFFERENT_CHARACTERS_LEAST: Final = 5
-PASSWORD_RULE: Final = (
-    f"{PASSWORD_CHARACTERS_LEAST}-{PASSWORD_CHARACTERS_MOST} characters, at least "
-    f"{PASSWORD_DIFFERENT_CHARACTERS_LEAST} different ones, without the employee number / "
-    f"{PASSWORD_CHARACTERS_LEAST}-{PASSWORD_CHARACTERS_MOST} 个字符，至少 "
-    f"{PASSWORD_DIFFERENT_CHARACTERS_LEAST} 种不同字符，且不含工号"
-)
+PASSWORD_RULE: Final = message(
+    "RULE_PASSWORD",
+    "{least}-{most} characters, at least {different} different ones, without the employee number",
+)(least=PASSWORD_CHARACTERS_LEAST, most=PASSWORD_CHARACTERS_MOST, different=PASSWORD_DIFFERENT_CHARACTERS_LEAST)
 
 TIME_COST_PASSES: Final = 3
 MEMORY_COST_KIBIBYTES: Final = 19_456
@@ -73,7 +71,7 @@ def hash_password(password: str, *, person_id: str) -> HashedPassword:
         or len(set(typed)) < PASSWORD_DIFFERENT_CHARACTERS_LEAST
         or person_id.casefold() in typed.casefold()
     ):
-        raise Refusal(RefusalCode.TEXT_INVALID, field="password", rule=PASSWORD_RULE)
+        raise Refusal(TEXT_INVALID, field="password", rule=PASSWORD_RULE)
     return _hash(typed)
 
 

@@ -23,9 +23,12 @@ from auth.store import Person, RoleGrant, grants_of
 from auth.tokens import AccessClaims
 from infra.clock import Clock
 from infra.database import ReadSession, Session, Store
+from infra.messages import Language
 from infra.writer import Writer
+from plants.rules.identification.refusals import CODE_TAKEN
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import micros
-from plants.rules.values.refusals import Language, Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, TEXT_INVALID, Refusal
 
 FAILURES_BEFORE_LOCK_OUT: Final = 5
 LOCK_OUT_SECONDS: Final = 900
@@ -54,18 +57,18 @@ def add_person(
     """
     require(actor, Permission.PERSON_ADMINISTER, plant_number)
     if not PERSON_ID.fullmatch(person_id):
-        raise Refusal(RefusalCode.TEXT_INVALID, field="person", rule=PERSON_ID_RULE)
+        raise Refusal(TEXT_INVALID, field="person", rule=PERSON_ID_RULE)
     name = printed_name.strip()
     if not 0 < len(name) <= PRINTED_NAME_CHARACTERS_MOST or not name.isprintable():
-        raise Refusal(RefusalCode.TEXT_INVALID, field="name", rule=f"1-{PRINTED_NAME_CHARACTERS_MOST}")
+        raise Refusal(TEXT_INVALID, field="name", rule=f"1-{PRINTED_NAME_CHARACTERS_MOST}")
     if session.get(Person, person_id) is not None:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=person_id, thing="person")
+        raise Refusal(CODE_TAKEN, code=person_id, thing="person")
     person = Person(person_id=person_id, printed_name=name, plant_number=plant_number, language=language, added_at=at)
     try:
         with session.savepoint():
             session.add(person)
     except IntegrityError:  # added by another transaction in the meantime
-        raise Refusal(RefusalCode.CODE_TAKEN, code=person_id, thing="person") from None
+        raise Refusal(CODE_TAKEN, code=person_id, thing="person") from None
 
 
 def disable_person(session: Session, *, actor: Actor, person_id: str, at: datetime) -> None:
@@ -75,7 +78,7 @@ def disable_person(session: Session, *, actor: Actor, person_id: str, at: dateti
     """
     person = _administered(session, actor, person_id)
     if person.disabled_at is not None:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=person_id)
+        raise Refusal(NOTHING_CHANGES, why=person_id)
     person.disabled_at = at
 
 
@@ -83,7 +86,7 @@ def enable_person(session: Session, *, actor: Actor, person_id: str) -> None:
     """Enable a disabled person, with the same password and roles; raises as `disable_person`."""
     person = _administered(session, actor, person_id)
     if person.disabled_at is None:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=person_id)
+        raise Refusal(NOTHING_CHANGES, why=person_id)
     person.disabled_at = person.locked_until = None
     person.failed_sign_ins = 0
 
@@ -99,7 +102,7 @@ def grant_role(session: Session, *, actor: Actor, person_id: str, grant: Grant, 
     _require_grantable(actor, grant)
     number, role = grant.plant_number, grant.role
     if session.get(RoleGrant, (person_id, number, role)) is not None:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{person_id}: {role}")
+        raise Refusal(NOTHING_CHANGES, why=f"{person_id}: {role}")
     by = actor.actor_id
     session.add(RoleGrant(person_id=person_id, plant_number=number, role=role, granted_by=by, granted_at=at))
 
@@ -110,7 +113,7 @@ def revoke_role(session: Session, *, actor: Actor, person_id: str, grant: Grant)
     _require_grantable(actor, grant)
     granted = session.get(RoleGrant, (person_id, grant.plant_number, grant.role))
     if granted is None:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{person_id}: {grant.role}")
+        raise Refusal(NOTHING_CHANGES, why=f"{person_id}: {grant.role}")
     session.delete(granted)
 
 
@@ -249,7 +252,7 @@ def _administered(session: Session, actor: Actor, person_id: str) -> Person:
     """
     person = session.get(Person, person_id, with_for_update=True)
     if person is None and may(actor, Permission.PERSON_ADMINISTER, GROUP):
-        raise Refusal(RefusalCode.NOT_DEFINED, thing="person", code=person_id)
+        raise Refusal(NOT_DEFINED, thing="person", code=person_id)
     if person is None or person_id == actor.actor_id:
         raise NotPermitted(actor, Permission.PERSON_ADMINISTER, GROUP)
     require(actor, Permission.PERSON_ADMINISTER, person.plant_number)
@@ -260,7 +263,7 @@ def _administered(session: Session, actor: Actor, person_id: str) -> Person:
 
 def _require_grantable(actor: Actor, grant: Grant) -> None:
     if grant.role is Role.PLANT_NODE:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="role", rule=", ".join(PERSON_ROLES))
+        raise Refusal(TEXT_INVALID, field="role", rule=", ".join(PERSON_ROLES))
     plant_number = GROUP if grant.role is Role.ADMINISTRATOR else grant.plant_number
     require(actor, Permission.PERSON_ADMINISTER, plant_number)
 

@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import Final, Self
 
 from auth.actors import Actor, Role
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.people.refusals import NOT_PERMITTED
+from plants.rules.values.refusals import Refusal
 
 _QUALITY: Final = (Role.QUALITY, Role.MANAGER)
 _SHOP_FLOOR: Final = (Role.OPERATOR, Role.MANAGER, Role.IMPORTER)
@@ -86,7 +87,7 @@ class NotPermitted(Refusal):
     """The actor lacks the permission at this plant. The refusal has no data, so it does not reveal what exists."""
 
     def __init__(self, actor: Actor, permission: Permission, plant_number: int) -> None:
-        super().__init__(RefusalCode.NOT_PERMITTED)
+        super().__init__(NOT_PERMITTED)
         self.actor_id = actor.actor_id
         self.permission = permission
         self.plant_number = plant_number

@@ -136,7 +136,7 @@ def roles_by_person(reads: ReadSession) -> dict[str, int]:
     roles_held = func.count(col(RoleGrant.role))
     held = select(Person.person_id, roles_held).outerjoin(RoleGrant, col(RoleGrant.person_id) == Person.person_id)
     enabled = held.where(col(Person.disabled_at).is_(None))
-    return dict(reads.exec(enabled.group_by(Person.person_id).order_by(Person.person_id)))
+    return dict(reads.exec(enabled.group_by(Person.person_id).order_by(Person.person_id)).all())
 
 
 def enrolled_rows(session: Session | ReadSession) -> list[Row]:

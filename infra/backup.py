@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL
 
 from infra.database import Store
+from infra.messages import Failure, message
 from infra.postgres_programs import find_binaries
 
 MANIFEST: Final = "manifest.json"
@@ -33,7 +34,30 @@ SELECT_HEADS: Final = "SELECT log_id, origin, size, frontier FROM logs ORDER BY 
 CONNECT_SECONDS: Final = 10
 
 
-class BackupUnfit(Exception):
+BACKUP_UNREADABLE: Final = message("BACKUP_UNREADABLE", "{folder} is no backup: its {manifest} cannot be read ({why}).")
+BACKUP_NEWER: Final = message("BACKUP_NEWER", "{folder} was made by a newer program ({program}). Update this one.")
+BACKUP_FILE_MISSING: Final = message(
+    "BACKUP_FILE_MISSING", "{name} is missing, or does not belong to this backup. Use another backup."
+)
+BACKUP_FILE_CHANGED: Final = message(
+    "BACKUP_FILE_CHANGED", "{name} was changed since the backup was made. Use another backup."
+)
+BACKUP_PLACE_TAKEN: Final = message("BACKUP_PLACE_TAKEN", "{place} exists already. Choose another place.")
+BACKUP_DAMAGED: Final = message("BACKUP_DAMAGED", "{name} is damaged: {why}. Use another backup.")
+BACKUP_DATABASE_USED: Final = message(
+    "BACKUP_DATABASE_USED", "The database is not empty: nothing was overwritten. Give an empty one."
+)
+BACKUP_NEVER_OVERWRITES: Final = message(
+    "BACKUP_NEVER_OVERWRITES", "{target} exists already: a backup never overwrites. Choose another name."
+)
+BACKUP_NOT_UNPACKED: Final = message("BACKUP_NOT_UNPACKED", "{source} is no backup: {why}.")
+BACKUP_CLIENT_MISSING: Final = message(
+    "BACKUP_CLIENT_MISSING", "{name} {major} or later is not on this machine: install the PostgreSQL client."
+)
+BACKUP_PROGRAM_FAILED: Final = message("BACKUP_PROGRAM_FAILED", "{program} failed: {why}")
+
+
+class BackupUnfit(Failure):
     """The backup cannot be made or used. The message says why, in both languages."""
 
 
@@ -68,11 +92,9 @@ class Manifest:
             content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             found = cls(**content)
         except (OSError, ValueError, TypeError) as error:
-            raise BackupUnfit(
-                f"{folder} is no backup: its {MANIFEST} cannot be read ({error}). / {folder} 不是有效备份。"
-            ) from error
+            raise BackupUnfit(BACKUP_UNREADABLE, folder=folder, manifest=MANIFEST, why=error) from error
         if found.format != FORMAT:
-            raise BackupUnfit(f"{folder} was made by a newer program ({found.program}). / 该备份由更新版本的程序生成。")
+            raise BackupUnfit(BACKUP_NEWER, folder=folder, program=found.program)
         return found
 
     def write(self, folder: Path) -> None:
@@ -87,10 +109,10 @@ class Manifest:
         """Raise BackupUnfit, with the name, for a file that is missing, changed, or not in the manifest."""
         there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
         for name in sorted(there ^ self.files.keys()):
-            raise BackupUnfit(f"{name} is missing, or does not belong to this backup. / 备份文件 {name} 缺失或多余。")
+            raise BackupUnfit(BACKUP_FILE_MISSING, name=name)
         for name, recorded in self.files.items():
             if digest(folder / name) != recorded["sha256"]:
-                raise BackupUnfit(f"{name} was changed since the backup was made. / 备份文件 {name} 已被改动。")
+                raise BackupUnfit(BACKUP_FILE_CHANGED, name=name)
 
 
 def digest(path: Path) -> str:
@@ -115,14 +137,14 @@ def copy_store(store: Store, folder: Path) -> tuple[str, list[LedgerHead]]:
 def restore_sqlite(copy: Path, place: Path) -> None:
     """Copy a backup to the path of a new store; raises BackupUnfit when the path exists or the copy is damaged."""
     if place.exists():
-        raise BackupUnfit(f"{place} exists already. / {place} 已存在。")
+        raise BackupUnfit(BACKUP_PLACE_TAKEN, place=place)
     draft = place.with_name(f".{place.name}.restoring")
     shutil.copyfile(copy, draft)
     with closing(sqlite.connect(draft)) as opened:
         result = opened.execute("PRAGMA integrity_check").fetchone()[0]
     if result != "ok":
         draft.unlink()
-        raise BackupUnfit(f"{copy.name} is damaged: {result} / 备份数据库已损坏。")
+        raise BackupUnfit(BACKUP_DAMAGED, name=copy.name, why=result)
     _on_disk(draft)
     draft.rename(place)
     _on_disk(place.parent)
@@ -134,7 +156,7 @@ def restore_postgresql(copy: Path, url: URL) -> None:
         row = opened.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
         major = opened.info.server_version // 10_000
     if row is None or row[0]:
-        raise BackupUnfit("The database is not empty: nothing was overwritten. / 目标数据库非空，未覆盖任何内容。")
+        raise BackupUnfit(BACKUP_DATABASE_USED)
     program = _program("pg_restore", major)
     options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
     _run([program, *options, f"--dbname={_address(url)}", str(copy)], url)
@@ -158,7 +180,7 @@ def draft_of(target: Path) -> Iterator[Path]:
     target exists.
     """
     if target.exists():
-        raise BackupUnfit(f"{target} exists already: a backup never overwrites. / {target} 已存在，备份不会覆盖。")
+        raise BackupUnfit(BACKUP_NEVER_OVERWRITES, target=target)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -197,7 +219,7 @@ def unpacked(source: Path, place: Path) -> Iterator[Path]:
             with tarfile.open(source) as tar:
                 tar.extractall(folder, filter="data")
         except (OSError, tarfile.TarError) as error:
-            raise BackupUnfit(f"{source} is no backup: {error} / {source} 不是有效备份。") from error
+            raise BackupUnfit(BACKUP_NOT_UNPACKED, source=source, why=error) from error
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -242,10 +264,7 @@ def _program(name: str, major: int) -> str:
         if binaries.version[0] >= major and (binaries.directory / name).exists()
     ]
     if not fitting:
-        raise BackupUnfit(
-            f"{name} {major} or later is not on this machine: install the PostgreSQL client. / "
-            f"本机没有 {name} {major} 或更新版本，请安装 PostgreSQL 客户端。"
-        )
+        raise BackupUnfit(BACKUP_CLIENT_MISSING, name=name, major=major)
     return str(min(fitting)[1])
 
 
@@ -255,7 +274,7 @@ def _run(command: list[str], url: URL) -> None:
         command, env={"PATH": os.defpath, "LC_ALL": "C", **password}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise BackupUnfit(f"{Path(command[0]).name}: {done.stderr.strip()[-500:]} / 数据库程序报错。")
+        raise BackupUnfit(BACKUP_PROGRAM_FAILED, program=Path(command[0]).name, why=done.stderr.strip()[-500:])
 
 
 def _on_disk(path: Path) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast
 
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, Executable, create_engine, event
@@ -29,6 +29,7 @@ from sqlmodel import Session as SQLModelSession
 
 from infra import statements
 from infra.high_water_marks import MarkKeeper, PendingMarks
+from infra.messages import Failure, message
 from infra.statements import compiled_statement, join_connection
 
 BUSY_TIMEOUT_MS = 10_000
@@ -43,7 +44,25 @@ Parameters = statements.Parameters
 Statement = str | Executable
 
 
-class StoreUnfit(Exception):
+STORE_ADDRESS_INVALID: Final = message(
+    "STORE_ADDRESS_INVALID",
+    "The store's address cannot be read. Write sqlite:////path or postgresql://user:password@host/name.",
+)
+STORE_FILE_NEEDED: Final = message("STORE_FILE_NEEDED", "A store needs a file. Write sqlite:////path/to/store.db.")
+STORE_DIALECT_UNKNOWN: Final = message(
+    "STORE_DIALECT_UNKNOWN", "{dialect} stores are not supported: use sqlite or postgresql."
+)
+SQLITE_TOO_OLD: Final = message(
+    "SQLITE_TOO_OLD",
+    "SQLite {version} has the WAL-reset corruption bug. Install the pysqlite3 wheel named in requirements.lock, or "
+    "any SQLite from 3.51.3 on.",
+)
+STORE_NOT_WAL: Final = message(
+    "STORE_NOT_WAL", "{path}: the journal mode is {mode}, not WAL. Put the store on a local disk, not a network share."
+)
+
+
+class StoreUnfit(Failure):
     """The store cannot be used safely. The message says why and what to do."""
 
 
@@ -273,21 +292,16 @@ class Store:
             parsed = make_url(url)
         except ArgumentError:
             # Not `from`: the library's text repeats the address, which may hold a password.
-            raise StoreUnfit(
-                "The store's address cannot be read. Write sqlite:////path or postgresql://user:password@host/name. /"
-                " 数据库地址无法识别。"
-            ) from None
+            raise StoreUnfit(STORE_ADDRESS_INVALID) from None
         self.dialect = parsed.get_backend_name()
         if self.dialect == "sqlite":
             if not parsed.database or parsed.database == ":memory:":
-                message = "A store needs a file: sqlite:////path/to/store.db"
-                raise StoreUnfit(message)
+                raise StoreUnfit(STORE_FILE_NEEDED)
             self.engine = _sqlite_engine(Path(parsed.database))
         elif self.dialect == "postgresql":
             self.engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8)
         else:
-            message = f"{self.dialect} stores are not supported: use sqlite or postgresql."
-            raise StoreUnfit(message)
+            raise StoreUnfit(STORE_DIALECT_UNKNOWN, dialect=self.dialect)
         self.keeper: MarkKeeper | None = None
         self._at_hand: deque[PoolProxiedConnection] = deque()
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -351,12 +365,7 @@ def check_sqlite_version(version: tuple[int, int, int]) -> None:
     newest, *older = SQLITE_FIXED
     if version >= newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in older):
         return
-    message = (
-        f"SQLite {'.'.join(map(str, version))} has the WAL-reset corruption bug. "
-        "Install the pysqlite3 wheel named in requirements.lock, or any SQLite from 3.51.3 on. / "
-        "此版本 SQLite 存在 WAL 重置损坏缺陷，请安装 requirements.lock 中的 pysqlite3。"
-    )
-    raise StoreUnfit(message)
+    raise StoreUnfit(SQLITE_TOO_OLD, version=".".join(map(str, version)))
 
 
 def _sqlite_engine(path: Path) -> Engine:
@@ -370,8 +379,7 @@ def _sqlite_engine(path: Path) -> Engine:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
-            message = f"{path}: journal mode is {mode}, not WAL. Put the store on a local disk, not a network share."
-            raise StoreUnfit(message)
+            raise StoreUnfit(STORE_NOT_WAL, path=path, mode=mode)
         connection.execute("PRAGMA synchronous = FULL")
         # A savepoint keeps what it may have to undo in memory; on disk it would cost more than the write itself.
         connection.execute("PRAGMA temp_store = MEMORY")

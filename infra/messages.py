@@ -104,18 +104,28 @@ def translate(text: str, language: Language, *, context: str = "") -> str:
     return translations.pgettext(context, text) if context else translations.gettext(text)
 
 
-def to_json(said: Worded) -> str:
-    """Return the data of a message as JSON, to be stored with its code and read by `word_stored`."""
-    return json.dumps(_plain(said.data), ensure_ascii=False, sort_keys=True)
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message as a store keeps it: the English text, and code and data (JSON) to word it in another language.
 
-
-def word_stored(code: str, data: str, text: str, language: Language) -> str:
-    """Return a stored message in a language.
-
-    `text` is the message in English as it was stored. It is the answer in English, and where the language has no
-    message of that code for that data: an older or newer program stored it.
+    Without code and data it is a text of a program that kept texts only.
     """
-    return _word_stored(code, json.loads(data), text, language)
+
+    text: str
+    code: str | None = None
+    data: str | None = None
+
+    def word(self, language: Language) -> str:
+        """Return the message in a language, or in English where that language has no message of that code and data."""
+        if self.code is None or self.data is None:
+            return self.text
+        return _word_stored(self.code, json.loads(self.data), self.text, language)
+
+
+def store(said: Worded) -> StoredMessage:
+    """Return a message as it is to be stored."""
+    data = json.dumps(_plain(said.data), ensure_ascii=False, sort_keys=True)
+    return StoredMessage(word(said, SOURCE), said.code, data)
 
 
 def languages() -> list[Language]:

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from infra.folders import sync_folder
 from infra.ids import new_id
+from infra.messages import Failure, message
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.ASCII)
 NAME_LENGTH_MAX: Final = 900  # S3 allows 1,024 bytes, prefix included.
@@ -25,7 +26,12 @@ PROBES: Final = "probes"
 PROBE_RETAINED: Final = timedelta(seconds=90)
 
 
-class ArchiveFailed(Exception):
+ARCHIVE_FAILED: Final = message(
+    "ARCHIVE_FAILED", "The archive does not answer: {why}. Check its address and the network."
+)
+
+
+class ArchiveFailed(Failure):
     """The archive cannot be reached or its answer is invalid. The text says what happened."""
 
 
@@ -37,7 +43,12 @@ class NotArchived(LookupError):
     """The archive stores nothing under this name."""
 
 
-class ArchiveUnfit(Exception):
+ARCHIVE_ADDRESS_UNKNOWN: Final = message(
+    "ARCHIVE_ADDRESS_UNKNOWN", "{scheme}://… is no archive's address. Write file:///path or s3://bucket/prefix."
+)
+
+
+class ArchiveUnfit(Failure):
     """The archive's address is invalid, or the archive lacks what `archive_lock` requires. The text says what to do."""
 
 
@@ -230,10 +241,7 @@ def file_root(url: str) -> Path:
     """Return the folder of a file:// address; raises ArchiveUnfit for an invalid one."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
-        raise ArchiveUnfit(
-            f"{parts.scheme}://… is no archive's address. Write file:///path or s3://bucket/prefix. / "
-            "归档地址无法识别。"
-        )
+        raise ArchiveUnfit(ARCHIVE_ADDRESS_UNKNOWN, scheme=parts.scheme)
     return Path(unquote(parts.path))
 
 
@@ -266,4 +274,4 @@ def _make_folder(folder: Path) -> None:
 
 
 def _failed(error: OSError) -> ArchiveFailed:
-    return ArchiveFailed(f"{type(error).__name__}: {error}"[:300])
+    return ArchiveFailed(ARCHIVE_FAILED, why=f"{type(error).__name__}: {error}"[:300])

@@ -19,7 +19,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.ids import new_id
+from infra.messages import message
 from infra.objects import (
+    ARCHIVE_FAILED,
     PROBE_RETAINED,
     PROBES,
     ArchiveFailed,
@@ -42,6 +44,16 @@ NO_VERSIONS: Final = "null"
 NOTHING_YET: Final = Capabilities(conditional=True, locked=True, versioned=True)
 
 
+ARCHIVE_ADDRESS_INVALID: Final = message(
+    "ARCHIVE_ADDRESS_INVALID",
+    "The archive's address is invalid. Write s3://bucket/prefix?endpoint=https://…&region=…; credentials belong in "
+    "the environment.",
+)
+ARCHIVE_ENDPOINT_OPEN: Final = message(
+    "ARCHIVE_ENDPOINT_OPEN", "The archive's endpoint must begin with https:// unless it is on this machine."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The bucket, prefix, region and endpoint (None for AWS) of an archive. Credentials are never part of it."""
@@ -59,15 +71,10 @@ class Place:
         unknown = query.keys() - {"endpoint", "region"}
         prefix = parts.path.strip("/")
         if parts.scheme != "s3" or not parts.hostname or "@" in parts.netloc or unknown:
-            raise ArchiveUnfit(
-                "Write s3://bucket/prefix?endpoint=https://…&region=…; credentials belong in the environment. / "
-                "归档地址应为 s3://桶/前缀?endpoint=…&region=…，凭据请放在环境变量中。"
-            )
+            raise ArchiveUnfit(ARCHIVE_ADDRESS_INVALID)
         endpoint = query.get("endpoint")
         if endpoint is not None and not may_carry_secrets(endpoint):
-            raise ArchiveUnfit(
-                "The archive's endpoint must begin with https:// unless it is on this machine. / 归档端点须使用 https。"
-            )
+            raise ArchiveUnfit(ARCHIVE_ENDPOINT_OPEN)
         if prefix:
             check_name(prefix)
         return cls(parts.netloc, f"{prefix}/" if prefix else "", endpoint, query.get("region"))
@@ -284,4 +291,4 @@ def _status(error: ClientError) -> int:
 
 
 def _failed(error: Exception) -> ArchiveFailed:
-    return ArchiveFailed(f"{type(error).__name__}: {error}"[:300])
+    return ArchiveFailed(ARCHIVE_FAILED, why=f"{type(error).__name__}: {error}"[:300])

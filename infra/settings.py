@@ -41,7 +41,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(description="Directory of the node: settings, keys, and the store where it is embedded.")
-    role: Role = Field(description="What the node is: plant or hub.")
+    role: Role = Field(description="Role of the node: plant or hub.")
     group: str = Field(
         pattern=r"^[a-z0-9.-]{1,100}$",
         description="Domain name of the manufacturing group; every ledger's origin begins with it.",
@@ -189,7 +189,7 @@ def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         problems = [
             SETTING_WRONG(
                 name=".".join(map(str, at["loc"])) or "settings",
-                why=at.get("ctx", {}).get("error") or at["msg"],  # the error of a validator of Settings, if any
+                why=at.get("ctx", {}).get("error") or at["msg"],  # The exception of our own validator, if there is one.
             )
             for at in error.errors(include_input=False)
         ]

@@ -9,6 +9,8 @@ import pysqlite3.dbapi2 as sqlite
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
+from infra.messages import message
+
 
 class StoreFault(StrEnum):
     """The reason of a store's failure. None of these is a bug, and each can be transient."""
@@ -20,14 +22,14 @@ class StoreFault(StrEnum):
     UNREACHABLE = "UNREACHABLE"  # the database server does not answer
 
 
-STORE_FAILURE_TEXTS: Final[dict[StoreFault, dict[str, str]]] = {
-    StoreFault.DISK_FULL: {"en": "the disk is full", "zh": "磁盘已满"},
-    StoreFault.READ_ONLY: {"en": "the disk can only be read", "zh": "磁盘为只读"},
-    StoreFault.DISK_FAILING: {"en": "the disk does not work", "zh": "磁盘读写出错"},
-    StoreFault.BUSY: {"en": "another program holds it for too long", "zh": "被其他程序长时间占用"},
-    StoreFault.UNREACHABLE: {"en": "its server does not answer", "zh": "数据库服务器没有响应"},
+STORE_FAILURES: Final = {
+    StoreFault.DISK_FULL: message("STORE_DISK_FULL", "the disk is full"),
+    StoreFault.READ_ONLY: message("STORE_READ_ONLY", "the disk can only be read"),
+    StoreFault.DISK_FAILING: message("STORE_DISK_FAILING", "the disk does not work"),
+    StoreFault.BUSY: message("STORE_BUSY", "another program holds it for too long"),
+    StoreFault.UNREACHABLE: message("STORE_UNREACHABLE", "its server does not answer"),
 }
-"""The texts of the faults in English (`en`) and Simplified Chinese (`zh`)."""
+"""The messages of the faults."""
 
 SQLITE_FAULTS = {
     "SQLITE_FULL": StoreFault.DISK_FULL,

@@ -3,6 +3,8 @@
 Alembic is loaded where there is something to do: nearly always a store is there already, and every command asks.
 """
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +15,18 @@ from infra.database import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST: Final = "0002"
-"""The revision at which this program finds its tables: the head of the history."""
+REVISION: Final = re.compile(r'^revision = "(\d{4})"$', re.MULTILINE)
 SELECT_REVISION: Final = "SELECT version_num FROM alembic_version"
+
+
+@cache
+def head() -> str:
+    """Return the newest revision, at which this program finds its tables.
+
+    Revisions are numbered 0001, 0002 and so on.
+    """
+    scripts = (path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "versions").glob("*.py"))
+    return max(found[1] for script in scripts if (found := REVISION.search(script)))
 
 
 def config(store: Store) -> "Config":
@@ -31,7 +42,7 @@ def config(store: Store) -> "Config":
 
 def upgrade(store: Store) -> None:
     """Bring a store's tables to the newest revision; a store that is there already is left as it is."""
-    if revision(store) == NEWEST:
+    if revision(store) == head():
         return
     from alembic import command  # noqa: PLC0415 -- as said above.
 
@@ -41,7 +52,7 @@ def upgrade(store: Store) -> None:
 def pending(store: Store) -> str:
     """Return how a store's tables differ from what this program needs, as “revision -> revision”; empty if not."""
     there = revision(store)
-    return "" if there == NEWEST else f"{there} -> {NEWEST}"
+    return "" if there == head() else f"{there} -> {head()}"
 
 
 def revision(store: Store) -> str | None:

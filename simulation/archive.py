@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from infra.objects import ArchiveFailed, Capabilities, NameTaken, NotArchived, check_name
+from infra.objects import ARCHIVE_FAILED, ArchiveFailed, Capabilities, NameTaken, NotArchived, check_name
 
 SIZE_DIGITS: Final = 16  # of the size in a checkpoint's name
 BUNDLE: Final = 256
@@ -95,7 +95,7 @@ class ObjectsInMemory:
         self.fails_in -= 1
         if self.fails_in <= 0:
             self.failed = True
-            raise ArchiveFailed("ReadTimeout: the archive is away")
+            raise ArchiveFailed(ARCHIVE_FAILED, why="ReadTimeout: the archive is away")
 
 
 def devices_kept(objects: ObjectsInMemory) -> set[str]:

@@ -60,7 +60,13 @@ def plant_node(
 
 
 def hub_node(
-    settings: Settings, store: Store, clock: Clock, *, arrived: Callable[[int], None] = ignore_arrivals
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    *,
+    arrived: Callable[[int], None] = ignore_arrivals,
+    holder: str = EMBEDDED_HOLDER,
+    project: Callable[[], bool] | None = None,
 ) -> HubNode:
     """Return the hub's side; raises KeyFileError for an unusable key file."""
     return HubNode(
@@ -74,6 +80,8 @@ def hub_node(
         transfer_overdue_days=settings.transfer_overdue_days,
         archive=archive_of(settings),
         statements=rotation_statements(settings.keys),
+        holder=holder,
+        project=project,
     )
 
 

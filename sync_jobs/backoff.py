@@ -5,6 +5,7 @@ from typing import Final
 
 from infra.database import Session
 from infra.ids import draw_between
+from infra.messages import Worded
 from plants.rules.values.instants import micros
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
@@ -62,13 +63,13 @@ def failed(
     error: str,
     *,
     now: datetime,
-    alarm: str | None = None,
+    alarm: Worded | None = None,
     retry_seconds: int | None = None,
 ) -> None:
-    """Store the state and the error of a failed attempt, and the alarm text if there is one."""
+    """Store the state and the error of a failed attempt, and the alarm if there is one."""
     status.amend(session, log_id, state=state, error=error[:ERROR_LENGTH_MAX])
     if alarm is not None:
-        status.amend(session, log_id, alarm=alarm[:ERROR_LENGTH_MAX], alarm_us=micros(now))
+        status.amend(session, log_id, **status.alarm_columns(alarm, now))
     if retry_seconds is not None:
         wait_us = min(retry_seconds, RETRY_SECONDS_MAX) * 1_000_000
         status.amend(session, log_id, next_attempt_us=micros(now) + wait_us)

@@ -42,6 +42,7 @@ class HubNode:
 
     `arrived` is called with a plant's number when entries of it were stored. `statements` are the rotations of the
     hub's key whose files are in its folder of keys (`sync_jobs.keys.hub_keys`).
+    `holder` names the process in its leases. `project` applies received entries where another process does that.
     """
 
     origin: str
@@ -55,6 +56,8 @@ class HubNode:
     transfer_overdue_days: int = 7
     archive: Archive | None = None
     statements: tuple[bytes, ...] = ()
+    holder: str = EMBEDDED_HOLDER
+    project: Callable[[], bool] | None = None
 
     def recognise(self, assertion: str) -> EnrolledMachine:
         """Return the plant's node behind an assertion. The assertion cannot be used again.

@@ -1,4 +1,4 @@
-"""What tests are made of: a plant with master data in a store of its own, and all that its tables say."""
+"""Fixtures of tests: a plant with master data in a store of its own, and readers of its tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 import migrations
 from infra.clock import FixedClock
 from infra.database import Row, Store
+from infra.messages import word
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Keeping
 from infra.settings import plant_origin
@@ -87,7 +88,7 @@ class Plant:
         with pytest.raises(Refusal) as caught:
             self.do(command, order, actor=actor, **given)
         assert caught.value.code is code, caught.value
-        assert "{" not in caught.value.message("en") + caught.value.message("zh")
+        assert "{" not in word(caught.value, "en") + word(caught.value, "zh")
         assert self.everything() == before
         return caught.value.data
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from api.cli import app
 from api.cli.nodes import AsJson, Home, console_actor, opened
 from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
-from api.language import _
+from api.language import _, language
 from api.node.node import Node
 from auth.actors import Role
 from auth.permissions import Permission
@@ -43,7 +43,7 @@ def alarms(
         when = format_instant(from_micros(one.last_us))
         times = _("{times} times, last {when}", times=one.times, when=when)
         CONSOLE.print(f"{mark} [bold]{one.kind}[/] {escape(one.about)}  [dim]{times}[/]", soft_wrap=True)
-        CONSOLE.print(f"  {escape(one.text)}", soft_wrap=True)
+        CONSOLE.print(f"  {escape(one.said.word(language()))}", soft_wrap=True)
     if not as_json and not seen:
         CONSOLE.print(_("[green]✓[/] There is no active alarm."))
     if lasting:
@@ -63,7 +63,7 @@ def _as_object(one: AlarmSeen) -> dict[str, object]:
     return {
         "kind": one.kind,
         "about": one.about,
-        "text": one.text,
+        "text": one.said.word(language()),
         "firstAt": format_instant(from_micros(one.first_us)),
         "lastAt": format_instant(from_micros(one.last_us)),
         "times": one.times,

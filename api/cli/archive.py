@@ -8,7 +8,7 @@ from rich.markup import escape
 from api.cli.nodes import AsJson, Home, opened, replicating
 from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.cli.prompts import progress_bar
-from api.language import _, one_language
+from api.language import _, language
 from api.node.node import Node
 from infra.ids import new_id
 from infra.messages import Failure, message
@@ -52,7 +52,7 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
         with node.store.reading() as reads:
             logs = {one.log_id: (one.origin, one.size) for one in logs_in(reads)}
             done = {row.log_id: row for row in archived_rows(reads)}
-            failing = [row.text for row in alarms(reads) if row.kind == AlarmKind.ARCHIVE_FAILING]
+            failing = [row.said.word(language()) for row in alarms(reads) if row.kind == AlarmKind.ARCHIVE_FAILING]
     ledgers = [
         {
             "origin": origin,
@@ -96,10 +96,10 @@ def run(home: Home) -> None:
         while archive_behind(hub, holder, forced=True):
             pass
         with node.store.reading() as reads:
-            failing = [row.text for row in alarms(reads) if row.kind in stopping]
+            failing = [row.said.word(language()) for row in alarms(reads) if row.kind in stopping]
             count = sum(row.size for row in archived_rows(reads))
     if failing:
-        raise Failure(message("ARCHIVING_FAILED", "{reason}"), reason=one_language(failing[0]))
+        raise Failure(message("ARCHIVING_FAILED", "{reason}"), reason=failing[0])
     CONSOLE.print(_("[green]✓[/] {count} entries are archived.", count=count))
 
 
@@ -130,8 +130,8 @@ def verify(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
 def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     """Restore the entries that this node's store lacks from the archive.
 
-    For a hub that lost its database: keep the home with its keys, give it an empty store, and run this before the hub
-    starts. Plants then send what was not archived. For a plant whose hub cannot be reached: give --archive.
+    For a hub that lost its database: keep the home with its keys, give it an empty store, and run this first.
+    Plants then send what was not archived. For a plant whose hub cannot be reached: give --archive.
 
     Example:  batchloom archive restore --home hub
     """

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,6 +40,7 @@ Homes = Annotated[
 UntilInputEnds = Annotated[
     bool, typer.Option("--until-input-ends", hidden=True, help="Stop also when standard input is closed.")
 ]
+Level = Annotated[str, typer.Option("--loglevel", help="DEBUG, INFO, WARNING or ERROR.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
@@ -92,6 +94,13 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
         CONSOLE.print(f"{said}  [dim]{stop}[/]", soft_wrap=True)
         signals.check()
         serve(node, until=_wait_for_input_to_end if until_input_ends else None)
+
+
+def celery_of(home: Path) -> Any:
+    """Return the module of a node's Celery application; raises SettingsInvalid for a node without a broker."""
+    # Celery imports the application by name, in child processes too: the environment says which node it is of.
+    os.environ["BATCHLOOM_HOME"] = str(home.resolve())
+    return import_module("sync_jobs.celery.worker")
 
 
 def _wait_for_input_to_end() -> None:

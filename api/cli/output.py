@@ -11,18 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.language import _, language
-from api.node.node import NodeBusy
-from auth.actors import NotAuthenticated
-from auth.notes import KeyFileError
-from infra.backup import BackupUnfit
-from infra.database import StoreUnfit
 from infra.messages import Failure, word
-from infra.objects import ArchiveFailed, ArchiveUnfit
-from infra.postgres import PostgresUnavailable
 from infra.store_faults import store_fault
 from plants.rules.values.refusals import Refusal
-from sync_jobs.archive.recover_hub import ArchiveDamaged
-from sync_jobs.archive.recover_plant import LedgerChanged
 
 CONSOLE: Final = Console(highlight=False)
 ERRORS: Final = Console(stderr=True, highlight=False)
@@ -30,23 +21,7 @@ ERRORS: Final = Console(stderr=True, highlight=False)
 EXIT_REFUSED: Final = 1
 
 
-EXPECTED: Final = (
-    ArchiveDamaged,
-    ArchiveFailed,
-    ArchiveUnfit,
-    BackupUnfit,
-    Failure,
-    FileNotFoundError,
-    KeyFileError,
-    NodeBusy,
-    NotAuthenticated,
-    PermissionError,
-    PostgresUnavailable,
-    Refusal,
-    StoreUnfit,
-    LedgerChanged,
-    httpx2.HTTPError,
-)
+EXPECTED: Final = (Failure, FileNotFoundError, PermissionError, Refusal, httpx2.HTTPError)
 
 
 def show_json(value: object) -> None:
@@ -83,9 +58,7 @@ def _print_error(error: Exception) -> None:
 
 def _message(error: Exception) -> str:
     match error:
-        case Refusal() | NotAuthenticated():
-            return error.message(language())
-        case Failure():
+        case Failure() | Refusal():
             return word(error, language())
         case FileNotFoundError() | PermissionError():
             return _("{filename} cannot be read ({strerror}).", filename=error.filename, strerror=error.strerror)

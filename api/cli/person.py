@@ -16,8 +16,7 @@ from auth.passwords import PASSWORD_CHARACTERS_MOST, HashedPassword, hash_passwo
 from auth.people import PERSON_ROLES, add_person, grant_role, set_password
 from auth.store import number_of_plant
 from infra.database import Session
-from infra.messages import Failure, message
-from plants.rules.values.refusals import Language
+from infra.messages import Failure, Language, message
 
 app = typer.Typer(help=_("People who can sign in at a node."), no_args_is_help=True)
 

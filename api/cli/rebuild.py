@@ -11,11 +11,9 @@ from api.cli import app
 from api.cli.nodes import AsJson, Homes, opened
 from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.cli.prompts import progress_bar
-from api.language import _, one_language
+from api.language import _
 from api.node.node import Node
-from infra.messages import Failure, message
 from plants.commands.replication.rebuild import rebuild as rebuild_tables
-from plants.store.ledger.pruning import BodiesElsewhere
 from plants.store.projection.rebuilding import table_digests
 
 
@@ -54,11 +52,8 @@ def _rebuild(node: Node, *, quiet: bool) -> int:
         def tell(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        try:
-            with node.store.transaction() as session:
-                return rebuild_tables(session, progress=tell)
-        except BodiesElsewhere as error:
-            raise Failure(message("REBUILD_STOPPED", "{reason}"), reason=one_language(str(error))) from None
+        with node.store.transaction() as session:
+            return rebuild_tables(session, progress=tell)
 
 
 def _digest(tables: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from api.cli.output import CONSOLE, show_json
 from api.language import _, language
 from api.node.backups import restore_home, verify_restored
 from infra.backup import Manifest, unpacked
-from infra.messages import Failure, message
+from infra.messages import Failure, message, word
 from infra.roles import Role
 
 
@@ -40,7 +40,7 @@ def restore(
     if as_json:
         show_json({"home": str(home), "madeAt": manifest.made_at, "ledgers": manifest.ledgers, "whole": not broken})
     if broken:
-        said = "; ".join(f"{one.origin}: {one.finding.message(language())}" for one in broken)
+        said = "; ".join(f"{one.origin}: {word(one.finding, language())}" for one in broken)
         raise Failure(
             message(
                 "RESTORED_DAMAGED",

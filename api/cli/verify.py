@@ -13,7 +13,7 @@ from api.language import _, language
 from api.node.node import Node
 from auth.machines import enrolled_machines
 from infra.database import ReadSession
-from infra.messages import Failure, message
+from infra.messages import Failure, message, word
 from infra.roles import Role
 from plants.rules.ledger.notes import NoteError, NoteKey
 from plants.rules.ledger.verification import SizedRoot, Verified
@@ -101,7 +101,7 @@ def _as_object(home: str, found: LedgerFinding, forged: list[int], checked: int)
         shown |= {"size": finding.size, "root": finding.root.hex(), "elsewhere": finding.elsewhere}
     else:
         shown |= {"kind": finding.kind, "position": finding.index, "low": finding.low, "high": finding.high}
-    shown |= {"checkpoints": checked, "forgedCheckpoints": forged, "message": finding.message(language())}
+    shown |= {"checkpoints": checked, "forgedCheckpoints": forged, "message": word(finding, language())}
     return shown
 
 

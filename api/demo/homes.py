@@ -17,12 +17,11 @@ from auth.passwords import hash_password
 from auth.people import add_person, grant_role, set_password
 from infra import roles
 from infra.database import Session
-from infra.messages import Failure, message
+from infra.messages import Failure, Language, message
 from infra.postgres import EmbeddedPostgres, PostgresUnavailable
 from infra.settings import Settings, directive_origin
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
-from plants.rules.values.refusals import Language
 from sync_jobs.hub.enrolment import enrol
 
 GROUP_DOMAIN: Final = "weaver.example"

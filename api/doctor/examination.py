@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.doctor import home, replication, store
+from api.doctor import home, jobs, replication, store
 from api.doctor.findings import Check, Examination, Finding, Level
 from api.language import _
 from infra.clock import Clock
@@ -39,6 +39,8 @@ ONCE_OPEN: Final[tuple[Check, ...]] = (
     replication.alarms,
     replication.enrolments,
     replication.broker,
+    jobs.workers,
+    jobs.last_successes,
     replication.archive,
 )
 

@@ -8,11 +8,12 @@ from typing import Final
 import pysqlite3.dbapi2 as sqlite
 
 from api.doctor.findings import Examination, Finding, Level, fine
-from api.language import _, one_language
+from api.language import _, language
 from api.node.backups import last_backup
 from api.node.node import KEY_FILES
 from auth.notes import KeyFileError, load_key
 from infra.database import StoreUnfit, check_sqlite_version
+from infra.messages import word
 from infra.roles import Role
 from infra.settings import FILE_NAME
 
@@ -110,7 +111,7 @@ def sqlite_version(node: Examination) -> Iterable[Finding]:
     try:
         check_sqlite_version(sqlite.sqlite_version_info)
     except StoreUnfit as error:
-        yield Finding(Level.BROKEN, one_language(str(error)), _("Install it and start again."))
+        yield Finding(Level.BROKEN, word(error, language()), _("Install it and start again."))
     else:
         yield fine(_("SQLite {version} can be used.", version=sqlite.sqlite_version))
 

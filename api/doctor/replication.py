@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from api.doctor.findings import Examination, Finding, Level, fine, whole_scope
-from api.language import _, one_language
+from api.language import _, language
 from auth.enrolment import invitations
 from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.roles import Role
@@ -82,7 +82,7 @@ def alarms(node: Examination) -> Iterable[Finding]:
     with node.store.reading() as reads:
         seen = alarms_seen(reads, whole_scope(reads), first=ALARMS_SHOWN)
     for one in seen:
-        text = one_language(one.text)
+        text = one.said.word(language())
         yield Finding(
             Level.PERSON,
             _(
@@ -183,7 +183,8 @@ def _status_finding(node: Examination, one: PlantReplication) -> Finding:
             ),
         )
     if one.state in STOPPED:
-        reason = one.alarm or one.error or _("no reason was recorded")
+        alarms = "; ".join(alarm.word(language()) for alarm in one.alarms)
+        reason = alarms or one.error or _("no reason was recorded")
         return Finding(
             Level.PERSON,
             _("{name} is {state}: {reason}", name=name, state=one.state, reason=reason),

@@ -13,9 +13,9 @@ from auth.store import roles_by_person
 from infra.database import ReadSession
 from infra.high_water_marks import FILE_NAME as MARKS_FILE
 from infra.high_water_marks import HighWaterMarks, MarksUnreadable
-from infra.messages import SOURCE
+from infra.messages import word
 from infra.roles import Role
-from infra.store_faults import STORE_FAILURE_TEXTS, store_fault
+from infra.store_faults import STORE_FAILURES, store_fault
 from infra.stores import probe_writes
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.values.instants import from_micros
@@ -42,7 +42,7 @@ def writing(node: Examination) -> Iterable[Finding]:
         fault = store_fault(error)
         if fault is None:
             raise
-        reason = STORE_FAILURE_TEXTS[fault]["en" if language() == SOURCE else "zh"]
+        reason = word(STORE_FAILURES[fault](), language())
         yield Finding(
             Level.BROKEN,
             _("The store can be read but not written: {reason}.", reason=reason),
@@ -82,7 +82,7 @@ def ledgers(node: Examination) -> Iterable[Finding]:
         found = verify(node.store)
         for one in found:
             if not one.whole:
-                yield _damaged(one.origin, one.finding.message(language()))
+                yield _damaged(one.origin, word(one.finding, language()))
         if all(one.whole for one in found):
             yield fine(_("{count} ledgers were verified entry by entry.", count=len(found)))
         return

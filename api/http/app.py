@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.authentication import DEVICE_HEADER, InvalidBody, json_body, language_of
-from api.http.background_jobs import Work
+from api.http.background_jobs import BackgroundJobs
 from api.http.graphql import GraphQLHttp, GraphQLWebSocket
 from api.http.metrics import Metrics, metrics_route
 from api.http.replication import sync_routes
@@ -30,6 +30,7 @@ from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
+from infra.messages import SOURCE, word
 from infra.roles import Role
 from plants.store.ledger.logs import log_size
 from schema.engine.connections import Cursors
@@ -48,9 +49,9 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     """Return the application of an open node. With `jobs` its jobs run as long as the application."""
     services = services_of(node)
     node.when_committed(services.commits.notify)
-    work = Work(node) if jobs else None
+    work = BackgroundJobs(node) if jobs else None
     metrics = Metrics(node)
-    routes = [*_routes(node, services), metrics_route(node, metrics), *_pages(node)]
+    routes = [*_routes(node, services, work), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
         routes += sync_routes(hub if work is None else replace(hub, arrived=work.ask))
@@ -68,7 +69,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(RequestLog, answered=metrics.answered)])
 
 
-def _routes(node: Node, services: NodeServices) -> list[BaseRoute]:
+def _routes(node: Node, services: NodeServices, jobs: BackgroundJobs | None) -> list[BaseRoute]:
     async def token(request: Request) -> Response:
         return await _signed_in(node, request)
 
@@ -76,7 +77,7 @@ def _routes(node: Node, services: NodeServices) -> list[BaseRoute]:
         return PlainTextResponse("ok")
 
     async def ready(_request: Request) -> Response:
-        opened = await run_in_threadpool(_is_open, node)
+        opened = await run_in_threadpool(_is_open, node) and (jobs is None or jobs.are_running())
         return JSONResponse({"ready": opened}, 200 if opened else 503)
 
     schema = contract(node.settings.role)
@@ -124,7 +125,7 @@ async def _signed_in(node: Node, request: Request) -> Response:
         token = await run_in_threadpool(enter)
     except NotAuthenticated as failure:
         request.state.failure = failure.failure.value
-        return JSONResponse({"message": failure.message(language_of(request.headers) or "en")}, 401)
+        return JSONResponse({"message": word(failure, language_of(request.headers) or SOURCE)}, 401)
     answer = {"accessToken": token, "expiresIn": ACCESS_TOKEN_SECONDS}
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 

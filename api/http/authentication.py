@@ -13,7 +13,7 @@ from api.node.node import Node
 from auth.actors import Actor, AuthFailure, NotAuthenticated
 from auth.people import actor_of
 from auth.tokens import AccessClaims
-from plants.rules.values.refusals import Language
+from infra.messages import Language
 
 BEARER: Final = "bearer "
 DEVICE_HEADER: Final = "batchloom-device"
@@ -102,7 +102,7 @@ async def json_body(request: Request, limit: int) -> Any:
 
 
 def read_json(content: str | bytes) -> Any:
-    """Return the value of a JSON text; raises ValueError for what is none, is nested too deeply, or no store can keep.
+    """Return the value of a JSON text; raises ValueError for other text, deep nesting, or text that no store can keep.
 
     Stricter than the library: no NaN, no half of a surrogate pair, no U+0000.
     """

@@ -1,10 +1,11 @@
-"""The jobs beside a node's answers: inside its own process, or nudged in the workers of a broker."""
+"""The background jobs of a node: inside its own process, or in the workers of a broker, which it nudges."""
 
 from functools import partial
 from typing import Final, Self
 
 from api.node.node import Node
 from infra.database import Session
+from infra.messages import message
 from infra.roles import Role
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication.leases import end_all
@@ -12,26 +13,26 @@ from sync_jobs.archive.archiving import recover_at_start
 from sync_jobs.assembly import NotConnected, hub_node, plant_node
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.embedded import EmbeddedJobs
-from sync_jobs.celery.jobs import PROJECT, PUSH, Job
-from sync_jobs.celery.node_jobs import jobs_of_hub, jobs_of_plant
+from sync_jobs.celery.jobs import Job, bind, project, push
+from sync_jobs.celery.monitor import JobMonitor
+from sync_jobs.celery.node_jobs import read_successes
 from sync_jobs.celery.nudges import Nudges
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.projection.process import ProjectionProcess
 
 BROKER: Final = "broker"
-BROKER_AWAY: Final = (
-    "The broker does not answer ({failure}): what is new waits for it, and nothing is lost. Start it, or check "
-    "broker_url. / "
-    "消息代理无响应（{failure}）：新数据等待其恢复，不会丢失。请启动消息代理或检查 broker_url。"
+BROKER_AWAY: Final = message(
+    "BROKER_AWAY",
+    "The broker does not answer ({failure}): new work waits for it, and nothing is lost. Start it, or check "
+    "broker_url.",
 )
 
 
-class Work:
-    """A node's jobs, from entering to leaving the context; `ask` wakes the one that looks after what is new.
+class BackgroundJobs:
+    """A node's jobs, from entering to leaving the context; `ask` wakes the job that handles new entries.
 
-    With a `broker_url` they run in workers of their own (`sync_jobs.celery.worker`) and are only nudged from here;
-    without, the hub's projection has a process beside (`sync_jobs.projection.process`). A plant that has no hub has
-    none.
+    With a `broker_url` they run in separate workers (`sync_jobs.celery.worker`), and the node sends nudges. Without one
+    they run in threads of the node, and the hub's projection in another process. A plant without a hub has no jobs.
     """
 
     def __init__(self, node: Node) -> None:
@@ -39,40 +40,53 @@ class Work:
         self._projection = ProjectionProcess(node.store, node.clock) if node.settings.role is Role.HUB else None
         self._jobs = _jobs(node, self._projection)
         self._running: EmbeddedJobs | Nudges | None = None
+        self._monitor: JobMonitor | None = None
         node.when_committed(self.ask)
 
     def ask(self, _plant: int = 0) -> None:
-        """Have what was just written looked after; returns at once, and never fails."""
+        """Have new entries handled; returns at once and never fails."""
         if self._running is not None:
-            self._running.ask(PROJECT if self._node.settings.role is Role.HUB else PUSH)
+            self._running.ask(project.name if self._node.settings.role is Role.HUB else push.name)
+
+    def are_running(self) -> bool:
+        """Tell whether every thread of the jobs runs; True for a node without jobs."""
+        return self._running is None or all(one.is_running for one in self._running.threads)
 
     def __enter__(self) -> Self:
         """Start."""
-        settings = self._node.settings
+        node, settings = self._node, self._node.settings
         if settings.role is Role.HUB:
             # Before plants come back: a hub restored from an old copy would else answer them with what it lost.
-            recover_at_start(hub_node(settings, self._node.store, self._node.clock))
-        if self._jobs and settings.broker_url is None:
+            recover_at_start(hub_node(settings, node.store, node.clock))
+        if not self._jobs:
+            return self
+        app = None
+        if settings.broker_url is None:
             # One process serves a home, so that leases of the embedded jobs can only be those of one that was killed.
-            self._node.writer.write(partial(end_all, holder=EMBEDDED_HOLDER))
-            embedded = EmbeddedJobs(self._jobs, queue=settings.origin)
-            embedded.start()
-            self._running = embedded
-        elif self._jobs and settings.broker_url is not None:
-            broker_url = settings.broker_url.get_secret_value()
-            app = build_app(self._jobs, queue=settings.origin, broker_url=broker_url)
-            self._running = Nudges(app, self._jobs, self._tell_broker)
+            node.writer.write(partial(end_all, holder=EMBEDDED_HOLDER))
+            successes = read_successes(node.store)
+            self._running = EmbeddedJobs(self._jobs, queue=settings.origin, last_successes=successes)
+            self._running.start()
+        else:
+            app = build_app(self._jobs, queue=settings.origin, broker_url=settings.broker_url.get_secret_value())
+            self._running = Nudges(app, self._jobs, self._report_broker)
+        self._monitor = JobMonitor(
+            node.store, node.writer, node.clock, self._jobs, threads=self._running.threads, app=app
+        )
+        self._monitor.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop; a job that runs is waited for."""
+        """Stop; waits for a job that runs."""
+        if self._monitor is not None:
+            self._monitor.stop()
         running, self._running = self._running, None
         if running is not None:
             running.stop()
         if self._projection is not None:
             self._projection.stop()
 
-    def _tell_broker(self, failure: str | None) -> None:
+    def _report_broker(self, failure: str | None) -> None:
         """Raise or end the alarm that the broker does not answer."""
         now = self._node.clock.now()
 
@@ -80,7 +94,7 @@ class Work:
             if failure is None:
                 end_alarm(session, AlarmKind.BROKER_FAILING, BROKER, now)
             else:
-                raise_alarm(session, Alarm(AlarmKind.BROKER_FAILING, BROKER, BROKER_AWAY.format(failure=failure)), now)
+                raise_alarm(session, Alarm(AlarmKind.BROKER_FAILING, BROKER, BROKER_AWAY(failure=failure)), now)
 
         self._node.writer.write(write)
 
@@ -88,8 +102,10 @@ class Work:
 def _jobs(node: Node, projection: ProjectionProcess | None) -> dict[str, Job]:
     settings = node.settings
     if projection is not None:
-        return jobs_of_hub(settings, hub_node(settings, node.store, node.clock), project=projection.project)
+        hub = hub_node(settings, node.store, node.clock, project=projection.project)
+        return bind(Role.HUB, settings, lambda: hub)
     try:
-        return jobs_of_plant(settings, plant_node(settings, node.store, node.writer, node.clock))
+        plant = plant_node(settings, node.store, node.writer, node.clock)
     except NotConnected:
         return {}
+    return bind(Role.PLANT, settings, lambda: plant)

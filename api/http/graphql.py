@@ -35,7 +35,7 @@ from api.http.authentication import (
 from api.node.node import Node
 from auth.actors import NotAuthenticated, system_actor
 from auth.tokens import AccessClaims
-from plants.rules.values.refusals import Language
+from infra.messages import Language
 from schema.engine import limits
 from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import Contract

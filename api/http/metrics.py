@@ -23,6 +23,7 @@ from auth.permissions import Permission
 from auth.scope import plants_for
 from plants.rules.identification.codes import HUB
 from plants.store.materials.plants import known_plants
+from plants.store.monitoring.job_runs import JobRun, job_runs
 from plants.store.monitoring.overview import alarms_seen
 from plants.store.replication.status import PlantReplication, replication_status
 
@@ -89,12 +90,27 @@ class Metrics(Collector):
             kinds: dict[str, int] = {}
             for one in alarms_seen(reads, scope, first=ALARMS_COUNTED_MAX):
                 kinds[one.kind] = kinds.get(one.kind, 0) + 1
+            runs = job_runs(reads)
         for name, text, read in GAUGES:
             yield _gauge(name, text, standing, read)
         alarms = GaugeMetricFamily("batchloom_alarms", "Alarms that last.", labels=("kind",))
         for kind, count in sorted(kinds.items()):
             alarms.add_metric((kind,), count)
         yield alarms
+        yield from _jobs(runs)
+
+
+def _jobs(runs: list[JobRun]) -> Iterable[Metric]:
+    """Return when each job last succeeded, and how often it failed since."""
+    succeeded = GaugeMetricFamily(
+        "batchloom_job_last_success_timestamp_seconds", "When the job last succeeded.", labels=("job",)
+    )
+    failures = GaugeMetricFamily("batchloom_job_failures", "Failures since the last success.", labels=("job",))
+    for one in runs:
+        if one.succeeded is not None:
+            succeeded.add_metric((one.name,), one.succeeded.timestamp())
+        failures.add_metric((one.name,), one.failures)
+    return succeeded, failures
 
 
 def metrics_route(node: Node, metrics: Metrics) -> Route:

@@ -15,6 +15,7 @@ from api.node.node import KEY_FILES, Node, claim
 from infra import backup
 from infra.backup import BackupUnfit, Manifest
 from infra.clock import Clock, SystemClock
+from infra.messages import message
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import FILE_NAME, Settings, load
@@ -28,6 +29,22 @@ from sync_jobs.keys.chains import NOTE_SUFFIX
 
 RECORD: Final = "last-backup.json"
 KEYS: Final = "keys"
+
+
+RESTORE_STORE_EXISTS: Final = message(
+    "RESTORE_STORE_EXISTS", "{place} exists already. With --replace it is kept under another name, not deleted."
+)
+RESTORE_OF_ANOTHER: Final = message(
+    "RESTORE_OF_ANOTHER", "The backup is of {backup}, and {home} is the home of {origin}. Nothing was changed."
+)
+RESTORE_NEEDS_POSTGRES: Final = message(
+    "RESTORE_NEEDS_POSTGRES", "The backup is of a PostgreSQL store: set BATCHLOOM_DATABASE_URL to an empty database."
+)
+RESTORE_KEY_MISSING: Final = message(
+    "RESTORE_KEY_MISSING",
+    "Neither {home} nor the backup has the key {name}. Bring the folder “keys” from where it is kept, and restore "
+    "again.",
+)
 
 
 def make_backup(node: Node, target: Path, *, with_keys: bool) -> Manifest:
@@ -95,10 +112,7 @@ def restore_home(home: Path, folder: Path, *, replace: bool, clock: Clock | None
             if url.get_backend_name() == "sqlite":
                 place = Path(str(url.database))
                 if place.exists() and not replace:
-                    raise BackupUnfit(
-                        f"{place} is there already. With --replace it is set aside, not deleted. / "
-                        f"{place} 已存在；使用 --replace 将其改名保留后再恢复。"
-                    )
+                    raise BackupUnfit(RESTORE_STORE_EXISTS, place=place)
                 backup.set_aside(place, stamp)
                 backup.restore_sqlite(folder / manifest.database, place)
             else:
@@ -122,26 +136,17 @@ def _settings(home: Path, folder: Path, manifest: Manifest) -> Settings:
     settings = load(home if (home / FILE_NAME).exists() else folder)
     settings = settings.model_copy(update={"home": home})
     if (settings.origin, settings.role.value) != (manifest.origin, manifest.role):
-        raise BackupUnfit(
-            f"The backup is of {manifest.origin}, and {home} is the home of {settings.origin}. Nothing was changed. / "
-            f"备份属于 {manifest.origin}，而 {home} 属于 {settings.origin}，未作任何更改。"
-        )
+        raise BackupUnfit(RESTORE_OF_ANOTHER, backup=manifest.origin, home=home, origin=settings.origin)
     fits = (settings.role is Role.HUB and settings.database_url is None) or settings.database_url is not None
     if manifest.database == backup.POSTGRESQL_COPY and not fits:
-        raise BackupUnfit(
-            "The backup is of a PostgreSQL store: set BATCHLOOM_DATABASE_URL to an empty database. / "
-            "备份来自 PostgreSQL，请将 BATCHLOOM_DATABASE_URL 设为空数据库。"
-        )
+        raise BackupUnfit(RESTORE_NEEDS_POSTGRES)
     return settings
 
 
 def _check_keys(settings: Settings, folder: Path) -> None:
     for name in KEY_FILES:
         if not (settings.keys / name).exists() and not (folder / KEYS / name).exists():
-            raise BackupUnfit(
-                f"Neither {settings.home} nor the backup has the key {name}. Bring the folder “keys” from where it is "
-                f"kept, and restore again. / {settings.home} 与备份中均无密钥 {name}，请先取回 keys 目录。"
-            )
+            raise BackupUnfit(RESTORE_KEY_MISSING, home=settings.home, name=name)
 
 
 @contextmanager

@@ -1,13 +1,13 @@
 """An HTTP client of a node for one user: sign-in and GraphQL."""
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
 
 from api.language import language
+from infra.closing import Closing
 from infra.ids import new_id
 from infra.messages import Failure, message
 from infra.settings import may_carry_secrets
@@ -24,7 +24,7 @@ class MutationRefused(Failure):
         self.refusal = refusal
 
 
-class NodeClient:
+class NodeClient(Closing):
     """One user's connection to one node. Closing it discards the token; the password is never kept."""
 
     def __init__(self, url: str) -> None:
@@ -85,16 +85,6 @@ class NodeClient:
         """End the connection."""
         self._http.close()
 
-    def __enter__(self) -> Self:
-        """Return the client, which is open already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the connection."""
-        self.close()
-
 
 def _no_sign_in(answer: httpx2.Response) -> Failure:
     try:
@@ -104,6 +94,6 @@ def _no_sign_in(answer: httpx2.Response) -> Failure:
     if said:
         return Failure(message("SIGN_IN_REFUSED", "{reason}"), reason=said)
     return Failure(
-        message("SIGN_IN_FAILED", "Sign-in failed ({status}). Check the employee number and the password."),
+        message("SIGN_IN_WITH_STATUS_FAILED", "Sign-in failed ({status}). Check the employee number and the password."),
         status=answer.status_code,
     )

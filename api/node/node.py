@@ -6,8 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final
 
 from sqlalchemy import inspect
 
@@ -15,7 +14,9 @@ from auth.keys import SigningKey, VerificationKeys
 from auth.notes import NoteSigner, generate_key, load_key, save_key
 from auth.tokens import AccessTokens
 from infra.clock import Clock, SystemClock
+from infra.closing import Closing
 from infra.database import Store
+from infra.messages import Failure, message
 from infra.settings import FILE_NAME, Settings
 from infra.stores import open_store
 from infra.writer import Writer
@@ -26,7 +27,10 @@ from sync_jobs.plant.restore_detection import check_origin, check_restored
 KEY_FILES = ("ledger.pem", "token.pem", "assertion.pem")
 
 
-class NodeBusy(Exception):
+NODE_BUSY: Final = message("NODE_BUSY", "Another process serves {home}. Stop it first.")
+
+
+class NodeBusy(Failure):
     """Another process serves this node; the message says what to do."""
 
 
@@ -45,11 +49,11 @@ class NodeKeys:
         return cls(NoteSigner(settings.origin, ledger), SigningKey(tokens), SigningKey(assertion))
 
 
-class Node:
+class Node(Closing):
     """One plant or hub, open. Closing ends its writer, its store and, where it has one, its PostgreSQL server.
 
-    Any number of processes may have a node open, because the ledger's head orders their writes; one alone may serve
-    it (`serving`), and the second that tries gets NodeBusy.
+    Several processes may open a node, because the ledger's head orders their writes. Only one may serve it
+    (`serving`); a second raises NodeBusy.
     """
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, serving: bool = False) -> None:
@@ -87,16 +91,6 @@ class Node:
         """Finish what is waiting to be written and close everything."""
         self._open.close()
 
-    def __enter__(self) -> Self:
-        """Return the node, which is open already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the node."""
-        self.close()
-
 
 def _check_owner(store: Store, settings: Settings) -> None:
     """Raise StoreUnfit for another node's store, before its tables are touched."""
@@ -128,7 +122,7 @@ def claim(home: Path) -> IO[str]:
         fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         claim.close()
-        raise NodeBusy(f"Another process serves {home}. Stop it first. / 该节点已在运行，请先停止。") from None
+        raise NodeBusy(NODE_BUSY, home=home) from None
     return claim
 
 

@@ -13,11 +13,20 @@ from infra.ids import new_id
 from plants.rules.identification.codes import batch_code, batch_series, node_id
 from plants.rules.ledger.events import LINES_MAX, Cause, Entry, Event, P, new_envelope
 from plants.rules.ledger.payloads import DirectedBatch, Outcome
+from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.quality.events import BATCH_QUARANTINED
+from plants.rules.replication.refusals import PLANT_FENCED
 from plants.rules.values.actors import SYSTEM, Author
 from plants.rules.values.quantities import UNITS, Quantity, Unit, convert, read_amount, read_count
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import (
+    LINES_INVALID,
+    RULE_PRINTABLE,
+    TEXT_INVALID,
+    TIME_IN_FUTURE,
+    TIME_TOO_OLD,
+    Refusal,
+)
 from plants.store.inventory import batches
 from plants.store.ledger.entries import Head, entry_at, entry_by_request, origin_of
 from plants.store.materials import definitions, plants
@@ -25,8 +34,8 @@ from plants.store.materials.series import next_in_series
 from plants.store.projection import applying
 from plants.store.quality.holds import Waiting, waiting_for
 
-CLOCK_LEAD_MAX = timedelta(minutes=5)  # how far ahead of ours a device's clock may be
-BACKDATING_DAYS_MAX = 31  # how late a person may write down what happened; importing history has no such limit
+CLOCK_LEAD_MAX = timedelta(minutes=5)  # limit for a device's clock ahead of ours
+BACKDATING_DAYS_MAX = 31  # limit for recording past events; importing history has no such limit
 NAME_LENGTH_MAX = 200  # characters of the name of anything
 REASON_LENGTH_MAX = 500  # characters of a reason or comment
 NODE_SERIES = "node"
@@ -60,7 +69,7 @@ class LedgerWriter:
         self.call = call
         self.head = Head(session, log_id)
         if self.head.fenced:
-            raise Refusal(RefusalCode.PLANT_FENCED, plant=self.head.origin.split("/")[-2])
+            raise Refusal(PLANT_FENCED, plant=self.head.origin.split("/")[-2])
         self.occurred_at = call.occurred_at or call.now
         self.reason = call.reason
         self._digest = digest
@@ -96,7 +105,7 @@ class PlantLedgerWriter(LedgerWriter):
 
     @property
     def local_day(self) -> date:
-        """The plant's own calendar day on which it happened: what expiry and code dates go by."""
+        """The plant's own calendar day of the event, which expiry and code dates use."""
         return self.day_of(self.occurred_at)
 
     def day_of(self, at: datetime) -> date:
@@ -170,7 +179,7 @@ class PlantLedgerWriter(LedgerWriter):
         return {**UNITS, **definitions.extra_units(self.session, self.call.plant)}
 
     def quantity(self, amount: str, unit: str, material: str, target: str) -> Quantity:
-        """Return what a person wrote as a quantity in the target unit of a material, or raise Refusal."""
+        """Return an entered amount as a quantity in the target unit of a material, or raise Refusal."""
         given = Quantity(read_amount(amount), unit)
         if unit == target:
             return given
@@ -178,7 +187,7 @@ class PlantLedgerWriter(LedgerWriter):
         return convert(given, target, units=self.units(), factors=factors)
 
     def count(self, amount: str, unit: str, material: str, target: str) -> int:
-        """Return what a person counted, nothing included, as millionths of the target unit, or raise Refusal."""
+        """Return a counted amount, zero included, as millionths of the target unit, or raise Refusal."""
         return self.quantity(amount, unit, material, target).micro if read_count(amount) else 0
 
 
@@ -205,7 +214,7 @@ class Command(Generic[Order]):
             if earlier is not None:
                 said = earlier.envelope
                 if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
-                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+                    raise Refusal(REQUEST_REUSED, request=call.request)
                 return earlier
             digest = self.digests.digest(order)
         check_call(call)
@@ -261,19 +270,19 @@ def check_call(call: CommandContext) -> None:
     if call.occurred_at is None:
         return
     if call.occurred_at > call.now + CLOCK_LEAD_MAX:
-        raise Refusal(RefusalCode.TIME_IN_FUTURE, at=call.occurred_at.isoformat())
+        raise Refusal(TIME_IN_FUTURE, at=call.occurred_at.isoformat())
     if not call.history and call.occurred_at < call.now - timedelta(days=BACKDATING_DAYS_MAX):
-        raise Refusal(RefusalCode.TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
+        raise Refusal(TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
 
 
 def check_text(field: str, value: str, length_max: int) -> str:
-    """Return a text that a person may have written, or raise Refusal: 1 to length_max characters, no control ones."""
+    """Return a valid text, or raise Refusal: 1 to length_max characters, no control characters."""
     if not len(value.strip()) >= 1 or len(value) > length_max or any(not c.isprintable() for c in value):
-        raise Refusal(RefusalCode.TEXT_INVALID, field=field, rule=f"1-{length_max}, printable / 可打印字符")
+        raise Refusal(TEXT_INVALID, field=field, rule=RULE_PRINTABLE(length_max=length_max))
     return value
 
 
 def check_lines(lines: Sequence[object]) -> None:
     """Raise Refusal unless there are between 1 and LINES_MAX lines."""
     if not 1 <= len(lines) <= LINES_MAX:
-        raise Refusal(RefusalCode.LINES_INVALID, count=len(lines), limit=LINES_MAX)
+        raise Refusal(LINES_INVALID, count=len(lines), limit=LINES_MAX)

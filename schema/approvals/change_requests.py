@@ -10,9 +10,12 @@ from auth.permissions import Permission
 from plants.commands.approvals import change_requests as commands
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict
 from plants.rules.identification.codes import HUB
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
 from plants.rules.ledger.events import LedgerKind, kind_of
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.approvals.change_requests import (
     ChangeDecisionRow,
     ChangeRequestRow,
@@ -258,9 +261,9 @@ async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) ->
     command=commands.request_change,
     order=commands.ReleaseRequest,
     refusals=(
-        C.BATCH_UNKNOWN,
-        C.HOLD_DIRECTED,
-        C.HOLD_UNKNOWN,
+        BATCH_UNKNOWN,
+        HOLD_DIRECTED,
+        HOLD_UNKNOWN,
     ),
 )
 async def request_release(info: Info, input: Input[RequestReleaseInput]) -> ChangeRequested:
@@ -274,8 +277,8 @@ async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Chan
     command=commands.request_change,
     order=commands.ExtensionRequest,
     refusals=(
-        C.BATCH_UNKNOWN,
-        C.EXPIRY_NOT_LATER,
+        BATCH_UNKNOWN,
+        EXPIRY_NOT_LATER,
     ),
 )
 async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensionInput]) -> ChangeRequested:
@@ -290,9 +293,9 @@ async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensi
     order=commands.AdjustmentRequest,
     refusals=(
         *AMOUNTS,
-        C.BATCH_UNKNOWN,
-        C.NOTHING_CHANGES,
-        C.NOT_DEFINED,
+        BATCH_UNKNOWN,
+        NOTHING_CHANGES,
+        NOT_DEFINED,
     ),
 )
 async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustmentInput]) -> ChangeRequested:

@@ -5,8 +5,15 @@ from infra.roles import BOTH_ROLES, Role
 from plants.commands.approvals.decisions import Decision, decide_change_at_hub
 from plants.commands.approvals.decisions import decide_change as decide_change_here
 from plants.rules.approvals.change_requests import ChangeVerdict
+from plants.rules.approvals.refusals import (
+    CHANGE_ALREADY_DECIDED,
+    CHANGE_EXPIRED,
+    CHANGE_LEVEL_WRONG,
+    CHANGE_OWN_REQUEST,
+    CHANGE_UNKNOWN,
+    PROPOSAL_DIFFERS,
+)
 from plants.rules.identification.codes import HUB
-from plants.rules.values.refusals import RefusalCode as C
 from schema.approvals.change_requests import CHANGE, PROPOSAL, ChangeRequest, change_numbered, plant_of
 from schema.engine.context import Info, required
 from schema.engine.entries import RecordedEntry
@@ -49,12 +56,12 @@ class ChangeDecided:
     permission=Permission.CHANGE_DECIDE,
     command=(decide_change_here, decide_change_at_hub),
     refusals=(
-        C.CHANGE_ALREADY_DECIDED,
-        C.CHANGE_EXPIRED,
-        C.CHANGE_LEVEL_WRONG,
-        C.CHANGE_OWN_REQUEST,
-        C.CHANGE_UNKNOWN,
-        C.PROPOSAL_DIFFERS,
+        CHANGE_ALREADY_DECIDED,
+        CHANGE_EXPIRED,
+        CHANGE_LEVEL_WRONG,
+        CHANGE_OWN_REQUEST,
+        CHANGE_UNKNOWN,
+        PROPOSAL_DIFFERS,
     ),
 )
 async def decide_change(info: Info, input: Input[DecideChangeInput]) -> ChangeDecided:

@@ -5,7 +5,10 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.audit import corrections
 from plants.rules.audit.corrections import Wrong
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE, ENTRY_ALREADY_CORRECTED, ENTRY_BUILT_ON
+from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
+from plants.rules.ledger.refusals import ENTRY_PRUNED, ENTRY_UNKNOWN
+from plants.rules.production.refusals import PROCESS_CLOSED
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -41,14 +44,14 @@ class EntryCorrected:
     permission=Permission.ENTRY_CORRECT,
     command=corrections.correct_entry,
     refusals=(
-        C.ALIAS_TAKEN,
-        C.CORRECTION_IMPOSSIBLE,
-        C.ENTRY_ALREADY_CORRECTED,
-        C.ENTRY_BUILT_ON,
-        C.ENTRY_PRUNED,
-        C.ENTRY_UNKNOWN,
-        C.PROCESS_CLOSED,
-        C.STOCK_SHORT,
+        ALIAS_TAKEN,
+        CORRECTION_IMPOSSIBLE,
+        ENTRY_ALREADY_CORRECTED,
+        ENTRY_BUILT_ON,
+        ENTRY_PRUNED,
+        ENTRY_UNKNOWN,
+        PROCESS_CLOSED,
+        STOCK_SHORT,
     ),
 )
 async def correct_entry(info: Info, input: Input[CorrectEntryInput]) -> EntryCorrected:

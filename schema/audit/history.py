@@ -299,8 +299,8 @@ async def ledger_entries(
 ) -> AsyncIterator[LedgerEntry]:
     own, following = info.services.plant, max(0, from_index)
     log_id = await info.read(log_named, plant, ledger, own)
-    async with aclosing(polls(info.services.commits)) as wakings:
-        async for _ in wakings:
+    async with aclosing(polls(info.services.commits)) as polling:
+        async for _ in polling:
             while found := await _entries(info, log_id, following):
                 following += len(found)
                 for row in found:

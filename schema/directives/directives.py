@@ -9,10 +9,14 @@ from auth.permissions import Permission
 from plants.commands.directives import directives as commands
 from plants.commands.materials import definitions
 from plants.rules.directives.directives import DirectiveState
+from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
+from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID, CODE_TAKEN
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry, decode
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import parse_instant
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_UNKNOWN
 from plants.store.directives.directives import (
     DirectivesFilter,
     directives_by_place,
@@ -253,11 +257,11 @@ async def _define(info: Info, definition: commands.Definition, input: MasterInpu
     command=commands.direct_master,
     order=definitions.MaterialDefinition,
     refusals=(
-        C.AMOUNT_NOT_A_NUMBER,
-        C.AMOUNT_NOT_POSITIVE,
-        C.CODE_INVALID,
-        C.LINES_INVALID,
-        C.NOT_DEFINED,
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        CODE_INVALID,
+        LINES_INVALID,
+        NOT_DEFINED,
     ),
 )
 async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> DirectivesSent:
@@ -274,13 +278,13 @@ async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> Dire
     command=commands.direct_master,
     order=definitions.UnitDefinition,
     refusals=(
-        C.AMOUNT_NOT_A_NUMBER,
-        C.AMOUNT_NOT_POSITIVE,
-        C.CODE_INVALID,
-        C.CODE_TAKEN,
-        C.LINES_INVALID,
-        C.NOT_DEFINED,
-        C.UNIT_UNKNOWN,
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        CODE_INVALID,
+        CODE_TAKEN,
+        LINES_INVALID,
+        NOT_DEFINED,
+        UNIT_UNKNOWN,
     ),
 )
 async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> DirectivesSent:
@@ -297,7 +301,7 @@ async def _define_named(info: Info, kind: MasterKind, input: DirectMasterInput) 
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_master,
     order=definitions.MasterDefinition,
-    refusals=(C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED),
+    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
 )
 async def direct_supplier(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
     return await _define_named(info, MasterKind.SUPPLIER, input)
@@ -309,7 +313,7 @@ async def direct_supplier(info: Info, input: Input[DirectMasterInput]) -> Direct
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_master,
     order=definitions.MasterDefinition,
-    refusals=(C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED),
+    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
 )
 async def direct_customer(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
     return await _define_named(info, MasterKind.CUSTOMER, input)
@@ -321,7 +325,7 @@ async def direct_customer(info: Info, input: Input[DirectMasterInput]) -> Direct
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_master,
     order=definitions.MasterDefinition,
-    refusals=(C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED),
+    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
 )
 async def direct_location(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
     return await _define_named(info, MasterKind.LOCATION, input)
@@ -333,7 +337,7 @@ async def direct_location(info: Info, input: Input[DirectMasterInput]) -> Direct
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_master,
     order=definitions.MasterDefinition,
-    refusals=(C.CODE_INVALID, C.LINES_INVALID, C.NOT_DEFINED),
+    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
 )
 async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
     return await _define_named(info, MasterKind.EQUIPMENT, input)
@@ -345,10 +349,10 @@ async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> Direc
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_hold,
     refusals=(
-        C.BATCH_CODE_INVALID,
-        C.BATCH_UNKNOWN,
-        C.LINES_INVALID,
-        C.NOT_DEFINED,
+        BATCH_CODE_INVALID,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOT_DEFINED,
     ),
 )
 async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSent:
@@ -362,10 +366,10 @@ async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSe
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_recall,
     refusals=(
-        C.BATCH_CODE_INVALID,
-        C.BATCH_UNKNOWN,
-        C.LINES_INVALID,
-        C.NOT_DEFINED,
+        BATCH_CODE_INVALID,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOT_DEFINED,
     ),
 )
 async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> DirectivesSent:
@@ -378,7 +382,7 @@ async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Directiv
     roles=HUB_ONLY,
     permission=Permission.DIRECTIVE_SEND,
     command=commands.direct_release,
-    refusals=(C.DIRECTED_HOLD_UNKNOWN,),
+    refusals=(DIRECTED_HOLD_UNKNOWN,),
 )
 async def direct_release(info: Info, input: Input[DirectReleaseInput]) -> DirectivesSent:
     order = commands.ReleaseDirection(input.hold, input.reason)

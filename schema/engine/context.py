@@ -17,13 +17,13 @@ from auth.permissions import Permission, require
 from auth.scope import plants_for
 from infra.clock import Clock
 from infra.database import ReadSession, Store
+from infra.messages import Language
 from infra.roles import Role
 from infra.writer import Writer
 from plants.commands.directives.directives import GroupCommand
 from plants.commands.execution import Command, CommandContext
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Entry
-from plants.rules.values.refusals import Language
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status

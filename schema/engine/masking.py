@@ -14,8 +14,9 @@ from strawberry.types.execution import StreamExecutionResult
 
 from auth.permissions import NotPermitted
 from infra.ids import new_id
-from infra.store_faults import STORE_FAILURE_TEXTS, StoreFault, store_fault
-from plants.rules.values.refusals import Language, Refusal
+from infra.messages import message, word
+from infra.store_faults import STORE_FAILURES, StoreFault, store_fault
+from plants.rules.values.refusals import Refusal
 from schema.engine.context import Context
 from schema.engine.limits import sees_schema, too_deep
 from schema.engine.refusals import query_error
@@ -26,15 +27,11 @@ ERRORS_SHOWN_MAX: Final = 20
 FRAMES_SHOWN: Final = 6
 SUGGESTION: Final = re.compile(r"\s*Did you mean .*", re.DOTALL)
 
-INCIDENT: Final[dict[Language, str]] = {
-    "en": "Something went wrong here, and it was written down. Incident {incident}.",
-    "zh": "系统内部错误，已记录。事件编号：{incident}。",
-}
-
-NOT_TAKEN: Final[dict[Language, str]] = {
-    "en": "This node's store did not answer: {why}. Send it again with the same requestId: nothing is done twice.",
-    "zh": "本节点的数据库未能完成：{why}。请用同一 requestId 重新发送，不会重复执行。",
-}
+INCIDENT: Final = message("INCIDENT", "An internal error occurred and was logged. Incident {incident}.")
+NOT_TAKEN: Final = message(
+    "STORE_UNAVAILABLE",
+    "This node's store did not answer: {why}. Send it again with the same requestId: nothing is done twice.",
+)
 
 
 def presented(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
@@ -77,13 +74,13 @@ def _incident(error: GraphQLError, cause: BaseException, context: Context) -> Gr
     where = " < ".join(f"{frame.name} {frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
     what = repr(cause)[:MESSAGE_LENGTH_MAX]
     LOG.error("incident %s actor=%s path=%s %s | %s", incident, context.actor.actor_id, error.path, what, where)
-    text = INCIDENT[context.language].format(incident=incident)
+    text = word(INCIDENT(incident=incident), context.language)
     return GraphQLError(text, path=error.path, extensions={"code": "INCIDENT", "incident": incident})
 
 
 def _store_failure(error: GraphQLError, cause: BaseException, fault: StoreFault, context: Context) -> GraphQLError:
     LOG.error("the store refuses: %s actor=%s path=%s %s", fault, context.actor.actor_id, error.path, repr(cause)[:300])
-    text = NOT_TAKEN[context.language].format(why=STORE_FAILURE_TEXTS[fault][context.language])
+    text = word(NOT_TAKEN(why=STORE_FAILURES[fault]()), context.language)
     return GraphQLError(text, path=error.path, extensions={"code": "STORE_UNAVAILABLE", "fault": fault.value})
 
 

@@ -9,8 +9,9 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from plants.rules.identification.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
+from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 BatchCode = NewType("BatchCode", str)
 PlantCode = NewType("PlantCode", str)
@@ -83,7 +84,7 @@ def read_batch_code(value: object) -> str:
     elif not GS1_SET_82.issuperset(text):
         why = "GS1 character set 82"
     if why:
-        raise Refusal(RefusalCode.BATCH_CODE_INVALID, code=text[:SHOWN_MAX], why=why)
+        raise Refusal(BATCH_CODE_INVALID, code=text[:SHOWN_MAX], why=why)
     return text
 
 
@@ -91,7 +92,7 @@ def read_plant_code(value: object) -> str:
     """Return a text in the form of a plant code."""
     text = _text("PlantCode", value)
     if not PLANT_CODE_PATTERN.fullmatch(text):
-        raise Refusal(RefusalCode.CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule="2-4 x A-Z 0-9")
+        raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule="2-4 x A-Z 0-9")
     return text
 
 

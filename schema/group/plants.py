@@ -31,7 +31,7 @@ class Plant(Node):
         self, info: Info
     ) -> Annotated["Replication", strawberry.lazy("schema.replication.status")] | None:
         seen = await info.load(Permission.REPLICATION_READ, info.replication, self.number)
-        return None if seen is None else status.Replication.of(seen)
+        return None if seen is None else status.Replication.of(seen, info.context.language)
 
     @classmethod
     def of(cls, seen: PlantSeen) -> Self:

@@ -7,7 +7,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.inventory import aliases
 from plants.commands.inventory.receipts import AliasOrder
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
 from plants.store.inventory.batches import Alias as AliasRow
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
@@ -75,10 +76,10 @@ class BatchAliased:
     permission=Permission.BATCH_RECEIVE,
     command=aliases.alias_batch,
     refusals=(
-        C.ALIAS_TAKEN,
-        C.BATCH_UNKNOWN,
-        C.LINES_INVALID,
-        C.NOTHING_CHANGES,
+        ALIAS_TAKEN,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOTHING_CHANGES,
     ),
 )
 async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> BatchAliased:
@@ -93,9 +94,9 @@ async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> BatchAliased
     permission=Permission.BATCH_RECEIVE,
     command=aliases.end_alias,
     refusals=(
-        C.BATCH_UNKNOWN,
-        C.LINES_INVALID,
-        C.NOTHING_CHANGES,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOTHING_CHANGES,
     ),
 )
 async def end_alias(info: Info, input: Input[AliasBatchInput]) -> BatchAliased:

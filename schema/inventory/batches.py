@@ -11,9 +11,11 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
-from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
+from plants.rules.quality.dispositions import Disposition, check_usable
+from plants.rules.quality.holds import Hold, HoldKind
+from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.audit.history import EntriesFilter
 from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.batches import (
@@ -103,7 +105,7 @@ class BatchAtPlant:
         if directed is None:
             return None
         data = {"batch": self.row.code, "hold": directed.hold, "kind": directed.kind, "reason": directed.reason}
-        return Refusal(RefusalCode.BATCH_ON_HOLD, **data)
+        return Refusal(BATCH_ON_HOLD, **data)
 
     @classmethod
     def of(cls, row: BatchRow, known: Known) -> Self:

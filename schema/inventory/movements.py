@@ -2,7 +2,9 @@
 
 from auth.permissions import Permission
 from plants.commands.inventory import movements
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import NOTHING_CHANGES
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
@@ -39,10 +41,10 @@ class BatchMoved:
     command=movements.move_batch,
     refusals=(
         *AMOUNTS,
-        C.BATCH_UNKNOWN,
-        C.NOTHING_CHANGES,
-        C.NOT_DEFINED,
-        C.STOCK_SHORT,
+        BATCH_UNKNOWN,
+        NOTHING_CHANGES,
+        NOT_DEFINED,
+        STOCK_SHORT,
     ),
 )
 async def move_batch(info: Info, input: Input[MoveBatchInput]) -> BatchMoved:

@@ -4,7 +4,17 @@ from datetime import date, datetime
 
 from auth.permissions import Permission
 from plants.commands.inventory import receipts
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.inventory.refusals import ALIAS_TAKEN
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    AMOUNT_TOO_LARGE,
+    AMOUNT_TOO_PRECISE,
+    UNIT_NOT_CONVERTIBLE,
+    UNIT_UNKNOWN,
+)
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
@@ -50,15 +60,15 @@ class BatchReceived:
     permission=Permission.BATCH_RECEIVE,
     command=receipts.receive_batch,
     refusals=(
-        C.ALIAS_TAKEN,
-        C.AMOUNT_NOT_A_NUMBER,
-        C.AMOUNT_NOT_POSITIVE,
-        C.AMOUNT_TOO_LARGE,
-        C.AMOUNT_TOO_PRECISE,
-        C.BATCH_CODE_INVALID,
-        C.NOT_DEFINED,
-        C.UNIT_NOT_CONVERTIBLE,
-        C.UNIT_UNKNOWN,
+        ALIAS_TAKEN,
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        AMOUNT_TOO_LARGE,
+        AMOUNT_TOO_PRECISE,
+        BATCH_CODE_INVALID,
+        NOT_DEFINED,
+        UNIT_NOT_CONVERTIBLE,
+        UNIT_UNKNOWN,
     ),
 )
 async def receive_batch(info: Info, input: Input[ReceiveBatchInput]) -> BatchReceived:

@@ -7,7 +7,10 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.inventory import stock as commands
 from plants.commands.inventory.issues import StockLine
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.approvals.refusals import CHANGE_REQUIRED
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.inventory.batches import (
     Known,
 )
@@ -129,11 +132,11 @@ class StockAdjusted:
     command=commands.adjust_stock,
     refusals=(
         *AMOUNTS,
-        C.BATCH_UNKNOWN,
-        C.CHANGE_REQUIRED,
-        C.NOTHING_CHANGES,
-        C.NOT_DEFINED,
-        C.STOCK_SHORT,
+        BATCH_UNKNOWN,
+        CHANGE_REQUIRED,
+        NOTHING_CHANGES,
+        NOT_DEFINED,
+        STOCK_SHORT,
     ),
 )
 async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> StockAdjusted:

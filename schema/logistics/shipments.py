@@ -4,7 +4,7 @@ from typing import Annotated
 
 from auth.permissions import Permission
 from plants.commands.logistics import shipments as commands
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.store.production.process_records import ProcessesFilter, processes_count, processes_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
@@ -52,7 +52,7 @@ class BatchShipped:
     refusals=(
         *AMOUNTS,
         *TAKING,
-        C.NOT_DEFINED,
+        NOT_DEFINED,
     ),
 )
 async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> BatchShipped:

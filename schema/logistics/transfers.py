@@ -7,11 +7,18 @@ from typing import Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.logistics import dispatches
 from plants.commands.logistics import transfers as commands
+from plants.rules.identification.refusals import CODE_INVALID
+from plants.rules.logistics.refusals import (
+    BATCH_NOT_IN_TRANSFER,
+    TRANSFER_MANIFEST_INVALID,
+    TRANSFER_NOT_FOR_THIS_PLANT,
+    TRANSFER_RECEIVED,
+)
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
 from plants.store.logistics.in_transit import Balance, awaited_transfers, balances, mislabelled_by_id
 from plants.store.logistics.transfers import (
     TransferLineRow,
@@ -204,12 +211,12 @@ class TransferReceived:
     "Dispatch usable goods to another plant. Batches keep their codes.",
     roles=PLANT_ONLY,
     permission=Permission.TRANSFER_RUN,
-    command=dispatches.dispatch_transfer,
-    refusals=(*AMOUNTS, *TAKING, C.CODE_INVALID, C.NOTHING_CHANGES),
+    command=commands.dispatch_transfer,
+    refusals=(*AMOUNTS, *TAKING, CODE_INVALID, NOTHING_CHANGES),
 )
 async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> TransferDispatched:
-    order = dispatches.Dispatch(input.destination, tuple(line.line for line in input.lines))
-    entry = await info.write(dispatches.dispatch_transfer, order, input)
+    order = commands.Dispatch(input.destination, tuple(line.line for line in input.lines))
+    entry = await info.write(commands.dispatch_transfer, order, input)
     transfer = await _written(info, entry.payload["transfer"])
     found = await info.read(dispatch_of, entry.payload["transfer"])
     return TransferDispatched(
@@ -224,12 +231,12 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
     command=commands.receive_transfer,
     refusals=(
         *AMOUNTS,
-        C.BATCH_NOT_IN_TRANSFER,
-        C.LINES_INVALID,
-        C.NOT_DEFINED,
-        C.TRANSFER_MANIFEST_INVALID,
-        C.TRANSFER_NOT_FOR_THIS_PLANT,
-        C.TRANSFER_RECEIVED,
+        BATCH_NOT_IN_TRANSFER,
+        LINES_INVALID,
+        NOT_DEFINED,
+        TRANSFER_MANIFEST_INVALID,
+        TRANSFER_NOT_FOR_THIS_PLANT,
+        TRANSFER_RECEIVED,
     ),
 )
 async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> TransferReceived:

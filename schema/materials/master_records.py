@@ -7,8 +7,9 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.materials import definitions
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
 from plants.store.materials.definitions import DefinitionsFilter, masters_by_key, masters_count, masters_page
 from plants.store.materials.definitions import MasterRecord as MasterRow
 from schema.engine.connections import After, Connection, First
@@ -148,11 +149,11 @@ class MasterDefined:
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_unit,
     refusals=(
-        C.AMOUNT_NOT_A_NUMBER,
-        C.AMOUNT_NOT_POSITIVE,
-        C.CODE_INVALID,
-        C.CODE_TAKEN,
-        C.UNIT_UNKNOWN,
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        CODE_INVALID,
+        CODE_TAKEN,
+        UNIT_UNKNOWN,
     ),
 )
 async def define_unit(info: Info, input: Input[DefineUnitInput]) -> MasterDefined:
@@ -177,7 +178,7 @@ async def _define(info: Info, kind: MasterKind, input: DefineMasterInput) -> Mas
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_master,
-    refusals=(C.CODE_INVALID,),
+    refusals=(CODE_INVALID,),
 )
 async def define_supplier(info: Info, input: Input[DefineMasterInput]) -> MasterDefined:
     return await _define(info, MasterKind.SUPPLIER, input)
@@ -188,7 +189,7 @@ async def define_supplier(info: Info, input: Input[DefineMasterInput]) -> Master
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_master,
-    refusals=(C.CODE_INVALID,),
+    refusals=(CODE_INVALID,),
 )
 async def define_customer(info: Info, input: Input[DefineMasterInput]) -> MasterDefined:
     return await _define(info, MasterKind.CUSTOMER, input)
@@ -199,7 +200,7 @@ async def define_customer(info: Info, input: Input[DefineMasterInput]) -> Master
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_master,
-    refusals=(C.CODE_INVALID,),
+    refusals=(CODE_INVALID,),
 )
 async def define_location(info: Info, input: Input[DefineMasterInput]) -> MasterDefined:
     return await _define(info, MasterKind.LOCATION, input)
@@ -210,7 +211,7 @@ async def define_location(info: Info, input: Input[DefineMasterInput]) -> Master
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_master,
-    refusals=(C.CODE_INVALID,),
+    refusals=(CODE_INVALID,),
 )
 async def define_equipment(info: Info, input: Input[DefineMasterInput]) -> MasterDefined:
     return await _define(info, MasterKind.EQUIPMENT, input)

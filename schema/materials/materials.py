@@ -7,7 +7,8 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.materials import definitions
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.identification.refusals import CODE_INVALID
+from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
 from plants.store.materials.definitions import Material as MaterialRow
 from plants.store.materials.definitions import materials_by_key, materials_coded, materials_count, materials_page
 from schema.engine.connections import After, Connection, First
@@ -130,10 +131,10 @@ class MaterialDefined:
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_material,
     refusals=(
-        C.AMOUNT_NOT_A_NUMBER,
-        C.AMOUNT_NOT_POSITIVE,
-        C.CODE_INVALID,
-        C.UNIT_UNKNOWN,
+        AMOUNT_NOT_A_NUMBER,
+        AMOUNT_NOT_POSITIVE,
+        CODE_INVALID,
+        UNIT_UNKNOWN,
     ),
 )
 async def define_material(info: Info, input: Input[DefineMaterialInput]) -> MaterialDefined:

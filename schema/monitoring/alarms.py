@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from auth.permissions import Permission
+from infra.messages import Language
 from plants.rules.values.instants import from_micros
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from schema.engine.context import Info
@@ -20,18 +21,18 @@ class Alarm:
 
     kind: str = described("Kind of alarm. A kind is never renamed; new kinds may be added.")
     about: str = described("Subject within the kind, such as a ledger origin, an entry or a transfer.")
-    text: str = described("Description and remedy, in English and Chinese.")
+    text: str = described("Description and remedy, in the caller's language.")
     first_at: datetime = described("Start.")
     last_at: datetime = described("Time of the last occurrence.")
     times: int = described("Number of occurrences since the start.")
     over_at: datetime | None = described("End. Null while the alarm is active.")
 
     @classmethod
-    def of(cls, seen: AlarmSeen) -> Self:
+    def of(cls, seen: AlarmSeen, language: Language) -> Self:
         return cls(
             kind=seen.kind,
             about=seen.about,
-            text=seen.text,
+            text=seen.said.word(language),
             first_at=from_micros(seen.first_us),
             last_at=from_micros(seen.last_us),
             times=seen.times,
@@ -52,4 +53,4 @@ async def alarms(
     wanted, own = max(0, min(first, ALARMS_MAX)), info.services.plant
     seen = await info.read(alarms_seen, own=own, over=over, first=wanted)
     info.context.spend(len(seen))
-    return [Alarm.of(one) for one in seen]
+    return [Alarm.of(one, info.context.language) for one in seen]

@@ -2,7 +2,10 @@
 
 from auth.permissions import Permission
 from plants.commands.production import merges
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import MATERIAL_DIFFERS
+from plants.rules.values.refusals import NOTHING_CHANGES
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
@@ -49,10 +52,10 @@ class BatchesMerged:
     refusals=(
         *AMOUNTS,
         *TAKING,
-        C.BATCH_CODE_INVALID,
-        C.MATERIAL_DIFFERS,
-        C.NOTHING_CHANGES,
-        C.NOT_DEFINED,
+        BATCH_CODE_INVALID,
+        MATERIAL_DIFFERS,
+        NOTHING_CHANGES,
+        NOT_DEFINED,
     ),
 )
 async def merge_batches(info: Info, input: Input[MergeBatchesInput]) -> BatchesMerged:

@@ -9,10 +9,11 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.production import process_records as commands
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
+from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
-from plants.rules.values.refusals import RefusalCode as C
 from plants.store.genealogy.edges import Edge as EdgeRow
 from plants.store.production.process_records import (
     ProcessesFilter,
@@ -302,7 +303,7 @@ class ProcessClosed:
 def process_named(id: str) -> int:
     numbers = read_id("process", id)
     if numbers is None:
-        raise Refusal(C.PROCESS_UNKNOWN, process=id[:40])
+        raise Refusal(PROCESS_UNKNOWN, process=id[:40])
     return numbers[0]
 
 
@@ -311,7 +312,7 @@ def process_named(id: str) -> int:
     roles=PLANT_ONLY,
     permission=Permission.PROCESS_RUN,
     command=commands.open_process,
-    refusals=(C.NOT_DEFINED,),
+    refusals=(NOT_DEFINED,),
 )
 async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpened:
     entry = await info.write(commands.open_process, input.order, input)
@@ -327,8 +328,8 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
     refusals=(
         *AMOUNTS,
         *TAKING,
-        C.PROCESS_CLOSED,
-        C.PROCESS_UNKNOWN,
+        PROCESS_CLOSED,
+        PROCESS_UNKNOWN,
     ),
 )
 async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed:
@@ -344,8 +345,8 @@ async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed
     permission=Permission.PROCESS_RUN,
     command=commands.close_process,
     refusals=(
-        C.PROCESS_CLOSED,
-        C.PROCESS_UNKNOWN,
+        PROCESS_CLOSED,
+        PROCESS_UNKNOWN,
     ),
 )
 async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:

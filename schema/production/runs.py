@@ -4,7 +4,9 @@ from datetime import datetime
 
 from auth.permissions import Permission
 from plants.commands.production import runs
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.inventory.refusals import ALIAS_TAKEN
+from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
@@ -43,9 +45,9 @@ class ProductionRecorded:
     refusals=(
         *AMOUNTS,
         *TAKING,
-        C.ALIAS_TAKEN,
-        C.BATCH_CODE_INVALID,
-        C.NOT_DEFINED,
+        ALIAS_TAKEN,
+        BATCH_CODE_INVALID,
+        NOT_DEFINED,
     ),
 )
 async def record_production(info: Info, input: Input[RecordProductionInput]) -> ProductionRecorded:

@@ -2,7 +2,8 @@
 
 from auth.permissions import Permission
 from plants.commands.production import splits
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
@@ -50,8 +51,8 @@ class BatchSplit:
     refusals=(
         *AMOUNTS,
         *TAKING,
-        C.BATCH_CODE_INVALID,
-        C.NOT_DEFINED,
+        BATCH_CODE_INVALID,
+        NOT_DEFINED,
     ),
 )
 async def split_batch(info: Info, input: Input[SplitBatchInput]) -> BatchSplit:

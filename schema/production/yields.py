@@ -7,7 +7,11 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.production import yields
-from plants.rules.values.refusals import RefusalCode as C
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
+from plants.rules.values.refusals import LINES_INVALID
 from schema.engine.context import Info
 from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import described, enum_type, input_type, object_type
@@ -107,15 +111,15 @@ class ProcessYielded:
     command=yields.yield_process,
     refusals=(
         *AMOUNTS,
-        C.ALIAS_TAKEN,
-        C.BATCH_CODE_INVALID,
-        C.BATCH_OF_OTHER_PROCESS,
-        C.BATCH_UNKNOWN,
-        C.LINES_INVALID,
-        C.NOT_DEFINED,
-        C.PROCESS_CLOSED,
-        C.PROCESS_UNKNOWN,
-        C.STOCK_SHORT,
+        ALIAS_TAKEN,
+        BATCH_CODE_INVALID,
+        BATCH_OF_OTHER_PROCESS,
+        BATCH_UNKNOWN,
+        LINES_INVALID,
+        NOT_DEFINED,
+        PROCESS_CLOSED,
+        PROCESS_UNKNOWN,
+        STOCK_SHORT,
     ),
 )
 async def yield_process(info: Info, input: Input[YieldProcessInput]) -> ProcessYielded:

@@ -8,9 +8,9 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.quality import holds as commands
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
 from plants.store.inventory.batches import Known, known_by_id
 from plants.store.quality import holds
 from plants.store.quality.holds import DirectedHoldRow, HoldRow, directed_holds_by_code, holds_by_batch
@@ -139,7 +139,7 @@ async def _find_placed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None
     roles=PLANT_ONLY,
     permission=Permission.BATCH_QUARANTINE,
     command=commands.quarantine_batch,
-    refusals=(C.BATCH_UNKNOWN,),
+    refusals=(BATCH_UNKNOWN,),
 )
 async def quarantine_batch(info: Info, input: Input[QuarantineBatchInput]) -> BatchQuarantined:
     order = commands.Quarantine(input.batch, input.reason, input.kind)

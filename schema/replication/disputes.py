@@ -8,8 +8,8 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.replication.disputes import Settlement
 from plants.commands.replication.disputes import settle_dispute as settle
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
 from plants.store.replication.disputes import Disputed, DisputesFilter, disputes_by_place, disputes_count, disputes_page
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
@@ -131,8 +131,8 @@ class DisputeSettled:
     permission=Permission.DISPUTE_SETTLE,
     command=settle,
     refusals=(
-        C.DISPUTE_SETTLED,
-        C.DISPUTE_UNKNOWN,
+        DISPUTE_SETTLED,
+        DISPUTE_UNKNOWN,
     ),
 )
 async def settle_dispute(info: Info, input: Input[SettleDisputeInput]) -> DisputeSettled:

@@ -9,8 +9,8 @@ from auth.permissions import Permission
 from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
 from plants.rules.ledger.events import LedgerKind
+from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import RefusalCode as C
 from plants.store.audit.history import log_named
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.parked_entries import (
@@ -200,7 +200,7 @@ async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput
     roles=HUB_ONLY,
     permission=Permission.PARKED_DECIDE,
     command=retry_entry,
-    refusals=(C.ENTRY_NOT_PARKED,),
+    refusals=(ENTRY_NOT_PARKED,),
 )
 async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> EntryRetried:
     order = await _order(info, input)
@@ -213,7 +213,7 @@ async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) ->
     roles=HUB_ONLY,
     permission=Permission.PARKED_DECIDE,
     command=skip_entry,
-    refusals=(C.ENTRY_NOT_PARKED,),
+    refusals=(ENTRY_NOT_PARKED,),
 )
 async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> EntrySkipped:
     order = await _order(info, input)

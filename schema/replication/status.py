@@ -10,6 +10,7 @@ import strawberry
 
 from auth.permissions import Permission
 from infra.database import ReadSession
+from infra.messages import Language
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import PlantSeen, plants_in
 from plants.store.replication import status as status_rows
@@ -66,7 +67,8 @@ class Replication:
     )
 
     @classmethod
-    def of(cls, seen: PlantReplication) -> Self:
+    def of(cls, seen: PlantReplication, language: Language) -> Self:
+        alarms = [one.word(language) for one in seen.alarms]
         return cls(
             state=seen.state,
             size=seen.size,
@@ -80,7 +82,7 @@ class Replication:
             directives=seen.directives,
             directives_acknowledged=seen.directives_acknowledged,
             faults=seen.faults,
-            alarm=seen.alarm,
+            alarm="; ".join(alarms) or None,
             waiting=seen.waiting,
             error=seen.error,
             attempts=seen.attempts,
@@ -101,8 +103,8 @@ class ReplicationStatus:
     replication: Replication = described("Replication status.")
 
     @classmethod
-    def of(cls, plant: PlantSeen, seen: PlantReplication) -> Self:
-        return cls(plant=plants.Plant.of(plant), replication=Replication.of(seen))
+    def of(cls, plant: PlantSeen, seen: PlantReplication, language: Language) -> Self:
+        return cls(plant=plants.Plant.of(plant), replication=Replication.of(seen, language))
 
 
 @subscription(
@@ -113,14 +115,14 @@ async def replication_status(
     info: Info, plant: Annotated[PlantCode | None, argument("Plant of the definition.")] = None
 ) -> AsyncIterator[ReplicationStatus]:
     shown: dict[int, PlantReplication] = {}
-    async with aclosing(polls(info.services.commits)) as wakings:
-        async for _ in wakings:
+    async with aclosing(polls(info.services.commits)) as polling:
+        async for _ in polling:
             now = info.services.clock.now()
             for one, seen in await info.read(_standing, plant, now):
                 lasting = replace(seen, lag_seconds=None, contact_us=None, skew_ms=None)
                 if shown.get(one.number) != lasting:
                     shown[one.number] = lasting
-                    yield ReplicationStatus.of(one, seen)
+                    yield ReplicationStatus.of(one, seen, info.context.language)
 
 
 def _standing(

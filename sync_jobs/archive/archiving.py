@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from infra.database import Session
+from infra.messages import Failure, Worded, message
 from infra.objects import ArchiveFailed, ArchiveUnfit, NameTaken, NotArchived
 from plants.rules.ledger.notes import Checkpoint, Note
 from plants.rules.ledger.retention import RecordClass, class_of
@@ -47,16 +48,21 @@ LEASE: Final = "archive"
 SLICE_BUNDLES: Final = 64  # that one run writes, over all ledgers
 SILENCE: Final = timedelta(days=1)  # after which a checkpoint of the same size is archived again
 ABOUT: Final = "archive"
-FAILING: Final = (
-    "The archive at {where} does not answer: {error}. Nothing is lost; it is tried again by itself. / "
-    "归档存储 {where} 无响应：{error}。数据没有丢失，将自动重试。"
+FAILING: Final = message(
+    "ARCHIVE_FAILING", "{error} The archive is {where}. Nothing is lost; it is retried automatically."
 )
-FORKED: Final = (
-    "The archive holds another history of {origin} than this hub from entry {fork} on. Both are kept: this hub's goes "
-    "into folder b{branch}. Find out which one is right. / "
-    "{origin} 自第 {fork} 条起，归档与本总部的记录不同。两者均已保留，本总部的记录存于 b{branch}，请核查。"
+OBJECT_MISSING: Final = message("ARCHIVE_OBJECT_MISSING", "The archive has no {name}.")
+FORKED: Final = message(
+    "ARCHIVE_FORKED",
+    "From entry {fork} on, the archive holds another history of {origin} than this hub. Both are kept: this hub's "
+    "goes into folder b{branch}. Find out which one is right.",
 )
 LOG = logging.getLogger(__name__)
+
+
+ARCHIVE_EMPTIED: Final = message(
+    "ARCHIVE_EMPTIED", "{name} was written to the archive and is gone. Check that the right disk is mounted."
+)
 
 
 @dataclass(slots=True)
@@ -89,10 +95,10 @@ def archive_behind(hub: HubNode, holder: str, *, bundles: int = SLICE_BUNDLES, f
         LOG.warning("another process has taken over the archive")
         return False
     except ArchiveUnfit as error:
-        _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, str(error)))
+        _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, error))
         return False
     except (ArchiveDamaged, ArchiveFailed, NotArchived) as error:
-        text = FAILING.format(where=run.archive.objects.describe(), error=error)
+        text = FAILING(where=run.archive.objects.describe(), error=_failure(error))
         _alarm(run, Alarm(AlarmKind.ARCHIVE_FAILING, ABOUT, text))
         return False
     else:
@@ -114,10 +120,14 @@ def recover_at_start(hub: HubNode) -> int:
     try:
         return sum(one.size - one.before for one in recover_hub(hub, hub.archive))
     except (ArchiveDamaged, ArchiveFailed, NotArchived) as error:
-        text = FAILING.format(where=hub.archive.objects.describe(), error=error)
+        text = FAILING(where=hub.archive.objects.describe(), error=_failure(error))
         with hub.store.transaction() as session:
             raise_alarm(session, Alarm(AlarmKind.ARCHIVE_FAILING, ABOUT, text), hub.clock.now())
         return 0
+
+
+def _failure(error: ArchiveDamaged | ArchiveFailed | NotArchived) -> Worded:
+    return error if isinstance(error, Failure) else OBJECT_MISSING(name=error)
 
 
 def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Lease | None:
@@ -143,7 +153,7 @@ def _update_capability_alarm(run: _Run) -> None:
     now = run.hub.clock.now()
     can, where = run.archive.capabilities(now), run.archive.objects.describe()
     if can.missing and where.startswith("s3:"):
-        text = UNLOCKED.format(where=where, missing=", ".join(can.missing))
+        text = UNLOCKED(where=where, missing=list(can.missing))
         _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, text))
         return
     with run.hub.store.transaction() as session:
@@ -182,7 +192,7 @@ def _check_last_checkpoint(run: _Run) -> None:
     try:
         run.archive.objects.get(last.checkpoint)
     except NotArchived as error:
-        raise ArchiveFailed(f"{last.checkpoint} was written there and is gone; is the right disk mounted?") from error
+        raise ArchiveFailed(ARCHIVE_EMPTIED, name=last.checkpoint) from error
 
 
 def _ledgers(hub: HubNode) -> list[SignedLedger]:
@@ -230,7 +240,7 @@ def _compared(run: _Run, ledger: SignedLedger, done: Archived | None) -> Archive
 def _branch_off(run: _Run, ledger: SignedLedger, fork: int) -> Archived:
     branch = max(branches(run.archive.objects, ledger.origin), default=0) + 1
     done, now = Archived(branch=branch), run.hub.clock.now()
-    text = FORKED.format(origin=ledger.origin, fork=fork, branch=branch)
+    text = FORKED(origin=ledger.origin, fork=fork, branch=branch)
     with run.hub.store.transaction() as session:
         run.lease.renew(session, now)
         keep_archived(session, ledger.log_id, done, micros(now))

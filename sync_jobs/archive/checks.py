@@ -1,7 +1,9 @@
 """Verifies the whole archive: every bundle against the signed root, and every tile of hashes against the bundles."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from infra.messages import message
 from infra.objects import NotArchived, Objects
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.ledger.tiles import BUNDLE_ENTRIES, Edge, Tile
@@ -9,6 +11,11 @@ from plants.store.ledger.archive import Archive, branches, folder
 from plants.store.ledger.logs import origins_by_log
 from sync_jobs.archive.recover_hub import ArchiveDamaged, ArchivedCheckpoint, bundles, keys_of_ledger, newest_checkpoint
 from sync_jobs.nodes import HubNode
+
+ARCHIVE_HASHES_DIFFER: Final = message(
+    "ARCHIVE_HASHES_DIFFER",
+    "{name} in the archive does not hold the hashes of the entries. Run batchloom archive verify.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ def _check(objects: Objects, origin: str, branch: int, newest: ArchivedCheckpoin
 def _compare(objects: Objects, place: str, tiles: list[Tile]) -> int:
     for name, content in tiles:
         if _read(objects, f"{place}/{name}")[: len(content)] != content:
-            raise ArchiveDamaged(f"{place}/{name}: not the hashes of the entries")
+            raise ArchiveDamaged(ARCHIVE_HASHES_DIFFER, name=f"{place}/{name}")
     return len(tiles)
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from infra.database import Session
+from infra.messages import Failure, message
 from infra.objects import NotArchived, Objects
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
@@ -50,7 +51,15 @@ ArchiveProgress = Callable[[str, int, int], None]
 """Called with a ledger's origin, the number of its recovered entries, and their total."""
 
 
-class ArchiveDamaged(Exception):
+ARCHIVE_ROOT_DIFFERS: Final = message(
+    "ARCHIVE_ROOT_DIFFERS", "{place}: the entries do not lead to the root in {name}. Run batchloom archive verify."
+)
+ARCHIVE_FILE_DAMAGED: Final = message(
+    "ARCHIVE_FILE_DAMAGED", "{name} in the archive is damaged: {why}. Run batchloom archive verify."
+)
+
+
+class ArchiveDamaged(Failure):
     """The archive's content does not lead to the signed root; the text names the file."""
 
 
@@ -165,7 +174,7 @@ def recover_ledger(
     except OtherRoot as error:
         if here.size:
             return ArchiveComparison.CONTRADICTS
-        raise ArchiveDamaged(f"{place}: the entries do not lead to the root in {newest.name}") from error
+        raise ArchiveDamaged(ARCHIVE_ROOT_DIFFERS, place=place, name=newest.name) from error
     return ArchiveComparison.TAKEN_BACK
 
 
@@ -210,7 +219,7 @@ def bundles(objects: Objects, place: str, size: int, start: int = 0) -> Iterator
         try:
             yield index * BUNDLE_ENTRIES, unpack_bundle(content, of)[:width]
         except BundleInvalid as error:
-            raise ArchiveDamaged(f"{name}: {error}") from error
+            raise ArchiveDamaged(ARCHIVE_FILE_DAMAGED, name=name, why=error) from error
 
 
 def _recover(hub: HubNode, archive: Archive, log_id: int, progress: ArchiveProgress) -> Recovered:
@@ -251,7 +260,7 @@ def chunks(source: Source, start: int, size: int) -> Iterator[list[Entry]]:
             try:
                 entries = read_entries(waiting, start, source.log_id)
             except Problem as problem:
-                raise ArchiveDamaged(f"{source.place}: {problem}") from problem
+                raise ArchiveDamaged(ARCHIVE_FILE_DAMAGED, name=source.place, why=problem) from problem
             yield entries
             start, waiting = start + len(entries), []
 

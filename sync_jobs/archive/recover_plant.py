@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from infra.database import Session
+from infra.messages import Failure, message
 from infra.objects import Objects
 from plants.commands.replication.restores import adopt_next, record_restored
 from plants.rules.ledger.merkle import Frontier
@@ -33,19 +34,30 @@ from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.restoring import record_acknowledged
 from sync_jobs.protocol import checkpoints
 
-RESTORED: Final = (
-    "This plant had {before} entries and the archive {known}: the {back} missing ones were brought back from there. / "
-    "本厂有 {before} 条记录，归档中有 {known} 条：缺失的 {back} 条已从归档取回。"
+RESTORED: Final = message(
+    "PLANT_RESTORED_FROM_ARCHIVE",
+    "This plant had {before} entries and the archive {known}: the {back} missing ones were brought back from there.",
 )
 
 
-LEDGER_CHANGED: Final = (
-    "Somebody wrote to this plant at entry {at} meanwhile: nothing more was brought back. Stop the node, try again. / "
-    "取回期间本厂在第 {at} 条写入了新记录，已停止取回。请停止节点后重试。"
+LEDGER_CHANGED: Final = message(
+    "LEDGER_CHANGED",
+    "Entry {at} was written to this plant meanwhile, so nothing more was brought back. Stop the node and try again.",
 )
 
 
-class LedgerChanged(Exception):
+ARCHIVE_OTHER_DIRECTIVES: Final = message(
+    "ARCHIVE_OTHER_DIRECTIVES",
+    "{place} does not continue this plant's directives. Check that the archive is the right one.",
+)
+ARCHIVE_OTHER_LEDGER: Final = message(
+    "ARCHIVE_OTHER_LEDGER",
+    "{place} does not continue this plant's ledger of {size} entries. Check that the archive is the right one.",
+)
+STAGED_ENTRIES_GONE: Final = message("STAGED_ENTRIES_GONE", "The staged entries from {at} on are gone. Try again.")
+
+
+class LedgerChanged(Failure):
     """The ledger grew during the recovery, so that the verified entries no longer follow it."""
 
 
@@ -86,7 +98,7 @@ def restore_from_archive(
     while size < head.size:
         moved = node.writer.write(lambda session: _move(node, session, size, (here, head), covered))  # noqa: B023 -- runs at once.
         if moved is None:
-            raise LedgerChanged(LEDGER_CHANGED.format(at=size))
+            raise LedgerChanged(LEDGER_CHANGED, at=size)
         size = moved
     with node.store.transaction() as session:
         return PlantRecovered(here.size, Head(session, node.number).size, directed, directives)
@@ -121,7 +133,7 @@ def _store_directives(node: PlantNode, objects: Objects, progress: ArchiveProgre
     try:
         return node.writer.write(store)
     except OtherRoot as error:
-        raise ArchiveDamaged(f"{place} does not continue this plant's directives") from error
+        raise ArchiveDamaged(ARCHIVE_OTHER_DIRECTIVES, place=place) from error
 
 
 def _stage(node: PlantNode, source: Source, here: Frontier, covered: ArchivedCheckpoint) -> Frontier:
@@ -141,7 +153,7 @@ def _stage(node: PlantNode, source: Source, here: Frontier, covered: ArchivedChe
 
     head = node.writer.write(prove)
     if head is None:
-        raise ArchiveDamaged(f"{source.place} does not continue this plant's ledger of {here.size} entries")
+        raise ArchiveDamaged(ARCHIVE_OTHER_LEDGER, place=source.place, size=here.size)
     return head
 
 
@@ -160,13 +172,13 @@ def _move(
         return None
     size = adopt_next(session, node.number, head)
     if size <= at:
-        raise ArchiveDamaged(f"the staged entries from {at} on are gone")
+        raise ArchiveDamaged(STAGED_ENTRIES_GONE, at=at)
     if size < head.size:
         return size
     keeper = node.store.keeper
     back = {"before": here.size, "known": head.size}
     record_restored(session, node.number, "ARCHIVE", **back, now=now, marks={} if keeper is None else keeper.reserved)
-    text = RESTORED.format(**back, back=head.size - here.size)
+    text = RESTORED(**back, back=head.size - here.size)
     raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, node.origin, text), now)
     record_acknowledged(session, node, head, covered.note.decode())
     return size

@@ -1,30 +1,44 @@
-"""The Celery application that wakes a node's jobs: by nudges, and each on a period that heals lost ones.
+"""The Celery application of a node: its jobs as tasks, and the schedule on which each of them runs.
 
-A message carries the name of a job and nothing else: all that is to be done stands in the database. Losing, doubling or
-reordering messages changes when a job runs, never what it does.
+A message carries the name of a job and nothing else: the database holds all that is to be done. A lost, doubled or
+reordered message changes when a job runs, never what it does.
 """
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from celery import Celery
+from kombu.entity import Queue
 
 from sync_jobs.celery.jobs import Job
+from sync_jobs.celery.scheduler import SCHEDULER, LastSuccesses, set_last_successes
 
 POLLING_SECONDS: Final = 0.2  # of the transport in memory
 CONNECT_SECONDS: Final = 2
 LOG = logging.getLogger(__name__)
 
 
-def build_app(jobs: Mapping[str, Job], *, queue: str, broker_url: str | None = None) -> Celery:
-    """Return the Celery application of one node, its messages in a queue of its own; without a URL in memory."""
+def no_successes() -> dict[str, datetime]:
+    """Return nothing: every job is due at once."""
+    return {}
+
+
+def build_app(
+    jobs: Mapping[str, Job],
+    *,
+    queue: str,
+    broker_url: str | None = None,
+    last_successes: LastSuccesses = no_successes,
+) -> Celery:
+    """Return the Celery application of one node. Without a broker its messages stay in memory.
+
+    `queue` is the node's own queue; a job that is declared `apart` has the queue `<queue>.<job>`. With a
+    broker, workers send events and answer remote control, so that `celery status` and `celery inspect` work.
+    """
     app = Celery("batchloom", broker=broker_url or "memory://", set_as_current=False)
-    options: dict[str, Any] = {"polling_interval": POLLING_SECONDS}
-    if broker_url is not None:
-        options = {"global_keyprefix": f"batchloom:{queue}:", "socket_connect_timeout": CONNECT_SECONDS}
-        if not broker_url.startswith("redis"):
-            options = {}
+    apart = {name: f"{queue}.{name}" for name, job in jobs.items() if job.apart and broker_url is not None}
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -33,20 +47,18 @@ def build_app(jobs: Mapping[str, Job], *, queue: str, broker_url: str | None = N
         task_default_queue=queue,
         task_default_exchange=queue,
         task_default_routing_key=queue,
+        task_queues=[Queue(one, routing_key=one) for one in (queue, *apart.values())],
+        task_routes={name: {"queue": one, "routing_key": one} for name, one in apart.items()},
         worker_prefetch_multiplier=1,
-        worker_pool="solo",
-        worker_concurrency=1,
-        worker_send_task_events=False,
         worker_hijack_root_logger=False,
-        worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=CONNECT_SECONDS,
         # For ever: Celery would end the worker and the beat after a hundred attempts, in three quarters of an hour.
         broker_connection_max_retries=None,
-        broker_transport_options=options,
-        beat_scheduler="celery.beat:Scheduler",
+        beat_scheduler=SCHEDULER,
         beat_max_loop_interval=1,
         enable_utc=True,
+        **(_in_memory() if broker_url is None else _brokered(broker_url, queue, len(apart) + 1)),
     )
     for name, job in jobs.items():
         _register(app, name, job)
@@ -54,7 +66,33 @@ def build_app(jobs: Mapping[str, Job], *, queue: str, broker_url: str | None = N
         name: {"task": name, "schedule": job.period_seconds, "options": {"expires": job.period_seconds}}
         for name, job in jobs.items()
     }
+    set_last_successes(app, last_successes)
     return app
+
+
+def _in_memory() -> dict[str, Any]:
+    """Return the configuration of jobs inside the node: one thread, and nobody outside to look at it."""
+    return {
+        "broker_transport_options": {"polling_interval": POLLING_SECONDS},
+        "worker_pool": "solo",
+        "worker_concurrency": 1,
+        "worker_send_task_events": False,
+        "worker_enable_remote_control": False,
+    }
+
+
+def _brokered(broker_url: str, queue: str, queues: int) -> dict[str, Any]:
+    """Return the configuration of worker processes: one for each queue, so that none waits for another."""
+    options: dict[str, Any] = {}
+    if broker_url.startswith("redis"):
+        options = {"global_keyprefix": f"batchloom:{queue}:", "socket_connect_timeout": CONNECT_SECONDS}
+    return {
+        "broker_transport_options": options,
+        "worker_concurrency": queues,
+        "worker_send_task_events": True,
+        "task_send_sent_event": True,
+        "worker_enable_remote_control": True,
+    }
 
 
 def nudge(app: Celery, name: str, job: Job) -> None:
@@ -69,4 +107,4 @@ def _register(app: Celery, name: str, job: Job) -> None:
             try:
                 nudge(app, name, job)
             except Exception:  # noqa: BLE001 -- the next period comes anyway.
-                LOG.warning("%s: more is left, and the broker cannot be told", name)
+                LOG.warning("%s: more is left, and the broker cannot be reached", name)

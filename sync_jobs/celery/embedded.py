@@ -1,32 +1,40 @@
 """A Celery worker and a beat in threads of the node's own process: the default, with no service to install."""
 
 import logging
-import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
-from celery.beat import EmbeddedService, Scheduler
+from celery.beat import Service
 from celery.worker import WorkController
 
-from sync_jobs.celery.app import build_app
+from sync_jobs.celery.app import build_app, no_successes
 from sync_jobs.celery.jobs import Job
 from sync_jobs.celery.nudges import Nudges
+from sync_jobs.celery.scheduler import DueScheduler, LastSuccesses
+from sync_jobs.celery.supervision import SupervisedThread
 
-STOP_SECONDS_MAX: Final = 30  # a job's slice and one request that stands still
+STOP_SECONDS_MAX: Final = 30  # a job's slice and one request that stalls
+BEAT_SECONDS: Final = 1
 LOG = logging.getLogger(__name__)
 
 
 class EmbeddedJobs:
-    """The jobs of a node, running from `start` to `stop`; also a context. One process may run several nodes' jobs."""
+    """The jobs of a node, running from `start` to `stop`; also a context. One process may run several nodes' jobs.
 
-    def __init__(self, jobs: Mapping[str, Job], *, queue: str) -> None:
-        self.app = build_app(jobs, queue=queue)
+    A worker or beat that ends by itself is started again.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job], *, queue: str, last_successes: LastSuccesses = no_successes) -> None:
+        self.app = build_app(jobs, queue=queue, last_successes=last_successes)
         self._jobs = jobs
         self._queue = queue
         self._worker: Any = None
         self._beat: Any = None
-        self._thread: threading.Thread | None = None
+        self._threads = (
+            SupervisedThread("jobs", self._work, self._end_worker),
+            SupervisedThread("beat", self._schedule, self._end_beat),
+        )
         self.nudges: Nudges | None = None
 
     def __enter__(self) -> Self:
@@ -45,6 +53,31 @@ class EmbeddedJobs:
         # Without a default, code of Celery that runs in our threads would look for a broker on this machine.
         self.app.set_default()
         self.app.finalize()
+        for thread in self._threads:
+            thread.start()
+        self.nudges = Nudges(self.app, self._jobs)
+
+    def ask(self, name: str) -> None:
+        """Have a job woken soon; does nothing when stopped."""
+        if self.nudges is not None:
+            self.nudges.ask(name)
+
+    @property
+    def threads(self) -> tuple[SupervisedThread, ...]:
+        """The threads of the jobs."""
+        return self._threads if self.nudges is None else (*self._threads, *self.nudges.threads)
+
+    def stop(self) -> None:
+        """End the beat and the worker; waits for a job that runs."""
+        if self.nudges is None:
+            return
+        self.nudges.stop()
+        self.nudges = None
+        for thread in reversed(self._threads):
+            thread.stop(STOP_SECONDS_MAX)
+
+    def _work(self) -> None:
+        self.app.set_current()
         self._worker = WorkController(
             app=self.app,
             hostname=f"jobs@{self._queue}",
@@ -55,29 +88,19 @@ class EmbeddedJobs:
             without_gossip=True,
             loglevel=logging.WARNING,
         )
-        self._thread = threading.Thread(target=self._serve, name="jobs", daemon=True)
-        self._thread.start()
-        # Named here because the service passes over `beat_scheduler`, and would keep a file in the working directory.
-        self._beat = EmbeddedService(self.app, thread=True, scheduler_cls=Scheduler)
-        self._beat.start()
-        self.nudges = Nudges(self.app, self._jobs)
+        if not self._threads[0].stopping.is_set():
+            self._worker.start()
 
-    def ask(self, name: str) -> None:
-        """Have a job woken soon; does nothing when stopped."""
-        if self.nudges is not None:
-            self.nudges.ask(name)
+    def _end_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
 
-    def stop(self) -> None:
-        """End the beat and the worker; a job that runs is waited for."""
-        if self.nudges is None or self._thread is None:
-            return
-        self.nudges.stop()
-        self.nudges = None
-        self._beat.stop()
-        self._worker.stop()
-        self._thread.join(STOP_SECONDS_MAX)
-        self._thread = None
-
-    def _serve(self) -> None:
+    def _schedule(self) -> None:
         self.app.set_current()
-        self._worker.start()
+        self._beat = Service(self.app, max_interval=BEAT_SECONDS, scheduler_cls=DueScheduler)
+        if not self._threads[1].stopping.is_set():
+            self._beat.start()
+
+    def _end_beat(self) -> None:
+        if self._beat is not None:
+            self._beat.stop()

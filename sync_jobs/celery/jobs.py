@@ -1,101 +1,134 @@
-"""The jobs of a node: what each does in a slice, how often, and whether it is worth being woken."""
+"""Jobs: each is declared once, with its role, its name and its period, and bound to the node that runs it.
 
+A run succeeds when it ends without an unexpected error. An unreachable hub, archive or broker is no failure of a job,
+because it has an alarm of its own.
+"""
+
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from plants.commands.directives.hold_propagation import follow_goods
+from infra.database import Session
+from infra.roles import Role
+from plants.commands.directives.hold_propagation import follow_goods as propagate_holds
+from plants.store.monitoring.job_runs import job_run, record_failed, record_succeeded
 from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.backoff import is_due
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
 from sync_jobs.hub.transfer_checks import check_between_plants
 from sync_jobs.hub.witnessing import witness_plants
-from sync_jobs.nodes import EMBEDDED_HOLDER, HubNode, PlantNode
+from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_turns
 
-PUSH: Final = "sync.push"
-PULL: Final = "sync.pull"
-PROJECT: Final = "sync.project"
-CHECKPOINT: Final = "sync.checkpoint"
-ARCHIVE: Final = "sync.archive"
-ARCHIVE_SECONDS: Final = 300.0
-FOLLOW_GOODS: Final = "sync.follow-goods"
-FOLLOW_GOODS_SECONDS: Final = 60.0  # between two looks for goods that a hold of headquarters has to go after
-BETWEEN_PLANTS: Final = "sync.between-plants"
-BETWEEN_PLANTS_SECONDS: Final = 300.0  # between two looks for transfers that do not arrive
+FOLLOW_GOODS_SECONDS: Final = 60.0
+BETWEEN_PLANTS_SECONDS: Final = 300.0
+LOG = logging.getLogger(__name__)
+
+Side = TypeVar("Side", PlantNode, HubNode)
 
 
-def _always() -> bool:
+class Periods(Protocol):
+    """The settings that periods are taken from, in seconds."""
+
+    @property
+    def push_seconds(self) -> float: ...
+    @property
+    def checkpoint_seconds(self) -> float: ...
+    @property
+    def archive_seconds(self) -> float: ...
+
+
+def _always(_node: object) -> bool:
     return True
 
 
 @dataclass(frozen=True, slots=True)
+class Declaration(Generic[Side]):
+    """A job as it is declared. `run` does a slice and returns whether more is left.
+
+    `wanted` tells whether a nudge is worth sending. A job with `apart` has a queue of its own at a broker, so that it
+    holds up no other.
+    """
+
+    name: str
+    role: Role
+    period_seconds: Callable[[Periods], float]
+    run: Callable[[Side], bool]
+    wanted: Callable[[Side], bool]
+    apart: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """A piece of work: `run` does a slice and says whether more is left, `wanted` whether a nudge is worth sending."""
+    """A job bound to a node."""
 
     run: Callable[[], bool]
     period_seconds: float
-    wanted: Callable[[], bool] = _always
+    wanted: Callable[[], bool] = lambda: True
+    apart: bool = False
 
 
-def plant_jobs(node: PlantNode, *, push_seconds: float) -> dict[str, Job]:
-    """Return the jobs of a plant: send what the hub has no receipt for, fetch directives, sign checkpoints."""
-
-    def push() -> bool:
-        return has_unsent(node) and exchange(node).more
-
-    def pull() -> bool:
-        return exchange(node).more
-
-    return {
-        PUSH: Job(push, push_seconds, lambda: has_unsent(node)),
-        PULL: Job(pull, push_seconds),
-        CHECKPOINT: Job(pull, node.checkpoint_seconds),
-    }
+JOBS: Final[dict[str, Declaration[Any]]] = {}
+"""Every declared job, by name."""
 
 
-def hub_jobs(
-    hub: HubNode,
+def job(
+    name: str,
+    role: Role,
     *,
-    project_seconds: float,
-    checkpoint_seconds: float,
-    archive_seconds: float = ARCHIVE_SECONDS,
-    project: Callable[[], bool] | None = None,
-) -> dict[str, Job]:
-    """Return the jobs of the hub: apply what came in, sign the checkpoints of its own ledgers, archive all of them.
+    period: Callable[[Periods], float],
+    wanted: Callable[[Any], bool] = _always,
+    apart: bool = False,
+) -> Callable[[Callable[[Side], bool]], Declaration[Side]]:
+    """Declare a job of a role. Its name is that of its Celery task and is never used twice."""
 
-    What came in is applied by `project`, or in this process.
-    """
+    def declare(run: Callable[[Side], bool]) -> Declaration[Side]:
+        assert name not in JOBS, name
+        JOBS[name] = declared = Declaration(name, role, period, run, wanted, apart)
+        return declared
 
-    def project_here() -> bool:
-        return project_turns(hub.store, hub.clock, EMBEDDED_HOLDER)
+    return declare
 
-    def checkpoint() -> bool:
-        witness_plants(hub)
-        sign_own_ledgers(hub)
-        return False
 
-    def archive() -> bool:
-        return archive_behind(hub, EMBEDDED_HOLDER)
+def bind(role: Role, periods: Periods, node: Callable[[], Any]) -> dict[str, Job]:
+    """Return the jobs of a role for the node that `node` returns; it is called by the first job that runs."""
+    return {one.name: _bound(one, one.period_seconds(periods), node) for one in JOBS.values() if one.role is role}
 
-    def follow() -> bool:
-        with hub.store.transaction() as session:
-            follow_goods(session, now=hub.clock.now())
-        return False
 
-    def between_plants() -> bool:
-        check_between_plants(hub)
-        return False
+def _bound(declared: Declaration[Any], seconds: float, node: Callable[[], Any]) -> Job:
+    return Job(lambda: _run(declared, seconds, node()), seconds, lambda: declared.wanted(node()), apart=declared.apart)
 
-    return {
-        PROJECT: Job(project or project_here, project_seconds),
-        CHECKPOINT: Job(checkpoint, checkpoint_seconds),
-        FOLLOW_GOODS: Job(follow, FOLLOW_GOODS_SECONDS),
-        BETWEEN_PLANTS: Job(between_plants, BETWEEN_PLANTS_SECONDS),
-        ARCHIVE: Job(archive, archive_seconds),
-    }
+
+def _run(declared: Declaration[Any], seconds: float, node: PlantNode | HubNode) -> bool:
+    """Run a slice of a job and store how it ended; raises what the job raised."""
+    try:
+        more = declared.run(node)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        try:
+            _write(node, lambda session: record_failed(session, declared.name, seconds, text, node.clock.now()))
+        except Exception:
+            LOG.exception("%s: its failure could not be stored", declared.name)
+        raise
+    now = node.clock.now()
+    with node.store.reading() as reads:
+        last = job_run(reads, declared.name)
+        recorded = last is not None and last.is_recorded(now)
+    if not recorded:
+        _write(node, partial(record_succeeded, name=declared.name, period_seconds=seconds, now=now))
+    return more
+
+
+def _write(node: PlantNode | HubNode, work: Callable[[Session], None]) -> None:
+    if isinstance(node, PlantNode):
+        node.writer.write(work)
+    else:
+        with node.store.transaction() as session:
+            work(session)
 
 
 def has_unsent(node: PlantNode) -> bool:
@@ -111,3 +144,56 @@ def has_unsent(node: PlantNode) -> bool:
     size, acknowledged, next_us, began_us, state = rows[0]
     due = is_due(next_us or 0, node.clock.now(), began_us=began_us) and state != ReplicationState.FENCED
     return due and size > (acknowledged or 0)
+
+
+@job("sync.push", Role.PLANT, period=lambda given: given.push_seconds, wanted=has_unsent)
+def push(node: PlantNode) -> bool:
+    """Send entries that the hub has not acknowledged."""
+    return has_unsent(node) and exchange(node).more
+
+
+@job("sync.pull", Role.PLANT, period=lambda given: given.push_seconds)
+def pull(node: PlantNode) -> bool:
+    """Fetch directives."""
+    return exchange(node).more
+
+
+@job("sync.sign", Role.PLANT, period=lambda given: given.checkpoint_seconds)
+def sign(node: PlantNode) -> bool:
+    """Sign a checkpoint although nothing happened, so that the hub knows how far the plant was heard."""
+    return exchange(node).more
+
+
+@job("sync.project", Role.HUB, period=lambda given: given.push_seconds, apart=True)
+def project(hub: HubNode) -> bool:
+    """Apply received entries to the tables, in this process unless the node has another for it."""
+    return hub.project() if hub.project is not None else project_turns(hub.store, hub.clock, hub.holder)
+
+
+@job("sync.checkpoint", Role.HUB, period=lambda given: given.checkpoint_seconds)
+def checkpoint(hub: HubNode) -> bool:
+    """Witness the plants' ledgers and sign checkpoints of the hub's own."""
+    witness_plants(hub)
+    sign_own_ledgers(hub)
+    return False
+
+
+@job("sync.follow-goods", Role.HUB, period=lambda _: FOLLOW_GOODS_SECONDS)
+def follow_goods(hub: HubNode) -> bool:
+    """Send holds of headquarters to plants that goods have reached since."""
+    with hub.store.transaction() as session:
+        propagate_holds(session, now=hub.clock.now())
+    return False
+
+
+@job("sync.between-plants", Role.HUB, period=lambda _: BETWEEN_PLANTS_SECONDS)
+def between_plants(hub: HubNode) -> bool:
+    """Report overdue transfers, labels that differ and clocks that are wrong."""
+    check_between_plants(hub)
+    return False
+
+
+@job("sync.archive", Role.HUB, period=lambda given: given.archive_seconds)
+def archive(hub: HubNode) -> bool:
+    """Write a slice of the ledgers to the archive."""
+    return archive_behind(hub, hub.holder)

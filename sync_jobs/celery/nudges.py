@@ -1,7 +1,6 @@
-"""Sending nudges beside the work: quick for whoever asks, gathered, and a broker that is down fails nobody's write.
+"""Nudges: messages that wake jobs, queued on a background thread. Callers never block or fail, also without a broker.
 
-A nudge that could not be sent is sent again until the broker takes it, so that whoever is told that the broker is away
-hears as well when it is back.
+A nudge that could not be sent is sent again until the broker takes it. So the return of a broker is noticed as well.
 """
 
 import logging
@@ -13,19 +12,21 @@ from celery import Celery
 
 from sync_jobs.celery.app import nudge
 from sync_jobs.celery.jobs import Job
+from sync_jobs.celery.supervision import SupervisedThread
 
 GATHER_SECONDS: Final = 0.02
 CONNECT_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 5.0
+STOP_SECONDS_MAX: Final = 10.0
 LOG = logging.getLogger(__name__)
 
 
 Told = Callable[[str | None], None]
-"""Hears once why the broker cannot be reached, and once, with None, that it answers."""
+"""Called once with the reason when the broker cannot be reached, and once with None when it answers again."""
 
 
 class Nudges:
-    """Wakes jobs from a thread of its own. `failures` counts the nudges that could not be sent."""
+    """Wakes jobs from a background thread. `failures` counts the nudges that could not be sent."""
 
     def __init__(self, app: Celery, jobs: Mapping[str, Job], told: Told | None = None) -> None:
         self._app = app
@@ -35,31 +36,36 @@ class Nudges:
         self._asked: set[str] = set()
         self._unsent: set[str] = set()
         self._changed = threading.Condition()
-        self._stopping = threading.Event()
         self.failures = 0
-        self._thread = threading.Thread(target=self._serve, name="nudges", daemon=True)
-        self._thread.start()
+        self.thread = SupervisedThread("nudges", self._serve, self._wake)
+        self.thread.start()
 
     def ask(self, name: str) -> None:
-        """Have a job woken soon; returns at once and never fails. Asking twice before it is sent is asking once."""
+        """Wake a job soon; returns at once and never fails. Repeated calls before the message is sent count once."""
         with self._changed:
             self._asked.add(name)
             self._changed.notify()
 
     def stop(self) -> None:
         """Send nothing more."""
-        self._stopping.set()
+        self.thread.stop(STOP_SECONDS_MAX)
+
+    @property
+    def threads(self) -> tuple[SupervisedThread, ...]:
+        """The thread of the nudges."""
+        return (self.thread,)
+
+    def _wake(self) -> None:
         with self._changed:
             self._changed.notify()
-        self._thread.join()
 
     def _serve(self) -> None:
         while True:
             with self._changed:
-                while not self._asked and not self._stopping.is_set():
+                while not self._asked and not self.thread.stopping.is_set():
                     if not self._changed.wait(RETRY_SECONDS if self._unsent else None):
                         break
-            if self._stopping.wait(GATHER_SECONDS):
+            if self.thread.stopping.wait(GATHER_SECONDS):
                 return
             with self._changed:
                 asked, self._asked = self._asked, set()
@@ -86,7 +92,7 @@ class Nudges:
             self._tell(None)
 
     def _tell(self, failure: str | None) -> None:
-        """Tell of a change; where that fails it is told again with the next nudge."""
+        """Report a change; a report that fails is repeated with the next nudge."""
         answers = failure is None
         if self._told is None or answers is self._answers:
             return

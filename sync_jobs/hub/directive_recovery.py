@@ -8,6 +8,7 @@ from typing import Final
 
 from auth.machines import EnrolledMachine
 from infra.database import Session
+from infra.messages import message
 from plants.commands.replication.rebasing import Suffix, rebase
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
@@ -28,10 +29,10 @@ from sync_jobs.nodes import HubNode
 from sync_jobs.protocol import checkpoints, wire
 from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Problem, Receipt
 
-RECOVERED: Final = (
-    "The hub had lost directives of {origin} from entry {low} on: the plant gave {count} back, and {again} made since "
-    "follow them. / 总部丢失了发往 {origin} 的指令（条目 {low} 之后）：已由工厂补回 {count} 条，"
-    "此后新发的 {again} 条已顺延。"
+RECOVERED: Final = message(
+    "DIRECTIVES_RECOVERED",
+    "The hub had lost directives of {origin} from entry {low} on. The plant returned {count}, and {again} issued "
+    "since follow them.",
 )
 
 
@@ -99,7 +100,7 @@ def _insert_returned(session: Session, hub: HubNode, head: Head, entries: list[E
     else:
         head.adopt(lost, end)
         applying.apply(session, head.log_id, lost)
-    text = RECOVERED.format(origin=head.origin, low=fork.size, count=len(lost), again=again)
+    text = RECOVERED(origin=head.origin, low=fork.size, count=len(lost), again=again)
     raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, text), hub.clock.now())
     return end.size + again
 

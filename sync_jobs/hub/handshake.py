@@ -5,6 +5,7 @@ from datetime import datetime
 from auth.machines import EnrolledMachine
 from infra.database import Session
 from infra.ids import new_id
+from infra.messages import message
 from plants.rules.ledger.events import canonical
 from plants.rules.ledger.notes import NoteError, NoteKey
 from plants.rules.values.instants import format_instant, micros, parse_instant
@@ -24,18 +25,19 @@ from sync_jobs.protocol.sessions import SessionVerdict, issue_session, update_co
 from sync_jobs.protocol.wire import PROTOCOL, Hello, LedgerPosition, Position, Problem, Welcome
 
 ALARMS = {
-    ReplicationState.RESTORED: (
-        "The plant shows {theirs} entries and the hub holds {ours}: it was restored from an old backup. / "
-        "工厂现有 {theirs} 条记录，总部已有 {ours} 条：该工厂可能由旧备份恢复。"
+    ReplicationState.RESTORED: message(
+        "PLANT_SHOWN_RESTORED",
+        "The plant shows {theirs} entries and the hub holds {ours}: it was restored from an old backup. The missing "
+        "entries are sent to it.",
     ),
-    ReplicationState.DIVERGED: (
-        "The plant's {theirs} entries and the hub's {ours} are different ledgers: the plant will take on the hub's. / "
-        "工厂的 {theirs} 条记录与总部的 {ours} 条不一致，工厂将以总部记录为准并补录。"
+    ReplicationState.DIVERGED: message(
+        "PLANT_SHOWN_DIVERGED",
+        "The plant's {theirs} entries and the hub's {ours} are different ledgers. The plant will adopt the hub's.",
     ),
-    ReplicationState.HUB_REGRESSED: (
-        "The plant holds {theirs} entries that the hub gave or signed for, and the hub has {ours}: it was restored. "
-        "The plant gives them back. / "
-        "工厂持有总部已签收或签发的 {theirs} 条记录，总部仅有 {ours} 条：总部可能由旧备份恢复，将由工厂补回。"
+    ReplicationState.HUB_REGRESSED: message(
+        "HUB_SHOWN_REGRESSED",
+        "The plant holds {theirs} entries that the hub issued or signed for, and the hub has {ours}: it was restored. "
+        "The plant returns them.",
     ),
 }
 ALARM_KINDS = {
@@ -139,8 +141,8 @@ def _directives(
     seen = {"acknowledged": acknowledged, "peer_size": theirs.size, "contact_us": micros(now)}
     status.amend(session, log_id, **seen, **_alarm_columns(state, theirs.size, here.size, now))
     if state is ReplicationState.HUB_REGRESSED:
-        text = ALARMS[state].format(theirs=theirs.size, ours=here.size)
-        raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, text), now)
+        said = ALARMS[state](theirs=theirs.size, ours=here.size)
+        raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, said), now)
     elif state is ReplicationState.IN_SYNC:
         end_alarm(session, AlarmKind.HUB_REGRESSED, head.origin, now)
     return LedgerPosition.of(head.origin, here)
@@ -173,15 +175,14 @@ def _update_alarms(session: Session, state: ReplicationState, hello: Hello, here
             end_alarm(session, kind, origin, now)
     elif state in ALARM_KINDS:
         theirs = hello.acknowledged if state is ReplicationState.HUB_REGRESSED else hello.ledger.size
-        text = ALARMS[state].format(theirs=theirs, ours=here.size)
+        text = ALARMS[state](theirs=theirs, ours=here.size)
         raise_alarm(session, Alarm(ALARM_KINDS[state], origin, text), now)
 
 
 def _alarm_columns(state: ReplicationState, theirs: int, ours: int, now: datetime) -> dict[str, object]:
-    text = ALARMS.get(state)
-    if text is None:
-        return {"state": state, "alarm": None, "alarm_us": None}
-    return {"state": state, "alarm": text.format(theirs=theirs, ours=ours), "alarm_us": micros(now)}
+    said = ALARMS.get(state)
+    alarm = status.NO_ALARM if said is None else status.alarm_columns(said(theirs=theirs, ours=ours), now)
+    return {"state": state, **alarm}
 
 
 def _epoch(session: Session) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from infra.messages import message
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol.wire import Problem
@@ -16,25 +17,22 @@ WRITTEN_EVERY: Final = timedelta(seconds=10)
 STRANGER: Final = "not recognised"
 """The subject of the alarm about clients that are not recognised."""
 
-WORDS: Final = {
-    "NOT_RECOGNISED": (
-        "Somebody whose key is not enrolled, or whose clock is wrong, asked as a plant.",
-        "有未登记密钥或时钟错误的节点以工厂身份请求。",
+ADVICE: Final = {
+    "NOT_RECOGNISED": message(
+        "ADVICE_NOT_RECOGNISED", "A request came as a plant with a key that is not enrolled, or with a wrong clock."
     ),
-    "NOT_YET_APPROVED": (
+    "NOT_YET_APPROVED": message(
+        "ADVICE_NOT_YET_APPROVED",
         "The plant waits: compare its fingerprint, then `batchloom hub approve CODE` or `reject`.",
-        "工厂等待批准：核对指纹后执行 batchloom hub approve 或 reject。",
     ),
-    "SESSION_SUPERSEDED": (
-        "Two copies of the plant send. Stop one of them.",
-        "该工厂有两个副本同时发送，请停用其中之一。",
+    "SESSION_SUPERSEDED": message("ADVICE_SESSION_SUPERSEDED", "Two copies of the plant send. Stop one of them."),
+    "INVITATION_REFUSED": message(
+        "ADVICE_INVITATION_REFUSED", "A one-time code was refused. If it was not mistyped, somebody is guessing codes."
     ),
-    "INVITATION_REFUSED": (
-        "A one-time code was refused. If nobody mistyped it, somebody is guessing.",
-        "一次性代码被拒绝；若无人输错，可能有人在猜测。",
-    ),
-    "PROTOCOL_TOO_OLD": ("The plant's program is too old: upgrade it.", "工厂的程序版本过旧，请升级。"),
+    "PROTOCOL_TOO_OLD": message("ADVICE_PROTOCOL_TOO_OLD", "The plant's program is too old: upgrade it."),
 }
+LOOK_AT_PLANT: Final = message("ADVICE_OTHERWISE", "Look at the plant's alarms.")
+REJECTED: Final = message("REQUEST_REJECTED", "{status} {problem}: {advice}")
 
 
 @dataclass(slots=True)
@@ -68,10 +66,10 @@ class RejectionAlarms:
             if counter.written_at is not None and now < counter.written_at + WRITTEN_EVERY:
                 return
             times, counter.since, counter.written_at = counter.since, 0, now
-        en, zh = WORDS.get(problem.code, ("Look into the plant's alarms.", "请查看该工厂的告警。"))
-        text = f"{problem.status} {problem.code}: {en} / {zh}"
+        advice = ADVICE.get(problem.code, LOOK_AT_PLANT)()
+        said = REJECTED(status=problem.status, problem=problem.code, advice=advice)
         with self._hub.store.transaction() as session:
-            raise_alarm(session, Alarm(AlarmKind.REPLICATION_REFUSED, about, text), now, times=times)
+            raise_alarm(session, Alarm(AlarmKind.REPLICATION_REFUSED, about, said), now, times=times)
 
     def accepted(self, origin: str) -> None:
         """End the alarm of a plant whose request was accepted."""

@@ -11,6 +11,7 @@ from auth.actors import Role, system_actor
 from auth.permissions import Permission
 from auth.scope import plants_for
 from infra.database import ReadSession, Session
+from infra.messages import Notice, message
 from plants.rules.ledger.hlc import lead_ms
 from plants.rules.logistics.transfers import overdue_before
 from plants.rules.values.instants import format_instant, from_micros
@@ -39,29 +40,30 @@ OTHERS: Final = "*"
 """The subject of the alarm that summarises the transfers beyond TRANSFER_ALARMS_MAX."""
 
 UNMATCHED: Final = {
-    OpenState.IN_TRANSIT: (
-        "Transfer {id} from {source} to {destination} left on {since} and was not received. / "
-        "调拨 {id}（{source} → {destination}）于 {since} 发出，至今未收货。"
+    OpenState.IN_TRANSIT: message(
+        "TRANSFER_OVERDUE",
+        "Transfer {id} from {source} to {destination} left on {since} and was not received. Ask both plants for the "
+        "goods.",
     ),
-    OpenState.AWAITING_SOURCE: (
-        "Transfer {id} was received at {destination} on {since}, and the ledger of {source} has not told of it. / "
-        "调拨 {id} 已于 {since} 在 {destination} 收货，{source} 的账本中至今未见其发货。"
+    OpenState.AWAITING_SOURCE: message(
+        "TRANSFER_SOURCE_SILENT",
+        "Transfer {id} was received at {destination} on {since}, and the ledger of {source} does not contain it. "
+        "Check the connection of {source}.",
     ),
-    OpenState.LABEL_DIFFERS: (
-        "Transfer {id}, received at {destination} on {since}: its label does not match the ledger of {source}. Compare "
-        "the goods with both ledgers. / "
-        "调拨 {id}（{destination} 于 {since} 收货）的标签与 {source} 的账本不符，请核对货物与双方账本。"
+    OpenState.LABEL_DIFFERS: message(
+        "TRANSFER_LABEL_DIFFERS",
+        "Transfer {id}, received at {destination} on {since}: its label does not match the ledger of {source}. "
+        "Compare the goods with both ledgers.",
     ),
 }
-MANY: Final = "{count} more transfers are overdue. / 另有 {count} 笔调拨已超期。"
-SKEWED: Final = (
-    "The clock of the plant is {seconds} s ahead of the hub's (below zero: behind). Set it. / "
-    "该工厂时钟比总部快 {seconds} 秒（负数为慢），请校准。"
+MANY: Final = message("TRANSFERS_OVERDUE", "{count} more transfers are overdue. List the transfers in transit.")
+SKEWED: Final = message(
+    "CLOCK_SKEWED", "The clock of the plant is {seconds} s ahead of the hub's (below zero: behind). Set it."
 )
-LEADING: Final = (
-    "The newest entry of the plant is stamped {seconds} s ahead of the hub's clock: a clock is or was wrong, and the "
-    "order between plants may be too. / "
-    "该工厂最新条目的时间戳比总部时钟快 {seconds} 秒：时钟有误，跨厂先后顺序可能不准。"
+LEADING: Final = message(
+    "STAMP_LEADING",
+    "The newest entry of the plant is stamped {seconds} s ahead of the hub's clock. Check both clocks: the order "
+    "between plants may be wrong.",
 )
 
 
@@ -99,7 +101,7 @@ def _keep(session: Session, verdicts: list[LabelCheckRow]) -> None:
         keep_verdict(session, verdict)
 
 
-def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetime) -> dict[str, str]:
+def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetime) -> dict[str, Notice]:
     """Return the alarms about transfers: the text of each by its subject."""
     before_us = overdue_before(now, hub.transfer_overdue_days)
     denied = [one for one in _all(reads, scope, OpenTransfersFilter(before_us)) if one.state is OpenState.LABEL_DIFFERS]
@@ -107,15 +109,15 @@ def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetim
     count = open_count(reads, scope, OpenTransfersFilter(before_us, overdue=True))
     listed = {one.id: one for one in (*overdue, *denied[:TRANSFER_ALARMS_MAX])}
     seen = transfers_by_id(reads, scope, list(listed))
-    texts = {}
+    texts: dict[str, Notice] = {}
     for one in listed.values():
         row = seen[one.id].sent or seen[one.id].received
         assert row is not None
         ends = {"source": row.source_plant, "destination": row.destination_plant}
         since = format_instant(from_micros(one.since_us))[:10]
-        texts[str(one.id)] = UNMATCHED[one.state].format(id=one.id, since=since, **ends)
+        texts[str(one.id)] = UNMATCHED[one.state](id=one.id, since=since, **ends)
     if count > len(overdue):
-        texts[OTHERS] = MANY.format(count=count - len(overdue))
+        texts[OTHERS] = MANY(count=count - len(overdue))
     return texts
 
 
@@ -126,20 +128,20 @@ def _all(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) ->
         after = page[-1].since_us, page[-1].id
 
 
-def _clocks(reads: ReadSession, now: datetime) -> dict[str, str]:
+def _clocks(reads: ReadSession, now: datetime) -> dict[str, Notice]:
     """Return the alarms about clocks, by the origin of the plant's ledger."""
-    texts = {}
+    texts: dict[str, Notice] = {}
     now_ms = int(now.timestamp() * 1000)
     for origin, stamp, skew_ms in plant_clocks(reads):
         ahead_ms = lead_ms(stamp, now_ms)
         if skew_ms is not None and abs(skew_ms) > SKEW_MS_MAX:
-            texts[origin] = SKEWED.format(seconds=round(skew_ms / 1000))
+            texts[origin] = SKEWED(seconds=round(skew_ms / 1000))
         elif ahead_ms > STAMP_LEAD_MS_MAX:
-            texts[origin] = LEADING.format(seconds=ahead_ms // 1000)
+            texts[origin] = LEADING(seconds=ahead_ms // 1000)
     return texts
 
 
-def _update_alarms(session: Session, kind: AlarmKind, texts: Mapping[str, str], now: datetime) -> None:
+def _update_alarms(session: Session, kind: AlarmKind, texts: Mapping[str, Notice], now: datetime) -> None:
     """Raise the alarms of a kind that are not open, and end those without a text."""
     lasting = open_alarms(session, kind).keys()
     for about in lasting - texts.keys():

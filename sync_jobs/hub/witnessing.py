@@ -11,6 +11,7 @@ from typing import Final
 from auth.machines import EnrolledMachine
 from auth.notes import NoteSigner
 from infra.database import Session
+from infra.messages import message
 from plants.commands.replication.witnesses import witness_checkpoints
 from plants.rules.ledger.merkle import growth_proof
 from plants.rules.ledger.notes import MAX_SIGNATURES, Checkpoint, Note, NoteError, NoteKey
@@ -26,9 +27,10 @@ from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.checkpoints import FORKED
 from sync_jobs.protocol.wire import Hello, Position
 
-REGRESSED: Final = (
-    "{plant} holds {held} entries of the hub's own ledger, signed by this hub, which has {shown}: it was restored. / "
-    "工厂 {plant} 持有总部签名的 {held} 条自有账本记录，而总部现有 {shown} 条：总部可能由旧备份恢复。"
+REGRESSED: Final = message(
+    "HUB_LEDGER_REGRESSED",
+    "{plant} holds {held} entries of the hub's own ledger, signed by this hub, which has {shown}: it was restored. "
+    "Compare the hub's backup with its archive.",
 )
 
 
@@ -107,12 +109,12 @@ def _keep_cosignature(session: Session, hub: HubNode, machine: EnrolledMachine, 
     try:
         root = Checkpoint.parse(Note.parse(kept).text).root if kept else _root_at(session, seen.size)
     except LookupError:
-        text = REGRESSED.format(plant=machine.code, held=seen.size, shown=newest.size)
+        text = REGRESSED(plant=machine.code, held=seen.size, shown=newest.size)
         keep_contradiction(session, Contradiction(HUB_LOG, hub.origin, cosigned, ours), now)
         raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, about, text), now)
         return
     if root != seen.root:
-        text = FORKED.format(held=seen.size, shown=newest.size)
+        text = FORKED(held=seen.size, shown=newest.size)
         keep_contradiction(session, Contradiction(HUB_LOG, hub.origin, cosigned, ours), now)
         raise_alarm(session, Alarm(AlarmKind.HUB_LEDGER_FORKED, about, text), now)
         return

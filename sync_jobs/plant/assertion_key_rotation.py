@@ -23,7 +23,8 @@ from auth.notes import KeyFileError, NoteSigner, generate_key, load_key, save_ke
 from infra.database import Session
 from infra.folders import sync_folder
 from plants.rules.ledger.notes import Note
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.replication.refusals import PLANT_FENCED
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import Head
 from sync_jobs.keys.assertion_statements import statement_text
 from sync_jobs.nodes import PlantNode
@@ -137,6 +138,6 @@ def _check_not_fenced(node: PlantNode) -> None:
     def check(session: Session) -> None:
         head = Head(session, node.number)
         if head.fenced:
-            raise Refusal(RefusalCode.PLANT_FENCED, plant=head.origin.split("/")[-2])
+            raise Refusal(PLANT_FENCED, plant=head.origin.split("/")[-2])
 
     node.writer.write(check)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from infra.database import Session
+from infra.messages import Failure, Worded, message
 from plants.commands.replication.rebasing import NotTheLedger
 from plants.commands.replication.repairs import record_repair
 from plants.rules.ledger.merkle import Frontier
@@ -45,10 +46,17 @@ NOT_RECOGNISED: Final = 401
 SKEW_SECONDS_NOTED: Final = 4  # the hub tolerates little more
 WRONG_POSITION: Final = 409
 
-HUB_REGRESSED: Final = (
+HUB_REGRESSED: Final = message(
+    "HUB_LOST_ENTRIES",
     "The hub had only {hub} of the {receipt} entries that it gave a receipt for: it was restored from an old backup. "
-    "They are sent again. / 总部仅有其已签收的 {receipt} 条记录中的 {hub} 条：总部由旧备份恢复，正在重新发送。"
+    "They are sent again.",
 )
+HUB_REFUSED: Final = message("HUB_REFUSED", "The hub refused: {status} {problem}. Look at the hub's alarms.")
+HUB_REFUSED_BY_CLOCK: Final = message(
+    "HUB_REFUSED_BY_CLOCK",
+    "The hub refused: {status} {problem}. The hub's clock is {seconds} s ahead of ours: set the clock.",
+)
+EXCHANGE_FAILED: Final = message("EXCHANGE_ENDED", "{failure}: {why}")
 REPAIRED: Final = (
     AlarmKind.PLANT_RESTORED,
     AlarmKind.LEDGER_DIVERGED,
@@ -219,7 +227,7 @@ def _fetch_and_finish(context: ExchangeContext, welcome: Welcome, sent: int) -> 
         backoff.succeeded(session, node.number, now=now)
         behind = status.ledger_status(session, node.number).acknowledged < size
         state = ReplicationState.BEHIND if behind else ReplicationState.IN_SYNC
-        status.amend(session, node.number, state=state, alarm=None, alarm_us=None)
+        status.amend(session, node.number, state=state, **status.NO_ALARM)
         for kind in REFUSING if behind else (*REFUSING, *REPAIRED):
             end_alarm(session, kind, node.origin, now)
         return state
@@ -238,7 +246,7 @@ def _record_regressed(context: ExchangeContext, welcome: Welcome, frontier: Fron
         receipt = status.ledger_status(session, node.number).acknowledged
         payload: HubRegressed = {"hub_size": welcome.ledger.size, "receipt_size": receipt}
         record_repair(session, node.number, events.HUB_REGRESSED, payload, now=now)
-        text = HUB_REGRESSED.format(hub=welcome.ledger.size, receipt=receipt)
+        text = HUB_REGRESSED(hub=welcome.ledger.size, receipt=receipt)
         raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, node.origin, text), now)
         status.amend(session, node.number, acknowledged=frontier.size, frontier=frontier.to_bytes())
 
@@ -272,18 +280,17 @@ def _unfinished(context: ExchangeContext, decision: Decision) -> ExchangeResult:
 
 def _give_up(node: PlantNode, lease: Lease, error: Exception) -> ReplicationState:
     """Store why the exchange ended. Every failure but an unreachable or busy hub also raises an alarm."""
-    state, alarm, retry_seconds = ReplicationState.UNREACHABLE, None, None
+    state, retry_seconds = ReplicationState.UNREACHABLE, None
+    alarm: Worded | None = None
     if isinstance(error, Problem):
         retry_seconds = error.retry_seconds
         if error.status not in LATER:
             state = ReplicationState.REFUSED
-            alarm = f"The hub refused: {error.status} {error.code}. / 总部拒绝：{error.status} {error.code}。"
-            alarm += _skew_text(node, error)
-    elif isinstance(error, BodiesPruned):
-        state, alarm = ReplicationState.REFUSED, str(error)
+            alarm = _refused(node, error)
+    elif isinstance(error, Failure):
+        state, alarm = ReplicationState.REFUSED, error
     elif not isinstance(error, HubUnreachable):
-        state = ReplicationState.REFUSED
-        alarm = f"{type(error).__name__}: {error}"
+        state, alarm = ReplicationState.REFUSED, EXCHANGE_FAILED(failure=type(error).__name__, why=error)
 
     def write(session: Session) -> None:
         now = node.clock.now()
@@ -300,15 +307,14 @@ def _give_up(node: PlantNode, lease: Lease, error: Exception) -> ReplicationStat
     return state
 
 
-def _skew_text(node: PlantNode, error: Problem) -> str:
+def _refused(node: PlantNode, error: Problem) -> Worded:
     """Return the clock skew as text where it may be why the hub did not recognise us, else an empty text."""
+    refused = {"status": error.status, "problem": error.code}
     try:
         theirs = parse_instant(str(error.content.get("clock")))
         seconds = (micros(theirs) - micros(node.clock.now())) // 1_000_000
     except (ValueError, TypeError):
-        return ""
+        return HUB_REFUSED(**refused)
     if error.status != NOT_RECOGNISED or abs(seconds) < SKEW_SECONDS_NOTED:
-        return ""
-    return (
-        f" The hub's clock is {seconds} s ahead of ours: set the clock. / 总部时钟比本机快 {seconds} 秒，请校准时钟。"
-    )
+        return HUB_REFUSED(**refused)
+    return HUB_REFUSED_BY_CLOCK(**refused, seconds=seconds)

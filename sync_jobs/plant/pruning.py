@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from infra.database import ReadSession, Session
+from infra.messages import Failure, message
 from plants.commands.replication.pruning import Pruning, PruningUnsafe, Receipt, empty_next, prune
 from plants.rules.ledger.notes import NoteError
 from plants.store.ledger.pruning import Bounds, bounds, fill, freed, mark, missing_from, pruned_below
@@ -24,16 +25,17 @@ from sync_jobs.protocol.wire import ENTRIES_MAX, read_entries
 Done = TypeVar("Done")
 
 NOTES_READ_MAX: Final = 100  # newest checkpoints that are searched for a cosigned one
-BODIES_PRUNED: Final = (
+RECEIPT_MISSING: Final = message("RECEIPT_MISSING", "There is no receipt of the hub. Exchange with it first.")
+BODIES_NOT_FETCHED: Final = message("BODIES_NOT_FETCHED", "The hub sent no entries from position {low} on. Try again.")
+BODIES_PRUNED: Final = message(
+    "BODIES_PRUNED",
     "The hub has this plant's ledger as it is here up to entry {size} only, and the bodies below {pruned} were pruned "
     "here, after the hub had cosigned and archived them. Nothing was sent. Bring the hub's ledgers back from the "
-    "archive (at the hub: batchloom archive restore). / 总部与本厂账本仅在前 {size} 条一致，"
-    "而第 {pruned} 条之前的内容已在总部签收并归档后移出本厂。未发送任何内容。"
-    "请在总部执行 batchloom archive restore，由归档恢复。"
+    "archive (at the hub: batchloom archive restore).",
 )
 
 
-class BodiesPruned(Exception):
+class BodiesPruned(Failure):
     """The hub lacks entries, or has others, whose bodies were pruned here; the message says how to proceed."""
 
 
@@ -55,7 +57,7 @@ def check_bodies_kept(context: ExchangeContext, size: int) -> None:
     with context.node.store.reading() as reads:
         pruned = pruned_below(reads, context.node.number)
     if size < pruned:
-        raise BodiesPruned(BODIES_PRUNED.format(size=size, pruned=pruned))
+        raise BodiesPruned(BODIES_PRUNED, size=size, pruned=pruned)
 
 
 def receipt_of(reads: Session | ReadSession, node: PlantNode) -> Receipt | None:
@@ -89,7 +91,7 @@ def prune_bodies(node: PlantNode, keep_days: int, *, progress: Callable[[int, in
     with node.store.reading() as reads:
         receipt = receipt_of(reads, node)
     if receipt is None:
-        raise PruningUnsafe("there is no receipt of the hub / 没有总部回执")
+        raise PruningUnsafe(RECEIPT_MISSING)
     order = Pruning(node.number, receipt, keep_days)
 
     def work(lease: Lease) -> Pruned:
@@ -164,7 +166,7 @@ def _restore_slice(context: ExchangeContext, low: int, high: int) -> int:
     parcel = context.client.entries(node.origin, low, high)
     entries = read_entries(parcel.bodies, low, node.number)
     if not 0 < len(entries) <= high - low:
-        raise BodiesPruned(f"no entries came from position {low} on / 未取回第 {low} 条起的记录")
+        raise BodiesPruned(BODIES_NOT_FETCHED, low=low)
 
     def put(session: Session) -> None:
         fill(session, node.number, entries)

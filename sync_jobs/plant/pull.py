@@ -3,6 +3,7 @@
 import logging
 
 from infra.database import Session
+from infra.messages import Worded, message
 from plants.commands.directives.outcomes import apply_directive, due_directive
 from plants.rules.ledger.merkle import EMPTY_ROOT, Frontier
 from plants.rules.ledger.notes import Note, NoteError
@@ -20,11 +21,13 @@ from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Problem, Welcome, read_entries
 
-HUB_REGRESSED = (
+HUB_REGRESSED = message(
+    "HUB_LOST_DIRECTIVES",
     "The hub shows {theirs} directives, and they do not continue the {ours} that it signed for this plant: it was "
-    "restored from an old backup. This plant gives them back. / "
-    "总部现有 {theirs} 条指令，与其已签发给本厂的 {ours} 条不连续：总部由旧备份恢复，正由本厂补回。"
+    "restored from an old backup. This plant returns them.",
 )
+
+DIRECTIVE_FAILED = message("DIRECTIVE_FAILED", "A directive could not be applied and is retried: {why}")
 
 LOG = logging.getLogger(__name__)
 
@@ -70,15 +73,15 @@ def pull(context: ExchangeContext, welcome: Welcome) -> int:
 
 def _return_directives(context: ExchangeContext, welcome: Welcome, here: Position) -> int:
     """Return the lost directives to the hub under the alarm; returns how many directives the hub has then."""
-    text = HUB_REGRESSED.format(theirs=welcome.directives.size, ours=here.size)
+    text = HUB_REGRESSED(theirs=welcome.directives.size, ours=here.size)
     _alarm(context, ReplicationState.HUB_REGRESSED, text)
     end = return_directives(context, welcome)
 
     def note(session: Session) -> None:
         now = context.node.clock.now()
         sizes = {"peer_size": end, "contact_us": micros(now)}
-        level = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
-        status.amend(session, -context.node.number, **sizes, **level)
+        in_sync = {"state": ReplicationState.IN_SYNC, "error": None}
+        status.amend(session, -context.node.number, **sizes, **in_sync, **status.NO_ALARM)
         end_alarm(session, AlarmKind.HUB_REGRESSED, context.node.directive_origin, now)
 
     context.write(note)
@@ -110,7 +113,7 @@ def apply_pending(context: ExchangeContext) -> int:
         raise
     except Exception as error:
         LOG.exception("plant %s: a directive could not be applied", node.number)
-        _alarm(context, ReplicationState.REFUSED, f"A directive could not be applied / 指令无法执行: {error!r}"[:500])
+        _alarm(context, ReplicationState.REFUSED, DIRECTIVE_FAILED(why=repr(error)[:500]))
     return count
 
 
@@ -147,13 +150,13 @@ def _store_slice(context: ExchangeContext, low: int, high: int) -> int:
     return context.write(store)
 
 
-def _alarm(context: ExchangeContext, state: ReplicationState, text: str) -> None:
+def _alarm(context: ExchangeContext, state: ReplicationState, said: Worded) -> None:
     now = context.node.clock.now()
 
     def write(session: Session) -> None:
-        status.amend(session, -context.node.number, state=state, alarm=text, alarm_us=micros(now))
+        status.amend(session, -context.node.number, state=state, **status.alarm_columns(said, now))
         regressed = state is ReplicationState.HUB_REGRESSED
         kind = AlarmKind.HUB_REGRESSED if regressed else AlarmKind.REPLICATION_REFUSED
-        raise_alarm(session, Alarm(kind, context.node.directive_origin, text), now)
+        raise_alarm(session, Alarm(kind, context.node.directive_origin, said), now)
 
     context.write(write)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from infra.database import ReadSession, Session
+from infra.messages import message
 from plants.commands.replication.rebasing import Rebased, Suffix, rebase
 from plants.rules.ledger.merkle import Frontier
 from plants.store.ledger import mirrors
@@ -15,15 +16,15 @@ from sync_jobs.plant.pruning import check_bodies_kept, restore_bodies
 from sync_jobs.plant.restoring import check_covered, prove, record_acknowledged, stage
 from sync_jobs.protocol.wire import ROOTS_MAX, Position, Welcome
 
-DIVERGED: Final = (
-    "From entry {fork} on, the hub had another ledger of this plant. Its {adopted} entries were taken on, {again} of "
-    "this plant's were appended again, and {disputed} that collide wait on the worklist. / "
-    "自条目 {fork} 起，总部的账本与本厂不同。已采用总部的 {adopted} 条，重新追加本厂的 {again} 条，"
-    "另有 {disputed} 条相互冲突，已列入待处理清单。"
+DIVERGED: Final = message(
+    "LEDGER_REBASED",
+    "From entry {fork} on, the hub had another ledger of this plant. Its {adopted} entries were adopted, {again} of "
+    "this plant's were appended again, and {disputed} that conflict wait on the worklist.",
 )
-DISPUTED: Final = (
-    "{disputed} entries collide with others and were not applied. Look at the worklist, record what is right, and "
-    "settle each. / {disputed} 条记录与其他记录冲突，未生效。请查看待处理清单，登记正确内容后逐条处理。"
+DISPUTED: Final = message(
+    "ENTRIES_DISPUTED",
+    "{disputed} entries conflict with others and were not applied. Look at the worklist, record what is right, and "
+    "settle each.",
 )
 
 RootsAt = Callable[[Sequence[int]], Sequence[bytes]]
@@ -101,10 +102,10 @@ def _rebase(context: ExchangeContext, session: Session, suffix: Suffix, note: st
     node, now = context.node, context.node.clock.now()
     done = rebase(session, node.number, suffix, now=now)
     numbers = {"adopted": done.adopted, "again": done.again, "disputed": done.disputed}
-    text = DIVERGED.format(fork=suffix.fork.size, **numbers)
+    text = DIVERGED(fork=suffix.fork.size, **numbers)
     raise_alarm(session, Alarm(AlarmKind.LEDGER_DIVERGED, node.origin, text), now)
     if waiting := open_disputes(session, node.number):
-        text = DISPUTED.format(disputed=waiting)
+        text = DISPUTED(disputed=waiting)
         raise_alarm(session, Alarm(AlarmKind.ENTRY_DISPUTED, node.origin, text), now)
     record_acknowledged(session, node, suffix.head, note)
     return done

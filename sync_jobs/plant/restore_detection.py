@@ -5,6 +5,7 @@ from typing import Final
 from infra.clock import Clock
 from infra.database import Session, Store, StoreUnfit
 from infra.high_water_marks import FILE_NAME, FileMarks, HighWaterMarks, MarkKeeper, MarksFile, MarksUnreadable
+from infra.messages import message
 from infra.roles import Role
 from infra.settings import Settings
 from plants.commands.replication.restores import record_restored
@@ -18,24 +19,26 @@ from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_al
 from plants.store.replication.status import ledger_status
 from sync_jobs.keys.ledger_key_files import switch_key
 
-OF_ANOTHER: Final = (
-    "{what} belongs to {other}, not to {origin}. Put this node's own in its place. / "
-    "{what} 属于 {other}，而不是 {origin}，请换回本节点自己的文件。"
+STORE_OF_ANOTHER: Final = message(
+    "STORE_OF_ANOTHER", "The store belongs to {other}, not to {origin}. Put this node's own in its place."
 )
-RESTORED: Final = (
-    "The store has {size} entries and does not continue the {known} that this plant's ledger had: it was restored from "
-    "an old backup. Number series go on beyond what may be printed; the rest comes back from the hub. / "
-    "存储现有 {size} 条记录，与本厂此前的 {known} 条不连续：存储由旧备份恢复。"
-    "编号已跳过可能已打印的部分，其余将从总部取回。"
+MARKS_OF_ANOTHER: Final = message(
+    "MARKS_OF_ANOTHER", "The file marks.json belongs to {other}, not to {origin}. Put this node's own in its place."
 )
-DAMAGED: Final = (
-    "The store's own entries are not whole: {why}. Stop the node, run batchloom verify, and restore from a backup or "
-    "the hub. / 账本条目不完整：{why}。请停止节点，运行 batchloom verify，并由备份或总部恢复。"
+RESTORED: Final = message(
+    "STORE_RESTORED",
+    "The store has {size} entries and does not continue the {known} that this plant's ledger had: it was restored "
+    "from an old backup. Number series continue beyond what may be printed; the rest comes back from the hub.",
 )
-LOST: Final = (
+DAMAGED: Final = message(
+    "STORE_DAMAGED",
+    "The store's own entries are damaged: {why}. Stop the node, run batchloom verify, and restore from a backup or "
+    "the hub.",
+)
+LOST: Final = message(
+    "MARKS_LOST",
     "The plant's high-water marks (marks.json) were missing and were made again. If the store was restored from a "
-    "backup, tell the hub's operator before printing labels. / "
-    "本厂的高水位标记（marks.json）缺失，已重新建立。若存储曾由备份恢复，请在打印标签前告知总部管理员。"
+    "backup, tell the hub's operator before printing labels.",
 )
 
 
@@ -48,7 +51,7 @@ def check_origin(store: Store, log_id: int, origin: str) -> None:
     foreign = other if own is None or log_id != HUB_LOG else None
     found = foreign or (own[0] if own is not None else origin)
     if found != origin:
-        raise StoreUnfit(OF_ANOTHER.format(what="The store / 该存储", other=found, origin=origin))
+        raise StoreUnfit(STORE_OF_ANOTHER, other=found, origin=origin)
 
 
 def check_restored(settings: Settings, store: Store, clock: Clock) -> None:
@@ -76,9 +79,7 @@ def compare_with_marks(store: Store, file: MarksFile, *, plant: int, origin: str
         raw = file.read()
         marks = _read(raw)
         if marks is not None and marks.origin != origin:
-            raise StoreUnfit(
-                OF_ANOTHER.format(what="The file marks.json / 文件 marks.json", other=marks.origin, origin=origin)
-            )
+            raise StoreUnfit(MARKS_OF_ANOTHER, other=marks.origin, origin=origin)
         if marks is None:
             marks = _recreate(store, plant, origin, clock)
             file.replace(marks.to_bytes())
@@ -119,7 +120,7 @@ def _recreate(store: Store, plant: int, origin: str, clock: Clock) -> HighWaterM
             return HighWaterMarks(origin)
         frontier = position[1]
         drawn = {name: following + reserved_ahead(name) for name, following in next_numbers(session, plant).items()}
-        raise_alarm(session, Alarm(AlarmKind.MARKS_LOST, origin, LOST), clock.now())
+        raise_alarm(session, Alarm(AlarmKind.MARKS_LOST, origin, LOST()), clock.now())
         return HighWaterMarks(origin, frontier.size, frontier.root().hex(), drawn)
 
 
@@ -132,7 +133,7 @@ def _continues(session: Session, plant: int, frontier: Frontier, marks: HighWate
         root = mirrors.frontier_at(session, plant, marks.size, known).root()
     except LookupError as error:
         # Rows are missing, which no restore causes. The node still opens, so that `verify` can name them.
-        alarm = Alarm(AlarmKind.LEDGER_DAMAGED, marks.origin, DAMAGED.format(why=error))
+        alarm = Alarm(AlarmKind.LEDGER_DAMAGED, marks.origin, DAMAGED(why=error))
         raise_alarm(session, alarm, clock.now())
         return True
     return root.hex() == (marks.root or EMPTY_ROOT.hex())
@@ -142,7 +143,7 @@ def _record_restored(session: Session, plant: int, frontier: Frontier, marks: Hi
     """Record PlantRestored and raise the alarm; returns the frontier after that entry."""
     now, origin = clock.now(), marks.origin
     record_restored(session, plant, "MARKS", before=frontier.size, known=marks.size, now=now, marks=marks.series)
-    text = RESTORED.format(size=frontier.size, known=marks.size)
+    text = RESTORED(size=frontier.size, known=marks.size)
     raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, origin, text), now)
     end_alarm(session, AlarmKind.MARKS_LOST, origin, now)
     return Head(session, plant).frontier

@@ -9,6 +9,7 @@ from typing import Final
 
 from auth.notes import open_note
 from infra.database import Session
+from infra.messages import message
 from plants.commands.replication.restores import adopt_next, record_restored
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Checkpoint, NoteError
@@ -23,10 +24,10 @@ from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import ENTRIES_MAX, Position, Welcome, read_entries
 
-RESTORED: Final = (
+RESTORED: Final = message(
+    "PLANT_BROUGHT_BACK",
     "This plant had {before} entries and the hub {known} of them: it was restored from an old backup. The {back} "
-    "missing ones were brought back. / "
-    "本厂仅有 {before} 条记录，总部有 {known} 条：本厂由旧备份恢复，缺失的 {back} 条已取回。"
+    "missing ones were brought back.",
 )
 
 
@@ -144,7 +145,7 @@ def _move(
         record_restored(
             session, node.number, "HUB", before=began, known=head.size, now=now, marks=reserved_series(context)
         )
-        text = RESTORED.format(before=began, known=head.size, back=head.size - began)
+        text = RESTORED(before=began, known=head.size, back=head.size - began)
         raise_alarm(session, Alarm(AlarmKind.PLANT_RESTORED, node.origin, text), now)
         record_acknowledged(session, node, head, note)
     return size

@@ -4,6 +4,7 @@ import logging
 from typing import Final
 
 from infra.database import ReadSession, Session
+from infra.messages import Worded, message
 from plants.rules.ledger.merkle import verify_consistency
 from plants.rules.ledger.notes import Checkpoint, Note, NoteError
 from plants.rules.values.instants import micros
@@ -19,9 +20,9 @@ from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.checkpoints import FORKED
 from sync_jobs.protocol.wire import LedgerPosition, Position, Problem, Welcome, read_hash
 
-UNSIGNED: Final = (
-    "The hub showed a checkpoint of its own ledger that its key did not sign ({fault}). / "
-    "总部出示的自有账本检查点未经其密钥签名（{fault}）。"
+UNSIGNED: Final = message(
+    "CHECKPOINT_UNSIGNED",
+    "The hub showed a checkpoint of its own ledger that its key did not sign ({fault}). Ask headquarters.",
 )
 
 
@@ -54,7 +55,7 @@ def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
         signed = checkpoints.read(shown, node.hub_key.name, keys)
         note = checkpoints.trimmed(shown, keys)
     except NoteError as error:
-        text = UNSIGNED.format(fault=error.fault)
+        text = UNSIGNED(fault=error.fault)
         context.write(lambda session: raise_alarm(session, _alarm(node, text), node.clock.now()))
         return False
     with node.store.reading() as reads:
@@ -67,7 +68,7 @@ def check_hub_checkpoint(context: ExchangeContext, welcome: Welcome) -> bool:
         return True
     if held is not None and seen is not None and not _continues(seen, signed.checkpoint, welcome.hub_proof):
         found = Contradiction(HUB_LOG, node.hub_key.name, held, note)
-        text = FORKED.format(held=seen.size, shown=signed.checkpoint.size)
+        text = FORKED(held=seen.size, shown=signed.checkpoint.size)
         LOG.warning("plant %s: %s", node.number, text)
 
         def alarm(session: Session) -> None:
@@ -130,8 +131,8 @@ def _cosign(session: Session, node: PlantNode, note: Note) -> None:
     _end(session, node)
 
 
-def _alarm(node: PlantNode, text: str) -> Alarm:
-    return Alarm(AlarmKind.HUB_LEDGER_FORKED, node.hub_key.name, text)
+def _alarm(node: PlantNode, said: Worded) -> Alarm:
+    return Alarm(AlarmKind.HUB_LEDGER_FORKED, node.hub_key.name, said)
 
 
 def _end(session: Session, node: PlantNode) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from infra.database import Session
+from infra.messages import Notice, message, term
 from plants.rules.identification.codes import NODE_ID_MIN, NODE_IN_TEXT
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import micros
@@ -25,12 +26,17 @@ PARKED_MAX: Final = 1000
 TRIES_MAX: Final = 5  # after which only an operator or a newer program retries
 WAITS: Final = (5, 30, 300, 3600)  # seconds after each failed attempt
 ERROR_LENGTH_MAX: Final = 500
-TOO_MANY: Final = (
-    "more than {limit} entries wait: nothing more of this plant is applied / "
-    "等待的条目超过 {limit} 条，已暂停该工厂的投影"
+PARKED: Final = message(
+    "ENTRIES_WAIT",
+    "{count} entries of plant {plant} wait, the first is {index} ({type}): {why}. Retry or skip it.",
 )
-PROGRAM_ENDED: Final = "the program ended while it applied this entry / 应用此条目时程序异常终止"
-NEEDS_UPGRADE: Final = "needs a newer program: {type} version {version} / 需要升级程序：{type} 版本 {version}"
+HALTED_AT: Final = message("PROJECTION_HALTED", "No more entries of plant {plant} are applied: {why}")
+TOO_MANY: Final = message(
+    "PARKED_TOO_MANY",
+    "More than {limit} entries wait, so no more entries of this plant are applied. Retry or skip the first ones.",
+)
+PROGRAM_ENDED: Final = term("why", "the program ended while it applied this entry")
+NEEDS_UPGRADE: Final = message("NEEDS_UPGRADE", "needs a newer program: {type} version {version}")
 
 
 def touched_keys(entry: Entry) -> frozenset[str]:
@@ -75,12 +81,12 @@ def park(
 def error_text(error: Exception | str, entry: Entry) -> str:
     """Return the text that is stored for an error, without what a text column of PostgreSQL cannot hold."""
     if isinstance(error, UnknownEvent):
-        return NEEDS_UPGRADE.format(type=entry.type, version=entry.envelope["version"])[:ERROR_LENGTH_MAX]
+        return str(NEEDS_UPGRADE(type=entry.type, version=entry.envelope["version"]))[:ERROR_LENGTH_MAX]
     text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:ERROR_LENGTH_MAX]
 
 
-def halt(session: Session, log_id: int, text: str, at: datetime, *, retry: bool) -> None:
+def halt(session: Session, log_id: int, why: Notice | str, at: datetime, *, retry: bool) -> None:
     """Halt the projection of a plant at its watermark, store the reason, and raise the alarm."""
     _, projected = watermark(session, log_id)
     projection_faults.put_fault(
@@ -89,15 +95,14 @@ def halt(session: Session, log_id: int, text: str, at: datetime, *, retry: bool)
         idx=projected,
         key=HALTED,
         type="",
-        error=text[:ERROR_LENGTH_MAX],
+        error=str(why)[:ERROR_LENGTH_MAX],
         attempts=1,
         now_us=micros(at),
         next_attempt_us=micros(at + timedelta(seconds=WAITS[1])) if retry else None,
         needs_version=None,
     )
     origin = origin_of(session, log_id)
-    alarm_text = f"plant {_code(origin)}: {text[:ERROR_LENGTH_MAX]}"
-    raise_alarm(session, Alarm(AlarmKind.PROJECTION_HALTED, origin, alarm_text), at)
+    raise_alarm(session, Alarm(AlarmKind.PROJECTION_HALTED, origin, HALTED_AT(plant=_code(origin), why=why)), at)
 
 
 def unhalt(session: Session, log_id: int, at: datetime) -> None:
@@ -117,12 +122,8 @@ def update_alarm(session: Session, log_id: int, at: datetime) -> None:
         end_alarm(session, AlarmKind.ENTRY_PARKED, about, at)
         return
     count = projection_faults.parked_count(session, log_id)
-    text = (
-        f"{count} entries of plant {_code(about)} wait, the first is {first.idx} ({first.type}): {first.error} "
-        "Have it tried again or skip it. / "
-        f"工厂 {_code(about)} 有 {count} 条条目等待投影，首条为 {first.idx}（{first.type}），请重试或跳过。"
-    )
-    raise_alarm(session, Alarm(AlarmKind.ENTRY_PARKED, about, text), at)
+    said = PARKED(count=count, plant=_code(about), index=first.idx, type=first.type, why=first.error)
+    raise_alarm(session, Alarm(AlarmKind.ENTRY_PARKED, about, said), at)
 
 
 def _code(origin: str) -> str:

@@ -237,8 +237,8 @@ class Slice:
         if self.failed:
             parking.update_alarm(session, log_id, self.now)
         if self.parked > parking.PARKED_MAX:
-            text = parking.TOO_MANY.format(limit=parking.PARKED_MAX)
-            parking.halt(session, log_id, text, self.now, retry=False)
+            why = parking.TOO_MANY(limit=parking.PARKED_MAX)
+            parking.halt(session, log_id, why, self.now, retry=False)
         return self.applied
 
     def _apply_optimistically(self, entries: Iterator[Entry]) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from auth.notes import NoteSigner, open_checkpoint, sign_checkpoint
+from infra.messages import message
 from plants.rules.ledger.notes import (
     Checkpoint,
     Note,
@@ -49,9 +50,8 @@ def signed_us(signed: SignedCheckpoint) -> int | None:
     return None if seconds is None else seconds * 1_000_000
 
 
-FORKED: Final = (
+FORKED: Final = message(
+    "HUB_LEDGER_FORKED",
     "The hub showed two histories of its own ledger: {held} entries were seen, and the {shown} now shown do not "
-    "continue them. Both signed notes are kept as evidence. Ask headquarters whether the hub was restored. / "
-    "总部出示了两份不一致的自有账本：先前见到 {held} 条，现在出示的 {shown} 条并非其延续。"
-    "两份签名均已留存为证据，请向总部核实是否恢复过备份。"
+    "continue them. Both signed notes are kept as evidence. Ask headquarters whether the hub was restored.",
 )

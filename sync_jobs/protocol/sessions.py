@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Final
 
 from infra.database import Session
+from infra.messages import message
 from plants.rules.values.instants import micros
 from plants.store.ledger import entries
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
@@ -29,18 +30,18 @@ from plants.store.replication.status import ReplicationState, ReplicationStatus
 DISPLACED_MAX: Final = 16  # sessions of other copies that the hub remembers
 GIVEN_MAX: Final = 8  # unused sessions that are stored per side: more Hellos than are ever in flight
 QUIET: Final = timedelta(days=1)
-FENCED: Final = (
+FENCED: Final = message(
+    "COPY_FENCED",
     "Another copy of this plant exchanges with the hub, so this one writes nothing more. Find out which copy is the "
-    "right one; on that one run `batchloom plant take-over`. / "
-    "本厂的另一副本正在与总部交换数据，此副本已停止写入。请确认以哪一份为准，并在其上运行 `batchloom plant take-over`。"
+    "right one; on that one run `batchloom plant take-over`.",
 )
-TAKEN_OVER: Final = (
-    "Another copy of plant {origin} has taken over: it was restored, replaced or cloned. If two run, stop one. / "
-    "工厂 {origin} 的另一副本已接管（恢复、更换或克隆）。如有两份同时运行，请停用其一。"
+TAKEN_OVER: Final = message(
+    "COPY_TAKEN_OVER",
+    "Another copy of plant {origin} has taken over: it was restored, replaced or cloned. If two run, stop one.",
 )
-SUPERSEDED: Final = (
-    "A copy of plant {origin} that another one has displaced asks again: it is fenced and writes nothing. / "
-    "工厂 {origin} 已被取代的副本仍在请求同步：已将其隔离，停止写入。"
+SUPERSEDED: Final = message(
+    "COPY_SUPERSEDED",
+    "A displaced copy of plant {origin} sent a request: it is fenced and writes nothing. Stop that copy.",
 )
 
 
@@ -105,14 +106,14 @@ def update_copy_alarm(
             end_alarm(session, AlarmKind.PLANT_FENCED, origin, now)
         return
     text = TAKEN_OVER if verdict is SessionVerdict.TAKES_OVER else SUPERSEDED
-    raise_alarm(session, Alarm(AlarmKind.PLANT_FENCED, origin, text.format(origin=origin)), now)
+    raise_alarm(session, Alarm(AlarmKind.PLANT_FENCED, origin, text(origin=origin)), now)
 
 
 def fence(session: Session, log_id: int, origin: str, now: datetime) -> None:
     """Reject the plant's commands and stop its replication, until an operator chooses the active copy."""
     entries.fence(session, log_id, fenced=True)
-    status.amend(session, log_id, state=ReplicationState.FENCED, alarm=FENCED, alarm_us=micros(now), error="FENCED")
-    raise_alarm(session, Alarm(AlarmKind.PLANT_FENCED, origin, FENCED), now)
+    status.amend(session, log_id, state=ReplicationState.FENCED, error="FENCED", **status.alarm_columns(FENCED(), now))
+    raise_alarm(session, Alarm(AlarmKind.PLANT_FENCED, origin, FENCED()), now)
 
 
 def lift_fence(session: Session, log_id: int, now: datetime | None = None) -> None:
@@ -121,8 +122,6 @@ def lift_fence(session: Session, log_id: int, now: datetime | None = None) -> No
     The next Hello takes over from the other copy, which is fenced in turn.
     """
     entries.fence(session, log_id, fenced=False)
-    status.amend(
-        session, log_id, state=ReplicationState.BEHIND, alarm=None, alarm_us=None, next_attempt_us=0, take_over=1
-    )
+    status.amend(session, log_id, state=ReplicationState.BEHIND, next_attempt_us=0, take_over=1, **status.NO_ALARM)
     if now is not None:
         end_alarm(session, AlarmKind.PLANT_FENCED, entries.origin_of(session, log_id), now)

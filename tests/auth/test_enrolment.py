@@ -13,7 +13,8 @@ from auth.notes import generate_key
 from auth.permissions import NotPermitted
 from infra.clock import FixedClock
 from infra.database import Store
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.refusals import CODE_TAKEN
+from plants.rules.values.refusals import Refusal
 
 HUB_KEY = "acme.example/hub/i1+deadbeef+AQ=="
 
@@ -113,7 +114,7 @@ def test_a_number_or_code_of_another_is_refused(store: Store, administrator: Act
     invited(store, administrator, clock, "SH1", 7)
     with pytest.raises(Refusal) as refused:
         invited(store, administrator, clock, "SZ2", 7)
-    assert refused.value.code is RefusalCode.CODE_TAKEN
+    assert refused.value.code is CODE_TAKEN
     invited(store, administrator, clock, "SZ2")
     with pytest.raises(NotPermitted):
         invited(store, system_actor("cli"), clock, "NB3")

@@ -26,7 +26,9 @@ from auth.tokens import Assertions, issue_assertion
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.writer import Writer
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, RefusalCode
 
 HUB_ISSUER = "https://hub.example"
 
@@ -113,7 +115,7 @@ def test_given_a_revoked_plant_then_its_key_is_unknown_at_once(
     assert refused.value.failure is AuthFailure.UNKNOWN_KEY
     with pytest.raises(Refusal) as again:
         writer.write(lambda s: revoke_machine(s, actor=administrator, origin=node.origin, at=clock.now()))
-    assert again.value.code is RefusalCode.NOT_DEFINED
+    assert again.value.code is NOT_DEFINED
 
 
 def test_given_a_second_incarnation_then_it_is_refused_also_once_the_first_is_revoked(
@@ -125,7 +127,7 @@ def test_given_a_second_incarnation_then_it_is_refused_also_once_the_first_is_re
         before = everything(store)
         with pytest.raises(Refusal) as refused:
             writer.write(enrolling(second, administrator, clock))
-        assert refused.value.code is RefusalCode.CODE_TAKEN
+        assert refused.value.code is CODE_TAKEN
         assert everything(store) == before
         if found(store, first) is not None:
             writer.write(lambda s: revoke_machine(s, actor=administrator, origin=first.origin, at=clock.now()))
@@ -150,7 +152,7 @@ def test_given_a_revoked_plant_then_it_is_readmitted_under_keys_that_nobody_has_
     before = everything(store)
     with pytest.raises(Refusal) as refused:
         writer.write(readmitting(again, administrator))
-    assert refused.value.code is RefusalCode.NOT_DEFINED, "it still counts"
+    assert refused.value.code is NOT_DEFINED, "it still counts"
     assert everything(store) == before
     writer.write(lambda s: revoke_machine(s, actor=administrator, origin=first.origin, at=clock.now()))
     before = everything(store)
@@ -158,11 +160,11 @@ def test_given_a_revoked_plant_then_it_is_readmitted_under_keys_that_nobody_has_
     with pytest.raises(NotPermitted):
         writer.write(readmitting(again, nobody))
     for change, code in (
-        ({"assertion_key": public_key_text(first.signing_key.public_key)}, RefusalCode.CODE_TAKEN),
-        ({"assertion_key": public_key_text(other.signing_key.public_key)}, RefusalCode.CODE_TAKEN),
-        ({"ledger_vkey": str(first.ledger.key)}, RefusalCode.CODE_TAKEN),
-        ({"ledger_vkey": str(other.ledger.key)}, RefusalCode.TEXT_INVALID),
-        ({"assertion_key": public_key_text(again.ledger.private_key.public_key())}, RefusalCode.TEXT_INVALID),
+        ({"assertion_key": public_key_text(first.signing_key.public_key)}, CODE_TAKEN),
+        ({"assertion_key": public_key_text(other.signing_key.public_key)}, CODE_TAKEN),
+        ({"ledger_vkey": str(first.ledger.key)}, CODE_TAKEN),
+        ({"ledger_vkey": str(other.ledger.key)}, TEXT_INVALID),
+        ({"assertion_key": public_key_text(again.ledger.private_key.public_key())}, TEXT_INVALID),
     ):
         with pytest.raises(Refusal) as refused:
             writer.write(readmitting(again, administrator, **change))
@@ -210,19 +212,19 @@ OTHER_LEDGER = NoteSigner("example.org/plant/P01/a1", Ed25519PrivateKey.generate
 @pytest.mark.parametrize(
     "change, code",
     [
-        ({"code": "p03"}, RefusalCode.CODE_INVALID),
-        ({"code": "P04"}, RefusalCode.TEXT_INVALID),
-        ({"plant_number": 0}, RefusalCode.TEXT_INVALID),
-        ({"plant_number": 8192}, RefusalCode.TEXT_INVALID),
-        ({"origin": "example.org/hub/a1"}, RefusalCode.TEXT_INVALID),
-        ({"origin": "example.org/plant/P03/a1/../../hub"}, RefusalCode.TEXT_INVALID),
-        ({"origin": "example.org/plant/P03/a1\n"}, RefusalCode.TEXT_INVALID),
-        ({"assertion_key": "x"}, RefusalCode.TEXT_INVALID),
-        ({"assertion_key": NODE.signing_key.kid + "="}, RefusalCode.TEXT_INVALID),
-        ({"assertion_key": public_key_text(NODE.ledger.private_key.public_key())}, RefusalCode.TEXT_INVALID),
-        ({"ledger_vkey": "x"}, RefusalCode.TEXT_INVALID),
-        ({"ledger_vkey": str(OTHER_LEDGER.key)}, RefusalCode.TEXT_INVALID),
-        ({"ledger_vkey": str(NODE.ledger.witness_key)}, RefusalCode.TEXT_INVALID),
+        ({"code": "p03"}, CODE_INVALID),
+        ({"code": "P04"}, TEXT_INVALID),
+        ({"plant_number": 0}, TEXT_INVALID),
+        ({"plant_number": 8192}, TEXT_INVALID),
+        ({"origin": "example.org/hub/a1"}, TEXT_INVALID),
+        ({"origin": "example.org/plant/P03/a1/../../hub"}, TEXT_INVALID),
+        ({"origin": "example.org/plant/P03/a1\n"}, TEXT_INVALID),
+        ({"assertion_key": "x"}, TEXT_INVALID),
+        ({"assertion_key": NODE.signing_key.kid + "="}, TEXT_INVALID),
+        ({"assertion_key": public_key_text(NODE.ledger.private_key.public_key())}, TEXT_INVALID),
+        ({"ledger_vkey": "x"}, TEXT_INVALID),
+        ({"ledger_vkey": str(OTHER_LEDGER.key)}, TEXT_INVALID),
+        ({"ledger_vkey": str(NODE.ledger.witness_key)}, TEXT_INVALID),
     ],
 )
 def test_given_something_that_cannot_be_right_then_nothing_is_enrolled(
@@ -257,5 +259,5 @@ def test_given_a_key_origin_number_or_code_that_is_anothers_then_nothing_is_enro
     ):
         with pytest.raises(Refusal) as refused:
             writer.write(work)
-        assert refused.value.code is RefusalCode.CODE_TAKEN
+        assert refused.value.code is CODE_TAKEN
     assert everything(store) == before

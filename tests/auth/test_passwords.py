@@ -11,7 +11,7 @@ from argon2.exceptions import InvalidHashError
 from auth import passwords
 from auth.actors import AuthFailure, NotAuthenticated
 from auth.passwords import hash_password, password_matches, renewed_hash
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from tests.auth.conftest import PASSWORD
 
 
@@ -59,7 +59,7 @@ def test_given_another_input_method_then_the_same_password_matches() -> None:
 def test_given_a_weak_password_then_it_is_refused_without_being_repeated(weak: str) -> None:
     with pytest.raises(Refusal) as refused:
         hash_password(weak, person_id="li.wei")
-    assert refused.value.code is RefusalCode.TEXT_INVALID
+    assert refused.value.code is TEXT_INVALID
     assert refused.value.data["field"] == "password"
     if weak:
         assert weak not in str(refused.value)

@@ -23,7 +23,9 @@ from auth.store import Person, RoleGrant
 from infra.clock import FixedClock
 from infra.database import Session, Store
 from infra.writer import Writer
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.refusals import CODE_TAKEN
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import NOTHING_CHANGES, TEXT_INVALID, Refusal, RefusalCode
 from tests.auth.conftest import PASSWORD
 from tests.auth.staff import NOW_S, add, enter, everything, person_actor
 
@@ -31,15 +33,15 @@ from tests.auth.staff import NOW_S, add, enter, everything, person_actor
 @pytest.mark.parametrize(
     "person_id, name, code, field",
     [
-        ("", "Li", RefusalCode.TEXT_INVALID, "person"),
-        ("Li.Wei", "Li", RefusalCode.TEXT_INVALID, "person"),
-        ("li wei", "Li", RefusalCode.TEXT_INVALID, "person"),
-        ("李伟", "Li", RefusalCode.TEXT_INVALID, "person"),
-        ("x" * 41, "Li", RefusalCode.TEXT_INVALID, "person"),
-        ("system:cli", "Li", RefusalCode.TEXT_INVALID, "person"),
-        ("wang", "  ", RefusalCode.TEXT_INVALID, "name"),
-        ("wang", "Li\nWei", RefusalCode.TEXT_INVALID, "name"),
-        ("wang", "x" * 81, RefusalCode.TEXT_INVALID, "name"),
+        ("", "Li", TEXT_INVALID, "person"),
+        ("Li.Wei", "Li", TEXT_INVALID, "person"),
+        ("li wei", "Li", TEXT_INVALID, "person"),
+        ("李伟", "Li", TEXT_INVALID, "person"),
+        ("x" * 41, "Li", TEXT_INVALID, "person"),
+        ("system:cli", "Li", TEXT_INVALID, "person"),
+        ("wang", "  ", TEXT_INVALID, "name"),
+        ("wang", "Li\nWei", TEXT_INVALID, "name"),
+        ("wang", "x" * 81, TEXT_INVALID, "name"),
     ],
 )
 def test_given_an_id_or_name_that_cannot_be_one_then_nobody_is_added(
@@ -76,7 +78,7 @@ def test_given_an_id_that_was_ever_used_then_no_second_person_gets_it(
     before = everything(store)
     with pytest.raises(Refusal) as refused:
         add(writer, administrator, clock, li, 1)
-    assert refused.value.code is RefusalCode.CODE_TAKEN
+    assert refused.value.code is CODE_TAKEN
     assert everything(store) == before
 
 
@@ -209,7 +211,7 @@ def test_given_the_role_of_a_plants_node_then_no_person_gets_it(
     before = everything(store)
     with pytest.raises(Refusal) as refused:
         writer.write(lambda s: granting(li, 1, Role.PLANT_NODE)(s, administrator, clock, hashed))
-    assert refused.value.code is RefusalCode.TEXT_INVALID
+    assert refused.value.code is TEXT_INVALID
     assert everything(store) == before
 
 
@@ -226,13 +228,13 @@ def test_given_what_is_so_already_then_doing_it_again_is_refused_by_name(
     for work in again:
         with pytest.raises(Refusal) as refused:
             writer.write(work)
-        assert refused.value.code is RefusalCode.NOTHING_CHANGES
+        assert refused.value.code is NOTHING_CHANGES
     assert everything(store) == before
     writer.write(lambda s: disabling(li)(s, administrator, clock, hashed))
     clock.advance(seconds=5)
     with pytest.raises(Refusal) as refused:
         writer.write(lambda s: disabling(li)(s, administrator, clock, hashed))
-    assert refused.value.code is RefusalCode.NOTHING_CHANGES
+    assert refused.value.code is NOTHING_CHANGES
     with store.reading() as reads:
         assert reads.get_one(Person, li).disabled_at == datetime.fromtimestamp(NOW_S, UTC)
 
@@ -242,7 +244,7 @@ def test_given_an_unknown_person_then_only_an_administrator_of_the_group_is_told
 ) -> None:
     with pytest.raises(Refusal) as refused:
         writer.write(lambda s: resetting("nobody")(s, administrator, clock, hashed))
-    assert refused.value.code is RefusalCode.NOT_DEFINED
+    assert refused.value.code is NOT_DEFINED
 
 
 def test_given_the_same_id_added_at_once_then_one_of_the_two_is_refused(
@@ -277,6 +279,6 @@ def test_given_the_same_id_added_at_once_then_one_of_the_two_is_refused(
     threads[1].start()
     for thread in threads:
         thread.join()
-    assert codes == [(False, RefusalCode.CODE_TAKEN)]
+    assert codes == [(False, CODE_TAKEN)]
     with store.reading() as reads:
         assert reads.exec(select(Person.printed_name)).all() == ["first"]

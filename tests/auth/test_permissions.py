@@ -11,7 +11,8 @@ from auth.permissions import (
     may,
     require,
 )
-from plants.rules.values.refusals import RefusalCode
+from infra.messages import word
+from plants.rules.people.refusals import NOT_PERMITTED
 
 MATRIX = {
     # permission: operator, quality, manager, headquarters, auditor, administrator, importer, plant-node
@@ -94,10 +95,10 @@ def test_given_quality_at_another_plant_then_deciding_here_is_refused_like_a_thi
     require(actor, Permission.CHANGE_DECIDE, 1)
     with pytest.raises(NotPermitted) as refused:
         require(actor, Permission.CHANGE_DECIDE, 2)
-    assert refused.value.code is RefusalCode.NOT_PERMITTED
+    assert refused.value.code is NOT_PERMITTED
     assert refused.value.data == {}
-    assert refused.value.message("en") == "This was not found, or you may not do it here."
-    assert refused.value.message("zh") == "未找到该内容，或您无权在此操作。"
+    assert word(refused.value, "en") == "This was not found, or you may not do it here."
+    assert word(refused.value, "zh") == "未找到该内容，或您无权在此操作。"
     assert refused.value.log_line() == "x may not change:decide at plant 2"
 
 

@@ -28,6 +28,7 @@ from auth.store import Person
 from auth.tokens import AccessClaims
 from infra.clock import FixedClock
 from infra.database import Store
+from infra.messages import word
 from infra.writer import Writer
 from tests.auth.conftest import PASSWORD
 from tests.auth.staff import NOW_S, add, claims_of, enter, refuse, state_of
@@ -94,7 +95,7 @@ def test_given_any_reason_to_fail_then_the_caller_is_told_the_same_and_nobody_en
         refuse(store, writer, clock, "disabled", PASSWORD),
         refuse(store, writer, clock, "locked", PASSWORD),
     ]
-    assert {(failure.failure, failure.message("en"), failure.message("zh")) for failure in told} == {
+    assert {(failure.failure, word(failure, "en"), word(failure, "zh")) for failure in told} == {
         (
             AuthFailure.WRONG_PASSWORD,
             ("Sign-in failed. Check your employee number and password. After several wrong tries, wait a while."),

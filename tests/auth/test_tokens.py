@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.actors import SIGN_IN_TEXT, AuthFailure, NotAuthenticated
+from auth.actors import SIGN_IN_FAILED, AuthFailure, NotAuthenticated
 from auth.keys import SigningKey, VerificationKeys
 from auth.notes import generate_key
 from auth.tokens import (
@@ -27,6 +27,7 @@ from auth.tokens import (
     issue_assertion,
 )
 from infra.clock import FixedClock
+from infra.messages import languages, word
 
 ISSUER = "https://hub.example"
 AUDIENCE = "https://hub.example/graphql"
@@ -387,12 +388,14 @@ def test_given_one_plant_that_floods_then_it_is_refused_until_some_expire_and_ot
 
 
 def test_given_any_failure_then_the_caller_reads_the_same() -> None:
-    for language, text in SIGN_IN_TEXT.items():
-        assert {NotAuthenticated(failure).message(language) for failure in AuthFailure} == {text}
+    for language in languages():
+        text = word(SIGN_IN_FAILED(), language)
+        assert {word(NotAuthenticated(failure), language) for failure in AuthFailure} == {text}
 
 
 def test_given_a_refused_token_then_no_part_of_it_stands_in_the_error() -> None:
     token = forged(ACCESS, SigningKey(generate_key()))
     with pytest.raises(NotAuthenticated) as refused:
         access_tokens(FixedClock()).verify(token)
-    assert str(refused.value) == "unknown-key"
+    assert refused.value.failure is AuthFailure.UNKNOWN_KEY
+    assert str(refused.value) == word(SIGN_IN_FAILED(), "en")

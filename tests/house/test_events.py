@@ -36,7 +36,7 @@ FIRST_IMPORTS = (
     "plants.store.projection.applying",
     "plants.commands.quality.holds",
     "sync_jobs.projection.parking",
-    "schema.plant",
+    "schema.engine.context",
 )
 
 

@@ -1,5 +1,6 @@
 """Messages: every text is translated into every language, with the same data, and each code has one text."""
 
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +9,11 @@ import pytest
 from babel.messages import Catalog
 from babel.messages.catalog import Message
 
-from infra.catalogue import LANGUAGES, collect, read, update
+from infra.catalogue import LANGUAGES, ROOMS, collect, read, update
 from infra.messages import Language, catalogue_file
+from tests.house.sources import sources
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,13 @@ def test_every_text_is_translated_with_its_placeholders(texts: Catalog, language
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_committed_catalogue_is_as_make_messages_writes_it(texts: Catalog, language: Language) -> None:
     assert update(read(language), texts) == catalogue_file(language).read_bytes(), "run make messages"
+
+
+def test_rooms_then_their_texts_are_in_one_language() -> None:
+    found = [source.name for source in sources(*ROOMS) if CHINESE.search(source.text)]
+    assert [name for name in found if not name.startswith(("api/demo/", "simulation/"))] == [], (
+        "names of its goods alone"
+    )
 
 
 def test_a_code_has_one_text(texts: Catalog) -> None:

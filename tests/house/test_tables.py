@@ -36,10 +36,10 @@ def test_a_projected_row_names_the_plant_that_stated_it(table: Table) -> None:
 
 def test_the_revision_that_the_program_needs_is_the_head_of_the_history(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}/store.db")
-    assert ScriptDirectory.from_config(migrations.config(store)).get_current_head() == migrations.NEWEST
-    assert (migrations.revision(store), migrations.pending(store)) == (None, f"None -> {migrations.NEWEST}")
+    assert ScriptDirectory.from_config(migrations.config(store)).get_current_head() == migrations.head()
+    assert (migrations.revision(store), migrations.pending(store)) == (None, f"None -> {migrations.head()}")
     migrations.upgrade(store)
-    assert (migrations.revision(store), migrations.pending(store)) == (migrations.NEWEST, "")
+    assert (migrations.revision(store), migrations.pending(store)) == (migrations.head(), "")
     store.close()
 
 

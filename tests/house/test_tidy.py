@@ -19,7 +19,7 @@ VAGUE_NAMES = {
     "service", "services", "util", "utils",
 }  # fmt: skip
 
-# What may be called in one place only: the call, where, and what others use instead.
+# Calls that are allowed in one place only: the call, the place, and the alternative elsewhere.
 HOMES = (
     (r"(datetime|date)\.(now|utcnow|today)", r"infra/clock\.py", "a clock that is handed in"),
     (r"time\.(time|time_ns|localtime|gmtime)", r"infra/clock\.py", "a clock that is handed in"),

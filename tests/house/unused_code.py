@@ -18,9 +18,9 @@ CONFIDENCE_MIN: Final = 60  # percent; the lowest at which vulture reports funct
 TESTS: Final = ("tests", "benchmarks")
 REGISTERING: Final = (
     "@*.callback", "@*.command", "@*.fixture", "@*.hookimpl", "@*.listens_for", "@*field", "@findable",
-    "@model_validator", "@mutation", "@query", "@subscription",
+    "@job", "@model_validator", "@mutation", "@query", "@subscription",
 )  # fmt: skip
-"""Decorators that hand a function to a library, which calls it."""
+"""Decorators that hand a function to a library or a registry, which calls it."""
 DECLARING_BASES: Final = frozenset({"BaseModel", "SQLModel", "TypeDecorator", "TypedDict"})
 DECLARING_DECORATORS: Final = frozenset(
     {"enum_type", "input_type", "interface_type", "object_type"}
@@ -29,12 +29,12 @@ DECLARING_DECORATORS: Final = frozenset(
 """Classes whose members a library reads: columns and their types, members of JSON and of GraphQL."""
 
 ALLOWED: Final = {
-    "DirectiveApplied": "the payload of the event of this name, which is recorded as a dict of the parts that it has",
+    "DISPOSITION_MOVE_INVALID": "the contract keeps the code until release needs it",
     "FixedClock": "the clock of tests: it stands still, where SystemClock reads the machine's",
     "IMPORT_RUN": "awaits its mutation: the command line imports as the operator of the machine",
     "JsonText": "a column type for models that are to hold JSON values",
     "TABLES": "importing the modules declares their tables to SQLModel",
-    "_": "awaits the texts of the command line",
+    "TERMS": "the catalogue of messages collects its terms",
     "_value_": "enum reads it of a member",
     "beat_schedule": "Celery reads its settings",
     "branch_labels": "Alembic reads it of a revision",
@@ -54,8 +54,9 @@ ALLOWED: Final = {
     "handle_exit": "uvicorn calls it for a signal",
     "hypothesis_seed": "Hypothesis reads this option of pytest",
     "isolation_level": "psycopg reads it when a transaction begins",
+    "last_run_at": "the scheduler of Celery reads it of an entry",
     "log_message": "http.server calls it for each request",
-    "missing_steps": "asks for tests whether every version of an event can be raised to the newest",
+    "nowfun": "a schedule of Celery reads the time by it",
     "on_parse": "Strawberry calls it around parsing",
     "on_stream_result": "Strawberry calls it for each result of a subscription",
     "on_validate": "Strawberry calls it around validation",
@@ -68,9 +69,7 @@ ALLOWED: Final = {
     "revoke_role": "awaits its command and mutation",
     "seals": "the digest of a request reads every field of an order",
     "sections": "pytest prints them with a failure",
-    "to_json": "awaits alarms that are stored as code and data",
     "urgent": "the digest of a request reads every field of an order",
-    "word_stored": "awaits alarms that are stored as code and data",
 }
 """Names that no code of ours uses, with the reason that they stay."""
 

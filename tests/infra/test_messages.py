@@ -1,12 +1,11 @@
 """Messages: one declaration, filled with data, worded in the reader's language, now or when stored."""
 
-import json
 import subprocess
 import sys
 
 import pytest
 
-from infra.messages import Failure, Notice, find_language, languages, message, to_json, word, word_stored
+from infra.messages import Failure, Notice, StoredMessage, find_language, languages, message, store, word
 from infra.settings import HOME_NEEDED, SETTING_WRONG, SETTINGS_WRONG
 
 NO_HOME = HOME_NEEDED(variable="BATCHLOOM_HOME")
@@ -39,12 +38,14 @@ def test_data_that_are_messages_terms_or_lists_are_worded_too() -> None:
 @pytest.mark.parametrize("notice", [NO_HOME, TWO_WRONG])
 @pytest.mark.parametrize("language", languages())
 def test_a_stored_message_is_worded_as_it_would_have_been(notice: Notice, language: str) -> None:
-    assert word_stored(notice.code, to_json(notice), str(notice), language) == word(notice, language)
+    kept = store(notice)
+    assert StoredMessage(kept.text, kept.code, kept.data).word(language) == word(notice, language)
 
 
 def test_a_stored_message_that_this_program_does_not_know_is_shown_as_it_was_stored() -> None:
-    assert word_stored("OF_A_NEWER_PROGRAM", '{"one": "1"}', "It is 1.", "zh") == "It is 1."
-    assert word_stored(NO_HOME.code, json.dumps({"other": "1"}), "It is 1.", "zh") == "It is 1."
+    assert StoredMessage("It is 1.", "OF_A_NEWER_PROGRAM", '{"one": "1"}').word("zh") == "It is 1."
+    assert StoredMessage("It is 1.", NO_HOME.code, '{"other": "1"}').word("zh") == "It is 1."
+    assert StoredMessage("It is 1. / 这是 1。").word("zh") == "It is 1. / 这是 1。"
 
 
 @pytest.mark.parametrize(

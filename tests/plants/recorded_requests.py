@@ -34,9 +34,14 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.commands.inventory.stock import Count, StockDifference, adjust_stock
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.commands.materials.definitions import (
     MasterDefinition,
     MaterialDefinition,
@@ -63,7 +68,7 @@ from plants.commands.replication.parked_entries import ParkedEntry, retry_entry,
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.request_digests import RequestDigests
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.quality.holds import HoldKind
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from plants.rules.inventory.events import BATCH_MOVED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.first_request_forms import FIRST_FIELDS, NoFirstForm, first_form
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_forms import declaration_of, stable_name
-from plants.rules.quality.dispositions import HoldKind
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.quality.holds import HoldKind
 from tests.factories import MANAGER, Plant
 from tests.plants.recorded_requests import AT, DAY, DEFAULTS, FORMS, RECORDED, Recorded, writing_in
 from tests.plants.renamed_orders import Ground, Intake, Stop, later, stop_batch, take_in
@@ -149,11 +149,11 @@ def test_other_content_then_refused_and_nothing_changed(plant: Plant, form: str)
         replace(DELIVERY, quarantine="Sample first"),
     ]
     for other in others:
-        assert plant.refuses(receive_batch, other, R.REQUEST_REUSED, request=REQUEST) == {"request": REQUEST}
-        plant.refuses(take_in, later(other), R.REQUEST_REUSED, request=REQUEST)
-    plant.refuses(take_in, replace(later(DELIVERY), carrier="C"), R.REQUEST_REUSED, request=REQUEST)
-    plant.refuses(receive_batch, DELIVERY, R.REQUEST_REUSED, request=REQUEST, actor=MANAGER)
-    plant.refuses(quarantine_batch, Quarantine(first.envelope["key"], "Damp"), R.REQUEST_REUSED, request=REQUEST)
+        assert plant.refuses(receive_batch, other, REQUEST_REUSED, request=REQUEST) == {"request": REQUEST}
+        plant.refuses(take_in, later(other), REQUEST_REUSED, request=REQUEST)
+    plant.refuses(take_in, replace(later(DELIVERY), carrier="C"), REQUEST_REUSED, request=REQUEST)
+    plant.refuses(receive_batch, DELIVERY, REQUEST_REUSED, request=REQUEST, actor=MANAGER)
+    plant.refuses(quarantine_batch, Quarantine(first.envelope["key"], "Damp"), REQUEST_REUSED, request=REQUEST)
 
 
 def test_attributes_in_another_order_then_the_same_request(here: Plant) -> None:

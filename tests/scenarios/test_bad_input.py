@@ -72,7 +72,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     ),
     "negative quantity": (
         RECEIVE, delivery(quantity=amount("-5")), "AMOUNT_NOT_POSITIVE",
-        "The quantity must be more than zero, not -5.", "数量必须大于零，当前为 -5。",
+        "The quantity must be more than zero, not -5. Enter what was counted or weighed.",
+        "数量必须大于零，当前为 -5。请填写实际数量。",
     ),
     "absurd quantity": (
         RECEIVE, delivery(quantity=amount("99999999999999999999")), "AMOUNT_TOO_LARGE",
@@ -85,7 +86,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     ),
     "too many decimals": (
         RECEIVE, delivery(quantity=amount("0.1234567")), "AMOUNT_TOO_PRECISE",
-        "The quantity 0.1234567 has more than 6 decimals.", "数量 0.1234567 的小数超过 6 位。",
+        "The quantity 0.1234567 has more than 6 decimals. Round it or use a smaller unit.",
+        "数量 0.1234567 的小数超过 6 位，请四舍五入或改用更小的单位。",
     ),
     "wrong unit": (
         RECEIVE, delivery(quantity=amount("10", "MTR")), "UNIT_NOT_CONVERTIBLE",
@@ -109,7 +111,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     ),
     "unknown process": (
         FEED, {"process": "process/4242", "lines": []}, "PROCESS_UNKNOWN",
-        "No process record 4242 is known here.", "此处没有过程记录 4242。",
+        "No process record 4242 is known here. Check its id.", "此处没有过程记录 4242，请核对其编号。",
     ),
 }  # fmt: skip
 

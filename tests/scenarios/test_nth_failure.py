@@ -26,8 +26,7 @@ from plants.commands.approvals.decisions import Decision, decide_change_at_hub
 from plants.commands.execution import Command
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.materials.definitions import UnitDefinition, define_unit
 from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production

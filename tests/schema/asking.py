@@ -8,10 +8,10 @@ from auth.actors import Actor, ActorKind, Grant, Role
 from infra.clock import FixedClock
 from infra.database import Store
 from infra.ids import new_id
+from infra.messages import Language
 from infra.roles import Role as NodeRole
 from infra.writer import Writer
 from plants.rules.identification.codes import HUB
-from plants.rules.values.refusals import Language
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Cursors
 from schema.engine.context import Context, NodeServices

@@ -10,9 +10,8 @@ from infra.postgres import EmbeddedPostgres
 from plants.commands.group.enrolment import open_hub
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output

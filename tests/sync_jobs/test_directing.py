@@ -21,15 +21,15 @@ from plants.commands.directives.directives import (
 from plants.commands.directives.outcomes import APPLIERS
 from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.materials.definitions import MasterDefinition
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.projection.rebuilding import table_digests
-from sync_jobs.celery.jobs import FOLLOW_GOODS, hub_jobs
+from sync_jobs.celery.jobs import follow_goods
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
@@ -148,7 +148,7 @@ def test_hub_away_while_goods_arrive_then_the_hold_that_waited_bites(group: Grou
     assert open_holds(there) == [("QUALITY", told.payload["hold"])]
     with pytest.raises(Refusal) as refused:
         moves(there, here, code)
-    assert refused.value.code is RefusalCode.BATCH_ON_HOLD
+    assert refused.value.code is BATCH_ON_HOLD
     group.hub.start()
     meets(group, here, there)
     level(group)
@@ -167,11 +167,10 @@ def test_plant_away_had_sent_goods_off_then_the_hubs_job_sends_the_hold_after_th
     _, receipt = moves(here, there, code)
     (told,) = directs(group, direct_hold, HoldDirection(code, "Glass"))
     assert told.envelope["plant"] == -1, "the hub has not heard that some is on its way"
-    follow = hub_jobs(group.hub.node, project_seconds=1, checkpoint_seconds=1)[FOLLOW_GOODS]
-    follow.run()
+    follow_goods.run(group.hub.node)
     meets(group, here)
     for _ in range(2):
-        follow.run()
+        follow_goods.run(group.hub.node)
         meets(group, there)
     assert states(group) == [(1, 0, 1), (2, 0, 0)]
     takes_in(there, receipt)
@@ -252,7 +251,7 @@ def test_older_plant_refused_a_recall_then_it_bites_after_the_upgrade_at_the_pla
     assert (states(group), open_holds(here)) == ([(1, 0, 1)], [("RECALL", told.payload["recall"])])
     with pytest.raises(Refusal) as refused:
         moves(here, there, code)
-    assert refused.value.code is RefusalCode.BATCH_ON_HOLD
+    assert refused.value.code is BATCH_ON_HOLD
     before = stand(here.store, here.number)
     meets(group, here)
     assert stand(here.store, here.number) == before, "answered again once, whatever comes again"

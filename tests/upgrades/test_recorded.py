@@ -20,7 +20,8 @@ from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.replication.rebuild import rebuild
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.ledger.refusals import REQUEST_REUSED
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import entry_by_request
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import ReplicationState
@@ -66,7 +67,7 @@ def test_recorded_store_then_migrated_and_replayed_to_the_bit(tmp_path: Path, ve
 
 @every_version
 def test_recorded_stores_then_the_group_goes_on_together(tmp_path: Path, version: str) -> None:
-    """What was unsent is sent, the directive that was waiting is applied, and a repeated request is still one."""
+    """Unsent entries are sent, the waiting directive is applied, and a repeated request has one effect."""
     with closing(Store(restore(version, "HUB", tmp_path))) as store:
         upgrade(store)
         hub = hub_on(store)
@@ -114,7 +115,7 @@ def test_recorded_request_then_repeated_by_a_program_with_other_names(tmp_path: 
         for other in (replace(later(delivery()), carrier="C"), replace(later(delivery()), lot="L-2")):
             with pytest.raises(Refusal) as caught, store.transaction() as session:
                 take_in(session, other, actor=LI, call=call)
-            assert caught.value.code is RefusalCode.REQUEST_REUSED
+            assert caught.value.code is REQUEST_REUSED
         assert (heads(store), table_digests(store)) == before
 
 
@@ -136,7 +137,7 @@ def enrolment(code: str) -> Enrolment:
 
 
 def new_hub(database_url: str) -> Store:
-    """Return the store of a hub of today that has taken the recorded plants in and heard nothing of them."""
+    """Return the store of a hub of today that has enrolled the recorded plants and has none of their entries."""
     store = Store(database_url)
     upgrade(store)
     with store.transaction() as session:

@@ -142,7 +142,9 @@ def _found(node: Node, plant: str, index: int) -> ParkedSeen:
         seen = None if number is None else parked_at(reads, scope, number, index)
     if seen is None:
         raise Failure(
-            message("ENTRY_NOT_PARKED", "Entry {index} of plant {plant} is not parked. See: batchloom hub parked list"),
+            message(
+                "ENTRY_IS_NOT_PARKED", "Entry {index} of plant {plant} is not parked. See: batchloom hub parked list"
+            ),
             index=index,
             plant=plant,
         )

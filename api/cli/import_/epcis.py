@@ -17,7 +17,7 @@ from api.language import _, language
 from api.node.node import Node
 from auth.actors import Role
 from infra.clock import SystemClock
-from infra.messages import Failure, message
+from infra.messages import Failure, message, word
 from infra.roles import Role as NodeRole
 from infra.settings import load
 from plants.commands.epcis.imports import ImportingPlant, StepOutcome, import_epcis
@@ -160,7 +160,7 @@ def _event_object(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: Event
                 "quantity": None if found.quantity is None else format_micro(int(found.quantity * MICRO)),
                 "unit": found.unit,
                 "otherEvent": found.other_event,
-                "text": discrepancy_text(found, language()),
+                "text": word(discrepancy_text(found), language()),
             }
             for found in event.discrepancies
         ],
@@ -171,14 +171,14 @@ def _step_object(plan: EpcisPlan, outcome: StepOutcome, number: int) -> dict[str
     step = plan.steps[number]
     shown: dict[str, Any] = {
         "plant": step.plant,
-        "text": step_text(step, language()),
+        "text": word(step_text(step), language()),
         "implied": step.implied,
         "entries": [entry.index for entry in outcome.entries],
         "new": outcome.new,
         "batches": _new_batches(outcome),
     }
     if outcome.refusal is not None:
-        shown["refusal"] = {"code": outcome.refusal.code, "message": outcome.refusal.message(language())}
+        shown["refusal"] = {"code": outcome.refusal.code, "message": word(outcome.refusal, language())}
     if outcome.waits_for is not None:
         shown["waitsForEvent"] = outcome.waits_for
     return shown
@@ -314,18 +314,18 @@ def _lines(plan: EpcisPlan, outcomes: Sequence[StepOutcome], event: EventReport)
     """Return the lines of an event's row: its steps, quiet ones dimmed, then its discrepancies."""
     lines: list[Text] = []
     if event.why is not None:
-        lines.append(Text(why_text(event.why, language()), style="dim"))
+        lines.append(Text(word(why_text(event.why), language()), style="dim"))
     for number in event.steps:
         outcome, step = outcomes[number], plan.steps[number]
-        line = Text(step_text(step, language()), style="dim" if isinstance(step, QUIET) else "")
+        line = Text(word(step_text(step), language()), style="dim" if isinstance(step, QUIET) else "")
         codes = _new_batches(outcome)
         if codes:
             line.append(f" = {', '.join(codes)}", style="cyan")
         lines.append(line)
         if outcome.refusal is not None:
-            lines.append(Text(f"✗ {outcome.refusal.message(language())}", style="red"))
+            lines.append(Text(f"✗ {word(outcome.refusal, language())}", style="red"))
         if outcome.waits_for is not None:
             said = _("depends on event {waits_for}, which was not done", waits_for=outcome.waits_for)
             lines.append(Text(f"✗ {said}", style="red"))
-    lines += [Text(f"! {discrepancy_text(found, language())}", style="yellow") for found in event.discrepancies]
+    lines += [Text(f"! {word(discrepancy_text(found), language())}", style="yellow") for found in event.discrepancies]
     return lines

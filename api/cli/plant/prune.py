@@ -8,21 +8,20 @@ import typer
 
 from api.cli.nodes import AsJson, Home, opened, replicating
 from api.cli.output import CONSOLE, show_json
-from api.cli.plant import app
+from api.cli.plant import OPERATION, app
 from api.cli.prompts import confirm, progress_bar
-from api.language import _, one_language
+from api.language import _
 from api.node.node import Node
 from infra.messages import Failure, message
-from plants.commands.replication.pruning import PruningUnsafe
 from plants.store.ledger.pruning import BodyDamaged, Bounds
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.plant.pruning import BodiesPruned, Busy, fetch_bodies, prunable, prune_bodies
+from sync_jobs.plant.pruning import Busy, fetch_bodies, prunable, prune_bodies
 from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def prune(
     home: Home,
     *,
@@ -135,5 +134,5 @@ def _plain() -> Iterator[None]:
         raise Failure(
             message("EXCHANGE_RUNNING", "Another process exchanges with the hub now. Try again later.")
         ) from None
-    except (PruningUnsafe, BodyDamaged, BodiesPruned, HubUnreachable, Problem) as error:
-        raise Failure(message("PRUNING_STOPPED", "{reason}"), reason=one_language(str(error))) from None
+    except (BodyDamaged, HubUnreachable, Problem) as error:
+        raise Failure(message("PRUNING_STOPPED", "{reason}"), reason=error) from None

@@ -6,11 +6,11 @@ import typer
 
 from api.cli.nodes import Home, opened, replicating
 from api.cli.output import CONSOLE, ERRORS
-from api.cli.plant import app
+from api.cli.plant import REPAIR, app
 from api.cli.prompts import progress_bar
 from api.language import _, language
 from api.node.node import Node
-from infra.messages import Failure, message
+from infra.messages import Failure, message, word
 from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
 from plants.store.ledger.logs import log_size
 from plants.store.ledger.verification import verify
@@ -19,7 +19,7 @@ from sync_jobs.archive.recover_plant import LedgerChanged, restore_from_archive
 from sync_jobs.plant.exchange import NotRestored, restore_from_hub
 
 
-@app.command()
+@app.command(rich_help_panel=REPAIR)
 def recover(
     home: Home,
     from_hub: Annotated[
@@ -52,7 +52,7 @@ def recover(
         broken = [one for one in verify(node.store) if not one.whole]
         size = _size(node)
     if broken:
-        said = "; ".join(f"{one.origin}: {one.finding.message(language())}" for one in broken)
+        said = "; ".join(f"{one.origin}: {word(one.finding, language())}" for one in broken)
         raise Failure(
             message("RECOVERED_DAMAGED", "The recovered ledger is damaged: {findings}. Do not run it."), findings=said
         )

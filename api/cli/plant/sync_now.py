@@ -5,8 +5,8 @@ from typing import Final
 from api.cli.alarms import node_alarms
 from api.cli.nodes import AsJson, Home, opened, replicating
 from api.cli.output import CONSOLE, show_json
-from api.cli.plant import app
-from api.language import _, one_language
+from api.cli.plant import OPERATION, app
+from api.language import _, language
 from infra.messages import Failure, message
 from plants.store.replication.status import ReplicationState
 from sync_jobs.plant.exchange import ExchangeResult, exchange
@@ -17,7 +17,7 @@ SLICES_MAX: Final = 1_000
 WENT_WELL: Final = frozenset({ReplicationState.IN_SYNC, ReplicationState.BEHIND})
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def sync_now(home: Home, as_json: AsJson = False) -> None:
     """Exchange with the hub now, until both sides are up to date. The wait after a failure is skipped.
 
@@ -33,7 +33,7 @@ def sync_now(home: Home, as_json: AsJson = False) -> None:
             sent, received = sent + came.sent, received + came.received
             if not came.more:
                 break
-        active = [one.text for one in node_alarms(node)]
+        active = [one.said.word(language()) for one in node_alarms(node)]
     state = None if came.state is None else came.state.value
     if as_json:
         show_json({"ran": came.ran, "state": state, "sent": sent, "received": received, "alarms": active})
@@ -45,7 +45,7 @@ def sync_now(home: Home, as_json: AsJson = False) -> None:
             )
         )
     if came.state not in WENT_WELL:
-        alarms = " ".join(map(one_language, active))
+        alarms = " ".join(active)
         raise Failure(message("EXCHANGE_FAILED", "The exchange failed ({state}). {alarms}"), state=state, alarms=alarms)
     if not as_json:
         CONSOLE.print(

@@ -29,11 +29,12 @@ from plants.rules.approvals.events import (
     ChangeDecided,
     ChangeRefused,
 )
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.approvals.change_requests import check_not_directed, proposal_of
 from plants.store.inventory.batches import Goods, goods_by_id
 from plants.store.ledger.entries import entry_at
@@ -42,7 +43,7 @@ from plants.store.ledger.entries import entry_at
 @stable_name("Decision")
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What somebody decides on a request; `proposal` is the leaf hash of the entry they were shown, in hexadecimal."""
+    """A decision on a request. `proposal` is the leaf hash of the entry that the decider saw, in hexadecimal."""
 
     change: int
     proposal: str
@@ -54,8 +55,8 @@ class Decision:
 def decide_change(writer: PlantLedgerWriter, order: Decision) -> Entry:
     """Approve or reject at the plant, and apply what is approved; returns the decision.
 
-    An approved change that no longer fits is refused and the decision stands: ChangeRefused, with its reason, is the
-    entry after it, as ChangeApplied is otherwise. Raises Refusal when this person may not decide this here and now.
+    An approved change that no longer fits is refused, and the decision stays. The next entry is ChangeRefused with its
+    reason, or ChangeApplied. Raises Refusal when this user may not decide this here and now.
     """
     proposal = proposal_of(writer.session, writer.call.plant, order.change)
     decided = _decide(writer, order, proposal, ChangeLevel.PLANT)
@@ -118,7 +119,7 @@ def _cause(writer: LedgerWriter, proposal: Proposal) -> tuple[Cause, str]:
 def _effect(writer: PlantLedgerWriter, proposal: Proposal) -> Outcome:
     goods = goods_by_id(writer.session, writer.call.plant, proposal.batch_id)
     if goods is None:
-        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=proposal.batch)
+        raise Refusal(BATCH_UNKNOWN, batch=proposal.batch)
     check_fresh(proposal, goods.version)
     if proposal.kind is ChangeKind.RELEASE:
         return {"lifted": [[goods.id, int(hold)] for hold in proposal.detail["holds"].split(",")]}

@@ -6,11 +6,14 @@ from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, chec
 from plants.commands.inventory.receipts import AliasOrder, new_alias
 from plants.rules.audit.corrections import Wrong, check_correctable, edges_of, fed, process_of, reverse, stock_change
 from plants.rules.audit.events import ENTRY_CORRECTED, EntryCorrected
+from plants.rules.audit.refusals import ENTRY_ALREADY_CORRECTED, ENTRY_BUILT_ON
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Movement, ProcessStatement
+from plants.rules.ledger.refusals import ENTRY_PRUNED, ENTRY_UNKNOWN
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics.events import BATCH_SHIPPED, TRANSFER_RECEIVED
+from plants.rules.production import refusals as production_refusals
 from plants.rules.production.events import (
     BATCH_SPLIT,
     BATCHES_MERGED,
@@ -21,7 +24,7 @@ from plants.rules.production.events import (
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.audit import corrections
 from plants.store.inventory import batches
 from plants.store.ledger.entries import INDEX_MAX, BodyPruned, entry_at
@@ -35,7 +38,7 @@ REOPENED = frozenset({PROCESS_CLOSED.name, TRANSFER_RECEIVED.name})
 @stable_name("Correction")
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Which entry of the plant's ledger is wrong, in what way, and why."""
+    """A correction: the index of the wrong entry, the kind of error, and the reason."""
 
     entry: int
     wrong: Wrong
@@ -72,13 +75,13 @@ def _correctable(writer: PlantLedgerWriter, index: int) -> Entry:
     try:
         entry = entry_at(session, plant, index) if 0 <= index < INDEX_MAX else None
     except BodyPruned:
-        raise Refusal(RefusalCode.ENTRY_PRUNED, entry=index) from None
+        raise Refusal(ENTRY_PRUNED, entry=index) from None
     if entry is None:
-        raise Refusal(RefusalCode.ENTRY_UNKNOWN, entry=index)
+        raise Refusal(ENTRY_UNKNOWN, entry=index)
     check_correctable(entry, EVENTS.get(entry.type))
     earlier = corrections.corrected_by(session, plant, index)
     if earlier is not None:
-        raise Refusal(RefusalCode.ENTRY_ALREADY_CORRECTED, entry=index, by=earlier)
+        raise Refusal(ENTRY_ALREADY_CORRECTED, entry=index, by=earlier)
     return entry
 
 
@@ -88,7 +91,7 @@ def _check_process(writer: PlantLedgerWriter, entry: Entry) -> None:
         return
     session, plant = writer.session, writer.call.plant
     if corrections.is_closed(session, plant, process):
-        raise Refusal(RefusalCode.PROCESS_CLOSED, process=process)
+        raise Refusal(production_refusals.PROCESS_CLOSED, process=process)
     if entry.type == PROCESS_OPENED.name:
         _check_last(entry, corrections.later_edge(session, plant, process, entry.index))
     left = process_records.left_over(session, plant, process)
@@ -106,7 +109,7 @@ def _check_stock(writer: PlantLedgerWriter, movements: list[Movement]) -> None:
 
 def _check_last(entry: Entry, later: int | None) -> None:
     if later is not None:
-        raise Refusal(RefusalCode.ENTRY_BUILT_ON, entry=entry.index, by=later)
+        raise Refusal(ENTRY_BUILT_ON, entry=entry.index, by=later)
 
 
 def _close_batches(writer: PlantLedgerWriter, entry: Entry, payload: EntryCorrected) -> None:

@@ -7,17 +7,19 @@ from plants.commands.approvals.decisions import apply_change
 from plants.commands.directives.applying import Answer, Applying
 from plants.rules.approvals.change_requests import ChangeLevel, ChangeVerdict, Proposal, check_decidable
 from plants.rules.approvals.events import CHANGE_DECIDED, CHANGE_REFUSED, ChangeDecided
+from plants.rules.approvals.refusals import CHANGE_UNKNOWN
 from plants.rules.ledger.events import Entry
+from plants.rules.refusals import declared_refusals
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import parse_instant
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.approvals.change_requests import proposal_of
 from plants.store.inventory.batches import goods_by_id
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a ChangeDecided directive says."""
+    """The content of a ChangeDecided directive."""
 
     payload: ChangeDecided
     verdict: ChangeVerdict
@@ -55,12 +57,12 @@ def change_decided(decided: Decided) -> tuple[int, int]:
 def apply_decision(applying: Applying, decided: Decided) -> Answer:
     """Record the decision and its effect, after the checks that the plant's own decisions pass.
 
-    Raises Refusal when it decides nothing here. A request may have expired since: what counts is when the hub wrote the
-    decision down.
+    Raises Refusal when it decides nothing here. A request may have expired since: the instant at which the hub recorded
+    the decision counts.
     """
     payload = decided.payload
     if payload["plant"] != applying.plant:
-        raise Refusal(RefusalCode.CHANGE_UNKNOWN, change=payload["change"])
+        raise Refusal(CHANGE_UNKNOWN, change=payload["change"])
     proposal = proposal_of(applying.session, applying.plant, payload["change"])
     check_decidable(
         proposal,
@@ -84,4 +86,4 @@ def _carry_out(applying: Applying, decided: Decided, proposal: Proposal) -> Refu
     effect = apply_change(applying.recording_itself(), proposal)
     if effect.type != CHANGE_REFUSED.name:
         return None
-    return Refusal(RefusalCode(effect.payload["refusal"]), **effect.payload["data"])
+    return Refusal(declared_refusals()[effect.payload["refusal"]], **effect.payload["data"])

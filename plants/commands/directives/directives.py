@@ -1,6 +1,6 @@
-"""What headquarters directs to plants: master data, holds, recalls and releases; one entry for each plant addressed.
+"""Directives of headquarters: master data, holds, recalls and releases; one entry for each plant addressed.
 
-The plants do it when they hear of it, and answer in their own ledgers: `plants.commands.directives.outcomes`.
+The plants apply them after the next exchange, and answer in their own ledgers: `plants.commands.directives.outcomes`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,14 +35,18 @@ from plants.rules.directives.events import (
     RecallDirected,
     ReleaseDirected,
 )
+from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.codes import read_batch_code
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry, Event, P
 from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.directives.directives import batch_named, earlier_directives, plants_of_group, plants_with
 from plants.store.quality.holds import in_force
 
@@ -99,7 +103,7 @@ class Directing:
     digest: str | None
 
     def send(self, event: Event[P], about: str, contents: Mapping[int, P]) -> list[Entry]:
-        """Append what each plant is told to the ledger of its directives, and apply it to the hub's tables."""
+        """Append each plant's content to the ledger of its directives, and apply it to the hub's tables."""
         # In the order of their numbers, so that two commands at once cannot wait for each other.
         return [
             LedgerWriter(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
@@ -127,7 +131,7 @@ class GroupCommand(Generic[Order]):
             earlier = earlier_directives(session, call.request)
             for said in (one.envelope for one in earlier):
                 if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
-                    raise Refusal(RefusalCode.REQUEST_REUSED, request=call.request)
+                    raise Refusal(REQUEST_REUSED, request=call.request)
             if earlier:
                 return earlier
             digest = self.digests.digest(order)
@@ -151,7 +155,7 @@ def group_command(name: str) -> Callable[[Callable[[Directing, Order], list[Entr
 def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     """Define master data for the plants named; each states it in its own ledger, or says why it cannot.
 
-    Whether a material's unit is known is a plant's to say: it may have been directed just before.
+    The plant checks that a material's unit is known: a directive may have defined it just before.
     """
     definition = order.definition
     if isinstance(definition, MaterialDefinition):
@@ -175,7 +179,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     batch = _batch(directing, order.batch)
     plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
     if not plants:
-        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=order.batch)
+        raise Refusal(BATCH_UNKNOWN, batch=order.batch)
     said: HoldDirected = {
         "hold": new_id(),
         "batch": batch,
@@ -188,7 +192,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
 
 @group_command("direct_recall")
 def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
-    """Hold several batches as one thing: every plant addressed is told of all of them, and one release lifts all.
+    """Hold several batches as one thing: every plant addressed receives all of them, and one release lifts all.
 
     Raises Refusal BATCH_UNKNOWN for the first batch that no plant has goods of, when no plant is named.
     """
@@ -199,7 +203,7 @@ def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
     for batch in batches if not order.plants else ():
         having = plants_with(directing.session, [batch])
         if not having:
-            raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=batch["code"])
+            raise Refusal(BATCH_UNKNOWN, batch=batch["code"])
         plants |= having
     said: RecallDirected = {
         "recall": new_id(),
@@ -219,7 +223,7 @@ def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]
     reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
     held = in_force(directing.session, order.hold[:40])
     if not held:
-        raise Refusal(RefusalCode.DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
+        raise Refusal(DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
     contents = {
         plant: ReleaseDirected(hold=order.hold, batches=batches, reason=reason) for plant, batches in held.items()
     }
@@ -244,5 +248,5 @@ def _named(directing: Directing, codes: Iterable[str]) -> set[int]:
     group = plants_of_group(directing.session)
     for code in codes:
         if code not in group:
-            raise Refusal(RefusalCode.NOT_DEFINED, thing="plant", code=code[:40])
+            raise Refusal(NOT_DEFINED, thing="plant", code=code[:40])
     return {group[code] for code in codes}

@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from plants.commands.directives.applying import Answer, Applying, NotUnderstood
 from plants.commands.execution import REASON_LENGTH_MAX
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.ledger.payloads import DirectedBatch, Outcome, WaitingHold
-from plants.rules.quality.dispositions import HoldKind
 from plants.rules.quality.events import BATCH_RELEASED
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.quality.holds import HoldKind
+from plants.rules.quality.refusals import HOLD_UNKNOWN
+from plants.rules.values.refusals import Refusal
 from plants.store.inventory.batches import Goods, goods_by_id, goods_named
 from plants.store.quality.holds import Waiting, waiting_for
 
@@ -50,10 +52,10 @@ def hold_directed(directed: Directed) -> str:
 
 
 def apply_hold(applying: Applying, directed: Directed) -> Answer:
-    """Hold what the plant knows of the batches, and keep the hold for the others until goods of them come.
+    """Hold the batches that the plant knows, and keep the hold for the others until goods of them come.
 
-    What was recorded before stays: `met` says which version of each batch the hold met. Where the plant knows none of
-    them the directive is rejected with BATCH_UNKNOWN, and the hold waits all the same.
+    Earlier entries stay: `met` has the version of each batch at which the hold took effect. If the plant knows none of
+    them, the directive is rejected with BATCH_UNKNOWN, and the hold still waits.
     """
     met: dict[str, int] = {}
     waiting: list[WaitingHold] = []
@@ -67,7 +69,7 @@ def apply_hold(applying: Applying, directed: Directed) -> Answer:
         if all(one.directed != directed.hold for one in goods.holds):
             placed = Waiting(directed.hold, kind, reason, applying.directive.index)
             applying.writer().hold_as_directed({"id": goods.id, "code": goods.code}, placed)
-    refusal = None if met else Refusal(RefusalCode.BATCH_UNKNOWN, batch=directed.batches[0]["code"])
+    refusal = None if met else Refusal(BATCH_UNKNOWN, batch=directed.batches[0]["code"])
     return Answer(max(met.values(), default=None), refusal, met, waiting)
 
 
@@ -91,7 +93,7 @@ def apply_release(applying: Applying, directed: Directed) -> Answer:
         waited += [[batch["code"], directed.hold] for one in waiting if one.hold == directed.hold]
     refusal = None
     if not (met or waited):
-        refusal = Refusal(RefusalCode.HOLD_UNKNOWN, batch=directed.batches[0]["code"], hold=directed.hold)
+        refusal = Refusal(HOLD_UNKNOWN, batch=directed.batches[0]["code"], hold=directed.hold)
     return Answer(max(met.values(), default=None), refusal, met, waited=waited)
 
 

@@ -1,7 +1,8 @@
 """Answer a directive of the hub: check it, do what it asks, and record both in the plant's own ledger.
 
-What this program does not understand is rejected as UNSUPPORTED. A newer program that understands it answers it once
-more: it is done then, unless headquarters has said otherwise since, and the answer names the first one (`again`).
+A directive that this program does not understand is rejected as UNSUPPORTED. A newer program that understands it
+answers it once more. It applies it then, unless a later directive has replaced it. The answer names the first one
+(`again`).
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -31,15 +32,16 @@ from plants.rules.directives.events import (
     RECALL_DIRECTED,
     RELEASE_DIRECTED,
 )
+from plants.rules.directives.refusals import DIRECTIVE_SUPERSEDED, UNSUPPORTED
 from plants.rules.ledger.events import Entry, Event
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.directives.outcomes import answer_to, next_directive, unsupported_directives
 from plants.store.ledger.entries import Head, entries_between, entry_at
 
 
 @dataclass(frozen=True, slots=True)
 class Applier:
-    """How one version of one type of directive is done: what it says is read whole before anything is recorded.
+    """Applies one version of one type of directive. The content is parsed whole before anything is recorded.
 
     `about` names the subject of the directive. A later `ended_by` directive about the same subject supersedes it.
     """
@@ -104,7 +106,7 @@ def apply_directive(session: Session, directive: Entry, *, plant: int, now: date
 
 
 def _unsupported(answer: Entry) -> bool:
-    return answer.type == DIRECTIVE_REJECTED.name and answer.payload["refusal"] == RefusalCode.UNSUPPORTED
+    return answer.type == DIRECTIVE_REJECTED.name and answer.payload["refusal"] == UNSUPPORTED
 
 
 def _understood(directive: Entry) -> tuple[Applier, Any] | None:
@@ -124,11 +126,11 @@ def _apply(applying: Applying, *, late: bool) -> Answer:
     understood = _understood(applying.directive)
     if understood is None:
         envelope = applying.directive.envelope
-        return Answer(refusal=Refusal(RefusalCode.UNSUPPORTED, type=f"{envelope['type']} {envelope['version']}"))
+        return Answer(refusal=Refusal(UNSUPPORTED, type=f"{envelope['type']} {envelope['version']}"))
     applier, said = understood
     later = _ended_by(applying, applier, said) if late else None
     if later is not None:
-        return Answer(refusal=Refusal(RefusalCode.DIRECTIVE_SUPERSEDED, later=later))
+        return Answer(refusal=Refusal(DIRECTIVE_SUPERSEDED, later=later))
     try:
         with applying.session.savepoint():
             return applier.apply(applying, said)

@@ -1,7 +1,7 @@
 """Import an EPCIS document: its plan's steps, done by the ordinary commands on the stores of the plants concerned.
 
-Every command gets a request id made from its step's name, so that importing a document again finds each entry there
-already and does nothing. Nothing is committed here: whoever opened the transactions decides what becomes of them.
+Every command gets a request id made from its step's name, so that a repeated import finds each entry and changes
+nothing. It commits nothing: the caller that opened the transactions commits them or rolls them back.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,9 +19,14 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.commands.inventory.stock import StockDifference, adjust_stock
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
 from plants.commands.production.process_records import (
     Closing,
@@ -62,9 +67,9 @@ class ImportingPlant:
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What became of one step of the plan: its entries, how many of them are new, or why there are none.
+    """The result of one step of the plan: its entries, the number of new ones, or the refusal.
 
-    `waits_for` is the event whose refusal left this step without its goods, maybe by way of others.
+    `waits_for` is the event whose refusal left this step without its goods, directly or through other steps.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -89,17 +94,17 @@ class _Sent:
 def import_epcis(
     plan: steps.EpcisPlan, plants: Mapping[str, ImportingPlant], *, actor: Author, now: datetime
 ) -> tuple[StepOutcome, ...]:
-    """Do every step that can be done, in the plan's order, and return what became of each.
+    """Run every step that can run, in the plan's order, and return the result of each.
 
-    A refused step changes nothing at its plant; what depends on it says so and is not tried. `plants` has every plant
-    of the plan by its code.
+    A refused step changes nothing at its plant. Steps that depend on it are not tried and name it. `plants` has every
+    plant of the plan by its code.
     """
     importing = _Import(plants, actor, now)
     return tuple(importing.do(step) for step in plan.steps)
 
 
 class _Import:
-    """An import under way: which batches the plants made of the document's lots, and which transfers are out."""
+    """A running import: the batches that plants made of the document's lots, and the open transfers."""
 
     def __init__(self, plants: Mapping[str, ImportingPlant], actor: Author, now: datetime) -> None:
         self.plants, self.actor, self.now = plants, actor, now
@@ -107,7 +112,7 @@ class _Import:
         self.processes: dict[str, int] = {}
         self.made_in: dict[str, int] = {}  # batch code -> process record
         self.sent: dict[str, _Sent] = {}
-        self.failed: dict[str, int] = {}  # what a failed step should have made -> the event that was refused
+        self.failed: dict[str, int] = {}  # product of a failed step -> the event that was refused
         self.entries: list[Entry] = []
 
     def do(self, step: steps.PlanStep) -> StepOutcome:
@@ -157,7 +162,7 @@ class _Import:
     def _give(self, step: steps.PlanStep, command: Command[Order], order: Order, part: str = "") -> Entry:
         """Give the plant a command under the step's own request id; the part tells the commands of one step apart."""
         plant = self.plants[step.plant]
-        reason = adjust_text(step, "en") if isinstance(step, steps.Adjust) else _reason(step)
+        reason = adjust_text(step) if isinstance(step, steps.Adjust) else _reason(step)
         call = CommandContext(
             plant=plant.number,
             now=self.now,
@@ -171,7 +176,7 @@ class _Import:
         return entry
 
     def _define(self, step: steps.DefineMaterial | steps.DefineLocation | steps.DefineParty) -> None:
-        """Define what the plant does not have yet; what it has stays as the plant defined it."""
+        """Define master data that the plant does not have yet; existing definitions stay."""
         plant = self.plants[step.plant]
         if isinstance(step, steps.DefineMaterial):
             if not _knows(definitions.material, plant.session, plant.number, step.code):

@@ -8,17 +8,18 @@ from infra.database import Session
 from infra.ids import new_id
 from plants.commands.execution import NAME_LENGTH_MAX, check_text
 from plants.rules.identification.codes import PLANT_NUMBER_MAX, plant_code
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry, new_envelope
 from plants.rules.materials.events import PLANT_OPENED, PlantOpened
 from plants.rules.values.actors import SYSTEM
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from plants.store.ledger.entries import Head, open_log
 from plants.store.projection import applying
 
 
 @dataclass(frozen=True, slots=True)
 class NewPlant:
-    """Which plant a store is for. Code and number are given by the hub, unique in the group and for good."""
+    """The plant of a store. The hub gives code and number, unique in the group and for good."""
 
     number: int
     code: str
@@ -32,13 +33,13 @@ def open_plant(session: Session, order: NewPlant, *, now: datetime) -> Entry:
     plant_code(order.code)
     check_text("name", order.name, NAME_LENGTH_MAX)
     if not 1 <= order.number <= PLANT_NUMBER_MAX:
-        raise Refusal(RefusalCode.CODE_INVALID, code=order.number, thing="plant", rule=f"1-{PLANT_NUMBER_MAX}")
+        raise Refusal(CODE_INVALID, code=order.number, thing="plant", rule=f"1-{PLANT_NUMBER_MAX}")
     if order.time_zone not in zoneinfo.available_timezones():
-        raise Refusal(RefusalCode.TEXT_INVALID, field="time zone", rule="IANA, e.g. Asia/Shanghai")
+        raise Refusal(TEXT_INVALID, field="time zone", rule="IANA, e.g. Asia/Shanghai")
     open_log(session, order.number, order.origin)
     head = Head(session, order.number)
     if head.size:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="plant")
+        raise Refusal(CODE_TAKEN, code=order.code, thing="plant")
     payload: PlantOpened = {
         "number": order.number,
         "code": order.code,

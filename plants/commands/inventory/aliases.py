@@ -8,7 +8,7 @@ from plants.rules.inventory.events import BATCH_ALIASED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.inventory import batches
 from plants.store.inventory.batches import Goods
 
@@ -31,7 +31,7 @@ def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
     for alias in dict.fromkeys(order.aliases):
         stated.append(new_alias(writer, goods.id, goods.material, alias))
         if _has(writer, goods, alias):
-            raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{alias.scheme} {alias.value} = {goods.code}")
+            raise Refusal(NOTHING_CHANGES, why=f"{alias.scheme} {alias.value} = {goods.code}")
     payload: Outcome = {"aliases": stated}
     return writer.record(BATCH_ALIASED, goods.code, payload)
 
@@ -44,7 +44,7 @@ def end_alias(writer: PlantLedgerWriter, order: Naming) -> Entry:
     ended: list[AliasStatement] = []
     for alias in dict.fromkeys(order.aliases):
         if not _has(writer, goods, alias):
-            raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{alias.scheme} {alias.value[:40]} ≠ {goods.code}")
+            raise Refusal(NOTHING_CHANGES, why=f"{alias.scheme} {alias.value[:40]} ≠ {goods.code}")
         ended.append({"batch": goods.id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value})
     payload: Outcome = {"ended_aliases": ended}
     return writer.record(BATCH_ALIASED, goods.code, payload)

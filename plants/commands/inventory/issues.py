@@ -9,7 +9,7 @@ from plants.rules.ledger.payloads import BatchStatement, Movement, Use
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.quantities import AMOUNT_MAX, MICRO, Quantity, format_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import AMOUNT_TOO_LARGE, Refusal
 from plants.store.inventory.batches import Goods
 
 
@@ -26,7 +26,7 @@ class StockLine:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What was taken: a movement for each line, in order, and the batches it is of."""
+    """Issued goods: a movement for each line, in order, and the batches."""
 
     movements: list[Movement]
     goods: dict[str, Goods]  # by batch code, as they were before
@@ -81,7 +81,7 @@ def moved(goods: Goods, micro: int, taken_from: str, put_in: str, use: Use | Non
 def check_total(micro: int) -> int:
     """Return a sum of amounts, or raise Refusal when a place or batch would hold more than can be kept exactly."""
     if micro > AMOUNT_MAX * MICRO:
-        raise Refusal(RefusalCode.AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
+        raise Refusal(AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
     return micro
 
 

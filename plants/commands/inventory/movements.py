@@ -9,14 +9,14 @@ from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import Quantity
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.materials import definitions
 
 
 @stable_name("Move")
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How much of which batch goes from where to where."""
+    """A move of an amount of a batch between two locations."""
 
     batch: str
     from_location: str
@@ -30,7 +30,7 @@ def move_batch(writer: PlantLedgerWriter, order: Move) -> Entry:
     """Move goods between locations. Held and expired goods may be moved: that is how they get out of the way."""
     definitions.check_defined(writer.session, writer.call.plant, "LOCATION", order.to_location)
     if order.from_location == order.to_location:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=order.to_location)
+        raise Refusal(NOTHING_CHANGES, why=order.to_location)
     goods = writer.batch(order.batch)
     micro, entered = in_unit(writer, goods, order.amount, order.unit)
     goods.check_on_hand(order.from_location, Quantity(micro, goods.unit))

@@ -13,17 +13,18 @@ from plants.commands.execution import (
     command,
 )
 from plants.rules.inventory.events import BATCH_RECEIVED, BatchReceived
+from plants.rules.inventory.refusals import ALIAS_TAKEN
 from plants.rules.ledger.events import KEY_CHARACTER_MAX, Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, TIME_IN_FUTURE, Refusal, term
 from plants.store.inventory import batches
 from plants.store.materials import definitions
 
 ATTRIBUTES_MAX = 50  # attributes of one batch
-ATTRIBUTE_NAME_RULE = "free of emoji and other characters above U+FFFF / 不含表情符号等 U+FFFF 以上的字符"
+ATTRIBUTE_NAME_RULE = term("rule", "free of emoji and other characters above U+FFFF")
 ATTRIBUTE_LENGTH_MAX = 2000  # characters of one attribute's value
 ALIAS_LENGTH_MAX = 200  # characters of an alias
 
@@ -41,7 +42,7 @@ class AliasOrder:
 @stable_name("Delivery")
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came in. Without a supplier the goods begin here (harvest, opening stock)."""
+    """Received goods. Without a supplier the goods begin here (harvest, opening stock)."""
 
     material: str
     amount: str
@@ -143,20 +144,20 @@ def check_produced(writer: PlantLedgerWriter, produced_at: datetime | None) -> d
     if produced_at is None:
         return writer.occurred_at
     if produced_at > writer.call.now + CLOCK_LEAD_MAX:
-        raise Refusal(RefusalCode.TIME_IN_FUTURE, at=produced_at.isoformat())
+        raise Refusal(TIME_IN_FUTURE, at=produced_at.isoformat())
     return produced_at
 
 
 def check_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     """Return the attributes of a batch, or raise Refusal above the limits and for a name that is no key of an entry."""
     if len(attributes) > ATTRIBUTES_MAX:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="attributes", rule=f"<= {ATTRIBUTES_MAX}")
+        raise Refusal(TEXT_INVALID, field="attributes", rule=f"<= {ATTRIBUTES_MAX}")
     for name, value in attributes.items():
         check_text("attribute", name, ALIAS_LENGTH_MAX)
         if max(name) > KEY_CHARACTER_MAX:
-            raise Refusal(RefusalCode.TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE)
+            raise Refusal(TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE)
         if len(value) > ATTRIBUTE_LENGTH_MAX:
-            raise Refusal(RefusalCode.TEXT_INVALID, field=name[:40], rule=f"<= {ATTRIBUTE_LENGTH_MAX}")
+            raise Refusal(TEXT_INVALID, field=name[:40], rule=f"<= {ATTRIBUTE_LENGTH_MAX}")
     return dict(attributes)
 
 
@@ -167,7 +168,7 @@ def new_alias(writer: PlantLedgerWriter, batch_id: int, material: str, alias: Al
     session, plant = writer.session, writer.call.plant
     for named in batches.batches_by_alias(session, plant, alias.scheme, alias.issuer, alias.value):
         if named.material == material and named.id != batch_id:
-            raise Refusal(RefusalCode.ALIAS_TAKEN, alias=alias.value, batch=named.code)
+            raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=named.code)
     return {"batch": batch_id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value}
 
 

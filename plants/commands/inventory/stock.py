@@ -5,12 +5,13 @@ from fractions import Fraction
 
 from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import check_total, moved
+from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.events import STOCK_ADJUSTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import Quantity, format_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.inventory.batches import Goods
 from plants.store.materials import definitions
 
@@ -20,7 +21,7 @@ ADJUSTMENT_TOLERANCE = Fraction(2, 100)  # of what is on hand at the location: a
 @stable_name("Count")
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What was counted of a batch at a location, none included; the unit is the batch's own unless given."""
+    """The counted amount of a batch at a location, zero included; the unit is the batch's own unless given."""
 
     batch: str
     location: str
@@ -58,7 +59,7 @@ def adjust_stock(writer: PlantLedgerWriter, order: Count | StockDifference) -> E
     outcome = adjustment(writer, goods, order.location, difference)
     if abs(difference) > on_hand * ADJUSTMENT_TOLERANCE and not writer.call.history:
         raise Refusal(
-            RefusalCode.CHANGE_REQUIRED,
+            CHANGE_REQUIRED,
             batch=goods.code,
             location=order.location,
             difference=format_micro(difference),
@@ -76,7 +77,7 @@ def adjustment(writer: PlantLedgerWriter, goods: Goods, location: str, differenc
     """
     definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
     if difference_micro == 0:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{goods.code}, {location}")
+        raise Refusal(NOTHING_CHANGES, why=f"{goods.code}, {location}")
     if difference_micro < 0:
         goods.check_on_hand(location, Quantity(-difference_micro, goods.unit))
         return {"movements": [moved(goods, -difference_micro, f"stock:{location}", "count")]}

@@ -1,28 +1,90 @@
-"""Receive a transfer from another plant, from its label alone; no network is needed."""
+"""Transfers between plants: goods dispatched to another plant, and received there from the label alone, offline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
-from plants.commands.inventory.issues import check_total
-from plants.rules.identification.codes import plant_of
-from plants.rules.ledger.events import Entry
+from plants.commands.inventory.issues import StockLine, check_total, issue, statement
+from plants.rules.identification.codes import plant_code, plant_of
+from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.payloads import BatchStatement, Movement, Use
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.logistics.events import TRANSFER_RECEIVED, ReceivedLine, TransferLine, TransferReceived
-from plants.rules.logistics.transfers import Manifest, group_of, read_manifest
+from plants.rules.logistics import refusals as logistics_refusals
+from plants.rules.logistics.events import (
+    TRANSFER_DISPATCHED,
+    TRANSFER_RECEIVED,
+    ReceivedLine,
+    TransferDispatched,
+    TransferLine,
+    TransferReceived,
+)
+from plants.rules.logistics.refusals import (
+    BATCH_NOT_IN_TRANSFER,
+    TRANSFER_MANIFEST_INVALID,
+    TRANSFER_NOT_FOR_THIS_PLANT,
+)
+from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, group_of, read_manifest
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.inventory import batches
 from plants.store.logistics import transfers
 from plants.store.materials import definitions
 
 
+@stable_name("Dispatch")
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Goods to dispatch, and the plant that they go to."""
+
+    destination: str
+    lines: tuple[StockLine, ...]
+
+
+@command("dispatch_transfer")
+def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
+    """Put usable goods on the road to another plant.
+
+    The entry is what the label carries (`plants.rules.logistics.transfers.transfer_manifest`): each batch once, as this
+    plant knows it, with all that was dispatched of it. The record stays open here; the destination's statement closes
+    it.
+    """
+    source = writer.plant.code
+    if plant_code(order.destination) == source:
+        raise Refusal(NOTHING_CHANGES, why=f"{source} → {source}")
+    transfer = writer.new_node()
+    issued = issue(writer, order.lines, transfer, "TRANSFERRED")
+    sent: dict[int, int] = {}
+    for movement in issued.movements:
+        sent[movement["batch"]] = sent.get(movement["batch"], 0) + parse_micro(movement["amount"])
+    lines: list[TransferLine] = [
+        {"batch": statement(goods), "dispatched": format_micro(sent[goods.id])} for goods in issued.goods.values()
+    ]
+    payload: TransferDispatched = {
+        "transfer": transfer,
+        "destination": order.destination,
+        "lines": lines,
+        "process": {
+            "id": transfer,
+            "kind": "TRANSFER",
+            "state": "OPEN",
+            "opened_at": format_instant(writer.occurred_at),
+            "source_plant": source,
+            "destination_plant": order.destination,
+        },
+        "movements": issued.movements,
+    }
+    size = len(canonical(payload))
+    if size > TRANSFER_BYTES_MAX:
+        raise Refusal(ENTRY_TOO_LARGE, size=size, limit=TRANSFER_BYTES_MAX)
+    return writer.record(TRANSFER_DISPATCHED, str(transfer), payload)
+
+
 @stable_name("ReceiptLine")
 @dataclass(frozen=True, slots=True)
 class ReceiptLine:
-    """How much of a batch came in at a location, none included; the unit is the batch's own unless given."""
+    """The amount of a batch that came in at a location, zero included; the unit defaults to the batch's own."""
 
     batch: str
     amount: str
@@ -42,7 +104,7 @@ class TransferReceipt:
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """One batch of a transfer as it came in: how much is where, in millionths."""
+    """One batch of a transfer as received: its amounts per location, in millionths."""
 
     line: TransferLine
     known: batches.Goods | None
@@ -103,11 +165,11 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
 def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:
     own, group = writer.plant, group_of(writer.plant.origin).rpartition("/plant/")[0]
     if manifest.plant == own.number or group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
-        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
     if manifest.destination != own.code:
-        raise Refusal(RefusalCode.TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
+        raise Refusal(TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
     if transfers.is_received(writer.session, own.number, manifest.transfer):
-        raise Refusal(RefusalCode.TRANSFER_RECEIVED, transfer=manifest.transfer)
+        raise Refusal(logistics_refusals.TRANSFER_RECEIVED, transfer=manifest.transfer)
 
 
 def _arrivals(writer: PlantLedgerWriter, manifest: Manifest, order: TransferReceipt) -> list[_Arrival]:
@@ -116,7 +178,7 @@ def _arrivals(writer: PlantLedgerWriter, manifest: Manifest, order: TransferRece
     on_label = {line["batch"]["code"]: line for line in manifest.lines}
     for one in order.lines:
         if one.batch not in on_label:
-            raise Refusal(RefusalCode.BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
+            raise Refusal(BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
     for location in dict.fromkeys((order.location, *(one.location for one in order.lines))):
         definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
     arrivals = []
@@ -142,7 +204,7 @@ def _known(writer: PlantLedgerWriter, batch: BatchStatement) -> batches.Goods | 
         stated = batch["code"], batch["material"], batch["unit"]
         contradicts = stated != (known.code, known.material, known.unit)
     if contradicts:
-        raise Refusal(RefusalCode.TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
     return known
 
 

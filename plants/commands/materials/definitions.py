@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.rules.identification.codes import master_code
+from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.materials.events import (
@@ -19,7 +20,13 @@ from plants.rules.materials.events import (
     UnitDefined,
 )
 from plants.rules.values.quantities import UNITS
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    TEXT_INVALID,
+    UNIT_UNKNOWN,
+    Refusal,
+)
 
 DAYS_MAX = 36_500  # of a shelf life: a hundred years
 CONVERSIONS_MAX = 20  # units that one material can be converted from
@@ -84,19 +91,19 @@ def record_material(writer: PlantLedgerWriter, order: MaterialDefinition, causes
     """Record a material definition whose unit the plant knows; raises Refusal on what is wrong with it."""
     payload = material_content(order)
     if order.unit not in writer.units():
-        raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.unit[:20])
+        raise Refusal(UNIT_UNKNOWN, unit=order.unit[:20])
     return writer.record(MATERIAL_DEFINED, order.code, payload, causes)
 
 
 def material_content(order: MaterialDefinition) -> MaterialDefined:
-    """Return what the event says of a material, or raise Refusal; whether its unit is known is asked at the plant."""
+    """Return the payload for a material, or raise Refusal. The plant checks that its unit is known."""
     master_code(order.code, "material")
     check_text("name", order.name, NAME_LENGTH_MAX)
     for days in (order.shelf_life_days, order.retest_days):
         if days is not None and not 1 <= days <= DAYS_MAX:
-            raise Refusal(RefusalCode.TEXT_INVALID, field="days", rule=f"1-{DAYS_MAX}")
+            raise Refusal(TEXT_INVALID, field="days", rule=f"1-{DAYS_MAX}")
     if len(order.conversions) > CONVERSIONS_MAX:
-        raise Refusal(RefusalCode.TEXT_INVALID, field="conversions", rule=f"<= {CONVERSIONS_MAX}")
+        raise Refusal(TEXT_INVALID, field="conversions", rule=f"<= {CONVERSIONS_MAX}")
     return {
         "code": order.code,
         "name": order.name,
@@ -119,19 +126,19 @@ def unit_content(order: UnitDefinition) -> UnitDefined:
     master_code(order.code, "unit")
     check_text("name", order.name, NAME_LENGTH_MAX)
     if order.code in UNITS:
-        raise Refusal(RefusalCode.CODE_TAKEN, code=order.code, thing="unit")
+        raise Refusal(CODE_TAKEN, code=order.code, thing="unit")
     if order.of not in UNITS:
-        raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=order.of[:20])
+        raise Refusal(UNIT_UNKNOWN, unit=order.of[:20])
     return {"code": order.code, "name": order.name, "of": order.of, "factor": str(_factor(order.factor))}
 
 
 def _factor(text: str) -> Fraction:
     if not FACTOR_PATTERN.fullmatch(text):
-        raise Refusal(RefusalCode.AMOUNT_NOT_A_NUMBER, amount=text[:40])
+        raise Refusal(AMOUNT_NOT_A_NUMBER, amount=text[:40])
     try:
         factor = Fraction(text)
     except ZeroDivisionError:
         factor = Fraction(0)
     if factor == 0:
-        raise Refusal(RefusalCode.AMOUNT_NOT_POSITIVE, amount=text)
+        raise Refusal(AMOUNT_NOT_POSITIVE, amount=text)
     return factor

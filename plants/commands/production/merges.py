@@ -10,8 +10,9 @@ from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.events import BATCHES_MERGED
 from plants.rules.production.process_records import blend
+from plants.rules.production.refusals import MATERIAL_DIFFERS
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, UNIT_NOT_CONVERTIBLE, Refusal
 from plants.store.materials import definitions
 
 
@@ -29,7 +30,7 @@ class MergeSource:
 @stable_name("Merge")
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """What is put together, and where the new batch is."""
+    """The sources of a merge, and the location of the new batch."""
 
     sources: tuple[MergeSource, ...]
     location: str
@@ -48,14 +49,12 @@ def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
     issued = issue(writer, [_line(writer, source) for source in order.sources], process["id"], "CONSUMED")
     first, *others = issued.goods.values()
     if not others:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=first.code)
+        raise Refusal(NOTHING_CHANGES, why=first.code)
     for other in others:
         if other.material != first.material:
-            raise Refusal(
-                RefusalCode.MATERIAL_DIFFERS, batch=other.code, material=other.material, expected=first.material
-            )
+            raise Refusal(MATERIAL_DIFFERS, batch=other.code, material=other.material, expected=first.material)
         if other.unit != first.unit:
-            raise Refusal(RefusalCode.UNIT_NOT_CONVERTIBLE, unit=other.unit, target=first.unit)
+            raise Refusal(UNIT_NOT_CONVERTIBLE, unit=other.unit, target=first.unit)
     made = format_micro(check_total(sum(parse_micro(movement["amount"]) for movement in issued.movements)))
     batch_id, code = writer.new_node(), writer.new_batch_code()
     batch = blend([statement(goods) for goods in issued.goods.values()], batch_id=batch_id, code=code, made=made)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Final
 
 from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import StockLine, issue
@@ -12,7 +13,7 @@ from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.events import PROCESS_CLOSED, PROCESS_FED, PROCESS_OPENED, ProcessClosed
 from plants.rules.production.process_records import MassBalance, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, message
 from plants.store.materials import definitions
 from plants.store.production import process_records
 
@@ -20,7 +21,7 @@ from plants.store.production import process_records
 @stable_name("ProcessOrder")
 @dataclass(frozen=True, slots=True)
 class ProcessOrder:
-    """What is to be run: the kind of process, and where known its segment, job order and equipment."""
+    """A process to run: its kind, and if known its segment, job order and equipment."""
 
     kind: RunKind = "PRODUCTION"
     segment: str | None = None
@@ -31,7 +32,7 @@ class ProcessOrder:
 @stable_name("Feed")
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What goes into an open process record, from which locations."""
+    """Inputs of an open process record, with their locations."""
 
     process: int
     lines: tuple[StockLine, ...]
@@ -47,7 +48,7 @@ class Closing:
 
 @command("open_process")
 def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
-    """Open a process record; its id is the entry's key and stands in its payload."""
+    """Open a process record; its id is the entry's key and also in its payload."""
     process = new_process(writer, order)
     process["state"] = "OPEN"
     process["opened_at"] = format_instant(writer.occurred_at)
@@ -108,8 +109,11 @@ def closed(writer: PlantLedgerWriter, process: ProcessStatement, balance: MassBa
     }
 
 
+OPENING_TIME: Final = message("FIELD_OPENING_TIME", "opening time {at}")
+
+
 def check_order(opened_at: datetime, closed_at: datetime) -> None:
     """Raise Refusal when a process record would close before it opened."""
     if opened_at > closed_at:
         rule = f"<= {format_instant(closed_at)}"
-        raise Refusal(RefusalCode.TEXT_INVALID, field=f"opening time {format_instant(opened_at)}", rule=rule)
+        raise Refusal(TEXT_INVALID, field=OPENING_TIME(at=format_instant(opened_at)), rule=rule)

@@ -7,13 +7,15 @@ from datetime import date, datetime
 from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_lines, check_text, command
 from plants.commands.inventory.issues import StockLine, check_total, in_unit, moved
 from plants.commands.inventory.receipts import AliasOrder, check_attributes, check_produced, new_alias, new_batch
+from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement, Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.production.events import PROCESS_YIELDED
 from plants.rules.production.process_records import OutputUse
+from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS
 from plants.rules.values.quantities import format_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.inventory.batches import Goods
 from plants.store.materials import definitions
 from plants.store.production import process_records
@@ -51,7 +53,7 @@ class Addition:
 @stable_name("Yield")
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What comes out of an open process record: new batches, more of earlier ones, and inputs not used up."""
+    """Outputs of an open process record: new batches, more of earlier ones, and returned inputs."""
 
     process: int
     outputs: tuple[Output, ...] = ()
@@ -108,7 +110,7 @@ def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Outpu
         movements.append(movement)
         for alias in dict.fromkeys(output.aliases):
             if (material.code, alias) in named:
-                raise Refusal(RefusalCode.ALIAS_TAKEN, alias=alias.value, batch=named[material.code, alias])
+                raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=named[material.code, alias])
             named[material.code, alias] = code
             aliases.append(new_alias(writer, batch_id, material.code, alias))
     outcome: Outcome = {"batches": batches, "movements": movements}
@@ -136,7 +138,7 @@ def _add(writer: PlantLedgerWriter, process: int, additions: Sequence[Addition],
         if one is None:
             one = goods[line.batch] = writer.batch(line.batch)
         if one.id not in made_here:
-            raise Refusal(RefusalCode.BATCH_OF_OTHER_PROCESS, batch=one.code, process=process)
+            raise Refusal(BATCH_OF_OTHER_PROCESS, batch=one.code, process=process)
         micro, entered = in_unit(writer, one, line.amount, line.unit)
         made[one.code] = check_total(made.get(one.code, one.made) + micro)
         movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", line.use)
@@ -155,7 +157,7 @@ def _returned(writer: PlantLedgerWriter, process: int, returns: Sequence[StockLi
         available = left.get(one.id, 0)
         if micro > available:
             raise Refusal(
-                RefusalCode.STOCK_SHORT,
+                STOCK_SHORT,
                 batch=one.code,
                 location=f"process:{process}",
                 available=format_micro(available),

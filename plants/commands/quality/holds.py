@@ -6,14 +6,14 @@ from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, chec
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.quality.dispositions import HoldKind
 from plants.rules.quality.events import BATCH_QUARANTINED
+from plants.rules.quality.holds import HoldKind
 
 
 @stable_name("Quarantine")
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Which batch is held, and why."""
+    """A batch to hold, with kind and reason."""
 
     batch: str
     reason: str

@@ -1,7 +1,7 @@
-"""A person decides on an entry that the hub could not apply: pass it over for good, or have it tried once more.
+"""Skip or retry an entry that the hub could not apply.
 
-Both are events in the hub's own ledger, with the person and the reason. What is passed over stays in the plant's
-ledger, with its proofs, and is never applied to the hub's tables, after a rebuild neither.
+Both are events in the hub's own ledger, with the actor and the reason. A skipped entry stays in the plant's ledger,
+with its proofs. It is never applied to the hub's tables, not even by a rebuild.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,10 @@ from plants.commands.execution import REASON_LENGTH_MAX, Command, CommandContext
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.replication.events import ENTRY_RETRIED, ENTRY_SKIPPED, EntryRetried, EntrySkipped
+from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.directives.directives import plants_of_group
 from plants.store.ledger.entries import HUB_LOG, INDEX_MAX, entry_at
 from plants.store.replication.parked_entries import Parked, parked_for_decision, retry_parked, unpark
@@ -110,7 +111,7 @@ def _parked(deciding: Deciding, order: ParkedEntry) -> Parked:
     shown = entry_at(deciding.session, order.plant, order.index) if parked is not None else None
     if parked is None or shown is None or shown.leaf.hex() != order.leaf:
         codes = {number: code for code, number in plants_of_group(deciding.session).items()}
-        raise Refusal(RefusalCode.ENTRY_NOT_PARKED, entry=order.index, plant=codes.get(order.plant, order.plant))
+        raise Refusal(ENTRY_NOT_PARKED, entry=order.index, plant=codes.get(order.plant, order.plant))
     return parked
 
 

@@ -1,7 +1,7 @@
 """Give up a plant's own copy of old entry bodies, which the hub has cosigned and the archive holds.
 
-Deleting cannot be taken back here. So each transaction that does it asks again for every condition, and what a person
-was shown before is never believed.
+Deletion is final here. So each transaction that deletes checks every condition again, and relies on nothing that was
+shown to an operator before.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from infra.database import Session
+from infra.messages import Failure, message
 from plants.commands.replication.repairs import record_repair
 from plants.rules.ledger.events import Entry
 from plants.rules.replication.events import BODIES_PRUNED, BodiesPruned
@@ -23,13 +24,27 @@ LEVEL: Final = frozenset({ReplicationState.IN_SYNC, ReplicationState.BEHIND})
 """States in which the hub was just heard to hold what it gave a receipt for; one that is away may have lost it."""
 
 
-class PruningUnsafe(Exception):
+NO_LONGER_SAFE: Final = message(
+    "PRUNING_NO_LONGER_SAFE", "The entries are no longer safe to prune. Nothing was pruned."
+)
+ENTRIES_NOT_COSIGNED: Final = message(
+    "PRUNING_NOT_COSIGNED", "The entries here are not those that the hub cosigned. Run batchloom verify."
+)
+RECEIPT_GONE: Final = message(
+    "PRUNING_RECEIPT_GONE", "The hub's receipt is no longer stored here. Exchange with the hub first."
+)
+NOT_IN_SYNC: Final = message(
+    "PRUNING_NOT_IN_SYNC", "Plant and hub are not in sync: {state}. Exchange with the hub first."
+)
+
+
+class PruningUnsafe(Failure):
     """A condition of pruning does not hold, and nothing was changed in this transaction; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A checkpoint of the plant's ledger that the hub cosigned; whoever makes one has checked the signatures."""
+    """A checkpoint of the plant's ledger that the hub cosigned. The caller has checked the signatures."""
 
     size: int
     root: bytes
@@ -38,7 +53,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Which plant, under which receipt of the hub, and for how many days bodies are kept."""
+    """The plant, a receipt of the hub, and the days for which bodies are kept."""
 
     plant: int
     receipt: Receipt
@@ -49,7 +64,7 @@ def prune(session: Session, order: Pruning, *, now: datetime) -> Entry | None:
     """Move the mark up to what is safe now, and record BodiesPruned; None, and nothing changed, where it stays.
 
     Bodies are emptied afterwards (`empty_next`). Raises PruningUnsafe where the receipt does not hold or plant and hub
-    are not level.
+    differ.
     """
     found = _checked(session, order, now)
     if found.safe <= found.pruned:
@@ -69,7 +84,7 @@ def empty_next(session: Session, order: Pruning, low: int, *, now: datetime) -> 
     """
     found = _checked(session, order, now)
     if found.pruned > min(found.cosigned, found.archived, found.unreferenced, found.projected, found.peer_size):
-        raise PruningUnsafe("what was safe is not any more / 移出条件已不再满足")
+        raise PruningUnsafe(NO_LONGER_SAFE)
     heard = session.row("SELECT skew_ms FROM replication WHERE log_id = :log_id", {"log_id": order.plant})
     old_us = pruning.kept_since_us(now, order.keep_days, 0 if heard is None else heard[0] or 0)
     span = low, found.pruned
@@ -78,13 +93,13 @@ def empty_next(session: Session, order: Pruning, low: int, *, now: datetime) -> 
 
 
 def _check_root(session: Session, order: Pruning) -> None:
-    # The whole way from the first leaf, once: what is emptied can only be proven by these leaves afterwards.
+    # Hashes all leaves from the first on, once: later only these leaves prove the emptied entries.
     try:
         root = mirrors.frontier_at(session, order.plant, order.receipt.size).root()
     except LookupError:
         root = b""
     if root != order.receipt.root:
-        raise PruningUnsafe("the entries here are not those that the hub cosigned / 本厂记录与总部签署的不一致")
+        raise PruningUnsafe(ENTRIES_NOT_COSIGNED)
 
 
 def _checked(session: Session, order: Pruning, now: datetime) -> Bounds:
@@ -92,8 +107,8 @@ def _checked(session: Session, order: Pruning, now: datetime) -> Bounds:
     plant, receipt = order.plant, order.receipt
     Head(session, plant)  # takes the ledger's lock, so that what is read here stays so.
     if status.checkpoint_at(session, plant, receipt.size) != receipt.note:
-        raise PruningUnsafe("the hub's receipt is not kept here any more / 总部回执已不在本库中")
+        raise PruningUnsafe(RECEIPT_GONE)
     found = pruning.bounds(session, plant, cosigned=receipt.size, keep_days=order.keep_days, now=now)
     if found.fenced or found.state not in LEVEL:
-        raise PruningUnsafe(f"plant and hub are not level: {found.state} / 本厂与总部状态不一致：{found.state}")
+        raise PruningUnsafe(NOT_IN_SYNC, state=found.state)
     return found

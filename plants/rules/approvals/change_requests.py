@@ -1,4 +1,4 @@
-"""Gated changes: which kinds there are, what each would change, and who may decide it where and until when."""
+"""Gated changes: their kinds, the differences of each, and the levels and lifetimes of their decisions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,23 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from plants.rules.approvals.events import Difference
-from plants.rules.quality.dispositions import Hold, HoldKind
+from plants.rules.approvals.refusals import (
+    CHANGE_ALREADY_DECIDED,
+    CHANGE_EXPIRED,
+    CHANGE_LEVEL_WRONG,
+    CHANGE_OWN_REQUEST,
+    CHANGE_STALE,
+    PROPOSAL_DIFFERS,
+)
+from plants.rules.inventory.refusals import EXPIRY_NOT_LATER
+from plants.rules.quality.holds import Hold, HoldKind
+from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
 from plants.rules.values.quantities import Quantity, format_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 
 
 class ChangeKind(StrEnum):
-    """What can be asked for."""
+    """The kinds of gated changes."""
 
     RELEASE = "RELEASE"
     EXPIRY_EXTENSION = "EXPIRY_EXTENSION"
@@ -20,21 +30,21 @@ class ChangeKind(StrEnum):
 
 
 class ChangeLevel(StrEnum):
-    """Where a decision can be made."""
+    """The levels at which a request may be decided."""
 
     PLANT = "PLANT"
     HUB = "HUB"
 
 
 class ChangeVerdict(StrEnum):
-    """What a decider can say."""
+    """The verdict of a decision."""
 
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
 
 
 class ChangeState(StrEnum):
-    """How far along a change request is."""
+    """The state of a change request."""
 
     REQUESTED = "REQUESTED"
     APPROVED = "APPROVED"
@@ -45,7 +55,7 @@ class ChangeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChangePolicy:
-    """Who may decide one kind of change: at which levels, and for how long the request lives."""
+    """The levels at which one kind of change may be decided, and the lifetime of a request."""
 
     levels: frozenset[ChangeLevel]
     life: timedelta
@@ -64,7 +74,7 @@ POLICIES: Mapping[ChangeKind, ChangePolicy] = {
 
 @dataclass(frozen=True, slots=True)
 class ProposedChange:
-    """What a request would change, field by field, what applying it needs, and at which levels it may be decided."""
+    """A requested change: its differences by field, the data to apply it, and the levels that may decide it."""
 
     kind: ChangeKind
     differences: tuple[Difference, ...]
@@ -98,9 +108,9 @@ def propose_release(batch: str, holds: tuple[Hold, ...], named: int | None) -> P
     meant = [hold for hold in holds if (hold.kind is HoldKind.QUALITY if named is None else hold.id == named)]
     lifted = [hold for hold in meant if hold.directed is None]
     if meant and not lifted:
-        raise Refusal(RefusalCode.HOLD_DIRECTED, batch=batch, hold=meant[0].id)
+        raise Refusal(HOLD_DIRECTED, batch=batch, hold=meant[0].id)
     if not lifted:
-        raise Refusal(RefusalCode.HOLD_UNKNOWN, batch=batch, hold=HoldKind.QUALITY if named is None else named)
+        raise Refusal(HOLD_UNKNOWN, batch=batch, hold=HoldKind.QUALITY if named is None else named)
     differences = tuple(
         Difference(field=f"hold:{hold.id}", before=f"{hold.kind}: {hold.reason}", after="LIFTED") for hold in lifted
     )
@@ -112,7 +122,7 @@ def propose_release(batch: str, holds: tuple[Hold, ...], named: int | None) -> P
 def propose_extension(batch: str, present: str | None, wanted: date) -> ProposedChange:
     """Return a later expiry of a plant's goods; raises Refusal unless it is later than the present one."""
     if present is None or wanted.isoformat() <= present:
-        raise Refusal(RefusalCode.EXPIRY_NOT_LATER, batch=batch, present=present or "—", wanted=wanted.isoformat())
+        raise Refusal(EXPIRY_NOT_LATER, batch=batch, present=present or "—", wanted=wanted.isoformat())
     difference = Difference(field="expires_on", before=present, after=wanted.isoformat())
     kind = ChangeKind.EXPIRY_EXTENSION
     return ProposedChange(kind, (difference,), {"expires_on": wanted.isoformat()}, POLICIES[kind].levels)
@@ -121,7 +131,7 @@ def propose_extension(batch: str, present: str | None, wanted: date) -> Proposed
 def propose_adjustment(location: str, present: int, counted: Quantity) -> ProposedChange:
     """Return the stock at a location as counted; `present` is in millionths. Raises Refusal when nothing differs."""
     if counted.micro == present:
-        raise Refusal(RefusalCode.NOTHING_CHANGES, why=f"{location} = {counted.amount} {counted.unit}")
+        raise Refusal(NOTHING_CHANGES, why=f"{location} = {counted.amount} {counted.unit}")
     difference = Difference(
         field=f"stock:{location}",
         before=f"{format_micro(present)} {counted.unit}",
@@ -135,21 +145,19 @@ def propose_adjustment(location: str, present: int, counted: Quantity) -> Propos
 def check_decidable(proposal: Proposal, *, decider: str, level: ChangeLevel, content: str, at: datetime) -> None:
     """Raise the Refusal that names why this person may not decide this content here and then, if they may not."""
     if proposal.state is not ChangeState.REQUESTED:
-        raise Refusal(RefusalCode.CHANGE_ALREADY_DECIDED, change=proposal.id, state=proposal.state)
+        raise Refusal(CHANGE_ALREADY_DECIDED, change=proposal.id, state=proposal.state)
     if content != proposal.content:
-        raise Refusal(RefusalCode.PROPOSAL_DIFFERS, change=proposal.id)
+        raise Refusal(PROPOSAL_DIFFERS, change=proposal.id)
     if level not in proposal.levels:
         levels = ", ".join(sorted(proposal.levels))
-        raise Refusal(RefusalCode.CHANGE_LEVEL_WRONG, change=proposal.id, levels=levels)
+        raise Refusal(CHANGE_LEVEL_WRONG, change=proposal.id, levels=levels)
     if decider == proposal.requested_by:
-        raise Refusal(RefusalCode.CHANGE_OWN_REQUEST, change=proposal.id)
+        raise Refusal(CHANGE_OWN_REQUEST, change=proposal.id)
     if at > proposal.expires_at:
-        raise Refusal(RefusalCode.CHANGE_EXPIRED, change=proposal.id, expires_at=proposal.expires_at.isoformat())
+        raise Refusal(CHANGE_EXPIRED, change=proposal.id, expires_at=proposal.expires_at.isoformat())
 
 
 def check_fresh(proposal: Proposal, current_version: int) -> None:
     """Raise Refusal unless the batch still is exactly the version that the request was made on."""
     if current_version != proposal.version:
-        raise Refusal(
-            RefusalCode.CHANGE_STALE, batch=proposal.batch, proposed=proposal.version, current=current_version
-        )
+        raise Refusal(CHANGE_STALE, batch=proposal.batch, proposed=proposal.version, current=current_version)

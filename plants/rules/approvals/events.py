@@ -27,7 +27,7 @@ class ChangeRequested(TypedDict):
     differences: list[Difference]
     levels: list[str]
     expires_at: str
-    detail: dict[str, str]  # what applying needs beyond the differences: hold, location, ...
+    detail: dict[str, str]  # further values for applying it: hold, location, ...
 
 
 class ChangeDecided(TypedDict):

@@ -1,18 +1,19 @@
-"""Corrections: which entries can be answered by one, and what reverses their effect."""
+"""Corrections: the correctable types of entries, and the movements that reverse an entry."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE
 from plants.rules.ledger.events import Entry, Event
 from plants.rules.ledger.payloads import Movement
 from plants.rules.values.quantities import parse_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 
 class Wrong(StrEnum):
-    """Why an entry is corrected: the two reasons that the Core Business Vocabulary has for an error declaration."""
+    """The reason for a correction, as in an error declaration of the Core Business Vocabulary."""
 
     DID_NOT_OCCUR = "DID_NOT_OCCUR"
     INCORRECT_DATA = "INCORRECT_DATA"
@@ -21,7 +22,7 @@ class Wrong(StrEnum):
 def check_correctable(entry: Entry, event: Event[Any] | None) -> None:
     """Raise Refusal unless the entry is of an event, declared here, that a correction can take back."""
     if event is None or not event.correctable:
-        raise Refusal(RefusalCode.CORRECTION_IMPOSSIBLE, entry=entry.index, type=entry.type)
+        raise Refusal(CORRECTION_IMPOSSIBLE, entry=entry.index, type=entry.type)
 
 
 def reverse(movements: Iterable[Movement]) -> list[Movement]:

@@ -1,4 +1,4 @@
-"""Events of directives: what the hub directs plants to do, and their answers."""
+"""Events of directives: the hub's directives to plants, and the plants' answers."""
 
 from typing import Any, Final, Literal, NotRequired, TypedDict
 

@@ -1,10 +1,12 @@
-"""What can be wrong with an EPCIS document, in words for the person who imports it, and the refusal."""
+"""The problems of an EPCIS document and the refusal that names them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-from plants.rules.values.refusals import Language, Refusal, RefusalCode, Wording
+from plants.rules.epcis.refusals import DOCUMENT_INVALID
+from plants.rules.values.refusals import Message, Phrase, Refusal, message
 
 PROBLEMS_SHOWN_MAX = 20
 
@@ -38,88 +40,79 @@ class ProblemCode(StrEnum):
 
 
 P = ProblemCode
-WORDINGS: Mapping[ProblemCode, Wording] = {
-    P.ACTION_INVALID: Wording(
-        "“{value}” is not an action; use ADD, OBSERVE or DELETE",
-        "“{value}”不是有效动作，应为 ADD、OBSERVE 或 DELETE",
+MESSAGES: Final[Mapping[ProblemCode, Message]] = {
+    P.ACTION_INVALID: message("EPCIS_ACTION_INVALID", "“{value}” is not an action; use ADD, OBSERVE or DELETE"),
+    P.CONTEXT_MISSING: message("EPCIS_CONTEXT_MISSING", "the JSON-LD @context is missing"),
+    P.DATE_INVALID: message("EPCIS_DATE_INVALID", "“{value}” is not a date; write it like 2026-03-14"),
+    P.EVENT_TYPE_UNKNOWN: message("EPCIS_EVENT_TYPE_UNKNOWN", "“{value}” is not an EPCIS event type"),
+    P.FIELD_INVALID: message("EPCIS_FIELD_INVALID", "“{value}” is not allowed here"),
+    P.FIELD_MISSING: message("EPCIS_FIELD_MISSING", "this field is mandatory and missing"),
+    P.FIELD_NOT_ALLOWED: message("EPCIS_FIELD_NOT_ALLOWED", "this field does not belong here"),
+    P.IDENTIFIERS_MISSING: message("EPCIS_IDENTIFIERS_MISSING", "no goods are named"),
+    P.KEY_REPEATED: message("EPCIS_KEY_REPEATED", "the key “{value}” occurs twice in one object"),
+    P.NAMESPACE_MISSING: message(
+        "EPCIS_NAMESPACE_MISSING", "“{value}” is not part of the standard and has no namespace (prefix:name)"
     ),
-    P.CONTEXT_MISSING: Wording("the JSON-LD @context is missing", "缺少 JSON-LD 的 @context"),
-    P.DATE_INVALID: Wording(
-        "“{value}” is not a date; write it like 2026-03-14", "“{value}”不是日期，请写成 2026-03-14 这样的形式"
-    ),
-    P.EVENT_TYPE_UNKNOWN: Wording("“{value}” is not an EPCIS event type", "“{value}”不是 EPCIS 事件类型"),
-    P.FIELD_INVALID: Wording("“{value}” cannot stand here", "此处不能填写“{value}”"),
-    P.FIELD_MISSING: Wording("this field is mandatory and missing", "缺少必填字段"),
-    P.FIELD_NOT_ALLOWED: Wording("this field does not belong here", "此处不允许该字段"),
-    P.IDENTIFIERS_MISSING: Wording("no goods are named", "未列出任何货物标识"),
-    P.KEY_REPEATED: Wording("the key “{value}” stands twice in one object", "同一对象中键“{value}”出现两次"),
-    P.NAMESPACE_MISSING: Wording(
-        "“{value}” is not part of the standard and has no namespace (prefix:name)",
-        "“{value}”不属于标准字段，且没有命名空间（前缀:名称）",
-    ),
-    P.NOT_JSON: Wording("this is not JSON ({value})", "不是 JSON（{value}）"),
-    P.NOT_TEXT: Wording("this is not UTF-8 text ({value})", "不是 UTF-8 文本（{value}）"),
-    P.NUMBER_INVALID: Wording("“{value}” is not a number that JSON allows", "“{value}”不是 JSON 允许的数字"),
-    P.OTHER_DOCUMENT: Wording("this is not an EPCIS 2.0 document but {value}", "不是 EPCIS 2.0 文档，而是 {value}"),
-    P.QUANTITY_INVALID: Wording(
+    P.NOT_JSON: message("EPCIS_NOT_JSON", "this is not JSON ({value})"),
+    P.NOT_TEXT: message("EPCIS_NOT_TEXT", "this is not UTF-8 text ({value})"),
+    P.NUMBER_INVALID: message("EPCIS_NUMBER_INVALID", "“{value}” is not a number that JSON allows"),
+    P.OTHER_DOCUMENT: message("EPCIS_OTHER_DOCUMENT", "this is not an EPCIS 2.0 document but {value}"),
+    P.QUANTITY_INVALID: message(
+        "EPCIS_QUANTITY_INVALID",
         "“{value}” is not a quantity: a number above zero, up to 10^12, with at most six decimals is needed",
-        "“{value}”不是有效数量，应为大于零、不超过 10^12、最多六位小数的数字",
     ),
-    P.SITE_UNASSIGNED: Wording("no plant is assigned to site {value}", "未给站点 {value} 指定工厂"),
-    P.TIME_INVALID: Wording(
-        "“{value}” is not a time with its offset; write it like 2026-03-14T08:00:00+08:00",
-        "“{value}”不是带时区的时间，请写成 2026-03-14T08:00:00+08:00 这样的形式",
+    P.SITE_UNASSIGNED: message("EPCIS_SITE_UNASSIGNED", "no plant is assigned to site {value}"),
+    P.TIME_INVALID: message(
+        "EPCIS_TIME_INVALID", "“{value}” is not a time with its offset; write it like 2026-03-14T08:00:00+08:00"
     ),
-    P.TIME_IN_FUTURE: Wording("{value} lies in the future", "{value} 是将来的时间"),
-    P.TOO_DEEP: Wording("brackets are nested deeper than {value}", "括号嵌套超过 {value} 层"),
-    P.TOO_LARGE: Wording("the file is larger than {value} bytes", "文件大于 {value} 字节"),
-    P.TRUNCATED: Wording("the document ends in the middle ({value})", "文档不完整，在中途结束（{value}）"),
-    P.WORD_NOT_STANDARD: Wording(
+    P.TIME_IN_FUTURE: message("EPCIS_TIME_IN_FUTURE", "{value} lies in the future"),
+    P.TOO_DEEP: message("EPCIS_TOO_DEEP", "brackets are nested deeper than {value}"),
+    P.TOO_LARGE: message("EPCIS_TOO_LARGE", "the file is larger than {value} bytes"),
+    P.TRUNCATED: message("EPCIS_TRUNCATED", "the document ends in the middle ({value})"),
+    P.WORD_NOT_STANDARD: message(
+        "EPCIS_WORD_NOT_STANDARD",
         "“{value}” is not a word of the Core Business Vocabulary; a word of one's own needs a namespace",
-        "“{value}”不是核心业务词汇（CBV）中的词，自定义词需要命名空间",
     ),
-    P.XML_DOCUMENT: Wording(
-        "this is XML; EPCIS 2.0 in its JSON form is needed", "这是 XML 文件，需要 JSON 形式的 EPCIS 2.0"
-    ),
+    P.XML_DOCUMENT: message("EPCIS_XML_DOCUMENT", "this is XML; EPCIS 2.0 in its JSON form is needed"),
 }
+
+EVENT: Final = message("EPCIS_EVENT", "event {event}")
+EVENT_FIELD: Final = message("EPCIS_EVENT_FIELD", "event {event}, {field}")
+WHOLE_DOCUMENT: Final = message("EPCIS_WHOLE_DOCUMENT", "document")
+PROBLEM: Final = message("EPCIS_PROBLEM", "{where}: {what}")
+PROBLEMS: Final = message("EPCIS_PROBLEMS", "{problems}")
+MORE_PROBLEMS: Final = message("EPCIS_MORE_PROBLEMS", "and {count} more")
 
 
 @dataclass(frozen=True, slots=True)
 class EpcisProblem:
-    """One thing wrong: what, in which event (from 1; None for the document), at which field, with what there."""
+    """A problem in an event (from 1; None for the document), with the field and the value there."""
 
     code: ProblemCode
     event: int | None = None
     field: str = ""
     value: str = ""
 
-    def where(self, language: Language) -> str:
-        """Return the position in the document in the language asked for."""
-        event = "" if self.event is None else f"第 {self.event} 个事件" if language == "zh" else f"event {self.event}"
-        parts = [part for part in (event, self.field) if part]
-        document = "文档" if language == "zh" else "document"
-        return (" " if language == "zh" else ", ").join(parts) or document
+    @property
+    def where(self) -> str:
+        """The position in the document."""
+        if self.event is None:
+            return self.field or WHOLE_DOCUMENT()
+        return EVENT_FIELD(event=self.event, field=self.field) if self.field else EVENT(event=self.event)
 
-    def message(self, language: Language) -> str:
-        """Return position and problem in the language asked for."""
-        wording = WORDINGS[self.code]
-        text = (wording.zh if language == "zh" else wording.en).format(value=self.value[:80])
-        return f"{self.where(language)}{'：' if language == 'zh' else ': '}{text}"
+    @property
+    def what(self) -> Phrase:
+        """The problem, without its position."""
+        return MESSAGES[self.code](value=self.value[:80])
 
 
 class EpcisRefusal(Refusal):
-    """The document cannot be taken; every problem found is named, in document order."""
+    """The document cannot be imported. Up to PROBLEMS_SHOWN_MAX problems are named, in document order."""
 
     def __init__(self, problems: Sequence[EpcisProblem]) -> None:
         self.problems = tuple(problems)
-        first = self.problems[0]
-        super().__init__(RefusalCode.DOCUMENT_INVALID, where=first.where("en"), why=first.code.value)
-
-    def message(self, language: Language) -> str:
-        """Return the problems as one sentence in the language asked for, at most PROBLEMS_SHOWN_MAX of them."""
-        shown = [problem.message(language) for problem in self.problems[:PROBLEMS_SHOWN_MAX]]
-        more = len(self.problems) - len(shown)
-        if language == "zh":
-            return f"无法导入该 EPCIS 文档：{'；'.join(shown)}{f'；另有 {more} 处问题' if more else ''}。"
-        rest = f"; and {more} more" if more else ""
-        return f"The EPCIS document cannot be imported: {'; '.join(shown)}{rest}."
+        first, *others = self.problems[:PROBLEMS_SHOWN_MAX]
+        shown = [first.what, *(PROBLEM(where=one.where, what=one.what) for one in others)]
+        if more := len(self.problems) - len(shown):
+            shown.append(MORE_PROBLEMS(count=more))
+        super().__init__(DOCUMENT_INVALID, where=first.where, why=PROBLEMS(problems=shown))

@@ -1,7 +1,8 @@
-"""What an EPCIS import does, and what it found odd, in words for the person who reads the report."""
+"""The texts of an import's report: steps, discrepancies and reasons."""
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 from plants.rules.epcis.steps import (
     AddAliases,
@@ -24,72 +25,68 @@ from plants.rules.epcis.steps import (
     Why,
 )
 from plants.rules.epcis.vocabulary import last_word
-from plants.rules.values.refusals import Language, Wording
+from plants.rules.values.refusals import Message, Phrase, message
 
-WHY: Mapping[Why, Wording] = {
-    Why.ALREADY_HERE: Wording("the goods were here already", "货物已在此处"),
-    Why.ON_THE_ROAD: Wording("seen on the way; the receipt moves the stock", "途中经过，以收货事件入库"),
-    Why.OBSERVED: Wording("observed; nothing changed", "仅为观察，无变化"),
-    Why.NO_GOODS: Wording("names no goods that are kept in stock", "未涉及库存货物"),
-    Why.LINKS_ONLY: Wording("only links documents or equipment; no stock moves", "仅关联单据或设备，不涉及库存"),
-    Why.WITHIN_PLANT: Wording("left for a site of the same plant; moved when seen there", "发往同一工厂，到达时移库"),
-    Why.VOIDED: Wording("the shipment was voided", "该发货已撤销"),
-    Why.DECLARED_WRONG: Wording(
-        "declared wrong by its author (errorDeclaration)", "已被声明为错误（errorDeclaration）"
-    ),
-    Why.REPEATED: Wording("the same event as before", "与前面的事件相同"),
-    Why.KEY_REUSED: Wording("its eventID was used before for another event", "eventID 已被另一事件使用"),
-    Why.NO_SITE: Wording("says neither bizLocation nor readPoint", "未注明 bizLocation 或 readPoint"),
-    Why.NO_QUANTITY: Wording("gives no quantity", "未给出数量"),
-    Why.NO_DESTINATION: Wording("says not where the goods went; they stay in stock", "未注明去向，货物仍计入库存"),
-    Why.UNIT_UNKNOWN: Wording("its unit is unknown or cannot be converted", "单位未知或无法换算"),
-    Why.CONTENTS_UNKNOWN: Wording("the document does not tell what is in the container", "文档未说明包装内的货物"),
-    Why.TYPE_UNKNOWN: Wording("its event type is not of the standard", "事件类型不属于标准"),
+WHY: Final[Mapping[Why, Message]] = {
+    Why.ALREADY_HERE: message("IMPORT_ALREADY_HERE", "the goods were here already"),
+    Why.ON_THE_ROAD: message("IMPORT_ON_THE_ROAD", "seen on the way; the receipt moves the stock"),
+    Why.OBSERVED: message("IMPORT_OBSERVED", "observed; nothing changed"),
+    Why.NO_GOODS: message("IMPORT_NO_GOODS", "names no goods that are kept in stock"),
+    Why.LINKS_ONLY: message("IMPORT_LINKS_ONLY", "only links documents or equipment; no stock moves"),
+    Why.WITHIN_PLANT: message("IMPORT_WITHIN_PLANT", "left for a site of the same plant; moved when seen there"),
+    Why.VOIDED: message("IMPORT_VOIDED", "the shipment was voided"),
+    Why.DECLARED_WRONG: message("IMPORT_DECLARED_WRONG", "declared wrong by its author (errorDeclaration)"),
+    Why.REPEATED: message("IMPORT_REPEATED", "the same event as before"),
+    Why.KEY_REUSED: message("IMPORT_KEY_REUSED", "its eventID was used before for another event"),
+    Why.NO_SITE: message("IMPORT_NO_SITE", "has neither bizLocation nor readPoint"),
+    Why.NO_QUANTITY: message("IMPORT_NO_QUANTITY", "gives no quantity"),
+    Why.NO_DESTINATION: message("IMPORT_NO_DESTINATION", "does not say where the goods went; they stay in stock"),
+    Why.UNIT_UNKNOWN: message("IMPORT_UNIT_UNKNOWN", "its unit is unknown or cannot be converted"),
+    Why.CONTENTS_UNKNOWN: message("IMPORT_CONTENTS_UNKNOWN", "the document does not say what is in the container"),
+    Why.TYPE_UNKNOWN: message("IMPORT_TYPE_UNKNOWN", "its event type is not of the standard"),
 }
 
 ALIASES_SHOWN = 3
 
 K = DiscrepancyKind
-DISCREPANCIES: Mapping[DiscrepancyKind, Wording] = {
-    K.USED_BEFORE_ARRIVAL: Wording(
-        "{subject} is used before it arrived (event {other})", "{subject} 在到货（事件 {other}）之前已被使用"
+DISCREPANCIES: Final[Mapping[DiscrepancyKind, Message]] = {
+    K.USED_BEFORE_ARRIVAL: message(
+        "IMPORT_FOUND_USED_BEFORE_ARRIVAL", "{subject} is used before it arrived (event {other})"
     ),
-    K.SHORT: Wording(
-        "{amount} of {subject} more than was there; added as a count difference",
-        "{subject} 用量超出库存 {amount}，已按盘点差异补入",
+    K.SHORT: message("IMPORT_FOUND_SHORT", "{amount} of {subject} more than was there; added as a count difference"),
+    K.ORIGIN_UNKNOWN: message(
+        "IMPORT_FOUND_ORIGIN_UNKNOWN", "{amount} of {subject} first seen here; taken in without an origin"
     ),
-    K.ORIGIN_UNKNOWN: Wording(
-        "{amount} of {subject} first seen here; taken in without an origin",
-        "{subject} {amount} 首次出现，来源不明，已入库",
+    K.RECEIVED_LESS: message("IMPORT_FOUND_RECEIVED_LESS", "{amount} of {subject} less than event {other} sent"),
+    K.RECEIVED_MORE: message("IMPORT_FOUND_RECEIVED_MORE", "{amount} of {subject} more than event {other} sent"),
+    K.NOT_RECEIVED: message("IMPORT_FOUND_NOT_RECEIVED", "{amount} of {subject} is not received in this document"),
+    K.PRODUCED_LATER: message(
+        "IMPORT_FOUND_PRODUCED_LATER", "the production date of {subject}, {detail}, is after the event"
     ),
-    K.RECEIVED_LESS: Wording(
-        "{amount} of {subject} less than event {other} sent", "{subject} 比事件 {other} 的发货少收 {amount}"
-    ),
-    K.RECEIVED_MORE: Wording(
-        "{amount} of {subject} more than event {other} sent", "{subject} 比事件 {other} 的发货多收 {amount}"
-    ),
-    K.NOT_RECEIVED: Wording(
-        "{amount} of {subject} is not received in this document", "{subject} {amount} 在本文档中未收货"
-    ),
-    K.PRODUCED_LATER: Wording(
-        "the production date of {subject}, {detail}, is after the event", "{subject} 的生产日期 {detail} 晚于事件时间"
-    ),
-    K.BEGUN_TWICE: Wording("{subject} begins at another plant too", "{subject} 在另一工厂也有起始记录"),
-    K.QUANTITY_MISSING: Wording("no quantity of {subject} is given", "未给出 {subject} 的数量"),
-    K.CONTENTS_UNKNOWN: Wording("it is not known what is in {subject}", "{subject} 内的货物不明"),
+    K.BEGUN_TWICE: message("IMPORT_FOUND_BEGUN_TWICE", "{subject} begins at another plant too"),
+    K.QUANTITY_MISSING: message("IMPORT_FOUND_QUANTITY_MISSING", "no quantity of {subject} is given"),
+    K.CONTENTS_UNKNOWN: message("IMPORT_FOUND_CONTENTS_UNKNOWN", "it is not known what is in {subject}"),
 }
 
-REASONS: Mapping[AdjustReason, Wording] = {
-    AdjustReason.SHORTAGE: Wording("EPCIS event {event} used more than was there", "EPCIS 事件 {event} 的用量超出库存"),
-    AdjustReason.MORE_OF_LOT: Wording("EPCIS event {event} adds to the lot", "EPCIS 事件 {event} 增加该批数量"),
-    AdjustReason.TAKEN_OUT: Wording(
-        "EPCIS event {event} ends the goods ({step})", "EPCIS 事件 {event} 终止货物（{step}）"
-    ),
+REASONS: Final[Mapping[AdjustReason, Message]] = {
+    AdjustReason.SHORTAGE: message("IMPORT_REASON_SHORTAGE", "EPCIS event {event} used more than was there"),
+    AdjustReason.MORE_OF_LOT: message("IMPORT_REASON_MORE_OF_LOT", "EPCIS event {event} adds to the lot"),
+    AdjustReason.TAKEN_OUT: message("IMPORT_REASON_TAKEN_OUT", "EPCIS event {event} ends the goods ({step})"),
 }
 
 
-def _say(wording: Wording, language: Language, **data: object) -> str:
-    return (wording.zh if language == "zh" else wording.en).format(**data)
+STEP: Final = message("IMPORT_STEP", "{plant}: {step}")
+STEP_IMPLIED: Final = message("IMPORT_STEP_IMPLIED", "{plant}: {step} (implied)")
+DEFINE: Final = message("IMPORT_STEP_DEFINE", "define {thing} {code} ({name})")
+ADD_ALIAS: Final = message("IMPORT_STEP_ADD_ALIAS", "add alias {names} = {lot}")
+END_ALIAS: Final = message("IMPORT_STEP_END_ALIAS", "end alias {names} = {lot}")
+RECEIVE: Final = message("IMPORT_STEP_RECEIVE", "receive {goods}")
+MOVE: Final = message("IMPORT_STEP_MOVE", "move {goods} → {location}")
+DISPATCH: Final = message("IMPORT_STEP_DISPATCH", "dispatch {goods} → {destination}")
+RECEIVE_TRANSFER: Final = message("IMPORT_STEP_RECEIVE_TRANSFER", "receive transfer {goods} ← {source}")
+PROCESS: Final = message("IMPORT_STEP_PROCESS", "process {segment}: {inputs} → {outputs}")
+SHIP: Final = message("IMPORT_STEP_SHIP", "ship {goods} → {customer}")
+ADJUST: Final = message("IMPORT_STEP_ADJUST", "adjust {lot} {change}")
 
 
 def amount_text(quantity: Decimal, unit: str) -> str:
@@ -98,75 +95,70 @@ def amount_text(quantity: Decimal, unit: str) -> str:
     return f"{plain.rstrip('0').rstrip('.') if '.' in plain else plain} {unit}"
 
 
-def why_text(why: Why, language: Language) -> str:
+def why_text(why: Why) -> Phrase:
     """Return why an event changes nothing."""
-    return _say(WHY[why], language)
+    return WHY[why]()
 
 
-def discrepancy_text(found: Discrepancy, language: Language) -> str:
+def discrepancy_text(found: Discrepancy) -> Phrase:
     """Return one discrepancy as a sentence part."""
     amount = amount_text(found.quantity, found.unit) if found.quantity is not None else ""
     data = {"subject": last_word(found.subject), "amount": amount, "detail": found.detail}
-    return _say(DISCREPANCIES[found.kind], language, other=found.other_event, **data)
+    return DISCREPANCIES[found.kind](other=found.other_event, **data)
 
 
-def adjust_text(step: Adjust, language: Language) -> str:
+def adjust_text(step: Adjust) -> Phrase:
     """Return the reason that the ledger keeps of a count difference; it names the event."""
     name = last_word(step.biz_step) if step.biz_step else "DELETE"
-    return _say(REASONS[step.reason], language, event=f"{step.event} ({step.event_key})", step=name)
+    return REASONS[step.reason](event=f"{step.event} ({step.event_key})", step=name)
+
+
+def step_text(step: PlanStep) -> Phrase:
+    """Return what a step does, for the row of its event. A step that no event states is marked as implied."""
+    return (STEP_IMPLIED if step.implied else STEP)(plant=step.plant, step=_step_text(step))
 
 
 def _lines(lines: tuple[Line, ...]) -> str:
     return ", ".join(f"{amount_text(line.quantity, line.unit)} {last_word(line.lot)}" for line in lines)
 
 
-def step_text(step: PlanStep, language: Language) -> str:
-    """Return what a step does, for the row of its event; a step that no event says so itself is marked as implied."""
-    text = _step_text(step, zh=language == "zh")
-    mark = ("（推断）" if language == "zh" else " (implied)") if step.implied else ""
-    return f"{step.plant}: {text}{mark}"
-
-
-def _step_text(step: PlanStep, *, zh: bool) -> str:
+def _step_text(step: PlanStep) -> Phrase:
     match step:
         case DefineMaterial():
-            return f"{'定义物料' if zh else 'define material'} {step.code} ({step.name})"
+            return DEFINE(thing="material", code=step.code, name=step.name)
         case DefineLocation():
-            return f"{'定义库位' if zh else 'define location'} {step.code} ({step.name})"
+            return DEFINE(thing="location", code=step.code, name=step.name)
         case DefineParty():
-            kind = {"supplier": "供应商", "customer": "客户"}[step.kind] if zh else step.kind
-            return f"{'定义' if zh else 'define '}{kind} {step.code} ({step.name})"
+            return DEFINE(thing=step.kind, code=step.code, name=step.name)
         case AddAliases() | EndAliases():
-            return _alias_text(step, zh=zh)
+            return _alias_text(step)
         case _:
-            return _goods_text(step, zh=zh)
+            return _goods_text(step)
 
 
-def _alias_text(step: AddAliases | EndAliases, *, zh: bool) -> str:
-    adding = isinstance(step, AddAliases)
-    verb = ("添加别名" if adding else "结束别名") if zh else "add alias" if adding else "end alias"
+def _alias_text(step: AddAliases | EndAliases) -> Phrase:
     names = ", ".join(last_word(alias.value) for alias in step.aliases[:ALIASES_SHOWN])
     more = f" +{len(step.aliases) - ALIASES_SHOWN}" if len(step.aliases) > ALIASES_SHOWN else ""
-    return f"{verb} {names}{more} = {last_word(step.lot)}"
+    verb = ADD_ALIAS if isinstance(step, AddAliases) else END_ALIAS
+    return verb(names=names + more, lot=last_word(step.lot))
 
 
-def _goods_text(step: PlanStep, *, zh: bool) -> str:
+def _goods_text(step: PlanStep) -> Phrase:
     match step:
         case ReceiveBatch():
-            return f"{'入库' if zh else 'receive'} {_lines((step.batch,))}"
+            return RECEIVE(goods=_lines((step.batch,)))
         case Move():
-            return f"{'移库' if zh else 'move'} {_lines(step.lines)} → {step.to_location}"
+            return MOVE(goods=_lines(step.lines), location=step.to_location)
         case DispatchTransfer():
-            return f"{'调拨发货' if zh else 'dispatch'} {_lines(step.lines)} → {step.destination}"
+            return DISPATCH(goods=_lines(step.lines), destination=step.destination)
         case ReceiveTransfer():
-            return f"{'调拨收货' if zh else 'receive transfer'} {_lines(step.lines)} ← {step.source}"
+            return RECEIVE_TRANSFER(goods=_lines(step.lines), source=step.source)
         case Produce():
-            verb = "生产" if zh else "process"
-            return f"{verb} {step.segment}: {_lines(step.inputs) or '-'} → {_lines(step.outputs) or '-'}"
+            return PROCESS(segment=step.segment, inputs=_lines(step.inputs) or "-", outputs=_lines(step.outputs) or "-")
         case Ship():
-            return f"{'发运' if zh else 'ship'} {_lines(step.lines)} → {step.customer}"
+            return SHIP(goods=_lines(step.lines), customer=step.customer)
         case Adjust():
             sign = "+" if step.change > 0 else ""
-            return f"{'调整' if zh else 'adjust'} {last_word(step.lot)} {sign}{amount_text(step.change, step.unit)}"
+            return ADJUST(lot=last_word(step.lot), change=f"{sign}{amount_text(step.change, step.unit)}")
         case _:
             raise AssertionError(f"a step without words: {type(step).__name__}")

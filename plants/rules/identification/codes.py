@@ -3,7 +3,8 @@
 import re
 from datetime import date
 
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID
+from plants.rules.values.refusals import Refusal
 
 PLANT_CODE_PATTERN = re.compile(r"[A-Z0-9]{2,4}", re.ASCII)
 PLANT_NUMBER_MAX = 8191  # keeps every id below 2**53, the largest integer that JSON readers agree on (RFC 8785).
@@ -27,7 +28,7 @@ MASTER_CODE_PATTERN = re.compile(r"[A-Z0-9][A-Z0-9._-]*", re.ASCII)
 def plant_code(text: str) -> str:
     """Return the text when it is a plant code (2 to 4 of A-Z and 0-9), or raise Refusal."""
     if not PLANT_CODE_PATTERN.fullmatch(text):
-        raise Refusal(RefusalCode.CODE_INVALID, code=text[:40], thing="plant", rule="2-4 x A-Z 0-9")
+        raise Refusal(CODE_INVALID, code=text[:40], thing="plant", rule="2-4 x A-Z 0-9")
     return text
 
 
@@ -35,7 +36,7 @@ def master_code(text: str, thing: str) -> str:
     """Return the text when it can be the code of a material, location or the like, or raise Refusal."""
     if len(text) > MASTER_CODE_LENGTH_MAX or not MASTER_CODE_PATTERN.fullmatch(text):
         raise Refusal(
-            RefusalCode.CODE_INVALID,
+            CODE_INVALID,
             code=text[:40],
             thing=thing,
             rule=f"1-{MASTER_CODE_LENGTH_MAX} x A-Z 0-9 . _ -",
@@ -46,7 +47,7 @@ def master_code(text: str, thing: str) -> str:
 def check_character(text: str) -> str:
     """Return the ISO/IEC 7064 MOD 37,36 check character over the letters and digits of the text.
 
-    Letters count as capitals and every other character is passed over, so that a separator can stand anywhere.
+    Letters count as capitals. All other characters are ignored, so separators may be anywhere.
     """
     product = 36
     for character in text.upper():
@@ -59,7 +60,7 @@ def check_character(text: str) -> str:
 
 
 def has_valid_check(text: str) -> bool:
-    """Tell whether the last character of the text is the check character of what stands before it."""
+    """Tell whether the last character of the text is the check character of the text before it."""
     return len(text) > 1 and text[-1] == check_character(text[:-1])
 
 
@@ -81,18 +82,18 @@ def batch_code(plant: str, made_on: date, number: int) -> str:
     body = f"{plant}-{made_on:%y%m%d}-{number:0{COUNTER_DIGITS}d}"
     code = body + check_character(body)
     if len(code) > BATCH_CODE_LENGTH_MAX:
-        raise Refusal(RefusalCode.BATCH_CODE_INVALID, code=code, why=f"> {BATCH_CODE_LENGTH_MAX}")
+        raise Refusal(BATCH_CODE_INVALID, code=code, why=f"> {BATCH_CODE_LENGTH_MAX}")
     return code
 
 
 def read_batch_code(text: str) -> str:
     """Return a scanned or typed batch code when it can be one, or raise Refusal that says what is wrong with it."""
     if not 1 <= len(text) <= BATCH_CODE_LENGTH_MAX:
-        raise Refusal(RefusalCode.BATCH_CODE_INVALID, code=text[:40], why=f"1-{BATCH_CODE_LENGTH_MAX}")
+        raise Refusal(BATCH_CODE_INVALID, code=text[:40], why=f"1-{BATCH_CODE_LENGTH_MAX}")
     if not GS1_SET_82.issuperset(text):
-        raise Refusal(RefusalCode.BATCH_CODE_INVALID, code=text, why="GS1 character set 82")
+        raise Refusal(BATCH_CODE_INVALID, code=text, why="GS1 character set 82")
     if not has_valid_check(text):
-        raise Refusal(RefusalCode.BATCH_CODE_INVALID, code=text, why="check character ISO 7064 MOD 37,36")
+        raise Refusal(BATCH_CODE_INVALID, code=text, why="check character ISO 7064 MOD 37,36")
     return text
 
 

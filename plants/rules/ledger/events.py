@@ -18,8 +18,9 @@ from enum import StrEnum
 from typing import Any, Final, Generic, NotRequired, TypedDict, TypeVar, cast
 
 from plants.rules.identification.codes import HUB
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 ENTRY_BYTES_MAX = 65_535  # a C2SP tlog-tiles bundle counts an entry's bytes in 16 bits.
 REBASE_RESERVE = 4_096  # bytes that a command leaves free, so that a repair can put the whole entry inside another.
@@ -186,7 +187,7 @@ def encode(envelope: Envelope, bytes_max: int = ENTRY_BYTES_MAX) -> bytes:
     """Return the bytes of an entry; raises Refusal above `bytes_max`."""
     body = canonical(envelope)
     if len(body) > bytes_max:
-        raise Refusal(RefusalCode.ENTRY_TOO_LARGE, size=len(body), limit=bytes_max)
+        raise Refusal(ENTRY_TOO_LARGE, size=len(body), limit=bytes_max)
     return body
 
 

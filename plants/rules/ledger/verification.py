@@ -4,7 +4,7 @@ It shares no code with `plants.rules.ledger.merkle`, which writes ledgers: a mis
 A ledger is verified when all of these hold. The rows are read once, in the order of their positions, and
 memory does not grow with them.
 
-1. Rows stand at positions 0, 1, 2, …: none is missing and none comes twice.
+1. Rows have the positions 0, 1, 2, …: none is missing and none is repeated.
 2. The stored leaf hash of each row is the hash of its stored bytes.
 3. The bytes of each row are canonical JSON, at most 65,535 bytes, of an object.
 4. The field `index` in the bytes is the row's position, and `plant` is the plant whose ledger it is.
@@ -16,9 +16,9 @@ memory does not grow with them.
    BodiesPruned, whose own bytes are there. Of such a row obligations 2 to 4 are not met and not broken: its leaf
    hash is held against the roots like every other, and the bytes themselves are at the hub and in the archive.
 
-The signatures of the checkpoints are the caller's to check before (`auth.notes.open_checkpoint`). Whoever can
-write the store can make 1 to 5 and 7 hold for changed rows: only 6 and 8, by signatures kept elsewhere, bind
-such a hand. Roots follow RFC 6962 section 2.1.
+The caller checks the signatures of the checkpoints before (`auth.notes.open_checkpoint`). An attacker with write access
+to the store can make 1 to 5 and 7 hold for changed rows. Only 6 and 8 detect this, by signatures kept elsewhere. Roots
+follow RFC 6962 section 2.1.
 """
 
 import json
@@ -28,7 +28,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, NoReturn
 
-from plants.rules.values.refusals import Language, Wording
+from plants.rules.values.refusals import Message, message
 
 MAX_ENTRY_BYTES: Final = 65_535
 _HASH_BYTES: Final = 32
@@ -38,7 +38,7 @@ Row = tuple[int, bytes, bytes]
 
 
 class BreakKind(StrEnum):
-    """What is wrong at a position. A name is never changed or reused."""
+    """The kind of defect at a position. A name is never changed or reused."""
 
     ALTERED = "ALTERED"
     MALFORMED = "MALFORMED"
@@ -54,53 +54,48 @@ class BreakKind(StrEnum):
     EMPTIED = "EMPTIED"
 
 
-WORDINGS: Final[Mapping[BreakKind, Wording]] = {
-    BreakKind.ALTERED: Wording(
-        "Entry {index} was altered: its bytes and its leaf hash no longer fit together.",
-        "第 {index} 条记录被改动：其内容与叶哈希不一致。",
+MESSAGES: Final[Mapping[BreakKind, Message]] = {
+    BreakKind.ALTERED: message(
+        "LEDGER_ALTERED", "Entry {index} was altered: its bytes and its leaf hash no longer fit together."
     ),
-    BreakKind.MALFORMED: Wording(
-        "Entry {index} cannot be an entry: {found}.", "第 {index} 条记录不是有效的账本记录：{found}。"
-    ),
-    BreakKind.MISPLACED: Wording(
+    BreakKind.MALFORMED: message("LEDGER_MALFORMED", "Entry {index} cannot be an entry: {found}."),
+    BreakKind.MISPLACED: message(
+        "LEDGER_MISPLACED",
         "At position {index} stands the entry that says it is number {found}. Rows were swapped or moved.",
-        "位置 {index} 上的记录自称是第 {found} 条，记录被调换或移动。",
     ),
-    BreakKind.FOREIGN: Wording(
-        "Entry {index} belongs to the ledger of plant {found}, not to this one.",
-        "第 {index} 条记录属于工厂 {found} 的账本，不属于本账本。",
+    BreakKind.FOREIGN: message(
+        "LEDGER_FOREIGN", "Entry {index} belongs to the ledger of plant {found}, not to this one."
     ),
-    BreakKind.MISSING: Wording(
-        "Entry {index} is missing. The entries before it are in order.",
-        "第 {index} 条记录缺失，之前的记录正常。",
+    BreakKind.MISSING: message("LEDGER_MISSING", "Entry {index} is missing. The entries before it are in order."),
+    BreakKind.REPEATED: message("LEDGER_REPEATED", "Entry {index} is stored more than once."),
+    BreakKind.EXTRA: message("LEDGER_EXTRA", "Entry {index} is one too many: the ledger's head counts {low} entries."),
+    BreakKind.REWRITTEN: message(
+        "LEDGER_REWRITTEN",
+        "Entries were rewritten, together with their leaf hashes, between sizes {low} and {high}: the root at {high} "
+        "is not the one recorded.",
     ),
-    BreakKind.REPEATED: Wording("Entry {index} is stored more than once.", "第 {index} 条记录重复出现。"),
-    BreakKind.EXTRA: Wording(
-        "Entry {index} is one too many: the ledger's head counts {low} entries.",
-        "第 {index} 条记录多余：账本头只记有 {low} 条。",
+    BreakKind.HEAD_ALTERED: message(
+        "LEDGER_HEAD_ALTERED", "The ledger's head was altered: its {found} is not that of the {low} entries."
     ),
-    BreakKind.REWRITTEN: Wording(
-        "Entries were rewritten, together with their leaf hashes, between sizes {low} and {high}: "
-        "the root at {high} is not the one recorded.",
-        "大小 {low} 与 {high} 之间的记录连同叶哈希被改写：大小 {high} 处的根与留存的根不符。",
+    BreakKind.TRUNCATED: message(
+        "LEDGER_TRUNCATED", "The ledger was cut off: {high} entries were signed for, {low} are left."
     ),
-    BreakKind.HEAD_ALTERED: Wording(
-        "The ledger's head was altered: its {found} is not that of the {low} entries.",
-        "账本头被改动：{found} 与 {low} 条记录不符。",
-    ),
-    BreakKind.TRUNCATED: Wording(
-        "The ledger was cut off: {high} entries were signed for, {low} are left.",
-        "账本被截断：已签名确认 {high} 条，现仅有 {low} 条。",
-    ),
-    BreakKind.CONTRADICTION: Wording(
+    BreakKind.CONTRADICTION: message(
+        "LEDGER_CONTRADICTION",
         "Two signed checkpoints of size {high} have different roots: whoever signed both tells two stories.",
-        "大小 {high} 处有两个已签名检查点的根不同：签名方提供了两套不同的历史。",
     ),
-    BreakKind.EMPTIED: Wording(
-        "The bytes of entry {index} are gone, and no entry of this ledger says that they were pruned.",
-        "第 {index} 条记录的内容缺失，而账本中没有任何记录说明其已被移出。",
+    BreakKind.EMPTIED: message(
+        "LEDGER_EMPTIED", "The bytes of entry {index} are gone, and no entry of this ledger says that they were pruned."
     ),
 }
+
+
+LEDGER_WHOLE: Final = message("LEDGER_WHOLE", "The ledger is whole: {size} entries, root {root}.")
+LEDGER_WHOLE_ELSEWHERE: Final = message(
+    "LEDGER_WHOLE_ELSEWHERE",
+    "The ledger is whole: {size} entries, root {root}. "
+    "The bodies of {elsewhere} of them are at the hub and in the archive.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +108,9 @@ class SizedRoot:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the head row claims; the frontier, where it is kept, as the hashes one after the other.
+    """The claims of the head row. The frontier, if stored, is the concatenated hashes.
 
-    Below `pruned` bytes may be gone.
+    Bytes below `pruned` may be gone.
     """
 
     size: int
@@ -132,16 +127,24 @@ class Verified:
     root: bytes
     elsewhere: int = 0
 
-    def message(self, language: Language) -> str:
-        """Return the finding as a sentence in the language asked for."""
-        away = ""
-        if language == "zh":
-            if self.elsewhere:
-                away = f"其中 {self.elsewhere} 条的内容保存在总部和归档中。"
-            return f"账本完好：共 {self.size} 条记录，根 {self.root.hex()}。{away}"
-        if self.elsewhere:
-            away = f" The bodies of {self.elsewhere} of them are at the hub and in the archive."
-        return f"The ledger is whole: {self.size} entries, root {self.root.hex()}.{away}"
+    @property
+    def code(self) -> str:
+        """The code of the message."""
+        return self._message.code
+
+    @property
+    def text(self) -> str:
+        """The English text of the message."""
+        return self._message.text
+
+    @property
+    def data(self) -> Mapping[str, object]:
+        """The data of the message."""
+        return {"size": self.size, "root": self.root.hex(), "elsewhere": self.elsewhere}
+
+    @property
+    def _message(self) -> Message:
+        return LEDGER_WHOLE_ELSEWHERE if self.elsewhere else LEDGER_WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ class Broken:
     """The first obligation found not to hold.
 
     `index` is the exact position where there is one. The entries concerned are within [low, high); where none
-    is (HEAD_ALTERED), low and high are the size. `found` is what stands there instead, as a person reads it.
+    is (HEAD_ALTERED), low and high are the size. `found` is the actual value, for users.
     """
 
     kind: BreakKind
@@ -158,11 +161,20 @@ class Broken:
     high: int
     found: str = ""
 
-    def message(self, language: Language) -> str:
-        """Return the finding as a sentence in the language asked for."""
-        wording = WORDINGS[self.kind]
-        values = {"index": self.index, "low": self.low, "high": self.high, "found": self.found}
-        return (wording.zh if language == "zh" else wording.en).format_map(values)
+    @property
+    def code(self) -> str:
+        """The code of the message."""
+        return MESSAGES[self.kind].code
+
+    @property
+    def text(self) -> str:
+        """The English text of the message."""
+        return MESSAGES[self.kind].text
+
+    @property
+    def data(self) -> Mapping[str, object]:
+        """The data of the message."""
+        return {"index": self.index, "low": self.low, "high": self.high, "found": self.found}
 
 
 def verify_ledger(
@@ -203,7 +215,7 @@ def verify_ledger(
 
 @dataclass(slots=True)
 class _Gone:
-    """Rows without their bytes: how many so far and the last of them, and below what position the ledger says so."""
+    """Rows without their bytes: their number, the last of them, and the position below which the ledger states them."""
 
     allowed: int
     count: int = 0
@@ -219,7 +231,7 @@ class _Gone:
 
 
 def _check_row(row: Row, expected: int, head_size: int, plant: int, gone: _Gone) -> Broken | None:
-    """Return the first of obligations 1 to 5 that a row does not meet, read where `expected` should stand."""
+    """Return the first of obligations 1 to 5 that a row breaks at the position `expected`."""
     index, body, leaf = row
     if index > expected:
         return Broken(BreakKind.MISSING, expected, expected, index)

@@ -73,7 +73,7 @@ class LedgerRebased(Outcome):
 
 
 class Collision(TypedDict):
-    """Why an entry cannot be applied after the adopted ones: a stable code, and its subject."""
+    """A reason that an entry cannot be applied after the adopted ones: a stable code, and its subject."""
 
     code: str
     what: str

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    AMOUNT_TOO_LARGE,
+    AMOUNT_TOO_PRECISE,
+    UNIT_NOT_CONVERTIBLE,
+    UNIT_UNKNOWN,
+    Refusal,
+)
 
 DECIMALS = 6
 MICRO = 1_000_000  # 10**DECIMALS
@@ -49,7 +57,7 @@ class Quantity:
 
     @property
     def amount(self) -> str:
-        """The amount as a plain decimal string, as it stands in ledger entries."""
+        """The amount as a plain decimal string, as in ledger entries."""
         return format_micro(self.micro)
 
 
@@ -71,7 +79,7 @@ def parse_micro(amount: str) -> int:
 
 
 def read_amount(amount: str | Decimal) -> int:
-    """Return what a person or a document wrote as millionths, above zero.
+    """Return an amount of a user or a document as millionths, above zero.
 
     Raises Refusal when it is no plain decimal, has more than six decimals, is zero, negative or above AMOUNT_MAX.
     """
@@ -79,21 +87,21 @@ def read_amount(amount: str | Decimal) -> int:
         amount = format(amount, "f")  # only now: written out, 1e999999999 would fill the memory.
     text = str(amount).strip()
     if not AMOUNT_PATTERN.fullmatch(text):
-        raise Refusal(RefusalCode.AMOUNT_NOT_A_NUMBER, amount=text[:40])
+        raise Refusal(AMOUNT_NOT_A_NUMBER, amount=text[:40])
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     if len(text.partition(".")[2]) > DECIMALS:
-        raise Refusal(RefusalCode.AMOUNT_TOO_PRECISE, amount=text, decimals=DECIMALS)
+        raise Refusal(AMOUNT_TOO_PRECISE, amount=text, decimals=DECIMALS)
     micro = parse_micro(text)
     if micro <= 0:
-        raise Refusal(RefusalCode.AMOUNT_NOT_POSITIVE, amount=text)
+        raise Refusal(AMOUNT_NOT_POSITIVE, amount=text)
     if micro > AMOUNT_MAX * MICRO:
-        raise Refusal(RefusalCode.AMOUNT_TOO_LARGE, amount=text, limit=AMOUNT_MAX)
+        raise Refusal(AMOUNT_TOO_LARGE, amount=text, limit=AMOUNT_MAX)
     return micro
 
 
 def read_count(amount: str | Decimal) -> int:
-    """Return what a person counted as millionths, zero or more; raises Refusal as `read_amount` does."""
+    """Return a counted amount as millionths, zero or more; raises Refusal as `read_amount` does."""
     text = str(amount).strip()
     return 0 if ZERO_PATTERN.fullmatch(text) else read_amount(amount)
 
@@ -110,14 +118,14 @@ def convert(quantity: Quantity, target: str, *, units: Mapping[str, Unit], facto
     if factor is None:
         for code in (quantity.unit, target):
             if code not in units:
-                raise Refusal(RefusalCode.UNIT_UNKNOWN, unit=code[:20])
+                raise Refusal(UNIT_UNKNOWN, unit=code[:20])
         source, goal = units[quantity.unit], units[target]
         if source.dimension != goal.dimension:
-            raise Refusal(RefusalCode.UNIT_NOT_CONVERTIBLE, unit=source.code, target=goal.code)
+            raise Refusal(UNIT_NOT_CONVERTIBLE, unit=source.code, target=goal.code)
         factor = source.factor / goal.factor
     micro = round(quantity.micro * factor)
     if micro == 0:
-        raise Refusal(RefusalCode.AMOUNT_TOO_PRECISE, amount=quantity.amount, decimals=DECIMALS)
+        raise Refusal(AMOUNT_TOO_PRECISE, amount=quantity.amount, decimals=DECIMALS)
     if micro > AMOUNT_MAX * MICRO:
-        raise Refusal(RefusalCode.AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
+        raise Refusal(AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
     return Quantity(micro, target)

@@ -10,8 +10,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, Proposal
+from plants.rules.approvals.refusals import CHANGE_ALREADY_DECIDED, CHANGE_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Batch
 from plants.store.ledger.entries import INDEX_MAX
@@ -49,7 +50,7 @@ class ChangeRequestRow(SQLModel, table=True):
 
 
 class ChangeDecisionRow(SQLModel, table=True):
-    """A decision as it stands in a ledger: the plant's own, or the hub's directives to the plant."""
+    """A decision from a ledger: the plant's own, or the hub's directives to the plant."""
 
     __tablename__ = "change_decisions"
     __table_args__ = (Index("change_decisions_by_change", "plant_id", "change_id"), PROJECTION)
@@ -85,7 +86,7 @@ def proposal_of(session: Session, plant: int, change: int) -> Proposal:
     known = 0 <= change < INDEX_MAX
     row = session.row(SELECT_PROPOSAL, {"plant": plant, "change": change}) if known else None
     if row is None:
-        raise Refusal(RefusalCode.CHANGE_UNKNOWN, change=change)
+        raise Refusal(CHANGE_UNKNOWN, change=change)
     number, kind, batch_id, batch, version, state, levels, requested_by, expires_us, content, detail = row
     return Proposal(
         number,
@@ -106,12 +107,12 @@ def check_not_directed(session: Session, plant: int, change: int) -> None:
     """Raise Refusal when the hub has decided the request already and the plant has not rejected that."""
     row = session.row(SELECT_DIRECTED, {"plant": plant, "change": change, "log": -plant})
     if row is not None:
-        raise Refusal(RefusalCode.CHANGE_ALREADY_DECIDED, change=change, state=row[0])
+        raise Refusal(CHANGE_ALREADY_DECIDED, change=change, state=row[0])
 
 
 @dataclass(frozen=True, slots=True)
 class ChangesFilter:
-    """Which change requests are wanted; what is not given does not matter."""
+    """Criteria for change requests. A field that is None does not filter."""
 
     plant: str | None = None
     state: str | None = None

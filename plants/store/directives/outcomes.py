@@ -1,4 +1,4 @@
-"""Outcomes: what plants did with the directives of the hub."""
+"""Outcomes: the answers of plants to directives of the hub."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,15 @@ from sqlalchemy import tuple_
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
+from plants.rules.directives.refusals import UNSUPPORTED
 from plants.rules.ledger.events import Entry
-from plants.rules.values.refusals import RefusalCode
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import entry_at
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, small, text
 
 
 class DirectiveOutcomeRow(SQLModel, table=True):
-    """What a plant did with one directive of the hub."""
+    """The answer of a plant to one directive of the hub."""
 
     __tablename__ = "directive_outcomes"
     __table_args__ = PROJECTION
@@ -54,7 +54,7 @@ def next_directive(session: Session, plant: int) -> Entry | None:
 
 def unsupported_directives(session: Session, plant: int) -> list[int]:
     """Return the indexes of the directives whose last answer is that the program did not understand them."""
-    rows = session.rows(SELECT_UNSUPPORTED, {"plant": plant, "refusal": RefusalCode.UNSUPPORTED.value})
+    rows = session.rows(SELECT_UNSUPPORTED, {"plant": plant, "refusal": UNSUPPORTED})
     return [index for (index,) in rows]
 
 

@@ -1,4 +1,4 @@
-"""Batches as a plant's commands see them: what they are, what blocks them, and how much is where."""
+"""Batches as commands of a plant read them: values, holds, and stock by location."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,11 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
-from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.quality.dispositions import Disposition, check_usable
+from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.values.quantities import Quantity, format_micro
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.movements import Stock
 from plants.store.materials.plants import narrowed
@@ -117,7 +119,7 @@ class Goods:
         available = self.on_hand.get(location, 0)
         if available < wanted.micro:
             raise Refusal(
-                RefusalCode.STOCK_SHORT,
+                STOCK_SHORT,
                 batch=self.code,
                 location=location,
                 available=format_micro(available),
@@ -135,7 +137,7 @@ def goods_by_code(session: Session, plant: int, code: str) -> Goods:
     """Return what the plant knows of a batch, or raise Refusal BATCH_UNKNOWN."""
     goods = goods_named(session, plant, code)
     if goods is None:
-        raise Refusal(RefusalCode.BATCH_UNKNOWN, batch=code[:40])
+        raise Refusal(BATCH_UNKNOWN, batch=code[:40])
     return goods
 
 
@@ -206,7 +208,7 @@ NEVER = "9999-12-31"
 
 @dataclass(frozen=True, slots=True)
 class BatchesFilter:
-    """Which batches are wanted, and in which order; what is not given does not matter."""
+    """Criteria for batches, and their order. A field that is None does not filter."""
 
     plant: str | None = None
     code_begins: str | None = None

@@ -1,4 +1,4 @@
-"""The archive as ledgers see it: where the files of each are, and how far each has been archived.
+"""The files of each ledger in the archive, and its archived size.
 
 Below a ledger's origin lies a folder for each history of it, `b1` and, should a store ever be restored and go on
 otherwise than what is archived, `b2` and so on: a file is written once, so another history needs another folder.
@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Integer
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
+from infra.messages import message
 from infra.objects import ArchiveUnfit, Capabilities, Objects
 from infra.roles import Keeping, Role, table_options
 from plants.rules.identification.codes import HUB
@@ -21,9 +22,10 @@ from plants.rules.ledger.retention import Retention
 from plants.rules.ledger.tiles import Edge
 from plants.store.sql.columns import big, key, octets, text
 
-UNLOCKED = (
-    "The archive at {where} cannot do all that it should: {missing}. With archive_lock = required nothing is written "
-    "there. / 归档存储 {where} 能力不足：{missing}。archive_lock 为 required 时不写入。"
+UNLOCKED: Final = message(
+    "ARCHIVE_UNLOCKED",
+    "The archive at {where} lacks these capabilities: {missing}. "
+    "With archive_lock = required nothing is written there.",
 )
 SIZE_DIGITS = 16
 FIRST_BRANCH = 1
@@ -51,7 +53,7 @@ SELECT_SIZE = "SELECT size FROM archived WHERE log_id = :log_id AND branch > 0"
 
 
 class ArchivedRow(SQLModel, table=True):
-    """How far one ledger is in the archive: `size` and `root` are covered by a checkpoint that is there too."""
+    """The archived part of one ledger. An archived checkpoint covers `size` and `root`."""
 
     __tablename__ = "archived"
     __table_args__ = table_options(Keeping.LOCAL, frozenset({Role.HUB}))
@@ -73,7 +75,7 @@ class ArchivedRow(SQLModel, table=True):
 
 @dataclass(slots=True)
 class Archive:
-    """Where ledgers are archived, and for how long; what the place can do is found out once, at the first use."""
+    """The storage of the archive, and its retention. The first use tests the capabilities of the storage, once."""
 
     objects: Objects
     retention: Retention = field(default_factory=Retention)
@@ -88,14 +90,14 @@ class Archive:
         if self._can is None:
             can = self.objects.probe(now)
             if self.lock_required and not can.locked:
-                raise ArchiveUnfit(UNLOCKED.format(where=self.objects.describe(), missing=", ".join(can.missing)))
+                raise ArchiveUnfit(UNLOCKED, where=self.objects.describe(), missing=list(can.missing))
             self._can = can
         return self._can
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
-    """How far a ledger is archived, as `ArchivedRow` keeps it."""
+    """The archived part of a ledger, as in `ArchivedRow`."""
 
     branch: int = FIRST_BRANCH
     edge: Edge = field(default_factory=Edge)
@@ -129,7 +131,7 @@ def keep_archived(session: Session, log_id: int, done: Archived, now_us: int) ->
 
 
 class Attempts(NamedTuple):
-    """How often in a row the archive failed, the wait after that in milliseconds, and when to try again."""
+    """Consecutive failures of the archive, the current backoff in milliseconds, and the next attempt."""
 
     made: int = 0
     backoff_ms: int = 0

@@ -13,8 +13,9 @@ from infra.roles import Keeping, table_options
 from plants.rules.ledger import hlc
 from plants.rules.ledger.events import COMMAND_BYTES_MAX, Cause, Entry, Envelope, encode
 from plants.rules.ledger.merkle import Frontier, leaf_hash
+from plants.rules.ledger.refusals import REQUEST_PRUNED
 from plants.rules.values.instants import format_instant, instant_micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.decoding import decode
 from plants.store.sql.columns import big, key, octets, small, text
 
@@ -25,7 +26,7 @@ HUB_LOG = 0
 
 
 class Log(SQLModel, table=True):
-    """The head of one ledger: how long it is and the frontier of its tree."""
+    """The head of one ledger: its size and the frontier of its tree."""
 
     __tablename__ = "logs"
     __table_args__ = table_options(Keeping.LEDGER)
@@ -101,7 +102,7 @@ class BodyPruned(Exception):
 
 
 class Head:
-    """The head of a ledger inside a write transaction: what is appended through it gets the next positions."""
+    """The head of a ledger inside a write transaction: entries appended through it get the next positions."""
 
     __slots__ = ("_frontier", "_hlc", "_session", "fenced", "log_id", "origin")
 
@@ -241,7 +242,7 @@ def entry_by_request(session: Session, log_id: int, request: str) -> Entry | Non
     """
     row = session.row(SELECT_REQUEST, {"log_id": log_id, "request": request})
     if row is not None and not row[0]:
-        raise Refusal(RefusalCode.REQUEST_PRUNED, request=request, entry=row[2])
+        raise Refusal(REQUEST_PRUNED, request=request, entry=row[2])
     return None if row is None else _entry(*row)
 
 

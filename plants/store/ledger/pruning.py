@@ -1,4 +1,4 @@
-"""Which entries of a plant's ledger may lose their bodies, emptying them, and putting the bodies back.
+"""Selects the entries of a plant's ledger that may lose their bodies, empties them, and restores bodies.
 
 The leaf hashes, and the columns that are searched, stay: the ledger is still proven and listed. `logs.pruned` is the
 first position from which on every body is there; it moves before bodies are emptied and after they are back.
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from infra.database import ReadSession, Session
+from infra.messages import Failure, message
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.values.instants import micros
@@ -50,7 +51,14 @@ EMPTY = (
 FILL = "UPDATE entries SET body = :body WHERE log_id = :log_id AND idx = :idx AND leaf = :leaf AND length(body) = 0"
 
 
-class BodiesElsewhere(Exception):
+BODIES_ELSEWHERE: Final = message(
+    "BODIES_ELSEWHERE",
+    "The bodies of the entries of {origin} below {pruned} are at the hub and in the archive. "
+    "Bring them back first: batchloom plant prune --fetch",
+)
+
+
+class BodiesElsewhere(Failure):
     """The bodies of entries that this needs are not in this store; the message says how to get them back."""
 
 
@@ -60,9 +68,9 @@ class BodyDamaged(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What limits pruning, each as a position below which it allows it; `pruned` is how far it has gone already.
+    """The limits of pruning: each allows it below a position. Below `pruned` it is done.
 
-    `state`, `fenced` and `peer_size` are how the plant stands with the hub.
+    `state`, `fenced` and `peer_size` are the replication status.
     """
 
     size: int
@@ -91,11 +99,7 @@ def pruned_below(reads: Reads, log_id: int) -> int:
 def check_bodies(reads: Reads) -> None:
     """Raise BodiesElsewhere unless every ledger in the store has all of its bodies."""
     for origin, pruned in reads.rows("SELECT origin, pruned FROM logs WHERE pruned > 0 ORDER BY log_id"):
-        raise BodiesElsewhere(
-            f"The bodies of the entries of {origin} below {pruned} are at the hub and in the archive. Bring them back"
-            f" first: batchloom plant prune --fetch / {origin} 第 {pruned} 条之前的记录内容保存在总部和归档中，"
-            "请先执行 batchloom plant prune --fetch 取回。"
-        )
+        raise BodiesElsewhere(BODIES_ELSEWHERE, origin=origin, pruned=pruned)
 
 
 def bounds(reads: Reads, plant: int, *, cosigned: int, keep_days: int, now: datetime) -> Bounds:

@@ -1,4 +1,4 @@
-"""Master data of a plant: what it is, its materials, units, parties and places, and its number series."""
+"""Master data of a plant: the plant itself, its materials, units, parties and places, and its number series."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.materials.events import MasterKind
+from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.quantities import UNITS, Unit
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import narrowed
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text, text_key
@@ -70,7 +71,7 @@ def material(session: Session, plant: int, code: str) -> MaterialFacts:
     """Return a plant's material definition, or raise Refusal."""
     row = session.row(SELECT_MATERIAL, {"plant": plant, "code": code})
     if row is None:
-        raise Refusal(RefusalCode.NOT_DEFINED, thing="material", code=code[:40])
+        raise Refusal(NOT_DEFINED, thing="material", code=code[:40])
     return MaterialFacts(*row)
 
 
@@ -83,7 +84,7 @@ def conversions(session: Session, plant: int, code: str) -> Mapping[str, Fractio
 def check_defined(session: Session, plant: int, kind: MasterKind, code: str) -> None:
     """Raise Refusal unless the plant has a supplier, customer, location or piece of equipment of that code."""
     if session.row(SELECT_MASTER, {"plant": plant, "kind": kind, "code": code}) is None:
-        raise Refusal(RefusalCode.NOT_DEFINED, thing=kind.lower(), code=code[:40])
+        raise Refusal(NOT_DEFINED, thing=kind.lower(), code=code[:40])
 
 
 def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
@@ -98,7 +99,7 @@ def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionsFilter:
-    """Which master data is wanted: of one plant, with a code or name that holds this text; or all."""
+    """Criteria for master data: a kind, a plant, and a text that the code or name contains."""
 
     kind: str
     plant: str | None = None

@@ -1,27 +1,31 @@
-"""Alarms: what a person has to know or do about this node, kept until it is over; nothing stands only in a log file.
+"""Alarms of this node: conditions that need an operator, kept until they end.
 
-One alarm for each kind and thing: raised again it counts on, and when it is over it stays as history.
+There is one alarm per kind and subject. Raised again, it is counted; ended, it stays as history. An alarm is stored
+with its message's code and data, and worded when it is read.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Session
+from infra.messages import StoredMessage, Worded, store
 from infra.roles import Keeping, table_options
 from plants.rules.values.instants import micros
 from plants.store.sql.columns import big, text, text_key
 
-TEXT_LENGTH_MAX = 1000  # characters of an alarm's text, both languages together
+TEXT_LENGTH_MAX = 1000  # characters of an alarm's English text
 
 RAISE = (
-    "INSERT INTO alarms (kind, about, text, first_us, last_us, times, over_us)"
-    " VALUES (:kind, :about, :text, :now_us, :now_us, :times, NULL)"
-    " ON CONFLICT (kind, about) DO UPDATE SET text = excluded.text, last_us = excluded.last_us,"
+    "INSERT INTO alarms (kind, about, text, code, data, first_us, last_us, times, over_us)"
+    " VALUES (:kind, :about, :text, :code, :data, :now_us, :now_us, :times, NULL)"
+    " ON CONFLICT (kind, about) DO UPDATE SET text = excluded.text, code = excluded.code,"
+    " data = excluded.data, last_us = excluded.last_us,"
     " times = CASE WHEN alarms.over_us IS NULL THEN alarms.times + excluded.times ELSE excluded.times END,"
     " first_us = CASE WHEN alarms.over_us IS NULL THEN alarms.first_us ELSE excluded.first_us END,"
     " over_us = NULL"
@@ -30,59 +34,82 @@ END = "UPDATE alarms SET over_us = :now_us WHERE kind = :kind AND about = :about
 
 
 class AlarmKind(StrEnum):
-    """What kind of thing is amiss; a kind is never renamed."""
+    """Kind of an alarm, with its description. A kind is never renamed."""
 
-    REPLICATION_REFUSED = "REPLICATION_REFUSED"  # the other side said no, or what it sent cannot be right
-    PLANT_RESTORED = "PLANT_RESTORED"
-    LEDGER_DIVERGED = "LEDGER_DIVERGED"
-    HUB_REGRESSED = "HUB_REGRESSED"
-    PLANT_FENCED = "PLANT_FENCED"
-    MARKS_LOST = "MARKS_LOST"  # the file of high-water marks was missing
-    ENTRY_DISPUTED = "ENTRY_DISPUTED"
-    ENTRY_PARKED = "ENTRY_PARKED"
-    PROJECTION_HALTED = "PROJECTION_HALTED"
-    HUB_LEDGER_FORKED = "HUB_LEDGER_FORKED"  # the hub showed two histories
-    LEDGER_DAMAGED = "LEDGER_DAMAGED"
-    CLOCKS_DIFFER = "CLOCKS_DIFFER"
-    ARCHIVE_FAILING = "ARCHIVE_FAILING"
-    ARCHIVE_FORKED = "ARCHIVE_FORKED"  # the archive holds another history of a ledger than this store
-    ARCHIVE_UNLOCKED = "ARCHIVE_UNLOCKED"  # the archive cannot lock, keep versions or refuse a second writer
-    TRANSFER_UNMATCHED = "TRANSFER_UNMATCHED"
-    BROKER_FAILING = "BROKER_FAILING"  # workers cannot be woken; jobs run on their periods, or not at all
+    description: str
+
+    def __new__(cls, code: str, description: str) -> Self:
+        """Return the kind of this code."""
+        made = str.__new__(cls, code)
+        made._value_ = code
+        made.description = description
+        return made
+
+    REPLICATION_REFUSED = "REPLICATION_REFUSED", "The peer refused a request, or its answer was invalid."
+    PLANT_RESTORED = "PLANT_RESTORED", "A plant's store was restored from a backup, from the hub or from the archive."
+    LEDGER_DIVERGED = "LEDGER_DIVERGED", "Plant and hub have different entries at the same position."
+    HUB_REGRESSED = "HUB_REGRESSED", "The hub lost entries that it had acknowledged."
+    PLANT_FENCED = "PLANT_FENCED", "Another copy of the plant is in use."
+    MARKS_LOST = "MARKS_LOST", "The file of high-water marks was missing."
+    ENTRY_DISPUTED = "ENTRY_DISPUTED", "Entries conflict with other records and need a decision."
+    ENTRY_PARKED = "ENTRY_PARKED", "Entries could not be applied and were parked."
+    PROJECTION_HALTED = "PROJECTION_HALTED", "A ledger is no longer applied."
+    HUB_LEDGER_FORKED = "HUB_LEDGER_FORKED", "The hub signed two histories of one ledger."
+    LEDGER_DAMAGED = "LEDGER_DAMAGED", "A stored ledger does not verify."
+    CLOCKS_DIFFER = "CLOCKS_DIFFER", "The clocks of plant and hub differ."
+    ARCHIVE_FAILING = "ARCHIVE_FAILING", "The archive cannot be written."
+    ARCHIVE_FORKED = "ARCHIVE_FORKED", "The archive holds another history of a ledger than the store."
+    ARCHIVE_UNLOCKED = "ARCHIVE_UNLOCKED", "The archive cannot lock objects, keep versions or refuse a second writer."
+    TRANSFER_UNMATCHED = "TRANSFER_UNMATCHED", "A transfer is overdue, or differs between its two plants."
+    BROKER_FAILING = "BROKER_FAILING", "The broker cannot be reached, so jobs run on their periods or not at all."
+    JOB_OVERDUE = "JOB_OVERDUE", "A job has not succeeded for several of its periods."
+    WORKERS_MISSING = "WORKERS_MISSING", "A broker is set and no worker takes jobs."
+    THREAD_ENDED = "THREAD_ENDED", "A thread of the node's jobs ended by itself."
 
 
 class AlarmRow(SQLModel, table=True):
-    """One alarm; `about` names the thing within its kind: a ledger's origin, an entry, a transfer."""
+    """One alarm. `about` names the subject within its kind: a ledger's origin, an entry, a transfer.
+
+    `text` is the message in English. `code` and `data` (JSON) are null for alarms of programs that kept texts only.
+    """
 
     __tablename__ = "alarms"
     __table_args__ = (Index("alarms_by_time", "over_us", "last_us"), table_options(Keeping.LOCAL))
 
     kind: str = text_key()
     about: str = text_key()
-    text: str = text()
+    code: str | None = text(None)
+    data: str | None = text(None)
+    text: str = text()  # Last: it hides the function of its name.
     first_us: int = big()
     last_us: int = big()
     times: int = big()
     over_us: int | None = big(None)
 
+    @property
+    def said(self) -> StoredMessage:
+        """The message."""
+        return StoredMessage(self.text, self.code, self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """What is amiss, about what, and what to do, in English and Simplified Chinese."""
+    """An alarm to raise: its kind, its subject and its message."""
 
     kind: AlarmKind
     about: str
-    text: str
+    said: Worded
 
 
 def raise_alarm(session: Session, alarm: Alarm, now: datetime, *, times: int = 1) -> None:
     """Raise an alarm, or count it once more (or `times` more) while it lasts."""
-    given = {"kind": alarm.kind, "about": alarm.about, "text": alarm.text[:TEXT_LENGTH_MAX], "now_us": micros(now)}
-    session.run(RAISE, given | {"times": times})
+    kept = store(alarm.said)
+    given = {"text": kept.text[:TEXT_LENGTH_MAX], "code": kept.code, "data": kept.data, "times": times}
+    session.run(RAISE, given | {"kind": alarm.kind, "about": alarm.about, "now_us": micros(now)})
 
 
 def end_alarm(session: Session, kind: AlarmKind, about: str, now: datetime) -> bool:
-    """Write down that what was amiss is over; tell whether there was such an alarm."""
+    """End an alarm. Returns whether it was open."""
     return session.run(END, {"kind": kind, "about": about, "now_us": micros(now)}) == 1
 
 
@@ -94,7 +121,7 @@ def open_alarms(reads: Session | ReadSession, kind: AlarmKind) -> dict[str, int]
 
 
 def alarms(reads: ReadSession, *, over: bool = False, first: int = 100) -> Sequence[AlarmRow]:
-    """Return the alarms that last, the newest first; with `over` also those that ended."""
+    """Return the open alarms, newest first; with `over` also those that ended."""
     found = select(AlarmRow).order_by(col(AlarmRow.last_us).desc(), col(AlarmRow.kind), col(AlarmRow.about))
     if not over:
         found = found.where(col(AlarmRow.over_us).is_(None))

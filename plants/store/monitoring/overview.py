@@ -1,15 +1,17 @@
-"""Everything about a node that a person has to look at, in one list: alarms, stopped replication, parked entries.
+"""Every condition of a node that needs an operator, in one list: alarms, stopped replication, parked entries.
 
-What the replication rows and the projection's faults say stands there only while it lasts; an alarm row of the same
-kind about the same thing goes first, because it counts and has a history.
+Replication rows and projection faults exist only while the condition lasts. An alarm row of the same kind and subject
+replaces them, because it is counted and has a history.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from sqlmodel import col, select
 
 from infra.database import ReadSession
+from infra.messages import StoredMessage, message, store
 from plants.rules.identification.codes import HUB
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import Log
@@ -29,24 +31,29 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmSeen:
-    """One thing amiss; `about` names it within its kind, times are microseconds, `over_us` is empty while it lasts."""
+    """One alarm. `about` names the subject within the kind. Times are microseconds. `over_us` is None while open."""
 
     kind: str
     about: str
-    text: str
+    said: StoredMessage
     first_us: int
     last_us: int
     times: int
     over_us: int | None = None
 
 
+PARKED: Final = message(
+    "ENTRIES_PARKED", "{count} entries could not be applied, the first at {index}: {why}. Decide what becomes of them."
+)
+
+
 def alarms_seen(
     reads: ReadSession, scope: PlantScope, *, own: int = HUB, over: bool = False, first: int = 100
 ) -> list[AlarmSeen]:
-    """Return what is amiss at this node, the newest first; with `over` also what has ended.
+    """Return the alarms of this node, the newest first; with `over` also those that have ended.
 
-    `own` is the number of the plant whose node this is: who may see that plant sees all of it. At the hub (0) whoever
-    has a grant for the group sees all, others only what is about the ledgers of plants in their scope.
+    `own` is the number of the plant whose node this is: users who may see that plant see all alarms. At the hub (0)
+    users with a grant for the group see all, others only those about the ledgers of plants in their scope.
     """
     logs: dict[int, str] = dict(reads.exec(select(Log.log_id, Log.origin)).all())
     plants = {abs(log_id): logs[log_id] for log_id in logs if abs(log_id) in scope}
@@ -55,7 +62,15 @@ def alarms_seen(
         return []
     names = [origin for log_id, origin in logs.items() if abs(log_id) in plants]
     rows = [
-        AlarmSeen(**row.model_dump())
+        AlarmSeen(
+            kind=row.kind,
+            about=row.about,
+            said=row.said,
+            first_us=row.first_us,
+            last_us=row.last_us,
+            times=row.times,
+            over_us=row.over_us,
+        )
         for row in alarm_rows(reads, over=over, first=ROWS_MAX)
         if everything or any(_is_about(row.about, name) for name in names)
     ]
@@ -71,8 +86,10 @@ def alarms_seen(
 
 
 def _is_the_same(one: AlarmSeen, row: AlarmSeen) -> bool:
-    """Tell whether an alarm row says this already: of the same kind, or of a more exact one in the same words."""
-    return row.about == one.about and (row.kind == one.kind or (one.text != "" and row.text.startswith(one.text)))
+    """Return whether an alarm row has the same kind and subject, or a more exact kind and the same text."""
+    return row.about == one.about and (
+        row.kind == one.kind or (one.said.text != "" and row.said.text.startswith(one.said.text))
+    )
 
 
 def _is_about(about: str, origin: str) -> bool:
@@ -86,7 +103,7 @@ def _stopped(reads: ReadSession, logs: dict[int, str]) -> Iterable[AlarmSeen]:
         yield AlarmSeen(
             kind=KINDS.get(ReplicationState(row.state), AlarmKind.REPLICATION_REFUSED),
             about=logs.get(row.log_id, str(row.log_id)),
-            text=row.alarm or "",
+            said=StoredMessage(row.alarm or "", row.alarm_code, row.alarm_data),
             first_us=since,
             last_us=since,
             times=max(1, row.attempts),
@@ -104,10 +121,7 @@ def _parked(reads: ReadSession, logs: dict[int, str]) -> Iterable[AlarmSeen]:
         yield AlarmSeen(
             kind=AlarmKind.PROJECTION_HALTED if halted else AlarmKind.ENTRY_PARKED,
             about=logs.get(log_id, str(log_id)),
-            text=(
-                f"{len(found)} entries could not be applied, the first at {first.idx}: {first.error} / "
-                f"{len(found)} 条记录无法写入，第一条位置 {first.idx}。"
-            ),
+            said=store(PARKED(count=len(found), index=first.idx, why=first.error)),
             first_us=min(one.parked_us for one in found),
             last_us=max(one.parked_us for one in found),
             times=len(found),

@@ -1,4 +1,4 @@
-"""Process records as a plant's commands see them: what state they are in, and what went in and came out."""
+"""Process records as commands of a plant read them: state, inputs and outputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import plant_of
 from plants.rules.production.process_records import RUN_KINDS
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
 from plants.store.materials.plants import narrowed
@@ -80,10 +81,10 @@ def open_run(session: Session, plant: int, process: int) -> ProcessFacts:
     # Ids from outside may be beyond 64 bits, which neither database compares with a column.
     row = session.row(SELECT_PROCESS, {"plant": plant, "process": process}) if 0 < process < 2**63 else None
     if row is None or row[1] not in RUN_KINDS:
-        raise Refusal(RefusalCode.PROCESS_UNKNOWN, process=process)
+        raise Refusal(PROCESS_UNKNOWN, process=process)
     facts = ProcessFacts(*row)
     if facts.state != "OPEN":
-        raise Refusal(RefusalCode.PROCESS_CLOSED, process=process)
+        raise Refusal(PROCESS_CLOSED, process=process)
     return facts
 
 
@@ -110,7 +111,7 @@ def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class ProcessesFilter:
-    """Which process records are wanted; what is not given does not matter. Transfers are listed by themselves."""
+    """Criteria for process records. A field that is None does not filter. Transfers have their own list."""
 
     plant: str | None = None
     kind: str | None = None

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Integer
 from sqlmodel import SQLModel, col, select
 
 from infra.database import ReadSession, Row, Session
+from infra.messages import StoredMessage, Worded, store
 from infra.roles import Keeping, table_options
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.replication import pace
@@ -22,6 +23,8 @@ from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import Log
 from plants.store.replication.projection_faults import ProjectionFault
 from plants.store.sql.columns import big, key, octets, small, text
+
+ALARM_LENGTH_MAX = 500  # characters of an alarm's English text
 
 
 class ReplicationState(StrEnum):
@@ -46,7 +49,9 @@ class ReplicationRow(SQLModel, table=True):
 
     log_id: int = key(Integer)
     state: str = text()
-    alarm: str | None = text(None)
+    alarm: str | None = text(None)  # in English
+    alarm_code: str | None = text(None)
+    alarm_data: str | None = text(None)  # JSON
     alarm_us: int | None = big(None)
     acknowledged: int = big(0)  # size that the mirroring side has cosigned
     frontier: bytes = octets(b"")  # of the tree at that size, at the node that wrote the ledger
@@ -112,7 +117,7 @@ class PlantReplication:
     plant_id: int
     origin: str
     state: ReplicationState
-    alarm: str | None
+    alarms: tuple[StoredMessage, ...]
     error: str | None
     size: int
     root: bytes
@@ -143,6 +148,17 @@ class PlantReplication:
     def waiting(self) -> int:
         """The number of entries without a receipt of the hub."""
         return max(0, self.size - self.acknowledged)
+
+
+NO_ALARM: Final = {"alarm": None, "alarm_code": None, "alarm_data": None, "alarm_us": None}
+"""The values of a row's alarm columns when there is none."""
+
+
+def alarm_columns(said: Worded, now: datetime) -> dict[str, object]:
+    """Return the values of a row's alarm columns."""
+    kept = store(said)
+    text = kept.text[:ALARM_LENGTH_MAX]
+    return {"alarm": text, "alarm_code": kept.code, "alarm_data": kept.data, "alarm_us": micros(now)}
 
 
 COLUMNS = frozenset(ReplicationRow.model_fields) - {"log_id"}
@@ -317,7 +333,11 @@ def _status(
 ) -> PlantReplication:
     (log, directives), (own, directed), (faults, disputed, archived) = logs, rows, counted
     row = own or ReplicationRow(log_id=log.log_id, state=ReplicationState.NEVER_MET)
-    alarms = [each.alarm for each in (row, directed) if each is not None and each.alarm is not None]
+    alarms = tuple(
+        StoredMessage(each.alarm, each.alarm_code, each.alarm_data)
+        for each in (row, directed)
+        if each is not None and each.alarm is not None
+    )
     until_us = row.signed_us
     if until_us is not None and row.received_us is not None:
         until_us = min(until_us, row.received_us)
@@ -326,7 +346,7 @@ def _status(
         plant_id=log.log_id,
         origin=log.origin,
         state=ReplicationState(row.state),
-        alarm="; ".join(alarms) or None,
+        alarms=alarms,
         error=row.error,
         size=log.size,
         root=Frontier.from_bytes(log.size, log.frontier).root(),

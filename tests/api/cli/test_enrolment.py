@@ -83,7 +83,7 @@ def enrolments(hub: Serving) -> int:
 
 
 def kinds(hub: Serving, about: str) -> list[tuple[str, str]]:
-    return [(one.kind, one.text.split(":")[0]) for one in node_alarms(hub.node) if one.about == about]
+    return [(one.kind, one.said.text.split(":")[0]) for one in node_alarms(hub.node) if one.about == about]
 
 
 def test_invited_plant_works_at_once_and_travels_once_approved(hub: Serving, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_mistyped_code_or_a_hub_in_the_open_then_nothing_is_sent(hub: Serving, t
     assert not (tmp_path / "sh1").exists()
 
 
-def test_code_of_another_hub_then_the_plant_refuses_whoever_answers(hub: Serving, tmp_path: Path) -> None:
+def test_code_of_another_hub_then_the_plant_refuses_it(hub: Serving, tmp_path: Path) -> None:
     code = OneTimeCode.read(invited(hub))
     forged = OneTimeCode(code.plant, code.secret, hub_key_digest("acme.example/hub/i1+00000000+AAAA"))
     said = no(at_plant("enrol", "--home", tmp_path / "sh1", "--hub", hub.url, "--code", str(forged)))

@@ -128,7 +128,7 @@ def test_not_archived_or_hub_away_then_nothing_is_emptied(group: Group, home: Pa
         session.run("UPDATE replication SET archived = 20 WHERE log_id = 1")
     group.hub.stop()
     failed = CliRunner().invoke(api.cli.tree.app, ["plant", "prune", "--home", str(home), "--yes"])
-    assert (failed.exit_code, "not level: UNREACHABLE" in str(failed.exception)) == (1, True)
+    assert (failed.exit_code, "not in sync: UNREACHABLE" in str(failed.exception)) == (1, True)
     failed = CliRunner().invoke(api.cli.tree.app, ["plant", "prune", "--home", str(home), "--fetch", "--dry-run"])
     assert failed.exit_code == 2
     assert bodies(home) == before

@@ -19,7 +19,10 @@ from infra.messages import Failure
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import Settings
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.refusals import CODE_TAKEN
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN, ENTRY_NOT_PARKED, PLANT_FENCED
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, RefusalCode
 from plants.store.ledger import entries
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.status import ReplicationState
@@ -126,8 +129,8 @@ def test_parked_entry_then_listed_tried_again_and_passed_over(group: Group, data
     before = untouched(store)
     for plant, index in (("SH1", behind.index + 50), ("SZ2", broken.index)):
         assert "parked list" in hub.says_no(*skip, plant, index, "--reason", "x", YES)
-    assert hub.refuses(*skip, "SH1", behind.index, "--reason", "x", YES) is RefusalCode.ENTRY_NOT_PARKED
-    assert hub.refuses(*retry, "SH1", broken.index, "--reason", " ") is RefusalCode.TEXT_INVALID
+    assert hub.refuses(*skip, "SH1", behind.index, "--reason", "x", YES) is ENTRY_NOT_PARKED
+    assert hub.refuses(*retry, "SH1", broken.index, "--reason", " ") is TEXT_INVALID
     assert "Nothing was changed" in hub.says_no(*skip, "SH1", broken.index, "--reason", "x", given="n\n")
     assert untouched(store) == before
 
@@ -166,12 +169,12 @@ def test_disputes_then_listed_and_settled_with_a_reason(group: Group, tmp_path: 
     assert "CODE_TAKEN SH1-" in shown
     assert [one["dispute"] for one in plant.listed(*listing)] == [6, 7]
     before = table_digests(node.store), kinds(node.store)
-    assert plant.refuses(*settle, 5, "--reason", "x") is RefusalCode.DISPUTE_UNKNOWN
-    assert plant.refuses(*settle, 6, "--reason", " ") is RefusalCode.TEXT_INVALID
+    assert plant.refuses(*settle, 5, "--reason", "x") is DISPUTE_UNKNOWN
+    assert plant.refuses(*settle, 6, "--reason", " ") is TEXT_INVALID
     assert (table_digests(node.store), kinds(node.store)) == before
     for dispute in (6, 7):
         assert "settled" in plant.does(*settle, dispute, "--reason", f"Counted again, {dispute}")
-    assert plant.refuses(*settle, 6, "--reason", "x") is RefusalCode.DISPUTE_SETTLED
+    assert plant.refuses(*settle, 6, "--reason", "x") is DISPUTE_SETTLED
     assert "none" in plant.does(*listing)
     assert "ENTRY_DISPUTED" not in kinds(node.store)
     (first, _) = plant.listed(*listing, "--all")
@@ -283,15 +286,15 @@ def test_plant_revoked_then_it_comes_back_under_new_keys_that_a_person_has_compa
     assert "SZ2 has no valid keys" in hub.says_no("hub", "revoke", "SZ2", *why, YES)
     assert "This node is a plant" in plant.says_no("hub", "revoke", "SH1", *why, YES)
     assert "Nothing was changed" in hub.says_no("hub", "revoke", "SH1", *why, given="n\n")
-    assert hub.refuses("hub", "revoke", "SH1", "--reason", " ", YES) is RefusalCode.TEXT_INVALID
+    assert hub.refuses("hub", "revoke", "SH1", "--reason", " ", YES) is TEXT_INVALID
     card.write_text(plant.does("plant", "card"))
     mark = hub.run("hub", "readmit", card, given="n\n").output.split("Plant SH1:")[1].split()[0]
-    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is RefusalCode.NOT_DEFINED, "it counts"
+    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is NOT_DEFINED, "it counts"
     assert (enrolled(), stand(store, 0)) == counted
 
     assert "renew-keys" in hub.does("hub", "revoke", "SH1", *why, given="y\n")
     assert enrolled() == []
-    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is RefusalCode.CODE_TAKEN, "the stolen keys"
+    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is CODE_TAKEN, "the stolen keys"
     assert "Nothing was changed" in plant.says_no("plant", "renew-keys", given="n\n")
     receive(node, 2)
     shown = plant.does("plant", "renew-keys", given="y\n")
@@ -323,7 +326,7 @@ def test_fenced_copy_then_it_cannot_lock_the_other_one_out(group: Group, tmp_pat
     with node.store.transaction() as session:
         entries.fence(session, 1, fenced=True)
     before = stand(group.hub.node.store, 0)
-    assert plant.refuses("plant", "rotate-key", "--assertion", YES) is RefusalCode.PLANT_FENCED
+    assert plant.refuses("plant", "rotate-key", "--assertion", YES) is PLANT_FENCED
     assert stand(group.hub.node.store, 0) == before
     assert SigningKey(load_key(plant.settings.keys / "assertion.pem")).kid == node.assertion_key.kid
 

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from infra.ids import new_id
+from plants.rules.quality.refusals import HOLD_UNKNOWN
 from schema.engine import limits
 from tests.api.serving import Person, Serving
 from tests.patience import wait_until
@@ -371,10 +372,10 @@ def test_bug_then_the_caller_learns_an_incident_and_the_log_where_it_was(
 
 
 def test_refusal_that_is_not_listed_then_it_is_masked(plant: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    from plants.rules.values.refusals import Refusal, RefusalCode  # noqa: PLC0415 -- of this test alone.
+    from plants.rules.values.refusals import Refusal  # noqa: PLC0415 -- of this test alone.
 
     def wrong(*_: object, **__: object) -> None:
-        raise Refusal(RefusalCode.HOLD_UNKNOWN, batch="x", hold=1)
+        raise Refusal(HOLD_UNKNOWN, batch="x", hold=1)
 
     monkeypatch.setattr("plants.commands.inventory.receipts.new_batch", wrong)
 

@@ -7,8 +7,13 @@ import pytest
 
 from infra.ids import new_id
 from plants.commands.inventory.issues import StockLine
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.rules.logistics.transfers import transfer_manifest
 from schema.engine.context import Snapshot
 from tests.api.serving import Person, Serving

@@ -17,6 +17,7 @@ from graphql import (
 
 from auth.actors import Grant, Role
 from infra.ids import new_id
+from infra.messages import Notice
 from infra.roles import Role as NodeRole
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.directives.directives import HoldDirection, direct_hold
@@ -24,8 +25,8 @@ from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import AliasOrder
 from plants.commands.inventory.stock import Count, adjust_stock
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
+from plants.commands.logistics.transfers import Dispatch, dispatch_transfer
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
 from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
@@ -86,7 +87,7 @@ def hidden(hub: Serving) -> Hidden:
         open_log(session, -2, "acme.example/hub/to/BJ2/i1")
         direct_hold(session, HoldDirection(found.batch, "SECRET hold"), actor=SPY, call=CommandContext(HUB, now))
         origin = origin_of(session, 2)
-        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, "BJ2: SECRET alarm / 时钟"), now)
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, Notice("TEST", "BJ2: SECRET alarm")), now)
     return found
 
 

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from infra.database import Session
+from infra.messages import Notice
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
@@ -39,7 +40,9 @@ def test_figures_of_a_plant_then_each_is_what_the_store_says(plant: Serving) -> 
             session, 1, state=ReplicationState.UNREACHABLE, acknowledged=4, attempts=3, skew_ms=-1500,
             signed_us=micros(plant.clock.now()),
         )  # fmt: skip
-        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, "x"), plant.clock.now())
+        raise_alarm(
+            session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, Notice("TEST", "Set the clock.")), plant.clock.now()
+        )
 
     plant.node.writer.write(work)
     plant.clock.advance(seconds=90)

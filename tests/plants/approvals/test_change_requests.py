@@ -17,11 +17,29 @@ from plants.commands.approvals.decisions import Decision, decide_change
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
+from plants.rules.approvals.refusals import (
+    CHANGE_ALREADY_DECIDED,
+    CHANGE_EXPIRED,
+    CHANGE_LEVEL_WRONG,
+    CHANGE_OWN_REQUEST,
+    CHANGE_UNKNOWN,
+    PROPOSAL_DIFFERS,
+)
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
 from plants.rules.ledger.events import Entry
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.holds import HoldKind
+from plants.rules.quality.refusals import HOLD_UNKNOWN
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant, micros
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    NOTHING_CHANGES,
+    TEXT_INVALID,
+    UNIT_NOT_CONVERTIBLE,
+    Refusal,
+)
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import MANAGER, Plant
 
@@ -102,7 +120,7 @@ def test_release_approved_then_lifted_once(plant: Plant) -> None:
     sql = "SELECT log_id, idx, plant_id, change_id, verdict, level, decided_by, printed_name FROM change_decisions"
     assert plant.rows(sql) == [(1, decided.index, 1, asked.index, "APPROVED", "PLANT", "person-2", "Li Lei 李雷")]
     third = Author("person-3", "Zhang San 张三")
-    data = plant.refuses(decide_change, yes(asked), R.CHANGE_ALREADY_DECIDED, actor=third)
+    data = plant.refuses(decide_change, yes(asked), CHANGE_ALREADY_DECIDED, actor=third)
     assert data == {"change": str(asked.index), "state": "APPLIED"}
 
 
@@ -130,14 +148,14 @@ def test_recall_hold_then_lifted_at_the_hub_alone(here: Plant) -> None:
     hold = here.do(quarantine_batch, Quarantine(code, "Recall 7", HoldKind.RECALL)).index
     asked = here.do(request_change, ReleaseRequest(code, "Wrong batch", hold))
     assert asked.payload["levels"] == ["HUB"]
-    data = here.refuses(decide_change, yes(asked), R.CHANGE_LEVEL_WRONG, actor=MANAGER)
+    data = here.refuses(decide_change, yes(asked), CHANGE_LEVEL_WRONG, actor=MANAGER)
     assert data == {"change": str(asked.index), "levels": "HUB"}
 
 
 @pytest.mark.parametrize("named", [None, 3])
 def test_no_such_hold_then_refused(here: Plant, named: int | None) -> None:
     code = here.receive()
-    data = here.refuses(request_change, ReleaseRequest(code, "Good", named), R.HOLD_UNKNOWN)
+    data = here.refuses(request_change, ReleaseRequest(code, "Good", named), HOLD_UNKNOWN)
     assert data == {"batch": code, "hold": str(named or "QUALITY")}
 
 
@@ -146,20 +164,20 @@ def test_extension_asked_then_hub_level_and_difference(plant: Plant) -> None:
     asked = plant.do(request_change, ExtensionRequest(code, "Retested", date(2026, 5, 1)))
     assert asked.payload["differences"] == [{"field": "expires_on", "before": "2026-04-13", "after": "2026-05-01"}]
     assert asked.payload["levels"] == ["HUB"]
-    plant.refuses(decide_change, yes(asked), R.CHANGE_LEVEL_WRONG, actor=MANAGER)
+    plant.refuses(decide_change, yes(asked), CHANGE_LEVEL_WRONG, actor=MANAGER)
     assert plant.batch(code)["expires_on"] == "2026-04-13"
 
 
 @pytest.mark.parametrize("wanted", [date(2026, 4, 13), date(2026, 4, 12)])
 def test_extension_not_later_then_refused(here: Plant, wanted: date) -> None:
     code = here.receive()
-    data = here.refuses(request_change, ExtensionRequest(code, "Retested", wanted), R.EXPIRY_NOT_LATER)
+    data = here.refuses(request_change, ExtensionRequest(code, "Retested", wanted), EXPIRY_NOT_LATER)
     assert data == {"batch": code, "present": "2026-04-13", "wanted": wanted.isoformat()}
 
 
 def test_extension_of_what_never_expires_then_refused(here: Plant) -> None:
     code = here.receive("RM-SUGAR")
-    here.refuses(request_change, ExtensionRequest(code, "Why not", date(2027, 1, 1)), R.EXPIRY_NOT_LATER)
+    here.refuses(request_change, ExtensionRequest(code, "Why not", date(2027, 1, 1)), EXPIRY_NOT_LATER)
 
 
 @pytest.mark.parametrize(
@@ -194,12 +212,12 @@ def test_count_where_nothing_was_then_goods_are_found(here: Plant) -> None:
 @pytest.mark.parametrize(
     "location, counted, unit, refusal",
     [
-        ("A1", "100", "KGM", R.NOTHING_CHANGES),
-        ("B1", "0", "KGM", R.NOTHING_CHANGES),
-        ("Z9", "1", "KGM", R.NOT_DEFINED),
-        ("A1", "-1", "KGM", R.AMOUNT_NOT_POSITIVE),
-        ("A1", "many", "KGM", R.AMOUNT_NOT_A_NUMBER),
-        ("A1", "1", "LTR", R.UNIT_NOT_CONVERTIBLE),
+        ("A1", "100", "KGM", NOTHING_CHANGES),
+        ("B1", "0", "KGM", NOTHING_CHANGES),
+        ("Z9", "1", "KGM", NOT_DEFINED),
+        ("A1", "-1", "KGM", AMOUNT_NOT_POSITIVE),
+        ("A1", "many", "KGM", AMOUNT_NOT_A_NUMBER),
+        ("A1", "1", "LTR", UNIT_NOT_CONVERTIBLE),
     ],
 )
 def test_count_that_cannot_be_then_refused(here: Plant, location: str, counted: str, unit: str, refusal: R) -> None:
@@ -216,35 +234,35 @@ def test_count_that_cannot_be_then_refused(here: Plant, location: str, counted: 
     ],
 )
 def test_unknown_batch_then_refused(here: Plant, order: ChangeOrder) -> None:
-    here.refuses(request_change, order, R.BATCH_UNKNOWN)
+    here.refuses(request_change, order, BATCH_UNKNOWN)
 
 
 def test_no_reason_then_refused(here: Plant) -> None:
     code = here.receive()
-    here.refuses(request_change, AdjustmentRequest(code, " ", "A1", "1", "KGM"), R.TEXT_INVALID)
+    here.refuses(request_change, AdjustmentRequest(code, " ", "A1", "1", "KGM"), TEXT_INVALID)
 
 
 def test_requester_decides_then_refused(plant: Plant) -> None:
     _, asked = held(plant)
-    assert plant.refuses(decide_change, yes(asked), R.CHANGE_OWN_REQUEST) == {"change": str(asked.index)}
+    assert plant.refuses(decide_change, yes(asked), CHANGE_OWN_REQUEST) == {"change": str(asked.index)}
 
 
 def test_other_content_than_shown_then_refused(here: Plant) -> None:
     code, shown = held(here)
     asked = here.do(request_change, AdjustmentRequest(code, "Counted", "A1", "1", "KGM"))
-    here.refuses(decide_change, Decision(asked.index, shown.leaf.hex(), YES), R.PROPOSAL_DIFFERS, actor=MANAGER)
+    here.refuses(decide_change, Decision(asked.index, shown.leaf.hex(), YES), PROPOSAL_DIFFERS, actor=MANAGER)
 
 
 @pytest.mark.parametrize("change", [0, 999, -1, 2**70])
 def test_unknown_request_then_refused(here: Plant, change: int) -> None:
     held(here)
-    here.refuses(decide_change, Decision(change, "00", YES), R.CHANGE_UNKNOWN, actor=MANAGER)
+    here.refuses(decide_change, Decision(change, "00", YES), CHANGE_UNKNOWN, actor=MANAGER)
 
 
 def test_decided_too_late_then_refused(here: Plant) -> None:
     _, asked = held(here)
     here.clock.advance(days=30, microseconds=1)
-    data = here.refuses(decide_change, yes(asked), R.CHANGE_EXPIRED, actor=MANAGER)
+    data = here.refuses(decide_change, yes(asked), CHANGE_EXPIRED, actor=MANAGER)
     assert data["expires_at"] == "2026-04-13T08:00:00+00:00"
 
 
@@ -265,14 +283,14 @@ def test_rejected_then_nothing_but_the_decision(plant: Plant) -> None:
     assert state(plant, asked) == ("REJECTED", "person-2", "PLANT", "Not convinced", None, None)
     assert plant.batch(code) == before
     assert len(open_holds(plant)) == 1
-    plant.refuses(decide_change, yes(asked), R.CHANGE_ALREADY_DECIDED, actor=MANAGER)
+    plant.refuses(decide_change, yes(asked), CHANGE_ALREADY_DECIDED, actor=MANAGER)
 
 
 @pytest.mark.parametrize("comment", ["", "  ", "x" * 501])
 def test_rejected_without_a_word_then_refused(here: Plant, comment: str) -> None:
     _, asked = held(here)
     decision = Decision(asked.index, asked.leaf.hex(), NO, comment)
-    assert here.refuses(decide_change, decision, R.TEXT_INVALID, actor=MANAGER)["field"] == "comment"
+    assert here.refuses(decide_change, decision, TEXT_INVALID, actor=MANAGER)["field"] == "comment"
 
 
 def test_batch_changed_meanwhile_then_refused_and_the_decision_stands(plant: Plant) -> None:
@@ -290,7 +308,7 @@ def test_batch_changed_meanwhile_then_refused_and_the_decision_stands(plant: Pla
     assert state(plant, asked)[5] == "CHANGE_STALE"
     assert len(open_holds(plant)) == 1
     assert plant.batch(code)["version"] == moved.index
-    plant.refuses(decide_change, yes(asked), R.CHANGE_ALREADY_DECIDED, actor=MANAGER)
+    plant.refuses(decide_change, yes(asked), CHANGE_ALREADY_DECIDED, actor=MANAGER)
 
 
 def test_two_requests_on_one_version_then_the_second_is_stale(here: Plant) -> None:

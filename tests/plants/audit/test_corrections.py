@@ -9,9 +9,14 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.commands.inventory.stock import Count, adjust_stock
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.commands.production.merges import Merge, MergeSource, merge_batches
 from plants.commands.production.process_records import (
     Closing,
@@ -26,10 +31,14 @@ from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE, ENTRY_ALREADY_CORRECTED, ENTRY_BUILT_ON
+from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.refusals import ENTRY_UNKNOWN
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.production.refusals import PROCESS_CLOSED
 from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.values.refusals import TEXT_INVALID
 from tests.factories import Plant
 
 REQUEST = "0190b0a0-0000-7000-8000-000000000004"
@@ -102,7 +111,7 @@ def test_receipt_of_goods_used_since_then_refused_as_short(plant: Plant) -> None
     code = str(received.envelope["key"])
     process, _ = run(plant)
     fed = plant.do(feed_process, Feed(process, (line(code, "30"),)))
-    data = plant.refuses(correct_entry, wrong(received), R.STOCK_SHORT)
+    data = plant.refuses(correct_entry, wrong(received), STOCK_SHORT)
     assert data == {"batch": code, "location": "A1", "available": "70", "wanted": "100", "unit": "KGM"}
     correct(plant, fed)
     correct(plant, received)
@@ -113,7 +122,7 @@ def test_receipt_that_later_entries_build_on_then_refused_by_name(here: Plant) -
     received = here.do(receive_batch, Delivery("RM-MILK", "100", "KGM", "A1"))
     code = str(received.envelope["key"])
     counted = here.do(adjust_stock, Count(code, "A1", "101"), reason="Counted")
-    data = here.refuses(correct_entry, wrong(received), R.ENTRY_BUILT_ON)
+    data = here.refuses(correct_entry, wrong(received), ENTRY_BUILT_ON)
     assert data == {"entry": str(received.index), "by": str(counted.index)}
     correct(here, counted)
     assert here.stock() == {(code, "A1"): "100"}
@@ -125,7 +134,7 @@ def test_move_corrected_then_back_where_it_was(plant: Plant) -> None:
     code = plant.receive()
     moved = plant.do(move_batch, Move(code, "A1", "B1", "40", "KGM"))
     back = plant.do(move_batch, Move(code, "B1", "A1", "10", "KGM"))
-    data = plant.refuses(correct_entry, wrong(moved), R.STOCK_SHORT)
+    data = plant.refuses(correct_entry, wrong(moved), STOCK_SHORT)
     assert (data["location"], data["available"], data["wanted"]) == ("B1", "30", "40")
     correct(plant, back)
     correct(plant, moved)
@@ -155,19 +164,19 @@ def test_feed_of_goods_that_came_back_since_then_refused_by_name(plant: Plant) -
     process, _ = run(plant)
     fed = plant.do(feed_process, Feed(process, (line(milk, "30"), line(sugar, "5"))))
     back = plant.do(yield_process, Yield(process, returns=(line(milk, "4"),)))
-    assert plant.refuses(correct_entry, wrong(fed), R.ENTRY_BUILT_ON) == {
+    assert plant.refuses(correct_entry, wrong(fed), ENTRY_BUILT_ON) == {
         "entry": str(fed.index),
         "by": str(back.index),
     }
     more = plant.do(feed_process, Feed(process, (line(milk, "3"),)))
-    plant.refuses(correct_entry, wrong(fed), R.ENTRY_BUILT_ON)
+    plant.refuses(correct_entry, wrong(fed), ENTRY_BUILT_ON)
     correct(plant, more)
-    plant.refuses(yield_process, Yield(process, returns=(line(milk, "26.1"),)), R.STOCK_SHORT)
+    plant.refuses(yield_process, Yield(process, returns=(line(milk, "26.1"),)), STOCK_SHORT)
     correct(plant, back)
     correct(plant, fed)
     assert plant.stock() == {(milk, "A1"): "100", (sugar, "A1"): "100"}
     assert edge_count(plant) == 0
-    plant.refuses(yield_process, Yield(process, returns=(line(milk, "1"),)), R.STOCK_SHORT)
+    plant.refuses(yield_process, Yield(process, returns=(line(milk, "1"),)), STOCK_SHORT)
 
 
 def test_closed_process_then_its_closing_is_corrected_first(plant: Plant) -> None:
@@ -177,12 +186,12 @@ def test_closed_process_then_its_closing_is_corrected_first(plant: Plant) -> Non
     yielded = plant.do(yield_process, Yield(process, (Output("FP-YOG", "29", "KGM", "B1"),)))
     closing = plant.do(close_process, Closing(process))
     for entry in (opened, fed, yielded):
-        data = plant.refuses(correct_entry, wrong(entry), R.PROCESS_CLOSED)
+        data = plant.refuses(correct_entry, wrong(entry), PROCESS_CLOSED)
         assert data == {"process": str(process)}
     correct(plant, closing)
     row = plant.process(process)
     assert (row["state"], row["closed_us"], row["loss"]) == ("OPEN", None, "{}")
-    assert plant.refuses(correct_entry, wrong(opened), R.ENTRY_BUILT_ON) == {
+    assert plant.refuses(correct_entry, wrong(opened), ENTRY_BUILT_ON) == {
         "entry": str(opened.index),
         "by": str(fed.index),
     }
@@ -197,7 +206,7 @@ def test_closed_process_then_its_closing_is_corrected_first(plant: Plant) -> Non
         "closed_at": format_instant(plant.clock.now()),
     }
     assert plant.process(process)["state"] == "CLOSED"
-    plant.refuses(feed_process, Feed(process, (line(milk, "1"),)), R.PROCESS_CLOSED)
+    plant.refuses(feed_process, Feed(process, (line(milk, "1"),)), PROCESS_CLOSED)
 
 
 def test_addition_corrected_then_less_was_made(here: Plant) -> None:
@@ -208,7 +217,7 @@ def test_addition_corrected_then_less_was_made(here: Plant) -> None:
     code = first.payload["batches"][0]["code"]
     more = here.do(yield_process, Yield(process, (), (Addition(code, "10", "KGM", "B1"),), (line(milk, "4"),)))
     assert here.batch(code)["made"] == 30_000_000
-    assert here.refuses(correct_entry, wrong(first), R.ENTRY_BUILT_ON)["by"] == str(more.index)
+    assert here.refuses(correct_entry, wrong(first), ENTRY_BUILT_ON)["by"] == str(more.index)
     correct(here, more)
     assert here.batch(code)["made"] == 20_000_000
     assert here.stock() == {(code, "B1"): "20", (milk, "A1"): "50"}
@@ -224,7 +233,7 @@ def test_split_corrected_then_whole_again(plant: Plant) -> None:
     split = plant.do(split_batch, Split(code, "A1", parts))
     first, second = (batch["code"] for batch in split.payload["batches"])
     moved = plant.do(move_batch, Move(first, "A1", "B1", "1", "KGM"))
-    assert plant.refuses(correct_entry, wrong(split), R.STOCK_SHORT)["batch"] == first
+    assert plant.refuses(correct_entry, wrong(split), STOCK_SHORT)["batch"] == first
     correct(plant, moved)
     correct(plant, split)
     assert plant.stock() == {(code, "A1"): "100"}
@@ -247,7 +256,7 @@ def test_merge_shipment_and_production_corrected_then_as_before(here: Plant) -> 
     assert here.stock() == before
     assert edge_count(here) == 0
     assert here.rows("SELECT value, ended_idx FROM aliases") == [("Y-1", produced.index + 1)]
-    assert here.refuses(correct_entry, wrong(shipped), R.ENTRY_ALREADY_CORRECTED) == {
+    assert here.refuses(correct_entry, wrong(shipped), ENTRY_ALREADY_CORRECTED) == {
         "entry": str(shipped.index),
         "by": str(shipped.index + 1),
     }
@@ -261,7 +270,7 @@ def test_names_corrected_then_as_before(here: Plant) -> None:
     version = here.batch(code)["version"]
     sql = "SELECT value FROM aliases WHERE ended_idx IS NULL ORDER BY value"
     here.do(alias_batch, Naming(other, (AliasOrder("LOT", "N-2"),)))
-    data = here.refuses(correct_entry, wrong(ended), R.ALIAS_TAKEN)
+    data = here.refuses(correct_entry, wrong(ended), ALIAS_TAKEN)
     assert data == {"alias": "N-2", "batch": other}
     here.do(end_alias, Naming(other, (AliasOrder("LOT", "N-2"),)))
     correct(here, ended)
@@ -291,7 +300,7 @@ def test_transfer_received_wrongly_then_corrected_and_received_again(here: Plant
     assert there.rows("SELECT transfer_id, batch_id, dispatched, received FROM transfer_lines") == [
         (transfer, here.batch_id(code), 40_000_000, 40_000_000)
     ]
-    data = here.refuses(correct_entry, wrong(sent), R.CORRECTION_IMPOSSIBLE)
+    data = here.refuses(correct_entry, wrong(sent), CORRECTION_IMPOSSIBLE)
     assert data == {"entry": str(sent.index), "type": "TransferDispatched"}
 
 
@@ -303,7 +312,7 @@ def test_types_that_are_answered_in_another_way_then_refused(here: Plant) -> Non
     refused = set()
     for entry in here.entries():
         if entry.type not in {"BatchReceived", "BatchMoved"}:
-            data = here.refuses(correct_entry, wrong(entry), R.CORRECTION_IMPOSSIBLE)
+            data = here.refuses(correct_entry, wrong(entry), CORRECTION_IMPOSSIBLE)
             assert data == {"entry": str(entry.index), "type": entry.type}
             refused.add(entry.type)
     assert {"PlantOpened", "MaterialDefined", "BatchQuarantined", "ChangeRequested", "EntryCorrected"} < refused
@@ -311,13 +320,13 @@ def test_types_that_are_answered_in_another_way_then_refused(here: Plant) -> Non
 
 @pytest.mark.parametrize("index", [-1, 10_000, 2**70])
 def test_no_such_entry_then_refused(here: Plant, index: int) -> None:
-    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, "?"), R.ENTRY_UNKNOWN)
+    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, "?"), ENTRY_UNKNOWN)
 
 
 def test_no_reason_then_refused(here: Plant) -> None:
     here.receive()
     index = here.entry().index
-    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, ""), R.TEXT_INVALID)
+    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, ""), TEXT_INVALID)
 
 
 def test_same_request_twice_then_one_correction(plant: Plant) -> None:

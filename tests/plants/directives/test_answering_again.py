@@ -25,7 +25,7 @@ from plants.commands.production.process_records import Feed, ProcessOrder, feed_
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.ledger.events import Entry
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.store.ledger.entries import entry_at
 from plants.store.projection.rebuilding import table_digests
 from tests.factories import Plant
@@ -34,7 +34,7 @@ from tests.plants.replicas import DIRECTOR, Hub, answer_next, hub_beside, pendin
 
 @pytest.fixture
 def hub(tmp_path: Path, plant: Plant) -> Iterator[Hub]:
-    """A hub that has heard all of the plant."""
+    """A hub that has all entries of the plant."""
     with hub_beside(tmp_path, plant) as hub:
         yield hub
 
@@ -93,7 +93,7 @@ def test_hold_refused_by_the_older_program_then_bites_after_the_upgrade_and_the_
     assert desk.rows("SELECT directed FROM holds") == [(told.payload["hold"],)]
     assert table_digests(hub.store, plant=plant.number) == table_digests(plant.store, plant=plant.number)
     process = plant.do(open_process, ProcessOrder()).payload["process"]["id"]
-    plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), R.BATCH_ON_HOLD)
+    plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), BATCH_ON_HOLD)
 
 
 def test_given_again_after_the_second_answer_then_that_one_and_nothing_changed(

@@ -1,4 +1,4 @@
-"""What headquarters directs: in force at once at the hub, at each plant from its own answer on, and only once."""
+"""Directives are in force at once at the hub, at each plant from its own answer on, and only once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from infra.database import Store
+from infra.messages import word
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.audit.corrections import Correction, correct_entry
 from plants.commands.directives.directives import (
@@ -26,20 +27,26 @@ from plants.commands.directives.outcomes import apply_directive
 from plants.commands.execution import CommandContext
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, UnitDefinition
 from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE
+from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.codes import check_character
+from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID, CODE_TAKEN
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.logistics.transfers import transfer_manifest
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.holds import HoldKind
+from plants.rules.quality.refusals import BATCH_ON_HOLD, HOLD_DIRECTED
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, LINES_INVALID, TEXT_INVALID, UNIT_UNKNOWN, Refusal
 from plants.rules.values.refusals import RefusalCode as R
 from plants.store.projection.rebuilding import table_digests
 from tests.databases import migrated_file
@@ -54,7 +61,7 @@ NOWHERE = "SH1-260101-0001" + check_character("SH1-260101-0001")
 
 @pytest.fixture
 def hub(tmp_path: Path, here: Plant, there: Plant) -> Iterator[Hub]:
-    """A hub that has heard all of two plants, SH1 and NB1."""
+    """A hub that has all entries of two plants, SH1 and NB1."""
     with hub_beside(tmp_path, here, there) as hub:
         yield hub
 
@@ -75,7 +82,7 @@ def refuses(hub: Hub, command: GroupCommand[Order], order: Order, code: R, **giv
     with pytest.raises(Refusal) as caught:
         directs(hub, command, order, at, **given)
     assert caught.value.code is code, caught.value
-    assert "{" not in caught.value.message("en") + caught.value.message("zh")
+    assert "{" not in word(caught.value, "en") + word(caught.value, "zh")
     assert desk.everything() == before
     return caught.value.data
 
@@ -135,7 +142,7 @@ def use(plant: Plant, code: str) -> None:
 
 def cannot_use(plant: Plant, code: str) -> None:
     process = plant.do(open_process, ProcessOrder()).payload["process"]["id"]
-    plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), R.BATCH_ON_HOLD)
+    plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), BATCH_ON_HOLD)
 
 
 MILK = MaterialDefinition("RM-GOAT", "Goat milk 羊奶", "KGM", 20, None, {"BG": "25", "DR": "1/3"})
@@ -191,12 +198,12 @@ def test_material_in_a_unit_that_one_plant_lacks_then_that_plant_says_so(hub: Hu
 @pytest.mark.parametrize(
     "definition, code",
     [
-        (MaterialDefinition("rm milk", "Milk", "KGM"), R.CODE_INVALID),
-        (MaterialDefinition("M", " ", "KGM"), R.TEXT_INVALID),
-        (MaterialDefinition("M", "Milk", "KGM", 0), R.TEXT_INVALID),
-        (MaterialDefinition("M", "Milk", "KGM", conversions={"BG": "x"}), R.AMOUNT_NOT_A_NUMBER),
-        (UnitDefinition("KGM", "Kilo", "KGM", "1"), R.CODE_TAKEN),
-        (UnitDefinition("SACK", "Sack", "NONE", "1"), R.UNIT_UNKNOWN),
+        (MaterialDefinition("rm milk", "Milk", "KGM"), CODE_INVALID),
+        (MaterialDefinition("M", " ", "KGM"), TEXT_INVALID),
+        (MaterialDefinition("M", "Milk", "KGM", 0), TEXT_INVALID),
+        (MaterialDefinition("M", "Milk", "KGM", conversions={"BG": "x"}), AMOUNT_NOT_A_NUMBER),
+        (UnitDefinition("KGM", "Kilo", "KGM", "1"), CODE_TAKEN),
+        (UnitDefinition("SACK", "Sack", "NONE", "1"), UNIT_UNKNOWN),
     ],
 )
 def test_wrong_master_data_then_refused_at_the_hub(hub: Hub, here: Plant, definition: Any, code: R) -> None:
@@ -205,9 +212,9 @@ def test_wrong_master_data_then_refused_at_the_hub(hub: Hub, here: Plant, defini
 
 def test_plants_that_are_not_there_then_refused_for_all(hub: Hub, here: Plant) -> None:
     master = MasterDefinition("LOCATION", "C1", "Cellar")
-    data = refuses(hub, direct_master, MasterDirection(("SH1", "ZZ9"), master), R.NOT_DEFINED, at=here)
+    data = refuses(hub, direct_master, MasterDirection(("SH1", "ZZ9"), master), NOT_DEFINED, at=here)
     assert data == {"thing": "plant", "code": "ZZ9"}
-    refuses(hub, direct_master, MasterDirection((), master), R.LINES_INVALID, at=here)
+    refuses(hub, direct_master, MasterDirection((), master), LINES_INVALID, at=here)
 
 
 def test_hold_then_in_force_at_the_hub_at_once_and_at_each_plant_from_its_answer_on(
@@ -227,7 +234,7 @@ def test_hold_then_in_force_at_the_hub_at_once_and_at_each_plant_from_its_answer
     assert hub.desk(here).rows("SELECT 1 FROM holds") == []
 
     met = here.batch(code)["version"]
-    use(there, code)  # NB1 has not heard of it.
+    use(there, code)  # NB1 does not know it yet.
     answer = obeys(hub, here)
     assert answer.payload == {"directive": 0, "met_version": met, "met": {code: met}}
     placed = here.entry(-2)
@@ -267,8 +274,8 @@ def test_same_request_twice_then_the_same_entries_and_another_use_is_refused(
     again = directs(hub, direct_hold, HoldDirection(code, "Glass"), here, request=REQUEST)
     assert [one.body for one in again] == [one.body for one in first]
     assert hub.desk(here).everything() == before
-    refuses(hub, direct_hold, HoldDirection(code, "Metal"), R.REQUEST_REUSED, at=here, request=REQUEST)
-    refuses(hub, direct_hold, HoldDirection(code, "Glass"), R.REQUEST_REUSED, at=here, actor=OTHER, request=REQUEST)
+    refuses(hub, direct_hold, HoldDirection(code, "Metal"), REQUEST_REUSED, at=here, request=REQUEST)
+    refuses(hub, direct_hold, HoldDirection(code, "Glass"), REQUEST_REUSED, at=here, actor=OTHER, request=REQUEST)
 
 
 def test_plant_releases_what_headquarters_holds_then_refused_and_its_own_holds_wait_for_nobody(
@@ -280,9 +287,9 @@ def test_plant_releases_what_headquarters_holds_then_refused_and_its_own_holds_w
     obeys(hub, here)
     index = here.entry(-2).index
     for named in (index, None):
-        data = here.refuses(request_change, ReleaseRequest(code, "Looks fine", named), R.HOLD_DIRECTED)
+        data = here.refuses(request_change, ReleaseRequest(code, "Looks fine", named), HOLD_DIRECTED)
         assert data == {"batch": code, "hold": str(index)}
-    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, "No"), R.CORRECTION_IMPOSSIBLE)
+    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, "No"), CORRECTION_IMPOSSIBLE)
     own = here.do(quarantine_batch, Quarantine(code, "Seal broken"))
     asked = here.do(request_change, ReleaseRequest(code, "Resealed"))
     assert asked.payload["detail"] == {"holds": str(own.index)}, "the plant's own alone"
@@ -314,8 +321,8 @@ def test_release_then_lifted_everywhere_at_the_hub_at_once_and_other_holds_stay(
     obeys(hub, here)
     assert [row[4] is None for row in holds(here)] == [True, False]
     cannot_use(here, code)
-    refuses(hub, direct_release, ReleaseDirection(hold, "Again"), R.DIRECTED_HOLD_UNKNOWN, at=here)
-    refuses(hub, direct_release, ReleaseDirection("x" * 1000, "Why"), R.DIRECTED_HOLD_UNKNOWN, at=here)
+    refuses(hub, direct_release, ReleaseDirection(hold, "Again"), DIRECTED_HOLD_UNKNOWN, at=here)
+    refuses(hub, direct_release, ReleaseDirection("x" * 1000, "Why"), DIRECTED_HOLD_UNKNOWN, at=here)
 
 
 def test_hold_on_a_batch_the_plant_does_not_know_then_rejected_and_it_bites_when_goods_come(
@@ -355,7 +362,7 @@ def test_hold_on_a_batch_the_plant_does_not_know_then_rejected_and_it_bites_when
     ]
     assert "request" not in placed.envelope
     cannot_use(there, code)
-    there.refuses(request_change, ReleaseRequest(code, "Fine", placed.index), R.HOLD_DIRECTED)
+    there.refuses(request_change, ReleaseRequest(code, "Fine", placed.index), HOLD_DIRECTED)
     assert waiting(there) == []
     hub.hears(there)
     assert waiting(hub.desk(there)) == []
@@ -402,10 +409,10 @@ def test_batch_that_the_hub_does_not_know_then_plants_must_be_named_and_the_code
     hub: Hub, here: Plant, there: Plant
 ) -> None:
     code = NOWHERE
-    refuses(hub, direct_hold, HoldDirection(code, "Glass"), R.BATCH_UNKNOWN, at=here)
+    refuses(hub, direct_hold, HoldDirection(code, "Glass"), BATCH_UNKNOWN, at=here)
     wrong = code[:-1] + ("A" if code[-1] != "A" else "B")
-    refuses(hub, direct_hold, HoldDirection(wrong, "Glass", plants=("NB1",)), R.BATCH_CODE_INVALID, at=here)
-    refuses(hub, direct_hold, HoldDirection(code, " ", plants=("NB1",)), R.TEXT_INVALID, at=here)
+    refuses(hub, direct_hold, HoldDirection(wrong, "Glass", plants=("NB1",)), BATCH_CODE_INVALID, at=here)
+    refuses(hub, direct_hold, HoldDirection(code, " ", plants=("NB1",)), TEXT_INVALID, at=here)
     (sent,) = directs(hub, direct_hold, HoldDirection(code, "Glass", plants=("NB1",)), here)
     assert sent.payload["batch"] == {"id": None, "code": code}
     assert obeys(hub, there).payload["refusal"] == "BATCH_UNKNOWN"
@@ -458,9 +465,9 @@ def test_recall_then_one_thing_at_every_plant_with_goods_of_any_and_closed_as_on
 def test_recall_of_a_batch_nobody_has_then_refused_whole(hub: Hub, here: Plant) -> None:
     code = here.receive()
     hub.hears(here)
-    data = refuses(hub, direct_recall, RecallDirection((code, NOWHERE), "Salmonella"), R.BATCH_UNKNOWN, at=here)
+    data = refuses(hub, direct_recall, RecallDirection((code, NOWHERE), "Salmonella"), BATCH_UNKNOWN, at=here)
     assert data == {"batch": NOWHERE}
-    refuses(hub, direct_recall, RecallDirection((), "Salmonella"), R.LINES_INVALID, at=here)
+    refuses(hub, direct_recall, RecallDirection((), "Salmonella"), LINES_INVALID, at=here)
 
 
 def test_two_holds_of_headquarters_wait_for_one_batch_then_both_are_placed(hub: Hub, here: Plant, there: Plant) -> None:

@@ -13,9 +13,16 @@ from plants.commands.directives.outcomes import DirectiveOutOfOrder, apply_direc
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
+from plants.rules.approvals.refusals import (
+    CHANGE_ALREADY_DECIDED,
+    CHANGE_EXPIRED,
+    CHANGE_OWN_REQUEST,
+    CHANGE_UNKNOWN,
+    PROPOSAL_DIFFERS,
+)
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import format_instant, micros
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.values.refusals import TEXT_INVALID
 from plants.store.ledger.entries import entry_at
 from tests.factories import MANAGER, OPERATOR, Plant
 from tests.plants.replicas import Hub, answer_next, hub_beside, pending
@@ -26,7 +33,7 @@ YES, NO = ChangeVerdict.APPROVED, ChangeVerdict.REJECTED
 
 @pytest.fixture
 def hub(tmp_path: Path, plant: Plant) -> Iterator[Hub]:
-    """A hub that has heard all of the plant."""
+    """A hub that has all entries of the plant."""
     with hub_beside(tmp_path, plant) as hub:
         yield hub
 
@@ -132,18 +139,18 @@ def test_decided_again_at_the_hub_then_refused(hub: Hub, plant: Plant) -> None:
     before = desk.everything()
     assert desk.do(decide_change_at_hub, decision(asked), request=REQUEST).body == first.body
     assert desk.everything() == before
-    data = desk.refuses(decide_change_at_hub, decision(asked, NO), R.CHANGE_ALREADY_DECIDED, actor=MANAGER)
+    data = desk.refuses(decide_change_at_hub, decision(asked, NO), CHANGE_ALREADY_DECIDED, actor=MANAGER)
     assert data == {"change": str(asked.index), "state": "APPROVED"}
     hub.tells(plant)
     answer_next(plant)
     hub.hears(plant)
-    desk.refuses(decide_change_at_hub, decision(asked), R.CHANGE_ALREADY_DECIDED, actor=MANAGER)
+    desk.refuses(decide_change_at_hub, decision(asked), CHANGE_ALREADY_DECIDED, actor=MANAGER)
 
 
 def test_requester_at_the_hub_then_refused_there_and_rejected_by_the_plant_all_the_same(hub: Hub, plant: Plant) -> None:
     _, asked = held(plant)
     hub.hears(plant)
-    hub.desk(plant).refuses(decide_change_at_hub, decision(asked), R.CHANGE_OWN_REQUEST, actor=OPERATOR)
+    hub.desk(plant).refuses(decide_change_at_hub, decision(asked), CHANGE_OWN_REQUEST, actor=OPERATOR)
     hub.directs(plant, "ChangeDecided", said(asked), actor=OPERATOR)
     hub.tells(plant)
     answer = answer_next(plant)
@@ -162,7 +169,7 @@ def test_other_content_than_asked_then_rejected_and_decided_again(hub: Hub, plan
     _, asked = held(plant)
     hub.hears(plant)
     wrong = Decision(asked.index, "00" * 32, YES)
-    hub.desk(plant).refuses(decide_change_at_hub, wrong, R.PROPOSAL_DIFFERS)
+    hub.desk(plant).refuses(decide_change_at_hub, wrong, PROPOSAL_DIFFERS)
     hub.directs(plant, "ChangeDecided", said(asked, proposal="00" * 32))
     hub.tells(plant)
     assert answer_next(plant).payload["refusal"] == "PROPOSAL_DIFFERS"
@@ -208,7 +215,7 @@ def test_decided_at_the_plant_meanwhile_then_rejected_with_nothing_else(hub: Hub
 def test_rejected_at_the_hub_then_directive_applied_and_hold_stays(hub: Hub, plant: Plant) -> None:
     _, asked = held(plant)
     hub.hears(plant)
-    data = hub.desk(plant).refuses(decide_change_at_hub, Decision(asked.index, asked.leaf.hex(), NO), R.TEXT_INVALID)
+    data = hub.desk(plant).refuses(decide_change_at_hub, Decision(asked.index, asked.leaf.hex(), NO), TEXT_INVALID)
     assert data["field"] == "comment"
     hub.desk(plant).do(decide_change_at_hub, decision(asked, NO))
     hub.tells(plant)
@@ -237,7 +244,7 @@ def test_late_then_refused_at_the_hub_but_a_timely_decision_holds(hub: Hub, plan
     plant.clock.advance(days=30)
     desk.do(decide_change_at_hub, decision(in_time))
     plant.clock.advance(seconds=1)
-    desk.refuses(decide_change_at_hub, decision(late), R.CHANGE_EXPIRED)
+    desk.refuses(decide_change_at_hub, decision(late), CHANGE_EXPIRED)
     hub.directs(plant, "ChangeDecided", said(late))
     plant.clock.advance(days=5)
     hub.tells(plant)
@@ -248,7 +255,7 @@ def test_late_then_refused_at_the_hub_but_a_timely_decision_holds(hub: Hub, plan
 
 @pytest.mark.parametrize("change", [0, 999, -1, 2**70])
 def test_unknown_request_then_refused_at_the_hub(hub: Hub, plant: Plant, change: int) -> None:
-    hub.desk(plant).refuses(decide_change_at_hub, Decision(change, "00", YES), R.CHANGE_UNKNOWN)
+    hub.desk(plant).refuses(decide_change_at_hub, Decision(change, "00", YES), CHANGE_UNKNOWN)
 
 
 @pytest.mark.parametrize("other", [{"plant": 2}, {"change": 1}, {"change": 2**60}])

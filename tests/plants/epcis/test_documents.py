@@ -1,4 +1,4 @@
-"""Reading EPCIS documents: what the standard allows is taken, everything else is refused by name and position."""
+"""Reading EPCIS documents: accepts all that the standard allows, refuses the rest by name and position."""
 
 import json
 from datetime import UTC, datetime
@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from infra.messages import word
 from plants.rules.epcis.documents import EPCIS_DOCUMENT_BYTES_MAX, read_epcis
 from plants.rules.epcis.event_forms import EpcisParty, EpcisQuantity
 from plants.rules.epcis.identifiers import Kind, identity, kind_of, lot_number_of, product_of, short_codes
 from plants.rules.epcis.problems import EpcisRefusal
+from plants.rules.epcis.refusals import DOCUMENT_INVALID
 from plants.rules.epcis.sites import propose_plants
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.identification.refusals import CODE_INVALID
+from plants.rules.values.refusals import Refusal
 from tests.plants.epcis.documents import CORPUS, EVENT_HASH, GDST, NOW, content, event, read, some
 
 VALID = sorted(
@@ -67,8 +70,8 @@ INVALID = {
 def problems(document: bytes) -> list[tuple[str, int | None, str]]:
     with pytest.raises(EpcisRefusal) as refused:
         read_epcis(document, now=NOW)
-    assert refused.value.code is RefusalCode.DOCUMENT_INVALID
-    assert all(refused.value.message(language) for language in ("en", "zh"))
+    assert refused.value.code is DOCUMENT_INVALID
+    assert all(word(refused.value, language) for language in ("en", "zh"))
     return [(problem.code.value, problem.event, problem.field) for problem in refused.value.problems]
 
 
@@ -221,20 +224,20 @@ def test_given_several_wrong_events_then_all_are_named_in_both_languages() -> No
     wrong = [event(0, epcList=[]), {**event(1, epcList=[]), "action": "MAKE"}, {**event(2), "bizStep": "melting"}]
     with pytest.raises(EpcisRefusal) as refused:
         read_epcis(content(*wrong), now=NOW)
-    english, chinese = refused.value.message("en"), refused.value.message("zh")
-    assert "event 2, action: “MAKE” is not an action" in english
+    english, chinese = word(refused.value, "en"), word(refused.value, "zh")
+    assert "(event 2, action): “MAKE” is not an action" in english
     assert "event 3, bizStep: “melting” is not a word" in english
-    assert "第 2 个事件 action：“MAKE”不是有效动作" in chinese
+    assert "（第 2 个事件 action）：“MAKE”不是有效动作" in chinese
 
 
 def test_given_words_of_the_vocabulary_in_any_form_then_they_read_alike() -> None:
-    for word in (
+    for term in (
         "shipping",
         "cbv:BizStep-shipping",
         "https://ref.gs1.org/cbv/BizStep-shipping",
         "urn:epcglobal:cbv:bizstep:shipping",
     ):
-        assert read(event(0, epcList=[], bizStep=word)).events[0].biz_step == "shipping"
+        assert read(event(0, epcList=[], bizStep=term)).events[0].biz_step == "shipping"
     assert (
         read(event(0, epcList=[], bizStep="urn:gdst:bizStep:landing")).events[0].biz_step == "urn:gdst:bizStep:landing"
     )
@@ -324,4 +327,4 @@ def test_given_a_mapping_to_what_is_no_plant_code_then_it_is_refused() -> None:
     document = read(event(0, epcList=["urn:a:b:c"]))
     with pytest.raises(Refusal) as refused:
         propose_plants(document, {"urn:example:loc:mill": "mill no 1"})
-    assert refused.value.code is RefusalCode.CODE_INVALID
+    assert refused.value.code is CODE_INVALID

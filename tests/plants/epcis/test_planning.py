@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.messages import word
 from plants.rules.epcis.documents import read_epcis
 from plants.rules.epcis.planning import plan_epcis
 from plants.rules.epcis.problems import EpcisRefusal
@@ -186,9 +187,11 @@ def test_given_the_seafood_document_then_its_contradictions_are_reported(seafood
         16: (Discrepancy(DiscrepancyKind.SHORT, CATCH, Decimal(124), "KGM"),),
     }
     late, short = seafood.report[14].discrepancies[0], seafood.report[15].discrepancies[0]
-    assert discrepancy_text(late, "en") == "feedmill.1u.ff11252021 is used before it arrived (event 13)"
-    assert "more than was there" in discrepancy_text(short, "en")
-    assert discrepancy_text(short, "zh") == "fisherman01.tunau.v1-0122-2022 用量超出库存 124 KGM，已按盘点差异补入"
+    assert word(discrepancy_text(late), "en") == "feedmill.1u.ff11252021 is used before it arrived (event 13)"
+    assert "more than was there" in word(discrepancy_text(short), "en")
+    assert (
+        word(discrepancy_text(short), "zh") == "fisherman01.tunau.v1-0122-2022 用量超出库存 124 KGM，已按盘点差异补入"
+    )
 
 
 def test_given_the_seafood_document_then_batches_keep_times_dates_and_names(seafood: EpcisPlan) -> None:
@@ -210,7 +213,7 @@ def test_given_the_seafood_document_then_batches_keep_times_dates_and_names(seaf
     dispatch = next(step for step in seafood.steps if isinstance(step, DispatchTransfer) and step.event == 10)
     assert dispatch.handling_units == (INNER, OUTER)
     adjust = next(step for step in seafood.steps if isinstance(step, Adjust))
-    assert "event 16 (urn:uuid:08a9005f-" in adjust_text(adjust, "en")
+    assert "event 16 (urn:uuid:08a9005f-" in word(adjust_text(adjust), "en")
 
 
 def test_given_the_same_document_twice_then_requests_have_the_same_names(seafood: EpcisPlan) -> None:
@@ -235,7 +238,7 @@ def test_given_a_site_without_a_plant_then_the_plan_is_refused() -> None:
     document = read(event(0, action="ADD", quantityList=[some("a.1", 5)]))
     with pytest.raises(EpcisRefusal) as refused:
         plan_epcis(document, {})
-    assert "urn:example:loc:mill" in refused.value.message("en")
+    assert "urn:example:loc:mill" in word(refused.value, "en")
 
 
 def documents() -> list[Path]:
@@ -253,9 +256,9 @@ def test_given_a_document_of_others_then_each_event_is_done_or_has_a_reason(path
     for one in found.report:
         assert (one.outcome is Outcome.DONE) == (one.why is None)
         for language in ("en", "zh"):
-            assert one.why is None or why_text(one.why, language)
-            assert all(discrepancy_text(odd, language) for odd in one.discrepancies)
-            assert all(step_text(found.steps[position], language) for position in one.steps)
+            assert one.why is None or word(why_text(one.why), language)
+            assert all(word(discrepancy_text(odd), language) for odd in one.discrepancies)
+            assert all(word(step_text(found.steps[position]), language) for position in one.steps)
 
 
 def begun(lot: str = "a.1", quantity: float = 100, minute: int = 0, **fields: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import pytest
 
 from infra.clock import FixedClock
 from plants.commands.group.plants import NewPlant, open_plant
-from plants.rules.values.refusals import Refusal
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import plant_store
 
@@ -27,7 +28,7 @@ def test_opened_then_first_entry_and_row_say_which_plant(tmp_path: Path) -> None
     before = plant.everything()
     with pytest.raises(Refusal) as caught, plant.store.transaction() as session:
         open_plant(session, NEW, now=plant.clock.now())
-    assert caught.value.code is R.CODE_TAKEN
+    assert caught.value.code is CODE_TAKEN
     assert plant.everything() == before
     plant.close()
 
@@ -35,12 +36,12 @@ def test_opened_then_first_entry_and_row_say_which_plant(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "wrong,code",
     [
-        ({"number": 0}, R.CODE_INVALID),
-        ({"number": 8192}, R.CODE_INVALID),
-        ({"code": "gz2"}, R.CODE_INVALID),
-        ({"code": "ABCDE"}, R.CODE_INVALID),
-        ({"name": " "}, R.TEXT_INVALID),
-        ({"time_zone": "Beijing"}, R.TEXT_INVALID),
+        ({"number": 0}, CODE_INVALID),
+        ({"number": 8192}, CODE_INVALID),
+        ({"code": "gz2"}, CODE_INVALID),
+        ({"code": "ABCDE"}, CODE_INVALID),
+        ({"name": " "}, TEXT_INVALID),
+        ({"time_zone": "Beijing"}, TEXT_INVALID),
     ],
 )
 def test_wrong_then_refused(tmp_path: Path, wrong: dict[str, object], code: R) -> None:

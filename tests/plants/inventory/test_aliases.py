@@ -2,7 +2,8 @@
 
 from plants.commands.inventory.aliases import Naming, alias_batch, end_alias
 from plants.commands.inventory.receipts import AliasOrder
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES, TEXT_INVALID
 from plants.store.inventory.batches import batches_by_alias
 from tests.factories import Plant
 
@@ -39,18 +40,18 @@ def test_aliased_then_found_until_it_ends(plant: Plant) -> None:
 def test_taken_then_refused_within_a_material(here: Plant) -> None:
     milk, other, sugar = here.receive(), here.receive(), here.receive("RM-SUGAR")
     here.do(alias_batch, Naming(milk, (OLD,)))
-    assert here.refuses(alias_batch, Naming(other, (CUSTOMERS, OLD)), R.ALIAS_TAKEN) == {"alias": "M-1", "batch": milk}
+    assert here.refuses(alias_batch, Naming(other, (CUSTOMERS, OLD)), ALIAS_TAKEN) == {"alias": "M-1", "batch": milk}
     here.do(alias_batch, Naming(sugar, (OLD,)))
     assert found(here, OLD) == [milk, sugar]
 
 
 def test_wrong_then_refused(here: Plant) -> None:
     milk = here.receive()
-    here.refuses(alias_batch, Naming(milk, ()), R.LINES_INVALID)
-    here.refuses(alias_batch, Naming("X", (OLD,)), R.BATCH_UNKNOWN)
-    here.refuses(alias_batch, Naming(milk, (AliasOrder("OLD_CODE", "x" * 201),)), R.TEXT_INVALID)
-    here.refuses(end_alias, Naming(milk, (OLD,)), R.NOTHING_CHANGES)
-    here.refuses(end_alias, Naming(milk, ()), R.LINES_INVALID)
+    here.refuses(alias_batch, Naming(milk, ()), LINES_INVALID)
+    here.refuses(alias_batch, Naming("X", (OLD,)), BATCH_UNKNOWN)
+    here.refuses(alias_batch, Naming(milk, (AliasOrder("OLD_CODE", "x" * 201),)), TEXT_INVALID)
+    here.refuses(end_alias, Naming(milk, (OLD,)), NOTHING_CHANGES)
+    here.refuses(end_alias, Naming(milk, ()), LINES_INVALID)
     here.do(alias_batch, Naming(milk, (OLD,)))
-    here.refuses(alias_batch, Naming(milk, (CUSTOMERS, OLD)), R.NOTHING_CHANGES)
-    here.refuses(end_alias, Naming(milk, (OLD, CUSTOMERS)), R.NOTHING_CHANGES)
+    here.refuses(alias_batch, Naming(milk, (CUSTOMERS, OLD)), NOTHING_CHANGES)
+    here.refuses(end_alias, Naming(milk, (OLD, CUSTOMERS)), NOTHING_CHANGES)

@@ -17,14 +17,13 @@ from plants.commands.inventory.receipts import (
     check_attributes,
     receive_batch,
 )
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.inventory.events import BATCH_RECEIVED, BatchReceived
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.logistics.transfers import transfer_manifest
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from plants.store.ledger.verification import verify
 from plants.store.projection.rebuilding import table_digests
 from tests.factories import Plant, plant_store
@@ -40,7 +39,7 @@ def is_accepted(name: str) -> bool:
     try:
         check_attributes({name: "x"})
     except Refusal as refusal:
-        return refusal.code is not RefusalCode.TEXT_INVALID
+        return refusal.code is not TEXT_INVALID
     return True
 
 
@@ -109,5 +108,5 @@ def test_request_recorded_before_then_its_retry_is_answered_and_a_new_one_refuse
 
     assert here.do(receive_batch, ORDER, request=request).body == entry.body
     assert here.everything() == before
-    data = here.refuses(receive_batch, ORDER, RefusalCode.TEXT_INVALID, request=f"{request[:-1]}e")
+    data = here.refuses(receive_batch, ORDER, TEXT_INVALID, request=f"{request[:-1]}e")
     assert data["field"] == "attribute"

@@ -1,4 +1,4 @@
-"""Whatever people do, in whatever order: nothing appears, nothing disappears, and the ledger alone gives the tables."""
+"""Conservation under any commands in any order: no goods appear or disappear, and the ledger gives the tables."""
 
 import random
 from collections import defaultdict
@@ -14,9 +14,14 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.inventory.stock import StockDifference, adjust_stock
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.commands.production.merges import Merge, MergeSource, merge_batches
 from plants.commands.production.process_records import (
     Closing,
@@ -282,7 +287,7 @@ def test_applied_set_wise_at_postgresql_then_tables_are_equal(
 
 
 def replayed(plants: list[Plant], store: Plant, size: int) -> dict[str, list[tuple[object, ...]]]:
-    """Return the tables that the plants' ledgers give anew in a store, applied in turn in sets of so many entries."""
+    """Return the tables that the plants' ledgers give again in a store, applied in turn in sets of `size` entries."""
     names = list(store.projection())
     with store.store.transaction() as session:
         for name in names:

@@ -1,7 +1,9 @@
 """Goods go from one location to another, blocked ones too."""
 
 from plants.commands.inventory.movements import Move, move_batch
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import AMOUNT_NOT_POSITIVE, NOTHING_CHANGES
 from tests.factories import Plant
 
 
@@ -27,9 +29,9 @@ def test_held_or_expired_then_it_can_be_moved(here: Plant) -> None:
 
 def test_moved_wrong_then_refused(here: Plant) -> None:
     milk = here.receive()
-    here.refuses(move_batch, Move(milk, "A1", "A1", "1", "KGM"), R.NOTHING_CHANGES)
-    here.refuses(move_batch, Move(milk, "A1", "Z9", "1", "KGM"), R.NOT_DEFINED)
-    here.refuses(move_batch, Move(milk, "B1", "A1", "1", "KGM"), R.STOCK_SHORT)
-    here.refuses(move_batch, Move(milk, "A1", "B1", "100.000001", "KGM"), R.STOCK_SHORT)
-    here.refuses(move_batch, Move(milk, "A1", "B1", "-1", "KGM"), R.AMOUNT_NOT_POSITIVE)
-    here.refuses(move_batch, Move("nonsense", "A1", "B1", "1", "KGM"), R.BATCH_UNKNOWN)
+    here.refuses(move_batch, Move(milk, "A1", "A1", "1", "KGM"), NOTHING_CHANGES)
+    here.refuses(move_batch, Move(milk, "A1", "Z9", "1", "KGM"), NOT_DEFINED)
+    here.refuses(move_batch, Move(milk, "B1", "A1", "1", "KGM"), STOCK_SHORT)
+    here.refuses(move_batch, Move(milk, "A1", "B1", "100.000001", "KGM"), STOCK_SHORT)
+    here.refuses(move_batch, Move(milk, "A1", "B1", "-1", "KGM"), AMOUNT_NOT_POSITIVE)
+    here.refuses(move_batch, Move("nonsense", "A1", "B1", "1", "KGM"), BATCH_UNKNOWN)

@@ -6,6 +6,19 @@ import pytest
 
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.rules.identification.codes import node_id
+from plants.rules.inventory.refusals import ALIAS_TAKEN
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    AMOUNT_TOO_LARGE,
+    AMOUNT_TOO_PRECISE,
+    TEXT_INVALID,
+    TIME_IN_FUTURE,
+    UNIT_NOT_CONVERTIBLE,
+    UNIT_UNKNOWN,
+)
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import Plant
 
@@ -80,11 +93,11 @@ def test_converted_then_what_was_written_is_kept(plant: Plant) -> None:
 def test_second_scan_then_refused_and_a_later_order_taken(plant: Plant) -> None:
     lot = Delivery("RM-MILK", "10", "KGM", "A1", "S1", "L-1")
     plant.do(receive_batch, lot)
-    data = plant.refuses(receive_batch, lot, R.ALIAS_TAKEN)
+    data = plant.refuses(receive_batch, lot, ALIAS_TAKEN)
     assert data == {"alias": "L-1", "batch": "SH1-260314-0001P"}
     first = Delivery("RM-MILK", "10", "KGM", "A1", "S1", "L-1", "PO-1")
     plant.do(receive_batch, first)
-    plant.refuses(receive_batch, first, R.ALIAS_TAKEN)
+    plant.refuses(receive_batch, first, ALIAS_TAKEN)
     plant.do(receive_batch, Delivery("RM-MILK", "10", "KGM", "A1", "S1", "L-1", "PO-2"))
     found = plant.rows("SELECT COUNT(*) FROM aliases WHERE scheme = 'SUPPLIER_LOT' AND value = 'L-1'")
     assert found == [(3,)]
@@ -93,27 +106,27 @@ def test_second_scan_then_refused_and_a_later_order_taken(plant: Plant) -> None:
 @pytest.mark.parametrize(
     "order,code",
     [
-        (Delivery("RM-NONE", "1", "KGM", "A1"), R.NOT_DEFINED),
-        (Delivery("RM-MILK", "1", "KGM", "Z9"), R.NOT_DEFINED),
-        (Delivery("RM-MILK", "1", "KGM", "A1", "S9"), R.NOT_DEFINED),
-        (Delivery("RM-MILK", "-1", "KGM", "A1"), R.AMOUNT_NOT_POSITIVE),
-        (Delivery("RM-MILK", "0", "KGM", "A1"), R.AMOUNT_NOT_POSITIVE),
-        (Delivery("RM-MILK", "a lot", "KGM", "A1"), R.AMOUNT_NOT_A_NUMBER),
-        (Delivery("RM-MILK", "1e5", "KGM", "A1"), R.AMOUNT_NOT_A_NUMBER),
-        (Delivery("RM-MILK", "0.0000001", "KGM", "A1"), R.AMOUNT_TOO_PRECISE),
-        (Delivery("RM-MILK", "1000000000000.000001", "KGM", "A1"), R.AMOUNT_TOO_LARGE),
-        (Delivery("RM-MILK", "1000000001", "TNE", "A1"), R.AMOUNT_TOO_LARGE),
-        (Delivery("RM-MILK", "1", "LTR", "A1"), R.UNIT_NOT_CONVERTIBLE),
-        (Delivery("RM-MILK", "1", "STONE", "A1"), R.UNIT_UNKNOWN),
-        (Delivery("RM-MILK", "1", "KGM", "A1", grade="\x00"), R.TEXT_INVALID),
-        (Delivery("RM-MILK", "1", "KGM", "A1", order="\n"), R.TEXT_INVALID),
-        (Delivery("RM-MILK", "1", "KGM", "A1", supplier_lot=""), R.TEXT_INVALID),
-        (Delivery("RM-MILK", "1", "KGM", "A1", quarantine=""), R.TEXT_INVALID),
-        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"x": "y" * 2001}), R.TEXT_INVALID),
-        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"🐄": "y"}), R.TEXT_INVALID),
-        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"fat": "y", "脂𠀀": "y"}), R.TEXT_INVALID),
-        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={str(n): "" for n in range(51)}), R.TEXT_INVALID),
-        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={str(n): "汉" * 2000 for n in range(20)}), R.ENTRY_TOO_LARGE),
+        (Delivery("RM-NONE", "1", "KGM", "A1"), NOT_DEFINED),
+        (Delivery("RM-MILK", "1", "KGM", "Z9"), NOT_DEFINED),
+        (Delivery("RM-MILK", "1", "KGM", "A1", "S9"), NOT_DEFINED),
+        (Delivery("RM-MILK", "-1", "KGM", "A1"), AMOUNT_NOT_POSITIVE),
+        (Delivery("RM-MILK", "0", "KGM", "A1"), AMOUNT_NOT_POSITIVE),
+        (Delivery("RM-MILK", "a lot", "KGM", "A1"), AMOUNT_NOT_A_NUMBER),
+        (Delivery("RM-MILK", "1e5", "KGM", "A1"), AMOUNT_NOT_A_NUMBER),
+        (Delivery("RM-MILK", "0.0000001", "KGM", "A1"), AMOUNT_TOO_PRECISE),
+        (Delivery("RM-MILK", "1000000000000.000001", "KGM", "A1"), AMOUNT_TOO_LARGE),
+        (Delivery("RM-MILK", "1000000001", "TNE", "A1"), AMOUNT_TOO_LARGE),
+        (Delivery("RM-MILK", "1", "LTR", "A1"), UNIT_NOT_CONVERTIBLE),
+        (Delivery("RM-MILK", "1", "STONE", "A1"), UNIT_UNKNOWN),
+        (Delivery("RM-MILK", "1", "KGM", "A1", grade="\x00"), TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", order="\n"), TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", supplier_lot=""), TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", quarantine=""), TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"x": "y" * 2001}), TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"🐄": "y"}), TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={"fat": "y", "脂𠀀": "y"}), TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={str(n): "" for n in range(51)}), TEXT_INVALID),
+        (Delivery("RM-MILK", "1", "KGM", "A1", attributes={str(n): "汉" * 2000 for n in range(20)}), ENTRY_TOO_LARGE),
     ],
 )
 def test_wrong_then_refused(here: Plant, order: Delivery, code: R) -> None:
@@ -123,4 +136,4 @@ def test_wrong_then_refused(here: Plant, order: Delivery, code: R) -> None:
 def test_produced_in_the_future_then_refused(here: Plant) -> None:
     produced_at = here.clock.now() + timedelta(minutes=6)
     order = Delivery("RM-MILK", "1", "KGM", "A1", produced_at=produced_at)
-    here.refuses(receive_batch, order, R.TIME_IN_FUTURE)
+    here.refuses(receive_batch, order, TIME_IN_FUTURE)

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plants.rules.ledger.events import ENTRY_BYTES_MAX, Envelope, canonical, decode, encode
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.values.instants import format_instant, from_micros, instant_micros, micros, parse_instant
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 # Keys of entries are ASCII; RFC 8785 sorts by UTF-16 code units, which for ASCII is what sort_keys does.
 KEYS = st.text("abcdefghijklmnopqrstuvwxyz_/0123456789", max_size=8)
@@ -55,7 +56,7 @@ def test_an_entry_above_the_limit_is_refused_and_one_at_it_is_not() -> None:
     assert len(encode(envelope("x" * room))) == ENTRY_BYTES_MAX
     with pytest.raises(Refusal) as refused:
         encode(envelope("x" * (room + 1)))
-    assert refused.value.code is RefusalCode.ENTRY_TOO_LARGE
+    assert refused.value.code is ENTRY_TOO_LARGE
     assert refused.value.data == {"size": "65536", "limit": "65535"}
 
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.messages import word
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.ledger.verification import (
     MAX_ENTRY_BYTES,
-    WORDINGS,
+    MESSAGES,
     BreakKind,
     Broken,
     Head,
@@ -286,11 +287,11 @@ def test_given_2_000_random_harms_then_none_passes_and_the_first_is_within_what_
 @pytest.mark.parametrize("kind", list(BreakKind))
 def test_given_any_finding_then_it_is_a_sentence_in_both_languages(kind: BreakKind) -> None:
     broken = Broken(kind, 7, 7, 8, "root")
-    english, chinese = broken.message("en"), broken.message("zh")
+    english, chinese = word(broken, "en"), word(broken, "zh")
     assert english.endswith(".")
     assert chinese.endswith("。")
     assert "{" not in english + chinese
-    assert set(WORDINGS) == set(BreakKind)
+    assert set(MESSAGES) == set(BreakKind)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +315,7 @@ def test_given_any_finding_then_it_is_a_sentence_in_both_languages(kind: BreakKi
     ],
 )
 def test_given_a_finding_then_its_words_are_exact(found: Verified | Broken, english: str, chinese: str) -> None:
-    assert (found.message("en"), found.message("zh")) == (english, chinese)
+    assert (word(found, "en"), word(found, "zh")) == (english, chinese)
 
 
 def test_given_a_ledger_read_from_a_cursor_then_no_row_after_the_first_wrong_one_is_read() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from plants.rules.ledger.events import Entry, Envelope, canonical, decode
 from plants.rules.ledger.merkle import leaf_hash
+from plants.rules.logistics.refusals import TRANSFER_MANIFEST_INVALID
 from plants.rules.logistics.transfers import (
     MANIFEST_BYTES_MAX,
     MANIFEST_LENGTH_MAX,
@@ -21,7 +22,7 @@ from plants.rules.logistics.transfers import (
     read_manifest,
     transfer_manifest,
 )
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 
 ORIGIN = "acme.example/plant/SH1/i1"
 BATCH = {
@@ -72,7 +73,7 @@ def refused(text: str) -> str:
     """Return why a text is no manifest."""
     with pytest.raises(Refusal) as caught:
         read_manifest(text)
-    assert caught.value.code is RefusalCode.TRANSFER_MANIFEST_INVALID
+    assert caught.value.code is TRANSFER_MANIFEST_INVALID
     return caught.value.data["why"]
 
 

@@ -8,14 +8,39 @@ import pytest
 from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.commands.materials.definitions import MaterialDefinition, define_material
 from plants.commands.production.process_records import Feed, feed_process
 from plants.rules.approvals.events import CHANGE_APPLIED, ChangeApplied
 from plants.rules.audit.events import ENTRY_CORRECTED, EntryCorrected
+from plants.rules.identification.refusals import CODE_INVALID
+from plants.rules.inventory.refusals import STOCK_SHORT
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
+from plants.rules.logistics.refusals import (
+    BATCH_NOT_IN_TRANSFER,
+    TRANSFER_MANIFEST_INVALID,
+    TRANSFER_NOT_FOR_THIS_PLANT,
+    TRANSFER_RECEIVED,
+)
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import PROCESS_UNKNOWN
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    AMOUNT_NOT_POSITIVE,
+    AMOUNT_TOO_LARGE,
+    LINES_INVALID,
+    NOTHING_CHANGES,
+    UNIT_NOT_CONVERTIBLE,
+)
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import Plant, plant_store, postgres_plant
 
@@ -100,22 +125,22 @@ def test_dispatched_then_goods_are_on_the_road(plant: Plant) -> None:
         (transfer, 1, 0, milk_id, "KGM", 15_500_000, None),
         (transfer, 1, 1, sugar_id, "KGM", 50_000_000, None),
     ]
-    plant.refuses(feed_process, Feed(transfer, lines), R.PROCESS_UNKNOWN)
+    plant.refuses(feed_process, Feed(transfer, lines), PROCESS_UNKNOWN)
 
 
 def test_dispatched_wrong_then_refused(here: Plant) -> None:
     milk = here.receive()
     line = StockLine(milk, "60", "KGM", "A1")
-    here.refuses(dispatch_transfer, Dispatch("SH1", (line,)), R.NOTHING_CHANGES)
-    here.refuses(dispatch_transfer, Dispatch("nb1", (line,)), R.CODE_INVALID)
-    here.refuses(dispatch_transfer, Dispatch("NB1", ()), R.LINES_INVALID)
-    here.refuses(dispatch_transfer, Dispatch("NB1", (line, line)), R.STOCK_SHORT)
+    here.refuses(dispatch_transfer, Dispatch("SH1", (line,)), NOTHING_CHANGES)
+    here.refuses(dispatch_transfer, Dispatch("nb1", (line,)), CODE_INVALID)
+    here.refuses(dispatch_transfer, Dispatch("NB1", ()), LINES_INVALID)
+    here.refuses(dispatch_transfer, Dispatch("NB1", (line, line)), STOCK_SHORT)
     held = here.receive(quarantine="?")
-    here.refuses(dispatch_transfer, Dispatch("NB1", (StockLine(held, "1", "KGM", "A1"),)), R.BATCH_ON_HOLD)
+    here.refuses(dispatch_transfer, Dispatch("NB1", (StockLine(held, "1", "KGM", "A1"),)), BATCH_ON_HOLD)
     wordy = here.receive(attributes={str(n): "汉" * 1500 for n in range(10)})
-    here.refuses(dispatch_transfer, Dispatch("NB1", (StockLine(wordy, "1", "KGM", "A1"),)), R.ENTRY_TOO_LARGE)
+    here.refuses(dispatch_transfer, Dispatch("NB1", (StockLine(wordy, "1", "KGM", "A1"),)), ENTRY_TOO_LARGE)
     here.clock.advance(days=31)
-    here.refuses(dispatch_transfer, Dispatch("NB1", (line,)), R.BATCH_EXPIRED)
+    here.refuses(dispatch_transfer, Dispatch("NB1", (line,)), BATCH_EXPIRED)
 
 
 def test_received_as_dispatched_then_batch_keeps_what_it_is(pair: tuple[Plant, Plant]) -> None:
@@ -213,7 +238,7 @@ def test_received_twice_then_refused_until_corrected(pair: tuple[Plant, Plant]) 
     milk = source.receive()
     receipt = TransferReceipt(label(source, sent(source, StockLine(milk, "40", "KGM", "A1"))), "A1")
     first = destination.do(receive_transfer, receipt)
-    data = destination.refuses(receive_transfer, receipt, R.TRANSFER_RECEIVED)
+    data = destination.refuses(receive_transfer, receipt, TRANSFER_RECEIVED)
     assert data == {"transfer": first.envelope["key"]}
     destination.do(correct, first.index)
     destination.do(receive_transfer, receipt)
@@ -274,44 +299,44 @@ def test_expired_on_the_road_then_received_all_the_same(here: Plant, there: Plan
     there.clock.advance(days=99)
     there.do(receive_transfer, receipt)
     back = Dispatch("SH1", (StockLine(milk, "1", "KGM", "A1"),))
-    there.refuses(dispatch_transfer, back, R.BATCH_EXPIRED)
+    there.refuses(dispatch_transfer, back, BATCH_EXPIRED)
 
 
 def test_received_wrong_then_refused(here: Plant, there: Plant, tmp_path: Path) -> None:
     milk, sugar = here.receive(), here.receive("RM-SUGAR")
     text = label(here, sent(here, StockLine(milk, "40", "KGM", "A1")))
-    here.refuses(receive_transfer, TransferReceipt(text, "A1"), R.TRANSFER_MANIFEST_INVALID)
+    here.refuses(receive_transfer, TransferReceipt(text, "A1"), TRANSFER_MANIFEST_INVALID)
     third = plant_store(tmp_path, 3, "GZ2")
-    data = third.refuses(receive_transfer, TransferReceipt(text, "A1"), R.TRANSFER_NOT_FOR_THIS_PLANT)
+    data = third.refuses(receive_transfer, TransferReceipt(text, "A1"), TRANSFER_NOT_FOR_THIS_PLANT)
     assert data == {"destination": "NB1", "plant": "GZ2"}
     third.close()
-    there.refuses(receive_transfer, TransferReceipt(text, "Z9"), R.NOT_DEFINED)
+    there.refuses(receive_transfer, TransferReceipt(text, "Z9"), NOT_DEFINED)
 
     def refused(line: ReceiptLine, code: R) -> None:
         there.refuses(receive_transfer, TransferReceipt(text, "A1", (line,)), code)
 
-    refused(ReceiptLine(milk, "40", "Z9"), R.NOT_DEFINED)
-    refused(ReceiptLine(sugar, "40", "A1"), R.BATCH_NOT_IN_TRANSFER)
-    refused(ReceiptLine(milk, "-1", "A1"), R.AMOUNT_NOT_POSITIVE)
-    refused(ReceiptLine(milk, "some", "A1"), R.AMOUNT_NOT_A_NUMBER)
-    refused(ReceiptLine(milk, "40", "A1", "LTR"), R.UNIT_NOT_CONVERTIBLE)
+    refused(ReceiptLine(milk, "40", "Z9"), NOT_DEFINED)
+    refused(ReceiptLine(sugar, "40", "A1"), BATCH_NOT_IN_TRANSFER)
+    refused(ReceiptLine(milk, "-1", "A1"), AMOUNT_NOT_POSITIVE)
+    refused(ReceiptLine(milk, "some", "A1"), AMOUNT_NOT_A_NUMBER)
+    refused(ReceiptLine(milk, "40", "A1", "LTR"), UNIT_NOT_CONVERTIBLE)
     lines = (ReceiptLine(milk, "1000000000000", "A1"), ReceiptLine(milk, "1", "B1"))
-    there.refuses(receive_transfer, TransferReceipt(text, "A1", lines), R.AMOUNT_TOO_LARGE)
-    there.refuses(receive_transfer, TransferReceipt(text, "A1", lines * 60), R.LINES_INVALID)
+    there.refuses(receive_transfer, TransferReceipt(text, "A1", lines), AMOUNT_TOO_LARGE)
+    there.refuses(receive_transfer, TransferReceipt(text, "A1", lines * 60), LINES_INVALID)
 
 
 def test_material_not_defined_then_refused(here: Plant, there: Plant) -> None:
     here.do(define_material, MaterialDefinition("RM-NEW", "New", "KGM"))
     batch = here.receive("RM-NEW")
     receipt = TransferReceipt(label(here, sent(here, StockLine(batch, "1", "KGM", "A1"))), "A1")
-    assert there.refuses(receive_transfer, receipt, R.NOT_DEFINED) == {"thing": "material", "code": "RM-NEW"}
+    assert there.refuses(receive_transfer, receipt, NOT_DEFINED) == {"thing": "material", "code": "RM-NEW"}
     there.do(define_material, MaterialDefinition("RM-NEW", "New", "KGM"))
     there.do(receive_transfer, receipt)
     assert there.stock() == {(batch, "A1"): "1"}
 
 
 def test_label_contradicts_what_is_known_then_refused(here: Plant, there: Plant, tmp_path: Path) -> None:
-    # The same plant number and code in another store: what a forged label, or a plant set up twice, looks like.
+    # The same plant number and code in another store, as with a forged label or a plant that was set up twice.
     (tmp_path / "twin").mkdir()
     twin = plant_store(tmp_path / "twin")
     milk, sugar = here.receive(), twin.receive("RM-SUGAR")
@@ -319,7 +344,7 @@ def test_label_contradicts_what_is_known_then_refused(here: Plant, there: Plant,
     there.do(receive_transfer, TransferReceipt(label(here, sent(here, StockLine(milk, "1", "KGM", "A1"))), "A1"))
     twin.receive()
     forged = TransferReceipt(label(twin, sent(twin, StockLine(sugar, "1", "KGM", "A1"))), "A1")
-    there.refuses(receive_transfer, forged, R.TRANSFER_MANIFEST_INVALID)
+    there.refuses(receive_transfer, forged, TRANSFER_MANIFEST_INVALID)
     other_group = transfer_manifest(sent(here, StockLine(milk, "1", "KGM", "A1")), "evil.example/plant/SH1/i1")
-    there.refuses(receive_transfer, TransferReceipt(other_group, "A1"), R.TRANSFER_MANIFEST_INVALID)
+    there.refuses(receive_transfer, TransferReceipt(other_group, "A1"), TRANSFER_MANIFEST_INVALID)
     twin.close()

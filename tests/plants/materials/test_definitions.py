@@ -11,7 +11,8 @@ from plants.commands.materials.definitions import (
     define_material,
     define_unit,
 )
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
+from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, TEXT_INVALID, UNIT_UNKNOWN
 from tests.factories import Plant
 
 
@@ -31,32 +32,32 @@ def test_unit_defined_then_goods_can_be_written_in_it(plant: Plant) -> None:
 
 
 def test_unit_wrong_then_refused(here: Plant) -> None:
-    here.refuses(define_unit, UnitDefinition("KGM", "Own kilogram", "GRM", "999"), R.CODE_TAKEN)
-    here.refuses(define_unit, UnitDefinition("BAG", "Bag", "SACK", "2"), R.UNIT_UNKNOWN)
+    here.refuses(define_unit, UnitDefinition("KGM", "Own kilogram", "GRM", "999"), CODE_TAKEN)
+    here.refuses(define_unit, UnitDefinition("BAG", "Bag", "SACK", "2"), UNIT_UNKNOWN)
 
 
 @pytest.mark.parametrize("factor", ["0", "0.0", "0/5", "1/0"])
 def test_factor_nothing_then_refused(here: Plant, factor: str) -> None:
-    here.refuses(define_unit, UnitDefinition("BAG", "Bag", "KGM", factor), R.AMOUNT_NOT_POSITIVE)
+    here.refuses(define_unit, UnitDefinition("BAG", "Bag", "KGM", factor), AMOUNT_NOT_POSITIVE)
 
 
 @pytest.mark.parametrize("factor", ["", "-2", "1e999999999", "NaN", "1/2/3", "٣", "9" * 30, " 25"])
 def test_factor_no_number_then_refused(here: Plant, factor: str) -> None:
-    here.refuses(define_unit, UnitDefinition("BAG", "Bag", "KGM", factor), R.AMOUNT_NOT_A_NUMBER)
+    here.refuses(define_unit, UnitDefinition("BAG", "Bag", "KGM", factor), AMOUNT_NOT_A_NUMBER)
     material = MaterialDefinition("RM-X", "X", "KGM", conversions={"BG": factor})
-    here.refuses(define_material, material, R.AMOUNT_NOT_A_NUMBER)
+    here.refuses(define_material, material, AMOUNT_NOT_A_NUMBER)
 
 
 def test_material_wrong_then_refused(here: Plant) -> None:
-    here.refuses(define_material, MaterialDefinition("rm x", "X", "KGM"), R.CODE_INVALID)
-    here.refuses(define_material, MaterialDefinition("R" * 21, "X", "KGM"), R.CODE_INVALID)
-    here.refuses(define_material, MaterialDefinition("RM-X", "", "KGM"), R.TEXT_INVALID)
-    here.refuses(define_material, MaterialDefinition("RM-X", "X", "STONE"), R.UNIT_UNKNOWN)
-    here.refuses(define_material, MaterialDefinition("RM-X", "X", "KGM", 0), R.TEXT_INVALID)
-    here.refuses(define_material, MaterialDefinition("RM-X", "X", "KGM", 1, 36_501), R.TEXT_INVALID)
+    here.refuses(define_material, MaterialDefinition("rm x", "X", "KGM"), CODE_INVALID)
+    here.refuses(define_material, MaterialDefinition("R" * 21, "X", "KGM"), CODE_INVALID)
+    here.refuses(define_material, MaterialDefinition("RM-X", "", "KGM"), TEXT_INVALID)
+    here.refuses(define_material, MaterialDefinition("RM-X", "X", "STONE"), UNIT_UNKNOWN)
+    here.refuses(define_material, MaterialDefinition("RM-X", "X", "KGM", 0), TEXT_INVALID)
+    here.refuses(define_material, MaterialDefinition("RM-X", "X", "KGM", 1, 36_501), TEXT_INVALID)
     many = {f"U{n}": "1" for n in range(21)}
-    here.refuses(define_material, MaterialDefinition("RM-X", "X", "KGM", conversions=many), R.TEXT_INVALID)
-    here.refuses(define_material, MaterialDefinition("RM-X", "X", "KGM", conversions={"b g": "1"}), R.CODE_INVALID)
+    here.refuses(define_material, MaterialDefinition("RM-X", "X", "KGM", conversions=many), TEXT_INVALID)
+    here.refuses(define_material, MaterialDefinition("RM-X", "X", "KGM", conversions={"b g": "1"}), CODE_INVALID)
 
 
 def test_master_defined_then_it_is_there_by_kind(plant: Plant) -> None:
@@ -66,5 +67,5 @@ def test_master_defined_then_it_is_there_by_kind(plant: Plant) -> None:
 
 
 def test_master_wrong_then_refused(here: Plant) -> None:
-    here.refuses(define_master, MasterDefinition("CUSTOMER", "", "X"), R.CODE_INVALID)
-    here.refuses(define_master, MasterDefinition("CUSTOMER", "C2", "x" * 201), R.TEXT_INVALID)
+    here.refuses(define_master, MasterDefinition("CUSTOMER", "", "X"), CODE_INVALID)
+    here.refuses(define_master, MasterDefinition("CUSTOMER", "C2", "x" * 201), TEXT_INVALID)

@@ -5,7 +5,11 @@ from datetime import UTC, date, datetime
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.materials.definitions import MaterialDefinition, define_material
 from plants.commands.production.merges import Merge, MergeSource, merge_batches
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.inventory.refusals import STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import MATERIAL_DIFFERS
+from plants.rules.quality.refusals import BATCH_ON_HOLD
+from plants.rules.values.refusals import AMOUNT_TOO_LARGE, LINES_INVALID, NOTHING_CHANGES, UNIT_NOT_CONVERTIBLE
 from tests.factories import Plant
 
 
@@ -71,21 +75,21 @@ def test_merged_then_one_batch_with_the_earliest_dates(plant: Plant) -> None:
 def test_merged_wrong_then_refused(here: Plant) -> None:
     one, two, sugar = here.receive(), here.receive(), here.receive("RM-SUGAR")
     whole = MergeSource(one, "A1"), MergeSource(two, "A1")
-    here.refuses(merge_batches, Merge((), "A1"), R.LINES_INVALID)
-    here.refuses(merge_batches, Merge(whole[:1], "A1"), R.NOTHING_CHANGES)
-    here.refuses(merge_batches, Merge((whole[0], whole[0]), "A1"), R.STOCK_SHORT)
-    here.refuses(merge_batches, Merge((MergeSource(one, "B1"), whole[1]), "A1"), R.STOCK_SHORT)
-    here.refuses(merge_batches, Merge((MergeSource(one, "A1", "100.5"), whole[1]), "A1"), R.STOCK_SHORT)
-    here.refuses(merge_batches, Merge(whole, "Z9"), R.NOT_DEFINED)
-    data = here.refuses(merge_batches, Merge((whole[0], MergeSource(sugar, "A1")), "A1"), R.MATERIAL_DIFFERS)
+    here.refuses(merge_batches, Merge((), "A1"), LINES_INVALID)
+    here.refuses(merge_batches, Merge(whole[:1], "A1"), NOTHING_CHANGES)
+    here.refuses(merge_batches, Merge((whole[0], whole[0]), "A1"), STOCK_SHORT)
+    here.refuses(merge_batches, Merge((MergeSource(one, "B1"), whole[1]), "A1"), STOCK_SHORT)
+    here.refuses(merge_batches, Merge((MergeSource(one, "A1", "100.5"), whole[1]), "A1"), STOCK_SHORT)
+    here.refuses(merge_batches, Merge(whole, "Z9"), NOT_DEFINED)
+    data = here.refuses(merge_batches, Merge((whole[0], MergeSource(sugar, "A1")), "A1"), MATERIAL_DIFFERS)
     assert data == {"batch": sugar, "material": "RM-SUGAR", "expected": "RM-MILK"}
     held = here.receive(quarantine="?")
-    here.refuses(merge_batches, Merge((*whole, MergeSource(held, "A1")), "A1"), R.BATCH_ON_HOLD)
+    here.refuses(merge_batches, Merge((*whole, MergeSource(held, "A1")), "A1"), BATCH_ON_HOLD)
     here.do(define_material, MaterialDefinition("RM-MILK", "Raw milk", "LTR"))
     litres = here.do(receive_batch, Delivery("RM-MILK", "5", "LTR", "A1")).envelope["key"]
-    here.refuses(merge_batches, Merge((*whole, MergeSource(litres, "A1")), "A1"), R.UNIT_NOT_CONVERTIBLE)
+    here.refuses(merge_batches, Merge((*whole, MergeSource(litres, "A1")), "A1"), UNIT_NOT_CONVERTIBLE)
 
 
 def test_merged_beyond_what_can_be_counted_then_refused(here: Plant) -> None:
     one, two = here.receive(amount="1000000000000"), here.receive(amount="0.000001")
-    here.refuses(merge_batches, Merge((MergeSource(one, "A1"), MergeSource(two, "A1")), "A1"), R.AMOUNT_TOO_LARGE)
+    here.refuses(merge_batches, Merge((MergeSource(one, "A1"), MergeSource(two, "A1")), "A1"), AMOUNT_TOO_LARGE)

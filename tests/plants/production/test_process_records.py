@@ -13,9 +13,14 @@ from plants.commands.production.process_records import (
     open_process,
 )
 from plants.commands.production.yields import Output, Yield, yield_process
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.quality.events import BATCH_QUARANTINED
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
+from plants.rules.values.refusals import AMOUNT_NOT_POSITIVE, LINES_INVALID, TEXT_INVALID, UNIT_NOT_CONVERTIBLE
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import Plant
 
@@ -58,9 +63,9 @@ def test_opened_then_record_is_there(plant: Plant) -> None:
 
 
 def test_opened_wrong_then_refused(here: Plant) -> None:
-    here.refuses(open_process, ProcessOrder(equipment="MIX9"), R.NOT_DEFINED)
-    here.refuses(open_process, ProcessOrder(segment="x" * 201), R.TEXT_INVALID)
-    here.refuses(open_process, ProcessOrder(job_order=""), R.TEXT_INVALID)
+    here.refuses(open_process, ProcessOrder(equipment="MIX9"), NOT_DEFINED)
+    here.refuses(open_process, ProcessOrder(segment="x" * 201), TEXT_INVALID)
+    here.refuses(open_process, ProcessOrder(job_order=""), TEXT_INVALID)
 
 
 def test_fed_then_stock_moves_and_edges_stand(plant: Plant) -> None:
@@ -94,7 +99,7 @@ def test_fed_more_than_there_is_over_all_lines_then_refused(plant: Plant) -> Non
     milk = plant.receive("RM-MILK", "100")
     process = opened(plant)
     lines = (StockLine(milk, "60", "KGM", "A1"), StockLine(milk, "40.000001", "KGM", "A1"))
-    data = plant.refuses(feed_process, Feed(process, lines), R.STOCK_SHORT)
+    data = plant.refuses(feed_process, Feed(process, lines), STOCK_SHORT)
     assert data == {
         "batch": milk,
         "location": "A1",
@@ -102,7 +107,7 @@ def test_fed_more_than_there_is_over_all_lines_then_refused(plant: Plant) -> Non
         "wanted": "100.000001",
         "unit": "KGM",
     }
-    plant.refuses(feed_process, Feed(process, (StockLine(milk, "1", "KGM", "B1"),)), R.STOCK_SHORT)
+    plant.refuses(feed_process, Feed(process, (StockLine(milk, "1", "KGM", "B1"),)), STOCK_SHORT)
 
 
 def test_fed_with_blocked_goods_then_refused_by_name(plant: Plant) -> None:
@@ -112,7 +117,7 @@ def test_fed_with_blocked_goods_then_refused_by_name(plant: Plant) -> None:
         return dict(plant.refuses(feed_process, Feed(process, (StockLine(batch, "1", "KGM", "A1"),)), code))
 
     held = plant.receive(quarantine="Smells 异味")
-    assert feed(held, R.BATCH_ON_HOLD) == {
+    assert feed(held, BATCH_ON_HOLD) == {
         "batch": held,
         "hold": str(plant.entry().index),
         "kind": "QUALITY",
@@ -120,25 +125,25 @@ def test_fed_with_blocked_goods_then_refused_by_name(plant: Plant) -> None:
     }
     restricted = plant.receive()
     plant.do(restrict, restricted)
-    assert feed(restricted, R.BATCH_RESTRICTED) == {"batch": restricted, "disposition": "RESTRICTED"}
+    assert feed(restricted, BATCH_RESTRICTED) == {"batch": restricted, "disposition": "RESTRICTED"}
     old = plant.receive()
     plant.clock.advance(days=30)
     plant.do(feed_process, Feed(process, (StockLine(old, "1", "KGM", "A1"),)))
     plant.clock.advance(hours=8)  # midnight in Shanghai: the day after the expiry day begins
-    assert feed(old, R.BATCH_EXPIRED) == {"batch": old, "expires_on": "2026-04-13"}
-    feed("SH1-260314-9999X", R.BATCH_UNKNOWN)
+    assert feed(old, BATCH_EXPIRED) == {"batch": old, "expires_on": "2026-04-13"}
+    feed("SH1-260314-9999X", BATCH_UNKNOWN)
 
 
 def test_fed_wrong_then_refused(here: Plant) -> None:
     milk, process = here.receive(), opened(here)
-    here.refuses(feed_process, Feed(process, ()), R.LINES_INVALID)
-    here.refuses(feed_process, Feed(process, (StockLine(milk, "0.5", "KGM", "A1"),) * 101), R.LINES_INVALID)
-    here.refuses(feed_process, Feed(process, (StockLine(milk, "-5", "KGM", "A1"),)), R.AMOUNT_NOT_POSITIVE)
-    here.refuses(feed_process, Feed(process, (StockLine(milk, "5", "LTR", "A1"),)), R.UNIT_NOT_CONVERTIBLE)
+    here.refuses(feed_process, Feed(process, ()), LINES_INVALID)
+    here.refuses(feed_process, Feed(process, (StockLine(milk, "0.5", "KGM", "A1"),) * 101), LINES_INVALID)
+    here.refuses(feed_process, Feed(process, (StockLine(milk, "-5", "KGM", "A1"),)), AMOUNT_NOT_POSITIVE)
+    here.refuses(feed_process, Feed(process, (StockLine(milk, "5", "LTR", "A1"),)), UNIT_NOT_CONVERTIBLE)
     line = StockLine(milk, "5", "KGM", "A1")
     batch = here.batch_id(milk)
     for unknown in (process + 1, 0, -1, 2**63, 2**200, batch):
-        here.refuses(feed_process, Feed(unknown, (line,)), R.PROCESS_UNKNOWN)
+        here.refuses(feed_process, Feed(unknown, (line,)), PROCESS_UNKNOWN)
 
 
 def test_closed_then_balance_is_stated_and_everything_refused(plant: Plant) -> None:
@@ -163,9 +168,9 @@ def test_closed_then_balance_is_stated_and_everything_refused(plant: Plant) -> N
     row = plant.process(process)
     assert (row["state"], row["loss"]) == ("CLOSED", '{"H87":"-12","KGM":"12.75"}')
     assert (row["kind"], row["closed_us"] - row["opened_us"]) == ("PRODUCTION", 3_600_000_000)
-    plant.refuses(feed_process, Feed(process, lines), R.PROCESS_CLOSED)
-    plant.refuses(yield_process, Yield(process, made), R.PROCESS_CLOSED)
-    assert plant.refuses(close_process, Closing(process), R.PROCESS_CLOSED) == {"process": str(process)}
+    plant.refuses(feed_process, Feed(process, lines), PROCESS_CLOSED)
+    plant.refuses(yield_process, Yield(process, made), PROCESS_CLOSED)
+    assert plant.refuses(close_process, Closing(process), PROCESS_CLOSED) == {"process": str(process)}
 
 
 def test_closed_empty_then_nothing_is_lost(plant: Plant) -> None:
@@ -176,7 +181,7 @@ def test_closed_empty_then_nothing_is_lost(plant: Plant) -> None:
 def test_closed_before_it_opened_then_refused(here: Plant) -> None:
     process = opened(here)
     earlier = here.clock.now() - timedelta(seconds=1)
-    here.refuses(close_process, Closing(process), R.TEXT_INVALID, occurred_at=earlier)
+    here.refuses(close_process, Closing(process), TEXT_INVALID, occurred_at=earlier)
 
 
 def test_feed_repeated_then_stock_moves_once(plant: Plant) -> None:

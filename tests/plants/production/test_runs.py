@@ -14,7 +14,11 @@ from plants.commands.production.process_records import (
 )
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output, Yield, yield_process
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.inventory.refusals import STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import PROCESS_CLOSED
+from plants.rules.quality.refusals import BATCH_ON_HOLD
+from plants.rules.values.refusals import LINES_INVALID, TEXT_INVALID
 from tests.factories import Plant
 
 RUN = ProcessOrder("REPACK", "Filling 灌装", "JO-1", "MIX1")
@@ -45,7 +49,7 @@ def test_recorded_then_one_entry_says_it_all(plant: Plant) -> None:
     ]
     assert plant.stock() == {(milk, "A1"): "60", (code, "B1"): "38"}
     assert plant.rows("SELECT value, batch_id FROM aliases") == [("T-9", plant.batch_id(code))]
-    plant.refuses(feed_process, Feed(process, order.inputs), R.PROCESS_CLOSED)
+    plant.refuses(feed_process, Feed(process, order.inputs), PROCESS_CLOSED)
 
 
 def test_step_by_step_then_edges_and_balance_are_the_same(here: Plant) -> None:
@@ -75,13 +79,13 @@ def test_only_inputs_or_only_outputs_then_taken(here: Plant) -> None:
 def test_recorded_wrong_then_refused(here: Plant) -> None:
     milk = here.receive()
     line, output = StockLine(milk, "40", "KGM", "A1"), Output("FP-YOG", "38", "KGM", "B1")
-    here.refuses(record_production, ProductionRun(RUN), R.LINES_INVALID)
-    here.refuses(record_production, ProductionRun(RUN, (line, line, line), (output,)), R.STOCK_SHORT)
-    here.refuses(record_production, ProductionRun(RUN, (line,) * 60, (output,) * 60), R.LINES_INVALID)
-    here.refuses(record_production, ProductionRun(RUN, (line,), (Output("X", "1", "KGM", "B1"),)), R.NOT_DEFINED)
-    here.refuses(record_production, ProductionRun(ProcessOrder(equipment="X"), (line,), (output,)), R.NOT_DEFINED)
+    here.refuses(record_production, ProductionRun(RUN), LINES_INVALID)
+    here.refuses(record_production, ProductionRun(RUN, (line, line, line), (output,)), STOCK_SHORT)
+    here.refuses(record_production, ProductionRun(RUN, (line,) * 60, (output,) * 60), LINES_INVALID)
+    here.refuses(record_production, ProductionRun(RUN, (line,), (Output("X", "1", "KGM", "B1"),)), NOT_DEFINED)
+    here.refuses(record_production, ProductionRun(ProcessOrder(equipment="X"), (line,), (output,)), NOT_DEFINED)
     late = here.clock.now() + timedelta(seconds=1)
-    here.refuses(record_production, ProductionRun(RUN, (line,), (output,), late), R.TEXT_INVALID)
+    here.refuses(record_production, ProductionRun(RUN, (line,), (output,), late), TEXT_INVALID)
     held = here.receive(quarantine="?")
     inputs = (line, StockLine(held, "1", "KGM", "A1"))
-    here.refuses(record_production, ProductionRun(RUN, inputs, (output,)), R.BATCH_ON_HOLD)
+    here.refuses(record_production, ProductionRun(RUN, inputs, (output,)), BATCH_ON_HOLD)

@@ -4,7 +4,10 @@ from datetime import date
 
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.production.splits import Split, SplitPart, split_batch
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD
+from plants.rules.values.refusals import AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_NOT_CONVERTIBLE
 from tests.factories import Plant
 
 MILK = Delivery(
@@ -47,15 +50,15 @@ def test_split_whole_then_nothing_stays(plant: Plant) -> None:
 def test_split_wrong_then_refused(here: Plant) -> None:
     source = here.receive()
     parts = (SplitPart("60", "A1"), SplitPart("40.000001", "A1"))
-    assert here.refuses(split_batch, Split(source, "A1", parts), R.STOCK_SHORT)["wanted"] == "100.000001"
-    here.refuses(split_batch, Split(source, "B1", parts[:1]), R.STOCK_SHORT)
-    here.refuses(split_batch, Split(source, "A1", ()), R.LINES_INVALID)
-    here.refuses(split_batch, Split(source, "A1", (SplitPart("0.1", "A1"),) * 101), R.LINES_INVALID)
-    here.refuses(split_batch, Split(source, "A1", (SplitPart("1", "Z9"),)), R.NOT_DEFINED)
-    here.refuses(split_batch, Split(source, "A1", (SplitPart("0", "A1"),)), R.AMOUNT_NOT_POSITIVE)
-    here.refuses(split_batch, Split(source, "A1", (SplitPart("1", "A1", "LTR"),)), R.UNIT_NOT_CONVERTIBLE)
-    here.refuses(split_batch, Split("SH1-260314-9999X", "A1", parts), R.BATCH_UNKNOWN)
+    assert here.refuses(split_batch, Split(source, "A1", parts), STOCK_SHORT)["wanted"] == "100.000001"
+    here.refuses(split_batch, Split(source, "B1", parts[:1]), STOCK_SHORT)
+    here.refuses(split_batch, Split(source, "A1", ()), LINES_INVALID)
+    here.refuses(split_batch, Split(source, "A1", (SplitPart("0.1", "A1"),) * 101), LINES_INVALID)
+    here.refuses(split_batch, Split(source, "A1", (SplitPart("1", "Z9"),)), NOT_DEFINED)
+    here.refuses(split_batch, Split(source, "A1", (SplitPart("0", "A1"),)), AMOUNT_NOT_POSITIVE)
+    here.refuses(split_batch, Split(source, "A1", (SplitPart("1", "A1", "LTR"),)), UNIT_NOT_CONVERTIBLE)
+    here.refuses(split_batch, Split("SH1-260314-9999X", "A1", parts), BATCH_UNKNOWN)
     held = here.receive(quarantine="?")
-    here.refuses(split_batch, Split(held, "A1", parts[:1]), R.BATCH_ON_HOLD)
+    here.refuses(split_batch, Split(held, "A1", parts[:1]), BATCH_ON_HOLD)
     here.clock.advance(days=31)
-    here.refuses(split_batch, Split(source, "A1", parts[:1]), R.BATCH_EXPIRED)
+    here.refuses(split_batch, Split(source, "A1", parts[:1]), BATCH_EXPIRED)

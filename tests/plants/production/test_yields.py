@@ -13,6 +13,17 @@ from plants.commands.production.process_records import (
     open_process,
 )
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
+from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_UNKNOWN
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_POSITIVE,
+    AMOUNT_TOO_LARGE,
+    LINES_INVALID,
+    TEXT_INVALID,
+    TIME_IN_FUTURE,
+    UNIT_NOT_CONVERTIBLE,
+)
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import Plant
 
@@ -94,7 +105,7 @@ def test_more_of_what_another_process_made_then_refused(plant: Plant) -> None:
     code = made.payload["batches"][0]["code"]
     for run, batch in ((other, code), (process, milk)):
         order = Yield(run, additions=(Addition(batch, "1", "KGM", "B1"),))
-        data = plant.refuses(yield_process, order, R.BATCH_OF_OTHER_PROCESS)
+        data = plant.refuses(yield_process, order, BATCH_OF_OTHER_PROCESS)
         assert data == {"batch": batch, "process": str(run)}
 
 
@@ -103,7 +114,7 @@ def test_more_than_a_batch_can_count_then_refused(here: Plant) -> None:
     most = Output("FP-YOG", "1000000000000", "KGM", "B1")
     code = here.do(yield_process, Yield(process, (most,))).payload["batches"][0]["code"]
     order = Yield(process, additions=(Addition(code, "0.000001", "KGM", "A1"),))
-    here.refuses(yield_process, order, R.AMOUNT_TOO_LARGE)
+    here.refuses(yield_process, order, AMOUNT_TOO_LARGE)
 
 
 def test_returned_then_stock_is_back_and_no_more_than_was_fed(plant: Plant) -> None:
@@ -116,7 +127,7 @@ def test_returned_then_stock_is_back_and_no_more_than_was_fed(plant: Plant) -> N
         (process, batch, "20", "KGM", "RETURNED"),
     ]
     assert plant.stock() == {(milk, "A1"): "40", (milk, "B1"): "30"}
-    data = plant.refuses(yield_process, Yield(process, returns=(line, line)), R.STOCK_SHORT)
+    data = plant.refuses(yield_process, Yield(process, returns=(line, line)), STOCK_SHORT)
     assert data == {
         "batch": milk,
         "location": f"process:{process}",
@@ -139,7 +150,7 @@ def test_returned_though_never_fed_then_refused(here: Plant) -> None:
     process, _ = fed(here)
     other = here.receive()
     order = Yield(process, returns=(StockLine(other, "1", "KGM", "A1"),))
-    assert here.refuses(yield_process, order, R.STOCK_SHORT)["available"] == "0"
+    assert here.refuses(yield_process, order, STOCK_SHORT)["available"] == "0"
 
 
 def test_yielded_wrong_then_refused(here: Plant) -> None:
@@ -148,28 +159,28 @@ def test_yielded_wrong_then_refused(here: Plant) -> None:
     def refused(output: Output, code: R) -> None:
         here.refuses(yield_process, Yield(process, (Output("FP-YOG", "1", "KGM", "A1"), output)), code)
 
-    here.refuses(yield_process, Yield(process), R.LINES_INVALID)
-    here.refuses(yield_process, Yield(process + 9, (Output("FP-YOG", "1", "KGM", "A1"),)), R.PROCESS_UNKNOWN)
-    refused(Output("FP-NONE", "1", "KGM", "A1"), R.NOT_DEFINED)
-    refused(Output("FP-YOG", "1", "KGM", "Z9"), R.NOT_DEFINED)
-    refused(Output("FP-YOG", "0", "KGM", "A1"), R.AMOUNT_NOT_POSITIVE)
-    refused(Output("FP-YOG", "1", "LTR", "A1"), R.UNIT_NOT_CONVERTIBLE)
-    refused(Output("FP-YOG", "1", "KGM", "A1", grade=""), R.TEXT_INVALID)
-    refused(Output("FP-YOG", "1", "KGM", "A1", attributes={"": "x"}), R.TEXT_INVALID)
-    refused(Output("FP-YOG", "1", "KGM", "A1", attributes={"🐄": "x"}), R.TEXT_INVALID)
-    refused(Output("FP-YOG", "1", "KGM", "A1", aliases=(AliasOrder("TAG", ""),)), R.TEXT_INVALID)
+    here.refuses(yield_process, Yield(process), LINES_INVALID)
+    here.refuses(yield_process, Yield(process + 9, (Output("FP-YOG", "1", "KGM", "A1"),)), PROCESS_UNKNOWN)
+    refused(Output("FP-NONE", "1", "KGM", "A1"), NOT_DEFINED)
+    refused(Output("FP-YOG", "1", "KGM", "Z9"), NOT_DEFINED)
+    refused(Output("FP-YOG", "0", "KGM", "A1"), AMOUNT_NOT_POSITIVE)
+    refused(Output("FP-YOG", "1", "LTR", "A1"), UNIT_NOT_CONVERTIBLE)
+    refused(Output("FP-YOG", "1", "KGM", "A1", grade=""), TEXT_INVALID)
+    refused(Output("FP-YOG", "1", "KGM", "A1", attributes={"": "x"}), TEXT_INVALID)
+    refused(Output("FP-YOG", "1", "KGM", "A1", attributes={"🐄": "x"}), TEXT_INVALID)
+    refused(Output("FP-YOG", "1", "KGM", "A1", aliases=(AliasOrder("TAG", ""),)), TEXT_INVALID)
     late = here.clock.now() + timedelta(hours=1)
-    refused(Output("FP-YOG", "1", "KGM", "A1", produced_at=late), R.TIME_IN_FUTURE)
-    here.refuses(yield_process, Yield(process, returns=(StockLine(milk, "1", "KGM", "Z9"),)), R.NOT_DEFINED)
+    refused(Output("FP-YOG", "1", "KGM", "A1", produced_at=late), TIME_IN_FUTURE)
+    here.refuses(yield_process, Yield(process, returns=(StockLine(milk, "1", "KGM", "Z9"),)), NOT_DEFINED)
     order = Yield(process, additions=(Addition("SH1-260314-9999X", "1", "KGM", "A1"),))
-    here.refuses(yield_process, order, R.BATCH_UNKNOWN)
+    here.refuses(yield_process, order, BATCH_UNKNOWN)
 
 
 def test_one_alias_for_two_outputs_of_a_material_then_refused(here: Plant) -> None:
     process, _ = fed(here)
     tag = AliasOrder("TAG", "T-1")
     twice = (Output("FP-YOG", "1", "KGM", "A1", aliases=(tag, tag)),) * 2
-    here.refuses(yield_process, Yield(process, twice), R.ALIAS_TAKEN)
+    here.refuses(yield_process, Yield(process, twice), ALIAS_TAKEN)
     both = (twice[0], Output("RM-SUGAR", "1", "KGM", "A1", aliases=(tag,)))
     here.do(yield_process, Yield(process, both))
     assert here.rows("SELECT COUNT(*) FROM aliases") == [(2,)]

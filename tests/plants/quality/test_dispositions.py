@@ -4,7 +4,9 @@ from datetime import date
 
 import pytest
 
-from plants.rules.quality.dispositions import Disposition, Hold, HoldKind, check_usable, is_expired
+from plants.rules.quality.dispositions import Disposition, check_usable, is_expired
+from plants.rules.quality.holds import Hold, HoldKind
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
 from plants.rules.values.refusals import Refusal, RefusalCode
 
 TODAY = date(2026, 3, 14)
@@ -25,9 +27,9 @@ def test_usable_goods_pass() -> None:
 @pytest.mark.parametrize(
     "disposition,holds,expires_on,code",
     [
-        (D.UNRESTRICTED, (Hold(3, HoldKind.RECALL, "glass"),), None, RefusalCode.BATCH_ON_HOLD),
-        (D.UNRESTRICTED, (), "2026-03-13", RefusalCode.BATCH_EXPIRED),
-        *((disposition, (), None, RefusalCode.BATCH_RESTRICTED) for disposition in D if disposition != D.UNRESTRICTED),
+        (D.UNRESTRICTED, (Hold(3, HoldKind.RECALL, "glass"),), None, BATCH_ON_HOLD),
+        (D.UNRESTRICTED, (), "2026-03-13", BATCH_EXPIRED),
+        *((disposition, (), None, BATCH_RESTRICTED) for disposition in D if disposition != D.UNRESTRICTED),
     ],
 )
 def test_blocked_goods_are_refused_by_what_blocks_them(

@@ -1,13 +1,15 @@
-"""Goods are put on hold: holds are a set beside the disposition."""
+"""Goods are put on hold: holds are a set, apart from the disposition."""
 
 import pytest
 
 from plants.commands.inventory.issues import StockLine
 from plants.commands.logistics.shipments import Shipment, ship_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
-from plants.rules.quality.dispositions import HoldKind
+from plants.rules.inventory.refusals import BATCH_UNKNOWN
+from plants.rules.quality.holds import HoldKind
+from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.instants import micros
-from plants.rules.values.refusals import RefusalCode as R
+from plants.rules.values.refusals import TEXT_INVALID
 from tests.factories import Plant
 
 REQUEST = "0190b0a0-0000-7000-8000-000000000001"
@@ -49,7 +51,7 @@ def test_held_then_refused_at_shipment_with_the_hold(plant: Plant) -> None:
     code = plant.receive()
     entry = plant.do(quarantine_batch, Quarantine(code, "Seal broken"))
     shipment = Shipment("C1", (StockLine(code, "1", "KGM", "A1"),))
-    data = plant.refuses(ship_batch, shipment, R.BATCH_ON_HOLD)
+    data = plant.refuses(ship_batch, shipment, BATCH_ON_HOLD)
     assert data == {"batch": code, "hold": str(entry.index), "kind": "QUALITY", "reason": "Seal broken"}
 
 
@@ -80,12 +82,12 @@ def test_same_request_twice_then_one_hold(plant: Plant) -> None:
 
 
 def test_unknown_batch_then_refused(here: Plant) -> None:
-    data = here.refuses(quarantine_batch, Quarantine("SH1-NOPE", "Seal broken"), R.BATCH_UNKNOWN)
+    data = here.refuses(quarantine_batch, Quarantine("SH1-NOPE", "Seal broken"), BATCH_UNKNOWN)
     assert data == {"batch": "SH1-NOPE"}
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "a\nb", "x" * 501])
 def test_reason_missing_or_absurd_then_refused(here: Plant, reason: str) -> None:
     code = here.receive()
-    data = here.refuses(quarantine_batch, Quarantine(code, reason), R.TEXT_INVALID)
+    data = here.refuses(quarantine_batch, Quarantine(code, reason), TEXT_INVALID)
     assert data["field"] == "reason"

@@ -9,14 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.database import Session
+from infra.messages import word
 from plants.commands.audit.corrections import Correction, correct_entry
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.replication.pruning import EMPTIED_AT_ONCE, Pruning, PruningUnsafe, Receipt, empty_next, prune
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.events import Entry
+from plants.rules.ledger.refusals import ENTRY_PRUNED, REQUEST_PRUNED
 from plants.rules.ledger.verification import BreakKind, Broken, SizedRoot, Verified
-from plants.rules.values.refusals import RefusalCode as R
 from plants.store.ledger import mirrors, pruning
 from plants.store.ledger.entries import entries_between, fence
 from plants.store.ledger.verification import verify
@@ -49,7 +50,7 @@ def plant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plant]:
 
 
 def heard(plant: Plant, cosigned: int = 30, said: Mapping[str, object] | None = None) -> Pruning:
-    """Have the hub's receipt for so many entries in the store, and what it said; return the order to prune by it."""
+    """Store the hub's receipt for `cosigned` entries, and its status; return the order to prune by it."""
     columns = {"acknowledged": cosigned, "archived": cosigned, "peer_size": cosigned, "skew_ms": 0}
     with plant.store.transaction() as session:
         root = mirrors.frontier_at(session, plant.number, cosigned).root()
@@ -201,7 +202,7 @@ def test_fenced_or_no_receipt_or_another_root_then_nothing_changes(plant: Plant)
     with plant.store.transaction() as session:
         fence(session, 1, fenced=True)
     before = plant.everything()
-    with pytest.raises(PruningUnsafe, match="not level"):
+    with pytest.raises(PruningUnsafe, match="not in sync"):
         pruned(plant, order)
     assert plant.everything() == before
 
@@ -217,7 +218,7 @@ def test_condition_fails_between_two_pieces_then_no_more_is_emptied(
     assert (count, low) == (6, 6)
     assert size > 6 * 200
     heard(plant, 30, {"archived": 15})
-    with pytest.raises(PruningUnsafe, match="not any more"):
+    with pytest.raises(PruningUnsafe, match="no longer safe"):
         pruned(plant, order)
     assert without_body(plant) == list(range(6))
     assert finding(plant) == Verified(31, _root(plant), elsewhere=6)
@@ -249,9 +250,9 @@ def test_clock_was_put_back_once_then_the_younger_entry_in_between_stays(plant: 
 def test_commands_meet_what_is_gone_then_they_say_so_and_change_nothing(plant: Plant) -> None:
     (at,) = (entry.index for entry in plant.entries() if entry.envelope.get("request") == REQUEST)
     pruned(plant, heard(plant))
-    said = plant.refuses(receive_batch, MILK, R.REQUEST_PRUNED, request=REQUEST)
+    said = plant.refuses(receive_batch, MILK, REQUEST_PRUNED, request=REQUEST)
     assert said == {"request": REQUEST, "entry": str(at)}
-    plant.refuses(correct_entry, Correction(at, Wrong.DID_NOT_OCCUR, "?"), R.ENTRY_PRUNED)
+    plant.refuses(correct_entry, Correction(at, Wrong.DID_NOT_OCCUR, "?"), ENTRY_PRUNED)
     before = plant.everything()
     with pytest.raises(pruning.BodiesElsewhere, match="plant prune --fetch"), plant.store.transaction() as session:
         rebuild(session)
@@ -264,7 +265,7 @@ def test_pruned_then_whole_and_what_is_wrong_is_still_found(plant: Plant) -> Non
     pruned(plant, order)
     signed = SizedRoot(30, order.receipt.root)
     assert finding(plant, signed) == Verified(31, _root(plant), elsewhere=20)
-    assert "20 of them are at the hub" in finding(plant).message("en")
+    assert "20 of them are at the hub" in word(finding(plant), "en")
     with plant.store.transaction() as session:
         ((leaf,),) = session.rows("SELECT leaf FROM entries WHERE idx = 5")
         session.run("UPDATE entries SET leaf = :leaf WHERE idx = 5", {"leaf": bytes([bytes(leaf)[0] ^ 1, *leaf[1:]])})
@@ -335,7 +336,7 @@ def test_pruned_at_any_moments_of_any_life_then_fetched_the_tables_follow(
                 pruned(plant, order)
             except PruningUnsafe as error:
                 unsafe.append(str(error))
-    assert all("not any more" in one for one in unsafe), "only receipts that reach less far than the last one"
+    assert all("no longer safe" in one for one in unsafe), "only receipts that reach less far than the last one"
     digests = table_digests(plant.store)
     ((mark,),) = plant.rows("SELECT pruned FROM logs WHERE log_id = :n", n=plant.number)
     gone = [index for (index,) in plant.rows("SELECT idx FROM entries WHERE log_id = 1 AND length(body) = 0")]

@@ -15,9 +15,8 @@ from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.inventory.receipts import AliasOrder, Delivery, receive_batch
 from plants.commands.inventory.stock import Count, adjust_stock
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
 from plants.commands.logistics.shipments import Shipment, ship_batch
-from plants.commands.logistics.transfers import TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispatch_transfer, receive_transfer
 from plants.commands.production.merges import Merge, MergeSource, merge_batches
 from plants.commands.production.process_records import (
     Closing,
@@ -196,7 +195,7 @@ def test_hub_over_two_plants_then_equal_and_each_plant_as_it_states_itself(
         hub.tells(two)
         answer_next(two)
         hub.hears(two)
-        hub.hears(one)  # the receipt was heard of before the dispatch
+        hub.hears(one)  # the receipt arrives before the dispatch
         digests = table_digests(hub.store)
         for plant in (one, two):
             at_the_plant = table_digests(plant.store, plant=plant.number)

@@ -1,46 +1,83 @@
-"""Refusals: every code has its text in both languages, with the same data in it, and stands in the docs."""
+"""Refusals: each is declared once, in its area, with its data; texts in another language come from the catalogue."""
 
-import re
-from pathlib import Path
-from string import Formatter
+import ast
+import string
+import subprocess
+import sys
 
 import pytest
 
-from plants.rules.values.refusals import WORDINGS, Refusal, RefusalCode
-
-REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "refusals.md"
-
-
-def fields(wording: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(wording) if name}
-
-
-@pytest.mark.parametrize("code", RefusalCode)
-def test_both_languages_say_the_same_data(code: RefusalCode) -> None:
-    wording = WORDINGS[code]
-
-    assert fields(wording.en) == fields(wording.zh)
-    assert re.search(r"[\u4e00-\u9fff]", wording.zh)
-    assert not re.search(r"[\u4e00-\u9fff]", wording.en)
+from infra.messages import word
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
+from plants.rules.refusals import declared_refusals
+from plants.rules.values.refusals import RULE_PRINTABLE, TERMS, TEXT_INVALID, Refusal, RefusalCode
+from tests.house.sources import sources
 
 
-def test_a_refusal_says_what_and_in_which_language() -> None:
-    refusal = Refusal(RefusalCode.BATCH_EXPIRED, batch="SH1-261122-0001P", expires_on="2026-11-01")
+@pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
+def test_a_refusal_describes_the_data_of_its_text(code: RefusalCode) -> None:
+    shown = [name for _, name, _, _ in string.Formatter().parse(code.text) if name]
+    assert list(dict.fromkeys(shown)) == list(code.descriptions)[: len(set(shown))]
+    assert all(text.endswith(".") for text in code.descriptions.values())
+
+
+@pytest.mark.parametrize("area", ["values", "quality", "epcis"])
+def test_the_set_is_complete_whichever_area_is_imported_first(area: str) -> None:
+    code = f"import plants.rules.{area}.refusals, plants.rules.refusals as all_; print(*all_.declared_refusals())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == list(declared_refusals())
+    assert "TRANSFER_RECEIVED" in declared_refusals()
+
+
+def test_a_refusal_is_raised_with_the_data_that_it_declares() -> None:
+    raised = 0
+    for source in sources("auth", "plants", "schema", "sync_jobs"):
+        for node in ast.walk(source.tree):
+            match node:
+                case ast.Call(
+                    func=ast.Name("Refusal"), args=[ast.Name(code) | ast.Attribute(attr=code)], keywords=data
+                ) if code in declared_refusals() and all(one.arg for one in data):
+                    raised += 1
+                    assert {one.arg for one in data} == set(declared_refusals()[code].descriptions), source.name
+    assert raised > 100
+
+
+def test_a_field_or_thing_of_a_refusal_is_a_term_that_is_translated() -> None:
+    for source in sources("auth", "plants", "schema", "sync_jobs"):
+        for node in ast.walk(source.tree):
+            match node:
+                case ast.Call(func=ast.Name("Refusal"), keywords=data):
+                    named = [text for one in data if one.arg in {"field", "thing"} for text in texts(one.value)]
+                case ast.Call(func=ast.Name("check_text"), args=[ast.Constant(str(field)), *_]):
+                    named = [field]
+                case _:
+                    named = []
+            assert set(named) <= set(TERMS), source.name
+
+
+def texts(node: ast.expr) -> list[str]:
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def test_a_refusal_is_a_sentence_in_the_language_asked_for() -> None:
+    refusal = Refusal(BATCH_EXPIRED, batch="SH1-261122-0001P", expires_on="2026-11-01")
 
     assert "expired at the end of 2026-11-01" in str(refusal)
-    assert refusal.message("zh") == "批次 SH1-261122-0001P 已于 2026-11-01 日终过期，不能使用。"
+    assert word(refusal, "en") == str(refusal)
+    assert word(refusal, "zh") == "批次 SH1-261122-0001P 已于 2026-11-01 日终过期，不能使用。"
 
 
-def test_a_refusal_in_chinese_then_what_it_names_is_chinese_too() -> None:
-    unknown = Refusal(RefusalCode.NOT_DEFINED, thing="location", code="Z9")
-    empty = Refusal(RefusalCode.TEXT_INVALID, field="supplier lot", rule="1-200")
+def test_a_refusal_in_chinese_then_the_terms_in_it_are_chinese_too() -> None:
+    unknown = Refusal(NOT_DEFINED, thing="location", code="Z9")
+    empty = Refusal(TEXT_INVALID, field="supplier lot", rule=RULE_PRINTABLE(length_max=200))
+    held = Refusal(BATCH_ON_HOLD, batch="B1", hold=1, kind="QUALITY", reason="smell")
+    restricted = Refusal(BATCH_RESTRICTED, batch="B1", disposition="IN_PROCESS")
 
-    assert unknown.message("zh") == "此处未定义代码为 Z9 的库位，请先定义。"
-    assert empty.message("zh") == "供应商批号 必须为：1-200。"
+    assert word(unknown, "zh") == "此处未定义代码为 Z9 的库位，请先定义。"
+    assert word(empty, "zh") == "供应商批号必须为：1-200 个可打印字符。"
+    assert word(held, "zh") == "批次 B1 已被冻结（质量：smell），请联系质量部门放行。"
+    assert "IN_PROCESS" not in word(restricted, "zh")
     assert (unknown.data["thing"], empty.data["field"]) == ("location", "supplier lot")
+    assert empty.data["rule"] == "1-200 characters, printable"
     assert "location" in str(unknown)
-
-
-@pytest.mark.parametrize("code", RefusalCode)
-def test_every_code_stands_in_the_reference(code: RefusalCode) -> None:
-    assert f"| `{code}` | {WORDINGS[code].en} | {WORDINGS[code].zh} |" in REFERENCE.read_text(encoding="utf-8")

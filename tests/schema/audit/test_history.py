@@ -12,7 +12,7 @@ from plants.commands.audit.corrections import Correction, correct_entry
 from plants.commands.inventory.issues import StockLine
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
+from plants.commands.logistics.transfers import Dispatch, dispatch_transfer
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong

@@ -8,6 +8,7 @@ from typing import Any
 
 from plants.commands.directives.directives import GroupCommand
 from plants.commands.execution import Command
+from plants.rules.refusals import declared_refusals
 from plants.rules.values.refusals import RefusalCode
 from tests.house.sources import Function, Source, sources
 
@@ -75,15 +76,19 @@ def codes_of(command: Command[Any] | GroupCommand[Any], orders: Orders) -> set[R
             continue
         seen.add(id(function))
         for node in _raising(function, orders):
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Name)
-                and node.value.id in {"RefusalCode", "C"}
-            ):
-                codes.add(RefusalCode[node.attr])
+            codes |= _refused(node)
             if isinstance(node, ast.Call):
                 start += _called(module, node.func)
     return codes
+
+
+def _refused(node: ast.AST) -> set[RefusalCode]:
+    """Return the code of a call of Refusal: its first argument, a name or an attribute of a module of refusals."""
+    match node:
+        case ast.Call(func=ast.Name("Refusal"), args=[ast.Name(name) | ast.Attribute(attr=name)]):
+            return {declared_refusals()[name]}
+        case _:
+            return set()
 
 
 def _raising(node: ast.AST, orders: Orders) -> Iterator[ast.AST]:

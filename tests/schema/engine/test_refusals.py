@@ -2,12 +2,14 @@
 
 import pytest
 
-from plants.rules.values.refusals import WORDINGS, Refusal, RefusalCode
+from infra.messages import word
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.refusals import declared_refusals
+from plants.rules.values.refusals import Refusal, RefusalCode
 from schema.engine.operations import Operation, OperationKind, operations
-from schema.engine.refusals import COMMON, REFUSALS, data_names, query_error, refused
+from schema.engine.refusals import COMMON, REFUSALS, query_error, refused
 from tests.schema.engine.call_graph import Orders, codes_of
 
-C = RefusalCode
 MUTATIONS = [one for one in operations() if one.kind is OperationKind.MUTATION]
 
 
@@ -35,21 +37,22 @@ def test_mutation_then_it_declares_exactly_what_its_commands_can_raise(mutation:
     assert sorted(declared - raised - COMMON) == [], "cannot happen"
 
 
-@pytest.mark.parametrize("code", RefusalCode)
+@pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
 def test_refusal_then_its_type_carries_every_datum_of_its_texts(code: RefusalCode) -> None:
-    data = {name: f"<{name}>" for name in data_names(code)}
+    data = {name: f"<{name}>" for name in code.descriptions}
     refusal = Refusal(code, **data)
 
     english, chinese = refused(refusal, "en"), refused(refusal, "zh")
 
     assert type(english) is REFUSALS[code]
-    assert (english.code, english.message) == (code, WORDINGS[code].en.format_map(data))
-    assert chinese.message == WORDINGS[code].zh.format_map(data)
+    assert (str(english.code), english.message) == (code, code.text.format_map(data))
+    assert chinese.message == word(refusal, "zh")
+    assert chinese.message != english.message
     assert {getattr(english, "value" if name == "code" else name) for name in data} == set(data.values())
 
 
 def test_refused_query_then_the_error_names_the_code_and_not_what_was_sent_as_code() -> None:
-    error = query_error(Refusal(C.BATCH_CODE_INVALID, code="漢", why="GS1 character set 82"), "zh")
+    error = query_error(Refusal(BATCH_CODE_INVALID, code="漢", why="GS1 character set 82"), "zh")
 
     assert error.message == "“漢”不是有效的批次号（GS1 character set 82），请重新扫描标签。"
     assert error.extensions == {"code": "BATCH_CODE_INVALID", "value": "漢", "why": "GS1 character set 82"}

@@ -2,8 +2,13 @@
 
 from auth.actors import Role
 from plants.commands.inventory.issues import StockLine
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
-from plants.commands.logistics.transfers import ReceiptLine, TransferReceipt, receive_transfer
+from plants.commands.logistics.transfers import (
+    Dispatch,
+    ReceiptLine,
+    TransferReceipt,
+    dispatch_transfer,
+    receive_transfer,
+)
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
 from tests.schema.asking import DIRECTOR, Served, person

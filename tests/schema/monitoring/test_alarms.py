@@ -2,10 +2,12 @@
 
 from auth.actors import Role
 from infra.database import Session
+from infra.messages import Notice
 from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
+from sync_jobs.hub.transfer_checks import SKEWED
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group
@@ -13,6 +15,7 @@ from tests.schema.group import Group
 QUERY = "query($over: Boolean!, $first: Int!) { alarms(over: $over, first: $first) { kind about text times overAt } }"
 BRIEFLY = "{ alarms { kind about times } }"
 HERE, THERE = "acme.example/plant/SH1/i1", "acme.example/plant/NB1/i1"
+CLOCK_WRONG = Notice("TEST", "Set the clock of the plant.")
 SH1_MANAGER = person(11, (1, Role.MANAGER))
 ADMINISTRATOR = person(12, (0, Role.ADMINISTRATOR))
 
@@ -22,7 +25,7 @@ def raised(kind: AlarmKind, about: str, times: int = 1) -> dict[str, object]:
 
 
 async def test_alarm_then_counted_ended_and_kept(node: Served, here: Plant) -> None:
-    alarm, now = Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, "Set the clock. / 请校时。"), here.clock.now()
+    alarm, now = Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG), here.clock.now()
     for times in (1, 4):
         with here.store.transaction() as session:
             raise_alarm(session, alarm, now, times=times)
@@ -32,16 +35,34 @@ async def test_alarm_then_counted_ended_and_kept(node: Served, here: Plant) -> N
         assert not end_alarm(session, alarm.kind, alarm.about, now)
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": []}
     (over,) = (await node.ask(MANAGER, QUERY, over=True, first=9))["alarms"]
-    assert (over["times"], over["text"], over["overAt"] is None) == (5, "Set the clock. / 请校时。", False)
+    assert (over["times"], over["text"], over["overAt"] is None) == (5, "Set the clock of the plant.", False)
     with here.store.transaction() as session:
         raise_alarm(session, alarm, now)
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.CLOCKS_DIFFER, here.origin)]}
 
 
+async def test_alarm_then_it_is_worded_in_the_language_of_the_reader(node: Served, here: Plant) -> None:
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, SKEWED(seconds=90)), here.clock.now())
+        session.run(
+            "INSERT INTO alarms (kind, about, text, first_us, last_us, times)"
+            " VALUES ('MARKS_LOST', :about, 'Marks are gone. / 标记缺失。', 1, 1, 1)",
+            {"about": here.origin},
+        )
+    texts = {}
+    for language in ("en", "zh"):
+        answer = await node.answer(MANAGER, QUERY, language, over=False, first=9)
+        texts[language] = {one["kind"]: one["text"] for one in answer["data"]["alarms"]}
+    assert texts["en"]["CLOCKS_DIFFER"].startswith("The clock of the plant is 90 s ahead")
+    assert texts["zh"]["CLOCKS_DIFFER"] == "该工厂时钟比总部快 90 秒（负数为慢），请校准。"
+    older = "Marks are gone. / 标记缺失。"
+    assert texts["en"]["MARKS_LOST"] == texts["zh"]["MARKS_LOST"] == older, "of a program that kept texts only"
+
+
 async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: Served, here: Plant) -> None:
     def stop(session: Session) -> None:
         status.ledger_status(session, here.number)
-        given = {"alarm": "Look. / 请查看。", "alarm_us": micros(here.clock.now())}
+        given = status.alarm_columns(CLOCK_WRONG, here.clock.now())
         status.amend(session, here.number, state=ReplicationState.DIVERGED, **given)
 
     with here.store.transaction() as session:
@@ -49,26 +70,28 @@ async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: 
     alike = raised(AlarmKind.LEDGER_DIVERGED, here.origin)
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [alike]}
     with here.store.transaction() as session:
-        raise_alarm(session, Alarm(AlarmKind.LEDGER_DIVERGED, here.origin, "x"), here.clock.now(), times=3)
+        raise_alarm(session, Alarm(AlarmKind.LEDGER_DIVERGED, here.origin, CLOCK_WRONG), here.clock.now(), times=3)
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [{**alike, "times": 3}]}
 
 
 async def test_stopped_for_a_reason_that_has_an_alarm_of_its_own_then_one_alarm(node: Served, here: Plant) -> None:
-    text, now = "LedgerDamaged: entry 3 is not what was hashed", here.clock.now()
+    said, now = Notice("TEST_DAMAGED", "Entry {index} is not what was hashed.", {"index": 3}), here.clock.now()
     with here.store.transaction() as session:
         status.ledger_status(session, here.number)
-        status.amend(session, here.number, state=ReplicationState.REFUSED, alarm=text, alarm_us=micros(now))
-        raise_alarm(session, Alarm(AlarmKind.LEDGER_DAMAGED, here.origin, text), now)
+        status.amend(session, here.number, state=ReplicationState.REFUSED, **status.alarm_columns(said, now))
+        raise_alarm(session, Alarm(AlarmKind.LEDGER_DAMAGED, here.origin, said), now)
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.LEDGER_DAMAGED, here.origin)]}
     with here.store.transaction() as session:
-        status.amend(session, here.number, alarm="The hub refused: 403 X.")
+        status.amend(
+            session, here.number, **status.alarm_columns(Notice("TEST_REFUSED", "The hub refused: 403 X."), now)
+        )
     kinds = {one["kind"] for one in (await node.ask(MANAGER, BRIEFLY))["alarms"]}
     assert kinds == {"LEDGER_DAMAGED", "REPLICATION_REFUSED"}, "two facts are two"
 
 
 async def test_alarms_then_only_for_those_who_watch_replication(node: Served, here: Plant) -> None:
     with here.store.transaction() as session:
-        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, "x"), here.clock.now())
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG), here.clock.now())
     assert await node.ask(OPERATOR, BRIEFLY) == {"alarms": []}
     assert await node.ask(person(13, (2, Role.MANAGER)), BRIEFLY) == {"alarms": []}
     for one in (AUDITOR, ADMINISTRATOR):
@@ -80,7 +103,7 @@ async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Se
     abouts = (HERE, f"{HERE}#7", f"{HERE}2", THERE, "not recognised")
     with group.hub.store.transaction() as session:
         for about in abouts:
-            raise_alarm(session, Alarm(AlarmKind.REPLICATION_REFUSED, about, "x"), now)
+            raise_alarm(session, Alarm(AlarmKind.REPLICATION_REFUSED, about, CLOCK_WRONG), now)
         session.run(
             "INSERT INTO projection_faults (log_id, idx, key, type, error, attempts, parked_us)"
             " VALUES (2, 3, 'K', 'T', 'no such thing', 1, 0), (2, 4, 'K', 'T', NULL, 0, 0)"

@@ -9,8 +9,8 @@ import pytest
 from auth.actors import Actor, Role
 from infra.clock import FixedClock
 from infra.ids import new_id
+from infra.messages import Language
 from infra.postgres import EmbeddedPostgres
-from plants.rules.values.refusals import Language
 from plants.store.projection.rebuilding import table_digests
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
@@ -136,9 +136,16 @@ async def test_refused_then_nothing_has_changed(plant: Served, parted: tuple[Gro
         (OPERATOR, 7, {}, "en", "NOT_PERMITTED", None),
         (person(7, (2, Role.QUALITY)), 7, {}, "en", "NOT_PERMITTED", None),
         (DIRECTOR, 7, {}, "en", "NOT_PERMITTED", None),
-        (QUALITY, 6, {}, "zh", "DISPUTE_SETTLED", "争议条目 6 已处理。"),
-        (QUALITY, 5, {}, "zh", "DISPUTE_UNKNOWN", "此处没有争议条目 5。"),
-        (QUALITY, -1, {}, "en", "DISPUTE_UNKNOWN", "There is no disputed entry -1 here."),
+        (QUALITY, 6, {}, "zh", "DISPUTE_SETTLED", "争议条目 6 已处理，未重复变更。"),
+        (QUALITY, 5, {}, "zh", "DISPUTE_UNKNOWN", "此处没有争议条目 5，请重新查看争议列表。"),
+        (
+            QUALITY,
+            -1,
+            {},
+            "en",
+            "DISPUTE_UNKNOWN",
+            "There is no disputed entry -1 here. Look at the list of disputes again.",
+        ),
         (QUALITY, 7, {"reason": " "}, "en", "TEXT_INVALID", None),
     )
     for actor, dispute, said, language, code, text in wrong:

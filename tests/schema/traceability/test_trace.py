@@ -9,7 +9,7 @@ from api.trace import client
 from auth.actors import Role
 from infra.roles import Role as NodeRole
 from plants.commands.inventory.issues import StockLine
-from plants.commands.logistics.dispatches import Dispatch, dispatch_transfer
+from plants.commands.logistics.transfers import Dispatch, dispatch_transfer
 from plants.store.genealogy import walks as genealogy
 from plants.store.traceability import trace_summary
 from schema.engine.contracts import contract

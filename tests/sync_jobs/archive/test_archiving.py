@@ -14,7 +14,7 @@ from tlog_scales.reader import TilesReader
 
 from infra.clock import FixedClock
 from infra.database import Store
-from infra.objects import ArchiveFailed, FileObjects
+from infra.objects import ARCHIVE_FAILED, ArchiveFailed, FileObjects
 from infra.postgres import EmbeddedPostgres
 from infra.writer import Writer
 from migrations import upgrade
@@ -43,7 +43,7 @@ class Failing(FileObjects):
 
     def put_new(self, name: str, content: bytes, *, retain_until: datetime) -> None:
         if self.left <= 0:
-            raise ArchiveFailed("no answer")
+            raise ArchiveFailed(ARCHIVE_FAILED, why="no answer")
         self.left -= 1
         super().put_new(name, content, retain_until=retain_until)
 
@@ -201,7 +201,7 @@ def test_another_disk_in_its_place_then_nothing_is_written_there(group: Group, h
     archive_behind(replace(hub, archive=Archive(empty)), "test", forced=True)
     assert [(kind, about) for kind, about, _ in lasting(hub)] == [(AlarmKind.ARCHIVE_FAILING, "archive")]
     with hub.store.reading() as reads:
-        assert "is the right disk mounted?" in alarms(reads)[0].text
+        assert "Check that the right disk is mounted" in alarms(reads)[0].text
     assert archived(hub) == before
     assert list(empty.names("")) == []
     archive_behind(hub, "test", forced=True)

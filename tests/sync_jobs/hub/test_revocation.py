@@ -16,8 +16,10 @@ from infra.objects import FileObjects
 from infra.postgres import EmbeddedPostgres
 from migrations import upgrade
 from plants.commands.group.enrolment import Enrolment
+from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.ledger.events import decode
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from plants.store.ledger.archive import FIRST_BRANCH, Archive, checkpoint_name, folder
 from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.recover_hub import recover_hub
@@ -75,7 +77,7 @@ def test_revoked_then_the_hubs_ledger_says_who_and_why_and_nothing_more_is_taken
     hub = group.hub.node.store
     before = everything(hub)
     nobody = Actor(actor_id="x", name="X", kind=ActorKind.PERSON, grants=frozenset({Grant(1, Role.ADMINISTRATOR)}))
-    for code, reason, refused in (("SH1", " ", RefusalCode.TEXT_INVALID), ("SZ2", WHY, RefusalCode.NOT_DEFINED)):
+    for code, reason, refused in (("SH1", " ", TEXT_INVALID), ("SZ2", WHY, NOT_DEFINED)):
         with pytest.raises(Refusal) as caught:
             withdraw(group, code, reason)
         assert caught.value.code is refused
@@ -95,7 +97,7 @@ def test_revoked_then_the_hubs_ledger_says_who_and_why_and_nothing_more_is_taken
     assert (everything(hub), stand(hub, 1)) == after
     with pytest.raises(Refusal) as again:
         withdraw(group)
-    assert again.value.code is RefusalCode.NOT_DEFINED
+    assert again.value.code is NOT_DEFINED
     assert everything(hub) == after[0]
 
 
@@ -111,11 +113,11 @@ def test_readmitted_then_the_ledger_goes_on_under_the_new_keys_and_the_old_ones_
     before = everything(hub)
     with pytest.raises(Refusal) as shown:
         let_in(group, replace(node, assertion_key=old.assertion_key))
-    assert shown.value.code is RefusalCode.CODE_TAKEN
+    assert shown.value.code is CODE_TAKEN
     for card in (replace(node, number=2), replace(node, origin="acme.example/plant/SH2/i1")):
         with pytest.raises(Refusal) as wrong:
             let_in(group, card)
-        assert wrong.value.code is RefusalCode.NOT_DEFINED
+        assert wrong.value.code is NOT_DEFINED
     assert everything(hub) == before
     let_in(group, node)
     done = exchange(node, forced=True)

@@ -171,7 +171,7 @@ def test_bit_flipped_at_the_plant_then_nothing_is_signed(group: Group) -> None:
             "UPDATE entries SET body = CAST(replace(body, '12.5', '92.5') AS BLOB) WHERE log_id = 1 AND idx = 4"
         )
     assert exchange(node).state is ReplicationState.REFUSED
-    assert "entry 4 is not what was hashed" in str(column(node.store, 1, "alarm"))
+    assert "entry 4 does not match its hash" in str(column(node.store, 1, "alarm"))
     assert stand(group.hub.node.store, 1)[0] == 0
 
 
@@ -230,7 +230,7 @@ def test_status_then_both_sides_say_the_same(group: Group) -> None:
     with node.store.reading() as reads:
         (own,) = replication_status(reads, PlantScope(frozenset({1})), now=now)
     assert (one.size, one.root, one.acknowledged, one.state) == (own.size, own.root, own.acknowledged, own.state)
-    assert (one.size, one.projected, one.state, one.alarm) == (5, 0, ReplicationState.IN_SYNC, None)
+    assert (one.size, one.projected, one.state, one.alarms) == (5, 0, ReplicationState.IN_SYNC, ())
     assert one.lag_seconds is not None
     assert 0 <= one.lag_seconds <= 5
     assert (two.size, two.state, two.lag_seconds) == (0, ReplicationState.NEVER_MET, None)

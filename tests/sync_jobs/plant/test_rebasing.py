@@ -30,8 +30,9 @@ from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.ledger.merkle import leaf_hash
+from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.replication.disputes import disputes
 from plants.store.replication.status import ReplicationState
@@ -184,7 +185,7 @@ def test_same_codes_on_both_sides_then_disputed_whole_and_later_numbers_are_new(
     before = stand(node.store, 1)
     with pytest.raises(Refusal) as refused:
         run(node, settle_dispute, Settlement(5, "no such"))
-    assert (refused.value.code, stand(node.store, 1)) == (RefusalCode.DISPUTE_UNKNOWN, before)
+    assert (refused.value.code, stand(node.store, 1)) == (DISPUTE_UNKNOWN, before)
     run(node, settle_dispute, Settlement(6, "relabelled as a new batch"))
     assert kinds(node.store) == {"ENTRY_DISPUTED"}
     run(node, settle_dispute, Settlement(7, "relabelled as a new batch"))
@@ -193,7 +194,7 @@ def test_same_codes_on_both_sides_then_disputed_whole_and_later_numbers_are_new(
     before = stand(node.store, 1)
     with pytest.raises(Refusal) as refused:
         run(node, settle_dispute, Settlement(7, "twice"))
-    assert (refused.value.code, stand(node.store, 1)) == (RefusalCode.DISPUTE_SETTLED, before)
+    assert (refused.value.code, stand(node.store, 1)) == (DISPUTE_SETTLED, before)
     repaired(group, node)
 
 

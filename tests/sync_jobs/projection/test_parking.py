@@ -9,13 +9,15 @@ import pytest
 
 from infra.clock import FixedClock
 from infra.database import Session, Store
+from infra.store_faults import STORE_FAILURES, StoreFault
 from plants.commands.execution import CommandContext
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.parked_entries import ParkedEntry, retry_entry, skip_entry
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.ledger.events import Entry
+from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.instants import micros
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.values.refusals import TEXT_INVALID, Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import entry_at
 from plants.store.monitoring.alarms import alarms
@@ -80,8 +82,8 @@ def test_parked_entry_then_one_alarm_for_whoever_may_see_the_plant_and_for_nobod
     for scope in ((0, 1), (0,), (1,)):
         (alarm,) = seen(hub.store, *scope)
         assert (alarm.kind, alarm.about, alarm.over_us) == ("ENTRY_PARKED", ORIGIN, None)
-        assert alarm.text.startswith(f"2 entries of plant SH1 wait, the first is {broken.index} (BatchMoved): ")
-        assert f"工厂 SH1 有 2 条条目等待投影，首条为 {broken.index}（BatchMoved）" in alarm.text
+        assert alarm.said.text.startswith(f"2 entries of plant SH1 wait, the first is {broken.index} (BatchMoved): ")
+        assert f"工厂 SH1 有 2 条条目等待投影，首条为 {broken.index}（BatchMoved）" in alarm.said.word("zh")
     assert seen(hub.store, 2) == []
 
 
@@ -89,10 +91,11 @@ def test_halted_projection_then_one_alarm_for_it(group: Group) -> None:
     group.plant(1, "SH1")
     hub = group.hub.node
     with hub.store.transaction() as session:
-        parking.halt(session, 1, "the disk is full / 磁盘已满", CLOCK.now(), retry=False)
+        parking.halt(session, 1, STORE_FAILURES[StoreFault.DISK_FULL](), CLOCK.now(), retry=False)
     (alarm,) = seen(hub.store, 1)
     assert (alarm.kind, alarm.about) == ("PROJECTION_HALTED", ORIGIN)
-    assert alarm.text == "plant SH1: the disk is full / 磁盘已满"
+    assert alarm.said.text == "No more entries of plant SH1 are applied: the disk is full"
+    assert alarm.said.word("zh") == "工厂 SH1 的投影已暂停：磁盘已满"
     with hub.store.transaction() as session:
         parking.unhalt(session, 1, CLOCK.now())
     assert seen(hub.store, 0, 1) == []
@@ -137,11 +140,11 @@ def test_decision_on_what_is_not_parked_then_refused_and_nothing_changed(group: 
         for order in (wrong_leaf, shown(waits), ParkedEntry(1, 10_000, "00"), ParkedEntry(7, 1, "00")):
             with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
                 decide(session, order, actor=LI, call=call_at_hub())
-            assert refused.value.code is RefusalCode.ENTRY_NOT_PARKED
+            assert refused.value.code is ENTRY_NOT_PARKED
         for reason in (None, "", " ", "a\nb"):
             with pytest.raises(Refusal) as refused, hub.store.transaction() as session:
                 decide(session, shown(broken), actor=LI, call=call_at_hub(reason))
-            assert refused.value.code is RefusalCode.TEXT_INVALID
+            assert refused.value.code is TEXT_INVALID
     assert (faults(group, 1), stand(hub.store, 0), table_digests(hub.store)) == before
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from plants.commands.execution import CommandContext
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.replication.refusals import PLANT_FENCED
+from plants.rules.values.refusals import Refusal
 from plants.store.replication.status import ReplicationState, ReplicationStatus
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
@@ -118,7 +119,7 @@ def test_clone_greets_then_the_first_copy_is_fenced_and_writes_nothing(group: Gr
     assert not exchange(node, forced=True).ran
     with pytest.raises(Refusal) as refused, node.store.transaction() as session:
         receive_batch(session, Delivery("MILK", "1", "KGM", "A1"), actor=LI, call=CommandContext(1, CLOCK.now()))
-    assert refused.value.code is RefusalCode.PLANT_FENCED
+    assert refused.value.code is PLANT_FENCED
     assert refused.value.data == {"plant": "SH1"}
     assert stand(node.store, 1) == before
     assert kinds(node.store) == {"PLANT_FENCED"}

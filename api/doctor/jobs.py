@@ -1,0 +1,51 @@
+"""Checks of a node's jobs: when each last succeeded, and whether a worker takes them from the broker."""
+
+from collections.abc import Iterable
+
+from api.doctor.findings import Examination, Finding, Level, fine
+from api.language import _
+from plants.rules.values.instants import format_instant
+from plants.store.monitoring.job_runs import JobRun, job_runs
+
+
+def last_successes(node: Examination) -> Iterable[Finding]:
+    """Find jobs that have not succeeded for several of their periods."""
+    now = node.clock.now()
+    with node.store.reading() as reads:
+        runs = job_runs(reads)
+    yield from (_overdue(one) for one in runs if one.is_overdue(now))
+    if runs and not any(one.is_overdue(now) for one in runs):
+        yield fine(_("Every job succeeded in time: {jobs}.", jobs=", ".join(one.name for one in runs)))
+
+
+def workers(node: Examination) -> Iterable[Finding]:
+    """Find that a broker is set and no worker takes jobs from it."""
+    settings = node.settings
+    if settings.broker_url is None:
+        return
+    from sync_jobs.celery.app import build_app  # noqa: PLC0415 -- Celery, which no other command needs.
+    from sync_jobs.celery.monitor import workers_answer  # noqa: PLC0415 -- the same.
+
+    if workers_answer(build_app({}, queue=settings.origin, broker_url=settings.broker_url.get_secret_value())):
+        yield fine(_("A worker takes jobs from the broker."))
+        return
+    yield Finding(
+        Level.PERSON,
+        _("broker_url is set and no worker answers, so jobs do not run."),
+        _("Run batchloom worker --home {home} and batchloom beat --home {home}.", home=node.home),
+    )
+
+
+def _overdue(run: JobRun) -> Finding:
+    last = _("never") if run.succeeded is None else format_instant(run.succeeded)
+    return Finding(
+        Level.PERSON,
+        _(
+            "The job {job} runs every {seconds} s. Its last success: {last}. Its last error: {error}.",
+            job=run.name,
+            seconds=round(run.period_ms / 1000),
+            last=last,
+            error=run.error or _("none"),
+        ),
+        _("Start the node, or its worker and beat. If they run, read their logs."),
+    )

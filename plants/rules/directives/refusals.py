@@ -1,0 +1,21 @@
+"""Refusals of directives from headquarters."""
+
+from typing import Final
+
+from plants.rules.values.refusals import refusal
+
+DIRECTED_HOLD_UNKNOWN: Final = refusal(
+    "DIRECTED_HOLD_UNKNOWN",
+    "Headquarters has no hold or recall {hold} in force. Look at the directives again.",
+    hold="Id of the hold or recall in the request.",
+)
+DIRECTIVE_SUPERSEDED: Final = refusal(
+    "DIRECTIVE_SUPERSEDED",
+    "Headquarters has replaced this directive by directive {later}. Directive {later} applies.",
+    later="Index of the later directive.",
+)
+UNSUPPORTED: Final = refusal(
+    "UNSUPPORTED",
+    "This program does not know {type}. Update it.",
+    type="Type and version of the directive.",
+)

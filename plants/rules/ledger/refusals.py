@@ -1,0 +1,34 @@
+"""Refusals of ledger entries and repeated requests."""
+
+from typing import Final
+
+from plants.rules.values.refusals import refusal
+
+ENTRY_PRUNED: Final = refusal(
+    "ENTRY_PRUNED",
+    "The content of entry {entry} is no longer kept here, only at the hub and in the archive. "
+    "Ask an administrator to fetch it.",
+    entry="Index of the entry.",
+)
+ENTRY_TOO_LARGE: Final = refusal(
+    "ENTRY_TOO_LARGE",
+    "This is {size} bytes and one ledger entry holds {limit}. Send fewer lines at a time.",
+    size="Size in bytes.",
+    limit="Largest size in bytes.",
+)
+ENTRY_UNKNOWN: Final = refusal(
+    "ENTRY_UNKNOWN",
+    "There is no ledger entry {entry} here. Look at the history again.",
+    entry="Index of the entry.",
+)
+REQUEST_PRUNED: Final = refusal(
+    "REQUEST_PRUNED",
+    "Request {request} was already answered, by entry {entry}. It is not done again. See that entry.",
+    request="Request id.",
+    entry="Index of the entry that answered the request.",
+)
+REQUEST_REUSED: Final = refusal(
+    "REQUEST_REUSED",
+    "Request {request} was already used for something else. Send a new request id.",
+    request="Request id.",
+)

@@ -1,0 +1,137 @@
+"""The monitor of a node's jobs: alarms for jobs that do not succeed, workers that are missing and threads that ended.
+
+It runs in the node's process, apart from worker and beat, so that it notices when these are gone.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from celery import Celery
+
+from infra.clock import Clock
+from infra.database import Session, Store
+from infra.messages import Notice, message
+from infra.writer import Writing
+from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
+from plants.store.monitoring.job_runs import JobRun, job_runs, record_known
+from sync_jobs.celery.jobs import Job
+from sync_jobs.celery.supervision import SupervisedThread
+
+LOOK_SECONDS: Final = 20.0
+PING_SECONDS: Final = 3.0
+STOP_SECONDS_MAX: Final = 10.0
+WORKERS: Final = "workers"
+NEVER: Final = message("NEVER", "never")
+JOB_OVERDUE: Final = message(
+    "JOB_OVERDUE",
+    "The job {job} runs every {period} s and last succeeded at {succeeded}. Its last error: {error}. "
+    "Read the log of the node or its workers, and run `batchloom doctor`.",
+)
+WORKERS_MISSING: Final = message(
+    "WORKERS_MISSING",
+    "broker_url is set and no worker takes jobs. Start `batchloom worker` and `batchloom beat` for this node.",
+)
+THREAD_ENDED: Final = message(
+    "THREAD_ENDED",
+    "The thread {thread} of the node ended ({why}) and is started again. Restart the node if this alarm stays.",
+)
+NO_ERROR: Final = message("NO_ERROR", "none")
+LOG = logging.getLogger(__name__)
+
+
+class JobMonitor:
+    """Looks at the jobs of a node every `look_seconds`, from `start` to `stop`.
+
+    `threads` are those of the node's jobs. `app` is the application whose workers must answer; None where jobs run
+    inside the node.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        writer: Writing,
+        clock: Clock,
+        jobs: Mapping[str, Job],
+        *,
+        threads: Sequence[SupervisedThread],
+        app: Celery | None = None,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+        self._jobs = jobs
+        self._threads = threads
+        self._app = app
+        self._look_seconds = look_seconds
+        self._thread = SupervisedThread("job-monitor", self._serve)
+
+    def start(self) -> None:
+        """Store which jobs the node has, and begin to look."""
+        periods = {name: job.period_seconds for name, job in self._jobs.items()}
+        self._writer.write(lambda session: record_known(session, periods, self._clock.now()))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._thread.stop(STOP_SECONDS_MAX)
+
+    def _serve(self) -> None:
+        while not self._thread.stopping.wait(self._look_seconds):
+            self.look()
+
+    def look(self) -> None:
+        """Raise and end the alarms of the jobs, as they are now."""
+        now = self._clock.now()
+        with self._store.reading() as reads:
+            runs = [one for one in job_runs(reads) if one.name in self._jobs]
+            lasting = {(kind, about) for kind in KINDS for about in open_alarms(reads, kind)}
+        wanted = {(one.kind, one.about): one for one in self._alarms(runs, now)}
+        new = [alarm for key, alarm in wanted.items() if key not in lasting]
+        over = lasting - wanted.keys()
+        if new or over:
+            self._writer.write(lambda session: _store(session, new, over, now))
+
+    def _alarms(self, runs: Iterable[JobRun], now: datetime) -> Iterable[Alarm]:
+        for one in runs:
+            if one.is_overdue(now):
+                yield Alarm(AlarmKind.JOB_OVERDUE, one.name, _overdue(one))
+        for thread in self._threads:
+            why = thread.recent_failure()
+            if why is not None:
+                yield Alarm(AlarmKind.THREAD_ENDED, thread.name, THREAD_ENDED(thread=thread.name, why=why))
+        if self._app is not None and not workers_answer(self._app):
+            yield Alarm(AlarmKind.WORKERS_MISSING, WORKERS, WORKERS_MISSING())
+
+
+KINDS: Final = (AlarmKind.JOB_OVERDUE, AlarmKind.THREAD_ENDED, AlarmKind.WORKERS_MISSING)
+
+
+def workers_answer(app: Celery) -> bool:
+    """Tell whether a worker of the application answers within PING_SECONDS; False also without a broker."""
+    try:
+        return bool(app.control.ping(timeout=PING_SECONDS, limit=1))
+    except Exception as error:  # noqa: BLE001 -- each transport has its own kinds.
+        LOG.warning("no worker can be asked: %s", type(error).__name__)
+        return False
+
+
+def _overdue(run: JobRun) -> Notice:
+    succeeded = run.succeeded.isoformat(timespec="seconds") if run.succeeded else NEVER()
+    return JOB_OVERDUE(
+        job=run.name, period=round(run.period_ms / 1000), succeeded=succeeded, error=run.error or NO_ERROR()
+    )
+
+
+def _store(
+    session: Session,
+    new: Iterable[Alarm],
+    over: Iterable[tuple[AlarmKind, str]],
+    now: datetime,
+) -> None:
+    for alarm in new:
+        raise_alarm(session, alarm, now)
+    for kind, about in over:
+        end_alarm(session, kind, about, now)

