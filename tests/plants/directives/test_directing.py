@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import migrations
 from infra.database import Store
 from infra.messages import word
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
@@ -50,6 +49,7 @@ from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, LINES_INVALID, TEXT_INVALID, UNIT_UNKNOWN, Refusal
 from plants.rules.values.refusals import RefusalCode as R
 from plants.store.projection.rebuilding import table_digests
+from tests.databases import migrated_file
 from tests.factories import Plant
 from tests.plants.recorded_requests import FORMS, writing_in
 from tests.plants.replicas import DIRECTOR, Hub, answer_next, carry, hub_beside, pending
@@ -531,8 +531,7 @@ def test_hub_restored_and_its_directives_handed_back_then_the_same_holds_in_its_
     for plant in (here, there):
         obeys(hub, plant)
     digests = table_digests(hub.store)
-    store = Store(f"sqlite:///{tmp_path}/again.db")
-    migrations.upgrade(store)
+    store = Store(migrated_file(tmp_path / "again.db"))
     carry(hub.store, store, 0, apply=True)
     for plant in (here, there):
         carry(plant.store, store, plant.number, apply=True)

@@ -32,7 +32,7 @@ from sync_jobs.archive.recover_plant import restore_from_archive
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
 
 
@@ -60,8 +60,7 @@ def hub(group: Group, objects: Failing) -> HubNode:
 
 @pytest.fixture
 def other_store(postgres_18: EmbeddedPostgres) -> Iterator[Store]:
-    with closing(Store(fresh_database(postgres_18))) as store:
-        upgrade(store)
+    with closing(Store(migrated_database(postgres_18))) as store:
         yield store
 
 
