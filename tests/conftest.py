@@ -1,4 +1,4 @@
-"""What all tests share: real servers, one of each for a run, and the seed of generated cases."""
+"""Shared by all tests: real servers, one of each for a run, and the seed of generated cases."""
 
 import secrets
 import signal

@@ -1,4 +1,4 @@
-"""What tests are made of: a plant with master data in a store of its own, and all that its tables say."""
+"""Fixtures of tests: a plant with master data in a store of its own, and readers of its tables."""
 
 import tempfile
 from collections.abc import Mapping

@@ -49,9 +49,9 @@ def demo(
         typer.Option("--speed", min=0.01, help="Days to play per second. Default: as fast as possible."),
     ] = None,
 ) -> None:
-    """Start a hub and three plants, play a year of a biscuit maker through their APIs, and trace across all of them.
+    """Start a hub and three plants, play a year of a biscuit maker, and trace across all of them.
 
-    Run it to see Batchloom work. The year is played in twelve rounds, dated over the last 29 days, because plants
+    Run it to see Batchloom work. The year is played in twelve rounds over the last 29 days, because plants
     reject records that are more than 31 days late. The nodes run until Ctrl-C; with --once they stop after the year.
 
     Examples:

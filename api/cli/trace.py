@@ -152,12 +152,12 @@ def _statement(report: TraceReport) -> list[Text]:
         lines.append(Text(_("! Not complete:"), style="bold yellow"))
         said = dict.fromkeys(gap_text(gap) for gap in report.gaps)
         lines += [Text(f"  · {text}", style="yellow") for text in said]
-    heard = "; ".join(
+    positions = "; ".join(
         _("{plant} {size} entries", plant=one.plant, size=one.size)
         + (_(", {lag_seconds} s ago", lag_seconds=one.lag_seconds) if one.lag_seconds is not None else "")
         for one in report.watermarks
     )
-    lines.append(Text(_("Data up to: {positions}. Times are in UTC.", positions=heard), style="dim"))
+    lines.append(Text(_("Data up to: {positions}. Times are in UTC.", positions=positions), style="dim"))
     return lines
 
 

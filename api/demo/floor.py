@@ -14,8 +14,8 @@ from plants.rules.values.instants import format_instant
 WAIT_SECONDS_MAX: Final = 60
 POLL_SECONDS: Final = 0.1
 
-NOT_HEARD_YET: Final = ("CHANGE_UNKNOWN", "NOT_PERMITTED")
-"""What the hub says to a decision on a request that it has not heard of so far."""
+NOT_AT_THE_HUB_YET: Final = ("CHANGE_UNKNOWN", "NOT_PERMITTED")
+"""Refusals of a decision on a request that has not reached the hub yet."""
 
 Line = tuple[str, int, str, str]
 """Batch code, amount, unit, location."""
@@ -180,7 +180,7 @@ class Headquarters:
             try:
                 self.client.do("decideChange", "", order)
             except MutationRefused as refused:
-                if refused.refusal not in NOT_HEARD_YET or time.monotonic() > deadline:
+                if refused.refusal not in NOT_AT_THE_HUB_YET or time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_SECONDS)
             else:

@@ -26,8 +26,8 @@ READY: Final = 200
 class Processes:
     """The nodes' processes. Leaving the block ends them all, whatever happened in it.
 
-    Each is started with a pipe as its standard input and ends when the pipe closes: so none is left behind even if this
-    process is killed outright.
+    Each process has a pipe as its standard input and ends when the pipe closes. So none is left behind, even if this
+    process is killed.
     """
 
     def __init__(self, nodes: Sequence[DemoNode]) -> None:

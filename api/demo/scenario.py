@@ -53,7 +53,7 @@ class Handover:
 
 
 class Year:
-    """The year under way. `tell` hears what is being played, and how much of it is done."""
+    """The year as it is played. `tell` is called with each scene and its round."""
 
     def __init__(self, floors: dict[str, Floor], headquarters: Headquarters, now: datetime, tell: Tell) -> None:
         self.nuts, self.bakery, self.packing = floors["QD1"], floors["WH1"], floors["SH1"]

@@ -101,7 +101,7 @@ async def json_body(request: Request, limit: int) -> Any:
 
 
 def read_json(content: str | bytes) -> Any:
-    """Return the value of a JSON text; raises ValueError for what is none, is nested too deeply, or no store can keep.
+    """Return the value of a JSON text; raises ValueError for other text, deep nesting, or text that no store can keep.
 
     Stricter than the library: no NaN, no half of a surrogate pair, no U+0000.
     """

@@ -52,8 +52,8 @@ class NodeKeys:
 class Node(Closing):
     """One plant or hub, open. Closing ends its writer, its store and, where it has one, its PostgreSQL server.
 
-    Any number of processes may have a node open, because the ledger's head orders their writes; one alone may serve
-    it (`serving`), and the second that tries gets NodeBusy.
+    Several processes may open a node, because the ledger's head orders their writes. Only one may serve it
+    (`serving`); a second raises NodeBusy.
     """
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, serving: bool = False) -> None:

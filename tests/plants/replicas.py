@@ -1,4 +1,4 @@
-"""A hub beside the plants of a test, and ledgers carried between their stores as replication would."""
+"""A hub for the plants of a test, and ledgers copied between their stores as replication would."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,7 +71,7 @@ class Hub:
 
 @contextmanager
 def hub_beside(tmp_path: Path, *plants: Plant) -> Iterator[Hub]:
-    """Yield a hub on SQLite that has taken the plants in and heard all they wrote."""
+    """Yield a hub on SQLite that has enrolled the plants and has all of their entries."""
     hub = Hub(Store(f"sqlite:///{tmp_path}/hub.db"))
     migrations.upgrade(hub.store)
     with hub.store.transaction() as session:

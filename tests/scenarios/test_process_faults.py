@@ -1,4 +1,4 @@
-"""Real processes that stand still, lose their database, or have a wrong clock: late, never lost."""
+"""Real processes that are suspended, lose their database, or have a wrong clock: late, never lost."""
 
 import signal
 import sys

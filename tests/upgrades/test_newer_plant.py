@@ -1,4 +1,4 @@
-"""A plant one version ahead of its hub: what the hub does not know is kept, waits, and is applied after its upgrade."""
+"""A plant one version ahead of its hub: unknown entries are kept, wait, and are applied after the hub's upgrade."""
 
 import json
 from base64 import b64encode

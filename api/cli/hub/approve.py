@@ -1,7 +1,7 @@
 """`batchloom hub approve`: enrol a plant that answered its invitation."""
 
 from api.cli.fingerprints import Fingerprint, compare_fingerprint
-from api.cli.hub import app
+from api.cli.hub import ENROLMENT, app
 from api.cli.hub.invitations import PlantCode, find_waiting
 from api.cli.nodes import Home, console_actor, opened
 from api.cli.output import CONSOLE
@@ -12,7 +12,7 @@ from infra.database import Session
 from sync_jobs.hub.enrolment import approve
 
 
-@app.command("approve")
+@app.command("approve", rich_help_panel=ENROLMENT)
 def approve_plant(home: Home, code: PlantCode, shown: Fingerprint = None) -> None:
     """Enrol a plant that used its one-time code, after its fingerprint was compared.
 

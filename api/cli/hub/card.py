@@ -1,12 +1,12 @@
 """`batchloom hub card`: the hub's public card."""
 
 from api.cli.cards import card_of
-from api.cli.hub import app
+from api.cli.hub import SET_UP, app
 from api.cli.nodes import Home, opened
 from api.cli.output import show_json
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def card(home: Home) -> None:
     """Print the hub's public card as JSON. It holds no secret.
 

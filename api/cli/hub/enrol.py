@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli.cards import order_of_card, read_card
-from api.cli.hub import app
+from api.cli.hub import ENROLMENT, app
 from api.cli.nodes import Home, console_actor, opened
 from api.cli.output import CONSOLE
 from api.language import _
@@ -17,7 +17,7 @@ from plants.commands.group.enrolment import Enrolment
 from sync_jobs.hub.enrolment import enrol as enrol_in_group
 
 
-@app.command()
+@app.command(rich_help_panel=ENROLMENT)
 def enrol(
     home: Home,
     cards: Annotated[list[Path], typer.Argument(metavar="CARD.json…", exists=True, dir_okay=False, readable=True)],

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.hub import app
+from api.cli.hub import SET_UP, app
 from api.cli.nodes import Home, new_settings, opened
 from api.cli.output import CONSOLE
 from api.language import _
@@ -14,7 +14,7 @@ from infra.database import Session
 from plants.commands.group.enrolment import open_hub
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def init(
     *,
     home: Home,

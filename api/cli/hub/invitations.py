@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.hub import app
+from api.cli.hub import ENROLMENT, app
 from api.cli.nodes import Home, opened
 from api.cli.output import CONSOLE
 from api.language import _
@@ -16,7 +16,7 @@ from plants.rules.values.instants import format_instant
 PlantCode = Annotated[str, typer.Argument(metavar="PLANT", help="Code of the plant.")]
 
 
-@app.command()
+@app.command(rich_help_panel=ENROLMENT)
 def invitations(home: Home) -> None:
     """List the invited plants, with those that wait for approval.
 
@@ -27,12 +27,12 @@ def invitations(home: Home) -> None:
     for one in found:
         until = format_instant(one.expires_at)
         if one.waits:
-            stands = _("waits for approval: {fingerprint}", fingerprint=one.fingerprint)
+            status = _("waits for approval: {fingerprint}", fingerprint=one.fingerprint)
         elif one.decided_at is not None:
-            stands = _("approved") if one.approved else _("rejected")
+            status = _("approved") if one.approved else _("rejected")
         else:
-            stands = _("invited until {until}", until=until)
-        CONSOLE.print(f"{one.code} ({one.number}) {one.name}: {stands}", soft_wrap=True, markup=False)
+            status = _("invited until {until}", until=until)
+        CONSOLE.print(f"{one.code} ({one.number}) {one.name}: {status}", soft_wrap=True, markup=False)
     if not found:
         CONSOLE.print(_("There are no invitations."))
 

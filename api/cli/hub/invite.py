@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.hub import app
+from api.cli.hub import ENROLMENT, app
 from api.cli.nodes import Home, console_actor, opened
 from api.cli.output import CONSOLE
 from api.language import _
@@ -14,7 +14,7 @@ from auth.enrolment import OneTimeCode
 from infra.database import Session
 
 
-@app.command()
+@app.command(rich_help_panel=ENROLMENT)
 def invite(
     *,
     home: Home,

@@ -7,7 +7,7 @@ import typer
 
 from api.cli.cards import order_of_card, read_card
 from api.cli.fingerprints import Fingerprint, compare_fingerprint, fingerprint_of_keys
-from api.cli.hub import app
+from api.cli.hub import KEYS, app
 from api.cli.nodes import Home, check_hub, console_actor, opened
 from api.cli.output import CONSOLE
 from api.language import _
@@ -17,7 +17,7 @@ from plants.rules.ledger.notes import NoteKey
 from sync_jobs.hub.enrolment import readmit
 
 
-@app.command("readmit")
+@app.command("readmit", rich_help_panel=KEYS)
 def readmit_plant(
     home: Home,
     card: Annotated[

@@ -1,6 +1,6 @@
 """`batchloom hub reject`: reject a plant that answered its invitation."""
 
-from api.cli.hub import app
+from api.cli.hub import ENROLMENT, app
 from api.cli.hub.invitations import PlantCode, find_waiting
 from api.cli.nodes import Home, console_actor, opened
 from api.cli.output import CONSOLE
@@ -10,7 +10,7 @@ from auth.actors import Role
 from infra.database import Session
 
 
-@app.command()
+@app.command(rich_help_panel=ENROLMENT)
 def reject(home: Home, code: PlantCode) -> None:
     """Reject a plant that used its one-time code. Its keys are never trusted.
 

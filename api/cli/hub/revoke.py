@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.hub import app
+from api.cli.hub import KEYS, app
 from api.cli.hub.invitations import PlantCode
 from api.cli.nodes import Home, check_hub, console_actor, opened
 from api.cli.output import CONSOLE
@@ -17,7 +17,7 @@ from infra.messages import Failure, message
 from sync_jobs.hub.enrolment import revoke
 
 
-@app.command("revoke")
+@app.command("revoke", rich_help_panel=KEYS)
 def revoke_plant(
     home: Home,
     code: PlantCode,

@@ -1,6 +1,6 @@
 """`batchloom hub rotate-key`: replace the hub's signing key."""
 
-from api.cli.hub import app
+from api.cli.hub import KEYS, app
 from api.cli.nodes import Home, opened
 from api.cli.output import CONSOLE
 from api.cli.prompts import Sure, confirm
@@ -13,7 +13,7 @@ from sync_jobs.keys import hub_keys
 from sync_jobs.keys.ledger_key_files import prepare_key, switch_key
 
 
-@app.command("rotate-key")
+@app.command("rotate-key", rich_help_panel=KEYS)
 def rotate_hub_key(home: Home, sure: Sure = False) -> None:
     """Replace the key that signs the hub's ledgers and receipts. Stop the hub and its workers first.
 

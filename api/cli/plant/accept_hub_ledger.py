@@ -4,7 +4,7 @@ from rich.markup import escape
 
 from api.cli.nodes import Home, opened, replicating
 from api.cli.output import CONSOLE
-from api.cli.plant import app
+from api.cli.plant import KEYS, app
 from api.cli.prompts import Sure, confirm
 from api.language import _
 from infra.messages import Failure, message
@@ -13,7 +13,7 @@ from plants.rules.values.instants import format_instant, from_micros
 from sync_jobs.plant.witnessing import accept_hub_ledger, awaiting_acceptance
 
 
-@app.command("accept-hub-ledger")
+@app.command("accept-hub-ledger", rich_help_panel=KEYS)
 def accept_hub(home: Home, sure: Sure = False) -> None:
     """Accept another history of the hub's ledger, after headquarters has explained it.
 

@@ -3,11 +3,11 @@
 from api.cli.cards import card_of
 from api.cli.nodes import Home, opened
 from api.cli.output import show_json
-from api.cli.plant import app
+from api.cli.plant import SET_UP, app
 from plants.store.materials.plants import Plant
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def card(home: Home) -> None:
     """Print the plant's public card as JSON, for `batchloom hub enrol` and `batchloom hub readmit`. It holds no secret.
 

@@ -6,7 +6,7 @@ import typer
 
 from api.cli.nodes import Home, new_settings, opened
 from api.cli.output import CONSOLE
-from api.cli.plant import app
+from api.cli.plant import SET_UP, app
 from api.cli.plant.init import begin_ledger
 from api.language import _
 from api.node.node import make_home, make_keys
@@ -25,7 +25,7 @@ REFUSED: Final = 403
 TOO_MANY: Final = 429
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def enrol(
     *,
     home: Home,

@@ -8,7 +8,7 @@ import typer
 from api.cli.cards import read_hub_card
 from api.cli.nodes import Home, new_settings, opened
 from api.cli.output import CONSOLE
-from api.cli.plant import app
+from api.cli.plant import SET_UP, app
 from api.language import _
 from api.node.node import Node, make_home
 from infra import roles
@@ -16,7 +16,7 @@ from infra.database import Session
 from plants.commands.group.plants import NewPlant, open_plant
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def init(
     *,
     home: Home,

@@ -8,7 +8,7 @@ import typer
 
 from api.cli.nodes import AsJson, Home, opened, replicating
 from api.cli.output import CONSOLE, show_json
-from api.cli.plant import app
+from api.cli.plant import OPERATION, app
 from api.cli.prompts import confirm, progress_bar
 from api.language import _
 from api.node.node import Node
@@ -21,7 +21,7 @@ from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Problem
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def prune(
     home: Home,
     *,

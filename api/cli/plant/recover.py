@@ -6,7 +6,7 @@ import typer
 
 from api.cli.nodes import Home, opened, replicating
 from api.cli.output import CONSOLE, ERRORS
-from api.cli.plant import app
+from api.cli.plant import REPAIR, app
 from api.cli.prompts import progress_bar
 from api.language import _, language
 from api.node.node import Node
@@ -19,7 +19,7 @@ from sync_jobs.archive.recover_plant import LedgerChanged, restore_from_archive
 from sync_jobs.plant.exchange import NotRestored, restore_from_hub
 
 
-@app.command()
+@app.command(rich_help_panel=REPAIR)
 def recover(
     home: Home,
     from_hub: Annotated[

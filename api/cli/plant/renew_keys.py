@@ -3,7 +3,7 @@
 from api.cli.fingerprints import fingerprint_of_keys
 from api.cli.nodes import Home, opened, replicating
 from api.cli.output import CONSOLE
-from api.cli.plant import app
+from api.cli.plant import KEYS, app
 from api.cli.prompts import Sure, confirm
 from api.language import _
 from auth.keys import public_key_text
@@ -11,7 +11,7 @@ from sync_jobs.keys import ledger_key_files
 from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
 
 
-@app.command()
+@app.command(rich_help_panel=KEYS)
 def renew_keys(home: Home, sure: Sure = False) -> None:
     """Replace both keys of a plant after the hub has revoked the old ones. Stop the plant and its workers first.
 

@@ -7,7 +7,7 @@ import typer
 from api.cli.fingerprints import fingerprint_of_keys
 from api.cli.nodes import Home, opened, replicating
 from api.cli.output import CONSOLE
-from api.cli.plant import app
+from api.cli.plant import KEYS, app
 from api.cli.prompts import Sure, confirm
 from api.language import _
 from api.node.node import Node
@@ -25,7 +25,7 @@ Assertion = Annotated[
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=KEYS)
 def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> None:
     """Replace the key that signs the plant's ledger. Stop the plant and its workers first.
 

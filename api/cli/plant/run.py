@@ -1,10 +1,10 @@
 """`batchloom plant run`: serve the plant."""
 
 from api.cli.nodes import Home, UntilInputEnds, run_node
-from api.cli.plant import app
+from api.cli.plant import SET_UP, app
 
 
-@app.command()
+@app.command(rich_help_panel=SET_UP)
 def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
     """Serve the plant until Ctrl-C: GraphQL, sign-in, and the jobs that replicate.
 

@@ -5,7 +5,7 @@ from typing import Final
 from api.cli.alarms import node_alarms
 from api.cli.nodes import AsJson, Home, opened, replicating
 from api.cli.output import CONSOLE, show_json
-from api.cli.plant import app
+from api.cli.plant import OPERATION, app
 from api.language import _, language
 from infra.messages import Failure, message
 from plants.store.replication.status import ReplicationState
@@ -17,7 +17,7 @@ SLICES_MAX: Final = 1_000
 WENT_WELL: Final = frozenset({ReplicationState.IN_SYNC, ReplicationState.BEHIND})
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def sync_now(home: Home, as_json: AsJson = False) -> None:
     """Exchange with the hub now, until both sides are up to date. The wait after a failure is skipped.
 

@@ -6,7 +6,7 @@ import typer
 
 from api.cli.nodes import Home, opened
 from api.cli.output import CONSOLE
-from api.cli.plant import app
+from api.cli.plant import REPAIR, app
 from api.cli.prompts import confirm
 from api.language import _
 from infra.messages import Failure, message
@@ -16,7 +16,7 @@ from plants.store.replication.status import ReplicationState, known
 from sync_jobs.protocol.sessions import lift_fence
 
 
-@app.command()
+@app.command(rich_help_panel=REPAIR)
 def take_over(
     home: Home,
     sure: Annotated[

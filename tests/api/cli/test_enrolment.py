@@ -142,7 +142,7 @@ def test_mistyped_code_or_a_hub_in_the_open_then_nothing_is_sent(hub: Serving, t
     assert not (tmp_path / "sh1").exists()
 
 
-def test_code_of_another_hub_then_the_plant_refuses_whoever_answers(hub: Serving, tmp_path: Path) -> None:
+def test_code_of_another_hub_then_the_plant_refuses_it(hub: Serving, tmp_path: Path) -> None:
     code = OneTimeCode.read(invited(hub))
     forged = OneTimeCode(code.plant, code.secret, hub_key_digest("acme.example/hub/i1+00000000+AAAA"))
     said = no(at_plant("enrol", "--home", tmp_path / "sh1", "--hub", hub.url, "--code", str(forged)))

@@ -148,7 +148,7 @@ def test_plants_own_ledger_key_rotated_then_its_checkpoints_are_verified_under_b
         session.run("UPDATE entries SET body = :none WHERE type = 'LedgerKeyRotated'", {"none": b""})
     shown = json.loads(plant.run("verify", "--json").output)
     (own,) = [one for one in shown if one["origin"] == node.origin]
-    assert own["forgedCheckpoints"] == [], "the keys of the past lie beside the one in use"
+    assert own["forgedCheckpoints"] == [], "the old keys are kept with the one in use"
     assert own["checkpoints"] == before[1][1]
 
 

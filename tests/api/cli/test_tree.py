@@ -364,7 +364,7 @@ def test_rebuilt_then_equal_and_verified_then_whole(mills: Mapping[str, Path]) -
 
 @pytest.fixture
 def copy(mills: Mapping[str, Path], tmp_path: Path) -> Iterator[tuple[Path, Store]]:
-    """A copy of a plant's home, and its store for whoever means harm."""
+    """A copy of a plant's home, and its store for an attacker."""
     home = tmp_path / "copy"
     subprocess.run(["/bin/cp", "-rp", mills["BAKE"], home], check=True)
     with closing(Store(f"sqlite:///{home / 'plant.db'}")) as store:

@@ -94,8 +94,8 @@ def sql(home: Path, statement: str, **given: object) -> None:
 
 def found(home: Path, **given: bool) -> dict[str, Finding]:
     """Return the worst finding of each check that found something which needs action."""
-    amiss = [one for one in reversed(examine(home, CLOCK, **given)) if one.level >= Level.PERSON]
-    return {one.check: one for one in amiss}
+    problems = [one for one in reversed(examine(home, CLOCK, **given)) if one.level >= Level.PERSON]
+    return {one.check: one for one in problems}
 
 
 def set_to(home: Path, key: str, value: object) -> None:
@@ -207,13 +207,13 @@ def test_one_thing_broken_then_it_is_named_with_what_to_do(home: Path, name: str
     damage, check, level, said = BROKEN[name]
     damage(home)
 
-    amiss = found(home)
+    problems = found(home)
 
-    assert check in amiss, amiss
-    assert amiss[check].level is level
-    assert said in amiss[check].text + amiss[check].todo
-    assert amiss[check].todo
-    assert amiss.keys() <= {check} | ALSO.get(name, set()), amiss
+    assert check in problems, problems
+    assert problems[check].level is level
+    assert said in problems[check].text + problems[check].todo
+    assert problems[check].todo
+    assert problems.keys() <= {check} | ALSO.get(name, set()), problems
 
 
 ALSO = {"refused": {"alarms"}, "fenced": {"alarms"}, "entry gone": {"marks"}}
@@ -279,11 +279,11 @@ def test_hub_then_parked_entries_and_waiting_plants_are_found(
             )
 
         node.writer.write(ask)
-    amiss = found(settings.home)
-    assert "archive" not in amiss
-    assert "hub approve" in amiss["enrolments"].todo
-    assert enrolment.fingerprint(*shown) in amiss["enrolments"].text
-    assert "no such thing" in amiss["tables"].text
-    assert "PARKED" in amiss["alarms"].text
+    problems = found(settings.home)
+    assert "archive" not in problems
+    assert "hub approve" in problems["enrolments"].todo
+    assert enrolment.fingerprint(*shown) in problems["enrolments"].text
+    assert "no such thing" in problems["tables"].text
+    assert "PARKED" in problems["alarms"].text
     monkeypatch.setenv("BATCHLOOM_ARCHIVE_URL", "file:///dev/null/archive")
     assert "archive_url" in found(settings.home)["archive"].todo

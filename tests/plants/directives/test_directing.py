@@ -1,4 +1,4 @@
-"""What headquarters directs: in force at once at the hub, at each plant from its own answer on, and only once."""
+"""Directives are in force at once at the hub, at each plant from its own answer on, and only once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,7 +61,7 @@ NOWHERE = "SH1-260101-0001" + check_character("SH1-260101-0001")
 
 @pytest.fixture
 def hub(tmp_path: Path, here: Plant, there: Plant) -> Iterator[Hub]:
-    """A hub that has heard all of two plants, SH1 and NB1."""
+    """A hub that has all entries of two plants, SH1 and NB1."""
     with hub_beside(tmp_path, here, there) as hub:
         yield hub
 
@@ -234,7 +234,7 @@ def test_hold_then_in_force_at_the_hub_at_once_and_at_each_plant_from_its_answer
     assert hub.desk(here).rows("SELECT 1 FROM holds") == []
 
     met = here.batch(code)["version"]
-    use(there, code)  # NB1 has not heard of it.
+    use(there, code)  # NB1 does not know it yet.
     answer = obeys(hub, here)
     assert answer.payload == {"directive": 0, "met_version": met, "met": {code: met}}
     placed = here.entry(-2)

@@ -1,4 +1,4 @@
-"""Importing EPCIS documents: what the plan says is what the plants' ledgers say afterwards, or else why not."""
+"""Importing EPCIS documents: the plants' ledgers agree with the plan afterwards, or the report says why not."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager

@@ -50,7 +50,7 @@ def plant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plant]:
 
 
 def heard(plant: Plant, cosigned: int = 30, said: Mapping[str, object] | None = None) -> Pruning:
-    """Have the hub's receipt for so many entries in the store, and what it said; return the order to prune by it."""
+    """Store the hub's receipt for `cosigned` entries, and its status; return the order to prune by it."""
     columns = {"acknowledged": cosigned, "archived": cosigned, "peer_size": cosigned, "skew_ms": 0}
     with plant.store.transaction() as session:
         root = mirrors.frontier_at(session, plant.number, cosigned).root()
