@@ -23,7 +23,7 @@ from auth.store import Person, RoleGrant, grants_of
 from auth.tokens import AccessClaims
 from infra.clock import Clock
 from infra.database import ReadSession, Session, Store
-from infra.messages import Language
+from infra.messages import SOURCE, Language, find_language
 from infra.writer import Writer
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.materials.refusals import NOT_DEFINED
@@ -284,5 +284,5 @@ def _actor(person: Person, grants: frozenset[Grant], device: str, language: Lang
         kind=ActorKind.PERSON,
         grants=grants,
         device=device_text(device),
-        language=language or ("zh" if person.language == "zh" else "en"),
+        language=language or find_language(person.language) or SOURCE,
     )

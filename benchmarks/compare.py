@@ -7,6 +7,7 @@ The processor time of ours is compared as well: on a busy machine it varies less
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +86,7 @@ class Change:
             for side, values in zip(SIDES, (self.before, self.after), strict=True)
         }
         verdict = {"change": significant(self.change), "within_spread": self.within_spread, "lost": self.lost}
-        return {"benchmark": self.benchmark, "claim": self.claim, "measure": self.measure, **sides, **verdict}
+        return {"claim": self.claim, "measure": self.measure, **sides, **verdict}
 
 
 def quartiles(values: list[float]) -> tuple[float, float]:
@@ -155,18 +156,18 @@ def changes_of(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Ite
         yield Change(name, old["name"], measure, before, after, sign)
 
 
-def write(folder: Path, before: Path, after: Path, rounds: int, changes: Sequence[Change]) -> None:
-    """Write the comparison to `<folder>/compare.json`."""
+def write(folder: Path, name: str, before: Path, after: Path, changes: Sequence[Change]) -> None:
+    """Write the comparison of one benchmark to `<folder>/compare_<name>.json`."""
     content = {
+        "benchmark": name,
         "before": measurements.commit(before),
         "after": measurements.commit(after),
-        "machine": measurements.machine(),
-        "sizes": SIZES,
-        "rounds": rounds,
+        "machine": measurements.machine() | {"load_after": significant(os.getloadavg()[0])},
+        "sizes": SIZES[name],
         "changes": [change.as_json() for change in changes],
     }
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "compare.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    (folder / f"compare_{name}.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def _within(values: list[float], value: float) -> bool:
@@ -175,20 +176,20 @@ def _within(values: list[float], value: float) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare two checkouts, print a line per claim, and write `compare.json`. Returns 1 when a claim lost too much."""
+    """Compare two checkouts, print a line per measure, and write a file per benchmark. Returns 1 on a loss."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=__doc__)
     parser.add_argument("names", nargs="*", type=one_of(SIZES), metavar="benchmark", help=", ".join(SIZES))
     parser.add_argument("--before", type=Path, required=True, help="checkout with its own .venv")
     parser.add_argument("--after", type=Path, required=True, help="checkout with its own .venv")
     parser.add_argument("--rounds", type=count, default=10, help="rounds of each claim in each checkout")
-    parser.add_argument("--results", type=Path, default=measurements.RESULTS, help="folder of compare.json")
+    parser.add_argument("--results", type=Path, default=measurements.RESULTS, help="folder of the JSON files")
     options = parser.parse_args(arguments)
-    sizes = {name: SIZES[name] for name in options.names or SIZES}
     before, after = options.before.resolve(), options.after.resolve()
-    changes = []
-    for name, options_of in sizes.items():
-        for change in alternate(before, after, options.rounds, [name, *options_of]):
-            changes.append(change)
+    lost = False
+    for name in options.names or SIZES:
+        changes = alternate(before, after, options.rounds, [name, *SIZES[name]])
+        for change in changes:
             print(change.line(), flush=True)
-    write(options.results, before, after, options.rounds, changes)
-    return int(any(change.lost for change in changes))
+            lost |= change.lost
+        write(options.results, name, before, after, changes)
+    return int(lost)

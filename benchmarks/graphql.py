@@ -31,7 +31,7 @@ from plants.rules.values.instants import instant_micros
 from plants.rules.values.quantities import parse_micro
 
 USER: Final = "bench"
-READY_SECONDS_MAX: Final = 60
+READY_SECONDS_MAX: Final = 300
 FIRST: Final = """
 query First($code: BatchCode!, $first: Int!) { trace(input: {codes: [$code], direction: FORWARD}) {
   batches(first: $first) { nodes {

@@ -5,6 +5,7 @@ Wall-clock time grows with other work on the machine. Processor time does so far
 
 import os
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -14,18 +15,26 @@ PARENT, FIRST_TIME, TIMES = 1, 11, 4
 
 def processor_seconds() -> float:
     """Return the seconds that this process, its live descendants and all their ended children have used so far."""
+    processes = _processes()
+    ticks = sum(sum(map(int, processes[each][FIRST_TIME : FIRST_TIME + TIMES])) for each in family(processes))
+    return ticks / TICKS_PER_SECOND
+
+
+def family(processes: Mapping[int, list[str]] | None = None) -> list[int]:
+    """Return the ids of this process and its live descendants."""
+    processes = _processes() if processes is None else processes
     children: dict[int, list[int]] = defaultdict(list)
-    ticks: dict[int, int] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and (fields := _fields(folder)) is not None:
-            children[int(fields[PARENT])].append(int(folder.name))
-            ticks[int(folder.name)] = sum(map(int, fields[FIRST_TIME : FIRST_TIME + TIMES]))
-    total, family = 0, [os.getpid()]
-    while family:
-        process = family.pop()
-        total += ticks[process]
-        family += children[process]
-    return total / TICKS_PER_SECOND
+    for process, fields in processes.items():
+        children[int(fields[PARENT])].append(process)
+    found = [os.getpid()]
+    for process in found:  # It grows meanwhile.
+        found += children[process]
+    return found
+
+
+def _processes() -> dict[int, list[str]]:
+    found = {int(path.name): _fields(path) for path in Path("/proc").iterdir() if path.name.isdecimal()}
+    return {process: fields for process, fields in found.items() if fields is not None}
 
 
 def _fields(folder: Path) -> list[str] | None:

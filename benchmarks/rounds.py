@@ -11,7 +11,7 @@ from benchmarks.processor_time import processor_seconds
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many per second, and how many microseconds of processor time each took, over all processes involved."""
+    """A rate, and the processor time of each unit in microseconds, over all processes involved."""
 
     per_second: float
     processor_us: float | None = None
@@ -92,7 +92,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def significant(value: float) -> float:
-    """Return a value with four significant digits; a machine repeats no more of them."""
+    """Return a value with four significant digits; further digits are noise."""
     return float(f"{value:.4g}")
 
 

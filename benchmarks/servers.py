@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks.programs import last_lines
-from infra.postgres import Binaries, EmbeddedPostgres, find_binaries
+from infra.postgres import Binaries, EmbeddedPostgres, PostgresUnavailable, find_binaries
 
 SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB", "random_page_cost": "1.1", "checkpoint_timeout": "1h"}
 
@@ -25,18 +25,23 @@ def server(more: Mapping[str, str] = MappingProxyType({})) -> Iterator[EmbeddedP
     with tempfile.TemporaryDirectory(prefix="batchloom-bench-", dir="/var/tmp") as name:
         home = Path(name)
         home.chmod(0o711)
-        with EmbeddedPostgres(home, binaries=_newest().directory, state=home / "state") as running:
+        running = EmbeddedPostgres(home, binaries=_newest().directory, state=home / "state")
+        running.start()
+        try:
             with psycopg.connect(_plain(running), autocommit=True) as connection:
                 for setting, value in {**SETTINGS, **more}.items():
                     statement = sql.SQL("ALTER SYSTEM SET {} = {}")
                     connection.execute(statement.format(sql.Identifier(setting), sql.Literal(value)))
             running.stop()
             running.start()
-            try:
-                yield running
-            except (psycopg.Error, DBAPIError) as error:
-                error.add_note(f"PostgreSQL:{last_lines(home / 'postgresql.log')}")
-                raise
+            yield running
+        except (psycopg.Error, DBAPIError) as error:
+            error.add_note(f"PostgreSQL:{last_lines(home / 'postgresql.log')}")
+            raise
+        finally:
+            # A last checkpoint on a slow disk may take longer than `stop` waits. Nothing of the cluster is kept.
+            with suppress(PostgresUnavailable):
+                running.stop()
 
 
 def newest_postgresql() -> str:

@@ -1,4 +1,4 @@
-"""What Alembic runs: the tables of every room, against the store it was handed."""
+"""The environment that Alembic runs: the tables of all rooms, and the connection of the caller."""
 
 from typing import Any
 

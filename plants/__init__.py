@@ -1,1 +1,4 @@
-"""What a plant knows (rules), keeps (store) and does (commands); the hub runs the same over all plants."""
+"""The domain of a plant: rules (pure functions), store (tables and queries), commands (the only writers).
+
+The hub runs the same code over all plants.
+"""

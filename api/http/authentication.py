@@ -13,13 +13,12 @@ from api.node.node import Node
 from auth.actors import Actor, AuthFailure, NotAuthenticated
 from auth.people import actor_of
 from auth.tokens import AccessClaims
-from infra.messages import Language
+from infra.messages import Language, find_language
 
 BEARER: Final = "bearer "
 DEVICE_HEADER: Final = "batchloom-device"
 TOKENS_IN_QUERY: Final = frozenset({"access_token", "accesstoken", "token", "authorization"})
 BODY_SECONDS_MAX: Final = 20
-LANGUAGES: Final[dict[str, Language]] = {"en": "en", "zh": "zh"}
 
 
 class InvalidBody(Exception):
@@ -40,7 +39,7 @@ def language_of(headers: Headers) -> Language | None:
     most = 0
     for part in headers.get("accept-language", "")[:200].split(","):
         tag, _, weight = part.strip().partition(";")
-        spoken = LANGUAGES.get(tag.partition("-")[0].lower())
+        spoken = find_language(tag.strip())
         if spoken is not None and (rank := _rank(weight)) > most:
             best, most = spoken, rank
     return best

@@ -34,8 +34,8 @@ from plants.store.materials.series import next_in_series
 from plants.store.projection import applying
 from plants.store.quality.holds import Waiting, waiting_for
 
-CLOCK_LEAD_MAX = timedelta(minutes=5)  # how far ahead of ours a device's clock may be
-BACKDATING_DAYS_MAX = 31  # how late a person may write down what happened; importing history has no such limit
+CLOCK_LEAD_MAX = timedelta(minutes=5)  # limit for a device's clock ahead of ours
+BACKDATING_DAYS_MAX = 31  # limit for recording past events; importing history has no such limit
 NAME_LENGTH_MAX = 200  # characters of the name of anything
 REASON_LENGTH_MAX = 500  # characters of a reason or comment
 NODE_SERIES = "node"
@@ -105,7 +105,7 @@ class PlantLedgerWriter(LedgerWriter):
 
     @property
     def local_day(self) -> date:
-        """The plant's own calendar day on which it happened: what expiry and code dates go by."""
+        """The plant's own calendar day of the event, which expiry and code dates use."""
         return self.day_of(self.occurred_at)
 
     def day_of(self, at: datetime) -> date:
@@ -179,7 +179,7 @@ class PlantLedgerWriter(LedgerWriter):
         return {**UNITS, **definitions.extra_units(self.session, self.call.plant)}
 
     def quantity(self, amount: str, unit: str, material: str, target: str) -> Quantity:
-        """Return what a person wrote as a quantity in the target unit of a material, or raise Refusal."""
+        """Return an entered amount as a quantity in the target unit of a material, or raise Refusal."""
         given = Quantity(read_amount(amount), unit)
         if unit == target:
             return given
@@ -187,7 +187,7 @@ class PlantLedgerWriter(LedgerWriter):
         return convert(given, target, units=self.units(), factors=factors)
 
     def count(self, amount: str, unit: str, material: str, target: str) -> int:
-        """Return what a person counted, nothing included, as millionths of the target unit, or raise Refusal."""
+        """Return a counted amount, zero included, as millionths of the target unit, or raise Refusal."""
         return self.quantity(amount, unit, material, target).micro if read_count(amount) else 0
 
 
@@ -276,7 +276,7 @@ def check_call(call: CommandContext) -> None:
 
 
 def check_text(field: str, value: str, length_max: int) -> str:
-    """Return a text that a person may have written, or raise Refusal: 1 to length_max characters, no control ones."""
+    """Return a valid text, or raise Refusal: 1 to length_max characters, no control characters."""
     if not len(value.strip()) >= 1 or len(value) > length_max or any(not c.isprintable() for c in value):
         raise Refusal(TEXT_INVALID, field=field, rule=RULE_PRINTABLE(length_max=length_max))
     return value

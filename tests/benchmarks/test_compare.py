@@ -7,8 +7,9 @@ import pytest
 
 from benchmarks import compare
 from benchmarks.__main__ import main
-from benchmarks.compare import Change, NoEnvironment, alternate, changes_of, quartiles, write
+from benchmarks.compare import Change, NoEnvironment, alternate, changes_of, quartiles, reached_round, started, write
 from benchmarks.measurements import ROOT
+from benchmarks.processor_time import family
 from benchmarks.programs import ProgramEnded
 
 ROUNDS = 2
@@ -19,8 +20,8 @@ def test_same_checkout_twice_then_each_claim_has_all_rounds_of_each_side(tmp_pat
     changes = alternate(ROOT, ROOT, ROUNDS, ["plant_write", "--feeds=5"])
     assert len(changes) == 4
     assert all(len(change.before) == len(change.after) == ROUNDS for change in changes)
-    write(tmp_path, ROOT, ROOT, ROUNDS, changes)
-    content = json.loads((tmp_path / "compare.json").read_text())
+    write(tmp_path, "plant_write", ROOT, ROOT, changes)
+    content = json.loads((tmp_path / "compare_plant_write.json").read_text())
     assert content["before"] == content["after"]
     assert [each["claim"] for each in content["changes"]] == [change.claim for change in changes]
     assert str(ROOT) not in json.dumps(content)
@@ -29,6 +30,17 @@ def test_same_checkout_twice_then_each_claim_has_all_rounds_of_each_side(tmp_pat
 def test_benchmark_fails_in_a_checkout_then_error_with_its_last_lines() -> None:
     with pytest.raises(ProgramEnded, match=r"(?s)plant_write in .* ended with status 2.*--feeds: invalid count value"):
         alternate(ROOT, ROOT, ROUNDS, ["plant_write", "--feeds=some"])
+
+
+@pytest.mark.timeout(600)  # As above.
+def test_benchmark_is_stopped_before_its_round_then_its_server_ends_with_it(tmp_path: Path) -> None:
+    before = set(family())
+    with started(ROOT, ["hub_ingest", "--ledger-edges=500"], ROUNDS, tmp_path) as program:
+        assert reached_round(program)
+        during = set(family()) - before
+        assert any("postgres" in Path(f"/proc/{each}/comm").read_text() for each in during)
+    assert not [each for each in during if Path(f"/proc/{each}").exists()]
+    assert not (tmp_path / "hub_ingest.json").exists()
 
 
 def test_checkout_without_its_environment_then_error_and_no_results(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from pathlib import Path
 
-import migrations
 from benchmarks.group import Group
 from benchmarks.group_ledgers import Ledgers
 from benchmarks.group_rows import Rows
@@ -11,6 +10,7 @@ from infra.database import Store
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.ledger.merkle import leaf_hash
 from plants.store.projection import applying
+from tests.databases import migrated_file
 
 EDGES, SEED = 3000, 7
 
@@ -22,8 +22,7 @@ def test_ledgers_applied_then_the_rows_that_are_loaded(tmp_path: Path) -> None:
     ledgers: dict[int, list[Entry]] = defaultdict(list)
     for plant, body in Ledgers(Group(EDGES, SEED)).entries():
         ledgers[plant].append(Entry(decode(body), body, leaf_hash(body)))
-    store = Store(f"sqlite:///{tmp_path}/store.db")
-    migrations.upgrade(store)
+    store = Store(migrated_file(tmp_path / "store.db"))
     with store.transaction() as session:
         for plant, entries in ledgers.items():
             assert [entry.index for entry in entries] == list(range(len(entries)))

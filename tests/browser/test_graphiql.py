@@ -69,7 +69,7 @@ class Subscription:
 
 @dataclass
 class Node:
-    """A small server of the addresses that the page speaks to, and what it was told there."""
+    """A small server of the addresses that the page uses; it records the requests."""
 
     address: str
     requests: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What must hold after a campaign: every answer stands once at the plant and at the hub, and the tables fit."""
+"""Checks after a campaign: plant and hub have every answered operation once, and the tables fit."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def counted(store: Store, log_id: int) -> int:
 
 
 def check(group: Group, operators: Sequence[Operator], before: Mapping[str, int], *, seconds: float) -> dict[str, Any]:
-    """Wait until hub and plants are level, and return what is lost, doubled or unequal: nothing, if all is well.
+    """Wait until hub and plants are equal, and return lost, doubled or unequal entries: none, if all is well.
 
     `before` gives how long each plant's ledger was before anybody wrote. `lost` are answered operations that a ledger
     does not have as they were answered, `doubled` those that it has more than once, and `strangers` entries that

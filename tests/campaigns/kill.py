@@ -1,8 +1,8 @@
 """Kill -9, again and again: `make kill ARGS="--cycles 500 --seed 7"`.
 
 A hub with its PostgreSQL, two plants, and the worker and beat of one of them are killed at moments drawn from the
-seed and started again, while people write at both plants and send unanswered requests again. At the end every
-operation that was answered stands once, and only once, in the plant's ledger and in the hub's.
+seed and started again, while people write at both plants and send unanswered requests again. At the end every answered
+operation is in the plant's ledger and in the hub's exactly once.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from tests.sync_jobs.group import column
 
 CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")
 WRITERS: Final = {"SH1": (*OPERATORS[:2],), "SZ2": (WANG, WANG)}
-# Two lanes kill at the same time: one the plants, one what they replicate through. How often each, in parts.
+# Two lanes kill at the same time: one the plants, one what they replicate through. The weights are relative.
 LANES: Final[Mapping[str, Mapping[str, int]]] = {
     "plants": {"SH1": 1, "SZ2": 1},
     "hub": {"hub": 5, "worker": 3, "beat": 1, "postgresql": 1},
@@ -65,7 +65,7 @@ class Campaign:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def lane(self, name: str, cycles: int, seed: int, until: float) -> None:
-        """Kill so many times, one after the other, and none after `until`; each time wait until it serves again."""
+        """Kill `cycles` times in sequence, and never after `until`; each time wait until the target serves again."""
         chance, targets = random.Random(f"{seed}/{name}"), LANES[name]
         for _ in range(cycles):
             time.sleep(chance.uniform(0, PAUSE_SECONDS_MAX))
@@ -130,7 +130,7 @@ class Campaign:
 
     def _wrote(self, code: str, since: float) -> bool:
         """Tell whether somebody got an answer from the plant that the new process must have given."""
-        # What the old process had already answered may be read a moment after the kill.
+        # An answer of the old process may be read a moment after the kill.
         later = since + 2 * LOOK_SECONDS
         return any(
             one.acknowledged and one.acknowledged[-1].seconds > later for one in self.operators if one.node.code == code
@@ -184,7 +184,7 @@ def run(
     *,
     seconds_max: float = math.inf,
 ) -> dict[str, Any]:
-    """Kill `cycles` times over both lanes, let everything come level, check it, and return the figures."""
+    """Kill `cycles` times over both lanes, let hub and plants catch up, check them, and return the figures."""
     before = {code: counted(campaign.group.store(code), number) for code, number in PLANTS.items()}
     share = {"plants": cycles - cycles // 2, "hub": cycles // 2}
     watched, began = threading.Event(), time.monotonic()

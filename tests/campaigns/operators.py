@@ -17,7 +17,7 @@ from tests.scenarios.processes import Node, Person, mutation_document
 RECEIVED: Final = "... on BatchReceived { entry { index leafHash } batch { code } }"
 MOVED: Final = "... on BatchMoved { entry { index leafHash } }"
 AGAIN_SECONDS: Final = 0.05  # until the same request is sent once more
-PAUSE_SECONDS: Final = 0.15  # of a person between two orders
+PAUSE_SECONDS: Final = 0.15  # of a user between two orders
 RECEIVED_KG: Final = 8
 MOVES: Final = 3  # of 1 kg from each batch, at most
 LATER: Final = frozenset({429, 502, 503, 504})
@@ -25,7 +25,7 @@ LATER: Final = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """An operation that a node answered: its request, and where its entry stands in the ledger."""
+    """An operation that a node answered: its request, and the position of its entry in the ledger."""
 
     request: str
     index: int
@@ -56,11 +56,11 @@ class Operator:
 
     @property
     def accepted(self) -> int:
-        """How many operations were answered."""
+        """The number of answered operations."""
         return len(self.acknowledged)
 
     def work(self) -> None:
-        """Write until told to stop; the last request is sent again until it is answered, too."""
+        """Write until `stopping` is set; the last request is sent again until it is answered, too."""
         for mutation, wanted, order in self._orders():
             answer = self.until_answered(mutation, wanted, order)
             if answer is not None and mutation == "receiveBatch":
@@ -139,7 +139,7 @@ class Headquarters:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def work(self) -> None:
-        """Send until told to stop."""
+        """Send until `stopping` is set."""
         while not self.stopping.is_set():
             # Signed in anew each time: a token runs out after ten minutes.
             with closing(Person(self.node, self.name)) as person:

@@ -1,8 +1,8 @@
 """All that plants and hub lean on away at the same time: `make outage ARGS="--minutes 60"`.
 
 The worker of one plant is down, the broker of another, and the hub cannot reach its archive, while people write at
-both plants and headquarters sends directives. None of them may notice. When all of it is back, every operation that
-was answered stands once, and only once, in the plant's ledger, in the hub's and in the archive.
+both plants and headquarters sends directives. None of them may notice. When all of it is back, every answered operation
+is in the plant's ledger, in the hub's and in the archive exactly once.
 """
 
 import argparse
@@ -41,7 +41,7 @@ AS_SHIPPED: Final = {
 PAUSE_SECONDS: Final = 1.5  # of each person between two orders
 DIRECTIVES_EVERY: Final = 10  # as long as that many pauses
 WARM: Final = 3  # operations at each plant before the outage
-SETTLE_SECONDS: Final = 2.0  # what was under way when the outage began
+SETTLE_SECONDS: Final = 2.0  # for operations that were running when the outage began
 EXPECTED: Final = frozenset({AlarmKind.ARCHIVE_FAILING, AlarmKind.BROKER_FAILING})  # while both are away
 LOOK_SECONDS: Final = 0.2
 SAY_SECONDS: Final = 30.0
@@ -109,14 +109,14 @@ class Outage:
         return found
 
     def has_all(self, sizes: Mapping[str, int]) -> bool:
-        """Tell whether plants have receipts for so many entries each and the hub has them in its tables."""
+        """Tell whether plants have receipts for these numbers of entries, and the hub has them in its tables."""
         with self.group.store(HUB).reading() as reads:
             projected: dict[int, int] = dict(reads.rows("SELECT log_id, projected FROM logs"))
         have = self.acknowledged()
         return all(min(have[code], projected[PLANTS[code]]) >= size for code, size in sizes.items())
 
     def has_archived(self, sizes: Mapping[str, int]) -> bool:
-        """Tell whether so many entries of each plant are in the archive."""
+        """Tell whether the archive has these numbers of entries of the plants."""
         have = self.archived()
         return all(have[code] >= size for code, size in sizes.items())
 
@@ -234,7 +234,7 @@ def _told(outage: Outage) -> dict[str, Any]:
 
 
 def _at_rest(outage: Outage) -> dict[str, Any]:
-    """Return what the commands that a person runs find wrong in the ledgers, and in the archive once it is whole."""
+    """Return the faults that the commands of operators find in the ledgers, and in the archive once it is whole."""
     group, wrong = outage.group, []
     given = {HUB: {"BATCHLOOM_DATABASE_URL": group.nodes[HUB].database_url, "BATCHLOOM_ARCHIVE_URL": outage.share.url}}
     for code in (HUB, *PLANTS):
@@ -257,7 +257,7 @@ def _same(group: Group, code: str, log_id: int) -> bool:
 def is_clean(figures: Mapping[str, Any]) -> bool:
     """Tell whether nobody was refused, and nothing was lost, doubled, left apart or there when it should be away."""
     nothing = ("lost", "doubled", "strangers", "unequal", "unexpected", "not_away", "apart", "wrong")
-    # What was sent again is no fault here: a token runs out after ten minutes, and its owner signs in anew.
+    # A repeated request is no fault here: a token expires after ten minutes, and its owner signs in again.
     refused = sum(one["refused"] for one in figures["plants"].values())
     return not refused and not any(figures[name] for name in nothing)
 

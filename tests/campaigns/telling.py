@@ -1,4 +1,4 @@
-"""How a campaign tells what it came to: lines while it runs, logs where something was wrong, figures at its end."""
+"""Output of a campaign: lines while it runs, logs after a failure, figures at its end."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What a command loads before it does anything: people wait for it each time."""
+"""Modules that a command loads before it starts: users wait for them each time."""
 
 import subprocess
 import sys

@@ -3,7 +3,7 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 
 import pytest
@@ -19,7 +19,7 @@ VAGUE_NAMES = {
     "service", "services", "util", "utils",
 }  # fmt: skip
 
-# What may be called in one place only: the call, where, and what others use instead.
+# Calls that are allowed in one place only: the call, the place, and the alternative elsewhere.
 HOMES = (
     (r"(datetime|date)\.(now|utcnow|today)", r"infra/clock\.py", "a clock that is handed in"),
     (r"time\.(time|time_ns|localtime|gmtime)", r"infra/clock\.py", "a clock that is handed in"),
@@ -37,13 +37,40 @@ IMPURE = {
     "threading", "time", "urllib.error", "urllib.request",
 }  # fmt: skip
 
-HOUSE = sources(*ROOMS, "tests", "benchmarks")
-IN_ROOMS = [source for source in HOUSE if source.name.startswith(ROOMS)]
-IN_RULES = [source for source in HOUSE if source.name.startswith("plants/rules/")]
+Rule = Callable[[Source], list[str]]
 
 
-def names(chosen: list[Source]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("source", chosen, ids=lambda source: source.name)
+@pytest.fixture(scope="module")
+def house() -> list[Source]:
+    """Every Python file of the repository."""
+    return sources(*ROOMS, "tests", "benchmarks")
+
+
+@pytest.fixture(scope="module")
+def in_rooms(house: list[Source]) -> list[Source]:
+    return [source for source in house if source.name.startswith(ROOMS)]
+
+
+@pytest.fixture(scope="module")
+def in_tests(house: list[Source]) -> list[Source]:
+    return below("tests", house)
+
+
+def below(folder: str, chosen: Iterable[Source]) -> list[Source]:
+    return [source for source in chosen if source.name.startswith(f"{folder}/")]
+
+
+def breaches(rule: Rule, chosen: Iterable[Source]) -> dict[str, list[str]]:
+    """Return what breaks a rule, by file; fails where no file is chosen."""
+    read_files = list(chosen)
+    assert read_files, "a rule over no file proves nothing"
+    return {source.name: found for source in read_files if (found := rule(source))}
+
+
+def check(rule: Rule, chosen: Iterable[Source], instead: str = "") -> None:
+    """Fail with every breach of a rule, a line each."""
+    found = breaches(rule, chosen)
+    assert not found, "\n".join([instead, *(f"{name}: {one}" for name, all_of in found.items() for one in all_of)])
 
 
 def lines(function: Function) -> int:
@@ -98,83 +125,116 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
             yield from own_nodes(child)
 
 
-@names(HOUSE)
-def test_module_then_it_is_named_and_introduced(source: Source) -> None:
-    assert PurePosixPath(source.name).stem not in VAGUE_NAMES, "name the module after a noun of the domain"
-    if not (source.is_package_front and source.name.startswith("tests/")):
-        assert ast.get_docstring(source.tree), "say in one sentence what this module is for"
+def named_vaguely(source: Source) -> list[str]:
+    return [stem] if (stem := PurePosixPath(source.name).stem) in VAGUE_NAMES else []
 
 
-@names([source for source in HOUSE if not source.name.startswith(("tests/", "migrations/versions/"))])
-def test_module_then_it_fits_in_the_head(source: Source) -> None:
+def not_introduced(source: Source) -> list[str]:
+    is_free = source.is_package_front and source.name.startswith("tests/")
+    return [] if is_free or ast.get_docstring(source.tree) else ["no docstring"]
+
+
+def too_long(source: Source) -> list[str]:
     length = source.text.count("\n")
-    assert length <= MODULE_LINES_MAX
+    return [f"{length} lines"] if length > MODULE_LINES_MAX else []
 
 
-@names([source for source in HOUSE if not source.name.startswith("migrations/versions/")])
-def test_functions_then_each_fits_on_a_screen(source: Source) -> None:
-    long = {function.name: lines(function) for function in source.functions() if lines(function) > FUNCTION_LINES_MAX}
-    assert long == {}
+def long_functions(source: Source) -> list[str]:
+    return longer(source.functions(), FUNCTION_LINES_MAX)
 
 
-@names(IN_ROOMS)
-def test_calls_with_a_home_then_nobody_else_makes_them(source: Source) -> None:
-    assert home_broken(source) == []
+def long_resolvers(source: Source) -> list[str]:
+    return longer(resolvers(source), RESOLVER_LINES_MAX)
 
 
-@names([source for source in IN_ROOMS if source.name != "infra/database.py"])
-def test_statements_then_none_commits(source: Source) -> None:
-    texts = [node for node in ast.walk(source.tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+def longer(functions: Iterable[Function], lines_max: int) -> list[str]:
+    return [f"{one.name}: {length} lines" for one in functions if (length := lines(one)) > lines_max]
+
+
+def committing(source: Source) -> list[str]:
+    texts = [node for node in source.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     found = [text.lineno for text in texts if re.match(r"\s*(COMMIT|END)\s*(;|WORK|TRANSACTION|$)", str(text.value))]
-    assert found == [], "only infra.database commits"
+    return [f"line {line}" for line in found]
 
 
-@names(IN_ROOMS)
-def test_rows_and_graphql_types_then_never_in_one_file(source: Source) -> None:
+def rows_with_graphql(source: Source) -> list[str]:
     tops = {name.split(".")[0] for _, name in source.imports()}
-    assert not {"sqlmodel", "strawberry"} <= tops
+    return ["sqlmodel with strawberry"] if {"sqlmodel", "strawberry"} <= tops else []
 
 
-@names(IN_RULES)
-def test_rules_then_they_need_only_the_pure_part_of_the_standard_library(source: Source) -> None:
-    assert rules_impure(source) == []
-
-
-@names(sources("schema"))
-def test_resolvers_then_they_only_pass_on(source: Source) -> None:
-    long = {one.name: lines(one) for one in resolvers(source) if lines(one) > RESOLVER_LINES_MAX}
-    assert long == {}
-
-
-@names(sources("sync_jobs"))
-def test_jobs_then_none_is_async(source: Source) -> None:
-    wrong = [
+def async_jobs(source: Source) -> list[str]:
+    return [
         function.name
         for function in source.functions()
         if isinstance(function, ast.AsyncFunctionDef)
         for mark in function.decorator_list
         if dotted(mark.func if isinstance(mark, ast.Call) else mark).endswith("task")
     ]
-    assert wrong == [], "Celery reports an async job as done without running it"
 
 
-@names([source for source in sources("tests") if PurePosixPath(source.name).name.startswith("test_")])
-def test_tests_then_none_returns_before_its_end(source: Source) -> None:
-    assert returning(source) == [], "a test that returns early reads as passed: parametrise it, or skip with a reason"
+def mocking(source: Source) -> list[str]:
+    return [f"line {line}: {name}" for line, name in source.imports() if name.startswith(("unittest.mock", "mock."))]
 
 
-@names(sources("tests"))
-def test_tests_then_they_mock_nothing(source: Source) -> None:
-    assert [line for line, name in source.imports() if name.startswith(("unittest.mock", "mock."))] == []
+def test_modules_then_each_is_named_after_a_noun_of_the_domain(house: list[Source]) -> None:
+    check(named_vaguely, house, "name the module after a noun of the domain")
+
+
+def test_modules_then_each_says_in_one_sentence_what_it_is_for(house: list[Source]) -> None:
+    check(not_introduced, house, "say in one sentence what the module is for")
+
+
+def test_modules_then_each_fits_in_the_head(house: list[Source]) -> None:
+    chosen = [source for source in house if not source.name.startswith(("tests/", "migrations/versions/"))]
+    check(too_long, chosen)
+
+
+def test_functions_then_each_fits_on_a_screen(house: list[Source]) -> None:
+    chosen = [source for source in house if not source.name.startswith("migrations/versions/")]
+    check(long_functions, chosen)
+
+
+def test_calls_with_a_home_then_nobody_else_makes_them(in_rooms: list[Source]) -> None:
+    check(home_broken, in_rooms)
+
+
+def test_statements_then_none_commits(in_rooms: list[Source]) -> None:
+    chosen = [source for source in in_rooms if source.name != "infra/database.py"]
+    check(committing, chosen, "only infra.database commits")
+
+
+def test_rows_and_graphql_types_then_never_in_one_file(in_rooms: list[Source]) -> None:
+    check(rows_with_graphql, in_rooms)
+
+
+def test_rules_then_they_need_only_the_pure_part_of_the_standard_library(in_rooms: list[Source]) -> None:
+    check(rules_impure, below("plants/rules", in_rooms))
+
+
+def test_resolvers_then_they_only_pass_on(in_rooms: list[Source]) -> None:
+    check(long_resolvers, below("schema", in_rooms))
+
+
+def test_jobs_then_none_is_async(in_rooms: list[Source]) -> None:
+    check(async_jobs, below("sync_jobs", in_rooms), "Celery reports an async job as done without running it")
+
+
+def test_tests_then_none_returns_before_its_end(in_tests: list[Source]) -> None:
+    chosen = [source for source in in_tests if PurePosixPath(source.name).name.startswith("test_")]
+    check(returning, chosen, "a test that returns early reads as passed: parametrise it, or skip with a reason")
+
+
+def test_tests_then_they_mock_nothing(in_tests: list[Source]) -> None:
+    check(mocking, in_tests)
 
 
 def test_planted_breaches_then_each_is_found() -> None:
-    breaches = (
+    calls = (
         "datetime.now(UTC)", "datetime.datetime.now(UTC)", "date.today()", "time.time()", "uuid4()",
         "uuid.uuid7()", "session.commit()", "self.session.commit()", "PlantScope({1})",
         "float('0.1')", "print('done')",
     )  # fmt: skip
-    missed = [text for text in breaches if len(home_broken(read("plants/store/x.py", text))) != 1]
+    missed = [text for text in calls if len(home_broken(read("plants/store/x.py", text))) != 1]
     assert missed == []
     assert home_broken(read("infra/clock.py", "datetime.now(UTC)")) == []
     assert home_broken(read("plants/store/x.py", "clock.now()")) == []
@@ -187,3 +247,35 @@ def test_planted_breaches_then_each_is_found() -> None:
     assert returning(read("tests/test_x.py", f"{early}\n{within}")) == ["line 3: test_one"]
     resolver = "@field('x')\ndef batch(): ...\n@strawberry.mutation\ndef ship(): ..."
     assert [one.name for one in resolvers(read("schema/x.py", resolver))] == ["batch", "ship"]
+
+
+def test_planted_files_then_every_breach_of_every_file_is_named() -> None:
+    long = "def one():\n" + "    x()\n" * FUNCTION_LINES_MAX
+    job = '"""Jobs."""\n@app.task(name="x")\nasync def send(): ...\n'
+    planted = [
+        read("plants/store/info.py", f'"""Rows."""\nimport sqlmodel\nimport strawberry\n{long}'),
+        read("sync_jobs/hub/sending.py", f"{job}{long}session.run('COMMIT;')"),
+        read("schema/quality/holds.py", '"""Holds."""\n@field("x")\ndef batch():\n' + "    x()\n" * RESOLVER_LINES_MAX),
+        read("api/http/pages.py", "x()\n" * (MODULE_LINES_MAX + 1)),
+        read("tests/test_x.py", "from unittest.mock import Mock"),
+        read("tests/__init__.py", ""),
+    ]
+    found = {
+        named_vaguely: {"plants/store/info.py": ["info"]},
+        not_introduced: {"api/http/pages.py": ["no docstring"], "tests/test_x.py": ["no docstring"]},
+        too_long: {"api/http/pages.py": ["401 lines"]},
+        long_functions: {
+            "plants/store/info.py": ["one: 71 lines"],
+            "sync_jobs/hub/sending.py": ["one: 71 lines"],
+        },
+        long_resolvers: {"schema/quality/holds.py": ["batch: 16 lines"]},
+        committing: {"sync_jobs/hub/sending.py": ["line 75"]},
+        rows_with_graphql: {"plants/store/info.py": ["sqlmodel with strawberry"]},
+        async_jobs: {"sync_jobs/hub/sending.py": ["send"]},
+        mocking: {"tests/test_x.py": ["line 1: unittest.mock.Mock"]},
+    }
+    assert {rule: breaches(rule, planted) for rule in found} == found
+    with pytest.raises(AssertionError, match=r"shorter\n *plants/store/info.py: one: 71 lines\n *sync_jobs"):
+        check(long_functions, planted, "shorter")
+    with pytest.raises(AssertionError, match="no file"):
+        breaches(too_long, [])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,33 @@ def test_english_then_babel_is_not_loaded() -> None:
     code = "import sys; from tests.infra.test_messages import NO_HOME; str(NO_HOME); print('babel' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+GERMAN = """
+msgid ""
+msgstr "Language: de\\nContent-Type: text/plain; charset=utf-8\\n"
+
+msgctxt "HOME_NEEDED"
+msgid "No home is given: use --home DIR or {variable}."
+msgstr "Es fehlt der Ordner: --home ORDNER oder {variable}."
+"""
+IN_GERMAN = """
+import sys
+from pathlib import Path
+from pathlib import Path
+from infra import messages
+messages.LOCALES = Path(sys.argv[1])
+from starlette.datastructures import Headers
+from api.http.authentication import language_of
+from infra.settings import HOME_NEEDED
+language = language_of(Headers({"accept-language": "de-AT,en;q=0.5"}))
+print(language, messages.languages(), messages.word(HOME_NEEDED(variable="X"), language))
+"""
+
+
+def test_a_third_language_is_one_more_file(tmp_path: Path) -> None:
+    file = tmp_path / "de" / "LC_MESSAGES" / "batchloom.po"
+    file.parent.mkdir(parents=True)
+    file.write_text(GERMAN.lstrip(), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", IN_GERMAN, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "de ['en', 'de'] Es fehlt der Ordner: --home ORDNER oder X.\n"

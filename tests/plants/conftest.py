@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import migrations
 from infra.database import Store
-from tests.databases import fresh_database
+from tests.databases import migrated_database, migrated_file
 from tests.factories import Plant, plant_store, postgres_plant
 
 
@@ -42,8 +41,7 @@ def plant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plant]:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store with its tables and nothing in them."""
     kind = request.param
-    url = f"sqlite:///{tmp_path}/store.db" if kind == "sqlite" else fresh_database(request.getfixturevalue(kind))
+    url = migrated_file(tmp_path / "store.db") if kind == "sqlite" else migrated_database(request.getfixturevalue(kind))
     store = Store(url)
-    migrations.upgrade(store)
     yield store
     store.close()

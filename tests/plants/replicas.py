@@ -1,4 +1,4 @@
-"""A hub beside the plants of a test, and ledgers carried between their stores as replication would."""
+"""A hub for the plants of a test, and ledgers copied between their stores as replication would."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import migrations
 from infra.database import Store
 from infra.ids import new_id
 from infra.settings import directive_origin
@@ -18,6 +17,7 @@ from plants.rules.values.instants import format_instant
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head, entries_between, open_log
 from plants.store.projection import applying
+from tests.databases import migrated_file
 from tests.factories import GROUP, Plant
 
 DIRECTOR = Author("person-9", "Han Mei 韩梅")
@@ -71,9 +71,8 @@ class Hub:
 
 @contextmanager
 def hub_beside(tmp_path: Path, *plants: Plant) -> Iterator[Hub]:
-    """Yield a hub on SQLite that has taken the plants in and heard all they wrote."""
-    hub = Hub(Store(f"sqlite:///{tmp_path}/hub.db"))
-    migrations.upgrade(hub.store)
+    """Yield a hub on SQLite that has enrolled the plants and has all of their entries."""
+    hub = Hub(Store(migrated_file(tmp_path / "hub.db")))
     with hub.store.transaction() as session:
         open_hub(session, group=GROUP, origin=f"{GROUP}/hub/i1", now=plants[0].clock.now())
     for plant in plants:

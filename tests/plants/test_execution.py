@@ -1,4 +1,4 @@
-"""What every command shares: requests that are repeated, and when things may have happened."""
+"""Rules of all commands: repeated requests, and limits of the time of an event."""
 
 from datetime import UTC, datetime, timedelta
 

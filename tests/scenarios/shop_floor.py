@@ -1,4 +1,4 @@
-"""What people of the scenarios do and look at, over GraphQL, in a word each."""
+"""Actions and queries of users in the scenarios, over GraphQL, one function each."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial

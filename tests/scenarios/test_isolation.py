@@ -1,4 +1,4 @@
-"""Who has a role at one plant sees nothing of another: not by any field, id, error text or total."""
+"""A user with roles at one plant sees nothing of another: not by any field, id, error text or total."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What one node needs of a machine when nobody works at it."""
+"""The memory and processor time of an idle node."""
 
 import time
 

@@ -26,7 +26,7 @@ from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Parcel, Position, Problem
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.patience import patient, wait_until
 from tests.scenarios.faults.certificates import certificate
 from tests.scenarios.faults.proxy import Proxy, proxy_to
@@ -41,7 +41,7 @@ STEP: Final = 127  # bytes between two cuts; a prime, so that cuts fall everywhe
 @pytest.fixture(scope="module")
 def plant(postgres_18: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Group, PlantNode]]:
     """A hub and a plant that all tests of this file go on with; each leaves them level."""
-    with running_group(fresh_database(postgres_18), tmp_path_factory.mktemp("network")) as group:
+    with running_group(migrated_database(postgres_18), tmp_path_factory.mktemp("network")) as group:
         node = group.plant(1, "SH1")
         exchange(node)
         yield group, node

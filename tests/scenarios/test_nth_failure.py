@@ -44,7 +44,7 @@ from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_pending
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.factories import Plant, plant_store, postgres_plant
 from tests.plants.replicas import hub_beside
 from tests.plants.replication.test_rebuild import work
@@ -232,7 +232,7 @@ def received(plant: Plant, amount: str) -> str:
 
 @pytest.fixture
 def group(postgres_18: EmbeddedPostgres, tmp_path: Path) -> Iterator[Group]:
-    with running_group(fresh_database(postgres_18), tmp_path) as running:
+    with running_group(migrated_database(postgres_18), tmp_path) as running:
         yield running
 
 

@@ -1,4 +1,4 @@
-"""Real processes that stand still, lose their database, or have a wrong clock: late, never lost."""
+"""Real processes that are suspended, lose their database, or have a wrong clock: late, never lost."""
 
 import signal
 import sys
@@ -12,6 +12,7 @@ import psycopg
 import pysqlite3.dbapi2 as sqlite
 import pytest
 
+from infra.messages import StoredMessage
 from tests.patience import Limit, wait_until
 from tests.scenarios.faults.clocks import wrong_clock
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
@@ -145,5 +146,8 @@ def fresh(group: Group) -> Person:
 
 def says_clock(group: Group) -> bool:
     with group.store("SZ2").transaction() as session:
-        rows = session.rows("SELECT alarm FROM replication WHERE log_id = 2 AND alarm IS NOT NULL")
-    return any("clock" in str(alarm) and "时钟" in str(alarm) for (alarm,) in rows)
+        rows = session.rows(
+            "SELECT alarm, alarm_code, alarm_data FROM replication WHERE log_id = 2 AND alarm IS NOT NULL"
+        )
+    alarms = [StoredMessage(*row) for row in rows]
+    return any("clock" in alarm.word("en") and "时钟" in alarm.word("zh") for alarm in alarms)

@@ -1,19 +1,29 @@
 """Jobs in processes of their own, woken through Valkey: killed in the middle, nothing is lost or doubled."""
 
+import re
 import secrets
+import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
+from typing import Final
 
 import pytest
 
+from infra.roles import Role
+from plants.store.monitoring.alarms import AlarmKind, open_alarms
+from plants.store.monitoring.job_runs import job_runs
+from sync_jobs.celery.jobs import JOBS
+from tests.patience import patient, wait_until
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
-from tests.scenarios.processes import HUB, Group
+from tests.scenarios.processes import BATCHLOOM, HUB, Group
 from tests.scenarios.shop_floor import check_equal, receive, wait_level
 from tests.sync_jobs.group import stand
 
 pytestmark = pytest.mark.timeout(240)
 
-CELERY = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")
+CELERY: Final = (sys.executable, "-m", "celery", "-A", "sync_jobs.celery.worker")
+COMMAND: Final = str(BATCHLOOM)
 DATABASES = 16  # that a Valkey has unless told otherwise
 
 
@@ -26,12 +36,50 @@ def separate(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory, valke
         group.start(HUB, "SH1")
         for code in (HUB, "SH1"):
             start_worker(group, code)
-            group.aside(f"beat-{code}", code, *CELERY, "beat", f"--schedule={folder / code / 'beat'}", "--pidfile=")
+            group.aside(f"beat-{code}", code, COMMAND, "beat")
         yield group
 
 
 def start_worker(group: Group, code: str) -> None:
-    group.aside(f"worker-{code}", code, *CELERY, "worker", "--loglevel=WARNING")
+    group.aside(f"worker-{code}", code, COMMAND, "worker", "--loglevel=WARNING")
+
+
+def celery(group: Group, code: str, *words: str) -> str:
+    """Return what a command of Celery prints about the workers of a node."""
+    environment = {**group.nodes[code].process.environment, "BATCHLOOM_HOME": str(group.nodes[code].home)}
+    done = subprocess.run(
+        [*CELERY, *words], env=environment, cwd=group.folder, capture_output=True, text=True, check=False,
+        timeout=patient(60),
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def is_online(group: Group, code: str, worker: str) -> bool:
+    return f"{worker}@" in celery(group, code, "status")
+
+
+def test_workers_run_then_celerys_own_commands_see_them_and_their_tasks(separate: Group) -> None:
+    for code, role in ((HUB, Role.HUB), ("SH1", Role.PLANT)):
+        worker = "hub" if code == HUB else code
+        wait_until(partial(is_online, separate, code, worker), "the worker is online")
+        registered = celery(separate, code, "inspect", "registered")
+        assert {one.name for one in JOBS.values() if one.role is role} == set(re.findall(r"sync\.[\w-]+", registered))
+    queues = celery(separate, HUB, "inspect", "active_queues")
+    assert "sync.project" in queues, "projection has a queue of its own"
+
+
+def test_workers_run_then_no_alarm_and_every_job_has_succeeded(separate: Group) -> None:
+    for code in (HUB, "SH1"):
+        wait_until(partial(succeeded, separate, code), "every job succeeded")
+        with separate.store(code).reading() as reads:
+            assert open_alarms(reads, AlarmKind.WORKERS_MISSING) == {}
+
+
+def succeeded(group: Group, code: str) -> bool:
+    """Tell whether every job of a node has succeeded at least once."""
+    with group.store(code).reading() as reads:
+        runs = job_runs(reads)
+    return bool(runs) and all(one.succeeded is not None for one in runs)
 
 
 def test_separate_workers_killed_in_the_middle_then_nothing_is_lost_or_doubled(separate: Group) -> None:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import migrations
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from plants.commands.group.enrolment import open_hub
@@ -20,7 +19,7 @@ from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.instants import micros
 from plants.store.replication.status import ReplicationRow
 from plants.store.sql.rows import RowWrites
-from tests.databases import fresh_database
+from tests.databases import migrated_database, migrated_file
 from tests.factories import GROUP, Plant, plant_store
 from tests.plants.genealogy.graphs import REPLICATION
 from tests.plants.replicas import Hub
@@ -64,8 +63,7 @@ class Chain:
 def group_of_two(folder: Path, server: EmbeddedPostgres | None) -> Iterator[Group]:
     """Yield two plants on SQLite, and the hub on PostgreSQL where a server is given."""
     here, there = plant_store(folder), plant_store(folder, 2, "NB1")
-    store = Store(f"sqlite:///{folder}/hub.db" if server is None else fresh_database(server))
-    migrations.upgrade(store)
+    store = Store(migrated_file(folder / "hub.db") if server is None else migrated_database(server))
     with store.transaction() as session:
         open_hub(session, group=GROUP, origin=f"{GROUP}/hub/i1", now=here.clock.now())
     group = Group(Hub(store), here, there)

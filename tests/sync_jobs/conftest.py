@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from infra.postgres import EmbeddedPostgres
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.group import Group, running_group
 
 
 @pytest.fixture
 def group(postgres_18: EmbeddedPostgres, tmp_path: Path) -> Iterator[Group]:
-    with running_group(fresh_database(postgres_18), tmp_path) as running:
+    with running_group(migrated_database(postgres_18), tmp_path) as running:
         yield running

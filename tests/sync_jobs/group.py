@@ -19,7 +19,6 @@ from infra.clock import SystemClock
 from infra.database import Store
 from infra.settings import directive_origin, hub_origin, plant_origin
 from infra.writer import Writer
-from migrations import upgrade
 from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
@@ -30,6 +29,7 @@ from plants.rules.ledger.merkle import Frontier
 from plants.rules.values.actors import Author
 from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import HubNode, PlantNode
+from tests.databases import migrated_file
 from tests.patience import wait_until
 
 GROUP = "acme.example"
@@ -77,7 +77,7 @@ class Group:
 
     def plant(self, number: int, code: str, database_url: str | None = None) -> PlantNode:
         """Enrol and open a plant with a material and a location; its store is a SQLite file unless a URL is given."""
-        node, ledger_key = self._node(number, code, database_url or f"sqlite:///{self.folder / f'{code}.db'}")
+        node, ledger_key = self._node(number, code, database_url or migrated_file(self.folder / f"{code}.db"))
         order = Enrolment(
             number=number,
             code=code,
@@ -100,7 +100,6 @@ class Group:
 
     def _node(self, number: int, code: str, database_url: str) -> tuple[PlantNode, str]:
         store = self.opening.enter_context(closing(Store(database_url)))
-        upgrade(store)
         writer = self.opening.enter_context(closing(Writer(store)))
         origin = plant_origin(GROUP, code)
         signer = NoteSigner(origin, generate_key())
@@ -122,10 +121,9 @@ class Group:
 
 @contextmanager
 def running_group(database_url: str, folder: Path) -> Iterator[Group]:
-    """Run a hub on a fresh database; plants are added by the test."""
+    """Run a hub on a migrated database; the test adds plants."""
     with ExitStack() as opening:
         store = opening.enter_context(closing(Store(database_url)))
-        upgrade(store)
         origin = hub_origin(GROUP)
         node = HubNode(
             origin=origin,

@@ -15,7 +15,6 @@ from auth.notes import NoteSigner, generate_key, load_key, save_key
 from infra.database import Store
 from infra.objects import FileObjects
 from infra.postgres import EmbeddedPostgres
-from migrations import upgrade
 from plants.rules.ledger.events import decode
 from plants.rules.ledger.notes import Note, NoteKey, SignatureType
 from plants.rules.values.refusals import Refusal
@@ -28,7 +27,7 @@ from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.protocol.wire import Problem
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.archive.test_archiving import archive_all
 from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, GROUP, Group, receive, stand
@@ -308,8 +307,7 @@ def test_hub_back_from_the_archive_then_it_knows_the_last_key_and_no_earlier_one
     exchange(node, forced=True)
     level(group, node)
     archive_all(hub)
-    with closing(Store(fresh_database(postgres_18))) as store:
-        upgrade(store)
+    with closing(Store(migrated_database(postgres_18))) as store:
         assert hub.archive is not None
         recover_hub(replace(hub, store=store), hub.archive)
         kid, before, past = machine(store)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import migrations
 from infra.database import Store
 from plants.rules.values.instants import micros
 from plants.store.replication import projection_faults
 from plants.store.replication.projection_faults import ledgers_due, put_fault
 from sync_jobs.backoff import LONGEST_WAIT_US, RETRY_SECONDS_MAX, WAIT_MS_MAX, is_due
 from sync_jobs.projection.parking import WAITS
+from tests.databases import migrated_file
 
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
 LONGEST = timedelta(seconds=RETRY_SECONDS_MAX)
@@ -55,12 +55,10 @@ def test_no_wait_that_is_given_is_taken_for_one_of_a_wrong_clock() -> None:
 def test_fault_that_waits_then_the_store_finds_it_due_when_the_rule_does(
     tmp_path: Path, until: datetime, *, due: bool
 ) -> None:
-    with closing(Store(f"sqlite:///{tmp_path}/store.db")) as store:
-        migrations.upgrade(store)
-        with store.transaction() as session:
-            columns = {"type": "", "error": "no", "attempts": 1, "now_us": 0, "needs_version": None}
-            put_fault(session, 1, idx=0, key="k", next_attempt_us=micros(until), **columns)
+    with closing(Store(migrated_file(tmp_path / "store.db"))) as store, store.transaction() as session:
+        columns = {"type": "", "error": "no", "attempts": 1, "now_us": 0, "needs_version": None}
+        put_fault(session, 1, idx=0, key="k", next_attempt_us=micros(until), **columns)
 
-            assert ledgers_due(session, micros(NOW), LONGEST_WAIT_US) == ([1] if due else [])
-            assert projection_faults.is_due(session, 1, micros(NOW), LONGEST_WAIT_US) is due
+        assert ledgers_due(session, micros(NOW), LONGEST_WAIT_US) == ([1] if due else [])
+        assert projection_faults.is_due(session, 1, micros(NOW), LONGEST_WAIT_US) is due
     assert is_due(micros(until), NOW) is due

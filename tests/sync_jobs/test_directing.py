@@ -36,7 +36,7 @@ from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.projection.projecting import project_pending
 from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.wire import Receipt
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.copies import cut_hub
 from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, running_group, stand
 
@@ -46,7 +46,7 @@ CHEN = Author("chen.jing", "Chen Jing 陈静")
 @pytest.fixture
 def group(tmp_path: Path, postgres_18: EmbeddedPostgres) -> Iterator[Group]:
     """A hub, and the plants SH1 and NB1."""
-    with running_group(fresh_database(postgres_18), tmp_path) as group:
+    with running_group(migrated_database(postgres_18), tmp_path) as group:
         group.plant(1, "SH1")
         group.plant(2, "NB1")
         yield group

@@ -12,7 +12,6 @@ from auth.notes import NoteSigner, generate_key, load_key, save_key
 from infra.database import Store
 from infra.objects import FileObjects
 from infra.postgres import EmbeddedPostgres
-from migrations import upgrade
 from plants.store.ledger.archive import Archive
 from plants.store.replication.status import ReplicationState
 from sync_jobs.archive.checks import check_archive
@@ -24,7 +23,7 @@ from sync_jobs.plant import ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.protocol.wire import Problem
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.archive.test_archiving import archive_all
 from tests.sync_jobs.copies import backup, on_copy
 from tests.sync_jobs.group import CLOCK, Group, column, receive, stand
@@ -147,8 +146,7 @@ def test_ledger_key_rotated_twice_then_all_of_it_comes_back_from_the_archive(
         exchange(node, forced=True)
     archive_all(hub)
     assert [one.wrong for one in check_archive(hub, archive)] == [None, None]
-    with closing(Store(fresh_database(postgres_18))) as store:
-        upgrade(store)
+    with closing(Store(migrated_database(postgres_18))) as store:
         again = replace(hub, store=store)
         recover_hub(again, archive)
         assert stand(store, 1) == stand(hub.store, 1)

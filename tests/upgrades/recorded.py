@@ -1,4 +1,4 @@
-"""What released versions left behind, opened with today's program."""
+"""Recorded stores of released versions, opened with today's program."""
 
 import json
 import sqlite3

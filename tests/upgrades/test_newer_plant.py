@@ -1,4 +1,4 @@
-"""A plant one version ahead of its hub: what the hub does not know is kept, waits, and is applied after its upgrade."""
+"""A plant one version ahead of its hub: unknown entries are kept, wait, and are applied after the hub's upgrade."""
 
 import json
 from base64 import b64encode
@@ -23,7 +23,7 @@ from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind, project_pending
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.group import CLOCK, column, receive, running_group, stand
 
 UNHEARD_OF = "BatchWeighed"
@@ -57,7 +57,7 @@ def batches(store: Store) -> int:
 def test_newer_plant_then_parked_by_key_and_replayed_after_the_upgrade(
     postgres_18: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running_group(fresh_database(postgres_18), tmp_path) as group:
+    with running_group(migrated_database(postgres_18), tmp_path) as group:
         node, hub = group.plant(1, "SH1"), group.hub.node.store
         one, two = receive(node, 2)
         append(node, UNHEARD_OF, 1, one.envelope["key"], {"grams": "12500"})
@@ -89,7 +89,7 @@ def test_newer_plant_then_parked_by_key_and_replayed_after_the_upgrade(
 def test_greeting_of_a_newer_plant_then_unknown_members_are_passed_over(
     postgres_18: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    with running_group(fresh_database(postgres_18), tmp_path) as group:
+    with running_group(migrated_database(postgres_18), tmp_path) as group:
         node = group.plant(1, "SH1")
         receive(node)
         exchange(node)

@@ -67,7 +67,7 @@ def test_recorded_store_then_migrated_and_replayed_to_the_bit(tmp_path: Path, ve
 
 @every_version
 def test_recorded_stores_then_the_group_goes_on_together(tmp_path: Path, version: str) -> None:
-    """What was unsent is sent, the directive that was waiting is applied, and a repeated request is still one."""
+    """Unsent entries are sent, the waiting directive is applied, and a repeated request has one effect."""
     with closing(Store(restore(version, "HUB", tmp_path))) as store:
         upgrade(store)
         hub = hub_on(store)
@@ -137,7 +137,7 @@ def enrolment(code: str) -> Enrolment:
 
 
 def new_hub(database_url: str) -> Store:
-    """Return the store of a hub of today that has taken the recorded plants in and heard nothing of them."""
+    """Return the store of a hub of today that has enrolled the recorded plants and has none of their entries."""
     store = Store(database_url)
     upgrade(store)
     with store.transaction() as session:

@@ -43,7 +43,7 @@ from plants.store.ledger.entries import entry_at
 @stable_name("Decision")
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What somebody decides on a request; `proposal` is the leaf hash of the entry they were shown, in hexadecimal."""
+    """A decision on a request. `proposal` is the leaf hash of the entry that the decider saw, in hexadecimal."""
 
     change: int
     proposal: str
@@ -55,8 +55,8 @@ class Decision:
 def decide_change(writer: PlantLedgerWriter, order: Decision) -> Entry:
     """Approve or reject at the plant, and apply what is approved; returns the decision.
 
-    An approved change that no longer fits is refused and the decision stands: ChangeRefused, with its reason, is the
-    entry after it, as ChangeApplied is otherwise. Raises Refusal when this person may not decide this here and now.
+    An approved change that no longer fits is refused, and the decision stays. The next entry is ChangeRefused with its
+    reason, or ChangeApplied. Raises Refusal when this user may not decide this here and now.
     """
     proposal = proposal_of(writer.session, writer.call.plant, order.change)
     decided = _decide(writer, order, proposal, ChangeLevel.PLANT)

@@ -38,7 +38,7 @@ REOPENED = frozenset({PROCESS_CLOSED.name, TRANSFER_RECEIVED.name})
 @stable_name("Correction")
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Which entry of the plant's ledger is wrong, in what way, and why."""
+    """A correction: the index of the wrong entry, the kind of error, and the reason."""
 
     entry: int
     wrong: Wrong

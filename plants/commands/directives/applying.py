@@ -1,4 +1,4 @@
-"""What the parts of a plant that do what directives ask have in common: the directive, and what came of it."""
+"""Shared by the modules that apply directives at a plant: the directive, and its answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Applying:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a directive: rejected where there is a refusal, which undoes nothing that is said beside it."""
+    """The answer to a directive. With a refusal it is rejected; the other fields count all the same."""
 
     met_version: int | None = None
     refusal: Refusal | None = None

@@ -19,7 +19,7 @@ from plants.store.inventory.batches import goods_by_id
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a ChangeDecided directive says."""
+    """The content of a ChangeDecided directive."""
 
     payload: ChangeDecided
     verdict: ChangeVerdict
@@ -57,8 +57,8 @@ def change_decided(decided: Decided) -> tuple[int, int]:
 def apply_decision(applying: Applying, decided: Decided) -> Answer:
     """Record the decision and its effect, after the checks that the plant's own decisions pass.
 
-    Raises Refusal when it decides nothing here. A request may have expired since: what counts is when the hub wrote the
-    decision down.
+    Raises Refusal when it decides nothing here. A request may have expired since: the instant at which the hub recorded
+    the decision counts.
     """
     payload = decided.payload
     if payload["plant"] != applying.plant:

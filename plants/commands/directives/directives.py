@@ -1,6 +1,6 @@
-"""What headquarters directs to plants: master data, holds, recalls and releases; one entry for each plant addressed.
+"""Directives of headquarters: master data, holds, recalls and releases; one entry for each plant addressed.
 
-The plants do it when they hear of it, and answer in their own ledgers: `plants.commands.directives.outcomes`.
+The plants apply them after the next exchange, and answer in their own ledgers: `plants.commands.directives.outcomes`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -103,7 +103,7 @@ class Directing:
     digest: str | None
 
     def send(self, event: Event[P], about: str, contents: Mapping[int, P]) -> list[Entry]:
-        """Append what each plant is told to the ledger of its directives, and apply it to the hub's tables."""
+        """Append each plant's content to the ledger of its directives, and apply it to the hub's tables."""
         # In the order of their numbers, so that two commands at once cannot wait for each other.
         return [
             LedgerWriter(self.session, self.actor, self.call, self.digest, -plant).record(event, about, contents[plant])
@@ -155,7 +155,7 @@ def group_command(name: str) -> Callable[[Callable[[Directing, Order], list[Entr
 def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     """Define master data for the plants named; each states it in its own ledger, or says why it cannot.
 
-    Whether a material's unit is known is a plant's to say: it may have been directed just before.
+    The plant checks that a material's unit is known: a directive may have defined it just before.
     """
     definition = order.definition
     if isinstance(definition, MaterialDefinition):
@@ -192,7 +192,7 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
 
 @group_command("direct_recall")
 def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
-    """Hold several batches as one thing: every plant addressed is told of all of them, and one release lifts all.
+    """Hold several batches as one thing: every plant addressed receives all of them, and one release lifts all.
 
     Raises Refusal BATCH_UNKNOWN for the first batch that no plant has goods of, when no plant is named.
     """

@@ -15,12 +15,12 @@ from plants.store.quality.holds import all_in_force
 
 
 def follow_goods(session: Session, *, now: datetime) -> list[Entry]:
-    """Direct what is in force everywhere to the plants that the hub has heard of since to have goods of it.
+    """Direct holds and recalls that are in force everywhere to plants that got goods of the batches since.
 
-    In the name of who directed it first, in the caller's transaction; returns what was directed. Each plant is told
-    once. A hold or recall that was directed to named plants stays with these.
+    Runs in the caller's transaction, with the actor of the first directive; returns the new directives. Each plant gets
+    one. A hold or recall that was directed to named plants stays with these.
     """
-    Head(session, HUB_LOG)  # takes the lock of the hub's own ledger, so that two processes do not tell a plant twice.
+    Head(session, HUB_LOG)  # takes the lock of the hub's own ledger, so that two processes do not direct a plant twice.
     sent = []
     for directives in all_in_force(session).values():
         first = entry_at(session, *directives[0])
@@ -35,7 +35,7 @@ def follow_goods(session: Session, *, now: datetime) -> list[Entry]:
 
 
 def _content(session: Session, payload: dict[str, Any]) -> tuple[dict[str, Any], list[DirectedBatch]]:
-    """Return what a hold or recall says, with the ids of batches that the hub has heard of since."""
+    """Return the content of a hold or recall, with the ids of batches that the hub has learned since."""
     if "batch" in payload:
         batch = batch_named(session, payload["batch"]["code"])
         return {**payload, "batch": batch}, [batch]

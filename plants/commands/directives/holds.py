@@ -52,10 +52,10 @@ def hold_directed(directed: Directed) -> str:
 
 
 def apply_hold(applying: Applying, directed: Directed) -> Answer:
-    """Hold what the plant knows of the batches, and keep the hold for the others until goods of them come.
+    """Hold the batches that the plant knows, and keep the hold for the others until goods of them come.
 
-    What was recorded before stays: `met` says which version of each batch the hold met. Where the plant knows none of
-    them the directive is rejected with BATCH_UNKNOWN, and the hold waits all the same.
+    Earlier entries stay: `met` has the version of each batch at which the hold took effect. If the plant knows none of
+    them, the directive is rejected with BATCH_UNKNOWN, and the hold still waits.
     """
     met: dict[str, int] = {}
     waiting: list[WaitingHold] = []

@@ -1,7 +1,8 @@
 """Answer a directive of the hub: check it, do what it asks, and record both in the plant's own ledger.
 
-What this program does not understand is rejected as UNSUPPORTED. A newer program that understands it answers it once
-more: it is done then, unless headquarters has said otherwise since, and the answer names the first one (`again`).
+A directive that this program does not understand is rejected as UNSUPPORTED. A newer program that understands it
+answers it once more. It applies it then, unless a later directive has replaced it. The answer names the first one
+(`again`).
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -40,7 +41,7 @@ from plants.store.ledger.entries import Head, entries_between, entry_at
 
 @dataclass(frozen=True, slots=True)
 class Applier:
-    """How one version of one type of directive is done: what it says is read whole before anything is recorded.
+    """Applies one version of one type of directive. The content is parsed whole before anything is recorded.
 
     `about` names the subject of the directive. A later `ended_by` directive about the same subject supersedes it.
     """

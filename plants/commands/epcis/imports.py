@@ -1,7 +1,7 @@
 """Import an EPCIS document: its plan's steps, done by the ordinary commands on the stores of the plants concerned.
 
-Every command gets a request id made from its step's name, so that importing a document again finds each entry there
-already and does nothing. Nothing is committed here: whoever opened the transactions decides what becomes of them.
+Every command gets a request id made from its step's name, so that a repeated import finds each entry and changes
+nothing. It commits nothing: the caller that opened the transactions commits them or rolls them back.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,9 +67,9 @@ class ImportingPlant:
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What became of one step of the plan: its entries, how many of them are new, or why there are none.
+    """The result of one step of the plan: its entries, the number of new ones, or the refusal.
 
-    `waits_for` is the event whose refusal left this step without its goods, maybe by way of others.
+    `waits_for` is the event whose refusal left this step without its goods, directly or through other steps.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -94,17 +94,17 @@ class _Sent:
 def import_epcis(
     plan: steps.EpcisPlan, plants: Mapping[str, ImportingPlant], *, actor: Author, now: datetime
 ) -> tuple[StepOutcome, ...]:
-    """Do every step that can be done, in the plan's order, and return what became of each.
+    """Run every step that can run, in the plan's order, and return the result of each.
 
-    A refused step changes nothing at its plant; what depends on it says so and is not tried. `plants` has every plant
-    of the plan by its code.
+    A refused step changes nothing at its plant. Steps that depend on it are not tried and name it. `plants` has every
+    plant of the plan by its code.
     """
     importing = _Import(plants, actor, now)
     return tuple(importing.do(step) for step in plan.steps)
 
 
 class _Import:
-    """An import under way: which batches the plants made of the document's lots, and which transfers are out."""
+    """A running import: the batches that plants made of the document's lots, and the open transfers."""
 
     def __init__(self, plants: Mapping[str, ImportingPlant], actor: Author, now: datetime) -> None:
         self.plants, self.actor, self.now = plants, actor, now
@@ -112,7 +112,7 @@ class _Import:
         self.processes: dict[str, int] = {}
         self.made_in: dict[str, int] = {}  # batch code -> process record
         self.sent: dict[str, _Sent] = {}
-        self.failed: dict[str, int] = {}  # what a failed step should have made -> the event that was refused
+        self.failed: dict[str, int] = {}  # product of a failed step -> the event that was refused
         self.entries: list[Entry] = []
 
     def do(self, step: steps.PlanStep) -> StepOutcome:
@@ -176,7 +176,7 @@ class _Import:
         return entry
 
     def _define(self, step: steps.DefineMaterial | steps.DefineLocation | steps.DefineParty) -> None:
-        """Define what the plant does not have yet; what it has stays as the plant defined it."""
+        """Define master data that the plant does not have yet; existing definitions stay."""
         plant = self.plants[step.plant]
         if isinstance(step, steps.DefineMaterial):
             if not _knows(definitions.material, plant.session, plant.number, step.code):

@@ -1,6 +1,6 @@
-"""Open the hub's ledger, take plants into the group, and keep there what becomes of their keys.
+"""Open the hub's ledger, enrol plants in the group, and record changes of their keys there.
 
-A number and a code are given once and for good; which keys count changes, and the hub's ledger says why.
+A number and a code are given once and for good. The valid keys may change; the hub's ledger has the reason.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """Which plant is taken into the group, where its ledger and its directives are, and its public keys."""
+    """A plant to enrol: number, code, name, the origins of its ledger and of its directives, and its public keys."""
 
     number: int
     code: str
@@ -67,7 +67,7 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
     """Give a plant its number and code, and open its two ledgers here: its own, and the one of its directives.
 
     Raises Refusal on a wrong number, code or name, and on a number or code that was ever given; LookupError when the
-    hub's own ledger was not opened. The keys are recorded; whoever checks them keeps them (`auth.machines`).
+    hub's own ledger was not opened. The keys are only recorded; `auth.machines` stores them for checks.
     """
     plant_code(order.code)
     check_text("name", order.name, NAME_LENGTH_MAX)
@@ -98,14 +98,14 @@ def record_assertion_key(session: Session, code: str, payload: AssertionKeyRotat
 
 
 def record_ledger_key(session: Session, code: str, payload: PlantLedgerKeyRotated, *, now: datetime) -> Entry:
-    """Record in the hub's ledger which key signs a plant's from a size on; whoever calls checked the statement."""
+    """Record in the hub's ledger the new ledger key of a plant and its first size. The caller checks the statement."""
     return _record(session, Head(session, HUB_LOG), PLANT_LEDGER_KEY_ROTATED, code, payload, actor=SYSTEM, now=now)
 
 
 def record_revoked(
     session: Session, code: str, payload: PlantRevoked, reason: str, *, actor: Author, now: datetime
 ) -> Entry:
-    """Record in the hub's ledger that a plant's keys count no more, and why; a reason that is none is refused."""
+    """Record in the hub's ledger that a plant's keys are revoked, and why; raises Refusal without a reason."""
     reason = check_text("reason", reason, REASON_LENGTH_MAX)
     head = Head(session, HUB_LOG)
     return _record(session, head, PLANT_REVOKED, code, payload, actor=actor, now=now, reason=reason)

@@ -19,7 +19,7 @@ from plants.store.projection import applying
 
 @dataclass(frozen=True, slots=True)
 class NewPlant:
-    """Which plant a store is for. Code and number are given by the hub, unique in the group and for good."""
+    """The plant of a store. The hub gives code and number, unique in the group and for good."""
 
     number: int
     code: str

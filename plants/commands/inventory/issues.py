@@ -26,7 +26,7 @@ class StockLine:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What was taken: a movement for each line, in order, and the batches it is of."""
+    """Issued goods: a movement for each line, in order, and the batches."""
 
     movements: list[Movement]
     goods: dict[str, Goods]  # by batch code, as they were before

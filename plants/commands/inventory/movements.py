@@ -16,7 +16,7 @@ from plants.store.materials import definitions
 @stable_name("Move")
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How much of which batch goes from where to where."""
+    """A move of an amount of a batch between two locations."""
 
     batch: str
     from_location: str

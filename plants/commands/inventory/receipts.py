@@ -42,7 +42,7 @@ class AliasOrder:
 @stable_name("Delivery")
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What came in. Without a supplier the goods begin here (harvest, opening stock)."""
+    """Received goods. Without a supplier the goods begin here (harvest, opening stock)."""
 
     material: str
     amount: str

@@ -21,7 +21,7 @@ ADJUSTMENT_TOLERANCE = Fraction(2, 100)  # of what is on hand at the location: a
 @stable_name("Count")
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What was counted of a batch at a location, none included; the unit is the batch's own unless given."""
+    """The counted amount of a batch at a location, zero included; the unit is the batch's own unless given."""
 
     batch: str
     location: str

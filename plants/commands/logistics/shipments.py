@@ -15,7 +15,7 @@ from plants.store.materials import definitions
 @stable_name("Shipment")
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What leaves, for which customer, and on which of the customer's orders."""
+    """Goods that leave, the customer, and the customer's order."""
 
     customer: str
     lines: tuple[StockLine, ...]
@@ -26,7 +26,7 @@ class Shipment:
 def ship_batch(writer: PlantLedgerWriter, order: Shipment) -> Entry:
     """Ship usable goods to a defined customer; the shipment is a process record that a forward trace ends at.
 
-    The customer's order stands in the record's `job_order`.
+    The record's `job_order` holds the customer's order.
     """
     definitions.check_defined(writer.session, writer.call.plant, "CUSTOMER", order.customer)
     if order.order is not None:

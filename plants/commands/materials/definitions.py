@@ -96,7 +96,7 @@ def record_material(writer: PlantLedgerWriter, order: MaterialDefinition, causes
 
 
 def material_content(order: MaterialDefinition) -> MaterialDefined:
-    """Return what the event says of a material, or raise Refusal; whether its unit is known is asked at the plant."""
+    """Return the payload for a material, or raise Refusal. The plant checks that its unit is known."""
     master_code(order.code, "material")
     check_text("name", order.name, NAME_LENGTH_MAX)
     for days in (order.shelf_life_days, order.retest_days):

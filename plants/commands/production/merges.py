@@ -30,7 +30,7 @@ class MergeSource:
 @stable_name("Merge")
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """What is put together, and where the new batch is."""
+    """The sources of a merge, and the location of the new batch."""
 
     sources: tuple[MergeSource, ...]
     location: str

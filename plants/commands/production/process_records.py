@@ -21,7 +21,7 @@ from plants.store.production import process_records
 @stable_name("ProcessOrder")
 @dataclass(frozen=True, slots=True)
 class ProcessOrder:
-    """What is to be run: the kind of process, and where known its segment, job order and equipment."""
+    """A process to run: its kind, and if known its segment, job order and equipment."""
 
     kind: RunKind = "PRODUCTION"
     segment: str | None = None
@@ -32,7 +32,7 @@ class ProcessOrder:
 @stable_name("Feed")
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What goes into an open process record, from which locations."""
+    """Inputs of an open process record, with their locations."""
 
     process: int
     lines: tuple[StockLine, ...]
@@ -48,7 +48,7 @@ class Closing:
 
 @command("open_process")
 def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
-    """Open a process record; its id is the entry's key and stands in its payload."""
+    """Open a process record; its id is the entry's key and also in its payload."""
     process = new_process(writer, order)
     process["state"] = "OPEN"
     process["opened_at"] = format_instant(writer.occurred_at)

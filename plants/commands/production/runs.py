@@ -19,7 +19,7 @@ from plants.rules.values.quantities import parse_micro
 @stable_name("ProductionRun")
 @dataclass(frozen=True, slots=True)
 class ProductionRun:
-    """A whole run: what was run, what went in and came out, and when it began; it ended when the call says."""
+    """A whole run: process, inputs, outputs and start. It ended at `occurred_at` of the call."""
 
     run: ProcessOrder
     inputs: tuple[StockLine, ...] = ()

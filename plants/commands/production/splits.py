@@ -26,7 +26,7 @@ class SplitPart:
 @stable_name("Split")
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which batch, what is taken from which location, and where the parts go."""
+    """A batch to split, the location that it is taken from, and its parts."""
 
     batch: str
     location: str

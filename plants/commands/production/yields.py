@@ -53,7 +53,7 @@ class Addition:
 @stable_name("Yield")
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What comes out of an open process record: new batches, more of earlier ones, and inputs not used up."""
+    """Outputs of an open process record: new batches, more of earlier ones, and returned inputs."""
 
     process: int
     outputs: tuple[Output, ...] = ()

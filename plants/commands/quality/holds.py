@@ -13,7 +13,7 @@ from plants.rules.quality.holds import HoldKind
 @stable_name("Quarantine")
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Which batch is held, and why."""
+    """A batch to hold, with kind and reason."""
 
     batch: str
     reason: str

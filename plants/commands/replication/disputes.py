@@ -1,4 +1,4 @@
-"""Settle a disputed entry: a person has recorded what is right, or found that nothing has to be."""
+"""Settle a disputed entry: an operator has recorded the right facts, or found that nothing is missing."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from plants.store.replication import disputes
 @stable_name("Settlement")
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Which disputed entry is dealt with (the index of the entry that disputes it), and how."""
+    """A settled dispute: the index of the EntryDisputed, and the reason."""
 
     dispute: int
     reason: str
@@ -22,9 +22,9 @@ class Settlement:
 
 @command("settle_dispute")
 def settle_dispute(writer: PlantLedgerWriter, order: Settlement) -> Entry:
-    """Take a disputed entry off the worklist with the reason that says what was done.
+    """Take a disputed entry off the worklist, with the reason.
 
-    It changes nothing else: what is right is recorded by commands of its own. Raises Refusal DISPUTE_UNKNOWN or
+    It changes nothing else: other commands record the right facts. Raises Refusal DISPUTE_UNKNOWN or
     DISPUTE_SETTLED.
     """
     writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)

@@ -1,7 +1,7 @@
-"""A person decides on an entry that the hub could not apply: pass it over for good, or have it tried once more.
+"""Skip or retry an entry that the hub could not apply.
 
-Both are events in the hub's own ledger, with the person and the reason. What is passed over stays in the plant's
-ledger, with its proofs, and is never applied to the hub's tables, after a rebuild neither.
+Both are events in the hub's own ledger, with the actor and the reason. A skipped entry stays in the plant's ledger,
+with its proofs. It is never applied to the hub's tables, not even by a rebuild.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Give up a plant's own copy of old entry bodies, which the hub has cosigned and the archive holds.
 
-Deleting cannot be taken back here. So each transaction that does it asks again for every condition, and what a person
-was shown before is never believed.
+Deletion is final here. So each transaction that deletes checks every condition again, and relies on nothing that was
+shown to an operator before.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class PruningUnsafe(Failure):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A checkpoint of the plant's ledger that the hub cosigned; whoever makes one has checked the signatures."""
+    """A checkpoint of the plant's ledger that the hub cosigned. The caller has checked the signatures."""
 
     size: int
     root: bytes
@@ -53,7 +53,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """Which plant, under which receipt of the hub, and for how many days bodies are kept."""
+    """The plant, a receipt of the hub, and the days for which bodies are kept."""
 
     plant: int
     receipt: Receipt
@@ -64,7 +64,7 @@ def prune(session: Session, order: Pruning, *, now: datetime) -> Entry | None:
     """Move the mark up to what is safe now, and record BodiesPruned; None, and nothing changed, where it stays.
 
     Bodies are emptied afterwards (`empty_next`). Raises PruningUnsafe where the receipt does not hold or plant and hub
-    are not level.
+    differ.
     """
     found = _checked(session, order, now)
     if found.safe <= found.pruned:
@@ -93,7 +93,7 @@ def empty_next(session: Session, order: Pruning, low: int, *, now: datetime) -> 
 
 
 def _check_root(session: Session, order: Pruning) -> None:
-    # The whole way from the first leaf, once: what is emptied can only be proven by these leaves afterwards.
+    # Hashes all leaves from the first on, once: later only these leaves prove the emptied entries.
     try:
         root = mirrors.frontier_at(session, order.plant, order.receipt.size).root()
     except LookupError:

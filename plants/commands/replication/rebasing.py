@@ -1,8 +1,8 @@
-"""Take on another suffix of a ledger, and append one's own entries again behind it; nothing is dropped.
+"""Rebase a ledger: adopt another suffix, and append the own entries again behind it; nothing is dropped.
 
-The entries from the fork on are set aside for good, those that were given back take their place, the tables are made
-again, and each entry of one's own is appended anew: the same id, type, author and content, another position. What
-cannot be applied any more is appended as EntryDisputed, whole, and waits on a worklist.
+The entries from the fork on are set aside for good, the returned ones take their place, and the tables are rebuilt.
+Then each own entry is appended again: the same id, type, author and content, another position. An entry that cannot be
+applied any more is appended whole as EntryDisputed, and waits on a worklist.
 """
 
 from dataclasses import dataclass, field, replace
@@ -40,8 +40,8 @@ from plants.store.quality.holds import waiting_for
 from plants.store.replication.conflicts import RebaseState, collisions
 
 CONTENT_AT_FAULT: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError, Refusal)
-"""What applying an entry raises when its content cannot be applied; a failing store ends the repair instead."""
-COLLISIONS_MAX: Final = 8  # told of one entry; one is enough to dispute it
+"""Raised when the content of an entry cannot be applied. A failing store ends the repair instead."""
+COLLISIONS_MAX: Final = 8  # reported of one entry; one is enough to dispute it
 SELECT_IDS = "SELECT event_id, idx FROM entries WHERE log_id = :log_id AND idx >= :low"
 
 
@@ -51,7 +51,7 @@ class NotTheLedger(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Suffix:
-    """What a ledger takes on: from which frontier up to which, its entries staged.
+    """The suffix that a ledger adopts: its first and last frontier. Its entries are staged.
 
     `directive_origin` names the ledger of the hub's directives to the plant.
     """
@@ -63,7 +63,7 @@ class Suffix:
 
 @dataclass(slots=True)
 class Rebased:
-    """What came of it: how many entries were taken on, appended again and disputed."""
+    """The result: numbers of entries adopted, appended again and disputed."""
 
     adopted: int = 0
     again: int = 0
@@ -72,7 +72,7 @@ class Rebased:
 
 @dataclass(slots=True)
 class _Rebase:
-    """A rebase under way: where each entry stands now, and what later entries must not build on."""
+    """A running rebase: the new position of each entry, and the things that later entries must not build on."""
 
     session: Session
     log_id: int
@@ -90,8 +90,8 @@ class _Rebase:
 def rebase(session: Session, log_id: int, suffix: Suffix, *, now: datetime) -> Rebased:
     """Do all of it in the caller's transaction; raises NotTheLedger, and then nothing may be committed.
 
-    For a plant's ledger, and for the hub's directives (negative ids), in which nothing collides. What is known by its
-    id in the suffix already is not appended a second time, so a repair that was itself restored is repeated safely.
+    For a plant's ledger, and for the hub's directives (negative ids), which have no conflicts. An entry whose id is in
+    the suffix is not appended a second time, so a repair that was itself restored is repeated safely.
     """
     head = Head(session, log_id)
     before = head.size
@@ -165,8 +165,8 @@ def _bound(entry: Entry) -> list[Collision]:
 def _requested_once(work: _Rebase, entry: Entry) -> Entry:
     """Return a directive without its request where a directive that came back has it already.
 
-    Somebody asked the restored hub once more for what it had lost. Both stand: later ones, a release for instance, may
-    name either, and goods that are held twice are safer than goods that nobody holds.
+    A user repeated a request at the restored hub, which had lost it. Both directives stay: later ones, such as a
+    release, may name either, and a double hold is safer than none.
     """
     request = entry.envelope.get("request")
     if request is None or entry_by_request(work.session, work.log_id, request) is None:
@@ -240,7 +240,7 @@ def _dispute(work: _Rebase, entry: Entry, found: list[Collision], settled: str |
     except Refusal as refusal:
         if refusal.code is not ENTRY_TOO_LARGE:
             raise
-        # An entry of a program that left no room. Its bytes are kept beside the ledger, under this leaf hash.
+        # An entry of a program that left no room. `set_aside_entries` keeps its bytes, under this leaf hash.
         payload["entry"] = {name: value for name, value in content.items() if name != "payload"}
         appended = head.append(cast("Envelope", envelope), work.now, bytes_max=ENTRY_BYTES_MAX)
     applying.apply(work.session, work.log_id, (appended,))

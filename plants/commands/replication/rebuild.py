@@ -13,7 +13,7 @@ def rebuild(session: Session, *, progress: Callable[[int, int], None] | None = N
     """Make every table of the projection again from the ledgers in this store; returns how many entries were applied.
 
     Exactly what was applied before is applied again: the entries below each ledger's `projected` but for those that
-    are parked. `progress` is told how many entries are done, and of how many. All in the caller's transaction: until it
+    are parked. `progress` receives the number of entries done, and the total. All in the caller's transaction: until it
     commits, readers see the tables as they were, and nobody else writes. Raises UnknownEvent for an entry that a newer
     program wrote, and BodiesElsewhere, before anything is changed, where bodies were pruned and not brought back.
     """

@@ -1,4 +1,4 @@
-"""What repairs of a ledger share: recording what the node itself did, and numbers beyond those that may be printed."""
+"""Shared by repairs of a ledger: recording actions of the node, and skipping numbers that may have been printed."""
 
 import zoneinfo
 from datetime import datetime, timedelta

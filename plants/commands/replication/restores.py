@@ -21,7 +21,7 @@ from plants.store.projection import applying
 def adopt_next(session: Session, log_id: int, head: Frontier) -> int:
     """Move the next staged entries into the ledger and the tables, at most up to a proven head; return its size then.
 
-    Whoever calls has proven that the staged entries lead to that head. Returns the size unchanged where nothing more is
+    The caller has proven that the staged entries lead to that head. Returns the size unchanged where nothing more is
     staged behind it.
     """
     here = Head(session, log_id)

@@ -1,4 +1,4 @@
-"""Gated changes: which kinds there are, what each would change, and who may decide it where and until when."""
+"""Gated changes: their kinds, the differences of each, and the levels and lifetimes of their decisions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 
 
 class ChangeKind(StrEnum):
-    """What can be asked for."""
+    """The kinds of gated changes."""
 
     RELEASE = "RELEASE"
     EXPIRY_EXTENSION = "EXPIRY_EXTENSION"
@@ -30,21 +30,21 @@ class ChangeKind(StrEnum):
 
 
 class ChangeLevel(StrEnum):
-    """Where a decision can be made."""
+    """The levels at which a request may be decided."""
 
     PLANT = "PLANT"
     HUB = "HUB"
 
 
 class ChangeVerdict(StrEnum):
-    """What a decider can say."""
+    """The verdict of a decision."""
 
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
 
 
 class ChangeState(StrEnum):
-    """How far along a change request is."""
+    """The state of a change request."""
 
     REQUESTED = "REQUESTED"
     APPROVED = "APPROVED"
@@ -55,7 +55,7 @@ class ChangeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChangePolicy:
-    """Who may decide one kind of change: at which levels, and for how long the request lives."""
+    """The levels at which one kind of change may be decided, and the lifetime of a request."""
 
     levels: frozenset[ChangeLevel]
     life: timedelta
@@ -74,7 +74,7 @@ POLICIES: Mapping[ChangeKind, ChangePolicy] = {
 
 @dataclass(frozen=True, slots=True)
 class ProposedChange:
-    """What a request would change, field by field, what applying it needs, and at which levels it may be decided."""
+    """A requested change: its differences by field, the data to apply it, and the levels that may decide it."""
 
     kind: ChangeKind
     differences: tuple[Difference, ...]

@@ -1,4 +1,4 @@
-"""Corrections: which entries can be answered by one, and what reverses their effect."""
+"""Corrections: the correctable types of entries, and the movements that reverse an entry."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from plants.rules.values.refusals import Refusal
 
 
 class Wrong(StrEnum):
-    """Why an entry is corrected: the two reasons that the Core Business Vocabulary has for an error declaration."""
+    """The reason for a correction, as in an error declaration of the Core Business Vocabulary."""
 
     DID_NOT_OCCUR = "DID_NOT_OCCUR"
     INCORRECT_DATA = "INCORRECT_DATA"

@@ -1,10 +1,10 @@
-"""Directives: what headquarters may write to a plant, and how far along one is."""
+"""Directives: the entries of the hub's ledger that are addressed to a plant, and their states."""
 
 from enum import StrEnum
 
 
 class DirectiveState(StrEnum):
-    """How far along a directive is: what the hub wrote is in force at the plant only when the plant says so."""
+    """The state of a directive. A directive is in force at the plant only once the plant has answered."""
 
     SENT = "SENT"  # written down at the hub; the plant has not answered
     APPLIED = "APPLIED"

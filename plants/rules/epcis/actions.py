@@ -1,4 +1,4 @@
-"""What one EPCIS event does to the goods, told as steps of the plants concerned."""
+"""Translates one EPCIS event into steps of the plants concerned."""
 
 from decimal import Decimal
 
@@ -129,7 +129,7 @@ def _see(work: Work, event: EpcisEvent, site: str, *, force: bool) -> bool:
 
 
 def _seen_goods(work: Work, event: EpcisEvent, site: str) -> Goods:
-    """Return what an event lists; a container with no contents listed stands for all that is in it."""
+    """Return the goods that an event lists. A container without listed contents means all of its contents."""
     goods = work.resolve(event, event.epcs, event.quantities, site)
     parent = identity(event.parent) if event.parent is not None else ""
     if parent in work.stock.containers and work.stock.contents(parent):

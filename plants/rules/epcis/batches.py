@@ -1,7 +1,7 @@
-"""Which batches the plants made of the lots of an EPCIS document, while it is imported, and how much of each is where.
+"""The batches that plants made of the lots of an EPCIS document during its import, with amounts by location.
 
-A lot is one batch, unless the document lets it begin twice; then its goods are taken from the batches in the order in
-which they came.
+A lot is one batch, unless the document begins it twice. Then its goods are taken from the batches in the order of their
+arrival.
 """
 
 from collections import defaultdict
@@ -50,7 +50,7 @@ class BatchesOfLots:
         self._add((plant, location, lot), code, quantity)
 
     def take(self, plant: str, location: str, lot: str, quantity: Decimal) -> list[tuple[str, Decimal]]:
-        """Return from which batches so much of a lot is taken; what is not there is asked of the last of them."""
+        """Return the batches, with amounts, that a quantity of a lot is taken from; the last covers any shortage."""
         taken: list[tuple[str, Decimal]] = []
         codes = self.codes(plant, lot)
         left = quantity

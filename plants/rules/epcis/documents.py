@@ -27,7 +27,7 @@ NOT_BRACKETS = re.compile(r"[^\[\]{}]++")
 
 @dataclass(frozen=True, slots=True)
 class MasterRecord:
-    """What a document's header tells of a product class, location or party."""
+    """The master data of a product class, location or party in a document's header."""
 
     id: str
     kind: str  # the last word of the vocabulary type: epcclass, location, party, ...
@@ -35,7 +35,7 @@ class MasterRecord:
 
     @property
     def name(self) -> str | None:
-        """What people call it, if the header says so."""
+        """The usual name, if the header has one."""
         wanted = ("name", "descriptionShort")
         return next((self.attributes[word] for word in wanted if self.attributes.get(word)), None)
 
@@ -191,7 +191,7 @@ def _event_list(value: dict[str, object], problems: list[EpcisProblem]) -> objec
 
 
 def _master(header: object) -> dict[str, MasterRecord]:
-    """Return the header's master data by id; what is not of the standard's form there is passed over."""
+    """Return the header's master data by id. Ignores elements that do not have the standard's form."""
     data = header.get("epcisMasterData") if isinstance(header, dict) else None
     vocabularies = data.get("vocabularyList") if isinstance(data, dict) else None
     records: dict[str, MasterRecord] = {}

@@ -24,7 +24,7 @@ EventType = Literal[
 ]
 Action = Literal["ADD", "OBSERVE", "DELETE"]
 
-# What each type has beyond the fields that all have: lists of instances, lists of classes, the rest.
+# The fields of each type besides the common ones: lists of instances, lists of classes, the rest.
 EVENT_TYPES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "ObjectEvent": (("epcList",), ("quantityList",), ("action", "ilmd")),
     "AggregationEvent": (("childEPCs",), ("childQuantityList",), ("action", "parentID")),
@@ -61,7 +61,7 @@ class EpcisQuantity:
 
 @dataclass(frozen=True, slots=True)
 class EpcisParty:
-    """Who or where goods come from or go to, in the role that the standard names."""
+    """A source or destination of goods, with its role in the standard."""
 
     role: str
     id: str
@@ -102,7 +102,7 @@ class EpcisEvent:
     ilmd: Mapping[str, str]
     attributes: Mapping[str, str]  # extensions and what is kept whole, nested values as JSON text
     error: ErrorDeclaration | None
-    content_digest: str  # SHA-256 without OF_THE_RECORD: equal for the same event told twice
+    content_digest: str  # SHA-256 without OF_THE_RECORD: equal for a repeated event
 
 
 def local_terms(context: object) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What identifiers in EPCIS documents stand for, equal for the URN and the Digital Link form of one thing.
+"""The meaning of identifiers in EPCIS documents. The URN and the Digital Link of one thing are equal.
 
 Sources: GS1 EPC Tag Data Standard 2.0 sections 6 and 7, GS1 Digital Link URI syntax 1.2.
 """
@@ -22,7 +22,7 @@ LINK_KINDS = {"00": "container", "8003": "container", "01": "goods", "8006": "go
 
 
 class Kind(StrEnum):
-    """What an identifier names, as far as stock is concerned."""
+    """The kind of thing that an identifier names, as far as stock is concerned."""
 
     GOODS = "goods"
     CONTAINER = "container"

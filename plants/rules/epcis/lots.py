@@ -1,4 +1,4 @@
-"""The lots of an EPCIS document: what each is of, in which unit it is kept, and under which names it is known."""
+"""The lots of an EPCIS document: material, unit and names of each."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,14 +36,14 @@ class Lot:
 
 @dataclass(slots=True)
 class Goods:
-    """What an event names, in lots."""
+    """The goods that an event names, in lots."""
 
     lots: dict[str, Decimal] = field(default_factory=dict)
     containers: list[str] = field(default_factory=list)  # with known contents, as listed
     unknown_containers: list[str] = field(default_factory=list)
     without_quantity: list[str] = field(default_factory=list)
     bad_units: list[str] = field(default_factory=list)
-    waiting: set[str] = field(default_factory=set)  # what a later event of the document will begin
+    waiting: set[str] = field(default_factory=set)  # lots that a later event of the document begins
 
     def is_empty(self) -> bool:
         """Tell whether nothing is named that is counted, or could be once other events are done."""

@@ -1,4 +1,4 @@
-"""How goods come to where an event sees them, and where goods go that an event sends off."""
+"""Moves of goods to the site of an event, and from the site of an event that sends them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -43,9 +43,9 @@ class Supply:
 def find_supply(
     work: Work, event: EpcisEvent, site: str, needs: Mapping[str, Decimal], *, arriving: bool, force: bool
 ) -> Supply | None:
-    """Return from where an event's goods come, or None when it has to wait; what for is written down in `work`.
+    """Return the sources of an event's goods, or None when the event has to wait; `work` records for which lots.
 
-    `force` is for when nothing else can go on: then goods come from any site, and what is missing has been there.
+    `force` is for a deadlock: then goods come from any site, and missing goods count as present.
     """
     search = _Search(work, event, site, arriving=arriving, force=force)
     for lot, need in needs.items():
@@ -261,7 +261,7 @@ def receive(
     *,
     implied: bool,
 ) -> None:
-    """Receive all of what is on the road: what did not come is missing from then on, what came besides is surplus."""
+    """Receive a whole transit. Goods that did not arrive are missing from then on, additional goods are surplus."""
     site, plant = transit.destination, work.sites[transit.destination].plant
     location = work.location(site, event)
     if work.events[transit.event].occurred_at > event.occurred_at:
@@ -299,7 +299,7 @@ def receive(
 
 
 def _move(work: Work, event: EpcisEvent, transit: Transit, lines: Sequence[ReceiptLine], location: str) -> None:
-    """Add a move inside a plant; what did not arrive never left, and a surplus is a count difference."""
+    """Add a move inside a plant. Goods that did not arrive never left; a surplus is a count difference."""
     plant = work.sites[transit.source].plant
     moved: list[Line] = []
     for line in lines:

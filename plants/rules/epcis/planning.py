@@ -1,8 +1,8 @@
-"""Plans an EPCIS import: which command each plant has to give, in an order in which all of them can be obeyed.
+"""Plans an EPCIS import: the commands of each plant, in an order in which all of them can succeed.
 
-Events are taken in the order of their times. One whose goods are not there yet waits until another brings them; when
-nothing can go on, the earliest that waits is done all the same, and what was missing is put right and reported. Goods
-on hand never go below zero, and every amount stands in the plan as the document has it.
+Events are taken in the order of their times. An event without its goods waits until another event brings them. In a
+deadlock the earliest waiting event is forced; its missing goods are added and reported. Goods on hand never go below
+zero. The plan has every amount as the document has it.
 """
 
 import heapq
@@ -85,7 +85,7 @@ def _touched(work: Work, event: EpcisEvent) -> set[str]:
 
 
 def _left_out(document: EpcisDocument) -> dict[int, tuple[Outcome, Why]]:
-    """Return the events that must not be done: declared wrong, told twice, or voided by a later event."""
+    """Return the events to leave out: declared wrong, repeated, or voided by a later event."""
     reasons: dict[int, tuple[Outcome, Why]] = {}
     wrong = {event.key for event in document.events if event.error is not None}
     first: dict[str, EpcisEvent] = {}

@@ -1,4 +1,4 @@
-"""Where goods go that an event sends off: to the sites that see them later, or to a customer."""
+"""Destinations of the goods that an event sends: the sites that see them later, or a customer."""
 
 from decimal import Decimal
 

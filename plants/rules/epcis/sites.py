@@ -1,4 +1,4 @@
-"""Which sites a document speaks of, and which plant code each could get."""
+"""The sites that a document names, and a possible plant code for each."""
 
 import re
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""What an EPCIS import will do: one step per command of one plant, and one report row per event of the document."""
+"""The plan of an EPCIS import: one step per command of one plant, and one report row per event of the document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -175,7 +175,7 @@ class Ship(PlanStep):
 
 
 class AdjustReason(StrEnum):
-    """Why stock is put right."""
+    """The reason for a count difference."""
 
     SHORTAGE = "SHORTAGE"  # the event took more than was there
     MORE_OF_LOT = "MORE_OF_LOT"  # the event adds to a lot that the site began or received before
@@ -195,7 +195,7 @@ class Adjust(PlanStep):
 
 
 class Outcome(StrEnum):
-    """What became of an event."""
+    """The result of an event."""
 
     DONE = "DONE"
     NOTED = "NOTED"  # read and understood; it changes no stock
@@ -203,7 +203,7 @@ class Outcome(StrEnum):
 
 
 class Why(StrEnum):
-    """Why an event changes nothing, or was left out."""
+    """The reason that an event changes nothing, or was left out."""
 
     ALREADY_HERE = "ALREADY_HERE"
     ON_THE_ROAD = "ON_THE_ROAD"
@@ -224,7 +224,7 @@ class Why(StrEnum):
 
 
 class DiscrepancyKind(StrEnum):
-    """How a document contradicts itself or leaves something open."""
+    """The kinds of contradictions and gaps in a document."""
 
     USED_BEFORE_ARRIVAL = "USED_BEFORE_ARRIVAL"
     SHORT = "SHORT"
@@ -252,7 +252,7 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventReport:
-    """One event of the document: what was done about it, or why nothing."""
+    """The report of one event of the document: its result, and the reason where it changed nothing."""
 
     event: int
     event_id: str | None

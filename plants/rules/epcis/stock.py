@@ -34,7 +34,7 @@ class Container:
 
 
 class Stock:
-    """Knows where every lot is; what is taken was there, and what is taken somewhere is put somewhere."""
+    """The location of every lot. Only goods on hand can be taken, and taken goods are put somewhere."""
 
     def __init__(self) -> None:
         self._transits: dict[str, dict[str, Transit]] = defaultdict(dict)  # lot -> name -> what carries some of it
@@ -76,7 +76,7 @@ class Stock:
         return [site for site, quantity in reversed(self._on_hand[lot].items()) if quantity > 0 and site != besides]
 
     def coming(self, site: str, lot: str, event: int) -> list[Transit]:
-        """Return what is on the road to a site with some of the lot; what is meant for the event comes first."""
+        """Return the transits of a lot to a site, first those that are meant for the event."""
         found = [transit for transit in self._transits[lot].values() if transit.destination == site]
         return sorted(found, key=lambda transit: (transit.meant_for != event, transit.meant_for is not None))
 

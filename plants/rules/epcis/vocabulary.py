@@ -110,7 +110,7 @@ CBV_FORM = re.compile(
     re.ASCII,
 )
 
-# Goods on their way out or on the road; the shipping and receiving events beside these move the stock.
+# Goods on their way out or in transit. Separate shipping and receiving events move the stock.
 ON_THE_WAY = frozenset({"arriving", "consigning", "departing", "transporting"})
 
 
@@ -121,5 +121,5 @@ def bare_word(text: str) -> str:
 
 
 def last_word(text: str) -> str:
-    """Return the last word of a URI or CURIE: what a person would call it."""
+    """Return the last word of a URI or CURIE: the name for users."""
     return re.split(r"[:/#]", text.rstrip(":/#"))[-1]

@@ -1,4 +1,4 @@
-"""The state of an EPCIS import while it is planned: what is done, what still waits, and the steps so far."""
+"""The state of a plan for an EPCIS import: finished events, waiting events, and the steps so far."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -284,7 +284,7 @@ class Work:
         return new_serials
 
     def resolve_classes(self, event: EpcisEvent, quantities: Sequence[EpcisQuantity], site: str, goods: Goods) -> None:
-        """Add the amounts that an event lists to its goods; no amount stands for all that is or comes there."""
+        """Add the listed amounts of an event to its goods; without an amount, all on hand, else all in transit."""
         for quantity in quantities:
             lot = self.lots.lot(quantity.epc_class)
             amount = self.lots.in_unit(quantity, lot)
@@ -348,7 +348,7 @@ class Work:
 
 
 def in_time(event: EpcisEvent) -> tuple[datetime, int]:
-    """Return what events are ordered by: when they happened, then where they stand in the document."""
+    """Return the sort key of events: their time, then their position in the document."""
     return event.occurred_at, event.number
 
 

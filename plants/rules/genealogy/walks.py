@@ -1,8 +1,7 @@
-"""What a trace is: the walk over the genealogy, distances along it, the paths in it, and what can be in a result.
+"""The specification of a trace: the walk over the genealogy, distances, paths, and the contents of a result.
 
-The graph is bipartite: batch -> process record -> batch. These functions say what is meant;
-`plants/store/genealogy/walks.py` lets the database walk, and the tests hold it to the walk here, node for node and edge
-for edge.
+The graph is bipartite: batch -> process record -> batch. These functions are the specification.
+`plants/store/genealogy/walks.py` runs the walk in the database. Tests compare both, node for node and edge for edge.
 """
 
 from collections import defaultdict, deque
@@ -19,7 +18,7 @@ RETURNED = "RETURNED"
 
 
 class TraceDirection(StrEnum):
-    """Where a trace looks: what a batch was made of, what was made of it, or both."""
+    """The direction of a trace: to the sources of a batch, to its products, or both."""
 
     BACKWARD = "BACKWARD"
     FORWARD = "FORWARD"
@@ -128,7 +127,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """What one edge carries, in millionths of a unit."""
+    """The amount on one edge, in millionths of a unit."""
 
     source: int
     target: int

@@ -47,7 +47,7 @@ def master_code(text: str, thing: str) -> str:
 def check_character(text: str) -> str:
     """Return the ISO/IEC 7064 MOD 37,36 check character over the letters and digits of the text.
 
-    Letters count as capitals and every other character is passed over, so that a separator can stand anywhere.
+    Letters count as capitals. All other characters are ignored, so separators may be anywhere.
     """
     product = 36
     for character in text.upper():
@@ -60,7 +60,7 @@ def check_character(text: str) -> str:
 
 
 def has_valid_check(text: str) -> bool:
-    """Tell whether the last character of the text is the check character of what stands before it."""
+    """Tell whether the last character of the text is the check character of the text before it."""
     return len(text) > 1 and text[-1] == check_character(text[:-1])
 
 

@@ -88,7 +88,7 @@ class Frontier:
         return root
 
     def to_bytes(self) -> bytes:
-        """Return the hashes one after the other, largest subtree first; the size is kept beside them."""
+        """Return the concatenated hashes, largest subtree first. The caller stores the size."""
         return b"".join(self.hashes)
 
     @classmethod
@@ -171,7 +171,7 @@ def growth_proof(old: Frontier, leaves: LeafHashes, new_size: int) -> tuple[byte
             high = split
             shared.append(b"")
         else:
-            # What lies left of the split is a perfect subtree of the old tree as well: its largest that is left.
+            # The part left of the split is a perfect subtree of the old tree too: the largest that remains.
             shared.append(left.pop(0))
             low = split
     last = (Frontier(old.size - low, tuple(left)).root(),) if low > 0 else ()

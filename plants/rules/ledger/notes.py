@@ -1,8 +1,8 @@
 """The C2SP texts signed-note, tlog-checkpoint, tlog-cosignature/v1 and tlog-proof: read, written and judged.
 
-Reading is strict: whatever is accepted is written back byte for byte, so nothing can hide in an odd spelling.
-Only Ed25519 is spoken (signature types 0x01 and 0x04); the arithmetic is handed in as a `Verifier`.
-Formats: c2sp.org/signed-note@v1.0.0, /tlog-checkpoint@v1.0.0, /tlog-cosignature@v1.0.1 and /tlog-proof.
+Parsing is strict: an accepted text is written back byte for byte, so no second spelling of a note is valid. Only
+Ed25519 is supported (signature types 0x01 and 0x04). The caller passes the arithmetic as a `Verifier`. Formats:
+c2sp.org/signed-note@v1.0.0, /tlog-checkpoint@v1.0.0, /tlog-cosignature@v1.0.1 and /tlog-proof.
 """
 
 import re
@@ -17,7 +17,7 @@ from plants.rules.ledger.merkle import HASH_BYTES, verify_inclusion
 
 MAX_NOTE_BYTES: Final = 131_072
 MAX_SIGNATURES: Final = 32  # The format asks for at least 16.
-MAX_NAME_BYTES: Final = 255  # Of key names and origins: what a later signature type can carry.
+MAX_NAME_BYTES: Final = 255  # Of key names and origins: the limit of later signature types.
 MAX_EXTENSION_LINES: Final = 16
 MAX_EXTRA_BYTES: Final = 65_535
 MAX_PROOF_HASHES: Final = 63
@@ -37,14 +37,14 @@ _PROOF_HEADER: Final = "c2sp.org/tlog-proof@v1"
 
 
 class SignatureType(IntEnum):
-    """What a key signs: the note's text itself, or the text under a time as a witness."""
+    """The content that a key signs: the text of the note, or a time and the text as a witness."""
 
     ED25519 = 0x01
     COSIGNATURE_V1 = 0x04
 
 
 class NoteFault(StrEnum):
-    """Why a note, key, checkpoint or proof is not accepted. A name is never changed or reused."""
+    """The reason that a note, key, checkpoint or proof is rejected. A name is never changed or reused."""
 
     TOO_LARGE = "TOO_LARGE"
     NOT_TEXT = "NOT_TEXT"
@@ -108,7 +108,7 @@ class NoteKey:
 
 @dataclass(frozen=True, slots=True)
 class NoteSignature:
-    """One signature line: who says to have signed, and the bytes that type of key writes."""
+    """One signature line: the claimed signer, and the bytes that its type of key writes."""
 
     name: str
     key_id: bytes
@@ -170,7 +170,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a ledger was at one moment: its origin, size and root. NoteError for parts not allowed."""
+    """The state of a ledger at one moment: origin, size and root. Raises NoteError for invalid parts."""
 
     origin: str
     size: int
@@ -205,7 +205,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class EntryProof:
-    """A tlog-proof: where an entry stands, the hashes that show it, and the signed checkpoint they lead to.
+    """A tlog-proof: the index of an entry, the hashes of its inclusion proof, and the signed checkpoint.
 
     Nobody signs `extra`: never trust it.
     """

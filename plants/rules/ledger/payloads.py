@@ -1,4 +1,4 @@
-"""What each event says: the payloads, and the statements that they are made of.
+"""Payloads of events, and the statements that they consist of.
 
 Amounts are decimal strings, instants RFC 3339 with six decimals in UTC, days ISO 8601; ids are below 2**53.
 """
@@ -12,7 +12,7 @@ ProcessKind = Literal["PRODUCTION", "SPLIT", "MERGE", "REPACK", "REWORK", "RELAB
 
 
 class BatchStatement(TypedDict):
-    """What the writing plant states of a batch when it comes to know it: made here, or taken over from a label."""
+    """The first statement of a plant about a batch: made at the plant, or copied from a label."""
 
     id: int
     code: str
@@ -42,11 +42,11 @@ class Movement(TypedDict):
     taken_from: str
     put_in: str
     use: NotRequired[Use]
-    entered: NotRequired[str]  # what the person wrote, when it was in another unit: "2.5 LBR"
+    entered: NotRequired[str]  # the amount as entered, if in another unit: "2.5 LBR"
 
 
 class ProcessStatement(TypedDict):
-    """What the writing plant states of a process record; later statements replace the fields they carry."""
+    """The statement of a plant about a process record; later statements replace the fields that they have."""
 
     id: int
     kind: NotRequired[ProcessKind]
@@ -72,7 +72,7 @@ class HoldStatement(TypedDict):
 
 
 class DirectedBatch(TypedDict):
-    """A batch as headquarters names it; the id is missing where the hub has not heard of the batch."""
+    """A batch as headquarters names it; the id is missing where the hub does not know the batch."""
 
     id: int | None
     code: str
@@ -106,7 +106,7 @@ class Outcome(TypedDict, total=False):
     ended_aliases: list[AliasStatement]
     holds: list[HoldStatement]
     lifted: list[list[int]]  # [batch, hold id]
-    waited: list[list[str]]  # [batch code, id of a hold of headquarters]: it waits no more for the batch
+    waited: list[list[str]]  # [batch code, id of a hold of headquarters]: it has ended its wait for the batch
     dispositions: dict[str, str]  # batch id -> disposition; JSON keys are text
     expiries: dict[str, str | None]
     made: dict[str, str]  # batch id -> amount made so far, where a process record adds to a batch

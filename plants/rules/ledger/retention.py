@@ -1,4 +1,4 @@
-"""How long each class of record is kept in the archive: classes and days as data."""
+"""Retention in the archive: classes of records, and days for each class, as data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ DAYS_DEFAULT: Final = 3653
 
 
 class RecordClass(StrEnum):
-    """What is kept for the same time; a name is never changed."""
+    """Records with the same retention. A name is never changed."""
 
     BATCH_RECORDS = "BATCH_RECORDS"  # entries of plants, and the tiles over them
-    DIRECTIVES = "DIRECTIVES"  # what the hub told a plant
+    DIRECTIVES = "DIRECTIVES"  # entries of the hub for one plant
     GROUP_RECORDS = "GROUP_RECORDS"  # the hub's own ledger
     CHECKPOINTS = "CHECKPOINTS"  # signed and cosigned sizes and roots
     UNFINISHED = "UNFINISHED"  # bundles and tiles not yet full, which later ones hold again

@@ -1,8 +1,8 @@
 """The files of a ledger for object storage, named and laid out as C2SP tlog-tiles (c2sp.org/tlog-tiles).
 
 A bundle holds 256 entries, each after its length in 16 bits. A tile holds 256 hashes of 32 bytes: on level 0 leaf
-hashes, on every further level the roots of the full tiles below. What is not full yet has `.p/<width>` at the end of
-its name.
+hashes, on every further level the roots of the full tiles below. The name of a bundle or tile that is not full yet ends
+with `.p/<width>`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ def unpack_bundle(content: bytes, width: int) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What has to be known of the full bundles so far to write the tiles of the next: the tiles not full yet.
+    """The unfinished tiles over the full bundles so far: the state that the tiles of the next bundle need.
 
     `size` counts entries and is a multiple of 256; `rows` holds the hashes of the unfinished tile of each level from 1
     on. Raises ValueError where they do not fit together.
@@ -105,7 +105,7 @@ class Edge:
         return tiles
 
     def to_bytes(self) -> bytes:
-        """Return the hashes one after the other, lowest level first; the size is kept beside them."""
+        """Return the concatenated hashes, lowest level first. The caller stores the size."""
         return b"".join(b"".join(row) for row in self.rows)
 
     @classmethod
@@ -128,7 +128,7 @@ def spans(size: int, start: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def _widths(size: int) -> list[int]:
-    """Return how many hashes stand in the unfinished tile of each level from 1 on, after so many entries."""
+    """Return the number of hashes in the unfinished tile of each level from 1 on, at a number of entries."""
     if size % BUNDLE_ENTRIES:
         raise ValueError(f"{size} entries are no whole number of bundles")
     widths, count = [], size >> LEVEL_BITS

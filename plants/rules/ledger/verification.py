@@ -4,7 +4,7 @@ It shares no code with `plants.rules.ledger.merkle`, which writes ledgers: a mis
 A ledger is verified when all of these hold. The rows are read once, in the order of their positions, and
 memory does not grow with them.
 
-1. Rows stand at positions 0, 1, 2, …: none is missing and none comes twice.
+1. Rows have the positions 0, 1, 2, …: none is missing and none is repeated.
 2. The stored leaf hash of each row is the hash of its stored bytes.
 3. The bytes of each row are canonical JSON, at most 65,535 bytes, of an object.
 4. The field `index` in the bytes is the row's position, and `plant` is the plant whose ledger it is.
@@ -16,9 +16,9 @@ memory does not grow with them.
    BodiesPruned, whose own bytes are there. Of such a row obligations 2 to 4 are not met and not broken: its leaf
    hash is held against the roots like every other, and the bytes themselves are at the hub and in the archive.
 
-The signatures of the checkpoints are the caller's to check before (`auth.notes.open_checkpoint`). Whoever can
-write the store can make 1 to 5 and 7 hold for changed rows: only 6 and 8, by signatures kept elsewhere, bind
-such a hand. Roots follow RFC 6962 section 2.1.
+The caller checks the signatures of the checkpoints before (`auth.notes.open_checkpoint`). An attacker with write access
+to the store can make 1 to 5 and 7 hold for changed rows. Only 6 and 8 detect this, by signatures kept elsewhere. Roots
+follow RFC 6962 section 2.1.
 """
 
 import json
@@ -38,7 +38,7 @@ Row = tuple[int, bytes, bytes]
 
 
 class BreakKind(StrEnum):
-    """What is wrong at a position. A name is never changed or reused."""
+    """The kind of defect at a position. A name is never changed or reused."""
 
     ALTERED = "ALTERED"
     MALFORMED = "MALFORMED"
@@ -108,9 +108,9 @@ class SizedRoot:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the head row claims; the frontier, where it is kept, as the hashes one after the other.
+    """The claims of the head row. The frontier, if stored, is the concatenated hashes.
 
-    Below `pruned` bytes may be gone.
+    Bytes below `pruned` may be gone.
     """
 
     size: int
@@ -152,7 +152,7 @@ class Broken:
     """The first obligation found not to hold.
 
     `index` is the exact position where there is one. The entries concerned are within [low, high); where none
-    is (HEAD_ALTERED), low and high are the size. `found` is what stands there instead, as a person reads it.
+    is (HEAD_ALTERED), low and high are the size. `found` is the actual value, for users.
     """
 
     kind: BreakKind
@@ -215,7 +215,7 @@ def verify_ledger(
 
 @dataclass(slots=True)
 class _Gone:
-    """Rows without their bytes: how many so far and the last of them, and below what position the ledger says so."""
+    """Rows without their bytes: their number, the last of them, and the position below which the ledger states them."""
 
     allowed: int
     count: int = 0
@@ -231,7 +231,7 @@ class _Gone:
 
 
 def _check_row(row: Row, expected: int, head_size: int, plant: int, gone: _Gone) -> Broken | None:
-    """Return the first of obligations 1 to 5 that a row does not meet, read where `expected` should stand."""
+    """Return the first of obligations 1 to 5 that a row breaks at the position `expected`."""
     index, body, leaf = row
     if index > expected:
         return Broken(BreakKind.MISSING, expected, expected, index)

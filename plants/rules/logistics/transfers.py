@@ -43,7 +43,7 @@ INTEGER_MAX = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a transfer label says: which entry of the source's ledger it is, and which goods are on the road."""
+    """The content of a transfer label: the entry of the source's ledger, and the goods in transit."""
 
     cause: Cause
     hlc: str
@@ -57,7 +57,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is held of the ledger that a transfer left: its origin, its size, and where its dispatch stands in it.
+    """The local copy of the source's ledger: its origin, its size, and the positions of the dispatch.
 
     `places` pairs positions with leaf hashes, hexadecimal: several where the ledger had to write the entry down again.
     """
@@ -70,8 +70,8 @@ class Known:
 def contradicts(known: Known, causes: Sequence[object]) -> bool:
     """Tell whether a receipt names another entry as its dispatch than the source's ledger has.
 
-    Nothing held of the source contradicts nothing, and neither does an entry beyond what is held, unless the dispatch
-    is known to stand elsewhere.
+    False without a copy of the source's ledger. An entry beyond the copy is no contradiction, unless the copy has the
+    dispatch at another position.
     """
     if not known.origin:
         return False
@@ -87,7 +87,7 @@ class _Malformed(Exception):
 
 
 def transfer_manifest(entry: Entry, origin: str) -> str:
-    """Return the text for the label of a TransferDispatched entry; `origin` is that of the ledger it stands in."""
+    """Return the text for the label of a TransferDispatched entry; `origin` is that of its ledger."""
     content = canonical({"origin": origin, "entry": entry.body.decode()})
     return base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
 
@@ -102,7 +102,7 @@ def read_manifest(text: str) -> Manifest:
         _check(len(body) <= ENTRY_BYTES_MAX and canonical(envelope) == body, "entry")
         return _manifest(origin, body, envelope)
     except (_Malformed, ValueError, RecursionError) as error:
-        # What is left beside our own are texts that are no UTF-8, numbers that are none, and brackets without end.
+        # Besides `_Malformed`, this catches invalid UTF-8, invalid numbers, and JSON nested too deeply.
         why = str(error) if isinstance(error, _Malformed) else "JSON"
         raise Refusal(TRANSFER_MANIFEST_INVALID, why=why) from error
 

@@ -1,4 +1,4 @@
-"""Process records: which kinds people run, what they add up to, and what a blend of batches is."""
+"""Process records: their kinds, mass balance, and the values of a batch that is blended from others."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ RUN_KINDS: frozenset[str] = frozenset(get_args(RunKind))
 
 @dataclass(frozen=True, slots=True)
 class MassBalance:
-    """What went into a process record, came out of it and was returned, in millionths and by unit, never mixed."""
+    """Inputs, outputs and returns of a process record, in millionths by unit. Units are never added together."""
 
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)

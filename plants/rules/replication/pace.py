@@ -1,4 +1,4 @@
-"""How fast entries travel and are applied, how long the others will take, and how many go in one request."""
+"""Rates of transfer and projection, the remaining time, and the number of entries in the next request."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,16 +13,16 @@ BUSY_ENTRIES_MIN: Final = 256  # fewer do not help a hub that has no place free 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """How long what is on its way will take, and at what pace; None where nothing is, or none has moved yet."""
+    """The remaining time and rate of the backlog. None without a backlog, or before any entry has moved."""
 
     seconds: int | None = None
     entries_per_second: float | None = None
 
 
 def paced(before: int | None, entries: int, took_us: int) -> int | None:
-    """Return the pace in entries of 1000 seconds: that of so many in so many microseconds, smoothed by the one before.
+    """Return the rate in entries per 1000 seconds: the latest measurement, smoothed with the rate before.
 
-    Leaves it where it was when they were too few, or took no time or longer than belongs together.
+    Returns the rate before, unchanged, for fewer than ENTRIES_MIN entries, or no time, or more than GAP_US_MAX.
     """
     if entries < ENTRIES_MIN or not 0 < took_us <= GAP_US_MAX:
         return before
@@ -33,7 +33,7 @@ def paced(before: int | None, entries: int, took_us: int) -> int | None:
 def ahead(to_travel: int, pace: int | None, to_apply: int, applied_pace: int | None) -> Ahead:
     """Return how long it takes until all is there and applied, and the pace of the slower of the two.
 
-    What still travels has to be applied as well; both go on at the same time.
+    Entries that are still sent must be applied as well. Both run at the same time.
     """
     ways = [(to_travel, pace), (to_travel + to_apply if applied_pace else to_apply, applied_pace)]
     if any(entries > 0 and not each for entries, each in ways):
@@ -49,7 +49,7 @@ def next_batch(allowed: int, limit: int, sent: int, took_us: int) -> int:
     """Return how many entries go in the next request, from 1 to the limit, after one that went well.
 
     It doubles while full requests stay under the target, and falls, at most by half, in proportion to one above it.
-    Never below ENTRIES_MIN, though: what makes so few slow is not their number.
+    It stays at least ENTRIES_MIN: a request with fewer is slow for another reason.
     """
     allowed = min(allowed or limit, limit)
     if took_us > TARGET_US:

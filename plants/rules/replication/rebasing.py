@@ -1,7 +1,7 @@
-"""Appending entries of a ledger again behind others: which cannot be, and what in the others has to be renumbered.
+"""Rebasing entries of a ledger behind others: the entries that cannot be rebased, and new positions in the rest.
 
-Positions are what changes. An entry that names a position of its own ledger at or behind the fork names the new one
-instead; what was decided on a version of a batch that is another one now is asked for again.
+Positions change. An entry that names a position of its own ledger at or behind the fork gets the new one. A decision
+on a version of a batch that has changed must be requested again.
 """
 
 from collections.abc import Iterator, Mapping

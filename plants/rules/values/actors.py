@@ -1,4 +1,4 @@
-"""Who does something, as far as a ledger entry has to say it."""
+"""The author of a command, as ledger entries record it."""
 
 from dataclasses import dataclass
 

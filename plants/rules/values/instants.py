@@ -24,7 +24,7 @@ def micros(at: datetime) -> int:
 
 
 def from_micros(at: int) -> datetime:
-    """Return the instant, aware and in UTC, that is so many microseconds after the epoch."""
+    """Return the instant, aware and in UTC, for microseconds since the epoch."""
     return EPOCH + timedelta(microseconds=at)
 
 

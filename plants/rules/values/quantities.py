@@ -57,7 +57,7 @@ class Quantity:
 
     @property
     def amount(self) -> str:
-        """The amount as a plain decimal string, as it stands in ledger entries."""
+        """The amount as a plain decimal string, as in ledger entries."""
         return format_micro(self.micro)
 
 
@@ -79,7 +79,7 @@ def parse_micro(amount: str) -> int:
 
 
 def read_amount(amount: str | Decimal) -> int:
-    """Return what a person or a document wrote as millionths, above zero.
+    """Return an amount of a user or a document as millionths, above zero.
 
     Raises Refusal when it is no plain decimal, has more than six decimals, is zero, negative or above AMOUNT_MAX.
     """
@@ -101,7 +101,7 @@ def read_amount(amount: str | Decimal) -> int:
 
 
 def read_count(amount: str | Decimal) -> int:
-    """Return what a person counted as millionths, zero or more; raises Refusal as `read_amount` does."""
+    """Return a counted amount as millionths, zero or more; raises Refusal as `read_amount` does."""
     text = str(amount).strip()
     return 0 if ZERO_PATTERN.fullmatch(text) else read_amount(amount)
 

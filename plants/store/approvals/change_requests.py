@@ -50,7 +50,7 @@ class ChangeRequestRow(SQLModel, table=True):
 
 
 class ChangeDecisionRow(SQLModel, table=True):
-    """A decision as it stands in a ledger: the plant's own, or the hub's directives to the plant."""
+    """A decision from a ledger: the plant's own, or the hub's directives to the plant."""
 
     __tablename__ = "change_decisions"
     __table_args__ = (Index("change_decisions_by_change", "plant_id", "change_id"), PROJECTION)
@@ -112,7 +112,7 @@ def check_not_directed(session: Session, plant: int, change: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ChangesFilter:
-    """Which change requests are wanted; what is not given does not matter."""
+    """Criteria for change requests. A field that is None does not filter."""
 
     plant: str | None = None
     state: str | None = None

@@ -1,4 +1,4 @@
-"""What stands in the way of correcting an entry: an earlier correction, and later entries that build on it."""
+"""Obstacles to the correction of an entry: an earlier correction, and later entries that build on it."""
 
 from sqlmodel import SQLModel
 

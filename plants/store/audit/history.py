@@ -25,10 +25,10 @@ Position = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class EntriesFilter:
-    """Which entries are wanted; what is not given does not matter. Times are microseconds, the later one excluded.
+    """Criteria for entries. A field that is None does not filter. Times are microseconds, the later one excluded.
 
-    `since_us` and `until_us` are about when it happened, the others about when it was written down. `batch` asks
-    for the history of a batch, by its code: what stands under the code, and what moved goods of it.
+    `since_us` and `until_us` filter by occurrence, the others by recording. `batch` is the code of a batch: its history
+    has the entries under the code, and those that moved goods of it.
     """
 
     plant: str | None = None
@@ -143,7 +143,7 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> 
 
 
 def _about(scope: PlantScope, logs: set[int], code: str) -> CompoundSelect[Position]:
-    """Return the positions of entries that stand under a batch's code, and of those that moved goods of it."""
+    """Return the positions of entries under a batch's code, and of those that moved goods of it."""
     row, moved = LedgerEntry, MovementRow
     known = select(Batch.id).where(Batch.code == code, col(Batch.plant_id).in_(scope))
     return union(

@@ -20,7 +20,7 @@ from plants.store.sql.pages import Key, count, page
 
 SELECT_DIRECTED_LOGS = "SELECT log_id FROM logs WHERE log_id < 0 ORDER BY log_id DESC"
 SELECT_BATCH = "SELECT DISTINCT id FROM batches WHERE code = :code ORDER BY id"
-# Whoever states the batch has goods of it, or had; and whoever goods of it are on their way to will have.
+# A plant that states the batch has or had goods of it. A destination of goods in transit will have them.
 SELECT_KNOWING = "SELECT plant_id FROM batches WHERE code = :code"
 SELECT_AWAITING = (
     "SELECT DISTINCT p.destination_plant FROM transfer_lines l"
@@ -37,7 +37,7 @@ def earlier_directives(session: Session, request: str) -> list[Entry]:
 
 
 def plants_of_group(session: Session) -> dict[str, int]:
-    """Return the numbers of the plants in the group by code, also of those that the hub has not heard yet."""
+    """Return the numbers of the plants in the group by code, also of those whose entries have not arrived yet."""
     return {code or origin.split("/")[-2]: number for number, origin, code, _, _ in session.rows(SELECT_PLANTS)}
 
 
@@ -59,7 +59,7 @@ def plants_with(session: Session, batches: Iterable[DirectedBatch]) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class DirectivesFilter:
-    """Which directives are wanted; what is not given does not matter. `key` is a batch or a master data code."""
+    """Criteria for directives. A field that is None does not filter. `key` is a batch or a master data code."""
 
     plant: str | None = None
     state: DirectiveState | None = None

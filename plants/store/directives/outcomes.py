@@ -1,4 +1,4 @@
-"""Outcomes: what plants did with the directives of the hub."""
+"""Outcomes: the answers of plants to directives of the hub."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from plants.store.sql.columns import PLANT, PROJECTION, big, key, small, text
 
 
 class DirectiveOutcomeRow(SQLModel, table=True):
-    """What a plant did with one directive of the hub."""
+    """The answer of a plant to one directive of the hub."""
 
     __tablename__ = "directive_outcomes"
     __table_args__ = PROJECTION

@@ -1,8 +1,8 @@
 """Traces: the walk over the genealogy in the database, and the pages that a reader asks of it.
 
 A trace is walked once, for ids and edges alone; attributes are read for the page that is shown. There is no depth
-limit, circles end, and nothing is cut short. The form of the statements is the fastest of those compared in
-`docs/explanation/performance.md`; what they mean is `plants/rules/genealogy/walks.py`.
+limit, cycles end, and nothing is cut short. The form of the statements is the fastest of those compared in
+`docs/explanation/performance.md`. Their specification is `plants/rules/genealogy/walks.py`.
 """
 
 from bisect import bisect_left, bisect_right
@@ -34,10 +34,11 @@ EDGE_COLUMNS = "source_id, target_id, plant_id, entry_idx, line, quantity, unit,
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """Where a trace begins: batches, and process records such as a job order's or a shipment.
+    """The start of a trace: batches, and process records such as a job order's or a shipment.
 
     `by_name` says that they were found by a name that any plant may have given to goods: an alias, a supplier lot, an
-    order. A plant that was not heard from may then hold more of them. `unknown` are the names that found nothing.
+    order. A plant whose entries have not arrived may then hold more of them. `unknown` are the names that found
+    nothing.
     """
 
     batches: tuple[int, ...] = ()
@@ -72,7 +73,7 @@ class Traced:
 
 
 class Presence(NamedTuple):
-    """What one plant says of its goods of a batch: disposition, how much is on hand, and how many holds are open."""
+    """The goods of a batch at one plant: disposition, amount on hand, and number of open holds."""
 
     plant_id: int
     disposition: str
@@ -116,7 +117,7 @@ class TracedEdge(NamedTuple):
 
     @property
     def key(self) -> EdgeKey:
-        """What tells it from every other edge, and its place in the order."""
+        """The unique key of an edge, which also orders edges."""
         return self[:5]
 
 

@@ -1,4 +1,4 @@
-"""Batches as a plant's commands see them: what they are, what blocks them, and how much is where."""
+"""Batches as commands of a plant read them: values, holds, and stock by location."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -208,7 +208,7 @@ NEVER = "9999-12-31"
 
 @dataclass(frozen=True, slots=True)
 class BatchesFilter:
-    """Which batches are wanted, and in which order; what is not given does not matter."""
+    """Criteria for batches, and their order. A field that is None does not filter."""
 
     plant: str | None = None
     code_begins: str | None = None

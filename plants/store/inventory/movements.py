@@ -7,7 +7,7 @@ from plants.store.sql.columns import CHANGING, PLANT, PROJECTION, big, key, text
 
 
 class Stock(SQLModel, table=True):
-    """How much of a batch is on hand at a location of a plant: the sum of its movements."""
+    """The amount of a batch on hand at a location of a plant: the sum of its movements."""
 
     __tablename__ = "stock"
     __table_args__ = CHANGING

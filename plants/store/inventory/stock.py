@@ -1,4 +1,4 @@
-"""Stock as it is listed: what of which batch is on hand, where."""
+"""Lists of stock: the amounts of batches on hand, by location."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from plants.store.sql import pages
 
 @dataclass(frozen=True, slots=True)
 class StockLevelsFilter:
-    """Which stock is wanted; what is not given does not matter."""
+    """Criteria for stock. A field that is None does not filter."""
 
     plant: str | None = None
     batch: str | None = None

@@ -1,4 +1,4 @@
-"""The archive as ledgers see it: where the files of each are, and how far each has been archived.
+"""The files of each ledger in the archive, and its archived size.
 
 Below a ledger's origin lies a folder for each history of it, `b1` and, should a store ever be restored and go on
 otherwise than what is archived, `b2` and so on: a file is written once, so another history needs another folder.
@@ -53,7 +53,7 @@ SELECT_SIZE = "SELECT size FROM archived WHERE log_id = :log_id AND branch > 0"
 
 
 class ArchivedRow(SQLModel, table=True):
-    """How far one ledger is in the archive: `size` and `root` are covered by a checkpoint that is there too."""
+    """The archived part of one ledger. An archived checkpoint covers `size` and `root`."""
 
     __tablename__ = "archived"
     __table_args__ = table_options(Keeping.LOCAL, frozenset({Role.HUB}))
@@ -75,7 +75,7 @@ class ArchivedRow(SQLModel, table=True):
 
 @dataclass(slots=True)
 class Archive:
-    """Where ledgers are archived, and for how long; what the place can do is found out once, at the first use."""
+    """The storage of the archive, and its retention. The first use tests the capabilities of the storage, once."""
 
     objects: Objects
     retention: Retention = field(default_factory=Retention)
@@ -97,7 +97,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
-    """How far a ledger is archived, as `ArchivedRow` keeps it."""
+    """The archived part of a ledger, as in `ArchivedRow`."""
 
     branch: int = FIRST_BRANCH
     edge: Edge = field(default_factory=Edge)
@@ -131,7 +131,7 @@ def keep_archived(session: Session, log_id: int, done: Archived, now_us: int) ->
 
 
 class Attempts(NamedTuple):
-    """How often in a row the archive failed, the wait after that in milliseconds, and when to try again."""
+    """Consecutive failures of the archive, the current backoff in milliseconds, and the next attempt."""
 
     made: int = 0
     backoff_ms: int = 0

@@ -26,7 +26,7 @@ HUB_LOG = 0
 
 
 class Log(SQLModel, table=True):
-    """The head of one ledger: how long it is and the frontier of its tree."""
+    """The head of one ledger: its size and the frontier of its tree."""
 
     __tablename__ = "logs"
     __table_args__ = table_options(Keeping.LEDGER)
@@ -102,7 +102,7 @@ class BodyPruned(Exception):
 
 
 class Head:
-    """The head of a ledger inside a write transaction: what is appended through it gets the next positions."""
+    """The head of a ledger inside a write transaction: entries appended through it get the next positions."""
 
     __slots__ = ("_frontier", "_hlc", "_session", "fenced", "log_id", "origin")
 

@@ -1,4 +1,4 @@
-"""What a plant remembers of the hub's keys: the statements by which one handed over to the next."""
+"""The hub's keys as a plant stores them: the statements of their rotations."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Which entries of a plant's ledger may lose their bodies, emptying them, and putting the bodies back.
+"""Selects the entries of a plant's ledger that may lose their bodies, empties them, and restores bodies.
 
 The leaf hashes, and the columns that are searched, stay: the ledger is still proven and listed. `logs.pruned` is the
 first position from which on every body is there; it moves before bodies are emptied and after they are back.
@@ -68,9 +68,9 @@ class BodyDamaged(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What limits pruning, each as a position below which it allows it; `pruned` is how far it has gone already.
+    """The limits of pruning: each allows it below a position. Below `pruned` it is done.
 
-    `state`, `fenced` and `peer_size` are how the plant stands with the hub.
+    `state`, `fenced` and `peer_size` are the replication status.
     """
 
     size: int

@@ -1,7 +1,7 @@
 """Entries outside the ledgers: those given back by the other side until they are proven, and those set aside for good.
 
-Both are of this node alone. What is staged is taken away once it stands in the ledger; what a repair set aside is kept,
-bytes and all, because somebody may have signed or printed it.
+Both belong to this node alone. Staged entries are deleted once they are in the ledger. Entries that a repair set aside
+are kept with their bytes, because somebody may have signed or printed them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ class StagedEntry(SQLModel, table=True):
 
 
 class SetAsideEntry(SQLModel, table=True):
-    """An entry that stood in a ledger until the ledger took on another suffix; never taken away."""
+    """An entry that was in a ledger until the ledger adopted another suffix; never deleted."""
 
     __tablename__ = "set_aside_entries"
     __table_args__ = table_options(Keeping.LOCAL)

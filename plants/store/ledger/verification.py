@@ -18,7 +18,7 @@ SELECT_ROWS = text("SELECT idx, body, leaf FROM entries WHERE log_id = :log_id O
 
 @dataclass(frozen=True, slots=True)
 class LedgerFinding:
-    """What was found of one ledger; `origin` is the name that its checkpoints carry."""
+    """The result of one ledger; `origin` is the name in its checkpoints."""
 
     log_id: int
     origin: str
@@ -33,8 +33,8 @@ class LedgerFinding:
 def verify(store: Store, checkpoints: Mapping[int, Iterable[SizedRoot]] | None = None) -> list[LedgerFinding]:
     """Return what was found of each ledger in the store, in the order of their ids, all from one snapshot.
 
-    `checkpoints` gives, by ledger, those whose signatures the caller has checked: without them a ledger that was
-    rewritten whole, head included, is not told from the true one. Memory does not grow with the ledgers.
+    `checkpoints` gives, by ledger, those whose signatures the caller has checked. Without them a ledger that was
+    rewritten whole, head included, passes. Memory does not grow with the ledgers.
     """
     signed = checkpoints or {}
     with store.reading() as reads:
@@ -48,7 +48,7 @@ def verify(store: Store, checkpoints: Mapping[int, Iterable[SizedRoot]] | None =
 def _head(size: int, frontier: bytes, pruned: int) -> Head:
     try:
         return Head(size, Frontier.from_bytes(size, frontier).root(), frontier, pruned)
-    except ValueError:  # No tree of that size has such a frontier: a root of no tree stands for it.
+    except ValueError:  # No tree of that size has such a frontier, so no root matches.
         return Head(size, b"", None, pruned)
 
 

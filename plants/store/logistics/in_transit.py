@@ -1,7 +1,7 @@
-"""Goods between plants: what is on the road, what came in without its dispatch, and labels that the ledgers deny.
+"""Goods between plants: in transit, received without a known dispatch, and labels that the ledgers contradict.
 
-Every transfer has two statements, each in its own plant's ledger, and they reach the hub in any order. What both add up
-to is dispatched = received + in transit + loss; what does not is named (`unexplained`), never evened out.
+Every transfer has two statements, each in its own plant's ledger, and they reach the hub in any order. Together they
+add up to dispatched = received + in transit + loss. A difference is shown (`unexplained`), never corrected.
 """
 
 import json
@@ -30,7 +30,7 @@ PUT_VERDICT = (
 
 
 class OpenState(StrEnum):
-    """Why a transfer is not settled; the later one counts where two hold."""
+    """The reason that a transfer is not settled; where two apply, the later one counts."""
 
     AWAITING_SOURCE = "AWAITING_SOURCE"  # received, and the source's dispatch has not been seen here
     IN_TRANSIT = "IN_TRANSIT"  # dispatched, and not received so far
@@ -51,9 +51,9 @@ class LabelCheckRow(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One batch of a transfer as both sides state it, in millionths of the unit; None where that side was not heard.
+    """One batch of a transfer as both sides state it, in millionths; None where that side's entry has not arrived.
 
-    `said` is how much the receiver's label said was dispatched, `arrived` whether any receipt of the transfer was seen.
+    `said` is the dispatched amount on the receiver's label. `arrived` is true if a receipt of the transfer is known.
     """
 
     batch_id: int
@@ -65,24 +65,24 @@ class Balance:
 
     @property
     def in_transit(self) -> int:
-        """How much is on the road: all that was dispatched, until the receipt says what came."""
+        """The amount in transit: the whole dispatched amount, until the receipt is known."""
         return 0 if self.arrived else self.dispatched or 0
 
     @property
     def loss(self) -> int:
-        """How much the receiver recorded as missing, below zero where there was more than the label said."""
+        """The amount that the receiver recorded as missing, below zero where it received more than on the label."""
         return (self.said or 0) - (self.received or 0)
 
     @property
     def unexplained(self) -> int:
-        """What dispatched = received + in transit + loss leaves over: anything but zero is two different stories."""
+        """The difference in dispatched = received + in transit + loss. Unless zero, the statements contradict."""
         left = self.said or 0 if self.dispatched is None else self.dispatched
         return left - (self.received or 0) - self.in_transit - self.loss
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What the balances of many transfers in one unit add up to, in millionths."""
+    """The sum of the balances of many transfers in one unit, in millionths."""
 
     unit: str
     dispatched: int = 0
@@ -114,7 +114,7 @@ class OpenTransfer:
 
 @dataclass(frozen=True, slots=True)
 class OpenTransfersFilter:
-    """Which open transfers are wanted: with `overdue` those open since before `overdue_us`, or those that are not."""
+    """Criteria for open transfers: `overdue` selects those open since before `overdue_us`, or the others."""
 
     overdue_us: int
     overdue: bool | None = None
@@ -183,7 +183,7 @@ def awaited_batches(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -
 
 
 def awaited_transfers(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:
-    """Tell of each transfer that was received whether its source is in the scope and has not told of it so far."""
+    """Tell of each received transfer whether its source is in the scope and its dispatch is not known yet."""
     sql = (
         "SELECT id, max(CASE WHEN plant_id = (id >> 40) THEN 1 ELSE 0 END),"
         " max(CASE WHEN plant_id <> (id >> 40) AND state = 'CLOSED' THEN 1 ELSE 0 END) FROM process_records"
@@ -217,7 +217,7 @@ def label_verdicts(
 ) -> tuple[list[LabelCheckRow], tuple[int, int] | None]:
     """Compare the next receipts that were not found right so far; return the verdicts, and after which to go on.
 
-    `after` is transfer and receiver. What cannot be told yet, because its source was not heard, has no verdict.
+    `after` is transfer and receiver. A receipt whose source's ledger has not arrived has no verdict.
     """
     sql = (
         "SELECT came.id, came.plant_id, came.closed_us FROM process_records came"
@@ -282,7 +282,7 @@ def _receipts(reads: ReadSession, scope: PlantScope, ids: Collection[int]) -> li
     )
     found = []
     for transfer, body in reads.rows(sql, _with(reads, scope, ids)):
-        if len(body):  # Where the body is kept elsewhere, so is what it can be compared with.
+        if len(body):  # A pruned body has nothing here to compare it with.
             causes = json.loads(bytes(body)).get("causes")
             found.append((transfer, causes if isinstance(causes, list) else []))
     return found
@@ -303,7 +303,7 @@ def _known(reads: ReadSession, transfers: Collection[int]) -> Mapping[int, Known
     for transfer, index, leaf, body in reads.rows(sql, ids):
         places[transfer].append((index, bytes(leaf).hex()))
         if b'"rebased_from"' in bytes(body):
-            # The source had to write it down again; its label still names where it stood before.
+            # The source had to write it down again; its label still names the old position.
             before = json.loads(bytes(body)).get("rebased_from")
             places[transfer].append((before["index"], before["leaf"]))
     return {one: Known(*logs.get(plant_of(one), ("", 0)), frozenset(places[one])) for one in transfers}

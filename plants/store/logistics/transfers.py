@@ -1,4 +1,4 @@
-"""Transfers as a plant's commands see them: whether one was received here already."""
+"""Transfers as commands of a plant read them, and lists of transfers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def is_received(session: Session, plant: int, transfer: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TransfersFilter:
-    """Which transfers are wanted; what is not given does not matter."""
+    """Criteria for transfers. A field that is None does not filter."""
 
     plant: str | None = None
     received: bool | None = None
@@ -104,7 +104,7 @@ def transfers_count(reads: ReadSession, scope: PlantScope, filters: TransfersFil
 
 
 def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[Entry, str] | None:
-    """Return the entry by which a transfer left, and the origin of its ledger: what the label is made of.
+    """Return the dispatch entry of a transfer and the origin of its ledger, which make the label.
 
     Raises Refusal ENTRY_PRUNED where the entry's body is not kept here any more.
     """

@@ -1,4 +1,4 @@
-"""Master data of a plant: what it is, its materials, units, parties and places, and its number series."""
+"""Master data of a plant: the plant itself, its materials, units, parties and places, and its number series."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionsFilter:
-    """Which master data is wanted: of one plant, with a code or name that holds this text; or all."""
+    """Criteria for master data: a kind, a plant, and a text that the code or name contains."""
 
     kind: str
     plant: str | None = None

@@ -25,7 +25,7 @@ class Plant(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class PlantFacts:
-    """Which plant a command writes for."""
+    """The plant that a command writes for."""
 
     number: int
     code: str
@@ -35,7 +35,7 @@ class PlantFacts:
 
 @dataclass(frozen=True, slots=True)
 class PlantSeen:
-    """A plant as those who ask see it; until its first entry has come here its code stands for its name."""
+    """A plant in queries. Until its first entry has arrived, `name` is its code."""
 
     number: int
     code: str

@@ -50,10 +50,10 @@ PARKED: Final = message(
 def alarms_seen(
     reads: ReadSession, scope: PlantScope, *, own: int = HUB, over: bool = False, first: int = 100
 ) -> list[AlarmSeen]:
-    """Return what is amiss at this node, the newest first; with `over` also what has ended.
+    """Return the alarms of this node, the newest first; with `over` also those that have ended.
 
-    `own` is the number of the plant whose node this is: who may see that plant sees all of it. At the hub (0) whoever
-    has a grant for the group sees all, others only what is about the ledgers of plants in their scope.
+    `own` is the number of the plant whose node this is: users who may see that plant see all alarms. At the hub (0)
+    users with a grant for the group see all, others only those about the ledgers of plants in their scope.
     """
     logs: dict[int, str] = dict(reads.exec(select(Log.log_id, Log.origin)).all())
     plants = {abs(log_id): logs[log_id] for log_id in logs if abs(log_id) in scope}

@@ -1,4 +1,4 @@
-"""Process records as a plant's commands see them: what state they are in, and what went in and came out."""
+"""Process records as commands of a plant read them: state, inputs and outputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class ProcessesFilter:
-    """Which process records are wanted; what is not given does not matter. Transfers are listed by themselves."""
+    """Criteria for process records. A field that is None does not filter. Transfers have their own list."""
 
     plant: str | None = None
     kind: str | None = None

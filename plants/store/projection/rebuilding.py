@@ -28,8 +28,8 @@ def projection_tables() -> list[Table]:
 def lock_ledgers(session: Session) -> list[tuple[int, int]]:
     """Keep everybody else from appending until the transaction ends; return each ledger and how far it was applied."""
     if session.dialect == "postgresql":
-        # Whoever changes rows waits here, before it chooses them; reading stays possible. Commands and the job that
-        # applies entries lock `logs` before any other of these, so that nobody waits in a circle.
+        # Writers wait here before they choose rows; reading stays possible. Commands and the job that applies entries
+        # lock `logs` before any other of these tables, so there is no deadlock.
         names = ", ".join(["logs", *(table.name for table in projection_tables())])
         session.run(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
     return [(log_id, projected) for log_id, projected in session.rows(SELECT_LOGS)]

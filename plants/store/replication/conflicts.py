@@ -1,4 +1,4 @@
-"""Why an entry can no longer be applied where it stands now: what it meets in the tables, and what it builds on.
+"""Detects conflicts between a rebased entry and the current tables, or the entries that it builds on.
 
 Nothing is decided anew here. An entry collides when applying it would contradict what is there (an id, a code or an
 alias of another thing, less than nothing on hand, goods used that are on hold) or when what it states of something as a
@@ -27,7 +27,7 @@ TAKING = frozenset({"CONSUMED", "TRANSFERRED", "SHIPPED"})
 
 
 class RebaseState:
-    """What an entry stands on: the tables, and what the entries before it changed or failed to make.
+    """The state that an entry builds on: the tables, and the changes and failures of the entries before it.
 
     `lost` are the batches and process records that disputed entries would have made, `changed` those that adopted
     entries touched or disputed ones would have.

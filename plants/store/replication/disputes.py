@@ -1,4 +1,4 @@
-"""The worklist of disputed entries: what a rebased ledger could not apply, until a person has dealt with it."""
+"""The worklist of disputed entries: entries that a rebased ledger could not apply, until an operator settles them."""
 
 import json
 from collections.abc import Sequence
@@ -68,14 +68,14 @@ def check_open(session: Session, plant: int, dispute: int) -> None:
 
 
 def open_disputes(session: Session, plant: int) -> int:
-    """Return how many disputed entries of a plant wait for a person."""
+    """Return the number of open disputed entries of a plant."""
     row = session.row(COUNT_OPEN, {"plant": plant})
     return 0 if row is None else int(row[0])
 
 
 @dataclass(frozen=True, slots=True)
 class DisputesFilter:
-    """Which disputed entries are wanted: those that wait for a person, or those that do not; all unless given."""
+    """Criteria for disputed entries: open ones, settled ones, or both (None)."""
 
     open: bool | None = None
 
@@ -108,7 +108,7 @@ def disputes_by_place(
 
 
 def disputes(reads: ReadSession, scope: PlantScope, *, settled: bool = False, first: int = 100) -> Sequence[Disputed]:
-    """Return the disputed entries that wait for a person, oldest first; with `settled` also the others."""
+    """Return the open disputed entries, oldest first; with `settled` also the others."""
     return disputes_page(reads, scope, DisputesFilter(None if settled else True), None, first)
 
 

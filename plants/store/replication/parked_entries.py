@@ -1,4 +1,4 @@
-"""Entries that the hub could not apply: tried again, or passed over for good by a person's signed decision.
+"""Entries that the hub could not apply: retried, or skipped for good by an operator's signed decision.
 
 `plants.store.replication.projection_faults` stores which entries wait, and why. Here are their worklist and the
 decisions to skip an entry, which are projected from the hub's own ledger and outlive the fault.
@@ -68,7 +68,7 @@ def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | N
     None where nothing is parked, or where the entry only waits behind another.
     """
     suffix = " FOR UPDATE" if session.dialect == "postgresql" else ""
-    # Whoever applies this plant's entries holds this row: a slice under way ends first, and parks nothing behind ours.
+    # The job that applies this plant's entries locks this row: a running slice ends first, and parks nothing later.
     session.row(LOCK_LEASE + suffix, {"name": f"project/{log_id}"})
     row = session.row(LOCK_FAULT + suffix, {"log_id": log_id, "idx": index})
     return None if row is None else Parked(row[0], row[1])
@@ -87,7 +87,7 @@ def retry_parked(session: Session, log_id: int, index: int, now_us: int) -> None
 
 
 class ParkedState(StrEnum):
-    """Why an entry of a plant is not in the hub's tables yet."""
+    """The reason that an entry of a plant is not in the hub's tables yet."""
 
     FAILED = "FAILED"
     NEEDS_UPGRADE = "NEEDS_UPGRADE"
@@ -97,7 +97,7 @@ class ParkedState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ParkedEntriesFilter:
-    """Which of the entries that wait are wanted; all unless given."""
+    """Criteria for parked entries. A state that is None does not filter."""
 
     state: ParkedState | None = None
 
@@ -111,7 +111,7 @@ class ParkedSeen:
 
     @property
     def state(self) -> ParkedState:
-        """Why it waits: a person may decide on what is FAILED or NEEDS_UPGRADE, on the others not."""
+        """The reason for the wait. Operators may decide only on entries that are FAILED or NEEDS_UPGRADE."""
         if self.fault.key == HALTED:
             return ParkedState.HALTED
         if self.fault.error is None:

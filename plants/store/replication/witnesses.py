@@ -1,7 +1,7 @@
-"""What one side holds of the other's ledger as a witness: how far the hub saw each plant, and contradictions.
+"""Witnessed checkpoints of the other side's ledgers, and contradictions.
 
-The hub repeats here what its own ledger says in CheckpointsWitnessed. A contradiction is evidence: two notes that the
-same key signed and that cannot both be true of one ledger.
+The hub's rows repeat the CheckpointsWitnessed entries of its own ledger. A contradiction is evidence: two notes that
+the same key signed and that cannot both be true of one ledger.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.sql.columns import PLANT, big, key, octets, text, text_key
 
-CONTRADICTIONS_MAX = 100  # whoever signs without end fills nobody's store; the first ones are evidence enough
+CONTRADICTIONS_MAX = 100  # bounds the rows that a signer can cause; the first ones are evidence enough
 
 SELECT_UNWITNESSED = (
     "SELECT logs.origin, replication.checkpoint FROM replication JOIN logs ON logs.log_id = replication.log_id"
@@ -41,7 +41,7 @@ PUT_CONTRADICTION = (
 
 
 class WitnessedRow(SQLModel, table=True):
-    """The newest checkpoint of a plant's ledger that stands in the hub's own ledger (0)."""
+    """The newest checkpoint of a plant's ledger in the hub's own ledger (0)."""
 
     __tablename__ = "witnessed"
     __table_args__ = table_options(Keeping.PROJECTION, frozenset({Role.HUB}))

@@ -1,4 +1,4 @@
-"""Pages of a query: rows in the order of a unique key, after one of them, so many and no more."""
+"""Pages of a query: rows in the order of a unique key, after one of them, up to a limit."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Whether an answer about goods is complete: how far each plant was heard, and every hole that the ledgers show."""
+"""Completeness of an answer about goods: the watermark of each plant, and every gap that the ledgers show."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -23,11 +23,11 @@ ALARMS = frozenset({ReplicationState.HUB_REGRESSED, ReplicationState.DIVERGED, R
 
 
 class GapKind(StrEnum):
-    """What an answer may be missing, and why."""
+    """The kinds of gaps in an answer."""
 
     NEVER_HEARD = "NEVER_HEARD"  # a plant whose ledger has never arrived
     BEHIND = "BEHIND"  # entries have arrived, or are announced, that are not in the tables yet
-    STALE = "STALE"  # nothing was heard from a plant for too long
+    STALE = "STALE"  # no checkpoint of a plant has arrived for too long
     ALARM = "ALARM"  # replication of a plant's ledger has stopped until somebody looks
     IN_TRANSIT = "IN_TRANSIT"  # dispatched, and not received by the destination so far
     AWAITING_SOURCE = "AWAITING_SOURCE"  # received, and the source's dispatch has not been seen
@@ -38,7 +38,7 @@ class GapKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far a plant's ledger is in the answer; times are microseconds, and empty where nothing was ever signed.
+    """The part of a plant's ledger in the answer; times are microseconds, and empty where nothing was ever signed.
 
     `known_until_us` is when the newest checkpoint was signed, or came, whichever was earlier.
     """
@@ -80,10 +80,10 @@ def completeness(
     own: int | None = None,
     since: datetime | None = None,
 ) -> Completeness:
-    """Return how complete a trace is, by what the plants in the scope state and how far they were heard.
+    """Return the completeness of a trace, from the statements and watermarks of the plants in the scope.
 
-    Complete is an answer only when every plant that counts was heard within WATERMARK_AGE_SECONDS_MAX, and with `since`
-    not before that instant.
+    An answer is complete only when the ledger of every plant that counts is known to within WATERMARK_AGE_SECONDS_MAX,
+    and with `since` up to that instant.
 
     Every plant that the trace touches counts, and every plant in the scope where the trace began at a name that any
     plant may have given. `own` is the number of the plant whose node answers: its own ledger is never late here.

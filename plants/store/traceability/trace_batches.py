@@ -19,9 +19,9 @@ HERE = "plant_id = batches.plant_id AND batch_id = id"
 
 @dataclass(frozen=True, slots=True)
 class TracedBatchesFilter:
-    """Which batches or edges of a trace are wanted; what is not given does not matter.
+    """Criteria for batches or edges of a trace. A field that is None does not filter.
 
-    What is asked of a batch must hold for the goods of one plant.
+    The goods of one plant must meet all criteria for a batch.
     """
 
     start: Start

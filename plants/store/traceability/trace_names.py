@@ -1,4 +1,4 @@
-"""What a trace's nodes are called by people: its process records, its plants, its materials."""
+"""Names of the nodes of a trace for users: process records, plants, materials."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass

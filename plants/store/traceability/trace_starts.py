@@ -1,4 +1,4 @@
-"""Where a trace may begin: what people name (codes, aliases, orders, supplier lots, customers), turned into nodes."""
+"""Starts of a trace: names (codes, aliases, orders, supplier lots, customers) and the nodes that they mean."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LOT_SCHEMES = ("SUPPLIER_LOT",)
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a trace shall begin at; everything named counts.
+    """The names at which a trace begins; all of them count.
 
     `codes` are batch codes, `aliases` values under any scheme, `supplier_lots` lot codes of any supplier, `orders` job
     orders and customers' orders, `customers` the codes of customers, for all that was ever shipped to them.
@@ -27,10 +27,10 @@ class Start:
 
 
 def resolve_seeds(session: ReadSession, scope: PlantScope, start: Start) -> Seeds:
-    """Return the batches and process records that the names stand for at the plants in the scope.
+    """Return the batches and process records that the names mean at the plants in the scope.
 
     A corrected alias no longer counts. Orders and customers lead to process records: a trace from a shipment looks
-    backward at what was in it. Names that stand for nothing are returned as unknown, each once, as they were given.
+    backward at what was in it. Names without a meaning are returned as unknown, each once, as given.
     """
     aliases = "SELECT value, batch_id FROM aliases WHERE ended_idx IS NULL AND"
     lots = f"scheme IN ({', '.join(repr(scheme) for scheme in LOT_SCHEMES)}) AND"
@@ -57,7 +57,7 @@ class _Look:
         self.unknown: list[str] = []
 
     def find(self, select: str, column: str, names: Iterable[str]) -> list[int]:
-        """Return the ids that the names stand for, in order."""
+        """Return the ids that the names mean, in order."""
         names = tuple(names)
         if not names:
             return []

@@ -1,4 +1,4 @@
-"""What a trace adds up to: counts by plant, material and customer, goods on hand, and where all of it went."""
+"""The summary of a trace: counts by plant, material and customer, goods on hand, and flows of goods."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What one plant shipped of the traced batches to one customer, in millionths of one unit."""
+    """The shipments of traced batches from one plant to one customer, in millionths of one unit."""
 
     plant_id: int
     customer: str
@@ -58,9 +58,9 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How much of the traced batches of one unit a plant moved between two kinds of place, in millionths.
+    """The amount of traced batches of one unit that a plant moved between two kinds of place, in millionths.
 
-    Places are supplier, source, stock, process, count and scrap. What went into stock less what left it is on hand.
+    Places are supplier, source, stock, process, count and scrap. Moves into stock less moves out of it are on hand.
     """
 
     plant_id: int

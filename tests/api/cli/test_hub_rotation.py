@@ -19,7 +19,7 @@ from sync_jobs.keys import hub_keys, ledger_key_files
 from sync_jobs.keys.chains import rotation_statements
 from sync_jobs.plant.exchange import exchange
 from tests.api.cli.test_worklists import YES, Home, home_of, plant_home
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.group import Group, receive, running_group, stand
 from tests.sync_jobs.keys.test_hub_keys import becomes, directed
 from tests.sync_jobs.plant.test_restoring import kinds, level
@@ -29,7 +29,7 @@ ROTATE = ("hub", "rotate-key")
 
 @pytest.fixture
 def database(postgres_18: EmbeddedPostgres) -> str:
-    return fresh_database(postgres_18)
+    return migrated_database(postgres_18)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from plants.commands.materials.definitions import MaterialDefinition, define_mat
 from plants.store.ledger.archive import Archive
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.hub.enrolment import enrol
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.group import CLOCK, GROUP, LI, Group, running_group
 
 DAY_US = 86_400_000_000
@@ -32,7 +32,7 @@ DAY_US = 86_400_000_000
 def group(postgres_18: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     monkeypatch.setenv("BATCHLOOM_KEEP_BODIES_DAYS", "35")
-    with running_group(fresh_database(postgres_18), tmp_path) as running:
+    with running_group(migrated_database(postgres_18), tmp_path) as running:
         yield running
 
 
@@ -128,7 +128,7 @@ def test_not_archived_or_hub_away_then_nothing_is_emptied(group: Group, home: Pa
         session.run("UPDATE replication SET archived = 20 WHERE log_id = 1")
     group.hub.stop()
     failed = CliRunner().invoke(api.cli.tree.app, ["plant", "prune", "--home", str(home), "--yes"])
-    assert (failed.exit_code, "not level: UNREACHABLE" in str(failed.exception)) == (1, True)
+    assert (failed.exit_code, "not in sync: UNREACHABLE" in str(failed.exception)) == (1, True)
     failed = CliRunner().invoke(api.cli.tree.app, ["plant", "prune", "--home", str(home), "--fetch", "--dry-run"])
     assert failed.exit_code == 2
     assert bodies(home) == before

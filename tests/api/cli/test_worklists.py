@@ -33,7 +33,7 @@ from sync_jobs.plant import assertion_key_rotation
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.ledger_key_rotation import rotate_ledger_key
 from sync_jobs.projection.projecting import project_behind
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.group import CLOCK, GROUP, Group, receive, running_group, stand
 from tests.sync_jobs.plant.test_rebasing import part
 from tests.sync_jobs.plant.test_restoring import kinds, level, types
@@ -93,7 +93,7 @@ def plant_home(folder: Path, node: PlantNode) -> Home:
 
 @pytest.fixture
 def database(postgres_18: EmbeddedPostgres) -> str:
-    return fresh_database(postgres_18)
+    return migrated_database(postgres_18)
 
 
 @pytest.fixture

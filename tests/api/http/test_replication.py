@@ -37,14 +37,14 @@ from sync_jobs.protocol.wire import (
     pack,
     unpack,
 )
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.patience import patient, wait_until
 from tests.sync_jobs.group import CLOCK, Group, receive, running_group, stand
 
 
 @pytest.fixture
 def group(postgres_18: EmbeddedPostgres, tmp_path: Path) -> Iterator[Group]:
-    with running_group(fresh_database(postgres_18), tmp_path) as running:
+    with running_group(migrated_database(postgres_18), tmp_path) as running:
         yield running
 
 

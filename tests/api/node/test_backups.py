@@ -191,7 +191,7 @@ def test_without_keys_anywhere_then_refused(tmp_path: Path) -> None:
 def test_target_that_is_there_then_it_is_left_alone(tmp_path: Path) -> None:
     with opened(home_of(tmp_path / "home")) as node:
         (tmp_path / "copy").mkdir()
-        with pytest.raises(BackupUnfit, match="there already"):
+        with pytest.raises(BackupUnfit, match="exists already"):
             make_backup(node, tmp_path / "copy", with_keys=False)
         assert not list((tmp_path / "copy").iterdir())
         assert not (node.settings.home / RECORD).exists()

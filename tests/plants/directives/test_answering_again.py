@@ -34,7 +34,7 @@ from tests.plants.replicas import DIRECTOR, Hub, answer_next, hub_beside, pendin
 
 @pytest.fixture
 def hub(tmp_path: Path, plant: Plant) -> Iterator[Hub]:
-    """A hub that has heard all of the plant."""
+    """A hub that has all entries of the plant."""
     with hub_beside(tmp_path, plant) as hub:
         yield hub
 

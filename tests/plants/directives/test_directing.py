@@ -1,4 +1,4 @@
-"""What headquarters directs: in force at once at the hub, at each plant from its own answer on, and only once."""
+"""Directives are in force at once at the hub, at each plant from its own answer on, and only once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import migrations
 from infra.database import Store
 from infra.messages import word
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
@@ -50,6 +49,7 @@ from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, LINES_INVALID, TEXT_INVALID, UNIT_UNKNOWN, Refusal
 from plants.rules.values.refusals import RefusalCode as R
 from plants.store.projection.rebuilding import table_digests
+from tests.databases import migrated_file
 from tests.factories import Plant
 from tests.plants.recorded_requests import FORMS, writing_in
 from tests.plants.replicas import DIRECTOR, Hub, answer_next, carry, hub_beside, pending
@@ -61,7 +61,7 @@ NOWHERE = "SH1-260101-0001" + check_character("SH1-260101-0001")
 
 @pytest.fixture
 def hub(tmp_path: Path, here: Plant, there: Plant) -> Iterator[Hub]:
-    """A hub that has heard all of two plants, SH1 and NB1."""
+    """A hub that has all entries of two plants, SH1 and NB1."""
     with hub_beside(tmp_path, here, there) as hub:
         yield hub
 
@@ -234,7 +234,7 @@ def test_hold_then_in_force_at_the_hub_at_once_and_at_each_plant_from_its_answer
     assert hub.desk(here).rows("SELECT 1 FROM holds") == []
 
     met = here.batch(code)["version"]
-    use(there, code)  # NB1 has not heard of it.
+    use(there, code)  # NB1 does not know it yet.
     answer = obeys(hub, here)
     assert answer.payload == {"directive": 0, "met_version": met, "met": {code: met}}
     placed = here.entry(-2)
@@ -531,8 +531,7 @@ def test_hub_restored_and_its_directives_handed_back_then_the_same_holds_in_its_
     for plant in (here, there):
         obeys(hub, plant)
     digests = table_digests(hub.store)
-    store = Store(f"sqlite:///{tmp_path}/again.db")
-    migrations.upgrade(store)
+    store = Store(migrated_file(tmp_path / "again.db"))
     carry(hub.store, store, 0, apply=True)
     for plant in (here, there):
         carry(plant.store, store, plant.number, apply=True)

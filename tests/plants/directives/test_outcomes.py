@@ -33,7 +33,7 @@ YES, NO = ChangeVerdict.APPROVED, ChangeVerdict.REJECTED
 
 @pytest.fixture
 def hub(tmp_path: Path, plant: Plant) -> Iterator[Hub]:
-    """A hub that has heard all of the plant."""
+    """A hub that has all entries of the plant."""
     with hub_beside(tmp_path, plant) as hub:
         yield hub
 

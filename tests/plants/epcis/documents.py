@@ -35,7 +35,7 @@ EVENT_HASH = SHARED / "event-hash"
 
 
 def event(minute: int, place: str | None = "mill", **fields: Any) -> dict[str, Any]:
-    """Return a raw ObjectEvent at a site, so many minutes into the day."""
+    """Return a raw ObjectEvent at a site; its time is given in minutes of the day."""
     raw: dict[str, Any] = {
         "type": "ObjectEvent",
         "eventTime": f"2026-03-14T{8 + minute // 60:02}:{minute % 60:02}:00+08:00",

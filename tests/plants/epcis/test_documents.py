@@ -1,4 +1,4 @@
-"""Reading EPCIS documents: what the standard allows is taken, everything else is refused by name and position."""
+"""Reading EPCIS documents: accepts all that the standard allows, refuses the rest by name and position."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Importing EPCIS documents: what the plan says is what the plants' ledgers say afterwards, or else why not."""
+"""Importing EPCIS documents: the plants' ledgers agree with the plan afterwards, or the report says why not."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import migrations
 from infra.database import Store
 from infra.settings import plant_origin
 from plants.commands.epcis import imports
@@ -23,6 +22,7 @@ from plants.rules.values.actors import Author
 from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import Head
+from tests.databases import migrated_file
 from tests.factories import Plant
 from tests.plants.epcis.documents import CORPUS, event, plan, some
 from tests.plants.recorded_requests import FORMS, writing_in
@@ -49,13 +49,11 @@ CHAIN = (
 class Plants:
     """The plants of a plan, each on a SQLite file of its own."""
 
-    def __init__(self, folder: Path, template: bytes, plan: EpcisPlan) -> None:
+    def __init__(self, folder: Path, plan: EpcisPlan) -> None:
         self.plan = plan
         self.stores: dict[str, Store] = {}
         for number, code in enumerate(sorted({site.plant for site in plan.sites}), 1):
-            path = folder / f"{code}.db"
-            path.write_bytes(template)
-            self.stores[code] = Store(f"sqlite:///{path}")
+            self.stores[code] = Store(migrated_file(folder / f"{code}.db"))
             with self.stores[code].transaction() as session:
                 open_plant(session, NewPlant(number, code, code, "UTC", plant_origin(GROUP, code)), now=NOW)
 
@@ -92,19 +90,9 @@ class Plants:
         return {value.rpartition(":")[2]: format_micro(micro) for value, micro in self.rows(code, sql)}
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A migrated, empty store."""
-    path = tmp_path_factory.mktemp("template") / "plant.db"
-    store = Store(f"sqlite:///{path}")
-    migrations.upgrade(store)
-    store.close()
-    return path.read_bytes()
-
-
 @contextmanager
-def plants_of(plan: EpcisPlan, folder: Path, template: bytes) -> Iterator[Plants]:
-    plants = Plants(folder, template, plan)
+def plants_of(plan: EpcisPlan, folder: Path) -> Iterator[Plants]:
+    plants = Plants(folder, plan)
     try:
         yield plants
     finally:
@@ -121,9 +109,9 @@ def kinds(plan: EpcisPlan, outcomes: Sequence[StepOutcome]) -> list[str]:
     ]
 
 
-def test_chain_over_two_plants_then_goods_are_where_the_document_leaves_them(tmp_path: Path, template: bytes) -> None:
+def test_chain_over_two_plants_then_goods_are_where_the_document_leaves_them(tmp_path: Path) -> None:
     document = plan(*CHAIN, plants={"mill": "MILL", "bakery": "BAKE"})
-    with plants_of(document, tmp_path, template) as plants:
+    with plants_of(document, tmp_path) as plants:
         outcomes = plants.do()
         assert all(one.is_done for one in outcomes)
         assert plants.stock("MILL") == {"flour.1": "40"}
@@ -138,9 +126,9 @@ def test_chain_over_two_plants_then_goods_are_where_the_document_leaves_them(tmp
 
 @pytest.mark.parametrize("form", FORMS)
 def test_imported_before_then_not_again_by_a_program_with_other_names(
-    tmp_path: Path, template: bytes, form: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with plants_of(plan(*CHAIN, plants={"mill": "MILL", "bakery": "BAKE"}), tmp_path, template) as plants:
+    with plants_of(plan(*CHAIN, plants={"mill": "MILL", "bakery": "BAKE"}), tmp_path) as plants:
         with writing_in(form):
             first = plants.do()
         assert sum(one.new for one in first) == 10
@@ -155,21 +143,21 @@ def test_imported_before_then_not_again_by_a_program_with_other_names(
         assert plants.everything() == before
 
 
-def test_two_sites_of_one_plant_then_goods_move(tmp_path: Path, template: bytes) -> None:
+def test_two_sites_of_one_plant_then_goods_move(tmp_path: Path) -> None:
     document = plan(
         event(0, action="ADD", bizStep="commissioning", quantityList=[some("flour.1", 100)]),
         event(1, bizStep="shipping", quantityList=[some("flour.1", 60)]),
         event(2, "bakery", bizStep="receiving", quantityList=[some("flour.1", 60)]),
         plants={"mill": "ONE", "bakery": "ONE"},
     )
-    with plants_of(document, tmp_path, template) as plants:
+    with plants_of(document, tmp_path) as plants:
         assert [type(step) for step in document.steps if isinstance(step, Move | DispatchTransfer)] == [Move]
         assert all(one.is_done for one in plants.do())
         sql = "SELECT location, quantity FROM stock ORDER BY location"
         assert plants.rows("ONE", sql) == [("BAKERY", 60_000_000), ("MILL", 40_000_000)]
 
 
-def test_refused_step_then_its_plant_is_unchanged_and_what_needs_it_says_so(tmp_path: Path, template: bytes) -> None:
+def test_refused_step_then_its_plant_is_unchanged_and_what_needs_it_says_so(tmp_path: Path) -> None:
     expired = {"cbvmda:itemExpirationDate": "2026-03-13", "cbvmda:lotNumber": "flour.1"}
     context = ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"cbvmda": "urn:epcglobal:cbv:mda:"}]
     document = plan(
@@ -185,7 +173,7 @@ def test_refused_step_then_its_plant_is_unchanged_and_what_needs_it_says_so(tmp_
         plants={"mill": "MILL", "shop": "SHOP"},
         **{"@context": context},
     )
-    with plants_of(document, tmp_path, template) as plants:
+    with plants_of(document, tmp_path) as plants:
         outcomes = plants.do()
         assert kinds(document, outcomes) == [
             "ReceiveBatch done",
@@ -199,11 +187,11 @@ def test_refused_step_then_its_plant_is_unchanged_and_what_needs_it_says_so(tmp_
         assert plants.rows("SHOP", "SELECT count(*) FROM batches") == [(0,)]
 
 
-def test_plant_that_has_the_material_then_its_own_definition_stays(tmp_path: Path, template: bytes) -> None:
+def test_plant_that_has_the_material_then_its_own_definition_stays(tmp_path: Path) -> None:
     document = plan(
         event(0, action="ADD", bizStep="commissioning", quantityList=[some("flour.1", 100)]), plants={"mill": "MILL"}
     )
-    with plants_of(document, tmp_path, template) as plants:
+    with plants_of(document, tmp_path) as plants:
         plants.do()
         before = plants.rows("MILL", "SELECT code, name, unit FROM materials")
         size = plants.size("MILL")
@@ -213,7 +201,7 @@ def test_plant_that_has_the_material_then_its_own_definition_stays(tmp_path: Pat
         assert [one.entries for one in outcomes[:2]] == [(), ()]
 
 
-def test_more_lines_than_a_command_holds_then_they_go_in_parts(tmp_path: Path, template: bytes) -> None:
+def test_more_lines_than_a_command_holds_then_they_go_in_parts(tmp_path: Path) -> None:
     lots = [f"egg.{number}" for number in range(120)]
     document = plan(
         *(event(number, action="ADD", quantityList=[some(lot, 1)]) for number, lot in enumerate(lots)),
@@ -225,7 +213,7 @@ def test_more_lines_than_a_command_holds_then_they_go_in_parts(tmp_path: Path, t
         ),
         plants={"mill": "MILL"},
     )
-    with plants_of(document, tmp_path, template) as plants:
+    with plants_of(document, tmp_path) as plants:
         outcomes = plants.do()
         assert all(one.is_done for one in outcomes)
         (produced,) = (one for s, one in zip(document.steps, outcomes, strict=True) if isinstance(s, Produce))
@@ -237,7 +225,7 @@ def test_more_lines_than_a_command_holds_then_they_go_in_parts(tmp_path: Path, t
 
 
 @pytest.mark.skipif(not CORPUS_FILES, reason="NOT RUN: the conformance corpus, because it is not here")
-def test_conformance_corpus_then_every_plan_can_be_done_and_done_again(tmp_path: Path, template: bytes) -> None:
+def test_conformance_corpus_then_every_plan_can_be_done_and_done_again(tmp_path: Path) -> None:
     tried = 0
     for number, path in enumerate(CORPUS_FILES):
         try:
@@ -248,7 +236,7 @@ def test_conformance_corpus_then_every_plan_can_be_done_and_done_again(tmp_path:
         tried += 1
         folder = tmp_path / str(number)
         folder.mkdir()
-        with plants_of(plan_epcis(document, propose_plants(document)), folder, template) as plants:
+        with plants_of(plan_epcis(document, propose_plants(document)), folder) as plants:
             outcomes = plants.do()
             assert [one.refusal for one in outcomes if not one.is_done] == [], path
             sent = sum(isinstance(step, DispatchTransfer) for step in plants.plan.steps)
@@ -260,7 +248,7 @@ def test_conformance_corpus_then_every_plan_can_be_done_and_done_again(tmp_path:
     assert tried > 0
 
 
-def test_count_difference_then_the_entry_says_which_event_asked_for_it(tmp_path: Path, template: bytes) -> None:
+def test_count_difference_then_the_entry_says_which_event_asked_for_it(tmp_path: Path) -> None:
     document = plan(
         event(0, action="ADD", quantityList=[some("flour.1", 100)]),
         event(
@@ -271,7 +259,7 @@ def test_count_difference_then_the_entry_says_which_event_asked_for_it(tmp_path:
         ),
         plants={"mill": "MILL"},
     )
-    with plants_of(document, tmp_path, template) as plants:
+    with plants_of(document, tmp_path) as plants:
         outcomes = plants.do()
         (found,) = (one for s, one in zip(document.steps, outcomes, strict=True) if isinstance(s, Adjust))
         assert found.entries[0].envelope["reason"].startswith("EPCIS event 2 (")

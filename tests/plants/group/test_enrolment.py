@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from infra.database import Store
-from migrations import upgrade
 from plants.commands.group.enrolment import Enrolment, enrol_plant, open_hub
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal
+from tests.databases import migrated_file
 
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
 ADMIN = Author("zhao.min", "Zhao Min")
@@ -28,8 +28,7 @@ ORDER = Enrolment(
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path / 'hub.db'}")
-    upgrade(store)
+    store = Store(migrated_file(tmp_path / "hub.db"))
     with store.transaction() as session:
         open_hub(session, group="acme.example", origin="acme.example/hub/i1", now=NOW)
     yield store

@@ -1,4 +1,4 @@
-"""Whatever people do, in whatever order: nothing appears, nothing disappears, and the ledger alone gives the tables."""
+"""Conservation under any commands in any order: no goods appear or disappear, and the ledger gives the tables."""
 
 import random
 from collections import defaultdict
@@ -287,7 +287,7 @@ def test_applied_set_wise_at_postgresql_then_tables_are_equal(
 
 
 def replayed(plants: list[Plant], store: Plant, size: int) -> dict[str, list[tuple[object, ...]]]:
-    """Return the tables that the plants' ledgers give anew in a store, applied in turn in sets of so many entries."""
+    """Return the tables that the plants' ledgers give again in a store, applied in turn in sets of `size` entries."""
     names = list(store.projection())
     with store.store.transaction() as session:
         for name in names:

@@ -100,7 +100,7 @@ def test_entry_rewritten_with_its_leaf_then_the_head_tells(plant: Plant) -> None
     assert body != entry.body
     with plant.store.transaction() as session:
         replace(session, 20, Entry(entry.envelope, body, leaf_hash(body)))
-    # Thirty entries stand in trees of 16, 8, 4 and 2.
+    # Thirty entries are in trees of 16, 8, 4 and 2.
     assert finding(plant) == Broken(BreakKind.REWRITTEN, None, 16, 24)
     signed = SizedRoot(30, whole)
     assert finding(plant, signed) == Broken(BreakKind.REWRITTEN, None, 0, 30)

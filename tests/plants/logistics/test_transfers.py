@@ -336,7 +336,7 @@ def test_material_not_defined_then_refused(here: Plant, there: Plant) -> None:
 
 
 def test_label_contradicts_what_is_known_then_refused(here: Plant, there: Plant, tmp_path: Path) -> None:
-    # The same plant number and code in another store: what a forged label, or a plant set up twice, looks like.
+    # The same plant number and code in another store, as with a forged label or a plant that was set up twice.
     (tmp_path / "twin").mkdir()
     twin = plant_store(tmp_path / "twin")
     milk, sugar = here.receive(), twin.receive("RM-SUGAR")

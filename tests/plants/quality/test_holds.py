@@ -1,4 +1,4 @@
-"""Goods are put on hold: holds are a set beside the disposition."""
+"""Goods are put on hold: holds are a set, apart from the disposition."""
 
 import pytest
 

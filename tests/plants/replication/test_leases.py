@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-import migrations
 from infra.database import Store
 from plants.store.replication.leases import LASTING, LONGEST, LeaseLost, end_all, take
+from tests.databases import migrated_file
 
 NOW = datetime(2026, 3, 14, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(f"sqlite:///{tmp_path}/store.db")
-    migrations.upgrade(opened)
+    opened = Store(migrated_file(tmp_path / "store.db"))
     yield opened
     opened.close()
 

@@ -1,4 +1,4 @@
-"""How fast entries move, how long the others take, and how many go in one request."""
+"""Rates of transfer, the remaining time, and the number of entries in one request."""
 
 import pytest
 

@@ -50,7 +50,7 @@ def plant(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plant]:
 
 
 def heard(plant: Plant, cosigned: int = 30, said: Mapping[str, object] | None = None) -> Pruning:
-    """Have the hub's receipt for so many entries in the store, and what it said; return the order to prune by it."""
+    """Store the hub's receipt for `cosigned` entries, and its status; return the order to prune by it."""
     columns = {"acknowledged": cosigned, "archived": cosigned, "peer_size": cosigned, "skew_ms": 0}
     with plant.store.transaction() as session:
         root = mirrors.frontier_at(session, plant.number, cosigned).root()
@@ -202,7 +202,7 @@ def test_fenced_or_no_receipt_or_another_root_then_nothing_changes(plant: Plant)
     with plant.store.transaction() as session:
         fence(session, 1, fenced=True)
     before = plant.everything()
-    with pytest.raises(PruningUnsafe, match="not level"):
+    with pytest.raises(PruningUnsafe, match="not in sync"):
         pruned(plant, order)
     assert plant.everything() == before
 
@@ -218,7 +218,7 @@ def test_condition_fails_between_two_pieces_then_no_more_is_emptied(
     assert (count, low) == (6, 6)
     assert size > 6 * 200
     heard(plant, 30, {"archived": 15})
-    with pytest.raises(PruningUnsafe, match="not any more"):
+    with pytest.raises(PruningUnsafe, match="no longer safe"):
         pruned(plant, order)
     assert without_body(plant) == list(range(6))
     assert finding(plant) == Verified(31, _root(plant), elsewhere=6)
@@ -336,7 +336,7 @@ def test_pruned_at_any_moments_of_any_life_then_fetched_the_tables_follow(
                 pruned(plant, order)
             except PruningUnsafe as error:
                 unsafe.append(str(error))
-    assert all("not any more" in one for one in unsafe), "only receipts that reach less far than the last one"
+    assert all("no longer safe" in one for one in unsafe), "only receipts that reach less far than the last one"
     digests = table_digests(plant.store)
     ((mark,),) = plant.rows("SELECT pruned FROM logs WHERE log_id = :n", n=plant.number)
     gone = [index for (index,) in plant.rows("SELECT idx FROM entries WHERE log_id = 1 AND length(body) = 0")]

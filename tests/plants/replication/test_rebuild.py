@@ -195,7 +195,7 @@ def test_hub_over_two_plants_then_equal_and_each_plant_as_it_states_itself(
         hub.tells(two)
         answer_next(two)
         hub.hears(two)
-        hub.hears(one)  # the receipt was heard of before the dispatch
+        hub.hears(one)  # the receipt arrives before the dispatch
         digests = table_digests(hub.store)
         for plant in (one, two):
             at_the_plant = table_digests(plant.store, plant=plant.number)

@@ -1,4 +1,4 @@
-"""Whatever reaches the hub in whatever order: a trace names exactly what it misses, by a reference over the ledgers."""
+"""A trace names exactly its gaps, whatever has reached the hub: compared with a reference over the ledgers."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ STEPS = 60
 
 @dataclass
 class Told:
-    """How much of one ledger the hub has: taken in, applied, announced, and until when it is known."""
+    """One ledger at the hub: sizes received, applied and announced, and the instant until which it is known."""
 
     size: int = 0
     projected: int = 0
@@ -154,7 +154,7 @@ def _recorded_us(entry: Entry) -> int:
 
 @dataclass
 class Reference:
-    """What the ledgers say, worked out from their entries alone."""
+    """The contents of the ledgers, derived from their entries alone."""
 
     links: list[Link] = field(default_factory=list)
     processes: set[int] = field(default_factory=set)
@@ -191,7 +191,7 @@ class Reference:
 
 @dataclass
 class Expected:
-    """What a trace must name, and the plants that it touches."""
+    """The gaps that a trace must name, and the plants that it touches."""
 
     world: World
     applied: Reference
@@ -318,7 +318,7 @@ def test_a_trace_names_exactly_what_it_misses_whatever_arrived(seed: int, tmp_pa
         opened.callback(plant.close)
     hub = opened.enter_context(hub_beside(tmp_path, plants[1]))
     with hub.store.transaction() as session:
-        # As before anything was heard: only the hub's own ledger is there.
+        # As before any entry arrived: only the hub's own ledger is there.
         for table in ("logs", "entries"):
             session.run(f"DELETE FROM {table} WHERE log_id <> 0")
         for table in ("plants", "materials", "master_records", "series"):

@@ -15,7 +15,7 @@ from plants.store.projection.rebuilding import table_digests
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, QUALITY, Served, person
 from tests.sync_jobs.group import CLOCK, Group, receive, running_group
 from tests.sync_jobs.plant.test_rebasing import part
@@ -32,7 +32,7 @@ SETTLED = (
 @pytest.fixture
 def parted(tmp_path: Path, postgres_18: EmbeddedPostgres) -> Iterator[tuple[Group, PlantNode]]:
     """A plant whose ledger had parted from the hub's and was repaired: two entries are disputed."""
-    with running_group(fresh_database(postgres_18), tmp_path) as group:
+    with running_group(migrated_database(postgres_18), tmp_path) as group:
         node = part(group, tmp_path, lost=2).node
         receive(node, 2)
         assert exchange(node, forced=True).ran

@@ -16,7 +16,7 @@ from plants.store.replication.projection_faults import HALTED
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, Served, person
 from tests.sync_jobs.group import CLOCK, Group, running_group, stand
 from tests.sync_jobs.projection.test_parking import poison
@@ -56,7 +56,7 @@ class Waiting:
 
 @pytest.fixture
 def waiting(tmp_path: Path, postgres_18: EmbeddedPostgres) -> Iterator[Waiting]:
-    with running_group(fresh_database(postgres_18), tmp_path) as group:
+    with running_group(migrated_database(postgres_18), tmp_path) as group:
         waiting = Waiting(group, group.plant(1, "SH1"))
         yield waiting
         waiting.served.close()

@@ -32,7 +32,7 @@ from sync_jobs.archive.recover_plant import restore_from_archive
 from sync_jobs.nodes import HubNode, PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
 
 
@@ -60,8 +60,7 @@ def hub(group: Group, objects: Failing) -> HubNode:
 
 @pytest.fixture
 def other_store(postgres_18: EmbeddedPostgres) -> Iterator[Store]:
-    with closing(Store(fresh_database(postgres_18))) as store:
-        upgrade(store)
+    with closing(Store(migrated_database(postgres_18))) as store:
         yield store
 
 
@@ -202,7 +201,7 @@ def test_another_disk_in_its_place_then_nothing_is_written_there(group: Group, h
     archive_behind(replace(hub, archive=Archive(empty)), "test", forced=True)
     assert [(kind, about) for kind, about, _ in lasting(hub)] == [(AlarmKind.ARCHIVE_FAILING, "archive")]
     with hub.store.reading() as reads:
-        assert "is the right disk mounted?" in alarms(reads)[0].text
+        assert "Check that the right disk is mounted" in alarms(reads)[0].text
     assert archived(hub) == before
     assert list(empty.names("")) == []
     archive_behind(hub, "test", forced=True)

@@ -31,7 +31,7 @@ from sync_jobs.plant import ledger_key_rotation
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Position
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.archive.test_archiving import archive_all
 from tests.sync_jobs.copies import on_copy
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
@@ -173,8 +173,7 @@ def test_hub_back_from_the_archive_then_who_was_revoked_stays_so_and_who_was_rea
     for plant in (node, other):
         exchange(plant)
     archive_all(hub)
-    with closing(Store(fresh_database(postgres_18))) as store:
-        upgrade(store)
+    with closing(Store(migrated_database(postgres_18))) as store:
         again = replace(hub, store=store)
         if older:
             recover_hub(again, archive)
@@ -219,8 +218,7 @@ def test_thief_with_the_old_key_and_the_archive_then_his_checkpoint_is_not_belie
     forged = checkpoints.sign(old.origin, Position(size + 9, root), old.signer, CLOCK.now())
     name = checkpoint_name(folder(old.origin, FIRST_BRANCH), size + 9, bytes(forged))
     objects.put_new(name, bytes(forged), retain_until=CLOCK.now())
-    with closing(Store(fresh_database(postgres_18))) as store:
-        upgrade(store)
+    with closing(Store(migrated_database(postgres_18))) as store:
         recover_hub(replace(hub, store=store), Archive(objects))
         assert stand(store, 1) == (size, root)
 

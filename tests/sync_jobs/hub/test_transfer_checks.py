@@ -137,9 +137,11 @@ def test_dispatched_then_in_transit_and_overdue_after_its_days_until_it_arrives(
     (about, text), *rest = between.alarms(AlarmKind.TRANSFER_UNMATCHED).items()
     assert (about, rest) == (str(transfer), [])
     assert text == (
-        f"Transfer {transfer} from SH1 to NB1 left on 2026-03-14 and was not received. / "
-        f"调拨 {transfer}（SH1 → NB1）于 2026-03-14 发出，至今未收货。"
+        f"Transfer {transfer} from SH1 to NB1 left on 2026-03-14 and was not received. Ask both plants for the goods."
     )
+    with between.group.hub.store.reading() as reads:
+        (alarm,) = alarms(reads)
+    assert alarm.said.word("zh") == f"调拨 {transfer}（SH1 → NB1）于 2026-03-14 发出，至今未收货，请向双方查询货物。"
     between.arrive(entry, ReceiptLine(_code(entry), "7.5", "A1"))
     between.group.hears()
     assert (between.listed(), between.alarms(AlarmKind.TRANSFER_UNMATCHED)) == ([], {})

@@ -34,7 +34,7 @@ from sync_jobs.plant.pruning import receipt_of
 from sync_jobs.projection.projecting import project_pending
 from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.wire import Parcel, Receipt, Welcome
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.archive.test_archiving import archive_all
 from tests.sync_jobs.copies import backup, cut_hub, on_copy
 from tests.sync_jobs.group import CLOCK, Group, receive, stand
@@ -329,8 +329,7 @@ def test_archive_of_both_keys_then_hub_and_plant_come_back_from_it(
     hub = replace(group.hub.node, archive=archive)
     assert not archive_behind(hub, "test")
     archive_all(hub)
-    with closing(Store(fresh_database(postgres_18))) as store:
-        upgrade(store)
+    with closing(Store(migrated_database(postgres_18))) as store:
         recover_hub(replace(hub, store=store), archive)
         for log_id in (0, 1, -1):
             assert stand(store, log_id) == stand(hub.store, log_id)

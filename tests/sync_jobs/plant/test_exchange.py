@@ -27,7 +27,7 @@ from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
 from sync_jobs.projection.projecting import project_pending
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.sync_jobs.group import CLOCK, LI, Group, at, column, receive, running_group, stand
 
 WANG = Author("wang.fang", "Wang Fang")
@@ -171,7 +171,7 @@ def test_bit_flipped_at_the_plant_then_nothing_is_signed(group: Group) -> None:
             "UPDATE entries SET body = CAST(replace(body, '12.5', '92.5') AS BLOB) WHERE log_id = 1 AND idx = 4"
         )
     assert exchange(node).state is ReplicationState.REFUSED
-    assert "entry 4 is not what was hashed" in str(column(node.store, 1, "alarm"))
+    assert "entry 4 does not match its hash" in str(column(node.store, 1, "alarm"))
     assert stand(group.hub.node.store, 1)[0] == 0
 
 
@@ -237,8 +237,8 @@ def test_status_then_both_sides_say_the_same(group: Group) -> None:
 
 
 def test_oldest_postgresql_on_both_sides_then_the_same(postgres_15: EmbeddedPostgres, tmp_path: Path) -> None:
-    with running_group(fresh_database(postgres_15), tmp_path) as group:
-        node = group.plant(1, "SH1", fresh_database(postgres_15))
+    with running_group(migrated_database(postgres_15), tmp_path) as group:
+        node = group.plant(1, "SH1", migrated_database(postgres_15))
         receive(node, 5)
         assert exchange(node).sent == 8
         level(group, node)
