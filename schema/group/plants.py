@@ -67,7 +67,7 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Plant | None:
 async def plants_seen(info: Info) -> list[Plant]:
     """Return the plants whose batches or replication the caller may see, by number."""
     seen = await info.read_under(Permission.BATCH_READ, plants_in)
-    watched = await info.read_under(Permission.BATCH_READ, plants_in)
+    watched = await info.read_under(Permission.REPLICATION_READ, plants_in)
     return [Plant.of(one) for one in sorted({*seen, *watched}, key=lambda one: one.number)]
 
 

@@ -194,7 +194,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "refused": (stand(ReplicationState.REFUSED, error="403 X"), "replication", Level.PERSON, "403 X"),
     "fenced": (stand(ReplicationState.FENCED), "replication", Level.BROKEN, "take-over"),
     "unsent": (stand(ReplicationState.UNREACHABLE, signed_us=LONG_AGO, attempts=3), "replication", Level.PERSON,
-               "for 120 minutes"),
+               "has sent nothing for 12"),
     "clock": (stand(ReplicationState.IN_SYNC, skew_ms=-9000, signed_us=micros(CLOCK.now())), "replication",
               Level.PERSON, "9 s"),
     "broker": (lambda home: set_to(home, "broker_url", f"redis://127.0.0.1:{free_port()}/0"), "broker",

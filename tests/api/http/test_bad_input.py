@@ -364,7 +364,7 @@ def test_bug_then_the_caller_learns_an_incident_and_the_log_where_it_was(
     (error,) = answer.json()["errors"]
     incident = error["extensions"]["incident"]
     assert answer.status_code == 200
-    assert error["message"] == f"Something went wrong here, and it was written down. Incident {incident}."
+    assert error["message"] == f"An internal error occurred and was logged. Incident {incident}."
     assert "secret" not in answer.text
     (line,) = [record.getMessage() for record in caplog.records if record.name == "batchloom.incidents"]
     assert line.startswith(f"incident {incident} actor=wang path=['viewer', 'plants'] RuntimeError")
