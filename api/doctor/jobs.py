@@ -19,14 +19,21 @@ def last_successes(node: Examination) -> Iterable[Finding]:
 
 
 def workers(node: Examination) -> Iterable[Finding]:
-    """Find that a broker is set and no worker takes jobs from it."""
+    """Find that no worker takes jobs from the broker.
+
+    Finds nothing where the broker is down: `replication.broker` reports that.
+    """
     settings = node.settings
     if settings.broker_url is None:
         return
     from sync_jobs.celery.app import build_app  # noqa: PLC0415 -- Celery, which no other command needs.
     from sync_jobs.celery.monitor import workers_answer  # noqa: PLC0415 -- the same.
+    from sync_jobs.celery.nudges import broker_failure  # noqa: PLC0415 -- the same.
 
-    if workers_answer(build_app({}, queue=settings.origin, broker_url=settings.broker_url.get_secret_value())):
+    broker_url = settings.broker_url.get_secret_value()
+    if broker_failure(broker_url) is not None:
+        return
+    if workers_answer(build_app({}, queue=settings.origin, broker_url=broker_url)):
         yield fine(_("A worker takes jobs from the broker."))
         return
     yield Finding(
