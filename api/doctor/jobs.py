@@ -28,12 +28,11 @@ def workers(node: Examination) -> Iterable[Finding]:
         return
     from sync_jobs.celery.app import build_app  # noqa: PLC0415 -- Celery, which no other command needs.
     from sync_jobs.celery.monitor import workers_answer  # noqa: PLC0415 -- the same.
-    from sync_jobs.celery.nudges import broker_failure  # noqa: PLC0415 -- the same.
 
-    broker_url = settings.broker_url.get_secret_value()
-    if broker_failure(broker_url) is not None:
+    answer = workers_answer(build_app({}, queue=settings.origin, broker_url=settings.broker_url.get_secret_value()))
+    if answer is None:
         return
-    if workers_answer(build_app({}, queue=settings.origin, broker_url=broker_url)):
+    if answer:
         yield fine(_("A worker takes jobs from the broker."))
         return
     yield Finding(
