@@ -2,7 +2,7 @@
 
 import os
 
-from infra.messages import SOURCE, Language, find_language, translate
+from infra.messages import SOURCE, Language, Worded, find_language, translate, word
 
 
 def language() -> Language:
@@ -12,5 +12,10 @@ def language() -> Language:
 
 
 def _(text: str, /, **data: object) -> str:
-    """Return an English text in the language of the terminal, with its `{name}` placeholders filled."""
-    return translate(text, language()).format_map(data)
+    """Return an English text in the language of the terminal, with its `{name}` placeholders filled.
+
+    A datum that is a message is worded in the same language.
+    """
+    chosen = language()
+    said = {name: word(one, chosen) if isinstance(one, Worded) else one for name, one in data.items()}
+    return translate(text, chosen).format_map(said)

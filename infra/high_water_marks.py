@@ -19,13 +19,16 @@ from typing import Final, Protocol
 
 from infra.clock import Clock
 from infra.folders import sync_folder
+from infra.messages import Failure, message
 
 FILE_NAME: Final = "marks.json"
 REFRESHED_AFTER: Final = timedelta(seconds=10)  # the largest age of size and root, by the node's clock
 SERIES_MAX: Final = 1000  # names stored: the last in sort order, because dated names end in the day
+MARKS_NOT_JSON: Final = message("MARKS_NOT_JSON", "it is not valid JSON")
+MARKS_INCOMPLETE: Final = message("MARKS_INCOMPLETE", "a member is missing or has the wrong type")
 
 
-class MarksUnreadable(ValueError):
+class MarksUnreadable(Failure):
     """The file holds no valid marks."""
 
 
@@ -81,10 +84,13 @@ class HighWaterMarks:
         """Read what `to_bytes` wrote; raises MarksUnreadable."""
         try:
             content = json.loads(raw)
+        except ValueError as error:
+            raise MarksUnreadable(MARKS_NOT_JSON) from error
+        try:
             series = {str(name): int(following) for name, following in content["series"].items()}
             return cls(str(content["origin"]), int(content["size"]), str(content["root"]), series, int(content["turn"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise MarksUnreadable(f"{type(error).__name__}: {error}") from error
+            raise MarksUnreadable(MARKS_INCOMPLETE) from error
 
 
 class MarksFile(Protocol):

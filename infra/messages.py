@@ -19,6 +19,9 @@ Language = str
 
 SOURCE: Final = "en"
 DOMAIN: Final = "batchloom"
+DATUM_LENGTH_MAX: Final = 500  # characters of one stored datum
+LIST_LENGTH_MAX: Final = 20  # stored items of a list
+ELLIPSIS: Final = "…"
 LOCALES: Final = Path(__file__).parent / "locale"
 
 
@@ -122,10 +125,18 @@ class StoredMessage:
         return _word_stored(self.code, json.loads(self.data), self.text, language)
 
 
-def store(said: Worded) -> StoredMessage:
-    """Return a message as it is to be stored."""
+def store(said: Worded, *, length_max: int) -> StoredMessage:
+    """Return a message as it is to be stored.
+
+    The English text has at most `length_max` characters, each datum DATUM_LENGTH_MAX and each list LIST_LENGTH_MAX
+    items. An ellipsis replaces the rest.
+    """
     data = json.dumps(_plain(said.data), ensure_ascii=False, sort_keys=True)
-    return StoredMessage(word(said, SOURCE), said.code, data)
+    return StoredMessage(_cut(word(said, SOURCE), length_max), said.code, data)
+
+
+def _cut(text: str, length_max: int) -> str:
+    return text if len(text) <= length_max else text[: length_max - len(ELLIPSIS)] + ELLIPSIS
 
 
 def languages() -> list[Language]:
@@ -185,6 +196,8 @@ def _catalogue(language: Language) -> Any:
 def _word_datum(name: str, value: object, language: Language) -> str:
     """Return a datum as text: a message worded, a term of the datum's name translated, anything else as it is."""
     match value:
+        case StoredMessage():
+            return value.word(language)
         case Worded():
             return word(value, language)
         case list() | tuple():
@@ -226,9 +239,15 @@ def _plain(data: Mapping[str, object]) -> dict[str, object]:
 
 def _plain_datum(value: object) -> object:
     match value:
+        case StoredMessage(text, None, _) | StoredMessage(text, _, None):
+            return _cut(text, DATUM_LENGTH_MAX)
+        case StoredMessage(text, code, str(data)):
+            return {"code": code, "text": _cut(text, DATUM_LENGTH_MAX), "data": json.loads(data)}
         case Worded():
-            return {"code": value.code, "text": word(value, SOURCE), "data": _plain(value.data)}
+            text = _cut(word(value, SOURCE), DATUM_LENGTH_MAX)
+            return {"code": value.code, "text": text, "data": _plain(value.data)}
         case list() | tuple():
-            return [_plain_datum(one) for one in value]
+            kept = [_plain_datum(one) for one in value[:LIST_LENGTH_MAX]]
+            return kept if len(value) <= LIST_LENGTH_MAX else [*kept, ELLIPSIS]
         case _:
-            return str(value)
+            return _cut(str(value), DATUM_LENGTH_MAX)

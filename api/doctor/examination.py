@@ -84,7 +84,7 @@ def _opened(node: Examination, opening: ExitStack) -> Iterable[Finding]:
         if not waiting:
             check_origin(node.store, node.number, node.settings.origin)
     except StoreUnfit as error:
-        yield _unopened(str(error))
+        yield _unopened(error)
     except (PostgresUnavailable, SQLAlchemyError, OSError) as error:
         yield _unopened(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
     else:
@@ -99,7 +99,7 @@ def _opened(node: Examination, opening: ExitStack) -> Iterable[Finding]:
             yield Finding(Level.FINE, _("The store can be opened."), check="store")
 
 
-def _unopened(why: str) -> Finding:
+def _unopened(why: object) -> Finding:
     return Finding(
         Level.BROKEN,
         _("The store cannot be opened: {why}", why=why),

@@ -19,14 +19,20 @@ def last_successes(node: Examination) -> Iterable[Finding]:
 
 
 def workers(node: Examination) -> Iterable[Finding]:
-    """Find that a broker is set and no worker takes jobs from it."""
+    """Find that no worker takes jobs from the broker.
+
+    Finds nothing where the broker is down: `replication.broker` reports that.
+    """
     settings = node.settings
     if settings.broker_url is None:
         return
     from sync_jobs.celery.app import build_app  # noqa: PLC0415 -- Celery, which no other command needs.
     from sync_jobs.celery.monitor import workers_answer  # noqa: PLC0415 -- the same.
 
-    if workers_answer(build_app({}, queue=settings.origin, broker_url=settings.broker_url.get_secret_value())):
+    answer = workers_answer(build_app({}, queue=settings.origin, broker_url=settings.broker_url.get_secret_value()))
+    if answer is None:
+        return
+    if answer:
         yield fine(_("A worker takes jobs from the broker."))
         return
     yield Finding(

@@ -56,7 +56,19 @@ HUB_REFUSED_BY_CLOCK: Final = message(
     "HUB_REFUSED_BY_CLOCK",
     "The hub refused: {status} {problem}. The hub's clock is {seconds} s ahead of ours: set the clock.",
 )
-EXCHANGE_FAILED: Final = message("EXCHANGE_ENDED", "{failure}: {why}")
+EXCHANGE_FAILED: Final = message(
+    "EXCHANGE_ENDED", "The exchange failed unexpectedly ({failure}: {why}). It is retried. Read the log of the node."
+)
+NOT_RESTORED: Final = message("NOT_RESTORED", "{alarm}")
+HUB_NOT_REACHED: Final = message(
+    "RESTORE_HUB_NOT_REACHED", "The hub was not reached ({error}). Check hub_url and the network, and try again."
+)
+RESTORE_NOT_BEGUN: Final = message(
+    "RESTORE_NOT_BEGUN", "Another process exchanges with the hub now, or the plant is fenced. Stop it, and try again."
+)
+RESTORE_UNFINISHED: Final = message(
+    "RESTORE_UNFINISHED", "The restore is not finished. Run the command again: it continues."
+)
 REPAIRED: Final = (
     AlarmKind.PLANT_RESTORED,
     AlarmKind.LEDGER_DIVERGED,
@@ -74,7 +86,7 @@ GIVING_UP: Final = (ReceiptInvalid, LedgerDamaged, RepairRefused, NotTheLedger, 
 LOG = logging.getLogger(__name__)
 
 
-class NotRestored(Exception):
+class NotRestored(Failure):
     """The plant could not be restored; the message gives the reason."""
 
 
@@ -137,10 +149,19 @@ def restore_from_hub(node: PlantNode, *, progress: Callable[[int, int], None] = 
 
     done = exchange(node, forced=True, slice_seconds=RESTORE_SECONDS, progress=watch)
     if done.state not in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
-        with node.store.transaction() as session:
-            standing = status.ledger_status(session, node.number)
-        raise NotRestored(standing.alarm or f"{done.state or 'BUSY'}")
+        raise _not_restored(node, done)
     return came[0]
+
+
+def _not_restored(node: PlantNode, done: ExchangeResult) -> NotRestored:
+    """Return why the exchange did not restore the plant: its stored alarm, or what its state tells."""
+    with node.store.reading() as reads:
+        stored = status.known(reads, node.number)
+    if done.state is ReplicationState.UNREACHABLE:
+        return NotRestored(HUB_NOT_REACHED, error=stored.error or "")
+    if stored.said is not None:
+        return NotRestored(NOT_RESTORED, alarm=stored.said)
+    return NotRestored(RESTORE_UNFINISHED if done.ran else RESTORE_NOT_BEGUN)
 
 
 def _begin(session: Session, node: PlantNode, *, forced: bool) -> Lease | None:
@@ -308,7 +329,7 @@ def _give_up(node: PlantNode, lease: Lease, error: Exception) -> ReplicationStat
 
 
 def _refused(node: PlantNode, error: Problem) -> Worded:
-    """Return the clock skew as text where it may be why the hub did not recognise us, else an empty text."""
+    """Return the hub's refusal as a message, with the clock skew where it may be the reason."""
     refused = {"status": error.status, "problem": error.code}
     try:
         theirs = parse_instant(str(error.content.get("clock")))

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from infra.database import Session
+from infra.messages import Failure, message
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.ledger.notes import NoteError
 from plants.rules.replication.pace import BUSY_ENTRIES_MIN, next_batch, paced
@@ -29,12 +30,36 @@ REQUEST_TIMEOUT: Final = 408
 TOO_MUCH: Final = frozenset({REQUEST_TIMEOUT, 413})  # 413 is too large, in HTTP
 BUSY: Final = frozenset({429, 503})
 
+ENTRY_DAMAGED: Final = message(
+    "STORED_ENTRY_DAMAGED",
+    "The stored entry {index} does not match its hash, so nothing was signed or sent. Run `batchloom verify`, and "
+    "restore the last good backup.",
+)
+HEAD_DAMAGED: Final = message(
+    "STORED_HEAD_DAMAGED",
+    "The stored head does not match its {size} entries, so nothing was signed or sent. Run `batchloom verify`, and "
+    "restore the last good backup.",
+)
+RECEIPT_INVALID: Final = message(
+    "RECEIPT_INVALID", "The hub's receipt is invalid ({fault}), so it was not stored. Ask headquarters."
+)
+RECEIPT_NOT_COSIGNED: Final = message(
+    "RECEIPT_NOT_COSIGNED",
+    "The known key of the hub has not signed the hub's receipt, so it was not stored. Compare hub_key with the key at "
+    "headquarters.",
+)
+RECEIPT_OF_OTHERS: Final = message(
+    "RECEIPT_OF_OTHERS",
+    "The hub's receipt does not cover the {size} entries sent. It covers {covered} entries, or has another root. It "
+    "was not stored. Ask headquarters.",
+)
 
-class LedgerDamaged(Exception):
-    """Stored entries do not match their hashes: nothing is signed. The text names the position."""
+
+class LedgerDamaged(Failure):
+    """Stored entries do not match their hashes: nothing is signed. The message names the position."""
 
 
-class ReceiptInvalid(Exception):
+class ReceiptInvalid(Failure):
     """The hub's receipt is invalid."""
 
 
@@ -77,10 +102,12 @@ def take_receipt(context: ExchangeContext, note: bytes, frontier: Frontier, sent
     try:
         signed = checkpoints.read(note, node.origin, keys)
     except NoteError as error:
-        raise ReceiptInvalid(error.fault) from error
+        raise ReceiptInvalid(RECEIPT_INVALID, fault=error.fault) from error
     covered = Position(signed.checkpoint.size, signed.checkpoint.root)
-    if covered != Position(frontier.size, frontier.root()) or signed.cosigned_by(node.hub_key.name) is None:
-        raise ReceiptInvalid(f"it covers {covered.size} entries, not {frontier.size}")
+    if covered != Position(frontier.size, frontier.root()):
+        raise ReceiptInvalid(RECEIPT_OF_OTHERS, covered=covered.size, size=frontier.size)
+    if signed.cosigned_by(node.hub_key.name) is None:
+        raise ReceiptInvalid(RECEIPT_NOT_COSIGNED)
     with node.store.reading() as reads:
         position = mirrors.position_of(reads, node.number)
     behind = position is not None and position[1].size > frontier.size
@@ -119,10 +146,10 @@ def _next_parcel(node: PlantNode, frontier: Frontier, limits: Limits) -> tuple[l
         rows = mirrors.rows_within(reads, node.number, frontier.size, high, limits.max_bytes)
     for offset, (body, leaf) in enumerate(rows):
         if leaf_hash(body) != leaf:
-            raise LedgerDamaged(f"entry {frontier.size + offset} does not match its hash")
+            raise LedgerDamaged(ENTRY_DAMAGED, index=frontier.size + offset)
     following = frontier.extend(leaf for _, leaf in rows)
     if following.size == head.size and following != head:
-        raise LedgerDamaged(f"the head does not match its {head.size} entries")
+        raise LedgerDamaged(HEAD_DAMAGED, size=head.size)
     return [body for body, _ in rows], following, head.size
 
 

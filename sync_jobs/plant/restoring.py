@@ -9,7 +9,7 @@ from typing import Final
 
 from auth.notes import open_note
 from infra.database import Session
-from infra.messages import message
+from infra.messages import Failure, message
 from plants.commands.replication.restores import adopt_next, record_restored
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Checkpoint, NoteError
@@ -29,9 +29,37 @@ RESTORED: Final = message(
     "This plant had {before} entries and the hub {known} of them: it was restored from an old backup. The {back} "
     "missing ones were brought back.",
 )
+ENTRIES_MISSING: Final = message(
+    "REPAIR_ENTRIES_MISSING",
+    "The hub sent no entries from position {position} on, so the repair stopped. It is retried. If it fails again, ask "
+    "headquarters.",
+)
+OTHER_ROOT: Final = message(
+    "REPAIR_OTHER_ROOT",
+    "The {size} entries from the hub do not have the root that it announced. None was stored. Run `batchloom verify` "
+    "at the hub.",
+)
+NO_CHECKPOINT: Final = message(
+    "REPAIR_NO_CHECKPOINT",
+    "The hub showed no signed checkpoint of this plant's ledger, so none of its entries was stored. Ask headquarters.",
+)
+CHECKPOINT_INVALID: Final = message(
+    "REPAIR_CHECKPOINT_INVALID",
+    "The hub's checkpoint of this plant's ledger is invalid ({fault}). None of its entries was stored. Ask "
+    "headquarters.",
+)
+CHECKPOINT_OF_OTHERS: Final = message(
+    "REPAIR_CHECKPOINT_OF_OTHERS",
+    "The hub's checkpoint covers {size} entries of {origin}, or has another root than it announced. None of its "
+    "entries was stored. Ask headquarters.",
+)
+LEDGER_MOVED: Final = message(
+    "REPAIR_LEDGER_MOVED",
+    "The ledger or the staged entries changed at position {position} during the repair. It is retried.",
+)
 
 
-class RepairRefused(Exception):
+class RepairRefused(Failure):
     """The hub's entries cannot be this plant's ledger; none of them was stored."""
 
 
@@ -79,7 +107,7 @@ def stage(context: ExchangeContext, origin: str, frontier: Frontier, size: int) 
         parcel = context.client.entries(origin, staged, min(size, staged + ENTRIES_MAX))
         entries = read_entries(parcel.bodies, staged, node.number)
         if not entries:
-            raise RepairRefused(f"no entries came from position {staged} on")
+            raise RepairRefused(ENTRIES_MISSING, position=staged)
 
         def keep(session: Session) -> None:
             staging.stage(session, log_id, entries)  # noqa: B023 -- runs before the next round.
@@ -103,7 +131,7 @@ def prove(context: ExchangeContext, frontier: Frontier, theirs: Position) -> Fro
 
     head = context.write(follow)
     if head is None:
-        raise RepairRefused(f"the {theirs.size} entries do not have the root that the hub announced")
+        raise RepairRefused(OTHER_ROOT, size=theirs.size)
     return head
 
 
@@ -114,16 +142,16 @@ def check_covered(context: ExchangeContext, welcome: Welcome) -> None:
     """
     node, theirs = context.node, welcome.ledger.position
     if welcome.checkpoint is None:
-        raise RepairRefused("the hub shows no signed checkpoint of this plant's ledger")
+        raise RepairRefused(NO_CHECKPOINT)
     with node.store.reading() as reads:
         keys = (*checkpoints.keys_of(node.signer.key), *hub_keys.ever_at(reads, node))
     try:
         text, _ = open_note(welcome.checkpoint.encode(), map(str, keys))
         checkpoint = Checkpoint.parse(text)
     except NoteError as error:
-        raise RepairRefused(f"the hub's checkpoint of this plant's ledger: {error.fault}") from error
+        raise RepairRefused(CHECKPOINT_INVALID, fault=error.fault) from error
     if (checkpoint.origin, checkpoint.size, checkpoint.root) != (node.origin, theirs.size, theirs.root):
-        raise RepairRefused(f"the hub's checkpoint covers {checkpoint.size} entries of {checkpoint.origin}")
+        raise RepairRefused(CHECKPOINT_OF_OTHERS, size=checkpoint.size, origin=checkpoint.origin)
 
 
 def reserved_series(context: ExchangeContext) -> Mapping[str, int]:
@@ -140,7 +168,7 @@ def _move(
         return None  # the staged entries were verified to follow the ledger as it was before a user wrote.
     size = adopt_next(session, node.number, head)
     if size <= at:
-        raise RepairRefused(f"the ledger or the staged entries changed at {at}")
+        raise RepairRefused(LEDGER_MOVED, position=at)
     if size >= head.size:
         record_restored(
             session, node.number, "HUB", before=began, known=head.size, now=now, marks=reserved_series(context)

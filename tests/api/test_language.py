@@ -5,6 +5,8 @@ import ast
 import pytest
 
 from api.language import _, language
+from infra.messages import Failure
+from infra.settings import HOME_NEEDED
 from tests.house.sources import Source, sources
 
 
@@ -33,6 +35,15 @@ def test_text_with_data_then_worded_in_the_language(monkeypatch: pytest.MonkeyPa
     assert _("{person} can sign in.", person="{li}") == "{li} 可以登录。"
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     assert _("{person} can sign in.", person="{li}") == "{li} can sign in."
+
+
+def test_datum_that_is_a_message_then_worded_in_the_same_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "The settings cannot be used: {error}"
+    error = Failure(HOME_NEEDED, variable="BATCHLOOM_HOME")
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert _(text, error=error).endswith("：请用 --home 或 BATCHLOOM_HOME 指定节点目录。")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert _(text, error=error) == f"The settings cannot be used: {error}"
 
 
 def shadowed(source: Source) -> list[int]:

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from infra.messages import Failure, Notice, StoredMessage, find_language, languages, message, store, word
+from infra.messages import (
+    DATUM_LENGTH_MAX,
+    LIST_LENGTH_MAX,
+    Failure,
+    Notice,
+    StoredMessage,
+    find_language,
+    languages,
+    message,
+    store,
+    word,
+)
 from infra.settings import HOME_NEEDED, SETTING_WRONG, SETTINGS_WRONG
 
 NO_HOME = HOME_NEEDED(variable="BATCHLOOM_HOME")
@@ -39,8 +50,39 @@ def test_data_that_are_messages_terms_or_lists_are_worded_too() -> None:
 @pytest.mark.parametrize("notice", [NO_HOME, TWO_WRONG])
 @pytest.mark.parametrize("language", languages())
 def test_a_stored_message_is_worded_as_it_would_have_been(notice: Notice, language: str) -> None:
-    kept = store(notice)
+    kept = store(notice, length_max=1000)
     assert StoredMessage(kept.text, kept.code, kept.data).word(language) == word(notice, language)
+
+
+def test_a_stored_message_is_a_datum_that_keeps_its_languages() -> None:
+    kept = store(TWO_WRONG, length_max=1000)
+    around = SETTING_WRONG(name="port", why=kept)
+    again = store(around, length_max=1000)
+    for language in languages():
+        assert word(around, language) == again.word(language)
+        assert word(around, language).endswith(word(TWO_WRONG, language))
+    older = StoredMessage("It is 1. / 这是 1。")
+    assert word(Notice("", "{alarm}", {"alarm": older}), "zh") == older.text
+    assert store(Notice("", "{alarm}", {"alarm": older}), length_max=99).text == older.text
+
+
+def test_stored_text_and_data_are_cut_with_an_ellipsis() -> None:
+    long = "x" * 100_000
+    kept = store(SETTING_WRONG(name="port", why=long), length_max=60)
+    assert (len(kept.text), kept.text[-2:]) == (60, "x…")
+    assert kept.word("zh") == f"port：{long[: DATUM_LENGTH_MAX - 1]}…"
+
+    nested = SETTINGS_WRONG(file="a", prefix="B_", problems=[SETTING_WRONG(name="port", why=long)] * 1000)
+    kept = store(nested, length_max=60)
+    assert kept.data is not None
+    assert len(kept.data) < (LIST_LENGTH_MAX + 1) * 3 * DATUM_LENGTH_MAX
+    assert kept.word("zh").endswith("…；…")
+
+
+def test_stored_text_and_data_at_their_limits_are_whole() -> None:
+    whole = SETTING_WRONG(name="port", why="x" * DATUM_LENGTH_MAX)
+    assert store(whole, length_max=len(str(whole))).text == str(whole)
+    assert store(whole, length_max=60).word("zh") == word(whole, "zh")
 
 
 def test_a_stored_message_that_this_program_does_not_know_is_shown_as_it_was_stored() -> None:

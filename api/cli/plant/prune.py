@@ -13,7 +13,7 @@ from api.cli.prompts import confirm, progress_bar
 from api.language import _
 from api.node.node import Node
 from infra.messages import Failure, message
-from plants.store.ledger.pruning import BodyDamaged, Bounds
+from plants.store.ledger.pruning import Bounds
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.pruning import Busy, fetch_bodies, prunable, prune_bodies
@@ -134,5 +134,5 @@ def _plain() -> Iterator[None]:
         raise Failure(
             message("EXCHANGE_RUNNING", "Another process exchanges with the hub now. Try again later.")
         ) from None
-    except (BodyDamaged, HubUnreachable, Problem) as error:
+    except (HubUnreachable, Problem) as error:
         raise Failure(message("PRUNING_STOPPED", "{reason}"), reason=error) from None

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from infra.database import Session
+from infra.messages import Failure, message
 from plants.commands.execution import CommandContext, PlantLedgerWriter
 from plants.commands.replication.rebuild import rebuild
 from plants.commands.replication.repairs import ENTRIES_AT_ONCE, beyond_printed, record_repair
@@ -43,10 +44,20 @@ CONTENT_AT_FAULT: Final = (AssertionError, LookupError, TypeError, ValueError, A
 """Raised when the content of an entry cannot be applied. A failing store ends the repair instead."""
 COLLISIONS_MAX: Final = 8  # reported of one entry; one is enough to dispute it
 SELECT_IDS = "SELECT event_id, idx FROM entries WHERE log_id = :log_id AND idx >= :low"
+ENTRIES_NOT_STAGED: Final = message(
+    "REBASE_ENTRIES_MISSING",
+    "Entries before position {position} are missing among those that the hub returned. Nothing was changed. It is "
+    "retried.",
+)
+REBASED_ROOT_WRONG: Final = message(
+    "REBASE_OTHER_ROOT",
+    "The {size} entries that the hub returned do not have the announced root. Nothing was changed. Run `batchloom "
+    "verify` at the hub.",
+)
 
 
-class NotTheLedger(Exception):
-    """The entries that were given back do not lead to the root that was announced for them."""
+class NotTheLedger(Failure):
+    """The returned entries do not lead to the root that was announced for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +127,12 @@ def _adopt(work: _Rebase, head: Head) -> None:
         entries = staged_between(work.session, work.log_id, frontier.size, high)
         frontier = frontier.extend(entry.leaf for entry in entries)
         if not entries or frontier.size != high:
-            raise NotTheLedger(f"entries before {high} are missing")
+            raise NotTheLedger(ENTRIES_NOT_STAGED, position=high)
         head.adopt(entries, frontier)
         work.state.adopted(entries)
         work.done.adopted += len(entries)
     if frontier != end:
-        raise NotTheLedger(f"the {end.size} entries have another root")
+        raise NotTheLedger(REBASED_ROOT_WRONG, size=end.size)
 
 
 def _again(work: _Rebase, entry: Entry) -> int | None:

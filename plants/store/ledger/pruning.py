@@ -56,14 +56,23 @@ BODIES_ELSEWHERE: Final = message(
     "The bodies of the entries of {origin} below {pruned} are at the hub and in the archive. "
     "Bring them back first: batchloom plant prune --fetch",
 )
+BODY_DAMAGED: Final = message(
+    "STORED_BODY_DAMAGED",
+    "The body of the stored entry {index} does not match its hash. It was kept as evidence. Run `batchloom verify`.",
+)
+FETCHED_BODY_WRONG: Final = message(
+    "FETCHED_BODY_WRONG",
+    "The body that the hub sent for entry {index} does not match the hash in this store. It was not stored. Run "
+    "`batchloom verify` at the hub.",
+)
 
 
 class BodiesElsewhere(Failure):
     """The bodies of entries that this needs are not in this store; the message says how to get them back."""
 
 
-class BodyDamaged(Exception):
-    """An entry's bytes, here or as they came, are not what its leaf hash says; nothing was changed."""
+class BodyDamaged(Failure):
+    """The body of an entry, stored or fetched, does not match its leaf hash; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +167,7 @@ def empty(session: Session, plant: int, span: tuple[int, int], old_us: int, most
         return 0, 0, high
     for index, body, leaf in rows:
         if leaf_hash(bytes(body)) != bytes(leaf):
-            raise BodyDamaged(f"entry {index} is not what was hashed")
+            raise BodyDamaged(BODY_DAMAGED, index=index)
     last = int(rows[-1][0])
     values = {"log_id": plant, "low": rows[0][0], "last": last, "high": high, "us": old_us, "nothing": b""}
     session.run(EMPTY, values)
@@ -176,7 +185,7 @@ def fill(session: Session, plant: int, entries: Sequence[Entry]) -> int:
     }
     for entry in entries:
         if leaf_hash(entry.body) != leaves.get(entry.index):
-            raise BodyDamaged(f"entry {entry.index} that came is not the one of this ledger")
+            raise BodyDamaged(FETCHED_BODY_WRONG, index=entry.index)
     rows = [{"log_id": plant, "idx": one.index, "body": one.body, "leaf": one.leaf} for one in entries]
     return session.run_many(FILL, rows)
 

@@ -103,8 +103,8 @@ class Alarm:
 
 def raise_alarm(session: Session, alarm: Alarm, now: datetime, *, times: int = 1) -> None:
     """Raise an alarm, or count it once more (or `times` more) while it lasts."""
-    kept = store(alarm.said)
-    given = {"text": kept.text[:TEXT_LENGTH_MAX], "code": kept.code, "data": kept.data, "times": times}
+    kept = store(alarm.said, length_max=TEXT_LENGTH_MAX)
+    given = {"text": kept.text, "code": kept.code, "data": kept.data, "times": times}
     session.run(RAISE, given | {"kind": alarm.kind, "about": alarm.about, "now_us": micros(now)})
 
 

@@ -15,7 +15,7 @@ from infra.messages import StoredMessage, message, store
 from plants.rules.identification.codes import HUB
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import Log
-from plants.store.monitoring.alarms import AlarmKind
+from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, AlarmKind
 from plants.store.monitoring.alarms import alarms as alarm_rows
 from plants.store.replication.projection_faults import HALTED, ProjectionFault
 from plants.store.replication.status import ReplicationRow, ReplicationState
@@ -121,7 +121,7 @@ def _parked(reads: ReadSession, logs: dict[int, str]) -> Iterable[AlarmSeen]:
         yield AlarmSeen(
             kind=AlarmKind.PROJECTION_HALTED if halted else AlarmKind.ENTRY_PARKED,
             about=logs.get(log_id, str(log_id)),
-            said=store(PARKED(count=len(found), index=first.idx, why=first.error)),
+            said=store(PARKED(count=len(found), index=first.idx, why=first.error), length_max=TEXT_LENGTH_MAX),
             first_us=min(one.parked_us for one in found),
             last_us=max(one.parked_us for one in found),
             times=len(found),

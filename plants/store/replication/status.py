@@ -156,9 +156,8 @@ NO_ALARM: Final = {"alarm": None, "alarm_code": None, "alarm_data": None, "alarm
 
 def alarm_columns(said: Worded, now: datetime) -> dict[str, object]:
     """Return the values of a row's alarm columns."""
-    kept = store(said)
-    text = kept.text[:ALARM_LENGTH_MAX]
-    return {"alarm": text, "alarm_code": kept.code, "alarm_data": kept.data, "alarm_us": micros(now)}
+    kept = store(said, length_max=ALARM_LENGTH_MAX)
+    return {"alarm": kept.text, "alarm_code": kept.code, "alarm_data": kept.data, "alarm_us": micros(now)}
 
 
 COLUMNS = frozenset(ReplicationRow.model_fields) - {"log_id"}
@@ -191,6 +190,9 @@ class ReplicationStatus:
 
     state: ReplicationState = ReplicationState.NEVER_MET
     alarm: str | None = None
+    alarm_code: str | None = None
+    alarm_data: str | None = None
+    error: str | None = None
     acknowledged: int = 0
     frontier: Frontier = field(default_factory=Frontier)
     session: str | None = None
@@ -210,6 +212,11 @@ class ReplicationStatus:
     applied_us: int | None = None
     checkpoint_size: int | None = None
     checkpoint: bytes | None = None
+
+    @property
+    def said(self) -> StoredMessage | None:
+        """The message of the alarm, or None where there is none."""
+        return None if self.alarm is None else StoredMessage(self.alarm, self.alarm_code, self.alarm_data)
 
 
 STATUS_COLUMNS = tuple(one.name for one in fields(ReplicationStatus))

@@ -2,9 +2,9 @@
 
 from auth.actors import Role
 from infra.database import Session
-from infra.messages import Notice
+from infra.messages import DATUM_LENGTH_MAX, Notice, word
 from plants.rules.values.instants import micros
-from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from sync_jobs.hub.transfer_checks import SKEWED
@@ -39,6 +39,23 @@ async def test_alarm_then_counted_ended_and_kept(node: Served, here: Plant) -> N
     with here.store.transaction() as session:
         raise_alarm(session, alarm, now)
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.CLOCKS_DIFFER, here.origin)]}
+
+
+async def test_alarm_with_long_data_then_text_and_data_are_cut(node: Served, here: Plant) -> None:
+    now, said = here.clock.now(), SKEWED(seconds="9" * 100_000)
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, said), now)
+        status.amend(session, here.number, **status.alarm_columns(said, now))
+        columns = session.rows("SELECT text, data FROM alarms")
+        columns += session.rows("SELECT alarm, alarm_data FROM replication WHERE alarm IS NOT NULL")
+    assert len(columns) == 2
+    for text, data in columns:
+        assert len(text) <= TEXT_LENGTH_MAX
+        assert len(data) < 2 * DATUM_LENGTH_MAX
+        assert "9…" in data
+    answer = await node.answer(MANAGER, QUERY, "zh", over=False, first=9)
+    (shown, *_) = [one["text"] for one in answer["data"]["alarms"]]
+    assert shown == word(SKEWED(seconds="9" * (DATUM_LENGTH_MAX - 1) + "…"), "zh")
 
 
 async def test_alarm_then_it_is_worded_in_the_language_of_the_reader(node: Served, here: Plant) -> None:

@@ -14,6 +14,7 @@ import pytest
 from auth.keys import SigningKey
 from auth.notes import NoteSigner, generate_key
 from infra.clock import FixedClock
+from infra.messages import Language
 from infra.postgres import EmbeddedPostgres
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.approvals.decisions import Decision, decide_change_at_hub
@@ -22,7 +23,7 @@ from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.values.actors import Author
 from plants.rules.values.scope import PlantScope
-from plants.store.replication.status import ReplicationState, replication_status
+from plants.store.replication.status import ReplicationState, known, replication_status
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.plant.http_hub_client import HttpHubClient
@@ -71,6 +72,14 @@ def deaf_hub(port: int, *, forward_bytes: int) -> Iterator[str]:
 
         threading.Thread(target=serve, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def alarm_of(node: PlantNode, language: Language) -> str:
+    """Return the stored alarm of a plant in a language."""
+    with node.store.reading() as reads:
+        said = known(reads, node.number).said
+    assert said is not None
+    return said.word(language)
 
 
 def test_plant_writes_then_hub_has_the_same_ledger(group: Group) -> None:
@@ -159,7 +168,8 @@ def test_hub_with_another_key_then_its_receipt_is_not_believed(group: Group) -> 
     node = group.plant(1, "SH1")
     strange = replace(node, hub_key=NoteSigner(group.hub.node.origin, generate_key()).key)
     assert exchange(strange).state is ReplicationState.REFUSED
-    assert "ReceiptInvalid" in str(column(node.store, 1, "alarm"))
+    assert "has not signed the hub's receipt" in str(column(node.store, 1, "alarm"))
+    assert "没有本厂所知的总部密钥的签名" in alarm_of(node, "zh")
     assert column(node.store, 1, "acknowledged") == 0
 
 
@@ -172,6 +182,7 @@ def test_bit_flipped_at_the_plant_then_nothing_is_signed(group: Group) -> None:
         )
     assert exchange(node).state is ReplicationState.REFUSED
     assert "entry 4 does not match its hash" in str(column(node.store, 1, "alarm"))
+    assert "第 4 条记录与其哈希不符" in alarm_of(node, "zh")
     assert stand(group.hub.node.store, 1)[0] == 0
 
 

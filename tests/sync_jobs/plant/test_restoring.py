@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 
 from infra.database import Store
+from infra.messages import word
 from migrations import upgrade
 from plants.commands.execution import CommandContext
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.rules.ledger.events import decode
 from plants.store.monitoring.alarms import alarms
 from plants.store.projection.rebuilding import table_digests
+from plants.store.replication import leases
 from plants.store.replication.status import ReplicationState
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant import restoring
-from sync_jobs.plant.exchange import exchange, restore_from_hub
+from sync_jobs.plant.exchange import NotRestored, exchange, restore_from_hub
+from sync_jobs.plant.exchange_context import LEASE
 from sync_jobs.projection.projecting import project_pending
 from tests.sync_jobs.copies import backup, cut_hub, on_copy
 from tests.sync_jobs.group import CLOCK, LI, Group, column, receive, stand
@@ -138,7 +141,47 @@ def test_hub_gives_back_something_else_then_nothing_is_taken_in(group: Group, tm
     assert exchange(node).state is ReplicationState.REFUSED
     assert stand(node.store, 1) == before
     assert kinds(node.store) == {"REPLICATION_REFUSED"}
-    assert "RepairRefused" in str(column(node.store, 1, "alarm"))
+    assert "do not have the root that it announced" in str(column(node.store, 1, "alarm"))
+
+
+def test_hub_gives_back_something_else_then_the_refused_recovery_is_worded_in_each_language(
+    group: Group, tmp_path: Path
+) -> None:
+    node = group.plant(1, "SH1")
+    receive(node, 3)
+    exchange(node)
+    with group.hub.node.store.transaction() as session:
+        session.run("UPDATE entries SET body = replace(encode(body, 'escape'), '12.5', '99.5')::bytea WHERE idx = 4")
+    fresh = on_copy(group, node, tmp_path / "new.db")
+    upgrade(fresh.store)
+    with pytest.raises(NotRestored) as refused:
+        restore_from_hub(fresh)
+    assert stand(fresh.store, 1)[0] == 0
+    assert "do not have the root that it announced" in word(refused.value, "en")
+    assert word(refused.value, "zh").endswith("与其公布的根哈希不符，均未保存。请在总部运行 batchloom verify。")
+
+
+def test_hub_down_then_the_recovery_says_that_it_was_not_reached(group: Group, tmp_path: Path) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    group.hub.stop()
+    fresh = on_copy(group, node, tmp_path / "new.db")
+    upgrade(fresh.store)
+    with pytest.raises(NotRestored, match=r"^The hub was not reached \(.*ConnectError"):
+        restore_from_hub(fresh)
+    assert stand(fresh.store, 1)[0] == 0
+
+
+def test_another_exchange_runs_then_the_recovery_says_so(group: Group, tmp_path: Path) -> None:
+    node = group.plant(1, "SH1")
+    fresh = on_copy(group, node, tmp_path / "new.db")
+    upgrade(fresh.store)
+    with fresh.store.transaction() as session:
+        assert leases.take(session, LEASE, "another", now=fresh.clock.now()) is not None
+    with pytest.raises(NotRestored) as refused:
+        restore_from_hub(fresh)
+    assert refused.value.code == "RESTORE_NOT_BEGUN"
+    assert stand(fresh.store, 1)[0] == 0
 
 
 def test_hub_restored_then_it_gets_everything_again(group: Group) -> None:
