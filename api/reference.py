@@ -16,8 +16,8 @@ from auth.permissions import Permission
 from infra.messages import languages, translate
 from infra.roles import Role as NodeRole
 from infra.settings import Settings
-from plants.rules.refusals import declared_refusals
 from plants.store.monitoring.alarms import AlarmKind
+from plants.store.refusals import declared_refusals
 from schema.engine.operations import Operation, OperationKind, operations
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"

@@ -15,6 +15,9 @@ def worker(
         int | None,
         typer.Option("--concurrency", min=1, help="Number of processes; one for each queue unless given."),
     ] = None,
+    queues: Annotated[
+        str | None, typer.Option("--queues", help="Names of queues to take, with commas; all unless given.")
+    ] = None,
     level: Level = "INFO",
 ) -> None:
     """Run a Celery worker for a node that has a broker_url. Ctrl-C ends it after the job that runs.
@@ -23,4 +26,4 @@ def worker(
 
     Example:  batchloom worker --home hub
     """
-    celery_of(home).run_worker(concurrency=concurrency, level=level)
+    celery_of(home).run_worker(concurrency=concurrency, queues=queues, level=level)

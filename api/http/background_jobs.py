@@ -1,5 +1,6 @@
 """The background jobs of a node: inside its own process, or in the workers of a broker, which it nudges."""
 
+import logging
 from functools import partial
 from typing import Final, Self
 
@@ -26,6 +27,9 @@ BROKER_AWAY: Final = message(
     "The broker does not answer ({failure}): new work waits for it, and nothing is lost. Start it, or check "
     "broker_url.",
 )
+
+
+LOG = logging.getLogger(__name__)
 
 
 class BackgroundJobs:
@@ -58,10 +62,10 @@ class BackgroundJobs:
         if settings.role is Role.HUB:
             # Before plants come back: a hub restored from an old copy would else answer them with what it lost.
             recover_at_start(hub_node(settings, node.store, node.clock))
-        if not self._jobs:
-            return self
         app = None
-        if settings.broker_url is None:
+        if not self._jobs:
+            LOG.info("the node has no hub, so it has no jobs")
+        elif settings.broker_url is None:
             # One process serves a home, so that leases of the embedded jobs can only be those of one that was killed.
             node.writer.write(partial(end_all, holder=EMBEDDED_HOLDER))
             successes = read_successes(node.store)
@@ -70,10 +74,13 @@ class BackgroundJobs:
         else:
             app = build_app(self._jobs, queue=settings.origin, broker_url=settings.broker_url.get_secret_value())
             self._running = Nudges(app, self._jobs, self._report_broker)
-        self._monitor = JobMonitor(
-            node.store, node.writer, node.clock, self._jobs, threads=self._running.threads, app=app
-        )
-        self._monitor.start()
+        threads = () if self._running is None else self._running.threads
+        self._monitor = JobMonitor(node.store, node.writer, node.clock, self._jobs, threads=threads, app=app)
+        try:
+            self._monitor.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

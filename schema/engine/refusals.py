@@ -13,7 +13,6 @@ from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
 from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
-from plants.rules.refusals import declared_refusals
 from plants.rules.replication.refusals import PLANT_FENCED
 from plants.rules.values.refusals import (
     AMOUNT_NOT_A_NUMBER,
@@ -29,6 +28,7 @@ from plants.rules.values.refusals import (
     Refusal,
     RefusalCode,
 )
+from plants.store.refusals import declared_refusals
 from schema.engine.fields import described, interface_type
 
 RefusalCodes: type[StrEnum] = StrEnum(  # type: ignore[misc]  # mypy wants a literal; the members are declared elsewhere.

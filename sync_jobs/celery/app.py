@@ -82,13 +82,16 @@ def _in_memory() -> dict[str, Any]:
 
 
 def _brokered(broker_url: str, queue: str, queues: int) -> dict[str, Any]:
-    """Return the configuration of worker processes: one for each queue, so that none waits for another."""
+    """Return the configuration of worker processes; by default a worker has as many as there are queues."""
     options: dict[str, Any] = {}
     if broker_url.startswith("redis"):
         options = {"global_keyprefix": f"batchloom:{queue}:", "socket_connect_timeout": CONNECT_SECONDS}
     return {
         "broker_transport_options": options,
         "worker_concurrency": queues,
+        # Of this node alone: by default every worker at a broker answers every application.
+        "control_exchange": f"{queue}.control",
+        "event_exchange": f"{queue}.events",
         "worker_send_task_events": True,
         "task_send_sent_event": True,
         "worker_enable_remote_control": True,

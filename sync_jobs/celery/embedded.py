@@ -19,6 +19,10 @@ BEAT_SECONDS: Final = 1
 LOG = logging.getLogger(__name__)
 
 
+class WorkerEnded(Exception):
+    """The embedded worker ended by an error, which Celery logged; the argument is its exit code."""
+
+
 class EmbeddedJobs:
     """The jobs of a node, running from `start` to `stop`; also a context. One process may run several nodes' jobs.
 
@@ -90,6 +94,9 @@ class EmbeddedJobs:
         )
         if not self._threads[0].stopping.is_set():
             self._worker.start()
+            # Celery swallows the error that ends a worker.
+            if self._worker.exitcode:
+                raise WorkerEnded(self._worker.exitcode)
 
     def _end_worker(self) -> None:
         if self._worker is not None:

@@ -51,8 +51,8 @@ def _always(_node: object) -> bool:
 class Declaration(Generic[Side]):
     """A job as it is declared. `run` does a slice and returns whether more is left.
 
-    `wanted` tells whether a nudge is worth sending. A job with `apart` has a queue of its own at a broker, so that it
-    holds up no other.
+    `wanted` tells whether a nudge is worth sending. A job with `apart` has a queue of its own at a broker, so that
+    workers can be reserved for it.
     """
 
     name: str

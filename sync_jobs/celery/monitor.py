@@ -14,19 +14,21 @@ from infra.clock import Clock
 from infra.database import Session, Store
 from infra.messages import Notice, message
 from infra.writer import Writing
+from plants.rules.values.instants import format_instant
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.monitoring.job_runs import JobRun, job_runs, record_known
 from sync_jobs.celery.jobs import Job
 from sync_jobs.celery.supervision import SupervisedThread
 
-LOOK_SECONDS: Final = 20.0
+LOOK_SECONDS: Final = 15.0
 PING_SECONDS: Final = 3.0
+MISSES_MIN: Final = 2  # unanswered pings in a row
 STOP_SECONDS_MAX: Final = 10.0
 WORKERS: Final = "workers"
 NEVER: Final = message("NEVER", "never")
 JOB_OVERDUE: Final = message(
     "JOB_OVERDUE",
-    "The job {job} runs every {period} s and last succeeded at {succeeded}. Its last error: {error}. "
+    "The job {job} runs every {period} s. Its last success: {succeeded}. Its last error: {error}. "
     "Read the log of the node or its workers, and run `batchloom doctor`.",
 )
 WORKERS_MISSING: Final = message(
@@ -66,6 +68,7 @@ class JobMonitor:
         self._threads = threads
         self._app = app
         self._look_seconds = look_seconds
+        self._missed = 0
         self._thread = SupervisedThread("job-monitor", self._serve)
 
     def start(self) -> None:
@@ -88,13 +91,14 @@ class JobMonitor:
         with self._store.reading() as reads:
             runs = [one for one in job_runs(reads) if one.name in self._jobs]
             lasting = {(kind, about) for kind in KINDS for about in open_alarms(reads, kind)}
-        wanted = {(one.kind, one.about): one for one in self._alarms(runs, now)}
+        missing = self._are_missing(lasting=(AlarmKind.WORKERS_MISSING, WORKERS) in lasting)
+        wanted = {(one.kind, one.about): one for one in self._alarms(runs, now, missing=missing)}
         new = [alarm for key, alarm in wanted.items() if key not in lasting]
         over = lasting - wanted.keys()
         if new or over:
             self._writer.write(lambda session: _store(session, new, over, now))
 
-    def _alarms(self, runs: Iterable[JobRun], now: datetime) -> Iterable[Alarm]:
+    def _alarms(self, runs: Iterable[JobRun], now: datetime, *, missing: bool) -> Iterable[Alarm]:
         for one in runs:
             if one.is_overdue(now):
                 yield Alarm(AlarmKind.JOB_OVERDUE, one.name, _overdue(one))
@@ -102,24 +106,35 @@ class JobMonitor:
             why = thread.recent_failure()
             if why is not None:
                 yield Alarm(AlarmKind.THREAD_ENDED, thread.name, THREAD_ENDED(thread=thread.name, why=why))
-        if self._app is not None and not workers_answer(self._app):
+        if missing:
             yield Alarm(AlarmKind.WORKERS_MISSING, WORKERS, WORKERS_MISSING())
+
+    def _are_missing(self, *, lasting: bool) -> bool:
+        """Tell whether no worker answered MISSES_MIN times in a row, or once while the alarm lasts already.
+
+        A broker that is away has an alarm of its own.
+        """
+        if self._app is None:
+            return False
+        answered = workers_answer(self._app)
+        self._missed = 0 if answered or answered is None else self._missed + 1
+        return self._missed >= (1 if lasting else MISSES_MIN)
 
 
 KINDS: Final = (AlarmKind.JOB_OVERDUE, AlarmKind.THREAD_ENDED, AlarmKind.WORKERS_MISSING)
 
 
-def workers_answer(app: Celery) -> bool:
-    """Tell whether a worker of the application answers within PING_SECONDS; False also without a broker."""
+def workers_answer(app: Celery) -> bool | None:
+    """Tell whether a worker of the application answers within PING_SECONDS; None while the broker is away."""
     try:
         return bool(app.control.ping(timeout=PING_SECONDS, limit=1))
     except Exception as error:  # noqa: BLE001 -- each transport has its own kinds.
         LOG.warning("no worker can be asked: %s", type(error).__name__)
-        return False
+        return None
 
 
 def _overdue(run: JobRun) -> Notice:
-    succeeded = run.succeeded.isoformat(timespec="seconds") if run.succeeded else NEVER()
+    succeeded = format_instant(run.succeeded) if run.succeeded else NEVER()
     return JOB_OVERDUE(
         job=run.name, period=round(run.period_ms / 1000), succeeded=succeeded, error=run.error or NO_ERROR()
     )

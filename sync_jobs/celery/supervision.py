@@ -6,17 +6,21 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from infra.messages import term
+
 WAIT_SECONDS_MIN: Final = 0.5
 WAIT_SECONDS_MAX: Final = 30.0
 RECENT_SECONDS: Final = 60.0
+RETURNED: Final = term("why", "it returned")
 LOG = logging.getLogger(__name__)
 
 
 class SupervisedThread:
     """Runs `work` on a thread until `stop`. Work that raises or returns before that is begun again.
 
-    The wait between two starts doubles up to WAIT_SECONDS_MAX. `failure` is why the work ended; None while it runs.
-    `stopping` is set before `interrupt` is called, which must make `work` return.
+    The wait between two starts doubles up to WAIT_SECONDS_MAX, and is short again after a run of RECENT_SECONDS.
+    `failure` is why the work ended; None while it runs. `stopping` is set before `interrupt` is called, which must make
+    `work` return.
     """
 
     def __init__(self, name: str, work: Callable[[], None], interrupt: Callable[[], None] = lambda: None) -> None:
@@ -47,21 +51,25 @@ class SupervisedThread:
         """Interrupt the work and wait until it has returned, at most `seconds_max`."""
         self.stopping.set()
         self._interrupt()
-        self._thread.join(seconds_max)
+        if self._thread.is_alive():
+            self._thread.join(seconds_max)
 
     def _serve(self) -> None:
         wait = WAIT_SECONDS_MIN
         while not self.stopping.is_set():
             self.failure = None
+            began = time.monotonic()
             try:
                 self._work()
-                ended = "it returned"
+                ended = RETURNED
             except BaseException as error:
                 ended = f"{type(error).__name__}: {error}"
                 if not self.stopping.is_set():
                     LOG.exception("the thread %s ended; it is started again", self.name)
             if self.stopping.is_set():
                 return
+            if time.monotonic() - began > RECENT_SECONDS:
+                wait = WAIT_SECONDS_MIN
             self.failure = ended
             self._ended = time.monotonic(), ended
             self.stopping.wait(wait)

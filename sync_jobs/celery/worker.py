@@ -8,11 +8,13 @@ from infra.settings import load
 from sync_jobs.celery.worker_app import worker_app
 
 
-def run_worker(*, concurrency: int | None, level: str) -> None:
+def run_worker(*, concurrency: int | None, queues: str | None, level: str) -> None:
     """Run a worker of the node until a signal ends it."""
     arguments = ["worker", f"--loglevel={level}", f"--hostname={_process_name()}@%h"]
     if concurrency is not None:
         arguments.append(f"--concurrency={concurrency}")
+    if queues is not None:
+        arguments.append(f"--queues={queues}")
     app.worker_main(arguments)
 
 

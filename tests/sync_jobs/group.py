@@ -19,6 +19,7 @@ from infra.clock import SystemClock
 from infra.database import Store
 from infra.settings import directive_origin, hub_origin, plant_origin
 from infra.writer import Writer
+from migrations import upgrade
 from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
@@ -121,9 +122,10 @@ class Group:
 
 @contextmanager
 def running_group(database_url: str, folder: Path) -> Iterator[Group]:
-    """Run a hub on a migrated database; the test adds plants."""
+    """Run a hub on a database, empty or migrated; the test adds plants."""
     with ExitStack() as opening:
         store = opening.enter_context(closing(Store(database_url)))
+        upgrade(store)
         origin = hub_origin(GROUP)
         node = HubNode(
             origin=origin,

@@ -1,5 +1,6 @@
 """`batchloom plant enrol`: make a plant from a one-time code of the hub."""
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -44,23 +45,7 @@ def enrol(
 
     Example:  batchloom plant enrol --home sh1 --hub https://hub.example --code SH1-7K2M9-…
     """
-    try:
-        typed = OneTimeCode.read(code)
-    except CodeMistyped:
-        raise Failure(
-            message(
-                "ONE_TIME_CODE_MISTYPED",
-                "This is not a one-time code: a character is missing or mistyped. Type it again.",
-            )
-        ) from None
-    if not may_carry_secrets(hub):
-        raise Failure(
-            message(
-                "CODE_NOT_ENCRYPTED",
-                "{hub} would send the code unencrypted. Use https:// (http:// only on this machine).",
-            ),
-            hub=hub,
-        )
+    typed = _typed(code, hub)
     draft = new_settings(
         home, role=roles.Role.PLANT, group="enrolling", plant_number=1, plant_code=typed.plant, hub_url=hub
     )
@@ -86,7 +71,33 @@ def enrol(
         # Keys and invitation stay, so that the same command can be given again.
         (home / FILE_NAME).unlink()
         raise
-    shown = fingerprint(ledger, assertion)
+    _show(home, welcomed, fingerprint(ledger, assertion))
+
+
+def _typed(code: str, hub: str) -> OneTimeCode:
+    """Return the one-time code; raises Failure if it is mistyped, or if the hub's URL is not encrypted."""
+    try:
+        typed = OneTimeCode.read(code)
+    except CodeMistyped:
+        raise Failure(
+            message(
+                "ONE_TIME_CODE_MISTYPED",
+                "This is not a one-time code: a character is missing or mistyped. Type it again.",
+            )
+        ) from None
+    if not may_carry_secrets(hub):
+        raise Failure(
+            message(
+                "CODE_NOT_ENCRYPTED",
+                "{hub} would send the code unencrypted. Use https:// (http:// only on this machine).",
+            ),
+            hub=hub,
+        )
+    return typed
+
+
+def _show(home: Path, welcomed: EnrolmentAnswer, shown: str) -> None:
+    """Show the fingerprint that people compare, and the next steps."""
     CONSOLE.print(
         _(
             "[green]✓[/] Plant {code} ({name}) was made in {home} with number {number} of {group}. "

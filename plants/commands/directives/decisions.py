@@ -9,12 +9,12 @@ from plants.rules.approvals.change_requests import ChangeLevel, ChangeVerdict, P
 from plants.rules.approvals.events import CHANGE_DECIDED, CHANGE_REFUSED, ChangeDecided
 from plants.rules.approvals.refusals import CHANGE_UNKNOWN
 from plants.rules.ledger.events import Entry
-from plants.rules.refusals import declared_refusals
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import Refusal
 from plants.store.approvals.change_requests import proposal_of
 from plants.store.inventory.batches import goods_by_id
+from plants.store.refusals import declared_refusals
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import pytest
 from infra.messages import word
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
-from plants.rules.refusals import declared_refusals
 from plants.rules.values.refusals import RULE_PRINTABLE, TERMS, TEXT_INVALID, Refusal, RefusalCode
+from plants.store.refusals import declared_refusals
 from tests.house.sources import sources
 
 
@@ -24,7 +24,7 @@ def test_a_refusal_describes_the_data_of_its_text(code: RefusalCode) -> None:
 
 @pytest.mark.parametrize("area", ["values", "quality", "epcis"])
 def test_the_set_is_complete_whichever_area_is_imported_first(area: str) -> None:
-    code = f"import plants.rules.{area}.refusals, plants.rules.refusals as all_; print(*all_.declared_refusals())"
+    code = f"import plants.rules.{area}.refusals, plants.store.refusals as all_; print(*all_.declared_refusals())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == list(declared_refusals())
     assert "TRANSFER_RECEIVED" in declared_refusals()

@@ -8,8 +8,8 @@ from typing import Any
 
 from plants.commands.directives.directives import GroupCommand
 from plants.commands.execution import Command
-from plants.rules.refusals import declared_refusals
 from plants.rules.values.refusals import RefusalCode
+from plants.store.refusals import declared_refusals
 from tests.house.sources import Function, Source, sources
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from infra.messages import word
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
-from plants.rules.refusals import declared_refusals
 from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.store.refusals import declared_refusals
 from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.refusals import COMMON, REFUSALS, query_error, refused
 from tests.schema.engine.call_graph import Orders, codes_of

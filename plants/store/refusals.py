@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-from pkgutil import iter_modules
 from types import MappingProxyType
 
 import plants.rules
+from infra.discovery import modules_named
 from plants.rules.values.refusals import RefusalCode
 
 
@@ -19,11 +17,8 @@ def declared_refusals() -> Mapping[str, RefusalCode]:
     two areas declare.
     """
     found: dict[str, RefusalCode] = {}
-    for area in iter_modules(plants.rules.__path__, f"{plants.rules.__name__}."):
-        name = f"{area.name}.refusals"
-        if not area.ispkg or find_spec(name) is None:
-            continue
-        for one in vars(import_module(name)).values():
+    for module in modules_named(plants.rules, "refusals"):
+        for one in vars(module).values():
             if isinstance(one, RefusalCode) and found.setdefault(one, one) is not one:
                 raise ValueError(f"{one} is declared twice")
     return MappingProxyType({code: found[code] for code in sorted(found)})
