@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 import pysqlite3.dbapi2 as sqlite
@@ -30,7 +30,6 @@ SQLITE_COPY: Final = "store.db"
 POSTGRESQL_COPY: Final = "store.pgdump"
 FORMAT: Final = 1
 BLOCK_BYTES: Final = 1 << 20
-SELECT_HEADS: Final = "SELECT log_id, origin, size, frontier FROM logs ORDER BY log_id"
 CONNECT_SECONDS: Final = 10
 
 
@@ -59,16 +58,6 @@ BACKUP_PROGRAM_FAILED: Final = message("BACKUP_PROGRAM_FAILED", "{program} faile
 
 class BackupUnfit(Failure):
     """The backup cannot be made or used. The message says why, in both languages."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerHead:
-    """A ledger in a backup: its origin, number of entries and frontier."""
-
-    log_id: int
-    origin: str
-    size: int
-    frontier: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +113,14 @@ def digest(path: Path) -> str:
     return sha.hexdigest()
 
 
-def copy_store(store: Store, folder: Path) -> tuple[str, list[LedgerHead]]:
-    """Copy a store that may be in use into a folder; return the copy's name and the ledgers that it holds.
+def copy_store(store: Store, folder: Path, query: LiteralString) -> tuple[str, list[tuple[Any, ...]]]:
+    """Copy a store that may be in use into a folder; return the copy's name and the rows of a query on the copy.
 
     Readers and writers are not blocked. Raises BackupUnfit with the error output of pg_dump.
     """
     if store.dialect == "sqlite":
-        return SQLITE_COPY, _copy_sqlite(Path(str(store.engine.url.database)), folder / SQLITE_COPY)
-    return POSTGRESQL_COPY, _dump_postgresql(store.engine.url, folder / POSTGRESQL_COPY)
+        return SQLITE_COPY, _copy_sqlite(Path(str(store.engine.url.database)), folder / SQLITE_COPY, query)
+    return POSTGRESQL_COPY, _dump_postgresql(store.engine.url, folder / POSTGRESQL_COPY, query)
 
 
 def restore_sqlite(copy: Path, place: Path) -> None:
@@ -225,26 +214,25 @@ def unpacked(source: Path, place: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copy_sqlite(source: Path, copy: Path) -> list[LedgerHead]:
+def _copy_sqlite(source: Path, copy: Path, query: str) -> list[tuple[Any, ...]]:
     with closing(sqlite.connect(f"file:{source}?mode=ro", uri=True)) as reading, closing(sqlite.connect(copy)) as made:
         # All pages in one step: a single snapshot of a WAL database, which blocks no writer.
         reading.backup(made, pages=-1)
     with closing(sqlite.connect(copy)) as made:
         made.execute("PRAGMA journal_mode = DELETE")
-        rows = made.execute(SELECT_HEADS).fetchall()
-    return [LedgerHead(log_id, origin, size, bytes(frontier)) for log_id, origin, size, frontier in rows]
+        return list(made.execute(query).fetchall())
 
 
-def _dump_postgresql(url: URL, copy: Path) -> list[LedgerHead]:
+def _dump_postgresql(url: URL, copy: Path, query: LiteralString) -> list[tuple[Any, ...]]:
     with closing(psycopg.connect(_address(url), password=url.password)) as opened:
         opened.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         major = opened.info.server_version // 10_000
         row = opened.execute("SELECT pg_export_snapshot()").fetchone()
         assert row is not None
-        rows = opened.execute(SELECT_HEADS).fetchall()
+        rows = opened.execute(query).fetchall()
         options = ("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={row[0]}", f"--file={copy}")
         _run([_program("pg_dump", major), *options, f"--dbname={_address(url)}"], url)
-    return [LedgerHead(log_id, origin, size, bytes(frontier)) for log_id, origin, size, frontier in rows]
+    return rows
 
 
 def _address(url: URL) -> str:

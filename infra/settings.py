@@ -16,6 +16,7 @@ from infra.roles import Role
 DAYS_KEPT = 3653  # ten years
 FILE_NAME = "batchloom.toml"
 PREFIX = "BATCHLOOM_"
+BROKER_SCHEMES: Final = frozenset({"redis", "rediss", "amqp", "amqps"})
 
 
 HOME_NEEDED: Final = message("HOME_NEEDED", "No home is given: use --home DIR or {variable}.")
@@ -126,6 +127,8 @@ class Settings(BaseModel):
             raise ValueError(term("why", "tls_certificate and tls_key belong together"))
         if self.hub_url is not None and not may_carry_secrets(self.hub_url):
             raise ValueError(term("why", "hub_url must begin with https:// unless the hub is on this machine"))
+        if self.broker_url is not None and urlsplit(self.broker_url.get_secret_value()).scheme not in BROKER_SCHEMES:
+            raise ValueError(term("why", "broker_url must begin with redis://, rediss://, amqp:// or amqps://"))
         return self
 
     @property

@@ -130,8 +130,8 @@ def verify(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
 def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     """Restore the entries that this node's store lacks from the archive.
 
-    For a hub that lost its database: keep the home with its keys, give it an empty store, and run this first.
-    Plants then send what was not archived. For a plant whose hub cannot be reached: give --archive.
+    Use it for a hub that lost its database. Keep the home with its keys, give it an empty store, and run this first.
+    Plants then send what was not archived. For a plant whose hub cannot be reached, give --archive.
 
     Example:  batchloom archive restore --home hub
     """

@@ -51,8 +51,8 @@ def demo(
 ) -> None:
     """Start a hub and three plants, play a year of a biscuit maker, and trace across all of them.
 
-    Run it to see Batchloom work. The year is played in twelve rounds over the last 29 days, because plants
-    reject records that are more than 31 days late. The nodes run until Ctrl-C; with --once they stop after the year.
+    Run it to see Batchloom work. The year is played in twelve rounds over the last 29 days. Plants reject records
+    that are more than 31 days late. The nodes run until Ctrl-C; with --once they stop after the year.
 
     Examples:
       batchloom demo

@@ -51,6 +51,14 @@ def opened(home: Path, *, serving: bool = False) -> Iterator[Node]:
         yield node
 
 
+@contextmanager
+def opened_hub(home: Path) -> Iterator[Node]:
+    """Open the hub of a home as `opened` does; raises Failure at a plant."""
+    with opened(home) as node:
+        check_hub(node)
+        yield node
+
+
 def console_actor(*given: Role) -> Actor:
     """Return the actor of commands at the node. A reader of its private keys has these permissions anyway."""
     return system_actor("console", *given)
@@ -82,6 +90,7 @@ def run_node(home: Path, *, until_input_ends: bool = False) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("celery").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     # The server handles signals itself while it runs. Before and after, this closes the node.
     with SignalGuard() as signals, opened(home, serving=True) as node:
         settings = node.settings

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from infra.stores import DATABASE
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.verification import SizedRoot
 from plants.rules.values.instants import format_instant, parse_instant
+from plants.store.ledger.logs import SELECT_HEADS, LedgerHead
 from plants.store.ledger.verification import LedgerFinding, verify
 from sync_jobs.assembly import program_version
 from sync_jobs.keys.chains import NOTE_SUFFIX
@@ -54,7 +56,7 @@ def make_backup(node: Node, target: Path, *, with_keys: bool) -> Manifest:
     """
     settings, now = node.settings, node.clock.now()
     with backup.draft_of(target) as draft:
-        name, heads = backup.copy_store(node.store, draft)
+        name, rows = backup.copy_store(node.store, draft, SELECT_HEADS)
         shutil.copyfile(settings.home / FILE_NAME, draft / FILE_NAME)
         if with_keys:
             (draft / KEYS).mkdir(mode=0o700)
@@ -73,7 +75,7 @@ def make_backup(node: Node, target: Path, *, with_keys: bool) -> Manifest:
                     "size": head.size,
                     "root": Frontier.from_bytes(head.size, head.frontier).root().hex(),
                 }
-                for head in heads
+                for head in starmap(LedgerHead, rows)
             },
         )
         manifest.write(draft)

@@ -2,7 +2,7 @@
 
 import json
 from datetime import date, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -26,7 +26,7 @@ from plants.store.approvals.change_requests import (
     decisions_by_change,
 )
 from plants.store.audit.history import log_named
-from plants.store.directives.outcomes import outcomes_by_directive
+from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_directive
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
@@ -47,8 +47,7 @@ ChangeStateEnum = strawberry.enum(
     ChangeState, name="ChangeState", description="State of a change request, as its plant recorded it."
 )
 ChangeVerdictEnum = strawberry.enum(ChangeVerdict, name="ChangeVerdict", description="Verdict of a decision.")
-CHANGE = "Number of the change request at its plant. It is the index of the entry that requested the "
-"change."
+CHANGE = "Number of the change request at its plant. It is the index of the entry that requested the change."
 PROPOSAL = "Leaf hash of the requesting entry, in hexadecimal. A decision refers to exactly this content."
 REASON = "Reason, for the deciders and for readers of the ledger."
 
@@ -82,7 +81,7 @@ class ChangeDecision:
         outcome = await self._outcome(info)
         return None if outcome is None else outcome.refusal
 
-    async def _outcome(self, info: Info) -> Any:
+    async def _outcome(self, info: Info) -> DirectiveOutcomeRow | None:
         if self.ledger is not LedgerKind.DIRECTIVES:
             return None
         directive = self.row.plant_id, self.row.idx

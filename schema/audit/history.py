@@ -28,8 +28,8 @@ from schema.group.plants import Plant
 LedgerKindEnum = strawberry.enum(
     LedgerKind,
     name="LedgerKind",
-    description="Kind of ledger: the entries of a plant, the hub's directives to a plant, or the hub's "
-    "entries about the group.",
+    description="Kind of ledger: a plant's entries, the hub's directives to a plant, or the hub's entries about the "
+    "group.",
 )
 INDEX = "Position of the entry in its ledger, from 0."
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import strawberry
@@ -16,7 +15,7 @@ from auth.actors import Actor
 from auth.permissions import Permission, require
 from auth.scope import plants_for
 from infra.clock import Clock
-from infra.database import ReadSession, Store
+from infra.database import ReadSession, Session, Store
 from infra.messages import Language
 from infra.roles import Role
 from infra.writer import Writer
@@ -30,6 +29,7 @@ from plants.store.replication.status import PlantReplication, replication_status
 from schema.engine.access import Access, declared_access
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Connection, Cursors, Key, Listing
+from schema.engine.inputs import MutationInput, RequestInput
 from schema.engine.limits import EXCEEDED, ROWS_MAX
 
 READERS_MAX: Final = 8
@@ -196,7 +196,9 @@ class Info(strawberry.Info[Context, None]):
         """Raise NotPermitted unless the caller has the field's permission at the plant."""
         require(self.context.actor, self.access.only, plant)
 
-    async def write(self, command: Command[Order], order: Order, input: Any, *, plant: int | None = None) -> Entry:
+    async def write(
+        self, command: Command[Order], order: Order, input: RequestInput, *, plant: int | None = None
+    ) -> Entry:
         """Run the field's command on the writer, at `plant` or at this node's own plant.
 
         Returns once the entry is durable. Raises Refusal, NotPermitted among them.
@@ -205,16 +207,15 @@ class Info(strawberry.Info[Context, None]):
         number = services.plant if plant is None else plant
         self.access.check_command(command)
         self.require(number)
-        occurred_at: datetime | None = getattr(input, "occurred_at", None)
-        reason: str | None = getattr(input, "reason", None)
+        occurred_at, reason = (input.occurred_at, input.reason) if isinstance(input, MutationInput) else (None, None)
 
-        def work(session: Any) -> Entry:
+        def work(session: Session) -> Entry:
             call = CommandContext(number, services.clock.now(), occurred_at, str(input.request_id), reason)
             return command(session, order, actor=author, call=call)
 
         return await self._submit(work)
 
-    async def direct(self, command: GroupCommand[Order], order: Order, input: Any) -> list[Entry]:
+    async def direct(self, command: GroupCommand[Order], order: Order, input: MutationInput) -> list[Entry]:
         """Run the field's command on the hub's writer; returns one entry for each plant that it addresses.
 
         Only a role in the group carries the permission here. Raises Refusal, NotPermitted among them.
@@ -223,13 +224,13 @@ class Info(strawberry.Info[Context, None]):
         self.access.check_command(command)
         self.require(HUB)
 
-        def work(session: Any) -> list[Entry]:
+        def work(session: Session) -> list[Entry]:
             call = CommandContext(HUB, services.clock.now(), input.occurred_at, str(input.request_id), input.reason)
             return command(session, order, actor=author, call=call)
 
         return await self._submit(work)
 
-    async def _submit(self, work: Callable[[Any], T]) -> T:
+    async def _submit(self, work: Callable[[Session], T]) -> T:
         # Shielded: a client that disconnects must not cancel a transaction that may have begun.
         done = await asyncio.shield(asyncio.wrap_future(self.services.writer.submit(work)))
         await self.context.snapshot.close()

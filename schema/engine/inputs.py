@@ -1,10 +1,17 @@
 """Fields that every mutation input has: request id, time and reason."""
 
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from schema.engine.fields import argument, described, input_type
 from schema.engine.scalars import RequestId
+
+
+class RequestInput(Protocol):
+    """An input with a request id. Each mutation input has one."""
+
+    @property
+    def request_id(self) -> RequestId: ...
 
 
 @input_type

@@ -14,7 +14,7 @@ from plants.rules.production import process_records as rules
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
-from plants.store.genealogy.edges import Edge as EdgeRow
+from plants.store.genealogy.edges import Edge
 from plants.store.production.process_records import (
     ProcessesFilter,
     ProcessRow,
@@ -92,7 +92,7 @@ class ProcessLine:
         return await batch_numbered(info, self.number)
 
     @classmethod
-    def of(cls, row: EdgeRow, batch: int) -> Self:
+    def of(cls, row: Edge, batch: int) -> Self:
         return cls(
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
@@ -159,7 +159,7 @@ class ProcessRecord(Node):
         lines = [*await self._rows(info, into=True), *await self._rows(info, into=False)]
         return MassBalance.of(rules.mass_balance((row.use, row.unit, row.quantity) for row in lines))
 
-    async def _rows(self, info: Info, *, into: bool) -> list[EdgeRow]:
+    async def _rows(self, info: Info, *, into: bool) -> list[Edge]:
         query = edges_into if into else edges_out
         return await info.load(Permission.BATCH_READ, query, self.row.id) or []
 

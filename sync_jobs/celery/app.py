@@ -37,7 +37,7 @@ def build_app(
     `queue` is the node's own queue; a job that is declared `apart` has the queue `<queue>.<job>`. With a
     broker, workers send events and answer remote control, so that `celery status` and `celery inspect` work.
     """
-    app = Celery("batchloom", broker=broker_url or "memory://", set_as_current=False)
+    app = Celery("batchloom", broker=broker_url or "memory://localhost/", set_as_current=False)
     apart = {name: f"{queue}.{name}" for name, job in jobs.items() if job.apart and broker_url is not None}
     app.conf.update(
         accept_content=["json"],

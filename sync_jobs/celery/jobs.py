@@ -12,9 +12,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from infra.database import Session
 from infra.roles import Role
-from plants.commands.directives.hold_propagation import follow_goods as propagate_holds
+from plants.commands.directives import hold_propagation
+from plants.store.ledger.logs import log_size
 from plants.store.monitoring.job_runs import job_run, record_failed, record_succeeded
-from plants.store.replication.status import ReplicationState
+from plants.store.replication.status import ReplicationState, known
 from sync_jobs.archive.archiving import archive_behind
 from sync_jobs.backoff import is_due
 from sync_jobs.hub.ledger_reads import sign_own_ledgers
@@ -134,16 +135,9 @@ def _write(node: PlantNode | HubNode, work: Callable[[Session], None]) -> None:
 def has_unsent(node: PlantNode) -> bool:
     """Tell whether the ledger is longer than its last receipt, and the wait after a failure is over."""
     with node.store.reading() as reads:
-        rows = reads.rows(
-            "SELECT logs.size, replication.acknowledged, replication.next_attempt_us, replication.attempted_us, state"
-            " FROM logs LEFT JOIN replication ON replication.log_id = logs.log_id WHERE logs.log_id = :log_id",
-            {"log_id": node.number},
-        )
-    if not rows:
-        return False
-    size, acknowledged, next_us, began_us, state = rows[0]
-    due = is_due(next_us or 0, node.clock.now(), began_us=began_us) and state != ReplicationState.FENCED
-    return due and size > (acknowledged or 0)
+        size, status = log_size(reads, node.number), known(reads, node.number)
+    due = is_due(status.next_attempt_us, node.clock.now(), began_us=status.attempted_us)
+    return due and status.state is not ReplicationState.FENCED and size > status.acknowledged
 
 
 @job("sync.push", Role.PLANT, period=lambda given: given.push_seconds, wanted=has_unsent)
@@ -182,7 +176,7 @@ def checkpoint(hub: HubNode) -> bool:
 def follow_goods(hub: HubNode) -> bool:
     """Send holds of headquarters to plants that goods have reached since."""
     with hub.store.transaction() as session:
-        propagate_holds(session, now=hub.clock.now())
+        hold_propagation.follow_goods(session, now=hub.clock.now())
     return False
 
 

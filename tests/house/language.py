@@ -93,9 +93,14 @@ def hits(passages: Iterable[Passage]) -> Iterator[Hit]:
                 yield from (Hit(sentence.where, "clause", text) for _ in range(clauses(text)))
 
 
+def is_example(passage: Passage) -> bool:
+    """Tell whether a passage of a command's help is a command line to copy, not a sentence."""
+    return passage.text.startswith("Example:  ")
+
+
 def long_sentences(passages: Iterable[Passage]) -> int:
     """Return how many sentences have more than SENTENCE_WORDS_MAX words: for information, no part of the count."""
-    sentences = (sentence.text for passage in passages for sentence in passage.sentences())
+    sentences = (sentence.text for passage in passages if not is_example(passage) for sentence in passage.sentences())
     return sum(len(re.findall(r"[\w'’-]+", text)) > SENTENCE_WORDS_MAX for text in sentences)
 
 

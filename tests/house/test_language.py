@@ -163,6 +163,8 @@ def test_long_sentences_then_counted_apart() -> None:
     passages = [Passage(f"{'word ' * 20}word. {'Word ' * 19}word.", 1)]
     assert long_sentences(passages) == 1
     assert list(hits(passages)) == []
+    assert long_sentences([Passage(f"Example:  {'word ' * 21}", 1)]) == 0
+    assert long_sentences([Passage(f"Example words: {'word ' * 20}", 1)]) == 1
 
 
 def test_rooms_then_the_table_adds_up() -> None:

@@ -172,6 +172,18 @@ def async_jobs(source: Source) -> list[str]:
     ]
 
 
+def stray_strings(source: Source) -> list[str]:
+    """Return the strings that are statements and no docstrings: mostly the lost second line of a text."""
+    alone = (node.value for node in source.nodes if isinstance(node, ast.Expr))
+    return [
+        f"line {value.lineno}"
+        for value in alone
+        if isinstance(value, ast.Constant)
+        and isinstance(value.value, str)
+        and not (ast.get_source_segment(source.text, value) or "").lstrip("rR").startswith('"""')
+    ]
+
+
 def mocking(source: Source) -> list[str]:
     return [f"line {line}: {name}" for line, name in source.imports() if name.startswith(("unittest.mock", "mock."))]
 
@@ -219,6 +231,10 @@ def test_jobs_then_none_is_async(in_rooms: list[Source]) -> None:
     check(async_jobs, below("sync_jobs", in_rooms), "Celery reports an async job as done without running it")
 
 
+def test_strings_then_none_is_a_statement_of_its_own(house: list[Source]) -> None:
+    check(stray_strings, house, "put the parts of the text into brackets")
+
+
 def test_tests_then_none_returns_before_its_end(in_tests: list[Source]) -> None:
     chosen = [source for source in in_tests if PurePosixPath(source.name).name.startswith("test_")]
     check(returning, chosen, "a test that returns early reads as passed: parametrise it, or skip with a reason")
@@ -245,6 +261,8 @@ def test_planted_breaches_then_each_is_found() -> None:
     early = "def test_one():\n    if x:\n        return\n    assert y"
     within = "def test_two():\n    def answer():\n        return 1\n    assert answer()"
     assert returning(read("tests/test_x.py", f"{early}\n{within}")) == ["line 3: test_one"]
+    lost = '"""Texts."""\nTEXT = "one "\n"two"\nMORE = ("one " "two")\n"""About MORE."""'
+    assert stray_strings(read("schema/x.py", lost)) == ["line 3"]
     resolver = "@field('x')\ndef batch(): ...\n@strawberry.mutation\ndef ship(): ..."
     assert [one.name for one in resolvers(read("schema/x.py", resolver))] == ["batch", "ship"]
 

@@ -34,6 +34,7 @@ def test_the_home_can_come_from_the_environment(tmp_path: Path) -> None:
         (PLANT + "port = 70000\n", {}, "port"),
         (PLANT + 'hub_url = "http://hub.example"\n', {}, "https"),
         (PLANT + 'tls_key = "key.pem"\n', {}, "tls_certificate"),
+        (PLANT + 'broker_url = "foo://x"\n', {}, "broker_url must begin with redis"),
         ('role = "plant"\ngroup = "acme.example"\n', {}, "plant_number"),
         ('role = "hub"\ngroup = "acme.example"\nplant_number = 1\n', {}, "not for the hub"),
         ("role = ", {}, "batchloom.toml"),

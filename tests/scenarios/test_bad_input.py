@@ -217,11 +217,11 @@ FILES: dict[str, tuple[bytes, str, str]] = {
     "XML": (b'<?xml version="1.0"?><EPCISDocument/>', "this is XML;", "这是 XML 文件"),
     "another JSON file": (
         b'{"name": "left-pad", "type": "module"}',
-        "type: this is not an EPCIS 2.0 document but “module”", "不是 EPCIS 2.0 文档",
+        "(type): this is not an EPCIS 2.0 document but “module”", "不是 EPCIS 2.0 文档",
     ),
     "10 MB of brackets": (BRACKETS, "brackets are nested deeper than 64", "括号嵌套超过 64 层"),
     "future time": (
-        epcis(eventTime=TOMORROW.isoformat()), "event 1, eventTime: ", "第 1 个事件 eventTime：",
+        epcis(eventTime=TOMORROW.isoformat()), "(event 1, eventTime): ", "第 1 个事件 eventTime",
     ),
     "negative quantity": (
         epcis(quantityList=[some("milk.1", -10)]), "“-10” is not a quantity: ", "“-10”不是有效数量",

@@ -3,7 +3,7 @@
 from api.cli.fingerprints import Fingerprint, compare_fingerprint
 from api.cli.hub import ENROLMENT, app
 from api.cli.hub.invitations import PlantCode, find_waiting
-from api.cli.nodes import Home, console_actor, opened
+from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
 from api.language import _
 from auth import enrolment
@@ -20,7 +20,7 @@ def approve_plant(home: Home, code: PlantCode, shown: Fingerprint = None) -> Non
 
     Example:  batchloom hub approve --home hub SH1
     """
-    with opened(home) as node:
+    with opened_hub(home) as node:
         waiting = find_waiting(node.writer.write(lambda session: enrolment.find_invited(session, code)), code)
         who = f"{waiting.code} ({waiting.number}) {waiting.name}"
         compare_fingerprint(who, str(waiting.fingerprint), shown)

@@ -2,7 +2,7 @@
 
 from api.cli.cards import card_of
 from api.cli.hub import SET_UP, app
-from api.cli.nodes import Home, opened
+from api.cli.nodes import Home, opened_hub
 from api.cli.output import show_json
 
 
@@ -14,5 +14,5 @@ def card(home: Home) -> None:
 
     Example:  batchloom hub card --home hub > hub-card.json
     """
-    with opened(home) as node:
+    with opened_hub(home) as node:
         show_json(card_of(node.settings, node.keys, ""))

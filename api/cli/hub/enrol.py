@@ -7,7 +7,7 @@ import typer
 
 from api.cli.cards import order_of_card, read_card
 from api.cli.hub import ENROLMENT, app
-from api.cli.nodes import Home, console_actor, opened
+from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
 from api.language import _
 from api.node.node import Node
@@ -29,7 +29,7 @@ def enrol(
 
     Example:  batchloom hub enrol --home hub sh1-card.json sz2-card.json
     """
-    with opened(home) as node:
+    with opened_hub(home) as node:
         for path in cards:
             shown = read_card(path)
             _enrol(node, order_of_card(node, shown))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from api.cli.hub import ENROLMENT, app
-from api.cli.nodes import Home, opened
+from api.cli.nodes import Home, opened_hub
 from api.cli.output import CONSOLE
 from api.language import _
 from auth import enrolment
@@ -22,7 +22,7 @@ def invitations(home: Home) -> None:
 
     Example:  batchloom hub invitations --home hub
     """
-    with opened(home) as node, node.store.reading() as reads:
+    with opened_hub(home) as node, node.store.reading() as reads:
         found = enrolment.invitations(reads)
     for one in found:
         until = format_instant(one.expires_at)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from api.cli.hub import ENROLMENT, app
-from api.cli.nodes import Home, console_actor, opened
+from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
 from api.language import _
 from auth import enrolment
@@ -33,7 +33,7 @@ def invite(
 
     Example:  batchloom hub invite --home hub --code SH1 --name "Shanghai 1"
     """
-    with opened(home) as node:
+    with opened_hub(home) as node:
         actor, now, hub_key = console_actor(Role.ADMINISTRATOR), node.clock.now(), str(node.keys.ledger.key)
 
         def write(session: Session) -> tuple[OneTimeCode, int]:

@@ -8,7 +8,7 @@ import typer
 from api.cli.cards import order_of_card, read_card
 from api.cli.fingerprints import Fingerprint, compare_fingerprint, fingerprint_of_keys
 from api.cli.hub import KEYS, app
-from api.cli.nodes import Home, check_hub, console_actor, opened
+from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
 from api.language import _
 from auth.actors import Role
@@ -40,8 +40,7 @@ def readmit_plant(
 
     Example:  batchloom hub readmit --home hub sh1-card.json
     """
-    with opened(home) as node:
-        check_hub(node)
+    with opened_hub(home) as node:
         found = read_card(card)
         order = order_of_card(node, found)
         mark = fingerprint_of_keys(NoteKey.parse(order.ledger_key), order.assertion_key)

@@ -2,7 +2,7 @@
 
 from api.cli.hub import ENROLMENT, app
 from api.cli.hub.invitations import PlantCode, find_waiting
-from api.cli.nodes import Home, console_actor, opened
+from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
 from api.language import _
 from auth import enrolment
@@ -18,7 +18,7 @@ def reject(home: Home, code: PlantCode) -> None:
 
     Example:  batchloom hub reject --home hub SH1
     """
-    with opened(home) as node:
+    with opened_hub(home) as node:
         waiting = find_waiting(node.writer.write(lambda session: enrolment.find_invited(session, code)), code)
         actor, now, shown = console_actor(Role.ADMINISTRATOR), node.clock.now(), str(waiting.fingerprint)
 

@@ -6,7 +6,7 @@ import typer
 
 from api.cli.hub import KEYS, app
 from api.cli.hub.invitations import PlantCode
-from api.cli.nodes import Home, check_hub, console_actor, opened
+from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
 from api.cli.prompts import Sure, confirm
 from api.language import _
@@ -33,8 +33,7 @@ def revoke_plant(
 
     Example:  batchloom hub revoke --home hub SH1 --reason "server stolen on 3 May"
     """
-    with opened(home) as node:
-        check_hub(node)
+    with opened_hub(home) as node:
         with node.store.reading() as reads:
             if active_machine(reads, code) is None:
                 raise Failure(

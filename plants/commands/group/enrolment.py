@@ -29,13 +29,12 @@ from plants.rules.ledger.events import Entry, Event, P, new_envelope
 from plants.rules.replication.events import LEDGER_KEY_ROTATED, LedgerKeyRotated
 from plants.rules.values.actors import SYSTEM, Author
 from plants.rules.values.refusals import Refusal
-from plants.store.ledger.entries import HUB_LOG, Head, entry_at, open_log
+from plants.store.ledger.entries import HUB_LOG, Head, entry_at, has_entry, open_log
+from plants.store.ledger.logs import is_opened
 from plants.store.projection import applying
 
-SELECT_ENROLLED = "SELECT 1 FROM entries WHERE log_id = :log_id AND type = 'PlantEnrolled' AND key = :code"
 HUB_KEYS = "hub keys"
 """The key of the entries by which the hub's own keys hand over: so they are found in a long ledger."""
-SELECT_LOG = "SELECT 1 FROM logs WHERE log_id = :log_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,9 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
         rule = f"1-{PLANT_NUMBER_MAX}"
         raise Refusal(CODE_INVALID, code=order.number, thing="plant", rule=rule)
     head = Head(session, HUB_LOG)
-    if session.row(SELECT_LOG, {"log_id": order.number}) is not None:
+    if is_opened(session, order.number):
         raise Refusal(CODE_TAKEN, code=order.number, thing="plant")
-    if session.row(SELECT_ENROLLED, {"log_id": HUB_LOG, "code": order.code}) is not None:
+    if has_entry(session, HUB_LOG, PLANT_ENROLLED.name, order.code):
         raise Refusal(CODE_TAKEN, code=order.code, thing="plant")
     open_log(session, order.number, order.origin)
     open_log(session, -order.number, order.directive_origin)

@@ -85,10 +85,8 @@ def empty_next(session: Session, order: Pruning, low: int, *, now: datetime) -> 
     found = _checked(session, order, now)
     if found.pruned > min(found.cosigned, found.archived, found.unreferenced, found.projected, found.peer_size):
         raise PruningUnsafe(NO_LONGER_SAFE)
-    heard = session.row("SELECT skew_ms FROM replication WHERE log_id = :log_id", {"log_id": order.plant})
-    old_us = pruning.kept_since_us(now, order.keep_days, 0 if heard is None else heard[0] or 0)
     span = low, found.pruned
-    count, size, following = pruning.empty(session, order.plant, span, old_us, EMPTIED_AT_ONCE)
+    count, size, following = pruning.empty(session, order.plant, span, found.old_us, EMPTIED_AT_ONCE)
     return count, size, following if following < found.pruned else None
 
 

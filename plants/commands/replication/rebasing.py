@@ -32,7 +32,7 @@ from plants.rules.replication.events import (
 from plants.rules.replication.rebasing import PlaceLost, answers_directive, nodes_made, raised_series, renumbered
 from plants.rules.values.actors import SYSTEM
 from plants.rules.values.refusals import Refusal
-from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request
+from plants.store.ledger.entries import HUB_LOG, Head, drawn_numbers, entry_by_request, indexes_by_id
 from plants.store.ledger.staging import clear_staged, set_aside, set_aside_in, staged_between
 from plants.store.materials.series import next_numbers
 from plants.store.projection import applying
@@ -43,7 +43,6 @@ from plants.store.replication.conflicts import RebaseState, collisions
 CONTENT_AT_FAULT: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError, Refusal)
 """Raised when the content of an entry cannot be applied. A failing store ends the repair instead."""
 COLLISIONS_MAX: Final = 8  # reported of one entry; one is enough to dispute it
-SELECT_IDS = "SELECT event_id, idx FROM entries WHERE log_id = :log_id AND idx >= :low"
 ENTRIES_NOT_STAGED: Final = message(
     "REBASE_ENTRIES_MISSING",
     "Entries before position {position} are missing among those that the hub returned. Nothing was changed. It is "
@@ -112,7 +111,7 @@ def rebase(session: Session, log_id: int, suffix: Suffix, *, now: datetime) -> R
     _adopt(work, head)
     clear_staged(session, log_id)
     rebuild(session)
-    work.known = dict(session.rows(SELECT_IDS, {"log_id": log_id, "low": suffix.fork.size}))
+    work.known = indexes_by_id(session, log_id, suffix.fork.size)
     for entry in set_aside_in(session, log_id, turn, suffix.fork.size, before):
         work.places[entry.index] = _again(work, entry)
     if log_id > HUB_LOG:

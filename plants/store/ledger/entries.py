@@ -92,6 +92,8 @@ ADVANCE_HEAD = (
 )
 FENCE = "UPDATE logs SET fenced = :fenced WHERE log_id = :log_id"
 SELECT_REQUEST = "SELECT body, leaf, idx FROM entries WHERE log_id = :log_id AND request = :request"
+SELECT_KEYED = "SELECT 1 FROM entries WHERE log_id = :log_id AND type = :type AND key = :key LIMIT 1"
+SELECT_INDEXES = "SELECT event_id, idx FROM entries WHERE log_id = :log_id AND idx >= :low"
 SELECT_BODIES = (
     "SELECT body, leaf, idx FROM entries WHERE log_id = :log_id AND idx >= :low AND idx < :high ORDER BY idx"
 )
@@ -258,6 +260,16 @@ def entries_between(session: Session, log_id: int, low: int, high: int) -> Itera
         span = {"log_id": log_id, "low": start, "high": min(high, start + READ_ENTRIES)}
         for row in session.binary_rows(SELECT_BODIES, span):
             yield _entry(*row)
+
+
+def has_entry(session: Session, log_id: int, type_name: str, key: str) -> bool:
+    """Tell whether a ledger has an entry of this type and key."""
+    return session.row(SELECT_KEYED, {"log_id": log_id, "type": type_name, "key": key}) is not None
+
+
+def indexes_by_id(session: Session, log_id: int, low: int) -> dict[str, int]:
+    """Return the positions of the entries from `low` on, by entry id."""
+    return dict(session.rows(SELECT_INDEXES, {"log_id": log_id, "low": low}))
 
 
 def _entry(body: bytes, leaf: bytes, index: int) -> Entry:

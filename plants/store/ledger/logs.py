@@ -12,6 +12,9 @@ SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <>
 SELECT_HUB_WRITTEN: Final = "SELECT log_id FROM logs WHERE log_id <= :hub ORDER BY log_id"
 SELECT_PLANTS: Final = "SELECT log_id FROM logs WHERE log_id > :hub ORDER BY log_id"
 SELECT_ORIGINS: Final = "SELECT log_id, origin FROM logs ORDER BY ABS(log_id), log_id"
+SELECT_OPENED: Final = "SELECT 1 FROM logs WHERE log_id = :log_id"
+SELECT_HEADS: Final = "SELECT origin, log_id, size, frontier FROM logs ORDER BY log_id"
+"""The rows of `LedgerHead`; a backup reads them in the snapshot that it copies."""
 SELECT_WATERMARK: Final = "SELECT size, projected FROM logs WHERE log_id = :log_id"
 SELECT_BEHIND: Final = "SELECT log_id, size - projected FROM logs WHERE log_id > 0 AND projected < size"
 MOVE_WATERMARK: Final = "UPDATE logs SET projected = :projected WHERE log_id = :log_id"
@@ -21,6 +24,20 @@ def foreign_origin(reads: Session | ReadSession, log_id: int) -> str | None:
     """Return the origin of a ledger in this store that another node writes, the hub's directives aside."""
     rows = reads.rows(SELECT_FOREIGN, {"log_id": log_id})
     return str(rows[0][0]) if rows else None
+
+
+class LedgerHead(NamedTuple):
+    """The head of a ledger: its origin, log id, number of entries and frontier."""
+
+    origin: str
+    log_id: int
+    size: int
+    frontier: bytes
+
+
+def is_opened(session: Session, log_id: int) -> bool:
+    """Tell whether a ledger was opened in this store."""
+    return session.row(SELECT_OPENED, {"log_id": log_id}) is not None
 
 
 class StoredRange(NamedTuple):

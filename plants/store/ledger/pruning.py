@@ -79,7 +79,8 @@ class BodyDamaged(Failure):
 class Bounds:
     """The limits of pruning: each allows it below a position. Below `pruned` it is done.
 
-    `state`, `fenced` and `peer_size` are the replication status.
+    `state`, `fenced` and `peer_size` are the replication status. Entries recorded up to `old_us` are old enough, in
+    microseconds since the epoch.
     """
 
     size: int
@@ -87,6 +88,7 @@ class Bounds:
     cosigned: int
     archived: int
     old: int
+    old_us: int
     unreferenced: int
     projected: int
     peer_size: int
@@ -120,7 +122,7 @@ def bounds(reads: Reads, plant: int, *, cosigned: int, keep_days: int, now: date
     ((size, projected, pruned, fenced),) = reads.rows(SELECT_LOG, here)
     heard = reads.rows(SELECT_HEARD, here)
     archived, acknowledged, peer_size, skew_ms, state = heard[0] if heard else (0, 0, 0, 0, "NEVER_MET")
-    us = kept_since_us(now, keep_days, skew_ms or 0)
+    us = _kept_since_us(now, keep_days, skew_ms or 0)
     young = reads.rows(SELECT_FIRST_YOUNG, {**here, "low": pruned, "us": us})
     referring = (SELECT_FIRST_ASKED, SELECT_FIRST_DISPUTED, SELECT_FIRST_NOT_UNDERSTOOD)
     references = [reads.rows(sql, here)[0][0] for sql in referring]
@@ -130,6 +132,7 @@ def bounds(reads: Reads, plant: int, *, cosigned: int, keep_days: int, now: date
         cosigned=min(cosigned, acknowledged),
         archived=archived or 0,
         old=young[0][0] if young else size,
+        old_us=us,
         unreferenced=min((int(one) for one in references if one is not None), default=size),
         projected=projected,
         peer_size=peer_size or 0,
@@ -138,7 +141,7 @@ def bounds(reads: Reads, plant: int, *, cosigned: int, keep_days: int, now: date
     )
 
 
-def kept_since_us(now: datetime, keep_days: int, skew_ms: int) -> int:
+def _kept_since_us(now: datetime, keep_days: int, skew_ms: int) -> int:
     """Return the instant up to which entries are old enough, in microseconds since the epoch."""
     behind_ms = min(0, skew_ms)  # a clock that is ahead must not make entries old.
     return micros(now - timedelta(days=max(keep_days, KEEP_DAYS_MIN))) + behind_ms * 1000
