@@ -137,7 +137,7 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
          f"变更申请 {asked.index} 与您所见内容不一致，请重新查看后再审批。"),
         (QUALITY, {"change": 999}, "CHANGE_UNKNOWN", "此处没有变更申请 999，请重新查看申请列表。"),
         (QUALITY, {"change": -1}, "CHANGE_UNKNOWN", "此处没有变更申请 -1，请重新查看申请列表。"),
-        (QUALITY, {"verdict": "REJECTED"}, "TEXT_INVALID", "审批意见 必须为：1-500, printable / 可打印字符。"),
+        (QUALITY, {"verdict": "REJECTED"}, "TEXT_INVALID", "审批意见必须为：1-500 个可打印字符。"),
         (OPERATOR, {}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
         (QUALITY, {"plant": "NB1"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
     ):  # fmt: skip
