@@ -4,15 +4,21 @@ import ast
 import string
 import subprocess
 import sys
+from typing import Final
 
 import pytest
 
+import plants.rules
+from infra.discovery import modules_named
 from infra.messages import word
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
-from plants.rules.values.refusals import RULE_PRINTABLE, TERMS, TEXT_INVALID, Refusal, RefusalCode
+from plants.rules.values.refusals import RULE_PRINTABLE, TEXT_INVALID, Refusal, RefusalCode
 from plants.store.refusals import declared_refusals
 from tests.house.sources import sources
+
+TERMS: Final = {term for area in modules_named(plants.rules, "refusals") for term in getattr(area, "TERMS", ())}
+"""The words of all areas."""
 
 
 @pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
@@ -53,7 +59,7 @@ def test_a_field_or_thing_of_a_refusal_is_a_term_that_is_translated() -> None:
                     named = [field]
                 case _:
                     named = []
-            assert set(named) <= set(TERMS), source.name
+            assert set(named) <= TERMS, source.name
 
 
 def texts(node: ast.expr) -> list[str]:
