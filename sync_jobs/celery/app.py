@@ -90,8 +90,9 @@ def _brokered(broker_url: str, queue: str, queues: int) -> dict[str, Any]:
         "broker_transport_options": options,
         "worker_concurrency": queues,
         # Of this node alone: by default every worker at a broker answers every application.
-        "control_exchange": f"{queue}.control",
-        "event_exchange": f"{queue}.events",
+        # Kombu's Redis transport separates the exchange from the routing key by a slash.
+        "control_exchange": f"{queue}.control".replace("/", "."),
+        "event_exchange": f"{queue}.events".replace("/", "."),
         "worker_send_task_events": True,
         "task_send_sent_event": True,
         "worker_enable_remote_control": True,

@@ -278,7 +278,7 @@ def test_cluster_of_another_version_then_it_is_refused_and_untouched(home: Path)
 
 
 def test_no_server_in_the_named_directory_then_it_says_so(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(PostgresUnavailable, match=f"No PostgreSQL 15 or later found in {tmp_path}"):
+    with pytest.raises(PostgresUnavailable, match=f"No PostgreSQL 15 or later was found in {tmp_path}"):
         embedded(home, binaries=tmp_path).start()
     assert not (home / "data").exists()
 

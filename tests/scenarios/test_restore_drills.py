@@ -214,11 +214,11 @@ def test_new_machine_then_the_hub_gives_the_whole_plant_back(
     level(group, "SH1")
     group.stop("SH1")
     place = str(home(group, "SH1"))
-    group.run("plant", "restore", "--home", place, "--from-hub", code="SH1", expected=1)
+    group.run("plant", "recover", "--home", place, "--from-hub", code="SH1", expected=1)
     lose(group, "SH1", "plant.db", MARKS)
 
     with measured(record_property, "new machine"):
-        group.run("plant", "restore", "--home", place, "--from-hub", code="SH1")
+        group.run("plant", "recover", "--home", place, "--from-hub", code="SH1")
         secret = group.folder / "password"
         secret.write_text(PASSWORD + "\n")
         person = ("--name", "Gao", "--role", "manager", "--password-file", str(secret))

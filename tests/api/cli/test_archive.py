@@ -82,7 +82,7 @@ def test_lock_required_and_a_folder_then_nothing_is_written(home: Path, monkeypa
     done = CliRunner().invoke(api.cli.tree.app, ["archive", "run", "--home", str(home)])
 
     assert done.exit_code == 1
-    assert "cannot do all that it should" in str(done.exception)
+    assert "lacks these capabilities" in str(done.exception)
     assert told("archive", "status", "--home", home)["ledgers"][0]["archived"] == 0
 
 

@@ -312,7 +312,7 @@ def test_bad_document_then_a_clear_refusal_and_nothing_written(
     assert said.out == ""
     error = json.loads(said.err)["error"]
     assert error["code"] == "DOCUMENT_INVALID"
-    assert error["message"].startswith("The EPCIS document cannot be imported: ")
+    assert error["message"].startswith("The document cannot be read (")
     assert {code: size(home) for code, home in mills.items()} == before
 
 

@@ -49,7 +49,7 @@ async def test_refused_then_nothing_changed_and_said_in_the_callers_language(her
     for actor, given, refusal, text in (
         (OPERATOR, {"batch": "SH1-NONE", "reason": "x"}, "BATCH_UNKNOWN",
          "此处没有批次 SH1-NONE，请核对批次号或重新扫描标签。"),
-        (OPERATOR, {"batch": code, "reason": " "}, "TEXT_INVALID", "原因 必须为：1-500, printable / 可打印字符。"),
+        (OPERATOR, {"batch": code, "reason": " "}, "TEXT_INVALID", "原因必须为：1-500 个可打印字符。"),
         (AUDITOR, {"batch": code, "reason": "x"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
         (person(4), {"batch": code, "reason": "x"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
     ):  # fmt: skip
