@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 import migrations
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
+from infra.postgres_programs import PostgresUnavailable
 
 MIGRATED: Final = "migrated"
 _TEMPLATES: Final[WeakKeyDictionary[EmbeddedPostgres, set[str]]] = WeakKeyDictionary()
@@ -50,9 +51,15 @@ def drop_databases() -> None:
     """Drop the databases made so far, except templates.
 
     A worker makes more than a thousand; kept until its end, they need 9 MB of disk each and a minute to delete.
+    A server that its test has stopped keeps none.
     """
-    for server, names in _MADE.items():
-        address = make_url(server.url("postgres")).set(drivername="postgresql").render_as_string(hide_password=False)
+    for server, names in list(_MADE.items()):
+        try:
+            url = server.url("postgres")
+        except PostgresUnavailable:
+            del _MADE[server]
+            continue
+        address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(address, autocommit=True) as connection:
             while names:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(names.pop())))
