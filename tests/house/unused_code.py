@@ -38,6 +38,7 @@ ALLOWED: Final = {
     "_value_": "enum reads it of a member",
     "beat_schedule": "Celery reads its settings",
     "branch_labels": "Alembic reads it of a revision",
+    "broker_transport_options": "Celery reads its settings",
     "cancel_timeout": "pytest-timeout calls it",
     "carrier": "the digest of a request reads every field of an order",
     "change_password": "awaits its command and mutation",
