@@ -33,6 +33,10 @@ READY, ASK, MORE, DONE, FAILED = "ready", "project", "more", "done", "failed"
 LOG = logging.getLogger(__name__)
 
 
+class ProjectionFailed(Exception):
+    """The projection process failed, as its log says, or ended."""
+
+
 class ProjectionProcess:
     """Applies stored entries in a child process, until `stop`."""
 
@@ -48,13 +52,19 @@ class ProjectionProcess:
         return None if self._process is None else self._process.pid
 
     def project(self) -> bool:
-        """Apply stored entries and retry what is due; returns whether more is left."""
+        """Apply stored entries and retry what is due; returns whether more is left.
+
+        Raises ProjectionFailed when the process failed or ended; the next call goes on.
+        """
         if self._store.dialect == "sqlite":
             return project_turns(self._store, self._clock, EMBEDDED_HOLDER)
         with self._turn:
             if not backlog_by_plant(self._store, self._clock):
                 return False
-            return (self._process is not None or self._start()) and self._ask(ASK) == MORE
+            answer = self._ask(ASK) if self._process is not None or self._start() else ""
+            if answer not in {MORE, DONE}:
+                raise ProjectionFailed(answer or "ended")
+            return answer == MORE
 
     def start(self) -> None:
         """Start the process now instead of at its first use, and return when it is ready."""

@@ -15,7 +15,7 @@ from infra.database import Store
 from migrations import upgrade
 from plants.store.replication import leases
 from sync_jobs.plant.exchange import exchange
-from sync_jobs.projection.process import PROCESS_HOLDER, ProjectionProcess
+from sync_jobs.projection.process import PROCESS_HOLDER, ProjectionFailed, ProjectionProcess
 from sync_jobs.projection.projecting import project_behind
 from tests.patience import patient, wait_until
 from tests.sync_jobs.group import CLOCK, Group, receive
@@ -87,7 +87,8 @@ def test_process_killed_then_another_goes_on_at_once(group: Group, projection: P
     with hub.transaction() as session:
         assert leases.take(session, "project/1", PROCESS_HOLDER, now=CLOCK.now()) is not None
     os.kill(first, signal.SIGKILL)
-    assert not projection.project(), "nothing raised, and nothing applied by the one that was killed"
+    with pytest.raises(ProjectionFailed):
+        projection.project()
     assert projected(hub, 1) == (8, 3)
     projection.project()
     assert pid_of(projection) != first
