@@ -13,7 +13,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from sync_jobs.celery.jobs import Job
-from sync_jobs.celery.scheduler import SCHEDULER, LastSuccesses, set_last_successes
+from sync_jobs.celery.scheduler import SCHEDULER, LastSuccesses
 
 POLLING_SECONDS: Final = 0.2  # of the transport in memory
 CONNECT_SECONDS: Final = 2
@@ -66,7 +66,7 @@ def build_app(
         name: {"task": name, "schedule": job.period_seconds, "options": {"expires": job.period_seconds}}
         for name, job in jobs.items()
     }
-    set_last_successes(app, last_successes)
+    app.last_successes = last_successes
     return app
 
 
