@@ -71,7 +71,7 @@ def _show(home: Path, *, once: bool, speed: float | None, signals: SignalGuard) 
         nodes = make_homes(home)
     with Processes(nodes) as processes:
         with _step(_("Starting the hub and three plants")):
-            processes.start(signals.check)
+            processes.start(signals)
         played = _play(nodes, speed, signals)
         _show_positions(*_wait_for_replication(nodes, signals))
         _show_events(played)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -13,6 +13,7 @@ from typing import IO, Final, Self
 import httpx2
 
 from api.demo.homes import DemoNode
+from api.node.shutdown import SignalGuard
 from infra.messages import Failure, message
 from infra.settings import PREFIX
 
@@ -35,18 +36,19 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
 
-    def start(self, check: Callable[[], None]) -> None:
+    def start(self, signals: SignalGuard) -> None:
         """Start every node and return when all are ready; raises Failure with the log of one that is not.
 
-        While it waits it asks `check`, which raises what ends the waiting.
+        A signal ends the waiting. Every process that was started until then is known to `stop`.
         """
         for node in self.nodes:
-            self._running[node.url] = self._start(node)
+            with signals.held():
+                self._running[node.url] = self._start(node)
         deadline = time.monotonic() + START_SECONDS_MAX
         with httpx2.Client(timeout=5, trust_env=False) as http:
             for node in self.nodes:
                 while not _is_ready(http, node):
-                    check()
+                    signals.check()
                     self._check(node, late=time.monotonic() > deadline)
                     time.sleep(POLL_SECONDS)
 

@@ -1,12 +1,14 @@
 """Ending on a signal, also where Python discards the exception that the signal raises.
 
 Python prints and discards exceptions in destructors and in callbacks of weak references, which imports have. So the
-signal is stored too, and loops call `check`.
+signal is stored too, and loops call `check`. `held` delays the exception past steps that must not be cut in two.
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Final, NoReturn, Self
+from typing import Final, Self
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -17,6 +19,7 @@ class SignalGuard:
     def __init__(self, status: int = 0) -> None:
         self._status = status
         self._asked: BaseException | None = None
+        self._held = False
         self._before: dict[signal.Signals, object] = {}
 
     def check(self) -> None:
@@ -24,13 +27,27 @@ class SignalGuard:
         if self._asked is not None:
             raise self._asked
 
-    def _hear(self, number: int, _frame: FrameType | None) -> NoReturn:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Delay the exception of a signal to the end of the block.
+
+        A process that is started in the block is known to its starter in any case.
+        """
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self.check()
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
         self._asked = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(self._status)
-        raise self._asked
+        if not self._held:
+            raise self._asked
 
     def __enter__(self) -> Self:
         """Install the signal handlers."""
-        self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
+        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
         return self
 
     def __exit__(

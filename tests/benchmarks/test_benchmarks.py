@@ -10,7 +10,7 @@ from benchmarks.__main__ import main, parse
 from benchmarks.measurements import BENCHMARKS
 
 SMALL = {
-    "plant_write": ["--rounds=2", "--feeds=10"],
+    "plant_write": ["--rounds=2", "--feeds=40"],
     "hub_ingest": ["--rounds=1", "--ledger-edges=500"],
     "catch_up": ["--entries=500"],
     "trace": ["--rounds=1", "--edges=8000", "--traces=2"],

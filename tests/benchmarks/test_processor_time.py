@@ -20,6 +20,14 @@ def test_grandchild_works_then_its_time_counts_while_it_lives_and_after() -> Non
     assert processor_seconds() - before >= 0.3
 
 
+def test_less_work_than_a_tick_of_the_kernel_then_it_counts() -> None:
+    before = processor_seconds()
+    began = time.process_time()
+    while time.process_time() - began < 0.002:
+        pass
+    assert processor_seconds() - before >= 0.002
+
+
 def test_waiting_then_hardly_any_time() -> None:
     before = processor_seconds()
     time.sleep(0.5)

@@ -1,6 +1,8 @@
 """A signal ends the program, also one whose exception is raised where Python forgets it."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -43,3 +45,15 @@ def test_exception_lost_in_a_destructor_then_the_next_look_raises_it(
         reached = True
         signals.check()
     assert reached, "the destructor's exception is lost"
+
+
+def test_child_signals_as_it_begins_then_its_starter_knows_it_before_the_exception() -> None:
+    script = "import os, signal; os.kill(os.getppid(), signal.SIGINT); print('sent')"
+    reached = False
+    with pytest.raises(KeyboardInterrupt), SignalGuard() as signals, signals.held():
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "sent\n"
+        reached = True
+    assert reached, "the exception waits for the end of the block"
+    assert child.returncode == 0
