@@ -33,6 +33,12 @@ from infra.messages import Failure, message
 from infra.statements import compiled_statement, join_connection
 
 BUSY_TIMEOUT_MS = 10_000
+STATEMENTS_CACHED = 1000
+"""Prepared statements that a SQLite connection keeps: more than a node has, migrations included.
+
+When the cache is full, the driver replaces its least-used statement, which is the one that was prepared last. So all
+new statements share one place and are prepared again at each use; with the driver's 100, migrations fill the cache.
+"""
 WAL_PAGES = 4000  # of 4 KiB: the log is copied into the database every 16 MiB, not every 4
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """SQLite releases, newest branch first, from which the WAL-reset corruption bug is fixed (sqlite.org/wal.html)."""
@@ -370,9 +376,8 @@ def check_sqlite_version(version: tuple[int, int, int]) -> None:
 
 def _sqlite_engine(path: Path) -> Engine:
     check_sqlite_version(sqlite.sqlite_version_info)
-    engine = create_engine(
-        f"sqlite:///{path}", module=sqlite, connect_args={"isolation_level": None, "check_same_thread": False}
-    )
+    arguments = {"isolation_level": None, "check_same_thread": False, "cached_statements": STATEMENTS_CACHED}
+    engine = create_engine(f"sqlite:///{path}", module=sqlite, connect_args=arguments)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

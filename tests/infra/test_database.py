@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pysqlite3.dbapi2 as sqlite
 import pytest
 from sqlmodel import text
 
@@ -145,3 +146,22 @@ def test_failed_transaction_is_let_go_while_another_one_reads_then_no_row_comes_
             assert cursor.execute(sql, {}).fetchone() == ("a",)
             kept.clear()
             assert cursor.fetchall() == [("b",), ("c",)]
+
+
+def test_many_other_statements_ran_before_then_a_repeated_statement_is_prepared_once(tmp_path: Path) -> None:
+    prepared: list[str] = []
+
+    def note(_action: int, table: str | None, *_others: str | None) -> int:
+        prepared.extend([table] if table == "things" else [])
+        return sqlite.SQLITE_OK
+
+    with closing(Store(f"sqlite:///{tmp_path}/store.db")) as store:
+        with store.transaction() as session:
+            session.run("CREATE TABLE things (name TEXT PRIMARY KEY, amount BIGINT NOT NULL)")
+            for number in range(500):
+                session.rows(f"SELECT {number}")
+            session.driver.set_authorizer(note)
+            for name in ("a", "b", "c"):
+                session.run(*add(name))
+                assert session.rows("SELECT count(*) AS all_of_them FROM things")
+        assert prepared == ["things", "things"]  # the INSERT and the SELECT
