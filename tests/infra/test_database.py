@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pysqlite3.dbapi2 as sqlite
 import pytest
 from sqlmodel import text
 
@@ -153,7 +152,7 @@ def test_many_other_statements_ran_before_then_a_repeated_statement_is_prepared_
 
     def note(_action: int, table: str | None, *_others: str | None) -> int:
         prepared.extend([table] if table == "things" else [])
-        return sqlite.SQLITE_OK
+        return 0  # SQLITE_OK
 
     with closing(Store(f"sqlite:///{tmp_path}/store.db")) as store:
         with store.transaction() as session:
