@@ -238,14 +238,14 @@ def _print_next_steps(processes: Processes, played: YearResult, home: Path) -> N
 def _wait_for_interrupt(processes: Processes, signals: SignalGuard) -> None:
     """Return on Ctrl-C. A node that stops meanwhile is reported."""
     CONSOLE.print(Text(_("All nodes are running. Press Ctrl-C to stop them."), style="bold"))
-    told: set[str] = set()
+    reported: set[str] = set()
     try:
         while True:
             signals.check()
             time.sleep(1)
             for node in processes.ended():
-                if node.url not in told:
-                    told.add(node.url)
+                if node.url not in reported:
+                    reported.add(node.url)
                     name = node.code or _("The hub")
                     CONSOLE.print(_("{name} has stopped.", name=name))
     except KeyboardInterrupt:

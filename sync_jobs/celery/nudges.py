@@ -21,17 +21,17 @@ STOP_SECONDS_MAX: Final = 10.0
 LOG = logging.getLogger(__name__)
 
 
-Told = Callable[[str | None], None]
+BrokerReport = Callable[[str | None], None]
 """Called once with the reason when the broker cannot be reached, and once with None when it answers again."""
 
 
 class Nudges:
     """Wakes jobs from a background thread. `failures` counts the nudges that could not be sent."""
 
-    def __init__(self, app: Celery, jobs: Mapping[str, Job], told: Told | None = None) -> None:
+    def __init__(self, app: Celery, jobs: Mapping[str, Job], report: BrokerReport | None = None) -> None:
         self._app = app
         self._jobs = jobs
-        self._told = told
+        self._report = report
         self._answers: bool | None = None
         self._asked: set[str] = set()
         self._unsent: set[str] = set()
@@ -94,10 +94,10 @@ class Nudges:
     def _tell(self, failure: str | None) -> None:
         """Report a change; a report that fails is repeated with the next nudge."""
         answers = failure is None
-        if self._told is None or answers is self._answers:
+        if self._report is None or answers is self._answers:
             return
         try:
-            self._told(failure)
+            self._report(failure)
         except Exception as error:  # noqa: BLE001 -- a store that takes nothing now.
             LOG.warning("could not write down that the broker %s: %s", failure or "answers", type(error).__name__)
         else:

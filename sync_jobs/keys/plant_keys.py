@@ -44,11 +44,11 @@ def ledger_keys(session: Session, number: int) -> list[PlantKey]:
     keys: list[PlantKey] = []
     # The hub's ledger is long; the index on its key finds the few entries about one plant.
     for entry in _entries(session, positions_of_key(session, HUB_LOG, code)):
-        told, following = entry.payload, FOLLOWING.get(entry.envelope["type"])
-        if keys and "size" in told:
-            keys[-1] = PlantKey(keys[-1].vkey, told["size"])
+        payload, following = entry.payload, FOLLOWING.get(entry.envelope["type"])
+        if keys and "size" in payload:
+            keys[-1] = PlantKey(keys[-1].vkey, payload["size"])
         if following is not None:
-            keys.append(PlantKey(told[following]))
+            keys.append(PlantKey(payload[following]))
     return keys
 
 
@@ -78,29 +78,29 @@ def _entries(session: Session, positions: list[int]) -> Iterator[Entry]:
 
 
 def _enrolled(session: Session, group: str, entry: Entry) -> None:
-    told = entry.payload
-    open_log(session, told["number"], told["origin"])
-    open_log(session, -told["number"], directive_origin(group, told["code"]))
+    payload = entry.payload
+    open_log(session, payload["number"], payload["origin"])
+    open_log(session, -payload["number"], directive_origin(group, payload["code"]))
     enrol_machine(
         session,
         actor=ARCHIVE,
-        plant_number=told["number"],
-        code=told["code"],
-        origin=told["origin"],
-        assertion_key=told["assertion_key"],
-        ledger_vkey=told["ledger_key"],
+        plant_number=payload["number"],
+        code=payload["code"],
+        origin=payload["origin"],
+        assertion_key=payload["assertion_key"],
+        ledger_vkey=payload["ledger_key"],
         at=parse_instant(entry.envelope["recorded_at"]),
     )
 
 
 def _assertion_key_rotated(session: Session, _group: str, entry: Entry) -> None:
-    told = entry.payload
-    exchange_assertion_key(session, origin=told["origin"], old=told["old"], new=told["new"])
+    payload = entry.payload
+    exchange_assertion_key(session, origin=payload["origin"], old=payload["old"], new=payload["new"])
 
 
 def _ledger_key_rotated(session: Session, _group: str, entry: Entry) -> None:
-    told = entry.payload
-    exchange_ledger_key(session, origin=told["origin"], old=told["old"], new=told["new"], size=told["size"])
+    payload = entry.payload
+    exchange_ledger_key(session, origin=payload["origin"], old=payload["old"], new=payload["new"], size=payload["size"])
 
 
 def _revoked(session: Session, _group: str, entry: Entry) -> None:
@@ -109,14 +109,14 @@ def _revoked(session: Session, _group: str, entry: Entry) -> None:
 
 
 def _readmitted(session: Session, _group: str, entry: Entry) -> None:
-    told = entry.payload
+    payload = entry.payload
     readmit_machine(
         session,
         actor=ARCHIVE,
-        origin=told["origin"],
-        assertion_key=told["assertion_key"],
-        ledger_vkey=told["ledger_key"],
-        size=told["size"],
+        origin=payload["origin"],
+        assertion_key=payload["assertion_key"],
+        ledger_vkey=payload["ledger_key"],
+        size=payload["size"],
     )
 
 

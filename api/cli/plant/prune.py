@@ -135,4 +135,11 @@ def _plain() -> Iterator[None]:
             message("EXCHANGE_RUNNING", "Another process exchanges with the hub now. Try again later.")
         ) from None
     except (HubUnreachable, Problem) as error:
-        raise Failure(message("PRUNING_STOPPED", "{reason}"), reason=error) from None
+        raise Failure(
+            message(
+                "PRUNING_STOPPED",
+                "Pruning stopped, because the hub did not answer as needed: {reason}. Nothing is lost. Run it again "
+                "when the hub answers.",
+            ),
+            reason=error,
+        ) from None

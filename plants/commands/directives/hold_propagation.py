@@ -27,8 +27,8 @@ def follow_goods(session: Session, *, now: datetime) -> list[Entry]:
         if first is None or not first.payload.get("everywhere"):
             continue
         said, batches = _content(session, first.payload)
-        told = {-log_id for log_id, _ in directives}
-        for plant in sorted(plants_with(session, batches) - told):
+        directed = {-log_id for log_id, _ in directives}
+        for plant in sorted(plants_with(session, batches) - directed):
             writer = LedgerWriter(session, author_of(first), CommandContext(HUB, now), None, -plant)
             sent.append(writer.record(EVENTS[first.type], first.envelope["key"], said))
     return sent

@@ -92,7 +92,7 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
 
 
 def record_assertion_key(session: Session, code: str, payload: AssertionKeyRotated, *, now: datetime) -> Entry:
-    """Record in the hub's ledger that a plant signs in with another key, which whoever checked the statement keeps."""
+    """Record in the hub's ledger that a plant signs in with another key. The caller has checked the statement."""
     return _record(session, Head(session, HUB_LOG), ASSERTION_KEY_ROTATED, code, payload, actor=SYSTEM, now=now)
 
 

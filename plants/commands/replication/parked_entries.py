@@ -49,7 +49,7 @@ class Decision(Command[ParkedEntry]):
     """A writer of the hub's own ledger about an entry that is parked; a repeated request id does nothing again."""
 
     def _begin(self, session: Session, actor: Author, call: CommandContext, digest: str | None) -> Deciding:
-        # The plant's lease comes before the head: a rebuild waits for whoever has one and not the other.
+        # The plant's lease comes before the head: a rebuild waits for a holder of only one of them.
         return Deciding(session, actor, call, digest)
 
 

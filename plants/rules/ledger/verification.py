@@ -82,7 +82,7 @@ MESSAGES: Final[Mapping[BreakKind, Message]] = {
     ),
     BreakKind.CONTRADICTION: message(
         "LEDGER_CONTRADICTION",
-        "Two signed checkpoints of size {high} have different roots: whoever signed both tells two stories.",
+        "Two signed checkpoints of size {high} have different roots: their signer states two different ledgers.",
     ),
     BreakKind.EMPTIED: message(
         "LEDGER_EMPTIED", "The bytes of entry {index} are gone, and no entry of this ledger says that they were pruned."
@@ -222,7 +222,7 @@ class _Gone:
     last: int = -1
     stated: int = 0
 
-    def hear(self, fields: dict[str, Any], index: int) -> None:
+    def note(self, fields: dict[str, Any], index: int) -> None:
         """Note what an entry states of bodies before it that are kept elsewhere."""
         payload = fields.get("payload") if fields.get("type") == "BodiesPruned" else None
         below = payload.get("below") if isinstance(payload, dict) else None
@@ -254,7 +254,7 @@ def _check_row(row: Row, expected: int, head_size: int, plant: int, gone: _Gone)
     owner = fields.get("plant")
     if type(owner) is not type(plant) or owner != plant:
         return Broken(BreakKind.FOREIGN, index, index, index + 1, str(owner))
-    gone.hear(fields, index)
+    gone.note(fields, index)
     return None
 
 

@@ -66,5 +66,5 @@ def _verify(
 
 
 def _octets(stored: Any) -> bytes:
-    # SQLite lets whoever tampers with a row put text where bytes were.
+    # SQLite accepts text in a column of bytes, so a tampered row may hold it.
     return stored.encode() if isinstance(stored, str) else bytes(stored)
