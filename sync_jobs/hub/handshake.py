@@ -1,11 +1,13 @@
 """The hub's half of the handshake: the position of the plant's ledger and directives, and a new session."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from auth.machines import EnrolledMachine
 from infra.database import Session
 from infra.ids import new_id
-from infra.messages import message
+from infra.messages import Message, message
 from plants.rules.ledger.events import canonical
 from plants.rules.ledger.notes import NoteError, NoteKey
 from plants.rules.values.instants import format_instant, micros, parse_instant
@@ -24,27 +26,32 @@ from sync_jobs.protocol import checkpoints
 from sync_jobs.protocol.sessions import SessionVerdict, issue_session, update_copy_alarm
 from sync_jobs.protocol.wire import PROTOCOL, Hello, LedgerPosition, Position, Problem, Welcome
 
-ALARMS = {
-    ReplicationState.RESTORED: message(
-        "PLANT_SHOWN_RESTORED",
-        "The plant shows {theirs} entries and the hub holds {ours}: it was restored from an old backup. The missing "
-        "entries are sent to it.",
+ALARMS: Final[Mapping[ReplicationState, tuple[AlarmKind, Message]]] = {
+    ReplicationState.RESTORED: (
+        AlarmKind.PLANT_RESTORED,
+        message(
+            "PLANT_SHOWN_RESTORED",
+            "The plant shows {theirs} entries and the hub holds {ours}: it was restored from an old backup. The "
+            "missing entries are sent to it.",
+        ),
     ),
-    ReplicationState.DIVERGED: message(
-        "PLANT_SHOWN_DIVERGED",
-        "The plant's {theirs} entries and the hub's {ours} are different ledgers. The plant will adopt the hub's.",
+    ReplicationState.DIVERGED: (
+        AlarmKind.LEDGER_DIVERGED,
+        message(
+            "PLANT_SHOWN_DIVERGED",
+            "The plant's {theirs} entries and the hub's {ours} are different ledgers. The plant will adopt the hub's.",
+        ),
     ),
-    ReplicationState.HUB_REGRESSED: message(
-        "HUB_SHOWN_REGRESSED",
-        "The plant holds {theirs} entries that the hub issued or signed for, and the hub has {ours}: it was restored. "
-        "The plant returns them.",
+    ReplicationState.HUB_REGRESSED: (
+        AlarmKind.HUB_REGRESSED,
+        message(
+            "HUB_SHOWN_REGRESSED",
+            "The plant holds {theirs} entries that the hub issued or signed for, and the hub has {ours}: it was "
+            "restored. The plant returns them.",
+        ),
     ),
 }
-ALARM_KINDS = {
-    ReplicationState.RESTORED: AlarmKind.PLANT_RESTORED,
-    ReplicationState.DIVERGED: AlarmKind.LEDGER_DIVERGED,
-    ReplicationState.HUB_REGRESSED: AlarmKind.HUB_REGRESSED,
-}
+"""The alarm of each state that is an alarm, and its text."""
 
 
 def answer_hello(hub: HubNode, machine: EnrolledMachine, hello: Hello) -> Welcome:
@@ -114,10 +121,10 @@ def _directives(
     acknowledged = status.ledger_status(session, log_id).acknowledged
     directive_keys = hub_keys.keys_of_hub(session, hub, head.origin)
     plant_keys = [key for vkey in machine.ledger_vkeys() for key in checkpoints.keys_of(NoteKey.parse(vkey))]
-    for text in hello.cosignatures:
+    for cosignature in hello.cosignatures:
         try:
-            signed = checkpoints.read(text.encode(), head.origin, (*directive_keys, *plant_keys))
-            note = checkpoints.trimmed(text.encode(), (*directive_keys, *plant_keys))
+            signed = checkpoints.read(cosignature.encode(), head.origin, (*directive_keys, *plant_keys))
+            note = checkpoints.trimmed(cosignature.encode(), (*directive_keys, *plant_keys))
         except NoteError:
             continue
         size = signed.checkpoint.size
@@ -141,8 +148,8 @@ def _directives(
     seen = {"acknowledged": acknowledged, "peer_size": theirs.size, "contact_us": micros(now)}
     status.amend(session, log_id, **seen, **_alarm_columns(state, theirs.size, here.size, now))
     if state is ReplicationState.HUB_REGRESSED:
-        said = ALARMS[state](theirs=theirs.size, ours=here.size)
-        raise_alarm(session, Alarm(AlarmKind.HUB_REGRESSED, head.origin, said), now)
+        kind, text = ALARMS[state]
+        raise_alarm(session, Alarm(kind, head.origin, text(theirs=theirs.size, ours=here.size)), now)
     elif state is ReplicationState.IN_SYNC:
         end_alarm(session, AlarmKind.HUB_REGRESSED, head.origin, now)
     return LedgerPosition.of(head.origin, here)
@@ -171,18 +178,19 @@ def _update_alarms(session: Session, state: ReplicationState, hello: Hello, here
     """Raise the alarm that the positions imply, and end those that no longer apply."""
     origin = hello.ledger.origin
     if state in {ReplicationState.IN_SYNC, ReplicationState.BEHIND}:
-        for kind in ALARM_KINDS.values():
+        for kind, _ in ALARMS.values():
             end_alarm(session, kind, origin, now)
-    elif state in ALARM_KINDS:
+    elif state in ALARMS:
+        kind, text = ALARMS[state]
         theirs = hello.acknowledged if state is ReplicationState.HUB_REGRESSED else hello.ledger.size
-        text = ALARMS[state](theirs=theirs, ours=here.size)
-        raise_alarm(session, Alarm(ALARM_KINDS[state], origin, text), now)
+        raise_alarm(session, Alarm(kind, origin, text(theirs=theirs, ours=here.size)), now)
 
 
 def _alarm_columns(state: ReplicationState, theirs: int, ours: int, now: datetime) -> dict[str, object]:
-    said = ALARMS.get(state)
-    alarm = status.NO_ALARM if said is None else status.alarm_columns(said(theirs=theirs, ours=ours), now)
-    return {"state": state, **alarm}
+    if state not in ALARMS:
+        return {"state": state, **status.NO_ALARM}
+    _, text = ALARMS[state]
+    return {"state": state, **status.alarm_columns(text(theirs=theirs, ours=ours), now)}
 
 
 def _epoch(session: Session) -> str:

@@ -15,7 +15,8 @@ from markdown_it.token import Token
 from typer.core import TyperCommand, TyperGroup
 
 from api.cli.tree import app
-from tests.house.sources import ROOMS, ROOT, Source, sources
+from infra.catalogue import ROOMS
+from tests.house.sources import ROOT, Source, sources
 
 HELP: Final = "help"
 MARKDOWN: Final = MarkdownIt("commonmark").enable("table")

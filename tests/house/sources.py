@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "simulation", "schema", "plants", "sync_jobs", "auth", "infra", "migrations")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

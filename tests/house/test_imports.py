@@ -6,7 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.house.sources import ROOMS, ROOT
+from infra.catalogue import ROOMS
+from tests.house.sources import ROOT
 
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.sources import ROOMS, ROOT, Source, read, sources
+from infra.catalogue import ROOMS
+from tests.house.sources import ROOT, Source, read, sources
 
 PYTHON_LOCKS = ("requirements.lock", "run.lock")
 OURS = {*ROOMS, "tests", "benchmarks"}

@@ -2,7 +2,7 @@
 
 from importlib.metadata import packages_distributions
 
-from tests.house.sources import ROOMS
+from infra.catalogue import ROOMS
 
 
 def test_dependencies_then_none_ships_our_room_names() -> None:

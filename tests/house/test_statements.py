@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from tests.house.sources import ROOMS, Source, read, sources
+from infra.catalogue import ROOMS
+from tests.house.sources import Source, read, sources
 from tests.house.test_tables import TABLES
 from tests.house.test_tidy import below, check
 

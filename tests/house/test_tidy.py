@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from tests.house.sources import ROOMS, Function, Source, dotted, read, sources
+from infra.catalogue import ROOMS
+from tests.house.sources import Function, Source, dotted, read, sources
 
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70

@@ -12,7 +12,8 @@ from typing import Final
 
 from vulture import Vulture
 
-from tests.house.sources import ROOMS, ROOT, Source, dotted, sources
+from infra.catalogue import ROOMS
+from tests.house.sources import ROOT, Source, dotted, sources
 
 CONFIDENCE_MIN: Final = 60  # percent; the lowest at which vulture reports functions, classes and variables
 TESTS: Final = ("tests", "benchmarks")

@@ -9,9 +9,10 @@ from typing import Final
 
 import pytest
 
+from infra.catalogue import ROOMS
 from infra.postgres import EmbeddedPostgres
 from tests.databases import fresh_database
-from tests.house.sources import ROOMS, ROOT
+from tests.house.sources import ROOT
 from tests.infra.archives import BUCKET, client, moto_bucket
 from tests.patience import patient, wait_until
 from tests.scenarios.preparing import GROUP_DOMAIN
