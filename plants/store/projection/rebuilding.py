@@ -1,10 +1,12 @@
 """The projection's tables as a whole: emptied and made again from the ledgers, and compared by digest."""
 
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Table, Text, select
+from sqlalchemy import Column, ColumnElement, Table, Text, select, type_coerce
 from sqlmodel import SQLModel
 
+from infra.columns import stored_type
 from infra.database import Session, Store
 from infra.roles import Keeping
 from plants.rules.ledger.events import canonical
@@ -74,9 +76,9 @@ def table_digests(store: Store, *, plant: int | None = None) -> dict[str, str]:
         for table in projection_tables():
             order = [
                 column.collate("C") if store.dialect == "postgresql" and isinstance(column.type, Text) else column
-                for column in table.primary_key
+                for column in map(_stored, table.primary_key)
             ]
-            query = select(table).order_by(*order)
+            query = select(*map(_stored, table.columns)).order_by(*order)
             if plant is not None:
                 # Where a table has rows of both, what the hub's directives say of the plant is not the plant's own.
                 stated_by = table.c.log_id if "log_id" in table.c else table.c.plant_id
@@ -87,3 +89,7 @@ def table_digests(store: Store, *, plant: int | None = None) -> dict[str, str]:
                     digest.update(canonical(list(row)) + b"\n")
             digests[table.name] = digest.hexdigest()
     return digests
+
+
+def _stored(column: Column[Any]) -> ColumnElement[Any]:
+    return type_coerce(column, stored_type(column.type))

@@ -7,16 +7,17 @@ the same key signed and that cannot both be true of one ledger.
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Integer
+from sqlalchemy import Integer, func
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
 from sqlmodel import SQLModel, col, select
 
+from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Note
-from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.sql.columns import PLANT, big, key, octets, text, text_key
 
@@ -32,11 +33,6 @@ SELECT_UNWITNESSED = (
 SELECT_MARK = (
     "SELECT size, frontier FROM checkpoints WHERE log_id = :log_id AND size <= :size AND frontier IS NOT NULL"
     " ORDER BY size DESC LIMIT 1"
-)
-PUT_CONTRADICTION = (
-    "INSERT INTO contradictions (id, log_id, origin, held, shown, seen_us)"
-    " SELECT :id, :log_id, :origin, :held, :shown, :seen_us"
-    " WHERE (SELECT count(*) FROM contradictions) < :most ON CONFLICT (id, log_id) DO NOTHING"
 )
 
 
@@ -64,16 +60,20 @@ class ContradictionRow(SQLModel, table=True):
     origin: str = text()
     held: bytes = octets()
     shown: bytes = octets()
-    seen_us: int = big()
+    seen_at: datetime = instant("seen_us")
+
+
+# One statement, because two processes may be shown the same notes at the same time.
+KEEP_CONTRADICTION: Final = insert(ContradictionRow).on_conflict_do_nothing()
 
 
 class ContradictionSeen(NamedTuple):
-    """Stored evidence: the note that was kept, the note that contradicts it, and when it came (microseconds)."""
+    """Stored evidence: the note that was kept, the note that contradicts it, and when it came."""
 
     origin: str
     held: bytes
     shown: bytes
-    seen_us: int
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +103,18 @@ def marked_frontier(session: Session, log_id: int, size: int) -> Frontier:
 
 def keep_contradiction(session: Session, found: Contradiction, now: datetime) -> None:
     """Keep the evidence, once for each pair of texts and CONTRADICTIONS_MAX at most."""
+    row = ContradictionRow
     name = sha256(f"{found.held.text}\n{found.shown.text}".encode()).hexdigest()
-    values = {"id": name, "log_id": found.log_id, "origin": found.origin, "seen_us": micros(now)}
+    if session.exec(select(func.count()).select_from(row)).one() >= CONTRADICTIONS_MAX:
+        return
     notes = {"held": bytes(found.held), "shown": bytes(found.shown)}
-    session.run(PUT_CONTRADICTION, values | notes | {"most": CONTRADICTIONS_MAX})
+    session.run(
+        KEEP_CONTRADICTION, {"id": name, "log_id": found.log_id, "origin": found.origin, "seen_us": now, **notes}
+    )
 
 
 def contradictions_of(reads: Session | ReadSession, log_id: int) -> list[ContradictionSeen]:
     """Return the contradictions in one ledger, newest first."""
     row = ContradictionRow
-    found = select(row.origin, row.held, row.shown, row.seen_us).where(row.log_id == log_id)
-    rows = reads.rows(found.order_by(col(row.seen_us).desc(), row.id))
-    return [ContradictionSeen(origin, bytes(held), bytes(shown), seen_us) for origin, held, shown, seen_us in rows]
+    found = select(row.origin, row.held, row.shown, row.seen_at).where(row.log_id == log_id)
+    return [ContradictionSeen(*seen) for seen in reads.exec(found.order_by(col(row.seen_at).desc(), col(row.id)))]
