@@ -1,5 +1,11 @@
 # ruff: noqa: ARG002, FBT001 -- the signatures are SQLAlchemy's.
-"""Column types that give readers of a SQLModel table Python values; the database columns stay integers and texts."""
+"""Column types that give readers of a SQLModel table Python values; the database columns stay integers and texts.
+
+Cold models use them: people, machines, keys, alarms, jobs, leases, replication, faults, worklists, holds, definitions.
+Hot models keep the stored values. They are the entries and heads of ledgers with their staged copies, and the rows that
+nearly every entry writes: batches, aliases, stock, movements, edges, process records, transfer lines and series.
+Projectors write rows of both kinds as stored values, set-wise and on the driver (`docs/decisions/0003`).
+"""
 
 import json
 from datetime import UTC, datetime, timedelta

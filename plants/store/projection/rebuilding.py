@@ -13,12 +13,12 @@ from plants.rules.ledger.events import canonical
 from plants.store.ledger.entries import entries_between
 from plants.store.projection.applying import project
 from plants.store.replication.parked_entries import skipped_between
+from plants.store.replication.projection_faults import parked_between
 from plants.store.sql.rows import RowWrites
 
 ROWS_AT_ONCE = 5_000  # that are read for a digest
 
 SELECT_LOGS = "SELECT log_id, projected FROM logs ORDER BY log_id"
-SELECT_PARKED = "SELECT idx FROM projection_faults WHERE log_id = :log_id AND idx >= :low AND idx < :high"
 
 
 def projection_tables() -> list[Table]:
@@ -49,8 +49,7 @@ def apply_again(session: Session, log_id: int, low: int, high: int) -> int:
 
     Of a mirrored ledger of directives only decisions make rows.
     """
-    span = {"log_id": log_id, "low": low, "high": high}
-    parked = {index for (index,) in session.rows(SELECT_PARKED, span)}
+    parked = parked_between(session, log_id, low, high)
     # The hub's own ledger, which says what is skipped, was applied before: its number comes before those of plants.
     parked |= skipped_between(session, log_id, low, high)
     writes, count = RowWrites(), 0

@@ -67,6 +67,9 @@ SELECT_FAILED: Final = select(ROW.idx).where(OF_LEDGER, HAS_FAILED, ~IS_HALT)
 SELECT_FIRST_FAILED: Final = (
     select(ROW.idx, ROW.type, ROW.error).where(OF_LEDGER, HAS_FAILED, ~IS_HALT).order_by(col(ROW.idx)).limit(1)
 )
+SELECT_BETWEEN: Final = select(ROW.idx).where(
+    OF_LEDGER, col(ROW.idx) >= bindparam("low"), col(ROW.idx) < bindparam("high")
+)
 SELECT_UNKNOWN: Final = select(ROW.type, ROW.needs_version).where(col(ROW.needs_version).is_not(None)).distinct()
 COUNT: Final = select(func.count()).select_from(ROW).where(OF_LEDGER, ~IS_HALT)
 NEW: Final = insert(ROW)
@@ -173,6 +176,11 @@ def parked_count(session: Session, log_id: int) -> int:
     row = session.row(COUNT, {"ledger": log_id})
     assert row is not None
     return int(row[0])
+
+
+def parked_between(session: Session, log_id: int, low: int, high: int) -> set[int]:
+    """Return the positions from low to high - 1 of a ledger that have a fault."""
+    return {index for (index,) in session.rows(SELECT_BETWEEN, {"ledger": log_id, "low": low, "high": high})}
 
 
 def unknown_kinds(session: Session) -> list[tuple[str, int]]:

@@ -9,31 +9,22 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from sqlalchemy import Integer, func
+from sqlalchemy import Integer, and_, func, or_
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
 from sqlmodel import SQLModel, col, select
 
 from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
+from plants.rules.identification.codes import HUB
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Note
 from plants.store.ledger import mirrors
+from plants.store.ledger.entries import Log
+from plants.store.replication.status import CheckpointRow, ReplicationRow
 from plants.store.sql.columns import PLANT, big, key, octets, text, text_key
 
 CONTRADICTIONS_MAX = 100  # bounds the rows that a signer can cause; the first ones are evidence enough
-
-SELECT_UNWITNESSED = (
-    "SELECT logs.origin, replication.checkpoint FROM replication JOIN logs ON logs.log_id = replication.log_id"
-    " LEFT JOIN witnessed ON witnessed.plant_id = 0 AND witnessed.origin = logs.origin"
-    " WHERE replication.log_id > 0 AND replication.checkpoint IS NOT NULL"
-    " AND (witnessed.size IS NULL OR witnessed.size < replication.checkpoint_size)"
-    " ORDER BY replication.log_id LIMIT :limit"
-)
-SELECT_MARK = (
-    "SELECT size, frontier FROM checkpoints WHERE log_id = :log_id AND size <= :size AND frontier IS NOT NULL"
-    " ORDER BY size DESC LIMIT 1"
-)
 
 
 class WitnessedRow(SQLModel, table=True):
@@ -88,7 +79,13 @@ class Contradiction:
 
 def unwitnessed(session: Session, limit: int) -> list[tuple[str, bytes]]:
     """Return the origins and newest cosigned notes of plants' ledgers that have grown since the hub last wrote them."""
-    return [(origin, bytes(note)) for origin, note in session.rows(SELECT_UNWITNESSED, {"limit": limit})]
+    status, seen = ReplicationRow, WitnessedRow
+    same = and_(col(seen.plant_id) == HUB, col(seen.origin) == Log.origin)
+    grown = or_(col(seen.size).is_(None), col(seen.size) < col(status.checkpoint_size))
+    found = select(Log.origin, status.checkpoint).join(Log, col(Log.log_id) == status.log_id).outerjoin(seen, same)
+    found = found.where(status.log_id > HUB, col(status.checkpoint).is_not(None), grown)
+    rows = session.exec(found.order_by(col(status.log_id)).limit(limit))
+    return [(origin, note) for origin, note in rows if note is not None]
 
 
 def marked_frontier(session: Session, log_id: int, size: int) -> Frontier:
@@ -96,8 +93,10 @@ def marked_frontier(session: Session, log_id: int, size: int) -> Frontier:
 
     Reads one leaf hash for each entry between the two. Raises LookupError when the ledger is shorter.
     """
-    row = session.row(SELECT_MARK, {"log_id": log_id, "size": size})
-    known = None if row is None else Frontier.from_bytes(row[0], bytes(row[1]))
+    row = CheckpointRow
+    marks = select(row.size, row.frontier).where(row.log_id == log_id, row.size <= size, col(row.frontier).is_not(None))
+    mark = session.exec(marks.order_by(col(row.size).desc()).limit(1)).first()
+    known = None if mark is None else Frontier.from_bytes(mark[0], mark[1] or b"")
     return mirrors.frontier_at(session, log_id, size, known)
 
 
