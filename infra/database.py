@@ -31,6 +31,7 @@ from infra import statements
 from infra.high_water_marks import MarkKeeper, PendingMarks
 from infra.messages import Failure, message
 from infra.statements import compiled_statement, join_connection
+from infra.write_health import WriteHealth
 
 BUSY_TIMEOUT_MS = 10_000
 STATEMENTS_CACHED = 1000
@@ -48,7 +49,6 @@ PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)", re.ASCII)
 Row = statements.Row
 Parameters = statements.Parameters
 Statement = str | Executable
-
 
 STORE_ADDRESS_INVALID: Final = message(
     "STORE_ADDRESS_INVALID",
@@ -309,6 +309,7 @@ class Store:
         else:
             raise StoreUnfit(STORE_DIALECT_UNKNOWN, dialect=self.dialect)
         self.keeper: MarkKeeper | None = None
+        self.write_health = WriteHealth()
         self._at_hand: deque[PoolProxiedConnection] = deque()
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._snapshots = self.engine.execution_options(**(snapshot if self.dialect == "postgresql" else {}))
@@ -319,7 +320,7 @@ class Store:
 
         With a keeper, numbers drawn are reserved outside the store first.
         """
-        with self._connection() as connection, closing(Session(connection, self.dialect)) as session:
+        with self.write_health, self._connection() as connection, closing(Session(connection, self.dialect)) as session:
             if self.dialect == "sqlite":
                 session.run("BEGIN IMMEDIATE")
             try:

@@ -24,6 +24,7 @@ from api.http.authentication import DEVICE_HEADER, InvalidBody, json_body, langu
 from api.http.background_jobs import BackgroundJobs
 from api.http.graphql import GraphQLHttp, GraphQLWebSocket
 from api.http.metrics import Metrics, metrics_route
+from api.http.readiness import unready
 from api.http.replication import sync_routes
 from api.http.routes import GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
 from api.node.node import Node
@@ -32,7 +33,6 @@ from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
 from infra.messages import SOURCE, word
 from infra.roles import Role
-from plants.store.ledger.logs import log_size
 from schema.engine.connections import Cursors
 from schema.engine.context import NodeServices
 from schema.engine.contracts import contract
@@ -50,7 +50,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     services = services_of(node)
     node.when_committed(services.commits.notify)
     work = BackgroundJobs(node) if jobs else None
-    metrics = Metrics(node)
+    metrics = Metrics(node, work)
     routes = [*_routes(node, services, work), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
@@ -76,9 +76,11 @@ def _routes(node: Node, services: NodeServices, jobs: BackgroundJobs | None) -> 
     async def healthy(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
-    async def ready(_request: Request) -> Response:
-        opened = await run_in_threadpool(_is_open, node) and (jobs is None or jobs.are_running())
-        return JSONResponse({"ready": opened}, 200 if opened else 503)
+    async def ready(request: Request) -> Response:
+        why = await run_in_threadpool(unready, node, jobs)
+        if why is None:
+            return JSONResponse({"ready": True})
+        return JSONResponse({"ready": False, "reason": word(why, language_of(request.headers) or SOURCE)}, 503)
 
     schema = contract(node.settings.role)
     requests, subscriptions = GraphQLHttp(node, services, schema), GraphQLWebSocket(node, services, schema)
@@ -96,12 +98,6 @@ def _pages(node: Node) -> list[BaseRoute]:
     if not node.settings.graphiql or not (page / "index.html").exists():
         return []
     return [Mount(GRAPHIQL.path, StaticFiles(directory=page, html=True))]
-
-
-def _is_open(node: Node) -> bool:
-    """Tell whether the store answers and holds the node's own ledger."""
-    with node.store.reading() as reads:
-        return log_size(reads, node.settings.plant_number) > 0
 
 
 async def _signed_in(node: Node, request: Request) -> Response:

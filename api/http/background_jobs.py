@@ -18,6 +18,7 @@ from sync_jobs.celery.jobs import Job, bind, project, push
 from sync_jobs.celery.monitor import JobMonitor
 from sync_jobs.celery.node_jobs import read_successes
 from sync_jobs.celery.nudges import Nudges
+from sync_jobs.celery.supervision import SupervisedThread
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.projection.process import ProjectionProcess
 
@@ -52,9 +53,15 @@ class BackgroundJobs:
         if self._running is not None:
             self._running.ask(project.name if self._node.settings.role is Role.HUB else push.name)
 
-    def are_running(self) -> bool:
-        """Tell whether every thread of the jobs runs; True for a node without jobs."""
-        return self._running is None or all(one.is_running for one in self._running.threads)
+    @property
+    def threads(self) -> tuple[SupervisedThread, ...]:
+        """The threads that must run: those of the jobs, and their monitor's."""
+        running = () if self._running is None else self._running.threads
+        return running if self._monitor is None else (*running, self._monitor.thread)
+
+    def unstored_failures(self) -> dict[str, int]:
+        """Return how often each job failed since its last success without the store taking it."""
+        return {name: job.unstored.failures for name, job in self._jobs.items()}
 
     def __enter__(self) -> Self:
         """Start."""

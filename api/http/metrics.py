@@ -3,7 +3,9 @@
 Labels have bounded sets of values, which clients cannot extend: ledgers, kinds of alarms, routes, statuses.
 """
 
-from collections.abc import Iterable
+from collections import Counter as Counts
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -16,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from api.http.background_jobs import BackgroundJobs
+from api.http.readiness import STORE, why_unwritable
 from api.http.routes import METRICS
 from api.node.node import Node
 from auth.actors import Role, system_actor
@@ -23,6 +27,7 @@ from auth.permissions import Permission
 from auth.scope import plants_for
 from plants.rules.identification.codes import HUB
 from plants.store.materials.plants import known_plants
+from plants.store.monitoring.alarms import AlarmKind
 from plants.store.monitoring.job_runs import JobRun, job_runs
 from plants.store.monitoring.overview import alarms_seen
 from plants.store.replication.status import PlantReplication, replication_status
@@ -52,8 +57,9 @@ GAUGES: Final = (
 class Metrics(Collector):
     """Metrics of one node: counters of its process, and figures read from its store for each scrape."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, jobs: BackgroundJobs | None = None) -> None:
         self._node = node
+        self._jobs = jobs
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "batchloom_requests", "Requests answered.", ("door", "status"), registry=self._registry
@@ -82,25 +88,34 @@ class Metrics(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Read the figures in the store."""
-        node = self._node
+        """Read the figures in the store. What a store that takes no writes lacks is added from memory."""
+        node, now = self._node, self._node.clock.now()
         with node.store.reading() as reads:
             scope = plants_for(READER, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
-            standing = replication_status(reads, scope, now=node.clock.now())
-            kinds: dict[str, int] = {}
-            for one in alarms_seen(reads, scope, first=ALARMS_COUNTED_MAX):
-                kinds[one.kind] = kinds.get(one.kind, 0) + 1
+            standing = replication_status(reads, scope, now=now)
+            lasting = {(one.kind, one.about) for one in alarms_seen(reads, scope, first=ALARMS_COUNTED_MAX)}
             runs = job_runs(reads)
+        lasting |= self._unstored_alarms(runs, now)
         for name, text, read in GAUGES:
             yield _gauge(name, text, standing, read)
         alarms = GaugeMetricFamily("batchloom_alarms", "Alarms that last.", labels=("kind",))
-        for kind, count in sorted(kinds.items()):
+        for kind, count in sorted(Counts(kind for kind, _ in lasting).items()):
             alarms.add_metric((kind,), count)
         yield alarms
-        yield from _jobs(runs)
+        yield from _jobs(runs, {} if self._jobs is None else self._jobs.unstored_failures())
+
+    def _unstored_alarms(self, runs: list[JobRun], now: datetime) -> set[tuple[AlarmKind, str]]:
+        """Return kind and subject of the alarms that last now, whether or not the store could take them."""
+        found = {(AlarmKind.JOB_OVERDUE, one.name) for one in runs if one.is_overdue(now)}
+        for thread in () if self._jobs is None else self._jobs.threads:
+            if thread.recent_failure() is not None:
+                found.add((AlarmKind.THREAD_ENDED, thread.name))
+        if why_unwritable(self._node) is not None:
+            found.add((AlarmKind.STORE_UNWRITABLE, STORE))
+        return found
 
 
-def _jobs(runs: list[JobRun]) -> Iterable[Metric]:
+def _jobs(runs: list[JobRun], unstored: Mapping[str, int]) -> Iterable[Metric]:
     """Return when each job last succeeded, and how often it failed since."""
     succeeded = GaugeMetricFamily(
         "batchloom_job_last_success_timestamp_seconds", "When the job last succeeded.", labels=("job",)
@@ -109,7 +124,7 @@ def _jobs(runs: list[JobRun]) -> Iterable[Metric]:
     for one in runs:
         if one.succeeded is not None:
             succeeded.add_metric((one.name,), one.succeeded.timestamp())
-        failures.add_metric((one.name,), one.failures)
+        failures.add_metric((one.name,), one.failures + unstored.get(one.name, 0))
     return succeeded, failures
 
 

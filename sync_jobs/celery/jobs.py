@@ -6,7 +6,7 @@ because it has an alarm of its own.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -63,6 +63,13 @@ class Declaration(Generic[Side]):
     apart: bool
 
 
+@dataclass(slots=True)
+class Unstored:
+    """Failures of a job since its last success in this process, as far as the store did not take them."""
+
+    failures: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job bound to a node."""
@@ -71,6 +78,7 @@ class Job:
     period_seconds: float
     wanted: Callable[[], bool] = lambda: True
     apart: bool = False
+    unstored: Unstored = field(default_factory=Unstored)
 
 
 JOBS: Final[dict[str, Declaration[Any]]] = {}
@@ -101,27 +109,40 @@ def bind(role: Role, periods: Periods, node: Callable[[], Any]) -> dict[str, Job
 
 
 def _bound(declared: Declaration[Any], seconds: float, node: Callable[[], Any]) -> Job:
-    return Job(lambda: _run(declared, seconds, node()), seconds, lambda: declared.wanted(node()), apart=declared.apart)
+    unstored = Unstored()
+    return Job(
+        lambda: _run(declared, seconds, node(), unstored),
+        seconds,
+        lambda: declared.wanted(node()),
+        apart=declared.apart,
+        unstored=unstored,
+    )
 
 
-def _run(declared: Declaration[Any], seconds: float, node: PlantNode | HubNode) -> bool:
-    """Run a slice of a job and store how it ended; raises what the job raised."""
+def _run(declared: Declaration[Any], seconds: float, node: PlantNode | HubNode, unstored: Unstored) -> bool:
+    """Run a slice of a job and store how it ended; raises what the job or the store raised."""
     try:
         more = declared.run(node)
+        _succeed(declared.name, seconds, node)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         try:
             _write(node, lambda session: record_failed(session, declared.name, seconds, text, node.clock.now()))
         except Exception:
+            unstored.failures += 1
             LOG.exception("%s: its failure could not be stored", declared.name)
         raise
+    unstored.failures = 0
+    return more
+
+
+def _succeed(name: str, seconds: float, node: PlantNode | HubNode) -> None:
     now = node.clock.now()
     with node.store.reading() as reads:
-        last = job_run(reads, declared.name)
+        last = job_run(reads, name)
         recorded = last is not None and last.is_recorded(now)
     if not recorded:
-        _write(node, partial(record_succeeded, name=declared.name, period_seconds=seconds, now=now))
-    return more
+        _write(node, partial(record_succeeded, name=name, period_seconds=seconds, now=now))
 
 
 def _write(node: PlantNode | HubNode, work: Callable[[Session], None]) -> None:

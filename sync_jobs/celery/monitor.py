@@ -65,25 +65,28 @@ class JobMonitor:
         self._writer = writer
         self._clock = clock
         self._jobs = jobs
-        self._threads = threads
         self._app = app
         self._look_seconds = look_seconds
         self._missed = 0
-        self._thread = SupervisedThread("job-monitor", self._serve)
+        self.thread = SupervisedThread("job-monitor", self._serve)
+        self._threads = (*threads, self.thread)
 
     def start(self) -> None:
         """Store which jobs the node has, and begin to look."""
         periods = {name: job.period_seconds for name, job in self._jobs.items()}
         self._writer.write(lambda session: record_known(session, periods, self._clock.now()))
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Stop looking."""
-        self._thread.stop(STOP_SECONDS_MAX)
+        self.thread.stop(STOP_SECONDS_MAX)
 
     def _serve(self) -> None:
-        while not self._thread.stopping.wait(self._look_seconds):
-            self.look()
+        while not self.thread.stopping.wait(self._look_seconds):
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 -- each driver has its own kinds, and the next look may succeed.
+                LOG.warning("the jobs could not be looked at: %s", type(error).__name__)
 
     def look(self) -> None:
         """Raise and end the alarms of the jobs, as they are now."""

@@ -87,7 +87,7 @@ def test_plants_disk_full_then_writes_are_refused_and_nothing_is_lost(small: tup
         assert "the disk is full" in answer["errors"][0]["message"]
         chinese = order(group, request, language="zh")
         assert "磁盘已满" in chinese["errors"][0]["message"]
-        assert group.nodes["SH1"].is_ready(), "reading goes on"
+        assert not group.nodes["SH1"].is_ready(), "writing does not go on; reading does:"
         assert replication(group, "SH1")["SH1"]["size"] == stand(group.store("SH1"), 1)[0]
         disk.free()
         answered[request] = entry_of(order(group, request))

@@ -47,6 +47,7 @@ class AlarmKind(StrEnum):
     PROJECTION_HALTED = "PROJECTION_HALTED", "A ledger is no longer applied."
     HUB_LEDGER_FORKED = "HUB_LEDGER_FORKED", "The hub signed two histories of one ledger."
     LEDGER_DAMAGED = "LEDGER_DAMAGED", "A stored ledger does not verify."
+    STORE_UNWRITABLE = "STORE_UNWRITABLE", "The store took no writes, for example because its disk was full."
     CLOCKS_DIFFER = "CLOCKS_DIFFER", "The clocks of plant and hub differ."
     ARCHIVE_FAILING = "ARCHIVE_FAILING", "The archive cannot be written."
     ARCHIVE_FORKED = "ARCHIVE_FORKED", "The archive holds another history of a ledger than the store."

@@ -127,7 +127,7 @@ def test_ledger_not_opened_then_the_node_is_alive_and_not_ready(tmp_path: Path) 
         assert served.client.get("/healthz").status_code == 200
         assert (served.client.get("/readyz").status_code, served.client.get("/readyz").json()) == (
             503,
-            {"ready": False},
+            {"ready": False, "reason": "The store does not hold the ledger of this node."},
         )
 
 

@@ -105,6 +105,26 @@ def test_job_overdue_and_thread_ended_then_alarms_that_end_with_the_reason(plant
     assert open_kinds(plant) == set()
 
 
+def test_store_fails_then_the_monitor_goes_on_and_raises_later(
+    plant: Plant, writer: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {"job": Job(lambda: False, HOUR)}
+    monitor = JobMonitor(plant.store, writer, plant.clock, given, threads=[], look_seconds=0.01)
+    monitor.start()
+    try:
+        with plant.store.transaction() as session:
+            session.run("ALTER TABLE alarms RENAME TO alarms_away")
+        caplog.clear()
+        wait_until(lambda: caplog.text.count("the jobs could not be looked at: OperationalError") > 2)
+        assert (monitor.thread.is_running, monitor.thread.recent_failure()) == (True, None)
+        plant.clock.advance(hours=4)
+        with plant.store.transaction() as session:
+            session.run("ALTER TABLE alarms_away RENAME TO alarms")
+        wait_until(lambda: open_kinds(plant) == {(AlarmKind.JOB_OVERDUE, "job")})
+    finally:
+        monitor.stop()
+
+
 def test_broker_without_a_worker_then_an_alarm(plant: Plant, writer: Writer, valkey_url: str) -> None:
     app = build_app({}, queue=hub_origin("none.example"), broker_url=valkey_url)
     assert workers_answer(app) is False
