@@ -10,6 +10,7 @@ import strawberry
 from graphql import GraphQLError
 
 from auth.permissions import Permission
+from infra.messages import message, word
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.quality.dispositions import Disposition
 from plants.store.traceability.trace_batches import traced_count, traced_edges, traced_edges_count, traced_page
@@ -28,6 +29,10 @@ from schema.traceability.traced import TracedBatch, TraceEdge, TraceNode, TraceP
 NAMES_MAX: Final = 1_000  # for the start of one trace
 PATHS_DEFAULT: Final = 10
 PATHS_MAX: Final = 100
+START_MISSING: Final = message(
+    "TRACE_START_MISSING",
+    "The trace has no start. Give at least one name: in codes, aliases, supplierLots, orders or customers.",
+)
 
 TraceDirectionEnum = strawberry.enum(
     TraceDirection,
@@ -146,5 +151,9 @@ class Trace:
     permission=Permission.TRACE_READ,
 )
 async def trace(info: Info, input: Annotated[TraceInput, argument("Start and direction.")]) -> Trace:
-    query = await info.read(query_from, input.start, input.direction)
+    start = input.start
+    if start.is_empty:
+        code = {"code": START_MISSING.code}
+        raise GraphQLError(word(START_MISSING(), info.context.language), extensions=code)
+    query = await info.read(query_from, start, input.direction)
     return Trace(direction=input.direction, unknown=list(query.traced.seeds.unknown), query=query)

@@ -25,6 +25,11 @@ class Start:
     orders: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no name."""
+        return not (self.codes or self.aliases or self.supplier_lots or self.orders or self.customers)
+
 
 def resolve_seeds(session: ReadSession, scope: PlantScope, start: Start) -> Seeds:
     """Return the batches and process records that the names mean at the plants in the scope.

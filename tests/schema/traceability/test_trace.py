@@ -198,6 +198,29 @@ async def test_heard_to_the_end_then_complete_as_of_each_checkpoint(group: Group
     assert unknown == {"unknown": ["SH1-NONE"], "completeness": {"complete": False}}
 
 
+@pytest.mark.parametrize("given", [{}, {"codes": []}, {"aliases": [], "orders": [], "direction": "FORWARD"}])
+async def test_no_name_then_refused_in_the_callers_language(group: Group, hub: Served, given: dict[str, Any]) -> None:
+    chain(group)
+    asked = tracing("completeness { complete }")
+    for language, text in (("en", "The trace has no start."), ("zh", "追溯没有起点")):
+        answer = await hub.answer(DIRECTOR, asked, language, input=given)
+        (error,) = answer["errors"]
+        assert (answer["data"], error["extensions"]["code"]) == (None, "TRACE_START_MISSING")
+        assert error["message"].startswith(text)
+
+
+async def test_every_name_unknown_then_nothing_is_found_and_not_complete(group: Group, hub: Served) -> None:
+    goods = chain(group)
+    wanted = "unknown batches { totalCount } completeness { complete }"
+    names = {"codes": ["SH1-NONE"], "aliases": [""], "supplierLots": ["L-0"], "orders": ["PO-0"], "customers": ["C0"]}
+    for name, values in names.items():
+        found = await traced(hub, wanted, **{name: values})
+        assert found == {"unknown": values, "batches": {"totalCount": 0}, "completeness": {"complete": False}}
+    # A batch that exists where the caller may not see it is unknown to the caller.
+    unseen = await traced(hub, wanted, actor=NOBODY, codes=[goods.milk])
+    assert unseen == {"unknown": [goods.milk], "batches": {"totalCount": 0}, "completeness": {"complete": False}}
+
+
 async def test_goods_on_the_road_then_the_gap_names_them(group: Group, hub: Served) -> None:
     goods = chain(group)
     group.checkpointed()
