@@ -11,24 +11,34 @@ from auth.actors import Role, system_actor
 from auth.permissions import Permission
 from auth.scope import plants_for
 from infra.database import ReadSession, Session
-from infra.messages import Notice, message
+from infra.messages import Notice, message, store
 from plants.rules.ledger.hlc import lead_ms
 from plants.rules.logistics.transfers import overdue_before
 from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.quantities import format_micro
 from plants.rules.values.scope import PlantScope
 from plants.store.logistics.in_transit import (
     LabelCheckRow,
     OpenState,
     OpenTransfer,
     OpenTransfersFilter,
+    SurplusLine,
     keep_verdict,
     label_verdicts,
     open_count,
     open_transfers,
+    surplus_lines,
 )
 from plants.store.logistics.transfers import transfers_by_id
 from plants.store.materials.plants import known_plants
-from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
+from plants.store.monitoring.alarms import (
+    TEXT_LENGTH_MAX,
+    Alarm,
+    AlarmKind,
+    end_alarm,
+    messages_by_subject,
+    raise_alarm,
+)
 from plants.store.replication.status import plant_clocks
 from sync_jobs.nodes import HubNode
 
@@ -37,7 +47,9 @@ TRANSFER_ALARMS_MAX: Final = 200  # of one kind; one more summarises the rest
 SKEW_MS_MAX: Final = 2_000  # a larger skew raises an alarm before the plant's assertions are rejected
 STAMP_LEAD_MS_MAX: Final = 60_000  # by which the newest stamp of a ledger may lead the hub's clock
 OTHERS: Final = "*"
-"""The subject of the alarm that summarises the transfers beyond TRANSFER_ALARMS_MAX."""
+"""The subject of the alarm that summarises the overdue transfers beyond TRANSFER_ALARMS_MAX."""
+OTHERS_SURPLUS: Final = "* surplus"
+"""The same for transfers with a surplus."""
 
 UNMATCHED: Final = {
     OpenState.IN_TRANSIT: message(
@@ -56,6 +68,13 @@ UNMATCHED: Final = {
         "Compare the goods with both ledgers.",
     ),
 }
+SURPLUS: Final = message(
+    "TRANSFER_SURPLUS",
+    "Transfer {id} from {source} was received at {destination} at {since} with more than was dispatched: {lines}. "
+    "Count the goods and correct the wrong entry. If the goods are right, end the alarm with `batchloom end-alarm`.",
+)
+SURPLUS_LINE: Final = message("TRANSFER_SURPLUS_LINE", "{received} {unit} of {dispatched} {unit}")
+MANY_SURPLUS: Final = message("TRANSFERS_WITH_SURPLUS", "{count} more transfers were received with a surplus.")
 MANY: Final = message("TRANSFERS_OVERDUE", "{count} more transfers are overdue. List the transfers in transit.")
 SKEWED: Final = message(
     "CLOCK_SKEWED", "The clock of the plant is {seconds} s ahead of the hub's (below zero: behind). Set it."
@@ -118,7 +137,40 @@ def _unmatched(reads: ReadSession, scope: PlantScope, hub: HubNode, now: datetim
         texts[str(one.id)] = UNMATCHED[one.state](id=one.id, since=since, **ends)
     if count > len(overdue):
         texts[OTHERS] = MANY(count=count - len(overdue))
-    return texts
+    return _surpluses(reads, scope) | texts
+
+
+def _surpluses(reads: ReadSession, scope: PlantScope) -> dict[str, Notice]:
+    """Return the alarms about receipts of more than was dispatched. One that an operator has ended is not repeated."""
+    found = surplus_lines(reads, scope)
+    seen = transfers_by_id(reads, scope, list(found))
+    settled = messages_by_subject(reads, AlarmKind.TRANSFER_UNMATCHED, over=True, code=SURPLUS.code)
+    texts: dict[str, Notice] = {}
+    for transfer, lines in found.items():
+        row = seen[transfer].received
+        assert row is not None
+        assert row.closed_us is not None
+        said = SURPLUS(
+            id=transfer,
+            source=row.source_plant,
+            destination=row.destination_plant,
+            since=format_instant(from_micros(row.closed_us)),
+            lines=[_surplus_line(line) for line in lines],
+        )
+        before = settled.get(str(transfer))
+        if before is None or before.data != store(said, length_max=TEXT_LENGTH_MAX).data:
+            texts[str(transfer)] = said
+    more = len(texts) - TRANSFER_ALARMS_MAX
+    if more <= 0:
+        return texts
+    # Open ones first: one that gave way to another would look as if an operator had ended it.
+    lasting = messages_by_subject(reads, AlarmKind.TRANSFER_UNMATCHED, code=SURPLUS.code)
+    kept = sorted(texts, key=lambda about: about not in lasting)[:TRANSFER_ALARMS_MAX]
+    return {about: texts[about] for about in kept} | {OTHERS_SURPLUS: MANY_SURPLUS(count=more)}
+
+
+def _surplus_line(line: SurplusLine) -> Notice:
+    return SURPLUS_LINE(received=format_micro(line.received), dispatched=format_micro(line.dispatched), unit=line.unit)
 
 
 def _all(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -> Iterator[OpenTransfer]:
@@ -142,9 +194,11 @@ def _clocks(reads: ReadSession, now: datetime) -> dict[str, Notice]:
 
 
 def _update_alarms(session: Session, kind: AlarmKind, texts: Mapping[str, Notice], now: datetime) -> None:
-    """Raise the alarms of a kind that are not open, and end those without a text."""
-    lasting = open_alarms(session, kind).keys()
-    for about in lasting - texts.keys():
+    """Raise the alarms of a kind that are not open or say something else, and end those without a text."""
+    lasting = messages_by_subject(session, kind)
+    for about in lasting.keys() - texts.keys():
         end_alarm(session, kind, about, now)
-    for about in texts.keys() - lasting:
-        raise_alarm(session, Alarm(kind, about, texts[about]), now)
+    for about, said in texts.items():
+        wanted = store(said, length_max=TEXT_LENGTH_MAX)
+        if about not in lasting or (lasting[about].code, lasting[about].data) != (wanted.code, wanted.data):
+            raise_alarm(session, Alarm(kind, about, said), now)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
 from sqlmodel import Field, SQLModel
@@ -117,6 +117,14 @@ class OpenTransfer:
     since_us: int
 
 
+class SurplusLine(NamedTuple):
+    """A line of a receipt that says more than was dispatched, in millionths."""
+
+    unit: str
+    dispatched: int
+    received: int
+
+
 @dataclass(frozen=True, slots=True)
 class OpenTransfersFilter:
     """Criteria for open transfers: `overdue` selects those open since before `overdue_us`, or the others."""
@@ -175,6 +183,24 @@ def open_totals(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFil
         for one in found:
             totals[one.unit] = totals.get(one.unit, Total(one.unit)).with_one(one)
     return [totals[unit] for unit in sorted(totals)]
+
+
+def surplus_lines(reads: ReadSession, scope: PlantScope) -> dict[int, list[SurplusLine]]:
+    """Return the lines of receipts with more than their label says was dispatched, by transfer, oldest receipt first.
+
+    A receipt that was corrected does not count.
+    """
+    sql = (
+        "SELECT came.id, lines.unit, lines.dispatched, lines.received FROM transfer_lines lines"
+        " JOIN process_records came ON came.id = lines.transfer_id AND came.plant_id = lines.plant_id"
+        " WHERE lines.received > lines.dispatched AND came.kind = 'TRANSFER' AND came.state = 'CLOSED'"
+        f" AND came.plant_id <> (came.id >> 40) AND {in_scope(reads, 'came.plant_id')}"
+        " ORDER BY came.closed_us, came.id, lines.line"
+    )
+    found: dict[int, list[SurplusLine]] = defaultdict(list)
+    for transfer, *line in reads.rows(sql, {"scope": as_array(reads, scope)}):
+        found[transfer].append(SurplusLine(*line))
+    return dict(found)
 
 
 def awaited_batches(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:

@@ -52,7 +52,10 @@ class AlarmKind(StrEnum):
     ARCHIVE_FAILING = "ARCHIVE_FAILING", "The archive cannot be written."
     ARCHIVE_FORKED = "ARCHIVE_FORKED", "The archive holds another history of a ledger than the store."
     ARCHIVE_UNLOCKED = "ARCHIVE_UNLOCKED", "The archive cannot lock objects, keep versions or refuse a second writer."
-    TRANSFER_UNMATCHED = "TRANSFER_UNMATCHED", "A transfer is overdue, or differs between its two plants."
+    TRANSFER_UNMATCHED = (
+        "TRANSFER_UNMATCHED",
+        "A transfer is overdue, has a wrong label or came in with a surplus.",
+    )
     BROKER_FAILING = "BROKER_FAILING", "The broker cannot be reached, so jobs run on their periods or not at all."
     JOB_OVERDUE = "JOB_OVERDUE", "A job has not succeeded for several of its periods."
     WORKERS_MISSING = "WORKERS_MISSING", "A broker is set and no worker takes jobs."
@@ -128,6 +131,15 @@ def end_alarm(session: Session, kind: AlarmKind, about: str, now: datetime) -> b
 def open_alarms(reads: Session | ReadSession, kind: AlarmKind) -> dict[str, datetime]:
     """Return what the open alarms of a kind are about, each with the time when it was last raised."""
     return dict(reads.rows(OPEN_OF_KIND, {"kind": kind}))
+
+
+def messages_by_subject(
+    reads: Session | ReadSession, kind: AlarmKind, *, over: bool = False, code: str | None = None
+) -> dict[str, StoredMessage]:
+    """Return the messages of the open alarms of a kind, or of those that are `over`; with `code` of that message."""
+    found = select(AlarmRow).where(col(AlarmRow.kind) == kind, col(AlarmRow.over_at).is_not(None) if over else IS_OPEN)
+    rows = reads.exec(found if code is None else found.where(col(AlarmRow.code) == code))
+    return {row.about: row.said for row in rows}
 
 
 def alarms(reads: ReadSession, *, over: bool = False, first: int = 100) -> Sequence[AlarmRow]:

@@ -40,9 +40,9 @@ from plants.store.logistics.in_transit import (
     open_totals,
     open_transfers,
 )
-from plants.store.monitoring.alarms import AlarmKind, alarms
+from plants.store.monitoring.alarms import AlarmKind, alarms, end_alarm
 from plants.store.replication.status import amend
-from sync_jobs.hub.transfer_checks import OTHERS, check_between_plants
+from sync_jobs.hub.transfer_checks import OTHERS, OTHERS_SURPLUS, check_between_plants
 from sync_jobs.nodes import HubNode
 from tests.schema.group import Group, group_of_two
 
@@ -172,7 +172,86 @@ def test_received_before_the_dispatch_is_heard_then_a_stub_that_its_source_resol
     with group.hub.store.reading() as reads:
         assert awaited_batches(reads, BOTH, [batch]) == {batch: False}
         assert awaited_transfers(reads, BOTH, [transfer]) == {transfer: False}
-    assert (between.listed(), between.alarms(AlarmKind.TRANSFER_UNMATCHED)) == ([], {})
+    assert between.listed() == []
+    (text,) = between.alarms(AlarmKind.TRANSFER_UNMATCHED).values()
+    assert "more than was dispatched: 11 KGM of 10 KGM." in text, "no longer that the source is silent"
+
+
+def surplus_of(between: Between, *lines: tuple[str, str | None]) -> tuple[int, dict[str, str]]:
+    """Send 10 kg, receive the lines; returns the transfer and the alarms at the hub."""
+    transfer, code, entry = between.send()
+    between.arrive(entry, *(ReceiptLine(code, amount, "A1", unit) for amount, unit in lines))
+    between.group.hears()
+    return transfer, between.alarms(AlarmKind.TRANSFER_UNMATCHED)
+
+
+@pytest.mark.parametrize(
+    "lines, received",
+    [
+        ((("10.000001", None),), "10.000001"),
+        ((("6", None), ("5", None)), "11"),
+        ((("11000", "GRM"),), "11"),
+    ],
+)
+def test_more_received_than_dispatched_then_an_alarm_until_the_receipt_is_corrected(
+    between: Between, lines: tuple[tuple[str, str | None], ...], received: str
+) -> None:
+    transfer, found = surplus_of(between, *lines)
+    at = "2026-03-14T08:00:00.000000Z"
+    assert list(found) == [str(transfer)]
+    assert found[str(transfer)].startswith(
+        f"Transfer {transfer} from SH1 was received at NB1 at {at} with more than was dispatched:"
+        f" {received} KGM of 10 KGM. Count the goods"
+    )
+    with between.group.hub.store.reading() as reads:
+        (alarm,) = alarms(reads)
+    chinese = f"调拨 {transfer}（SH1 → NB1）于 {at} 收货，数量多于发出数量：{received} KGM（发出 10 KGM）。"
+    assert alarm.said.word("zh").startswith(chinese)
+    between.alarms()
+    with between.group.hub.store.reading() as reads:
+        assert [one.times for one in alarms(reads)] == [1], "the same is not counted at each check"
+    group = between.group
+    group.there.do(correct_entry, Correction(group.there.entry().index, Wrong.INCORRECT_DATA, "miscounted"))
+    group.hears()
+    assert between.alarms(AlarmKind.TRANSFER_UNMATCHED) == {}
+
+
+@pytest.mark.parametrize("line", [("10", None), ("9.5", None), ("0", None), ("10000", "GRM"), ("9999", "GRM")])
+def test_as_much_or_less_received_then_no_alarm(between: Between, line: tuple[str, str | None]) -> None:
+    assert surplus_of(between, line)[1] == {}
+
+
+def test_surplus_ended_by_an_operator_then_not_raised_again_until_another_receipt(between: Between) -> None:
+    group = between.group
+    transfer, code, entry = between.send()
+    between.arrive(entry, ReceiptLine(code, "11", "A1"))
+    group.hears()
+    assert list(between.alarms(AlarmKind.TRANSFER_UNMATCHED)) == [str(transfer)]
+    with group.hub.store.transaction() as session:
+        assert end_alarm(session, AlarmKind.TRANSFER_UNMATCHED, str(transfer), group.here.clock.now())
+    assert between.alarms(AlarmKind.TRANSFER_UNMATCHED) == {}
+    group.there.do(correct_entry, Correction(group.there.entry().index, Wrong.INCORRECT_DATA, "miscounted"))
+    between.advance(seconds=1)
+    between.arrive(entry, ReceiptLine(code, "11", "A1"))
+    group.hears()
+    assert list(between.alarms(AlarmKind.TRANSFER_UNMATCHED)) == [str(transfer)]
+
+
+def test_many_with_a_surplus_then_one_alarm_stands_for_the_rest(
+    between: Between, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync_jobs.hub.transfer_checks.TRANSFER_ALARMS_MAX", 2)
+    first = [str(surplus_of(between, ("11", None))[0]) for _ in range(2)]
+    between.advance(hours=-1)
+    for _ in range(3):
+        surplus_of(between, ("11", None))
+    found = between.alarms(AlarmKind.TRANSFER_UNMATCHED)
+    assert sorted(found) == sorted([OTHERS_SURPLUS, *first]), "open ones stay, although older ones came in"
+    assert found[OTHERS_SURPLUS] == "3 more transfers were received with a surplus."
+    with between.group.hub.store.transaction() as session:
+        assert end_alarm(session, AlarmKind.TRANSFER_UNMATCHED, first[0], between.group.here.clock.now())
+    found = between.alarms(AlarmKind.TRANSFER_UNMATCHED)
+    assert (first[0] in found, first[1] in found, found[OTHERS_SURPLUS][:6]) == (False, True, "2 more")
 
 
 def test_label_that_the_source_does_not_bear_out_then_an_alarm_and_never_before_it_is_heard(between: Between) -> None:
