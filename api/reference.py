@@ -9,6 +9,7 @@ from typing import Final
 
 from babel import Locale
 from pydantic.fields import FieldInfo
+from strawberry.utils.str_converters import to_camel_case
 
 from api.http.routes import ROUTES
 from auth.actors import Role
@@ -19,6 +20,7 @@ from infra.settings import Settings
 from plants.store.monitoring.alarms import AlarmKind
 from plants.store.refusals import declared_refusals
 from schema.engine.operations import Operation, OperationKind, operations
+from schema.engine.refusals import shown
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -72,7 +74,7 @@ def refusals() -> str:
         [
             f"`{code}`",
             *(translate(code.text, language, context=code) for language, _ in tongues),
-            "<br>".join(f"`{name}`: {text}" for name, text in code.descriptions.items()) or "—",
+            "<br>".join(f"`{to_camel_case(name)}`: {one.description}" for name, one in shown(code).values()) or "—",
         ]
         for code in declared_refusals().values()
     )

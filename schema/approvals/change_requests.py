@@ -30,10 +30,12 @@ from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_di
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS
@@ -199,7 +201,7 @@ async def change_request(
 async def change_requests(
     info: Info,
     filter: Annotated[ChangeRequestFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ChangeRequest]:
     wanted = filter or ChangeRequestFilter()
@@ -240,10 +242,9 @@ class RequestStockAdjustmentInput(MutationInput):
 
 
 @object_type
-class ChangeRequested:
+class ChangeRequested(Recorded):
     """A change was requested. Nothing has changed yet."""
 
-    entry: RecordedEntry = described(ENTRY)
     change_request: ChangeRequest = described("Change request.")
 
 

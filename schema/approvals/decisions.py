@@ -16,7 +16,7 @@ from plants.rules.approvals.refusals import (
 from plants.rules.identification.codes import HUB
 from schema.approvals.change_requests import CHANGE, PROPOSAL, ChangeRequest, change_numbered, plant_of
 from schema.engine.context import Info, required
-from schema.engine.entries import RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input
 from schema.engine.operations import mutation
@@ -41,12 +41,12 @@ class DecideChangeInput:
 
 
 @object_type
-class ChangeDecided:
-    """A change was decided. Its plant applies an approved change, or refuses it if it no longer fits."""
+class ChangeDecided(Recorded):
+    """A change was decided. Its plant applies an approved change, or refuses it if it no longer fits.
 
-    entry: RecordedEntry = described(
-        "Ledger entry of the decision: the plant's entry, or the hub's directive to the plant."
-    )
+    The entry is the plant's own, or the hub's directive to the plant.
+    """
+
     change_request: ChangeRequest = described("Change request as this node knows it now.")
 
 

@@ -20,7 +20,9 @@ from schema.engine.commits import polls
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field, input_type, object_type
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import query, subscription
 from schema.engine.scalars import BatchCode, PlantCode, RequestId
 from schema.group.plants import Plant
@@ -236,7 +238,7 @@ async def ledger(
     *,
     filter: Annotated[LedgerFilter | None, argument("Filter. Without it, all.")] = None,
     newest_first: Newest = True,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[LedgerEntry]:
     return await entries(info, _filters(filter or LedgerFilter(), newest_first=newest_first), (first, after))

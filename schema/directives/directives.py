@@ -29,9 +29,12 @@ from plants.store.ledger.entries import LedgerEntry as EntryRow
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
@@ -155,7 +158,7 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Directive | None:
 async def directives(
     info: Info,
     filter: Annotated[DirectiveFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Directive]:
     wanted = filter or DirectiveFilter()
@@ -231,8 +234,11 @@ class DirectReleaseInput(MutationInput):
 
 
 @object_type
-class DirectivesSent:
-    """Directives were sent. Each plant applies or refuses its directive after receiving it."""
+class DirectivesSent(Recorded):
+    """Directives were sent. Each plant applies or refuses its directive after receiving it.
+
+    Each directive is an entry of its own. `entry` is the first of them.
+    """
 
     directives: list[Directive] = described("Directives by plant number.")
 
@@ -242,7 +248,8 @@ MasterInput = DirectMaterialInput | DirectMasterInput | DirectUnitInput
 
 async def _sent(info: Info, entries: list[Entry]) -> DirectivesSent:
     places = [(-entry.envelope["plant"], entry.index) for entry in entries]
-    return DirectivesSent(directives=[required(await _find(info, place)) for place in places])
+    directives = [required(await _find(info, place)) for place in places]
+    return DirectivesSent(entry=RecordedEntry.of(entries[0]), directives=directives)
 
 
 async def _define(info: Info, definition: commands.Definition, input: MasterInput) -> DirectivesSent:

@@ -5,7 +5,7 @@ from typing import Self
 
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import parse_instant
-from schema.engine.fields import described, object_type
+from schema.engine.fields import described, interface_type, object_type
 
 
 @object_type
@@ -30,4 +30,8 @@ class RecordedEntry:
         )
 
 
-ENTRY = "Ledger entry of the mutation."
+@interface_type(name="Recorded")
+class Recorded:
+    """The success of a mutation: a ledger entry was written."""
+
+    entry: RecordedEntry = described("Ledger entry of the mutation.")

@@ -36,7 +36,9 @@ from schema.audit.history import LedgerEntry, entries
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.fields import argument, described, field, input_type, object_type
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import query
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import RefusalAnswer, refused
@@ -180,7 +182,7 @@ class Batch(Node):
         "Entries about it, and entries that moved goods of it, by ledger and position.",
         permission=Permission.LEDGER_READ,
     )
-    async def history(self, info: Info, first: First = None, after: After = None) -> Connection[LedgerEntry]:
+    async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:
         return await entries(info, EntriesFilter(batch=self.code), (first, after))
 
     @classmethod
@@ -252,7 +254,7 @@ async def batches(
     info: Info,
     filter: Annotated[BatchFilter | None, argument("Filter. Without it, all.")] = None,
     order_by: Annotated[BatchOrder, argument("Order.")] = BatchOrder.MADE_FIRST,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Batch]:
     filters = _filters(filter or BatchFilter(), order_by)

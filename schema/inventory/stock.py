@@ -18,9 +18,10 @@ from plants.store.inventory.movements import Stock as StockRow
 from plants.store.inventory.stock import StockLevelsFilter, stock_count, stock_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.nodes import Node
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
@@ -84,7 +85,7 @@ class StockFilter:
 async def stock(
     info: Info,
     filter: Annotated[StockFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Stock]:
     wanted = filter or StockFilter()
@@ -118,10 +119,9 @@ class AdjustStockInput(MutationInput):
 
 
 @object_type
-class StockAdjusted:
+class StockAdjusted(Recorded):
     """Stock was adjusted."""
 
-    entry: RecordedEntry = described(ENTRY)
     batch: LazyBatch = described("Batch.")
 
 

@@ -32,10 +32,12 @@ from plants.store.logistics.transfers import (
 )
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id, read_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS, TAKING
@@ -191,19 +193,17 @@ class ReceiveTransferInput(MutationInput):
 
 
 @object_type
-class TransferDispatched:
+class TransferDispatched(Recorded):
     """Goods were dispatched to another plant. Print the manifest on their label."""
 
-    entry: RecordedEntry = described(ENTRY)
     transfer: Transfer = described("Transfer.")
     manifest: str = described("Text for the label that travels with the goods.")
 
 
 @object_type
-class TransferReceived:
+class TransferReceived(Recorded):
     """Goods of a transfer were received."""
 
-    entry: RecordedEntry = described(ENTRY)
     transfer: Transfer = described("Transfer with its differences.")
 
 
@@ -269,7 +269,7 @@ async def transfer(info: Info, id: Annotated[strawberry.ID, argument("Id of the 
 async def transfers(
     info: Info,
     filter: Annotated[TransferFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Transfer]:
     wanted = filter or TransferFilter()

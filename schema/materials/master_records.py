@@ -14,9 +14,10 @@ from plants.store.materials.definitions import DefinitionsFilter, masters_by_key
 from plants.store.materials.definitions import MasterRecord as MasterRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
@@ -91,28 +92,28 @@ async def _page(info: Info, kind: MasterKind, filter: MasterFilter | None, page:
 
 @query("Lists suppliers by code and plant.", permission=Permission.BATCH_READ)
 async def suppliers(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.SUPPLIER, filter, (first, after))
 
 
 @query("Lists customers by code and plant.", permission=Permission.BATCH_READ)
 async def customers(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.CUSTOMER, filter, (first, after))
 
 
 @query("Lists locations by code and plant.", permission=Permission.BATCH_READ)
 async def locations(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.LOCATION, filter, (first, after))
 
 
 @query("Lists equipment by code and plant.", permission=Permission.BATCH_READ)
 async def equipment(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.EQUIPMENT, filter, (first, after))
 
@@ -136,10 +137,9 @@ class DefineUnitInput(MutationInput):
 
 
 @object_type
-class MasterDefined:
+class MasterDefined(Recorded):
     """A supplier, customer, location, piece of equipment or unit was defined."""
 
-    entry: RecordedEntry = described(ENTRY)
     record: MasterRecord = described("Record with its current definition.")
 
 

@@ -13,9 +13,10 @@ from plants.store.materials.definitions import Material as MaterialRow
 from plants.store.materials.definitions import materials_by_key, materials_coded, materials_count, materials_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
@@ -81,7 +82,7 @@ async def material(
 
 @query("Lists materials by code and plant.", permission=Permission.BATCH_READ)
 async def materials(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[Material]:
     return await info.connection(
         materials_page,
@@ -118,10 +119,9 @@ class DefineMaterialInput(MutationInput):
 
 
 @object_type
-class MaterialDefined:
+class MaterialDefined(Recorded):
     """A material was defined."""
 
-    entry: RecordedEntry = described(ENTRY)
     material: Material = described("Material with its current definition.")
 
 

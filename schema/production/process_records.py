@@ -26,10 +26,12 @@ from plants.store.production.process_records import (
 )
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id, read_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
@@ -221,7 +223,7 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 async def process_records(
     info: Info,
     filter: Annotated[ProcessFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ProcessRecord]:
     return await info.connection(
@@ -277,26 +279,23 @@ class CloseProcessInput(MutationInput):
 
 
 @object_type
-class ProcessOpened:
+class ProcessOpened(Recorded):
     """A process record was opened."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
 
 
 @object_type
-class ProcessFed:
+class ProcessFed(Recorded):
     """Goods were fed into a process record."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
 
 
 @object_type
-class ProcessClosed:
+class ProcessClosed(Recorded):
     """A process record was closed with its mass balance."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
 
 

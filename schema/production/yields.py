@@ -13,7 +13,7 @@ from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.refusals import LINES_INVALID
 from schema.engine.context import Info
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, enum_type, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -96,10 +96,9 @@ class YieldProcessInput(MutationInput):
 
 
 @object_type
-class ProcessYielded:
+class ProcessYielded(Recorded):
     """Goods were yielded by a process record."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
     batches: list[Batch] = described("New batches, in the order of the outputs.")
 

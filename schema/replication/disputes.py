@@ -14,10 +14,12 @@ from plants.store.replication.disputes import Disputed, DisputesFilter, disputes
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import instant
 from schema.group.plants import Plant, plant_numbered
@@ -100,7 +102,7 @@ async def disputes(
     info: Info,
     *,
     open: Annotated[bool | None, argument("True for open disputes, false for settled ones. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Dispute]:
     return await info.connection(
@@ -118,10 +120,9 @@ class SettleDisputeInput(MutationInput):
 
 
 @object_type
-class DisputeSettled:
+class DisputeSettled(Recorded):
     """A dispute was settled. Separate entries record the correct facts."""
 
-    entry: RecordedEntry = described(ENTRY)
     dispute: Dispute = described("Dispute with its current state.")
 
 

@@ -26,9 +26,10 @@ from plants.store.replication.parked_entries import (
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, plant_numbered
@@ -133,7 +134,7 @@ class SkippedEntry:
 async def parked_entries(
     info: Info,
     state: Annotated[ParkedState | None, argument("State. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ParkedEntry]:
     return await info.connection(
@@ -147,7 +148,7 @@ async def parked_entries(
     permission=Permission.REPLICATION_READ,
     roles=HUB_ONLY,
 )
-async def skipped_entries(info: Info, first: First = None, after: After = None) -> Connection[SkippedEntry]:
+async def skipped_entries(info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[SkippedEntry]:
     return await info.connection(
         skipped_page, skipped_count, None, (first, after),
         key=lambda row: (row.of_plant, row.idx), make=SkippedEntry.of,
@@ -175,17 +176,13 @@ class SkipParkedEntryInput(MutationInput):
 
 
 @object_type
-class EntryRetried:
+class EntryRetried(Recorded):
     """A parked entry and those that wait for it are being retried."""
-
-    entry: RecordedEntry = described(ENTRY)
 
 
 @object_type
-class EntrySkipped:
+class EntrySkipped(Recorded):
     """A parked entry was skipped for good. Entries that waited for it are being retried."""
-
-    entry: RecordedEntry = described(ENTRY)
 
 
 async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:

@@ -12,7 +12,7 @@ from plants.store.traceability.completeness import Completeness as Found
 from plants.store.traceability.completeness import Gap, GapKind, Watermark
 from schema.engine.context import Info
 from schema.engine.fields import described, field, object_type
-from schema.engine.nodes import node_id
+from schema.engine.node_ids import node_id
 from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, owner
 from schema.traceability.trace_queries import TraceQuery

@@ -17,7 +17,7 @@ from plants.store.traceability.trace_starts import Start
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field, input_type, object_type
-from schema.engine.limits import EXCEEDED
+from schema.engine.limits import EXCEEDED, PAGE_DEFAULT
 from schema.engine.operations import query
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.traceability.completeness import Completeness
@@ -92,7 +92,7 @@ class Trace:
         self,
         info: Info,
         filter: Annotated[TracedBatchFilter | None, argument("Filter. Without it, all.")] = None,
-        first: First = None,
+        first: First = PAGE_DEFAULT,
         after: After = None,
     ) -> Connection[TracedBatch]:
         filters = replace(self.query.filters, **vars(filter or TracedBatchFilter()))
@@ -105,7 +105,7 @@ class Trace:
         "Edges between batches and process records, with quantity and time.",
         permission=Permission.TRACE_READ,
     )
-    async def edges(self, info: Info, first: First = None, after: After = None) -> Connection[TraceEdge]:
+    async def edges(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceEdge]:
         return await info.connection(
             traced_edges, traced_edges_count, self.query.filters, (first, after),
             key=lambda row: row.key, make=lambda row: TraceEdge.of(row, self.query),

@@ -17,7 +17,7 @@ from plants.store.logistics.in_transit import awaited_batches, awaited_transfers
 from plants.store.materials.plants import plants_by_number
 from schema.engine.context import Info
 from schema.engine.fields import described, field, object_type
-from schema.engine.nodes import node_id
+from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, instant
 from schema.group.plants import Plant, owner

@@ -24,8 +24,8 @@ TERMS: Final = {term for area in modules_named(plants.rules, "refusals") for ter
 @pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
 def test_a_refusal_describes_the_data_of_its_text(code: RefusalCode) -> None:
     shown = [name for _, name, _, _ in string.Formatter().parse(code.text) if name]
-    assert list(dict.fromkeys(shown)) == list(code.descriptions)[: len(set(shown))]
-    assert all(text.endswith(".") for text in code.descriptions.values())
+    assert list(dict.fromkeys(shown)) == list(code.data)[: len(set(shown))]
+    assert all(one.description.endswith(".") for one in code.data.values())
 
 
 @pytest.mark.parametrize("area", ["values", "quality", "epcis"])
@@ -45,7 +45,7 @@ def test_a_refusal_is_raised_with_the_data_that_it_declares() -> None:
                     func=ast.Name("Refusal"), args=[ast.Name(code) | ast.Attribute(attr=code)], keywords=data
                 ) if code in declared_refusals() and all(one.arg for one in data):
                     raised += 1
-                    assert {one.arg for one in data} == set(declared_refusals()[code].descriptions), source.name
+                    assert {one.arg for one in data} == set(declared_refusals()[code].data), source.name
     assert raised > 100
 
 

@@ -20,7 +20,7 @@ LISTED = """query($filter: DirectiveFilter, $first: Int, $after: String) {
   nodes { index type about state metVersion refusal waitingFor plant { code } answer { type } entry { type } } } }"""
 HELD = """query($code: BatchCode!) { batch(code: $code) {
   holds { id kind reason placedBy hold directed inForceAtPlant plant { code } }
-  standings { plant { code } usable blockedBy { code ... on BatchOnHold { hold } } } } }"""
+  standings { plant { code } usable blockedBy { code ... on BatchOnHold { holdId } } } } }"""
 NOT_ALLOWED = (
     person(4), OPERATOR, MANAGER, AUDITOR, person(5, (1, Role.HEADQUARTERS), (2, Role.HEADQUARTERS)),
     person(6, (HUB, Role.MANAGER)), person(7, (HUB, Role.QUALITY)),
@@ -75,7 +75,7 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
         "hold": None, "directed": hold, "inForceAtPlant": False, "plant": {"code": "SH1"},
     }  # fmt: skip
     there = on_its_way | {"id": f"directed-hold/2/{batch}/0", "plant": {"code": "NB1"}}
-    blocked = {"code": "BATCH_ON_HOLD", "hold": hold}
+    blocked = {"code": "BATCH_ON_HOLD", "holdId": hold}
     before = await seen(hub)
     assert before["holds"] == [on_its_way, there]
     assert [(one["usable"], one["blockedBy"]) for one in before["standings"]] == [(False, blocked)] * 2
@@ -219,10 +219,16 @@ async def test_release_of_a_hold_of_headquarters_asked_for_at_the_plant_then_ref
     before = group.here.everything()
     index = group.here.entry(-2).index
     answer = await here_node.do(
-        MANAGER, "requestRelease", "... on HoldDirected { batch hold }", "zh", batch=yoghurt, hold=index, reason="Fine"
+        MANAGER,
+        "requestRelease",
+        "... on HoldDirected { batchCode holdId }",
+        "zh",
+        batch=yoghurt,
+        hold=index,
+        reason="Fine",
     )
     assert answer == {
-        "__typename": "HoldDirected", "code": "HOLD_DIRECTED", "batch": yoghurt, "hold": str(index),
+        "__typename": "HoldDirected", "code": "HOLD_DIRECTED", "batchCode": yoghurt, "holdId": str(index),
         "message": f"批次 {yoghurt} 的冻结 {index} 由总部下达，只能由总部解除，请联系总部。",
     }  # fmt: skip
     assert group.here.everything() == before
