@@ -299,7 +299,9 @@ class ProcessClosed(Recorded):
     process: ProcessRecord = described("Process record.")
 
 
-def process_named(id: str) -> int:
+def process_named(info: Info, id: str) -> int:
+    """Return the number of a process record, or raise Refusal: NOT_PERMITTED comes before PROCESS_UNKNOWN."""
+    info.require(info.services.plant)
     numbers = read_id("process", id)
     if numbers is None:
         raise Refusal(PROCESS_UNKNOWN, process=id[:40])
@@ -332,7 +334,7 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
     ),
 )
 async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed:
-    number = process_named(input.process)
+    number = process_named(info, input.process)
     order = commands.Feed(number, tuple(line.line for line in input.lines))
     entry = await info.write(commands.feed_process, order, input)
     return ProcessFed(entry=RecordedEntry.of(entry), process=await process_written(info, number))
@@ -349,7 +351,7 @@ async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed
     ),
 )
 async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:
-    number = process_named(input.process)
+    number = process_named(info, input.process)
     order = commands.Closing(number)
     entry = await info.write(commands.close_process, order, input)
     return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

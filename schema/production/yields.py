@@ -122,7 +122,7 @@ class ProcessYielded(Recorded):
     ),
 )
 async def yield_process(info: Info, input: Input[YieldProcessInput]) -> ProcessYielded:
-    number = process_named(input.process)
+    number = process_named(info, input.process)
     order = yields.Yield(
         number,
         tuple(one.output for one in input.outputs),

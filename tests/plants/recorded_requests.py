@@ -85,7 +85,7 @@ class Recorded:
 def writing_in(form: str) -> Iterator[None]:
     """Have digests written in a form; in the first one by the program's own line before decision 0016."""
 
-    def digest(self: RequestDigests[Any], order: Any) -> str:
+    def digest(self: RequestDigests[Any], order: Any, *_given: object) -> str:
         return sha256(f"{self.name} {order!r}".encode()).hexdigest()[:32]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,6 @@
 """Rules of all commands: repeated requests, and limits of the time of an event."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.materials.definitions import MasterDefinition, define_master
@@ -29,6 +29,16 @@ def test_request_reused_then_refused(plant: Plant) -> None:
     assert plant.refuses(receive_batch, more, REQUEST_REUSED, request=REQUEST) == {"request": REQUEST}
     plant.refuses(receive_batch, MILK, REQUEST_REUSED, request=REQUEST, actor=MANAGER)
     plant.refuses(define_master, MasterDefinition("LOCATION", "Z", "Z"), REQUEST_REUSED, request=REQUEST)
+
+
+def test_request_reused_with_another_time_or_reason_then_refused(plant: Plant) -> None:
+    at, reason = plant.clock.now() - timedelta(hours=2), "Paper form"
+    first = plant.do(receive_batch, MILK, request=REQUEST, occurred_at=at, reason=reason)
+    for other, why in ((None, reason), (at, None), (None, None), (at - timedelta(hours=1), reason), (at, "Paper")):
+        plant.refuses(receive_batch, MILK, REQUEST_REUSED, request=REQUEST, occurred_at=other, reason=why)
+    elsewhere = at.astimezone(timezone(timedelta(hours=8)))
+    again = plant.do(receive_batch, MILK, request=REQUEST, occurred_at=elsewhere, reason=reason)
+    assert again.index == first.index
 
 
 def test_request_refused_first_then_it_can_be_sent_again(here: Plant) -> None:

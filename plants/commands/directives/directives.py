@@ -130,11 +130,13 @@ class GroupCommand(Generic[Order]):
         if call.request is not None:
             earlier = earlier_directives(session, call.request)
             for said in (one.envelope for one in earlier):
-                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
+                if said["actor"] != actor.person or not self.digests.accepts(
+                    said.get("digest"), order, call.occurred_at, call.reason
+                ):
                     raise Refusal(REQUEST_REUSED, request=call.request)
             if earlier:
                 return earlier
-            digest = self.digests.digest(order)
+            digest = self.digests.digest(order, call.occurred_at, call.reason)
         check_call(call)
         return self._perform(Directing(session, actor, call, digest), order)
 
