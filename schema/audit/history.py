@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Self
 import strawberry
 
 from auth.permissions import NotPermitted, Permission
+from plants.rules.audit.corrections import Wrong
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kind_of
 from plants.rules.values.instants import from_micros, micros, parse_instant
@@ -19,18 +20,14 @@ from plants.store.materials.plants import plants_by_number
 from schema.engine.commits import polls
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.nodes import Node, findable, node_id
 from schema.engine.operations import query, subscription
 from schema.engine.scalars import BatchCode, PlantCode, RequestId
 from schema.group.plants import Plant
 
-LedgerKindEnum = strawberry.enum(
-    LedgerKind,
-    name="LedgerKind",
-    description="Kind of ledger: a plant's entries, the hub's directives to a plant, or the hub's entries about the "
-    "group.",
-)
+enum_type(LedgerKind)
+enum_type(Wrong)
 INDEX = "Position of the entry in its ledger, from 0."
 
 
@@ -65,13 +62,13 @@ class EntryCause:
 class EntryCorrection:
     """A correction: the reason and the entry that reverses the wrong one."""
 
-    wrong: str = described("Kind of error: DID_NOT_OCCUR or INCORRECT_DATA.")
+    wrong: Wrong = described("Kind of error.")
     reason: str = described("Reason that the corrector gave.")
     by: "LedgerEntry" = described("The entry that reverses the wrong one.")
 
     @classmethod
     def of(cls, row: CorrectionRow, by: "LedgerEntry") -> Self:
-        return cls(wrong=row.wrong, reason=row.reason, by=by)
+        return cls(wrong=Wrong(row.wrong), reason=row.reason, by=by)
 
 
 NULL_IF_PRUNED = "Null if the body is pruned."

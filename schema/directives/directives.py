@@ -13,6 +13,7 @@ from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID, CODE_TAKEN
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry, decode
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import parse_instant
@@ -29,20 +30,16 @@ from plants.store.ledger.entries import LedgerEntry as EntryRow
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
 from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
-from schema.materials.master_records import CODE, NAME, MasterKind
+from schema.materials.master_records import CODE, NAME
 from schema.materials.materials import ConversionInput
 
-DirectiveStateEnum = strawberry.enum(
-    DirectiveState,
-    name="DirectiveState",
-    description="State of a directive. It is in force at a plant once the plant has applied it.",
-)
+enum_type(DirectiveState)
 PLANTS = "Codes of the addressed plants."
 WHERE = "Codes of the addressed plants. Without any, all plants known to have goods of the batch."
 REASON = "Reason, for the plants and for readers of the ledgers."
@@ -292,7 +289,7 @@ async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> DirectivesSe
 
 
 async def _define_named(info: Info, kind: MasterKind, input: DirectMasterInput) -> DirectivesSent:
-    return await _define(info, definitions.MasterDefinition(kind.value, input.code, input.name), input)
+    return await _define(info, definitions.MasterDefinition(kind, input.code, input.name), input)
 
 
 @mutation(

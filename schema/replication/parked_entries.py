@@ -27,18 +27,13 @@ from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, plant_numbered
 
-ParkedStateEnum = strawberry.enum(
-    ParkedState,
-    name="ParkedState",
-    description="State of a parked entry: it FAILED, it NEEDS_UPGRADE, it WAITS_BEHIND another one, or its "
-    "plant is HALTED. FAILED and NEEDS_UPGRADE need a decision.",
-)
+enum_type(ParkedState)
 INDEX = "Position of the entry in the plant's ledger, from 0."
 LEAF = "Leaf hash of the entry, as listed."
 OF_PLANT = "Code of the plant of the ledger."

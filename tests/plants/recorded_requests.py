@@ -68,6 +68,8 @@ from plants.commands.replication.parked_entries import ParkedEntry, retry_entry,
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.request_digests import RequestDigests
+from plants.rules.materials.definitions import MasterKind
+from plants.rules.production.process_records import OutputUse, RunKind
 from plants.rules.quality.holds import HoldKind
 
 
@@ -191,7 +193,7 @@ RECORDED: Final = (
     ),
     Recorded(
         define_master,
-        MasterDefinition("LOCATION", "A1", "Cold store 冷库"),
+        MasterDefinition(MasterKind.LOCATION, "A1", "Cold store 冷库"),
         "1e4b4d97a93d085d7bc8146a63680491",
         "2:466e28ce4c9de133cab55bc110dd032e",
     ),
@@ -203,7 +205,7 @@ RECORDED: Final = (
     ),
     Recorded(
         direct_master,
-        MasterDirection(("SH1", "NB1"), MasterDefinition("SUPPLIER", "S1", "Farm")),
+        MasterDirection(("SH1", "NB1"), MasterDefinition(MasterKind.SUPPLIER, "S1", "Farm")),
         "58a0be8a74827f6f3e44bd786421467b",
         "2:7f475aff8d7e2d2124eaf4d49f9f14d9",
     ),
@@ -379,7 +381,7 @@ RECORDED: Final = (
     Recorded(open_process, ProcessOrder(), "a5c804c4ce56d629dd8f3d798e98681e", "2:6d551254dde7a170791fefbead9bdc04"),
     Recorded(
         open_process,
-        ProcessOrder("REWORK", "Fermentation", "JO-17", "MIX1"),
+        ProcessOrder(RunKind.REWORK, "Fermentation", "JO-17", "MIX1"),
         "f02a1e64d69200746151936eeec8fd87",
         "2:aa6a13e01d9983a0c54e6967118e212a",
     ),
@@ -421,11 +423,11 @@ RECORDED: Final = (
             PROCESS,
             (
                 Output("FP-YOG", "20", "KGM", "B1"),
-                Output("FP-WHEY", "3", "KGM", "B1", "BY_PRODUCT", AT, DAY, "B", {"fat": "0"}, (ALIAS,)),
+                Output("FP-WHEY", "3", "KGM", "B1", OutputUse.BY_PRODUCT, AT, DAY, "B", {"fat": "0"}, (ALIAS,)),
             ),
             (
                 Addition("SH1-260314-0003M", "10", "KGM", "B1"),
-                Addition("SH1-260314-0003M", "1", "KGM", "B1", "CO_PRODUCT"),
+                Addition("SH1-260314-0003M", "1", "KGM", "B1", OutputUse.CO_PRODUCT),
             ),
             (LINE,),
         ),

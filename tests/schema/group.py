@@ -16,6 +16,7 @@ from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.production.process_records import RunKind
 from plants.rules.values.instants import micros
 from plants.store.replication.status import ReplicationRow
 from plants.store.sql.rows import RowWrites
@@ -91,7 +92,7 @@ def chain(group: Group) -> Chain:
     run = here.do(
         record_production,
         ProductionRun(
-            ProcessOrder("PRODUCTION", job_order="JO-1"),
+            ProcessOrder(RunKind.PRODUCTION, job_order="JO-1"),
             (StockLine(code, "80", "KGM", "A1"),),
             (Output("FP-YOG", "60", "KGM", "A1"),),
         ),

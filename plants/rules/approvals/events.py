@@ -4,7 +4,7 @@ A signature binds a decision to content and version. So a rebase does not append
 made and decided anew.
 """
 
-from typing import Final, Literal, TypedDict
+from typing import Final, TypedDict
 
 from plants.rules.ledger.events import Event, LedgerKind
 from plants.rules.ledger.payloads import Outcome
@@ -36,8 +36,8 @@ class ChangeDecided(TypedDict):
     plant: int
     change: int
     proposal: str  # leaf hash of the requesting entry, hexadecimal: the decision is on exactly that content
-    verdict: Literal["APPROVED", "REJECTED"]
-    level: Literal["PLANT", "HUB"]
+    verdict: str  # a ChangeVerdict
+    level: str  # a ChangeLevel
     printed_name: str
     comment: str
 

@@ -1,6 +1,6 @@
 """Events of corrections."""
 
-from typing import Final, Literal, NotRequired
+from typing import Final, NotRequired
 
 from plants.rules.ledger.events import Event
 from plants.rules.ledger.payloads import Outcome
@@ -10,7 +10,7 @@ class EntryCorrected(Outcome):
     """An earlier entry was wrong: this one reverses its movements and retracts its edges."""
 
     entry: int
-    wrong: Literal["DID_NOT_OCCUR", "INCORRECT_DATA"]
+    wrong: str  # a Wrong
     retracted: list[list[int]]  # [entry, line] of each edge
     unreceived: NotRequired[list[list[int]]]  # [transfer, line] of each line of a transfer that was not received
 

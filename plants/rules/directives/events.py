@@ -1,17 +1,15 @@
 """Events of directives: the hub's directives to plants, and the plants' answers."""
 
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from plants.rules.ledger.events import Event, LedgerKind
 from plants.rules.ledger.payloads import DirectedBatch, WaitingHold
-
-MasterDirectedKind = Literal["MATERIAL", "UNIT", "SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT"]
 
 
 class MasterDirected(TypedDict):
     """The hub defines master data for a plant; `content` is the payload of the plant's own definition."""
 
-    kind: MasterDirectedKind
+    kind: str  # MATERIAL or a MasterKind
     content: dict[str, Any]
 
 

@@ -1,11 +1,10 @@
 """Events of master data: plants, materials, units, partners, locations and equipment."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, TypedDict
 
 from plants.rules.ledger.events import Event
-
-MasterKind = Literal["UNIT", "SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT"]
+from plants.rules.materials.definitions import MasterKind
 
 
 class PlantOpened(TypedDict):
@@ -54,10 +53,10 @@ LOCATION_DEFINED: Final = Event("LocationDefined", MasterDefined)
 EQUIPMENT_DEFINED: Final = Event("EquipmentDefined", MasterDefined)
 
 MASTER_DEFINED: Final[Mapping[MasterKind, Event[Any]]] = {
-    "UNIT": UNIT_DEFINED,
-    "SUPPLIER": SUPPLIER_DEFINED,
-    "CUSTOMER": CUSTOMER_DEFINED,
-    "LOCATION": LOCATION_DEFINED,
-    "EQUIPMENT": EQUIPMENT_DEFINED,
+    MasterKind.UNIT: UNIT_DEFINED,
+    MasterKind.SUPPLIER: SUPPLIER_DEFINED,
+    MasterKind.CUSTOMER: CUSTOMER_DEFINED,
+    MasterKind.LOCATION: LOCATION_DEFINED,
+    MasterKind.EQUIPMENT: EQUIPMENT_DEFINED,
 }
 """The event that defines master data of each kind."""

@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
-from plants.rules.materials.events import MasterKind
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.quantities import UNITS, Unit
 from plants.rules.values.refusals import Refusal

@@ -35,6 +35,7 @@ from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.production.process_records import RunKind
 from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import entries_between
@@ -127,7 +128,7 @@ class Floor:
         return receive_batch, Delivery(self.chance.choice(("RM-MILK", "RM-SUGAR")), self.amount(), "KGM", self.place())
 
     def open(self, plant: Plant) -> Deed:  # noqa: ARG002
-        return open_process, ProcessOrder(self.chance.choice(("PRODUCTION", "REWORK")))
+        return open_process, ProcessOrder(self.chance.choice((RunKind.PRODUCTION, RunKind.REWORK)))
 
     def feed(self, plant: Plant) -> Deed:
         return feed_process, Feed(self.a_run(plant), self.lines(plant))
