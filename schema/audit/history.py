@@ -23,7 +23,7 @@ from schema.engine.context import Info
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.nodes import Node, findable, node_id
 from schema.engine.operations import query, subscription
-from schema.engine.scalars import BatchCode, PlantCode, RequestId
+from schema.engine.scalars import BatchCode, EventType, PlantCode, RequestId
 from schema.group.plants import Plant
 
 enum_type(LedgerKind)
@@ -81,7 +81,7 @@ class LedgerEntry(Node):
     index: int = described(INDEX)
     ledger: LedgerKind = described("Kind of the ledger.")
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     version: int | None = described(f"Version of the event type. {NULL_IF_PRUNED}")
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
@@ -145,7 +145,7 @@ class LedgerEntry(Node):
             index=row.idx,
             ledger=kind_of(position[0]),
             event_id=envelope["id"],
-            type=envelope["type"],
+            type=EventType(envelope["type"]),
             version=envelope["version"],
             occurred_at=parse_instant(envelope["occurred_at"]),
             recorded_at=parse_instant(envelope["recorded_at"]),
@@ -171,7 +171,7 @@ class LedgerEntry(Node):
             index=row.idx,
             ledger=kind_of(row.log_id),
             event_id=row.event_id,
-            type=row.type,
+            type=EventType(row.type),
             version=None,
             occurred_at=from_micros(row.occurred_us),
             recorded_at=from_micros(row.recorded_us),
@@ -197,7 +197,7 @@ class LedgerFilter:
 
     plant: PlantCode | None = described("Plant: its ledger and the hub's directives to it.", default=None)
     ledger: LedgerKind | None = described("Kind of ledger.", default=None)
-    type: str | None = described("Event type, such as BatchReceived.", default=None)
+    type: EventType | None = described("Event type.", default=None)
     key: str | None = described("Key of the subject.", default=None)
     batch: BatchCode | None = described("Batch: entries about it, and entries that move goods of it.", default=None)
     actor: str | None = described("Employee number of the actor.", default=None)

@@ -34,7 +34,7 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode
+from schema.engine.scalars import BatchCode, EventType, ExactDecimal, PlantCode
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import CODE, NAME
 from schema.materials.materials import ConversionInput
@@ -50,7 +50,7 @@ class Directive(Node):
     """A directive to one plant, and the plant's answer."""
 
     index: int = described("Position among the directives to the plant, from 0.")
-    type: str = described("Event type, such as HoldDirected or ChangeDecided.")
+    type: EventType = described("Event type, such as HoldDirected or ChangeDecided.")
     about: str = described("Key of the subject: a batch code, a recall id or a master data code.")
     hold: str | None = described("Id of the hold or recall that it places or lifts.")
     batches: list[BatchCode] = described("Batches that it holds or releases.")
@@ -109,7 +109,7 @@ class Directive(Node):
         return cls(
             id=node_id("directive", -row.log_id, row.idx),
             index=row.idx,
-            type=row.type,
+            type=EventType(row.type),
             about=row.key,
             hold=hold if isinstance(hold, str) else None,
             batches=_codes(payload),
@@ -135,7 +135,7 @@ class DirectiveFilter:
 
     plant: PlantCode | None = described("Addressed plant.", default=None)
     state: DirectiveState | None = described("State of the directive.", default=None)
-    type: str | None = described("Event type, such as HoldDirected.", default=None)
+    type: EventType | None = described("Event type, such as HoldDirected.", default=None)
     key: str | None = described("Key of the subject: a batch code, a recall id or a master data code.", default=None)
 
 

@@ -1,7 +1,6 @@
 """Refusals: one GraphQL type for each code, made from its text."""
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from types import new_class
 from typing import Any, Final
 
@@ -31,19 +30,12 @@ from plants.rules.values.refusals import (
 from plants.store.refusals import declared_refusals
 from schema.engine.fields import described, interface_type
 
-RefusalCodes: type[StrEnum] = StrEnum(  # type: ignore[misc]  # mypy wants a literal; the members are declared elsewhere.
-    "RefusalCodes", [(code, code) for code in declared_refusals()]
-)
-CodeEnum = strawberry.enum(
-    RefusalCodes, name="RefusalCode", description="Code of a refusal. A code is never renamed or reused."
-)
-
 
 @interface_type(name="Refusal")
 class RefusalAnswer:
     """An expected “no”: nothing was changed. It carries a code and a message."""
 
-    code: StrEnum = strawberry.field(graphql_type=CodeEnum, description="Code of the refusal.")
+    code: RefusalCode = described("Code of the refusal.")
     message: str = described("Message in the caller's language.")
 
 
@@ -108,7 +100,7 @@ TAKING: Final = frozenset(
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return the GraphQL object of a refusal."""
     data = _renamed({name: refusal.data.get(name, "") for name in refusal.code.descriptions})
-    return REFUSALS[refusal.code](code=CodeEnum(refusal.code), message=word(refusal, language), **data)
+    return REFUSALS[refusal.code](code=refusal.code, message=word(refusal, language), **data)
 
 
 def _renamed(data: Mapping[str, str]) -> dict[str, str]:

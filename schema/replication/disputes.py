@@ -19,7 +19,7 @@ from schema.engine.fields import argument, described, field, input_type, object_
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.nodes import Node, findable, node_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import instant
+from schema.engine.scalars import EventType, instant
 from schema.group.plants import Plant, plant_numbered
 
 INDEX = "Index of the disputing entry in the plant's ledger. It names the dispute."
@@ -39,7 +39,7 @@ class Dispute(Node):
 
     index: int = described(INDEX)
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     about: str = described("Key of the subject: a batch code or a process record id.")
     actor: str = described("Employee number of the actor.")
     occurred_at: datetime = described("Time of the event.")
@@ -72,7 +72,7 @@ class Dispute(Node):
             id=node_id("dispute", row.plant_id, row.entry_idx),
             index=row.entry_idx,
             event_id=row.event_id,
-            type=row.type,
+            type=EventType(row.type),
             about=row.key,
             actor=row.actor,
             occurred_at=from_micros(row.occurred_us),

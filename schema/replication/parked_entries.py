@@ -30,7 +30,7 @@ from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.scalars import EventType, PlantCode, instant
 from schema.group.plants import Plant, plant_numbered
 
 enum_type(ParkedState)
@@ -45,7 +45,7 @@ class ParkedEntry:
 
     index: int = described(INDEX)
     state: ParkedState = described("State of the entry.")
-    type: str = described("Event type, in the past tense. Empty if the plant is halted.")
+    type: EventType | None = described("Event type. Null if the plant is halted.")
     about: str = described("Key of the subject: a batch code or a process record id.")
     error: str | None = described("Error of the entry itself. Null if it waits for another entry.")
     attempts: int = described("Number of attempts.")
@@ -70,7 +70,7 @@ class ParkedEntry:
         return cls(
             index=fault.idx,
             state=seen.state,
-            type=fault.type,
+            type=EventType(fault.type) if fault.type else None,
             about="" if seen.state is ParkedState.HALTED else fault.key,
             error=fault.error,
             attempts=fault.attempts,
@@ -86,7 +86,7 @@ class SkippedEntry:
     """An entry of a plant that an administrator excluded from the hub's tables."""
 
     index: int = described(INDEX)
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     error: str = described("Error of the last attempt.")
     reason: str = described("Reason of the decision.")
     skipped_by: str = described("Employee number of the decider.")
@@ -108,7 +108,7 @@ class SkippedEntry:
     def of(cls, row: SkippedEntryRow) -> Self:
         return cls(
             index=row.idx,
-            type=row.type,
+            type=EventType(row.type),
             error=row.error,
             reason=row.reason,
             skipped_by=row.skipped_by,

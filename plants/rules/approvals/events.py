@@ -19,7 +19,7 @@ class Difference(TypedDict):
 
 
 class ChangeRequested(TypedDict):
-    """A request for a gated change of exactly this version of a batch; its id is the index of this entry."""
+    """The id of the request is the index of this entry."""
 
     kind: str
     batch: int
@@ -31,8 +31,6 @@ class ChangeRequested(TypedDict):
 
 
 class ChangeDecided(TypedDict):
-    """An approval or rejection by another user, at the plant or at the hub."""
-
     plant: int
     change: int
     proposal: str  # leaf hash of the requesting entry, hexadecimal: the decision is on exactly that content
@@ -43,22 +41,29 @@ class ChangeDecided(TypedDict):
 
 
 class ChangeApplied(Outcome):
-    """An approved change took effect."""
-
     change: int
 
 
 class ChangeRefused(TypedDict):
-    """An approved change could not be applied."""
-
     change: int
     refusal: str
     data: dict[str, str]
 
 
-CHANGE_REQUESTED: Final = Event("ChangeRequested", ChangeRequested, rebased=False)
-CHANGE_DECIDED: Final = Event(
-    "ChangeDecided", ChangeDecided, ledgers=frozenset({LedgerKind.PLANT, LedgerKind.DIRECTIVES}), rebased=False
+CHANGE_REQUESTED: Final = Event(
+    "ChangeRequested",
+    ChangeRequested,
+    "A user asked for a gated change of exactly this version of a batch.",
+    rebased=False,
 )
-CHANGE_APPLIED: Final = Event("ChangeApplied", ChangeApplied, rebased=False)
-CHANGE_REFUSED: Final = Event("ChangeRefused", ChangeRefused, rebased=False)
+CHANGE_DECIDED: Final = Event(
+    "ChangeDecided",
+    ChangeDecided,
+    "A user other than the requester approved or rejected a change request, at the plant or at headquarters.",
+    ledgers=frozenset({LedgerKind.PLANT, LedgerKind.DIRECTIVES}),
+    rebased=False,
+)
+CHANGE_APPLIED: Final = Event("ChangeApplied", ChangeApplied, "An approved change took effect.", rebased=False)
+CHANGE_REFUSED: Final = Event(
+    "ChangeRefused", ChangeRefused, "An approved change could not be applied; the entry says why.", rebased=False
+)

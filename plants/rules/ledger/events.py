@@ -65,11 +65,11 @@ PLANTS_OWN: Final = frozenset({LedgerKind.PLANT})
 class Event(Generic[P]):
     """The declaration of an event type; it is in the `events` module of its area.
 
-    `name` is the `type` of its entries. Only the newest version is written: `version`, with a `payload` of this form.
-    `steps` has, by number, the step from an older version to the next; VERSIONS_UNDERSTOOD of them are required.
-    `ledgers` are the kinds of ledgers that the event may be appended to. A `correctable` event can be taken back by
-    EntryCorrected; definitions are replaced by new ones instead, and holds end by a release. A `rebased` event is
-    appended again when its ledger is rebased.
+    `name` is the `type` of its entries. `description` is one sentence for readers of ledgers. Only the newest version
+    is written: `version`, with a `payload` of this form. `steps` has, by number, the step from an older version to the
+    next; VERSIONS_UNDERSTOOD of them are required. `ledgers` are the kinds of ledgers that the event may be appended
+    to. A `correctable` event can be taken back by EntryCorrected; definitions are replaced by new ones instead, and
+    holds end by a release. A `rebased` event is appended again when its ledger is rebased.
 
     `plants.store.projection.registry` finds the declarations. The projector is in the store's `projectors` module of
     the same area.
@@ -77,6 +77,7 @@ class Event(Generic[P]):
 
     name: str
     payload: type[P]
+    description: str
     version: int = 1
     steps: Mapping[int, Step] = field(default_factory=dict)
     ledgers: frozenset[LedgerKind] = PLANTS_OWN
