@@ -21,7 +21,7 @@ class Wrong(DescribedEnum):
     )
     INCORRECT_DATA = (
         "INCORRECT_DATA",
-        "The event happened but its data are wrong; record the right data as a new entry.",
+        "The event happened with other data; its effects are reversed, so record the right data anew.",
     )
 
 

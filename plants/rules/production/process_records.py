@@ -13,7 +13,7 @@ class ProcessKind(DescribedEnum):
     """Kind of a process record."""
 
     PRODUCTION = "PRODUCTION", "Makes new batches from the goods that are fed."
-    SPLIT = "SPLIT", "Divides goods of one batch into several new batches of the same material."
+    SPLIT = "SPLIT", "Divides goods of one batch into new batches of the same material."
     MERGE = "MERGE", "Combines goods of several batches of one material into one new batch."
     REPACK = "REPACK", "Puts goods into other packaging; they leave as new batches."
     REWORK = "REWORK", "Processes goods again, for example to meet their specification; they leave as new batches."

@@ -13,7 +13,7 @@ class Disposition(DescribedEnum):
 
     PLANNED = "PLANNED", "The batch is announced but not made yet, so there are no goods to use."
     IN_PROCESS = "IN_PROCESS", "The goods are still being made and may not be used yet."
-    RESTRICTED = "RESTRICTED", "The goods exist but may not be consumed, transferred or shipped."
+    RESTRICTED = "RESTRICTED", "The goods exist but may not be fed, split, merged, transferred or shipped."
     UNRESTRICTED = "UNRESTRICTED", "The goods may be used, unless a hold is open or they are expired."
     CLOSED = (
         "CLOSED",

@@ -28,7 +28,7 @@ class GapKind(DescribedEnum):
     NEVER_HEARD = "NEVER_HEARD", "No entry or no signed checkpoint of the plant has arrived at this node."
     BEHIND = "BEHIND", "Entries of the plant are announced or have arrived, but are not in the answer yet."
     STALE = "STALE", "The plant's newest signed checkpoint is too old; later entries may be missing from the answer."
-    ALARM = "ALARM", "Replication of the plant has an alarm; its later entries are missing until an operator acts."
+    ALARM = "ALARM", "Replication of the plant has an alarm; its later entries may be missing until an operator acts."
     IN_TRANSIT = (
         "IN_TRANSIT",
         "Goods were dispatched to a plant that has not recorded a receipt; a forward trace may go on there.",

@@ -35,7 +35,7 @@ from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.rules.logistics.transfers import transfer_manifest
-from plants.rules.production.process_records import RunKind
+from plants.rules.production.process_records import OutputUse, RunKind
 from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import entries_between
@@ -112,9 +112,9 @@ class Floor:
 
     def outputs(self) -> tuple[Output, ...]:
         materials = ("FP-YOG", "RM-MILK", "RM-SUGAR")
-        uses = ("PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE")
+        uses = tuple(OutputUse)
         return tuple(
-            Output(self.chance.choice(materials), self.amount(), "KGM", self.place(), self.chance.choice(uses))  # type: ignore[arg-type]
+            Output(self.chance.choice(materials), self.amount(), "KGM", self.place(), self.chance.choice(uses))
             for _ in range(self.chance.randint(0, 2))
         )
 
