@@ -29,7 +29,7 @@ from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
@@ -41,12 +41,10 @@ from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 
-ChangeKindEnum = strawberry.enum(ChangeKind, name="ChangeKind", description="Kind of a change request.")
-ChangeLevelEnum = strawberry.enum(ChangeLevel, name="ChangeLevel", description="Level at which a decision is made.")
-ChangeStateEnum = strawberry.enum(
-    ChangeState, name="ChangeState", description="State of a change request, as its plant recorded it."
-)
-ChangeVerdictEnum = strawberry.enum(ChangeVerdict, name="ChangeVerdict", description="Verdict of a decision.")
+enum_type(ChangeKind)
+enum_type(ChangeLevel)
+enum_type(ChangeState)
+enum_type(ChangeVerdict)
 CHANGE = "Number of the change request at its plant. It is the index of the entry that requested the change."
 PROPOSAL = "Leaf hash of the requesting entry, in hexadecimal. A decision refers to exactly this content."
 REASON = "Reason, for the deciders and for readers of the ledger."

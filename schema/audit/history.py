@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Self
 import strawberry
 
 from auth.permissions import NotPermitted, Permission
+from plants.rules.audit.corrections import Wrong
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kind_of
 from plants.rules.values.instants import from_micros, micros, parse_instant
@@ -19,20 +20,16 @@ from plants.store.materials.plants import plants_by_number
 from schema.engine.commits import polls
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import query, subscription
-from schema.engine.scalars import BatchCode, PlantCode, RequestId
+from schema.engine.scalars import BatchCode, EventType, PlantCode, RequestId
 from schema.group.plants import Plant
 
-LedgerKindEnum = strawberry.enum(
-    LedgerKind,
-    name="LedgerKind",
-    description="Kind of ledger: a plant's entries, the hub's directives to a plant, or the hub's entries about the "
-    "group.",
-)
+enum_type(LedgerKind)
+enum_type(Wrong)
 INDEX = "Position of the entry in its ledger, from 0."
 
 
@@ -67,13 +64,13 @@ class EntryCause:
 class EntryCorrection:
     """A correction: the reason and the entry that reverses the wrong one."""
 
-    wrong: str = described("Kind of error: DID_NOT_OCCUR or INCORRECT_DATA.")
+    wrong: Wrong = described("Kind of error.")
     reason: str = described("Reason that the corrector gave.")
     by: "LedgerEntry" = described("The entry that reverses the wrong one.")
 
     @classmethod
     def of(cls, row: CorrectionRow, by: "LedgerEntry") -> Self:
-        return cls(wrong=row.wrong, reason=row.reason, by=by)
+        return cls(wrong=Wrong(row.wrong), reason=row.reason, by=by)
 
 
 NULL_IF_PRUNED = "Null if the body is pruned."
@@ -86,7 +83,7 @@ class LedgerEntry(Node):
     index: int = described(INDEX)
     ledger: LedgerKind = described("Kind of the ledger.")
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     version: int | None = described(f"Version of the event type. {NULL_IF_PRUNED}")
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
@@ -150,7 +147,7 @@ class LedgerEntry(Node):
             index=row.idx,
             ledger=kind_of(position[0]),
             event_id=envelope["id"],
-            type=envelope["type"],
+            type=EventType(envelope["type"]),
             version=envelope["version"],
             occurred_at=parse_instant(envelope["occurred_at"]),
             recorded_at=parse_instant(envelope["recorded_at"]),
@@ -176,7 +173,7 @@ class LedgerEntry(Node):
             index=row.idx,
             ledger=kind_of(row.log_id),
             event_id=row.event_id,
-            type=row.type,
+            type=EventType(row.type),
             version=None,
             occurred_at=from_micros(row.occurred_us),
             recorded_at=from_micros(row.recorded_us),
@@ -202,7 +199,7 @@ class LedgerFilter:
 
     plant: PlantCode | None = described("Plant: its ledger and the hub's directives to it.", default=None)
     ledger: LedgerKind | None = described("Kind of ledger.", default=None)
-    type: str | None = described("Event type, such as BatchReceived.", default=None)
+    type: EventType | None = described("Event type.", default=None)
     key: str | None = described("Key of the subject.", default=None)
     batch: BatchCode | None = described("Batch: entries about it, and entries that move goods of it.", default=None)
     actor: str | None = described("Employee number of the actor.", default=None)

@@ -1,6 +1,7 @@
-"""Scalars: instants, days, exact amounts, codes and request ids, with strict parsing."""
+"""Scalars: instants, days, exact amounts, codes, request ids and names of open sets, with strict parsing."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final, NewType
 
@@ -11,14 +12,17 @@ from strawberry.types.scalar import ScalarDefinition
 from plants.rules.identification.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
 from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, RefusalCode
 
 BatchCode = NewType("BatchCode", str)
 PlantCode = NewType("PlantCode", str)
 ExactDecimal = NewType("ExactDecimal", str)
 RequestId = NewType("RequestId", str)
+EventType = NewType("EventType", str)
+AlarmKind = NewType("AlarmKind", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
+NAME_LENGTH_MAX: Final = 100
 SHOWN_MAX: Final = 60  # characters of the value that an error quotes
 
 INSTANT: Final = re.compile(
@@ -26,6 +30,8 @@ INSTANT: Final = re.compile(
 )  # RFC 3339, section 5.6
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 REQUEST: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+EVENT_TYPE: Final = re.compile(r"[A-Z][A-Za-z0-9]*", re.ASCII)
+CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", re.ASCII)
 
 
 def _wrong(kind: str, value: object, rule: str) -> GraphQLError:
@@ -104,6 +110,18 @@ def read_request(value: object) -> str:
     return text.lower()
 
 
+def _name_reader(kind: str, pattern: re.Pattern[str], rule: str) -> Callable[[object], str]:
+    """Return a parser of the names of an open set. It accepts every well-formed name: newer programs have more."""
+
+    def read(value: object) -> str:
+        text = _text(kind, value)
+        if len(text) > NAME_LENGTH_MAX or not pattern.fullmatch(text):
+            raise _wrong(kind, text, rule)
+        return text
+
+    return read
+
+
 def _scalar(name: str, description: str, read: Any, write: Any = str, url: str | None = None) -> ScalarDefinition:
     return strawberry.scalar(
         name=name, description=description, parse_value=read, serialize=write, specified_by_url=url
@@ -133,6 +151,24 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "A UUID in canonical form, made by the client.",
         read_request,
         url="https://www.rfc-editor.org/rfc/rfc9562",
+    ),
+    EventType: _scalar(
+        "EventType",
+        "Type of a ledger entry's event, in the past tense, such as BatchReceived. A type is never renamed; new types "
+        "may be added. The page docs/reference/events.md lists them.",
+        _name_reader("EventType", EVENT_TYPE, "use letters and digits, a capital first, like BatchReceived."),
+    ),
+    AlarmKind: _scalar(
+        "AlarmKind",
+        "Kind of an alarm, such as ARCHIVE_FAILING. A kind is never renamed; new kinds may be added. "
+        "The page docs/reference/alarms.md lists them.",
+        _name_reader("AlarmKind", CONSTANT, "use capitals, digits and underscores, like ARCHIVE_FAILING."),
+    ),
+    RefusalCode: _scalar(
+        "RefusalCode",
+        "Code of a refusal, such as BATCH_ON_HOLD. A code is never renamed or reused; new codes may be added. "
+        "The page docs/reference/refusals.md lists them.",
+        _name_reader("RefusalCode", CONSTANT, "use capitals, digits and underscores, like BATCH_ON_HOLD."),
     ),
 }
 

@@ -4,11 +4,11 @@ import strawberry
 
 from auth.actors import GROUP, Role
 from schema.engine.context import Info
-from schema.engine.fields import described, field, object_type
+from schema.engine.fields import described, enum_type, field, object_type
 from schema.engine.operations import query
 from schema.group.plants import Plant, plants_seen
 
-RoleEnum = strawberry.enum(Role, name="PersonRole", description="Role of a user.")
+enum_type(Role, name="PersonRole")
 
 
 @object_type

@@ -15,7 +15,7 @@ from plants.store.quality import holds
 from plants.store.quality.holds import DirectedHoldRow, HoldRow, directed_holds_by_code, holds_by_batch
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, field, input_type, object_type
+from schema.engine.fields import described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
@@ -27,9 +27,7 @@ from schema.inventory import batches
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
 
-HoldKindEnum = strawberry.enum(
-    HoldKind, name="HoldKind", description="Kind of hold. Holds are independent: lifting one leaves the others."
-)
+enum_type(HoldKind)
 
 
 @object_type

@@ -27,6 +27,7 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.scalars import EventType
 from schema.group.plants import Plant, plant_numbered
 
 INDEX = "Index of the disputing entry in the plant's ledger. It names the dispute."
@@ -46,7 +47,7 @@ class Dispute(Node):
 
     index: int = described(INDEX)
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     about: str = described("Key of the subject: a batch code or a process record id.")
     actor: str = described("Employee number of the actor.")
     occurred_at: datetime = described("Time of the event.")
@@ -78,7 +79,7 @@ class Dispute(Node):
             id=node_id("dispute", row.plant_id, row.entry_idx),
             index=row.entry_idx,
             event_id=row.event_id,
-            type=row.type,
+            type=EventType(row.type),
             about=row.key,
             actor=row.actor,
             occurred_at=row.occurred_at,

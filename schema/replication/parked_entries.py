@@ -26,19 +26,14 @@ from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import PlantCode
+from schema.engine.scalars import EventType, PlantCode
 from schema.group.plants import Plant, plant_numbered
 
-ParkedStateEnum = strawberry.enum(
-    ParkedState,
-    name="ParkedState",
-    description="State of a parked entry: it FAILED, it NEEDS_UPGRADE, it WAITS_BEHIND another one, or its "
-    "plant is HALTED. FAILED and NEEDS_UPGRADE need a decision.",
-)
+enum_type(ParkedState)
 INDEX = "Position of the entry in the plant's ledger, from 0."
 LEAF = "Leaf hash of the entry, as listed."
 OF_PLANT = "Code of the plant of the ledger."
@@ -50,7 +45,7 @@ class ParkedEntry:
 
     index: int = described(INDEX)
     state: ParkedState = described("State of the entry.")
-    type: str = described("Event type, in the past tense. Empty if the plant is halted.")
+    type: EventType | None = described("Event type. Null if the plant is halted.")
     about: str = described("Key of the subject: a batch code or a process record id.")
     error: str | None = described("Error of the entry itself. Null if it waits for another entry.")
     attempts: int = described("Number of attempts.")
@@ -75,7 +70,7 @@ class ParkedEntry:
         return cls(
             index=fault.idx,
             state=seen.state,
-            type=fault.type,
+            type=EventType(fault.type) if fault.type else None,
             about="" if seen.state is ParkedState.HALTED else fault.key,
             error=fault.error,
             attempts=fault.attempts,
@@ -91,7 +86,7 @@ class SkippedEntry:
     """An entry of a plant that an administrator excluded from the hub's tables."""
 
     index: int = described(INDEX)
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     error: str = described("Error of the last attempt.")
     reason: str = described("Reason of the decision.")
     skipped_by: str = described("Employee number of the decider.")
@@ -113,7 +108,7 @@ class SkippedEntry:
     def of(cls, row: SkippedEntryRow) -> Self:
         return cls(
             index=row.idx,
-            type=row.type,
+            type=EventType(row.type),
             error=row.error,
             reason=row.reason,
             skipped_by=row.skipped_by,

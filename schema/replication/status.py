@@ -17,7 +17,7 @@ from plants.store.replication import status as status_rows
 from plants.store.replication.status import PlantReplication, ReplicationState
 from schema.engine.commits import polls
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, object_type
+from schema.engine.fields import argument, described, enum_type, object_type
 from schema.engine.operations import subscription
 from schema.engine.scalars import PlantCode
 from schema.group import plants
@@ -25,11 +25,7 @@ from schema.group import plants
 if TYPE_CHECKING:
     from schema.group.plants import Plant
 
-ReplicationStateEnum = strawberry.enum(
-    ReplicationState,
-    name="ReplicationState",
-    description="State of replication between a plant and the hub. HUB_REGRESSED and later ones need an operator.",
-)
+enum_type(ReplicationState)
 
 
 @object_type

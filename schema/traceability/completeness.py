@@ -11,18 +11,14 @@ from plants.store.materials.plants import plants_by_number
 from plants.store.traceability.completeness import Completeness as Found
 from plants.store.traceability.completeness import Gap, GapKind, Watermark
 from schema.engine.context import Info
-from schema.engine.fields import described, field, object_type
+from schema.engine.fields import described, enum_type, field, object_type
 from schema.engine.node_ids import node_id
 from schema.engine.scalars import PlantCode
 from schema.group.plants import Plant, owner
 from schema.traceability.trace_queries import TraceQuery
 from schema.traceability.traced import TracedBatch, traced_batch
 
-GapKindEnum = strawberry.enum(
-    GapKind,
-    name="TraceGapKind",
-    description="Kind of gap: entries of a plant that this node does not have, or goods in transit.",
-)
+enum_type(GapKind, name="TraceGapKind")
 
 
 @object_type

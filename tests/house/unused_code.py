@@ -25,7 +25,7 @@ REGISTERING: Final = (
 DECLARING_BASES: Final = frozenset({"BaseModel", "SQLModel", "TypeDecorator", "TypedDict"})
 DECLARING_DECORATORS: Final = frozenset(
     {"enum_type", "input_type", "interface_type", "object_type"}
-    | {f"strawberry.{kind}" for kind in ("enum", "input", "interface", "type")}
+    | {f"strawberry.{kind}" for kind in ("input", "interface", "type")}
 )
 """Classes whose members a library reads: columns and their types, members of JSON and of GraphQL."""
 
@@ -81,7 +81,7 @@ def declared(house: Sequence[Source]) -> set[tuple[str, int]]:
     declaring = {node.name for _, node in classes if _declares(node)} | DECLARING_BASES | _graphql_enums(house)
     while found := {node.name for _, node in classes if _names(node.bases) & declaring} - declaring:
         declaring |= found
-    lines = {(one.name, line) for one in house for line, _ in _enum_calls(one)}
+    lines: set[tuple[str, int]] = set()
     for source, node in classes:
         if node.name in declaring:
             lines |= {(source.name, member.lineno) for member in node.body}
@@ -122,16 +122,15 @@ def _names(bases: Sequence[ast.expr]) -> set[str]:
     return {dotted(base) for base in plain}
 
 
-def _enum_calls(source: Source) -> Iterator[tuple[int, ast.Call]]:
-    """Yield where an enum of the rules becomes one of GraphQL: `X = strawberry.enum(Y, …)`."""
-    for node in source.tree.body:
-        call = node.value if isinstance(node, ast.Assign) else None
-        if isinstance(call, ast.Call) and dotted(call.func) == "strawberry.enum":
-            yield node.lineno, call
-
-
 def _graphql_enums(house: Sequence[Source]) -> set[str]:
-    return {dotted(call.args[0]) for one in house for _, call in _enum_calls(one)}
+    """Return the enums of other rooms that become enums of GraphQL: `enum_type(Y, …)` as a statement."""
+    calls = (
+        node.value
+        for one in house
+        for node in one.tree.body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    )
+    return {dotted(call.args[0]) for call in calls if dotted(call.func) == "enum_type"}
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from infra.database import Session, Store
 from infra.postgres import EmbeddedPostgres
 from plants.commands.execution import CommandContext
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.actors import Author
 from tests.databases import fresh_database
 from tests.scenarios.processes import HUB, PASSWORD, Group
@@ -34,11 +35,11 @@ MATERIALS: Final = (
     MaterialDefinition("YOGURT", "Yoghurt 酸奶", "KGM", shelf_life_days=21),
 )
 MASTERS: Final = (
-    MasterDefinition("LOCATION", "A1", "Cold store 冷库"),
-    MasterDefinition("LOCATION", "B1", "Line side 线边"),
-    MasterDefinition("SUPPLIER", "S1", "Green farm 绿地牧场"),
-    MasterDefinition("CUSTOMER", "C1", "Corner shop 便利店"),
-    MasterDefinition("EQUIPMENT", "MIX1", "Mixer 搅拌机"),
+    MasterDefinition(MasterKind.LOCATION, "A1", "Cold store 冷库"),
+    MasterDefinition(MasterKind.LOCATION, "B1", "Line side 线边"),
+    MasterDefinition(MasterKind.SUPPLIER, "S1", "Green farm 绿地牧场"),
+    MasterDefinition(MasterKind.CUSTOMER, "C1", "Corner shop 便利店"),
+    MasterDefinition(MasterKind.EQUIPMENT, "MIX1", "Mixer 搅拌机"),
 )
 # Who signs in where: id -> (home, plant of the roles or None for the home's own, roles).
 STAFF: Final[Mapping[str, tuple[tuple[str, int | None, tuple[Role, ...]], ...]]] = {

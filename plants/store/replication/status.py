@@ -7,7 +7,6 @@ for its directives. The hub has the same two rows for each plant, seen from the 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from infra.messages import StoredMessage, Worded, store
 from infra.roles import Keeping, table_options
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.replication import pace
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import EPOCH
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.archive import ArchivedRow
@@ -33,18 +33,27 @@ from plants.store.sql.columns import big, key, octets, text
 ALARM_LENGTH_MAX = 500  # characters of an alarm's English text
 
 
-class ReplicationState(StrEnum):
-    """State of a ledger towards its peer. From HUB_REGRESSED on, replication stops until an operator acts."""
+class ReplicationState(DescribedEnum):
+    """State of replication between a plant and the hub. HUB_REGRESSED and later ones need an operator."""
 
-    NEVER_MET = "NEVER_MET"
-    IN_SYNC = "IN_SYNC"
-    BEHIND = "BEHIND"
-    UNREACHABLE = "UNREACHABLE"
-    REFUSED = "REFUSED"
-    HUB_REGRESSED = "HUB_REGRESSED"
-    RESTORED = "RESTORED"
-    DIVERGED = "DIVERGED"
-    FENCED = "FENCED"
+    NEVER_MET = "NEVER_MET", "Plant and hub have not exchanged anything yet; check the enrolment and the connection."
+    IN_SYNC = "IN_SYNC", "Plant and hub held the same entries at the last exchange."
+    BEHIND = "BEHIND", "One side lacks entries that the other has; they are sent without an operator."
+    UNREACHABLE = "UNREACHABLE", "The last exchange failed because the hub was busy or not reachable; it is retried."
+    REFUSED = "REFUSED", "The last exchange was refused or its answer was invalid; it is retried, and `error` says why."
+    HUB_REGRESSED = (
+        "HUB_REGRESSED",
+        "The hub lost entries that it had acknowledged; the plant returns them. Find out why they were lost.",
+    )
+    RESTORED = (
+        "RESTORED",
+        "The plant's store is older than the hub's copy of its ledger; the hub sends what is missing.",
+    )
+    DIVERGED = (
+        "DIVERGED",
+        "Plant and hub hold different entries at one position; the plant adopts the hub's and appends its own again.",
+    )
+    FENCED = "FENCED", "Another copy of the plant has taken over, so this one does not write; decide which copy stays."
 
 
 class ReplicationRow(SQLModel, table=True):
