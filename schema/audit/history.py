@@ -25,7 +25,7 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import query, subscription
-from schema.engine.scalars import BatchCode, EventType, PlantCode, RequestId
+from schema.engine.scalars import BatchCode, EventType, PlantCode, RequestId, Sha256
 from schema.group.plants import Plant
 
 enum_type(LedgerKind)
@@ -48,7 +48,7 @@ class EntryCause:
 
     origin: str = described("Origin of the other ledger.")
     index: int = described(INDEX)
-    leaf_hash: str = described("Hash of the entry's bytes, in hexadecimal.")
+    leaf_hash: Sha256 = described("Hash of the entry's bytes.")
 
     @field("The entry itself. Null if this node does not hold it or you may not see it.")
     async def entry(self, info: Info) -> "LedgerEntry | None":
@@ -57,7 +57,7 @@ class EntryCause:
 
     @classmethod
     def of(cls, cause: Cause) -> Self:
-        return cls(origin=cause["origin"], index=cause["index"], leaf_hash=cause["leaf"])
+        return cls(origin=cause["origin"], index=cause["index"], leaf_hash=Sha256(cause["leaf"]))
 
 
 @object_type
@@ -101,7 +101,7 @@ class LedgerEntry(Node):
         "True if the body is kept only at the hub and in the archive. Fields that need the body are "
         "then null or empty, such as device, reason, causes and differences."
     )
-    leaf_hash: str = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962), in hexadecimal.")
+    leaf_hash: Sha256 = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962).")
     causes: list[EntryCause] = described("Entries of other ledgers that caused this one.")
     position: strawberry.Private[Position]
     content: strawberry.Private[Any]
@@ -160,7 +160,7 @@ class LedgerEntry(Node):
             payload=canonical(envelope["payload"]).decode(),
             body=bytes(row.body).decode(),
             pruned=False,
-            leaf_hash=bytes(row.leaf).hex(),
+            leaf_hash=Sha256(bytes(row.leaf).hex()),
             causes=[EntryCause.of(cause) for cause in envelope.get("causes", ())],
             position=position,
             content=envelope["payload"],
@@ -186,7 +186,7 @@ class LedgerEntry(Node):
             payload=None,
             body=None,
             pruned=True,
-            leaf_hash=bytes(row.leaf).hex(),
+            leaf_hash=Sha256(bytes(row.leaf).hex()),
             causes=[],
             position=(row.log_id, row.idx),
             content=None,

@@ -37,7 +37,7 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import BatchCode, EventType, ExactDecimal, PlantCode
+from schema.engine.scalars import BatchCode, EventType, PlantCode, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import CODE, NAME
 from schema.materials.materials import ConversionInput
@@ -200,7 +200,7 @@ class DirectUnitInput(MutationInput):
     code: str = described(CODE)
     name: str = described(NAME)
     of: str = described("Built-in unit that it is a multiple of.")
-    factor: ExactDecimal = described('Size in the built-in unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size in the built-in unit.")
 
 
 @input_type

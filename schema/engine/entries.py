@@ -6,7 +6,7 @@ from typing import Self
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import parse_instant
 from schema.engine.fields import described, interface_type, object_type
-from schema.engine.scalars import EventType
+from schema.engine.scalars import EventType, Sha256
 
 
 @object_type
@@ -17,7 +17,7 @@ class RecordedEntry:
     type: EventType = described("Event type.")
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
-    leaf_hash: str = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962), in hexadecimal.")
+    leaf_hash: Sha256 = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962).")
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
@@ -27,7 +27,7 @@ class RecordedEntry:
             type=EventType(entry.type),
             occurred_at=parse_instant(envelope["occurred_at"]),
             recorded_at=parse_instant(envelope["recorded_at"]),
-            leaf_hash=entry.leaf.hex(),
+            leaf_hash=Sha256(entry.leaf.hex()),
         )
 
 

@@ -17,9 +17,12 @@ from plants.rules.values.refusals import Refusal, RefusalCode
 BatchCode = NewType("BatchCode", str)
 PlantCode = NewType("PlantCode", str)
 ExactDecimal = NewType("ExactDecimal", str)
+Rational = NewType("Rational", str)
+Sha256 = NewType("Sha256", str)
 RequestId = NewType("RequestId", str)
 EventType = NewType("EventType", str)
 AlarmKind = NewType("AlarmKind", str)
+PermissionName = NewType("PermissionName", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
 NAME_LENGTH_MAX: Final = 100
@@ -29,8 +32,10 @@ INSTANT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )  # RFC 3339, section 5.6
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 REQUEST: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 EVENT_TYPE: Final = re.compile(r"[A-Z][A-Za-z0-9]*", re.ASCII)
+PERMISSION: Final = re.compile(r"[a-z]+:[a-z]+", re.ASCII)
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", re.ASCII)
 
 
@@ -79,6 +84,24 @@ def read_decimal(value: object) -> str:
     if len(text) > DECIMAL_LENGTH_MAX:
         raise _wrong("Decimal", text, f"at most {DECIMAL_LENGTH_MAX} characters.")
     return text
+
+
+def read_rational(value: object) -> str:
+    """Return a rational number as text. JSON numbers with a fraction are refused, as for Decimal."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if -(10**18) < value < 10**18 else "a number of more than 18 digits"
+    text = _text("Rational", value)
+    if len(text) > DECIMAL_LENGTH_MAX:
+        raise _wrong("Rational", text, f"at most {DECIMAL_LENGTH_MAX} characters.")
+    return text
+
+
+def read_sha256(value: object) -> str:
+    """Return a SHA-256 hash in lower-case hexadecimal."""
+    text = _text("Sha256", value)
+    if not SHA256.fullmatch(text):
+        raise _wrong("Sha256", text, "write 64 hexadecimal digits.")
+    return text.lower()
 
 
 def read_batch_code(value: object) -> str:
@@ -140,6 +163,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ExactDecimal: _scalar(
         "Decimal", 'An exact decimal number as a string, like "12.5". It is never a binary fraction.', read_decimal
     ),
+    Rational: _scalar(
+        "Rational",
+        'An exact rational number as a string: a decimal like "0.45", or a fraction of whole numbers like "1/3".',
+        read_rational,
+    ),
+    Sha256: _scalar("Sha256", "A SHA-256 hash: 64 hexadecimal digits.", read_sha256),
     BatchCode: _scalar(
         "BatchCode",
         "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82.",
@@ -163,6 +192,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "Kind of an alarm, such as ARCHIVE_FAILING. A kind is never renamed; new kinds may be added. "
         "The page docs/reference/alarms.md lists them.",
         _name_reader("AlarmKind", CONSTANT, "use capitals, digits and underscores, like ARCHIVE_FAILING."),
+    ),
+    PermissionName: _scalar(
+        "PermissionName",
+        "Name of a permission, such as batch:read. A name is never reused; new ones may be added. "
+        "The page docs/reference/permissions.md lists them.",
+        _name_reader("PermissionName", PERMISSION, "use two words with a colon, like batch:read."),
     ),
     RefusalCode: _scalar(
         "RefusalCode",

@@ -19,7 +19,7 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import ExactDecimal, PlantCode
+from schema.engine.scalars import PlantCode, Rational
 from schema.group.plants import Plant, owner
 
 CODE = "Code at the plant."
@@ -125,7 +125,7 @@ class DefineUnitInput(MutationInput):
     code: str = described(CODE)
     name: str = described(NAME)
     of: str = described("Built-in unit that it is a multiple of.")
-    factor: ExactDecimal = described('Size in the built-in unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size in the built-in unit.")
 
 
 @object_type

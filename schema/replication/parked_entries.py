@@ -30,7 +30,7 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import EventType, PlantCode
+from schema.engine.scalars import EventType, PlantCode, Sha256
 from schema.group.plants import Plant, plant_numbered
 
 enum_type(ParkedState)
@@ -53,7 +53,7 @@ class ParkedEntry:
     next_attempt_at: datetime | None = described(
         "Time of the next attempt. Null if a decision or an upgrade is needed."
     )
-    leaf_hash: str | None = described("Leaf hash in hexadecimal. A decision must repeat it.")
+    leaf_hash: Sha256 | None = described("Leaf hash. A decision must repeat it.")
     number: strawberry.Private[int]
 
     @field("Plant of the ledger.")
@@ -76,7 +76,7 @@ class ParkedEntry:
             attempts=fault.attempts,
             parked_at=fault.parked_at,
             next_attempt_at=fault.next_attempt_at,
-            leaf_hash=seen.leaf,
+            leaf_hash=None if seen.leaf is None else Sha256(seen.leaf),
             number=fault.log_id,
         )
 
@@ -92,7 +92,7 @@ class SkippedEntry:
     skipped_by: str = described("Employee number of the decider.")
     printed_name: str = described("Name of the decider at that time.")
     skipped_at: datetime = described("Time of the decision.")
-    leaf_hash: str = described("Leaf hash of the entry, in hexadecimal.")
+    leaf_hash: Sha256 = described("Leaf hash of the entry.")
     number: strawberry.Private[int]
     decided: strawberry.Private[int]
 
@@ -114,7 +114,7 @@ class SkippedEntry:
             skipped_by=row.skipped_by,
             printed_name=row.printed_name,
             skipped_at=row.skipped_at,
-            leaf_hash=row.leaf,
+            leaf_hash=Sha256(row.leaf),
             number=row.of_plant,
             decided=row.entry_idx,
         )
@@ -155,7 +155,7 @@ class RetryParkedEntryInput(MutationInput):
 
     plant: PlantCode = described(OF_PLANT)
     index: int = described(INDEX)
-    leaf_hash: str = described(LEAF)
+    leaf_hash: Sha256 = described(LEAF)
     reason: str = described("Reason: the change since the failure.")
 
 
@@ -165,7 +165,7 @@ class SkipParkedEntryInput(MutationInput):
 
     plant: PlantCode = described(OF_PLANT)
     index: int = described(INDEX)
-    leaf_hash: str = described(LEAF)
+    leaf_hash: Sha256 = described(LEAF)
     reason: str = described("Reason, for readers of the ledger.")
 
 

@@ -19,7 +19,7 @@ from schema.engine.commits import polls
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, enum_type, object_type
 from schema.engine.operations import subscription
-from schema.engine.scalars import PlantCode
+from schema.engine.scalars import PlantCode, Sha256
 from schema.group import plants
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Replication:
 
     state: ReplicationState = described("State of replication.")
     size: int = described("Number of entries of the plant's ledger at this node.")
-    root: str = described("Root hash of the Merkle tree over those entries, in hexadecimal.")
+    root: Sha256 = described("Root hash of the Merkle tree over those entries.")
     projected: int = described("Number of those entries that are applied to the tables.")
     acknowledged: int = described("Number of entries that the hub holds and has cosigned.")
     checkpoint_size: int | None = described("Size in the newest signed checkpoint.")
@@ -68,7 +68,7 @@ class Replication:
         return cls(
             state=seen.state,
             size=seen.size,
-            root=seen.root.hex(),
+            root=Sha256(seen.root.hex()),
             projected=seen.projected,
             acknowledged=seen.acknowledged,
             checkpoint_size=seen.checkpoint_size,
