@@ -1,4 +1,4 @@
-"""What a client asks first: the node that answers, the permissions of its user, and several nodes at once."""
+"""The first questions of a client: the node that answers, the permissions of its user, several nodes at once."""
 
 import pytest
 
