@@ -239,6 +239,10 @@ SELECT_NOTE: Final = select(CheckpointRow.note).where(
     col(CheckpointRow.log_id) == bindparam("ledger"), col(CheckpointRow.size) == bindparam("size")
 )
 
+IS_DISPUTED: Final = DisputeRow.state == DisputeState.OPEN
+COUNT_DISPUTED: Final = select(DisputeRow.plant_id, func.count()).where(IS_DISPUTED).group_by(col(DisputeRow.plant_id))
+SELECT_ARCHIVED: Final = select(ArchivedRow.log_id, ArchivedRow.size)
+
 
 @cache
 def _amend(names: tuple[str, ...]) -> Update:
@@ -331,10 +335,8 @@ def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) 
     counting = select(ProjectionFault.log_id, ProjectionFault.error).where(col(ProjectionFault.log_id).in_(plants))
     for log_id, error in reads.exec(counting):
         faults.setdefault(log_id, []).append(error is not None)
-    is_open = DisputeRow.state == DisputeState.OPEN
-    counting_open = select(DisputeRow.plant_id, func.count()).where(is_open).group_by(col(DisputeRow.plant_id))
-    disputed: dict[int, int] = dict(reads.exec(counting_open).all())
-    archived: dict[int, int] = dict(reads.exec(select(ArchivedRow.log_id, ArchivedRow.size)).all())
+    disputed: dict[int, int] = dict(reads.rows(COUNT_DISPUTED))
+    archived: dict[int, int] = dict(reads.rows(SELECT_ARCHIVED))
     return [
         _status(
             (logs[plant], logs.get(-plant)),
