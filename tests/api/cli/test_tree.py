@@ -1,13 +1,10 @@
 """The command line as its users have it: a process of its own, with its words, its exit status and what it leaves."""
 
-import atexit
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -31,8 +28,6 @@ pytestmark = pytest.mark.timeout(300)
 SECONDS_MAX: Final = 120
 PASSWORD: Final = "seven geese over the lake"
 GROUP: Final = "acme.example"
-BYTE_CODE: Final = Path(tempfile.mkdtemp(prefix="batchloom-byte-code-"))
-atexit.register(shutil.rmtree, BYTE_CODE, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,9 @@ class Said:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return this process's environment without settings of other nodes, in English, with modules compiled once."""
-    left_out = ("BATCHLOOM_", "PYTHONDONTWRITEBYTECODE")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return {**kept, "PYTHONPYCACHEPREFIX": str(BYTE_CODE), "LC_ALL": "C.UTF-8", "COLUMNS": "120", **more}
+    """Return this process's environment without settings of other nodes, in English."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLOOM_")}
+    return {**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "120", **more}
 
 
 def batchloom(*words: str | Path, given: str | None = None, **environ: str) -> Said:
