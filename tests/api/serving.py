@@ -139,7 +139,7 @@ def serving(node: Node, clock: FixedClock) -> Iterator[Serving]:
     assert thread.is_alive()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with httpx2.Client(base_url=url, timeout=patient(30)) as client:
+        with httpx2.Client(base_url=url, timeout=patient(30), trust_env=False, verify=False) as client:
             yield Serving(node, clock, url, client)
     finally:
         running.should_exit = True
