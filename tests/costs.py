@@ -1,4 +1,4 @@
-"""What the tests cost, by directory.
+"""Cost of the tests by directory.
 
 `pytest -p tests.costs --junitxml=FILE ...` records the processor time of each test and of the processes it starts.
 `python -m tests.costs FILE...` prints a table of those files in Markdown.

@@ -1,7 +1,7 @@
-"""Where tests keep their files, and where the Python processes that they start keep compiled modules.
+"""Folders of temporary files and of compiled modules, for tests and the processes that they start.
 
-Files of tests are in memory where there is room: a database is 300 files, and creating them on a disk costs ten times
-the processor time. TMPDIR chooses another directory. Compiled modules are kept in pytest's cache for the next run.
+Temporary files are in memory if there is room: a database is 300 files, and creating them on a disk costs up to twenty
+times the processor time. TMPDIR chooses another directory. Compiled modules are kept in pytest's cache.
 """
 
 import os
