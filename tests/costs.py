@@ -18,7 +18,7 @@ from benchmarks.processor_time import processor_seconds
 
 PROPERTY: Final = "processor_seconds"
 NAMED: Final = 5  # costliest tests of each directory
-_BEGAN: Final[dict[str, float]] = {}
+BEGAN: Final = pytest.StashKey[float]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Cost:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logstart(nodeid: str) -> None:
-    """Read the clock of the processor before the fixtures of a test."""
-    _BEGAN[nodeid] = processor_seconds()
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Read the processor's clock before the fixtures of a test."""
+    item.stash[BEGAN] = processor_seconds()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,7 +48,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Record the processor time in the report of the last phase, from which junitxml reads it."""
     if call.when == "teardown":
-        item.user_properties.append((PROPERTY, f"{processor_seconds() - _BEGAN.pop(item.nodeid):.3f}"))
+        item.user_properties.append((PROPERTY, f"{processor_seconds() - item.stash[BEGAN]:.3f}"))
     return (yield)
 
 
