@@ -1,5 +1,6 @@
 """Shared by all tests: real servers, one of each for a run, and the seed of generated cases."""
 
+import gc
 import secrets
 import signal
 import tempfile
@@ -25,6 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and then interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported by now out of every later garbage collection, which would look at all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
