@@ -6,7 +6,6 @@ Each talks to the benchmark over its pipes: it prints one line when it is ready,
 import argparse
 import json
 import logging
-import resource
 import select
 import sys
 import threading
@@ -171,9 +170,9 @@ def serve_hub(place: Place) -> None:
         server.should_exit = True
         projecting.result()
         serving.result()
+    projection_mib = _peak_mib(projection.process_id)
     projection.stop()
     hub.store.close()
-    projection_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(json.dumps({"bytes": meter.bytes, "rss_mib": _peak_mib(), "projection_mib": projection_mib}), flush=True)
 
 
@@ -203,8 +202,14 @@ def _key(hexadecimal: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(hexadecimal))
 
 
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _peak_mib(process: int | None = None) -> float:
+    """Return the peak of the resident memory, by default of this process.
+
+    The kernel's ru_maxrss would not do: it keeps the parent's memory at the fork.
+    """
+    status = Path(f"/proc/{process or 'self'}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def main() -> int:
