@@ -9,7 +9,6 @@ from typing import Final
 
 from babel import Locale
 from pydantic.fields import FieldInfo
-from strawberry.utils.str_converters import to_camel_case
 
 from api.http.routes import ROUTES
 from auth.actors import Role
@@ -22,7 +21,7 @@ from plants.store.monitoring.alarms import AlarmKind
 from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
 from schema.engine.operations import Operation, OperationKind, operations
-from schema.engine.refusals import shown
+from schema.engine.refusals import described_fields
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -76,7 +75,7 @@ def refusals() -> str:
         [
             f"`{code}`",
             *(translate(code.text, language, context=code) for language, _ in tongues),
-            "<br>".join(f"`{to_camel_case(name)}`: {one.description}" for name, one in shown(code).values()) or "—",
+            "<br>".join(f"`{name}`: {text}" for name, text in described_fields(code).items()) or "—",
         ]
         for code in declared_refusals().values()
     )

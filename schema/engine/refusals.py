@@ -95,6 +95,11 @@ def shown(code: RefusalCode) -> Mapping[str, tuple[str, Datum]]:
     return {key: (one.name or key, one) for key, one in code.data.items() if one.kind is not DatumKind.UNIT}
 
 
+def described_fields(code: RefusalCode) -> Mapping[str, str]:
+    """Return the description of each field of a refusal's type, by its name in the SDL."""
+    return {to_camel_case(name): one.description for name, one in shown(code).values()}
+
+
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
     data = dict(shown(code).values())
 

@@ -57,11 +57,10 @@ class Prepared:
     """Where the homes are that tests copy, and the cluster with the hub's database that they copy."""
 
     folder: Path
-    byte_code: Path
     server: EmbeddedPostgres
 
 
-def prepare(folder: Path, byte_code: Path, server: EmbeddedPostgres) -> Prepared:
+def prepare(folder: Path, server: EmbeddedPostgres) -> Prepared:
     """Make a hub and two plants by the command line, enrol them, and add people and master data."""
     server.create_database(TEMPLATE)
     hub = {"BATCHLOOM_DATABASE_URL": server.url(TEMPLATE)}
@@ -83,13 +82,13 @@ def prepare(folder: Path, byte_code: Path, server: EmbeddedPostgres) -> Prepared
                 _define(session, PLANTS[code])
         store.close()
     _cli_people(folder)
-    return Prepared(folder, byte_code, server)
+    return Prepared(folder, server)
 
 
 def copy_group(prepared: Prepared, folder: Path, more: Mapping[str, Mapping[str, str]] | None = None) -> Group:
     """Return a group of its own, not yet running; `more` are settings by the code of a node."""
     extra = more or {}
-    group = Group(folder, prepared.byte_code)
+    group = Group(folder)
     for code in (HUB, *PLANTS):
         home = folder / code
         shutil.copytree(prepared.folder / code, home)

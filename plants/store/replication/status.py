@@ -41,14 +41,8 @@ class ReplicationState(DescribedEnum):
     BEHIND = "BEHIND", "One side lacks entries that the other has; they are sent without an operator."
     UNREACHABLE = "UNREACHABLE", "The last exchange failed because the hub was busy or not reachable; it is retried."
     REFUSED = "REFUSED", "The last exchange was refused or its answer was invalid; it is retried, and `error` says why."
-    HUB_REGRESSED = (
-        "HUB_REGRESSED",
-        "The hub lost entries that it had acknowledged; the plant returns them. Find out why they were lost.",
-    )
-    RESTORED = (
-        "RESTORED",
-        "The plant's store is older than the hub's copy of its ledger; the hub sends what is missing.",
-    )
+    HUB_REGRESSED = "HUB_REGRESSED", "The hub lost acknowledged entries; the plant returns them. Find out why."
+    RESTORED = "RESTORED", "The plant's store is older than the hub's copy of it; the hub sends what is missing."
     DIVERGED = (
         "DIVERGED",
         "Plant and hub hold different entries at one position; the plant adopts the hub's and appends its own again.",
