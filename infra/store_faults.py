@@ -58,6 +58,10 @@ FILE_FAULTS = {
 }
 
 
+STORE_ERRORS: Final[tuple[type[Exception], ...]] = (DBAPIError, psycopg.Error, sqlite.Error)
+"""The errors that a store raises, bugs included. `store_fault` tells them apart."""
+
+
 def store_fault(error: BaseException) -> StoreFault | None:
     """Return the store's fault behind an error; None where the error has another cause."""
     cause = error.orig if isinstance(error, DBAPIError) else error
