@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from infra.folders import sync_folder
 from infra.ids import new_id
 from infra.messages import Failure, message
+from infra.settings import is_address
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.ASCII)
 NAME_LENGTH_MAX: Final = 900  # S3 allows 1,024 bytes, prefix included.
@@ -239,6 +240,8 @@ def open_objects(url: str) -> Objects:
 
 def file_root(url: str) -> Path:
     """Return the folder of a file:// address; raises ArchiveUnfit for an invalid one."""
+    if not is_address(url):
+        raise ArchiveUnfit(ARCHIVE_ADDRESS_UNKNOWN, scheme=url.partition(":")[0])
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise ArchiveUnfit(ARCHIVE_ADDRESS_UNKNOWN, scheme=parts.scheme)
