@@ -163,7 +163,7 @@ def settings_of(home: Path) -> Settings:
     return Settings(home=home, role=Role.PLANT, group=GROUP, plant_number=1, plant_code="SH1")
 
 
-LONG_AGO = micros(CLOCK.now() - timedelta(hours=2))
+LONG_AGO = CLOCK.now() - timedelta(hours=2)
 BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "settings": (lambda home: set_to(home, "porrt", 1), "settings", Level.BROKEN, "porrt"),
     "settings open": (lambda home: (home / FILE_NAME).chmod(0o666), "settings_file", Level.PERSON, "666"),
@@ -193,9 +193,9 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "hub away": (dead_hub, "hub_reached", Level.PERSON, "not reached"),
     "refused": (stand(ReplicationState.REFUSED, error="403 X"), "replication", Level.PERSON, "403 X"),
     "fenced": (stand(ReplicationState.FENCED), "replication", Level.BROKEN, "take-over"),
-    "unsent": (stand(ReplicationState.UNREACHABLE, signed_us=LONG_AGO, attempts=3), "replication", Level.PERSON,
+    "unsent": (stand(ReplicationState.UNREACHABLE, signed_at=LONG_AGO, attempts=3), "replication", Level.PERSON,
                "has sent nothing for 12"),
-    "clock": (stand(ReplicationState.IN_SYNC, skew_ms=-9000, signed_us=micros(CLOCK.now())), "replication",
+    "clock": (stand(ReplicationState.IN_SYNC, skew_ms=-9000, signed_at=CLOCK.now()), "replication",
               Level.PERSON, "9 s"),
     "broker": (lambda home: set_to(home, "broker_url", f"redis://127.0.0.1:{free_port()}/0"), "broker",
                Level.PERSON, "broker"),
