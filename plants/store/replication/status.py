@@ -41,12 +41,9 @@ class ReplicationState(DescribedEnum):
     BEHIND = "BEHIND", "One side lacks entries that the other has; they are sent without an operator."
     UNREACHABLE = "UNREACHABLE", "The last exchange failed because the hub was busy or not reachable; it is retried."
     REFUSED = "REFUSED", "The last exchange was refused or its answer was invalid; it is retried, and `error` says why."
-    HUB_REGRESSED = "HUB_REGRESSED", "The hub lost acknowledged entries; the plant returns them. Find out why."
-    RESTORED = "RESTORED", "The plant's store is older than the hub's copy of it; the hub sends what is missing."
-    DIVERGED = (
-        "DIVERGED",
-        "Plant and hub hold different entries at one position; the plant adopts the hub's and appends its own again.",
-    )
+    HUB_REGRESSED = "HUB_REGRESSED", "The hub lost acknowledged entries and gets them from the plant; find the cause."
+    RESTORED = "RESTORED", "The plant's store is older than the hub's copy of its ledger; it gets what is missing."
+    DIVERGED = "DIVERGED", "The two ledgers differ; the plant adopts the hub's entries and appends its own again."
     FENCED = "FENCED", "Another copy of the plant has taken over, so this one does not write; decide which copy stays."
 
 
