@@ -1,6 +1,5 @@
 """Change requests: types, queries, and the mutations that request a change."""
 
-import json
 from datetime import date, datetime
 from typing import Annotated, Self
 
@@ -14,7 +13,6 @@ from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
 from plants.rules.ledger.events import LedgerKind, kind_of
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
-from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.approvals.change_requests import (
     ChangeDecisionRow,
@@ -74,7 +72,7 @@ class ChangeDecision:
     )
     async def applied(self, info: Info) -> bool | None:
         outcome = await self._outcome(info)
-        return None if outcome is None else bool(outcome.applied)
+        return None if outcome is None else outcome.applied
 
     @field("Reason why the plant refused this directive. Null if it did not.")
     async def refusal(self, info: Info) -> str | None:
@@ -90,12 +88,12 @@ class ChangeDecision:
     @classmethod
     def of(cls, row: ChangeDecisionRow) -> Self:
         return cls(
-            verdict=ChangeVerdict(row.verdict),
-            level=ChangeLevel(row.level),
+            verdict=row.verdict,
+            level=row.level,
             decided_by=row.decided_by,
             printed_name=row.printed_name,
             comment=row.comment,
-            decided_at=from_micros(row.decided_us),
+            decided_at=row.decided_at,
             ledger=kind_of(row.log_id),
             index=row.idx,
             row=row,
@@ -146,16 +144,16 @@ class ChangeRequest(Node):
         return cls(
             id=node_id("change", row.plant_id, row.change_id),
             change=row.change_id,
-            kind=ChangeKind(row.kind),
-            state=ChangeState(row.state),
+            kind=row.kind,
+            state=row.state,
             version=row.version,
-            differences=[Difference(**one) for one in json.loads(row.differences)],
-            levels=[ChangeLevel(level) for level in row.levels.split(",")],
+            differences=[Difference(**one) for one in row.differences],
+            levels=sorted(row.levels),
             reason=row.reason,
             proposal=row.proposal,
             requested_by=row.requested_by,
-            requested_at=from_micros(row.requested_us),
-            expires_at=from_micros(row.expires_us),
+            requested_at=row.requested_at,
+            expires_at=row.expires_at,
             closed_index=row.closed_idx,
             refusal=row.refusal,
             row=row,
@@ -203,8 +201,7 @@ async def change_requests(
     after: After = None,
 ) -> Connection[ChangeRequest]:
     wanted = filter or ChangeRequestFilter()
-    kind, state, level = (one and one.value for one in (wanted.kind, wanted.state, wanted.level))
-    filters = ChangesFilter(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
+    filters = ChangesFilter(wanted.plant, wanted.state, wanted.kind, wanted.level, wanted.batch, wanted.requested_by)
     return await info.connection(
         changes_page, changes_count, filters, (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,

@@ -12,7 +12,7 @@ from auth.permissions import Permission
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.quality.dispositions import Disposition, check_usable
-from plants.rules.quality.holds import Hold, HoldKind
+from plants.rules.quality.holds import Hold
 from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
@@ -92,8 +92,8 @@ class BatchAtPlant:
 
     async def _blocked(self, info: Info) -> Refusal | None:
         rows = await info.load(Permission.BATCH_READ, holds_by_batch, self.row.id) or []
-        here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_us is None]
-        open_holds = tuple(Hold(row.hold_id, HoldKind(row.kind), row.reason) for row in here)
+        here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_at is None]
+        open_holds = tuple(Hold(row.hold_id, row.kind, row.reason) for row in here)
         plant = await owner(info, self.row.plant_id)
         today = info.services.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
         try:
@@ -101,7 +101,7 @@ class BatchAtPlant:
         except Refusal as refusal:
             return refusal
         on_its_way = await holds.holds_on_their_way(info, self.known, rows)
-        directed = next((row for row in on_its_way if (row.plant_id, row.ended_us) == (self.row.plant_id, None)), None)
+        directed = next((row for row in on_its_way if (row.plant_id, row.ended_at) == (self.row.plant_id, None)), None)
         if directed is None:
             return None
         data = {"batch": self.row.code, "hold": directed.hold, "kind": directed.kind, "reason": directed.reason}

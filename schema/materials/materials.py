@@ -1,6 +1,5 @@
 """Material definitions: types, queries, and the mutation that defines a material."""
 
-import json
 from typing import Annotated, Self
 
 import strawberry
@@ -48,7 +47,7 @@ class Material:
 
     @classmethod
     def of(cls, row: MaterialRow) -> Self:
-        factors = sorted(json.loads(row.conversions).items())
+        factors = sorted(row.conversions.items())
         return cls(
             code=row.code,
             name=row.name,

@@ -5,12 +5,10 @@ from typing import Annotated, Self
 
 from auth.permissions import Permission
 from infra.messages import Language
-from plants.rules.values.instants import from_micros
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, object_type
 from schema.engine.operations import query
-from schema.engine.scalars import instant
 
 ALARMS_MAX = 200
 
@@ -33,10 +31,10 @@ class Alarm:
             kind=seen.kind,
             about=seen.about,
             text=seen.said.word(language),
-            first_at=from_micros(seen.first_us),
-            last_at=from_micros(seen.last_us),
+            first_at=seen.first_at,
+            last_at=seen.last_at,
             times=seen.times,
-            over_at=instant(seen.over_us),
+            over_at=seen.over_at,
         )
 
 

@@ -10,7 +10,6 @@ from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
 from plants.rules.ledger.events import LedgerKind
 from plants.rules.replication.refusals import ENTRY_NOT_PARKED
-from plants.rules.values.instants import from_micros
 from plants.store.audit.history import log_named
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.parked_entries import (
@@ -30,7 +29,7 @@ from schema.engine.entries import ENTRY, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.scalars import PlantCode
 from schema.group.plants import Plant, plant_numbered
 
 ParkedStateEnum = strawberry.enum(
@@ -79,8 +78,8 @@ class ParkedEntry:
             about="" if seen.state is ParkedState.HALTED else fault.key,
             error=fault.error,
             attempts=fault.attempts,
-            parked_at=from_micros(fault.parked_us),
-            next_attempt_at=instant(fault.next_attempt_us),
+            parked_at=fault.parked_at,
+            next_attempt_at=fault.next_attempt_at,
             leaf_hash=seen.leaf,
             number=fault.log_id,
         )
@@ -118,7 +117,7 @@ class SkippedEntry:
             reason=row.reason,
             skipped_by=row.skipped_by,
             printed_name=row.printed_name,
-            skipped_at=from_micros(row.skipped_us),
+            skipped_at=row.skipped_at,
             leaf_hash=row.leaf,
             number=row.of_plant,
             decided=row.entry_idx,

@@ -19,7 +19,7 @@ from schema.engine.commits import polls
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, object_type
 from schema.engine.operations import subscription
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.scalars import PlantCode
 from schema.group import plants
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ class Replication:
             projected=seen.projected,
             acknowledged=seen.acknowledged,
             checkpoint_size=seen.checkpoint_size,
-            checkpoint_at=instant(seen.checkpoint_us),
+            checkpoint_at=seen.checkpoint_at,
             lag_seconds=seen.lag_seconds,
-            contact_at=instant(seen.contact_us),
+            contact_at=seen.contact_at,
             directives=seen.directives,
             directives_acknowledged=seen.directives_acknowledged,
             faults=seen.faults,
@@ -86,7 +86,7 @@ class Replication:
             waiting=seen.waiting,
             error=seen.error,
             attempts=seen.attempts,
-            next_attempt_at=instant(seen.next_attempt_us),
+            next_attempt_at=seen.next_attempt_at,
             fenced=seen.fenced,
             disputed=seen.disputed,
             archived=seen.archived,
@@ -119,7 +119,7 @@ async def replication_status(
         async for _ in polling:
             now = info.services.clock.now()
             for one, seen in await info.read(_standing, plant, now):
-                lasting = replace(seen, lag_seconds=None, contact_us=None, skew_ms=None)
+                lasting = replace(seen, lag_seconds=None, contact_at=None, skew_ms=None)
                 if shown.get(one.number) != lasting:
                     shown[one.number] = lasting
                     yield ReplicationStatus.of(one, seen, info.context.language)

@@ -13,7 +13,7 @@ from plants.store.traceability.completeness import Gap, GapKind, Watermark
 from schema.engine.context import Info
 from schema.engine.fields import described, field, object_type
 from schema.engine.nodes import node_id
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.scalars import PlantCode
 from schema.group.plants import Plant, owner
 from schema.traceability.trace_queries import TraceQuery
 from schema.traceability.traced import TracedBatch, traced_batch
@@ -47,8 +47,8 @@ class PlantWatermark:
         return cls(
             size=mark.size,
             root=mark.root.hex(),
-            checkpoint_at=instant(mark.checkpoint_us),
-            known_until=instant(mark.known_until_us),
+            checkpoint_at=mark.checkpoint_at,
+            known_until=mark.known_until,
             lag_seconds=mark.lag_seconds,
             number=mark.plant_id,
         )

@@ -169,7 +169,7 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Lease | None:
     before = status.ledger_status(session, node.number)
     if before.state is ReplicationState.FENCED:
         return None
-    if not backoff.is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
+    if not backoff.is_due(before.next_attempt_at, now, began_at=before.attempted_at) and not forced:
         return None
     lease = leases.take(session, LEASE, node.holder, now=now)
     if lease is not None:

@@ -33,7 +33,6 @@ ALLOWED: Final = {
     "DISPOSITION_MOVE_INVALID": "the contract keeps the code until release needs it",
     "FixedClock": "the clock of tests: it stands still, where SystemClock reads the machine's",
     "IMPORT_RUN": "awaits its mutation: the command line imports as the operator of the machine",
-    "JsonText": "a column type for models that are to hold JSON values",
     "TABLES": "importing the modules declares their tables to SQLModel",
     "TERMS": "the catalogue of messages collects its terms",
     "_value_": "enum reads it of a member",
@@ -71,6 +70,7 @@ ALLOWED: Final = {
     "revoke_role": "awaits its command and mutation",
     "seals": "the digest of a request reads every field of an order",
     "sections": "pytest prints them with a failure",
+    "tempdir": "tempfile keeps its directory in it",
     "urgent": "the digest of a request reads every field of an order",
 }
 """Names that no code of ours uses, with the reason that they stay."""

@@ -9,7 +9,6 @@ from enum import StrEnum
 from infra.database import ReadSession
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.identification.codes import plant_of
-from plants.rules.values.instants import micros
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced
 from plants.store.logistics.in_transit import mislabelled
@@ -38,16 +37,16 @@ class GapKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The part of a plant's ledger in the answer; times are microseconds, and empty where nothing was ever signed.
+    """The part of a plant's ledger in the answer; times are empty where nothing was ever signed.
 
-    `known_until_us` is when the newest checkpoint was signed, or came, whichever was earlier.
+    `known_until` is when the newest checkpoint was signed, or came, whichever was earlier.
     """
 
     plant_id: int
     size: int
     root: bytes
-    checkpoint_us: int | None
-    known_until_us: int | None
+    checkpoint_at: datetime | None
+    known_until: datetime | None
     lag_seconds: int | None
 
 
@@ -92,16 +91,15 @@ def completeness(
     look = _Look(session, scope, traced)
     gaps = [*look.transfers(), *look.origins()]
     touched = look.touched | (set(scope) if traced.seeds.by_name else set())
-    since_us = None if since is None else micros(since)
     for plant in sorted(touched & set(scope) - {own, 0}):
-        gaps += _ledger_gaps(plant, statuses.get(plant), since_us)
+        gaps += _ledger_gaps(plant, statuses.get(plant), since)
     watermarks = tuple(
         Watermark(
             status.plant_id,
             status.projected,
             status.root,
-            status.checkpoint_us,
-            micros(now) if status.plant_id == own else status.known_until_us,
+            status.checkpoint_at,
+            now if status.plant_id == own else status.known_until,
             0 if status.plant_id == own else status.lag_seconds,
         )
         for status in statuses.values()
@@ -109,13 +107,13 @@ def completeness(
     return Completeness(not gaps, watermarks, tuple(gaps))
 
 
-def _ledger_gaps(plant: int, status: PlantReplication | None, since_us: int | None) -> Iterable[Gap]:
-    if status is None or status.size == 0 or status.lag_seconds is None or status.known_until_us is None:
+def _ledger_gaps(plant: int, status: PlantReplication | None, since: datetime | None) -> Iterable[Gap]:
+    if status is None or status.size == 0 or status.lag_seconds is None or status.known_until is None:
         yield Gap(GapKind.NEVER_HEARD, plant)
         return
     if status.projected < status.size or status.parked or (status.peer_size or 0) > status.size:
         yield Gap(GapKind.BEHIND, plant)
-    too_early = since_us is not None and status.known_until_us < since_us
+    too_early = since is not None and status.known_until < since
     if too_early or status.lag_seconds > WATERMARK_AGE_SECONDS_MAX:
         yield Gap(GapKind.STALE, plant)
     if status.state in ALARMS:

@@ -122,7 +122,7 @@ def stand(state: ReplicationState, *, signed: timedelta | None = None, **more: o
     """Return what sets a ledger's replication row, with a receipt of that age when it is called."""
 
     def write(home: Path) -> None:
-        receipt = {} if signed is None else {"signed_us": micros(CLOCK.now() - signed)}
+        receipt = {} if signed is None else {"signed_at": CLOCK.now() - signed}
         with store_of(home) as session:
             status.ledger_status(session, 1)
             status.amend(session, 1, state=state, **receipt, **more)

@@ -9,7 +9,6 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from infra.database import Session
 from infra.messages import Notice
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
@@ -38,7 +37,7 @@ def test_figures_of_a_plant_then_each_is_what_the_store_says(plant: Serving) -> 
         status.ledger_status(session, 1)
         status.amend(
             session, 1, state=ReplicationState.UNREACHABLE, acknowledged=4, attempts=3, skew_ms=-1500,
-            signed_us=micros(plant.clock.now()),
+            signed_at=plant.clock.now(),
         )  # fmt: skip
         raise_alarm(
             session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, Notice("TEST", "Set the clock.")), plant.clock.now()

@@ -36,7 +36,7 @@ from plants.store.genealogy.walks import Seeds, trace
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head, open_log
 from plants.store.projection import applying
-from plants.store.replication.status import amend
+from plants.store.replication.status import ReplicationState, amend
 from plants.store.traceability.completeness import Completeness, Gap, GapKind, completeness
 from tests.factories import Plant, plant_store
 from tests.plants.replicas import Hub, hub_beside
@@ -133,8 +133,8 @@ class World:
             applying.apply(session, plant.number, entries[told.projected : projected])
             position = {"projected": projected, "log": plant.number}
             session.run("UPDATE logs SET projected = :projected WHERE log_id = :log", position)
-            heard = {"signed_us": until_us, "received_us": now, "peer_size": announced}
-            amend(session, plant.number, state="IN_SYNC", **heard)
+            heard = {"signed_at": from_micros(until_us), "received_at": from_micros(now), "peer_size": announced}
+            amend(session, plant.number, state=ReplicationState.IN_SYNC, **heard)
         self.told[plant.number] = Told(size, projected, announced, until_us)
 
     def _some(self, plant: Plant) -> str | None:

@@ -3,7 +3,6 @@
 from auth.actors import Role
 from infra.database import Session
 from infra.messages import DATUM_LENGTH_MAX, Notice, word
-from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
@@ -137,10 +136,10 @@ async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Se
 async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here: Plant) -> None:
     with here.store.transaction() as session:
         status.ledger_status(session, here.number)
-        next_us = micros(here.clock.advance(seconds=30))
+        following = here.clock.advance(seconds=30)
         status.amend(
             session, here.number, state=ReplicationState.UNREACHABLE, error="ConnectError", attempts=4,
-            next_attempt_us=next_us, acknowledged=2,
+            next_attempt_at=following, acknowledged=2,
         )  # fmt: skip
         (size,) = session.row("SELECT size FROM logs WHERE log_id = 1") or (0,)
         session.run("UPDATE logs SET fenced = 1 WHERE log_id = 1")
