@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl
 def pytest_collection_finish() -> None:
     """Leave what is imported by now out of every later garbage collection, which would look at all of it."""
     gc.collect()

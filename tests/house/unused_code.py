@@ -70,6 +70,7 @@ ALLOWED: Final = {
     "revoke_role": "awaits its command and mutation",
     "seals": "the digest of a request reads every field of an order",
     "sections": "pytest prints them with a failure",
+    "tempdir": "tempfile keeps its directory in it",
     "urgent": "the digest of a request reads every field of an order",
 }
 """Names that no code of ours uses, with the reason that they stay."""
