@@ -87,11 +87,12 @@ class BackgroundJobs:
         """Stop; waits for a job that runs."""
         if self._monitor is not None:
             self._monitor.stop()
+        # First: the thread of the jobs may be waiting for an answer of the projection process.
+        if self._projection is not None:
+            self._projection.stop()
         running, self._running = self._running, None
         if running is not None:
             running.stop()
-        if self._projection is not None:
-            self._projection.stop()
 
     def _report_broker(self, failure: str | None) -> None:
         """Raise or end the alarm that the broker does not answer."""

@@ -13,6 +13,7 @@ from celery import Celery
 from kombu.entity import Queue
 
 from sync_jobs.celery.jobs import Job
+from sync_jobs.celery.message_guard import GuardedConsumer
 from sync_jobs.celery.scheduler import SCHEDULER, LastSuccesses
 
 POLLING_SECONDS: Final = 0.2  # of the transport in memory
@@ -93,6 +94,7 @@ def _brokered(broker_url: str, queue: str, queues: int) -> dict[str, Any]:
         # Kombu's Redis transport separates the exchange from the routing key by a slash.
         "control_exchange": f"{queue}.control".replace("/", "."),
         "event_exchange": f"{queue}.events".replace("/", "."),
+        "worker_consumer": GuardedConsumer,
         "worker_send_task_events": True,
         "task_send_sent_event": True,
         "worker_enable_remote_control": True,

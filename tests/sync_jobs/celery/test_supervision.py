@@ -1,6 +1,7 @@
 """Threads that end by themselves: started again, told of, and not ready meanwhile."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from infra.settings import hub_origin
 from infra.writer import Writer
 from plants.store.monitoring.alarms import AlarmKind, alarms
 from plants.store.monitoring.job_runs import record_known
+from sync_jobs.celery import embedded as embedded_jobs
 from sync_jobs.celery import supervision
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.embedded import EmbeddedJobs
@@ -67,6 +69,26 @@ def test_worker_and_beat_end_inside_a_node_then_both_are_started_again(monkeypat
             wait_until(lambda: all(one.is_running for one in embedded.threads), "it is started again")
             ran.clear()
             wait_until(lambda: ran)
+
+
+def test_job_hangs_then_stopping_waits_for_it_no_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_jobs, "STOP_SECONDS_MAX", 0.5)
+    began, released = threading.Event(), threading.Event()
+
+    def run() -> bool:
+        began.set()
+        return not released.wait(patient(60))
+
+    jobs = EmbeddedJobs({"job": Job(run, HOUR)}, queue="q")
+    jobs.start()
+    try:
+        assert began.wait(patient(10))
+        asked = time.monotonic()
+        jobs.stop()
+        assert time.monotonic() - asked < patient(10)
+    finally:
+        released.set()
+    wait_until(lambda: not any(one.is_running for one in jobs.threads))
 
 
 @pytest.fixture
