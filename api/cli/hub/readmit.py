@@ -10,7 +10,7 @@ from api.cli.fingerprints import Fingerprint, compare_fingerprint, fingerprint_o
 from api.cli.hub import KEYS, app
 from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
-from api.language import _
+from api.language import marked
 from auth.actors import Role
 from infra.database import Session
 from plants.rules.ledger.notes import NoteKey
@@ -52,5 +52,7 @@ def readmit_plant(
 
         node.writer.write(write)
     CONSOLE.print(
-        _("[green]✓[/] Plant {code} continues under its new keys. Its ledger will arrive by itself.", code=order.code)
+        marked(
+            "[green]✓[/] Plant {code} continues under its new keys. Its ledger will arrive by itself.", code=order.code
+        )
     )
