@@ -67,6 +67,14 @@ def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
     try:
         assertion_key_rotation.announce_assertion_key(plant, following)
     except (HubUnreachable, Problem) as error:
+        if isinstance(error, Problem) and error.code == "KEY_REFUSED":
+            raise Failure(
+                message(
+                    "KEY_REFUSED_BY_HUB",
+                    "The hub refuses the new key, because it knows another key of this plant's ledger. The plant signs "
+                    "in with the old one. Run `batchloom plant sync-now`, then run the command again.",
+                )
+            ) from error
         raise Failure(
             message(
                 "KEY_NOT_ACCEPTED",

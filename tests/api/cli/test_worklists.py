@@ -254,6 +254,28 @@ def test_assertion_key_rotated_then_the_hub_takes_it_at_once_and_the_old_one_no_
     level(group, replace(node, assertion_key=following))
 
 
+def test_both_keys_rotated_while_the_plant_is_stopped_then_the_hub_takes_both(group: Group, tmp_path: Path) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    plant = plant_home(tmp_path / "SH1", node)
+    for words in ((), ("--assertion",), (), ("--assertion",)):
+        assert "fingerprint" in plant.does("plant", "rotate-key", *words, YES)
+    keys = plant.settings.keys
+    assert not (keys / "assertion.next.pem").exists()
+    following = replace(
+        node,
+        signer=NoteSigner(node.origin, load_key(keys / "ledger.pem")),
+        assertion_key=SigningKey(load_key(keys / "assertion.pem")),
+    )
+    receive(following, 1)
+    plant.does("plant", "sync-now")
+    with group.hub.node.store.transaction() as session:
+        rows = session.rows("SELECT kid, ledger_vkey FROM machines")
+    assert rows == [(following.assertion_key.kid, str(following.signer.key))]
+    level(group, following)
+    plant.does("verify")
+
+
 def test_assertion_key_stated_and_the_command_cut_off_then_given_again(group: Group, tmp_path: Path) -> None:
     node = group.plant(1, "SH1")
     plant = plant_home(tmp_path / "SH1", node)
