@@ -49,6 +49,11 @@ ARCHIVE_ADDRESS_UNKNOWN: Final = message(
 )
 
 
+ARCHIVE_MISSING: Final = message(
+    "ARCHIVE_MISSING", "There is no archive at {where}. Check its address, and that its disk is mounted."
+)
+
+
 class ArchiveUnfit(Failure):
     """The archive's address is invalid, or the archive lacks what `archive_lock` requires. The text says what to do."""
 
@@ -207,6 +212,10 @@ class FileObjects:
         """Return the folder."""
         return self._root.as_uri() if self._root.is_absolute() else str(self._root)
 
+    def exists(self) -> bool:
+        """Return whether the folder exists."""
+        return self._root.is_dir()
+
     def _link_new(self, path: Path, content: bytes) -> bool:
         """Write a file atomically and durably under a new name; return whether the name was free."""
         _make_folder(self._drafts)
@@ -236,6 +245,12 @@ def open_objects(url: str) -> Objects:
 
         return S3Objects(url)
     return FileObjects(file_root(url))
+
+
+def check_exists(objects: Objects) -> None:
+    """Raise ArchiveUnfit for a folder that does not exist, from which an archive is to be read."""
+    if isinstance(objects, FileObjects) and not objects.exists():
+        raise ArchiveUnfit(ARCHIVE_MISSING, where=objects.describe())
 
 
 def file_root(url: str) -> Path:

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from api.cli import app
 from api.cli.output import CONSOLE
@@ -22,6 +23,6 @@ def reference(
     for name, page in PAGES.items():
         if write:
             (FOLDER / name).write_text(page(), encoding="utf-8")
-            CONSOLE.print(f"[green]✓[/] {FOLDER / name}", soft_wrap=True)
+            CONSOLE.print(f"[green]✓[/] {escape(str(FOLDER / name))}", soft_wrap=True)
         else:
             sys.stdout.write(page())

@@ -129,7 +129,7 @@ def _as_object(home: str, found: LedgerFinding, forged: list[int], checked: int)
 
 def _print_finding(one: dict[str, Any]) -> None:
     mark = "[green]✓[/]" if one["ok"] else "[bold red]✗[/]"
-    CONSOLE.print(f"{mark} [bold]{one['origin']}[/]  [dim]{one['home']}[/]", soft_wrap=True)
+    CONSOLE.print(f"{mark} [bold]{one['origin']}[/]  [dim]{escape(one['home'])}[/]", soft_wrap=True)
     if "root" in one:
         signed = _("{checkpoints} signed checkpoints match", checkpoints=one["checkpoints"])
         entries = _("{size} entries", size=one["size"])

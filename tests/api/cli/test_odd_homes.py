@@ -1,6 +1,7 @@
 """A home may have any path: what a node keeps stays in its home, whatever characters are in the path."""
 
 import json
+import shlex
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -27,7 +28,8 @@ NAMES: Final = ("a?b", 'a%20b#c [bold]d[] "工厂",&;e')
 def test_path_of_a_plant_holds_odd_characters_then_all_of_it_is_in_its_home(tmp_path: Path, name: str) -> None:
     home, again, port = tmp_path / name, tmp_path / f"new {name}", free_port()
     named = ("--number", 1, "--code", "SH1", "--name", "Mill", "--group", "mills.example", "--port", port)
-    run("plant", "init", "--home", home, *named)
+    shown = run("plant", "init", "--home", home, *named)
+    assert shlex.split(shown.splitlines()[-1]) == ["batchloom", "plant", "run", "--home", str(home)]
     assert {path.name for path in tmp_path.iterdir()} == {name}
     assert (home / "plant.db").stat().st_size > 0
 
@@ -38,6 +40,8 @@ def test_path_of_a_plant_holds_odd_characters_then_all_of_it_is_in_its_home(tmp_
 
     run("backup", "--home", home, "--to", tmp_path / "copy", "--with-keys")
     run("restore", "--home", again, "--from", tmp_path / "copy")
+    for command in ("verify", "rebuild"):
+        assert str(home) in run(command, "--home", home)
     verified = json.loads(run("verify", "--home", home, "--home", again, "--json"))
     assert {(one["home"], one["ok"]) for one in verified} == {(str(home), True), (str(again), True)}
     assert {path.name for path in tmp_path.iterdir()} == {name, f"new {name}", "copy"}
