@@ -45,6 +45,12 @@ async def direct(hub: Served, actor: Actor, mutation: str, wanted: str, **said: 
     return dict(answer["data"][mutation])
 
 
+async def listed(hub: Served, *, held: bool) -> set[str]:
+    """Return the codes of the batches that the list's filter `onHold` selects at the hub."""
+    document = "query($held: Boolean) { batches(filter: { onHold: $held }) { nodes { code } } }"
+    return {one["code"] for one in (await hub.ask(DIRECTOR, document, held=held))["batches"]["nodes"]}
+
+
 def obeys(group: Group, plant: Plant) -> None:
     group.hub.tells(plant)
     while pending(plant) is not None:
@@ -80,8 +86,8 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     assert before["holds"] == [on_its_way, there]
     assert [(one["usable"], one["blockedBy"]) for one in before["standings"]] == [(False, blocked)] * 2
     assert (await seen(here_node, MANAGER))["holds"] == [], "SH1 has not heard of it"
-    listed = "query($held: Boolean) { batches(filter: { onHold: $held }) { nodes { code } } }"
-    assert await hub.ask(DIRECTOR, listed, held=True) == {"batches": {"nodes": [{"code": yoghurt}]}}
+    assert await listed(hub, held=True) == {yoghurt}
+    assert yoghurt not in await listed(hub, held=False)
 
     obeys(group, group.here)
     placed = group.here.entry(-2).index
@@ -99,6 +105,8 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     assert (await seen(hub))["holds"] == [in_force], "SH1 has not lifted it; NB1 never placed it"
     obeys(group, group.here)
     assert (await seen(hub))["holds"] == []
+    assert await listed(hub, held=True) == set()
+    assert yoghurt in await listed(hub, held=False)
 
 
 async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_plant(
