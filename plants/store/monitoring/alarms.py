@@ -27,6 +27,7 @@ class AlarmKind(DescribedEnum):
     """Kind of an alarm. A kind is never renamed."""
 
     REPLICATION_REFUSED = "REPLICATION_REFUSED", "The peer refused a request, or its answer was invalid."
+    HUB_UNREACHED = "HUB_UNREACHED", "The hub has not answered a plant for five minutes. The plant works on."
     PLANT_RESTORED = "PLANT_RESTORED", "A plant's store was restored from a backup, from the hub or from the archive."
     LEDGER_DIVERGED = "LEDGER_DIVERGED", "Plant and hub have different entries at the same position."
     HUB_REGRESSED = "HUB_REGRESSED", "The hub lost entries that it had acknowledged."

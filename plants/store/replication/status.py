@@ -183,6 +183,7 @@ class ReplicationStatus:
     take_over: bool = False
     epoch: str | None = None
     received_at: datetime | None = None
+    contact_at: datetime | None = None
     attempted_at: datetime | None = None
     attempts: int = 0
     backoff_ms: int = 0

@@ -6,7 +6,7 @@ from infra.messages import DATUM_LENGTH_MAX, Notice, word
 from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
-from sync_jobs.hub.transfer_checks import SKEWED
+from sync_jobs.hub.transfer_checks import LEADING, SKEWED
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group
@@ -73,6 +73,25 @@ async def test_alarm_then_it_is_worded_in_the_language_of_the_reader(node: Serve
     assert texts["zh"]["CLOCKS_DIFFER"] == "该工厂时钟比总部快 90 秒（负数为慢），请校准。"
     older = "Marks are gone. / 标记缺失。"
     assert texts["en"]["MARKS_LOST"] == texts["zh"]["MARKS_LOST"] == older, "of a program that kept texts only"
+
+
+async def test_alarm_raised_again_with_other_data_then_the_newest_data_in_every_language(
+    node: Served, here: Plant
+) -> None:
+    for seconds in (90, 120):
+        said = SKEWED(seconds=seconds)
+        with here.store.transaction() as session:
+            raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, said), here.clock.now())
+        for language in ("en", "zh"):
+            answer = await node.answer(MANAGER, QUERY, language, over=False, first=9)
+            assert [one["text"] for one in answer["data"]["alarms"]] == [word(said, language)]
+    # Another message of the same kind and subject replaces the first one with its code.
+    said = LEADING(seconds=75)
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, said), here.clock.now())
+    for language in ("en", "zh"):
+        answer = await node.answer(MANAGER, QUERY, language, over=False, first=9)
+        assert [one["text"] for one in answer["data"]["alarms"]] == [word(said, language)]
 
 
 async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: Served, here: Plant) -> None:
