@@ -31,7 +31,7 @@ def test_store_is_away_then_each_door_says_so_without_a_traceback(
     tmp_path: Path, postgres_18: EmbeddedPostgres, caplog: pytest.LogCaptureFixture
 ) -> None:
     with hub_node(tmp_path, postgres_18) as served:
-        database = make_url(served.node.settings.database_url.get_secret_value()).database
+        database = served.node.store.engine.url.database
         query = {"query": "{ viewer { name } }"}
         headers = served.people["auditor"].headers
         sign_in = {"person": "auditor", "password": "wrong horse battery"}
