@@ -58,7 +58,7 @@ class AlarmRow(SQLModel, table=True):
     __tablename__ = "alarms"
     __table_args__ = (Index("alarms_by_time", "over_us", "last_us"), table_options(Keeping.LOCAL))
 
-    kind: AlarmKind = member(AlarmKind, key=True)
+    kind: AlarmKind = member(AlarmKind, key=True, growing=True)
     about: str = text_key()
     code: str | None = text(None)
     data: dict[str, Any] | None = Field(default=None, sa_type=JsonText(SPACED))
