@@ -54,7 +54,7 @@ class Said:
 
 
 class Commands:
-    """Runs commands one after the other until the block ends; what then runs is killed."""
+    """Runs commands one after the other until the block ends, which kills a command that still runs."""
 
     def __enter__(self) -> Self:
         command = (sys.executable, "-c", FORKING)
