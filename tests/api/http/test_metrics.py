@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from api.http.metrics import Metrics
 from infra.database import Session
 from infra.messages import Notice
 from plants.commands.inventory.receipts import Delivery, receive_batch
@@ -63,6 +64,11 @@ def test_figures_of_a_plant_then_each_is_what_the_store_says(plant: Serving) -> 
     assert after["batchloom_requests_total", "other", "404"] == 1
     assert after["batchloom_requests_total", "metrics", "200"] == 1
     assert after["batchloom_commit_seconds_count",] == before["batchloom_commit_seconds_count",] + 1
+
+
+def test_workers_rejected_messages_then_they_are_counted(plant: Serving) -> None:
+    assert figures(plant)["batchloom_messages_rejected_total",] == 0
+    assert b"\nbatchloom_messages_rejected_total 7.0\n" in Metrics(plant.node, lambda: 7).text()
 
 
 def test_figures_of_a_hub_then_one_of_each_plant(hub: Serving) -> None:
