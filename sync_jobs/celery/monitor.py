@@ -112,7 +112,7 @@ class JobMonitor:
     def _alarms(self, runs: Iterable[JobRun], now: datetime) -> Iterable[Alarm]:
         for one in runs:
             if one.is_overdue(now):
-                yield Alarm(AlarmKind.JOB_OVERDUE, one.name, _overdue(one))
+                yield Alarm(AlarmKind.JOB_OVERDUE, one.name, _overdue(one, now))
         for thread in self._threads:
             why = thread.recent_failure()
             if why is not None:
@@ -178,8 +178,9 @@ def workers_answer(app: Celery) -> bool | None:
         return None
 
 
-def _overdue(run: JobRun) -> Notice:
-    succeeded = format_instant(run.succeeded) if run.succeeded else NEVER()
+def _overdue(run: JobRun, now: datetime) -> Notice:
+    last = run.last_success(now)
+    succeeded = NEVER() if last is None else format_instant(last)
     return JOB_OVERDUE(
         job=run.name, period=round(run.period_ms / 1000), succeeded=succeeded, error=run.error or NO_ERROR()
     )
