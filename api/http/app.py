@@ -52,7 +52,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     services = services_of(node)
     node.when_committed(services.commits.notify)
     work = BackgroundJobs(node) if jobs else None
-    metrics = Metrics(node)
+    metrics = Metrics(node) if work is None else Metrics(node, lambda: work.messages_rejected)
     routes = [*_routes(node, services, work), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
