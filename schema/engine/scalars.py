@@ -9,7 +9,13 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 from plants.rules.identification.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
-from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID
+from plants.rules.identification.refusals import (
+    BATCH_CODE_CHARACTERS,
+    BATCH_CODE_INVALID,
+    BATCH_CODE_LENGTH,
+    CODE_INVALID,
+    RULE_PLANT_CODE,
+)
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.refusals import Refusal
 
@@ -78,13 +84,11 @@ def read_decimal(value: object) -> str:
 def read_batch_code(value: object) -> str:
     """Return a text in the form of a batch code. The batch need not exist."""
     text = _text("BatchCode", value)
-    why = ""
     if not 1 <= len(text) <= BATCH_CODE_LENGTH_MAX:
-        why = f"1-{BATCH_CODE_LENGTH_MAX}"
-    elif not GS1_SET_82.issuperset(text):
-        why = "GS1 character set 82"
-    if why:
+        why = BATCH_CODE_LENGTH(limit=BATCH_CODE_LENGTH_MAX)
         raise Refusal(BATCH_CODE_INVALID, code=text[:SHOWN_MAX], why=why)
+    if not GS1_SET_82.issuperset(text):
+        raise Refusal(BATCH_CODE_INVALID, code=text, why=BATCH_CODE_CHARACTERS())
     return text
 
 
@@ -92,7 +96,7 @@ def read_plant_code(value: object) -> str:
     """Return a text in the form of a plant code."""
     text = _text("PlantCode", value)
     if not PLANT_CODE_PATTERN.fullmatch(text):
-        raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule="2-4 x A-Z 0-9")
+        raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule=RULE_PLANT_CODE())
     return text
 
 

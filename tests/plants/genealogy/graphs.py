@@ -132,10 +132,11 @@ def genealogies(draw: st.DrawFn, plants: int = 3) -> Genealogy:
         for stating in draw(st.sets(plant)):
             graph.stock(node, stating, "A1", draw(st.integers(0, 50)))
             graph.alias(node, stating, "SUPPLIER_LOT", draw(st.sampled_from(["L1", "L2"])))
-            graph.movement(node, stating, *draw(st.permutations(PLACES))[:2], draw(st.integers(1, 50)))
+            taken_from, put_in, *_ = draw(st.permutations(PLACES))
+            graph.movement(node, stating, taken_from, put_in, draw(st.integers(1, 50)))
     for node in runs:
         for stating in draw(st.sets(plant)):
-            named = {name: draw(st.sampled_from([None, code])) for name, code in NAMED.items()}
+            named: dict[str, Any] = {name: draw(st.sampled_from([None, code])) for name, code in NAMED.items()}
             graph.run(node, stating, **named)
     for _ in range(draw(st.integers(0, 20))):
         batch, run = draw(st.sampled_from(batches)), draw(st.sampled_from(runs))
