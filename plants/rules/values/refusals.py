@@ -250,6 +250,7 @@ TERMS: Final = (
     term("field", "origin"),
     term("field", "password"),
     term("field", "person"),
+    term("field", "plant"),
     term("field", "plant number"),
     term("field", "quarantine"),
     term("field", "reason"),
