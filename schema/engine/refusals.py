@@ -33,6 +33,7 @@ from plants.rules.values.refusals import (
     UNIT_UNKNOWN,
     Datum,
     DatumKind,
+    Phrase,
     Refusal,
     RefusalCode,
 )
@@ -86,13 +87,17 @@ TYPES: Final[Mapping[DatumKind, tuple[Any, Callable[[str], Any]]]] = {
         ChangeState,
     ),
     DatumKind.QUANTITY: (Quantity, _decimal),
+    DatumKind.PHRASE: (str, str),
 }
-"""The type of a datum of each kind, and how its value is made of the stored text. UNIT has no field of its own."""
+"""The type of a datum of each kind, and how its value is made of the stored text.
+
+WORD and UNIT have no field of their own.
+"""
 
 
 def shown(code: RefusalCode) -> Mapping[str, tuple[str, Datum]]:
     """Return the data that have a field of their own: by key, the name of the field, and the datum."""
-    return {key: (one.name or key, one) for key, one in code.data.items() if one.kind is not DatumKind.UNIT}
+    return {key: (one.name or key, one) for key, one in code.data.items() if one.kind in TYPES}
 
 
 def described_fields(code: RefusalCode) -> Mapping[str, str]:
@@ -156,15 +161,17 @@ TAKING: Final = frozenset(
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return the GraphQL object of a refusal."""
-    data = {name: _value(refusal, key, one) for key, (name, one) in shown(refusal.code).items()}
+    data = {name: _value(refusal, key, one, language) for key, (name, one) in shown(refusal.code).items()}
     return REFUSALS[refusal.code](code=refusal.code, message=word(refusal, language), **data)
 
 
-def _value(refusal: Refusal, key: str, datum: Datum) -> Any:
+def _value(refusal: Refusal, key: str, datum: Datum, language: Language) -> Any:
     """Return the typed value of a datum, or None where the refusal holds none or another program's text."""
     text = refusal.data.get(key)
     if text is None:
         return None
+    if isinstance(text, Phrase):
+        return word(text, language)
     try:
         value = TYPES[datum.kind][1](text)
     except ValueError:
@@ -177,7 +184,11 @@ def _value(refusal: Refusal, key: str, datum: Datum) -> Any:
 
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:
     """Return a refusal as a GraphQL error, for a query or subscription. Its data are texts, named as in its type."""
-    data = {to_camel_case(name): refusal.data.get(key) for key, (name, _) in shown(refusal.code).items()}
+    data = {
+        to_camel_case(name): word(said, language) if isinstance(said, Phrase) else said
+        for key, (name, _) in shown(refusal.code).items()
+        for said in [refusal.data.get(key)]
+    }
     return GraphQLError(word(refusal, language), extensions={**data, "code": refusal.code})
 
 

@@ -6,13 +6,20 @@ from datetime import date, datetime
 from typing import Any, Final, NewType
 
 import strawberry
-from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from infra.messages import Notice, message
 from plants.rules.identification.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
-from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID
+from plants.rules.identification.refusals import (
+    BATCH_CODE_CHARACTERS,
+    BATCH_CODE_INVALID,
+    BATCH_CODE_LENGTH,
+    CODE_INVALID,
+    RULE_PLANT_CODE,
+)
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.refusals import Refusal, RefusalCode
+from schema.engine.errors import WordedError
 
 BatchCode = NewType("BatchCode", str)
 PlantCode = NewType("PlantCode", str)
@@ -28,6 +35,13 @@ DECIMAL_LENGTH_MAX: Final = 64
 NAME_LENGTH_MAX: Final = 100
 SHOWN_MAX: Final = 60  # characters of the value that an error quotes
 
+VALUE_WRONG: Final = message("SCALAR_INVALID", "{scalar} cannot be {value}: {rule}")
+RULE_DAY: Final = message("RULE_DAY", "use ISO 8601, like 2026-03-14.")
+RULE_DECIMAL: Final = message("RULE_DECIMAL", "at most {most} characters.")
+RULE_INSTANT: Final = message("RULE_INSTANT", "use RFC 3339 with an offset, like 2026-03-14T08:00:00Z.")
+RULE_STRING: Final = message("RULE_STRING", "write it as a string.")
+RULE_UUID: Final = message("RULE_UUID", "use the form 0190d6a1-0000-7000-8000-000000000001 of RFC 9562.")
+
 INSTANT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )  # RFC 3339, section 5.6
@@ -39,21 +53,21 @@ PERMISSION: Final = re.compile(r"[a-z]+:[a-z]+", re.ASCII)
 CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", re.ASCII)
 
 
-def _wrong(kind: str, value: object, rule: str) -> GraphQLError:
+def _wrong(kind: str, value: object, rule: Notice) -> WordedError:
     """Return the error for a malformed value. It quotes only the beginning of the value."""
-    return GraphQLError(f"{kind} cannot be {str(value)[:SHOWN_MAX]!r}: {rule}")
+    return WordedError(VALUE_WRONG(scalar=kind, value=repr(str(value)[:SHOWN_MAX]), rule=rule))
 
 
 def _text(kind: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong(kind, value, "write it as a string.")
+        raise _wrong(kind, value, RULE_STRING())
     return value
 
 
 def read_instant(value: object) -> datetime:
     """Parse an RFC 3339 timestamp with an offset."""
     text = _text("DateTime", value)
-    rule = "use RFC 3339 with an offset, like 2026-03-14T08:00:00Z."
+    rule = RULE_INSTANT()
     if not INSTANT.fullmatch(text):
         raise _wrong("DateTime", text, rule)
     try:
@@ -67,7 +81,7 @@ def read_instant(value: object) -> datetime:
 def read_day(value: object) -> date:
     """Parse an ISO 8601 date."""
     text = _text("Date", value)
-    rule = "use ISO 8601, like 2026-03-14."
+    rule = RULE_DAY()
     if not DAY.fullmatch(text):
         raise _wrong("Date", text, rule)
     try:
@@ -82,7 +96,7 @@ def read_decimal(value: object) -> str:
         value = str(value) if -(10**18) < value < 10**18 else "a number of more than 18 digits"
     text = _text("Decimal", value)
     if len(text) > DECIMAL_LENGTH_MAX:
-        raise _wrong("Decimal", text, f"at most {DECIMAL_LENGTH_MAX} characters.")
+        raise _wrong("Decimal", text, RULE_DECIMAL(most=DECIMAL_LENGTH_MAX))
     return text
 
 
@@ -107,13 +121,11 @@ def read_sha256(value: object) -> str:
 def read_batch_code(value: object) -> str:
     """Return a text in the form of a batch code. The batch need not exist."""
     text = _text("BatchCode", value)
-    why = ""
     if not 1 <= len(text) <= BATCH_CODE_LENGTH_MAX:
-        why = f"1-{BATCH_CODE_LENGTH_MAX}"
-    elif not GS1_SET_82.issuperset(text):
-        why = "GS1 character set 82"
-    if why:
+        why = BATCH_CODE_LENGTH(limit=BATCH_CODE_LENGTH_MAX)
         raise Refusal(BATCH_CODE_INVALID, code=text[:SHOWN_MAX], why=why)
+    if not GS1_SET_82.issuperset(text):
+        raise Refusal(BATCH_CODE_INVALID, code=text, why=BATCH_CODE_CHARACTERS())
     return text
 
 
@@ -121,7 +133,7 @@ def read_plant_code(value: object) -> str:
     """Return a text in the form of a plant code."""
     text = _text("PlantCode", value)
     if not PLANT_CODE_PATTERN.fullmatch(text):
-        raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule="2-4 x A-Z 0-9")
+        raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule=RULE_PLANT_CODE())
     return text
 
 
@@ -129,7 +141,7 @@ def read_request(value: object) -> str:
     """Return a UUID in its canonical form."""
     text = _text("UUID", value)
     if not REQUEST.fullmatch(text):
-        raise _wrong("UUID", text, "write it in the canonical form of RFC 9562.")
+        raise _wrong("UUID", text, RULE_UUID())
     return text.lower()
 
 

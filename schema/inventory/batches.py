@@ -14,7 +14,7 @@ from plants.rules.ledger.events import Entry
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition, check_usable
 from plants.rules.quality.holds import Hold
-from plants.rules.quality.refusals import BATCH_ON_HOLD
+from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
 from plants.store.audit.history import EntriesFilter
@@ -104,7 +104,7 @@ class BatchAtPlant:
         if directed is None:
             return None
         data = {"batch": self.row.code, "hold": directed.hold, "kind": directed.kind, "reason": directed.reason}
-        return Refusal(BATCH_ON_HOLD, **data)
+        return Refusal(BATCH_ON_HOLD, **data, lifter=HEADQUARTERS)
 
     @classmethod
     def of(cls, row: BatchRow, known: Known) -> Self:

@@ -22,8 +22,12 @@ from plants.rules.logistics.events import (
 )
 from plants.rules.logistics.refusals import (
     BATCH_NOT_IN_TRANSFER,
+    LABEL_CONTRADICTS,
+    LABEL_OF_OTHER_GROUP,
+    LABEL_OF_THIS_PLANT,
     TRANSFER_MANIFEST_INVALID,
     TRANSFER_NOT_FOR_THIS_PLANT,
+    TRANSFER_TO_ITSELF,
 )
 from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, group_of, read_manifest
 from plants.rules.materials.definitions import MasterKind
@@ -55,7 +59,7 @@ def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
     """
     source = writer.plant.code
     if plant_code(order.destination) == source:
-        raise Refusal(NOTHING_CHANGES, why=f"{source} → {source}")
+        raise Refusal(NOTHING_CHANGES, why=TRANSFER_TO_ITSELF(plant=source))
     transfer = writer.new_node()
     issued = issue(writer, order.lines, transfer, MaterialUse.TRANSFERRED)
     sent: dict[int, int] = {}
@@ -167,8 +171,10 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
 
 def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:
     own, group = writer.plant, group_of(writer.plant.origin).rpartition("/plant/")[0]
-    if manifest.plant == own.number or group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
-        raise Refusal(TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
+    if manifest.plant == own.number:
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=LABEL_OF_THIS_PLANT(destination=manifest.destination))
+    if group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=LABEL_OF_OTHER_GROUP(origin=manifest.cause["origin"][:100]))
     if manifest.destination != own.code:
         raise Refusal(TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
     if transfers.is_received(writer.session, own.number, manifest.transfer):
@@ -207,7 +213,7 @@ def _known(writer: PlantLedgerWriter, batch: BatchStatement) -> batches.Goods | 
         stated = batch["code"], batch["material"], batch["unit"]
         contradicts = stated != (known.code, known.material, known.unit)
     if contradicts:
-        raise Refusal(TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=LABEL_CONTRADICTS(batch=batch["code"]))
     return known
 
 

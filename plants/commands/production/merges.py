@@ -12,7 +12,7 @@ from plants.rules.ledger.request_forms import stable_name
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import BATCHES_MERGED
 from plants.rules.production.process_records import ProcessKind, blend
-from plants.rules.production.refusals import MATERIAL_DIFFERS
+from plants.rules.production.refusals import MATERIAL_DIFFERS, ONE_BATCH
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
 from plants.rules.values.refusals import NOTHING_CHANGES, UNIT_NOT_CONVERTIBLE, Refusal
 from plants.store.materials import definitions
@@ -51,7 +51,7 @@ def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
     issued = issue(writer, [_line(writer, source) for source in order.sources], process["id"], MaterialUse.CONSUMED)
     first, *others = issued.goods.values()
     if not others:
-        raise Refusal(NOTHING_CHANGES, why=first.code)
+        raise Refusal(NOTHING_CHANGES, why=ONE_BATCH(batch=first.code))
     for other in others:
         if other.material != first.material:
             raise Refusal(MATERIAL_DIFFERS, batch=other.code, material=other.material, expected=first.material)

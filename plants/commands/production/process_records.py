@@ -15,7 +15,7 @@ from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import PROCESS_CLOSED, PROCESS_FED, PROCESS_OPENED, ProcessClosed
 from plants.rules.production.process_records import MassBalance, ProcessState, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import TEXT_INVALID, Refusal, message
+from plants.rules.values.refusals import RULE_NOT_AFTER, TEXT_INVALID, Refusal, message
 from plants.store.materials import definitions
 from plants.store.production import process_records
 
@@ -117,5 +117,5 @@ OPENING_TIME: Final = message("FIELD_OPENING_TIME", "opening time {at}")
 def check_order(opened_at: datetime, closed_at: datetime) -> None:
     """Raise Refusal when a process record would close before it opened."""
     if opened_at > closed_at:
-        rule = f"<= {format_instant(closed_at)}"
+        rule = RULE_NOT_AFTER(at=format_instant(closed_at))
         raise Refusal(TEXT_INVALID, field=OPENING_TIME(at=format_instant(opened_at)), rule=rule)

@@ -8,7 +8,7 @@ from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_
 from plants.commands.inventory.issues import StockLine, check_total, in_unit, moved
 from plants.commands.inventory.receipts import AliasOrder, check_attributes, check_produced, new_alias, new_batch
 from plants.rules.genealogy.edges import MaterialUse
-from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
+from plants.rules.inventory.refusals import ALIAS_TAKEN, PROCESS_INPUTS, STOCK_SHORT
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement, Outcome
 from plants.rules.ledger.request_forms import stable_name
@@ -161,7 +161,7 @@ def _returned(writer: PlantLedgerWriter, process: int, returns: Sequence[StockLi
             raise Refusal(
                 STOCK_SHORT,
                 batch=one.code,
-                location=f"process:{process}",
+                location=PROCESS_INPUTS(process=process),
                 available=format_micro(available),
                 wanted=format_micro(micro),
                 unit=one.unit,

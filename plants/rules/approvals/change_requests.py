@@ -13,7 +13,7 @@ from plants.rules.approvals.refusals import (
     CHANGE_STALE,
     PROPOSAL_DIFFERS,
 )
-from plants.rules.inventory.refusals import EXPIRY_NOT_LATER
+from plants.rules.inventory.refusals import EXPIRY_NOT_LATER, STOCK_IS
 from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
 from plants.rules.values.enums import DescribedEnum
@@ -137,7 +137,7 @@ def propose_extension(batch: str, present: str | None, wanted: date) -> Proposed
 def propose_adjustment(location: str, present: int, counted: Quantity) -> ProposedChange:
     """Return the stock at a location as counted; `present` is in millionths. Raises Refusal when nothing differs."""
     if counted.micro == present:
-        raise Refusal(NOTHING_CHANGES, why=f"{location} = {counted.amount} {counted.unit}")
+        raise Refusal(NOTHING_CHANGES, why=STOCK_IS(location=location, amount=counted.amount, unit=counted.unit))
     difference = Difference(
         field=f"stock:{location}",
         before=f"{format_micro(present)} {counted.unit}",

@@ -12,7 +12,7 @@ CORRECTION_IMPOSSIBLE: Final = refusal(
 )
 ENTRY_ALREADY_CORRECTED: Final = refusal(
     "ENTRY_ALREADY_CORRECTED",
-    "Entry {entry} was already corrected by entry {by}. Correct entry {by} instead.",
+    "Entry {entry} was already corrected by entry {by}. Record what is right as a new entry.",
     entry=ENTRY,
     by=Datum("Index of the correcting entry.", DatumKind.INTEGER, "correcting_entry_index"),
 )

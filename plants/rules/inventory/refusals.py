@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import BATCH, LOCATION, UNIT, Datum, DatumKind, refusal
+from plants.rules.values.refusals import BATCH, LOCATION, UNIT, Datum, DatumKind, message, refusal
+
+ALIAS_IN_FORCE: Final = message("ALIAS_IN_FORCE", "{alias} ({scheme}) is an alias of batch {batch} already")
+ALIAS_NOT_IN_FORCE: Final = message("ALIAS_NOT_IN_FORCE", "{alias} ({scheme}) is not an alias of batch {batch}")
+GOODS_THERE: Final = message("GOODS_THERE", "the goods are at {location} already")
+PROCESS_INPUTS: Final = message("PROCESS_INPUTS", "process record process/{process}")
+STOCK_AS_COUNTED: Final = message("STOCK_AS_COUNTED", "the stock of batch {batch} at {location} is what was counted")
+STOCK_IS: Final = message("STOCK_IS", "the stock at {location} is {amount} {unit} already")
 
 ALIAS_TAKEN: Final = refusal(
     "ALIAS_TAKEN",
@@ -24,7 +31,7 @@ EXPIRY_NOT_LATER: Final = refusal(
 )
 STOCK_SHORT: Final = refusal(
     "STOCK_SHORT",
-    "Only {available} {unit} of batch {batch} at {location}, {wanted} {unit} wanted. Count again or take less.",
+    "Only {available} {unit} of batch {batch} in {location}, {wanted} {unit} wanted. Count again or take less.",
     available=Datum("Available quantity.", DatumKind.QUANTITY),
     unit=UNIT,
     batch=BATCH,

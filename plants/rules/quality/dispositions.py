@@ -3,7 +3,7 @@
 from datetime import date
 
 from plants.rules.quality.holds import Hold
-from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED, HEADQUARTERS, QUALITY
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.refusals import Refusal
 
@@ -32,7 +32,14 @@ def check_usable(
     """Raise the Refusal that names the reason when the goods may not be used on that local day."""
     if holds:
         first = holds[0]
-        raise Refusal(BATCH_ON_HOLD, batch=batch, hold=first.id, kind=first.kind, reason=first.reason)
+        raise Refusal(
+            BATCH_ON_HOLD,
+            batch=batch,
+            hold=first.id,
+            kind=first.kind,
+            reason=first.reason,
+            lifter=QUALITY if first.directed is None else HEADQUARTERS,
+        )
     if is_expired(expires_on, on):
         raise Refusal(BATCH_EXPIRED, batch=batch, expires_on=expires_on)
     if disposition is not Disposition.UNRESTRICTED:

@@ -4,6 +4,9 @@ from typing import Final
 
 from plants.rules.values.refusals import BATCH, Datum, DatumKind, refusal, term
 
+HEADQUARTERS: Final = term("lifter", "headquarters")
+QUALITY: Final = term("lifter", "quality")
+
 BATCH_EXPIRED: Final = refusal(
     "BATCH_EXPIRED",
     "Batch {batch} expired at the end of {expires_on}. It cannot be used.",
@@ -12,10 +15,11 @@ BATCH_EXPIRED: Final = refusal(
 )
 BATCH_ON_HOLD: Final = refusal(
     "BATCH_ON_HOLD",
-    "Batch {batch} is on hold ({kind}: {reason}). Ask quality to release it.",
+    "Batch {batch} is on hold ({kind}: {reason}). Ask {lifter} to release it.",
     batch=BATCH,
     kind=Datum("Kind of hold.", DatumKind.HOLD_KIND, "hold_kind"),
     reason=Datum("Reason of the hold.", name="hold_reason"),
+    lifter=Datum("Who can lift the hold.", DatumKind.WORD, default=QUALITY),
     hold=Datum("Id of the first open hold.", name="hold_id"),
 )
 BATCH_RESTRICTED: Final = refusal(

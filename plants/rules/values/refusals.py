@@ -28,17 +28,25 @@ class DatumKind(Enum):
     CHANGE_STATE = auto()
     QUANTITY = auto()
     """An amount in the unit that the datum `unit` of the same refusal names."""
+    PHRASE = auto()
+    """A phrase of a declared message, worded in the reader's language."""
+    WORD = auto()
+    """A term in the text of the refusal. It has no field of its own."""
     UNIT = auto()
     """The unit of the quantities beside it. It has no field of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Datum:
-    """A datum of a refusal: its description, its kind, and its name in answers where that differs from its key."""
+    """A datum of a refusal: its description, its kind, and its name in answers where that differs from its key.
+
+    `default` replaces a datum that a kept refusal lacks, because the program that recorded it did not have the datum.
+    """
 
     description: str
     kind: DatumKind = DatumKind.TEXT
     name: str | None = None
+    default: str | None = None
 
 
 class RefusalCode(str):
@@ -110,19 +118,36 @@ def message(code: str, text: str) -> Message:
     return Message(code, text)
 
 
+RULE_COUNT_MAX: Final = message("RULE_COUNT_MAX", "at most {limit}")
+RULE_LENGTH_MAX: Final = message("RULE_LENGTH_MAX", "at most {limit} characters")
+RULE_NOT_AFTER: Final = message("RULE_NOT_AFTER", "at or before {at}")
 RULE_PRINTABLE: Final = message("RULE_PRINTABLE", "1-{length_max} characters, printable")
+RULE_RANGE: Final = message("RULE_RANGE", "a whole number from {least} to {most}")
 
 
 class Refusal(Exception):
-    """An action that was refused, with the data that its caller needs to go on."""
+    """An action that was refused, with the data that its caller needs to go on.
+
+    Raises TypeError for a datum of kind PHRASE that is no phrase, because its text could not be translated.
+    """
 
     def __init__(self, code: RefusalCode, /, **data: object) -> None:
-        self.code = code
-        self.text = code.text
-        self.data: dict[str, str] = {
-            name: value if isinstance(value, Phrase) else str(value) for name, value in data.items()
-        }
-        super().__init__(self.text.format_map(self.data))
+        for name, datum in code.data.items():
+            if datum.kind is DatumKind.PHRASE and not isinstance(data.get(name), Phrase):
+                raise TypeError(f"{code}: {name} is not a phrase of a declared message")
+        self._fill(code, {name: value if isinstance(value, Phrase) else str(value) for name, value in data.items()})
+
+    @classmethod
+    def kept(cls, code: RefusalCode, data: Mapping[str, str]) -> Self:
+        """Return a refusal that a ledger holds, with the data of the program that recorded it."""
+        made = cls.__new__(cls)
+        absent = {name: one.default for name, one in code.data.items() if one.default is not None}
+        cls._fill(made, code, absent | dict(data))
+        return made
+
+    def _fill(self, code: RefusalCode, data: dict[str, str]) -> None:
+        self.code, self.text, self.data = code, code.text, data
+        super().__init__(self.text.format_map(data))
 
 
 AMOUNT: Final = Datum("Amount in the request.", DatumKind.DECIMAL)
@@ -134,10 +159,16 @@ OCCURRED_AT: Final = Datum("Time in the request.", DatumKind.INSTANT, "occurred_
 REQUEST: Final = Datum("Request id.", DatumKind.UUID, "request_id")
 UNIT: Final = Datum("Unit of the quantities.", DatumKind.UNIT)
 
+FORM_DECIMAL: Final = term("form", "a decimal number such as 12.5")
+FORM_FRACTION: Final = term("form", "a decimal number such as 12.5, or two whole numbers as a fraction such as 25/23")
+KNOWN_BUILT_IN: Final = term("known", "a built-in unit such as KGM; a unit that was defined here cannot define another")
+KNOWN_UNITS: Final = term("known", "a UN/ECE Rec 20 code such as KGM, or define the unit first")
+
 AMOUNT_NOT_A_NUMBER: Final = refusal(
     "AMOUNT_NOT_A_NUMBER",
-    "“{amount}” is not a decimal number. Write it like 12.5.",
+    "“{amount}” is not a number that is accepted here. Write {form}.",
     amount=Datum("Amount in the request.", name="text"),
+    form=Datum("Accepted notation.", DatumKind.WORD, default=FORM_DECIMAL),
 )
 AMOUNT_NOT_POSITIVE: Final = refusal(
     "AMOUNT_NOT_POSITIVE",
@@ -163,20 +194,20 @@ DATE_INVALID: Final = refusal(
 )
 LINES_INVALID: Final = refusal(
     "LINES_INVALID",
-    "Between 1 and {limit} lines are needed, not {count}. Send them in several requests.",
+    "A list of 1 to {limit} items is needed, and this one has {count}. Send more than that in several requests.",
     limit=Datum("Largest number of lines.", DatumKind.INTEGER, "lines_max"),
     count=Datum("Number of lines in the request.", DatumKind.INTEGER, "line_count"),
 )
 NOTHING_CHANGES: Final = refusal(
     "NOTHING_CHANGES",
     "This would change nothing: {why}.",
-    why="The state that is there already.",
+    why=Datum("Current state.", DatumKind.PHRASE),
 )
 TEXT_INVALID: Final = refusal(
     "TEXT_INVALID",
     "The {field} must be {rule}.",
     field="Field of the input.",
-    rule="Accepted values.",
+    rule=Datum("Accepted values.", DatumKind.PHRASE),
 )
 TIME_IN_FUTURE: Final = refusal(
     "TIME_IN_FUTURE",
@@ -197,8 +228,9 @@ UNIT_NOT_CONVERTIBLE: Final = refusal(
 )
 UNIT_UNKNOWN: Final = refusal(
     "UNIT_UNKNOWN",
-    "{unit} is not a known unit. Use a UN/ECE Rec 20 code such as KGM, or define it.",
+    "{unit} is not a known unit here. Use {known}.",
     unit=Datum("Unit in the request.", name="unit_code"),
+    known=Datum("Units that are accepted here.", DatumKind.WORD, default=KNOWN_UNITS),
 )
 
 TERMS: Final = (
@@ -218,7 +250,9 @@ TERMS: Final = (
     term("field", "origin"),
     term("field", "password"),
     term("field", "person"),
+    term("field", "plant"),
     term("field", "plant number"),
+    term("field", "quarantine"),
     term("field", "reason"),
     term("field", "role"),
     term("field", "segment"),

@@ -8,10 +8,10 @@ import pytest
 
 from infra.messages import word
 from plants.rules.approvals.change_requests import ChangeState
-from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.identification.refusals import BATCH_CODE_CHARACTERS, BATCH_CODE_INVALID
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
-from plants.rules.values.refusals import DatumKind, Refusal, RefusalCode
+from plants.rules.values.refusals import RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
 from plants.store.refusals import declared_refusals
 from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.quantities import Quantity
@@ -46,8 +46,11 @@ def test_mutation_then_it_declares_exactly_what_its_commands_can_raise(mutation:
     assert sorted(declared - raised - COMMON) == [], "cannot happen"
 
 
+PHRASE: Final = RULE_PRINTABLE(length_max=9)
 SAMPLES: Final[Mapping[DatumKind, tuple[str, object]]] = {
     DatumKind.TEXT: ("text 漢", "text 漢"),
+    DatumKind.PHRASE: (PHRASE, str(PHRASE)),
+    DatumKind.WORD: ("word", "word"),
     DatumKind.INTEGER: ("17", 17),
     DatumKind.DECIMAL: ("0.50", "0.50"),
     DatumKind.DAY: ("2026-03-14", date(2026, 3, 14)),
@@ -64,7 +67,8 @@ SAMPLES: Final[Mapping[DatumKind, tuple[str, object]]] = {
 }
 """A stored text of each kind of datum, and its value in an answer."""
 TEXTS: Final = {
-    DatumKind.TEXT, DatumKind.UUID, DatumKind.BATCH_CODE, DatumKind.PLANT_CODE, DatumKind.PROCESS, DatumKind.TRANSFER
+    DatumKind.TEXT, DatumKind.UUID, DatumKind.BATCH_CODE, DatumKind.PLANT_CODE, DatumKind.PROCESS, DatumKind.TRANSFER,
+    DatumKind.PHRASE
 }  # fmt: skip
 
 
@@ -85,14 +89,14 @@ def test_refusal_then_its_type_carries_every_datum_of_its_texts(code: RefusalCod
 
 @pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
 def test_refusal_kept_with_data_of_another_kind_then_they_are_null(code: RefusalCode) -> None:
-    kept = refused(Refusal(code, **dict.fromkeys(code.data, "?")), "en")
+    kept = refused(Refusal.kept(code, dict.fromkeys(code.data, "?")), "en")
 
     for name, one in shown(code).values():
         assert getattr(kept, name) == ("?" if one.kind in TEXTS else None)
 
 
 def test_refused_query_then_the_error_names_the_code_and_not_what_was_sent_as_code() -> None:
-    error = query_error(Refusal(BATCH_CODE_INVALID, code="漢", why="GS1 character set 82"), "zh")
+    error = query_error(Refusal(BATCH_CODE_INVALID, code="漢", why=BATCH_CODE_CHARACTERS()), "zh")
 
-    assert error.message == "“漢”不是有效的批次号（GS1 character set 82），请重新扫描标签。"
-    assert error.extensions == {"code": "BATCH_CODE_INVALID", "givenCode": "漢", "rule": "GS1 character set 82"}
+    assert error.message == "“漢”不是有效的批次号（含有 GS1 不允许的字符），请重新扫描标签。"
+    assert error.extensions == {"code": "BATCH_CODE_INVALID", "givenCode": "漢", "rule": "含有 GS1 不允许的字符"}
