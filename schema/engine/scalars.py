@@ -32,6 +32,7 @@ AlarmKind = NewType("AlarmKind", str)
 PermissionName = NewType("PermissionName", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
+WHOLE_MAX: Final = 10**18  # for a JSON integer in place of a decimal
 NAME_LENGTH_MAX: Final = 100
 SHOWN_MAX: Final = 60  # characters of the value that an error quotes
 
@@ -40,6 +41,10 @@ RULE_DAY: Final = message("RULE_DAY", "use ISO 8601, like 2026-03-14.")
 RULE_DECIMAL: Final = message("RULE_DECIMAL", "at most {most} characters.")
 RULE_INSTANT: Final = message("RULE_INSTANT", "use RFC 3339 with an offset, like 2026-03-14T08:00:00Z.")
 RULE_STRING: Final = message("RULE_STRING", "write it as a string.")
+RULE_SHA256: Final = message("RULE_SHA256", "write 64 hexadecimal digits.")
+RULE_EVENT_TYPE: Final = message("RULE_EVENT_TYPE", "use letters and digits, a capital first, like {example}.")
+RULE_CONSTANT: Final = message("RULE_CONSTANT", "use capitals, digits and underscores, like {example}.")
+RULE_PERMISSION: Final = message("RULE_PERMISSION", "use two words with a colon, like {example}.")
 RULE_UUID: Final = message("RULE_UUID", "use the form 0190d6a1-0000-7000-8000-000000000001 of RFC 9562.")
 
 INSTANT: Final = re.compile(
@@ -90,31 +95,38 @@ def read_day(value: object) -> date:
         raise _wrong("Date", text, rule) from error
 
 
+def _whole(kind: str, value: int) -> str:
+    """Return a JSON integer as text. A larger one is refused: clients may have rounded it."""
+    if not -WHOLE_MAX < value < WHOLE_MAX:
+        raise _wrong(kind, value, RULE_STRING())
+    return str(value)
+
+
+def _short(kind: str, text: str) -> str:
+    if len(text) > DECIMAL_LENGTH_MAX:
+        raise _wrong(kind, text, RULE_DECIMAL(most=DECIMAL_LENGTH_MAX))
+    return text
+
+
 def read_decimal(value: object) -> str:
     """Return a decimal as text. JSON numbers with a fraction are refused, because clients may have rounded them."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value) if -(10**18) < value < 10**18 else "a number of more than 18 digits"
-    text = _text("Decimal", value)
-    if len(text) > DECIMAL_LENGTH_MAX:
-        raise _wrong("Decimal", text, RULE_DECIMAL(most=DECIMAL_LENGTH_MAX))
-    return text
+        value = _whole("Decimal", value)
+    return _short("Decimal", _text("Decimal", value))
 
 
 def read_rational(value: object) -> str:
     """Return a rational number as text. JSON numbers with a fraction are refused, as for Decimal."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value) if -(10**18) < value < 10**18 else "a number of more than 18 digits"
-    text = _text("Rational", value)
-    if len(text) > DECIMAL_LENGTH_MAX:
-        raise _wrong("Rational", text, f"at most {DECIMAL_LENGTH_MAX} characters.")
-    return text
+        value = _whole("Rational", value)
+    return _short("Rational", _text("Rational", value))
 
 
 def read_sha256(value: object) -> str:
     """Return a SHA-256 hash in lower-case hexadecimal."""
     text = _text("Sha256", value)
     if not SHA256.fullmatch(text):
-        raise _wrong("Sha256", text, "write 64 hexadecimal digits.")
+        raise _wrong("Sha256", text, RULE_SHA256())
     return text.lower()
 
 
@@ -145,7 +157,7 @@ def read_request(value: object) -> str:
     return text.lower()
 
 
-def _name_reader(kind: str, pattern: re.Pattern[str], rule: str) -> Callable[[object], str]:
+def _name_reader(kind: str, pattern: re.Pattern[str], rule: Notice) -> Callable[[object], str]:
     """Return a parser of the names of an open set. It accepts every well-formed name: newer programs have more."""
 
     def read(value: object) -> str:
@@ -197,25 +209,25 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "EventType",
         "Type of a ledger entry's event, in the past tense, such as BatchReceived. A type is never renamed; new types "
         "may be added. The page docs/reference/events.md lists them.",
-        _name_reader("EventType", EVENT_TYPE, "use letters and digits, a capital first, like BatchReceived."),
+        _name_reader("EventType", EVENT_TYPE, RULE_EVENT_TYPE(example="BatchReceived")),
     ),
     AlarmKind: _scalar(
         "AlarmKind",
         "Kind of an alarm, such as ARCHIVE_FAILING. A kind is never renamed; new kinds may be added. "
         "The page docs/reference/alarms.md lists them.",
-        _name_reader("AlarmKind", CONSTANT, "use capitals, digits and underscores, like ARCHIVE_FAILING."),
+        _name_reader("AlarmKind", CONSTANT, RULE_CONSTANT(example="ARCHIVE_FAILING")),
     ),
     PermissionName: _scalar(
         "PermissionName",
         "Name of a permission, such as batch:read. A name is never reused; new ones may be added. "
         "The page docs/reference/permissions.md lists them.",
-        _name_reader("PermissionName", PERMISSION, "use two words with a colon, like batch:read."),
+        _name_reader("PermissionName", PERMISSION, RULE_PERMISSION(example="batch:read")),
     ),
     RefusalCode: _scalar(
         "RefusalCode",
         "Code of a refusal, such as BATCH_ON_HOLD. A code is never renamed or reused; new codes may be added. "
         "The page docs/reference/refusals.md lists them.",
-        _name_reader("RefusalCode", CONSTANT, "use capitals, digits and underscores, like BATCH_ON_HOLD."),
+        _name_reader("RefusalCode", CONSTANT, RULE_CONSTANT(example="BATCH_ON_HOLD")),
     ),
 }
 
