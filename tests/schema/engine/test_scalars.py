@@ -1,5 +1,7 @@
 """Scalars of open sets: every declared name is well-formed, unknown names are accepted and malformed texts refused."""
 
+from collections.abc import Callable
+
 import pytest
 from graphql import GraphQLError
 
@@ -7,7 +9,7 @@ from plants.rules.values.refusals import RefusalCode
 from plants.store.monitoring import alarms
 from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
-from schema.engine.scalars import NAME_LENGTH_MAX, SCALARS, AlarmKind, EventType
+from schema.engine.scalars import NAME_LENGTH_MAX, SCALARS, AlarmKind, EventType, read_decimal, read_rational
 from tests.factories import Plant
 from tests.schema.asking import MANAGER, Served
 
@@ -63,3 +65,13 @@ async def test_ledger_filtered_by_type_then_unknown_types_find_nothing_and_malfo
     assert await found("GoodsWeighed") == []
     (error,) = (await node.answer(MANAGER, LEDGER, type="batch received"))["errors"]
     assert "EventType cannot be 'batch received': use letters and digits, a capital first" in error["message"]
+
+
+@pytest.mark.parametrize("read", [read_decimal, read_rational])
+@pytest.mark.parametrize("number", [10**18, -(10**18), 10**5000], ids=["1e18", "-1e18", "1e5000"])
+def test_whole_number_that_clients_may_round_then_a_string_is_asked_for(
+    read: Callable[[object], str], number: int
+) -> None:
+    assert read(10**18 - 1) == "9" * 18
+    with pytest.raises(GraphQLError, match="write it as a string"):
+        read(number)
