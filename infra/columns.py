@@ -31,9 +31,12 @@ def words() -> Any:
     return Field(default=(), sa_type=WordsText, nullable=True)
 
 
-def member(kind: type[StrEnum], *, key: bool = False, optional: bool = False) -> Any:
-    """Return the field of one member of a StrEnum; with `key` it is a part of the primary key."""
-    return Field(default=None if optional else ..., sa_type=EnumText(kind), primary_key=key)
+def member(kind: type[StrEnum], *, key: bool = False, optional: bool = False, growing: bool = False) -> Any:
+    """Return the field of one member of a StrEnum; with `key` it is a part of the primary key.
+
+    With `growing` a value that this program does not know is read as text: a newer program may have written it.
+    """
+    return Field(default=None if optional else ..., sa_type=EnumText(kind, growing=growing), primary_key=key)
 
 
 def stored_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -81,22 +84,28 @@ class JsonText(TypeDecorator[Any]):
 
 
 class EnumText(TypeDecorator[StrEnum]):
-    """A member of a StrEnum, stored as its value. Any other value raises ValueError, bound or read."""
+    """A member of a StrEnum, stored as its value. Any other value raises ValueError, bound or read.
+
+    With `growing` another value is read as text.
+    """
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, kind: type[StrEnum]) -> None:
+    def __init__(self, kind: type[StrEnum], *, growing: bool = False) -> None:
         super().__init__()
         self.kind = kind
+        self.growing = growing
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Return the member's value."""
         return None if value is None else self.kind(value).value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
-        """Return the member."""
-        return None if value is None else self.kind(value)
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Return the member, or the text of an unknown value of a growing set."""
+        if value is None or (self.growing and value not in self.kind.__members__.values()):
+            return value
+        return self.kind(value)
 
 
 class WordsText(TypeDecorator[tuple[str, ...]]):

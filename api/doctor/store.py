@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import psycopg
@@ -210,14 +211,14 @@ def people(node: Examination) -> Iterable[Finding]:
         yield Finding(
             Level.PERSON,
             _("Nobody with a role can sign in at this node."),
-            _("Run: batchloom person add --home {home} ID --name NAME --role ROLE", home=node.home),
+            _("Run: batchloom person add --home {home} ID --name NAME --role ROLE", home=quote(str(node.home))),
         )
     elif idle:
         some = ", ".join(idle[:10])
         yield Finding(
             Level.NOTE,
             _("{count} people have no role and can do nothing: {some}.", count=len(idle), some=some),
-            _("Run: batchloom person grant --home {home} ID --role ROLE", home=node.home),
+            _("Run: batchloom person grant --home {home} ID --role ROLE", home=quote(str(node.home))),
         )
     else:
         yield fine(_("{count} people can sign in.", count=len(roles)))

@@ -28,10 +28,12 @@ from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_di
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.entries import Recorded, RecordedEntry
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS
@@ -39,12 +41,10 @@ from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 
-ChangeKindEnum = strawberry.enum(ChangeKind, name="ChangeKind", description="Kind of a change request.")
-ChangeLevelEnum = strawberry.enum(ChangeLevel, name="ChangeLevel", description="Level at which a decision is made.")
-ChangeStateEnum = strawberry.enum(
-    ChangeState, name="ChangeState", description="State of a change request, as its plant recorded it."
-)
-ChangeVerdictEnum = strawberry.enum(ChangeVerdict, name="ChangeVerdict", description="Verdict of a decision.")
+enum_type(ChangeKind)
+enum_type(ChangeLevel)
+enum_type(ChangeState)
+enum_type(ChangeVerdict)
 CHANGE = "Number of the change request at its plant. It is the index of the entry that requested the change."
 PROPOSAL = "Leaf hash of the requesting entry, in hexadecimal. A decision refers to exactly this content."
 REASON = "Reason, for the deciders and for readers of the ledger."
@@ -197,7 +197,7 @@ async def change_request(
 async def change_requests(
     info: Info,
     filter: Annotated[ChangeRequestFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ChangeRequest]:
     wanted = filter or ChangeRequestFilter()
@@ -237,10 +237,9 @@ class RequestStockAdjustmentInput(MutationInput):
 
 
 @object_type
-class ChangeRequested:
+class ChangeRequested(Recorded):
     """A change was requested. Nothing has changed yet."""
 
-    entry: RecordedEntry = described(ENTRY)
     change_request: ChangeRequest = described("Change request.")
 
 

@@ -14,10 +14,11 @@ from plants.store.inventory.batches import Known, known_by_id
 from plants.store.quality import holds
 from plants.store.quality.holds import DirectedHoldRow, HoldRow, directed_holds_by_code, holds_by_batch
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described, field, input_type, object_type
+from schema.engine.entries import Recorded, RecordedEntry
+from schema.engine.fields import described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
@@ -26,9 +27,7 @@ from schema.inventory import batches
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
 
-HoldKindEnum = strawberry.enum(
-    HoldKind, name="HoldKind", description="Kind of hold. Holds are independent: lifting one leaves the others."
-)
+enum_type(HoldKind)
 
 
 @object_type
@@ -118,10 +117,9 @@ class QuarantineBatchInput(MutationInput):
 
 
 @object_type
-class BatchQuarantined:
+class BatchQuarantined(Recorded):
     """The plant's goods of a batch were put on hold."""
 
-    entry: RecordedEntry = described(ENTRY)
     batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
     hold: BatchHold = described("The new hold.")
 

@@ -20,11 +20,14 @@ from plants.store.replication.disputes import (
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.scalars import EventType
 from schema.group.plants import Plant, plant_numbered
 
 INDEX = "Index of the disputing entry in the plant's ledger. It names the dispute."
@@ -44,7 +47,7 @@ class Dispute(Node):
 
     index: int = described(INDEX)
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     about: str = described("Key of the subject: a batch code or a process record id.")
     actor: str = described("Employee number of the actor.")
     occurred_at: datetime = described("Time of the event.")
@@ -76,7 +79,7 @@ class Dispute(Node):
             id=node_id("dispute", row.plant_id, row.entry_idx),
             index=row.entry_idx,
             event_id=row.event_id,
-            type=row.type,
+            type=EventType(row.type),
             about=row.key,
             actor=row.actor,
             occurred_at=row.occurred_at,
@@ -104,7 +107,7 @@ async def disputes(
     info: Info,
     *,
     open: Annotated[bool | None, argument("True for open disputes, false for settled ones. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Dispute]:
     return await info.connection(
@@ -122,10 +125,9 @@ class SettleDisputeInput(MutationInput):
 
 
 @object_type
-class DisputeSettled:
+class DisputeSettled(Recorded):
     """A dispute was settled. Separate entries record the correct facts."""
 
-    entry: RecordedEntry = described(ENTRY)
     dispute: Dispute = described("Dispute with its current state.")
 
 

@@ -17,19 +17,15 @@ from plants.store.replication import status as status_rows
 from plants.store.replication.status import PlantReplication, ReplicationState
 from schema.engine.commits import polls
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, object_type
+from schema.engine.fields import argument, described, enum_type, object_type
 from schema.engine.operations import subscription
-from schema.engine.scalars import PlantCode
+from schema.engine.scalars import PlantCode, Sha256
 from schema.group import plants
 
 if TYPE_CHECKING:
     from schema.group.plants import Plant
 
-ReplicationStateEnum = strawberry.enum(
-    ReplicationState,
-    name="ReplicationState",
-    description="State of replication between a plant and the hub. HUB_REGRESSED and later ones need an operator.",
-)
+enum_type(ReplicationState)
 
 
 @object_type
@@ -38,7 +34,7 @@ class Replication:
 
     state: ReplicationState = described("State of replication.")
     size: int = described("Number of entries of the plant's ledger at this node.")
-    root: str = described("Root hash of the Merkle tree over those entries, in hexadecimal.")
+    root: Sha256 = described("Root hash of the Merkle tree over those entries.")
     projected: int = described("Number of those entries that are applied to the tables.")
     acknowledged: int = described("Number of entries that the hub holds and has cosigned.")
     checkpoint_size: int | None = described("Size in the newest signed checkpoint.")
@@ -72,7 +68,7 @@ class Replication:
         return cls(
             state=seen.state,
             size=seen.size,
-            root=seen.root.hex(),
+            root=Sha256(seen.root.hex()),
             projected=seen.projected,
             acknowledged=seen.acknowledged,
             checkpoint_size=seen.checkpoint_size,

@@ -232,7 +232,7 @@ def _retries_handshake(context: ExchangeContext, problem: Problem) -> bool:
     """
     if problem.code == "CHECKPOINT_REFUSED":
         restate_lost_rotations(context.node)
-        return send_rotation_statements(context)
+        return send_rotation_statements(context.node, context.client)
     return problem.status == WRONG_POSITION
 
 

@@ -16,6 +16,7 @@ from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.production.process_records import RunKind
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from tests.databases import migrated_database, migrated_file
@@ -86,7 +87,7 @@ def chain(group: Group) -> Chain:
     run = here.do(
         record_production,
         ProductionRun(
-            ProcessOrder("PRODUCTION", job_order="JO-1"),
+            ProcessOrder(RunKind.PRODUCTION, job_order="JO-1"),
             (StockLine(code, "80", "KGM", "A1"),),
             (Output("FP-YOG", "60", "KGM", "A1"),),
         ),

@@ -2,7 +2,7 @@
 
 from rich.markup import escape
 
-from api.cli.nodes import Home, opened, replicating
+from api.cli.nodes import Home, opened_plant, replicating
 from api.cli.output import CONSOLE
 from api.cli.plant import KEYS, app
 from api.cli.prompts import Sure, confirm
@@ -22,7 +22,7 @@ def accept_hub(home: Home, sure: Sure = False) -> None:
 
     Example:  batchloom plant accept-hub-ledger --home sh1
     """
-    with opened(home) as node:
+    with opened_plant(home) as node:
         plant = replicating(node)
         with node.store.reading() as reads:
             found = awaiting_acceptance(reads)

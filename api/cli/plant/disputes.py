@@ -5,15 +5,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli.nodes import AsJson, Home, console_actor, opened
+from api.cli.nodes import AsJson, Home, console_actor, opened, opened_plant
 from api.cli.output import CONSOLE, show_json
-from api.language import _
+from api.language import _, marked
 from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
-from infra import roles
 from infra.database import Session
-from infra.messages import Failure, message
 from plants.commands.execution import CommandContext
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.rules.identification.codes import HUB
@@ -54,7 +52,7 @@ def show(
         for line in _lines(one):
             CONSOLE.print(line, soft_wrap=True)
     if more:
-        CONSOLE.print(_("{more} more: use --first.", more=more))
+        CONSOLE.print(marked("{more} more: use --first.", more=more))
     if not seen:
         CONSOLE.print(_("[green]✓[/] There are none."))
 
@@ -79,13 +77,7 @@ def settle(
 
     Example:  batchloom plant disputes settle --home sh1 6 --reason "Relabelled as SH1-261122-0007K"
     """
-    with opened(home) as node:
-        if node.settings.role is not roles.Role.PLANT:
-            raise Failure(
-                message(
-                    "SETTLE_AT_PLANT", "A dispute is settled at the plant that recorded it. Run this command there."
-                )
-            )
+    with opened_plant(home) as node:
         actor, number = console_actor(Role.MANAGER), node.settings.plant_number
 
         def write(session: Session) -> None:
@@ -93,7 +85,7 @@ def settle(
             settle_dispute(session, Settlement(dispute, reason), actor=actor.author, call=call)
 
         node.writer.write(write)
-    CONSOLE.print(_("[green]✓[/] Dispute {dispute} is settled.", dispute=dispute))
+    CONSOLE.print(marked("[green]✓[/] Dispute {dispute} is settled.", dispute=dispute))
 
 
 def _lines(row: DisputeRow) -> list[str]:

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
@@ -20,6 +19,7 @@ from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.identification.codes import plant_of
 from plants.rules.logistics.transfers import Known, contradicts
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import from_micros
 from plants.rules.values.scope import PlantScope
 from plants.store.sql.arrays import as_array, in_list, in_scope
@@ -27,12 +27,18 @@ from plants.store.sql.columns import PLANT, key
 from plants.store.sql.pages import Key
 
 
-class OpenState(StrEnum):
-    """The reason that a transfer is not settled; where two apply, the later one counts."""
+class OpenState(DescribedEnum):
+    """State of an unsettled transfer. If two states apply, the one listed later counts."""
 
-    AWAITING_SOURCE = "AWAITING_SOURCE"  # received, and the source's dispatch has not been seen here
-    IN_TRANSIT = "IN_TRANSIT"  # dispatched, and not received so far
-    LABEL_DIFFERS = "LABEL_DIFFERS"  # received on a label that the source's ledger does not bear out
+    AWAITING_SOURCE = (
+        "AWAITING_SOURCE",
+        "The destination has received the goods, but the source's dispatch has not arrived at this node.",
+    )
+    IN_TRANSIT = "IN_TRANSIT", "The source has dispatched the goods, and this node knows no receipt."
+    LABEL_DIFFERS = (
+        "LABEL_DIFFERS",
+        "The goods were received on a label that contradicts the source's ledger; check the goods and both ledgers.",
+    )
 
 
 class LabelCheckRow(SQLModel, table=True):

@@ -12,7 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.columns import JsonText
 from infra.database import ReadSession, Session
-from plants.rules.materials.events import MasterKind
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.quantities import UNITS, Unit
 from plants.rules.values.refusals import Refusal

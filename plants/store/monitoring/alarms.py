@@ -7,8 +7,7 @@ with its message's code and data, and worded when it is read.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from sqlalchemy import Index, bindparam, case, update
 from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
@@ -18,22 +17,14 @@ from infra.columns import SPACED, JsonText, instant, member
 from infra.database import ReadSession, Session
 from infra.messages import StoredMessage, Worded, store
 from infra.roles import Keeping, table_options
+from plants.rules.values.enums import DescribedEnum
 from plants.store.sql.columns import big, text, text_key
 
 TEXT_LENGTH_MAX = 1000  # characters of an alarm's English text
 
 
-class AlarmKind(StrEnum):
-    """Kind of an alarm, with its description. A kind is never renamed."""
-
-    description: str
-
-    def __new__(cls, code: str, description: str) -> Self:
-        """Return the kind of this code."""
-        made = str.__new__(cls, code)
-        made._value_ = code
-        made.description = description
-        return made
+class AlarmKind(DescribedEnum):
+    """Kind of an alarm. A kind is never renamed."""
 
     REPLICATION_REFUSED = "REPLICATION_REFUSED", "The peer refused a request, or its answer was invalid."
     HUB_UNREACHED = "HUB_UNREACHED", "The hub has not answered a plant for five minutes. The plant works on."
@@ -71,7 +62,7 @@ class AlarmRow(SQLModel, table=True):
     __tablename__ = "alarms"
     __table_args__ = (Index("alarms_by_time", "over_us", "last_us"), table_options(Keeping.LOCAL))
 
-    kind: AlarmKind = member(AlarmKind, key=True)
+    kind: AlarmKind = member(AlarmKind, key=True, growing=True)
     about: str = text_key()
     code: str | None = text(None)
     data: dict[str, Any] | None = Field(default=None, sa_type=JsonText(SPACED))

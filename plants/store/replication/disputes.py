@@ -62,7 +62,7 @@ def open_disputes(session: Session, plant: int) -> int:
     """Return the number of open disputed entries of a plant."""
     row = DisputeRow
     found = select(func.count()).where(row.plant_id == plant, row.state == DisputeState.OPEN)
-    return session.exec(found).one()
+    return session.exec(found).first() or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ decisions to skip an entry, which are projected from the hub's own ledger and ou
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, tuple_
@@ -16,6 +15,7 @@ from sqlmodel import SQLModel, col, select
 from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry
 from plants.store.replication.leases import LeaseRow
@@ -91,13 +91,16 @@ def retry_parked(session: Session, log_id: int, index: int, now: datetime) -> No
     retry_blocked(session, log_id, now)
 
 
-class ParkedState(StrEnum):
-    """The reason that an entry of a plant is not in the hub's tables yet."""
+class ParkedState(DescribedEnum):
+    """State of a parked entry. FAILED and NEEDS_UPGRADE may be retried or skipped by an operator."""
 
-    FAILED = "FAILED"
-    NEEDS_UPGRADE = "NEEDS_UPGRADE"
-    WAITS_BEHIND = "WAITS_BEHIND"
-    HALTED = "HALTED"
+    FAILED = "FAILED", "Applying the entry failed; it is retried a few times, then an operator must retry or skip it."
+    NEEDS_UPGRADE = (
+        "NEEDS_UPGRADE",
+        "The hub's program does not know the entry's type or version; upgrade the hub, or skip the entry.",
+    )
+    WAITS_BEHIND = "WAITS_BEHIND", "The entry depends on a parked one and is applied after it; decide on that one."
+    HALTED = "HALTED", "No entry of the plant from here on is applied; the alarm PROJECTION_HALTED says why."
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ for its directives. The hub has the same two rows for each plant, seen from the 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from infra.messages import StoredMessage, Worded, store
 from infra.roles import Keeping, table_options
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.replication import pace
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import EPOCH
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.archive import ArchivedRow
@@ -33,18 +33,18 @@ from plants.store.sql.columns import big, key, octets, text
 ALARM_LENGTH_MAX = 500  # characters of an alarm's English text
 
 
-class ReplicationState(StrEnum):
-    """State of a ledger towards its peer. From HUB_REGRESSED on, replication stops until an operator acts."""
+class ReplicationState(DescribedEnum):
+    """State of replication between a plant and the hub. HUB_REGRESSED and later ones need an operator."""
 
-    NEVER_MET = "NEVER_MET"
-    IN_SYNC = "IN_SYNC"
-    BEHIND = "BEHIND"
-    UNREACHABLE = "UNREACHABLE"
-    REFUSED = "REFUSED"
-    HUB_REGRESSED = "HUB_REGRESSED"
-    RESTORED = "RESTORED"
-    DIVERGED = "DIVERGED"
-    FENCED = "FENCED"
+    NEVER_MET = "NEVER_MET", "Plant and hub have not exchanged anything yet; check the enrolment and the connection."
+    IN_SYNC = "IN_SYNC", "Plant and hub held the same entries at the last exchange."
+    BEHIND = "BEHIND", "One side lacks entries that the other has; they are sent without an operator."
+    UNREACHABLE = "UNREACHABLE", "The last exchange failed because the hub was busy or not reachable; it is retried."
+    REFUSED = "REFUSED", "The last exchange was refused or its answer was invalid; it is retried, and `error` says why."
+    HUB_REGRESSED = "HUB_REGRESSED", "The hub lost acknowledged entries and gets them from the plant; find the cause."
+    RESTORED = "RESTORED", "The plant's store is older than the hub's copy of its ledger; it gets what is missing."
+    DIVERGED = "DIVERGED", "The two ledgers differ; the plant adopts the hub's entries and appends its own again."
+    FENCED = "FENCED", "Another copy of the plant has taken over, so this one does not write; decide which copy stays."
 
 
 class ReplicationRow(SQLModel, table=True):
@@ -231,6 +231,10 @@ SELECT_NOTE: Final = select(CheckpointRow.note).where(
     col(CheckpointRow.log_id) == bindparam("ledger"), col(CheckpointRow.size) == bindparam("size")
 )
 
+IS_DISPUTED: Final = DisputeRow.state == DisputeState.OPEN
+COUNT_DISPUTED: Final = select(DisputeRow.plant_id, func.count()).where(IS_DISPUTED).group_by(col(DisputeRow.plant_id))
+SELECT_ARCHIVED: Final = select(ArchivedRow.log_id, ArchivedRow.size)
+
 
 @cache
 def _amend(names: tuple[str, ...]) -> Update:
@@ -323,10 +327,8 @@ def replication_status(reads: ReadSession, scope: PlantScope, *, now: datetime) 
     counting = select(ProjectionFault.log_id, ProjectionFault.error).where(col(ProjectionFault.log_id).in_(plants))
     for log_id, error in reads.exec(counting):
         faults.setdefault(log_id, []).append(error is not None)
-    is_open = DisputeRow.state == DisputeState.OPEN
-    counting_open = select(DisputeRow.plant_id, func.count()).where(is_open).group_by(col(DisputeRow.plant_id))
-    disputed: dict[int, int] = dict(reads.exec(counting_open).all())
-    archived: dict[int, int] = dict(reads.exec(select(ArchivedRow.log_id, ArchivedRow.size)).all())
+    disputed: dict[int, int] = dict(reads.rows(COUNT_DISPUTED))
+    archived: dict[int, int] = dict(reads.rows(SELECT_ARCHIVED))
     return [
         _status(
             (logs[plant], logs.get(-plant)),

@@ -28,6 +28,7 @@ from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.logistics.transfers import read_manifest, transfer_manifest
+from plants.rules.production.process_records import RunKind
 from plants.rules.values.instants import from_micros, micros, parse_instant
 from plants.rules.values.quantities import parse_micro
 from plants.rules.values.refusals import Refusal
@@ -85,7 +86,7 @@ class World:
     def make(self, plant: Plant) -> None:
         if (code := self._some(plant)) is not None:
             lines, outputs = (StockLine(code, "2", "KGM", "A1"),), (Output("FP-YOG", "1.5", "KGM", "A1"),)
-            plant.do(record_production, ProductionRun(ProcessOrder("PRODUCTION"), lines, outputs))
+            plant.do(record_production, ProductionRun(ProcessOrder(RunKind.PRODUCTION), lines, outputs))
 
     def dispatch(self, plant: Plant) -> None:
         if (code := self._some(plant)) is None:

@@ -40,6 +40,20 @@ async def test_alarm_then_counted_ended_and_kept(node: Served, here: Plant) -> N
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.CLOCKS_DIFFER, here.origin)]}
 
 
+async def test_alarm_of_a_newer_program_then_it_is_listed_beside_the_others(node: Served, here: Plant) -> None:
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG), here.clock.now())
+        session.run(
+            "INSERT INTO alarms (kind, about, text, first_us, last_us, times)"
+            " SELECT 'SCALE_DRIFTS', about, 'Check the scale.', first_us, last_us, 2 FROM alarms"
+        )
+    listed = (await node.ask(MANAGER, QUERY, over=False, first=9))["alarms"]
+    assert [(one["kind"], one["text"]) for one in listed] == [
+        ("CLOCKS_DIFFER", "Set the clock of the plant."),
+        ("SCALE_DRIFTS", "Check the scale."),
+    ]
+
+
 async def test_alarm_with_long_data_then_text_and_data_are_cut(node: Served, here: Plant) -> None:
     now, said = here.clock.now(), SKEWED(seconds="9" * 100_000)
     with here.store.transaction() as session:
