@@ -144,6 +144,18 @@ def test_wrong_usage_then_status_2_and_nothing_made(words: tuple[str, ...], tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", [("add", "--name", "Li"), ("grant",)])
+def test_role_is_of_no_person_then_refused_with_those_that_are(words: tuple[str, ...], tmp_path: Path) -> None:
+    for role in ("boss", "plant-node"):
+        said = batchloom("person", *words, "--home", tmp_path / "x", "li", "--role", role, LC_ALL="zh_CN.UTF-8")
+        shown = "".join(said.err.split()).replace("│", "")
+        assert said.status == 2
+        assert f"“{role}”不是人员的角色。请给出以下之一：operator,quality,manager," in shown
+        assert "plant-node" not in shown.replace(f"“{role}”", "")
+    assert "plant-node" not in batchloom("person", words[0], "--help").out
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_home_there_then_plain_words_in_both_languages(tmp_path: Path) -> None:
     for words in (("verify",), ("plant", "run")):
         said = batchloom(*words, "--home", tmp_path / "nowhere")
