@@ -112,9 +112,12 @@ def run_node(home: Path, role: roles.Role, *, until_input_ends: bool = False) ->
         if settings.role is roles.Role.PLANT:
             said = _("Plant {code} is at {url}", code=code, url=url)
         stop = _("Press Ctrl-C to stop.")
-        CONSOLE.print(f"{said}  [dim]{stop}[/]", soft_wrap=True)
         signals.check()
-        serve(node, until=_wait_for_input_to_end if until_input_ends else None)
+        serve(
+            node,
+            until=_wait_for_input_to_end if until_input_ends else None,
+            announce=lambda: CONSOLE.print(f"{said}  [dim]{stop}[/]", soft_wrap=True),
+        )
 
 
 def celery_of(home: Path) -> Any:

@@ -426,6 +426,24 @@ def test_plant_run_then_it_serves_until_told_to_end(tmp_path: Path) -> None:
     assert not _answers(port)
 
 
+def test_address_is_printed_then_the_node_answers_there(tmp_path: Path) -> None:
+    port = free_port()
+    make_plant(tmp_path / "sh1", "SH1", 1, "--group", GROUP, "--port", str(port))
+    with subprocess.Popen(
+        [sys.executable, "-m", "api", "plant", "run", "--home", str(tmp_path / "sh1")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(PYTHONUNBUFFERED="1"),
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert f"Plant SH1 is at http://127.0.0.1:{port}" in process.stdout.readline()
+            assert _answers(port)
+        finally:
+            process.kill()
+
+
 @contextmanager
 def running(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     """Run a plant until the block ends."""
