@@ -277,6 +277,14 @@ class ReadSession(SQLModelSession):
         with closing(driver.cursor()) as cursor:
             return driver_rows(cursor, self.dialect, statement, parameters)
 
+    def binary_rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
+        """Return all rows as `Session.binary_rows` does, from the same snapshot."""
+        if self.dialect == "sqlite":
+            return self.rows(sql, parameters)
+        driver = cast("Any", self.connection().connection.driver_connection)
+        with closing(driver.cursor(binary=True)) as cursor:
+            return driver_rows(cursor, self.dialect, sql, parameters)
+
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Raise ReadOnlySession where there is anything to write."""
         if self.new or self.dirty or self.deleted:

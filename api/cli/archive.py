@@ -14,7 +14,7 @@ from infra.ids import new_id
 from infra.messages import Failure, message
 from infra.objects import check_exists
 from infra.roles import Role
-from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.instants import format_instant
 from plants.store.ledger.archive import Archive, archived_rows
 from plants.store.ledger.logs import logs_in
 from plants.store.monitoring.alarms import AlarmKind, alarms
@@ -59,7 +59,7 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
             "origin": origin,
             "size": size,
             "archived": done[log_id].size if log_id in done else 0,
-            "archivedAt": format_instant(from_micros(done[log_id].archived_us)) if log_id in done else None,
+            "archivedAt": format_instant(done[log_id].archived_at) if log_id in done else None,
         }
         for log_id, (origin, size) in sorted(logs.items(), key=lambda one: (abs(one[0]), one[0]))
     ]

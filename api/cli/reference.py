@@ -14,9 +14,9 @@ from api.cli.output import CONSOLE
 def reference(
     *, write: Annotated[bool, typer.Option("--write", help="Write docs/reference/*.md of this checkout.")] = False
 ) -> None:
-    """Print the generated reference pages: roles, permissions, operations and routes.
+    """Print the generated reference pages: permissions, refusals, alarms, event types and settings.
 
-    Example:  batchloom reference > permissions.md
+    Example:  batchloom reference > reference.md
     """
     from api.reference import FOLDER, PAGES  # noqa: PLC0415 -- importing the schema takes time no other command needs.
 

@@ -19,7 +19,6 @@ from infra.roles import Role
 from infra.store_faults import STORE_FAILURES, store_fault
 from infra.stores import probe_writes
 from plants.rules.ledger.merkle import Frontier, leaf_hash
-from plants.rules.values.instants import from_micros
 from plants.store.ledger.entries import HUB_LOG, Log
 from plants.store.ledger.logs import log_size, logs_in, stored_range
 from plants.store.ledger.mirrors import bodies_since, frontier_at
@@ -188,7 +187,7 @@ def leases(node: Examination) -> Iterable[Finding]:
     with node.store.reading() as reads:
         stuck = overlong_leases(reads, now)
     for lease in stuck:
-        seconds = int((from_micros(lease.until_us) - now).total_seconds())
+        seconds = int((lease.until - now).total_seconds())
         yield Finding(
             Level.PERSON,
             _(

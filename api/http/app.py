@@ -31,7 +31,7 @@ from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
-from infra.messages import SOURCE, word
+from infra.messages import SOURCE, message, word
 from infra.roles import Role
 from infra.store_faults import STORE_ERRORS, store_fault
 from plants.store.ledger.logs import log_size
@@ -40,6 +40,7 @@ from schema.engine.context import NodeServices
 from schema.engine.contracts import contract
 from sync_jobs.assembly import hub_node
 
+SIGN_IN_INCOMPLETE: Final = message("SIGN_IN_INCOMPLETE", "Send a person and a password.")
 STATIC: Final = Path(__file__).parents[1] / "static"
 SIGN_IN_BYTES_MAX: Final = 4096
 SHOWN_MAX: Final = 100  # characters of each word from a client in a log line
@@ -52,7 +53,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     services = services_of(node)
     node.when_committed(services.commits.notify)
     work = BackgroundJobs(node) if jobs else None
-    metrics = Metrics(node)
+    metrics = Metrics(node) if work is None else Metrics(node, lambda: work.messages_rejected)
     routes = [*_routes(node, services, work), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
@@ -116,13 +117,14 @@ def _is_open(node: Node) -> bool:
 
 async def _signed_in(node: Node, request: Request) -> Response:
     """Exchange a password for an access token. Every failure gets the same answer."""
+    spoken = language_of(request.headers) or SOURCE
     try:
         said = await json_body(request, SIGN_IN_BYTES_MAX)
     except InvalidBody as invalid:
-        return JSONResponse({"message": invalid.text}, invalid.status)
+        return JSONResponse({"message": word(invalid.notice, spoken)}, invalid.status)
     name, password = (said.get("person"), said.get("password")) if isinstance(said, dict) else (None, None)
     if not isinstance(name, str) or not isinstance(password, str):
-        return JSONResponse({"message": "Send a person and a password."}, 400)
+        return JSONResponse({"message": word(SIGN_IN_INCOMPLETE(), spoken)}, 400)
     device = request.headers.get(DEVICE_HEADER, "")
 
     def enter() -> str:
@@ -135,7 +137,7 @@ async def _signed_in(node: Node, request: Request) -> Response:
         token = await run_in_threadpool(enter)
     except NotAuthenticated as failure:
         request.state.failure = failure.failure.value
-        return JSONResponse({"message": word(failure, language_of(request.headers) or SOURCE)}, 401)
+        return JSONResponse({"message": word(failure, spoken)}, 401)
     answer = {"accessToken": token, "expiresIn": ACCESS_TOKEN_SECONDS}
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 

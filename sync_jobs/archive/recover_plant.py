@@ -12,7 +12,6 @@ from infra.messages import Failure, message
 from infra.objects import Objects
 from plants.commands.replication.restores import adopt_next, record_restored
 from plants.rules.ledger.merkle import Frontier
-from plants.rules.values.instants import micros
 from plants.store.ledger import staging
 from plants.store.ledger.archive import FIRST_BRANCH, branches, folder
 from plants.store.ledger.entries import Head, open_log
@@ -136,7 +135,7 @@ def _store_directives(node: PlantNode, objects: Objects, progress: ArchiveProgre
         if covered.size <= Head(session, -node.number).size:
             return None
         source = Source(objects, place, -node.number, mirrored=True, progress=progress)
-        store_archived(session, source, covered, micros(node.clock.now()))
+        store_archived(session, source, covered, node.clock.now())
         return covered.size
 
     try:

@@ -18,7 +18,7 @@ from infra.messages import Failure, message
 from plants.commands.execution import CommandContext
 from plants.commands.replication.parked_entries import Decision, ParkedEntry, retry_entry, skip_entry
 from plants.rules.identification.codes import HUB
-from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.instants import format_instant
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import INDEX_MAX
 from plants.store.materials.plants import known_plants, plants_in
@@ -172,7 +172,7 @@ def _parked_lines(seen: ParkedSeen, codes: dict[int, str]) -> list[str]:
 
 
 def _parked_object(seen: ParkedSeen, codes: dict[int, str]) -> dict[str, object]:
-    fault, following = seen.fault, seen.fault.next_attempt_us
+    fault, following = seen.fault, seen.fault.next_attempt_at
     return {
         "plant": codes.get(fault.log_id),
         "index": fault.idx,
@@ -181,14 +181,14 @@ def _parked_object(seen: ParkedSeen, codes: dict[int, str]) -> dict[str, object]
         "about": fault.key,
         "error": fault.error,
         "attempts": fault.attempts,
-        "parkedAt": format_instant(from_micros(fault.parked_us)),
-        "nextAttemptAt": None if following is None else format_instant(from_micros(following)),
+        "parkedAt": format_instant(fault.parked_at),
+        "nextAttemptAt": None if following is None else format_instant(following),
         "leafHash": seen.leaf,
     }
 
 
 def _skipped_lines(row: SkippedEntryRow, codes: dict[int, str]) -> list[str]:
-    when = format_instant(from_micros(row.skipped_us))
+    when = format_instant(row.skipped_at)
     return [
         f"[bold]{codes.get(row.of_plant, '?')} {row.idx}[/] {escape(row.type)}  [dim]{escape(row.error)}[/]",
         f"  {escape(row.reason)}  [dim]{escape(row.printed_name)}, {when}[/]",
@@ -204,6 +204,6 @@ def _skipped_object(row: SkippedEntryRow, codes: dict[int, str]) -> dict[str, ob
         "reason": row.reason,
         "skippedBy": row.skipped_by,
         "printedName": row.printed_name,
-        "skippedAt": format_instant(from_micros(row.skipped_us)),
+        "skippedAt": format_instant(row.skipped_at),
         "leafHash": row.leaf,
     }

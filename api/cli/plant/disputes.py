@@ -15,9 +15,9 @@ from infra.database import Session
 from plants.commands.execution import CommandContext
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.rules.identification.codes import HUB
-from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.instants import format_instant
 from plants.store.materials.plants import known_plants
-from plants.store.replication.disputes import Disputed, DisputesFilter, disputes_count, disputes_page
+from plants.store.replication.disputes import DisputeRow, DisputesFilter, DisputeState, disputes_count, disputes_page
 
 LISTED = 100
 COLLISIONS_SHOWN = 5
@@ -88,30 +88,29 @@ def settle(
     CONSOLE.print(marked("[green]✓[/] Dispute {dispute} is settled.", dispute=dispute))
 
 
-def _lines(one: Disputed) -> list[str]:
-    row, when = one.row, format_instant(from_micros(one.row.occurred_us))
-    mark = "[bold red]✗[/]" if row.state == "OPEN" else "[green]✓[/]"
+def _lines(row: DisputeRow) -> list[str]:
+    when = format_instant(row.occurred_at)
+    mark = "[bold red]✗[/]" if row.state is DisputeState.OPEN else "[green]✓[/]"
     lines = [
         f"{mark} [bold]{row.entry_idx}[/] {escape(row.type)} {escape(row.key)}  [dim]{escape(row.actor)}, {when}[/]"
     ]
-    lines += [f"  {one['code']} {escape(one['what'])}" for one in one.collisions[:COLLISIONS_SHOWN]]
+    lines += [f"  {one['code']} {escape(one['what'])}" for one in row.collisions[:COLLISIONS_SHOWN]]
     if row.settlement is not None:
         lines.append(f"  [dim]{escape(row.settlement)} {escape(row.settled_by or '')}[/]")
     return lines
 
 
-def _as_object(one: Disputed) -> dict[str, object]:
-    row = one.row
+def _as_object(row: DisputeRow) -> dict[str, object]:
     return {
         "plant": row.plant_id,
         "dispute": row.entry_idx,
         "type": row.type,
         "about": row.key,
         "actor": row.actor,
-        "occurredAt": format_instant(from_micros(row.occurred_us)),
-        "collisions": list(one.collisions),
-        "open": row.state == "OPEN",
+        "occurredAt": format_instant(row.occurred_at),
+        "collisions": row.collisions,
+        "open": row.state is DisputeState.OPEN,
         "settlement": row.settlement,
         "settledBy": row.settled_by,
-        "settledAt": None if row.settled_us is None else format_instant(from_micros(row.settled_us)),
+        "settledAt": None if row.settled_at is None else format_instant(row.settled_at),
     }

@@ -11,7 +11,6 @@ from sqlalchemy import make_url
 
 from infra.postgres import EmbeddedPostgres
 from tests.api.serving import hub_node
-from tests.databases import migrated_database
 
 
 @contextmanager
@@ -31,13 +30,13 @@ def away(server: EmbeddedPostgres, database: str) -> Iterator[None]:
 def test_store_is_away_then_each_door_says_so_without_a_traceback(
     tmp_path: Path, postgres_18: EmbeddedPostgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = migrated_database(postgres_18)
-    with hub_node(tmp_path, url) as served:
+    with hub_node(tmp_path, postgres_18) as served:
+        database = served.node.store.engine.url.database
         query = {"query": "{ viewer { name } }"}
         headers = served.people["auditor"].headers
         sign_in = {"person": "auditor", "password": "wrong horse battery"}
         assert served.client.get("/metrics").status_code == 200
-        with away(postgres_18, str(make_url(url).database)):
+        with away(postgres_18, str(database)):
             ready = served.client.get("/readyz")
             figures = served.client.get("/metrics")
             entered = served.client.post("/auth/token", json=sign_in, headers={"Accept-Language": "zh-CN"})
