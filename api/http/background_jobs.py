@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from api.node.node import Node
 from infra.database import Session
-from infra.messages import message
+from infra.messages import message, term
 from infra.roles import Role
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication.leases import end_all
@@ -21,7 +21,7 @@ from sync_jobs.celery.nudges import Nudges
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.projection.process import ProjectionProcess
 
-BROKER: Final = "broker"
+BROKER: Final = term("about", "broker")
 BROKER_AWAY: Final = message(
     "BROKER_AWAY",
     "The broker does not answer ({failure}): new work waits for it, and nothing is lost. Start it, or check "

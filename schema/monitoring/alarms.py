@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from auth.permissions import Permission
-from infra.messages import Language
+from infra.messages import Language, translate
 from plants.rules.values.instants import from_micros
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from schema.engine.context import Info
@@ -20,7 +20,9 @@ class Alarm:
     """An alarm: a condition that an operator must know of or act on."""
 
     kind: str = described("Kind of alarm. A kind is never renamed; new kinds may be added.")
-    about: str = described("Subject within the kind, such as a ledger origin, an entry or a transfer.")
+    about: str = described(
+        "Subject within the kind, such as a ledger origin, an entry or a transfer. A word is in the caller's language."
+    )
     text: str = described("Description and remedy, in the caller's language.")
     first_at: datetime = described("Start.")
     last_at: datetime = described("Time of the last occurrence.")
@@ -31,7 +33,7 @@ class Alarm:
     def of(cls, seen: AlarmSeen, language: Language) -> Self:
         return cls(
             kind=seen.kind,
-            about=seen.about,
+            about=translate(seen.about, language, context="about"),
             text=seen.said.word(language),
             first_at=from_micros(seen.first_us),
             last_at=from_micros(seen.last_us),

@@ -12,7 +12,7 @@ from celery import Celery
 
 from infra.clock import Clock
 from infra.database import Session, Store
-from infra.messages import Notice, message
+from infra.messages import Notice, message, term
 from infra.writer import Writing
 from plants.rules.values.instants import format_instant
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
@@ -24,7 +24,7 @@ LOOK_SECONDS: Final = 15.0
 PING_SECONDS: Final = 3.0
 MISSES_MIN: Final = 2  # unanswered pings in a row
 STOP_SECONDS_MAX: Final = 10.0
-WORKERS: Final = "workers"
+WORKERS: Final = term("about", "workers")
 NEVER: Final = message("NEVER", "never")
 JOB_OVERDUE: Final = message(
     "JOB_OVERDUE",

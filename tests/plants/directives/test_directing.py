@@ -46,7 +46,14 @@ from plants.rules.quality.holds import HoldKind
 from plants.rules.quality.refusals import BATCH_ON_HOLD, HOLD_DIRECTED
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, LINES_INVALID, TEXT_INVALID, UNIT_UNKNOWN, Refusal
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    KNOWN_UNITS,
+    LINES_INVALID,
+    TEXT_INVALID,
+    UNIT_UNKNOWN,
+    Refusal,
+)
 from plants.rules.values.refusals import RefusalCode as R
 from plants.store.projection.rebuilding import table_digests
 from tests.databases import migrated_file
@@ -190,7 +197,8 @@ def test_material_in_a_unit_that_one_plant_lacks_then_that_plant_says_so(hub: Hu
     assert obeys(hub, here).type == "DirectiveApplied"
     rejected = obeys(hub, there)
     assert rejected.payload == {
-        "directive": 0, "met_version": None, "refusal": "UNIT_UNKNOWN", "data": {"unit": "SACK"},
+        "directive": 0, "met_version": None, "refusal": "UNIT_UNKNOWN",
+        "data": {"unit": "SACK", "known": KNOWN_UNITS},
     }  # fmt: skip
     assert there.rows("SELECT 1 FROM materials WHERE code = 'M'") == []
 
