@@ -43,7 +43,7 @@ from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
-from plants.rules.quality.refusals import BATCH_ON_HOLD, HOLD_DIRECTED
+from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS, HOLD_DIRECTED
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import (
@@ -149,7 +149,8 @@ def use(plant: Plant, code: str) -> None:
 
 def cannot_use(plant: Plant, code: str) -> None:
     process = plant.do(open_process, ProcessOrder()).payload["process"]["id"]
-    plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), BATCH_ON_HOLD)
+    data = plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), BATCH_ON_HOLD)
+    assert data["lifter"] == HEADQUARTERS
 
 
 MILK = MaterialDefinition("RM-GOAT", "Goat milk 羊奶", "KGM", 20, None, {"BG": "25", "DR": "1/3"})
