@@ -26,4 +26,4 @@ def worker(
 
     Example:  batchloom worker --home hub
     """
-    celery_of(home).run_worker(concurrency=concurrency, queues=queues, level=level)
+    raise typer.Exit(celery_of(home).run_worker(concurrency=concurrency, queues=queues, level=level))

@@ -1,6 +1,8 @@
 """Checks of a node's jobs: when each last succeeded, and whether a worker takes them from the broker."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from shlex import quote
 
 from api.doctor.findings import Examination, Finding, Level, fine
 from api.language import _
@@ -13,7 +15,7 @@ def last_successes(node: Examination) -> Iterable[Finding]:
     now = node.clock.now()
     with node.store.reading() as reads:
         runs = job_runs(reads)
-    yield from (_overdue(one) for one in runs if one.is_overdue(now))
+    yield from (_overdue(one, now) for one in runs if one.is_overdue(now))
     if runs and not any(one.is_overdue(now) for one in runs):
         yield fine(_("Every job succeeded in time: {jobs}.", jobs=", ".join(one.name for one in runs)))
 
@@ -38,12 +40,13 @@ def workers(node: Examination) -> Iterable[Finding]:
     yield Finding(
         Level.PERSON,
         _("broker_url is set and no worker answers, so jobs do not run."),
-        _("Run batchloom worker --home {home} and batchloom beat --home {home}.", home=node.home),
+        _("Run batchloom worker --home {home} and batchloom beat --home {home}.", home=quote(str(node.home))),
     )
 
 
-def _overdue(run: JobRun) -> Finding:
-    last = _("never") if run.succeeded is None else format_instant(run.succeeded)
+def _overdue(run: JobRun, now: datetime) -> Finding:
+    succeeded = run.last_success(now)
+    last = _("never") if succeeded is None else format_instant(succeeded)
     return Finding(
         Level.PERSON,
         _(

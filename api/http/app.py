@@ -26,12 +26,14 @@ from api.http.graphql import GraphQLHttp, GraphQLWebSocket
 from api.http.metrics import Metrics, metrics_route
 from api.http.replication import sync_routes
 from api.http.routes import GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
+from api.http.store_failures import HANDLERS
 from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
 from infra.messages import SOURCE, message, word
 from infra.roles import Role
+from infra.store_faults import STORE_ERRORS, store_fault
 from plants.store.ledger.logs import log_size
 from schema.engine.connections import Cursors
 from schema.engine.context import NodeServices
@@ -51,7 +53,7 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
     services = services_of(node)
     node.when_committed(services.commits.notify)
     work = BackgroundJobs(node) if jobs else None
-    metrics = Metrics(node)
+    metrics = Metrics(node) if work is None else Metrics(node, lambda: work.messages_rejected)
     routes = [*_routes(node, services, work), metrics_route(node, metrics), *_pages(node)]
     if node.settings.role is Role.HUB:
         hub = hub_node(node.settings, node.store, node.clock)
@@ -67,7 +69,8 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
             finally:
                 await run_in_threadpool(running.close)
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(RequestLog, answered=metrics.answered)])
+    middleware = [Middleware(RequestLog, answered=metrics.answered)]
+    return Starlette(routes=routes, lifespan=lifespan, middleware=middleware, exception_handlers=HANDLERS)
 
 
 def _routes(node: Node, services: NodeServices, jobs: BackgroundJobs | None) -> list[BaseRoute]:
@@ -101,8 +104,15 @@ def _pages(node: Node) -> list[BaseRoute]:
 
 def _is_open(node: Node) -> bool:
     """Tell whether the store answers and holds the node's own ledger."""
-    with node.store.reading() as reads:
-        return log_size(reads, node.settings.plant_number) > 0
+    try:
+        with node.store.reading() as reads:
+            return log_size(reads, node.settings.plant_number) > 0
+    except STORE_ERRORS as error:
+        fault = store_fault(error)
+        if fault is None:
+            raise
+        LOG.warning("not ready: the store does not answer: %s", fault)
+        return False
 
 
 async def _signed_in(node: Node, request: Request) -> Response:

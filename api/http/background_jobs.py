@@ -2,32 +2,23 @@
 
 import logging
 from functools import partial
-from typing import Final, Self
+from typing import Self
 
 from api.node.node import Node
 from infra.database import Session
-from infra.messages import message, term
 from infra.roles import Role
-from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
+from plants.store.monitoring.alarms import AlarmKind, end_alarm, raise_alarm
 from plants.store.replication.leases import end_all
 from sync_jobs.archive.archiving import recover_at_start
 from sync_jobs.assembly import NotConnected, hub_node, plant_node
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.embedded import EmbeddedJobs
 from sync_jobs.celery.jobs import Job, bind, project, push
-from sync_jobs.celery.monitor import JobMonitor
+from sync_jobs.celery.monitor import BROKER, JobMonitor, broker_away
 from sync_jobs.celery.node_jobs import read_successes
 from sync_jobs.celery.nudges import Nudges
 from sync_jobs.nodes import EMBEDDED_HOLDER
 from sync_jobs.projection.process import ProjectionProcess
-
-BROKER: Final = term("about", "broker")
-BROKER_AWAY: Final = message(
-    "BROKER_AWAY",
-    "The broker does not answer ({failure}): new work waits for it, and nothing is lost. Start it, or check "
-    "broker_url.",
-)
-
 
 LOG = logging.getLogger(__name__)
 
@@ -55,6 +46,11 @@ class BackgroundJobs:
     def are_running(self) -> bool:
         """Tell whether every thread of the jobs runs; True for a node without jobs."""
         return self._running is None or all(one.is_running for one in self._running.threads)
+
+    @property
+    def messages_rejected(self) -> int:
+        """The number of messages that separate workers rejected, as far as the monitor heard since the start."""
+        return 0 if self._monitor is None else self._monitor.messages_rejected
 
     def __enter__(self) -> Self:
         """Start."""
@@ -87,11 +83,12 @@ class BackgroundJobs:
         """Stop; waits for a job that runs."""
         if self._monitor is not None:
             self._monitor.stop()
+        # First: the thread of the jobs may be waiting for an answer of the projection process.
+        if self._projection is not None:
+            self._projection.stop()
         running, self._running = self._running, None
         if running is not None:
             running.stop()
-        if self._projection is not None:
-            self._projection.stop()
 
     def _report_broker(self, failure: str | None) -> None:
         """Raise or end the alarm that the broker does not answer."""
@@ -101,7 +98,7 @@ class BackgroundJobs:
             if failure is None:
                 end_alarm(session, AlarmKind.BROKER_FAILING, BROKER, now)
             else:
-                raise_alarm(session, Alarm(AlarmKind.BROKER_FAILING, BROKER, BROKER_AWAY(failure=failure)), now)
+                raise_alarm(session, broker_away(failure), now)
 
         self._node.writer.write(write)
 

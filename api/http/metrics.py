@@ -3,12 +3,13 @@
 Labels have bounded sets of values, which clients cannot extend: ledgers, kinds of alarms, routes, statuses.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
@@ -52,8 +53,9 @@ GAUGES: Final = (
 class Metrics(Collector):
     """Metrics of one node: counters of its process, and figures read from its store for each scrape."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, messages_rejected: Callable[[], int] = lambda: 0) -> None:
         self._node = node
+        self._messages_rejected = messages_rejected
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "batchloom_requests", "Requests answered.", ("door", "status"), registry=self._registry
@@ -97,18 +99,22 @@ class Metrics(Collector):
         for kind, count in sorted(kinds.items()):
             alarms.add_metric((kind,), count)
         yield alarms
-        yield from _jobs(runs)
+        yield from _jobs(runs, node.clock.now())
+        rejected = CounterMetricFamily("batchloom_messages_rejected", "Messages at the broker that workers rejected.")
+        rejected.add_metric((), self._messages_rejected())
+        yield rejected
 
 
-def _jobs(runs: list[JobRun]) -> Iterable[Metric]:
-    """Return when each job last succeeded, and how often it failed since."""
+def _jobs(runs: list[JobRun], now: datetime) -> Iterable[Metric]:
+    """Return when each job last succeeded, and how often it failed since; an instant in the future is none."""
     succeeded = GaugeMetricFamily(
         "batchloom_job_last_success_timestamp_seconds", "When the job last succeeded.", labels=("job",)
     )
     failures = GaugeMetricFamily("batchloom_job_failures", "Failures since the last success.", labels=("job",))
     for one in runs:
-        if one.succeeded is not None:
-            succeeded.add_metric((one.name,), one.succeeded.timestamp())
+        last = one.last_success(now)
+        if last is not None:
+            succeeded.add_metric((one.name,), last.timestamp())
         failures.add_metric((one.name,), one.failures)
     return succeeded, failures
 

@@ -1,7 +1,5 @@
 """Corrections: each reverses one entry by a new one."""
 
-import strawberry
-
 from auth.permissions import Permission
 from plants.commands.audit import corrections
 from plants.rules.audit.corrections import Wrong
@@ -15,10 +13,6 @@ from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
-
-WrongEnum = strawberry.enum(
-    Wrong, name="Wrong", description="Kind of error (EPCIS error declaration, Core Business Vocabulary)."
-)
 
 
 @input_type

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 import strawberry
+from graphql import GraphQLError
 
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, interface_type
+from schema.engine.limits import EXCEEDED
 from schema.engine.node_ids import read_numbers
 from schema.engine.operations import query
 
@@ -39,8 +41,28 @@ def findable(kind: str, count: int = 1) -> Callable[[Find], Find]:
     return register
 
 
+NODES_MAX: Final = 100
+
+
 @query("Returns the node with this id. Null if there is none that you may see.", permission=None)
 async def node(info: Info, id: Annotated[strawberry.ID, argument("Id of a node in an earlier answer.")]) -> Node | None:
+    return await _found(info, id)
+
+
+@query(
+    f"Returns the nodes with these ids, at most {NODES_MAX}, in their order. Null for one that you may not see.",
+    permission=None,
+)
+async def nodes(
+    info: Info, ids: Annotated[list[strawberry.ID], argument("Ids of nodes in earlier answers.")]
+) -> list[Node | None]:
+    if len(ids) > NODES_MAX:
+        raise GraphQLError(f"`ids` holds at most {NODES_MAX} ids, not {len(ids)}.", extensions=EXCEEDED)
+    info.context.spend(len(ids))
+    return [await _found(info, one) for one in ids]
+
+
+async def _found(info: Info, id: str) -> Node | None:
     kind = id.partition("/")[0]
     numbers = read_id(kind, id)
     if numbers is None:

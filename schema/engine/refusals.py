@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from enum import StrEnum
 from types import new_class
 from typing import Annotated, Any, Final
 
@@ -44,14 +43,6 @@ from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode, RequestId
 
-RefusalCodes: type[StrEnum] = StrEnum(  # type: ignore[misc]  # mypy wants a literal; the members are declared elsewhere.
-    "RefusalCodes", [(code, code) for code in declared_refusals()]
-)
-CodeEnum = strawberry.enum(
-    RefusalCodes, name="RefusalCode", description="Code of a refusal. A code is never renamed or reused."
-)
-
-
 DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -62,7 +53,7 @@ class RefusalAnswer:
     Its data are null where an older program kept the refusal without them.
     """
 
-    code: str = strawberry.field(graphql_type=CodeEnum, description="Code of the refusal.")
+    code: RefusalCode = described("Code of the refusal.")
     message: str = described("Message in the caller's language.")
 
 
@@ -107,6 +98,11 @@ WORD and UNIT have no field of their own.
 def shown(code: RefusalCode) -> Mapping[str, tuple[str, Datum]]:
     """Return the data that have a field of their own: by key, the name of the field, and the datum."""
     return {key: (one.name or key, one) for key, one in code.data.items() if one.kind in TYPES}
+
+
+def described_fields(code: RefusalCode) -> Mapping[str, str]:
+    """Return the description of each field of a refusal's type, by its name in the SDL."""
+    return {to_camel_case(name): one.description for name, one in shown(code).values()}
 
 
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
@@ -166,7 +162,7 @@ TAKING: Final = frozenset(
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return the GraphQL object of a refusal."""
     data = {name: _value(refusal, key, one, language) for key, (name, one) in shown(refusal.code).items()}
-    return REFUSALS[refusal.code](code=CodeEnum(refusal.code), message=word(refusal, language), **data)
+    return REFUSALS[refusal.code](code=refusal.code, message=word(refusal, language), **data)
 
 
 def _value(refusal: Refusal, key: str, datum: Datum, language: Language) -> Any:

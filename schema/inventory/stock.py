@@ -9,6 +9,7 @@ from plants.commands.inventory import stock as commands
 from plants.commands.inventory.issues import StockLine
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.inventory.batches import (
@@ -29,7 +30,7 @@ from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
-from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.master_records import MasterRecord, record_of
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch

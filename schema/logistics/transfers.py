@@ -1,7 +1,6 @@
 """Transfers of goods between plants."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Self
 
 import strawberry
@@ -17,6 +16,7 @@ from plants.rules.logistics.refusals import (
 )
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
 from plants.store.logistics.in_transit import Balance, awaited_transfers, balances, mislabelled_by_id
@@ -47,11 +47,11 @@ from schema.inventory.stock import StockLineInput
 
 
 @enum_type
-class TransferState(StrEnum):
+class TransferState(DescribedEnum):
     """State of a transfer, as known at this node."""
 
-    IN_TRANSIT = "IN_TRANSIT"
-    RECEIVED = "RECEIVED"
+    IN_TRANSIT = "IN_TRANSIT", "The goods were dispatched, and this node knows no receipt."
+    RECEIVED = "RECEIVED", "The destination has recorded a receipt, in full or with a difference."
 
 
 @object_type

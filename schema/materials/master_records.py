@@ -1,6 +1,5 @@
 """Master records: suppliers, customers, locations, equipment and units."""
 
-from enum import StrEnum
 from typing import Annotated, Self
 
 import strawberry
@@ -9,6 +8,7 @@ from auth.permissions import Permission
 from plants.commands.materials import definitions
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
 from plants.store.materials.definitions import DefinitionsFilter, masters_by_key, masters_count, masters_page
 from plants.store.materials.definitions import MasterRecord as MasterRow
@@ -19,22 +19,14 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import ExactDecimal, PlantCode
+from schema.engine.scalars import PlantCode, Rational
 from schema.group.plants import Plant, owner
 
 CODE = "Code at the plant."
 NAME = "Name, in any language."
 
 
-@enum_type
-class MasterKind(StrEnum):
-    """Kind of a master record."""
-
-    SUPPLIER = "SUPPLIER"
-    CUSTOMER = "CUSTOMER"
-    LOCATION = "LOCATION"
-    EQUIPMENT = "EQUIPMENT"
-    UNIT = "UNIT"
+enum_type(MasterKind)
 
 
 @object_type
@@ -133,7 +125,7 @@ class DefineUnitInput(MutationInput):
     code: str = described(CODE)
     name: str = described(NAME)
     of: str = described("Built-in unit that it is a multiple of.")
-    factor: ExactDecimal = described('Size in the built-in unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size in the built-in unit.")
 
 
 @object_type
@@ -168,7 +160,7 @@ async def _defined(info: Info, kind: MasterKind, code: str, entry: Entry) -> Mas
 
 
 async def _define(info: Info, kind: MasterKind, input: DefineMasterInput) -> MasterDefined:
-    order = definitions.MasterDefinition(kind.value, input.code, input.name)
+    order = definitions.MasterDefinition(kind, input.code, input.name)
     entry = await info.write(definitions.define_master, order, input)
     return await _defined(info, kind, input.code, entry)
 

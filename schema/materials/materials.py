@@ -1,6 +1,5 @@
 """Material definitions: types, queries, and the mutation that defines a material."""
 
-import json
 from typing import Annotated, Self
 
 import strawberry
@@ -18,7 +17,7 @@ from schema.engine.fields import argument, described, field, input_type, object_
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import ExactDecimal, PlantCode
+from schema.engine.scalars import PlantCode, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import CODE, NAME, Filter, master_filter
 
@@ -28,7 +27,7 @@ class Conversion:
     """A conversion from another unit to the material's unit."""
 
     unit: str = described("Other unit.")
-    factor: ExactDecimal = described('Size of the other unit in the material\'s unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size of the other unit in the material's unit.")
 
 
 @object_type
@@ -49,14 +48,14 @@ class Material:
 
     @classmethod
     def of(cls, row: MaterialRow) -> Self:
-        factors = sorted(json.loads(row.conversions).items())
+        factors = sorted(row.conversions.items())
         return cls(
             code=row.code,
             name=row.name,
             unit=row.unit,
             shelf_life_days=row.shelf_life_days,
             retest_days=row.retest_days,
-            conversions=[Conversion(unit=unit, factor=ExactDecimal(factor)) for unit, factor in factors],
+            conversions=[Conversion(unit=unit, factor=Rational(factor)) for unit, factor in factors],
             number=row.plant_id,
         )
 
@@ -99,7 +98,7 @@ class ConversionInput:
     """A conversion from another unit to the material's unit."""
 
     unit: str = described("Other unit.")
-    factor: ExactDecimal = described('Size of the other unit in the material\'s unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size of the other unit in the material's unit.")
 
 
 @input_type

@@ -2,15 +2,17 @@
 
 import json
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Self
 
 import strawberry
 
 from auth.permissions import Permission
 from plants.commands.production import process_records as commands
+from plants.rules.genealogy.edges import MaterialUse
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
+from plants.rules.production.process_records import ProcessKind, ProcessState, RunKind
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
@@ -39,45 +41,14 @@ from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
-from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.master_records import MasterRecord, record_of
 
 PROCESS_ID = "Id of the process record."
 
-
-@enum_type
-class ProcessKind(StrEnum):
-    """Kind of a process record."""
-
-    PRODUCTION = "PRODUCTION"
-    SPLIT = "SPLIT"
-    MERGE = "MERGE"
-    REPACK = "REPACK"
-    REWORK = "REWORK"
-    RELABEL = "RELABEL"
-    TRANSFER = "TRANSFER"
-    SHIPMENT = "SHIPMENT"
-
-
-@enum_type
-class ProcessState(StrEnum):
-    """State of a process record."""
-
-    OPEN = "OPEN"
-    CLOSED = "CLOSED"
-
-
-@enum_type
-class MaterialUse(StrEnum):
-    """Use of goods in a process record (ISA-95 material use)."""
-
-    CONSUMED = "CONSUMED"
-    PRODUCED = "PRODUCED"
-    BY_PRODUCT = "BY_PRODUCT"
-    CO_PRODUCT = "CO_PRODUCT"
-    SAMPLE = "SAMPLE"
-    RETURNED = "RETURNED"
-    TRANSFERRED = "TRANSFERRED"
-    SHIPPED = "SHIPPED"
+enum_type(ProcessKind)
+enum_type(ProcessState)
+enum_type(MaterialUse)
+enum_type(RunKind)
 
 
 @object_type
@@ -239,16 +210,6 @@ def _filters(filter: ProcessFilter | None) -> ProcessesFilter:
     return ProcessesFilter(filter.plant, kind, state, filter.job_order, filter.equipment)
 
 
-@enum_type
-class RunKind(StrEnum):
-    """Kind of process that operators open, feed, yield and close."""
-
-    PRODUCTION = "PRODUCTION"
-    REPACK = "REPACK"
-    REWORK = "REWORK"
-    RELABEL = "RELABEL"
-
-
 @input_type
 class OpenProcessInput(MutationInput):
     """The process to open."""
@@ -260,7 +221,7 @@ class OpenProcessInput(MutationInput):
 
     @property
     def order(self) -> commands.ProcessOrder:
-        return commands.ProcessOrder(self.kind.value, self.segment, self.job_order, self.equipment)
+        return commands.ProcessOrder(self.kind, self.segment, self.job_order, self.equipment)
 
 
 @input_type

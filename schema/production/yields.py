@@ -1,7 +1,6 @@
 """Yields: outputs of an open process record."""
 
 from datetime import date, datetime
-from enum import StrEnum
 
 import strawberry
 
@@ -10,6 +9,7 @@ from plants.commands.production import yields
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.refusals import LINES_INVALID
 from schema.engine.context import Info
@@ -26,15 +26,7 @@ from schema.inventory.batches import Batch, batches_stated
 from schema.inventory.stock import StockLineInput
 from schema.production.process_records import PROCESS_ID, ProcessRecord, process_named, process_written
 
-
-@enum_type
-class OutputUse(StrEnum):
-    """Material use of an output."""
-
-    PRODUCED = "PRODUCED"
-    BY_PRODUCT = "BY_PRODUCT"
-    CO_PRODUCT = "CO_PRODUCT"
-    SAMPLE = "SAMPLE"
+enum_type(OutputUse)
 
 
 @input_type
@@ -60,7 +52,7 @@ class OutputInput:
             amount=self.quantity.amount,
             unit=self.quantity.unit,
             location=self.location,
-            use=self.use.value,
+            use=self.use,
             produced_at=self.produced_at,
             expires_on=self.expires_on,
             grade=self.grade,
@@ -80,7 +72,7 @@ class AdditionInput:
 
     @property
     def addition(self) -> yields.Addition:
-        return yields.Addition(self.batch, self.quantity.amount, self.quantity.unit, self.location, self.use.value)
+        return yields.Addition(self.batch, self.quantity.amount, self.quantity.unit, self.location, self.use)
 
 
 @input_type

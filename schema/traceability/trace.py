@@ -16,7 +16,7 @@ from plants.store.traceability.trace_starts import Start
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.errors import WordedError
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.limits import EXCEEDED, NAMES_TOO_MANY, PAGE_DEFAULT, PAGE_SIZE_WRONG
 from schema.engine.operations import query
 from schema.engine.scalars import BatchCode, PlantCode
@@ -29,11 +29,7 @@ NAMES_MAX: Final = 1_000  # for the start of one trace
 PATHS_DEFAULT: Final = 10
 PATHS_MAX: Final = 100
 
-TraceDirectionEnum = strawberry.enum(
-    TraceDirection,
-    name="TraceDirection",
-    description="Direction of a trace: BACKWARD to the origins of goods, FORWARD to their products, or BOTH.",
-)
+enum_type(TraceDirection)
 
 
 @input_type

@@ -13,10 +13,12 @@ from celery import Celery
 from kombu.entity import Queue
 
 from sync_jobs.celery.jobs import Job
+from sync_jobs.celery.message_guard import GuardedConsumer
 from sync_jobs.celery.scheduler import SCHEDULER, LastSuccesses
 
 POLLING_SECONDS: Final = 0.2  # of the transport in memory
 CONNECT_SECONDS: Final = 2
+ANSWER_SECONDS: Final = 5  # of a broker
 LOG = logging.getLogger(__name__)
 
 
@@ -83,9 +85,9 @@ def _in_memory() -> dict[str, Any]:
 
 def _brokered(broker_url: str, queue: str, queues: int) -> dict[str, Any]:
     """Return the configuration of worker processes; by default a worker has as many as there are queues."""
-    options: dict[str, Any] = {}
-    if broker_url.startswith("redis"):
-        options = {"global_keyprefix": f"batchloom:{queue}:", "socket_connect_timeout": CONNECT_SECONDS}
+    options = transport_options(broker_url)
+    if options:
+        options["global_keyprefix"] = f"batchloom:{queue}:"
     return {
         "broker_transport_options": options,
         "worker_concurrency": queues,
@@ -93,10 +95,18 @@ def _brokered(broker_url: str, queue: str, queues: int) -> dict[str, Any]:
         # Kombu's Redis transport separates the exchange from the routing key by a slash.
         "control_exchange": f"{queue}.control".replace("/", "."),
         "event_exchange": f"{queue}.events".replace("/", "."),
+        "worker_consumer": GuardedConsumer,
         "worker_send_task_events": True,
         "task_send_sent_event": True,
         "worker_enable_remote_control": True,
     }
+
+
+def transport_options(broker_url: str) -> dict[str, Any]:
+    """Return the limits of a connection; a broker that hangs would else hold up who asks it for ever."""
+    if not broker_url.startswith("redis"):
+        return {}
+    return {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": ANSWER_SECONDS}
 
 
 def nudge(app: Celery, name: str, job: Job) -> None:

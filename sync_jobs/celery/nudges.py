@@ -10,7 +10,7 @@ from typing import Final
 
 from celery import Celery
 
-from sync_jobs.celery.app import nudge
+from sync_jobs.celery.app import nudge, transport_options
 from sync_jobs.celery.jobs import Job
 from sync_jobs.celery.supervision import SupervisedThread
 
@@ -107,9 +107,9 @@ class Nudges:
 def broker_failure(broker_url: str) -> str | None:
     """Return why a broker cannot be reached, without its address, which may hold a password; None when it answers."""
     try:
-        with Celery(broker=broker_url, set_as_current=False).connection_for_write(
-            connect_timeout=CONNECT_SECONDS
-        ) as connection:
+        app = Celery(broker=broker_url, set_as_current=False)
+        options = transport_options(broker_url)
+        with app.connection_for_write(connect_timeout=CONNECT_SECONDS, transport_options=options) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
     except Exception as error:  # noqa: BLE001 -- each transport has its own kinds, and all of them mean the same here.
         return type(error).__name__

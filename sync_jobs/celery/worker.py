@@ -4,23 +4,32 @@
 store in the process that runs it, because connections do not survive a fork.
 """
 
+import socket
+
 from infra.settings import load
+from sync_jobs.celery.node_jobs import successes_of
 from sync_jobs.celery.worker_app import worker_app
 
 
-def run_worker(*, concurrency: int | None, queues: str | None, level: str) -> None:
-    """Run a worker of the node until a signal ends it."""
-    arguments = ["worker", f"--loglevel={level}", f"--hostname={_process_name()}@%h"]
-    if concurrency is not None:
-        arguments.append(f"--concurrency={concurrency}")
-    if queues is not None:
-        arguments.append(f"--queues={queues}")
-    app.worker_main(arguments)
+def run_worker(*, concurrency: int | None, queues: str | None, level: str) -> int:
+    """Run a worker of the node until a signal ends it; returns its exit status, not 0 after an error."""
+    _check_store()
+    name = f"{_process_name()}@{socket.gethostname()}"
+    # Not `worker_main` of the application, which drops the exit status.
+    worker = app.Worker(hostname=name, loglevel=level, concurrency=concurrency, queues=queues)
+    worker.start()
+    return worker.exitcode or 0
 
 
 def run_beat(*, level: str) -> None:
     """Run the beat of the node until a signal ends it."""
+    _check_store()
     app.start(["beat", f"--loglevel={level}", "--pidfile="])
+
+
+def _check_store() -> None:
+    """Raise the store's error before Celery starts, which would log it with a traceback."""
+    successes_of(load())
 
 
 def _process_name() -> str:

@@ -12,11 +12,13 @@ SQLite has one writer: with a SQLite store, entries are applied in the node's ow
 import json
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from typing import IO, Any, Final
 
 from infra.clock import Clock, SystemClock
@@ -29,6 +31,8 @@ PROCESS_HOLDER: Final = "projection"
 """The holder of the leases that the projection process takes."""
 
 STOP_SECONDS_MAX: Final = 20  # for the slices in progress
+ANSWER_SECONDS_MAX: Final = 300.0  # of a run; a process that is silent for longer hangs, and is replaced
+ANSWER_BYTES_MAX: Final = 64
 READY, ASK, MORE, DONE, FAILED = "ready", "project", "more", "done", "failed"
 LOG = logging.getLogger(__name__)
 
@@ -43,8 +47,9 @@ class ProjectionProcess:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
+        self._stopping = threading.Event()
 
     @property
     def process_id(self) -> int | None:
@@ -54,14 +59,17 @@ class ProjectionProcess:
     def project(self) -> bool:
         """Apply stored entries and retry what is due; returns whether more is left.
 
-        Raises ProjectionFailed when the process failed or ended; the next call goes on.
+        Raises ProjectionFailed when the process failed, ended or did not answer in ANSWER_SECONDS_MAX. The next call
+        goes on. After `stop` nothing is applied.
         """
         if self._store.dialect == "sqlite":
             return project_turns(self._store, self._clock, EMBEDDED_HOLDER)
         with self._turn:
-            if not backlog_by_plant(self._store, self._clock):
+            if self._stopping.is_set() or not backlog_by_plant(self._store, self._clock):
                 return False
             answer = self._ask(ASK) if self._process is not None or self._start() else ""
+            if self._stopping.is_set():
+                return False
             if answer not in {MORE, DONE}:
                 raise ProjectionFailed(answer or "ended")
             return answer == MORE
@@ -78,54 +86,77 @@ class ProjectionProcess:
         # The modules of this program, independent of the working directory.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = [sys.executable, "-P", "-m", "sync_jobs.projection.process"]
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+        # Without buffers, whose locks a thread that waits for an answer would hold against `stop`.
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
         self._process = subprocess.Popen(command, env=environment, **pipes)
         # Not an argument, which every user of the machine can read: the address may contain a password.
         return self._ask(json.dumps({"url": self._store.engine.url.render_as_string(hide_password=False)})) == READY
 
     def stop(self) -> None:
-        """End the process after the slices that it is applying."""
-        process, self._process = self._process, None
+        """End the process after the slices that it is applying, or kill it after STOP_SECONDS_MAX."""
+        self._stopping.set()
+        process = self._process
         if process is None:
             return
-        self._close(process)
+        _close(process.stdin)
         try:
             process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
+            LOG.warning("the projection process did not end in %s s and is killed", STOP_SECONDS_MAX)
             process.kill()
-            process.wait()
+        # A thread that waits for an answer reads the end of the output now, and releases the process.
+        with self._turn:
+            self._release()
 
     def _ask(self, line: str) -> str:
-        """Return the answer to a line, or an empty one from a process that has ended."""
+        """Return the answer to a line, or an empty one from a process that has ended or hangs; that one is released."""
         process = self._process
         assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(line + "\n")
-            answer = process.stdout.readline().strip()
-        except BrokenPipeError:
+            process.stdin.write(f"{line}\n".encode())
+            answer = _answer_from(process.stdout, ANSWER_SECONDS_MAX)
+        except TimeoutError:
+            LOG.error("the projection process did not answer in %s s and is killed", ANSWER_SECONDS_MAX)  # noqa: TRY400 -- where it hangs, no traceback of this process says.
+            process.kill()
+            answer = ""
+        except (BrokenPipeError, ValueError):  # The process has ended, or `stop` has closed its input.
             answer = ""
         if answer == "":
-            self._has_ended()
+            self._release()
         return answer
 
-    def _has_ended(self) -> None:
-        """Release a process that ended by itself; the next period starts another."""
+    def _release(self) -> None:
+        """Release a process that has ended or was told to end; the next period starts another."""
         process, self._process = self._process, None
         if process is not None:
             process.wait()
-            self._close(process)
-            LOG.error("the projection process has ended with status %s", process.returncode)
+            _close(process.stdin)
+            _close(process.stdout)
+            if not self._stopping.is_set():
+                LOG.error("the projection process has ended with status %s", process.returncode)
 
-    @staticmethod
-    def _close(process: "subprocess.Popen[str]") -> None:
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    LOG.debug("the projection process ended before its pipe was closed")
+
+def _close(pipe: IO[bytes] | None) -> None:
+    if pipe is not None:
+        with suppress(BrokenPipeError):
+            pipe.close()
+
+
+def _answer_from(output: IO[bytes], seconds_max: float) -> str:
+    """Return a line of a pipe without its end, or an empty text at the end of the pipe; raises TimeoutError."""
+    deadline, line = time.monotonic() + seconds_max, b""
+    waiting = select.poll()
+    waiting.register(output, select.POLLIN)
+    while not line.endswith(b"\n"):
+        if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError
+        part = os.read(output.fileno(), ANSWER_BYTES_MAX)
+        if not part:
+            return ""
+        line += part
+    return line.decode().strip()
 
 
 def serve(asked: IO[str], answers: IO[str]) -> None:

@@ -17,6 +17,7 @@ from plants.rules.inventory.refusals import ALIAS_TAKEN
 from plants.rules.ledger.events import KEY_CHARACTER_MAX, Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import (
@@ -76,9 +77,9 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
     """
     session, plant = writer.session, writer.call.plant
     material = definitions.material(session, plant, order.material)
-    definitions.check_defined(session, plant, "LOCATION", order.location)
+    definitions.check_defined(session, plant, MasterKind.LOCATION, order.location)
     if order.supplier is not None:
-        definitions.check_defined(session, plant, "SUPPLIER", order.supplier)
+        definitions.check_defined(session, plant, MasterKind.SUPPLIER, order.supplier)
     quantity = writer.quantity(order.amount, order.unit, material.code, material.unit)
     batch_id, code = writer.new_node(), writer.new_batch_code()
     produced_at = check_produced(writer, order.produced_at)

@@ -11,6 +11,7 @@ from plants.rules.inventory.refusals import STOCK_AS_COUNTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.inventory.batches import Goods
@@ -76,7 +77,7 @@ def adjustment(writer: PlantLedgerWriter, goods: Goods, location: str, differenc
     Raises Refusal when it is nothing, would leave less than nothing, or the location is not defined. Held and expired
     goods are adjusted too: a count says what is there, not what may be done with it.
     """
-    definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
+    definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
     if difference_micro == 0:
         raise Refusal(NOTHING_CHANGES, why=STOCK_AS_COUNTED(batch=goods.code, location=location))
     if difference_micro < 0:

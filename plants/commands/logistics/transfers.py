@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import StockLine, check_total, issue, statement
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.identification.codes import plant_code, plant_of
 from plants.rules.ledger.events import Entry, canonical
-from plants.rules.ledger.payloads import BatchStatement, Movement, Use
+from plants.rules.ledger.payloads import BatchStatement, Movement
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics import refusals as logistics_refusals
@@ -29,6 +30,8 @@ from plants.rules.logistics.refusals import (
     TRANSFER_TO_ITSELF,
 )
 from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, group_of, read_manifest
+from plants.rules.materials.definitions import MasterKind
+from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
@@ -58,7 +61,7 @@ def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
     if plant_code(order.destination) == source:
         raise Refusal(NOTHING_CHANGES, why=TRANSFER_TO_ITSELF(plant=source))
     transfer = writer.new_node()
-    issued = issue(writer, order.lines, transfer, "TRANSFERRED")
+    issued = issue(writer, order.lines, transfer, MaterialUse.TRANSFERRED)
     sent: dict[int, int] = {}
     for movement in issued.movements:
         sent[movement["batch"]] = sent.get(movement["batch"], 0) + parse_micro(movement["amount"])
@@ -71,7 +74,7 @@ def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
         "lines": lines,
         "process": {
             "id": transfer,
-            "kind": "TRANSFER",
+            "kind": ProcessKind.TRANSFER.value,
             "state": "OPEN",
             "opened_at": format_instant(writer.occurred_at),
             "source_plant": source,
@@ -150,8 +153,8 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
         "lines": lines,
         "process": {
             "id": manifest.transfer,
-            "kind": "TRANSFER",
-            "state": "CLOSED",
+            "kind": ProcessKind.TRANSFER.value,
+            "state": ProcessState.CLOSED.value,
             "opened_at": manifest.dispatched_at,
             "closed_at": format_instant(writer.occurred_at),
             "source_plant": manifest.source,
@@ -186,7 +189,7 @@ def _arrivals(writer: PlantLedgerWriter, manifest: Manifest, order: TransferRece
         if one.batch not in on_label:
             raise Refusal(BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
     for location in dict.fromkeys((order.location, *(one.location for one in order.lines))):
-        definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
+        definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
     arrivals = []
     for code, line in on_label.items():
         known = _known(writer, line["batch"])
@@ -227,7 +230,8 @@ def _movements(transfer: int, arrival: _Arrival) -> list[Movement]:
     place = f"process:{transfer}"
     difference = arrival.received - parse_micro(arrival.line["dispatched"])
     movements = [
-        _movement(arrival, micro, place, f"stock:{location}", "TRANSFERRED") for location, micro in arrival.put
+        _movement(arrival, micro, place, f"stock:{location}", MaterialUse.TRANSFERRED)
+        for location, micro in arrival.put
     ]
     if difference < 0:
         movements.append(_movement(arrival, -difference, place, "count"))
@@ -236,7 +240,7 @@ def _movements(transfer: int, arrival: _Arrival) -> list[Movement]:
     return movements
 
 
-def _movement(arrival: _Arrival, micro: int, taken_from: str, put_in: str, use: Use | None = None) -> Movement:
+def _movement(arrival: _Arrival, micro: int, taken_from: str, put_in: str, use: MaterialUse | None = None) -> Movement:
     batch = arrival.line["batch"]
     movement: Movement = {
         "batch": batch["id"],
@@ -246,7 +250,7 @@ def _movement(arrival: _Arrival, micro: int, taken_from: str, put_in: str, use: 
         "put_in": put_in,
     }
     if use is not None:
-        movement["use"] = use
+        movement["use"] = use.value
     return movement
 
 

@@ -10,12 +10,12 @@ from plants.rules.identification.codes import master_code
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.events import (
     MASTER_DEFINED,
     MATERIAL_DEFINED,
     UNIT_DEFINED,
     MasterDefined,
-    MasterKind,
     MaterialDefined,
     UnitDefined,
 )

@@ -11,7 +11,7 @@ from typing import Final, Self
 
 
 class DatumKind(Enum):
-    """What a datum of a refusal is. Stores keep it as text. The GraphQL contract gives it a type by its kind."""
+    """The kind of a datum of a refusal. Stores keep it as text. The GraphQL contract gives it a type by its kind."""
 
     TEXT = auto()
     INTEGER = auto()

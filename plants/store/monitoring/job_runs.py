@@ -30,16 +30,25 @@ class JobRun(SQLModel, table=True):
     failures: int = big()  # in a row, since the last success
     error: str | None = text(None)
 
+    def last_success(self, now: datetime) -> datetime | None:
+        """Return the last success; None also for one in the future, which a wrong clock stored."""
+        return None if self.succeeded is None or self.succeeded > now else self.succeeded
+
     def is_overdue(self, now: datetime) -> bool:
-        """Tell whether the job has not succeeded for OVERDUE_PERIODS periods and OVERDUE_LEAST."""
+        """Tell whether the job has not succeeded for OVERDUE_PERIODS periods and OVERDUE_LEAST.
+
+        A job that is known since an instant in the future, and has no success before now, is overdue.
+        """
         limit = max(OVERDUE_LEAST, OVERDUE_PERIODS * timedelta(milliseconds=self.period_ms))
-        return now - (self.succeeded or self.known_since) > limit
+        since = self.last_success(now) or self.known_since
+        return since > now or now - since > limit
 
     def is_recorded(self, now: datetime) -> bool:
         """Tell whether the last success is recent enough, so that one at `now` need not be written."""
-        if self.succeeded is None or self.failures or self.succeeded > now:
+        last = self.last_success(now)
+        if last is None or self.failures:
             return False
-        return now - self.succeeded < min(WRITTEN_EVERY, timedelta(milliseconds=self.period_ms))
+        return now - last < min(WRITTEN_EVERY, timedelta(milliseconds=self.period_ms))
 
 
 def job_runs(reads: ReadSession | Session) -> list[JobRun]:
@@ -53,12 +62,17 @@ def job_run(reads: ReadSession | Session, name: str) -> JobRun | None:
 
 
 def record_known(session: Session, periods_seconds: dict[str, float], now: datetime) -> None:
-    """Store the jobs of the node and their periods, and forget jobs that it no longer has."""
+    """Store the jobs of the node and their periods, and forget jobs that it no longer has.
+
+    A job that is known since an instant in the future is known since `now`.
+    """
     for row in job_runs(session):
         if row.name not in periods_seconds:
             session.delete(row)
     for name, seconds in periods_seconds.items():
-        session.add(_row(session, name, seconds, now))
+        row = _row(session, name, seconds, now)
+        row.known_since = min(row.known_since, now)
+        session.add(row)
 
 
 def record_succeeded(session: Session, name: str, period_seconds: float, now: datetime) -> None:

@@ -1,16 +1,18 @@
 """Figures of a node: exact, readable by an independent parser, and only for whom the setting says."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from api.http.metrics import Metrics
 from infra.database import Session
 from infra.messages import Notice
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
+from plants.store.monitoring.job_runs import record_succeeded
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
 from tests.api.serving import Serving, plant_node
@@ -38,7 +40,7 @@ def test_figures_of_a_plant_then_each_is_what_the_store_says(plant: Serving) -> 
         status.ledger_status(session, 1)
         status.amend(
             session, 1, state=ReplicationState.UNREACHABLE, acknowledged=4, attempts=3, skew_ms=-1500,
-            signed_us=micros(plant.clock.now()),
+            signed_at=plant.clock.now(),
         )  # fmt: skip
         raise_alarm(
             session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, Notice("TEST", "Set the clock.")), plant.clock.now()
@@ -63,6 +65,21 @@ def test_figures_of_a_plant_then_each_is_what_the_store_says(plant: Serving) -> 
     assert after["batchloom_requests_total", "other", "404"] == 1
     assert after["batchloom_requests_total", "metrics", "200"] == 1
     assert after["batchloom_commit_seconds_count",] == before["batchloom_commit_seconds_count",] + 1
+
+
+def test_success_in_the_future_then_it_is_no_last_success(plant: Serving) -> None:
+    last, now = "batchloom_job_last_success_timestamp_seconds", plant.clock.now()
+    plant.node.writer.write(lambda session: record_succeeded(session, "ahead", 5, now + timedelta(days=1)))
+    plant.node.writer.write(lambda session: record_succeeded(session, "right", 5, now))
+    shown = figures(plant)
+    assert (last, "ahead") not in shown
+    assert shown[last, "right"] == now.timestamp()
+    assert shown["batchloom_job_failures", "ahead"] == 0
+
+
+def test_workers_rejected_messages_then_they_are_counted(plant: Serving) -> None:
+    assert figures(plant)["batchloom_messages_rejected_total",] == 0
+    assert b"\nbatchloom_messages_rejected_total 7.0\n" in Metrics(plant.node, lambda: 7).text()
 
 
 def test_figures_of_a_hub_then_one_of_each_plant(hub: Serving) -> None:

@@ -94,8 +94,10 @@ class Genealogy:
         frontier = bytes(32 * size.bit_count())
         log = entries.Log(log_id=plant, origin="", size=size, frontier=frontier, hlc="", projected=projected)
         self._add(LOGS, **log.model_dump())
-        row = status.ReplicationRow(log_id=plant, state=state, signed_us=signed_us, received_us=received_us)
-        self._add(REPLICATION, **row.model_dump())
+        counts = "acknowledged", "take_over", "attempts", "backoff_ms", "next_attempt_us", "batch_entries"
+        blank = dict.fromkeys(REPLICATION.columns) | dict.fromkeys(counts, 0) | {"frontier": b""}
+        given = {"log_id": plant, "state": state, "signed_us": signed_us, "received_us": received_us}
+        self._add(REPLICATION, **blank | given)
 
     def at(self, plants: Collection[int]) -> "Genealogy":
         """Return the part that these plants state."""

@@ -99,7 +99,7 @@ async def test_halted_then_listed_and_not_to_be_decided_on(waiting: Waiting) -> 
             {"idx": 0, "key": HALTED},
         )
     (halted,) = await waiting.listed("HALTED")
-    assert (halted["index"], halted["about"], halted["error"], halted["type"]) == (0, "", "too many", "")
+    assert (halted["index"], halted["about"], halted["error"], halted["type"]) == (0, "", "too many", None)
     assert len(await waiting.listed()) == before + 1
     untouched = waiting.everything()
     for mutation in ("skipParkedEntry", "retryParkedEntry"):

