@@ -14,6 +14,7 @@ import httpx2
 from api.doctor.findings import Examination, Finding, Level, fine, whole_scope
 from api.language import _, language
 from auth.enrolment import invitations
+from infra.messages import translate, word_list
 from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.roles import Role
 from plants.store.monitoring.overview import alarms_seen
@@ -89,7 +90,7 @@ def alarms(node: Examination) -> Iterable[Finding]:
             _(
                 "{kind} about {about} ({times} times): {text}",
                 kind=one.kind,
-                about=one.about,
+                about=translate(one.about, language(), context="about"),
                 times=one.times,
                 text=text,
             ),
@@ -138,7 +139,7 @@ def archive(node: Examination) -> Iterable[Finding]:
         )
         return
     if can.missing:
-        missing = ", ".join(can.missing)
+        missing = word_list(can.missing_worded, language())
         yield Finding(
             Level.NOTE,
             _(

@@ -12,7 +12,7 @@ from celery import Celery
 
 from infra.clock import Clock
 from infra.database import Session, Store
-from infra.messages import Notice, message
+from infra.messages import Notice, message, term
 from infra.writer import Writing
 from plants.rules.values.instants import format_instant
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
@@ -27,8 +27,8 @@ PING_SECONDS: Final = 3.0
 COUNT_SECONDS: Final = 1.0
 MISSES_MIN: Final = 2  # unanswered pings in a row
 STOP_SECONDS_MAX: Final = 10.0
-WORKERS: Final = "workers"
-BROKER: Final = "broker"
+WORKERS: Final = term("about", "workers")
+BROKER: Final = term("about", "broker")
 BROKER_AWAY: Final = message(
     "BROKER_AWAY",
     "The broker does not answer ({failure}): new work waits for it, and nothing is lost. Start it, or check "

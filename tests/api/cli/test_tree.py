@@ -387,7 +387,7 @@ def test_row_dropped_then_verify_names_the_position(copy: tuple[Path, Store]) ->
         session.run("DELETE FROM entries WHERE idx = 3")
     said = batchloom("verify", "--home", home, LC_ALL="zh_CN.UTF-8")
     assert said.status == 1
-    assert "第 3 条记录缺失" in said.out
+    assert "第 3 个条目缺失" in said.out
 
 
 def test_table_changed_past_the_ledger_then_rebuild_says_which_and_mends_it(copy: tuple[Path, Store]) -> None:
