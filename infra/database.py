@@ -34,10 +34,10 @@ from infra.statements import compiled_statement, join_connection
 
 BUSY_TIMEOUT_MS = 10_000
 STATEMENTS_CACHED = 1000
-"""Prepared statements that a SQLite connection keeps: more than a node has, migrations included.
+"""Prepared statements that a SQLite connection keeps; more than a node has.
 
-When the cache is full, the driver replaces its least-used statement, which is the one that was prepared last. So all
-new statements share one place and are prepared again at each use; with the driver's 100, migrations fill the cache.
+A full cache gives each new statement the place of the newest one, which is then prepared again at each use. With the
+driver's 100, migrations fill it.
 """
 WAL_PAGES = 4000  # of 4 KiB: the log is copied into the database every 16 MiB, not every 4
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
