@@ -1,6 +1,7 @@
 # Every task of the house. Needed beforehand: Python 3.11 or later and make; the rest is fetched into .venv
 # by hash. ARGS goes to the program that a task runs: make demo ARGS=--once, make test ARGS="-k trace".
 # Limits of tests follow the load of the machine; TEST_PATIENCE=3 triples them on a slow one (tests/patience.py).
+# Their temporary files are in memory if there is room; TMPDIR=/tmp puts them on the disk (tests/folders.py).
 
 UV_VERSION := 0.13.9
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -22,7 +23,7 @@ demo: .venv/.run $(GRAPHIQL) ## Run a hub and three plants through a year of wor
 	$(BIN)/batchloom demo $(ARGS)
 
 test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium strace gcc iproute2 ## Run the tests on real stores, brokers and browsers
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-s3: .venv/.dev ceph ## Run the contract of the archive on a folder, on moto and on Ceph's S3 gateway
 	WITH_CEPH=1 $(BIN)/pytest -q tests/infra/test_objects.py $(ARGS)

@@ -2,6 +2,8 @@
 
 import os
 
+from rich.markup import escape
+
 from infra.messages import SOURCE, Language, Worded, find_language, translate, word
 
 
@@ -19,3 +21,11 @@ def _(text: str, /, **data: object) -> str:
     chosen = language()
     said = {name: word(one, chosen) if isinstance(one, Worded) else one for name, one in data.items()}
     return translate(text, chosen).format_map(said)
+
+
+def marked(text: str, /, **data: object) -> str:
+    """Return the text as `_` does, for a console: rich markup counts in the text, and brackets in a datum are shown."""
+    chosen = language()
+    said = {name: word(one, chosen) if isinstance(one, Worded) else one for name, one in data.items()}
+    shown = {name: one if isinstance(one, int | float) else escape(str(one)) for name, one in said.items()}
+    return translate(text, chosen).format_map(shown)

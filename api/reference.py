@@ -16,9 +16,12 @@ from auth.permissions import Permission
 from infra.messages import languages, translate
 from infra.roles import Role as NodeRole
 from infra.settings import Settings
+from plants.rules.ledger.events import LedgerKind
 from plants.store.monitoring.alarms import AlarmKind
+from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
 from schema.engine.operations import Operation, OperationKind, operations
+from schema.engine.refusals import described_fields
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -72,7 +75,7 @@ def refusals() -> str:
         [
             f"`{code}`",
             *(translate(code.text, language, context=code) for language, _ in tongues),
-            "<br>".join(f"`{name}`: {text}" for name, text in code.descriptions.items()) or "—",
+            "<br>".join(f"`{name}`: {text}" for name, text in described_fields(code).items()) or "—",
         ]
         for code in declared_refusals().values()
     )
@@ -89,6 +92,31 @@ renamed. `batchloom reference --write` generates this page from the declarations
 def alarms() -> str:
     """Return the page of the kinds of alarms."""
     return _page(ALARMS, _table(["kind", "meaning"], ([f"`{kind}`", kind.description] for kind in AlarmKind)))
+
+
+EVENTS_PAGE: Final = """# Events
+
+Every ledger entry records one event. Its type says what happened, in the past tense. A type is never renamed. A newer
+program may write new types; an older one stores such entries and applies them after its upgrade. A correctable entry
+can be taken back by `EntryCorrected`. `batchloom reference --write` generates this page from the declarations.
+"""
+
+
+def events() -> str:
+    """Return the page of event types: the ledgers that they occur in, their newest version and their meaning."""
+    rows = (
+        [
+            f"`{one.name}`",
+            str(one.version),
+            ", ".join(kind.lower() for kind in LedgerKind if kind in one.ledgers),
+            "✓" if one.correctable else "",
+            one.description,
+        ]
+        for one in sorted(EVENTS.values(), key=lambda one: one.name)
+    )
+    kinds = ([kind.lower(), kind.description] for kind in LedgerKind)
+    table = _table(["type", "version", "ledgers", "correctable", "meaning"], rows)
+    return _page(EVENTS_PAGE, table, "## Ledgers", _table(["ledger", "contents"], kinds))
 
 
 SETTINGS: Final = """# Settings
@@ -114,6 +142,7 @@ def _default(setting: FieldInfo) -> str:
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "alarms.md": alarms,
+    "events.md": events,
     "permissions.md": permissions,
     "refusals.md": refusals,
     "settings.md": settings,

@@ -7,6 +7,7 @@ from typing import Final
 from infra.messages import Failure, Language, message
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX
 from plants.rules.values.actors import Author
+from plants.rules.values.enums import DescribedEnum
 
 GROUP: Final = HUB
 """The plant number of a grant that is valid at the hub and at every plant of the group."""
@@ -23,17 +24,20 @@ class ActorKind(StrEnum):
     SYSTEM = "system"
 
 
-class Role(StrEnum):
-    """A role; `auth/permissions.py` lists its permissions."""
+class Role(DescribedEnum):
+    """Role of a user. Roles are granted at one plant or in the whole group."""
 
-    OPERATOR = "operator"
-    QUALITY = "quality"
-    MANAGER = "manager"
-    HEADQUARTERS = "headquarters"
-    AUDITOR = "auditor"
-    ADMINISTRATOR = "administrator"
-    IMPORTER = "importer"
-    PLANT_NODE = "plant-node"
+    OPERATOR = "operator", "Works on the shop floor: receives, processes, moves and ships goods, and requests changes."
+    QUALITY = "quality", "Places holds, decides change requests, corrects entries and settles disputed ones."
+    MANAGER = "manager", "May do what operators and quality may, and also define master data and adjust stock."
+    HEADQUARTERS = (
+        "headquarters",
+        "Sends directives to plants, decides change requests at the hub and defines master data.",
+    )
+    AUDITOR = "auditor", "Reads goods, traces, the audit log and replication status, and changes nothing."
+    ADMINISTRATOR = "administrator", "Manages users, plants and parked entries, and changes no goods."
+    IMPORTER = "importer", "Imports EPCIS documents: records goods and defines master data for another system."
+    PLANT_NODE = "plant-node", "Identifies a plant's own node to the hub for replication; people cannot have it."
 
 
 @dataclass(frozen=True, slots=True, order=True)

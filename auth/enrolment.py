@@ -31,8 +31,9 @@ from infra.database import ReadSession, Session
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.values.refusals import TEXT_INVALID, Refusal
+from plants.rules.values.refusals import RULE_PRINTABLE, RULE_RANGE, TEXT_INVALID, Refusal, message
 
+FINGERPRINT_RULE: Final = message("RULE_FINGERPRINT", "the fingerprint that the plant sent, {fingerprint}")
 INVITATION_LIFETIME: Final = timedelta(hours=24)
 ATTEMPTS_MAX: Final = 10
 """Wrong codes for one plant after which its invitation is void."""
@@ -134,10 +135,10 @@ def invite(
     require(actor, Permission.MACHINE_ENROL, GROUP)
     plant_code(code)
     if not 0 < len(name.strip()) <= NAME_CHARACTERS_MOST or not name.isprintable():
-        raise Refusal(TEXT_INVALID, field="name", rule=f"1-{NAME_CHARACTERS_MOST}")
+        raise Refusal(TEXT_INVALID, field="name", rule=RULE_PRINTABLE(length_max=NAME_CHARACTERS_MOST))
     given = _next_number(session, code) if number is None else number
     if not HUB < given <= PLANT_NUMBER_MAX:
-        raise Refusal(TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
+        raise Refusal(TEXT_INVALID, field="plant number", rule=RULE_RANGE(least=HUB + 1, most=PLANT_NUMBER_MAX))
     if machine_of(session, given, code) is not None or invited_number(session, given, code) is not None:
         raise Refusal(CODE_TAKEN, code=f"{code} / {given}", thing="plant")
     made = OneTimeCode.new(code, hub_key)
@@ -200,7 +201,7 @@ def decide(session: Session, *, actor: Actor, code: str, shown: str, approved: b
     if row is None or found is None or not found.waits:
         raise Refusal(NOT_DEFINED, thing="plant", code=code)
     if found.fingerprint != shown:
-        raise Refusal(TEXT_INVALID, field="fingerprint", rule=str(found.fingerprint))
+        raise Refusal(TEXT_INVALID, field="fingerprint", rule=FINGERPRINT_RULE(fingerprint=found.fingerprint))
     row.decided_at, row.approved = now, approved
     return found
 

@@ -16,10 +16,13 @@ from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX, plant_code
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.ledger.notes import NoteError, NoteKey, SignatureType
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.values.refusals import TEXT_INVALID, Refusal, term
+from plants.rules.values.refusals import RULE_RANGE, TEXT_INVALID, Refusal, message
 
 ORIGIN: Final = re.compile(r"[a-z0-9.-]{1,120}/plant/(?P<code>[A-Z0-9]{2,4})/[A-Za-z0-9-]{1,40}", re.ASCII)
-ORIGIN_RULE: Final = "<group domain>/plant/<plant code>/<incarnation>"
+ORIGIN_RULE: Final = message("RULE_ORIGIN", "written as <group domain>/plant/<plant code>/<incarnation>")
+ASSERTION_KEY_RULE: Final = message("RULE_ASSERTION_KEY", "an Ed25519 public key of 43 base64url characters")
+LEDGER_KEY_RULE: Final = message("RULE_LEDGER_KEY", "an Ed25519 verifier key written as {origin}+<key id>+<base64>")
+OTHER_KEY_RULE: Final = message("RULE_OTHER_KEY", "another key than the ledger key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,22 +199,22 @@ def _checked(plant_number: int, code: str, origin: str, assertion_key: str, ledg
     """Return the id of the assertion key, or raise the Refusal that names the first invalid part."""
     plant_code(code)
     if not HUB < plant_number <= PLANT_NUMBER_MAX:
-        raise Refusal(TEXT_INVALID, field="plant number", rule=f"1-{PLANT_NUMBER_MAX}")
+        raise Refusal(TEXT_INVALID, field="plant number", rule=RULE_RANGE(least=HUB + 1, most=PLANT_NUMBER_MAX))
     named = ORIGIN.fullmatch(origin)
     if named is None or named["code"] != code:
-        raise Refusal(TEXT_INVALID, field="origin", rule=ORIGIN_RULE)
+        raise Refusal(TEXT_INVALID, field="origin", rule=ORIGIN_RULE())
     try:
         asking = public_key_from_text(assertion_key)
     except ValueError as error:
-        raise Refusal(TEXT_INVALID, field="assertion key", rule="Ed25519, 43 x base64url") from error
+        raise Refusal(TEXT_INVALID, field="assertion key", rule=ASSERTION_KEY_RULE()) from error
     try:
         writing = NoteKey.parse(ledger_vkey)
     except NoteError as error:
-        raise Refusal(TEXT_INVALID, field="ledger key", rule="<origin>+<id>+<base64>") from error
+        raise Refusal(TEXT_INVALID, field="ledger key", rule=LEDGER_KEY_RULE(origin=origin)) from error
     if writing.name != origin or writing.kind is not SignatureType.ED25519:
-        raise Refusal(TEXT_INVALID, field="ledger key", rule=f"{origin}+<id>+<base64>")
+        raise Refusal(TEXT_INVALID, field="ledger key", rule=LEDGER_KEY_RULE(origin=origin))
     if writing.public == asking.public_bytes_raw():
-        raise Refusal(TEXT_INVALID, field="assertion key", rule=term("rule", "not the ledger key"))
+        raise Refusal(TEXT_INVALID, field="assertion key", rule=OTHER_KEY_RULE())
     return key_id(asking)
 
 

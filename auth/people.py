@@ -28,12 +28,17 @@ from infra.writer import Writer
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import micros
-from plants.rules.values.refusals import NOTHING_CHANGES, TEXT_INVALID, Refusal
+from plants.rules.values.refusals import NOTHING_CHANGES, RULE_PRINTABLE, TEXT_INVALID, Refusal, message
 
 FAILURES_BEFORE_LOCK_OUT: Final = 5
 LOCK_OUT_SECONDS: Final = 900
 PERSON_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}", re.ASCII)
-PERSON_ID_RULE: Final = "2-40 x a-z 0-9 . _ -"
+PERSON_ID_RULE: Final = message("RULE_PERSON_ID", "2 to 40 of a-z, 0-9, dot, underscore and hyphen")
+ROLE_RULE: Final = message("RULE_ROLE", "one of {roles}")
+PERSON_DISABLED: Final = message("PERSON_DISABLED", "{person} is disabled already")
+PERSON_ENABLED: Final = message("PERSON_ENABLED", "{person} is not disabled")
+ROLE_GRANTED: Final = message("ROLE_GRANTED", "{person} has the role {role} there already")
+ROLE_NOT_GRANTED: Final = message("ROLE_NOT_GRANTED", "{person} does not have the role {role} there")
 PRINTED_NAME_CHARACTERS_MOST: Final = 80
 PERSON_ROLES: Final = tuple(role for role in Role if role is not Role.PLANT_NODE)
 
@@ -57,10 +62,10 @@ def add_person(
     """
     require(actor, Permission.PERSON_ADMINISTER, plant_number)
     if not PERSON_ID.fullmatch(person_id):
-        raise Refusal(TEXT_INVALID, field="person", rule=PERSON_ID_RULE)
+        raise Refusal(TEXT_INVALID, field="person", rule=PERSON_ID_RULE())
     name = printed_name.strip()
     if not 0 < len(name) <= PRINTED_NAME_CHARACTERS_MOST or not name.isprintable():
-        raise Refusal(TEXT_INVALID, field="name", rule=f"1-{PRINTED_NAME_CHARACTERS_MOST}")
+        raise Refusal(TEXT_INVALID, field="name", rule=RULE_PRINTABLE(length_max=PRINTED_NAME_CHARACTERS_MOST))
     if session.get(Person, person_id) is not None:
         raise Refusal(CODE_TAKEN, code=person_id, thing="person")
     person = Person(person_id=person_id, printed_name=name, plant_number=plant_number, language=language, added_at=at)
@@ -78,7 +83,7 @@ def disable_person(session: Session, *, actor: Actor, person_id: str, at: dateti
     """
     person = _administered(session, actor, person_id)
     if person.disabled_at is not None:
-        raise Refusal(NOTHING_CHANGES, why=person_id)
+        raise Refusal(NOTHING_CHANGES, why=PERSON_DISABLED(person=person_id))
     person.disabled_at = at
 
 
@@ -86,7 +91,7 @@ def enable_person(session: Session, *, actor: Actor, person_id: str) -> None:
     """Enable a disabled person, with the same password and roles; raises as `disable_person`."""
     person = _administered(session, actor, person_id)
     if person.disabled_at is None:
-        raise Refusal(NOTHING_CHANGES, why=person_id)
+        raise Refusal(NOTHING_CHANGES, why=PERSON_ENABLED(person=person_id))
     person.disabled_at = person.locked_until = None
     person.failed_sign_ins = 0
 
@@ -102,7 +107,7 @@ def grant_role(session: Session, *, actor: Actor, person_id: str, grant: Grant, 
     _require_grantable(actor, grant)
     number, role = grant.plant_number, grant.role
     if session.get(RoleGrant, (person_id, number, role)) is not None:
-        raise Refusal(NOTHING_CHANGES, why=f"{person_id}: {role}")
+        raise Refusal(NOTHING_CHANGES, why=ROLE_GRANTED(person=person_id, role=role))
     by = actor.actor_id
     session.add(RoleGrant(person_id=person_id, plant_number=number, role=role, granted_by=by, granted_at=at))
 
@@ -113,7 +118,7 @@ def revoke_role(session: Session, *, actor: Actor, person_id: str, grant: Grant)
     _require_grantable(actor, grant)
     granted = session.get(RoleGrant, (person_id, grant.plant_number, grant.role))
     if granted is None:
-        raise Refusal(NOTHING_CHANGES, why=f"{person_id}: {grant.role}")
+        raise Refusal(NOTHING_CHANGES, why=ROLE_NOT_GRANTED(person=person_id, role=grant.role))
     session.delete(granted)
 
 
@@ -263,7 +268,7 @@ def _administered(session: Session, actor: Actor, person_id: str) -> Person:
 
 def _require_grantable(actor: Actor, grant: Grant) -> None:
     if grant.role is Role.PLANT_NODE:
-        raise Refusal(TEXT_INVALID, field="role", rule=", ".join(PERSON_ROLES))
+        raise Refusal(TEXT_INVALID, field="role", rule=ROLE_RULE(roles=", ".join(PERSON_ROLES)))
     plant_number = GROUP if grant.role is Role.ADMINISTRATOR else grant.plant_number
     require(actor, Permission.PERSON_ADMINISTER, plant_number)
 

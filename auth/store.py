@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel, col, select
 
 from auth.actors import Grant, Role
 from infra import roles
-from infra.columns import EnumText, FlagInteger, WordsText, instant
+from infra.columns import EnumText, FlagInteger, instant, words
 from infra.database import ReadSession, Row, Session
 from infra.roles import Keeping, table_options
 
@@ -73,7 +73,7 @@ class Machine(SQLModel, table=True):
     assertion_key: str = _text()
     assertion_key_before: str | None = _optional_text()  # valid until the new key was used
     kid_before: str | None = _optional_text()
-    kids_past: tuple[str, ...] = Field(default=(), sa_type=WordsText, nullable=True)  # of all replaced keys
+    kids_past: tuple[str, ...] = words()  # of all replaced keys
     ledger_vkey: str = _text()
     ledger_vkey_before: str | None = _optional_text()  # valid for the first `ledger_vkey_size` entries
     ledger_vkey_size: int | None = Field(default=None, sa_type=BigInteger)

@@ -26,6 +26,7 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
 from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.actors import Author
 from plants.store.ledger.entries import Head, entries_between
 
@@ -50,7 +51,7 @@ class Line:
             open_plant(session, new, now=self._clock.now())
             rm = MaterialDefinition("RM", "Raw material", "KGM", 30)
             define_material(session, rm, actor=AUTHOR, call=self._call())
-            define_master(session, MasterDefinition("LOCATION", "A1", "Rack"), actor=AUTHOR, call=self._call())
+            define_master(session, MasterDefinition(MasterKind.LOCATION, "A1", "Rack"), actor=AUTHOR, call=self._call())
             codes = [self._receive(session) for _ in range(BATCHES)]
             self._process = int(open_process(session, ProcessOrder(), actor=AUTHOR, call=self._call()).envelope["key"])
         self._codes = cycle(codes)

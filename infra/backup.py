@@ -215,7 +215,8 @@ def unpacked(source: Path, place: Path) -> Iterator[Path]:
 
 
 def _copy_sqlite(source: Path, copy: Path, query: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite.connect(f"file:{source}?mode=ro", uri=True)) as reading, closing(sqlite.connect(copy)) as made:
+    address = f"{source.resolve().as_uri()}?mode=ro"
+    with closing(sqlite.connect(address, uri=True)) as reading, closing(sqlite.connect(copy)) as made:
         # All pages in one step: a single snapshot of a WAL database, which blocks no writer.
         reading.backup(made, pages=-1)
     with closing(sqlite.connect(copy)) as made:

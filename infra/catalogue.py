@@ -13,8 +13,8 @@ from infra.messages import DOMAIN, SOURCE, Language, catalogue_file, languages
 
 ROOT: Final = Path(__file__).parent.parent
 ROOMS: Final = ("api", "auth", "infra", "migrations", "plants", "schema", "simulation", "sync_jobs")
-KEYWORDS: Final = {"_": None, "message": ((1, "c"), 2), "refusal": ((1, "c"), 2), "term": ((1, "c"), 2)}
-"""The functions whose calls hold texts; the first argument of all but `_` is the context."""
+KEYWORDS: Final = {"_": None, "marked": None, "message": ((1, "c"), 2), "refusal": ((1, "c"), 2), "term": ((1, "c"), 2)}
+"""The functions whose calls hold texts; the first argument of all but `_` and `marked` is the context."""
 
 LANGUAGES: Final = [language for language in languages() if language != SOURCE]
 LINE_LENGTH: Final = 120

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast
 
 import pysqlite3.dbapi2 as sqlite
-from sqlalchemy import Connection, Engine, Executable, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
@@ -277,6 +277,14 @@ class ReadSession(SQLModelSession):
         with closing(driver.cursor()) as cursor:
             return driver_rows(cursor, self.dialect, statement, parameters)
 
+    def binary_rows(self, sql: str, parameters: Parameters = {}) -> list[Row]:  # noqa: B006 -- never written to.
+        """Return all rows as `Session.binary_rows` does, from the same snapshot."""
+        if self.dialect == "sqlite":
+            return self.rows(sql, parameters)
+        driver = cast("Any", self.connection().connection.driver_connection)
+        with closing(driver.cursor(binary=True)) as cursor:
+            return driver_rows(cursor, self.dialect, sql, parameters)
+
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         """Raise ReadOnlySession where there is anything to write."""
         if self.new or self.dirty or self.deleted:
@@ -293,10 +301,10 @@ def refuse_writes(state: ORMExecuteState) -> None:
 class Store:
     """A node's database: a SQLite file in WAL mode with full synchronisation, or PostgreSQL by URL."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         try:
             parsed = make_url(url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             # Not `from`: the library's text repeats the address, which may hold a password.
             raise StoreUnfit(STORE_ADDRESS_INVALID) from None
         self.dialect = parsed.get_backend_name()
@@ -377,7 +385,7 @@ def check_sqlite_version(version: tuple[int, int, int]) -> None:
 def _sqlite_engine(path: Path) -> Engine:
     check_sqlite_version(sqlite.sqlite_version_info)
     arguments = {"isolation_level": None, "check_same_thread": False, "cached_statements": STATEMENTS_CACHED}
-    engine = create_engine(f"sqlite:///{path}", module=sqlite, connect_args=arguments)
+    engine = create_engine(URL.create("sqlite", database=str(path)), module=sqlite, connect_args=arguments)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

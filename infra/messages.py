@@ -4,7 +4,6 @@ English is the source text, written where the message belongs. Each other langua
 `locale/<language>/LC_MESSAGES/batchloom.po`. A file is read when its language is first asked for.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -109,20 +108,20 @@ def translate(text: str, language: Language, *, context: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message as a store keeps it: the English text, and code and data (JSON) to word it in another language.
+    """A message as a store keeps it: the English text, and code and data to word it in another language.
 
     Without code and data it is a text of a program that kept texts only.
     """
 
     text: str
     code: str | None = None
-    data: str | None = None
+    data: Mapping[str, Any] | None = None
 
     def word(self, language: Language) -> str:
         """Return the message in a language, or in English where that language has no message of that code and data."""
         if self.code is None or self.data is None:
             return self.text
-        return _word_stored(self.code, json.loads(self.data), self.text, language)
+        return _word_stored(self.code, self.data, self.text, language)
 
 
 def store(said: Worded, *, length_max: int) -> StoredMessage:
@@ -131,8 +130,7 @@ def store(said: Worded, *, length_max: int) -> StoredMessage:
     The English text has at most `length_max` characters, each datum DATUM_LENGTH_MAX and each list LIST_LENGTH_MAX
     items. An ellipsis replaces the rest.
     """
-    data = json.dumps(_plain(said.data), ensure_ascii=False, sort_keys=True)
-    return StoredMessage(_cut(word(said, SOURCE), length_max), said.code, data)
+    return StoredMessage(_cut(word(said, SOURCE), length_max), said.code, _plain(said.data))
 
 
 def _cut(text: str, length_max: int) -> str:
@@ -241,8 +239,8 @@ def _plain_datum(value: object) -> object:
     match value:
         case StoredMessage(text, None, _) | StoredMessage(text, _, None):
             return _cut(text, DATUM_LENGTH_MAX)
-        case StoredMessage(text, code, str(data)):
-            return {"code": code, "text": _cut(text, DATUM_LENGTH_MAX), "data": json.loads(data)}
+        case StoredMessage(text, code, data):
+            return {"code": code, "text": _cut(text, DATUM_LENGTH_MAX), "data": data}
         case Worded():
             text = _cut(word(value, SOURCE), DATUM_LENGTH_MAX)
             return {"code": value.code, "text": text, "data": _plain(value.data)}

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from infra.folders import sync_folder
 from infra.ids import new_id
 from infra.messages import Failure, message
+from infra.settings import is_address
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.ASCII)
 NAME_LENGTH_MAX: Final = 900  # S3 allows 1,024 bytes, prefix included.
@@ -45,6 +46,11 @@ class NotArchived(LookupError):
 
 ARCHIVE_ADDRESS_UNKNOWN: Final = message(
     "ARCHIVE_ADDRESS_UNKNOWN", "{scheme}://… is no archive's address. Write file:///path or s3://bucket/prefix."
+)
+
+
+ARCHIVE_MISSING: Final = message(
+    "ARCHIVE_MISSING", "There is no archive at {where}. Check its address, and that its disk is mounted."
 )
 
 
@@ -206,6 +212,10 @@ class FileObjects:
         """Return the folder."""
         return self._root.as_uri() if self._root.is_absolute() else str(self._root)
 
+    def exists(self) -> bool:
+        """Return whether the folder exists."""
+        return self._root.is_dir()
+
     def _link_new(self, path: Path, content: bytes) -> bool:
         """Write a file atomically and durably under a new name; return whether the name was free."""
         _make_folder(self._drafts)
@@ -237,8 +247,16 @@ def open_objects(url: str) -> Objects:
     return FileObjects(file_root(url))
 
 
+def check_exists(objects: Objects) -> None:
+    """Raise ArchiveUnfit for a folder that does not exist, from which an archive is to be read."""
+    if isinstance(objects, FileObjects) and not objects.exists():
+        raise ArchiveUnfit(ARCHIVE_MISSING, where=objects.describe())
+
+
 def file_root(url: str) -> Path:
     """Return the folder of a file:// address; raises ArchiveUnfit for an invalid one."""
+    if not is_address(url):
+        raise ArchiveUnfit(ARCHIVE_ADDRESS_UNKNOWN, scheme=url.partition(":")[0])
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise ArchiveUnfit(ARCHIVE_ADDRESS_UNKNOWN, scheme=parts.scheme)

@@ -32,7 +32,7 @@ from infra.objects import (
     check_name,
     utc,
 )
-from infra.settings import may_carry_secrets
+from infra.settings import is_address, may_carry_secrets
 
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 15
@@ -66,6 +66,8 @@ class Place:
     @classmethod
     def parse(cls, url: str) -> Self:
         """Read `s3://bucket/prefix?endpoint=…&region=…`; raises ArchiveUnfit."""
+        if not is_address(url):
+            raise ArchiveUnfit(ARCHIVE_ADDRESS_INVALID)
         parts = urlsplit(url)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         unknown = query.keys() - {"endpoint", "region"}
@@ -76,7 +78,10 @@ class Place:
         if endpoint is not None and not may_carry_secrets(endpoint):
             raise ArchiveUnfit(ARCHIVE_ENDPOINT_OPEN)
         if prefix:
-            check_name(prefix)
+            try:
+                check_name(prefix)
+            except ValueError:
+                raise ArchiveUnfit(ARCHIVE_ADDRESS_INVALID) from None
         return cls(parts.netloc, f"{prefix}/" if prefix else "", endpoint, query.get("region"))
 
 

@@ -44,6 +44,7 @@ STOP_SECONDS_MAX = 60
 POLL_SECONDS = 0.02
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES_MAX = 103  # 107 on Linux, 103 on macOS.
+LIST_SYNTAX = frozenset(',"')  # PostgreSQL and libpq read a socket's directory as a list.
 LOG_LINES_SHOWN = 12
 MAJOR_WITH_OWN_LOCALES = 17
 
@@ -342,7 +343,8 @@ def _address(socket: Path) -> str:
 
 
 def _holds_a_socket(directory: Path) -> bool:
-    return len(os.fsencode(directory / SOCKET_NAME)) <= SOCKET_PATH_BYTES_MAX
+    """Return whether the path is short enough for a socket, and one path to PostgreSQL, which splits at commas."""
+    return len(os.fsencode(directory / SOCKET_NAME)) <= SOCKET_PATH_BYTES_MAX and not LIST_SYNTAX & set(str(directory))
 
 
 def _said_by_server(data: Path) -> list[str]:

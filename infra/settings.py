@@ -125,6 +125,13 @@ class Settings(BaseModel):
             raise ValueError(term("why", "plant_number, plant_code and hub_url are for plants, not for the hub"))
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError(term("why", "tls_certificate and tls_key belong together"))
+        if self.hub_url is not None and not is_address(self.hub_url):
+            raise ValueError(term("why", "hub_url is not an address such as https://hub.example"))
+        if self.broker_url is not None and not is_address(self.broker_url.get_secret_value()):
+            # Not the library's text, which repeats a part of the address, perhaps of the password.
+            raise ValueError(
+                term("why", "broker_url is not an address such as redis://:password@host:6379/0 (write / as %2F)")
+            )
         if self.hub_url is not None and not may_carry_secrets(self.hub_url):
             raise ValueError(term("why", "hub_url must begin with https:// unless the hub is on this machine"))
         if self.broker_url is not None and urlsplit(self.broker_url.get_secret_value()).scheme not in BROKER_SCHEMES:
@@ -157,8 +164,19 @@ def directive_origin(group: str, code: str) -> str:
     return f"{group}/hub/to/{code}/i1"
 
 
+def is_address(url: str) -> bool:
+    """Return whether a URL has a scheme, and a valid host and port where it has any."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.scheme) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
 def may_carry_secrets(url: str) -> bool:
     """Return whether tokens may be sent to a URL: over TLS, or to this machine."""
+    if not is_address(url):
+        return False
     parts = urlsplit(url)
     if parts.scheme == "https":
         return True

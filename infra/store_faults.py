@@ -9,7 +9,7 @@ import pysqlite3.dbapi2 as sqlite
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
-from infra.messages import message
+from infra.messages import Failure, message
 
 
 class StoreFault(StrEnum):
@@ -56,6 +56,29 @@ FILE_FAULTS = {
     errno.EROFS: StoreFault.READ_ONLY,
     errno.EIO: StoreFault.DISK_FAILING,
 }
+
+
+STORE_UNUSABLE: Final = message(
+    "STORE_UNUSABLE",
+    "The node's store cannot be used: {why}. Check database_url, and the server or disk that holds the store.",
+)
+STORE_REFUSES_NODE: Final = message(
+    "STORE_REFUSES_NODE", "The database server refuses the node: {reason}. Check database_url."
+)
+STORE_ERRORS: Final[tuple[type[Exception], ...]] = (DBAPIError, psycopg.Error, sqlite.Error)
+"""The errors that a store raises, bugs included. `store_fault` tells them apart."""
+
+
+def store_failure(error: Exception) -> Failure | None:
+    """Return an error of a store as an expected failure; None where it is a bug. No text of it holds a password."""
+    fault = store_fault(error)
+    if fault is None:
+        return None
+    # Only what the server itself answered: other texts of the driver repeat parts of the address.
+    _, _, answered = str(error.orig if isinstance(error, DBAPIError) else error).partition("FATAL: ")
+    if fault is StoreFault.UNREACHABLE and answered:
+        return Failure(STORE_REFUSES_NODE, reason=answered.splitlines()[0].strip())
+    return Failure(STORE_UNUSABLE, why=STORE_FAILURES[fault]())
 
 
 def store_fault(error: BaseException) -> StoreFault | None:

@@ -1,6 +1,9 @@
 """Opens a node's store: by URL, in the node's home, or on an embedded PostgreSQL server."""
 
 from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+from sqlalchemy import URL
 
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
@@ -39,6 +42,14 @@ def run_server(settings: Settings, opening: ExitStack) -> EmbeddedPostgres | Non
     return server
 
 
+def plant_store(home: Path) -> URL:
+    """Return the address of the store in a plant's home, which may have any path.
+
+    The text of an address decodes `%20` and ends its path at `?`, so the address is built from its parts.
+    """
+    return URL.create("sqlite", database=str(home.resolve() / "plant.db"))
+
+
 def open_store(settings: Settings, opening: ExitStack) -> Store:
     """Return the node's store, closed with the stack; starts or joins the embedded PostgreSQL server if needed.
 
@@ -48,6 +59,6 @@ def open_store(settings: Settings, opening: ExitStack) -> Store:
         return opening.enter_context(closing(Store(settings.database_url.get_secret_value())))
     server = run_server(settings, opening)
     if server is None:
-        return opening.enter_context(closing(Store(f"sqlite:///{settings.home.resolve() / 'plant.db'}")))
+        return opening.enter_context(closing(Store(plant_store(settings.home))))
     server.create_database(DATABASE)
     return opening.enter_context(closing(Store(server.url(DATABASE))))

@@ -34,7 +34,7 @@ def config(store: Store) -> "Config":
     from alembic.config import Config  # noqa: PLC0415 -- as said above.
 
     settings = Config()
-    settings.set_main_option("script_location", str(Path(__file__).parent))
+    settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     settings.set_main_option("path_separator", "os")
     settings.attributes["engine"] = store.engine
     return settings

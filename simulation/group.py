@@ -20,6 +20,7 @@ from plants.commands.execution import CommandContext
 from plants.commands.group.enrolment import Enrolment, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.actors import Author
 from simulation.clocks import BEGINNING
 from simulation.disks import Disk, Image
@@ -32,11 +33,11 @@ MATERIALS: Final = (
     MaterialDefinition("YOG", "Yoghurt 酸奶", "KGM", shelf_life_days=21, retest_days=14),
 )
 MASTERS: Final = (
-    MasterDefinition("LOCATION", "A1", "Cold store 冷库"),
-    MasterDefinition("LOCATION", "B1", "Line side 线边"),
-    MasterDefinition("SUPPLIER", "S1", "Green farm 绿地牧场"),
-    MasterDefinition("CUSTOMER", "C1", "Corner shop 便利店"),
-    MasterDefinition("EQUIPMENT", "MIX1", "Mixer 搅拌机"),
+    MasterDefinition(MasterKind.LOCATION, "A1", "Cold store 冷库"),
+    MasterDefinition(MasterKind.LOCATION, "B1", "Line side 线边"),
+    MasterDefinition(MasterKind.SUPPLIER, "S1", "Green farm 绿地牧场"),
+    MasterDefinition(MasterKind.CUSTOMER, "C1", "Corner shop 便利店"),
+    MasterDefinition(MasterKind.EQUIPMENT, "MIX1", "Mixer 搅拌机"),
 )
 KEEPER: Final = Author("keeper", "Zhao Min 赵敏")
 

@@ -56,6 +56,7 @@ from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.process_records import RUN_KINDS
 from plants.rules.values.actors import Author
 from plants.rules.values.quantities import format_micro
@@ -349,7 +350,7 @@ def _direct(sight: Sight) -> Wish | None:
     chance, own = sight.chance, (sight.codes[sight.plant - 1],)
     kind, person = chance.randrange(6), chance.choice(HEADQUARTERS)
     if kind == 0:
-        order: Any = MasterDirection(own, MasterDefinition("LOCATION", f"D{chance.randrange(9)}", "Dock 月台"))
+        order: Any = MasterDirection(own, MasterDefinition(MasterKind.LOCATION, f"D{chance.randrange(9)}", "Dock 月台"))
         return Wish(direct_master, order, person, at_hub=True)
     if kind <= 2 and sight.directed:  # noqa: PLR2004 -- as many releases as holds, or nothing could be used at last.
         order = ReleaseDirection(chance.choice(sight.directed), "tested 已检验")

@@ -19,6 +19,7 @@ from plants.rules.approvals import change_requests
 from plants.rules.ledger import hlc
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.quality import dispositions
+from plants.rules.values.instants import EPOCH
 from plants.store.directives import outcomes
 from plants.store.genealogy import walks
 from plants.store.inventory import batches
@@ -181,7 +182,7 @@ def receipt_not_checked() -> AbstractContextManager[None]:
         except push.ReceiptInvalid:
 
             def keep(session: Any) -> None:
-                status.keep_checkpoint(session, way.node.number, frontier.size, note, signed_us=None, received_us=1)
+                status.keep_checkpoint(session, way.node.number, frontier.size, note, signed_at=None, received_at=EPOCH)
                 status.amend(session, way.node.number, acknowledged=frontier.size, frontier=frontier.to_bytes())
 
             way.node.writer.write(keep)

@@ -87,7 +87,7 @@ def greeting_displaces() -> AbstractContextManager[None]:
         if found.verdict is not SessionVerdict.OFFERED:
             return found
         taken = sessions.resolve_session(replace(before, offered=(following,)), following)
-        return SessionDecision(taken.verdict, taken.columns | {"session_next": following})
+        return SessionDecision(taken.verdict, {**taken.columns, "session_next": (following,)})
 
     return everywhere(real, present)
 
@@ -120,7 +120,7 @@ def archive_counted_early() -> AbstractContextManager[None]:
             found = note_up_to(reads, ledger.log_id, reached)
         if found is not None:
             name = checkpoint_name(place, found.size, found.note)
-            done = replace(done, size=found.size, checkpoint=name, checkpoint_us=found.received_us)
+            done = replace(done, size=found.size, checkpoint=name, checkpoint_at=found.received_at)
             archiving._keep(run, ledger, done)  # noqa: SLF001 -- as above.
         put(run, ledger, done, place, reached)
 

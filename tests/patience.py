@@ -19,7 +19,8 @@ import pytest_timeout
 
 FACTOR_MAX: Final = 6.0
 WAIT_SECONDS: Final = 90.0
-LOOK_SECONDS: Final = 0.05  # between two looks at a condition
+FIRST_LOOK_SECONDS: Final = 0.002  # between the first two looks at a condition; doubled for each further look
+LOOK_SECONDS_MAX: Final = 0.05
 CONFIGURED: Final = float(os.environ.get("TEST_PATIENCE", "1"))
 CORES: Final = len(os.sched_getaffinity(0))
 
@@ -54,10 +55,11 @@ class Limit:
 
 def wait_until(true: Callable[[], T | None], what: str = "the condition holds", seconds: float = WAIT_SECONDS) -> T:
     """Return the first answer that is not empty; fails when there is none within the limit."""
-    limit = Limit(seconds)
+    limit, pause = Limit(seconds), FIRST_LOOK_SECONDS
     while not (answer := true()):
         assert limit.left() > 0, f"in {seconds} s times {limit.highest:.1f} it did not come about that {what}"
-        time.sleep(LOOK_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, LOOK_SECONDS_MAX)
     return answer
 
 

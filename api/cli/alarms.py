@@ -14,7 +14,7 @@ from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
 from plants.rules.identification.codes import HUB
-from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.instants import format_instant
 from plants.store.materials.plants import known_plants
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 
@@ -35,12 +35,12 @@ def alarms(
     """
     with opened(home) as node:
         seen = node_alarms(node, over=ended)
-    lasting = [one for one in seen if one.over_us is None]
+    lasting = [one for one in seen if one.over_at is None]
     if as_json:
         show_json([_as_object(one) for one in seen])
     for one in () if as_json else seen:
-        mark = "[bold red]✗[/]" if one.over_us is None else "[green]✓[/]"
-        when = format_instant(from_micros(one.last_us))
+        mark = "[bold red]✗[/]" if one.over_at is None else "[green]✓[/]"
+        when = format_instant(one.last_at)
         times = _("{times} times, last {when}", times=one.times, when=when)
         CONSOLE.print(f"{mark} [bold]{one.kind}[/] {escape(one.about)}  [dim]{times}[/]", soft_wrap=True)
         CONSOLE.print(f"  {escape(one.said.word(language()))}", soft_wrap=True)
@@ -59,13 +59,13 @@ def node_alarms(node: Node, *, over: bool = False) -> list[AlarmSeen]:
 
 
 def _as_object(one: AlarmSeen) -> dict[str, object]:
-    over = None if one.over_us is None else format_instant(from_micros(one.over_us))
+    over = None if one.over_at is None else format_instant(one.over_at)
     return {
         "kind": one.kind,
         "about": one.about,
         "text": one.said.word(language()),
-        "firstAt": format_instant(from_micros(one.first_us)),
-        "lastAt": format_instant(from_micros(one.last_us)),
+        "firstAt": format_instant(one.first_at),
+        "lastAt": format_instant(one.last_at),
         "times": one.times,
         "overAt": over,
     }

@@ -8,12 +8,13 @@ from rich.markup import escape
 from api.cli.nodes import AsJson, Home, opened, replicating
 from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.cli.prompts import progress_bar
-from api.language import _, language
+from api.language import _, language, marked
 from api.node.node import Node
 from infra.ids import new_id
 from infra.messages import Failure, message
+from infra.objects import check_exists
 from infra.roles import Role
-from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.instants import format_instant
 from plants.store.ledger.archive import Archive, archived_rows
 from plants.store.ledger.logs import logs_in
 from plants.store.monitoring.alarms import AlarmKind, alarms
@@ -58,7 +59,7 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
             "origin": origin,
             "size": size,
             "archived": done[log_id].size if log_id in done else 0,
-            "archivedAt": format_instant(from_micros(done[log_id].archived_us)) if log_id in done else None,
+            "archivedAt": format_instant(done[log_id].archived_at) if log_id in done else None,
         }
         for log_id, (origin, size) in sorted(logs.items(), key=lambda one: (abs(one[0]), one[0]))
     ]
@@ -100,7 +101,7 @@ def run(home: Home) -> None:
             count = sum(row.size for row in archived_rows(reads))
     if failing:
         raise Failure(message("ARCHIVING_FAILED", "{reason}"), reason=failing[0])
-    CONSOLE.print(_("[green]✓[/] {count} entries are archived.", count=count))
+    CONSOLE.print(marked("[green]✓[/] {count} entries are archived.", count=count))
 
 
 @app.command()
@@ -114,7 +115,9 @@ def verify(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     """
     with opened(home) as node:
         hub, _ = _hub(node)
-        findings = check_archive(hub, archive_of(node.settings, archive))
+        place = archive_of(node.settings, archive)
+        check_exists(place.objects)
+        findings = check_archive(hub, place)
     shown = [{"origin": one.origin, "size": one.size, "files": one.files, "wrong": one.wrong} for one in findings]
     if as_json:
         show_json(shown)
@@ -137,6 +140,7 @@ def restore(home: Home, *, archive: At = None, as_json: AsJson = False) -> None:
     """
     with opened(home, serving=True) as node:
         place = archive_of(node.settings, archive)
+        check_exists(place.objects)
         with progress_bar(quiet=as_json) as progress:
             task = progress.add_task("", total=None)
 

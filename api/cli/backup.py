@@ -8,7 +8,7 @@ import typer
 from api.cli import app
 from api.cli.nodes import AsJson, Home, opened
 from api.cli.output import CONSOLE, show_json
-from api.language import _
+from api.language import marked
 from api.node.backups import make_backup
 
 
@@ -45,7 +45,7 @@ def backup(
         show_json({"to": str(target), "bytes": size, "entries": entries, "ledgers": manifest.ledgers})
         return
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] {target}: {entries} entries, {size:.1f} MB.",
             target=target,
             entries=entries,
@@ -55,7 +55,7 @@ def backup(
     )
     if not with_keys:
         CONSOLE.print(
-            _(
+            marked(
                 "[dim]The backup does not contain the keys in {keys}. Keep a copy of them in a safe place.[/]",
                 keys=home / "keys",
             ),

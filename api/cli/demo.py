@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Final
 
 import typer
@@ -24,7 +25,7 @@ from api.demo.floor import Floor, Headquarters, positions_at
 from api.demo.homes import DemoNode, make_homes
 from api.demo.processes import Processes
 from api.demo.scenario import DAYS, ROUNDS, Year, YearResult
-from api.language import _
+from api.language import _, marked
 from api.node.shutdown import SignalGuard
 from api.trace.client import trace_over_http
 from infra.clock import SystemClock
@@ -115,10 +116,10 @@ def _play(nodes: tuple[DemoNode, ...], speed: float | None, signals: SignalGuard
     for floor in floors.values():
         floor.close()
     headquarters.close()
-    took = f"[dim]{time.monotonic() - began:.1f} s[/]"
+    took = time.monotonic() - began
     CONSOLE.print(
-        _(
-            " [green]✓[/] A year's flow in {ROUNDS} rounds, dated over the last {DAYS} days  {took}",
+        marked(
+            " [green]✓[/] A year's flow in {ROUNDS} rounds, dated over the last {DAYS} days  [dim]{took:.1f} s[/]",
             ROUNDS=ROUNDS,
             DAYS=DAYS,
             took=took,
@@ -213,7 +214,7 @@ def _print_next_steps(processes: Processes, played: YearResult, home: Path) -> N
     program = shutil.which("batchloom") or str(Path(sys.executable).with_name("batchloom"))
     hub, bakery = processes.nodes[0], processes.nodes[2]
     graphiql, person = f"{hub.url}/graphiql", hub.people[0].id
-    trace = f"{program} trace {played.suspect} --both --home {home / 'hub'}"
+    trace = f"{program} trace {played.suspect} --both --home {quote(str(home / 'hub'))}"
     stop = f"kill {processes.number_of(bakery)}"
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="bold cyan", no_wrap=True)
@@ -247,7 +248,7 @@ def _wait_for_interrupt(processes: Processes, signals: SignalGuard) -> None:
                 if node.url not in reported:
                     reported.add(node.url)
                     name = node.code or _("The hub")
-                    CONSOLE.print(_("{name} has stopped.", name=name))
+                    CONSOLE.print(marked("{name} has stopped.", name=name))
     except KeyboardInterrupt:
         with _step(_("Stopping every node")):
             processes.stop()

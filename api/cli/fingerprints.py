@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from rich.markup import escape
 
 from api.cli.output import CONSOLE
 from api.cli.prompts import confirm
@@ -22,7 +23,7 @@ Fingerprint = Annotated[
 def compare_fingerprint(who: str, mark: str, shown: str | None) -> None:
     """Compare a plant's fingerprint with the one shown, or ask the operator; raises Failure where they differ."""
     if shown is None:
-        CONSOLE.print(f"{who}:  [bold]{mark}[/]")
+        CONSOLE.print(f"{escape(who)}:  [bold]{mark}[/]")
         asked = _("Does the plant show the same fingerprint?")
         confirm(asked)
     elif "".join(shown.upper().split()) != mark:

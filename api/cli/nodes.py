@@ -52,10 +52,18 @@ def opened(home: Path, *, serving: bool = False) -> Iterator[Node]:
 
 
 @contextmanager
-def opened_hub(home: Path) -> Iterator[Node]:
+def opened_hub(home: Path, *, serving: bool = False) -> Iterator[Node]:
     """Open the hub of a home as `opened` does; raises Failure at a plant."""
-    with opened(home) as node:
-        check_hub(node)
+    check_role(home, roles.Role.HUB)
+    with opened(home, serving=serving) as node:
+        yield node
+
+
+@contextmanager
+def opened_plant(home: Path, *, serving: bool = False) -> Iterator[Node]:
+    """Open the plant of a home as `opened` does; raises Failure at the hub."""
+    check_role(home, roles.Role.PLANT)
+    with opened(home, serving=serving) as node:
         yield node
 
 
@@ -79,11 +87,12 @@ def new_settings(home: Path, **given: object) -> Settings:
         raise Failure(message("SETTINGS_INVALID", "These settings are invalid: {problems}."), problems=wrong) from None
 
 
-def run_node(home: Path, *, until_input_ends: bool = False) -> None:
-    """Serve a home's node until Ctrl-C or SIGTERM, and finish requests in progress.
+def run_node(home: Path, role: roles.Role, *, until_input_ends: bool = False) -> None:
+    """Serve a home's node of this role until Ctrl-C or SIGTERM, and finish requests in progress.
 
     With `until_input_ends` also until standard input is closed, which shows that the parent process has ended.
     """
+    check_role(home, role)
     with garbage_collection.paused():
         from api.http.serve import serve  # noqa: PLC0415 -- commands that serve nothing start faster without it.
 
@@ -128,6 +137,10 @@ def replicating(node: Node) -> PlantNode:
         ) from None
 
 
-def check_hub(node: Node) -> None:
-    if node.settings.role is not roles.Role.HUB:
+def check_role(home: Path, role: roles.Role) -> None:
+    """Raise Failure, before anything is opened, where a home is not of a node of this role."""
+    if load(home).role is role:
+        return
+    if role is roles.Role.HUB:
         raise Failure(message("NOT_THE_HUB", "This node is a plant. Run this command at the hub."))
+    raise Failure(message("NOT_A_PLANT", "This node is the hub. Run this command at a plant."))

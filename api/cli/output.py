@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from api.language import _, language
 from infra.messages import Failure, word
-from infra.store_faults import store_fault
+from infra.store_faults import STORE_ERRORS, store_failure, store_fault
 from plants.rules.values.refusals import Refusal
 
 CONSOLE: Final = Console(highlight=False)
@@ -38,6 +38,12 @@ class Application(typer.Typer):
             return super().__call__(*args, **kwargs)
         except EXPECTED as error:
             _print_error(error)
+            raise SystemExit(EXIT_REFUSED) from None
+        except STORE_ERRORS as error:
+            failure = store_failure(error)
+            if failure is None:
+                raise
+            _print_error(failure)
             raise SystemExit(EXIT_REFUSED) from None
         except OSError as error:
             if store_fault(error) is None:

@@ -5,6 +5,7 @@ import sys
 from typing import Annotated, Final
 
 import typer
+from rich.markup import escape
 from rich.panel import Panel
 
 from api.cli.nodes import Home, console_actor, opened
@@ -162,7 +163,7 @@ def _plant_number(node: Node, plant: str | None) -> int:
 
 
 def _done(text: str, made: str | None) -> None:
-    CONSOLE.print(f"[green]✓[/] {text}", soft_wrap=True)
+    CONSOLE.print(f"[green]✓[/] {escape(text)}", soft_wrap=True)
     if made is not None:
         title = _("Password, shown only now")
         CONSOLE.print(Panel.fit(f"[bold]{made}[/]", title=title, border_style="yellow"))

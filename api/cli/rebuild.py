@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import typer
+from rich.markup import escape
 
 from api.cli import app
 from api.cli.nodes import AsJson, Homes, opened
@@ -61,10 +62,11 @@ def _digest(tables: Mapping[str, str]) -> str:
 
 
 def _print_result(one: Mapping[str, Any]) -> None:
+    home = escape(one["home"])
     counted = _("{tables} tables from {entries} entries", tables=one["tables"], entries=one["entries"])
     if one["equal"]:
         said = _("equal before and after")
-        CONSOLE.print(f"[green]✓[/] {one['home']}: {counted}, {said}\n  [dim]{one['digestAfter']}[/]", soft_wrap=True)
+        CONSOLE.print(f"[green]✓[/] {home}: {counted}, {said}\n  [dim]{one['digestAfter']}[/]", soft_wrap=True)
     else:
         said = _("different from before")
-        CONSOLE.print(f"[bold red]✗[/] {one['home']}: {counted}, {said}: {', '.join(one['differing'])}", soft_wrap=True)
+        CONSOLE.print(f"[bold red]✗[/] {home}: {counted}, {said}: {', '.join(one['differing'])}", soft_wrap=True)

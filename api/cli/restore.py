@@ -1,14 +1,16 @@
 """`batchloom restore`: make a home from a backup."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from api.cli import app
 from api.cli.nodes import AsJson, Home, opened
 from api.cli.output import CONSOLE, show_json
-from api.language import _, language
+from api.language import _, language, marked
 from api.node.backups import restore_home, verify_restored
 from infra.backup import Manifest, unpacked
 from infra.messages import Failure, message, word
@@ -56,9 +58,9 @@ def _print_next_steps(home: Path, manifest: Manifest) -> None:
     made, run = manifest.made_at, "hub" if manifest.role == Role.HUB.value else "plant"
     entries = sum(one["size"] for one in manifest.ledgers.values())
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] {home} is restored as of {made}: {entries} entries, all verified.",
-            home=home,
+            home=quote(str(home)),
             made=made,
             entries=entries,
         ),
@@ -77,4 +79,4 @@ def _print_next_steps(home: Path, manifest: Manifest) -> None:
             "directives. People, roles and invitations made at the hub after the backup are lost: "
             "add them again."
         )
-    CONSOLE.print(text + f"\n  batchloom {run} run --home {home}", soft_wrap=True)
+    CONSOLE.print(text + f"\n  batchloom {run} run --home {escape(quote(str(home)))}", soft_wrap=True)

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from api.cli import app
 from api.cli.output import CONSOLE
@@ -31,6 +32,6 @@ def sdl(
         if write:
             path = committed_file(one)
             path.write_text(sdl_of(one), encoding="utf-8")
-            CONSOLE.print(f"[green]✓[/] {path}", soft_wrap=True)
+            CONSOLE.print(f"[green]✓[/] {escape(str(path))}", soft_wrap=True)
         else:
             sys.stdout.write(sdl_of(one))

@@ -10,7 +10,7 @@ from rich.markup import escape
 from api.cli import app
 from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
 from api.cli.prompts import progress_bar
-from api.language import _
+from api.language import _, marked
 from infra.messages import Failure, message
 
 if TYPE_CHECKING:  # the simulator is no small import, and every other command and node does without it.
@@ -96,7 +96,7 @@ def _print_totals(shown: dict[str, Any]) -> None:
     faults = ", ".join(f"{name} {count}" for name, count in shown["faults"].items())
     speed = f"{shown['seedsPerSecond']} seeds/s, {shown['stepsPerSecond']} steps/s"
     CONSOLE.print(f"{shown['seeds']} seeds, {shown['steps']} steps ({speed})", soft_wrap=True)
-    CONSOLE.print(_("faults injected: {faults}", faults=faults), soft_wrap=True)
+    CONSOLE.print(marked("faults injected: {faults}", faults=faults), soft_wrap=True)
     violations = shown["violations"]
     if not violations:
         CONSOLE.print(_("[green]✓[/] no violation"))
@@ -133,7 +133,7 @@ def _search(workers: int, *, as_json: bool) -> None:
     missed = [one.bug for one in found if not one.everywhere]
     if not as_json:
         counted = f"{len(found) - len(missed)}/{len(found)}"
-        CONSOLE.print(_("{counted} found from each of {STARTS} starts", counted=counted, STARTS=STARTS))
+        CONSOLE.print(marked("{counted} found from each of {STARTS} starts", counted=counted, STARTS=STARTS))
     if missed:
         raise typer.Exit(EXIT_REFUSED)
 

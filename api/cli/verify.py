@@ -1,6 +1,7 @@
 """`batchloom verify`: check the ledgers."""
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -21,7 +22,7 @@ from plants.store.ledger.logs import logs_in
 from plants.store.ledger.verification import LedgerFinding
 from plants.store.ledger.verification import verify as verify_ledgers
 from plants.store.replication.checkpoints import checkpoints_between
-from sync_jobs.keys import hub_keys
+from sync_jobs.keys import hub_keys, plant_keys
 from sync_jobs.keys.chains import chain, recorded_statements, rotation_statements
 from sync_jobs.protocol import checkpoints
 
@@ -66,8 +67,8 @@ def _signed(node: Node) -> tuple[dict[int, list[SizedRoot]], dict[int, list[int]
             known = keys.get(log_id)
             if known is None:
                 continue
-            own = [key for one in known for key in checkpoints.keys_of(one, origin)]
             for kept in checkpoints_between(reads, log_id, 0, SIZE_MAX):
+                own = [key for one in known(kept.size) for key in checkpoints.keys_of(one, origin)]
                 try:
                     found = checkpoints.read(kept.note, origin, own)
                 except NoteError:
@@ -77,21 +78,42 @@ def _signed(node: Node) -> tuple[dict[int, list[SizedRoot]], dict[int, list[int]
     return roots, forged
 
 
-def _keys(node: Node, reads: ReadSession) -> dict[int, tuple[NoteKey, ...]]:
+KeysAt = Callable[[int], Sequence[NoteKey]]
+"""The keys that may have signed a ledger at a size."""
+
+
+def _keys(node: Node, reads: ReadSession) -> dict[int, KeysAt]:
     """Return the keys that sign each ledger, or did before a rotation: the node's own, the plants', and the hub's."""
     settings, own = node.settings, node.keys.ledger.key
     # A statement may be pruned, or missing in an older store. The key directory keeps them all.
     ours = chain(own, (*recorded_statements(reads, settings.plant_number), *rotation_statements(settings.keys))).keys
-    keys = {settings.plant_number: ours}
+    keys: dict[int, KeysAt] = {settings.plant_number: lambda _size: ours}
     if settings.role is Role.PLANT:
         if settings.hub_key is not None:
-            keys[-settings.plant_number] = hub_keys.chain_at(reads, NoteKey.parse(settings.hub_key)).keys
+            theirs = hub_keys.chain_at(reads, NoteKey.parse(settings.hub_key)).keys
+            keys[-settings.plant_number] = lambda _size: theirs
         return keys
-    for plant in enrolled_machines(reads):
-        keys[-plant.plant_number] = ours
-        vkey = NoteKey.parse(plant.ledger_vkey)
-        keys[plant.plant_number] = chain(vkey, recorded_statements(reads, plant.plant_number)).keys
+    newest = {plant.plant_number: NoteKey.parse(plant.ledger_vkey) for plant in enrolled_machines(reads)}
+    for log in logs_in(reads):
+        if log.log_id < 0:
+            keys[log.log_id] = lambda _size: ours
+        elif log.log_id > 0:
+            keys[log.log_id] = _keys_of_plant(reads, log.log_id, newest.get(log.log_id))
     return keys
+
+
+def _keys_of_plant(reads: ReadSession, number: int, newest: NoteKey | None) -> KeysAt:
+    """Return the keys of a plant's ledger: those of the hub's ledger, and those that the plant's own ledger connects.
+
+    The hub's ledger also has keys that no statement of the plant connects: those of before a revocation. `newest` is
+    None for a revoked plant.
+    """
+    recorded = plant_keys.ledger_keys(reads, number)
+    connected = () if newest is None else chain(newest, recorded_statements(reads, number)).keys
+    return lambda size: (
+        *connected,
+        *(NoteKey.parse(one.vkey) for one in recorded if one.size is None or size <= one.size),
+    )
 
 
 def _as_object(home: str, found: LedgerFinding, forged: list[int], checked: int) -> dict[str, Any]:
@@ -107,7 +129,7 @@ def _as_object(home: str, found: LedgerFinding, forged: list[int], checked: int)
 
 def _print_finding(one: dict[str, Any]) -> None:
     mark = "[green]✓[/]" if one["ok"] else "[bold red]✗[/]"
-    CONSOLE.print(f"{mark} [bold]{one['origin']}[/]  [dim]{one['home']}[/]", soft_wrap=True)
+    CONSOLE.print(f"{mark} [bold]{one['origin']}[/]  [dim]{escape(one['home'])}[/]", soft_wrap=True)
     if "root" in one:
         signed = _("{checkpoints} signed checkpoints match", checkpoints=one["checkpoints"])
         entries = _("{size} entries", size=one["size"])

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterable
 from datetime import timedelta
+from shlex import quote
 from typing import Final
 
 import pysqlite3.dbapi2 as sqlite
@@ -79,7 +80,7 @@ def keys(node: Examination) -> Iterable[Finding]:
                     "Stop the node, then: batchloom {which} rotate-key {given}--home {home}",
                     which=which,
                     given=given,
-                    home=node.home,
+                    home=quote(str(node.home)),
                 ),
             )
     if whole:
@@ -96,7 +97,7 @@ def disk(node: Examination) -> Iterable[Finding]:
         Level.BROKEN if free < FREE_BYTES_LEAST else Level.PERSON,
         _(
             "The disk of {home} has only {free:.0f} MB free. Nothing can be recorded when it is full.",
-            home=node.home,
+            home=quote(str(node.home)),
             free=free / 1000000.0,
         ),
         _("Free space on the disk, or stop the node and move the home to a larger disk."),
@@ -130,5 +131,5 @@ def backups(node: Examination) -> Iterable[Finding]:
     yield Finding(
         Level.PERSON,
         said,
-        _("Run every night: batchloom backup --home {home} --to DIR", home=node.home),
+        _("Run every night: batchloom backup --home {home} --to DIR", home=quote(str(node.home))),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from shlex import quote
 
 from api.doctor.findings import Examination, Finding, Level, fine
 from api.language import _
@@ -39,7 +40,7 @@ def workers(node: Examination) -> Iterable[Finding]:
     yield Finding(
         Level.PERSON,
         _("broker_url is set and no worker answers, so jobs do not run."),
-        _("Run batchloom worker --home {home} and batchloom beat --home {home}.", home=node.home),
+        _("Run batchloom worker --home {home} and batchloom beat --home {home}.", home=quote(str(node.home))),
     )
 
 

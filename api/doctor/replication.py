@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from shlex import quote
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -100,7 +101,7 @@ def alarms(node: Examination) -> Iterable[Finding]:
                 times=one.times,
                 text=text,
             ),
-            _("See: batchloom alarms --home {home}", home=node.home),
+            _("See: batchloom alarms --home {home}", home=quote(str(node.home))),
         )
     if not seen and not found:
         yield fine(_("There is no alarm."))
@@ -122,7 +123,7 @@ def enrolments(node: Examination) -> Iterable[Finding]:
             ),
             _(
                 "Compare it with the one that the plant shows, then run: batchloom hub approve --home {home} {code}",
-                home=node.home,
+                home=quote(str(node.home)),
                 code=one.code,
             ),
         )
@@ -187,7 +188,7 @@ def _status_finding(node: Examination, one: PlantReplication) -> Finding:
             ),
             _(
                 "Stop the wrong copy. If this is the right one, run: batchloom plant take-over --home {home}",
-                home=node.home,
+                home=quote(str(node.home)),
             ),
         )
     if one.state in STOPPED:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import psycopg
@@ -18,7 +19,6 @@ from infra.roles import Role
 from infra.store_faults import STORE_FAILURES, store_fault
 from infra.stores import probe_writes
 from plants.rules.ledger.merkle import Frontier, leaf_hash
-from plants.rules.values.instants import from_micros
 from plants.store.ledger.entries import HUB_LOG, Log
 from plants.store.ledger.logs import log_size, logs_in, stored_range
 from plants.store.ledger.mirrors import bodies_since, frontier_at
@@ -187,7 +187,7 @@ def leases(node: Examination) -> Iterable[Finding]:
     with node.store.reading() as reads:
         stuck = overlong_leases(reads, now)
     for lease in stuck:
-        seconds = int((from_micros(lease.until_us) - now).total_seconds())
+        seconds = int((lease.until - now).total_seconds())
         yield Finding(
             Level.PERSON,
             _(
@@ -211,14 +211,14 @@ def people(node: Examination) -> Iterable[Finding]:
         yield Finding(
             Level.PERSON,
             _("Nobody with a role can sign in at this node."),
-            _("Run: batchloom person add --home {home} ID --name NAME --role ROLE", home=node.home),
+            _("Run: batchloom person add --home {home} ID --name NAME --role ROLE", home=quote(str(node.home))),
         )
     elif idle:
         some = ", ".join(idle[:10])
         yield Finding(
             Level.NOTE,
             _("{count} people have no role and can do nothing: {some}.", count=len(idle), some=some),
-            _("Run: batchloom person grant --home {home} ID --role ROLE", home=node.home),
+            _("Run: batchloom person grant --home {home} ID --role ROLE", home=quote(str(node.home))),
         )
     else:
         yield fine(_("{count} people can sign in.", count=len(roles)))

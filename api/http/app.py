@@ -26,18 +26,21 @@ from api.http.graphql import GraphQLHttp, GraphQLWebSocket
 from api.http.metrics import Metrics, metrics_route
 from api.http.replication import sync_routes
 from api.http.routes import GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
+from api.http.store_failures import HANDLERS
 from api.node.node import Node
 from auth.actors import NotAuthenticated
 from auth.people import sign_in
 from auth.tokens import ACCESS_TOKEN_SECONDS
-from infra.messages import SOURCE, word
+from infra.messages import SOURCE, message, word
 from infra.roles import Role
+from infra.store_faults import STORE_ERRORS, store_fault
 from plants.store.ledger.logs import log_size
 from schema.engine.connections import Cursors
 from schema.engine.context import NodeServices
 from schema.engine.contracts import contract
 from sync_jobs.assembly import hub_node
 
+SIGN_IN_INCOMPLETE: Final = message("SIGN_IN_INCOMPLETE", "Send a person and a password.")
 STATIC: Final = Path(__file__).parents[1] / "static"
 SIGN_IN_BYTES_MAX: Final = 4096
 SHOWN_MAX: Final = 100  # characters of each word from a client in a log line
@@ -66,7 +69,8 @@ def application(node: Node, *, jobs: bool = True) -> Starlette:
             finally:
                 await run_in_threadpool(running.close)
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(RequestLog, answered=metrics.answered)])
+    middleware = [Middleware(RequestLog, answered=metrics.answered)]
+    return Starlette(routes=routes, lifespan=lifespan, middleware=middleware, exception_handlers=HANDLERS)
 
 
 def _routes(node: Node, services: NodeServices, jobs: BackgroundJobs | None) -> list[BaseRoute]:
@@ -100,19 +104,27 @@ def _pages(node: Node) -> list[BaseRoute]:
 
 def _is_open(node: Node) -> bool:
     """Tell whether the store answers and holds the node's own ledger."""
-    with node.store.reading() as reads:
-        return log_size(reads, node.settings.plant_number) > 0
+    try:
+        with node.store.reading() as reads:
+            return log_size(reads, node.settings.plant_number) > 0
+    except STORE_ERRORS as error:
+        fault = store_fault(error)
+        if fault is None:
+            raise
+        LOG.warning("not ready: the store does not answer: %s", fault)
+        return False
 
 
 async def _signed_in(node: Node, request: Request) -> Response:
     """Exchange a password for an access token. Every failure gets the same answer."""
+    spoken = language_of(request.headers) or SOURCE
     try:
         said = await json_body(request, SIGN_IN_BYTES_MAX)
     except InvalidBody as invalid:
-        return JSONResponse({"message": invalid.text}, invalid.status)
+        return JSONResponse({"message": word(invalid.notice, spoken)}, invalid.status)
     name, password = (said.get("person"), said.get("password")) if isinstance(said, dict) else (None, None)
     if not isinstance(name, str) or not isinstance(password, str):
-        return JSONResponse({"message": "Send a person and a password."}, 400)
+        return JSONResponse({"message": word(SIGN_IN_INCOMPLETE(), spoken)}, 400)
     device = request.headers.get(DEVICE_HEADER, "")
 
     def enter() -> str:
@@ -125,7 +137,7 @@ async def _signed_in(node: Node, request: Request) -> Response:
         token = await run_in_threadpool(enter)
     except NotAuthenticated as failure:
         request.state.failure = failure.failure.value
-        return JSONResponse({"message": word(failure, language_of(request.headers) or SOURCE)}, 401)
+        return JSONResponse({"message": word(failure, spoken)}, 401)
     answer = {"accessToken": token, "expiresIn": ACCESS_TOKEN_SECONDS}
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 

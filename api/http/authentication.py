@@ -13,7 +13,8 @@ from api.node.node import Node
 from auth.actors import Actor, AuthFailure, NotAuthenticated
 from auth.people import actor_of
 from auth.tokens import AccessClaims
-from infra.messages import Language, find_language
+from infra.messages import Language, Notice, find_language, message
+from schema.engine.limits import NO_NUL
 
 BEARER: Final = "bearer "
 DEVICE_HEADER: Final = "batchloom-device"
@@ -21,13 +22,28 @@ TOKENS_IN_QUERY: Final = frozenset({"access_token", "accesstoken", "token", "aut
 BODY_SECONDS_MAX: Final = 20
 
 
+BODY_CUT_OFF: Final = message("BODY_CUT_OFF", "The body was cut off.")
+BODY_TOO_LARGE: Final = message("BODY_TOO_LARGE", "At most {limit} bytes.")
+BODY_TOO_SLOW: Final = message("BODY_TOO_SLOW", "The body took too long.")
+NOT_JSON: Final = message("NOT_JSON", "This is not JSON that can be read.")
+NOT_JSON_TYPE: Final = message("NOT_JSON_TYPE", "Send application/json, not compressed.")
+
+
 class InvalidBody(Exception):
     """A request body that is rejected, with its HTTP status."""
 
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, status: int, notice: Notice) -> None:
+        super().__init__(str(notice))
         self.status = status
-        self.text = text
+        self.notice = notice
+
+
+class InvalidJson(ValueError):
+    """A text that is not JSON, or not JSON that is accepted."""
+
+    def __init__(self, notice: Notice) -> None:
+        super().__init__(str(notice))
+        self.notice = notice
 
 
 def language_of(headers: Headers) -> Language | None:
@@ -92,16 +108,16 @@ def media_type(request: Request) -> str:
 async def json_body(request: Request, limit: int) -> Any:
     """Return the JSON that was sent; raises InvalidBody unless it is JSON, within the limits of size and time."""
     if media_type(request) != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
-        raise InvalidBody(415, "Send application/json, not compressed.")
+        raise InvalidBody(415, NOT_JSON_TYPE())
     content = await _body(request, limit)
     try:
         return read_json(content)
-    except ValueError as error:
-        raise InvalidBody(400, str(error)) from error
+    except InvalidJson as error:
+        raise InvalidBody(400, error.notice) from error
 
 
 def read_json(content: str | bytes) -> Any:
-    """Return the value of a JSON text; raises ValueError for other text, deep nesting, or text that no store can keep.
+    """Return the value of a JSON text; raises InvalidJson for other text, deep nesting, or text that no store can keep.
 
     Stricter than the library: no NaN, no half of a surrogate pair, no U+0000.
     """
@@ -109,27 +125,27 @@ def read_json(content: str | bytes) -> Any:
         value = json.loads(content, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise ValueError("This is not JSON that can be read.") from None
+        raise InvalidJson(NOT_JSON()) from None
     if _holds_nul(value):
-        raise ValueError("A text cannot hold the character U+0000.")
+        raise InvalidJson(NO_NUL())
     return value
 
 
 async def _body(request: Request, limit: int) -> bytes:
     claimed = request.headers.get("content-length", "0")
     if not claimed.isascii() or not claimed.isdigit() or int(claimed[:18]) > limit:
-        raise InvalidBody(413, f"At most {limit} bytes.")
+        raise InvalidBody(413, BODY_TOO_LARGE(limit=limit))
     content = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX), aclosing(request.stream()) as pieces:
             async for piece in pieces:
                 content += piece
                 if len(content) > limit:
-                    raise InvalidBody(413, f"At most {limit} bytes.")
+                    raise InvalidBody(413, BODY_TOO_LARGE(limit=limit))
     except TimeoutError:
-        raise InvalidBody(408, "The body took too long.") from None
+        raise InvalidBody(408, BODY_TOO_SLOW()) from None
     except ClientDisconnect:
-        raise InvalidBody(400, "The body was cut off.") from None
+        raise InvalidBody(400, BODY_CUT_OFF()) from None
     return bytes(content)
 
 

@@ -35,13 +35,19 @@ from api.http.authentication import (
 from api.node.node import Node
 from auth.actors import NotAuthenticated, system_actor
 from auth.tokens import AccessClaims
-from infra.messages import Language
+from infra.messages import Language, Notice, message, word
 from schema.engine import limits
 from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import Contract
 from schema.engine.masking import presented
 
 OPERATIONS: Final = (OperationType.QUERY, OperationType.MUTATION)
+NO_SUCH_OPERATION: Final = message("NO_SUCH_OPERATION", "The document has no such operation.")
+ONE_OPERATION: Final = message("ONE_OPERATION", "Send one operation, as a JSON object.")
+QUERY_WRONG: Final = message("QUERY_WRONG", "`query` is the text of the operation.")
+SUBSCRIBE_ELSEWHERE: Final = message("SUBSCRIBE_ELSEWHERE", "Subscriptions are followed over graphql-transport-ws.")
+VARIABLES_WRONG: Final = message("VARIABLES_WRONG", "`operationName` is a text and `variables` an object.")
+
 NOBODY: Final = system_actor("nobody")
 CHECK_SECONDS: Final = 1.0
 CHECKS_PER_STORE_READ: Final = 5  # checks at the clock for each look at the person's roles
@@ -80,7 +86,7 @@ class GraphQLHttp:
         try:
             return await self._answer(request, context)
         except InvalidBody as invalid:
-            answer = _errors(invalid.text, invalid.status)
+            answer = _errors(invalid.notice, invalid.status, context)
             # The rest of the body may be endless.
             answer.headers["Connection"] = "close"
             return answer
@@ -90,21 +96,21 @@ class GraphQLHttp:
     async def _answer(self, request: Request, context: Context) -> Response:
         said = await json_body(request, limits.BODY_BYTES_MAX)
         if not isinstance(said, dict):
-            return _errors("Send one operation, as a JSON object.", 400)
+            return _errors(ONE_OPERATION(), 400, context)
         query, name, variables = said.get("query"), said.get("operationName"), said.get("variables")
         if not isinstance(query, str) or not query.strip():
-            return _errors("`query` is the text of the operation.", 400)
+            return _errors(QUERY_WRONG(), 400, context)
         if not isinstance(name, str | None) or not isinstance(variables, dict | None):
-            return _errors("`operationName` is a text and `variables` an object.", 400)
+            return _errors(VARIABLES_WRONG(), 400, context)
         request.state.operation = name
         try:
             result = await self._contract.execute(
                 query, variables, context, None, name, allowed_operation_types=OPERATIONS
             )
         except (CannotGetOperationTypeError, MissingQueryError):
-            return _errors("The document has no such operation.", 400)
+            return _errors(NO_SUCH_OPERATION(), 400, context)
         except InvalidOperationTypeError:
-            return _errors("Subscriptions are followed over graphql-transport-ws.", 400)
+            return _errors(SUBSCRIBE_ELSEWHERE(), 400, context)
         return _result(result, context)
 
     def _page(self, request: Request) -> Response:
@@ -128,8 +134,8 @@ def _result(result: ExecutionResult, context: Context) -> Response:
     return _json(answer, 400 if refused else 200)
 
 
-def _errors(text: str, status: int) -> Response:
-    return _json({"errors": [GraphQLError(text).formatted]}, status)
+def _errors(notice: Notice, status: int, context: Context) -> Response:
+    return _json({"errors": [GraphQLError(word(notice, context.language)).formatted]}, status)
 
 
 def _json(content: object, status: int) -> Response:

@@ -146,9 +146,9 @@ def _unless_store_fails(answer: Callable[[Request], Awaitable[Response]]) -> Cal
         except ClientDisconnect:
             return _problem_response(Problem(400, "BODY_CUT"))
         except (DBAPIError, psycopg.OperationalError) as error:
-            LOG.exception("the store did not answer")
             # The plant stores the reason, so that its operators see why the hub accepts nothing.
             fault = store_fault(error)
+            LOG.error("the store did not answer: %s", fault, exc_info=None if fault else error)  # noqa: TRY400 -- a trace of bugs alone.
             return _problem_response(
                 Problem(503, "STORE_UNAVAILABLE", retry_seconds=RETRY_SECONDS, fault=fault and fault.value)
             )

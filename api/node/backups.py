@@ -20,7 +20,7 @@ from infra.messages import message
 from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import FILE_NAME, Settings, load
-from infra.stores import DATABASE
+from infra.stores import DATABASE, plant_store
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.verification import SizedRoot
 from plants.rules.values.instants import format_instant, parse_instant
@@ -157,7 +157,7 @@ def _place(settings: Settings) -> Iterator[URL]:
     if settings.database_url is not None:
         yield make_url(settings.database_url.get_secret_value())
     elif settings.role is Role.PLANT:
-        yield make_url(f"sqlite:///{settings.home.resolve() / 'plant.db'}")
+        yield plant_store(settings.home)
     else:
         with EmbeddedPostgres(settings.home / "postgresql", binaries=settings.postgresql_bin) as server:
             server.create_database(DATABASE)

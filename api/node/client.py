@@ -10,7 +10,7 @@ from api.language import language
 from infra.closing import Closing
 from infra.ids import new_id
 from infra.messages import Failure, message
-from infra.settings import may_carry_secrets
+from infra.settings import is_address, may_carry_secrets
 
 SECONDS_MAX: Final = 60.0
 UNAUTHORIZED: Final = 401
@@ -28,7 +28,10 @@ class NodeClient(Closing):
     """One user's connection to one node. Closing it discards the token; the password is never kept."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        if not is_address(url):
+            raise Failure(
+                message("ADDRESS_INVALID", "{url} is not an address. Write it like https://hub.example:8700."), url=url
+            )
         if not may_carry_secrets(url):
             raise Failure(
                 message(
@@ -37,6 +40,7 @@ class NodeClient(Closing):
                 ),
                 url=url,
             )
+        parts = urlsplit(url)
         address = f"{parts.scheme}://{parts.netloc}"
         self._http = httpx2.Client(
             base_url=address, timeout=SECONDS_MAX, headers={"Accept-Language": language()}, trust_env=False

@@ -1,6 +1,7 @@
 """A node put together: its store, writer, keys and clock, opened from its home and closed again."""
 
 import fcntl
+import json
 import tomllib
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -136,7 +137,7 @@ def _as_toml(settings: Settings) -> str:
                 if isinstance(value, bool)
                 else value
                 if isinstance(value, int | float)
-                else f'"{value}"'
+                else json.dumps(value, ensure_ascii=False)  # a TOML string, too: both escape quotes and backslashes
             )
             lines.append(f"{name} = {shown}\n")
     text = "".join(lines)

@@ -213,10 +213,12 @@ class Command(Generic[Order]):
             earlier = entry_by_request(session, log_id, call.request)
             if earlier is not None:
                 said = earlier.envelope
-                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
+                if said["actor"] != actor.person or not self.digests.accepts(
+                    said.get("digest"), order, call.occurred_at, call.reason
+                ):
                     raise Refusal(REQUEST_REUSED, request=call.request)
                 return earlier
-            digest = self.digests.digest(order)
+            digest = self.digests.digest(order, call.occurred_at, call.reason)
         check_call(call)
         return self._perform(self._begin(session, actor, call, digest), order)
 

@@ -1,6 +1,5 @@
 """Change requests: types, queries, and the mutations that request a change."""
 
-import json
 from datetime import date, datetime
 from typing import Annotated, Self
 
@@ -14,7 +13,6 @@ from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
 from plants.rules.ledger.events import LedgerKind, kind_of
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
-from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.approvals.change_requests import (
     ChangeDecisionRow,
@@ -30,10 +28,12 @@ from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_di
 from schema.audit.history import Difference, PlantOf
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.entries import Recorded, RecordedEntry
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS
@@ -41,12 +41,10 @@ from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 
-ChangeKindEnum = strawberry.enum(ChangeKind, name="ChangeKind", description="Kind of a change request.")
-ChangeLevelEnum = strawberry.enum(ChangeLevel, name="ChangeLevel", description="Level at which a decision is made.")
-ChangeStateEnum = strawberry.enum(
-    ChangeState, name="ChangeState", description="State of a change request, as its plant recorded it."
-)
-ChangeVerdictEnum = strawberry.enum(ChangeVerdict, name="ChangeVerdict", description="Verdict of a decision.")
+enum_type(ChangeKind)
+enum_type(ChangeLevel)
+enum_type(ChangeState)
+enum_type(ChangeVerdict)
 CHANGE = "Number of the change request at its plant. It is the index of the entry that requested the change."
 PROPOSAL = "Leaf hash of the requesting entry, in hexadecimal. A decision refers to exactly this content."
 REASON = "Reason, for the deciders and for readers of the ledger."
@@ -74,7 +72,7 @@ class ChangeDecision:
     )
     async def applied(self, info: Info) -> bool | None:
         outcome = await self._outcome(info)
-        return None if outcome is None else bool(outcome.applied)
+        return None if outcome is None else outcome.applied
 
     @field("Reason why the plant refused this directive. Null if it did not.")
     async def refusal(self, info: Info) -> str | None:
@@ -90,12 +88,12 @@ class ChangeDecision:
     @classmethod
     def of(cls, row: ChangeDecisionRow) -> Self:
         return cls(
-            verdict=ChangeVerdict(row.verdict),
-            level=ChangeLevel(row.level),
+            verdict=row.verdict,
+            level=row.level,
             decided_by=row.decided_by,
             printed_name=row.printed_name,
             comment=row.comment,
-            decided_at=from_micros(row.decided_us),
+            decided_at=row.decided_at,
             ledger=kind_of(row.log_id),
             index=row.idx,
             row=row,
@@ -146,16 +144,16 @@ class ChangeRequest(Node):
         return cls(
             id=node_id("change", row.plant_id, row.change_id),
             change=row.change_id,
-            kind=ChangeKind(row.kind),
-            state=ChangeState(row.state),
+            kind=row.kind,
+            state=row.state,
             version=row.version,
-            differences=[Difference(**one) for one in json.loads(row.differences)],
-            levels=[ChangeLevel(level) for level in row.levels.split(",")],
+            differences=[Difference(**one) for one in row.differences],
+            levels=sorted(row.levels),
             reason=row.reason,
             proposal=row.proposal,
             requested_by=row.requested_by,
-            requested_at=from_micros(row.requested_us),
-            expires_at=from_micros(row.expires_us),
+            requested_at=row.requested_at,
+            expires_at=row.expires_at,
             closed_index=row.closed_idx,
             refusal=row.refusal,
             row=row,
@@ -199,12 +197,11 @@ async def change_request(
 async def change_requests(
     info: Info,
     filter: Annotated[ChangeRequestFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ChangeRequest]:
     wanted = filter or ChangeRequestFilter()
-    kind, state, level = (one and one.value for one in (wanted.kind, wanted.state, wanted.level))
-    filters = ChangesFilter(wanted.plant, state, kind, level, wanted.batch, wanted.requested_by)
+    filters = ChangesFilter(wanted.plant, wanted.state, wanted.kind, wanted.level, wanted.batch, wanted.requested_by)
     return await info.connection(
         changes_page, changes_count, filters, (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
@@ -240,10 +237,9 @@ class RequestStockAdjustmentInput(MutationInput):
 
 
 @object_type
-class ChangeRequested:
+class ChangeRequested(Recorded):
     """A change was requested. Nothing has changed yet."""
 
-    entry: RecordedEntry = described(ENTRY)
     change_request: ChangeRequest = described("Change request.")
 
 

@@ -1,5 +1,7 @@
 """Decisions on change requests."""
 
+from typing import Final
+
 from auth.permissions import NotPermitted, Permission
 from infra.roles import BOTH_ROLES, Role
 from plants.commands.approvals.decisions import Decision, decide_change_at_hub
@@ -14,13 +16,16 @@ from plants.rules.approvals.refusals import (
     PROPOSAL_DIFFERS,
 )
 from plants.rules.identification.codes import HUB
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, message
 from schema.approvals.change_requests import CHANGE, PROPOSAL, ChangeRequest, change_numbered, plant_of
 from schema.engine.context import Info, required
-from schema.engine.entries import RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input
 from schema.engine.operations import mutation
 from schema.engine.scalars import PlantCode, RequestId
+
+RULE_GIVEN_AT_HUB: Final = message("RULE_GIVEN_AT_HUB", "given at the hub: the code of the plant that asks")
 
 
 @input_type
@@ -32,7 +37,8 @@ class DecideChangeInput:
         "and changes nothing."
     )
     plant: PlantCode | None = described(
-        "Plant of the change request. At a plant, the default is the plant itself.", default=None
+        "Plant of the change request. At a plant, the default is the plant itself. At the hub it must be given.",
+        default=None,
     )
     change: int = described(CHANGE)
     proposal: str = described(PROPOSAL)
@@ -41,12 +47,12 @@ class DecideChangeInput:
 
 
 @object_type
-class ChangeDecided:
-    """A change was decided. Its plant applies an approved change, or refuses it if it no longer fits."""
+class ChangeDecided(Recorded):
+    """A change was decided. Its plant applies an approved change, or refuses it if it no longer fits.
 
-    entry: RecordedEntry = described(
-        "Ledger entry of the decision: the plant's entry, or the hub's directive to the plant."
-    )
+    The entry is the plant's own, or the hub's directive to the plant.
+    """
+
     change_request: ChangeRequest = described("Change request as this node knows it now.")
 
 
@@ -69,6 +75,8 @@ async def decide_change(info: Info, input: Input[DecideChangeInput]) -> ChangeDe
     at_hub = services.role is Role.HUB
     # The hub decides for the group. A user with a role at one plant decides at that plant.
     info.require(HUB if at_hub else services.plant)
+    if at_hub and input.plant is None:
+        raise Refusal(TEXT_INVALID, field="plant", rule=RULE_GIVEN_AT_HUB())
     number = await plant_of(info, input.plant)
     if number is None or not (at_hub or number == services.plant):
         raise NotPermitted(info.context.actor, info.access.only, HUB)

@@ -1,7 +1,5 @@
 """Corrections: each reverses one entry by a new one."""
 
-import strawberry
-
 from auth.permissions import Permission
 from plants.commands.audit import corrections
 from plants.rules.audit.corrections import Wrong
@@ -11,14 +9,10 @@ from plants.rules.ledger.refusals import ENTRY_PRUNED, ENTRY_UNKNOWN
 from plants.rules.production.refusals import PROCESS_CLOSED
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
-
-WrongEnum = strawberry.enum(
-    Wrong, name="Wrong", description="Kind of error (EPCIS error declaration, Core Business Vocabulary)."
-)
 
 
 @input_type
@@ -31,10 +25,9 @@ class CorrectEntryInput(MutationInput):
 
 
 @object_type
-class EntryCorrected:
+class EntryCorrected(Recorded):
     """An entry was corrected. Its effects were reversed, and both entries stay readable."""
 
-    entry: RecordedEntry = described(ENTRY)
     corrected: LedgerEntry = described("The wrong entry.")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Self
 import strawberry
 
 from auth.permissions import NotPermitted, Permission
+from plants.rules.audit.corrections import Wrong
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kind_of
 from plants.rules.values.instants import from_micros, micros, parse_instant
@@ -19,18 +20,16 @@ from plants.store.materials.plants import plants_by_number
 from schema.engine.commits import polls
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field, input_type, object_type
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import query, subscription
-from schema.engine.scalars import BatchCode, PlantCode, RequestId
+from schema.engine.scalars import BatchCode, EventType, PlantCode, RequestId, Sha256
 from schema.group.plants import Plant
 
-LedgerKindEnum = strawberry.enum(
-    LedgerKind,
-    name="LedgerKind",
-    description="Kind of ledger: a plant's entries, the hub's directives to a plant, or the hub's entries about the "
-    "group.",
-)
+enum_type(LedgerKind)
+enum_type(Wrong)
 INDEX = "Position of the entry in its ledger, from 0."
 
 
@@ -49,7 +48,7 @@ class EntryCause:
 
     origin: str = described("Origin of the other ledger.")
     index: int = described(INDEX)
-    leaf_hash: str = described("Hash of the entry's bytes, in hexadecimal.")
+    leaf_hash: Sha256 = described("Hash of the entry's bytes.")
 
     @field("The entry itself. Null if this node does not hold it or you may not see it.")
     async def entry(self, info: Info) -> "LedgerEntry | None":
@@ -58,20 +57,20 @@ class EntryCause:
 
     @classmethod
     def of(cls, cause: Cause) -> Self:
-        return cls(origin=cause["origin"], index=cause["index"], leaf_hash=cause["leaf"])
+        return cls(origin=cause["origin"], index=cause["index"], leaf_hash=Sha256(cause["leaf"]))
 
 
 @object_type
 class EntryCorrection:
     """A correction: the reason and the entry that reverses the wrong one."""
 
-    wrong: str = described("Kind of error: DID_NOT_OCCUR or INCORRECT_DATA.")
+    wrong: Wrong = described("Kind of error.")
     reason: str = described("Reason that the corrector gave.")
     by: "LedgerEntry" = described("The entry that reverses the wrong one.")
 
     @classmethod
     def of(cls, row: CorrectionRow, by: "LedgerEntry") -> Self:
-        return cls(wrong=row.wrong, reason=row.reason, by=by)
+        return cls(wrong=Wrong(row.wrong), reason=row.reason, by=by)
 
 
 NULL_IF_PRUNED = "Null if the body is pruned."
@@ -84,7 +83,7 @@ class LedgerEntry(Node):
     index: int = described(INDEX)
     ledger: LedgerKind = described("Kind of the ledger.")
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     version: int | None = described(f"Version of the event type. {NULL_IF_PRUNED}")
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
@@ -102,7 +101,7 @@ class LedgerEntry(Node):
         "True if the body is kept only at the hub and in the archive. Fields that need the body are "
         "then null or empty, such as device, reason, causes and differences."
     )
-    leaf_hash: str = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962), in hexadecimal.")
+    leaf_hash: Sha256 = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962).")
     causes: list[EntryCause] = described("Entries of other ledgers that caused this one.")
     position: strawberry.Private[Position]
     content: strawberry.Private[Any]
@@ -148,7 +147,7 @@ class LedgerEntry(Node):
             index=row.idx,
             ledger=kind_of(position[0]),
             event_id=envelope["id"],
-            type=envelope["type"],
+            type=EventType(envelope["type"]),
             version=envelope["version"],
             occurred_at=parse_instant(envelope["occurred_at"]),
             recorded_at=parse_instant(envelope["recorded_at"]),
@@ -161,7 +160,7 @@ class LedgerEntry(Node):
             payload=canonical(envelope["payload"]).decode(),
             body=bytes(row.body).decode(),
             pruned=False,
-            leaf_hash=bytes(row.leaf).hex(),
+            leaf_hash=Sha256(bytes(row.leaf).hex()),
             causes=[EntryCause.of(cause) for cause in envelope.get("causes", ())],
             position=position,
             content=envelope["payload"],
@@ -174,7 +173,7 @@ class LedgerEntry(Node):
             index=row.idx,
             ledger=kind_of(row.log_id),
             event_id=row.event_id,
-            type=row.type,
+            type=EventType(row.type),
             version=None,
             occurred_at=from_micros(row.occurred_us),
             recorded_at=from_micros(row.recorded_us),
@@ -187,7 +186,7 @@ class LedgerEntry(Node):
             payload=None,
             body=None,
             pruned=True,
-            leaf_hash=bytes(row.leaf).hex(),
+            leaf_hash=Sha256(bytes(row.leaf).hex()),
             causes=[],
             position=(row.log_id, row.idx),
             content=None,
@@ -200,7 +199,7 @@ class LedgerFilter:
 
     plant: PlantCode | None = described("Plant: its ledger and the hub's directives to it.", default=None)
     ledger: LedgerKind | None = described("Kind of ledger.", default=None)
-    type: str | None = described("Event type, such as BatchReceived.", default=None)
+    type: EventType | None = described("Event type.", default=None)
     key: str | None = described("Key of the subject.", default=None)
     batch: BatchCode | None = described("Batch: entries about it, and entries that move goods of it.", default=None)
     actor: str | None = described("Employee number of the actor.", default=None)
@@ -236,7 +235,7 @@ async def ledger(
     *,
     filter: Annotated[LedgerFilter | None, argument("Filter. Without it, all.")] = None,
     newest_first: Newest = True,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[LedgerEntry]:
     return await entries(info, _filters(filter or LedgerFilter(), newest_first=newest_first), (first, after))

@@ -13,6 +13,7 @@ from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID, CODE_TAKEN
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry, decode
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import parse_instant
@@ -29,20 +30,19 @@ from plants.store.ledger.entries import LedgerEntry as EntryRow
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.entries import Recorded, RecordedEntry
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode
+from schema.engine.scalars import BatchCode, EventType, PlantCode, Rational
 from schema.group.plants import Plant, owner
-from schema.materials.master_records import CODE, NAME, MasterKind
+from schema.materials.master_records import CODE, NAME
 from schema.materials.materials import ConversionInput
 
-DirectiveStateEnum = strawberry.enum(
-    DirectiveState,
-    name="DirectiveState",
-    description="State of a directive. It is in force at a plant once the plant has applied it.",
-)
+enum_type(DirectiveState)
 PLANTS = "Codes of the addressed plants."
 WHERE = "Codes of the addressed plants. Without any, all plants known to have goods of the batch."
 REASON = "Reason, for the plants and for readers of the ledgers."
@@ -53,7 +53,7 @@ class Directive(Node):
     """A directive to one plant, and the plant's answer."""
 
     index: int = described("Position among the directives to the plant, from 0.")
-    type: str = described("Event type, such as HoldDirected or ChangeDecided.")
+    type: EventType = described("Event type, such as HoldDirected or ChangeDecided.")
     about: str = described("Key of the subject: a batch code, a recall id or a master data code.")
     hold: str | None = described("Id of the hold or recall that it places or lifts.")
     batches: list[BatchCode] = described("Batches that it holds or releases.")
@@ -112,7 +112,7 @@ class Directive(Node):
         return cls(
             id=node_id("directive", -row.log_id, row.idx),
             index=row.idx,
-            type=row.type,
+            type=EventType(row.type),
             about=row.key,
             hold=hold if isinstance(hold, str) else None,
             batches=_codes(payload),
@@ -138,7 +138,7 @@ class DirectiveFilter:
 
     plant: PlantCode | None = described("Addressed plant.", default=None)
     state: DirectiveState | None = described("State of the directive.", default=None)
-    type: str | None = described("Event type, such as HoldDirected.", default=None)
+    type: EventType | None = described("Event type, such as HoldDirected.", default=None)
     key: str | None = described("Key of the subject: a batch code, a recall id or a master data code.", default=None)
 
 
@@ -155,7 +155,7 @@ async def _find(info: Info, numbers: tuple[int, ...]) -> Directive | None:
 async def directives(
     info: Info,
     filter: Annotated[DirectiveFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Directive]:
     wanted = filter or DirectiveFilter()
@@ -200,7 +200,7 @@ class DirectUnitInput(MutationInput):
     code: str = described(CODE)
     name: str = described(NAME)
     of: str = described("Built-in unit that it is a multiple of.")
-    factor: ExactDecimal = described('Size in the built-in unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size in the built-in unit.")
 
 
 @input_type
@@ -231,8 +231,11 @@ class DirectReleaseInput(MutationInput):
 
 
 @object_type
-class DirectivesSent:
-    """Directives were sent. Each plant applies or refuses its directive after receiving it."""
+class DirectivesSent(Recorded):
+    """Directives were sent. Each plant applies or refuses its directive after receiving it.
+
+    Each directive is an entry of its own. `entry` is the first of them.
+    """
 
     directives: list[Directive] = described("Directives by plant number.")
 
@@ -242,7 +245,8 @@ MasterInput = DirectMaterialInput | DirectMasterInput | DirectUnitInput
 
 async def _sent(info: Info, entries: list[Entry]) -> DirectivesSent:
     places = [(-entry.envelope["plant"], entry.index) for entry in entries]
-    return DirectivesSent(directives=[required(await _find(info, place)) for place in places])
+    directives = [required(await _find(info, place)) for place in places]
+    return DirectivesSent(entry=RecordedEntry.of(entries[0]), directives=directives)
 
 
 async def _define(info: Info, definition: commands.Definition, input: MasterInput) -> DirectivesSent:
@@ -292,7 +296,7 @@ async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> DirectivesSe
 
 
 async def _define_named(info: Info, kind: MasterKind, input: DirectMasterInput) -> DirectivesSent:
-    return await _define(info, definitions.MasterDefinition(kind.value, input.code, input.name), input)
+    return await _define(info, definitions.MasterDefinition(kind, input.code, input.name), input)
 
 
 @mutation(

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
-from graphql import GraphQLError
 
+from infra.messages import message
 from schema.engine import fields
+from schema.engine.errors import WordedError
 from schema.engine.fields import described, object_type
-from schema.engine.limits import PAGE_DEFAULT, PAGE_MAX
+from schema.engine.limits import EXCEEDED, PAGE_DEFAULT, PAGE_MAX, PAGE_SIZE_WRONG
 
+CURSOR_INVALID: Final = message("CURSOR_INVALID", "The cursor is not one of this list. Begin again without it.")
 MAC_BYTES: Final = 16
 CURSOR_LENGTH_MAX: Final = 1_000
 
@@ -53,7 +55,7 @@ class Cursors:
         mac, content = raw[:MAC_BYTES], raw[MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(listing, content)):
             code = {"code": "CURSOR_INVALID"}
-            raise GraphQLError("The cursor is not one of this list. Begin again without it.", extensions=code)
+            raise WordedError(CURSOR_INVALID(), extensions=code)
         return tuple(json.loads(content))
 
     def _mac(self, listing: str, content: bytes) -> bytes:
@@ -124,8 +126,7 @@ class Listing:
         """Return the requested page. Raises GraphQLError above the limits."""
         size = PAGE_DEFAULT if first is None else first
         if not 1 <= size <= PAGE_MAX:
-            code = {"code": "LIMIT_EXCEEDED"}
-            raise GraphQLError(f"`first` is between 1 and {PAGE_MAX}, not {size}.", extensions=code)
+            raise WordedError(PAGE_SIZE_WRONG(most=PAGE_MAX, first=size), extensions=EXCEEDED)
         return Page(size, None if after is None else self.cursors.read(self._title, after))
 
     def connection(

@@ -8,7 +8,6 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import strawberry
 from anyio import to_thread
-from graphql import GraphQLError
 from strawberry.dataloader import DataLoader
 
 from auth.actors import Actor
@@ -29,8 +28,9 @@ from plants.store.replication.status import PlantReplication, replication_status
 from schema.engine.access import Access, declared_access
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Connection, Cursors, Key, Listing
+from schema.engine.errors import WordedError
 from schema.engine.inputs import MutationInput, RequestInput
-from schema.engine.limits import EXCEEDED, ROWS_MAX
+from schema.engine.limits import ANSWER_TOO_LONG, EXCEEDED, ROWS_MAX
 
 READERS_MAX: Final = 8
 """The limit of requests that read at the same time: the size of the store's connection pool."""
@@ -112,8 +112,7 @@ class Context:
         """Count rows of the answer; raises GraphQLError above ROWS_MAX for one request."""
         self._rows_left -= rows
         if self._rows_left < 0:
-            text = f"The answer has more than {ROWS_MAX} rows. Ask for smaller pages."
-            raise GraphQLError(text, extensions=EXCEEDED)
+            raise WordedError(ANSWER_TOO_LONG(most=ROWS_MAX), extensions=EXCEEDED)
 
     async def close(self) -> None:
         """End the read transaction of the request."""

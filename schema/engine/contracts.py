@@ -1,11 +1,20 @@
 """The GraphQL schema of each role, made of the declared operations."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import (
+    GraphQLArgument,
+    GraphQLError,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
+)
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
 from strawberry.types import ExecutionContext
@@ -28,6 +37,10 @@ ROOTS = {
 
 class Contract(strawberry.Schema):
     """The schema of one role. Errors are logged where they are masked, once for each request."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _drop_null_defaults(self._schema)
 
     def stream(self, *args: Any, **kwargs: Any) -> Any:
         """Run a subscription. Queries and mutations are for HTTP, where their limits are enforced."""
@@ -56,3 +69,22 @@ def build(role: Role, order: Callable[[Iterable[Operation]], list[Operation]]) -
         extensions=[DocumentLimits, ErrorMasking],
         config=StrawberryConfig(scalar_map=SCALARS, info_class=Info),
     )
+
+
+def _drop_null_defaults(made: GraphQLSchema) -> None:
+    """Drop every default that is null. A resolver has None for an absent value by its own default.
+
+    In the contract, absent and null differ: absent leaves a value as it is and null clears it.
+    """
+    for one in made.type_map.values():
+        if isinstance(one, GraphQLInputObjectType):
+            _drop(one.fields)
+        elif isinstance(one, GraphQLObjectType | GraphQLInterfaceType):
+            for field in one.fields.values():
+                _drop(field.args)
+
+
+def _drop(values: Mapping[str, GraphQLInputField] | Mapping[str, GraphQLArgument]) -> None:
+    for value in values.values():
+        if value.default_value is None:
+            value.default_value = Undefined

@@ -5,7 +5,8 @@ from typing import Self
 
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import parse_instant
-from schema.engine.fields import described, object_type
+from schema.engine.fields import described, interface_type, object_type
+from schema.engine.scalars import EventType, Sha256
 
 
 @object_type
@@ -13,21 +14,25 @@ class RecordedEntry:
     """The ledger entry that a mutation wrote. It is durable before the answer is sent."""
 
     index: int = described("Position in the ledger, from 0.")
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
-    leaf_hash: str = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962), in hexadecimal.")
+    leaf_hash: Sha256 = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962).")
 
     @classmethod
     def of(cls, entry: Entry) -> Self:
         envelope = entry.envelope
         return cls(
             index=entry.index,
-            type=entry.type,
+            type=EventType(entry.type),
             occurred_at=parse_instant(envelope["occurred_at"]),
             recorded_at=parse_instant(envelope["recorded_at"]),
-            leaf_hash=entry.leaf.hex(),
+            leaf_hash=Sha256(entry.leaf.hex()),
         )
 
 
-ENTRY = "Ledger entry of the mutation."
+@interface_type(name="Recorded")
+class Recorded:
+    """The success of a mutation: a ledger entry was written."""
+
+    entry: RecordedEntry = described("Ledger entry of the mutation.")

@@ -2,18 +2,19 @@
 
 import dataclasses
 from collections.abc import Callable
-from enum import Enum
 from inspect import cleandoc
 from typing import Any, TypeVar, dataclass_transform, overload
 
 import strawberry
+from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 
+from plants.rules.values.enums import DescribedEnum
 from schema.engine.access import METADATA_KEY, Permissions, access_of
 
 Resolver = Callable[..., Any]
 T = TypeVar("T")
-E = TypeVar("E", bound=Enum)
+E = TypeVar("E", bound=DescribedEnum)
 
 
 def field(description: str, *, permission: Permissions = None) -> Callable[[Resolver], Any]:
@@ -66,9 +67,13 @@ def input_type(cls: type[T]) -> type[T]:
     return strawberry.input(cls, description=_description(cls))
 
 
-def enum_type(cls: type[E]) -> type[E]:
-    """Declare an enum."""
-    return strawberry.enum(cls, description=_description(cls))
+def enum_type(cls: type[E], *, name: str | None = None) -> type[E]:
+    """Declare an enum and describe each value. Its SDL name is the class name unless `name` is given."""
+    strawberry.enum(cls, name=name, description=_description(cls))
+    definition: StrawberryEnumDefinition = vars(cls)["__strawberry_definition__"]
+    for value in definition.values:
+        value.description = cls[value.name].description
+    return cls
 
 
 def _description(cls: type) -> str:

@@ -29,6 +29,8 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from auth.actors import GROUP, Actor
 from auth.permissions import Permission, may
+from infra.messages import message, term
+from schema.engine.errors import WordedError
 
 BODY_BYTES_MAX: Final = 256 * 1024
 BODY_SECONDS_MAX: Final = 20
@@ -47,6 +49,19 @@ CONNECTION_INIT_SECONDS_MAX: Final = 10
 CACHED_DOCUMENTS: Final = 256
 CACHED_DOCUMENT_CHARACTERS_MAX: Final = 8_000
 EXCEEDED: Final = {"code": "LIMIT_EXCEEDED"}
+
+ANSWER_TOO_LONG: Final = message("ANSWER_TOO_LONG", "The answer has more than {most} rows. Ask for smaller pages.")
+DOCUMENT_TOO_DEEP: Final = message("DOCUMENT_TOO_DEEP", "The document is nested deeper than {most} levels.")
+DOCUMENT_TOO_WIDE: Final = message("DOCUMENT_TOO_WIDE", "The document has {count} {what}; {most} is the limit.")
+NAMES_TOO_MANY: Final = message("NAMES_TOO_MANY", "A trace begins at no more than {most} names.")
+NO_NUL: Final = message("NO_NUL", "A text cannot hold the character U+0000.")
+OPERATION_UNNAMED: Final = message("OPERATION_UNNAMED", "Name the operation: the document has several.")
+PAGE_SIZE_WRONG: Final = message("PAGE_SIZE_WRONG", "`first` is between 1 and {most}, not {first}.")
+
+ALIASES: Final = term("what", "aliases")
+DIRECTIVES: Final = term("what", "directives")
+FIELDS: Final = term("what", "fields")
+LEVELS: Final = term("what", "levels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +128,19 @@ class LimitsRule(ValidationRule):
         for node in context.document.definitions:
             if isinstance(node, OperationDefinitionNode):
                 extent = measure.of(node.selection_set.selections)
-                self._check("levels", extent.depth, DEPTH_MAX)
-                self._check("fields", extent.fields, FIELDS_MAX)
-                self._check("aliases", extent.aliases, ALIASES_MAX)
-                self._check("directives", extent.directives + len(node.directives or ()), DIRECTIVES_MAX)
+                self._check(LEVELS, extent.depth, DEPTH_MAX)
+                self._check(FIELDS, extent.fields, FIELDS_MAX)
+                self._check(ALIASES, extent.aliases, ALIASES_MAX)
+                self._check(DIRECTIVES, extent.directives + len(node.directives or ()), DIRECTIVES_MAX)
 
     def _check(self, what: str, count: int, most: int) -> None:
         if count > most:
-            text = f"The document has {count} {what}; {most} is the limit."
-            self.report_error(GraphQLError(text, extensions=EXCEEDED))
+            self.report_error(WordedError(DOCUMENT_TOO_WIDE(count=count, what=what, most=most), extensions=EXCEEDED))
 
     def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
         """Reject U+0000, which PostgreSQL cannot store."""
         if "\0" in node.value:
-            self.report_error(GraphQLError("A text cannot hold the character U+0000.", nodes=[node]))
+            self.report_error(WordedError(NO_NUL(), nodes=[node]))
 
 
 OPEN_RULES: Final = (LimitsRule, *specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -177,13 +191,13 @@ class DocumentLimits(SchemaExtension):
             running.pre_execution_errors = [too_deep()]
         operations = [one for one in running.graphql_document.definitions if isinstance(one, OperationDefinitionNode)]
         if len(operations) > 1 and running._provided_operation_name is None:  # noqa: SLF001
-            running.pre_execution_errors = [GraphQLError("Name the operation: the document has several.")]
+            running.pre_execution_errors = [WordedError(OPERATION_UNNAMED())]
         yield
 
 
 def too_deep() -> GraphQLError:
     """Return the error for a document that exceeds the interpreter's recursion limit."""
-    return GraphQLError(f"The document is nested deeper than {DEPTH_MAX} levels.", extensions=EXCEEDED)
+    return WordedError(DOCUMENT_TOO_DEEP(most=DEPTH_MAX), extensions=EXCEEDED)
 
 
 def sees_schema(actor: Actor) -> bool:

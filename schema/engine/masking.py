@@ -14,10 +14,11 @@ from strawberry.types.execution import StreamExecutionResult
 
 from auth.permissions import NotPermitted
 from infra.ids import new_id
-from infra.messages import message, word
+from infra.messages import SOURCE, find_language, message, word
 from infra.store_faults import STORE_FAILURES, StoreFault, store_fault
 from plants.rules.values.refusals import Refusal
 from schema.engine.context import Context
+from schema.engine.errors import notice_of
 from schema.engine.limits import sees_schema, too_deep
 from schema.engine.refusals import query_error
 
@@ -27,6 +28,9 @@ ERRORS_SHOWN_MAX: Final = 20
 FRAMES_SHOWN: Final = 6
 SUGGESTION: Final = re.compile(r"\s*Did you mean .*", re.DOTALL)
 
+SUBSCRIPTIONS_ONLY: Final = message(
+    "SUBSCRIPTIONS_ONLY", "Over graphql-transport-ws only a subscription is answered, and one at a time."
+)
 INCIDENT: Final = message("INCIDENT", "An internal error occurred and was logged. Incident {incident}.")
 NOT_TAKEN: Final = message(
     "STORE_UNAVAILABLE",
@@ -50,11 +54,12 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
     if isinstance(cause, RecursionError):
         return too_deep()
     if isinstance(cause, InvalidOperationTypeError | CannotGetOperationTypeError | MissingQueryError):
-        return GraphQLError("Over graphql-transport-ws only a subscription is answered, and one at a time.")
+        return GraphQLError(word(SUBSCRIPTIONS_ONLY(), context.language))
     if cause is not None:
         fault = store_fault(cause)
         return _incident(error, cause, context) if fault is None else _store_failure(error, cause, fault, context)
-    message = error.message[:MESSAGE_LENGTH_MAX]
+    notice = None if find_language(context.language) == SOURCE else notice_of(error)
+    message = (error.message if notice is None else word(notice, context.language))[:MESSAGE_LENGTH_MAX]
     if not sees_schema(context.actor):
         message = SUGGESTION.sub("", message)
     return GraphQLError(message, error.nodes, error.source, error.positions, error.path, None, error.extensions)

@@ -1,17 +1,16 @@
 """Nodes that can be fetched by id (Relay), and their ids."""
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 import strawberry
+from graphql import GraphQLError
 
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, interface_type
+from schema.engine.limits import EXCEEDED
+from schema.engine.node_ids import read_numbers
 from schema.engine.operations import query
-
-NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,15})", re.ASCII)
-NODE_ID_MAX: Final = 2**53
 
 
 @interface_type(name="Node")
@@ -26,20 +25,10 @@ FINDERS: Final[dict[str, tuple[int, Find]]] = {}
 """The finder of each kind of node, by the first part of its id, with the count of the numbers that follow."""
 
 
-def node_id(kind: str, *numbers: int) -> strawberry.ID:
-    """Return the id of a node: its kind and its numbers."""
-    return strawberry.ID("/".join((kind, *map(str, numbers))))
-
-
 def read_id(kind: str, text: str) -> tuple[int, ...] | None:
     """Return the numbers in the id of a node of this kind, or None for another id."""
-    begins, *numbers = text.split("/")
     known = FINDERS.get(kind)
-    if begins != kind or known is None or len(numbers) != known[0]:
-        return None
-    if not all(NUMBER.fullmatch(number) and abs(int(number)) < NODE_ID_MAX for number in numbers):
-        return None
-    return tuple(int(number) for number in numbers)
+    return None if known is None else read_numbers(kind, known[0], text)
 
 
 def findable(kind: str, count: int = 1) -> Callable[[Find], Find]:
@@ -52,8 +41,28 @@ def findable(kind: str, count: int = 1) -> Callable[[Find], Find]:
     return register
 
 
+NODES_MAX: Final = 100
+
+
 @query("Returns the node with this id. Null if there is none that you may see.", permission=None)
 async def node(info: Info, id: Annotated[strawberry.ID, argument("Id of a node in an earlier answer.")]) -> Node | None:
+    return await _found(info, id)
+
+
+@query(
+    f"Returns the nodes with these ids, at most {NODES_MAX}, in their order. Null for one that you may not see.",
+    permission=None,
+)
+async def nodes(
+    info: Info, ids: Annotated[list[strawberry.ID], argument("Ids of nodes in earlier answers.")]
+) -> list[Node | None]:
+    if len(ids) > NODES_MAX:
+        raise GraphQLError(f"`ids` holds at most {NODES_MAX} ids, not {len(ids)}.", extensions=EXCEEDED)
+    info.context.spend(len(ids))
+    return [await _found(info, one) for one in ids]
+
+
+async def _found(info: Info, id: str) -> Node | None:
     kind = id.partition("/")[0]
     numbers = read_id(kind, id)
     if numbers is None:

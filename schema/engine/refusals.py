@@ -1,19 +1,25 @@
 """Refusals: one GraphQL type for each code, made from its text."""
 
-from collections.abc import Iterable, Mapping
-from enum import StrEnum
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from types import new_class
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.utils.str_converters import to_camel_case
 
 from infra.messages import Language, word
+from plants.rules.approvals.change_requests import ChangeState
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
 from plants.rules.people.refusals import NOT_PERMITTED
+from plants.rules.quality.dispositions import Disposition
+from plants.rules.quality.holds import HoldKind
 from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
 from plants.rules.replication.refusals import PLANT_FENCED
+from plants.rules.values.instants import parse_instant
 from plants.rules.values.refusals import (
     AMOUNT_NOT_A_NUMBER,
     AMOUNT_NOT_POSITIVE,
@@ -25,40 +31,88 @@ from plants.rules.values.refusals import (
     TIME_TOO_OLD,
     UNIT_NOT_CONVERTIBLE,
     UNIT_UNKNOWN,
+    Datum,
+    DatumKind,
+    Phrase,
     Refusal,
     RefusalCode,
 )
 from plants.store.refusals import declared_refusals
 from schema.engine.fields import described, interface_type
+from schema.engine.node_ids import node_id
+from schema.engine.quantities import Quantity
+from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode, RequestId
 
-RefusalCodes: type[StrEnum] = StrEnum(  # type: ignore[misc]  # mypy wants a literal; the members are declared elsewhere.
-    "RefusalCodes", [(code, code) for code in declared_refusals()]
-)
-CodeEnum = strawberry.enum(
-    RefusalCodes, name="RefusalCode", description="Code of a refusal. A code is never renamed or reused."
-)
+DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 @interface_type(name="Refusal")
 class RefusalAnswer:
-    """An expected “no”: nothing was changed. It carries a code and a message."""
+    """An expected “no”: nothing was changed. It carries a code and a message.
 
-    code: StrEnum = strawberry.field(graphql_type=CodeEnum, description="Code of the refusal.")
+    Its data are null where an older program kept the refusal without them.
+    """
+
+    code: RefusalCode = described("Code of the refusal.")
     message: str = described("Message in the caller's language.")
 
 
-RENAMED: Final = {"code": "value"}
-"""A datum `code` is the field `value`, because the interface has a field `code`."""
+def _decimal(text: str) -> ExactDecimal:
+    """Return a decimal as it was stored. Raises ValueError for another text."""
+    if not DECIMAL.fullmatch(text):
+        raise ValueError(text)
+    return ExactDecimal(text)
+
+
+def _id(kind: str) -> Callable[[str], strawberry.ID]:
+    """Return how a datum becomes a node's id: a number of ours, or the text that a client sent as an id."""
+    return lambda text: node_id(kind, int(text)) if text.isdecimal() else strawberry.ID(text)
+
+
+TYPES: Final[Mapping[DatumKind, tuple[Any, Callable[[str], Any]]]] = {
+    DatumKind.TEXT: (str, str),
+    DatumKind.INTEGER: (int, int),
+    DatumKind.DECIMAL: (ExactDecimal, _decimal),
+    DatumKind.DAY: (date, date.fromisoformat),
+    DatumKind.INSTANT: (datetime, parse_instant),
+    DatumKind.UUID: (RequestId, RequestId),
+    DatumKind.BATCH_CODE: (BatchCode, BatchCode),
+    DatumKind.PLANT_CODE: (PlantCode, PlantCode),
+    DatumKind.PROCESS: (strawberry.ID, _id("process")),
+    DatumKind.TRANSFER: (strawberry.ID, _id("transfer")),
+    DatumKind.HOLD_KIND: (Annotated["HoldKind", strawberry.lazy("schema.quality.holds")], HoldKind),
+    DatumKind.DISPOSITION: (Annotated["Disposition", strawberry.lazy("schema.inventory.batches")], Disposition),
+    DatumKind.CHANGE_STATE: (
+        Annotated["ChangeState", strawberry.lazy("schema.approvals.change_requests")],
+        ChangeState,
+    ),
+    DatumKind.QUANTITY: (Quantity, _decimal),
+    DatumKind.PHRASE: (str, str),
+}
+"""The type of a datum of each kind, and how its value is made of the stored text.
+
+WORD and UNIT have no field of their own.
+"""
+
+
+def shown(code: RefusalCode) -> Mapping[str, tuple[str, Datum]]:
+    """Return the data that have a field of their own: by key, the name of the field, and the datum."""
+    return {key: (one.name or key, one) for key, one in code.data.items() if one.kind in TYPES}
+
+
+def described_fields(code: RefusalCode) -> Mapping[str, str]:
+    """Return the description of each field of a refusal's type, by its name in the SDL."""
+    return {to_camel_case(name): one.description for name, one in shown(code).values()}
 
 
 def _type(code: RefusalCode) -> type[RefusalAnswer]:
-    described = {RENAMED.get(name, name): text for name, text in code.descriptions.items()}
+    data = dict(shown(code).values())
 
     def fill(namespace: dict[str, Any]) -> None:
-        namespace["__annotations__"] = dict.fromkeys(described, str)
+        namespace["__annotations__"] = {name: TYPES[one.kind][0] | None for name, one in data.items()}
         namespace["__module__"] = __name__
-        for name, text in described.items():
-            namespace[name] = strawberry.field(description=text)
+        for name, one in data.items():
+            namespace[name] = strawberry.field(description=one.description)
 
     made = new_class(f"{code.type_name}Refusal", (RefusalAnswer,), {}, fill)
     return strawberry.type(made, name=code.type_name, description=f"Refused: “{code.text}”")
@@ -107,17 +161,35 @@ TAKING: Final = frozenset(
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return the GraphQL object of a refusal."""
-    data = _renamed({name: refusal.data.get(name, "") for name in refusal.code.descriptions})
-    return REFUSALS[refusal.code](code=CodeEnum(refusal.code), message=word(refusal, language), **data)
+    data = {name: _value(refusal, key, one, language) for key, (name, one) in shown(refusal.code).items()}
+    return REFUSALS[refusal.code](code=refusal.code, message=word(refusal, language), **data)
 
 
-def _renamed(data: Mapping[str, str]) -> dict[str, str]:
-    return {RENAMED.get(name, name): value for name, value in data.items()}
+def _value(refusal: Refusal, key: str, datum: Datum, language: Language) -> Any:
+    """Return the typed value of a datum, or None where the refusal holds none or another program's text."""
+    text = refusal.data.get(key)
+    if text is None:
+        return None
+    if isinstance(text, Phrase):
+        return word(text, language)
+    try:
+        value = TYPES[datum.kind][1](text)
+    except ValueError:
+        return None
+    if datum.kind is not DatumKind.QUANTITY:
+        return value
+    unit = refusal.data.get("unit")
+    return None if unit is None else Quantity(amount=value, unit=unit)
 
 
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:
-    """Return a refusal as a GraphQL error, for a query or subscription."""
-    return GraphQLError(word(refusal, language), extensions={**_renamed(refusal.data), "code": refusal.code})
+    """Return a refusal as a GraphQL error, for a query or subscription. Its data are texts, named as in its type."""
+    data = {
+        to_camel_case(name): word(said, language) if isinstance(said, Phrase) else said
+        for key, (name, _) in shown(refusal.code).items()
+        for said in [refusal.data.get(key)]
+    }
+    return GraphQLError(word(refusal, language), extensions={**data, "code": refusal.code})
 
 
 def types() -> Iterable[type]:

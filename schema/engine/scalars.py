@@ -1,48 +1,78 @@
-"""Scalars: instants, days, exact amounts, codes and request ids, with strict parsing."""
+"""Scalars: instants, days, exact amounts, codes, request ids and names of open sets, with strict parsing."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Final, NewType
 
 import strawberry
-from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from infra.messages import Notice, message
 from plants.rules.identification.codes import BATCH_CODE_LENGTH_MAX, GS1_SET_82, PLANT_CODE_PATTERN
-from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID
+from plants.rules.identification.refusals import (
+    BATCH_CODE_CHARACTERS,
+    BATCH_CODE_INVALID,
+    BATCH_CODE_LENGTH,
+    CODE_INVALID,
+    RULE_PLANT_CODE,
+)
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, RefusalCode
+from schema.engine.errors import WordedError
 
 BatchCode = NewType("BatchCode", str)
 PlantCode = NewType("PlantCode", str)
 ExactDecimal = NewType("ExactDecimal", str)
+Rational = NewType("Rational", str)
+Sha256 = NewType("Sha256", str)
 RequestId = NewType("RequestId", str)
+EventType = NewType("EventType", str)
+AlarmKind = NewType("AlarmKind", str)
+PermissionName = NewType("PermissionName", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
+WHOLE_MAX: Final = 10**18  # for a JSON integer in place of a decimal
+NAME_LENGTH_MAX: Final = 100
 SHOWN_MAX: Final = 60  # characters of the value that an error quotes
+
+VALUE_WRONG: Final = message("SCALAR_INVALID", "{scalar} cannot be {value}: {rule}")
+RULE_DAY: Final = message("RULE_DAY", "use ISO 8601, like 2026-03-14.")
+RULE_DECIMAL: Final = message("RULE_DECIMAL", "at most {most} characters.")
+RULE_INSTANT: Final = message("RULE_INSTANT", "use RFC 3339 with an offset, like 2026-03-14T08:00:00Z.")
+RULE_STRING: Final = message("RULE_STRING", "write it as a string.")
+RULE_SHA256: Final = message("RULE_SHA256", "write 64 hexadecimal digits.")
+RULE_EVENT_TYPE: Final = message("RULE_EVENT_TYPE", "use letters and digits, a capital first, like {example}.")
+RULE_CONSTANT: Final = message("RULE_CONSTANT", "use capitals, digits and underscores, like {example}.")
+RULE_PERMISSION: Final = message("RULE_PERMISSION", "use two words with a colon, like {example}.")
+RULE_UUID: Final = message("RULE_UUID", "use the form 0190d6a1-0000-7000-8000-000000000001 of RFC 9562.")
 
 INSTANT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )  # RFC 3339, section 5.6
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII | re.IGNORECASE)
 REQUEST: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+EVENT_TYPE: Final = re.compile(r"[A-Z][A-Za-z0-9]*", re.ASCII)
+PERMISSION: Final = re.compile(r"[a-z]+:[a-z]+", re.ASCII)
+CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*", re.ASCII)
 
 
-def _wrong(kind: str, value: object, rule: str) -> GraphQLError:
+def _wrong(kind: str, value: object, rule: Notice) -> WordedError:
     """Return the error for a malformed value. It quotes only the beginning of the value."""
-    return GraphQLError(f"{kind} cannot be {str(value)[:SHOWN_MAX]!r}: {rule}")
+    return WordedError(VALUE_WRONG(scalar=kind, value=repr(str(value)[:SHOWN_MAX]), rule=rule))
 
 
 def _text(kind: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong(kind, value, "write it as a string.")
+        raise _wrong(kind, value, RULE_STRING())
     return value
 
 
 def read_instant(value: object) -> datetime:
     """Parse an RFC 3339 timestamp with an offset."""
     text = _text("DateTime", value)
-    rule = "use RFC 3339 with an offset, like 2026-03-14T08:00:00Z."
+    rule = RULE_INSTANT()
     if not INSTANT.fullmatch(text):
         raise _wrong("DateTime", text, rule)
     try:
@@ -56,7 +86,7 @@ def read_instant(value: object) -> datetime:
 def read_day(value: object) -> date:
     """Parse an ISO 8601 date."""
     text = _text("Date", value)
-    rule = "use ISO 8601, like 2026-03-14."
+    rule = RULE_DAY()
     if not DAY.fullmatch(text):
         raise _wrong("Date", text, rule)
     try:
@@ -65,26 +95,49 @@ def read_day(value: object) -> date:
         raise _wrong("Date", text, rule) from error
 
 
+def _whole(kind: str, value: int) -> str:
+    """Return a JSON integer as text. A larger one is refused: clients may have rounded it."""
+    if not -WHOLE_MAX < value < WHOLE_MAX:
+        raise _wrong(kind, "…", RULE_STRING())  # Python does not write integers of thousands of digits.
+    return str(value)
+
+
+def _short(kind: str, text: str) -> str:
+    if len(text) > DECIMAL_LENGTH_MAX:
+        raise _wrong(kind, text, RULE_DECIMAL(most=DECIMAL_LENGTH_MAX))
+    return text
+
+
 def read_decimal(value: object) -> str:
     """Return a decimal as text. JSON numbers with a fraction are refused, because clients may have rounded them."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value) if -(10**18) < value < 10**18 else "a number of more than 18 digits"
-    text = _text("Decimal", value)
-    if len(text) > DECIMAL_LENGTH_MAX:
-        raise _wrong("Decimal", text, f"at most {DECIMAL_LENGTH_MAX} characters.")
-    return text
+        value = _whole("Decimal", value)
+    return _short("Decimal", _text("Decimal", value))
+
+
+def read_rational(value: object) -> str:
+    """Return a rational number as text. JSON numbers with a fraction are refused, as for Decimal."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = _whole("Rational", value)
+    return _short("Rational", _text("Rational", value))
+
+
+def read_sha256(value: object) -> str:
+    """Return a SHA-256 hash in lower-case hexadecimal."""
+    text = _text("Sha256", value)
+    if not SHA256.fullmatch(text):
+        raise _wrong("Sha256", text, RULE_SHA256())
+    return text.lower()
 
 
 def read_batch_code(value: object) -> str:
     """Return a text in the form of a batch code. The batch need not exist."""
     text = _text("BatchCode", value)
-    why = ""
     if not 1 <= len(text) <= BATCH_CODE_LENGTH_MAX:
-        why = f"1-{BATCH_CODE_LENGTH_MAX}"
-    elif not GS1_SET_82.issuperset(text):
-        why = "GS1 character set 82"
-    if why:
+        why = BATCH_CODE_LENGTH(limit=BATCH_CODE_LENGTH_MAX)
         raise Refusal(BATCH_CODE_INVALID, code=text[:SHOWN_MAX], why=why)
+    if not GS1_SET_82.issuperset(text):
+        raise Refusal(BATCH_CODE_INVALID, code=text, why=BATCH_CODE_CHARACTERS())
     return text
 
 
@@ -92,7 +145,7 @@ def read_plant_code(value: object) -> str:
     """Return a text in the form of a plant code."""
     text = _text("PlantCode", value)
     if not PLANT_CODE_PATTERN.fullmatch(text):
-        raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule="2-4 x A-Z 0-9")
+        raise Refusal(CODE_INVALID, code=text[:SHOWN_MAX], thing="plant", rule=RULE_PLANT_CODE())
     return text
 
 
@@ -100,8 +153,20 @@ def read_request(value: object) -> str:
     """Return a UUID in its canonical form."""
     text = _text("UUID", value)
     if not REQUEST.fullmatch(text):
-        raise _wrong("UUID", text, "write it in the canonical form of RFC 9562.")
+        raise _wrong("UUID", text, RULE_UUID())
     return text.lower()
+
+
+def _name_reader(kind: str, pattern: re.Pattern[str], rule: Notice) -> Callable[[object], str]:
+    """Return a parser of the names of an open set. It accepts every well-formed name: newer programs have more."""
+
+    def read(value: object) -> str:
+        text = _text(kind, value)
+        if len(text) > NAME_LENGTH_MAX or not pattern.fullmatch(text):
+            raise _wrong(kind, text, rule)
+        return text
+
+    return read
 
 
 def _scalar(name: str, description: str, read: Any, write: Any = str, url: str | None = None) -> ScalarDefinition:
@@ -122,6 +187,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ExactDecimal: _scalar(
         "Decimal", 'An exact decimal number as a string, like "12.5". It is never a binary fraction.', read_decimal
     ),
+    Rational: _scalar(
+        "Rational",
+        'An exact rational number as a string: a decimal like "0.45", or a fraction of whole numbers like "1/3".',
+        read_rational,
+    ),
+    Sha256: _scalar("Sha256", "A SHA-256 hash: 64 hexadecimal digits.", read_sha256),
     BatchCode: _scalar(
         "BatchCode",
         "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82.",
@@ -133,6 +204,30 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "A UUID in canonical form, made by the client.",
         read_request,
         url="https://www.rfc-editor.org/rfc/rfc9562",
+    ),
+    EventType: _scalar(
+        "EventType",
+        "Type of a ledger entry's event, in the past tense, such as BatchReceived. A type is never renamed; new types "
+        "may be added. The page docs/reference/events.md lists them.",
+        _name_reader("EventType", EVENT_TYPE, RULE_EVENT_TYPE(example="BatchReceived")),
+    ),
+    AlarmKind: _scalar(
+        "AlarmKind",
+        "Kind of an alarm, such as ARCHIVE_FAILING. A kind is never renamed; new kinds may be added. "
+        "The page docs/reference/alarms.md lists them.",
+        _name_reader("AlarmKind", CONSTANT, RULE_CONSTANT(example="ARCHIVE_FAILING")),
+    ),
+    PermissionName: _scalar(
+        "PermissionName",
+        "Name of a permission, such as batch:read. A name is never reused; new ones may be added. "
+        "The page docs/reference/permissions.md lists them.",
+        _name_reader("PermissionName", PERMISSION, RULE_PERMISSION(example="batch:read")),
+    ),
+    RefusalCode: _scalar(
+        "RefusalCode",
+        "Code of a refusal, such as BATCH_ON_HOLD. A code is never renamed or reused; new codes may be added. "
+        "The page docs/reference/refusals.md lists them.",
+        _name_reader("RefusalCode", CONSTANT, RULE_CONSTANT(example="BATCH_ON_HOLD")),
     ),
 }
 

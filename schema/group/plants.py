@@ -8,7 +8,8 @@ from auth.permissions import Permission
 from plants.store.materials.plants import PlantSeen, plants_by_number, plants_in
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field, object_type
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import query
 from schema.engine.scalars import PlantCode
 from schema.replication import status

@@ -11,7 +11,7 @@ from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN
 from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
 from plants.store.inventory.batches import Alias as AliasRow
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -63,10 +63,9 @@ class AliasBatchInput(MutationInput):
 
 
 @object_type
-class BatchAliased:
+class BatchAliased(Recorded):
     """Aliases of a batch were added or ended."""
 
-    entry: RecordedEntry = described(ENTRY)
     batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
 
 

@@ -11,9 +11,10 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition, check_usable
-from plants.rules.quality.holds import Hold, HoldKind
-from plants.rules.quality.refusals import BATCH_ON_HOLD
+from plants.rules.quality.holds import Hold
+from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
 from plants.store.audit.history import EntriesFilter
@@ -35,8 +36,10 @@ from plants.store.quality.holds import holds_by_batch
 from schema.audit.history import LedgerEntry, entries
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import argument, described, field, input_type, object_type
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import query
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import RefusalAnswer, refused
@@ -44,7 +47,7 @@ from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner, plant_numbered
 from schema.inventory import aliases, stock
 from schema.inventory.attributes import Attribute
-from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.master_records import MasterRecord, record_of
 from schema.materials.materials import Material, material_of
 from schema.quality import holds
 
@@ -53,12 +56,8 @@ if TYPE_CHECKING:
     from schema.inventory.stock import Stock
     from schema.quality.holds import BatchHold
 
-DispositionEnum = strawberry.enum(
-    Disposition, name="Disposition", description="Disposition of goods (ISA-95 / B2MML DispositionType)."
-)
-BatchOrderEnum = strawberry.enum(
-    BatchOrder, name="BatchOrder", description="Order of batches. MADE sorts by plant, then by time."
-)
+enum_type(Disposition)
+enum_type(BatchOrder)
 
 
 @object_type(name="BatchStanding")
@@ -92,8 +91,8 @@ class BatchAtPlant:
 
     async def _blocked(self, info: Info) -> Refusal | None:
         rows = await info.load(Permission.BATCH_READ, holds_by_batch, self.row.id) or []
-        here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_us is None]
-        open_holds = tuple(Hold(row.hold_id, HoldKind(row.kind), row.reason) for row in here)
+        here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_at is None]
+        open_holds = tuple(Hold(row.hold_id, row.kind, row.reason) for row in here)
         plant = await owner(info, self.row.plant_id)
         today = info.services.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
         try:
@@ -101,11 +100,11 @@ class BatchAtPlant:
         except Refusal as refusal:
             return refusal
         on_its_way = await holds.holds_on_their_way(info, self.known, rows)
-        directed = next((row for row in on_its_way if (row.plant_id, row.ended_us) == (self.row.plant_id, None)), None)
+        directed = next((row for row in on_its_way if (row.plant_id, row.ended_at) == (self.row.plant_id, None)), None)
         if directed is None:
             return None
         data = {"batch": self.row.code, "hold": directed.hold, "kind": directed.kind, "reason": directed.reason}
-        return Refusal(BATCH_ON_HOLD, **data)
+        return Refusal(BATCH_ON_HOLD, **data, lifter=HEADQUARTERS)
 
     @classmethod
     def of(cls, row: BatchRow, known: Known) -> Self:
@@ -180,7 +179,7 @@ class Batch(Node):
         "Entries about it, and entries that moved goods of it, by ledger and position.",
         permission=Permission.LEDGER_READ,
     )
-    async def history(self, info: Info, first: First = None, after: After = None) -> Connection[LedgerEntry]:
+    async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:
         return await entries(info, EntriesFilter(batch=self.code), (first, after))
 
     @classmethod
@@ -252,7 +251,7 @@ async def batches(
     info: Info,
     filter: Annotated[BatchFilter | None, argument("Filter. Without it, all.")] = None,
     order_by: Annotated[BatchOrder, argument("Order.")] = BatchOrder.MADE_FIRST,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Batch]:
     filters = _filters(filter or BatchFilter(), order_by)

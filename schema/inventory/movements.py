@@ -6,7 +6,7 @@ from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import NOTHING_CHANGES
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -27,10 +27,9 @@ class MoveBatchInput(MutationInput):
 
 
 @object_type
-class BatchMoved:
+class BatchMoved(Recorded):
     """Goods were moved between locations."""
 
-    entry: RecordedEntry = described(ENTRY)
     batch: Batch = described("Batch.")
 
 

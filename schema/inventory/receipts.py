@@ -16,7 +16,7 @@ from plants.rules.values.refusals import (
     UNIT_UNKNOWN,
 )
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -47,10 +47,9 @@ class ReceiveBatchInput(MutationInput):
 
 
 @object_type
-class BatchReceived:
+class BatchReceived(Recorded):
     """Goods were received: a batch was created and is in stock."""
 
-    entry: RecordedEntry = described(ENTRY)
     batch: Batch = described("The new batch.")
 
 

@@ -9,6 +9,7 @@ from plants.commands.inventory import stock as commands
 from plants.commands.inventory.issues import StockLine
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.inventory.batches import (
@@ -18,9 +19,10 @@ from plants.store.inventory.movements import Stock as StockRow
 from plants.store.inventory.stock import StockLevelsFilter, stock_count, stock_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.nodes import Node
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
@@ -28,7 +30,7 @@ from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
-from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.master_records import MasterRecord, record_of
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
@@ -84,7 +86,7 @@ class StockFilter:
 async def stock(
     info: Info,
     filter: Annotated[StockFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Stock]:
     wanted = filter or StockFilter()
@@ -118,10 +120,9 @@ class AdjustStockInput(MutationInput):
 
 
 @object_type
-class StockAdjusted:
+class StockAdjusted(Recorded):
     """Stock was adjusted."""
 
-    entry: RecordedEntry = described(ENTRY)
     batch: LazyBatch = described("Batch.")
 
 

@@ -19,16 +19,13 @@ from plants.store.logistics.in_transit import (
 from plants.store.logistics.in_transit import OpenTransfer as OpenTransferRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import argument, described, field, object_type
+from schema.engine.fields import argument, described, enum_type, field, object_type
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import HUB_ONLY, query
 from schema.engine.quantities import Quantity
 from schema.logistics.transfers import Transfer, transfer_numbered
 
-OpenStateEnum = strawberry.enum(
-    OpenState,
-    name="OpenTransferState",
-    description="State of an unsettled transfer: one side's statement is missing, or both contradict each other.",
-)
+enum_type(OpenState, name="OpenTransferState")
 
 
 @object_type
@@ -83,7 +80,7 @@ class TransfersInTransit:
         return [TransitTotal.of(one) for one in found]
 
     @field("Transfers, longest open first.", permission=Permission.BATCH_READ)
-    async def transfers(self, info: Info, first: First = None, after: After = None) -> Connection[OpenTransfer]:
+    async def transfers(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[OpenTransfer]:
         return await info.connection(
             open_transfers, open_count, self.filters, (first, after),
             key=lambda one: (one.since_us, one.id), make=lambda one: OpenTransfer.of(one, self.filters.overdue_us),

@@ -8,9 +8,10 @@ from plants.rules.materials.refusals import NOT_DEFINED
 from plants.store.production.process_records import ProcessesFilter, processes_count, processes_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import PlantCode
@@ -37,10 +38,9 @@ class ShipBatchInput(MutationInput):
 
 
 @object_type
-class BatchShipped:
+class BatchShipped(Recorded):
     """Goods were shipped to a customer."""
 
-    entry: RecordedEntry = described(ENTRY)
     shipment: ProcessRecord = described("Shipment: a process record whose inputs are the shipped goods.")
 
 
@@ -69,7 +69,7 @@ async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> BatchShipped:
 async def shipments(
     info: Info,
     filter: Annotated[ShipmentFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ProcessRecord]:
     wanted = filter or ShipmentFilter()

@@ -1,7 +1,6 @@
 """Transfers of goods between plants."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Self
 
 import strawberry
@@ -17,6 +16,7 @@ from plants.rules.logistics.refusals import (
 )
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
 from plants.store.logistics.in_transit import Balance, awaited_transfers, balances, mislabelled_by_id
@@ -32,10 +32,12 @@ from plants.store.logistics.transfers import (
 )
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id, read_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS, TAKING
@@ -45,11 +47,11 @@ from schema.inventory.stock import StockLineInput
 
 
 @enum_type
-class TransferState(StrEnum):
+class TransferState(DescribedEnum):
     """State of a transfer, as known at this node."""
 
-    IN_TRANSIT = "IN_TRANSIT"
-    RECEIVED = "RECEIVED"
+    IN_TRANSIT = "IN_TRANSIT", "The goods were dispatched, and this node knows no receipt."
+    RECEIVED = "RECEIVED", "The destination has recorded a receipt, in full or with a difference."
 
 
 @object_type
@@ -191,19 +193,17 @@ class ReceiveTransferInput(MutationInput):
 
 
 @object_type
-class TransferDispatched:
+class TransferDispatched(Recorded):
     """Goods were dispatched to another plant. Print the manifest on their label."""
 
-    entry: RecordedEntry = described(ENTRY)
     transfer: Transfer = described("Transfer.")
     manifest: str = described("Text for the label that travels with the goods.")
 
 
 @object_type
-class TransferReceived:
+class TransferReceived(Recorded):
     """Goods of a transfer were received."""
 
-    entry: RecordedEntry = described(ENTRY)
     transfer: Transfer = described("Transfer with its differences.")
 
 
@@ -269,7 +269,7 @@ async def transfer(info: Info, id: Annotated[strawberry.ID, argument("Id of the 
 async def transfers(
     info: Info,
     filter: Annotated[TransferFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Transfer]:
     wanted = filter or TransferFilter()

@@ -1,6 +1,5 @@
 """Master records: suppliers, customers, locations, equipment and units."""
 
-from enum import StrEnum
 from typing import Annotated, Self
 
 import strawberry
@@ -9,31 +8,25 @@ from auth.permissions import Permission
 from plants.commands.materials import definitions
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
 from plants.store.materials.definitions import DefinitionsFilter, masters_by_key, masters_count, masters_page
 from plants.store.materials.definitions import MasterRecord as MasterRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import ExactDecimal, PlantCode
+from schema.engine.scalars import PlantCode, Rational
 from schema.group.plants import Plant, owner
 
 CODE = "Code at the plant."
 NAME = "Name, in any language."
 
 
-@enum_type
-class MasterKind(StrEnum):
-    """Kind of a master record."""
-
-    SUPPLIER = "SUPPLIER"
-    CUSTOMER = "CUSTOMER"
-    LOCATION = "LOCATION"
-    EQUIPMENT = "EQUIPMENT"
-    UNIT = "UNIT"
+enum_type(MasterKind)
 
 
 @object_type
@@ -91,28 +84,28 @@ async def _page(info: Info, kind: MasterKind, filter: MasterFilter | None, page:
 
 @query("Lists suppliers by code and plant.", permission=Permission.BATCH_READ)
 async def suppliers(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.SUPPLIER, filter, (first, after))
 
 
 @query("Lists customers by code and plant.", permission=Permission.BATCH_READ)
 async def customers(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.CUSTOMER, filter, (first, after))
 
 
 @query("Lists locations by code and plant.", permission=Permission.BATCH_READ)
 async def locations(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.LOCATION, filter, (first, after))
 
 
 @query("Lists equipment by code and plant.", permission=Permission.BATCH_READ)
 async def equipment(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[MasterRecord]:
     return await _page(info, MasterKind.EQUIPMENT, filter, (first, after))
 
@@ -132,14 +125,13 @@ class DefineUnitInput(MutationInput):
     code: str = described(CODE)
     name: str = described(NAME)
     of: str = described("Built-in unit that it is a multiple of.")
-    factor: ExactDecimal = described('Size in the built-in unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size in the built-in unit.")
 
 
 @object_type
-class MasterDefined:
+class MasterDefined(Recorded):
     """A supplier, customer, location, piece of equipment or unit was defined."""
 
-    entry: RecordedEntry = described(ENTRY)
     record: MasterRecord = described("Record with its current definition.")
 
 
@@ -168,7 +160,7 @@ async def _defined(info: Info, kind: MasterKind, code: str, entry: Entry) -> Mas
 
 
 async def _define(info: Info, kind: MasterKind, input: DefineMasterInput) -> MasterDefined:
-    order = definitions.MasterDefinition(kind.value, input.code, input.name)
+    order = definitions.MasterDefinition(kind, input.code, input.name)
     entry = await info.write(definitions.define_master, order, input)
     return await _defined(info, kind, input.code, entry)
 

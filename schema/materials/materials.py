@@ -1,6 +1,5 @@
 """Material definitions: types, queries, and the mutation that defines a material."""
 
-import json
 from typing import Annotated, Self
 
 import strawberry
@@ -13,11 +12,12 @@ from plants.store.materials.definitions import Material as MaterialRow
 from plants.store.materials.definitions import materials_by_key, materials_coded, materials_count, materials_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import ExactDecimal, PlantCode
+from schema.engine.scalars import PlantCode, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import CODE, NAME, Filter, master_filter
 
@@ -27,7 +27,7 @@ class Conversion:
     """A conversion from another unit to the material's unit."""
 
     unit: str = described("Other unit.")
-    factor: ExactDecimal = described('Size of the other unit in the material\'s unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size of the other unit in the material's unit.")
 
 
 @object_type
@@ -48,14 +48,14 @@ class Material:
 
     @classmethod
     def of(cls, row: MaterialRow) -> Self:
-        factors = sorted(json.loads(row.conversions).items())
+        factors = sorted(row.conversions.items())
         return cls(
             code=row.code,
             name=row.name,
             unit=row.unit,
             shelf_life_days=row.shelf_life_days,
             retest_days=row.retest_days,
-            conversions=[Conversion(unit=unit, factor=ExactDecimal(factor)) for unit, factor in factors],
+            conversions=[Conversion(unit=unit, factor=Rational(factor)) for unit, factor in factors],
             number=row.plant_id,
         )
 
@@ -81,7 +81,7 @@ async def material(
 
 @query("Lists materials by code and plant.", permission=Permission.BATCH_READ)
 async def materials(
-    info: Info, filter: Filter = None, first: First = None, after: After = None
+    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
 ) -> Connection[Material]:
     return await info.connection(
         materials_page,
@@ -98,7 +98,7 @@ class ConversionInput:
     """A conversion from another unit to the material's unit."""
 
     unit: str = described("Other unit.")
-    factor: ExactDecimal = described('Size of the other unit in the material\'s unit: a decimal or a fraction "n/d".')
+    factor: Rational = described("Size of the other unit in the material's unit.")
 
 
 @input_type
@@ -118,10 +118,9 @@ class DefineMaterialInput(MutationInput):
 
 
 @object_type
-class MaterialDefined:
+class MaterialDefined(Recorded):
     """A material was defined."""
 
-    entry: RecordedEntry = described(ENTRY)
     material: Material = described("Material with its current definition.")
 
 

@@ -5,12 +5,11 @@ from typing import Annotated, Self
 
 from auth.permissions import Permission
 from infra.messages import Language
-from plants.rules.values.instants import from_micros
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, object_type
 from schema.engine.operations import query
-from schema.engine.scalars import instant
+from schema.engine.scalars import AlarmKind
 
 ALARMS_MAX = 200
 
@@ -19,7 +18,7 @@ ALARMS_MAX = 200
 class Alarm:
     """An alarm: a condition that an operator must know of or act on."""
 
-    kind: str = described("Kind of alarm. A kind is never renamed; new kinds may be added.")
+    kind: AlarmKind = described("Kind of alarm.")
     about: str = described("Subject within the kind, such as a ledger origin, an entry or a transfer.")
     text: str = described("Description and remedy, in the caller's language.")
     first_at: datetime = described("Start.")
@@ -30,13 +29,13 @@ class Alarm:
     @classmethod
     def of(cls, seen: AlarmSeen, language: Language) -> Self:
         return cls(
-            kind=seen.kind,
+            kind=AlarmKind(seen.kind),
             about=seen.about,
             text=seen.said.word(language),
-            first_at=from_micros(seen.first_us),
-            last_at=from_micros(seen.last_us),
+            first_at=seen.first_at,
+            last_at=seen.last_at,
             times=seen.times,
-            over_at=instant(seen.over_us),
+            over_at=seen.over_at,
         )
 
 

@@ -1,14 +1,18 @@
 """The signed-in user, as shown to themselves."""
 
+from typing import Annotated
+
 import strawberry
 
 from auth.actors import GROUP, Role
+from auth.permissions import Permission, may
 from schema.engine.context import Info
-from schema.engine.fields import described, field, object_type
+from schema.engine.fields import argument, described, enum_type, field, object_type
 from schema.engine.operations import query
+from schema.engine.scalars import PermissionName, PlantCode
 from schema.group.plants import Plant, plants_seen
 
-RoleEnum = strawberry.enum(Role, name="PersonRole", description="Role of a user.")
+enum_type(Role, name="PersonRole")
 
 
 @object_type
@@ -40,6 +44,22 @@ class Viewer:
     @field("Plants that the user may see.")
     async def plants(self, info: Info) -> list[Plant]:
         return await plants_seen(info)
+
+    @field("Permissions of the user at a plant, by name. There are fewer than 100. At an unknown plant there are none.")
+    async def permissions(
+        self,
+        info: Info,
+        plant: Annotated[
+            PlantCode | None, argument("Plant code. Without it, this node's plant, or the whole group at the hub.")
+        ] = None,
+    ) -> list[PermissionName]:
+        number = info.services.plant
+        if plant is not None:
+            found = next((one.number for one in await plants_seen(info) if one.code == plant), None)
+            if found is None:
+                return []
+            number = found
+        return [PermissionName(one) for one in sorted(Permission) if may(info.context.actor, one, number)]
 
 
 @query("Returns the signed-in user.", permission=None)

@@ -7,7 +7,7 @@ from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production.refusals import MATERIAL_DIFFERS
 from plants.rules.values.refusals import NOTHING_CHANGES
 from schema.engine.context import Info
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -36,10 +36,9 @@ class MergeBatchesInput(MutationInput):
 
 
 @object_type
-class BatchesMerged:
+class BatchesMerged(Recorded):
     """Batches were merged."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record of the merge.")
     batch: Batch = described("New batch.")
 

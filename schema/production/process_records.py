@@ -2,15 +2,17 @@
 
 import json
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Self
 
 import strawberry
 
 from auth.permissions import Permission
 from plants.commands.production import process_records as commands
+from plants.rules.genealogy.edges import MaterialUse
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
+from plants.rules.production.process_records import ProcessKind, ProcessState, RunKind
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
@@ -26,10 +28,12 @@ from plants.store.production.process_records import (
 )
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id, read_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
@@ -37,45 +41,14 @@ from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
-from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.master_records import MasterRecord, record_of
 
 PROCESS_ID = "Id of the process record."
 
-
-@enum_type
-class ProcessKind(StrEnum):
-    """Kind of a process record."""
-
-    PRODUCTION = "PRODUCTION"
-    SPLIT = "SPLIT"
-    MERGE = "MERGE"
-    REPACK = "REPACK"
-    REWORK = "REWORK"
-    RELABEL = "RELABEL"
-    TRANSFER = "TRANSFER"
-    SHIPMENT = "SHIPMENT"
-
-
-@enum_type
-class ProcessState(StrEnum):
-    """State of a process record."""
-
-    OPEN = "OPEN"
-    CLOSED = "CLOSED"
-
-
-@enum_type
-class MaterialUse(StrEnum):
-    """Use of goods in a process record (ISA-95 material use)."""
-
-    CONSUMED = "CONSUMED"
-    PRODUCED = "PRODUCED"
-    BY_PRODUCT = "BY_PRODUCT"
-    CO_PRODUCT = "CO_PRODUCT"
-    SAMPLE = "SAMPLE"
-    RETURNED = "RETURNED"
-    TRANSFERRED = "TRANSFERRED"
-    SHIPPED = "SHIPPED"
+enum_type(ProcessKind)
+enum_type(ProcessState)
+enum_type(MaterialUse)
+enum_type(RunKind)
 
 
 @object_type
@@ -221,7 +194,7 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 async def process_records(
     info: Info,
     filter: Annotated[ProcessFilter | None, argument("Filter. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ProcessRecord]:
     return await info.connection(
@@ -237,16 +210,6 @@ def _filters(filter: ProcessFilter | None) -> ProcessesFilter:
     return ProcessesFilter(filter.plant, kind, state, filter.job_order, filter.equipment)
 
 
-@enum_type
-class RunKind(StrEnum):
-    """Kind of process that operators open, feed, yield and close."""
-
-    PRODUCTION = "PRODUCTION"
-    REPACK = "REPACK"
-    REWORK = "REWORK"
-    RELABEL = "RELABEL"
-
-
 @input_type
 class OpenProcessInput(MutationInput):
     """The process to open."""
@@ -258,7 +221,7 @@ class OpenProcessInput(MutationInput):
 
     @property
     def order(self) -> commands.ProcessOrder:
-        return commands.ProcessOrder(self.kind.value, self.segment, self.job_order, self.equipment)
+        return commands.ProcessOrder(self.kind, self.segment, self.job_order, self.equipment)
 
 
 @input_type
@@ -277,30 +240,29 @@ class CloseProcessInput(MutationInput):
 
 
 @object_type
-class ProcessOpened:
+class ProcessOpened(Recorded):
     """A process record was opened."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
 
 
 @object_type
-class ProcessFed:
+class ProcessFed(Recorded):
     """Goods were fed into a process record."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
 
 
 @object_type
-class ProcessClosed:
+class ProcessClosed(Recorded):
     """A process record was closed with its mass balance."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
 
 
-def process_named(id: str) -> int:
+def process_named(info: Info, id: str) -> int:
+    """Return the number of a process record, or raise Refusal: NOT_PERMITTED comes before PROCESS_UNKNOWN."""
+    info.require(info.services.plant)
     numbers = read_id("process", id)
     if numbers is None:
         raise Refusal(PROCESS_UNKNOWN, process=id[:40])
@@ -333,7 +295,7 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
     ),
 )
 async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed:
-    number = process_named(input.process)
+    number = process_named(info, input.process)
     order = commands.Feed(number, tuple(line.line for line in input.lines))
     entry = await info.write(commands.feed_process, order, input)
     return ProcessFed(entry=RecordedEntry.of(entry), process=await process_written(info, number))
@@ -350,7 +312,7 @@ async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed
     ),
 )
 async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:
-    number = process_named(input.process)
+    number = process_named(info, input.process)
     order = commands.Closing(number)
     entry = await info.write(commands.close_process, order, input)
     return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

@@ -8,7 +8,7 @@ from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN
 from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -29,10 +29,9 @@ class RecordProductionInput(OpenProcessInput):
 
 
 @object_type
-class ProductionRecorded:
+class ProductionRecorded(Recorded):
     """A run was recorded as one closed process record."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
     batches: list[Batch] = described("New batches, in the order of the outputs.")
 

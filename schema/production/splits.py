@@ -5,7 +5,7 @@ from plants.commands.production import splits
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -34,10 +34,9 @@ class SplitBatchInput(MutationInput):
 
 
 @object_type
-class BatchSplit:
+class BatchSplit(Recorded):
     """A batch was split."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record of the split.")
     batch: Batch = described("The split batch.")
     parts: list[Batch] = described("New batches, in the order of the parts.")

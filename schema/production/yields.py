@@ -1,7 +1,6 @@
 """Yields: outputs of an open process record."""
 
 from datetime import date, datetime
-from enum import StrEnum
 
 import strawberry
 
@@ -10,10 +9,11 @@ from plants.commands.production import yields
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.refusals import LINES_INVALID
 from schema.engine.context import Info
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, enum_type, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
@@ -26,15 +26,7 @@ from schema.inventory.batches import Batch, batches_stated
 from schema.inventory.stock import StockLineInput
 from schema.production.process_records import PROCESS_ID, ProcessRecord, process_named, process_written
 
-
-@enum_type
-class OutputUse(StrEnum):
-    """Material use of an output."""
-
-    PRODUCED = "PRODUCED"
-    BY_PRODUCT = "BY_PRODUCT"
-    CO_PRODUCT = "CO_PRODUCT"
-    SAMPLE = "SAMPLE"
+enum_type(OutputUse)
 
 
 @input_type
@@ -60,7 +52,7 @@ class OutputInput:
             amount=self.quantity.amount,
             unit=self.quantity.unit,
             location=self.location,
-            use=self.use.value,
+            use=self.use,
             produced_at=self.produced_at,
             expires_on=self.expires_on,
             grade=self.grade,
@@ -80,7 +72,7 @@ class AdditionInput:
 
     @property
     def addition(self) -> yields.Addition:
-        return yields.Addition(self.batch, self.quantity.amount, self.quantity.unit, self.location, self.use.value)
+        return yields.Addition(self.batch, self.quantity.amount, self.quantity.unit, self.location, self.use)
 
 
 @input_type
@@ -96,10 +88,9 @@ class YieldProcessInput(MutationInput):
 
 
 @object_type
-class ProcessYielded:
+class ProcessYielded(Recorded):
     """Goods were yielded by a process record."""
 
-    entry: RecordedEntry = described(ENTRY)
     process: ProcessRecord = described("Process record.")
     batches: list[Batch] = described("New batches, in the order of the outputs.")
 
@@ -123,7 +114,7 @@ class ProcessYielded:
     ),
 )
 async def yield_process(info: Info, input: Input[YieldProcessInput]) -> ProcessYielded:
-    number = process_named(input.process)
+    number = process_named(info, input.process)
     order = yields.Yield(
         number,
         tuple(one.output for one in input.outputs),

@@ -10,26 +10,24 @@ from auth.permissions import Permission
 from plants.commands.quality import holds as commands
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.quality.holds import HoldKind
-from plants.rules.values.instants import from_micros
 from plants.store.inventory.batches import Known, known_by_id
 from plants.store.quality import holds
 from plants.store.quality.holds import DirectedHoldRow, HoldRow, directed_holds_by_code, holds_by_batch
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import described, field, input_type, object_type
+from schema.engine.entries import Recorded, RecordedEntry
+from schema.engine.fields import described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation
-from schema.engine.scalars import BatchCode, instant
+from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
 
-HoldKindEnum = strawberry.enum(
-    HoldKind, name="HoldKind", description="Kind of hold. Holds are independent: lifting one leaves the others."
-)
+enum_type(HoldKind)
 
 
 @object_type
@@ -56,14 +54,14 @@ class BatchHold(Node):
     def of(cls, row: HoldRow) -> Self:
         return cls(
             id=node_id("hold", row.plant_id, row.batch_id, row.hold_id),
-            kind=HoldKind(row.kind),
+            kind=row.kind,
             reason=row.reason,
             placed_by=row.placed_by,
-            placed_at=from_micros(row.placed_us),
-            lifted_at=instant(row.lifted_us),
+            placed_at=row.placed_at,
+            lifted_at=row.lifted_at,
             hold=row.hold_id,
             directed=row.directed,
-            in_force_at_plant=row.lifted_us is None,
+            in_force_at_plant=row.lifted_at is None,
             number=row.plant_id,
         )
 
@@ -72,11 +70,11 @@ class BatchHold(Node):
         """Return a directed hold that the plant has not placed yet."""
         return cls(
             id=node_id("directed-hold", row.plant_id, batch, row.directive_idx),
-            kind=HoldKind(row.kind),
+            kind=row.kind,
             reason=row.reason,
             placed_by=row.directed_by,
-            placed_at=from_micros(row.directed_us),
-            lifted_at=instant(row.ended_us),
+            placed_at=row.directed_at,
+            lifted_at=row.ended_at,
             hold=None,
             directed=row.hold,
             in_force_at_plant=False,
@@ -119,10 +117,9 @@ class QuarantineBatchInput(MutationInput):
 
 
 @object_type
-class BatchQuarantined:
+class BatchQuarantined(Recorded):
     """The plant's goods of a batch were put on hold."""
 
-    entry: RecordedEntry = described(ENTRY)
     batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
     hold: BatchHold = described("The new hold.")
 

@@ -9,17 +9,25 @@ from auth.permissions import Permission
 from plants.commands.replication.disputes import Settlement
 from plants.commands.replication.disputes import settle_dispute as settle
 from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
-from plants.rules.values.instants import from_micros
-from plants.store.replication.disputes import Disputed, DisputesFilter, disputes_by_place, disputes_count, disputes_page
+from plants.store.replication.disputes import (
+    DisputeRow,
+    DisputesFilter,
+    DisputeState,
+    disputes_by_place,
+    disputes_count,
+    disputes_page,
+)
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
+from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import Node, findable, node_id
+from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import instant
+from schema.engine.scalars import EventType
 from schema.group.plants import Plant, plant_numbered
 
 INDEX = "Index of the disputing entry in the plant's ledger. It names the dispute."
@@ -39,7 +47,7 @@ class Dispute(Node):
 
     index: int = described(INDEX)
     event_id: str = described("Id of the event, unique across all nodes.")
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     about: str = described("Key of the subject: a batch code or a process record id.")
     actor: str = described("Employee number of the actor.")
     occurred_at: datetime = described("Time of the event.")
@@ -66,21 +74,20 @@ class Dispute(Node):
         return None if self.settled_idx is None else await entry_of(info, (self.number, self.settled_idx))
 
     @classmethod
-    def of(cls, disputed: Disputed) -> Self:
-        row = disputed.row
+    def of(cls, row: DisputeRow) -> Self:
         return cls(
             id=node_id("dispute", row.plant_id, row.entry_idx),
             index=row.entry_idx,
             event_id=row.event_id,
-            type=row.type,
+            type=EventType(row.type),
             about=row.key,
             actor=row.actor,
-            occurred_at=from_micros(row.occurred_us),
-            collisions=[DisputeCollision(**one) for one in disputed.collisions],
-            open=row.state == "OPEN",
+            occurred_at=row.occurred_at,
+            collisions=[DisputeCollision(**one) for one in row.collisions],
+            open=row.state is DisputeState.OPEN,
             settlement=row.settlement,
             settled_by=row.settled_by,
-            settled_at=instant(row.settled_us),
+            settled_at=row.settled_at,
             number=row.plant_id,
             settled_idx=row.settled_idx,
         )
@@ -100,12 +107,12 @@ async def disputes(
     info: Info,
     *,
     open: Annotated[bool | None, argument("True for open disputes, false for settled ones. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Dispute]:
     return await info.connection(
         disputes_page, disputes_count, DisputesFilter(open), (first, after),
-        key=lambda one: (one.row.plant_id, one.row.entry_idx), make=Dispute.of,
+        key=lambda one: (one.plant_id, one.entry_idx), make=Dispute.of,
     )  # fmt: skip
 
 
@@ -118,10 +125,9 @@ class SettleDisputeInput(MutationInput):
 
 
 @object_type
-class DisputeSettled:
+class DisputeSettled(Recorded):
     """A dispute was settled. Separate entries record the correct facts."""
 
-    entry: RecordedEntry = described(ENTRY)
     dispute: Dispute = described("Dispute with its current state.")
 
 

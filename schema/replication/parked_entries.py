@@ -10,7 +10,6 @@ from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
 from plants.rules.ledger.events import LedgerKind
 from plants.rules.replication.refusals import ENTRY_NOT_PARKED
-from plants.rules.values.instants import from_micros
 from plants.store.audit.history import log_named
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.parked_entries import (
@@ -26,19 +25,15 @@ from plants.store.replication.parked_entries import (
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import ENTRY, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.entries import Recorded, RecordedEntry
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.scalars import EventType, PlantCode, Sha256
 from schema.group.plants import Plant, plant_numbered
 
-ParkedStateEnum = strawberry.enum(
-    ParkedState,
-    name="ParkedState",
-    description="State of a parked entry: it FAILED, it NEEDS_UPGRADE, it WAITS_BEHIND another one, or its "
-    "plant is HALTED. FAILED and NEEDS_UPGRADE need a decision.",
-)
+enum_type(ParkedState)
 INDEX = "Position of the entry in the plant's ledger, from 0."
 LEAF = "Leaf hash of the entry, as listed."
 OF_PLANT = "Code of the plant of the ledger."
@@ -50,7 +45,7 @@ class ParkedEntry:
 
     index: int = described(INDEX)
     state: ParkedState = described("State of the entry.")
-    type: str = described("Event type, in the past tense. Empty if the plant is halted.")
+    type: EventType | None = described("Event type. Null if the plant is halted.")
     about: str = described("Key of the subject: a batch code or a process record id.")
     error: str | None = described("Error of the entry itself. Null if it waits for another entry.")
     attempts: int = described("Number of attempts.")
@@ -58,7 +53,7 @@ class ParkedEntry:
     next_attempt_at: datetime | None = described(
         "Time of the next attempt. Null if a decision or an upgrade is needed."
     )
-    leaf_hash: str | None = described("Leaf hash in hexadecimal. A decision must repeat it.")
+    leaf_hash: Sha256 | None = described("Leaf hash. A decision must repeat it.")
     number: strawberry.Private[int]
 
     @field("Plant of the ledger.")
@@ -75,13 +70,13 @@ class ParkedEntry:
         return cls(
             index=fault.idx,
             state=seen.state,
-            type=fault.type,
+            type=EventType(fault.type) if fault.type else None,
             about="" if seen.state is ParkedState.HALTED else fault.key,
             error=fault.error,
             attempts=fault.attempts,
-            parked_at=from_micros(fault.parked_us),
-            next_attempt_at=instant(fault.next_attempt_us),
-            leaf_hash=seen.leaf,
+            parked_at=fault.parked_at,
+            next_attempt_at=fault.next_attempt_at,
+            leaf_hash=None if seen.leaf is None else Sha256(seen.leaf),
             number=fault.log_id,
         )
 
@@ -91,13 +86,13 @@ class SkippedEntry:
     """An entry of a plant that an administrator excluded from the hub's tables."""
 
     index: int = described(INDEX)
-    type: str = described("Event type, in the past tense.")
+    type: EventType = described("Event type.")
     error: str = described("Error of the last attempt.")
     reason: str = described("Reason of the decision.")
     skipped_by: str = described("Employee number of the decider.")
     printed_name: str = described("Name of the decider at that time.")
     skipped_at: datetime = described("Time of the decision.")
-    leaf_hash: str = described("Leaf hash of the entry, in hexadecimal.")
+    leaf_hash: Sha256 = described("Leaf hash of the entry.")
     number: strawberry.Private[int]
     decided: strawberry.Private[int]
 
@@ -113,13 +108,13 @@ class SkippedEntry:
     def of(cls, row: SkippedEntryRow) -> Self:
         return cls(
             index=row.idx,
-            type=row.type,
+            type=EventType(row.type),
             error=row.error,
             reason=row.reason,
             skipped_by=row.skipped_by,
             printed_name=row.printed_name,
-            skipped_at=from_micros(row.skipped_us),
-            leaf_hash=row.leaf,
+            skipped_at=row.skipped_at,
+            leaf_hash=Sha256(row.leaf),
             number=row.of_plant,
             decided=row.entry_idx,
         )
@@ -133,7 +128,7 @@ class SkippedEntry:
 async def parked_entries(
     info: Info,
     state: Annotated[ParkedState | None, argument("State. Without it, all.")] = None,
-    first: First = None,
+    first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ParkedEntry]:
     return await info.connection(
@@ -147,7 +142,7 @@ async def parked_entries(
     permission=Permission.REPLICATION_READ,
     roles=HUB_ONLY,
 )
-async def skipped_entries(info: Info, first: First = None, after: After = None) -> Connection[SkippedEntry]:
+async def skipped_entries(info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[SkippedEntry]:
     return await info.connection(
         skipped_page, skipped_count, None, (first, after),
         key=lambda row: (row.of_plant, row.idx), make=SkippedEntry.of,
@@ -160,7 +155,7 @@ class RetryParkedEntryInput(MutationInput):
 
     plant: PlantCode = described(OF_PLANT)
     index: int = described(INDEX)
-    leaf_hash: str = described(LEAF)
+    leaf_hash: Sha256 = described(LEAF)
     reason: str = described("Reason: the change since the failure.")
 
 
@@ -170,22 +165,18 @@ class SkipParkedEntryInput(MutationInput):
 
     plant: PlantCode = described(OF_PLANT)
     index: int = described(INDEX)
-    leaf_hash: str = described(LEAF)
+    leaf_hash: Sha256 = described(LEAF)
     reason: str = described("Reason, for readers of the ledger.")
 
 
 @object_type
-class EntryRetried:
+class EntryRetried(Recorded):
     """A parked entry and those that wait for it are being retried."""
-
-    entry: RecordedEntry = described(ENTRY)
 
 
 @object_type
-class EntrySkipped:
+class EntrySkipped(Recorded):
     """A parked entry was skipped for good. Entries that waited for it are being retried."""
-
-    entry: RecordedEntry = described(ENTRY)
 
 
 async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:

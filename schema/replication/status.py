@@ -17,19 +17,15 @@ from plants.store.replication import status as status_rows
 from plants.store.replication.status import PlantReplication, ReplicationState
 from schema.engine.commits import polls
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, object_type
+from schema.engine.fields import argument, described, enum_type, object_type
 from schema.engine.operations import subscription
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.scalars import PlantCode, Sha256
 from schema.group import plants
 
 if TYPE_CHECKING:
     from schema.group.plants import Plant
 
-ReplicationStateEnum = strawberry.enum(
-    ReplicationState,
-    name="ReplicationState",
-    description="State of replication between a plant and the hub. HUB_REGRESSED and later ones need an operator.",
-)
+enum_type(ReplicationState)
 
 
 @object_type
@@ -38,7 +34,7 @@ class Replication:
 
     state: ReplicationState = described("State of replication.")
     size: int = described("Number of entries of the plant's ledger at this node.")
-    root: str = described("Root hash of the Merkle tree over those entries, in hexadecimal.")
+    root: Sha256 = described("Root hash of the Merkle tree over those entries.")
     projected: int = described("Number of those entries that are applied to the tables.")
     acknowledged: int = described("Number of entries that the hub holds and has cosigned.")
     checkpoint_size: int | None = described("Size in the newest signed checkpoint.")
@@ -72,13 +68,13 @@ class Replication:
         return cls(
             state=seen.state,
             size=seen.size,
-            root=seen.root.hex(),
+            root=Sha256(seen.root.hex()),
             projected=seen.projected,
             acknowledged=seen.acknowledged,
             checkpoint_size=seen.checkpoint_size,
-            checkpoint_at=instant(seen.checkpoint_us),
+            checkpoint_at=seen.checkpoint_at,
             lag_seconds=seen.lag_seconds,
-            contact_at=instant(seen.contact_us),
+            contact_at=seen.contact_at,
             directives=seen.directives,
             directives_acknowledged=seen.directives_acknowledged,
             faults=seen.faults,
@@ -86,7 +82,7 @@ class Replication:
             waiting=seen.waiting,
             error=seen.error,
             attempts=seen.attempts,
-            next_attempt_at=instant(seen.next_attempt_us),
+            next_attempt_at=seen.next_attempt_at,
             fenced=seen.fenced,
             disputed=seen.disputed,
             archived=seen.archived,
@@ -119,7 +115,7 @@ async def replication_status(
         async for _ in polling:
             now = info.services.clock.now()
             for one, seen in await info.read(_standing, plant, now):
-                lasting = replace(seen, lag_seconds=None, contact_us=None, skew_ms=None)
+                lasting = replace(seen, lag_seconds=None, contact_at=None, skew_ms=None)
                 if shown.get(one.number) != lasting:
                     shown[one.number] = lasting
                     yield ReplicationStatus.of(one, seen, info.context.language)

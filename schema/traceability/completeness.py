@@ -11,18 +11,14 @@ from plants.store.materials.plants import plants_by_number
 from plants.store.traceability.completeness import Completeness as Found
 from plants.store.traceability.completeness import Gap, GapKind, Watermark
 from schema.engine.context import Info
-from schema.engine.fields import described, field, object_type
-from schema.engine.nodes import node_id
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.fields import described, enum_type, field, object_type
+from schema.engine.node_ids import node_id
+from schema.engine.scalars import PlantCode, Sha256
 from schema.group.plants import Plant, owner
 from schema.traceability.trace_queries import TraceQuery
 from schema.traceability.traced import TracedBatch, traced_batch
 
-GapKindEnum = strawberry.enum(
-    GapKind,
-    name="TraceGapKind",
-    description="Kind of gap: entries of a plant that this node does not have, or goods in transit.",
-)
+enum_type(GapKind, name="TraceGapKind")
 
 
 @object_type
@@ -30,7 +26,7 @@ class PlantWatermark:
     """Size of a plant's ledger that an answer is based on."""
 
     size: int = described("Number of the plant's entries in the answer.")
-    root: str = described("Root hash of the Merkle tree over the entries at this node, in hexadecimal.")
+    root: Sha256 = described("Root hash of the Merkle tree over the entries at this node.")
     checkpoint_at: datetime | None = described("Time at which the plant signed its newest checkpoint.")
     known_until: datetime | None = described(
         "Time until which the ledger is known: the earlier of signature and arrival of the newest checkpoint."
@@ -46,9 +42,9 @@ class PlantWatermark:
     def of(cls, mark: Watermark) -> Self:
         return cls(
             size=mark.size,
-            root=mark.root.hex(),
-            checkpoint_at=instant(mark.checkpoint_us),
-            known_until=instant(mark.known_until_us),
+            root=Sha256(mark.root.hex()),
+            checkpoint_at=mark.checkpoint_at,
+            known_until=mark.known_until,
             lag_seconds=mark.lag_seconds,
             number=mark.plant_id,
         )

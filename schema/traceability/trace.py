@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Annotated, Final
 
 import strawberry
-from graphql import GraphQLError
 
 from auth.permissions import Permission
 from plants.rules.genealogy.walks import TraceDirection
@@ -16,8 +15,9 @@ from plants.store.traceability.trace_batches import traced_count, traced_edges, 
 from plants.store.traceability.trace_starts import Start
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
-from schema.engine.fields import argument, described, field, input_type, object_type
-from schema.engine.limits import EXCEEDED
+from schema.engine.errors import WordedError
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.limits import EXCEEDED, NAMES_TOO_MANY, PAGE_DEFAULT, PAGE_SIZE_WRONG
 from schema.engine.operations import query
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.traceability.completeness import Completeness
@@ -29,11 +29,7 @@ NAMES_MAX: Final = 1_000  # for the start of one trace
 PATHS_DEFAULT: Final = 10
 PATHS_MAX: Final = 100
 
-TraceDirectionEnum = strawberry.enum(
-    TraceDirection,
-    name="TraceDirection",
-    description="Direction of a trace: BACKWARD to the origins of goods, FORWARD to their products, or BOTH.",
-)
+enum_type(TraceDirection)
 
 
 @input_type
@@ -52,7 +48,7 @@ class TraceInput:
         """The names to start from. Raises GraphQLError for more than NAMES_MAX."""
         names: Sequence[Sequence[str]] = (self.codes, self.aliases, self.supplier_lots, self.orders, self.customers)
         if sum(map(len, names)) > NAMES_MAX:
-            raise GraphQLError(f"A trace begins at no more than {NAMES_MAX} names.", extensions=EXCEEDED)
+            raise WordedError(NAMES_TOO_MANY(most=NAMES_MAX), extensions=EXCEEDED)
         return Start(*(tuple(dict.fromkeys(given)) for given in names))
 
 
@@ -92,7 +88,7 @@ class Trace:
         self,
         info: Info,
         filter: Annotated[TracedBatchFilter | None, argument("Filter. Without it, all.")] = None,
-        first: First = None,
+        first: First = PAGE_DEFAULT,
         after: After = None,
     ) -> Connection[TracedBatch]:
         filters = replace(self.query.filters, **vars(filter or TracedBatchFilter()))
@@ -105,7 +101,7 @@ class Trace:
         "Edges between batches and process records, with quantity and time.",
         permission=Permission.TRACE_READ,
     )
-    async def edges(self, info: Info, first: First = None, after: After = None) -> Connection[TraceEdge]:
+    async def edges(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceEdge]:
         return await info.connection(
             traced_edges, traced_edges_count, self.query.filters, (first, after),
             key=lambda row: row.key, make=lambda row: TraceEdge.of(row, self.query),
@@ -122,7 +118,7 @@ class Trace:
         first: Annotated[int, argument(f"Largest number of paths. The limit is {PATHS_MAX}.")] = PATHS_DEFAULT,
     ) -> list[TracePath]:
         if not 1 <= first <= PATHS_MAX:
-            raise GraphQLError(f"`first` is between 1 and {PATHS_MAX}, not {first}.", extensions=EXCEEDED)
+            raise WordedError(PAGE_SIZE_WRONG(most=PATHS_MAX, first=first), extensions=EXCEEDED)
         found = await info.read(self.query.paths, to, first)
         info.context.spend(sum(len(path) for path in found.paths))
         return [TracePath.of(path, self.query) for path in found.paths]

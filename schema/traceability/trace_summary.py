@@ -5,13 +5,14 @@ from typing import Self
 import strawberry
 
 from auth.permissions import Permission
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition
 from plants.store.traceability.trace_summary import Delivered, Flow, Share, Summary
 from schema.engine.context import Info, required
 from schema.engine.fields import described, field, object_type
 from schema.engine.quantities import Quantity
 from schema.group.plants import Plant, owner
-from schema.materials.master_records import MasterKind, MasterRecord, record_of
+from schema.materials.master_records import MasterRecord, record_of
 from schema.materials.materials import Material, material_of
 from schema.traceability.trace_queries import WHOLE, TraceQuery
 

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.genealogy.walks import Bounds
 from plants.rules.identification.codes import plant_of
 from plants.rules.quality.dispositions import Disposition
@@ -17,13 +18,13 @@ from plants.store.logistics.in_transit import awaited_batches, awaited_transfers
 from plants.store.materials.plants import plants_by_number
 from schema.engine.context import Info
 from schema.engine.fields import described, field, object_type
-from schema.engine.nodes import node_id
+from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, instant
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.materials.materials import Material, material_of
-from schema.production.process_records import MaterialUse, ProcessRecord, process_numbered
+from schema.production.process_records import ProcessRecord, process_numbered
 from schema.traceability.trace_queries import TraceQuery
 
 

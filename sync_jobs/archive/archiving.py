@@ -17,7 +17,7 @@ from infra.objects import ArchiveFailed, ArchiveUnfit, NameTaken, NotArchived
 from plants.rules.ledger.notes import Checkpoint, Note
 from plants.rules.ledger.retention import RecordClass, class_of
 from plants.rules.ledger.tiles import BUNDLE_ENTRIES, Edge, Tile, bundle_name, pack_bundle
-from plants.rules.values.instants import from_micros, micros
+from plants.rules.values.instants import EPOCH, from_micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.archive import (
     FIRST_BRANCH,
@@ -134,12 +134,12 @@ def _begin(session: Session, hub: HubNode, holder: str, *, forced: bool) -> Leas
     """Take the lease and count the attempt, which counts as failed until it succeeds."""
     now = hub.clock.now()
     before = attempts_made(session)
-    if not forced and not is_due(before.next_attempt_us, now):
+    if not forced and not is_due(before.next_attempt_at, now):
         return None
     lease = leases.take(session, LEASE, holder, now=now)
     if lease is not None:
         wait_ms = next_wait_ms(before.backoff_ms)
-        keep_attempts(session, Attempts(before.made + 1, wait_ms, micros(now) + wait_ms * 1000))
+        keep_attempts(session, Attempts(before.made + 1, wait_ms, now + timedelta(milliseconds=wait_ms)))
     return lease
 
 
@@ -186,7 +186,7 @@ def _check_last_checkpoint(run: _Run) -> None:
     The folder of an unmounted disk exists and is empty: new files would silently go to the wrong disk.
     """
     with run.hub.store.reading() as reads:
-        last = max(archived_rows(reads), key=lambda row: row.archived_us, default=None)
+        last = max(archived_rows(reads), key=lambda row: row.archived_at, default=None)
     if last is None or not last.checkpoint:
         return
     try:
@@ -203,8 +203,8 @@ def _ledgers(hub: HubNode) -> list[SignedLedger]:
 def _archive_one(run: _Run, ledger: SignedLedger) -> None:
     with run.hub.store.transaction() as session:
         done = archived(session, ledger.log_id)
-    silent_us = ledger.received_us - (done.checkpoint_us if done else 0)
-    if ledger.signed == 0 or (done and ledger.signed <= done.size and silent_us < _span_us(SILENCE)):
+    silent = ledger.received_at - (done.checkpoint_at if done else EPOCH)
+    if ledger.signed == 0 or (done and ledger.signed <= done.size and silent < SILENCE):
         return
     done = _compared(run, ledger, done)
     place = folder(ledger.origin, done.branch)
@@ -216,11 +216,6 @@ def _archive_one(run: _Run, ledger: SignedLedger) -> None:
         # Files without a checkpoint over them, from a history that was never completed.
         LOG.warning("%s: %s is taken", ledger.origin, error)
         _branch_off(run, ledger, done.edge.size)
-
-
-def _span_us(span: timedelta) -> int:
-    """Return a time span in microseconds."""
-    return span // timedelta(microseconds=1)
 
 
 def _compared(run: _Run, ledger: SignedLedger, done: Archived | None) -> Archived:
@@ -243,7 +238,7 @@ def _branch_off(run: _Run, ledger: SignedLedger, fork: int) -> Archived:
     text = FORKED(origin=ledger.origin, fork=fork, branch=branch)
     with run.hub.store.transaction() as session:
         run.lease.renew(session, now)
-        keep_archived(session, ledger.log_id, done, micros(now))
+        keep_archived(session, ledger.log_id, done, now)
         raise_alarm(session, Alarm(AlarmKind.ARCHIVE_FORKED, ledger.origin, text), now)
     return done
 
@@ -291,12 +286,12 @@ def _store_checkpoint(run: _Run, ledger: SignedLedger, done: Archived, place: st
         found = note_up_to(reads, ledger.log_id, reached)
     if found is None or found.size < done.size:
         return
-    size, note, received_us = found
+    size, note, received_at = found
     name = checkpoint_name(place, size, note)
-    until = run.archive.retention.until(RecordClass.CHECKPOINTS, from_micros(received_us))
+    until = run.archive.retention.until(RecordClass.CHECKPOINTS, received_at)
     run.archive.objects.put_new(name, note, retain_until=until)
     root = Checkpoint.parse(Note.parse(note).text).root
-    _keep(run, ledger, replace(done, size=size, root=root, checkpoint=name, checkpoint_us=received_us))
+    _keep(run, ledger, replace(done, size=size, root=root, checkpoint=name, checkpoint_at=received_at))
 
 
 def _rows(hub: HubNode, log_id: int, low: int, high: int) -> tuple[list[tuple[bytes, bytes]], datetime]:
@@ -317,4 +312,4 @@ def _keep(run: _Run, ledger: SignedLedger, done: Archived) -> None:
     now = run.hub.clock.now()
     with run.hub.store.transaction() as session:
         run.lease.renew(session, now)
-        keep_archived(session, ledger.log_id, done, micros(now))
+        keep_archived(session, ledger.log_id, done, now)

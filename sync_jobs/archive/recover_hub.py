@@ -9,6 +9,7 @@ plants'), which is therefore recovered first.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -19,7 +20,6 @@ from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import NoteError, NoteKey, SignedCheckpoint
 from plants.rules.ledger.tiles import BUNDLE_ENTRIES, BundleInvalid, Edge, bundle_name, spans, unpack_bundle
-from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.archive import (
     FIRST_BRANCH,
@@ -156,8 +156,8 @@ def recover_ledger(
     try:
         with hub.store.transaction() as session:
             source = Source(archive.objects, place, log_id, mirrored=log_id > HUB_LOG, progress=progress)
-            now_us = micros(hub.clock.now())
-            edge = store_archived(session, source, newest, now_us)
+            now = hub.clock.now()
+            edge = store_archived(session, source, newest, now)
             if log_id == HUB_LOG:
                 plant_keys.apply_key_events(session, origin.partition("/")[0], here.size, newest.size)
             if edge is not None:
@@ -168,9 +168,9 @@ def recover_ledger(
                     size=newest.size,
                     root=newest.signed.checkpoint.root,
                     checkpoint=newest.name,
-                    checkpoint_us=now_us,
+                    checkpoint_at=now,
                 )
-                keep_archived(session, log_id, known, now_us)
+                keep_archived(session, log_id, known, now)
     except OtherRoot as error:
         if here.size:
             return ArchiveComparison.CONTRADICTS
@@ -232,7 +232,7 @@ def _recover(hub: HubNode, archive: Archive, log_id: int, progress: ArchiveProgr
         return Recovered(log_id, head.origin, head.size, Head(session, log_id).size)
 
 
-def store_archived(session: Session, source: Source, newest: ArchivedCheckpoint, now_us: int) -> Edge | None:
+def store_archived(session: Session, source: Source, newest: ArchivedCheckpoint, now: datetime) -> Edge | None:
     """Store the archived entries after the head, and the checkpoint over them, in the caller's transaction.
 
     Returns the edge of their tiles where they were read from the first one on. Raises OtherRoot where they do not lead
@@ -247,7 +247,7 @@ def store_archived(session: Session, source: Source, newest: ArchivedCheckpoint,
         source.progress(head.origin, frontier.size, newest.size)
     if frontier.root() != newest.signed.checkpoint.root:
         raise OtherRoot
-    _keep_position(session, source, newest, now_us)
+    _keep_position(session, source, newest, now)
     return edge
 
 
@@ -282,9 +282,9 @@ def _grown(edge: Edge, entries: Sequence[Entry]) -> Edge:
     return edge
 
 
-def _keep_position(session: Session, source: Source, newest: ArchivedCheckpoint, now_us: int) -> None:
+def _keep_position(session: Session, source: Source, newest: ArchivedCheckpoint, now: datetime) -> None:
     """Store the checkpoint; for a mirrored ledger also that its writer has a receipt for that size."""
-    log_id, signed_us = source.log_id, checkpoints.signed_us(newest.signed)
-    status.keep_checkpoint(session, log_id, newest.size, newest.note, signed_us=signed_us, received_us=now_us)
+    log_id, signed_at = source.log_id, checkpoints.signed_at(newest.signed)
+    status.keep_checkpoint(session, log_id, newest.size, newest.note, signed_at=signed_at, received_at=now)
     known: dict[str, Any] = {"state": ReplicationState.IN_SYNC if source.mirrored else ReplicationState.NEVER_MET}
     status.amend(session, log_id, acknowledged=newest.size if source.mirrored else 0, **known)

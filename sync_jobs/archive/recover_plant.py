@@ -12,7 +12,6 @@ from infra.messages import Failure, message
 from infra.objects import Objects
 from plants.commands.replication.restores import adopt_next, record_restored
 from plants.rules.ledger.merkle import Frontier
-from plants.rules.values.instants import micros
 from plants.store.ledger import staging
 from plants.store.ledger.archive import FIRST_BRANCH, branches, folder
 from plants.store.ledger.entries import Head, open_log
@@ -54,11 +53,18 @@ ARCHIVE_OTHER_LEDGER: Final = message(
     "ARCHIVE_OTHER_LEDGER",
     "{place} does not continue this plant's ledger of {size} entries. Check that the archive is the right one.",
 )
+ARCHIVE_HOLDS_NOTHING: Final = message(
+    "ARCHIVE_HOLDS_NOTHING", "The archive at {where} holds nothing of {origin}. Check that it is the right one."
+)
 STAGED_ENTRIES_GONE: Final = message("STAGED_ENTRIES_GONE", "The staged entries from {at} on are gone. Try again.")
 
 
 class LedgerChanged(Failure):
     """The ledger grew during the recovery, so that the verified entries no longer follow it."""
+
+
+class NothingArchived(Failure):
+    """The store is empty, and so is the archive for this plant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,9 @@ def restore_from_archive(
     """Recover what the archive holds of the plant beyond its store, which may be empty or old.
 
     Records PlantRestored in the plant's ledger when anything was recovered. Raises, with nothing changed:
-    ArchiveFailed, NotArchived where the archive holds nothing of this plant, ArchiveDamaged where its content does not
-    continue the store or does not lead to the signed root. Raises LedgerChanged when a user writes here at the same
-    time. Entries recovered before that are kept, and the next handshake finds the divergence.
+    ArchiveFailed, NothingArchived for an empty store where the archive holds nothing of this plant, ArchiveDamaged
+    where its content does not continue the store or does not lead to the signed root. Raises LedgerChanged when a user
+    writes here at the same time. Entries recovered before that are kept, and the next handshake finds the divergence.
     """
 
     def begin(session: Session) -> tuple[Frontier, int]:
@@ -89,6 +95,8 @@ def restore_from_archive(
 
     here, directed = node.writer.write(begin)
     newest = _newest(node, objects, node.number)
+    if newest is None and not here.size:
+        raise NothingArchived(ARCHIVE_HOLDS_NOTHING, where=objects.describe(), origin=node.origin)
     directives = _store_directives(node, objects, progress) or directed
     if newest is None or newest[1].size <= here.size:
         return PlantRecovered(here.size, here.size, directed, directives)
@@ -127,7 +135,7 @@ def _store_directives(node: PlantNode, objects: Objects, progress: ArchiveProgre
         if covered.size <= Head(session, -node.number).size:
             return None
         source = Source(objects, place, -node.number, mirrored=True, progress=progress)
-        store_archived(session, source, covered, micros(node.clock.now()))
+        store_archived(session, source, covered, node.clock.now())
         return covered.size
 
     try:

@@ -136,7 +136,7 @@ def has_unsent(node: PlantNode) -> bool:
     """Tell whether the ledger is longer than its last receipt, and the wait after a failure is over."""
     with node.store.reading() as reads:
         size, status = log_size(reads, node.number), known(reads, node.number)
-    due = is_due(status.next_attempt_us, node.clock.now(), began_us=status.attempted_us)
+    due = is_due(status.next_attempt_at, node.clock.now(), began_at=status.attempted_at)
     return due and status.state is not ReplicationState.FENCED and size > status.acknowledged
 
 

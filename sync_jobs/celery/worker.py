@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 from infra.settings import load
 from infra.stores import run_server
+from sync_jobs.celery.node_jobs import successes_of
 from sync_jobs.celery.worker_app import worker_app
 
 
@@ -20,13 +21,20 @@ def run_worker(*, concurrency: int | None, queues: str | None, level: str) -> in
     with ExitStack() as opening:
         # In this process, so that an embedded server outlives a process of the pool, and ends with the worker.
         run_server(load(), opening)
+        _check_store()
         worker.start()
     return worker.exitcode or 0
 
 
 def run_beat(*, level: str) -> None:
     """Run the beat of the node until a signal ends it."""
+    _check_store()
     app.start(["beat", f"--loglevel={level}", "--pidfile="])
+
+
+def _check_store() -> None:
+    """Raise the store's error before Celery starts, which would log it with a traceback."""
+    successes_of(load())
 
 
 def _process_name() -> str:

@@ -13,7 +13,6 @@ from plants.commands.replication.rebasing import Suffix, rebase
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import NoteError, SignedCheckpoint
-from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors, staging
 from plants.store.ledger.entries import Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
@@ -71,9 +70,9 @@ def accept_returned(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) 
             raise Problem(409, "WRONG_POSITION", size=stand.size, root=stand.root)
         size = _insert_returned(session, hub, head, entries, signed)
         note = checkpoints.trimmed(parcel.note, keys)
-        us, signed_us = micros(now), checkpoints.signed_us(signed)
+        signed_at = checkpoints.signed_at(signed)
         status.keep_checkpoint(
-            session, head.log_id, signed.checkpoint.size, bytes(note), signed_us=signed_us, received_us=us
+            session, head.log_id, signed.checkpoint.size, bytes(note), signed_at=signed_at, received_at=now
         )
     return Receipt(size=size, checkpoint=bytes(note).decode())
 

@@ -8,7 +8,6 @@ from auth.machines import EnrolledMachine
 from infra.database import Session
 from infra.ids import new_id
 from infra.messages import Message, message
-from plants.rules.ledger.events import canonical
 from plants.rules.ledger.notes import NoteError, NoteKey
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.store.ledger import mirrors
@@ -105,9 +104,9 @@ def _observe(session: Session, hello: Hello, here: Position, now: datetime, *, s
     return {
         "peer_size": hello.ledger.size,
         "version": hello.version,
-        "supported": canonical(hello.supported).decode(),
+        "supported": hello.supported,
         "skew_ms": _skew_ms(hello.clock, now),
-        "contact_us": micros(now),
+        "contact_at": now,
         **_alarm_columns(state, hello.ledger.size, here.size, now),
     }
 
@@ -132,9 +131,8 @@ def _directives(
             continue
         # A restored hub may have signed other directives at this size before it was restored.
         if mirrors.frontier_at(session, log_id, size).root() == signed.checkpoint.root:
-            signed_us = checkpoints.signed_us(signed)
-            now_us = micros(now)
-            status.keep_checkpoint(session, log_id, size, bytes(note), signed_us=signed_us, received_us=now_us)
+            signed_at = checkpoints.signed_at(signed)
+            status.keep_checkpoint(session, log_id, size, bytes(note), signed_at=signed_at, received_at=now)
             acknowledged = size
     here = Position(head.size, head.frontier.root())
     theirs = Position(0, here.root) if hello.directives is None else hello.directives.position
@@ -145,7 +143,7 @@ def _directives(
         state = ReplicationState.BEHIND
     elif here.size and theirs.root != here.root:
         state = ReplicationState.DIVERGED
-    seen = {"acknowledged": acknowledged, "peer_size": theirs.size, "contact_us": micros(now)}
+    seen = {"acknowledged": acknowledged, "peer_size": theirs.size, "contact_at": now}
     status.amend(session, log_id, **seen, **_alarm_columns(state, theirs.size, here.size, now))
     if state is ReplicationState.HUB_REGRESSED:
         kind, text = ALARMS[state]

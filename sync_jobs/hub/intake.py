@@ -17,7 +17,7 @@ from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import NoteError, NoteKey, SignedCheckpoint
 from plants.rules.replication.pace import paced
-from plants.rules.values.instants import micros
+from plants.rules.values.instants import EPOCH
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head
 from plants.store.replication import status
@@ -105,7 +105,7 @@ def accept(hub: HubNode, machine: EnrolledMachine, delivery: Delivery) -> Receip
         check_session(session, head, machine, delivery.session, now)
         _store_entries(session, head, delivery, entries, signed)
         cosigned = bytes(note.signed_also(hub.signer.cosign(note, int(now.timestamp()))))
-        _keep(session, head.log_id, signed, cosigned, micros(now))
+        _keep(session, head.log_id, signed, cosigned, now)
         size = max(head.size, signed.checkpoint.size)
     if size > head.size:
         hub.arrived(machine.plant_number)
@@ -160,15 +160,15 @@ def _root_at(session: Session, head: Head, frontier: Frontier, size: int) -> byt
     return mirrors.frontier_at(session, head.log_id, size).root()
 
 
-def _keep(session: Session, log_id: int, signed: SignedCheckpoint, note: bytes, now_us: int) -> None:
+def _keep(session: Session, log_id: int, signed: SignedCheckpoint, note: bytes, now: datetime) -> None:
     size = signed.checkpoint.size
-    signed_us = checkpoints.signed_us(signed)
+    signed_at = checkpoints.signed_at(signed)
     before = status.ledger_status(session, log_id)
-    status.keep_checkpoint(session, log_id, size, note, signed_us=signed_us, received_us=now_us)
+    status.keep_checkpoint(session, log_id, size, note, signed_at=signed_at, received_at=now)
     if size >= before.acknowledged:
-        state = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
-        pace = paced(before.pace, size - before.acknowledged, now_us - (before.received_us or 0))
-        status.amend(session, log_id, acknowledged=size, contact_us=now_us, pace=pace, **state)
+        state = {"state": ReplicationState.IN_SYNC, "error": None, **status.NO_ALARM}
+        pace = paced(before.pace, size - before.acknowledged, now - (before.received_at or EPOCH))
+        status.amend(session, log_id, acknowledged=size, contact_at=now, pace=pace, **state)
 
 
 def _wrong_position(code: str, here: Position) -> Problem:

@@ -8,7 +8,6 @@ from auth.notes import NoteSigner
 from infra.database import Session
 from plants.rules.ledger.merkle import consistency_proof
 from plants.rules.ledger.notes import Note
-from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head
 from plants.store.ledger.logs import hub_written_logs
@@ -107,6 +106,5 @@ def _note(session: Session, hub: HubNode, head: Head, size: int) -> bytes:
     signer = NoteSigner(head.origin, hub.signer.private_key)
     note: Note = checkpoints.sign(head.origin, Position(size, frontier.root()), signer, now)
     if size != kept.checkpoint_size:
-        us = micros(now)
-        status.keep_checkpoint(session, head.log_id, size, bytes(note), signed_us=us, received_us=us)
+        status.keep_checkpoint(session, head.log_id, size, bytes(note), signed_at=now, received_at=now)
     return bytes(note)

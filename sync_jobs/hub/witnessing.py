@@ -15,7 +15,6 @@ from infra.messages import message
 from plants.commands.replication.witnesses import witness_checkpoints
 from plants.rules.ledger.merkle import growth_proof
 from plants.rules.ledger.notes import MAX_SIGNATURES, Checkpoint, Note, NoteError, NoteKey
-from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import HUB_LOG, Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
@@ -66,10 +65,9 @@ def sign_own(session: Session, hub: HubNode, head: Head) -> bytes:
     before = status.checkpoint_at(session, head.log_id, head.size)
     if before is not None:
         note = _joined(note, Note.parse(before))
-    us = micros(now)
     frontier = head.frontier.to_bytes() if head.log_id == HUB_LOG else None
     kept = bytes(note)
-    status.keep_checkpoint(session, head.log_id, head.size, kept, signed_us=us, received_us=us, frontier=frontier)
+    status.keep_checkpoint(session, head.log_id, head.size, kept, signed_at=now, received_at=now, frontier=frontier)
     return kept
 
 
@@ -123,8 +121,7 @@ def _keep_cosignature(session: Session, hub: HubNode, machine: EnrolledMachine, 
     before = cosigned if kept is None else Note.parse(kept)
     joined = _joined(before, cosigned)
     if kept is None or joined != before:
-        us = micros(now)
-        status.keep_checkpoint(session, HUB_LOG, seen.size, bytes(joined), signed_us=us, received_us=us)
+        status.keep_checkpoint(session, HUB_LOG, seen.size, bytes(joined), signed_at=now, received_at=now)
 
 
 def _root_at(session: Session, size: int) -> bytes:

@@ -18,12 +18,12 @@ from auth.machines import (
     readmit_machine,
     revoke_machine,
 )
-from infra.database import Session
+from infra.database import ReadSession, Session
 from infra.settings import directive_origin
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.notes import NoteKey
 from plants.rules.values.instants import parse_instant
-from plants.store.ledger.entries import HUB_LOG, Head, entries_between, open_log
+from plants.store.ledger.entries import HUB_LOG, entries_between, open_log, origin_of
 from plants.store.ledger.entry_search import positions_of_key, positions_of_types
 from sync_jobs.protocol import checkpoints
 
@@ -38,9 +38,9 @@ class PlantKey:
     size: int | None = None
 
 
-def ledger_keys(session: Session, number: int) -> list[PlantKey]:
+def ledger_keys(session: Session | ReadSession, number: int) -> list[PlantKey]:
     """Return all keys that a plant's ledger ever had, oldest first."""
-    code = Head(session, number).origin.split("/")[-2]
+    code = origin_of(session, number).split("/")[-2]
     keys: list[PlantKey] = []
     # The hub's ledger is long; the index on its key finds the few entries about one plant.
     for entry in _entries(session, positions_of_key(session, HUB_LOG, code)):
@@ -72,7 +72,7 @@ def apply_key_events(session: Session, group: str, low: int, high: int) -> None:
         APPLIED[entry.envelope["type"]](session, group, entry)
 
 
-def _entries(session: Session, positions: list[int]) -> Iterator[Entry]:
+def _entries(session: Session | ReadSession, positions: list[int]) -> Iterator[Entry]:
     for index in positions:
         yield from entries_between(session, HUB_LOG, index, index + 1)
 

@@ -31,6 +31,7 @@ from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange_context import ExchangeContext
 from sync_jobs.plant.http_hub_client import open_hub_client
 from sync_jobs.plant.ledger_key_rotation import restate_lost_rotations, send_rotation_statements
+from sync_jobs.protocol.hub_client import HubClient
 from sync_jobs.protocol.wire import Problem
 
 KEY_FILE: Final = "assertion.pem"
@@ -49,8 +50,9 @@ def prepare_key(keys: Path) -> SigningKey:
 def announce_assertion_key(node: PlantNode, following: SigningKey) -> None:
     """Send the hub the plant's next assertion key; repeated, it changes nothing.
 
-    The hub accepts both keys until the new one was used. Raises Problem as the hub answered, HubUnreachable, and
-    Refusal PLANT_FENCED on a displaced copy of the plant.
+    Rotations of the ledger's key that the hub does not know are sent first. The hub accepts both keys until the new one
+    was used. Raises Problem as the hub answered, HubUnreachable, and Refusal PLANT_FENCED on a displaced copy of the
+    plant.
     """
     _check_not_fenced(node)
     statement = statement_of(node, node.assertion_key, following)
@@ -94,9 +96,7 @@ def reannounce_key(context: ExchangeContext, problem: Problem) -> bool:
         before = replace(node, assertion_key=earlier)
         try:
             with open_hub_client(before) as client:
-                _announce_through(
-                    replace(context, node=before, client=client), statement_of(node, earlier, node.assertion_key)
-                )
+                _announce_through(before, client, statement_of(node, earlier, node.assertion_key))
         except Problem as answer:
             if answer.status not in {401, 403}:
                 raise
@@ -105,16 +105,16 @@ def reannounce_key(context: ExchangeContext, problem: Problem) -> bool:
     return False
 
 
-def _announce_through(context: ExchangeContext, statement: bytes) -> None:
+def _announce_through(node: PlantNode, client: HubClient, statement: bytes) -> None:
     try:
-        context.client.rotate(context.node.origin, statement)
+        client.rotate(node.origin, statement)
     except Problem as problem:
         if problem.code != "KEY_REFUSED":
             raise
-        # The hub may also have lost the rotations of the ledger's key, and the newest of these keys signs.
-        restate_lost_rotations(context.node)
-        send_rotation_statements(context)
-        context.client.rotate(context.node.origin, statement)
+        # The hub may not know the rotations of the ledger's key: not yet, or no more. The newest of these keys signs.
+        restate_lost_rotations(node)
+        send_rotation_statements(node, client)
+        client.rotate(node.origin, statement)
 
 
 def statement_of(node: PlantNode, old: SigningKey, following: SigningKey) -> bytes:
@@ -125,7 +125,7 @@ def statement_of(node: PlantNode, old: SigningKey, following: SigningKey) -> byt
 
 def _send(node: PlantNode, statement: bytes) -> None:
     with open_hub_client(node) as client:
-        client.rotate(node.origin, statement)
+        _announce_through(node, client, statement)
 
 
 def _is_unknown(problem: Problem) -> bool:

@@ -33,6 +33,7 @@ from sync_jobs.plant.pull import NotSigned, apply_pending, directives_here, pull
 from sync_jobs.plant.push import LedgerDamaged, ReceiptInvalid, push
 from sync_jobs.plant.rebasing import repair_divergence
 from sync_jobs.plant.restoring import RepairRefused, restore
+from sync_jobs.plant.unreached import end_unreached, raise_unreached
 from sync_jobs.protocol.handshake import Decision
 from sync_jobs.protocol.hub_client import HubUnreachable
 from sync_jobs.protocol.sessions import fence
@@ -169,7 +170,8 @@ def _begin(session: Session, node: PlantNode, *, forced: bool) -> Lease | None:
     before = status.ledger_status(session, node.number)
     if before.state is ReplicationState.FENCED:
         return None
-    if not backoff.is_due(before.next_attempt_us, now, began_us=before.attempted_us) and not forced:
+    if not backoff.is_due(before.next_attempt_at, now, began_at=before.attempted_at) and not forced:
+        raise_unreached(session, node, now, again=False)
         return None
     lease = leases.take(session, LEASE, node.holder, now=now)
     if lease is not None:
@@ -230,7 +232,7 @@ def _retries_handshake(context: ExchangeContext, problem: Problem) -> bool:
     """
     if problem.code == "CHECKPOINT_REFUSED":
         restate_lost_rotations(context.node)
-        return send_rotation_statements(context)
+        return send_rotation_statements(context.node, context.client)
     return problem.status == WRONG_POSITION
 
 
@@ -251,6 +253,7 @@ def _fetch_and_finish(context: ExchangeContext, welcome: Welcome, sent: int) -> 
         status.amend(session, node.number, state=state, **status.NO_ALARM)
         for kind in REFUSING if behind else (*REFUSING, *REPAIRED):
             end_alarm(session, kind, node.origin, now)
+        end_unreached(session, node, now)
         return state
 
     state = context.write(finish)
@@ -281,6 +284,7 @@ def _fence(context: ExchangeContext) -> ExchangeResult:
         now = node.clock.now()
         # `context.write` renews the lease: a slow process must not fence the plant because of its own successor.
         fence(session, node.number, node.origin, now)
+        end_unreached(session, node, now)
 
     context.write(write)
     return ExchangeResult(ran=True, state=ReplicationState.FENCED)
@@ -294,13 +298,14 @@ def _unfinished(context: ExchangeContext, decision: Decision) -> ExchangeResult:
         now = node.clock.now()
         backoff.succeeded(session, node.number, now=now)
         status.amend(session, node.number, state=state)
+        end_unreached(session, node, now)
 
     context.write(write)
     return ExchangeResult(ran=True, state=state, more=True)
 
 
 def _give_up(node: PlantNode, lease: Lease, error: Exception) -> ReplicationState:
-    """Store why the exchange ended. Every failure but an unreachable or busy hub also raises an alarm."""
+    """Store why the exchange ended, and raise the alarm for it. For an unreachable or busy hub that takes a while."""
     state, retry_seconds = ReplicationState.UNREACHABLE, None
     alarm: Worded | None = None
     if isinstance(error, Problem):
@@ -320,6 +325,10 @@ def _give_up(node: PlantNode, lease: Lease, error: Exception) -> ReplicationStat
         if alarm is not None:
             kind = next((of for of, what in ALARMS.items() if isinstance(error, what)), AlarmKind.REPLICATION_REFUSED)
             raise_alarm(session, Alarm(kind, node.origin, alarm), now)
+        if state is ReplicationState.UNREACHABLE:
+            raise_unreached(session, node, now, again=True)
+        elif isinstance(error, (Problem, Failure)):
+            end_unreached(session, node, now)
 
     try:
         node.writer.write(write)

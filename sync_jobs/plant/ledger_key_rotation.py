@@ -27,7 +27,7 @@ from sync_jobs.keys.chains import (
     statement_of,
 )
 from sync_jobs.nodes import PlantNode
-from sync_jobs.plant.exchange_context import ExchangeContext
+from sync_jobs.protocol.hub_client import HubClient
 from sync_jobs.protocol.wire import Problem
 
 
@@ -77,17 +77,17 @@ def _record(session: Session, node: PlantNode, rotation: Rotation) -> None:
     record_repair(session, node.number, LEDGER_KEY_ROTATED, payload, now=node.clock.now())
 
 
-def send_rotation_statements(context: ExchangeContext) -> bool:
+def send_rotation_statements(node: PlantNode, client: HubClient) -> bool:
     """Send the ledger's statements to the hub, oldest first, so that it can follow them from any key that it knows.
 
     Returns False where there is none, or where the hub rejects the last one.
     """
-    node, taken = context.node, False
+    taken = False
     with node.store.reading() as reads:
         statements = recorded_statements(reads, node.number)
     for statement in statements:
         try:
-            context.client.rotate(node.origin, statement)
+            client.rotate(node.origin, statement)
             taken = True
         except Problem as problem:
             if problem.status not in {403, 404, 422}:

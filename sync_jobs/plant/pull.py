@@ -7,7 +7,6 @@ from infra.messages import Worded, message
 from plants.commands.directives.outcomes import apply_directive, due_directive
 from plants.rules.ledger.merkle import EMPTY_ROOT, Frontier
 from plants.rules.ledger.notes import Note, NoteError
-from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head, open_log
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
@@ -79,7 +78,7 @@ def _return_directives(context: ExchangeContext, welcome: Welcome, here: Positio
 
     def note(session: Session) -> None:
         now = context.node.clock.now()
-        sizes = {"peer_size": end, "contact_us": micros(now)}
+        sizes = {"peer_size": end, "contact_at": now}
         in_sync = {"state": ReplicationState.IN_SYNC, "error": None}
         status.amend(session, -context.node.number, **sizes, **in_sync, **status.NO_ALARM)
         end_alarm(session, AlarmKind.HUB_REGRESSED, context.node.directive_origin, now)
@@ -138,13 +137,13 @@ def _store_slice(context: ExchangeContext, low: int, high: int) -> int:
         if head.size != low or not entries or covered != Position(frontier.size, frontier.root()):
             raise NotContinued(422, "ROOT_WRONG", size=covered.size)
         mirrors.extend(session, head, entries, frontier)
-        us, signed_us = micros(now), checkpoints.signed_us(signed)
+        signed_at = checkpoints.signed_at(signed)
         status.keep_checkpoint(
-            session, head.log_id, frontier.size, bytes(cosigned), signed_us=signed_us, received_us=us
+            session, head.log_id, frontier.size, bytes(cosigned), signed_at=signed_at, received_at=now
         )
-        state = {"state": ReplicationState.IN_SYNC, "alarm": None, "alarm_us": None, "error": None}
+        state = {"state": ReplicationState.IN_SYNC, "error": None, **status.NO_ALARM}
         sizes = {"acknowledged": frontier.size, "peer_size": frontier.size}
-        status.amend(session, head.log_id, contact_us=us, **sizes, **state)
+        status.amend(session, head.log_id, contact_at=now, **sizes, **state)
         return frontier.size
 
     return context.write(store)

@@ -5,7 +5,7 @@ Nothing is signed before the handshake has proved that the hub's head is a prefi
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from infra.database import Session
@@ -13,7 +13,7 @@ from infra.messages import Failure, message
 from plants.rules.ledger.merkle import Frontier, leaf_hash
 from plants.rules.ledger.notes import NoteError
 from plants.rules.replication.pace import BUSY_ENTRIES_MIN, next_batch, paced
-from plants.rules.values.instants import from_micros, micros
+from plants.rules.values.instants import from_micros
 from plants.store.ledger import mirrors
 from plants.store.ledger.entry_search import recorded_us
 from plants.store.replication import status
@@ -113,10 +113,9 @@ def take_receipt(context: ExchangeContext, note: bytes, frontier: Frontier, sent
     behind = position is not None and position[1].size > frontier.size
 
     def keep(session: Session) -> None:
-        us = micros(now)
         moved = {} if sent is None else _pace_columns(status.ledger_status(session, node.number), sent, now)
-        signed_us = checkpoints.signed_us(signed)
-        status.keep_checkpoint(session, node.number, frontier.size, note, signed_us=signed_us, received_us=us)
+        signed_at = checkpoints.signed_at(signed)
+        status.keep_checkpoint(session, node.number, frontier.size, note, signed_at=signed_at, received_at=now)
         status.amend(
             session,
             node.number,
@@ -156,10 +155,9 @@ def _next_parcel(node: PlantNode, frontier: Frontier, limits: Limits) -> tuple[l
 def _checkpoint_is_due(node: PlantNode, frontier: Frontier) -> bool:
     with node.store.reading() as reads:
         before = status.known(reads, node.number)
-    if before.received_us is None or before.acknowledged < frontier.size:
+    if before.received_at is None or before.acknowledged < frontier.size:
         return True
-    age_us = micros(node.clock.now()) - before.received_us
-    return age_us >= node.checkpoint_seconds * 1_000_000
+    return node.clock.now() - before.received_at >= timedelta(seconds=node.checkpoint_seconds)
 
 
 def _send(context: ExchangeContext, welcome: Welcome, parcel: list[bytes], start: int, following: Frontier) -> Receipt:
@@ -187,11 +185,11 @@ def _complete_until(node: PlantNode, size: int) -> datetime:
 
 def _pace_columns(before: ReplicationStatus, sent: Sent, now: datetime) -> dict[str, int | None]:
     """Return the status columns that a successful request changes."""
-    took_us = micros(now) - micros(sent.began)
-    following = next_batch(before.batch_entries, sent.limit, sent.entries, took_us)
+    took = now - sent.began
+    following = next_batch(before.batch_entries, sent.limit, sent.entries, took)
     return {
         "batch_entries": 0 if following >= sent.limit else following,
-        "pace": paced(before.pace, sent.entries, took_us),
+        "pace": paced(before.pace, sent.entries, took),
     }
 
 

@@ -13,7 +13,6 @@ from infra.messages import Failure, message
 from plants.commands.replication.restores import adopt_next, record_restored
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Checkpoint, NoteError
-from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors, staging
 from plants.store.ledger.entries import Head
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
@@ -182,7 +181,7 @@ def _move(
 def record_acknowledged(session: Session, node: PlantNode, head: Frontier, note: str | None) -> None:
     """Store that the hub holds the ledger up to a frontier, under the checkpoint that it showed."""
     assert note is not None, "entries of the hub are only stored under a checkpoint"
-    us = micros(node.clock.now())
-    status.keep_checkpoint(session, node.number, head.size, note.encode(), signed_us=None, received_us=us)
-    newest = {"checkpoint_size": head.size, "checkpoint": note.encode(), "received_us": us}
+    now = node.clock.now()
+    status.keep_checkpoint(session, node.number, head.size, note.encode(), signed_at=None, received_at=now)
+    newest = {"checkpoint_size": head.size, "checkpoint": note.encode(), "received_at": now}
     status.amend(session, node.number, acknowledged=head.size, frontier=head.to_bytes(), **newest)

@@ -7,7 +7,6 @@ from infra.database import ReadSession, Session
 from infra.messages import Worded, message
 from plants.rules.ledger.merkle import verify_consistency
 from plants.rules.ledger.notes import Checkpoint, Note, NoteError
-from plants.rules.values.instants import micros
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.replication import status
@@ -123,11 +122,11 @@ def _cosign(session: Session, node: PlantNode, note: Note) -> None:
     seen = Checkpoint.parse(note.text)
     cosigned = bytes(note.signed_also(node.signer.cosign(note, int(now.timestamp()))))
     signed = checkpoints.read(cosigned, seen.origin, hub_keys.ever_at(session, node))
-    signed_us, us = checkpoints.signed_us(signed), micros(now)
-    status.keep_checkpoint(session, HUB_LOG, seen.size, cosigned, signed_us=signed_us, received_us=us)
+    signed_at = checkpoints.signed_at(signed)
+    status.keep_checkpoint(session, HUB_LOG, seen.size, cosigned, signed_at=signed_at, received_at=now)
     # After an operator accepted a shorter ledger, the newest checkpoint is not the largest.
-    newest = {"checkpoint_size": seen.size, "checkpoint": cosigned, "acknowledged": seen.size, "contact_us": us}
-    status.amend(session, HUB_LOG, state=ReplicationState.IN_SYNC, signed_us=signed_us, **newest)
+    newest = {"checkpoint_size": seen.size, "checkpoint": cosigned, "acknowledged": seen.size, "contact_at": now}
+    status.amend(session, HUB_LOG, state=ReplicationState.IN_SYNC, signed_at=signed_at, **newest)
     _end(session, node)
 
 

@@ -13,14 +13,13 @@ from infra.database import Session
 from infra.messages import Notice, message, term
 from plants.rules.identification.codes import NODE_ID_MIN, NODE_IN_TEXT
 from plants.rules.ledger.events import Entry
-from plants.rules.values.instants import micros
 from plants.store.inventory.batches import codes_of_ids, ids_of_codes
 from plants.store.ledger.entries import origin_of
 from plants.store.ledger.logs import watermark
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.projection.applying import UnknownEvent
 from plants.store.replication import projection_faults
-from plants.store.replication.projection_faults import HALTED
+from plants.store.replication.projection_faults import HALTED, ProjectionFault
 
 PARKED_MAX: Final = 1000
 TRIES_MAX: Final = 5  # after which only an operator or a newer program retries
@@ -60,22 +59,22 @@ def park(
 ) -> None:
     """Park an entry that failed after `tries` attempts, or (without an error) one that another blocks."""
     wait = WAITS[min(max(tries, 1), len(WAITS)) - 1]
-    next_us = None if error is None or tries >= TRIES_MAX else micros(at + timedelta(seconds=wait))
+    following = None if error is None or tries >= TRIES_MAX else at + timedelta(seconds=wait)
     needs = entry.envelope["version"] if isinstance(error, UnknownEvent) else None
     if needs is not None:
-        tries, next_us = 0, None
-    projection_faults.put_fault(
-        session,
-        log_id,
+        tries, following = 0, None
+    fault = ProjectionFault(
+        log_id=log_id,
         idx=entry.index,
         key=entry.envelope["key"],
         type=entry.type,
         error=None if error is None else error_text(error, entry),
         attempts=tries,
-        now_us=micros(at),
-        next_attempt_us=next_us,
+        parked_at=at,
+        next_attempt_at=following,
         needs_version=needs,
     )
+    projection_faults.put_fault(session, fault)
 
 
 def error_text(error: Exception | str, entry: Entry) -> str:
@@ -89,18 +88,17 @@ def error_text(error: Exception | str, entry: Entry) -> str:
 def halt(session: Session, log_id: int, why: Notice | str, at: datetime, *, retry: bool) -> None:
     """Halt the projection of a plant at its watermark, store the reason, and raise the alarm."""
     _, projected = watermark(session, log_id)
-    projection_faults.put_fault(
-        session,
-        log_id,
+    fault = ProjectionFault(
+        log_id=log_id,
         idx=projected,
         key=HALTED,
         type="",
         error=str(why)[:ERROR_LENGTH_MAX],
         attempts=1,
-        now_us=micros(at),
-        next_attempt_us=micros(at + timedelta(seconds=WAITS[1])) if retry else None,
-        needs_version=None,
+        parked_at=at,
+        next_attempt_at=at + timedelta(seconds=WAITS[1]) if retry else None,
     )
+    projection_faults.put_fault(session, fault)
     origin = origin_of(session, log_id)
     raise_alarm(session, Alarm(AlarmKind.PROJECTION_HALTED, origin, HALTED_AT(plant=_code(origin), why=why)), at)
 

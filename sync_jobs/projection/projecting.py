@@ -15,7 +15,7 @@ import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -24,7 +24,6 @@ from infra.clock import Clock
 from infra.database import Session, Store
 from plants.rules.ledger.events import Entry
 from plants.rules.replication.pace import ENTRIES_MIN, paced
-from plants.rules.values.instants import micros
 from plants.store.ledger import logs
 from plants.store.ledger.entries import entries_between
 from plants.store.projection import applying
@@ -33,7 +32,7 @@ from plants.store.replication import leases, projection_faults, status
 from plants.store.replication.leases import Lease
 from plants.store.replication.parked_entries import skipped_between
 from plants.store.replication.projection_attempts import SliceAttempt, begin_attempt, end_attempt, last_attempt
-from sync_jobs.backoff import LONGEST_WAIT_US
+from sync_jobs.backoff import LONGEST_WAIT
 from sync_jobs.projection import parking
 from sync_jobs.projection.retrying import begin_projection, retry_due, retry_understood
 
@@ -42,7 +41,7 @@ JOB_ENTRIES: Final = 20_000  # that one run of the job applies before other jobs
 AT_ONCE: Final = 2  # plants whose slices are applied concurrently
 SHRINK: Final = 16  # a slice that crashed the program is divided by this, so that four crashes isolate one entry
 GROW: Final = 2
-TURNS_US_MAX: Final = 10_000_000  # between two slices of a plant with a backlog
+TURNS_MAX: Final = timedelta(seconds=10)  # between two slices of a plant with a backlog
 LOG = logging.getLogger(__name__)
 
 
@@ -52,9 +51,9 @@ def backlog_by_plant(store: Store, clock: Clock) -> dict[int, int]:
     Entries that an older program did not understand and this one does become due.
     """
     with store.transaction() as session:
-        now_us = micros(clock.now())
-        retry_understood(session, now_us)
-        backlog = dict.fromkeys(projection_faults.ledgers_due(session, now_us, LONGEST_WAIT_US), 0)
+        now = clock.now()
+        retry_understood(session, now)
+        backlog = dict.fromkeys(projection_faults.ledgers_due(session, now, LONGEST_WAIT), 0)
         return backlog | logs.backlogs(session)
 
 
@@ -163,11 +162,10 @@ def _keep_pace(session: Session, log_id: int, applied: int, began: datetime, now
     if applied < ENTRIES_MIN:
         return
     before = status.known(session, log_id)
-    began_us, now_us = micros(began), micros(now)
-    since_us = began_us
-    if before.applied_us is not None and 0 < began_us - before.applied_us <= TURNS_US_MAX:
-        since_us = before.applied_us
-    status.keep_applied_pace(session, log_id, paced(before.applied_pace, applied, now_us - since_us), now_us)
+    since = began
+    if before.applied_at is not None and timedelta(0) < began - before.applied_at <= TURNS_MAX:
+        since = before.applied_at
+    status.keep_applied_pace(session, log_id, paced(before.applied_pace, applied, now - since), now)
 
 
 @dataclass(slots=True)

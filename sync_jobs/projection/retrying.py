@@ -10,7 +10,6 @@ from datetime import datetime
 from infra.clock import Clock
 from infra.database import Session, Store
 from plants.rules.ledger.events import Entry
-from plants.rules.values.instants import micros
 from plants.store.ledger.entries import entry_at
 from plants.store.ledger.logs import lock_for_projection
 from plants.store.materials.series import next_numbers, raise_series
@@ -18,7 +17,7 @@ from plants.store.projection import applying
 from plants.store.replication import projection_faults
 from plants.store.replication.leases import Lease, LeaseLost
 from plants.store.replication.projection_faults import Fault, retry_blocked
-from sync_jobs.backoff import LONGEST_WAIT_US, is_due
+from sync_jobs.backoff import LONGEST_WAIT, is_due
 from sync_jobs.projection import parking
 
 LOG = logging.getLogger(__name__)
@@ -32,13 +31,13 @@ def begin_projection(session: Session, lease: Lease, now: datetime) -> None:
 
 def retry_now(session: Session, now: datetime, log_id: int = 0) -> int:
     """Make the failed entries of a plant, or of all plants, due now and reset their attempts; returns how many."""
-    return projection_faults.retry_failed(session, micros(now), log_id)
+    return projection_faults.retry_failed(session, now, log_id)
 
 
-def retry_understood(session: Session, now_us: int) -> int:
+def retry_understood(session: Session, now: datetime) -> int:
     """Make due what an older program parked because it did not know the type or version; returns how many."""
     return sum(
-        projection_faults.retry_kind(session, kind, version, now_us)
+        projection_faults.retry_kind(session, kind, version, now)
         for kind, version in projection_faults.unknown_kinds(session)
         if applying.understands(kind, version)
     )
@@ -52,7 +51,7 @@ def retry_due(store: Store, log_id: int, lease: Lease, clock: Clock) -> int:
     """
     now = clock.now()
     with store.transaction() as session:
-        if not projection_faults.is_due(session, log_id, micros(now), LONGEST_WAIT_US):
+        if not projection_faults.is_due(session, log_id, now, LONGEST_WAIT):
             return 0
         begin_projection(session, lease, now)
         parking.unhalt(session, log_id, now)
@@ -68,7 +67,7 @@ def retry_due(store: Store, log_id: int, lease: Lease, clock: Clock) -> int:
 
 def _may_be_retried(fault: Fault, now: datetime) -> bool:
     """Tell whether a fault is due; a blocked entry is as soon as nothing blocks it."""
-    return fault.error is None or (fault.next_attempt_us is not None and is_due(fault.next_attempt_us, now))
+    return fault.error is None or (fault.next_attempt_at is not None and is_due(fault.next_attempt_at, now))
 
 
 @dataclass(slots=True)
@@ -97,7 +96,7 @@ class _Pass:
                 self._keep(session, entry)
                 parking.park(session, log_id, entry, parking.PROGRAM_ENDED, tries=fault.attempts, at=now)
                 return False
-            if not projection_faults.count_attempt(session, log_id, fault.idx, micros(now)):
+            if not projection_faults.count_attempt(session, log_id, fault.idx, now):
                 return False  # an operator skipped it after the list was read.
         try:
             with self.store.transaction() as session:
@@ -105,7 +104,7 @@ class _Pass:
                 if not projection_faults.delete_fault(session, log_id, fault.idx):
                     return False
                 _apply_out_of_turn(session, log_id, entry)
-                retry_blocked(session, log_id, micros(now))
+                retry_blocked(session, log_id, now)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 -- any failure of the content leaves the entry parked, with its reason.

@@ -17,7 +17,10 @@ from plants.rules.ledger.notes import (
     SignatureType,
     SignedCheckpoint,
 )
+from plants.rules.values.instants import from_micros
 from sync_jobs.protocol.wire import Position
+
+LATEST_SECONDS: Final = 253_402_300_799  # the end of the year 9999; a signer may write any 64-bit number
 
 
 def sign(origin: str, position: Position, signer: NoteSigner, now: datetime) -> Note:
@@ -44,10 +47,10 @@ def trimmed(note: bytes, keys: Iterable[NoteKey]) -> Note:
     return Note(parsed.text, tuple(line for line in parsed.signatures if (line.name, line.key_id) in known))
 
 
-def signed_us(signed: SignedCheckpoint) -> int | None:
-    """Return when the ledger's own side signed it, in microseconds since the epoch, or None where it is not timed."""
+def signed_at(signed: SignedCheckpoint) -> datetime | None:
+    """Return when the ledger's own side signed it, or None where it is not timed; never later than LATEST_SECONDS."""
     seconds = signed.cosigned_by(signed.checkpoint.origin)
-    return None if seconds is None else seconds * 1_000_000
+    return None if seconds is None else from_micros(min(seconds, LATEST_SECONDS) * 1_000_000)
 
 
 FORKED: Final = message(

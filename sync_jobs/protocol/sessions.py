@@ -14,6 +14,7 @@ plant stores its session under the lease of its exchange before it uses it. So a
 stalled worker, displaces no copy: its answer is never used.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,7 +22,7 @@ from typing import Final
 
 from infra.database import Session
 from infra.messages import message
-from plants.rules.values.instants import micros
+from plants.rules.values.instants import EPOCH
 from plants.store.ledger import entries
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.replication import status
@@ -59,7 +60,7 @@ class SessionDecision:
     """The verdict on a presented session, and the columns of the plant's status that change."""
 
     verdict: SessionVerdict
-    columns: dict[str, str | None]
+    columns: Mapping[str, object]
 
 
 def resolve_session(before: ReplicationStatus, session: str | None) -> SessionDecision:
@@ -67,11 +68,11 @@ def resolve_session(before: ReplicationStatus, session: str | None) -> SessionDe
     if session is not None and session == before.session:
         return SessionDecision(SessionVerdict.GOES_ON, {})
     if session in before.session_next:
-        return SessionDecision(SessionVerdict.GOES_ON, {"session": session, "session_next": None})
+        return SessionDecision(SessionVerdict.GOES_ON, {"session": session, "session_next": ()})
     if session in before.offered:
         ended = [one for one in (*before.displaced, before.session, *before.session_next) if one is not None]
-        columns = {"session": session, "session_next": None, "offered": None}
-        return SessionDecision(SessionVerdict.TAKES_OVER, columns | {"displaced": " ".join(ended[-DISPLACED_MAX:])})
+        given = {"session_next": (), "offered": (), "displaced": tuple(ended[-DISPLACED_MAX:])}
+        return SessionDecision(SessionVerdict.TAKES_OVER, {"session": session, **given})
     return SessionDecision(SessionVerdict.SUPERSEDED, {})
 
 
@@ -83,14 +84,14 @@ def issue_session(
     if found.verdict is not SessionVerdict.SUPERSEDED or before.session is None:
         given = () if "session_next" in found.columns else before.session_next
         verdict = SessionVerdict.GOES_ON if before.session is None else found.verdict
-        return SessionDecision(verdict, found.columns | {"session_next": _appended(given, following)})
+        return SessionDecision(verdict, {**found.columns, "session_next": _appended(given, following)})
     if session in before.displaced and not take_over:
         return found
     return SessionDecision(SessionVerdict.OFFERED, {"offered": _appended(before.offered, following)})
 
 
-def _appended(given: tuple[str, ...], following: str) -> str:
-    return " ".join([*given, following][-GIVEN_MAX:])
+def _appended(given: tuple[str, ...], following: str) -> tuple[str, ...]:
+    return (*given, following)[-GIVEN_MAX:]
 
 
 def update_copy_alarm(
@@ -101,8 +102,8 @@ def update_copy_alarm(
         return
     if verdict is SessionVerdict.GOES_ON or take_over:
         # An active copy reveals nothing about the other: an operator ends the alarm, or a day without its requests.
-        raised_us = None if take_over else open_alarms(session, AlarmKind.PLANT_FENCED).get(origin)
-        if take_over or (raised_us is not None and raised_us < micros(now - QUIET)):
+        raised_at = None if take_over else open_alarms(session, AlarmKind.PLANT_FENCED).get(origin)
+        if take_over or (raised_at is not None and raised_at < now - QUIET):
             end_alarm(session, AlarmKind.PLANT_FENCED, origin, now)
         return
     text = TAKEN_OVER if verdict is SessionVerdict.TAKES_OVER else SUPERSEDED
@@ -122,6 +123,8 @@ def lift_fence(session: Session, log_id: int, now: datetime | None = None) -> No
     The next Hello takes over from the other copy, which is fenced in turn.
     """
     entries.fence(session, log_id, fenced=False)
-    status.amend(session, log_id, state=ReplicationState.BEHIND, next_attempt_us=0, take_over=1, **status.NO_ALARM)
+    status.amend(
+        session, log_id, state=ReplicationState.BEHIND, next_attempt_at=EPOCH, take_over=True, **status.NO_ALARM
+    )
     if now is not None:
         end_alarm(session, AlarmKind.PLANT_FENCED, entries.origin_of(session, log_id), now)

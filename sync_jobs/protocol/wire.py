@@ -43,7 +43,7 @@ class Problem(Exception):
     """
 
     def __init__(self, status: int, code: str, /, *, retry_seconds: int | None = None, **content: object) -> None:
-        super().__init__(f"{status} {code} {content}")
+        super().__init__(f"{status} {code} {content}" if content else f"{status} {code}")
         self.status = status
         self.code = code
         self.retry_seconds = retry_seconds

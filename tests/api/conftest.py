@@ -7,7 +7,6 @@ import pytest
 
 from infra.postgres import EmbeddedPostgres
 from tests.api.serving import Serving, hub_node, plant_node
-from tests.databases import migrated_database
 
 
 @pytest.fixture
@@ -20,5 +19,5 @@ def plant(tmp_path: Path) -> Iterator[Serving]:
 @pytest.fixture
 def hub(tmp_path: Path, postgres_18: EmbeddedPostgres) -> Iterator[Serving]:
     """A hub on PostgreSQL that serves, with two plants in it."""
-    with hub_node(tmp_path, migrated_database(postgres_18)) as served:
+    with hub_node(tmp_path, postgres_18) as served:
         yield served

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
+import migrations
 from api.http.serve import listen, server
 from api.node.node import Node, make_home
 from auth.actors import GROUP as WHOLE_GROUP
@@ -19,14 +21,16 @@ from auth.actors import Role as Trust
 from auth.passwords import HashedPassword, hash_password
 from auth.people import add_person, grant_role, set_password
 from infra.clock import FixedClock
-from infra.database import Session
+from infra.database import Session, Store
 from infra.ids import new_id
+from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
-from infra.settings import Settings, directive_origin, plant_origin
+from infra.settings import Settings, directive_origin, hub_origin, plant_origin
 from plants.commands.group.enrolment import Enrolment, enrol_plant, open_hub
 from plants.commands.group.plants import NewPlant, open_plant
 from plants.commands.materials.definitions import define_master, define_material
 from plants.rules.values.actors import SYSTEM
+from tests.databases import file_content, fresh_database, template_of
 from tests.factories import GROUP, MASTERS, MATERIALS, Plant
 from tests.patience import patient, wait_until
 
@@ -34,6 +38,12 @@ PASSWORD = "correct horse battery"
 SETUP = system_actor("setup", Trust.ADMINISTRATOR)
 
 PLANT_STAFF = {"wang": Trust.OPERATOR, "li": Trust.MANAGER, "zhao": Trust.QUALITY, "chen": Trust.AUDITOR}
+PLANTS_OF_HUB = {1: "SH1", 2: "BJ2"}
+HUB_STAFF = {
+    "hq": Grant(WHOLE_GROUP, Trust.HEADQUARTERS),
+    "auditor": Grant(WHOLE_GROUP, Trust.AUDITOR),
+    **{f"manager-{number}": Grant(number, Trust.MANAGER) for number in PLANTS_OF_HUB},
+}
 
 
 @cache
@@ -97,22 +107,25 @@ class Serving:
         """Return a plant of the node's store, to write and read without the contract."""
         return Plant(self.node.store, number, code, self.clock)
 
-    def person(self, name: str, *grants: Grant, language: str = "en") -> Person:
-        """Return a user with these roles, added the first time, with a fresh token."""
+    def person(self, name: str, *grants: Grant) -> Person:
+        """Return a new user with these roles and a fresh token."""
+        self.node.writer.write(lambda session: add_user(session, name, *grants, at=self.clock.now()))
+        return self.sign_in(name)
 
-        def work(session: Session) -> None:
-            at = self.clock.now()
-            printed = name.title()
-            add_person(session, actor=SETUP, person_id=name, printed_name=printed, plant_number=0, language="en", at=at)
-            for grant in grants:
-                grant_role(session, actor=SETUP, person_id=name, grant=grant, at=at)
-            set_password(session, actor=SETUP, person_id=name, password=password("anyone"), at=at)
-
-        if name not in self.people:
-            self.node.writer.write(work)
+    def sign_in(self, name: str) -> Person:
+        """Return a user of the node with a fresh token."""
         token = self.node.tokens.issue(name, authenticated_s=int(self.clock.now().timestamp()))
-        self.people[name] = Person(name, self.client, token, language)
+        self.people[name] = Person(name, self.client, token)
         return self.people[name]
+
+
+def add_user(session: Session, name: str, *grants: Grant, at: datetime) -> None:
+    """Add a user with these roles and a password."""
+    printed = name.title()
+    add_person(session, actor=SETUP, person_id=name, printed_name=printed, plant_number=0, language="en", at=at)
+    for grant in grants:
+        grant_role(session, actor=SETUP, person_id=name, grant=grant, at=at)
+    set_password(session, actor=SETUP, person_id=name, password=password("anyone"), at=at)
 
 
 @contextmanager
@@ -126,7 +139,7 @@ def serving(node: Node, clock: FixedClock) -> Iterator[Serving]:
     assert thread.is_alive()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with httpx2.Client(base_url=url, timeout=patient(30)) as client:
+        with httpx2.Client(base_url=url, timeout=patient(30), trust_env=False, verify=False) as client:
             yield Serving(node, clock, url, client)
     finally:
         running.should_exit = True
@@ -140,36 +153,51 @@ def plant_node(folder: Path, **settings: Any) -> Iterator[Serving]:
     given: Mapping[str, Any] = {"home": folder / "SH1", "plant_number": 1, "plant_code": "SH1", **settings}
     home = Settings(role=Role.PLANT, group=GROUP, **given)
     make_home(home)
+    (home.home / "plant.db").write_bytes(_plant_file())
     clock = FixedClock()
-    with Node(home, clock=clock) as node:
-        node.writer.write(lambda session: fill(session, Plant(node.store, 1, "SH1", clock)))
-        with serving(node, clock) as served:
-            for name, role in PLANT_STAFF.items():
-                served.person(name, Grant(1, role))
-            yield served
+    with Node(home, clock=clock) as node, serving(node, clock) as served:
+        for name in PLANT_STAFF:
+            served.sign_in(name)
+        yield served
 
 
 @contextmanager
-def hub_node(folder: Path, database_url: str) -> Iterator[Serving]:
+def hub_node(folder: Path, server: EmbeddedPostgres) -> Iterator[Serving]:
     """Serve a hub on PostgreSQL that holds two plants, SH1 and BJ2, with people of each and of the group."""
-    home = Settings(home=folder / "hub", role=Role.HUB, group=GROUP, database_url=SecretStr(database_url))
+    url = fresh_database(server, template=template_of(server, "served_hub", _fill_hub))
+    home = Settings(home=folder / "hub", role=Role.HUB, group=GROUP, database_url=SecretStr(url))
     make_home(home)
     clock = FixedClock()
-    with Node(home, clock=clock) as node:
+    with Node(home, clock=clock) as node, serving(node, clock) as served:
+        for name in HUB_STAFF:
+            served.sign_in(name)
+        yield served
 
-        def work(session: Session) -> None:
-            open_hub(session, group=GROUP, origin=home.origin, now=clock.now())
-            for number, code in ((1, "SH1"), (2, "BJ2")):
-                enrol_plant(session, _enrolment(number, code), actor=SYSTEM, now=clock.now())
-                fill(session, Plant(node.store, number, code, clock))
 
-        node.writer.write(work)
-        with serving(node, clock) as served:
-            served.person("hq", Grant(WHOLE_GROUP, Trust.HEADQUARTERS))
-            served.person("auditor", Grant(WHOLE_GROUP, Trust.AUDITOR))
-            for number in (1, 2):
-                served.person(f"manager-{number}", Grant(number, Trust.MANAGER))
-            yield served
+@cache
+def _plant_file() -> bytes:
+    return file_content(_fill_plant)
+
+
+def _fill_plant(store: Store) -> None:
+    migrations.upgrade(store)
+    plant = Plant(store)
+    with store.transaction() as session:
+        fill(session, plant)
+        for name, role in PLANT_STAFF.items():
+            add_user(session, name, Grant(plant.number, role), at=plant.clock.now())
+
+
+def _fill_hub(store: Store) -> None:
+    migrations.upgrade(store)
+    now = FixedClock().now()
+    with store.transaction() as session:
+        open_hub(session, group=GROUP, origin=hub_origin(GROUP), now=now)
+        for number, code in PLANTS_OF_HUB.items():
+            enrol_plant(session, _enrolment(number, code), actor=SYSTEM, now=now)
+            fill(session, Plant(store, number, code))
+        for name, grant in HUB_STAFF.items():
+            add_user(session, name, grant, at=now)
 
 
 def fill(session: Session, plant: Plant) -> None:

@@ -4,16 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlmodel import SQLModel
 
 from auth.actors import Actor, Grant, Role, system_actor
 from auth.passwords import HashedPassword, hash_password
-from auth.store import Invitation, Machine, Person, RoleGrant
 from infra.clock import FixedClock
 from infra.database import Store
 from infra.writer import Writer
 from tests.auth.staff import add
-from tests.databases import fresh_database
+from tests.databases import migrated_database, migrated_file
 
 PASSWORD = "correct horse battery"
 
@@ -26,12 +24,9 @@ def clock() -> FixedClock:
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "sqlite":
-        opened = Store(f"sqlite:///{tmp_path / 'node.db'}")
+        opened = Store(migrated_file(tmp_path / "node.db"))
     else:
-        opened = Store(fresh_database(request.getfixturevalue("postgres_18")))
-    kinds = (Person, RoleGrant, Machine, Invitation)
-    tables = [SQLModel.metadata.tables[str(kind.__tablename__)] for kind in kinds]
-    SQLModel.metadata.create_all(opened.engine, tables=tables)
+        opened = Store(migrated_database(request.getfixturevalue("postgres_18")))
     yield opened
     opened.close()
 

@@ -161,7 +161,7 @@ def running(folder: Path, broker_url: str, seed: int, *, durable: bool = True) -
         server = opening.enter_context(EmbeddedPostgres(folder / "pg", durable=durable, state=folder / "state"))
         (folder / "made").mkdir()
         (folder / "run").mkdir()
-        prepared = prepare(folder / "made", folder / "byte-code", server)
+        prepared = prepare(folder / "made", server)
         broker = {"BATCHLOOM_BROKER_URL": broker_url}
         group = opening.enter_context(copy_group(prepared, folder / "run", {"SH1": broker}))
         group.start()

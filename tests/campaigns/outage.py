@@ -285,7 +285,7 @@ def main() -> int:
         server = opening.enter_context(EmbeddedPostgres(folder / "pg", state=folder / "state"))
         steady, doomed = (opening.enter_context(ValkeyServer(port=free_port())) for _ in range(2))
         (folder / "made").mkdir()
-        prepared = prepare(folder / "made", folder / "byte-code", server)
+        prepared = prepare(folder / "made", server)
         brokers = f"{steady.connection_url}/0", doomed
         outage = opening.enter_context(running(prepared, folder, brokers, AS_SHIPPED, PAUSE_SECONDS))
         figures = run(outage, 60 * options.minutes, say)

@@ -130,7 +130,7 @@ def main() -> int:
         server = opening.enter_context(EmbeddedPostgres(folder / "pg", state=folder / "state"))
         (folder / "made").mkdir()
         (folder / "run").mkdir()
-        prepared = prepare(folder / "made", folder / "byte-code", server)
+        prepared = prepare(folder / "made", server)
         group = opening.enter_context(running(prepared, folder / "run", AS_SHIPPED))
         group.start()
         work = prepare_work(group)

@@ -30,8 +30,8 @@ class GoodsWeighed(TypedDict):
     grams: str
 
 
-PLANTED = Event("GoodsWeighed", GoodsWeighed)
-SHARED = Event("GoodsCounted", Outcome)
+PLANTED = Event("GoodsWeighed", GoodsWeighed, "Goods were weighed.")
+SHARED = Event("GoodsCounted", Outcome, "Goods were counted.")
 FIRST_IMPORTS = (
     "plants.store.projection.applying",
     "plants.commands.quality.holds",
@@ -89,7 +89,7 @@ def test_planted_event_with_two_projectors_or_no_declaration_then_the_registry_i
 
 def test_event_declared_twice_then_the_registry_is_invalid() -> None:
     assert declared_events([in_module(PLANTED), in_module(PLANTED)]) == {"GoodsWeighed": PLANTED}
-    again = Event("GoodsWeighed", GoodsWeighed)
+    again = Event("GoodsWeighed", GoodsWeighed, "Goods were weighed.")
     with pytest.raises(RegistryInvalid, match="GoodsWeighed is declared twice"):
         declared_events([in_module(PLANTED), in_module(again)])
 

@@ -1,6 +1,7 @@
 """The contract's text: committed as it is generated, described throughout, and complete for each role."""
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,16 +11,32 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
+    GraphQLScalarType,
     GraphQLSchema,
     build_schema,
 )
 
+from api.reference import PAGES
 from infra.roles import Role
 from schema.engine.operations import OperationKind, operations
 from schema.engine.sdl import sdl
-from tests.house.sources import ROOT, sources
+from tests.house.sources import ROOT, dotted, sources
 
 BUILT_IN = {"Boolean", "Float", "ID", "Int", "String"}
+WORDS_MIN = 3  # of the description of an enum value
+WORDS_EMPTY = {"a", "an", "are", "has", "is", "it", "the", "this", "was"}
+PLANTED_VALUES = """
+type Query { state: State }
+enum State {
+  NOTHING_SAID
+  "Released goods."
+  TOO_SHORT
+  "It is the in transit."
+  IN_TRANSIT
+  "May be used."
+  RELEASED
+}
+"""
 
 
 def committed(role: Role) -> str:
@@ -45,6 +62,16 @@ def undescribed(schema: GraphQLSchema) -> Iterator[str]:
                         yield f"{one.name}.{field_name}({argument_name})"
 
 
+def values_undescribed(schema: GraphQLSchema) -> Iterator[str]:
+    """Yield the enum values without a description of at least three words that says more than the value's name."""
+    for one in named_types(schema):
+        if isinstance(one, GraphQLEnumType):
+            for name, value in one.values.items():
+                words = re.findall(r"\w+", (value.description or "").lower())
+                if len(words) < WORDS_MIN or not {*words} - {*name.lower().split("_"), *WORDS_EMPTY}:
+                    yield f"{one.name}.{name}"
+
+
 @pytest.mark.parametrize("role", Role)
 def test_text_committed_then_it_is_the_one_generated(role: Role) -> None:
     assert committed(role) == sdl(role), f"run `make sdl`: schema/{role.value}.graphql is not up to date"
@@ -62,6 +89,26 @@ def test_types_fields_and_arguments_then_each_is_described_in_a_sentence(role: R
     assert list(undescribed(schema)) == []
     texts = [one.description or "" for one in named_types(schema)]
     assert [text for text in texts if not text.endswith((".", "”"))] == []
+
+
+@pytest.mark.parametrize("role", Role)
+def test_enum_values_then_each_is_described_by_more_than_its_name(role: Role) -> None:
+    assert list(values_undescribed(build_schema(committed(role)))) == []
+
+
+def test_planted_enum_values_then_the_undescribed_ones_are_found() -> None:
+    schema = build_schema(PLANTED_VALUES)
+    assert list(values_undescribed(schema)) == ["State.NOTHING_SAID", "State.TOO_SHORT", "State.IN_TRANSIT"]
+
+
+@pytest.mark.parametrize("role", Role)
+def test_open_sets_then_they_are_scalars_and_their_page_is_there(role: Role) -> None:
+    types = build_schema(committed(role)).type_map
+    for name in ("AlarmKind", "EventType", "RefusalCode"):
+        scalar = types[name]
+        assert isinstance(scalar, GraphQLScalarType), name
+        (page,) = re.findall(r"docs/reference/(\w+\.md)", scalar.description or "")
+        assert page in PAGES
 
 
 @pytest.mark.parametrize("role", Role)
@@ -123,3 +170,14 @@ def test_graphql_types_then_their_docstring_is_their_description() -> None:
     ]
 
     assert direct == [], "use object_type, input_type or interface_type of schema/engine/fields.py"
+
+
+def test_enums_then_their_values_are_described_by_their_members() -> None:
+    direct = [
+        source.name
+        for source in sources("schema")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and dotted(node) == "strawberry.enum"
+    ]
+
+    assert direct == ["schema/engine/fields.py"], "use enum_type of schema/engine/fields.py"

@@ -41,7 +41,7 @@ class Own(StrEnum):
     UNSAID = "UNSAID"
 
 
-WordEnum = strawberry.enum(Word, description="A word.")
+enum_type(Word)
 
 
 @strawberry.type

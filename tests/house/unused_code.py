@@ -25,7 +25,7 @@ REGISTERING: Final = (
 DECLARING_BASES: Final = frozenset({"BaseModel", "SQLModel", "TypeDecorator", "TypedDict"})
 DECLARING_DECORATORS: Final = frozenset(
     {"enum_type", "input_type", "interface_type", "object_type"}
-    | {f"strawberry.{kind}" for kind in ("enum", "input", "interface", "type")}
+    | {f"strawberry.{kind}" for kind in ("input", "interface", "type")}
 )
 """Classes whose members a library reads: columns and their types, members of JSON and of GraphQL."""
 
@@ -33,11 +33,9 @@ ALLOWED: Final = {
     "DISPOSITION_MOVE_INVALID": "the contract keeps the code until release needs it",
     "FixedClock": "the clock of tests: it stands still, where SystemClock reads the machine's",
     "IMPORT_RUN": "awaits its mutation: the command line imports as the operator of the machine",
-    "JsonText": "a column type for models that are to hold JSON values",
     "TABLES": "importing the modules declares their tables to SQLModel",
     "TERMS": "the catalogue of messages collects its terms",
     "_value_": "enum reads it of a member",
-    "beat_schedule": "Celery reads its settings",
     "branch_labels": "Alembic reads it of a revision",
     "broker_transport_options": "Celery reads its settings",
     "cancel_timeout": "pytest-timeout calls it",
@@ -53,12 +51,12 @@ ALLOWED: Final = {
     "enter_string_value": "graphql-core calls it for each string of a document",
     "force_exit": "uvicorn reads it while it ends",
     "graphql_transport_ws_handler_class": "Strawberry makes the handler of a WebSocket of it",
-    "handle_exit": "uvicorn calls it for a signal",
     "hypothesis_seed": "Hypothesis reads this option of pytest",
     "isolation_level": "psycopg reads it when a transaction begins",
     "last_run_at": "the scheduler of Celery reads it of an entry",
     "log_message": "http.server calls it for each request",
     "nowfun": "a schedule of Celery reads the time by it",
+    "on_invalid_task": "Celery calls it for a message that is no task",
     "on_parse": "Strawberry calls it around parsing",
     "on_stream_result": "Strawberry calls it for each result of a subscription",
     "on_validate": "Strawberry calls it around validation",
@@ -71,6 +69,7 @@ ALLOWED: Final = {
     "revoke_role": "awaits its command and mutation",
     "seals": "the digest of a request reads every field of an order",
     "sections": "pytest prints them with a failure",
+    "tempdir": "tempfile keeps its directory in it",
     "urgent": "the digest of a request reads every field of an order",
 }
 """Names that no code of ours uses, with the reason that they stay."""
@@ -82,7 +81,7 @@ def declared(house: Sequence[Source]) -> set[tuple[str, int]]:
     declaring = {node.name for _, node in classes if _declares(node)} | DECLARING_BASES | _graphql_enums(house)
     while found := {node.name for _, node in classes if _names(node.bases) & declaring} - declaring:
         declaring |= found
-    lines = {(one.name, line) for one in house for line, _ in _enum_calls(one)}
+    lines: set[tuple[str, int]] = set()
     for source, node in classes:
         if node.name in declaring:
             lines |= {(source.name, member.lineno) for member in node.body}
@@ -123,16 +122,15 @@ def _names(bases: Sequence[ast.expr]) -> set[str]:
     return {dotted(base) for base in plain}
 
 
-def _enum_calls(source: Source) -> Iterator[tuple[int, ast.Call]]:
-    """Yield where an enum of the rules becomes one of GraphQL: `X = strawberry.enum(Y, …)`."""
-    for node in source.tree.body:
-        call = node.value if isinstance(node, ast.Assign) else None
-        if isinstance(call, ast.Call) and dotted(call.func) == "strawberry.enum":
-            yield node.lineno, call
-
-
 def _graphql_enums(house: Sequence[Source]) -> set[str]:
-    return {dotted(call.args[0]) for one in house for _, call in _enum_calls(one)}
+    """Return the enums of other rooms that become enums of GraphQL: `enum_type(Y, …)` as a statement."""
+    calls = (
+        node.value
+        for one in house
+        for node in one.tree.body
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    )
+    return {dotted(call.args[0]) for call in calls if dotted(call.func) == "enum_type"}
 
 
 def main() -> int:

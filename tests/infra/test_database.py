@@ -113,10 +113,16 @@ def test_a_fixed_sqlite_is_taken(version: tuple[int, int, int]) -> None:
     check_sqlite_version(version)
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://root@localhost/x", "no address", ""])
+MALFORMED = ("postgresql://bob:hunter2@[::1/x", "postgresql://bob:hunter2@localhost:notaport/x")
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "mysql://root@localhost/x", "no address", "", *MALFORMED]
+)
 def test_a_store_that_is_not_kept_or_not_known_is_refused(url: str) -> None:
-    with pytest.raises(StoreUnfit):
+    with pytest.raises(StoreUnfit) as failure:
         Store(url)
+    assert "hunter2" not in str(failure.value)
 
 
 def test_failed_transaction_is_let_go_while_another_one_reads_then_no_row_comes_twice(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_stored_text_and_data_are_cut_with_an_ellipsis() -> None:
     nested = SETTINGS_WRONG(file="a", prefix="B_", problems=[SETTING_WRONG(name="port", why=long)] * 1000)
     kept = store(nested, length_max=60)
     assert kept.data is not None
-    assert len(kept.data) < (LIST_LENGTH_MAX + 1) * 3 * DATUM_LENGTH_MAX
+    assert len(str(kept.data)) < (LIST_LENGTH_MAX + 1) * 3 * DATUM_LENGTH_MAX
     assert kept.word("zh").endswith("…；…")
 
 
@@ -86,8 +86,8 @@ def test_stored_text_and_data_at_their_limits_are_whole() -> None:
 
 
 def test_a_stored_message_that_this_program_does_not_know_is_shown_as_it_was_stored() -> None:
-    assert StoredMessage("It is 1.", "OF_A_NEWER_PROGRAM", '{"one": "1"}').word("zh") == "It is 1."
-    assert StoredMessage("It is 1.", NO_HOME.code, '{"other": "1"}').word("zh") == "It is 1."
+    assert StoredMessage("It is 1.", "OF_A_NEWER_PROGRAM", {"one": "1"}).word("zh") == "It is 1."
+    assert StoredMessage("It is 1.", NO_HOME.code, {"other": "1"}).word("zh") == "It is 1."
     assert StoredMessage("It is 1. / 这是 1。").word("zh") == "It is 1. / 这是 1。"
 
 

@@ -237,6 +237,10 @@ def test_write_that_was_cut_then_it_can_be_repeated(tmp_path: Path) -> None:
         "s3://key:secret@bucket",
         "s3://bucket?endpoint=http://far.example",
         "s3://bucket?secret=1",
+        "s3://bucket/odd prefix",
+        "s3://[::1",
+        "s3://bucket?endpoint=https://far.example:notaport",
+        "file://[::1/path",
     ],
 )
 def test_address_that_cannot_be_then_it_is_refused(url: str) -> None:

@@ -1,5 +1,6 @@
 """Requests with their digests as they were computed when each form was new; neither digest ever changes."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ from plants.commands.replication.parked_entries import ParkedEntry, retry_entry,
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.request_digests import RequestDigests
+from plants.rules.materials.definitions import MasterKind
+from plants.rules.production.process_records import OutputUse, RunKind
 from plants.rules.quality.holds import HoldKind
 
 
@@ -81,12 +84,17 @@ class Recorded:
     digest: str
 
 
+TEXTS_ONCE: Final = re.compile(r"<(?:MasterKind|OutputUse|RunKind)\.\w+: ('\w+')>")
+"""Members of enums that were plain texts before decision 0016."""
+
+
 @contextmanager
 def writing_in(form: str) -> Iterator[None]:
     """Have digests written in a form; in the first one by the program's own line before decision 0016."""
 
-    def digest(self: RequestDigests[Any], order: Any) -> str:
-        return sha256(f"{self.name} {order!r}".encode()).hexdigest()[:32]
+    def digest(self: RequestDigests[Any], order: Any, *_given: object) -> str:
+        shown = TEXTS_ONCE.sub(r"\1", repr(order))
+        return sha256(f"{self.name} {shown}".encode()).hexdigest()[:32]
 
     with pytest.MonkeyPatch.context() as patch:
         if form == "first":
@@ -191,7 +199,7 @@ RECORDED: Final = (
     ),
     Recorded(
         define_master,
-        MasterDefinition("LOCATION", "A1", "Cold store 冷库"),
+        MasterDefinition(MasterKind.LOCATION, "A1", "Cold store 冷库"),
         "1e4b4d97a93d085d7bc8146a63680491",
         "2:466e28ce4c9de133cab55bc110dd032e",
     ),
@@ -203,7 +211,7 @@ RECORDED: Final = (
     ),
     Recorded(
         direct_master,
-        MasterDirection(("SH1", "NB1"), MasterDefinition("SUPPLIER", "S1", "Farm")),
+        MasterDirection(("SH1", "NB1"), MasterDefinition(MasterKind.SUPPLIER, "S1", "Farm")),
         "58a0be8a74827f6f3e44bd786421467b",
         "2:7f475aff8d7e2d2124eaf4d49f9f14d9",
     ),
@@ -379,7 +387,7 @@ RECORDED: Final = (
     Recorded(open_process, ProcessOrder(), "a5c804c4ce56d629dd8f3d798e98681e", "2:6d551254dde7a170791fefbead9bdc04"),
     Recorded(
         open_process,
-        ProcessOrder("REWORK", "Fermentation", "JO-17", "MIX1"),
+        ProcessOrder(RunKind.REWORK, "Fermentation", "JO-17", "MIX1"),
         "f02a1e64d69200746151936eeec8fd87",
         "2:aa6a13e01d9983a0c54e6967118e212a",
     ),
@@ -421,11 +429,11 @@ RECORDED: Final = (
             PROCESS,
             (
                 Output("FP-YOG", "20", "KGM", "B1"),
-                Output("FP-WHEY", "3", "KGM", "B1", "BY_PRODUCT", AT, DAY, "B", {"fat": "0"}, (ALIAS,)),
+                Output("FP-WHEY", "3", "KGM", "B1", OutputUse.BY_PRODUCT, AT, DAY, "B", {"fat": "0"}, (ALIAS,)),
             ),
             (
                 Addition("SH1-260314-0003M", "10", "KGM", "B1"),
-                Addition("SH1-260314-0003M", "1", "KGM", "B1", "CO_PRODUCT"),
+                Addition("SH1-260314-0003M", "1", "KGM", "B1", OutputUse.CO_PRODUCT),
             ),
             (LINE,),
         ),

@@ -1,10 +1,11 @@
 """Rules of all commands: repeated requests, and limits of the time of an event."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.materials.definitions import MasterDefinition, define_master
 from plants.rules.ledger.refusals import REQUEST_REUSED
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import TEXT_INVALID, TIME_IN_FUTURE, TIME_TOO_OLD
 from tests.factories import MANAGER, Plant
@@ -28,12 +29,22 @@ def test_request_reused_then_refused(plant: Plant) -> None:
     more = Delivery("RM-MILK", "100.5", "KGM", "A1")
     assert plant.refuses(receive_batch, more, REQUEST_REUSED, request=REQUEST) == {"request": REQUEST}
     plant.refuses(receive_batch, MILK, REQUEST_REUSED, request=REQUEST, actor=MANAGER)
-    plant.refuses(define_master, MasterDefinition("LOCATION", "Z", "Z"), REQUEST_REUSED, request=REQUEST)
+    plant.refuses(define_master, MasterDefinition(MasterKind.LOCATION, "Z", "Z"), REQUEST_REUSED, request=REQUEST)
+
+
+def test_request_reused_with_another_time_or_reason_then_refused(plant: Plant) -> None:
+    at, reason = plant.clock.now() - timedelta(hours=2), "Paper form"
+    first = plant.do(receive_batch, MILK, request=REQUEST, occurred_at=at, reason=reason)
+    for other, why in ((None, reason), (at, None), (None, None), (at - timedelta(hours=1), reason), (at, "Paper")):
+        plant.refuses(receive_batch, MILK, REQUEST_REUSED, request=REQUEST, occurred_at=other, reason=why)
+    elsewhere = at.astimezone(timezone(timedelta(hours=8)))
+    again = plant.do(receive_batch, MILK, request=REQUEST, occurred_at=elsewhere, reason=reason)
+    assert again.index == first.index
 
 
 def test_request_refused_first_then_it_can_be_sent_again(here: Plant) -> None:
     here.refuses(receive_batch, Delivery("RM-MILK", "1", "KGM", "Z9"), NOT_DEFINED, request=REQUEST)
-    here.do(define_master, MasterDefinition("LOCATION", "Z9", "New"))
+    here.do(define_master, MasterDefinition(MasterKind.LOCATION, "Z9", "New"))
     entry = here.do(receive_batch, Delivery("RM-MILK", "1", "KGM", "Z9"), request=REQUEST)
     assert entry.envelope["request"] == REQUEST
 

@@ -22,17 +22,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def byte_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where child processes keep compiled modules: private to this user, and the same for all runs and workers."""
-    base = tmp_path_factory.getbasetemp()
-    shared = next((folder for folder in base.parents if folder.name.startswith("pytest-of-")), base)
-    return shared / "byte-code"
-
-
-@pytest.fixture(scope="session")
-def prepared(postgres_18: EmbeddedPostgres, byte_code: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(postgres_18: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """A hub and two plants as the command line made them; `copy_group` makes one to run."""
-    return prepare(tmp_path_factory.mktemp("prepared"), byte_code, postgres_18)
+    return prepare(tmp_path_factory.mktemp("prepared"), postgres_18)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from infra.database import Session, Store
 from infra.postgres import EmbeddedPostgres
 from plants.commands.execution import CommandContext
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.actors import Author
 from tests.databases import fresh_database
 from tests.scenarios.processes import HUB, PASSWORD, Group
@@ -34,11 +35,11 @@ MATERIALS: Final = (
     MaterialDefinition("YOGURT", "Yoghurt 酸奶", "KGM", shelf_life_days=21),
 )
 MASTERS: Final = (
-    MasterDefinition("LOCATION", "A1", "Cold store 冷库"),
-    MasterDefinition("LOCATION", "B1", "Line side 线边"),
-    MasterDefinition("SUPPLIER", "S1", "Green farm 绿地牧场"),
-    MasterDefinition("CUSTOMER", "C1", "Corner shop 便利店"),
-    MasterDefinition("EQUIPMENT", "MIX1", "Mixer 搅拌机"),
+    MasterDefinition(MasterKind.LOCATION, "A1", "Cold store 冷库"),
+    MasterDefinition(MasterKind.LOCATION, "B1", "Line side 线边"),
+    MasterDefinition(MasterKind.SUPPLIER, "S1", "Green farm 绿地牧场"),
+    MasterDefinition(MasterKind.CUSTOMER, "C1", "Corner shop 便利店"),
+    MasterDefinition(MasterKind.EQUIPMENT, "MIX1", "Mixer 搅拌机"),
 )
 # Who signs in where: id -> (home, plant of the roles or None for the home's own, roles).
 STAFF: Final[Mapping[str, tuple[tuple[str, int | None, tuple[Role, ...]], ...]]] = {
@@ -56,11 +57,10 @@ class Prepared:
     """Where the homes are that tests copy, and the cluster with the hub's database that they copy."""
 
     folder: Path
-    byte_code: Path
     server: EmbeddedPostgres
 
 
-def prepare(folder: Path, byte_code: Path, server: EmbeddedPostgres) -> Prepared:
+def prepare(folder: Path, server: EmbeddedPostgres) -> Prepared:
     """Make a hub and two plants by the command line, enrol them, and add people and master data."""
     server.create_database(TEMPLATE)
     hub = {"BATCHLOOM_DATABASE_URL": server.url(TEMPLATE)}
@@ -82,13 +82,13 @@ def prepare(folder: Path, byte_code: Path, server: EmbeddedPostgres) -> Prepared
                 _define(session, PLANTS[code])
         store.close()
     _cli_people(folder)
-    return Prepared(folder, byte_code, server)
+    return Prepared(folder, server)
 
 
 def copy_group(prepared: Prepared, folder: Path, more: Mapping[str, Mapping[str, str]] | None = None) -> Group:
     """Return a group of its own, not yet running; `more` are settings by the code of a node."""
     extra = more or {}
-    group = Group(folder, prepared.byte_code)
+    group = Group(folder)
     for code in (HUB, *PLANTS):
         home = folder / code
         shutil.copytree(prepared.folder / code, home)

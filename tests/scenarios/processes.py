@@ -16,6 +16,7 @@ import httpx2
 
 from infra.database import Store
 from infra.ids import new_id
+from tests.folders import BYTE_CODE
 from tests.patience import patient, wait_until
 from tests.sync_jobs.group import free_port, stand
 
@@ -39,11 +40,11 @@ RUNNING: Final[list["Group"]] = []
 """The groups of this moment, for whoever reports a failure."""
 
 
-def environment(byte_code: Path, *layers: Mapping[str, str]) -> dict[str, str]:
+def environment(*layers: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a child: this one without settings of other nodes, in English, compiled once a run."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLOOM_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    kept |= {"PYTHONPYCACHEPREFIX": str(byte_code), "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "120"}
+    kept |= {"PYTHONPYCACHEPREFIX": str(BYTE_CODE), "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "120"}
     for layer in layers:
         kept |= layer
     return kept
@@ -205,7 +206,6 @@ class Group:
     """A hub and plants, not yet running, and everything that is to end with them."""
 
     folder: Path
-    byte_code: Path
     program: Path = BATCHLOOM
     nodes: dict[str, Node] = field(default_factory=dict)
     others: dict[str, Process] = field(default_factory=dict)
@@ -233,7 +233,7 @@ class Group:
         elif database_url:
             given["BATCHLOOM_DATABASE_URL"] = database_url
         command = (str(self.program), "hub" if code == HUB else "plant", "run", "--home", str(home))
-        process = Process(command, environment(self.byte_code, given), self.folder / f"{code}.log", self.folder)
+        process = Process(command, environment(given), self.folder / f"{code}.log", self.folder)
         self.nodes[code] = Node(code, home, port, database_url, process)
         return self.nodes[code]
 
@@ -297,7 +297,7 @@ class Group:
         expected: int | None = 0,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end, with the settings of a node where one is named."""
-        settings = {**(self.nodes[code].process.environment if code else environment(self.byte_code)), **(given or {})}
+        settings = {**(self.nodes[code].process.environment if code else environment()), **(given or {})}
         done = subprocess.run(
             [str(self.program), *arguments],
             env=settings, cwd=self.folder, capture_output=True, text=True, check=False,

@@ -82,7 +82,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     ),
     "quantity in words": (
         RECEIVE, delivery(quantity=amount("ten")), "AMOUNT_NOT_A_NUMBER",
-        "“ten” is not a decimal number. Write it like 12.5.", "“ten”不是十进制数，请写成 12.5 这样的形式。",
+        "“ten” is not a number that is accepted here. Write a decimal number such as 12.5.",
+        "此处不接受数字“ten”。请填写十进制数，例如 12.5。",
     ),
     "too many decimals": (
         RECEIVE, delivery(quantity=amount("0.1234567")), "AMOUNT_TOO_PRECISE",

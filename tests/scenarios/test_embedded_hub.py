@@ -44,8 +44,8 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_group_made_and_run_by_hand_then_hub_has_what_the_plant_wrote(folder: Path, byte_code: Path) -> None:
-    with Group(folder, byte_code) as group:
+def test_group_made_and_run_by_hand_then_hub_has_what_the_plant_wrote(folder: Path) -> None:
+    with Group(folder) as group:
         hub, plant, secret = folder / "hub", folder / "sh1", folder / "password"
         secret.write_text(PASSWORD + "\n")
         hub_card, plant_card = folder / "hub-card.json", folder / "sh1-card.json"

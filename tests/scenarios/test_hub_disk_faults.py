@@ -78,7 +78,7 @@ class Cramped:
 
 
 @pytest.fixture
-def cramped(byte_code: Path) -> Iterator[Cramped]:
+def cramped() -> Iterator[Cramped]:
     with ExitStack() as opening:
         # Not below pytest's own directory, which is closed to the user that PostgreSQL runs as.
         folder = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="batchloom-")))
@@ -87,7 +87,7 @@ def cramped(byte_code: Path) -> Iterator[Cramped]:
         server = opening.enter_context(EmbeddedPostgres(folder / "disk" / "pg", state=folder / "state"))
         for name in ("made", "run"):
             (folder / name).mkdir()
-        group = opening.enter_context(copy_group(prepare(folder / "made", byte_code, server), folder / "run"))
+        group = opening.enter_context(copy_group(prepare(folder / "made", server), folder / "run"))
         group.start()
         operators = [
             Operator(group.nodes[code], WANG, random.Random(code), time.monotonic, PAUSE_SECONDS) for code in PLANTS

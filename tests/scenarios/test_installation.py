@@ -77,10 +77,10 @@ def test_wheel_and_run_lock_then_every_module_is_imported(installed: Path, tmp_p
 
 
 def test_archive_on_s3_then_the_hub_archives_and_the_commands_succeed(
-    installed: Path, byte_code: Path, postgres_18: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    installed: Path, postgres_18: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = ("--home", str(tmp_path / "hub"))
-    with moto_bucket(monkeypatch) as endpoint, Group(tmp_path, byte_code, installed / "batchloom") as group:
+    with moto_bucket(monkeypatch) as endpoint, Group(tmp_path, installed / "batchloom") as group:
         s3 = client(endpoint)
         archive = f"s3://{BUCKET}/ledgers?endpoint={endpoint}&region=us-east-1"
         given = {

@@ -1,5 +1,6 @@
 """Real processes that are suspended, lose their database, or have a wrong clock: late, never lost."""
 
+import json
 import signal
 import sys
 import time
@@ -149,5 +150,5 @@ def says_clock(group: Group) -> bool:
         rows = session.rows(
             "SELECT alarm, alarm_code, alarm_data FROM replication WHERE log_id = 2 AND alarm IS NOT NULL"
         )
-    alarms = [StoredMessage(*row) for row in rows]
+    alarms = [StoredMessage(text, code, json.loads(data)) for text, code, data in rows]
     return any("clock" in alarm.word("en") and "时钟" in alarm.word("zh") for alarm in alarms)

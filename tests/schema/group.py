@@ -16,12 +16,11 @@ from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output
 from plants.rules.logistics.transfers import transfer_manifest
-from plants.rules.values.instants import micros
-from plants.store.replication.status import ReplicationRow
-from plants.store.sql.rows import RowWrites
+from plants.rules.production.process_records import RunKind
+from plants.store.replication import status
+from plants.store.replication.status import ReplicationState
 from tests.databases import migrated_database, migrated_file
 from tests.factories import GROUP, Plant, plant_store
-from tests.plants.genealogy.graphs import REPLICATION
 from tests.plants.replicas import Hub
 
 
@@ -40,12 +39,9 @@ class Group:
 
     def checkpointed(self) -> None:
         """Let the hub have a checkpoint that each plant signed just now."""
-        writes = RowWrites()
-        for plant in (self.here, self.there):
-            row = ReplicationRow(log_id=plant.number, state="IN_SYNC", signed_us=micros(plant.clock.now()))
-            writes.upsert(REPLICATION, row.model_dump())
         with self.hub.store.transaction() as session:
-            writes.write(session)
+            for plant in (self.here, self.there):
+                status.amend(session, plant.number, state=ReplicationState.IN_SYNC, signed_at=plant.clock.now())
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ def chain(group: Group) -> Chain:
     run = here.do(
         record_production,
         ProductionRun(
-            ProcessOrder("PRODUCTION", job_order="JO-1"),
+            ProcessOrder(RunKind.PRODUCTION, job_order="JO-1"),
             (StockLine(code, "80", "KGM", "A1"),),
             (Output("FP-YOG", "60", "KGM", "A1"),),
         ),

@@ -27,6 +27,7 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.materials.definitions import MasterDefinition, MaterialDefinition, define_master, define_material
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.merkle import Frontier
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.actors import Author
 from sync_jobs.hub.enrolment import enrol
 from sync_jobs.nodes import HubNode, PlantNode
@@ -95,7 +96,7 @@ class Group:
             plant = NewPlant(number, code, f"Plant {code}", "Asia/Shanghai", node.origin)
             open_plant(session, plant, now=CLOCK.now())
             define_material(session, MaterialDefinition("MILK", "Milk", "KGM", 30), actor=LI, call=call)
-            define_master(session, MasterDefinition("LOCATION", "A1", "Rack"), actor=LI, call=call)
+            define_master(session, MasterDefinition(MasterKind.LOCATION, "A1", "Rack"), actor=LI, call=call)
         self.plants[number] = node
         return node
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from infra.database import Store
-from plants.rules.values.instants import micros
+from plants.rules.values.instants import EPOCH
 from plants.store.replication import projection_faults
-from plants.store.replication.projection_faults import ledgers_due, put_fault
-from sync_jobs.backoff import LONGEST_WAIT_US, RETRY_SECONDS_MAX, WAIT_MS_MAX, is_due
+from plants.store.replication.projection_faults import ProjectionFault, ledgers_due, put_fault
+from sync_jobs.backoff import LONGEST_WAIT, RETRY_SECONDS_MAX, WAIT_MS_MAX, is_due
 from sync_jobs.projection.parking import WAITS
 from tests.databases import migrated_file
 
@@ -31,17 +31,17 @@ INSTANT = timedelta(microseconds=1)
     ],
 )
 def test_a_wait_is_over_in_time_or_when_it_is_longer_than_any(until: datetime, *, due: bool) -> None:
-    assert is_due(micros(until), NOW) is due
+    assert is_due(until, NOW) is due
 
 
 def test_nothing_was_waited_for_then_due() -> None:
-    assert is_due(0, NOW)
+    assert is_due(EPOCH, NOW)
 
 
 def test_the_wait_began_later_than_now_then_due() -> None:
     until = NOW + timedelta(minutes=50)
-    assert is_due(micros(until), NOW, began_us=micros(NOW + INSTANT))
-    assert not is_due(micros(until), NOW, began_us=micros(NOW))
+    assert is_due(until, NOW, began_at=NOW + INSTANT)
+    assert not is_due(until, NOW, began_at=NOW)
 
 
 def test_no_wait_that_is_given_is_taken_for_one_of_a_wrong_clock() -> None:
@@ -56,9 +56,9 @@ def test_fault_that_waits_then_the_store_finds_it_due_when_the_rule_does(
     tmp_path: Path, until: datetime, *, due: bool
 ) -> None:
     with closing(Store(migrated_file(tmp_path / "store.db"))) as store, store.transaction() as session:
-        columns = {"type": "", "error": "no", "attempts": 1, "now_us": 0, "needs_version": None}
-        put_fault(session, 1, idx=0, key="k", next_attempt_us=micros(until), **columns)
+        fault = ProjectionFault(log_id=1, idx=0, key="k", type="", error="no", parked_at=EPOCH, next_attempt_at=until)
+        put_fault(session, fault)
 
-        assert ledgers_due(session, micros(NOW), LONGEST_WAIT_US) == ([1] if due else [])
-        assert projection_faults.is_due(session, 1, micros(NOW), LONGEST_WAIT_US) is due
-    assert is_due(micros(until), NOW) is due
+        assert ledgers_due(session, NOW, LONGEST_WAIT) == ([1] if due else [])
+        assert projection_faults.is_due(session, 1, NOW, LONGEST_WAIT) is due
+    assert is_due(until, NOW) is due

@@ -25,6 +25,7 @@ from plants.commands.logistics.transfers import Dispatch, TransferReceipt, dispa
 from plants.commands.materials.definitions import MasterDefinition
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal
@@ -112,7 +113,7 @@ def test_each_kind_to_two_plants_of_which_one_is_away_then_each_obeys_when_it_is
     takes_in(there, receipt)
     meets(group, here, there)
     before = stand(there.store, there.number)
-    order = MasterDirection(("SH1", "NB1"), MasterDefinition("LOCATION", "C1", "Cellar 地窖"))
+    order = MasterDirection(("SH1", "NB1"), MasterDefinition(MasterKind.LOCATION, "C1", "Cellar 地窖"))
     directs(group, direct_master, order)
     hold = directs(group, direct_hold, HoldDirection(code, "Glass"))[0].payload["hold"]
     recall = directs(group, direct_recall, RecallDirection((code,), "Salmonella"))[0].payload["recall"]

@@ -55,7 +55,7 @@ def lasting(store: Store) -> list[AlarmRow]:
 def evidence(store: Store) -> list[ContradictionRow]:
     with store.reading() as reads:
         row = ContradictionRow
-        return list(reads.exec(select(row).order_by(col(row.seen_us).desc(), col(row.id))))
+        return list(reads.exec(select(row).order_by(col(row.seen_at).desc(), col(row.id))))
 
 
 def write_something(group: Group, name: str) -> None:

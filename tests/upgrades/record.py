@@ -80,11 +80,12 @@ MATERIALS = (
     MaterialDefinition("RM-SUGAR", "Sugar 白糖", "KGM", conversions={"BG": "25"}),
     MaterialDefinition("FP-YOG", "Yoghurt 酸奶", "KGM", shelf_life_days=21, retest_days=14),
 )
+# A kind is a text in older versions, and equal to it in newer ones.
 MASTERS = (
-    MasterDefinition("LOCATION", "B1", "Line side 线边"),
-    MasterDefinition("SUPPLIER", "S1", "Green farm 绿地牧场"),
-    MasterDefinition("CUSTOMER", "C1", "Corner shop 便利店"),
-    MasterDefinition("EQUIPMENT", "MIX1", "Mixer 搅拌机"),
+    MasterDefinition("LOCATION", "B1", "Line side 线边"),  # type: ignore[arg-type]
+    MasterDefinition("SUPPLIER", "S1", "Green farm 绿地牧场"),  # type: ignore[arg-type]
+    MasterDefinition("CUSTOMER", "C1", "Corner shop 便利店"),  # type: ignore[arg-type]
+    MasterDefinition("EQUIPMENT", "MIX1", "Mixer 搅拌机"),  # type: ignore[arg-type]
 )
 
 Now = Callable[[], Any]

@@ -5,7 +5,7 @@ from api.cli.hub import ENROLMENT, app
 from api.cli.hub.invitations import PlantCode, find_waiting
 from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
-from api.language import _
+from api.language import marked
 from auth import enrolment
 from auth.actors import Role
 from infra.database import Session
@@ -31,7 +31,7 @@ def approve_plant(home: Home, code: PlantCode, shown: Fingerprint = None) -> Non
 
         node.writer.write(write)
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] Plant {code} is enrolled with number {number}. Its ledger will arrive by itself.",
             code=code,
             number=waiting.number,

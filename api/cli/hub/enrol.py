@@ -9,7 +9,7 @@ from api.cli.cards import order_of_card, read_card
 from api.cli.hub import ENROLMENT, app
 from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
-from api.language import _
+from api.language import marked
 from api.node.node import Node
 from auth.actors import Role
 from infra.database import Session
@@ -34,7 +34,7 @@ def enrol(
             shown = read_card(path)
             _enrol(node, order_of_card(node, shown))
             CONSOLE.print(
-                _(
+                marked(
                     "[green]✓[/] Plant {code} ({name}) is enrolled with number {number}.",
                     code=shown["code"],
                     name=shown["name"],

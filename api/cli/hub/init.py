@@ -1,5 +1,6 @@
 """`batchloom hub init`: make the group's hub."""
 
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from api.cli.hub import SET_UP, app
 from api.cli.nodes import Home, new_settings, opened
 from api.cli.output import CONSOLE
-from api.language import _
+from api.language import marked
 from api.node.node import make_home
 from infra import roles
 from infra.database import Session
@@ -38,12 +39,12 @@ def init(
 
         node.writer.write(begin)
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] The hub of {group} was made in {home}. Next:\n"
             "  batchloom person add --home {home} ID --name NAME --role headquarters\n"
             "  batchloom hub run --home {home}",
             group=group,
-            home=home,
+            home=quote(str(home)),
         ),
         soft_wrap=True,
     )

@@ -1,5 +1,6 @@
 """`batchloom hub invite`: invite a plant with a one-time code."""
 
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from api.cli.hub import ENROLMENT, app
 from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
-from api.language import _
+from api.language import marked
 from auth import enrolment
 from auth.actors import Role
 from auth.enrolment import OneTimeCode
@@ -41,7 +42,7 @@ def invite(
 
         made, given = node.writer.write(write)
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] Plant {code} is invited with number {number}. Run once at the plant within "
             "24 hours:\n"
             "  batchloom plant enrol --home {folder} --hub https://… --code {made}\n"
@@ -51,7 +52,7 @@ def invite(
             number=given,
             folder=code.lower(),
             made=made,
-            home=home,
+            home=quote(str(home)),
         ),
         soft_wrap=True,
     )

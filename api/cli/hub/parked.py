@@ -5,21 +5,20 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli.nodes import AsJson, Home, console_actor, opened
+from api.cli.nodes import AsJson, Home, console_actor, opened_hub
 from api.cli.output import CONSOLE, show_json
 from api.cli.prompts import confirm
-from api.language import _
+from api.language import _, marked
 from api.node.node import Node
 from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
-from infra import roles
 from infra.database import ReadSession, Session
 from infra.messages import Failure, message
 from plants.commands.execution import CommandContext
 from plants.commands.replication.parked_entries import Decision, ParkedEntry, retry_entry, skip_entry
 from plants.rules.identification.codes import HUB
-from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.instants import format_instant
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import INDEX_MAX
 from plants.store.materials.plants import known_plants, plants_in
@@ -64,8 +63,8 @@ def show(
 
     Example:  batchloom hub parked list --home hub
     """
-    with opened(home) as node, node.store.reading() as reads:
-        scope = _scope(node, reads)
+    with opened_hub(home) as node, node.store.reading() as reads:
+        scope = _scope(reads)
         codes = {one.number: one.code for one in plants_in(reads, scope)}
         if skipped:
             gone = skipped_entries(reads, scope, first=first)
@@ -82,7 +81,7 @@ def show(
         for line in lines:
             CONSOLE.print(line, soft_wrap=True)
     if more:
-        CONSOLE.print(_("{more} more: use --first.", more=more))
+        CONSOLE.print(marked("{more} more: use --first.", more=more))
     if not said:
         CONSOLE.print(_("[green]✓[/] There are none."))
 
@@ -95,10 +94,10 @@ def retry(home: Home, plant: PlantCode, index: Index, *, reason: Reason) -> None
 
     Example:  batchloom hub parked retry --home hub SH1 1042 --reason "Program was upgraded"
     """
-    with opened(home) as node:
+    with opened_hub(home) as node:
         _decide(node, retry_entry, _found(node, plant, index), reason)
     CONSOLE.print(
-        _("[green]✓[/] The hub will retry entry {index} of {plant} in its next run.", index=index, plant=plant)
+        marked("[green]✓[/] The hub will retry entry {index} of {plant} in its next run.", index=index, plant=plant)
     )
 
 
@@ -110,7 +109,7 @@ def skip(home: Home, plant: PlantCode, index: Index, *, reason: Reason, sure: Su
 
     Example:  batchloom hub parked skip --home hub SH1 1042 --reason "Moved elsewhere; see correction 1050"
     """
-    with opened(home) as node:
+    with opened_hub(home) as node:
         seen = _found(node, plant, index)
         for line in _parked_lines(seen, {seen.fault.log_id: plant}):
             CONSOLE.print(line, soft_wrap=True)
@@ -118,7 +117,7 @@ def skip(home: Home, plant: PlantCode, index: Index, *, reason: Reason, sure: Su
         confirm(asked, sure=sure)
         _decide(node, skip_entry, seen, reason)
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] Entry {index} of {plant} is skipped. The entries that waited for it are applied next.",
             index=index,
             plant=plant,
@@ -137,7 +136,7 @@ def _decide(node: Node, decision: Decision, seen: ParkedSeen, reason: str) -> No
 
 def _found(node: Node, plant: str, index: int) -> ParkedSeen:
     with node.store.reading() as reads:
-        scope = _scope(node, reads)
+        scope = _scope(reads)
         number = next((one.number for one in plants_in(reads, scope) if one.code == plant), None)
         seen = None if number is None else parked_at(reads, scope, number, index)
     if seen is None:
@@ -151,9 +150,7 @@ def _found(node: Node, plant: str, index: int) -> ParkedSeen:
     return seen
 
 
-def _scope(node: Node, reads: ReadSession) -> PlantScope:
-    if node.settings.role is not roles.Role.HUB:
-        raise Failure(message("PARKED_AT_HUB", "Only a hub has parked entries. Run this command at the hub."))
+def _scope(reads: ReadSession) -> PlantScope:
     return plants_for(console_actor(Role.ADMINISTRATOR), Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
 
 
@@ -175,7 +172,7 @@ def _parked_lines(seen: ParkedSeen, codes: dict[int, str]) -> list[str]:
 
 
 def _parked_object(seen: ParkedSeen, codes: dict[int, str]) -> dict[str, object]:
-    fault, following = seen.fault, seen.fault.next_attempt_us
+    fault, following = seen.fault, seen.fault.next_attempt_at
     return {
         "plant": codes.get(fault.log_id),
         "index": fault.idx,
@@ -184,14 +181,14 @@ def _parked_object(seen: ParkedSeen, codes: dict[int, str]) -> dict[str, object]
         "about": fault.key,
         "error": fault.error,
         "attempts": fault.attempts,
-        "parkedAt": format_instant(from_micros(fault.parked_us)),
-        "nextAttemptAt": None if following is None else format_instant(from_micros(following)),
+        "parkedAt": format_instant(fault.parked_at),
+        "nextAttemptAt": None if following is None else format_instant(following),
         "leafHash": seen.leaf,
     }
 
 
 def _skipped_lines(row: SkippedEntryRow, codes: dict[int, str]) -> list[str]:
-    when = format_instant(from_micros(row.skipped_us))
+    when = format_instant(row.skipped_at)
     return [
         f"[bold]{codes.get(row.of_plant, '?')} {row.idx}[/] {escape(row.type)}  [dim]{escape(row.error)}[/]",
         f"  {escape(row.reason)}  [dim]{escape(row.printed_name)}, {when}[/]",
@@ -207,6 +204,6 @@ def _skipped_object(row: SkippedEntryRow, codes: dict[int, str]) -> dict[str, ob
         "reason": row.reason,
         "skippedBy": row.skipped_by,
         "printedName": row.printed_name,
-        "skippedAt": format_instant(from_micros(row.skipped_us)),
+        "skippedAt": format_instant(row.skipped_at),
         "leafHash": row.leaf,
     }

@@ -10,9 +10,11 @@ from api.cli.fingerprints import Fingerprint, compare_fingerprint, fingerprint_o
 from api.cli.hub import KEYS, app
 from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
-from api.language import _
+from api.language import marked
 from auth.actors import Role
+from auth.machines import active_machine
 from infra.database import Session
+from infra.messages import Failure, message
 from plants.rules.ledger.notes import NoteKey
 from sync_jobs.hub.enrolment import readmit
 
@@ -43,6 +45,11 @@ def readmit_plant(
     with opened_hub(home) as node:
         found = read_card(card)
         order = order_of_card(node, found)
+        with node.store.reading() as reads:
+            if active_machine(reads, order.code) is not None:
+                raise Failure(
+                    message("PLANT_NOT_REVOKED", "Plant {code} is not revoked. Nothing was changed."), code=order.code
+                )
         mark = fingerprint_of_keys(NoteKey.parse(order.ledger_key), order.assertion_key)
         compare_fingerprint(f"{order.code} ({order.number}) {order.name}", mark, shown)
         actor, now = console_actor(Role.ADMINISTRATOR), node.clock.now()
@@ -52,5 +59,7 @@ def readmit_plant(
 
         node.writer.write(write)
     CONSOLE.print(
-        _("[green]✓[/] Plant {code} continues under its new keys. Its ledger will arrive by itself.", code=order.code)
+        marked(
+            "[green]✓[/] Plant {code} continues under its new keys. Its ledger will arrive by itself.", code=order.code
+        )
     )

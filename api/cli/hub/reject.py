@@ -4,7 +4,7 @@ from api.cli.hub import ENROLMENT, app
 from api.cli.hub.invitations import PlantCode, find_waiting
 from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
-from api.language import _
+from api.language import marked
 from auth import enrolment
 from auth.actors import Role
 from infra.database import Session
@@ -26,4 +26,4 @@ def reject(home: Home, code: PlantCode) -> None:
             enrolment.decide(session, actor=actor, code=code, shown=shown, approved=False, now=now)
 
         node.writer.write(write)
-    CONSOLE.print(_("Plant {code} was rejected.", code=code))
+    CONSOLE.print(marked("Plant {code} was rejected.", code=code))

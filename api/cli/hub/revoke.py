@@ -1,5 +1,6 @@
 """`batchloom hub revoke`: stop trusting a plant's keys."""
 
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from api.cli.hub.invitations import PlantCode
 from api.cli.nodes import Home, console_actor, opened_hub
 from api.cli.output import CONSOLE
 from api.cli.prompts import Sure, confirm
-from api.language import _
+from api.language import _, marked
 from auth.actors import Role
 from auth.machines import active_machine
 from infra.database import Session
@@ -52,14 +53,14 @@ def revoke_plant(
 
         node.writer.write(write)
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] The keys of plant {code} are revoked. To readmit it, run at the plant:\n"
             "  batchloom plant renew-keys --home DIR\n"
             "  batchloom plant card --home DIR > card.json\n"
             "and then here:\n"
             "  batchloom hub readmit --home {home} card.json",
             code=code,
-            home=home,
+            home=quote(str(home)),
         ),
         soft_wrap=True,
     )

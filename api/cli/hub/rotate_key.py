@@ -1,12 +1,10 @@
 """`batchloom hub rotate-key`: replace the hub's signing key."""
 
 from api.cli.hub import KEYS, app
-from api.cli.nodes import Home, opened
+from api.cli.nodes import Home, opened_hub
 from api.cli.output import CONSOLE
 from api.cli.prompts import Sure, confirm
-from api.language import _
-from infra.messages import Failure, message
-from infra.roles import Role
+from api.language import _, marked
 from plants.store.ledger.entries import HUB_LOG
 from sync_jobs.assembly import hub_node
 from sync_jobs.keys import hub_keys
@@ -22,10 +20,8 @@ def rotate_hub_key(home: Home, sure: Sure = False) -> None:
 
     Example:  batchloom hub rotate-key --home hub
     """
-    with opened(home, serving=True) as node:
+    with opened_hub(home, serving=True) as node:
         settings = node.settings
-        if settings.role is not Role.HUB:
-            raise Failure(message("ROTATE_AT_PLANT", "This node is a plant. Use: batchloom plant rotate-key"))
         confirm(_("Replace the key of the hub?"), sure=sure)
         following = prepare_key(settings.keys, settings.origin)
         hub_keys.rotate_hub_key(hub_node(settings, node.store, node.clock), following)
@@ -33,7 +29,7 @@ def rotate_hub_key(home: Home, sure: Sure = False) -> None:
             switched = switch_key(settings.keys, reads, HUB_LOG, settings.origin)
         assert switched, "the ledger has just said that the new key counts"
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] The hub has a new key:\n"
             "  {key}\n"
             "Start the hub again; the plants learn the key at their next contact. Back up the new "

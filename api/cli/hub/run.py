@@ -2,6 +2,7 @@
 
 from api.cli.hub import SET_UP, app
 from api.cli.nodes import Home, UntilInputEnds, run_node
+from infra.roles import Role
 
 
 @app.command(rich_help_panel=SET_UP)
@@ -10,4 +11,4 @@ def run(home: Home, *, until_input_ends: UntilInputEnds = False) -> None:
 
     Example:  batchloom hub run --home hub
     """
-    run_node(home, until_input_ends=until_input_ends)
+    run_node(home, Role.HUB, until_input_ends=until_input_ends)

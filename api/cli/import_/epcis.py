@@ -13,7 +13,7 @@ from rich.text import Text
 from api.cli.import_ import app
 from api.cli.nodes import AsJson, console_actor
 from api.cli.output import CONSOLE, EXIT_REFUSED, show_json
-from api.language import _, language
+from api.language import _, language, marked
 from api.node.node import Node
 from auth.actors import Role
 from infra.clock import SystemClock
@@ -254,7 +254,7 @@ def _show_proposal(document: EpcisDocument, plants: Mapping[str, str], *, as_jso
     table.add_column(_("Name"), style="dim")
     for site, code in plants.items():
         record = document.master.get(site)
-        table.add_row(code, site, (record.name if record else None) or "")
+        table.add_row(code, escape(site), escape((record.name if record else None) or ""))
     CONSOLE.print(table)
     CONSOLE.print(_("To choose another plant: --map SITE=CODE. Several sites may be one plant."), style="dim")
 
@@ -278,7 +278,7 @@ def _show(plan: EpcisPlan, outcomes: Sequence[StepOutcome], file: Path, *, writt
         outcome = _outcome(event, outcomes)
         name = last_word(event.biz_step or event.type_name)
         lines = Text("\n").join(_lines(plan, outcomes, event))
-        table.add_row(str(event.event), name, Text(_outcome_word(outcome), style=COLOURS[outcome]), lines)
+        table.add_row(str(event.event), escape(name), Text(_outcome_word(outcome), style=COLOURS[outcome]), lines)
     CONSOLE.print(table)
     new = sum(outcome.new for outcome in outcomes)
     there = sum(len(outcome.entries) for outcome in outcomes) - new
@@ -290,7 +290,7 @@ def _show(plan: EpcisPlan, outcomes: Sequence[StepOutcome], file: Path, *, writt
         CONSOLE.print(f"[bold red]{said}[/] {rest}")
     if written:
         CONSOLE.print(
-            _(
+            marked(
                 "[green]✓[/] {new} entries written in the ledgers of {ledgers} plants; {there} existed already.",
                 new=new,
                 ledgers=ledgers,

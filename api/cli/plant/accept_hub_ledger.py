@@ -2,14 +2,14 @@
 
 from rich.markup import escape
 
-from api.cli.nodes import Home, opened, replicating
+from api.cli.nodes import Home, opened_plant, replicating
 from api.cli.output import CONSOLE
 from api.cli.plant import KEYS, app
 from api.cli.prompts import Sure, confirm
 from api.language import _
 from infra.messages import Failure, message
 from plants.rules.ledger.notes import Checkpoint, Note
-from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.instants import format_instant
 from sync_jobs.plant.witnessing import accept_hub_ledger, awaiting_acceptance
 
 
@@ -22,7 +22,7 @@ def accept_hub(home: Home, sure: Sure = False) -> None:
 
     Example:  batchloom plant accept-hub-ledger --home sh1
     """
-    with opened(home) as node:
+    with opened_plant(home) as node:
         plant = replicating(node)
         with node.store.reading() as reads:
             found = awaiting_acceptance(reads)
@@ -34,7 +34,7 @@ def accept_hub(home: Home, sure: Sure = False) -> None:
             seen = Checkpoint.parse(Note.parse(bytes(note)).text)
             said = _("{size} entries, root", size=seen.size)
             CONSOLE.print(f"{what}: {said} {seen.root.hex()}", soft_wrap=True)
-        when = format_instant(from_micros(found.seen_us))
+        when = format_instant(found.seen_at)
         CONSOLE.print(f"[dim]{escape(found.origin)}, {when}[/]", soft_wrap=True)
         asked = _("Has headquarters confirmed that the second one is valid?")
         confirm(asked, sure=sure)

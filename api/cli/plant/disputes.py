@@ -5,21 +5,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli.nodes import AsJson, Home, console_actor, opened
+from api.cli.nodes import AsJson, Home, console_actor, opened, opened_plant
 from api.cli.output import CONSOLE, show_json
-from api.language import _
+from api.language import _, marked
 from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
-from infra import roles
 from infra.database import Session
-from infra.messages import Failure, message
 from plants.commands.execution import CommandContext
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.rules.identification.codes import HUB
-from plants.rules.values.instants import format_instant, from_micros
+from plants.rules.values.instants import format_instant
 from plants.store.materials.plants import known_plants
-from plants.store.replication.disputes import Disputed, DisputesFilter, disputes_count, disputes_page
+from plants.store.replication.disputes import DisputeRow, DisputesFilter, DisputeState, disputes_count, disputes_page
 
 LISTED = 100
 COLLISIONS_SHOWN = 5
@@ -54,7 +52,7 @@ def show(
         for line in _lines(one):
             CONSOLE.print(line, soft_wrap=True)
     if more:
-        CONSOLE.print(_("{more} more: use --first.", more=more))
+        CONSOLE.print(marked("{more} more: use --first.", more=more))
     if not seen:
         CONSOLE.print(_("[green]✓[/] There are none."))
 
@@ -79,13 +77,7 @@ def settle(
 
     Example:  batchloom plant disputes settle --home sh1 6 --reason "Relabelled as SH1-261122-0007K"
     """
-    with opened(home) as node:
-        if node.settings.role is not roles.Role.PLANT:
-            raise Failure(
-                message(
-                    "SETTLE_AT_PLANT", "A dispute is settled at the plant that recorded it. Run this command there."
-                )
-            )
+    with opened_plant(home) as node:
         actor, number = console_actor(Role.MANAGER), node.settings.plant_number
 
         def write(session: Session) -> None:
@@ -93,33 +85,32 @@ def settle(
             settle_dispute(session, Settlement(dispute, reason), actor=actor.author, call=call)
 
         node.writer.write(write)
-    CONSOLE.print(_("[green]✓[/] Dispute {dispute} is settled.", dispute=dispute))
+    CONSOLE.print(marked("[green]✓[/] Dispute {dispute} is settled.", dispute=dispute))
 
 
-def _lines(one: Disputed) -> list[str]:
-    row, when = one.row, format_instant(from_micros(one.row.occurred_us))
-    mark = "[bold red]✗[/]" if row.state == "OPEN" else "[green]✓[/]"
+def _lines(row: DisputeRow) -> list[str]:
+    when = format_instant(row.occurred_at)
+    mark = "[bold red]✗[/]" if row.state is DisputeState.OPEN else "[green]✓[/]"
     lines = [
         f"{mark} [bold]{row.entry_idx}[/] {escape(row.type)} {escape(row.key)}  [dim]{escape(row.actor)}, {when}[/]"
     ]
-    lines += [f"  {one['code']} {escape(one['what'])}" for one in one.collisions[:COLLISIONS_SHOWN]]
+    lines += [f"  {one['code']} {escape(one['what'])}" for one in row.collisions[:COLLISIONS_SHOWN]]
     if row.settlement is not None:
         lines.append(f"  [dim]{escape(row.settlement)} {escape(row.settled_by or '')}[/]")
     return lines
 
 
-def _as_object(one: Disputed) -> dict[str, object]:
-    row = one.row
+def _as_object(row: DisputeRow) -> dict[str, object]:
     return {
         "plant": row.plant_id,
         "dispute": row.entry_idx,
         "type": row.type,
         "about": row.key,
         "actor": row.actor,
-        "occurredAt": format_instant(from_micros(row.occurred_us)),
-        "collisions": list(one.collisions),
-        "open": row.state == "OPEN",
+        "occurredAt": format_instant(row.occurred_at),
+        "collisions": row.collisions,
+        "open": row.state is DisputeState.OPEN,
         "settlement": row.settlement,
         "settledBy": row.settled_by,
-        "settledAt": None if row.settled_us is None else format_instant(from_micros(row.settled_us)),
+        "settledAt": None if row.settled_at is None else format_instant(row.settled_at),
     }

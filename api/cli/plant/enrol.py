@@ -1,6 +1,7 @@
 """`batchloom plant enrol`: make a plant from a one-time code of the hub."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Final
 
 import typer
@@ -9,7 +10,7 @@ from api.cli.nodes import Home, new_settings, opened
 from api.cli.output import CONSOLE
 from api.cli.plant import SET_UP, app
 from api.cli.plant.init import begin_ledger
-from api.language import _
+from api.language import marked
 from api.node.node import make_home, make_keys
 from auth.enrolment import CodeMistyped, OneTimeCode, fingerprint
 from auth.keys import public_key_text
@@ -99,7 +100,7 @@ def _typed(code: str, hub: str) -> OneTimeCode:
 def _show(home: Path, welcomed: EnrolmentAnswer, shown: str) -> None:
     """Show the fingerprint that people compare, and the next steps."""
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] Plant {code} ({name}) was made in {home} with number {number} of {group}. "
             "Read its fingerprint to the people at the hub:\n\n"
             "  [bold]{shown}[/]\n\n"
@@ -109,7 +110,7 @@ def _show(home: Path, welcomed: EnrolmentAnswer, shown: str) -> None:
             "  batchloom plant run --home {home}",
             code=welcomed.code,
             name=welcomed.name,
-            home=home,
+            home=quote(str(home)),
             number=welcomed.number,
             group=welcomed.group,
             shown=shown,

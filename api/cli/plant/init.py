@@ -1,6 +1,7 @@
 """`batchloom plant init`: make a plant for which the number and code are known."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from api.cli.cards import read_hub_card
 from api.cli.nodes import Home, new_settings, opened
 from api.cli.output import CONSOLE
 from api.cli.plant import SET_UP, app
-from api.language import _
+from api.language import _, marked
 from api.node.node import Node, make_home
 from infra import roles
 from infra.database import Session
@@ -66,13 +67,13 @@ def init(
         begin_ledger(node, name, time_zone)
     file = f"{code.lower()}-card.json"
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] Plant {code} was made in {home}. Next:\n"
             "  batchloom plant card --home {home} > {file}   (for `batchloom hub enrol`)\n"
             "  batchloom person add --home {home} ID --name NAME --role operator\n"
             "  batchloom plant run --home {home}",
             code=code,
-            home=home,
+            home=quote(str(home)),
             file=file,
         ),
         soft_wrap=True,

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.nodes import AsJson, Home, opened, replicating
+from api.cli.nodes import AsJson, Home, opened_plant, replicating
 from api.cli.output import CONSOLE, show_json
 from api.cli.plant import OPERATION, app
 from api.cli.prompts import confirm, progress_bar
-from api.language import _
+from api.language import _, marked
 from api.node.node import Node
 from infra.messages import Failure, message
 from plants.store.ledger.pruning import Bounds
@@ -42,7 +42,7 @@ def prune(
     """
     if fetch and dry_run:
         raise typer.BadParameter(_("give --fetch or --dry-run"))
-    with opened(home) as node, _plain():
+    with opened_plant(home) as node, _plain():
         plant = replicating(node)
         if fetch:
             _fetch(plant, as_json=as_json)
@@ -72,7 +72,7 @@ def _fetch(plant: PlantNode, *, as_json: bool) -> None:
     if as_json:
         show_json({"fetched": count})
         return
-    CONSOLE.print(_("[green]✓[/] {count} bodies were fetched.", count=count))
+    CONSOLE.print(marked("[green]✓[/] {count} bodies were fetched.", count=count))
 
 
 def _print_result(node: Node, found: Bounds, count: int, size: int, *, done: bool, as_json: bool) -> None:
@@ -86,7 +86,7 @@ def _print_result(node: Node, found: Bounds, count: int, size: int, *, done: boo
         return
     verb = _("were removed") if done else _("can be removed")
     CONSOLE.print(
-        _(
+        marked(
             "{count} bodies ({size} bytes) {verb}. The bodies of the first {pruned} of {entries} entries are pruned.",
             count=count,
             size=size,
@@ -97,7 +97,7 @@ def _print_result(node: Node, found: Bounds, count: int, size: int, *, done: boo
         soft_wrap=True,
     )
     CONSOLE.print(
-        _(
+        marked(
             "  cosigned by the hub {cosigned}, archived {archived}, old enough {old}, before the "
             "first open request or dispute {unreferenced}",
             cosigned=found.cosigned,
@@ -109,7 +109,7 @@ def _print_result(node: Node, found: Bounds, count: int, size: int, *, done: boo
     )
     if done and node.store.dialect == "sqlite":
         CONSOLE.print(
-            _(
+            marked(
                 "  The file keeps its size and reuses the space. To shrink it, stop the plant and run: "
                 "sqlite3 {database} VACUUM  (this needs as much free disk as the store has).",
                 database=node.store.engine.url.database,

@@ -1,17 +1,18 @@
 """`batchloom plant recover`: fetch a plant's ledger from the hub or the archive into an empty store."""
 
+from shlex import quote
 from typing import Annotated
 
 import typer
 
-from api.cli.nodes import Home, opened, replicating
+from api.cli.nodes import Home, opened_plant, replicating
 from api.cli.output import CONSOLE, ERRORS
 from api.cli.plant import REPAIR, app
 from api.cli.prompts import progress_bar
-from api.language import _, language
+from api.language import _, language, marked
 from api.node.node import Node
 from infra.messages import Failure, message, word
-from infra.objects import ArchiveFailed, ArchiveUnfit, NotArchived, open_objects
+from infra.objects import ArchiveFailed, NotArchived, Objects, check_exists, open_objects
 from plants.store.ledger.logs import log_size
 from plants.store.ledger.verification import verify
 from sync_jobs.archive.recover_hub import ArchiveDamaged
@@ -40,7 +41,10 @@ def recover(
     """
     if from_hub == (from_archive is not None):
         raise Failure(message("SOURCE_NOT_CHOSEN", "Give one of --from-hub and --from-archive."))
-    with opened(home) as node:
+    archive = None if from_archive is None else open_objects(from_archive)
+    if archive is not None:
+        check_exists(archive)
+    with opened_plant(home) as node:
         if _size(node):
             raise Failure(
                 message(
@@ -48,7 +52,7 @@ def recover(
                     "The store in this home has entries. Start the plant: it fetches missing entries by itself.",
                 )
             )
-        _bring(node, from_archive)
+        _bring(node, archive)
         broken = [one for one in verify(node.store) if not one.whole]
         size = _size(node)
     if broken:
@@ -57,19 +61,19 @@ def recover(
             message("RECOVERED_DAMAGED", "The recovered ledger is damaged: {findings}. Do not run it."), findings=said
         )
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] {size} entries were recovered and verified. People belong to one node: add "
             "them again.\n"
             "  batchloom person add --home {home} ID --name NAME --role operator\n"
             "  batchloom plant run --home {home}",
             size=size,
-            home=home,
+            home=quote(str(home)),
         ),
         soft_wrap=True,
     )
 
 
-def _bring(node: Node, archive: str | None) -> None:
+def _bring(node: Node, archive: Objects | None) -> None:
     with progress_bar(quiet=not ERRORS.is_terminal) as shown:
         task = shown.add_task(_("Entries"), total=None)
 
@@ -80,8 +84,8 @@ def _bring(node: Node, archive: str | None) -> None:
             if archive is None:
                 restore_from_hub(replicating(node), progress=watch)
             else:
-                restore_from_archive(replicating(node), open_objects(archive))
-        except (NotRestored, ArchiveFailed, ArchiveUnfit, ArchiveDamaged, NotArchived, LedgerChanged) as error:
+                restore_from_archive(replicating(node), archive)
+        except (NotRestored, ArchiveFailed, ArchiveDamaged, NotArchived, LedgerChanged) as error:
             raise Failure(
                 message("NOT_RECOVERED", "The ledger could not be recovered: {error}"), error=error
             ) from error

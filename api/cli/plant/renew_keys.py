@@ -1,11 +1,13 @@
 """`batchloom plant renew-keys`: replace both keys of a plant that the hub revoked."""
 
+from shlex import quote
+
 from api.cli.fingerprints import fingerprint_of_keys
-from api.cli.nodes import Home, opened, replicating
+from api.cli.nodes import Home, opened_plant, replicating
 from api.cli.output import CONSOLE
 from api.cli.plant import KEYS, app
 from api.cli.prompts import Sure, confirm
-from api.language import _
+from api.language import _, marked
 from auth.keys import public_key_text
 from sync_jobs.keys import ledger_key_files
 from sync_jobs.plant import assertion_key_rotation, ledger_key_rotation
@@ -20,7 +22,7 @@ def renew_keys(home: Home, sure: Sure = False) -> None:
 
     Example:  batchloom plant renew-keys --home sh1
     """
-    with opened(home, serving=True) as node:
+    with opened_plant(home, serving=True) as node:
         plant, settings = replicating(node), node.settings
         asked = _("Has the hub revoked this plant's keys? Make new ones?")
         confirm(asked, sure=sure)
@@ -33,13 +35,13 @@ def renew_keys(home: Home, sure: Sure = False) -> None:
         assertion_key_rotation.switch_key(settings.keys)
         mark = fingerprint_of_keys(ledger.key, public_key_text(assertion.public_key))
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] The plant has new keys. Read their fingerprint to the people at the hub:\n\n"
             "  [bold]{fingerprint}[/]\n\n"
             "Send them the card, start the plant again, and back up the new keys:\n"
             "  batchloom plant card --home {home} > card.json",
             fingerprint=mark,
-            home=home,
+            home=quote(str(home)),
         ),
         soft_wrap=True,
     )

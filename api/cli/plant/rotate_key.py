@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from api.cli.fingerprints import fingerprint_of_keys
-from api.cli.nodes import Home, opened, replicating
+from api.cli.nodes import Home, opened_plant, replicating
 from api.cli.output import CONSOLE
 from api.cli.plant import KEYS, app
 from api.cli.prompts import Sure, confirm
-from api.language import _
+from api.language import _, marked
 from api.node.node import Node
 from auth.keys import public_key_text
 from infra.messages import Failure, message
@@ -35,7 +35,7 @@ def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> 
 
     Example:  batchloom plant rotate-key --home sh1    batchloom plant rotate-key --home sh1 --assertion
     """
-    with opened(home, serving=True) as node:
+    with opened_plant(home, serving=True) as node:
         plant, settings = replicating(node), node.settings
         asked = _("Replace the key of this plant's ledger?")
         if assertion:
@@ -51,7 +51,7 @@ def rotate_key(home: Home, sure: Sure = False, assertion: Assertion = False) -> 
         assert switched, "the ledger has just said that the new key counts"
         mark = fingerprint_of_keys(following.key, public_key_text(node.keys.assertion.public_key))
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] The ledger has a new key. The fingerprint of the plant's keys is "
             "{fingerprint}.\n"
             "Start the plant again; the hub learns the key at the next contact. Back up the new key.",
@@ -67,6 +67,14 @@ def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
     try:
         assertion_key_rotation.announce_assertion_key(plant, following)
     except (HubUnreachable, Problem) as error:
+        if isinstance(error, Problem) and error.code == "KEY_REFUSED":
+            raise Failure(
+                message(
+                    "KEY_REFUSED_BY_HUB",
+                    "The hub refuses the new key, because it knows another key of this plant's ledger. The plant signs "
+                    "in with the old one. Run `batchloom plant sync-now`, then run the command again.",
+                )
+            ) from error
         raise Failure(
             message(
                 "KEY_NOT_ACCEPTED",
@@ -78,7 +86,7 @@ def _rotate_assertion_key(node: Node, plant: PlantNode) -> None:
     assertion_key_rotation.switch_key(keys)
     mark = fingerprint_of_keys(plant.signer.key, public_key_text(following.public_key))
     CONSOLE.print(
-        _(
+        marked(
             "[green]✓[/] The hub has the new key. The fingerprint of the plant's keys is "
             "{fingerprint}.\n"
             "Start the plant again; the old key becomes invalid once the plant has signed in. Back "

@@ -3,10 +3,10 @@
 from typing import Final
 
 from api.cli.alarms import node_alarms
-from api.cli.nodes import AsJson, Home, opened, replicating
+from api.cli.nodes import AsJson, Home, opened_plant, replicating
 from api.cli.output import CONSOLE, show_json
 from api.cli.plant import OPERATION, app
-from api.language import _, language
+from api.language import language, marked
 from infra.messages import Failure, message
 from plants.store.replication.status import ReplicationState
 from sync_jobs.plant.exchange import ExchangeResult, exchange
@@ -26,7 +26,7 @@ def sync_now(home: Home, as_json: AsJson = False) -> None:
     Example:  batchloom plant sync-now --home sh1
     """
     sent, received, came = 0, 0, ExchangeResult()
-    with opened(home) as node:
+    with opened_plant(home) as node:
         plant = replicating(node)
         for __ in range(SLICES_MAX):
             came = exchange(plant, forced=True)
@@ -49,7 +49,7 @@ def sync_now(home: Home, as_json: AsJson = False) -> None:
         raise Failure(message("EXCHANGE_FAILED", "The exchange failed ({state}). {alarms}"), state=state, alarms=alarms)
     if not as_json:
         CONSOLE.print(
-            _(
+            marked(
                 "[green]✓[/] {state}: {sent} entries sent, {received} directives fetched.",
                 state=state,
                 sent=sent,

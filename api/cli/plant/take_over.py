@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.nodes import Home, opened
+from api.cli.nodes import Home, opened_plant
 from api.cli.output import CONSOLE
 from api.cli.plant import REPAIR, app
 from api.cli.prompts import confirm
@@ -30,7 +30,7 @@ def take_over(
 
     Example:  batchloom plant take-over --home sh1
     """
-    with opened(home) as node:
+    with opened_plant(home) as node:
         number, now = node.settings.plant_number, node.clock.now()
         with node.store.reading() as reads:
             log, state = reads.get(Log, number), known(reads, number).state

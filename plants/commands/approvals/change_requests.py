@@ -14,6 +14,7 @@ from plants.rules.approvals.change_requests import (
 from plants.rules.approvals.events import CHANGE_REQUESTED, ChangeRequested
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, read_count
 from plants.store.inventory import batches
@@ -81,7 +82,7 @@ def _propose(writer: PlantLedgerWriter, goods: batches.Goods, order: ChangeOrder
         return propose_release(goods.code, goods.holds, order.hold)
     if isinstance(order, ExtensionRequest):
         return propose_extension(goods.code, goods.expires_on, order.expires_on)
-    definitions.check_defined(writer.session, writer.call.plant, "LOCATION", order.location)
+    definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, order.location)
     counted = Quantity(0, goods.unit)
     if read_count(order.counted):
         counted = writer.quantity(order.counted, order.unit, goods.material, goods.unit)

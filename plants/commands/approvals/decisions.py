@@ -35,7 +35,8 @@ from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.quantities import parse_micro
 from plants.rules.values.refusals import Refusal
-from plants.store.approvals.change_requests import check_not_directed, proposal_of
+from plants.store.approvals.change_requests import proposal_of
+from plants.store.directives.outcomes import check_not_directed
 from plants.store.inventory.batches import Goods, goods_by_id
 from plants.store.ledger.entries import entry_at
 

@@ -21,6 +21,7 @@ from plants.rules.production.events import (
     PROCESS_OPENED,
     PRODUCTION_RECORDED,
 )
+from plants.rules.production.process_records import ProcessState
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
@@ -173,7 +174,7 @@ def _restore_process(writer: PlantLedgerWriter, entry: Entry, payload: EntryCorr
         process = {"id": entry.payload["process"]["id"], "state": "OPEN", "closed_at": None, "loss": {}}
     elif entry.type == PROCESS_OPENED.name:
         closed_at = format_instant(writer.occurred_at)
-        process = {"id": entry.payload["process"]["id"], "state": "CLOSED", "closed_at": closed_at}
+        process = {"id": entry.payload["process"]["id"], "state": ProcessState.CLOSED.value, "closed_at": closed_at}
     if process is not None:
         payload["process"] = process
 

@@ -86,4 +86,4 @@ def _carry_out(applying: Applying, decided: Decided, proposal: Proposal) -> Refu
     effect = apply_change(applying.recording_itself(), proposal)
     if effect.type != CHANGE_REFUSED.name:
         return None
-    return Refusal(declared_refusals()[effect.payload["refusal"]], **effect.payload["data"])
+    return Refusal.kept(declared_refusals()[effect.payload["refusal"]], effect.payload["data"])

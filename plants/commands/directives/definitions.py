@@ -13,6 +13,7 @@ from plants.commands.materials.definitions import (
     unit_content,
 )
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.events import MASTER_DEFINED, UNIT_DEFINED
 
 Definition = MaterialDefinition | UnitDefinition | MasterDefinition
@@ -27,10 +28,10 @@ def read_master(directive: Entry) -> Definition:
         raise NotUnderstood(kind)
     if kind == "MATERIAL":
         return MaterialDefinition(**content)
-    if kind == "UNIT":
+    if kind == MasterKind.UNIT:
         return UnitDefinition(**content)
     if kind in MASTER_DEFINED:
-        return MasterDefinition(kind, **content)
+        return MasterDefinition(MasterKind(kind), **content)
     raise NotUnderstood(kind)
 
 
@@ -39,7 +40,7 @@ def thing_defined(defined: Definition) -> tuple[str, str]:
     if isinstance(defined, MaterialDefinition):
         return "MATERIAL", defined.code
     if isinstance(defined, UnitDefinition):
-        return "UNIT", defined.code
+        return MasterKind.UNIT, defined.code
     return defined.kind, defined.code
 
 

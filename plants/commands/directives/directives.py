@@ -43,6 +43,7 @@ from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
@@ -130,11 +131,13 @@ class GroupCommand(Generic[Order]):
         if call.request is not None:
             earlier = earlier_directives(session, call.request)
             for said in (one.envelope for one in earlier):
-                if said["actor"] != actor.person or not self.digests.accepts(said.get("digest"), order):
+                if said["actor"] != actor.person or not self.digests.accepts(
+                    said.get("digest"), order, call.occurred_at, call.reason
+                ):
                     raise Refusal(REQUEST_REUSED, request=call.request)
             if earlier:
                 return earlier
-            digest = self.digests.digest(order)
+            digest = self.digests.digest(order, call.occurred_at, call.reason)
         check_call(call)
         return self._perform(Directing(session, actor, call, digest), order)
 
@@ -161,9 +164,9 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     if isinstance(definition, MaterialDefinition):
         said = MasterDirected(kind="MATERIAL", content=cast("dict[str, Any]", material_content(definition)))
     elif isinstance(definition, UnitDefinition):
-        said = MasterDirected(kind="UNIT", content=cast("dict[str, Any]", unit_content(definition)))
+        said = MasterDirected(kind=MasterKind.UNIT.value, content=cast("dict[str, Any]", unit_content(definition)))
     else:
-        said = MasterDirected(kind=definition.kind, content=cast("dict[str, Any]", master_content(definition)))
+        said = MasterDirected(kind=definition.kind.value, content=cast("dict[str, Any]", master_content(definition)))
     plants = _named(directing, order.plants)
     return directing.send(MASTER_DIRECTED, definition.code, dict.fromkeys(plants, said))
 

@@ -43,7 +43,7 @@ from plants.rules.epcis.batches import BatchesOfLots, NotMade, lot_name
 from plants.rules.epcis.wording import adjust_text
 from plants.rules.ledger.events import LINES_MAX, Entry
 from plants.rules.logistics.transfers import transfer_manifest
-from plants.rules.materials.events import MasterKind
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.actors import Author
 from plants.rules.values.refusals import Refusal
 from plants.store.materials import definitions
@@ -182,9 +182,9 @@ class _Import:
             if not _knows(definitions.material, plant.session, plant.number, step.code):
                 self._give(step, define_material, MaterialDefinition(step.code, step.name, step.unit))
             return
-        kind: MasterKind = "LOCATION"
+        kind = MasterKind.LOCATION
         if isinstance(step, steps.DefineParty):
-            kind = "SUPPLIER" if step.kind == "supplier" else "CUSTOMER"
+            kind = MasterKind.SUPPLIER if step.kind == "supplier" else MasterKind.CUSTOMER
         if not _knows(definitions.check_defined, plant.session, plant.number, kind, step.code):
             self._give(step, define_master, MasterDefinition(kind, step.code, step.name[:NAME_LENGTH_MAX]))
 

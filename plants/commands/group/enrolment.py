@@ -28,7 +28,7 @@ from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry, Event, P, new_envelope
 from plants.rules.replication.events import LEDGER_KEY_ROTATED, LedgerKeyRotated
 from plants.rules.values.actors import SYSTEM, Author
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import RULE_RANGE, Refusal
 from plants.store.ledger.entries import HUB_LOG, Head, entry_at, has_entry, open_log
 from plants.store.ledger.logs import is_opened
 from plants.store.projection import applying
@@ -71,7 +71,7 @@ def enrol_plant(session: Session, order: Enrolment, *, actor: Author, now: datet
     plant_code(order.code)
     check_text("name", order.name, NAME_LENGTH_MAX)
     if not HUB < order.number <= PLANT_NUMBER_MAX:
-        rule = f"1-{PLANT_NUMBER_MAX}"
+        rule = RULE_RANGE(least=HUB + 1, most=PLANT_NUMBER_MAX)
         raise Refusal(CODE_INVALID, code=order.number, thing="plant", rule=rule)
     head = Head(session, HUB_LOG)
     if is_opened(session, order.number):

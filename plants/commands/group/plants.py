@@ -3,6 +3,7 @@
 import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from infra.database import Session
 from infra.ids import new_id
@@ -12,9 +13,11 @@ from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry, new_envelope
 from plants.rules.materials.events import PLANT_OPENED, PlantOpened
 from plants.rules.values.actors import SYSTEM
-from plants.rules.values.refusals import TEXT_INVALID, Refusal
+from plants.rules.values.refusals import RULE_RANGE, TEXT_INVALID, Refusal, message
 from plants.store.ledger.entries import Head, open_log
 from plants.store.projection import applying
+
+RULE_TIME_ZONE: Final = message("RULE_TIME_ZONE", "the name of an IANA time zone such as Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,9 @@ def open_plant(session: Session, order: NewPlant, *, now: datetime) -> Entry:
     plant_code(order.code)
     check_text("name", order.name, NAME_LENGTH_MAX)
     if not 1 <= order.number <= PLANT_NUMBER_MAX:
-        raise Refusal(CODE_INVALID, code=order.number, thing="plant", rule=f"1-{PLANT_NUMBER_MAX}")
+        raise Refusal(CODE_INVALID, code=order.number, thing="plant", rule=RULE_RANGE(least=1, most=PLANT_NUMBER_MAX))
     if order.time_zone not in zoneinfo.available_timezones():
-        raise Refusal(TEXT_INVALID, field="time zone", rule="IANA, e.g. Asia/Shanghai")
+        raise Refusal(TEXT_INVALID, field="time zone", rule=RULE_TIME_ZONE())
     open_log(session, order.number, order.origin)
     head = Head(session, order.number)
     if head.size:

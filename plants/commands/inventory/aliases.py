@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.receipts import AliasOrder, new_alias
 from plants.rules.inventory.events import BATCH_ALIASED
+from plants.rules.inventory.refusals import ALIAS_IN_FORCE, ALIAS_NOT_IN_FORCE
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Outcome
 from plants.rules.ledger.request_forms import stable_name
@@ -31,7 +32,7 @@ def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
     for alias in dict.fromkeys(order.aliases):
         stated.append(new_alias(writer, goods.id, goods.material, alias))
         if _has(writer, goods, alias):
-            raise Refusal(NOTHING_CHANGES, why=f"{alias.scheme} {alias.value} = {goods.code}")
+            raise Refusal(NOTHING_CHANGES, why=ALIAS_IN_FORCE(alias=alias.value, scheme=alias.scheme, batch=goods.code))
     payload: Outcome = {"aliases": stated}
     return writer.record(BATCH_ALIASED, goods.code, payload)
 
@@ -44,7 +45,10 @@ def end_alias(writer: PlantLedgerWriter, order: Naming) -> Entry:
     ended: list[AliasStatement] = []
     for alias in dict.fromkeys(order.aliases):
         if not _has(writer, goods, alias):
-            raise Refusal(NOTHING_CHANGES, why=f"{alias.scheme} {alias.value[:40]} ≠ {goods.code}")
+            raise Refusal(
+                NOTHING_CHANGES,
+                why=ALIAS_NOT_IN_FORCE(alias=alias.value[:40], scheme=alias.scheme[:40], batch=goods.code),
+            )
         ended.append({"batch": goods.id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value})
     payload: Outcome = {"ended_aliases": ended}
     return writer.record(BATCH_ALIASED, goods.code, payload)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines
-from plants.rules.ledger.payloads import BatchStatement, Movement, Use
+from plants.rules.genealogy.edges import MaterialUse
+from plants.rules.ledger.payloads import BatchStatement, Movement
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.quantities import AMOUNT_MAX, MICRO, Quantity, format_micro
@@ -32,7 +33,7 @@ class Issued:
     goods: dict[str, Goods]  # by batch code, as they were before
 
 
-def issue(writer: PlantLedgerWriter, lines: Sequence[StockLine], process: int, use: Use) -> Issued:
+def issue(writer: PlantLedgerWriter, lines: Sequence[StockLine], process: int, use: MaterialUse) -> Issued:
     """Return the movements of usable goods from stock into a process record.
 
     Raises the Refusal that names the batch that may not be used or of which there is too little at the location, over
@@ -64,7 +65,7 @@ def in_unit(writer: PlantLedgerWriter, goods: Goods, amount: str, unit: str) -> 
     return micro, None if unit == goods.unit else f"{amount.strip()} {unit}"
 
 
-def moved(goods: Goods, micro: int, taken_from: str, put_in: str, use: Use | None = None) -> Movement:
+def moved(goods: Goods, micro: int, taken_from: str, put_in: str, use: MaterialUse | None = None) -> Movement:
     """Return a movement of a batch that the plant knows."""
     movement: Movement = {
         "batch": goods.id,
@@ -74,7 +75,7 @@ def moved(goods: Goods, micro: int, taken_from: str, put_in: str, use: Use | Non
         "put_in": put_in,
     }
     if use is not None:
-        movement["use"] = use
+        movement["use"] = use.value
     return movement
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from plants.commands.execution import PlantLedgerWriter, command
 from plants.commands.inventory.issues import in_unit, moved
 from plants.rules.inventory.events import BATCH_MOVED
+from plants.rules.inventory.refusals import GOODS_THERE
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import Quantity
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.materials import definitions
@@ -28,9 +30,9 @@ class Move:
 @command("move_batch")
 def move_batch(writer: PlantLedgerWriter, order: Move) -> Entry:
     """Move goods between locations. Held and expired goods may be moved: that is how they get out of the way."""
-    definitions.check_defined(writer.session, writer.call.plant, "LOCATION", order.to_location)
+    definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, order.to_location)
     if order.from_location == order.to_location:
-        raise Refusal(NOTHING_CHANGES, why=order.to_location)
+        raise Refusal(NOTHING_CHANGES, why=GOODS_THERE(location=order.to_location))
     goods = writer.batch(order.batch)
     micro, entered = in_unit(writer, goods, order.amount, order.unit)
     goods.check_on_hand(order.from_location, Quantity(micro, goods.unit))

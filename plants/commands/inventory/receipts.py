@@ -17,14 +17,23 @@ from plants.rules.inventory.refusals import ALIAS_TAKEN
 from plants.rules.ledger.events import KEY_CHARACTER_MAX, Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import TEXT_INVALID, TIME_IN_FUTURE, Refusal, term
+from plants.rules.values.refusals import (
+    RULE_COUNT_MAX,
+    RULE_LENGTH_MAX,
+    TEXT_INVALID,
+    TIME_IN_FUTURE,
+    Refusal,
+    message,
+)
 from plants.store.inventory import batches
 from plants.store.materials import definitions
 
 ATTRIBUTES_MAX = 50  # attributes of one batch
-ATTRIBUTE_NAME_RULE = term("rule", "free of emoji and other characters above U+FFFF")
+ATTRIBUTE_NAME_RULE = message("RULE_ATTRIBUTE_NAME", "free of emoji and other characters above U+FFFF")
+FIELD_ATTRIBUTE = message("FIELD_ATTRIBUTE", "attribute “{name}”")
 ATTRIBUTE_LENGTH_MAX = 2000  # characters of one attribute's value
 ALIAS_LENGTH_MAX = 200  # characters of an alias
 
@@ -68,9 +77,9 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
     """
     session, plant = writer.session, writer.call.plant
     material = definitions.material(session, plant, order.material)
-    definitions.check_defined(session, plant, "LOCATION", order.location)
+    definitions.check_defined(session, plant, MasterKind.LOCATION, order.location)
     if order.supplier is not None:
-        definitions.check_defined(session, plant, "SUPPLIER", order.supplier)
+        definitions.check_defined(session, plant, MasterKind.SUPPLIER, order.supplier)
     quantity = writer.quantity(order.amount, order.unit, material.code, material.unit)
     batch_id, code = writer.new_node(), writer.new_batch_code()
     produced_at = check_produced(writer, order.produced_at)
@@ -103,7 +112,7 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
         "order": order.order,
     }
     if order.quarantine is not None:
-        reason = check_text("reason", order.quarantine, REASON_LENGTH_MAX)
+        reason = check_text("quarantine", order.quarantine, REASON_LENGTH_MAX)
         payload["holds"] = [{"batch": batch_id, "kind": "QUALITY", "reason": reason}]
     return writer.record(BATCH_RECEIVED, code, payload)
 
@@ -151,13 +160,15 @@ def check_produced(writer: PlantLedgerWriter, produced_at: datetime | None) -> d
 def check_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
     """Return the attributes of a batch, or raise Refusal above the limits and for a name that is no key of an entry."""
     if len(attributes) > ATTRIBUTES_MAX:
-        raise Refusal(TEXT_INVALID, field="attributes", rule=f"<= {ATTRIBUTES_MAX}")
+        raise Refusal(TEXT_INVALID, field="attributes", rule=RULE_COUNT_MAX(limit=ATTRIBUTES_MAX))
     for name, value in attributes.items():
         check_text("attribute", name, ALIAS_LENGTH_MAX)
         if max(name) > KEY_CHARACTER_MAX:
-            raise Refusal(TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE)
+            raise Refusal(TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE())
         if len(value) > ATTRIBUTE_LENGTH_MAX:
-            raise Refusal(TEXT_INVALID, field=name[:40], rule=f"<= {ATTRIBUTE_LENGTH_MAX}")
+            raise Refusal(
+                TEXT_INVALID, field=FIELD_ATTRIBUTE(name=name[:40]), rule=RULE_LENGTH_MAX(limit=ATTRIBUTE_LENGTH_MAX)
+            )
     return dict(attributes)
 
 

@@ -7,9 +7,11 @@ from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, chec
 from plants.commands.inventory.issues import check_total, moved
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.events import STOCK_ADJUSTED
+from plants.rules.inventory.refusals import STOCK_AS_COUNTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 from plants.store.inventory.batches import Goods
@@ -75,9 +77,9 @@ def adjustment(writer: PlantLedgerWriter, goods: Goods, location: str, differenc
     Raises Refusal when it is nothing, would leave less than nothing, or the location is not defined. Held and expired
     goods are adjusted too: a count says what is there, not what may be done with it.
     """
-    definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
+    definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
     if difference_micro == 0:
-        raise Refusal(NOTHING_CHANGES, why=f"{goods.code}, {location}")
+        raise Refusal(NOTHING_CHANGES, why=STOCK_AS_COUNTED(batch=goods.code, location=location))
     if difference_micro < 0:
         goods.check_on_hand(location, Quantity(-difference_micro, goods.unit))
         return {"movements": [moved(goods, -difference_micro, f"stock:{location}", "count")]}

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import StockLine, issue
 from plants.commands.production.splits import done_at_once
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics.events import BATCH_SHIPPED
+from plants.rules.materials.definitions import MasterKind
+from plants.rules.production.process_records import ProcessKind
 from plants.store.materials import definitions
 
 
@@ -28,11 +31,11 @@ def ship_batch(writer: PlantLedgerWriter, order: Shipment) -> Entry:
 
     The record's `job_order` holds the customer's order.
     """
-    definitions.check_defined(writer.session, writer.call.plant, "CUSTOMER", order.customer)
+    definitions.check_defined(writer.session, writer.call.plant, MasterKind.CUSTOMER, order.customer)
     if order.order is not None:
         check_text("order", order.order, NAME_LENGTH_MAX)
-    process = done_at_once(writer, "SHIPMENT")
+    process = done_at_once(writer, ProcessKind.SHIPMENT)
     process["customer"], process["job_order"] = order.customer, order.order
-    issued = issue(writer, order.lines, process["id"], "SHIPPED")
+    issued = issue(writer, order.lines, process["id"], MaterialUse.SHIPPED)
     payload: Outcome = {"process": process, "movements": issued.movements}
     return writer.record(BATCH_SHIPPED, str(process["id"]), payload)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import StockLine, check_total, issue, statement
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.identification.codes import plant_code, plant_of
 from plants.rules.ledger.events import Entry, canonical
-from plants.rules.ledger.payloads import BatchStatement, Movement, Use
+from plants.rules.ledger.payloads import BatchStatement, Movement
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.logistics import refusals as logistics_refusals
@@ -21,10 +22,16 @@ from plants.rules.logistics.events import (
 )
 from plants.rules.logistics.refusals import (
     BATCH_NOT_IN_TRANSFER,
+    LABEL_CONTRADICTS,
+    LABEL_OF_OTHER_GROUP,
+    LABEL_OF_THIS_PLANT,
     TRANSFER_MANIFEST_INVALID,
     TRANSFER_NOT_FOR_THIS_PLANT,
+    TRANSFER_TO_ITSELF,
 )
 from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, group_of, read_manifest
+from plants.rules.materials.definitions import MasterKind
+from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
@@ -52,9 +59,9 @@ def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
     """
     source = writer.plant.code
     if plant_code(order.destination) == source:
-        raise Refusal(NOTHING_CHANGES, why=f"{source} → {source}")
+        raise Refusal(NOTHING_CHANGES, why=TRANSFER_TO_ITSELF(plant=source))
     transfer = writer.new_node()
-    issued = issue(writer, order.lines, transfer, "TRANSFERRED")
+    issued = issue(writer, order.lines, transfer, MaterialUse.TRANSFERRED)
     sent: dict[int, int] = {}
     for movement in issued.movements:
         sent[movement["batch"]] = sent.get(movement["batch"], 0) + parse_micro(movement["amount"])
@@ -67,7 +74,7 @@ def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
         "lines": lines,
         "process": {
             "id": transfer,
-            "kind": "TRANSFER",
+            "kind": ProcessKind.TRANSFER.value,
             "state": "OPEN",
             "opened_at": format_instant(writer.occurred_at),
             "source_plant": source,
@@ -146,8 +153,8 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
         "lines": lines,
         "process": {
             "id": manifest.transfer,
-            "kind": "TRANSFER",
-            "state": "CLOSED",
+            "kind": ProcessKind.TRANSFER.value,
+            "state": ProcessState.CLOSED.value,
             "opened_at": manifest.dispatched_at,
             "closed_at": format_instant(writer.occurred_at),
             "source_plant": manifest.source,
@@ -164,8 +171,10 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
 
 def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:
     own, group = writer.plant, group_of(writer.plant.origin).rpartition("/plant/")[0]
-    if manifest.plant == own.number or group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
-        raise Refusal(TRANSFER_MANIFEST_INVALID, why=manifest.cause["origin"][:100])
+    if manifest.plant == own.number:
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=LABEL_OF_THIS_PLANT(destination=manifest.destination))
+    if group_of(manifest.cause["origin"]) != f"{group}/plant/{manifest.source}":
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=LABEL_OF_OTHER_GROUP(origin=manifest.cause["origin"][:100]))
     if manifest.destination != own.code:
         raise Refusal(TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
     if transfers.is_received(writer.session, own.number, manifest.transfer):
@@ -180,7 +189,7 @@ def _arrivals(writer: PlantLedgerWriter, manifest: Manifest, order: TransferRece
         if one.batch not in on_label:
             raise Refusal(BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
     for location in dict.fromkeys((order.location, *(one.location for one in order.lines))):
-        definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
+        definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
     arrivals = []
     for code, line in on_label.items():
         known = _known(writer, line["batch"])
@@ -204,7 +213,7 @@ def _known(writer: PlantLedgerWriter, batch: BatchStatement) -> batches.Goods | 
         stated = batch["code"], batch["material"], batch["unit"]
         contradicts = stated != (known.code, known.material, known.unit)
     if contradicts:
-        raise Refusal(TRANSFER_MANIFEST_INVALID, why=f"{batch['code']} = {batch['id']}")
+        raise Refusal(TRANSFER_MANIFEST_INVALID, why=LABEL_CONTRADICTS(batch=batch["code"]))
     return known
 
 
@@ -221,7 +230,8 @@ def _movements(transfer: int, arrival: _Arrival) -> list[Movement]:
     place = f"process:{transfer}"
     difference = arrival.received - parse_micro(arrival.line["dispatched"])
     movements = [
-        _movement(arrival, micro, place, f"stock:{location}", "TRANSFERRED") for location, micro in arrival.put
+        _movement(arrival, micro, place, f"stock:{location}", MaterialUse.TRANSFERRED)
+        for location, micro in arrival.put
     ]
     if difference < 0:
         movements.append(_movement(arrival, -difference, place, "count"))
@@ -230,7 +240,7 @@ def _movements(transfer: int, arrival: _Arrival) -> list[Movement]:
     return movements
 
 
-def _movement(arrival: _Arrival, micro: int, taken_from: str, put_in: str, use: Use | None = None) -> Movement:
+def _movement(arrival: _Arrival, micro: int, taken_from: str, put_in: str, use: MaterialUse | None = None) -> Movement:
     batch = arrival.line["batch"]
     movement: Movement = {
         "batch": batch["id"],
@@ -240,7 +250,7 @@ def _movement(arrival: _Arrival, micro: int, taken_from: str, put_in: str, use: 
         "put_in": put_in,
     }
     if use is not None:
-        movement["use"] = use
+        movement["use"] = use.value
     return movement
 
 

@@ -10,12 +10,12 @@ from plants.rules.identification.codes import master_code
 from plants.rules.identification.refusals import CODE_TAKEN
 from plants.rules.ledger.events import Cause, Entry
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.events import (
     MASTER_DEFINED,
     MATERIAL_DEFINED,
     UNIT_DEFINED,
     MasterDefined,
-    MasterKind,
     MaterialDefined,
     UnitDefined,
 )
@@ -23,6 +23,11 @@ from plants.rules.values.quantities import UNITS
 from plants.rules.values.refusals import (
     AMOUNT_NOT_A_NUMBER,
     AMOUNT_NOT_POSITIVE,
+    FORM_FRACTION,
+    KNOWN_BUILT_IN,
+    KNOWN_UNITS,
+    RULE_COUNT_MAX,
+    RULE_RANGE,
     TEXT_INVALID,
     UNIT_UNKNOWN,
     Refusal,
@@ -91,7 +96,7 @@ def record_material(writer: PlantLedgerWriter, order: MaterialDefinition, causes
     """Record a material definition whose unit the plant knows; raises Refusal on what is wrong with it."""
     payload = material_content(order)
     if order.unit not in writer.units():
-        raise Refusal(UNIT_UNKNOWN, unit=order.unit[:20])
+        raise Refusal(UNIT_UNKNOWN, unit=order.unit[:20], known=KNOWN_UNITS)
     return writer.record(MATERIAL_DEFINED, order.code, payload, causes)
 
 
@@ -101,9 +106,9 @@ def material_content(order: MaterialDefinition) -> MaterialDefined:
     check_text("name", order.name, NAME_LENGTH_MAX)
     for days in (order.shelf_life_days, order.retest_days):
         if days is not None and not 1 <= days <= DAYS_MAX:
-            raise Refusal(TEXT_INVALID, field="days", rule=f"1-{DAYS_MAX}")
+            raise Refusal(TEXT_INVALID, field="days", rule=RULE_RANGE(least=1, most=DAYS_MAX))
     if len(order.conversions) > CONVERSIONS_MAX:
-        raise Refusal(TEXT_INVALID, field="conversions", rule=f"<= {CONVERSIONS_MAX}")
+        raise Refusal(TEXT_INVALID, field="conversions", rule=RULE_COUNT_MAX(limit=CONVERSIONS_MAX))
     return {
         "code": order.code,
         "name": order.name,
@@ -128,13 +133,13 @@ def unit_content(order: UnitDefinition) -> UnitDefined:
     if order.code in UNITS:
         raise Refusal(CODE_TAKEN, code=order.code, thing="unit")
     if order.of not in UNITS:
-        raise Refusal(UNIT_UNKNOWN, unit=order.of[:20])
+        raise Refusal(UNIT_UNKNOWN, unit=order.of[:20], known=KNOWN_BUILT_IN)
     return {"code": order.code, "name": order.name, "of": order.of, "factor": str(_factor(order.factor))}
 
 
 def _factor(text: str) -> Fraction:
     if not FACTOR_PATTERN.fullmatch(text):
-        raise Refusal(AMOUNT_NOT_A_NUMBER, amount=text[:40])
+        raise Refusal(AMOUNT_NOT_A_NUMBER, amount=text[:40], form=FORM_FRACTION)
     try:
         factor = Fraction(text)
     except ZeroDivisionError:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import StockLine, check_total, issue, statement
 from plants.commands.production.splits import done_at_once
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import BATCHES_MERGED
-from plants.rules.production.process_records import blend
-from plants.rules.production.refusals import MATERIAL_DIFFERS
+from plants.rules.production.process_records import ProcessKind, blend
+from plants.rules.production.refusals import MATERIAL_DIFFERS, ONE_BATCH
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
 from plants.rules.values.refusals import NOTHING_CHANGES, UNIT_NOT_CONVERTIBLE, Refusal
 from plants.store.materials import definitions
@@ -44,12 +46,12 @@ def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
     (`plants.rules.production.process_records.blend`).
     """
     check_lines(order.sources)
-    definitions.check_defined(writer.session, writer.call.plant, "LOCATION", order.location)
-    process = done_at_once(writer, "MERGE")
-    issued = issue(writer, [_line(writer, source) for source in order.sources], process["id"], "CONSUMED")
+    definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, order.location)
+    process = done_at_once(writer, ProcessKind.MERGE)
+    issued = issue(writer, [_line(writer, source) for source in order.sources], process["id"], MaterialUse.CONSUMED)
     first, *others = issued.goods.values()
     if not others:
-        raise Refusal(NOTHING_CHANGES, why=first.code)
+        raise Refusal(NOTHING_CHANGES, why=ONE_BATCH(batch=first.code))
     for other in others:
         if other.material != first.material:
             raise Refusal(MATERIAL_DIFFERS, batch=other.code, material=other.material, expected=first.material)
@@ -69,7 +71,7 @@ def merge_batches(writer: PlantLedgerWriter, order: Merge) -> Entry:
                 "unit": first.unit,
                 "taken_from": f"process:{process['id']}",
                 "put_in": f"stock:{order.location}",
-                "use": "PRODUCED",
+                "use": MaterialUse.PRODUCED.value,
             },
         ],
     }

@@ -7,13 +7,15 @@ from typing import Final
 
 from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_text, command
 from plants.commands.inventory.issues import StockLine, issue
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome, ProcessStatement
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import PROCESS_CLOSED, PROCESS_FED, PROCESS_OPENED, ProcessClosed
-from plants.rules.production.process_records import MassBalance, RunKind, amounts, mass_balance
+from plants.rules.production.process_records import MassBalance, ProcessState, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import TEXT_INVALID, Refusal, message
+from plants.rules.values.refusals import RULE_NOT_AFTER, TEXT_INVALID, Refusal, message
 from plants.store.materials import definitions
 from plants.store.production import process_records
 
@@ -23,7 +25,7 @@ from plants.store.production import process_records
 class ProcessOrder:
     """A process to run: its kind, and if known its segment, job order and equipment."""
 
-    kind: RunKind = "PRODUCTION"
+    kind: RunKind = RunKind.PRODUCTION
     segment: str | None = None
     job_order: str | None = None
     equipment: str | None = None
@@ -50,7 +52,7 @@ class Closing:
 def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
     """Open a process record; its id is the entry's key and also in its payload."""
     process = new_process(writer, order)
-    process["state"] = "OPEN"
+    process["state"] = ProcessState.OPEN.value
     process["opened_at"] = format_instant(writer.occurred_at)
     payload: Outcome = {"process": process}
     return writer.record(PROCESS_OPENED, str(process["id"]), payload)
@@ -60,7 +62,7 @@ def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
 def feed_process(writer: PlantLedgerWriter, order: Feed) -> Entry:
     """Put goods from stock into an open process record; every one must be usable and there."""
     process = process_records.open_run(writer.session, writer.call.plant, order.process).id
-    payload: Outcome = {"movements": issue(writer, order.lines, process, "CONSUMED").movements}
+    payload: Outcome = {"movements": issue(writer, order.lines, process, MaterialUse.CONSUMED).movements}
     return writer.record(PROCESS_FED, str(process), payload)
 
 
@@ -86,10 +88,10 @@ def new_process(writer: PlantLedgerWriter, order: ProcessOrder) -> ProcessStatem
         if text is not None:
             check_text(name, text, NAME_LENGTH_MAX)
     if order.equipment is not None:
-        definitions.check_defined(writer.session, writer.call.plant, "EQUIPMENT", order.equipment)
+        definitions.check_defined(writer.session, writer.call.plant, MasterKind.EQUIPMENT, order.equipment)
     return {
         "id": writer.new_node(),
-        "kind": order.kind,
+        "kind": order.kind.value,
         "job_order": order.job_order,
         "segment": order.segment,
         "equipment": order.equipment,
@@ -98,7 +100,7 @@ def new_process(writer: PlantLedgerWriter, order: ProcessOrder) -> ProcessStatem
 
 def closed(writer: PlantLedgerWriter, process: ProcessStatement, balance: MassBalance) -> ProcessClosed:
     """Return the content of an event that closes a process record with this balance."""
-    process["state"] = "CLOSED"
+    process["state"] = ProcessState.CLOSED.value
     process["closed_at"] = format_instant(writer.occurred_at)
     process["loss"] = amounts(balance.loss)
     return {
@@ -115,5 +117,5 @@ OPENING_TIME: Final = message("FIELD_OPENING_TIME", "opening time {at}")
 def check_order(opened_at: datetime, closed_at: datetime) -> None:
     """Raise Refusal when a process record would close before it opened."""
     if opened_at > closed_at:
-        rule = f"<= {format_instant(closed_at)}"
+        rule = RULE_NOT_AFTER(at=format_instant(closed_at))
         raise Refusal(TEXT_INVALID, field=OPENING_TIME(at=format_instant(opened_at)), rule=rule)

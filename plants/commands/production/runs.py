@@ -7,6 +7,7 @@ from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import StockLine, issue
 from plants.commands.production.process_records import ProcessOrder, check_order, closed, new_process
 from plants.commands.production.yields import Output, check_locations, new_outputs
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Movement
 from plants.rules.ledger.request_forms import stable_name
@@ -38,7 +39,7 @@ def record_production(writer: PlantLedgerWriter, order: ProductionRun) -> Entry:
     process["opened_at"] = format_instant(opened_at)
     movements: list[Movement] = []
     if order.inputs:
-        movements += issue(writer, order.inputs, process["id"], "CONSUMED").movements
+        movements += issue(writer, order.inputs, process["id"], MaterialUse.CONSUMED).movements
     outcome = new_outputs(writer, process["id"], order.outputs)
     movements += outcome["movements"]
     balance = mass_balance((line["use"], line["unit"], parse_micro(line["amount"])) for line in movements)

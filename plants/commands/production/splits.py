@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import in_unit, moved, statement
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.events import Entry
-from plants.rules.ledger.payloads import BatchStatement, Movement, Outcome, ProcessKind, ProcessStatement
+from plants.rules.ledger.payloads import BatchStatement, Movement, Outcome, ProcessStatement
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import BATCH_SPLIT
+from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.store.materials import definitions
@@ -42,18 +45,18 @@ def split_batch(writer: PlantLedgerWriter, order: Split) -> Entry:
     check_lines(order.parts)
     goods = writer.usable_batch(order.batch)
     for location in dict.fromkeys(part.location for part in order.parts):
-        definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
+        definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
     written = [in_unit(writer, goods, part.amount, part.unit or goods.unit) for part in order.parts]
     total = sum(micro for micro, _ in written)
     goods.check_on_hand(order.location, Quantity(total, goods.unit))
-    process = done_at_once(writer, "SPLIT")
+    process = done_at_once(writer, ProcessKind.SPLIT)
     place = f"process:{process['id']}"
     batches: list[BatchStatement] = []
-    movements: list[Movement] = [moved(goods, total, f"stock:{order.location}", place, "CONSUMED")]
+    movements: list[Movement] = [moved(goods, total, f"stock:{order.location}", place, MaterialUse.CONSUMED)]
     for part, (micro, entered) in zip(order.parts, written, strict=True):
         batch_id, code = writer.new_node(), writer.new_batch_code()
         batches.append({**statement(goods), "id": batch_id, "code": code, "made": format_micro(micro)})
-        movement = moved(goods, micro, place, f"stock:{part.location}", "PRODUCED")
+        movement = moved(goods, micro, place, f"stock:{part.location}", MaterialUse.PRODUCED)
         movement["batch"] = batch_id
         if entered is not None:
             movement["entered"] = entered
@@ -65,4 +68,10 @@ def split_batch(writer: PlantLedgerWriter, order: Split) -> Entry:
 def done_at_once(writer: PlantLedgerWriter, kind: ProcessKind) -> ProcessStatement:
     """Return the statement of a new process record that is closed in the moment it opens."""
     at = format_instant(writer.occurred_at)
-    return {"id": writer.new_node(), "kind": kind, "state": "CLOSED", "opened_at": at, "closed_at": at}
+    return {
+        "id": writer.new_node(),
+        "kind": kind.value,
+        "state": ProcessState.CLOSED.value,
+        "opened_at": at,
+        "closed_at": at,
+    }

@@ -7,10 +7,12 @@ from datetime import date, datetime
 from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_lines, check_text, command
 from plants.commands.inventory.issues import StockLine, check_total, in_unit, moved
 from plants.commands.inventory.receipts import AliasOrder, check_attributes, check_produced, new_alias, new_batch
-from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
+from plants.rules.genealogy.edges import MaterialUse
+from plants.rules.inventory.refusals import ALIAS_TAKEN, PROCESS_INPUTS, STOCK_SHORT
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement, Outcome
 from plants.rules.ledger.request_forms import stable_name
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import PROCESS_YIELDED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS
@@ -30,7 +32,7 @@ class Output:
     amount: str
     unit: str
     location: str
-    use: OutputUse = "PRODUCED"
+    use: OutputUse = OutputUse.PRODUCED
     produced_at: datetime | None = None
     expires_on: date | None = None
     grade: str | None = None
@@ -47,7 +49,7 @@ class Addition:
     amount: str
     unit: str
     location: str
-    use: OutputUse = "PRODUCED"
+    use: OutputUse = OutputUse.PRODUCED
 
 
 @stable_name("Yield")
@@ -103,7 +105,7 @@ def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Outpu
             "unit": material.unit,
             "taken_from": f"process:{process}",
             "put_in": f"stock:{output.location}",
-            "use": output.use,
+            "use": output.use.value,
         }
         if output.unit != material.unit:
             movement["entered"] = f"{output.amount.strip()} {output.unit}"
@@ -122,7 +124,7 @@ def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Outpu
 def check_locations(writer: PlantLedgerWriter, lines: Sequence[Output | Addition | StockLine]) -> None:
     """Raise Refusal unless every location that goods are put in is defined."""
     for location in dict.fromkeys(line.location for line in lines):
-        definitions.check_defined(writer.session, writer.call.plant, "LOCATION", location)
+        definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
 
 
 def _add(writer: PlantLedgerWriter, process: int, additions: Sequence[Addition], payload: Outcome) -> None:
@@ -141,7 +143,7 @@ def _add(writer: PlantLedgerWriter, process: int, additions: Sequence[Addition],
             raise Refusal(BATCH_OF_OTHER_PROCESS, batch=one.code, process=process)
         micro, entered = in_unit(writer, one, line.amount, line.unit)
         made[one.code] = check_total(made.get(one.code, one.made) + micro)
-        movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", line.use)
+        movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse(line.use))
         if entered is not None:
             movement["entered"] = entered
         payload["movements"].append(movement)
@@ -159,13 +161,13 @@ def _returned(writer: PlantLedgerWriter, process: int, returns: Sequence[StockLi
             raise Refusal(
                 STOCK_SHORT,
                 batch=one.code,
-                location=f"process:{process}",
+                location=PROCESS_INPUTS(process=process),
                 available=format_micro(available),
                 wanted=format_micro(micro),
                 unit=one.unit,
             )
         left[one.id] = available - micro
-        movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", "RETURNED")
+        movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse.RETURNED)
         if entered is not None:
             movement["entered"] = entered
         movements.append(movement)

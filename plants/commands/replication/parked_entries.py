@@ -14,7 +14,6 @@ from plants.rules.ledger.request_forms import stable_name
 from plants.rules.replication.events import ENTRY_RETRIED, ENTRY_SKIPPED, EntryRetried, EntrySkipped
 from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.actors import Author
-from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal
 from plants.store.directives.directives import plants_of_group
 from plants.store.ledger.entries import HUB_LOG, INDEX_MAX, entry_at
@@ -82,7 +81,7 @@ def skip_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "printed_name": deciding.actor.printed_name,
     }
     entry = deciding.writer().record(ENTRY_SKIPPED, _key(order), payload)
-    unpark(session, order.plant, order.index, micros(deciding.call.now))
+    unpark(session, order.plant, order.index, deciding.call.now)
     return entry
 
 
@@ -100,7 +99,7 @@ def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
         "error": parked.error,
     }
     entry = deciding.writer().record(ENTRY_RETRIED, _key(order), payload)
-    retry_parked(session, order.plant, order.index, micros(deciding.call.now))
+    retry_parked(session, order.plant, order.index, deciding.call.now)
     return entry
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
 from plants.rules.approvals.events import Difference
 from plants.rules.approvals.refusals import (
@@ -14,43 +13,50 @@ from plants.rules.approvals.refusals import (
     CHANGE_STALE,
     PROPOSAL_DIFFERS,
 )
-from plants.rules.inventory.refusals import EXPIRY_NOT_LATER
+from plants.rules.inventory.refusals import EXPIRY_NOT_LATER, STOCK_IS
 from plants.rules.quality.holds import Hold, HoldKind
 from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
 
 
-class ChangeKind(StrEnum):
-    """The kinds of gated changes."""
+class ChangeKind(DescribedEnum):
+    """Kind of a change request."""
 
-    RELEASE = "RELEASE"
-    EXPIRY_EXTENSION = "EXPIRY_EXTENSION"
-    STOCK_ADJUSTMENT = "STOCK_ADJUSTMENT"
-
-
-class ChangeLevel(StrEnum):
-    """The levels at which a request may be decided."""
-
-    PLANT = "PLANT"
-    HUB = "HUB"
+    RELEASE = "RELEASE", "Lifts holds that the plant placed, so that they no longer block the goods."
+    EXPIRY_EXTENSION = (
+        "EXPIRY_EXTENSION",
+        "Sets a later last day of use for a plant's goods of a batch; only headquarters decides.",
+    )
+    STOCK_ADJUSTMENT = "STOCK_ADJUSTMENT", "Sets the quantity of a batch on hand at a location to the counted one."
 
 
-class ChangeVerdict(StrEnum):
-    """The verdict of a decision."""
+class ChangeLevel(DescribedEnum):
+    """Level at which a change request is decided."""
 
-    APPROVED = "APPROVED"
-    REJECTED = "REJECTED"
+    PLANT = "PLANT", "Decided at the plant of the goods, by a user other than the requester."
+    HUB = "HUB", "Decided at headquarters, by a user other than the requester; the plant then applies the decision."
 
 
-class ChangeState(StrEnum):
-    """The state of a change request."""
+class ChangeVerdict(DescribedEnum):
+    """Verdict of a decision."""
 
-    REQUESTED = "REQUESTED"
-    APPROVED = "APPROVED"
-    REJECTED = "REJECTED"
-    APPLIED = "APPLIED"
-    REFUSED = "REFUSED"
+    APPROVED = (
+        "APPROVED",
+        "The change may take effect; the plant applies it if the batch has not changed since the request.",
+    )
+    REJECTED = "REJECTED", "The change must not take effect; a new request can be made."
+
+
+class ChangeState(DescribedEnum):
+    """State of a change request, as its plant recorded it."""
+
+    REQUESTED = "REQUESTED", "Nobody has decided yet; a user other than the requester can decide until it expires."
+    APPROVED = "APPROVED", "A decision allows the change, and the plant has not applied it yet."
+    REJECTED = "REJECTED", "A decision forbids the change; nothing was changed and the request is closed."
+    APPLIED = "APPLIED", "The plant has made the approved change; the request is closed."
+    REFUSED = "REFUSED", "The plant could not make the approved change; the request is closed and its refusal says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def propose_extension(batch: str, present: str | None, wanted: date) -> Proposed
 def propose_adjustment(location: str, present: int, counted: Quantity) -> ProposedChange:
     """Return the stock at a location as counted; `present` is in millionths. Raises Refusal when nothing differs."""
     if counted.micro == present:
-        raise Refusal(NOTHING_CHANGES, why=f"{location} = {counted.amount} {counted.unit}")
+        raise Refusal(NOTHING_CHANGES, why=STOCK_IS(location=location, amount=counted.amount, unit=counted.unit))
     difference = Difference(
         field=f"stock:{location}",
         before=f"{format_micro(present)} {counted.unit}",

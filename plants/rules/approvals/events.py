@@ -4,7 +4,7 @@ A signature binds a decision to content and version. So a rebase does not append
 made and decided anew.
 """
 
-from typing import Final, Literal, TypedDict
+from typing import Final, TypedDict
 
 from plants.rules.ledger.events import Event, LedgerKind
 from plants.rules.ledger.payloads import Outcome
@@ -19,7 +19,7 @@ class Difference(TypedDict):
 
 
 class ChangeRequested(TypedDict):
-    """A request for a gated change of exactly this version of a batch; its id is the index of this entry."""
+    """The id of the request is the index of this entry."""
 
     kind: str
     batch: int
@@ -31,34 +31,39 @@ class ChangeRequested(TypedDict):
 
 
 class ChangeDecided(TypedDict):
-    """An approval or rejection by another user, at the plant or at the hub."""
-
     plant: int
     change: int
     proposal: str  # leaf hash of the requesting entry, hexadecimal: the decision is on exactly that content
-    verdict: Literal["APPROVED", "REJECTED"]
-    level: Literal["PLANT", "HUB"]
+    verdict: str  # a ChangeVerdict
+    level: str  # a ChangeLevel
     printed_name: str
     comment: str
 
 
 class ChangeApplied(Outcome):
-    """An approved change took effect."""
-
     change: int
 
 
 class ChangeRefused(TypedDict):
-    """An approved change could not be applied."""
-
     change: int
     refusal: str
     data: dict[str, str]
 
 
-CHANGE_REQUESTED: Final = Event("ChangeRequested", ChangeRequested, rebased=False)
-CHANGE_DECIDED: Final = Event(
-    "ChangeDecided", ChangeDecided, ledgers=frozenset({LedgerKind.PLANT, LedgerKind.DIRECTIVES}), rebased=False
+CHANGE_REQUESTED: Final = Event(
+    "ChangeRequested",
+    ChangeRequested,
+    "A user asked for a gated change of exactly this version of a batch.",
+    rebased=False,
 )
-CHANGE_APPLIED: Final = Event("ChangeApplied", ChangeApplied, rebased=False)
-CHANGE_REFUSED: Final = Event("ChangeRefused", ChangeRefused, rebased=False)
+CHANGE_DECIDED: Final = Event(
+    "ChangeDecided",
+    ChangeDecided,
+    "A user other than the requester approved or rejected a change request, at the plant or at headquarters.",
+    ledgers=frozenset({LedgerKind.PLANT, LedgerKind.DIRECTIVES}),
+    rebased=False,
+)
+CHANGE_APPLIED: Final = Event("ChangeApplied", ChangeApplied, "An approved change took effect.", rebased=False)
+CHANGE_REFUSED: Final = Event(
+    "ChangeRefused", ChangeRefused, "An approved change could not be applied; the entry says why.", rebased=False
+)

@@ -2,21 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import Any
 
 from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE
 from plants.rules.ledger.events import Entry, Event
 from plants.rules.ledger.payloads import Movement
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import parse_micro
 from plants.rules.values.refusals import Refusal
 
 
-class Wrong(StrEnum):
-    """The reason for a correction, as in an error declaration of the Core Business Vocabulary."""
+class Wrong(DescribedEnum):
+    """Kind of error (EPCIS error declaration, Core Business Vocabulary)."""
 
-    DID_NOT_OCCUR = "DID_NOT_OCCUR"
-    INCORRECT_DATA = "INCORRECT_DATA"
+    DID_NOT_OCCUR = (
+        "DID_NOT_OCCUR",
+        "The recorded event never happened; its effects are reversed and nothing replaces it.",
+    )
+    INCORRECT_DATA = (
+        "INCORRECT_DATA",
+        "The event happened with other data; its effects are reversed, so record the right data anew.",
+    )
 
 
 def check_correctable(entry: Entry, event: Event[Any] | None) -> None:

@@ -1,18 +1,18 @@
 """Events of corrections."""
 
-from typing import Final, Literal, NotRequired
+from typing import Final, NotRequired
 
 from plants.rules.ledger.events import Event
 from plants.rules.ledger.payloads import Outcome
 
 
 class EntryCorrected(Outcome):
-    """An earlier entry was wrong: this one reverses its movements and retracts its edges."""
-
     entry: int
-    wrong: Literal["DID_NOT_OCCUR", "INCORRECT_DATA"]
+    wrong: str  # a Wrong
     retracted: list[list[int]]  # [entry, line] of each edge
     unreceived: NotRequired[list[list[int]]]  # [transfer, line] of each line of a transfer that was not received
 
 
-ENTRY_CORRECTED: Final = Event("EntryCorrected", EntryCorrected)
+ENTRY_CORRECTED: Final = Event(
+    "EntryCorrected", EntryCorrected, "An earlier entry was wrong; this one reverses its effects."
+)

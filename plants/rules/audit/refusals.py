@@ -2,23 +2,23 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import refusal
+from plants.rules.values.refusals import ENTRY, Datum, DatumKind, refusal
 
 CORRECTION_IMPOSSIBLE: Final = refusal(
     "CORRECTION_IMPOSSIBLE",
     "Entry {entry} ({type}) is of a type that cannot be corrected. Record what is right as a new entry.",
-    entry="Index of the entry.",
-    type="Type of the entry.",
+    entry=ENTRY,
+    type=Datum("Type of the entry.", name="entry_type"),
 )
 ENTRY_ALREADY_CORRECTED: Final = refusal(
     "ENTRY_ALREADY_CORRECTED",
-    "Entry {entry} was already corrected by entry {by}. Correct entry {by} instead.",
-    entry="Index of the entry.",
-    by="Index of the correcting entry.",
+    "Entry {entry} was already corrected by entry {by}. Record what is right as a new entry.",
+    entry=ENTRY,
+    by=Datum("Index of the correcting entry.", DatumKind.INTEGER, "correcting_entry_index"),
 )
 ENTRY_BUILT_ON: Final = refusal(
     "ENTRY_BUILT_ON",
     "Entry {by} builds on entry {entry}. Correct entry {by} first.",
-    by="Index of the later entry.",
-    entry="Index of the entry.",
+    by=Datum("Index of the later entry.", DatumKind.INTEGER, "later_entry_index"),
+    entry=ENTRY,
 )

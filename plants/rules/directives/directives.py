@@ -1,11 +1,11 @@
 """Directives: the entries of the hub's ledger that are addressed to a plant, and their states."""
 
-from enum import StrEnum
+from plants.rules.values.enums import DescribedEnum
 
 
-class DirectiveState(StrEnum):
-    """The state of a directive. A directive is in force at the plant only once the plant has answered."""
+class DirectiveState(DescribedEnum):
+    """State of a directive. It is in force at a plant once the plant has applied it."""
 
-    SENT = "SENT"  # written down at the hub; the plant has not answered
-    APPLIED = "APPLIED"
-    REJECTED = "REJECTED"
+    SENT = "SENT", "The hub has recorded the directive and the plant has not answered; it is not in force there."
+    APPLIED = "APPLIED", "The plant has carried out the directive and recorded this in its own ledger."
+    REJECTED = "REJECTED", "The plant could not carry it out; its refusal says why. Its holds may wait for their batch."

@@ -1,22 +1,20 @@
 """Events of directives: the hub's directives to plants, and the plants' answers."""
 
-from typing import Any, Final, Literal, NotRequired, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from plants.rules.ledger.events import Event, LedgerKind
 from plants.rules.ledger.payloads import DirectedBatch, WaitingHold
 
-MasterDirectedKind = Literal["MATERIAL", "UNIT", "SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT"]
-
 
 class MasterDirected(TypedDict):
-    """The hub defines master data for a plant; `content` is the payload of the plant's own definition."""
+    """`content` is the payload of the plant's own definition."""
 
-    kind: MasterDirectedKind
+    kind: str  # MATERIAL or a MasterKind
     content: dict[str, Any]
 
 
 class HoldDirected(TypedDict):
-    """The hub holds a plant's goods of a batch; `hold` is one id for all plants that the hold is directed to.
+    """`hold` is one id for all plants that the hold is directed to.
 
     `everywhere` is true when no plants were named: the hold follows the goods to other plants.
     """
@@ -29,8 +27,6 @@ class HoldDirected(TypedDict):
 
 
 class RecallDirected(TypedDict):
-    """The hub holds a plant's goods of several batches for one reason; they are released together."""
-
     recall: str
     batches: list[DirectedBatch]
     reason: str
@@ -38,8 +34,6 @@ class RecallDirected(TypedDict):
 
 
 class ReleaseDirected(TypedDict):
-    """The hub lifts its own hold or recall, for all the batches that it covers."""
-
     hold: str
     batches: list[DirectedBatch]
     reason: str
@@ -61,17 +55,33 @@ class DirectiveApplied(DirectiveAnswer):
 
 
 class DirectiveRejected(DirectiveAnswer):
-    """The plant could not do what the directive asks; its holds may still wait for their batch."""
-
     refusal: str
     data: dict[str, str]
 
 
 _SENT: Final = frozenset({LedgerKind.DIRECTIVES})
 
-MASTER_DIRECTED: Final = Event("MasterDirected", MasterDirected, ledgers=_SENT)
-HOLD_DIRECTED: Final = Event("HoldDirected", HoldDirected, ledgers=_SENT)
-RECALL_DIRECTED: Final = Event("RecallDirected", RecallDirected, ledgers=_SENT)
-RELEASE_DIRECTED: Final = Event("ReleaseDirected", ReleaseDirected, ledgers=_SENT)
-DIRECTIVE_APPLIED: Final = Event("DirectiveApplied", DirectiveApplied)
-DIRECTIVE_REJECTED: Final = Event("DirectiveRejected", DirectiveRejected)
+MASTER_DIRECTED: Final = Event(
+    "MasterDirected", MasterDirected, "Headquarters defined master data for a plant.", ledgers=_SENT
+)
+HOLD_DIRECTED: Final = Event(
+    "HoldDirected", HoldDirected, "Headquarters placed a hold on a plant's goods of a batch.", ledgers=_SENT
+)
+RECALL_DIRECTED: Final = Event(
+    "RecallDirected",
+    RecallDirected,
+    "Headquarters placed holds on a plant's goods of several batches for one reason.",
+    ledgers=_SENT,
+)
+RELEASE_DIRECTED: Final = Event(
+    "ReleaseDirected",
+    ReleaseDirected,
+    "Headquarters lifted a hold or recall of its own, for all batches that it covers.",
+    ledgers=_SENT,
+)
+DIRECTIVE_APPLIED: Final = Event("DirectiveApplied", DirectiveApplied, "The plant did what a directive asks.")
+DIRECTIVE_REJECTED: Final = Event(
+    "DirectiveRejected",
+    DirectiveRejected,
+    "The plant could not do what a directive asks; its holds may wait for their batch.",
+)

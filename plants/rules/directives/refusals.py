@@ -2,20 +2,20 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import refusal
+from plants.rules.values.refusals import Datum, DatumKind, refusal
 
 DIRECTED_HOLD_UNKNOWN: Final = refusal(
     "DIRECTED_HOLD_UNKNOWN",
     "Headquarters has no hold or recall {hold} in force. Look at the directives again.",
-    hold="Id of the hold or recall in the request.",
+    hold=Datum("Id of the hold or recall in the request.", name="given_hold"),
 )
 DIRECTIVE_SUPERSEDED: Final = refusal(
     "DIRECTIVE_SUPERSEDED",
     "Headquarters has replaced this directive by directive {later}. Directive {later} applies.",
-    later="Index of the later directive.",
+    later=Datum("Index of the later directive.", DatumKind.INTEGER, "later_directive_index"),
 )
 UNSUPPORTED: Final = refusal(
     "UNSUPPORTED",
     "This program does not know {type}. Update it.",
-    type="Type and version of the directive.",
+    type=Datum("Type and version of the directive.", name="directive_type"),
 )

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from plants.rules.epcis.event_forms import EVENT_TYPES, EpcisEvent, local_terms, read_event
 from plants.rules.epcis.fields import read_instant
-from plants.rules.epcis.problems import EpcisProblem, EpcisRefusal, ProblemCode
+from plants.rules.epcis.problems import AT_BYTE, JSON_TYPE, NUL_AT, EpcisProblem, EpcisRefusal, ProblemCode
 
 EPCIS_DOCUMENT_BYTES_MAX = 20_000_000
 EPCIS_NESTING_MAX = 64
@@ -58,7 +58,7 @@ def read_epcis(content: bytes, *, now: datetime) -> EpcisDocument:
     """
     value = _parse(_text(content))
     if not isinstance(value, dict):
-        raise _refused(ProblemCode.OTHER_DOCUMENT, value=f"a JSON {type(value).__name__}")
+        raise _refused(ProblemCode.OTHER_DOCUMENT, value=JSON_TYPE(type=type(value).__name__))
     kind = value.get("type")
     if kind not in ("EPCISDocument", "EPCISQueryDocument", *EVENT_TYPES):
         keys = ", ".join(list(value)[:4])
@@ -92,11 +92,11 @@ def _text(content: bytes) -> str:
     if len(content) > EPCIS_DOCUMENT_BYTES_MAX:
         raise _refused(ProblemCode.TOO_LARGE, value=str(EPCIS_DOCUMENT_BYTES_MAX))
     if b"\x00" in content:
-        raise _refused(ProblemCode.NOT_TEXT, value=f"NUL, byte {content.index(0)}")
+        raise _refused(ProblemCode.NOT_TEXT, value=NUL_AT(position=content.index(0)))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _refused(ProblemCode.NOT_TEXT, value=f"byte {error.start}") from None
+        raise _refused(ProblemCode.NOT_TEXT, value=AT_BYTE(position=error.start)) from None
     if text.lstrip()[:1] == "<":
         raise _refused(ProblemCode.XML_DOCUMENT)
     return text
@@ -155,7 +155,7 @@ def _check_strings(value: object) -> None:
         elif isinstance(item, list):
             waiting.extend(item)
         elif isinstance(item, str) and UNSTORABLE.search(item):
-            raise _refused(ProblemCode.NOT_TEXT, value="NUL, U+D800-DFFF")
+            raise _refused(ProblemCode.NOT_TEXT, value="NUL / U+D800-DFFF")
 
 
 def _check_frame(value: dict[str, object], problems: list[EpcisProblem]) -> datetime | None:

@@ -77,6 +77,9 @@ MESSAGES: Final[Mapping[ProblemCode, Message]] = {
 }
 
 EVENT: Final = message("EPCIS_EVENT", "event {event}")
+AT_BYTE: Final = message("EPCIS_AT_BYTE", "byte {position}")
+JSON_TYPE: Final = message("EPCIS_JSON_TYPE", "a JSON {type}")
+NUL_AT: Final = message("EPCIS_NUL_AT", "NUL, byte {position}")
 EVENT_FIELD: Final = message("EPCIS_EVENT_FIELD", "event {event}, {field}")
 WHOLE_DOCUMENT: Final = message("EPCIS_WHOLE_DOCUMENT", "document")
 PROBLEM: Final = message("EPCIS_PROBLEM", "{where}: {what}")
@@ -103,7 +106,8 @@ class EpcisProblem:
     @property
     def what(self) -> Phrase:
         """The problem, without its position."""
-        return MESSAGES[self.code](value=self.value[:80])
+        value = self.value if isinstance(self.value, Phrase) else self.value[:80]
+        return MESSAGES[self.code](value=value)
 
 
 class EpcisRefusal(Refusal):

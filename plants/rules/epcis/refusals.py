@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import refusal
+from plants.rules.values.refusals import Datum, DatumKind, refusal
 
 DOCUMENT_INVALID: Final = refusal(
     "DOCUMENT_INVALID",
     "The document cannot be read ({where}): {why}. Correct it and import it again.",
-    where="Position in the document.",
-    why="Code of the first problem.",
+    where=Datum("Position in the document.", name="position"),
+    why=Datum("First problems.", DatumKind.PHRASE, "problem"),
 )

@@ -7,8 +7,9 @@ The graph is bipartite: batch -> process record -> batch. These functions are th
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from heapq import heappop, heappush
+
+from plants.rules.values.enums import DescribedEnum
 
 Link = tuple[int, int, str]
 """An edge as a walk sees it: source, target, material use."""
@@ -17,12 +18,15 @@ RETURNED = "RETURNED"
 """The use of goods that came back from a process record unused: listed with a trace, never walked over."""
 
 
-class TraceDirection(StrEnum):
-    """The direction of a trace: to the sources of a batch, to its products, or both."""
+class TraceDirection(DescribedEnum):
+    """Direction of a trace."""
 
-    BACKWARD = "BACKWARD"
-    FORWARD = "FORWARD"
-    BOTH = "BOTH"
+    BACKWARD = "BACKWARD", "Follows goods to their origins: the batches and supplier lots that went into them."
+    FORWARD = (
+        "FORWARD",
+        "Follows goods to their products: the batches made from them and the shipments that contain them.",
+    )
+    BOTH = "BOTH", "Returns the union of a backward and a forward trace from the same start."
 
 
 @dataclass(frozen=True, slots=True)

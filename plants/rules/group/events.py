@@ -6,14 +6,12 @@ from plants.rules.ledger.events import Event, LedgerKind
 
 
 class HubOpened(TypedDict):
-    """The first entry of the hub's ledger: the identity of the group."""
-
     group: str
     origin: str
 
 
 class PlantEnrolled(TypedDict):
-    """The hub enrolled a plant: number and code are final, and its public keys are registered."""
+    """Number and code are final."""
 
     number: int
     code: str
@@ -24,7 +22,7 @@ class PlantEnrolled(TypedDict):
 
 
 class AssertionKeyRotated(TypedDict):
-    """The plant signs in at the hub with another key; its ledger's key and the new key sign `statement`."""
+    """The ledger's key and the new key sign `statement`."""
 
     number: int
     origin: str
@@ -34,7 +32,7 @@ class AssertionKeyRotated(TypedDict):
 
 
 class PlantLedgerKeyRotated(TypedDict):
-    """The hub accepts another key for a plant's ledger; the old key signed at most `size` entries.
+    """The old key signed at most `size` entries.
 
     Both keys sign `statement`, which is also in the plant's own ledger (`LedgerKeyRotated`). Here it says which key
     proves the archived entries that contain it.
@@ -49,10 +47,7 @@ class PlantLedgerKeyRotated(TypedDict):
 
 
 class PlantRevoked(TypedDict):
-    """The hub trusts the plant's keys for the `size` entries that it has, and for no later one.
-
-    The envelope has the reason.
-    """
+    """The keys are trusted for the first `size` entries alone. The envelope has the reason."""
 
     number: int
     origin: str
@@ -60,7 +55,7 @@ class PlantRevoked(TypedDict):
 
 
 class PlantReadmitted(TypedDict):
-    """A revoked plant continues with new keys of its own; the old keys signed at most `size` entries."""
+    """The old keys signed at most `size` entries."""
 
     number: int
     origin: str
@@ -71,9 +66,27 @@ class PlantReadmitted(TypedDict):
 
 _AT_HUB: Final = frozenset({LedgerKind.HUB})
 
-HUB_OPENED: Final = Event("HubOpened", HubOpened, ledgers=_AT_HUB)
-PLANT_ENROLLED: Final = Event("PlantEnrolled", PlantEnrolled, ledgers=_AT_HUB)
-ASSERTION_KEY_ROTATED: Final = Event("AssertionKeyRotated", AssertionKeyRotated, ledgers=_AT_HUB)
-PLANT_LEDGER_KEY_ROTATED: Final = Event("PlantLedgerKeyRotated", PlantLedgerKeyRotated, ledgers=_AT_HUB)
-PLANT_REVOKED: Final = Event("PlantRevoked", PlantRevoked, ledgers=_AT_HUB)
-PLANT_READMITTED: Final = Event("PlantReadmitted", PlantReadmitted, ledgers=_AT_HUB)
+HUB_OPENED: Final = Event(
+    "HubOpened", HubOpened, "The first entry of the hub's ledger; it states the identity of the group.", ledgers=_AT_HUB
+)
+PLANT_ENROLLED: Final = Event(
+    "PlantEnrolled",
+    PlantEnrolled,
+    "A plant joined the group; its number, code and public keys are registered.",
+    ledgers=_AT_HUB,
+)
+ASSERTION_KEY_ROTATED: Final = Event(
+    "AssertionKeyRotated", AssertionKeyRotated, "A plant signs in at the hub with another key.", ledgers=_AT_HUB
+)
+PLANT_LEDGER_KEY_ROTATED: Final = Event(
+    "PlantLedgerKeyRotated", PlantLedgerKeyRotated, "The hub accepts another key for a plant's ledger.", ledgers=_AT_HUB
+)
+PLANT_REVOKED: Final = Event(
+    "PlantRevoked",
+    PlantRevoked,
+    "The hub no longer trusts a plant's keys, except for the entries that it has.",
+    ledgers=_AT_HUB,
+)
+PLANT_READMITTED: Final = Event(
+    "PlantReadmitted", PlantReadmitted, "A revoked plant continues with new keys.", ledgers=_AT_HUB
+)

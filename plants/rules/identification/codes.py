@@ -3,7 +3,15 @@
 import re
 from datetime import date
 
-from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID
+from plants.rules.identification.refusals import (
+    BATCH_CODE_CHARACTERS,
+    BATCH_CODE_CHECK,
+    BATCH_CODE_INVALID,
+    BATCH_CODE_LENGTH,
+    CODE_INVALID,
+    RULE_MASTER_CODE,
+    RULE_PLANT_CODE,
+)
 from plants.rules.values.refusals import Refusal
 
 PLANT_CODE_PATTERN = re.compile(r"[A-Z0-9]{2,4}", re.ASCII)
@@ -28,7 +36,7 @@ MASTER_CODE_PATTERN = re.compile(r"[A-Z0-9][A-Z0-9._-]*", re.ASCII)
 def plant_code(text: str) -> str:
     """Return the text when it is a plant code (2 to 4 of A-Z and 0-9), or raise Refusal."""
     if not PLANT_CODE_PATTERN.fullmatch(text):
-        raise Refusal(CODE_INVALID, code=text[:40], thing="plant", rule="2-4 x A-Z 0-9")
+        raise Refusal(CODE_INVALID, code=text[:40], thing="plant", rule=RULE_PLANT_CODE())
     return text
 
 
@@ -39,7 +47,7 @@ def master_code(text: str, thing: str) -> str:
             CODE_INVALID,
             code=text[:40],
             thing=thing,
-            rule=f"1-{MASTER_CODE_LENGTH_MAX} x A-Z 0-9 . _ -",
+            rule=RULE_MASTER_CODE(limit=MASTER_CODE_LENGTH_MAX),
         )
     return text
 
@@ -82,18 +90,18 @@ def batch_code(plant: str, made_on: date, number: int) -> str:
     body = f"{plant}-{made_on:%y%m%d}-{number:0{COUNTER_DIGITS}d}"
     code = body + check_character(body)
     if len(code) > BATCH_CODE_LENGTH_MAX:
-        raise Refusal(BATCH_CODE_INVALID, code=code, why=f"> {BATCH_CODE_LENGTH_MAX}")
+        raise Refusal(BATCH_CODE_INVALID, code=code, why=BATCH_CODE_LENGTH(limit=BATCH_CODE_LENGTH_MAX))
     return code
 
 
 def read_batch_code(text: str) -> str:
     """Return a scanned or typed batch code when it can be one, or raise Refusal that says what is wrong with it."""
     if not 1 <= len(text) <= BATCH_CODE_LENGTH_MAX:
-        raise Refusal(BATCH_CODE_INVALID, code=text[:40], why=f"1-{BATCH_CODE_LENGTH_MAX}")
+        raise Refusal(BATCH_CODE_INVALID, code=text[:40], why=BATCH_CODE_LENGTH(limit=BATCH_CODE_LENGTH_MAX))
     if not GS1_SET_82.issuperset(text):
-        raise Refusal(BATCH_CODE_INVALID, code=text, why="GS1 character set 82")
+        raise Refusal(BATCH_CODE_INVALID, code=text, why=BATCH_CODE_CHARACTERS())
     if not has_valid_check(text):
-        raise Refusal(BATCH_CODE_INVALID, code=text, why="check character ISO 7064 MOD 37,36")
+        raise Refusal(BATCH_CODE_INVALID, code=text, why=BATCH_CODE_CHECK())
     return text
 
 

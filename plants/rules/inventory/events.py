@@ -7,13 +7,23 @@ from plants.rules.ledger.payloads import Outcome
 
 
 class BatchReceived(Outcome):
-    """Goods came in from a supplier, or began here (`source`)."""
-
     supplier_lot: str | None
     order: str | None
 
 
-BATCH_RECEIVED: Final = Event("BatchReceived", BatchReceived, correctable=True)
-BATCH_ALIASED: Final = Event("BatchAliased", Outcome, correctable=True)
-BATCH_MOVED: Final = Event("BatchMoved", Outcome, correctable=True)
-STOCK_ADJUSTED: Final = Event("StockAdjusted", Outcome, correctable=True)
+BATCH_RECEIVED: Final = Event(
+    "BatchReceived",
+    BatchReceived,
+    "Goods came in from a supplier, or began at the plant, and became a new batch.",
+    correctable=True,
+)
+BATCH_ALIASED: Final = Event("BatchAliased", Outcome, "Aliases of a batch were added or ended.", correctable=True)
+BATCH_MOVED: Final = Event(
+    "BatchMoved", Outcome, "Goods of a batch were moved from one location of the plant to another.", correctable=True
+)
+STOCK_ADJUSTED: Final = Event(
+    "StockAdjusted",
+    Outcome,
+    "The quantity on hand was set to a counted one, within the tolerance for counts.",
+    correctable=True,
+)

@@ -14,11 +14,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, Generic, NotRequired, TypedDict, TypeVar, cast
 
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import Refusal
 
@@ -37,12 +37,18 @@ Step = Callable[[Any], Any]
 """Returns the payload of the next version; does not change its argument."""
 
 
-class LedgerKind(StrEnum):
-    """The kinds of ledgers, by their writers and readers."""
+class LedgerKind(DescribedEnum):
+    """Kind of ledger, by its writer and its reader."""
 
-    PLANT = "PLANT"  # written by a plant
-    DIRECTIVES = "DIRECTIVES"  # written by the hub to a plant
-    HUB = "HUB"  # written by the hub about the group
+    PLANT = "PLANT", "Written by a plant: everything that was recorded there, in order."
+    DIRECTIVES = (
+        "DIRECTIVES",
+        "Written by the hub for one plant: master data, holds, recalls, releases and decisions for it to apply.",
+    )
+    HUB = (
+        "HUB",
+        "Written by the hub about the group: enrolments, keys, witnessed checkpoints and decisions on parked entries.",
+    )
 
 
 def kind_of(log_id: int) -> LedgerKind:
@@ -59,11 +65,11 @@ PLANTS_OWN: Final = frozenset({LedgerKind.PLANT})
 class Event(Generic[P]):
     """The declaration of an event type; it is in the `events` module of its area.
 
-    `name` is the `type` of its entries. Only the newest version is written: `version`, with a `payload` of this form.
-    `steps` has, by number, the step from an older version to the next; VERSIONS_UNDERSTOOD of them are required.
-    `ledgers` are the kinds of ledgers that the event may be appended to. A `correctable` event can be taken back by
-    EntryCorrected; definitions are replaced by new ones instead, and holds end by a release. A `rebased` event is
-    appended again when its ledger is rebased.
+    `name` is the `type` of its entries. `description` is one sentence for readers of ledgers. Only the newest version
+    is written: `version`, with a `payload` of this form. `steps` has, by number, the step from an older version to the
+    next; VERSIONS_UNDERSTOOD of them are required. `ledgers` are the kinds of ledgers that the event may be appended
+    to. A `correctable` event can be taken back by EntryCorrected; definitions are replaced by new ones instead, and
+    holds end by a release. A `rebased` event is appended again when its ledger is rebased.
 
     `plants.store.projection.registry` finds the declarations. The projector is in the store's `projectors` module of
     the same area.
@@ -71,6 +77,7 @@ class Event(Generic[P]):
 
     name: str
     payload: type[P]
+    description: str
     version: int = 1
     steps: Mapping[int, Step] = field(default_factory=dict)
     ledgers: frozenset[LedgerKind] = PLANTS_OWN

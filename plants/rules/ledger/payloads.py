@@ -3,12 +3,7 @@
 Amounts are decimal strings, instants RFC 3339 with six decimals in UTC, days ISO 8601; ids are below 2**53.
 """
 
-from typing import Literal, NotRequired, TypedDict
-
-# ISA-95 material use (B2MML MaterialUseType), as far as our process records need it; TRANSFERRED and SHIPPED are
-# ours, for what leaves one place of goods for another and is not used up.
-Use = Literal["CONSUMED", "PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE", "RETURNED", "TRANSFERRED", "SHIPPED"]
-ProcessKind = Literal["PRODUCTION", "SPLIT", "MERGE", "REPACK", "REWORK", "RELABEL", "TRANSFER", "SHIPMENT"]
+from typing import NotRequired, TypedDict
 
 
 class BatchStatement(TypedDict):
@@ -41,7 +36,7 @@ class Movement(TypedDict):
     unit: str
     taken_from: str
     put_in: str
-    use: NotRequired[Use]
+    use: NotRequired[str]  # a MaterialUse
     entered: NotRequired[str]  # the amount as entered, if in another unit: "2.5 LBR"
 
 
@@ -49,8 +44,8 @@ class ProcessStatement(TypedDict):
     """The statement of a plant about a process record; later statements replace the fields that they have."""
 
     id: int
-    kind: NotRequired[ProcessKind]
-    state: NotRequired[Literal["OPEN", "CLOSED"]]
+    kind: NotRequired[str]  # a ProcessKind
+    state: NotRequired[str]  # a ProcessState
     job_order: NotRequired[str | None]
     segment: NotRequired[str | None]
     equipment: NotRequired[str | None]

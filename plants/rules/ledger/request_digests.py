@@ -5,6 +5,7 @@ first form (decision 0016). Readers compare digests and look at nothing else in 
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from hashlib import sha256
 from inspect import signature
 from typing import Any, Final, Generic, TypeVar, get_type_hints
@@ -29,15 +30,24 @@ class RequestDigests(Generic[Order]):
         _, order = signature(perform).parameters
         check_declared(get_type_hints(perform)[order])
 
-    def digest(self, order: Order) -> str:
-        """Return the digest of a request of this command, as entries keep it from now on."""
-        content = canonical_form((self.name, order))
+    def digest(self, order: Order, occurred_at: datetime | None = None, reason: str | None = None) -> str:
+        """Return the digest of a request of this command, as entries keep it from now on.
+
+        Time and reason are those that the client gave. They are left out where it gave neither.
+        """
+        given = (occurred_at, reason) if occurred_at is not None or reason is not None else ()
+        content = canonical_form((self.name, order, *given))
         return CANONICAL_MARK + sha256(content).hexdigest()[:DIGEST_LENGTH]
 
-    def accepts(self, recorded: str | None, order: Order) -> bool:
-        """Tell whether a recorded digest is of this very request, in whichever form it was recorded."""
+    def accepts(
+        self, recorded: str | None, order: Order, occurred_at: datetime | None = None, reason: str | None = None
+    ) -> bool:
+        """Tell whether a recorded digest is of this very request, in whichever form it was recorded.
+
+        The first form does not cover time and reason.
+        """
         if recorded is None or recorded.startswith(CANONICAL_MARK):
-            return recorded == self.digest(order)
+            return recorded == self.digest(order, occurred_at, reason)
         try:
             content = f"{self.name} {first_form(order)}"
         except NoFirstForm:

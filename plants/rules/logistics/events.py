@@ -23,22 +23,27 @@ class ReceivedLine(TypedDict):
 
 
 class TransferDispatched(Outcome):
-    """Goods left for another plant; the label carries this entry."""
-
     transfer: int
     destination: str
     lines: list[TransferLine]
 
 
 class TransferReceived(Outcome):
-    """Goods of a transfer came in; each line has the received amount next to the dispatched one."""
-
     transfer: int
     source: str
     lines: list[ReceivedLine]
 
 
 # A dispatch is not correctable: another plant may have received it, which this plant cannot see.
-TRANSFER_DISPATCHED: Final = Event("TransferDispatched", TransferDispatched)
-TRANSFER_RECEIVED: Final = Event("TransferReceived", TransferReceived, correctable=True)
-BATCH_SHIPPED: Final = Event("BatchShipped", Outcome, correctable=True)
+TRANSFER_DISPATCHED: Final = Event(
+    "TransferDispatched",
+    TransferDispatched,
+    "Goods left for another plant; the label of the transfer carries this entry.",
+)
+TRANSFER_RECEIVED: Final = Event(
+    "TransferReceived",
+    TransferReceived,
+    "Goods of a transfer came in, with the dispatched and the received quantity of each batch.",
+    correctable=True,
+)
+BATCH_SHIPPED: Final = Event("BatchShipped", Outcome, "Goods left stock for a customer.", correctable=True)

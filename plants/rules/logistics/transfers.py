@@ -26,7 +26,7 @@ from plants.rules.ledger.events import ENTRY_BYTES_MAX, LINES_MAX, Cause, Entry,
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.ledger.payloads import BatchStatement
 from plants.rules.logistics.events import TRANSFER_DISPATCHED, TransferLine
-from plants.rules.logistics.refusals import TRANSFER_MANIFEST_INVALID
+from plants.rules.logistics.refusals import LABEL_INVALID, LABEL_UNREADABLE, TRANSFER_MANIFEST_INVALID
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.rules.values.quantities import format_micro, read_amount
@@ -103,7 +103,7 @@ def read_manifest(text: str) -> Manifest:
         return _manifest(origin, body, envelope)
     except (_Malformed, ValueError, RecursionError) as error:
         # Besides `_Malformed`, this catches invalid UTF-8, invalid numbers, and JSON nested too deeply.
-        why = str(error) if isinstance(error, _Malformed) else "JSON"
+        why = LABEL_INVALID(part=error) if isinstance(error, _Malformed) else LABEL_UNREADABLE()
         raise Refusal(TRANSFER_MANIFEST_INVALID, why=why) from error
 
 
@@ -121,22 +121,21 @@ def group_of(origin: str) -> str:
 
 
 def _unpack(text: str) -> bytes:
-    _check(0 < len(text) <= MANIFEST_LENGTH_MAX, f"1-{MANIFEST_LENGTH_MAX} characters")
+    if not 0 < len(text) <= MANIFEST_LENGTH_MAX:
+        raise ValueError(f"{len(text)} characters")
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         unpacking = zlib.decompressobj()
         content = unpacking.decompress(packed, MANIFEST_BYTES_MAX)
     except (binascii.Error, ValueError, zlib.error) as error:
-        raise _Malformed("base64url, zlib") from error
-    _check(unpacking.eof and not unpacking.unused_data, f"zlib <= {MANIFEST_BYTES_MAX}")
+        raise ValueError("base64url, zlib") from error
+    if not unpacking.eof or unpacking.unused_data:
+        raise ValueError(f"more than {MANIFEST_BYTES_MAX} bytes, or bytes after the end")
     return content
 
 
 def _parse(content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise _Malformed("JSON") from error
+    return json.loads(content)
 
 
 def _manifest(origin: str, body: bytes, envelope: dict[str, Any]) -> Manifest:

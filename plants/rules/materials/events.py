@@ -1,16 +1,13 @@
 """Events of master data: plants, materials, units, partners, locations and equipment."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, TypedDict
 
 from plants.rules.ledger.events import Event
-
-MasterKind = Literal["UNIT", "SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT"]
+from plants.rules.materials.definitions import MasterKind
 
 
 class PlantOpened(TypedDict):
-    """The first entry of a plant's ledger: the identity of the plant."""
-
     number: int
     code: str
     name: str
@@ -19,8 +16,6 @@ class PlantOpened(TypedDict):
 
 
 class MaterialDefined(TypedDict):
-    """A whole material definition; a later one of the same code replaces it."""
-
     code: str
     name: str
     unit: str
@@ -30,8 +25,6 @@ class MaterialDefined(TypedDict):
 
 
 class UnitDefined(TypedDict):
-    """A unit beyond the built-in ones, by its size in a known unit."""
-
     code: str
     name: str
     of: str
@@ -45,19 +38,37 @@ class MasterDefined(TypedDict):
     name: str
 
 
-PLANT_OPENED: Final = Event("PlantOpened", PlantOpened)
-MATERIAL_DEFINED: Final = Event("MaterialDefined", MaterialDefined)
-UNIT_DEFINED: Final = Event("UnitDefined", UnitDefined)
-SUPPLIER_DEFINED: Final = Event("SupplierDefined", MasterDefined)
-CUSTOMER_DEFINED: Final = Event("CustomerDefined", MasterDefined)
-LOCATION_DEFINED: Final = Event("LocationDefined", MasterDefined)
-EQUIPMENT_DEFINED: Final = Event("EquipmentDefined", MasterDefined)
+PLANT_OPENED: Final = Event(
+    "PlantOpened",
+    PlantOpened,
+    "The first entry of a plant's ledger; it states the plant's number, code, name and time zone.",
+)
+MATERIAL_DEFINED: Final = Event(
+    "MaterialDefined",
+    MaterialDefined,
+    "A material was defined; a later definition of the same code replaces the whole one.",
+)
+UNIT_DEFINED: Final = Event("UnitDefined", UnitDefined, "A unit of measure was defined as a multiple of a known unit.")
+SUPPLIER_DEFINED: Final = Event(
+    "SupplierDefined", MasterDefined, "A supplier was defined; a later definition of the same code replaces its name."
+)
+CUSTOMER_DEFINED: Final = Event(
+    "CustomerDefined", MasterDefined, "A customer was defined; a later definition of the same code replaces its name."
+)
+LOCATION_DEFINED: Final = Event(
+    "LocationDefined", MasterDefined, "A location was defined; a later definition of the same code replaces its name."
+)
+EQUIPMENT_DEFINED: Final = Event(
+    "EquipmentDefined",
+    MasterDefined,
+    "A piece of equipment was defined; a later definition of the same code replaces its name.",
+)
 
 MASTER_DEFINED: Final[Mapping[MasterKind, Event[Any]]] = {
-    "UNIT": UNIT_DEFINED,
-    "SUPPLIER": SUPPLIER_DEFINED,
-    "CUSTOMER": CUSTOMER_DEFINED,
-    "LOCATION": LOCATION_DEFINED,
-    "EQUIPMENT": EQUIPMENT_DEFINED,
+    MasterKind.UNIT: UNIT_DEFINED,
+    MasterKind.SUPPLIER: SUPPLIER_DEFINED,
+    MasterKind.CUSTOMER: CUSTOMER_DEFINED,
+    MasterKind.LOCATION: LOCATION_DEFINED,
+    MasterKind.EQUIPMENT: EQUIPMENT_DEFINED,
 }
 """The event that defines master data of each kind."""

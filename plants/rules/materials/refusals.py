@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import refusal
+from plants.rules.values.refusals import CODE, refusal
 
 NOT_DEFINED: Final = refusal(
     "NOT_DEFINED",
     "No {thing} with the code {code} is defined here. Define it first.",
     thing="Kind of thing that the code names.",
-    code="Code in the request.",
+    code=CODE,
 )

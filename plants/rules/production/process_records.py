@@ -2,14 +2,52 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
+from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.payloads import BatchStatement
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import format_micro
 
-RunKind = Literal["PRODUCTION", "REPACK", "REWORK", "RELABEL"]
-OutputUse = Literal["PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE"]
-RUN_KINDS: frozenset[str] = frozenset(get_args(RunKind))
+
+class ProcessKind(DescribedEnum):
+    """Kind of a process record."""
+
+    PRODUCTION = "PRODUCTION", "Makes new batches from the goods that are fed."
+    SPLIT = "SPLIT", "Divides goods of one batch into new batches of the same material."
+    MERGE = "MERGE", "Combines goods of several batches of one material into one new batch."
+    REPACK = "REPACK", "Puts goods into other packaging; they leave as new batches."
+    REWORK = "REWORK", "Processes goods again, for example to meet their specification; they leave as new batches."
+    RELABEL = "RELABEL", "Puts new labels on goods; they leave as new batches."
+    TRANSFER = "TRANSFER", "Moves goods to another plant; they keep their batch codes."
+    SHIPMENT = "SHIPMENT", "Takes goods out of stock for a customer."
+
+
+class ProcessState(DescribedEnum):
+    """State of a process record."""
+
+    OPEN = "OPEN", "Goods can still be fed, yielded and returned."
+    CLOSED = "CLOSED", "Nothing more can be fed, yielded or returned, and the mass balance is final."
+
+
+class RunKind(DescribedEnum):
+    """Kind of process that operators open, feed, yield and close."""
+
+    PRODUCTION = "PRODUCTION", ProcessKind.PRODUCTION.description
+    REPACK = "REPACK", ProcessKind.REPACK.description
+    REWORK = "REWORK", ProcessKind.REWORK.description
+    RELABEL = "RELABEL", ProcessKind.RELABEL.description
+
+
+class OutputUse(DescribedEnum):
+    """Material use of an output."""
+
+    PRODUCED = "PRODUCED", MaterialUse.PRODUCED.description
+    BY_PRODUCT = "BY_PRODUCT", MaterialUse.BY_PRODUCT.description
+    CO_PRODUCT = "CO_PRODUCT", MaterialUse.CO_PRODUCT.description
+    SAMPLE = "SAMPLE", MaterialUse.SAMPLE.description
+
+
+RUN_KINDS: frozenset[str] = frozenset(RunKind)
 """The kinds of process record that people open, feed, yield and close; the others are done in one step."""
 
 

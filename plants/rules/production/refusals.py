@@ -2,29 +2,31 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import refusal
+from plants.rules.values.refusals import BATCH, Datum, DatumKind, message, refusal
+
+ONE_BATCH: Final = message("ONE_BATCH", "all lines are of batch {batch}")
 
 BATCH_OF_OTHER_PROCESS: Final = refusal(
     "BATCH_OF_OTHER_PROCESS",
-    "Batch {batch} was not made in process record {process}. Declare the output as a new batch.",
-    batch="Batch code.",
-    process="Id of the process record.",
+    "Batch {batch} was not made in process record process/{process}. Declare the output as a new batch.",
+    batch=BATCH,
+    process=Datum("Process record.", DatumKind.PROCESS, "process_id"),
 )
 MATERIAL_DIFFERS: Final = refusal(
     "MATERIAL_DIFFERS",
     "Batch {batch} is of material {material}, not {expected}. Only the same material can be joined.",
-    batch="Batch code.",
-    material="Material of the batch.",
-    expected="Expected material.",
+    batch=BATCH,
+    material=Datum("Material of the batch.", name="material_code"),
+    expected=Datum("Expected material.", name="expected_material_code"),
 )
 PROCESS_CLOSED: Final = refusal(
     "PROCESS_CLOSED",
-    "Process record {process} is closed. Open a new one or correct the closing entry.",
+    "Process record process/{process} is closed. Open a new one or correct the closing entry.",
     type_name="ProcessAlreadyClosed",
-    process="Id of the process record.",
+    process=Datum("Process record.", DatumKind.PROCESS, "process_id"),
 )
 PROCESS_UNKNOWN: Final = refusal(
     "PROCESS_UNKNOWN",
-    "No process record {process} is known here. Check its id.",
-    process="Id of the process record in the request.",
+    "No process record process/{process} is known here. Check its id.",
+    process=Datum("Process record in the request.", DatumKind.PROCESS, "process_id"),
 )

@@ -2,46 +2,50 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import refusal, term
+from plants.rules.values.refusals import BATCH, Datum, DatumKind, refusal, term
+
+HEADQUARTERS: Final = term("lifter", "headquarters")
+QUALITY: Final = term("lifter", "quality")
 
 BATCH_EXPIRED: Final = refusal(
     "BATCH_EXPIRED",
     "Batch {batch} expired at the end of {expires_on}. It cannot be used.",
-    batch="Batch code.",
-    expires_on="Last day of use.",
+    batch=BATCH,
+    expires_on=Datum("Last day of use.", DatumKind.DAY),
 )
 BATCH_ON_HOLD: Final = refusal(
     "BATCH_ON_HOLD",
-    "Batch {batch} is on hold ({kind}: {reason}). Ask quality to release it.",
-    batch="Batch code.",
-    kind="Kind of hold.",
-    reason="Reason of the hold.",
-    hold="Id of the first open hold.",
+    "Batch {batch} is on hold ({kind}: {reason}). Ask {lifter} to release it.",
+    batch=BATCH,
+    kind=Datum("Kind of hold.", DatumKind.HOLD_KIND, "hold_kind"),
+    reason=Datum("Reason of the hold.", name="hold_reason"),
+    lifter=Datum("Who can lift the hold.", DatumKind.WORD, default=QUALITY),
+    hold=Datum("Id of the first open hold.", name="hold_id"),
 )
 BATCH_RESTRICTED: Final = refusal(
     "BATCH_RESTRICTED",
     "Batch {batch} is {disposition}, not unrestricted. It cannot be used.",
-    batch="Batch code.",
-    disposition="Disposition of the goods.",
+    batch=BATCH,
+    disposition=Datum("Disposition of the goods.", DatumKind.DISPOSITION),
 )
 DISPOSITION_MOVE_INVALID: Final = refusal(
     "DISPOSITION_MOVE_INVALID",
     "Batch {batch} cannot go from {before} to {after}. Look at its current disposition.",
-    batch="Batch code.",
-    before="Value before the change.",
-    after="Value after the change.",
+    batch=BATCH,
+    before=Datum("Value before the change.", DatumKind.DISPOSITION, "disposition_before"),
+    after=Datum("Value after the change.", DatumKind.DISPOSITION, "disposition_after"),
 )
 HOLD_DIRECTED: Final = refusal(
     "HOLD_DIRECTED",
     "Hold {hold} on batch {batch} was placed by headquarters. Only headquarters can lift it: ask there.",
-    hold="Id of the hold.",
-    batch="Batch code.",
+    hold=Datum("Id of the hold.", name="hold_id"),
+    batch=BATCH,
 )
 HOLD_UNKNOWN: Final = refusal(
     "HOLD_UNKNOWN",
     "Batch {batch} has no open hold {hold} here. Look at its holds again.",
-    batch="Batch code.",
-    hold="Id or kind of the hold in the request.",
+    batch=BATCH,
+    hold=Datum("Id or kind of the hold in the request.", name="given_hold"),
 )
 
 TERMS: Final = (

@@ -14,7 +14,7 @@ ANSWERED_AGAIN: Final = "ANSWERED_AGAIN"
 
 
 class EntrySkipped(TypedDict):
-    """The hub never applies this entry of a plant's ledger, by an operator's decision; the envelope has the reason."""
+    """The envelope has the reason."""
 
     plant: int
     index: int
@@ -25,7 +25,7 @@ class EntrySkipped(TypedDict):
 
 
 class EntryRetried(TypedDict):
-    """An operator had the hub retry an entry that it could not apply; the envelope has the reason."""
+    """The envelope has the reason."""
 
     plant: int
     index: int
@@ -43,13 +43,11 @@ class WitnessedCheckpoint(TypedDict):
 
 
 class CheckpointsWitnessed(TypedDict):
-    """The sizes of the plants' ledgers at the hub: one checkpoint of the hub's own ledger covers them all."""
-
     checkpoints: list[WitnessedCheckpoint]
 
 
 class PlantRestored(Outcome):
-    """The plant's store was restored from a backup; `series` continue above every number that may be printed."""
+    """`series` has the next number of each number series."""
 
     found: Found
     size_before: int  # entries when the restore was noticed
@@ -57,14 +55,12 @@ class PlantRestored(Outcome):
 
 
 class HubRegressed(TypedDict):
-    """The hub had fewer entries of this ledger than it gave a receipt for; they are sent again."""
-
     hub_size: int
     receipt_size: int
 
 
 class LedgerRebased(Outcome):
-    """From `fork` on, the hub's entries are followed by the plant's own, appended again or disputed."""
+    """`fork` is the size of the common prefix."""
 
     fork: int
     adopted: int
@@ -80,10 +76,7 @@ class Collision(TypedDict):
 
 
 class EntryDisputed(TypedDict):
-    """An entry of the plant that conflicts with adopted ones, kept whole and not applied until an operator settles it.
-
-    `settled` is ALREADY_RECORDED or ANSWERED_AGAIN when no operator is needed.
-    """
+    """`settled` is ALREADY_RECORDED or ANSWERED_AGAIN when no operator is needed."""
 
     entry: dict[str, Any]
     leaf: str
@@ -92,13 +85,13 @@ class EntryDisputed(TypedDict):
 
 
 class DisputeSettled(TypedDict):
-    """An operator settled a disputed entry; the envelope has the reason."""
+    """The envelope has the reason."""
 
     dispute: int
 
 
 class BodiesPruned(TypedDict):
-    """The plant deleted its own copies of the bodies below an index; leaf hashes and columns remain.
+    """Leaf hashes and columns of the entries below index `below` remain.
 
     `cosigned` and `archived` are the sizes that the hub had cosigned and reported as archived at that time.
     """
@@ -109,7 +102,7 @@ class BodiesPruned(TypedDict):
 
 
 class LedgerKeyRotated(TypedDict):
-    """From the next entry on another key signs this ledger's checkpoints; both keys sign `statement`."""
+    """Both keys sign `statement`."""
 
     old: str
     new: str
@@ -118,15 +111,48 @@ class LedgerKeyRotated(TypedDict):
 
 _AT_HUB: Final = frozenset({LedgerKind.HUB})
 
-ENTRY_SKIPPED: Final = Event("EntrySkipped", EntrySkipped, ledgers=_AT_HUB)
-ENTRY_RETRIED: Final = Event("EntryRetried", EntryRetried, ledgers=_AT_HUB)
-CHECKPOINTS_WITNESSED: Final = Event("CheckpointsWitnessed", CheckpointsWitnessed, ledgers=_AT_HUB)
-PLANT_RESTORED: Final = Event("PlantRestored", PlantRestored)
-HUB_REGRESSED: Final = Event("HubRegressed", HubRegressed)
-LEDGER_REBASED: Final = Event("LedgerRebased", LedgerRebased)
-ENTRY_DISPUTED: Final = Event("EntryDisputed", EntryDisputed)
-DISPUTE_SETTLED: Final = Event("DisputeSettled", DisputeSettled)
-BODIES_PRUNED: Final = Event("BodiesPruned", BodiesPruned)
+ENTRY_SKIPPED: Final = Event(
+    "EntrySkipped",
+    EntrySkipped,
+    "An operator decided that the hub never applies an entry of a plant's ledger.",
+    ledgers=_AT_HUB,
+)
+ENTRY_RETRIED: Final = Event(
+    "EntryRetried", EntryRetried, "An operator had the hub retry an entry that it could not apply.", ledgers=_AT_HUB
+)
+CHECKPOINTS_WITNESSED: Final = Event(
+    "CheckpointsWitnessed",
+    CheckpointsWitnessed,
+    "The hub cosigned checkpoints of plants' ledgers; a checkpoint of its own ledger covers them.",
+    ledgers=_AT_HUB,
+)
+PLANT_RESTORED: Final = Event(
+    "PlantRestored",
+    PlantRestored,
+    "The plant's store was restored from a backup; number series continue above every number that may be printed.",
+)
+HUB_REGRESSED: Final = Event(
+    "HubRegressed",
+    HubRegressed,
+    "The hub had fewer entries of this ledger than it acknowledged; the plant sends them again.",
+)
+LEDGER_REBASED: Final = Event(
+    "LedgerRebased",
+    LedgerRebased,
+    "The plant adopted the hub's entries from a position on and appended its own again, or disputed them.",
+)
+ENTRY_DISPUTED: Final = Event(
+    "EntryDisputed",
+    EntryDisputed,
+    "An entry of the plant conflicts with adopted ones; it is kept whole and not applied.",
+)
+DISPUTE_SETTLED: Final = Event("DisputeSettled", DisputeSettled, "An operator settled a disputed entry.")
+BODIES_PRUNED: Final = Event(
+    "BodiesPruned", BodiesPruned, "The plant deleted its own copies of old entry bodies; hub and archive keep them."
+)
 LEDGER_KEY_ROTATED: Final = Event(
-    "LedgerKeyRotated", LedgerKeyRotated, ledgers=frozenset({LedgerKind.PLANT, LedgerKind.HUB})
+    "LedgerKeyRotated",
+    LedgerKeyRotated,
+    "Another key signs the checkpoints of this ledger from the next entry on.",
+    ledgers=frozenset({LedgerKind.PLANT, LedgerKind.HUB}),
 )

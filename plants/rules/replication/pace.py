@@ -1,13 +1,14 @@
 """Rates of transfer and projection, the remaining time, and the number of entries in the next request."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-MICROS: Final = 1_000_000
 PER: Final = 1000  # seconds that a pace counts the entries of, so that slow lines have one too
 ENTRIES_MIN: Final = 100  # fewer at once say nothing of how many could move
-GAP_US_MAX: Final = 60 * MICROS  # between two moves that belong together
-TARGET_US: Final = 2 * MICROS  # that one request should take: long enough to be worth it, short enough for others
+SECOND: Final = timedelta(seconds=1)
+GAP_MAX: Final = timedelta(seconds=60)  # between two moves that belong together
+TARGET: Final = timedelta(seconds=2)  # of one request: long enough to be worth it, short enough for others
 BUSY_ENTRIES_MIN: Final = 256  # fewer do not help a hub that has no place free at all
 
 
@@ -19,14 +20,14 @@ class Ahead:
     entries_per_second: float | None = None
 
 
-def paced(before: int | None, entries: int, took_us: int) -> int | None:
+def paced(before: int | None, entries: int, took: timedelta) -> int | None:
     """Return the rate in entries per 1000 seconds: the latest measurement, smoothed with the rate before.
 
-    Returns the rate before, unchanged, for fewer than ENTRIES_MIN entries, or no time, or more than GAP_US_MAX.
+    Returns the rate before, unchanged, for fewer than ENTRIES_MIN entries, or no time, or more than GAP_MAX.
     """
-    if entries < ENTRIES_MIN or not 0 < took_us <= GAP_US_MAX:
+    if entries < ENTRIES_MIN or not timedelta(0) < took <= GAP_MAX:
         return before
-    now = entries * PER * MICROS // took_us
+    now = entries * PER * SECOND // took
     return now if before is None else (3 * before + now) // 4
 
 
@@ -45,13 +46,13 @@ def ahead(to_travel: int, pace: int | None, to_apply: int, applied_pace: int | N
     return Ahead(int(seconds) + 1, rate)
 
 
-def next_batch(allowed: int, limit: int, sent: int, took_us: int) -> int:
+def next_batch(allowed: int, limit: int, sent: int, took: timedelta) -> int:
     """Return how many entries go in the next request, from 1 to the limit, after one that went well.
 
     It doubles while full requests stay under the target, and falls, at most by half, in proportion to one above it.
     It stays at least ENTRIES_MIN: a request with fewer is slow for another reason.
     """
     allowed = min(allowed or limit, limit)
-    if took_us > TARGET_US:
-        return min(allowed, max(ENTRIES_MIN, sent // 2, sent * TARGET_US // took_us))
+    if took > TARGET:
+        return min(allowed, max(ENTRIES_MIN, sent // 2, sent * TARGET // took))
     return min(limit, 2 * allowed) if sent >= allowed else allowed

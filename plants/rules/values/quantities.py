@@ -11,6 +11,8 @@ from plants.rules.values.refusals import (
     AMOUNT_NOT_POSITIVE,
     AMOUNT_TOO_LARGE,
     AMOUNT_TOO_PRECISE,
+    FORM_DECIMAL,
+    KNOWN_UNITS,
     UNIT_NOT_CONVERTIBLE,
     UNIT_UNKNOWN,
     Refusal,
@@ -22,6 +24,8 @@ AMOUNT_MAX = 10**12  # in units; with six decimals a sum of nine such amounts st
 
 DIGITS_MAX = 30  # before or after the decimal point of what is read
 AMOUNT_PATTERN = re.compile(r"-?\d{1,30}(\.\d{1,30})?", re.ASCII)
+LARGE_PATTERN = re.compile(r"0*[1-9]\d{30,}(\.\d+)?", re.ASCII)
+SHOWN_MAX = 40  # characters of an amount in a refusal
 ZERO_PATTERN = re.compile(r"0{1,30}(\.0{1,30})?", re.ASCII)
 
 
@@ -86,8 +90,10 @@ def read_amount(amount: str | Decimal) -> int:
     if isinstance(amount, Decimal) and amount.is_finite() and abs(amount.adjusted()) <= DIGITS_MAX:
         amount = format(amount, "f")  # only now: written out, 1e999999999 would fill the memory.
     text = str(amount).strip()
+    if LARGE_PATTERN.fullmatch(text):
+        raise Refusal(AMOUNT_TOO_LARGE, amount=text[:SHOWN_MAX] + "…", limit=AMOUNT_MAX)
     if not AMOUNT_PATTERN.fullmatch(text):
-        raise Refusal(AMOUNT_NOT_A_NUMBER, amount=text[:40])
+        raise Refusal(AMOUNT_NOT_A_NUMBER, amount=text[:40], form=FORM_DECIMAL)
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     if len(text.partition(".")[2]) > DECIMALS:
@@ -118,7 +124,7 @@ def convert(quantity: Quantity, target: str, *, units: Mapping[str, Unit], facto
     if factor is None:
         for code in (quantity.unit, target):
             if code not in units:
-                raise Refusal(UNIT_UNKNOWN, unit=code[:20])
+                raise Refusal(UNIT_UNKNOWN, unit=code[:20], known=KNOWN_UNITS)
         source, goal = units[quantity.unit], units[target]
         if source.dimension != goal.dimension:
             raise Refusal(UNIT_NOT_CONVERTIBLE, unit=source.code, target=goal.code)

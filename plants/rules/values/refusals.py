@@ -4,38 +4,80 @@ A refusal holds a code and data. `infra.messages.word` makes a text of it in the
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final, Self
 
 
-class RefusalCode(str):
-    """A declared refusal: its code as a string, its English text, and a description of each of its data.
+class DatumKind(Enum):
+    """The kind of a datum of a refusal. Stores keep it as text. The GraphQL contract gives it a type by its kind."""
 
-    A code is never renamed or reused. `{name}` in the text is replaced by the datum of that name.
+    TEXT = auto()
+    INTEGER = auto()
+    DECIMAL = auto()
+    DAY = auto()
+    INSTANT = auto()
+    UUID = auto()
+    BATCH_CODE = auto()
+    PLANT_CODE = auto()
+    PROCESS = auto()
+    TRANSFER = auto()
+    HOLD_KIND = auto()
+    DISPOSITION = auto()
+    CHANGE_STATE = auto()
+    QUANTITY = auto()
+    """An amount in the unit that the datum `unit` of the same refusal names."""
+    PHRASE = auto()
+    """A phrase of a declared message, worded in the reader's language."""
+    WORD = auto()
+    """A term in the text of the refusal. It has no field of its own."""
+    UNIT = auto()
+    """The unit of the quantities beside it. It has no field of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Datum:
+    """A datum of a refusal: its description, its kind, and its name in answers where that differs from its key.
+
+    `default` replaces a datum that a kept refusal lacks, because the program that recorded it did not have the datum.
     """
 
-    __slots__ = ("descriptions", "text", "type_name")
+    description: str
+    kind: DatumKind = DatumKind.TEXT
+    name: str | None = None
+    default: str | None = None
+
+
+class RefusalCode(str):
+    """A declared refusal: its code as a string, its English text, and its data by key.
+
+    A code or a key is never renamed or reused, because ledgers keep both. `{key}` in the text is replaced by the datum.
+    """
+
+    __slots__ = ("data", "text", "type_name")
 
     text: str
-    descriptions: Mapping[str, str]
+    data: Mapping[str, Datum]
     type_name: str
 
     @classmethod
-    def declare(cls, code: str, text: str, type_name: str, descriptions: Mapping[str, str]) -> Self:
+    def declare(cls, code: str, text: str, type_name: str, data: Mapping[str, Datum]) -> Self:
         """Return a new code."""
         made = cls(code)
-        made.text, made.type_name, made.descriptions = text, type_name, MappingProxyType(dict(descriptions))
+        made.text, made.type_name, made.data = text, type_name, MappingProxyType(dict(data))
         return made
 
 
-def refusal(code: str, text: str, /, *, type_name: str | None = None, **descriptions: str) -> RefusalCode:
-    """Declare a refusal with its data, in the order of its type's fields.
+def refusal(code: str, text: str, /, *, type_name: str | None = None, **data: Datum | str) -> RefusalCode:
+    """Declare a refusal with its data, in the order of its type's fields. A description alone declares a text.
 
     `make messages` finds the calls, so code and text are literals. The type of BATCH_ON_HOLD is BatchOnHold;
     `type_name` is for one whose type would have the name of an event.
     """
     named = type_name or "".join(word.capitalize() for word in code.split("_"))
-    return RefusalCode.declare(code, text, named, descriptions)
+    declared = {key: Datum(one) if isinstance(one, str) else one for key, one in data.items()}
+    return RefusalCode.declare(code, text, named, declared)
 
 
 def term(kind: str, text: str) -> str:
@@ -76,86 +118,119 @@ def message(code: str, text: str) -> Message:
     return Message(code, text)
 
 
+RULE_COUNT_MAX: Final = message("RULE_COUNT_MAX", "at most {limit}")
+RULE_LENGTH_MAX: Final = message("RULE_LENGTH_MAX", "at most {limit} characters")
+RULE_NOT_AFTER: Final = message("RULE_NOT_AFTER", "at or before {at}")
 RULE_PRINTABLE: Final = message("RULE_PRINTABLE", "1-{length_max} characters, printable")
+RULE_RANGE: Final = message("RULE_RANGE", "a whole number from {least} to {most}")
 
 
 class Refusal(Exception):
-    """An action that was refused, with the data that its caller needs to go on."""
+    """An action that was refused, with the data that its caller needs to go on.
+
+    Raises TypeError for a datum of kind PHRASE that is no phrase, because its text could not be translated.
+    """
 
     def __init__(self, code: RefusalCode, /, **data: object) -> None:
-        self.code = code
-        self.text = code.text
-        self.data: dict[str, str] = {
-            name: value if isinstance(value, Phrase) else str(value) for name, value in data.items()
-        }
-        super().__init__(self.text.format_map(self.data))
+        for name, datum in code.data.items():
+            if datum.kind is DatumKind.PHRASE and not isinstance(data.get(name), Phrase):
+                raise TypeError(f"{code}: {name} is not a phrase of a declared message")
+        self._fill(code, {name: value if isinstance(value, Phrase) else str(value) for name, value in data.items()})
 
+    @classmethod
+    def kept(cls, code: RefusalCode, data: Mapping[str, str]) -> Self:
+        """Return a refusal that a ledger holds, with the data of the program that recorded it."""
+        made = cls.__new__(cls)
+        absent = {name: one.default for name, one in code.data.items() if one.default is not None}
+        cls._fill(made, code, absent | dict(data))
+        return made
+
+    def _fill(self, code: RefusalCode, data: dict[str, str]) -> None:
+        self.code, self.text, self.data = code, code.text, data
+        super().__init__(self.text.format_map(data))
+
+
+AMOUNT: Final = Datum("Amount in the request.", DatumKind.DECIMAL)
+BATCH: Final = Datum("Batch code.", DatumKind.BATCH_CODE, "batch_code")
+CODE: Final = Datum("Code in the request.", name="given_code")
+ENTRY: Final = Datum("Index of the entry.", DatumKind.INTEGER, "entry_index")
+LOCATION: Final = Datum("Location code.", name="location_code")
+OCCURRED_AT: Final = Datum("Time in the request.", DatumKind.INSTANT, "occurred_at")
+REQUEST: Final = Datum("Request id.", DatumKind.UUID, "request_id")
+UNIT: Final = Datum("Unit of the quantities.", DatumKind.UNIT)
+
+FORM_DECIMAL: Final = term("form", "a decimal number such as 12.5")
+FORM_FRACTION: Final = term("form", "a decimal number such as 12.5, or two whole numbers as a fraction such as 25/23")
+KNOWN_BUILT_IN: Final = term("known", "a built-in unit such as KGM; a unit that was defined here cannot define another")
+KNOWN_UNITS: Final = term("known", "a UN/ECE Rec 20 code such as KGM, or define the unit first")
 
 AMOUNT_NOT_A_NUMBER: Final = refusal(
     "AMOUNT_NOT_A_NUMBER",
-    "“{amount}” is not a decimal number. Write it like 12.5.",
-    amount="Amount in the request.",
+    "“{amount}” is not a number that is accepted here. Write {form}.",
+    amount=Datum("Amount in the request.", name="text"),
+    form=Datum("Accepted notation.", DatumKind.WORD, default=FORM_DECIMAL),
 )
 AMOUNT_NOT_POSITIVE: Final = refusal(
     "AMOUNT_NOT_POSITIVE",
     "The quantity must be more than zero, not {amount}. Enter what was counted or weighed.",
-    amount="Amount in the request.",
+    amount=AMOUNT,
 )
 AMOUNT_TOO_LARGE: Final = refusal(
     "AMOUNT_TOO_LARGE",
     "The quantity {amount} is above the limit of {limit}. Check the unit.",
-    amount="Amount in the request.",
-    limit="Largest amount.",
+    amount=AMOUNT,
+    limit=Datum("Largest amount.", DatumKind.DECIMAL, "amount_max"),
 )
 AMOUNT_TOO_PRECISE: Final = refusal(
     "AMOUNT_TOO_PRECISE",
     "The quantity {amount} has more than {decimals} decimals. Round it or use a smaller unit.",
-    amount="Amount in the request.",
-    decimals="Largest number of decimals.",
+    amount=AMOUNT,
+    decimals=Datum("Largest number of decimals.", DatumKind.INTEGER, "decimals_max"),
 )
 DATE_INVALID: Final = refusal(
     "DATE_INVALID",
     "“{date}” is not a date or time. Write it like 2026-03-14.",
-    date="Date in the request.",
+    date=Datum("Date in the request.", name="text"),
 )
 LINES_INVALID: Final = refusal(
     "LINES_INVALID",
-    "Between 1 and {limit} lines are needed, not {count}. Send them in several requests.",
-    limit="Largest number of lines.",
-    count="Number of lines in the request.",
+    "A list of 1 to {limit} items is needed, and this one has {count}. Send more than that in several requests.",
+    limit=Datum("Largest number of lines.", DatumKind.INTEGER, "lines_max"),
+    count=Datum("Number of lines in the request.", DatumKind.INTEGER, "line_count"),
 )
 NOTHING_CHANGES: Final = refusal(
     "NOTHING_CHANGES",
     "This would change nothing: {why}.",
-    why="The state that is there already.",
+    why=Datum("Current state.", DatumKind.PHRASE),
 )
 TEXT_INVALID: Final = refusal(
     "TEXT_INVALID",
     "The {field} must be {rule}.",
     field="Field of the input.",
-    rule="Accepted values.",
+    rule=Datum("Accepted values.", DatumKind.PHRASE),
 )
 TIME_IN_FUTURE: Final = refusal(
     "TIME_IN_FUTURE",
     "{at} lies in the future. Check the clock of the device.",
-    at="Time in the request.",
+    at=OCCURRED_AT,
 )
 TIME_TOO_OLD: Final = refusal(
     "TIME_TOO_OLD",
     "{at} is more than {days} days ago. Import history with “batchloom import” instead.",
-    at="Time in the request.",
-    days="Largest age in days.",
+    at=OCCURRED_AT,
+    days=Datum("Largest age in days.", DatumKind.INTEGER, "days_max"),
 )
 UNIT_NOT_CONVERTIBLE: Final = refusal(
     "UNIT_NOT_CONVERTIBLE",
     "{unit} cannot be converted to {target} for this material. Define a conversion or use another unit.",
-    unit="Unit in the request.",
-    target="Target unit.",
+    unit=Datum("Unit in the request.", name="unit_code"),
+    target=Datum("Target unit.", name="target_unit_code"),
 )
 UNIT_UNKNOWN: Final = refusal(
     "UNIT_UNKNOWN",
-    "{unit} is not a known unit. Use a UN/ECE Rec 20 code such as KGM, or define it.",
-    unit="Unit in the request.",
+    "{unit} is not a known unit here. Use {known}.",
+    unit=Datum("Unit in the request.", name="unit_code"),
+    known=Datum("Units that are accepted here.", DatumKind.WORD, default=KNOWN_UNITS),
 )
 
 TERMS: Final = (
@@ -175,7 +250,9 @@ TERMS: Final = (
     term("field", "origin"),
     term("field", "password"),
     term("field", "person"),
+    term("field", "plant"),
     term("field", "plant number"),
+    term("field", "quarantine"),
     term("field", "reason"),
     term("field", "role"),
     term("field", "segment"),

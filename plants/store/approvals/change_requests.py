@@ -1,17 +1,17 @@
 """Change requests as their deciders see them, and what became of the hub's decisions."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Index, tuple_
-from sqlmodel import SQLModel, col, select
+from sqlalchemy import Index, Text, and_, tuple_, type_coerce
+from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from infra.columns import JsonText, MembersText, instant, member
 from infra.database import ReadSession, Session
-from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, Proposal
-from plants.rules.approvals.refusals import CHANGE_ALREADY_DECIDED, CHANGE_UNKNOWN
-from plants.rules.values.instants import from_micros
+from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict, Proposal
+from plants.rules.approvals.refusals import CHANGE_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Batch
@@ -29,21 +29,21 @@ class ChangeRequestRow(SQLModel, table=True):
 
     plant_id: int = key(PLANT)
     change_id: int = key()  # index of the entry that asked
-    kind: str = text()
+    kind: ChangeKind = member(ChangeKind)
     batch_id: int = big()
     version: int = big()
-    differences: str = text()  # canonical JSON
-    detail: str = text()  # canonical JSON
-    levels: str = text()  # comma-separated, sorted
+    differences: list[dict[str, str]] = Field(sa_type=JsonText)  # `Difference`s
+    detail: dict[str, str] = Field(sa_type=JsonText)
+    levels: frozenset[ChangeLevel] = Field(sa_type=MembersText(ChangeLevel))
     reason: str = text()
     proposal: str = text()  # leaf hash of the entry that asked, hexadecimal
     requested_by: str = text()
-    requested_us: int = big()
-    expires_us: int = big()
-    state: str = text()
+    requested_at: datetime = instant("requested_us")
+    expires_at: datetime = instant("expires_us")
+    state: ChangeState = member(ChangeState)
     decided_by: str | None = text(None)
-    decided_us: int | None = big(None)
-    decided_level: str | None = text(None)
+    decided_at: datetime | None = instant("decided_us", optional=True)
+    decided_level: ChangeLevel | None = member(ChangeLevel, optional=True)
     comment: str | None = text(None)
     closed_idx: int | None = big(None)  # index of the entry that applied or refused it
     refusal: str | None = text(None)
@@ -59,55 +59,39 @@ class ChangeDecisionRow(SQLModel, table=True):
     idx: int = key()
     plant_id: int = big()
     change_id: int = big()
-    verdict: str = text()
-    level: str = text()
+    verdict: ChangeVerdict = member(ChangeVerdict)
+    level: ChangeLevel = member(ChangeLevel)
     decided_by: str = text()
     printed_name: str = text()
     comment: str = text()
-    decided_us: int = big()
-
-
-SELECT_PROPOSAL = (
-    "SELECT c.change_id, c.kind, c.batch_id, b.code, c.version, c.state, c.levels, c.requested_by, c.expires_us,"
-    " c.proposal, c.detail FROM change_requests c JOIN batches b ON b.id = c.batch_id AND b.plant_id = c.plant_id"
-    " WHERE c.plant_id = :plant AND c.change_id = :change"
-)
-# A directive that the plant rejected decided nothing, so that the request can be decided again.
-SELECT_DIRECTED = (
-    "SELECT d.verdict FROM change_decisions d"
-    " LEFT JOIN directive_outcomes o ON o.plant_id = d.plant_id AND o.directive_idx = d.idx"
-    " WHERE d.plant_id = :plant AND d.change_id = :change AND d.log_id = :log AND (o.applied IS NULL OR o.applied = 1)"
-)
+    decided_at: datetime = instant("decided_us")
 
 
 def proposal_of(session: Session, plant: int, change: int) -> Proposal:
     """Return a plant's change request, or raise Refusal CHANGE_UNKNOWN."""
+    row, batch = ChangeRequestRow, Batch
+    same = and_(col(batch.id) == row.batch_id, col(batch.plant_id) == row.plant_id)
+    here = row.plant_id == plant, row.change_id == change
+    # The projection wrote on the driver, so a row that this session loaded before may be out of date.
+    fresh = select(row, batch.code).join(batch, same).where(*here).execution_options(populate_existing=True)
     # Ids from outside may be beyond 64 bits, which neither database compares with a column.
-    known = 0 <= change < INDEX_MAX
-    row = session.row(SELECT_PROPOSAL, {"plant": plant, "change": change}) if known else None
-    if row is None:
+    found = session.exec(fresh).first() if 0 <= change < INDEX_MAX else None
+    if found is None:
         raise Refusal(CHANGE_UNKNOWN, change=change)
-    number, kind, batch_id, batch, version, state, levels, requested_by, expires_us, content, detail = row
+    asked, code = found
     return Proposal(
-        number,
-        ChangeKind(kind),
-        batch_id,
-        batch,
-        version,
-        ChangeState(state),
-        frozenset(ChangeLevel(level) for level in levels.split(",")),
-        requested_by,
-        from_micros(expires_us),
-        content,
-        json.loads(detail),
+        asked.change_id,
+        asked.kind,
+        asked.batch_id,
+        code,
+        asked.version,
+        asked.state,
+        asked.levels,
+        asked.requested_by,
+        asked.expires_at,
+        asked.proposal,
+        asked.detail,
     )
-
-
-def check_not_directed(session: Session, plant: int, change: int) -> None:
-    """Raise Refusal when the hub has decided the request already and the plant has not rejected that."""
-    row = session.row(SELECT_DIRECTED, {"plant": plant, "change": change, "log": -plant})
-    if row is not None:
-        raise Refusal(CHANGE_ALREADY_DECIDED, change=change, state=row[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +99,9 @@ class ChangesFilter:
     """Criteria for change requests. A field that is None does not filter."""
 
     plant: str | None = None
-    state: str | None = None
-    kind: str | None = None
-    level: str | None = None
+    state: ChangeState | None = None
+    kind: ChangeKind | None = None
+    level: ChangeLevel | None = None
     batch: str | None = None
     requested_by: str | None = None
 
@@ -142,7 +126,7 @@ def decisions_by_change(
     here = tuple_(col(row.plant_id), col(row.change_id)).in_(set(ids))
     found = select(row).where(here, col(row.plant_id).in_(scope))
     decisions: dict[Change, list[ChangeDecisionRow]] = {}
-    for one in reads.exec(found.order_by(col(row.decided_us), col(row.log_id), col(row.idx))):
+    for one in reads.exec(found.order_by(col(row.decided_at), col(row.log_id), col(row.idx))):
         decisions.setdefault((one.plant_id, one.change_id), []).append(one)
     return decisions
 
@@ -168,7 +152,7 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> 
         if value is not None:
             found = found.where(column == value)
     if filters.level is not None:
-        found = found.where(col(row.levels).contains(filters.level))
+        found = found.where(type_coerce(col(row.levels), Text).contains(filters.level.value))
     if filters.batch is not None:
         named = select(Batch.id).where(Batch.code == filters.batch, col(Batch.plant_id).in_(scope))
         found = found.where(col(row.batch_id).in_(named))

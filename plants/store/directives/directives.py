@@ -119,6 +119,6 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) 
     if filters.state is not None:
         same = and_(col(outcome.plant_id) == -col(row.log_id), col(outcome.directive_idx) == col(row.idx))
         found = found.outerjoin(outcome, same)
-        applied = {DirectiveState.SENT: None, DirectiveState.REJECTED: 0, DirectiveState.APPLIED: 1}[filters.state]
-        found = found.where(col(outcome.applied) == applied)  # `== None` becomes IS NULL.
+        answers = {DirectiveState.SENT: None, DirectiveState.REJECTED: False, DirectiveState.APPLIED: True}
+        found = found.where(col(outcome.applied) == answers[filters.state])  # `== None` becomes IS NULL.
     return found

@@ -1,16 +1,21 @@
 """Outcomes: the answers of plants to directives of the hub."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import tuple_
-from sqlmodel import SQLModel, col, select
+from sqlalchemy import and_, bindparam, func, or_, tuple_
+from sqlmodel import Field, SQLModel, col, select
 
+from infra.columns import FlagSmallInteger
 from infra.database import ReadSession, Session
+from plants.rules.approvals.refusals import CHANGE_ALREADY_DECIDED
 from plants.rules.directives.refusals import UNSUPPORTED
 from plants.rules.ledger.events import Entry
+from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
+from plants.store.approvals.change_requests import ChangeDecisionRow
 from plants.store.ledger.entries import entry_at
-from plants.store.sql.columns import PLANT, PROJECTION, big, key, small, text
+from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
 
 
 class DirectiveOutcomeRow(SQLModel, table=True):
@@ -22,20 +27,19 @@ class DirectiveOutcomeRow(SQLModel, table=True):
     plant_id: int = key(PLANT)
     directive_idx: int = key()
     entry_idx: int = big()
-    applied: int = small()  # 1 applied, 0 rejected
+    applied: bool = Field(sa_type=FlagSmallInteger)
     met_version: int | None = big(None)
     refusal: str | None = text(None)
 
 
-SELECT_ANSWER = "SELECT entry_idx FROM directive_outcomes WHERE plant_id = :plant AND directive_idx = :directive"
-
-
-SELECT_LAST_ANSWERED = "SELECT MAX(directive_idx) FROM directive_outcomes WHERE plant_id = :plant"
-
-
-SELECT_UNSUPPORTED = (
-    "SELECT directive_idx FROM directive_outcomes WHERE plant_id = :plant AND applied = 0 AND refusal = :refusal"
-    " ORDER BY directive_idx"
+ROW: Final = DirectiveOutcomeRow
+OF_PLANT: Final = col(ROW.plant_id) == bindparam("plant")
+SELECT_ANSWER: Final = select(ROW.entry_idx).where(OF_PLANT, col(ROW.directive_idx) == bindparam("directive"))
+SELECT_LAST_ANSWERED: Final = select(func.max(ROW.directive_idx)).where(OF_PLANT)
+SELECT_UNSUPPORTED: Final = (
+    select(ROW.directive_idx)
+    .where(OF_PLANT, col(ROW.applied) == bindparam("applied"), col(ROW.refusal) == bindparam("refusal"))
+    .order_by(col(ROW.directive_idx))
 )
 
 
@@ -54,8 +58,21 @@ def next_directive(session: Session, plant: int) -> Entry | None:
 
 def unsupported_directives(session: Session, plant: int) -> list[int]:
     """Return the indexes of the directives whose last answer is that the program did not understand them."""
-    rows = session.rows(SELECT_UNSUPPORTED, {"plant": plant, "refusal": UNSUPPORTED})
+    rows = session.rows(SELECT_UNSUPPORTED, {"plant": plant, "applied": False, "refusal": UNSUPPORTED})
     return [index for (index,) in rows]
+
+
+def check_not_directed(session: Session, plant: int, change: int) -> None:
+    """Raise Refusal when the hub has decided the request already and the plant has not rejected that."""
+    row, outcome = ChangeDecisionRow, DirectiveOutcomeRow
+    answer = and_(col(outcome.plant_id) == row.plant_id, col(outcome.directive_idx) == row.idx)
+    decided = select(row.verdict).outerjoin(outcome, answer)
+    decided = decided.where(row.plant_id == plant, row.change_id == change, row.log_id == -plant)
+    # A directive that the plant rejected decided nothing, so that the request can be decided again.
+    not_rejected = or_(col(outcome.applied).is_(None), col(outcome.applied) == True)  # noqa: E712 -- SQL.
+    verdict = session.exec(decided.where(not_rejected)).first()
+    if verdict is not None:
+        raise Refusal(CHANGE_ALREADY_DECIDED, change=change, state=verdict)
 
 
 def outcomes_by_directive(

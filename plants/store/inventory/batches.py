@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from sqlalchemy import Index, exists, func, or_
 from sqlmodel import SQLModel, col, select
@@ -14,6 +13,7 @@ from plants.rules.identification.codes import plant_of
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.quality.dispositions import Disposition, check_usable
 from plants.rules.quality.holds import Hold, HoldKind
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
@@ -194,12 +194,12 @@ def _goods(rows: Sequence[Row]) -> Goods | None:
     return Goods(*facts, DISPOSITIONS[disposition], version, holds, on_hand)  # type: ignore[call-arg]
 
 
-class BatchOrder(StrEnum):
-    """In which order batches are listed; within a plant ids rise with time."""
+class BatchOrder(DescribedEnum):
+    """Order of batches."""
 
-    MADE_FIRST = "MADE_FIRST"
-    MADE_LAST = "MADE_LAST"
-    EXPIRING_FIRST = "EXPIRING_FIRST"
+    MADE_FIRST = "MADE_FIRST", "By plant in ascending order, and oldest first within each plant."
+    MADE_LAST = "MADE_LAST", "By plant in descending order, and newest first within each plant."
+    EXPIRING_FIRST = "EXPIRING_FIRST", "By last day of use, earliest first; batches that do not expire come last."
 
 
 NEVER = "9999-12-31"

@@ -7,12 +7,14 @@ otherwise than what is archived, `b2` and so on: a file is written once, so anot
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from sqlalchemy import Integer
+from sqlalchemy import Integer, bindparam
 from sqlmodel import SQLModel, col, select
 
+from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.messages import message
 from infra.objects import ArchiveUnfit, Capabilities, Objects
@@ -20,6 +22,7 @@ from infra.roles import Keeping, Role, table_options
 from plants.rules.identification.codes import HUB
 from plants.rules.ledger.retention import Retention
 from plants.rules.ledger.tiles import Edge
+from plants.rules.values.instants import EPOCH
 from plants.store.sql.columns import big, key, octets, text
 
 UNLOCKED: Final = message(
@@ -29,27 +32,6 @@ UNLOCKED: Final = message(
 )
 SIZE_DIGITS = 16
 FIRST_BRANCH = 1
-
-SELECT_ROW = "SELECT branch, stored, size, root, edge, checkpoint, checkpoint_us FROM archived WHERE log_id = :log_id"
-PUT_ROW = (
-    "INSERT INTO archived (log_id, branch, stored, size, root, edge, checkpoint, checkpoint_us, archived_us,"
-    " attempts, backoff_ms, next_attempt_us)"
-    " VALUES (:log_id, :branch, :stored, :size, :root, :edge, :checkpoint, :checkpoint_us, :now_us, 0, 0, 0)"
-    " ON CONFLICT (log_id) DO UPDATE SET branch = excluded.branch, stored = excluded.stored, size = excluded.size,"
-    " root = excluded.root, edge = excluded.edge, checkpoint = excluded.checkpoint,"
-    " checkpoint_us = excluded.checkpoint_us, archived_us = excluded.archived_us"
-)
-BEGIN_ATTEMPTS = (
-    "INSERT INTO archived (log_id, branch, stored, size, root, edge, checkpoint, checkpoint_us, archived_us, attempts,"
-    " backoff_ms, next_attempt_us) VALUES (:log_id, 0, 0, 0, :nothing, :nothing, '', 0, 0, 0, 0, 0)"
-    " ON CONFLICT (log_id) DO NOTHING"
-)
-SELECT_ATTEMPTS = "SELECT attempts, backoff_ms, next_attempt_us FROM archived WHERE log_id = :log_id"
-PUT_ATTEMPTS = (
-    "UPDATE archived SET attempts = :attempts, backoff_ms = :backoff_ms, next_attempt_us = :next_attempt_us"
-    " WHERE log_id = :log_id"
-)
-SELECT_SIZE = "SELECT size FROM archived WHERE log_id = :log_id AND branch > 0"
 
 
 class ArchivedRow(SQLModel, table=True):
@@ -65,12 +47,18 @@ class ArchivedRow(SQLModel, table=True):
     root: bytes = octets()
     edge: bytes = octets()  # the hashes of the tiles that are not full after `stored` entries
     checkpoint: str = text()  # the name of the newest checkpoint archived
-    checkpoint_us: int = big()  # when this node got that checkpoint
-    archived_us: int = big()
+    checkpoint_at: datetime = instant("checkpoint_us")  # when this node got that checkpoint
+    archived_at: datetime = instant("archived_us")
     # Of the archive as a whole, in the row of the hub's own ledger; failures since it last answered.
     attempts: int = big(0)
     backoff_ms: int = big(0)
-    next_attempt_us: int = big(0)
+    next_attempt_at: datetime = instant("next_attempt_us", default=EPOCH)  # EPOCH means at once
+
+
+# On the driver: the answer to each Hello has it.
+SELECT_SIZE: Final = select(ArchivedRow.size).where(
+    col(ArchivedRow.log_id) == bindparam("ledger"), col(ArchivedRow.branch) > 0
+)
 
 
 @dataclass(slots=True)
@@ -104,30 +92,30 @@ class Archived:
     size: int = 0
     root: bytes = b""
     checkpoint: str = ""
-    checkpoint_us: int = 0
+    checkpoint_at: datetime = EPOCH
 
 
 def archived(session: Session, log_id: int) -> Archived | None:
     """Return how far a ledger is archived; None before its first time."""
-    row = session.row(SELECT_ROW, {"log_id": log_id})
-    if row is None or row[0] == 0:
+    row = session.get(ArchivedRow, log_id)
+    if row is None or row.branch == 0:
         return None
-    branch, stored, size, root, edge, checkpoint, checkpoint_us = row
     return Archived(
-        branch=branch,
-        edge=Edge.from_bytes(stored, bytes(edge)),
-        size=size,
-        root=bytes(root),
-        checkpoint=checkpoint,
-        checkpoint_us=checkpoint_us,
+        branch=row.branch,
+        edge=Edge.from_bytes(row.stored, row.edge),
+        size=row.size,
+        root=row.root,
+        checkpoint=row.checkpoint,
+        checkpoint_at=row.checkpoint_at,
     )
 
 
-def keep_archived(session: Session, log_id: int, done: Archived, now_us: int) -> None:
+def keep_archived(session: Session, log_id: int, done: Archived, now: datetime) -> None:
     """Write down how far a ledger is archived."""
-    values = {"branch": done.branch, "stored": done.edge.size, "edge": done.edge.to_bytes(), "size": done.size}
-    more = {"root": done.root, "checkpoint": done.checkpoint, "checkpoint_us": done.checkpoint_us, "now_us": now_us}
-    session.run(PUT_ROW, {"log_id": log_id, **values, **more})
+    row = _row(session, log_id)
+    row.branch, row.stored, row.edge, row.size = done.branch, done.edge.size, done.edge.to_bytes(), done.size
+    row.root, row.checkpoint, row.checkpoint_at, row.archived_at = done.root, done.checkpoint, done.checkpoint_at, now
+    session.add(row)
 
 
 class Attempts(NamedTuple):
@@ -135,25 +123,31 @@ class Attempts(NamedTuple):
 
     made: int = 0
     backoff_ms: int = 0
-    next_attempt_us: int = 0
+    next_attempt_at: datetime = EPOCH
 
 
 def attempts_made(session: Session) -> Attempts:
     """Return the attempts on the archive since it last answered."""
-    row = session.row(SELECT_ATTEMPTS, {"log_id": HUB})
-    return Attempts() if row is None else Attempts(*row)
+    row = session.get(ArchivedRow, HUB)
+    return Attempts() if row is None else Attempts(row.attempts, row.backoff_ms, row.next_attempt_at)
 
 
 def keep_attempts(session: Session, made: Attempts) -> None:
     """Write down the attempts on the archive."""
-    session.run(BEGIN_ATTEMPTS, {"log_id": HUB, "nothing": b""})
-    given = {"attempts": made.made, "backoff_ms": made.backoff_ms, "next_attempt_us": made.next_attempt_us}
-    session.run(PUT_ATTEMPTS, {"log_id": HUB, **given})
+    row = _row(session, HUB)
+    row.attempts, row.backoff_ms, row.next_attempt_at = made
+    session.add(row)
+
+
+def _row(session: Session, log_id: int) -> ArchivedRow:
+    """Return the row of a ledger, or a new one, which says that nothing is archived."""
+    nothing = partial(ArchivedRow, branch=0, stored=0, size=0, root=b"", edge=b"", checkpoint="")
+    return session.get(ArchivedRow, log_id) or nothing(log_id=log_id, checkpoint_at=EPOCH, archived_at=EPOCH)
 
 
 def archived_size(session: Session, log_id: int) -> int | None:
     """Return how many entries of a ledger the archive holds under a checkpoint; None where it was never archived."""
-    row = session.row(SELECT_SIZE, {"log_id": log_id})
+    row = session.row(SELECT_SIZE, {"ledger": log_id})
     return None if row is None else int(row[0])
 
 

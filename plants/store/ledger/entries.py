@@ -8,7 +8,7 @@ from sqlalchemy import Index, Integer
 from sqlalchemy import text as sql_text
 from sqlmodel import SQLModel
 
-from infra.database import Session
+from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
 from plants.rules.ledger import hlc
 from plants.rules.ledger.events import COMMAND_BYTES_MAX, Cause, Entry, Envelope, encode
@@ -228,13 +228,13 @@ def open_log(session: Session, log_id: int, origin: str) -> None:
     )
 
 
-def origin_of(session: Session, log_id: int) -> str:
+def origin_of(session: Session | ReadSession, log_id: int) -> str:
     """Return the origin of a ledger; raises LookupError when it was not opened in this store."""
-    row = session.row(SELECT_HEAD, {"log_id": log_id})
-    if row is None:
+    rows = session.rows(SELECT_HEAD, {"log_id": log_id})
+    if not rows:
         message = f"ledger {log_id} was not opened in this store"
         raise LookupError(message)
-    return str(row[3])
+    return str(rows[0][3])
 
 
 def entry_by_request(session: Session, log_id: int, request: str) -> Entry | None:
@@ -254,7 +254,7 @@ def entry_at(session: Session, log_id: int, index: int) -> Entry | None:
     return None if row is None else _entry(*row)
 
 
-def entries_between(session: Session, log_id: int, low: int, high: int) -> Iterator[Entry]:
+def entries_between(session: Session | ReadSession, log_id: int, low: int, high: int) -> Iterator[Entry]:
     """Yield the entries at positions low to high - 1, in order; raises BodyPruned at one without its body."""
     for start in range(low, high, READ_ENTRIES):
         span = {"log_id": log_id, "low": start, "high": min(high, start + READ_ENTRIES)}

@@ -31,7 +31,7 @@ def bodies_of_type(reads: Session | ReadSession, log_id: int, kind: str, *, key:
     return [bytes(body) for (body,) in rows]
 
 
-def positions_of_key(session: Session, log_id: int, key: str) -> list[int]:
+def positions_of_key(session: Session | ReadSession, log_id: int, key: str) -> list[int]:
     """Return the positions of the entries with a key, in order."""
     return [index for (index,) in session.rows(SELECT_BY_KEY, {"log_id": log_id, "key": key})]
 

@@ -1,18 +1,15 @@
 """The hub's keys as a plant stores them: the statements of their rotations."""
 
 from datetime import datetime
+from typing import Final
 
-from sqlmodel import SQLModel
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
+from sqlmodel import SQLModel, col, select
 
+from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
-from plants.rules.values.instants import micros
-from plants.store.sql.columns import big, octets, text_key
-
-SELECT_STATEMENTS = "SELECT statement FROM hub_keys ORDER BY taken_us, vkey"
-KEEP_STATEMENT = (
-    "INSERT INTO hub_keys (vkey, statement, taken_us) VALUES (:vkey, :statement, :now_us) ON CONFLICT (vkey) DO NOTHING"
-)
+from plants.store.sql.columns import octets, text_key
 
 
 class HubKeyRow(SQLModel, table=True):
@@ -23,14 +20,19 @@ class HubKeyRow(SQLModel, table=True):
 
     vkey: str = text_key()
     statement: bytes = octets()
-    taken_us: int = big()
+    taken_at: datetime = instant("taken_us")
+
+
+# One statement, because two processes may find the same key at the same time.
+KEEP_STATEMENT: Final = insert(HubKeyRow).on_conflict_do_nothing()
 
 
 def kept_statements(reads: Session | ReadSession) -> list[bytes]:
     """Return the statements that this plant has taken on, in the order in which it did."""
-    return [bytes(statement) for (statement,) in reads.rows(SELECT_STATEMENTS)]
+    row = HubKeyRow
+    return list(reads.exec(select(row.statement).order_by(col(row.taken_at), col(row.vkey))))
 
 
 def keep_statement(session: Session, vkey: str, statement: bytes, now: datetime) -> None:
     """Remember the statement of a new key, whose proof the caller has checked."""
-    session.run(KEEP_STATEMENT, {"vkey": vkey, "statement": statement, "now_us": micros(now)})
+    session.run(KEEP_STATEMENT, {"vkey": vkey, "statement": statement, "taken_us": now})

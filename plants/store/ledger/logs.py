@@ -1,11 +1,13 @@
 """Queries on the heads of ledgers, and on the watermarks of the projection."""
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from sqlalchemy import func
 from sqlmodel import col, select
 
 from infra.database import ReadSession, Session
+from plants.rules.values.instants import from_micros
 from plants.store.ledger.entries import HUB_LOG, LedgerEntry, Log
 
 SELECT_FOREIGN: Final = "SELECT origin FROM logs WHERE log_id >= 0 AND log_id <> :log_id ORDER BY log_id LIMIT 1"
@@ -13,6 +15,7 @@ SELECT_HUB_WRITTEN: Final = "SELECT log_id FROM logs WHERE log_id <= :hub ORDER 
 SELECT_PLANTS: Final = "SELECT log_id FROM logs WHERE log_id > :hub ORDER BY log_id"
 SELECT_ORIGINS: Final = "SELECT log_id, origin FROM logs ORDER BY ABS(log_id), log_id"
 SELECT_OPENED: Final = "SELECT 1 FROM logs WHERE log_id = :log_id"
+SELECT_OPENED_AT: Final = "SELECT recorded_us FROM entries WHERE log_id = :log_id AND idx = 0"
 SELECT_HEADS: Final = "SELECT origin, log_id, size, frontier FROM logs ORDER BY log_id"
 """The rows of `LedgerHead`; a backup reads them in the snapshot that it copies."""
 SELECT_WATERMARK: Final = "SELECT size, projected FROM logs WHERE log_id = :log_id"
@@ -48,12 +51,18 @@ class StoredRange(NamedTuple):
     high: int | None
 
 
+def opened_at(reads: Session | ReadSession, log_id: int) -> datetime | None:
+    """Return when the first entry of a ledger was recorded, or None where there is none."""
+    rows = reads.rows(SELECT_OPENED_AT, {"log_id": log_id})
+    return from_micros(rows[0][0]) if rows else None
+
+
 def logs_in(reads: ReadSession) -> list[Log]:
     """Return the heads of all ledgers in this store, by log id."""
     return list(reads.exec(select(Log).order_by(col(Log.log_id))))
 
 
-def log_size(reads: ReadSession, log_id: int) -> int:
+def log_size(reads: Session | ReadSession, log_id: int) -> int:
     """Return the number of entries of a ledger, 0 where it was not opened."""
     found = reads.get(Log, log_id)
     return 0 if found is None else found.size

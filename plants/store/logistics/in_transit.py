@@ -8,33 +8,37 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from sqlmodel import SQLModel
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
+from sqlmodel import Field, SQLModel
 
+from infra.columns import FlagSmallInteger, instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.identification.codes import plant_of
 from plants.rules.logistics.transfers import Known, contradicts
+from plants.rules.values.enums import DescribedEnum
+from plants.rules.values.instants import from_micros
 from plants.rules.values.scope import PlantScope
 from plants.store.sql.arrays import as_array, in_list, in_scope
-from plants.store.sql.columns import PLANT, big, key, small
+from plants.store.sql.columns import PLANT, key
 from plants.store.sql.pages import Key
 
-PUT_VERDICT = (
-    "INSERT INTO label_checks (transfer_id, plant_id, closed_us, matches)"
-    " VALUES (:transfer_id, :plant_id, :closed_us, :matches) ON CONFLICT (transfer_id, plant_id)"
-    " DO UPDATE SET closed_us = excluded.closed_us, matches = excluded.matches"
-)
 
+class OpenState(DescribedEnum):
+    """State of an unsettled transfer. If two states apply, the one listed later counts."""
 
-class OpenState(StrEnum):
-    """The reason that a transfer is not settled; where two apply, the later one counts."""
-
-    AWAITING_SOURCE = "AWAITING_SOURCE"  # received, and the source's dispatch has not been seen here
-    IN_TRANSIT = "IN_TRANSIT"  # dispatched, and not received so far
-    LABEL_DIFFERS = "LABEL_DIFFERS"  # received on a label that the source's ledger does not bear out
+    AWAITING_SOURCE = (
+        "AWAITING_SOURCE",
+        "The destination has received the goods, but the source's dispatch has not arrived at this node.",
+    )
+    IN_TRANSIT = "IN_TRANSIT", "The source has dispatched the goods, and this node knows no receipt."
+    LABEL_DIFFERS = (
+        "LABEL_DIFFERS",
+        "The goods were received on a label that contradicts the source's ledger; check the goods and both ledgers.",
+    )
 
 
 class LabelCheckRow(SQLModel, table=True):
@@ -45,8 +49,15 @@ class LabelCheckRow(SQLModel, table=True):
 
     transfer_id: int = key()
     plant_id: int = key(PLANT)  # the receiver
-    closed_us: int = big()  # of the receipt that was compared; another one is compared anew
-    matches: int = small()  # 1, or 0 where the label differs
+    closed_at: datetime = instant("closed_us")  # of the receipt that was compared; another one is compared anew
+    matches: bool = Field(sa_type=FlagSmallInteger)
+
+
+NEW_VERDICT: Final = insert(LabelCheckRow)
+PUT_VERDICT: Final = NEW_VERDICT.on_conflict_do_update(
+    index_elements=["transfer_id", "plant_id"],
+    set_={"closed_us": NEW_VERDICT.excluded.closed_us, "matches": NEW_VERDICT.excluded.matches},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +243,7 @@ def label_verdicts(
     ids = [transfer for transfer, _, _ in rows]
     wrong, awaited = mislabelled(reads, scope, ids), awaited_transfers(reads, scope, ids)
     verdicts = [
-        LabelCheckRow(transfer_id=one, plant_id=plant, closed_us=us, matches=int(one not in wrong))
+        LabelCheckRow(transfer_id=one, plant_id=plant, closed_at=from_micros(us), matches=one not in wrong)
         for one, plant, us in rows
         if one in wrong or not awaited[one]
     ]
@@ -241,7 +252,8 @@ def label_verdicts(
 
 def keep_verdict(session: Session, verdict: LabelCheckRow) -> None:
     """Write down what a comparison came to, in place of an earlier one."""
-    session.run(PUT_VERDICT, verdict.model_dump())
+    key = {"transfer_id": verdict.transfer_id, "plant_id": verdict.plant_id}
+    session.run(PUT_VERDICT, {**key, "closed_us": verdict.closed_at, "matches": verdict.matches})
 
 
 def _open(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -> tuple[str, dict[str, Any]]:

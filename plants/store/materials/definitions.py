@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from sqlalchemy import func, or_
-from sqlmodel import SQLModel, col, select
+from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from infra.columns import JsonText
 from infra.database import ReadSession, Session
-from plants.rules.materials.events import MasterKind
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.quantities import UNITS, Unit
 from plants.rules.values.refusals import Refusal
@@ -32,7 +34,7 @@ class Material(SQLModel, table=True):
     unit: str = text()
     shelf_life_days: int | None = big(None)
     retest_days: int | None = big(None)
-    conversions: str = text()  # canonical JSON: unit -> exact fraction of the material's unit
+    conversions: dict[str, str] = Field(sa_type=JsonText)  # unit -> exact fraction of the material's unit
 
 
 class MasterRecord(SQLModel, table=True):
@@ -42,10 +44,10 @@ class MasterRecord(SQLModel, table=True):
     __table_args__ = PROJECTION
 
     plant_id: int = key(PLANT)
-    kind: str = text_key()
+    kind: MasterKind = text_key()
     code: str = text_key()
     name: str = text()
-    detail: str = text()  # canonical JSON: for a unit, {"of": code, "factor": fraction}
+    detail: dict[str, Any] = Field(sa_type=JsonText)  # for a unit, {"of": code, "factor": fraction}
 
 
 @dataclass(frozen=True, slots=True)

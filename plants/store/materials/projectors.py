@@ -3,7 +3,8 @@
 from typing import Final
 
 from plants.rules.ledger.events import Entry, canonical
-from plants.rules.materials.events import MASTER_DEFINED, MATERIAL_DEFINED, PLANT_OPENED, MasterKind
+from plants.rules.materials.definitions import MasterKind
+from plants.rules.materials.events import MASTER_DEFINED, MATERIAL_DEFINED, PLANT_OPENED
 from plants.store.materials.definitions import MasterRecord, Material
 from plants.store.materials.plants import Plant
 from plants.store.materials.series import Series
@@ -34,7 +35,7 @@ def project_master(kind: MasterKind) -> Projector:
 
     def project(writes: RowWrites, log_id: int, entry: Entry) -> None:
         payload = dict(entry.payload)
-        values = {"plant_id": log_id, "kind": kind, "code": payload.pop("code"), "name": payload.pop("name")}
+        values = {"plant_id": log_id, "kind": kind.value, "code": payload.pop("code"), "name": payload.pop("name")}
         writes.upsert(MASTER_RECORDS, {**values, "detail": canonical(payload).decode()})
 
     return project

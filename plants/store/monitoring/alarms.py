@@ -7,45 +7,27 @@ with its message's code and data, and worded when it is read.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Self
+from typing import Any, Final
 
-from sqlalchemy import Index
-from sqlmodel import SQLModel, col, select
+from sqlalchemy import Index, bindparam, case, update
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
+from sqlmodel import Field, SQLModel, col, select
 
+from infra.columns import SPACED, JsonText, instant, member
 from infra.database import ReadSession, Session
 from infra.messages import StoredMessage, Worded, store
 from infra.roles import Keeping, table_options
-from plants.rules.values.instants import micros
+from plants.rules.values.enums import DescribedEnum
 from plants.store.sql.columns import big, text, text_key
 
 TEXT_LENGTH_MAX = 1000  # characters of an alarm's English text
 
-RAISE = (
-    "INSERT INTO alarms (kind, about, text, code, data, first_us, last_us, times, over_us)"
-    " VALUES (:kind, :about, :text, :code, :data, :now_us, :now_us, :times, NULL)"
-    " ON CONFLICT (kind, about) DO UPDATE SET text = excluded.text, code = excluded.code,"
-    " data = excluded.data, last_us = excluded.last_us,"
-    " times = CASE WHEN alarms.over_us IS NULL THEN alarms.times + excluded.times ELSE excluded.times END,"
-    " first_us = CASE WHEN alarms.over_us IS NULL THEN alarms.first_us ELSE excluded.first_us END,"
-    " over_us = NULL"
-)
-END = "UPDATE alarms SET over_us = :now_us WHERE kind = :kind AND about = :about AND over_us IS NULL"
 
-
-class AlarmKind(StrEnum):
-    """Kind of an alarm, with its description. A kind is never renamed."""
-
-    description: str
-
-    def __new__(cls, code: str, description: str) -> Self:
-        """Return the kind of this code."""
-        made = str.__new__(cls, code)
-        made._value_ = code
-        made.description = description
-        return made
+class AlarmKind(DescribedEnum):
+    """Kind of an alarm. A kind is never renamed."""
 
     REPLICATION_REFUSED = "REPLICATION_REFUSED", "The peer refused a request, or its answer was invalid."
+    HUB_UNREACHED = "HUB_UNREACHED", "The hub has not answered a plant for five minutes. The plant works on."
     PLANT_RESTORED = "PLANT_RESTORED", "A plant's store was restored from a backup, from the hub or from the archive."
     LEDGER_DIVERGED = "LEDGER_DIVERGED", "Plant and hub have different entries at the same position."
     HUB_REGRESSED = "HUB_REGRESSED", "The hub lost entries that it had acknowledged."
@@ -70,26 +52,45 @@ class AlarmKind(StrEnum):
 class AlarmRow(SQLModel, table=True):
     """One alarm. `about` names the subject within its kind: a ledger's origin, an entry, a transfer.
 
-    `text` is the message in English. `code` and `data` (JSON) are null for alarms of programs that kept texts only.
+    `text` is the message in English. `code` and `data` are null for alarms of programs that kept texts only.
     """
 
     __tablename__ = "alarms"
     __table_args__ = (Index("alarms_by_time", "over_us", "last_us"), table_options(Keeping.LOCAL))
 
-    kind: str = text_key()
+    kind: AlarmKind = member(AlarmKind, key=True, growing=True)
     about: str = text_key()
     code: str | None = text(None)
-    data: str | None = text(None)
+    data: dict[str, Any] | None = Field(default=None, sa_type=JsonText(SPACED))
     text: str = text()  # Last: it hides the function of its name.
-    first_us: int = big()
-    last_us: int = big()
+    first_at: datetime = instant("first_us")
+    last_at: datetime = instant("last_us")
     times: int = big()
-    over_us: int | None = big(None)
+    over_at: datetime | None = instant("over_us", optional=True)
 
     @property
     def said(self) -> StoredMessage:
         """The message."""
         return StoredMessage(self.text, self.code, self.data)
+
+
+IS_OPEN: Final = col(AlarmRow.over_at).is_(None)
+NEW: Final = insert(AlarmRow)
+# One statement, because two processes may raise one alarm at the same time.
+RAISE: Final = NEW.on_conflict_do_update(
+    index_elements=["kind", "about"],
+    set_={name: NEW.excluded[name] for name in ("text", "code", "data", "last_us", "over_us")}
+    | {
+        "times": NEW.excluded.times + case((IS_OPEN, col(AlarmRow.times)), else_=0),
+        "first_us": case((IS_OPEN, col(AlarmRow.first_at)), else_=NEW.excluded.first_us),
+    },
+)
+END: Final = (
+    update(AlarmRow)
+    .where(col(AlarmRow.kind) == bindparam("kind"), col(AlarmRow.about) == bindparam("about"), IS_OPEN)
+    .values(over_at=bindparam("now"))
+)
+OPEN_OF_KIND: Final = select(AlarmRow.about, AlarmRow.last_at).where(col(AlarmRow.kind) == bindparam("kind"), IS_OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,25 +105,22 @@ class Alarm:
 def raise_alarm(session: Session, alarm: Alarm, now: datetime, *, times: int = 1) -> None:
     """Raise an alarm, or count it once more (or `times` more) while it lasts."""
     kept = store(alarm.said, length_max=TEXT_LENGTH_MAX)
-    given = {"text": kept.text, "code": kept.code, "data": kept.data, "times": times}
-    session.run(RAISE, given | {"kind": alarm.kind, "about": alarm.about, "now_us": micros(now)})
+    said = {"text": kept.text, "code": kept.code, "data": kept.data}
+    instants = {"first_us": now, "last_us": now, "over_us": None}
+    session.run(RAISE, {"kind": alarm.kind, "about": alarm.about, "times": times, **said, **instants})
 
 
 def end_alarm(session: Session, kind: AlarmKind, about: str, now: datetime) -> bool:
     """End an alarm. Returns whether it was open."""
-    return session.run(END, {"kind": kind, "about": about, "now_us": micros(now)}) == 1
+    return session.run(END, {"kind": kind, "about": about, "now": now}) == 1
 
 
-def open_alarms(reads: Session | ReadSession, kind: AlarmKind) -> dict[str, int]:
-    """Return what the open alarms of a kind are about, each with the time when it was last raised (microseconds)."""
-    row = AlarmRow
-    is_open = (row.kind == kind.value, col(row.over_us).is_(None))
-    return dict(reads.rows(select(row.about, row.last_us).where(*is_open)))
+def open_alarms(reads: Session | ReadSession, kind: AlarmKind) -> dict[str, datetime]:
+    """Return what the open alarms of a kind are about, each with the time when it was last raised."""
+    return dict(reads.rows(OPEN_OF_KIND, {"kind": kind}))
 
 
 def alarms(reads: ReadSession, *, over: bool = False, first: int = 100) -> Sequence[AlarmRow]:
     """Return the open alarms, newest first; with `over` also those that ended."""
-    found = select(AlarmRow).order_by(col(AlarmRow.last_us).desc(), col(AlarmRow.kind), col(AlarmRow.about))
-    if not over:
-        found = found.where(col(AlarmRow.over_us).is_(None))
-    return reads.exec(found.limit(first)).all()
+    found = select(AlarmRow).order_by(col(AlarmRow.last_at).desc(), col(AlarmRow.kind), col(AlarmRow.about))
+    return reads.exec((found if over else found.where(IS_OPEN)).limit(first)).all()

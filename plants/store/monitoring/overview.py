@@ -6,6 +6,7 @@ replaces them, because it is counted and has a history.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlmodel import col, select
@@ -13,6 +14,7 @@ from sqlmodel import col, select
 from infra.database import ReadSession
 from infra.messages import StoredMessage, message, store
 from plants.rules.identification.codes import HUB
+from plants.rules.values.instants import EPOCH
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import Log
 from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, AlarmKind
@@ -31,15 +33,15 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmSeen:
-    """One alarm. `about` names the subject within the kind. Times are microseconds. `over_us` is None while open."""
+    """One alarm. `about` names the subject within the kind. `over_at` is None while open."""
 
-    kind: str
+    kind: AlarmKind
     about: str
     said: StoredMessage
-    first_us: int
-    last_us: int
+    first_at: datetime
+    last_at: datetime
     times: int
-    over_us: int | None = None
+    over_at: datetime | None = None
 
 
 PARKED: Final = message(
@@ -66,15 +68,15 @@ def alarms_seen(
             kind=row.kind,
             about=row.about,
             said=row.said,
-            first_us=row.first_us,
-            last_us=row.last_us,
+            first_at=row.first_at,
+            last_at=row.last_at,
             times=row.times,
-            over_us=row.over_us,
+            over_at=row.over_at,
         )
         for row in alarm_rows(reads, over=over, first=ROWS_MAX)
         if everything or any(_is_about(row.about, name) for name in names)
     ]
-    standing = [row for row in rows if row.over_us is None]
+    standing = [row for row in rows if row.over_at is None]
     also = [*_stopped(reads, logs), *_parked(reads, logs)]
     rows += [
         one
@@ -82,7 +84,7 @@ def alarms_seen(
         if not any(_is_the_same(one, row) for row in standing)
         and (everything or any(_is_about(one.about, name) for name in names))
     ]
-    return sorted(rows, key=lambda one: (-one.last_us, one.kind, one.about))[:first]
+    return sorted(rows, key=lambda one: (EPOCH - one.last_at, one.kind, one.about))[:first]
 
 
 def _is_the_same(one: AlarmSeen, row: AlarmSeen) -> bool:
@@ -99,13 +101,13 @@ def _is_about(about: str, origin: str) -> bool:
 
 def _stopped(reads: ReadSession, logs: dict[int, str]) -> Iterable[AlarmSeen]:
     for row in reads.exec(select(ReplicationRow).where(col(ReplicationRow.alarm).is_not(None))):
-        since = row.alarm_us or 0
+        since = row.alarm_at or EPOCH
         yield AlarmSeen(
-            kind=KINDS.get(ReplicationState(row.state), AlarmKind.REPLICATION_REFUSED),
+            kind=KINDS.get(row.state, AlarmKind.REPLICATION_REFUSED),
             about=logs.get(row.log_id, str(row.log_id)),
             said=StoredMessage(row.alarm or "", row.alarm_code, row.alarm_data),
-            first_us=since,
-            last_us=since,
+            first_at=since,
+            last_at=since,
             times=max(1, row.attempts),
         )
 
@@ -122,7 +124,7 @@ def _parked(reads: ReadSession, logs: dict[int, str]) -> Iterable[AlarmSeen]:
             kind=AlarmKind.PROJECTION_HALTED if halted else AlarmKind.ENTRY_PARKED,
             about=logs.get(log_id, str(log_id)),
             said=store(PARKED(count=len(found), index=first.idx, why=first.error), length_max=TEXT_LENGTH_MAX),
-            first_us=min(one.parked_us for one in found),
-            last_us=max(one.parked_us for one in found),
+            first_at=min(one.parked_at for one in found),
+            last_at=max(one.parked_at for one in found),
             times=len(found),
         )

@@ -1,22 +1,24 @@
 """The projection's tables as a whole: emptied and made again from the ledgers, and compared by digest."""
 
 from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import Table, Text, select
+from sqlalchemy import Column, ColumnElement, Table, Text, select, type_coerce
 from sqlmodel import SQLModel
 
+from infra.columns import stored_type
 from infra.database import Session, Store
 from infra.roles import Keeping
 from plants.rules.ledger.events import canonical
 from plants.store.ledger.entries import entries_between
 from plants.store.projection.applying import project
 from plants.store.replication.parked_entries import skipped_between
+from plants.store.replication.projection_faults import parked_between
 from plants.store.sql.rows import RowWrites
 
 ROWS_AT_ONCE = 5_000  # that are read for a digest
 
 SELECT_LOGS = "SELECT log_id, projected FROM logs ORDER BY log_id"
-SELECT_PARKED = "SELECT idx FROM projection_faults WHERE log_id = :log_id AND idx >= :low AND idx < :high"
 
 
 def projection_tables() -> list[Table]:
@@ -47,8 +49,7 @@ def apply_again(session: Session, log_id: int, low: int, high: int) -> int:
 
     Of a mirrored ledger of directives only decisions make rows.
     """
-    span = {"log_id": log_id, "low": low, "high": high}
-    parked = {index for (index,) in session.rows(SELECT_PARKED, span)}
+    parked = parked_between(session, log_id, low, high)
     # The hub's own ledger, which says what is skipped, was applied before: its number comes before those of plants.
     parked |= skipped_between(session, log_id, low, high)
     writes, count = RowWrites(), 0
@@ -74,9 +75,9 @@ def table_digests(store: Store, *, plant: int | None = None) -> dict[str, str]:
         for table in projection_tables():
             order = [
                 column.collate("C") if store.dialect == "postgresql" and isinstance(column.type, Text) else column
-                for column in table.primary_key
+                for column in map(_stored, table.primary_key)
             ]
-            query = select(table).order_by(*order)
+            query = select(*map(_stored, table.columns)).order_by(*order)
             if plant is not None:
                 # Where a table has rows of both, what the hub's directives say of the plant is not the plant's own.
                 stated_by = table.c.log_id if "log_id" in table.c else table.c.plant_id
@@ -87,3 +88,7 @@ def table_digests(store: Store, *, plant: int | None = None) -> dict[str, str]:
                     digest.update(canonical(list(row)) + b"\n")
             digests[table.name] = digest.hexdigest()
     return digests
+
+
+def _stored(column: Column[Any]) -> ColumnElement[Any]:
+    return type_coerce(column, stored_type(column.type))

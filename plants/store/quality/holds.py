@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Index
+from sqlalchemy import Index, func
 from sqlmodel import SQLModel, col, select
 
+from infra.columns import instant, member
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
 from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.quality.holds import HoldKind
 from plants.rules.values.scope import PlantScope
 from plants.store.sql.columns import PLANT, big, key, text, text_key
 
@@ -22,31 +26,13 @@ class HoldRow(SQLModel, table=True):
     plant_id: int = key(PLANT)
     batch_id: int = key()
     hold_id: int = key()  # index of the entry that placed it
-    kind: str = text()
+    kind: HoldKind = member(HoldKind)
     reason: str = text()
     placed_by: str = text()
-    placed_us: int = big()
+    placed_at: datetime = instant("placed_us")
     lifted_idx: int | None = big(None)
-    lifted_us: int | None = big(None)
+    lifted_at: datetime | None = instant("lifted_us", optional=True)
     directed: str | None = text(None)  # the id of the hold or recall of headquarters that it is
-
-
-SELECT_IN_FORCE = (
-    "SELECT plant_id, batch_id, batch_code FROM directed_holds WHERE hold = :hold AND ended_idx IS NULL"
-    " ORDER BY plant_id, batch_code"
-)
-
-
-SELECT_ALL_IN_FORCE = (
-    "SELECT hold, MIN(log_id), MIN(directive_idx) FROM directed_holds WHERE ended_idx IS NULL"
-    " GROUP BY hold, log_id ORDER BY hold, log_id"
-)
-
-
-SELECT_WAITING = (
-    "SELECT batch_id, hold, kind, reason, directive_idx FROM waiting_holds"
-    " WHERE plant_id = :plant AND batch_code = :code ORDER BY directive_idx, hold"
-)
 
 
 class DirectedHoldRow(SQLModel, table=True):
@@ -67,13 +53,13 @@ class DirectedHoldRow(SQLModel, table=True):
     batch_code: str = text_key()
     plant_id: int = big()
     batch_id: int | None = big(None)
-    kind: str = text()
+    kind: HoldKind = member(HoldKind)
     reason: str = text()
     directed_by: str = text()
-    directed_us: int = big()
+    directed_at: datetime = instant("directed_us")
     directive_idx: int = big()
     ended_idx: int | None = big(None)  # index of the directive that lifts it
-    ended_us: int | None = big(None)
+    ended_at: datetime | None = instant("ended_us", optional=True)
 
 
 class WaitingHoldRow(SQLModel, table=True):
@@ -86,9 +72,16 @@ class WaitingHoldRow(SQLModel, table=True):
     batch_code: str = text_key()
     hold: str = text_key()
     batch_id: int | None = big(None)
-    kind: str = text()
+    kind: HoldKind = member(HoldKind)
     reason: str = text()
     directive_idx: int = big()
+
+
+# Text, because each receipt of goods asks.
+SELECT_WAITING: Final = (
+    "SELECT batch_id, hold, kind, reason, directive_idx FROM waiting_holds"
+    " WHERE plant_id = :plant AND batch_code = :code ORDER BY directive_idx, hold"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +105,20 @@ def waiting_for(session: Session, plant: int, batch: DirectedBatch) -> list[Wait
 
 def in_force(session: Session, hold: str) -> dict[int, list[DirectedBatch]]:
     """Return to which plants a hold or recall was directed and for which batches, as far as it was not lifted."""
+    row = DirectedHoldRow
+    found = select(row.plant_id, row.batch_id, row.batch_code).where(row.hold == hold, col(row.ended_idx).is_(None))
     directed: dict[int, list[DirectedBatch]] = {}
-    for plant, batch, code in session.rows(SELECT_IN_FORCE, {"hold": hold}):
+    for plant, batch, code in session.exec(found.order_by(col(row.plant_id), col(row.batch_code))):
         directed.setdefault(plant, []).append({"id": batch, "code": code})
     return directed
 
 
 def all_in_force(session: Session) -> dict[str, list[tuple[int, int]]]:
     """Return every hold and recall that headquarters has in force: the log id and index of each directive of it."""
+    row, by = DirectedHoldRow, (col(DirectedHoldRow.hold), col(DirectedHoldRow.log_id))
+    found = select(row.hold, row.log_id, func.min(row.directive_idx)).where(col(row.ended_idx).is_(None))
     directed: dict[str, list[tuple[int, int]]] = {}
-    for hold, log_id, index in session.rows(SELECT_ALL_IN_FORCE):
+    for hold, log_id, index in session.exec(found.group_by(*by).order_by(*by)):
         directed.setdefault(hold, []).append((log_id, index))
     return directed
 

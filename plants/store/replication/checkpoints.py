@@ -1,10 +1,12 @@
 """Stored checkpoints of ledgers: signed notes by the size that they cover."""
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from sqlmodel import col, delete, func, select
 
 from infra.database import ReadSession, Session
+from plants.rules.values.instants import EPOCH
 from plants.store.ledger.entries import Log
 from plants.store.replication.status import CheckpointRow, ReplicationRow
 
@@ -16,7 +18,7 @@ class KeptNote(NamedTuple):
 
     size: int
     note: bytes
-    received_us: int
+    received_at: datetime
 
 
 class SignedLedger(NamedTuple):
@@ -26,7 +28,7 @@ class SignedLedger(NamedTuple):
     origin: str
     size: int
     signed: int
-    received_us: int
+    received_at: datetime
 
 
 def checkpoints_between(reads: ReadSession, log_id: int, low: int, high: int) -> list[CheckpointRow]:
@@ -47,23 +49,22 @@ def note_up_to(reads: ReadSession, log_id: int, high: int) -> KeptNote | None:
 
 def delete_notes_beyond(session: Session, log_id: int, size: int) -> None:
     """Delete the checkpoints above a size, because the ledger that they cover no longer exists here."""
-    session.run(delete(ROW).where(col(ROW.log_id) == log_id, col(ROW.size) > size))
+    session.exec(delete(ROW).where(col(ROW.log_id) == log_id, col(ROW.size) > size))
 
 
 def signed_ledgers(reads: ReadSession) -> list[SignedLedger]:
     """Return all ledgers of this store with the size that a checkpoint covers: the hub's, then each plant's two."""
     status = ReplicationRow
-    columns = select(Log, col(status.checkpoint_size), col(status.received_us))
+    columns = select(Log, col(status.checkpoint_size), col(status.received_at))
     joined = columns.outerjoin(status, col(status.log_id) == col(Log.log_id))
     return [
-        SignedLedger(log.log_id, log.origin, log.size, min(signed or 0, log.size), received_us or 0)
-        for log, signed, received_us in reads.exec(joined.order_by(func.abs(Log.log_id), col(Log.log_id)))
+        SignedLedger(log.log_id, log.origin, log.size, min(signed or 0, log.size), received_at or EPOCH)
+        for log, signed, received_at in reads.exec(joined.order_by(func.abs(Log.log_id), col(Log.log_id)))
     ]
 
 
 def _notes(reads: Session | ReadSession, log_id: int, high: int | None, most: int) -> list[KeptNote]:
-    query = select(ROW.size, ROW.note, ROW.received_us).where(ROW.log_id == log_id)
+    query = select(ROW.size, ROW.note, ROW.received_at).where(ROW.log_id == log_id)
     if high is not None:
         query = query.where(ROW.size <= high)
-    rows = reads.rows(query.order_by(col(ROW.size).desc()).limit(most))
-    return [KeptNote(size, bytes(note), received_us) for size, note, received_us in rows]
+    return [KeptNote(*row) for row in reads.exec(query.order_by(col(ROW.size).desc()).limit(most))]

@@ -1,17 +1,17 @@
 """The worklist of disputed entries: entries that a rebased ledger could not apply, until an operator settles them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import Index, tuple_
-from sqlmodel import SQLModel, col, select
+from sqlalchemy import Index, func, tuple_
+from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from infra.columns import JsonText, instant, member
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
-from plants.rules.replication.events import Collision
 from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
@@ -19,12 +19,16 @@ from plants.store.ledger.entries import INDEX_MAX
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
 
-SELECT_STATE = "SELECT state FROM disputes WHERE plant_id = :plant AND entry_idx = :dispute"
-COUNT_OPEN = "SELECT COUNT(*) FROM disputes WHERE plant_id = :plant AND state = 'OPEN'"
+
+class DisputeState(StrEnum):
+    """The states of a disputed entry."""
+
+    OPEN = "OPEN"
+    SETTLED = "SETTLED"
 
 
 class DisputeRow(SQLModel, table=True):
-    """One disputed entry; `state` is OPEN or SETTLED."""
+    """One disputed entry, with the collisions for which it could not be applied."""
 
     __tablename__ = "disputes"
     __table_args__ = (Index("disputes_by_state", "state", "plant_id", "entry_idx"), table_options(Keeping.PROJECTION))
@@ -35,42 +39,30 @@ class DisputeRow(SQLModel, table=True):
     type: str = text()  # of the disputed entry
     key: str = text()
     actor: str = text()
-    occurred_us: int = big()
-    collisions: str = text()  # canonical JSON
-    state: str = text()
+    occurred_at: datetime = instant("occurred_us")
+    collisions: list[dict[str, str]] = Field(sa_type=JsonText)  # `Collision`s
+    state: DisputeState = member(DisputeState)
     settlement: str | None = text(None)  # the person's reason, or why nobody had to settle it
     settled_by: str | None = text(None)
-    settled_us: int | None = big(None)
+    settled_at: datetime | None = instant("settled_us", optional=True)
     settled_idx: int | None = big(None)
-
-
-@dataclass(frozen=True, slots=True)
-class Disputed:
-    """A disputed entry as it is listed, with why it could not be applied."""
-
-    row: DisputeRow
-    collisions: tuple[Collision, ...]
-
-    @classmethod
-    def of(cls, row: DisputeRow) -> Self:
-        """Return a row as it is listed."""
-        return cls(row, tuple(json.loads(row.collisions)))
 
 
 def check_open(session: Session, plant: int, dispute: int) -> None:
     """Raise Refusal unless there is such a dispute and it is open."""
     known = 0 <= dispute < INDEX_MAX
-    row = session.row(SELECT_STATE, {"plant": plant, "dispute": dispute}) if known else None
+    row = session.get(DisputeRow, (plant, dispute), populate_existing=True) if known else None
     if row is None:
         raise Refusal(DISPUTE_UNKNOWN, dispute=dispute)
-    if row[0] != "OPEN":
+    if row.state is not DisputeState.OPEN:
         raise Refusal(DISPUTE_SETTLED, dispute=dispute)
 
 
 def open_disputes(session: Session, plant: int) -> int:
     """Return the number of open disputed entries of a plant."""
-    row = session.row(COUNT_OPEN, {"plant": plant})
-    return 0 if row is None else int(row[0])
+    row = DisputeRow
+    found = select(func.count()).where(row.plant_id == plant, row.state == DisputeState.OPEN)
+    return session.exec(found).first() or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +74,10 @@ class DisputesFilter:
 
 def disputes_page(
     reads: ReadSession, scope: PlantScope, filters: DisputesFilter, after: Key | None, limit: int
-) -> list[Disputed]:
+) -> Sequence[DisputeRow]:
     """Return one page of disputed entries, by plant, the oldest first."""
     order = col(DisputeRow.plant_id), col(DisputeRow.entry_idx)
-    return [Disputed.of(row) for row in reads.exec(page(_filtered(scope, filters), order, after, limit))]
+    return reads.exec(page(_filtered(scope, filters), order, after, limit)).all()
 
 
 def disputes_count(reads: ReadSession, scope: PlantScope, filters: DisputesFilter) -> int:
@@ -99,15 +91,15 @@ DisputePlace = tuple[int, int]
 
 def disputes_by_place(
     reads: ReadSession, scope: PlantScope, places: Sequence[DisputePlace]
-) -> dict[DisputePlace, Disputed]:
+) -> dict[DisputePlace, DisputeRow]:
     """Return disputed entries by plant and index."""
     row = DisputeRow
     here = tuple_(col(row.plant_id), col(row.entry_idx)).in_(set(places))
     found = reads.exec(select(row).where(here, col(row.plant_id).in_(scope)))
-    return {(one.plant_id, one.entry_idx): Disputed.of(one) for one in found}
+    return {(one.plant_id, one.entry_idx): one for one in found}
 
 
-def disputes(reads: ReadSession, scope: PlantScope, *, settled: bool = False, first: int = 100) -> Sequence[Disputed]:
+def disputes(reads: ReadSession, scope: PlantScope, *, settled: bool = False, first: int = 100) -> Sequence[DisputeRow]:
     """Return the open disputed entries, oldest first; with `settled` also the others."""
     return disputes_page(reads, scope, DisputesFilter(None if settled else True), None, first)
 
@@ -117,4 +109,4 @@ def _filtered(scope: PlantScope, filters: DisputesFilter) -> SelectOfScalar[Disp
     found = select(row).where(col(row.plant_id).in_(scope))
     if filters.open is None:
         return found
-    return found.where(row.state == ("OPEN" if filters.open else "SETTLED"))
+    return found.where(row.state == (DisputeState.OPEN if filters.open else DisputeState.SETTLED))

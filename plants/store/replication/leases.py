@@ -4,24 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import SQLModel, select
+from sqlalchemy import bindparam, or_, update
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
+from sqlmodel import SQLModel, col, select
 
+from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
-from plants.rules.values.instants import micros
+from plants.rules.values.instants import EPOCH
 from plants.store.sql.columns import big, text, text_key
 
-# Text, as on the other hot paths: every slice and every request of an exchange renews its lease.
-TAKE: Final = (
-    "INSERT INTO leases (name, holder, token, until_us) VALUES (:name, :holder, 1, :until_us)"
-    " ON CONFLICT (name) DO UPDATE"
-    " SET holder = excluded.holder, token = leases.token + 1, until_us = excluded.until_us"
-    " WHERE leases.until_us <= :now_us OR leases.until_us > :longest_us"
-    " RETURNING token"
-)
-RENEW: Final = "UPDATE leases SET until_us = :until_us WHERE name = :name AND token = :token"
-END: Final = "UPDATE leases SET until_us = 0 WHERE name = :name AND token = :token"
-END_ALL: Final = "UPDATE leases SET until_us = 0, token = token + 1 WHERE holder = :holder AND until_us > 0"
 LASTING: Final = timedelta(seconds=30)  # longer than one request may stall
 LONGEST: Final = timedelta(minutes=2)  # a lease that ends later than this was taken under a wrong clock
 
@@ -35,7 +27,26 @@ class LeaseRow(SQLModel, table=True):
     name: str = text_key()
     holder: str = text()
     token: int = big()
-    until_us: int = big()
+    until: datetime = instant("until_us")
+
+
+NEW: Final = insert(LeaseRow).values(
+    name=bindparam("name"), holder=bindparam("holder"), token=1, until=bindparam("until")
+)
+IS_FREE: Final = or_(col(LeaseRow.until) <= bindparam("now"), col(LeaseRow.until) > bindparam("longest"))
+TAKE: Final = NEW.on_conflict_do_update(
+    index_elements=["name"],
+    set_={"holder": NEW.excluded.holder, "token": col(LeaseRow.token) + 1, "until_us": NEW.excluded.until_us},
+    where=IS_FREE,
+).returning(col(LeaseRow.token))
+HELD: Final = (col(LeaseRow.name) == bindparam("lease"), col(LeaseRow.token) == bindparam("held"))
+RENEW: Final = update(LeaseRow).where(*HELD).values(until=bindparam("later"))
+END: Final = update(LeaseRow).where(*HELD).values(until=EPOCH)
+END_ALL: Final = (
+    update(LeaseRow)
+    .where(col(LeaseRow.holder) == bindparam("ended"), col(LeaseRow.until) > EPOCH)
+    .values(until=EPOCH, token=col(LeaseRow.token) + 1)
+)
 
 
 class LeaseLost(Exception):
@@ -54,26 +65,25 @@ class Lease:
 
         No other holder can take it before the caller's transaction ends.
         """
-        given = {"name": self.name, "token": self.token, "until_us": micros(now + LASTING)}
+        given = {"lease": self.name, "held": self.token, "later": now + LASTING}
         if session.run(RENEW, given) != 1:
             raise LeaseLost(self.name)
 
     def end(self, session: Session) -> None:
         """Release the lease, unless another holder has taken it."""
-        session.run(END, {"name": self.name, "token": self.token})
+        session.run(END, {"lease": self.name, "held": self.token})
 
 
 def take(session: Session, name: str, holder: str, *, now: datetime) -> Lease | None:
     """Return the lease when it is free or expired, else None. The holder's name is for diagnosis."""
-    until = {"until_us": micros(now + LASTING), "longest_us": micros(now + LONGEST)}
-    given = {"name": name, "holder": holder, "now_us": micros(now), **until}
+    given = {"name": name, "holder": holder, "now": now, "until": now + LASTING, "longest": now + LONGEST}
     row = session.row(TAKE, given)
     return None if row is None else Lease(name, row[0])
 
 
 def overlong_leases(reads: ReadSession, now: datetime) -> list[LeaseRow]:
     """Return the leases that end later than any valid one: they were taken before the clock was set back."""
-    return list(reads.exec(select(LeaseRow).where(LeaseRow.until_us > micros(now + LONGEST)).order_by(LeaseRow.name)))
+    return list(reads.exec(select(LeaseRow).where(LeaseRow.until > now + LONGEST).order_by(LeaseRow.name)))
 
 
 def end_all(session: Session, holder: str) -> None:
@@ -81,4 +91,4 @@ def end_all(session: Session, holder: str) -> None:
 
     The caller must be the only live process under this holder's name.
     """
-    session.run(END_ALL, {"holder": holder})
+    session.run(END_ALL, {"ended": holder})

@@ -6,28 +6,25 @@ decisions to skip an entry, which are projected from the hub's own ledger and ou
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, and_, tuple_
+from sqlalchemy import ColumnElement, and_, bindparam, tuple_
 from sqlmodel import SQLModel, col, select
 
+from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry
-from plants.store.replication.projection_faults import HALTED, ProjectionFault, delete_fault, retry_blocked
+from plants.store.replication.leases import LeaseRow
+from plants.store.replication.projection_faults import HALTED, ProjectionFault, delete_fault, retry_blocked, retry_one
 from plants.store.sql.columns import PLANT, big, key, text
 from plants.store.sql.pages import Key, count, page
 
 HUB_ALONE = frozenset({Role.HUB})
 INDEX_MAX = 2**53
-SELECT_SKIPPED = "SELECT idx FROM skipped_entries WHERE of_plant = :log_id AND idx >= :low AND idx < :high"
-LOCK_FAULT = (
-    "SELECT type, error FROM projection_faults"
-    " WHERE log_id = :log_id AND idx = :idx AND error IS NOT NULL AND key <> '*'"
-)
-LOCK_LEASE = "SELECT token FROM leases WHERE name = :name"
-RETRY = "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us WHERE log_id = :log_id AND idx = :idx"
 
 
 class SkippedEntryRow(SQLModel, table=True):
@@ -46,7 +43,14 @@ class SkippedEntryRow(SQLModel, table=True):
     reason: str = text()
     skipped_by: str = text()
     printed_name: str = text()
-    skipped_us: int = big()
+    skipped_at: datetime = instant("skipped_us")
+
+
+SELECT_SKIPPED: Final = select(SkippedEntryRow.idx).where(
+    col(SkippedEntryRow.of_plant) == bindparam("plant"),
+    col(SkippedEntryRow.idx) >= bindparam("low"),
+    col(SkippedEntryRow.idx) < bindparam("high"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Parked:
 
 def skipped_between(session: Session, log_id: int, low: int, high: int) -> set[int]:
     """Return the positions from low to high - 1 of a plant's ledger that are never applied."""
-    return {index for (index,) in session.rows(SELECT_SKIPPED, {"log_id": log_id, "low": low, "high": high})}
+    return {index for (index,) in session.rows(SELECT_SKIPPED, {"plant": log_id, "low": low, "high": high})}
 
 
 def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | None:
@@ -67,32 +71,36 @@ def parked_for_decision(session: Session, log_id: int, index: int) -> Parked | N
 
     None where nothing is parked, or where the entry only waits behind another.
     """
-    suffix = " FOR UPDATE" if session.dialect == "postgresql" else ""
+    fault = ProjectionFault
     # The job that applies this plant's entries locks this row: a running slice ends first, and parks nothing later.
-    session.row(LOCK_LEASE + suffix, {"name": f"project/{log_id}"})
-    row = session.row(LOCK_FAULT + suffix, {"log_id": log_id, "idx": index})
-    return None if row is None else Parked(row[0], row[1])
+    session.exec(select(LeaseRow.token).where(LeaseRow.name == f"project/{log_id}").with_for_update()).first()
+    here = fault.log_id == log_id, fault.idx == index, col(fault.error).is_not(None), fault.key != HALTED
+    row = session.exec(select(fault.type, fault.error).where(*here).with_for_update()).first()
+    return None if row is None else Parked(row[0], row[1] or "")
 
 
-def unpark(session: Session, log_id: int, index: int, now_us: int) -> None:
+def unpark(session: Session, log_id: int, index: int, now: datetime) -> None:
     """Delete the fault of a parked entry and make the entries that it blocks due now."""
     delete_fault(session, log_id, index)
-    retry_blocked(session, log_id, now_us)
+    retry_blocked(session, log_id, now)
 
 
-def retry_parked(session: Session, log_id: int, index: int, now_us: int) -> None:
+def retry_parked(session: Session, log_id: int, index: int, now: datetime) -> None:
     """Make a parked entry and the entries that it blocks due now, and reset its attempts."""
-    session.run(RETRY, {"log_id": log_id, "idx": index, "now_us": now_us})
-    retry_blocked(session, log_id, now_us)
+    retry_one(session, log_id, index, now)
+    retry_blocked(session, log_id, now)
 
 
-class ParkedState(StrEnum):
-    """The reason that an entry of a plant is not in the hub's tables yet."""
+class ParkedState(DescribedEnum):
+    """State of a parked entry. FAILED and NEEDS_UPGRADE may be retried or skipped by an operator."""
 
-    FAILED = "FAILED"
-    NEEDS_UPGRADE = "NEEDS_UPGRADE"
-    WAITS_BEHIND = "WAITS_BEHIND"
-    HALTED = "HALTED"
+    FAILED = "FAILED", "Applying the entry failed; it is retried a few times, then an operator must retry or skip it."
+    NEEDS_UPGRADE = (
+        "NEEDS_UPGRADE",
+        "The hub's program does not know the entry's type or version; upgrade the hub, or skip the entry.",
+    )
+    WAITS_BEHIND = "WAITS_BEHIND", "The entry depends on a parked one and is applied after it; decide on that one."
+    HALTED = "HALTED", "No entry of the plant from here on is applied; the alarm PROJECTION_HALTED says why."
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,13 @@
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import Integer
-from sqlmodel import SQLModel
+from sqlalchemy import Integer, bindparam, delete
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
+from sqlmodel import SQLModel, col, select
 
 from infra.database import Session
 from infra.roles import Keeping, Role, table_options
 from plants.store.sql.columns import big, key
-
-SELECT: Final = "SELECT low, entries, attempts FROM projection_tries WHERE log_id = :log_id"
-BEGIN: Final = (
-    "INSERT INTO projection_tries (log_id, low, entries, attempts) VALUES (:log_id, :low, :entries, :attempts)"
-    " ON CONFLICT (log_id) DO UPDATE SET low = excluded.low, entries = excluded.entries, attempts = excluded.attempts"
-)
-END: Final = "DELETE FROM projection_tries WHERE log_id = :log_id"
 
 
 class ProjectionTry(SQLModel, table=True):
@@ -29,6 +23,16 @@ class ProjectionTry(SQLModel, table=True):
     attempts: int = big()
 
 
+# Declared once and run on the driver: each slice of the projection runs them.
+OF_LEDGER: Final = col(ProjectionTry.log_id) == bindparam("ledger")
+SELECT: Final = select(ProjectionTry.low, ProjectionTry.entries, ProjectionTry.attempts).where(OF_LEDGER)
+NEW: Final = insert(ProjectionTry)
+BEGIN: Final = NEW.on_conflict_do_update(
+    index_elements=["log_id"], set_={name: NEW.excluded[name] for name in ("low", "entries", "attempts")}
+)
+END: Final = delete(ProjectionTry).where(OF_LEDGER)
+
+
 class SliceAttempt(NamedTuple):
     """A slice: its first position, its largest number of entries, and how often it was attempted."""
 
@@ -39,7 +43,7 @@ class SliceAttempt(NamedTuple):
 
 def last_attempt(session: Session, log_id: int) -> SliceAttempt | None:
     """Return the slice that was stored last and has not ended."""
-    row = session.row(SELECT, {"log_id": log_id})
+    row = session.row(SELECT, {"ledger": log_id})
     return None if row is None else SliceAttempt(*row)
 
 
@@ -50,4 +54,4 @@ def begin_attempt(session: Session, log_id: int, attempt: SliceAttempt) -> None:
 
 def end_attempt(session: Session, log_id: int) -> None:
     """Delete the slice: the next one has the full size."""
-    session.run(END, {"log_id": log_id})
+    session.run(END, {"ledger": log_id})

@@ -3,16 +3,19 @@
 Operators list and decide them through `plants.store.replication.parked_entries`.
 """
 
-from typing import Any, Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
-from sqlalchemy import Index, Integer, func
+from sqlalchemy import Index, Integer, and_, bindparam, delete, func, or_, update
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
 from sqlmodel import SQLModel, col, select
 
+from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
 from plants.rules.ledger.events import Entry
 from plants.store.ledger.decoding import read_rows
-from plants.store.ledger.entries import Log
+from plants.store.ledger.entries import LedgerEntry, Log
 from plants.store.sql.columns import big, key, text
 
 HALTED = "*"
@@ -34,61 +37,66 @@ class ProjectionFault(SQLModel, table=True):
     type: str = text()
     error: str | None = text(None)
     attempts: int = big(0)
-    parked_us: int = big()
-    next_attempt_us: int | None = big(None)  # empty: only an operator or a newer program retries
+    parked_at: datetime = instant("parked_us")
+    next_attempt_at: datetime | None = instant(
+        "next_attempt_us", optional=True
+    )  # empty: only an operator or a newer program retries
     needs_version: int | None = big(None)  # the version of its type, if unknown to this program; costs no attempts
 
 
-DUE: Final = "next_attempt_us - :now_us NOT BETWEEN 1 AND :longest_us"
-SELECT_DUE: Final = f"SELECT log_id FROM projection_faults WHERE {DUE} GROUP BY log_id ORDER BY log_id"
-SELECT_IS_DUE: Final = f"SELECT 1 FROM projection_faults WHERE log_id = :log_id AND {DUE} LIMIT 1"
+# Declared once and run on the driver: the projection asks for faults around each of its slices.
+ROW: Final = ProjectionFault
+OF_LEDGER: Final = col(ROW.log_id) == bindparam("ledger")
+AT_POSITION: Final = (OF_LEDGER, col(ROW.idx) == bindparam("position"))
+IS_HALT: Final = col(ROW.key) == HALTED
+HAS_FAILED: Final = col(ROW.error).is_not(None)
+IS_DUE: Final = or_(col(ROW.next_attempt_at) <= bindparam("now"), col(ROW.next_attempt_at) > bindparam("latest"))
+SELECT_DUE: Final = select(ROW.log_id).where(IS_DUE).group_by(col(ROW.log_id)).order_by(col(ROW.log_id))
+SELECT_IS_DUE: Final = select(ROW.idx).where(OF_LEDGER, IS_DUE).limit(1)
 SELECT_FAULTS: Final = (
-    "SELECT idx, error, attempts, next_attempt_us FROM projection_faults"
-    " WHERE log_id = :log_id AND key <> :halted ORDER BY idx"
+    select(ROW.idx, ROW.error, ROW.attempts, ROW.next_attempt_at).where(OF_LEDGER, ~IS_HALT).order_by(col(ROW.idx))
 )
 SELECT_ENTRIES: Final = (
-    "SELECT entries.body, entries.leaf FROM projection_faults JOIN entries"
-    " ON entries.log_id = projection_faults.log_id AND entries.idx = projection_faults.idx"
-    " WHERE projection_faults.log_id = :log_id AND projection_faults.key <> :halted ORDER BY entries.idx"
+    select(LedgerEntry.body, LedgerEntry.leaf)
+    .join(ROW, and_(col(ROW.log_id) == LedgerEntry.log_id, col(ROW.idx) == LedgerEntry.idx))
+    .where(OF_LEDGER, ~IS_HALT)
+    .order_by(col(LedgerEntry.idx))
 )
-SELECT_HALT: Final = "SELECT 1 FROM projection_faults WHERE log_id = :log_id AND key = :halted"
+SELECT_HALT: Final = select(ROW.idx).where(OF_LEDGER, IS_HALT)
+SELECT_FAILED: Final = select(ROW.idx).where(OF_LEDGER, HAS_FAILED, ~IS_HALT)
 SELECT_FIRST_FAILED: Final = (
-    "SELECT idx, type, error FROM projection_faults WHERE log_id = :log_id AND error IS NOT NULL AND key <> :halted"
-    " ORDER BY idx LIMIT 1"
+    select(ROW.idx, ROW.type, ROW.error).where(OF_LEDGER, HAS_FAILED, ~IS_HALT).order_by(col(ROW.idx)).limit(1)
 )
-SELECT_FAILED: Final = (
-    "SELECT idx FROM projection_faults WHERE log_id = :log_id AND error IS NOT NULL AND key <> :halted"
+SELECT_BETWEEN: Final = select(ROW.idx).where(
+    OF_LEDGER, col(ROW.idx) >= bindparam("low"), col(ROW.idx) < bindparam("high")
 )
-SELECT_UNKNOWN: Final = "SELECT DISTINCT type, needs_version FROM projection_faults WHERE needs_version IS NOT NULL"
-COUNT: Final = "SELECT count(*) FROM projection_faults WHERE log_id = :log_id AND key <> :halted"
-PUT: Final = (
-    "INSERT INTO projection_faults"
-    " (log_id, idx, key, type, error, attempts, parked_us, next_attempt_us, needs_version)"
-    " VALUES (:log_id, :idx, :key, :type, :error, :attempts, :now_us, :next_attempt_us, :needs_version)"
-    " ON CONFLICT (log_id, idx) DO UPDATE SET error = excluded.error, attempts = excluded.attempts,"
-    " next_attempt_us = excluded.next_attempt_us, needs_version = excluded.needs_version"
+SELECT_UNKNOWN: Final = select(ROW.type, ROW.needs_version).where(col(ROW.needs_version).is_not(None)).distinct()
+COUNT: Final = select(func.count()).select_from(ROW).where(OF_LEDGER, ~IS_HALT)
+NEW: Final = insert(ROW)
+PUT: Final = NEW.on_conflict_do_update(
+    index_elements=["log_id", "idx"],
+    set_={name: NEW.excluded[name] for name in ("error", "attempts", "next_attempt_us", "needs_version")},
 )
-DELETE: Final = "DELETE FROM projection_faults WHERE log_id = :log_id AND idx = :idx"
-DELETE_HALT: Final = "DELETE FROM projection_faults WHERE log_id = :log_id AND key = :halted"
+DELETE: Final = delete(ROW).where(*AT_POSITION)
+DELETE_HALT: Final = delete(ROW).where(OF_LEDGER, IS_HALT)
 COUNT_ATTEMPT: Final = (
-    "UPDATE projection_faults SET attempts = attempts + 1, next_attempt_us = :now_us"
-    " WHERE log_id = :log_id AND idx = :idx"
+    update(ROW).where(*AT_POSITION).values(attempts=col(ROW.attempts) + 1, next_attempt_at=bindparam("now"))
 )
-RETRY_KIND: Final = (
-    "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us, needs_version = NULL"
-    " WHERE type = :type AND needs_version = :version"
+AGAIN: Final = update(ROW).values(attempts=0, next_attempt_at=bindparam("now"))
+RETRY_ONE: Final = AGAIN.where(*AT_POSITION)
+RETRY_KIND: Final = AGAIN.values(needs_version=None).where(
+    col(ROW.type) == bindparam("kind"), col(ROW.needs_version) == bindparam("unknown")
 )
-RETRY_FAILED: Final = (
-    "UPDATE projection_faults SET attempts = 0, next_attempt_us = :now_us"
-    " WHERE error IS NOT NULL AND (:log_id = 0 OR log_id = :log_id)"
-)
+RETRY_FAILED: Final = AGAIN.where(HAS_FAILED)
+RETRY_FAILED_OF_LEDGER: Final = RETRY_FAILED.where(OF_LEDGER)
 RETRY_BLOCKED: Final = (
-    "UPDATE projection_faults SET next_attempt_us = :now_us WHERE log_id = :log_id AND (error IS NULL OR key = :halted)"
-    " AND (next_attempt_us IS NULL OR next_attempt_us > :now_us)"
+    update(ROW)
+    .where(OF_LEDGER, or_(~HAS_FAILED, IS_HALT))
+    .where(or_(col(ROW.next_attempt_at).is_(None), col(ROW.next_attempt_at) > bindparam("now")))
+    .values(next_attempt_at=bindparam("now"))
 )
 STOP_RETRYING_BLOCKED: Final = (
-    "UPDATE projection_faults SET next_attempt_us = NULL"
-    " WHERE log_id = :log_id AND error IS NULL AND next_attempt_us IS NOT NULL"
+    update(ROW).where(OF_LEDGER, ~HAS_FAILED, col(ROW.next_attempt_at).is_not(None)).values(next_attempt_at=None)
 )
 
 
@@ -98,7 +106,7 @@ class Fault(NamedTuple):
     idx: int
     error: str | None
     attempts: int
-    next_attempt_us: int | None
+    next_attempt_at: datetime | None
 
 
 class FailedEntry(NamedTuple):
@@ -131,43 +139,48 @@ def failed_ledgers(reads: ReadSession) -> list[FailedLedger]:
     return [FailedLedger(*row) for row in reads.exec(counted)]
 
 
-def ledgers_due(session: Session, now_us: int, longest_us: int) -> list[int]:
-    """Return the ledgers with a fault that is due. A wait above `longest_us` was set by a wrong clock: due."""
-    return [log_id for (log_id,) in session.rows(SELECT_DUE, {"now_us": now_us, "longest_us": longest_us})]
+def ledgers_due(session: Session, now: datetime, longest: timedelta) -> list[int]:
+    """Return the ledgers with a fault that is due. A wait above `longest` was set by a wrong clock: due."""
+    return [log_id for (log_id,) in session.rows(SELECT_DUE, {"now": now, "latest": now + longest})]
 
 
-def is_due(session: Session, log_id: int, now_us: int, longest_us: int) -> bool:
+def is_due(session: Session, log_id: int, now: datetime, longest: timedelta) -> bool:
     """Tell whether a fault of a ledger is due, as `ledgers_due` has it."""
-    given = {"log_id": log_id, "now_us": now_us, "longest_us": longest_us}
+    given = {"ledger": log_id, "now": now, "latest": now + longest}
     return session.row(SELECT_IS_DUE, given) is not None
 
 
 def faults_of(session: Session, log_id: int) -> list[Fault]:
     """Return the entries of a ledger that wait, in order; a halt is not among them."""
-    return [Fault(*row) for row in session.rows(SELECT_FAULTS, {"log_id": log_id, "halted": HALTED})]
+    return [Fault(*row) for row in session.rows(SELECT_FAULTS, {"ledger": log_id})]
 
 
 def parked_entries(session: Session, log_id: int) -> list[Entry]:
     """Return the entries of a ledger that wait, in order, with their content."""
-    return read_rows(session.rows(SELECT_ENTRIES, {"log_id": log_id, "halted": HALTED}))
+    return read_rows(session.rows(SELECT_ENTRIES, {"ledger": log_id}))
 
 
 def first_failed(session: Session, log_id: int) -> FailedEntry | None:
     """Return the first entry of a ledger that failed."""
-    row = session.row(SELECT_FIRST_FAILED, {"log_id": log_id, "halted": HALTED})
+    row = session.row(SELECT_FIRST_FAILED, {"ledger": log_id})
     return None if row is None else FailedEntry(*row)
 
 
 def failed_positions(session: Session, log_id: int) -> set[int]:
     """Return the positions of the entries that failed and may block others."""
-    return {index for (index,) in session.rows(SELECT_FAILED, {"log_id": log_id, "halted": HALTED})}
+    return {index for (index,) in session.rows(SELECT_FAILED, {"ledger": log_id})}
 
 
 def parked_count(session: Session, log_id: int) -> int:
     """Return how many entries of a ledger wait, failed or blocked."""
-    row = session.row(COUNT, {"log_id": log_id, "halted": HALTED})
+    row = session.row(COUNT, {"ledger": log_id})
     assert row is not None
     return int(row[0])
+
+
+def parked_between(session: Session, log_id: int, low: int, high: int) -> set[int]:
+    """Return the positions from low to high - 1 of a ledger that have a fault."""
+    return {index for (index,) in session.rows(SELECT_BETWEEN, {"ledger": log_id, "low": low, "high": high})}
 
 
 def unknown_kinds(session: Session) -> list[tuple[str, int]]:
@@ -175,46 +188,54 @@ def unknown_kinds(session: Session) -> list[tuple[str, int]]:
     return [(kind, version) for kind, version in session.rows(SELECT_UNKNOWN)]
 
 
-def put_fault(session: Session, log_id: int, **columns: Any) -> None:
-    """Insert or update the fault at a position; `columns` are those of the row, with `now_us` for `parked_us`."""
-    session.run(PUT, {"log_id": log_id, **columns})
+def put_fault(session: Session, fault: ProjectionFault) -> None:
+    """Insert a fault, or update the error, the attempts and the version of one at the same position."""
+    given = fault.model_dump(exclude={"parked_at", "next_attempt_at"})
+    session.run(PUT, {**given, "parked_us": fault.parked_at, "next_attempt_us": fault.next_attempt_at})
 
 
 def delete_fault(session: Session, log_id: int, index: int) -> bool:
     """Delete the fault at a position; tells whether there was one."""
-    return session.run(DELETE, {"log_id": log_id, "idx": index}) != 0
+    return session.run(DELETE, {"ledger": log_id, "position": index}) != 0
 
 
 def is_halted(session: Session, log_id: int) -> bool:
     """Tell whether the projection of a ledger is halted at its watermark."""
-    return session.row(SELECT_HALT, {"log_id": log_id, "halted": HALTED}) is not None
+    return session.row(SELECT_HALT, {"ledger": log_id}) is not None
 
 
 def delete_halt(session: Session, log_id: int) -> None:
     """Let the projection of a ledger continue from its watermark."""
-    session.run(DELETE_HALT, {"log_id": log_id, "halted": HALTED})
+    session.run(DELETE_HALT, {"ledger": log_id})
 
 
-def count_attempt(session: Session, log_id: int, index: int, now_us: int) -> bool:
+def count_attempt(session: Session, log_id: int, index: int, now: datetime) -> bool:
     """Count one more attempt; returns False where the fault no longer exists."""
-    return session.run(COUNT_ATTEMPT, {"log_id": log_id, "idx": index, "now_us": now_us}) != 0
+    return session.run(COUNT_ATTEMPT, {"ledger": log_id, "position": index, "now": now}) != 0
 
 
-def retry_kind(session: Session, kind: str, version: int, now_us: int) -> int:
+def retry_one(session: Session, log_id: int, index: int, now: datetime) -> None:
+    """Make the fault at a position due now and reset its attempts."""
+    session.run(RETRY_ONE, {"ledger": log_id, "position": index, "now": now})
+
+
+def retry_kind(session: Session, kind: str, version: int, now: datetime) -> int:
     """Make faults of an event type and version due now; returns how many."""
-    return session.run(RETRY_KIND, {"type": kind, "version": version, "now_us": now_us})
+    return session.run(RETRY_KIND, {"kind": kind, "unknown": version, "now": now})
 
 
-def retry_failed(session: Session, now_us: int, log_id: int = 0) -> int:
+def retry_failed(session: Session, now: datetime, log_id: int = 0) -> int:
     """Make the failed entries of a ledger, or of all (0), due now and reset their attempts; returns how many."""
-    return session.run(RETRY_FAILED, {"log_id": log_id, "now_us": now_us})
+    if log_id == 0:
+        return session.run(RETRY_FAILED, {"now": now})
+    return session.run(RETRY_FAILED_OF_LEDGER, {"ledger": log_id, "now": now})
 
 
-def retry_blocked(session: Session, log_id: int, now_us: int) -> None:
+def retry_blocked(session: Session, log_id: int, now: datetime) -> None:
     """Make blocked entries due now, because one of those that block them was resolved."""
-    session.run(RETRY_BLOCKED, {"log_id": log_id, "now_us": now_us, "halted": HALTED})
+    session.run(RETRY_BLOCKED, {"ledger": log_id, "now": now})
 
 
 def stop_retrying_blocked(session: Session, log_id: int) -> None:
     """Stop retrying blocked entries until `retry_blocked`."""
-    session.run(STOP_RETRYING_BLOCKED, {"log_id": log_id})
+    session.run(STOP_RETRYING_BLOCKED, {"ledger": log_id})

@@ -7,37 +7,24 @@ the same key signed and that cannot both be true of one ledger.
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Integer
+from sqlalchemy import Integer, and_, func, or_
+from sqlalchemy.dialects.postgresql import insert  # Its ON CONFLICT is compiled for SQLite too.
 from sqlmodel import SQLModel, col, select
 
+from infra.columns import instant
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, Role, table_options
+from plants.rules.identification.codes import HUB
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.notes import Note
-from plants.rules.values.instants import micros
 from plants.store.ledger import mirrors
+from plants.store.ledger.entries import Log
+from plants.store.replication.status import CheckpointRow, ReplicationRow
 from plants.store.sql.columns import PLANT, big, key, octets, text, text_key
 
 CONTRADICTIONS_MAX = 100  # bounds the rows that a signer can cause; the first ones are evidence enough
-
-SELECT_UNWITNESSED = (
-    "SELECT logs.origin, replication.checkpoint FROM replication JOIN logs ON logs.log_id = replication.log_id"
-    " LEFT JOIN witnessed ON witnessed.plant_id = 0 AND witnessed.origin = logs.origin"
-    " WHERE replication.log_id > 0 AND replication.checkpoint IS NOT NULL"
-    " AND (witnessed.size IS NULL OR witnessed.size < replication.checkpoint_size)"
-    " ORDER BY replication.log_id LIMIT :limit"
-)
-SELECT_MARK = (
-    "SELECT size, frontier FROM checkpoints WHERE log_id = :log_id AND size <= :size AND frontier IS NOT NULL"
-    " ORDER BY size DESC LIMIT 1"
-)
-PUT_CONTRADICTION = (
-    "INSERT INTO contradictions (id, log_id, origin, held, shown, seen_us)"
-    " SELECT :id, :log_id, :origin, :held, :shown, :seen_us"
-    " WHERE (SELECT count(*) FROM contradictions) < :most ON CONFLICT (id, log_id) DO NOTHING"
-)
 
 
 class WitnessedRow(SQLModel, table=True):
@@ -64,16 +51,20 @@ class ContradictionRow(SQLModel, table=True):
     origin: str = text()
     held: bytes = octets()
     shown: bytes = octets()
-    seen_us: int = big()
+    seen_at: datetime = instant("seen_us")
+
+
+# One statement, because two processes may be shown the same notes at the same time.
+KEEP_CONTRADICTION: Final = insert(ContradictionRow).on_conflict_do_nothing()
 
 
 class ContradictionSeen(NamedTuple):
-    """Stored evidence: the note that was kept, the note that contradicts it, and when it came (microseconds)."""
+    """Stored evidence: the note that was kept, the note that contradicts it, and when it came."""
 
     origin: str
     held: bytes
     shown: bytes
-    seen_us: int
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +79,13 @@ class Contradiction:
 
 def unwitnessed(session: Session, limit: int) -> list[tuple[str, bytes]]:
     """Return the origins and newest cosigned notes of plants' ledgers that have grown since the hub last wrote them."""
-    return [(origin, bytes(note)) for origin, note in session.rows(SELECT_UNWITNESSED, {"limit": limit})]
+    status, seen = ReplicationRow, WitnessedRow
+    same = and_(col(seen.plant_id) == HUB, col(seen.origin) == Log.origin)
+    grown = or_(col(seen.size).is_(None), col(seen.size) < col(status.checkpoint_size))
+    found = select(Log.origin, status.checkpoint).join(Log, col(Log.log_id) == status.log_id).outerjoin(seen, same)
+    found = found.where(status.log_id > HUB, col(status.checkpoint).is_not(None), grown)
+    rows = session.exec(found.order_by(col(status.log_id)).limit(limit))
+    return [(origin, note) for origin, note in rows if note is not None]
 
 
 def marked_frontier(session: Session, log_id: int, size: int) -> Frontier:
@@ -96,22 +93,27 @@ def marked_frontier(session: Session, log_id: int, size: int) -> Frontier:
 
     Reads one leaf hash for each entry between the two. Raises LookupError when the ledger is shorter.
     """
-    row = session.row(SELECT_MARK, {"log_id": log_id, "size": size})
-    known = None if row is None else Frontier.from_bytes(row[0], bytes(row[1]))
+    row = CheckpointRow
+    marks = select(row.size, row.frontier).where(row.log_id == log_id, row.size <= size, col(row.frontier).is_not(None))
+    mark = session.exec(marks.order_by(col(row.size).desc()).limit(1)).first()
+    known = None if mark is None else Frontier.from_bytes(mark[0], mark[1] or b"")
     return mirrors.frontier_at(session, log_id, size, known)
 
 
 def keep_contradiction(session: Session, found: Contradiction, now: datetime) -> None:
     """Keep the evidence, once for each pair of texts and CONTRADICTIONS_MAX at most."""
+    row = ContradictionRow
     name = sha256(f"{found.held.text}\n{found.shown.text}".encode()).hexdigest()
-    values = {"id": name, "log_id": found.log_id, "origin": found.origin, "seen_us": micros(now)}
+    if session.exec(select(func.count()).select_from(row)).one() >= CONTRADICTIONS_MAX:
+        return
     notes = {"held": bytes(found.held), "shown": bytes(found.shown)}
-    session.run(PUT_CONTRADICTION, values | notes | {"most": CONTRADICTIONS_MAX})
+    session.run(
+        KEEP_CONTRADICTION, {"id": name, "log_id": found.log_id, "origin": found.origin, "seen_us": now, **notes}
+    )
 
 
 def contradictions_of(reads: Session | ReadSession, log_id: int) -> list[ContradictionSeen]:
     """Return the contradictions in one ledger, newest first."""
     row = ContradictionRow
-    found = select(row.origin, row.held, row.shown, row.seen_us).where(row.log_id == log_id)
-    rows = reads.rows(found.order_by(col(row.seen_us).desc(), row.id))
-    return [ContradictionSeen(origin, bytes(held), bytes(shown), seen_us) for origin, held, shown, seen_us in rows]
+    found = select(row.origin, row.held, row.shown, row.seen_at).where(row.log_id == log_id)
+    return [ContradictionSeen(*seen) for seen in reads.exec(found.order_by(col(row.seen_at).desc(), col(row.id)))]

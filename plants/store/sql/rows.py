@@ -23,6 +23,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, Table
 from sqlmodel import SQLModel
 
+from infra.columns import stored_type
 from infra.database import Session
 from plants.rules.ledger.events import Entry, Event
 
@@ -59,7 +60,7 @@ class TableSpec:
     def of(cls, model: type[SQLModel]) -> "TableSpec":
         """Return the specification of a SQLModel table."""
         declared: Table = model.__table__  # type: ignore[attr-defined]
-        arrays = {column.name: ARRAY_TYPES.get(type(column.type), "text[]") for column in declared.columns}
+        arrays = {one.name: ARRAY_TYPES.get(type(stored_type(one.type)), "text[]") for one in declared.columns}
         names = tuple(column.name for column in declared.columns)
         key = tuple(column.name for column in declared.primary_key)
         return cls(declared.name, key, names, arrays, _getter(key), _getter(names), tuple(map(names.index, key)))

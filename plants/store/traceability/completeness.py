@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from infra.database import ReadSession
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.identification.codes import plant_of
-from plants.rules.values.instants import micros
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced
 from plants.store.logistics.in_transit import mislabelled
@@ -22,32 +21,44 @@ WATERMARK_AGE_SECONDS_MAX = 900
 ALARMS = frozenset({ReplicationState.HUB_REGRESSED, ReplicationState.DIVERGED, ReplicationState.FENCED})
 
 
-class GapKind(StrEnum):
-    """The kinds of gaps in an answer."""
+class GapKind(DescribedEnum):
+    """Kind of gap in an answer: entries of a plant that this node does not have, or goods in transit."""
 
-    NEVER_HEARD = "NEVER_HEARD"  # a plant whose ledger has never arrived
-    BEHIND = "BEHIND"  # entries have arrived, or are announced, that are not in the tables yet
-    STALE = "STALE"  # no checkpoint of a plant has arrived for too long
-    ALARM = "ALARM"  # replication of a plant's ledger has stopped until somebody looks
-    IN_TRANSIT = "IN_TRANSIT"  # dispatched, and not received by the destination so far
-    AWAITING_SOURCE = "AWAITING_SOURCE"  # received, and the source's dispatch has not been seen
-    LABEL_DIFFERS = "LABEL_DIFFERS"  # received on a label that does not match the source's ledger
-    UNSEEN_BATCHES = "UNSEEN_BATCHES"  # their origin plant has not stated them so far
-    OTHER_PLANT = "OTHER_PLANT"  # the chain goes on at a plant that this answer does not cover
+    NEVER_HEARD = "NEVER_HEARD", "No entry or no signed checkpoint of the plant has arrived at this node."
+    BEHIND = "BEHIND", "Entries of the plant are announced or have arrived, but are not in the answer yet."
+    STALE = "STALE", "The plant's newest signed checkpoint is too old; later entries may be missing from the answer."
+    ALARM = "ALARM", "Replication of the plant has an alarm; its later entries may be missing until an operator acts."
+    IN_TRANSIT = (
+        "IN_TRANSIT",
+        "Goods were dispatched to a plant that has not recorded a receipt; a forward trace may go on there.",
+    )
+    AWAITING_SOURCE = (
+        "AWAITING_SOURCE",
+        "Goods were received, and the source's dispatch has not arrived here; their origin may be incomplete.",
+    )
+    LABEL_DIFFERS = (
+        "LABEL_DIFFERS",
+        "Goods were received on a label that contradicts the source's ledger; their origin is in doubt.",
+    )
+    UNSEEN_BATCHES = (
+        "UNSEEN_BATCHES",
+        "The plant of origin has not stated these batches yet; they are known from labels only.",
+    )
+    OTHER_PLANT = "OTHER_PLANT", "The goods come from, or went to, a plant that this answer does not cover."
 
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The part of a plant's ledger in the answer; times are microseconds, and empty where nothing was ever signed.
+    """The part of a plant's ledger in the answer; times are empty where nothing was ever signed.
 
-    `known_until_us` is when the newest checkpoint was signed, or came, whichever was earlier.
+    `known_until` is when the newest checkpoint was signed, or came, whichever was earlier.
     """
 
     plant_id: int
     size: int
     root: bytes
-    checkpoint_us: int | None
-    known_until_us: int | None
+    checkpoint_at: datetime | None
+    known_until: datetime | None
     lag_seconds: int | None
 
 
@@ -92,16 +103,15 @@ def completeness(
     look = _Look(session, scope, traced)
     gaps = [*look.transfers(), *look.origins()]
     touched = look.touched | (set(scope) if traced.seeds.by_name else set())
-    since_us = None if since is None else micros(since)
     for plant in sorted(touched & set(scope) - {own, 0}):
-        gaps += _ledger_gaps(plant, statuses.get(plant), since_us)
+        gaps += _ledger_gaps(plant, statuses.get(plant), since)
     watermarks = tuple(
         Watermark(
             status.plant_id,
             status.projected,
             status.root,
-            status.checkpoint_us,
-            micros(now) if status.plant_id == own else status.known_until_us,
+            status.checkpoint_at,
+            now if status.plant_id == own else status.known_until,
             0 if status.plant_id == own else status.lag_seconds,
         )
         for status in statuses.values()
@@ -109,13 +119,13 @@ def completeness(
     return Completeness(not gaps, watermarks, tuple(gaps))
 
 
-def _ledger_gaps(plant: int, status: PlantReplication | None, since_us: int | None) -> Iterable[Gap]:
-    if status is None or status.size == 0 or status.lag_seconds is None or status.known_until_us is None:
+def _ledger_gaps(plant: int, status: PlantReplication | None, since: datetime | None) -> Iterable[Gap]:
+    if status is None or status.size == 0 or status.lag_seconds is None or status.known_until is None:
         yield Gap(GapKind.NEVER_HEARD, plant)
         return
     if status.projected < status.size or status.parked or (status.peer_size or 0) > status.size:
         yield Gap(GapKind.BEHIND, plant)
-    too_early = since_us is not None and status.known_until_us < since_us
+    too_early = since is not None and status.known_until < since
     if too_early or status.lag_seconds > WATERMARK_AGE_SECONDS_MAX:
         yield Gap(GapKind.STALE, plant)
     if status.state in ALARMS:

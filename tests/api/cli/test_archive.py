@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import api.cli.tree
+from infra.messages import Failure
 from infra.postgres import EmbeddedPostgres
 from plants.rules.ledger.tiles import bundle_name
 from plants.store.ledger.archive import folder
@@ -73,7 +74,7 @@ def test_file_is_changed_or_missing_then_it_is_named(home: Path) -> None:
     path.unlink()
     assert bundle_name(0) in told("archive", "verify", "--home", home, status=1)[0]["wrong"]
     shutil.rmtree(home / "archive")
-    assert told("archive", "verify", "--home", home) == []
+    assert "There is no archive at" in fails("archive", "verify", "--home", home)
 
 
 def test_lock_required_and_a_folder_then_nothing_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,3 +107,36 @@ def test_plant_then_it_does_not_archive(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert "Only the hub archives ledgers" in str(done.exception)
+
+
+def fails(*arguments: object) -> str:
+    done = CliRunner().invoke(api.cli.tree.app, [str(one) for one in arguments])
+    assert (done.exit_code, isinstance(done.exception, Failure)) == (1, True), (done.output, done.exception)
+    return str(done.exception)
+
+
+def test_archive_does_not_exist_then_nothing_is_read_or_made(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere, empty, card, plant = "file:///nowhere/at/all", tmp_path / "empty", tmp_path / "hub.json", tmp_path / "sh1"
+    missing = f"There is no archive at {nowhere}. Check its address, and that its disk is mounted."
+    for words in ("verify", "restore"):
+        assert fails("archive", words, "--home", home, "--archive", nowhere) == missing
+        assert "There is no archive at" in fails("archive", words, "--home", home)
+    card.write_text(run("hub", "card", "--home", home))
+    monkeypatch.delenv("BATCHLOOM_DATABASE_URL")
+    named = ("--number", 1, "--code", "SH1", "--name", "S")
+    run("plant", "init", "--home", plant, *named, "--hub-card", card, "--hub-url", "https://hub.example")
+    for kept in [*plant.glob("plant.db*"), plant / "marks.json"]:
+        kept.unlink()
+
+    assert fails("plant", "recover", "--home", plant, "--from-archive", nowhere) == missing
+    assert not list(plant.glob("plant.db*"))
+
+    empty.mkdir()
+    for recover in (("plant", "recover", "--from-archive"), ("archive", "restore", "--archive")):
+        assert fails(*recover, empty.as_uri(), "--home", plant) == (
+            f"The archive at {empty.as_uri()} holds nothing of acme.example/plant/SH1/i1. "
+            "Check that it is the right one."
+        )
+    assert list(empty.iterdir()) == []

@@ -1,17 +1,13 @@
 """The command line as its users have it: a process of its own, with its words, its exit status and what it leaves."""
 
-import atexit
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +17,7 @@ import pytest
 
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
+from tests.api.cli.commands import SECONDS_MAX, Commands, Said
 from tests.databases import fresh_database
 from tests.patience import patient, wait_until
 from tests.plants.epcis.documents import content, event, some
@@ -28,46 +25,33 @@ from tests.sync_jobs.group import free_port
 
 pytestmark = pytest.mark.timeout(300)
 
-SECONDS_MAX: Final = 120
+BATCHLOOM: Final = Path(sys.executable).with_name("batchloom")
+COMMANDS: Final[list[Commands]] = []
+"""The one that runs the commands of this module."""
 PASSWORD: Final = "seven geese over the lake"
 GROUP: Final = "acme.example"
-BYTE_CODE: Final = Path(tempfile.mkdtemp(prefix="batchloom-byte-code-"))
-atexit.register(shutil.rmtree, BYTE_CODE, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class Said:
-    """The output and the exit status of a command."""
-
-    status: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        assert self.status == 0, self.err
-        return json.loads(self.out)
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return this process's environment without settings of other nodes, in English, with modules compiled once."""
-    left_out = ("BATCHLOOM_", "PYTHONDONTWRITEBYTECODE")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    return {**kept, "PYTHONPYCACHEPREFIX": str(BYTE_CODE), "LC_ALL": "C.UTF-8", "COLUMNS": "120", **more}
+    """Return this process's environment without settings of other nodes, in English."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLOOM_")}
+    return {**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "120", **more}
 
 
-def batchloom(*words: str | Path, given: str | None = None, **environ: str) -> Said:
+@pytest.fixture(scope="module", autouse=True)
+def _commands() -> Iterator[None]:
+    with Commands() as commands:
+        COMMANDS.append(commands)
+        yield
+        COMMANDS.clear()
+
+
+def batchloom(*words: str | Path, given: str = "", **environ: str) -> Said:
     """Run the command line, in English unless `environ` sets another language."""
-    done = subprocess.run(
-        [sys.executable, "-m", "api", *map(str, words)],
-        input=given or "",
-        capture_output=True,
-        text=True,
-        timeout=patient(SECONDS_MAX),
-        env=environment(**environ),
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Said(done.returncode, done.stdout, done.stderr)
+    (commands,) = COMMANDS
+    said = commands.run([*map(str, words)], environment(**environ), given)
+    assert "Traceback" not in said.err, said.err
+    return said
 
 
 def make_plant(home: Path, code: str, number: int, *more: str | Path) -> None:
@@ -121,7 +105,8 @@ def size(home: Path) -> int:
 
 def test_help_then_each_command_teaches_with_an_example() -> None:
     said = batchloom("--help")
-    assert said.status == 0
+    started = subprocess.run([BATCHLOOM, "--help"], env=environment(), capture_output=True, text=True, check=True)
+    assert said == Said(0, started.stdout, started.stderr)
     for name in ("hub", "plant", "person", "import", "trace", "rebuild", "verify", "sdl"):
         assert f" {name} " in said.out
     for words in (("trace",), ("import", "epcis")):

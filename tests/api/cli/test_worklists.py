@@ -11,8 +11,9 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 import api.cli.tree
+from api.cli.fingerprints import fingerprint_of_keys
 from api.node.node import NodeBusy, claim, make_home
-from auth.keys import SigningKey
+from auth.keys import SigningKey, public_key_text
 from auth.notes import NoteSigner, load_key, save_key
 from infra.database import Store
 from infra.messages import Failure
@@ -20,7 +21,6 @@ from infra.postgres import EmbeddedPostgres
 from infra.roles import Role
 from infra.settings import Settings
 from plants.rules.identification.refusals import CODE_TAKEN
-from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN, ENTRY_NOT_PARKED, PLANT_FENCED
 from plants.rules.values.refusals import TEXT_INVALID, Refusal, RefusalCode
 from plants.store.ledger import entries
@@ -148,11 +148,9 @@ def test_parked_entry_then_listed_tried_again_and_passed_over(group: Group, data
 
 def test_asked_for_at_the_wrong_node_then_told_where(group: Group, database: str, tmp_path: Path) -> None:
     plant = plant_home(tmp_path / "home", group.plant(1, "SH1"))
-    assert "Only a hub" in plant.says_no("hub", "parked", "list")
+    assert "This node is a plant" in plant.says_no("hub", "parked", "list")
     hub = home_of(tmp_path / "hub", database, role=Role.HUB)
-    assert "at the plant that recorded it" in hub.says_no("plant", "disputes", "settle", 6, "--reason", "x")
-    assert "no hub" in hub.says_no("plant", "rotate-key", YES)
-    assert "no hub" in hub.says_no("plant", "accept-hub-ledger", YES)
+    assert "Run this command at a plant" in hub.says_no("plant", "disputes", "settle", 6, "--reason", "x")
 
 
 def test_disputes_then_listed_and_settled_with_a_reason(group: Group, tmp_path: Path) -> None:
@@ -256,6 +254,28 @@ def test_assertion_key_rotated_then_the_hub_takes_it_at_once_and_the_old_one_no_
     level(group, replace(node, assertion_key=following))
 
 
+def test_both_keys_rotated_while_the_plant_is_stopped_then_the_hub_takes_both(group: Group, tmp_path: Path) -> None:
+    node = group.plant(1, "SH1")
+    exchange(node)
+    plant = plant_home(tmp_path / "SH1", node)
+    for words in ((), ("--assertion",), (), ("--assertion",)):
+        assert "fingerprint" in plant.does("plant", "rotate-key", *words, YES)
+    keys = plant.settings.keys
+    assert not (keys / "assertion.next.pem").exists()
+    following = replace(
+        node,
+        signer=NoteSigner(node.origin, load_key(keys / "ledger.pem")),
+        assertion_key=SigningKey(load_key(keys / "assertion.pem")),
+    )
+    receive(following, 1)
+    plant.does("plant", "sync-now")
+    with group.hub.node.store.transaction() as session:
+        rows = session.rows("SELECT kid, ledger_vkey FROM machines")
+    assert rows == [(following.assertion_key.kid, str(following.signer.key))]
+    level(group, following)
+    plant.does("verify")
+
+
 def test_assertion_key_stated_and_the_command_cut_off_then_given_again(group: Group, tmp_path: Path) -> None:
     node = group.plant(1, "SH1")
     plant = plant_home(tmp_path / "SH1", node)
@@ -282,18 +302,28 @@ def test_plant_revoked_then_it_comes_back_under_new_keys_that_a_person_has_compa
         with store.transaction() as session:
             return session.rows("SELECT kid, ledger_vkey FROM machines WHERE revoked_us IS NULL")
 
-    counted = enrolled(), stand(store, 0)
+    def verified() -> tuple[bool, int]:
+        # The home of this hub has another key of its own than the hub that signed, so the whole is not in order.
+        shown = json.loads(hub.run("verify", "--json").output)
+        (found,) = (one for one in shown if one["origin"] == node.origin)
+        return found["ok"], found["checkpoints"]
+
+    counted, checked = (enrolled(), stand(store, 0)), verified()
+    assert checked[0]
+    assert checked[1] > 0
     assert "SZ2 has no valid keys" in hub.says_no("hub", "revoke", "SZ2", *why, YES)
     assert "This node is a plant" in plant.says_no("hub", "revoke", "SH1", *why, YES)
     assert "Nothing was changed" in hub.says_no("hub", "revoke", "SH1", *why, given="n\n")
     assert hub.refuses("hub", "revoke", "SH1", "--reason", " ", YES) is TEXT_INVALID
     card.write_text(plant.does("plant", "card"))
-    mark = hub.run("hub", "readmit", card, given="n\n").output.split("Plant SH1:")[1].split()[0]
-    assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is NOT_DEFINED, "it counts"
+    mark = fingerprint_of_keys(node.signer.key, public_key_text(node.assertion_key.public_key))
+    done = hub.run("hub", "readmit", card, given="y\n")
+    assert (done.output, str(done.exception)) == ("", "Plant SH1 is not revoked. Nothing was changed.")
     assert (enrolled(), stand(store, 0)) == counted
 
     assert "renew-keys" in hub.does("hub", "revoke", "SH1", *why, given="y\n")
     assert enrolled() == []
+    assert verified() == checked, "its checkpoints stay signed"
     assert hub.refuses("hub", "readmit", card, "--fingerprint", mark) is CODE_TAKEN, "the stolen keys"
     assert "Nothing was changed" in plant.says_no("plant", "renew-keys", given="n\n")
     receive(node, 2)
@@ -307,6 +337,7 @@ def test_plant_revoked_then_it_comes_back_under_new_keys_that_a_person_has_compa
     assert "401 NOT_RECOGNISED" in plant.says_no("plant", "sync-now")
     assert (stand(store, 0), stand(store, 1)) == before
     assert "continues under its new keys" in hub.does("hub", "readmit", card, "--fingerprint", new.lower())
+    assert verified() == checked, "also before the plant has stated its new key"
     plant.does("plant", "sync-now")
     keys = plant.settings.keys
     following = replace(

@@ -1,9 +1,7 @@
 """The whole demonstration: its output, and that it leaves nothing running, however it ends."""
 
-import atexit
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +17,6 @@ from tests.patience import patient, wait_until
 pytestmark = pytest.mark.timeout(300)
 
 SECONDS_MAX: Final = 150
-BYTE_CODE: Final = Path(tempfile.mkdtemp(prefix="batchloom-byte-code-"))
-atexit.register(shutil.rmtree, BYTE_CODE, ignore_errors=True)
 PLANTS: Final = ("QD1", "WH1", "SH1")
 
 
@@ -34,14 +30,13 @@ def home() -> Iterator[Path]:
 
 
 def demo(home: Path, *words: str) -> subprocess.Popen[str]:
-    left_out = ("BATCHLOOM_", "PYTHONDONTWRITEBYTECODE")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLOOM_")}
     return subprocess.Popen(
         [sys.executable, "-m", "api", "demo", "--home", str(home), *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**kept, "PYTHONPYCACHEPREFIX": str(BYTE_CODE), "LC_ALL": "C.UTF-8", "COLUMNS": "120"},
+        env={**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "120"},
     )
 
 

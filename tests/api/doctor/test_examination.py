@@ -118,11 +118,14 @@ def alter_entry(home: Path) -> None:
     sql(home, "UPDATE entries SET body = :body WHERE log_id = 1 AND idx = 3", body=b'{"index":3}')
 
 
-def stand(state: ReplicationState, **more: object) -> Callable[[Path], None]:
+def stand(state: ReplicationState, *, signed: timedelta | None = None, **more: object) -> Callable[[Path], None]:
+    """Return what sets a ledger's replication row, with a receipt of that age when it is called."""
+
     def write(home: Path) -> None:
+        receipt = {} if signed is None else {"signed_at": CLOCK.now() - signed}
         with store_of(home) as session:
             status.ledger_status(session, 1)
-            status.amend(session, 1, state=state, **more)
+            status.amend(session, 1, state=state, **receipt, **more)
 
     return write
 
@@ -174,7 +177,6 @@ def leave_a_job_overdue(home: Path) -> None:
         raise_alarm(session, Alarm(AlarmKind.JOB_OVERDUE, "sync.pull", Notice("TEST", "Overdue.")), CLOCK.now())
 
 
-LONG_AGO = micros(CLOCK.now() - timedelta(hours=2))
 BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "settings": (lambda home: set_to(home, "porrt", 1), "settings", Level.BROKEN, "porrt"),
     "settings open": (lambda home: (home / FILE_NAME).chmod(0o666), "settings_file", Level.PERSON, "666"),
@@ -205,9 +207,9 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "hub away": (dead_hub, "hub_reached", Level.PERSON, "not reached"),
     "refused": (stand(ReplicationState.REFUSED, error="403 X"), "replication", Level.PERSON, "403 X"),
     "fenced": (stand(ReplicationState.FENCED), "replication", Level.BROKEN, "take-over"),
-    "unsent": (stand(ReplicationState.UNREACHABLE, signed_us=LONG_AGO, attempts=3), "replication", Level.PERSON,
+    "unsent": (stand(ReplicationState.UNREACHABLE, signed=timedelta(hours=2), attempts=3), "replication", Level.PERSON,
                "has sent nothing for 12"),
-    "clock": (stand(ReplicationState.IN_SYNC, skew_ms=-9000, signed_us=micros(CLOCK.now())), "replication",
+    "clock": (stand(ReplicationState.IN_SYNC, skew_ms=-9000, signed=timedelta()), "replication",
               Level.PERSON, "9 s"),
     "broker": (lambda home: set_to(home, "broker_url", f"redis://127.0.0.1:{free_port()}/0"), "broker",
                Level.PERSON, "broker"),

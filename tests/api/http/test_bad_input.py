@@ -127,7 +127,7 @@ def test_batch_code_of_the_wrong_form_then_the_error_is_named_and_in_the_callers
     for answer in answers:
         (error,) = answer.json()["errors"]
         assert answer.status_code == 400
-        assert error["message"] == "“漢”不是有效的批次号（GS1 character set 82），请重新扫描标签。"
+        assert error["message"] == "“漢”不是有效的批次号（含有 GS1 不允许的字符），请重新扫描标签。"
         assert error["extensions"]["code"] == "BATCH_CODE_INVALID"
 
 

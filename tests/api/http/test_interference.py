@@ -31,6 +31,7 @@ from plants.commands.materials.definitions import MasterDefinition, MaterialDefi
 from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.identification.codes import HUB
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.actors import Author
 from plants.store.ledger.entries import open_log, origin_of
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
@@ -62,7 +63,7 @@ def worked(plant: Plant) -> Hidden:
     plant.actor = SPY if plant.number == 2 else plant.actor
     word = "SECRET" if plant.number == 2 else "OPEN"
     plant.do(define_material, MaterialDefinition(f"{word}-M", f"{word} material", "KGM", 30))
-    plant.do(define_master, MasterDefinition("CUSTOMER", f"{word}-C", f"{word} customer"))
+    plant.do(define_master, MasterDefinition(MasterKind.CUSTOMER, f"{word}-C", f"{word} customer"))
     code = plant.receive(
         f"{word}-M", supplier="S1", supplier_lot=f"{word}-LOT", attributes={word: word},
         aliases=(AliasOrder(word, f"{word}-ALIAS"),),

@@ -11,7 +11,6 @@ from api.http.metrics import Metrics
 from infra.database import Session
 from infra.messages import Notice
 from plants.commands.inventory.receipts import Delivery, receive_batch
-from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from plants.store.monitoring.job_runs import record_succeeded
 from plants.store.replication import status
@@ -41,7 +40,7 @@ def test_figures_of_a_plant_then_each_is_what_the_store_says(plant: Serving) -> 
         status.ledger_status(session, 1)
         status.amend(
             session, 1, state=ReplicationState.UNREACHABLE, acknowledged=4, attempts=3, skew_ms=-1500,
-            signed_us=micros(plant.clock.now()),
+            signed_at=plant.clock.now(),
         )  # fmt: skip
         raise_alarm(
             session, Alarm(AlarmKind.CLOCKS_DIFFER, origin, Notice("TEST", "Set the clock.")), plant.clock.now()

@@ -25,6 +25,7 @@ from plants.commands.production.process_records import Feed, ProcessOrder, feed_
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.ledger.events import Entry
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.store.ledger.entries import entry_at
 from plants.store.projection.rebuilding import table_digests
@@ -238,9 +239,9 @@ def test_master_data_was_directed_anew_meanwhile_then_the_older_words_do_not_rep
     with monkeypatch.context() as upgraded:
         older(upgraded, "MasterDirected")
         for definition in (
-            MasterDefinition("LOCATION", "C1", "Cellar"),
-            MasterDefinition("SUPPLIER", "C1", "Other kind"),
-            MasterDefinition("LOCATION", "C1", "Attic"),
+            MasterDefinition(MasterKind.LOCATION, "C1", "Cellar"),
+            MasterDefinition(MasterKind.SUPPLIER, "C1", "Other kind"),
+            MasterDefinition(MasterKind.LOCATION, "C1", "Attic"),
         ):
             directs(hub, plant, direct_master, MasterDirection((plant.code,), definition))
             assert answer_next(plant).payload["refusal"] == "UNSUPPORTED"

@@ -41,6 +41,7 @@ from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
 from plants.rules.quality.refusals import BATCH_ON_HOLD, HOLD_DIRECTED
@@ -159,7 +160,8 @@ MILK = MaterialDefinition("RM-GOAT", "Goat milk 羊奶", "KGM", 20, None, {"BG":
          ("UnitDefined", {"code": "SACK", "name": "Sack 袋", "of": "KGM", "factor": "25"})),
         *(
             (MasterDefinition(kind, "X1", "New"), (f"{kind.capitalize()}Defined", {"code": "X1", "name": "New"}))
-            for kind in ("SUPPLIER", "CUSTOMER", "LOCATION", "EQUIPMENT")
+            for kind in MasterKind
+            if kind is not MasterKind.UNIT
         ),
     ],
 )  # fmt: skip
@@ -211,7 +213,7 @@ def test_wrong_master_data_then_refused_at_the_hub(hub: Hub, here: Plant, defini
 
 
 def test_plants_that_are_not_there_then_refused_for_all(hub: Hub, here: Plant) -> None:
-    master = MasterDefinition("LOCATION", "C1", "Cellar")
+    master = MasterDefinition(MasterKind.LOCATION, "C1", "Cellar")
     data = refuses(hub, direct_master, MasterDirection(("SH1", "ZZ9"), master), NOT_DEFINED, at=here)
     assert data == {"thing": "plant", "code": "ZZ9"}
     refuses(hub, direct_master, MasterDirection((), master), LINES_INVALID, at=here)

@@ -21,8 +21,10 @@ from plants.store.sql.rows import RowWrites, TableSpec
 
 LOGS = TableSpec.of(entries.Log)
 REPLICATION = TableSpec.of(status.ReplicationRow)
+NAMED = {"customer": "C1", "job_order": "PO-1", "source_plant": "SH1", "destination_plant": "DE2"}
 CODES = {1: "SH1", 2: "DE2", 3: "US3"}
 USES = ("CONSUMED", "PRODUCED", "RETURNED", "TRANSFERRED", "SHIPPED", "SAMPLE")
+PLACES = ("supplier:S1", "stock:A1", "stock:B1", f"process:{node_id(1, 100)}", "count", "scrap")
 
 
 @dataclass
@@ -92,8 +94,10 @@ class Genealogy:
         frontier = bytes(32 * size.bit_count())
         log = entries.Log(log_id=plant, origin="", size=size, frontier=frontier, hlc="", projected=projected)
         self._add(LOGS, **log.model_dump())
-        row = status.ReplicationRow(log_id=plant, state=state, signed_us=signed_us, received_us=received_us)
-        self._add(REPLICATION, **row.model_dump())
+        counts = "acknowledged", "take_over", "attempts", "backoff_ms", "next_attempt_us", "batch_entries"
+        blank = dict.fromkeys(REPLICATION.columns) | dict.fromkeys(counts, 0) | {"frontier": b""}
+        given = {"log_id": plant, "state": state, "signed_us": signed_us, "received_us": received_us}
+        self._add(REPLICATION, **blank | given)
 
     def at(self, plants: Collection[int]) -> "Genealogy":
         """Return the part that these plants state."""
@@ -125,10 +129,17 @@ def genealogies(draw: st.DrawFn, plants: int = 3) -> Genealogy:
     runs = [node_id(draw(plant), number) for number in range(100, 100 + draw(st.integers(1, 6)))]
     for node in batches:
         for stating in draw(st.sets(plant)):
-            graph.batch(node, stating, material=draw(st.sampled_from(["MILK", "WHEY"])))
+            goods = {"material": ["MILK", "WHEY"], "disposition": ["UNRESTRICTED", "RESTRICTED"]}
+            graph.batch(node, stating, **{name: draw(st.sampled_from(values)) for name, values in goods.items()})
+        for stating in draw(st.sets(plant)):
+            graph.stock(node, stating, "A1", draw(st.integers(0, 50)))
+            graph.alias(node, stating, "SUPPLIER_LOT", draw(st.sampled_from(["L1", "L2"])))
+            taken_from, put_in, *_ = draw(st.permutations(PLACES))
+            graph.movement(node, stating, taken_from, put_in, draw(st.integers(1, 50)))
     for node in runs:
         for stating in draw(st.sets(plant)):
-            graph.run(node, stating, customer=draw(st.sampled_from([None, "C1"])))
+            named: dict[str, Any] = {name: draw(st.sampled_from([None, code])) for name, code in NAMED.items()}
+            graph.run(node, stating, **named)
     for _ in range(draw(st.integers(0, 20))):
         batch, run = draw(st.sampled_from(batches)), draw(st.sampled_from(runs))
         source, target = (batch, run) if draw(st.booleans()) else (run, batch)

@@ -1,5 +1,7 @@
 """Traces in the database: known graphs, any graph against the walk that says what is meant, and scopes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from infra.database import Store
 from plants.rules.genealogy.walks import Bounds, Paths, TraceDirection, walk
 from plants.rules.identification.codes import node_id
+from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import (
     Presence,
@@ -20,6 +23,8 @@ from plants.store.genealogy.walks import (
     presences,
     trace,
 )
+from plants.store.traceability.trace_batches import TracedBatchesFilter, traced_count, traced_page
+from plants.store.traceability.trace_names import plant_codes, process_names
 from plants.store.traceability.trace_starts import Start, resolve_seeds
 from plants.store.traceability.trace_summary import Delivered, Flow, Share, contributions, flows, summary
 from tests.plants.genealogy.graphs import Genealogy, genealogies
@@ -32,6 +37,26 @@ CHURN, PACK, SHIP, MOVE = (node_id(1, number) for number in (101, 102, 103, 104)
 EXAMPLES = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+
+STARTS = (
+    Start(codes=tuple(f"B{number}" for number in range(9))),
+    Start(aliases=("L1", "L2")),
+    Start(supplier_lots=("L1", "L2")),
+    Start(orders=("PO-1",)),
+    Start(customers=("C1",)),
+)
+
+
+def filters_of(found: Traced) -> list[TracedBatchesFilter]:
+    """Return one filter by each criterion that some generated goods meet and others do not."""
+    every = TracedBatchesFilter(Start(), BOTH, found)
+    return [
+        replace(every, plant="SH1"),
+        replace(every, material="WHEY"),
+        replace(every, disposition=Disposition.RESTRICTED),
+        replace(every, in_stock=True),
+        replace(every, in_stock=False),
+    ]
 
 
 def traced(
@@ -263,7 +288,11 @@ def test_rows_outside_the_scope_then_they_change_no_answer(
                     presences(session, scope, list(found.batches)),
                     edges_page(session, scope, found, first=1000),
                     edges_page(session, scope, found, first=max(1, len(found.links) - 1)),
-                    resolve_seeds(session, scope, Start(codes=tuple(f"B{number}" for number in range(9)))),
+                    *(resolve_seeds(session, scope, start) for start in STARTS),
+                    *(traced_page(session, scope, filters, None, 1000) for filters in filters_of(found)),
+                    *(traced_count(session, scope, filters) for filters in filters_of(found)),
+                    list(process_names(session, scope, list(found.processes))),
+                    plant_codes(session, scope, list(found.processes)),
                 )
             )
     assert answers[0] == answers[1]

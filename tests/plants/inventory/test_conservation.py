@@ -35,6 +35,7 @@ from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.production.process_records import OutputUse, RunKind
 from plants.rules.values.quantities import format_micro
 from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import entries_between
@@ -111,9 +112,9 @@ class Floor:
 
     def outputs(self) -> tuple[Output, ...]:
         materials = ("FP-YOG", "RM-MILK", "RM-SUGAR")
-        uses = ("PRODUCED", "BY_PRODUCT", "CO_PRODUCT", "SAMPLE")
+        uses = tuple(OutputUse)
         return tuple(
-            Output(self.chance.choice(materials), self.amount(), "KGM", self.place(), self.chance.choice(uses))  # type: ignore[arg-type]
+            Output(self.chance.choice(materials), self.amount(), "KGM", self.place(), self.chance.choice(uses))
             for _ in range(self.chance.randint(0, 2))
         )
 
@@ -127,7 +128,7 @@ class Floor:
         return receive_batch, Delivery(self.chance.choice(("RM-MILK", "RM-SUGAR")), self.amount(), "KGM", self.place())
 
     def open(self, plant: Plant) -> Deed:  # noqa: ARG002
-        return open_process, ProcessOrder(self.chance.choice(("PRODUCTION", "REWORK")))
+        return open_process, ProcessOrder(self.chance.choice((RunKind.PRODUCTION, RunKind.REWORK)))
 
     def feed(self, plant: Plant) -> Deed:
         return feed_process, Feed(self.a_run(plant), self.lines(plant))

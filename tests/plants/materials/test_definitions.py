@@ -12,6 +12,7 @@ from plants.commands.materials.definitions import (
     define_unit,
 )
 from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, TEXT_INVALID, UNIT_UNKNOWN
 from tests.factories import Plant
 
@@ -61,11 +62,11 @@ def test_material_wrong_then_refused(here: Plant) -> None:
 
 
 def test_master_defined_then_it_is_there_by_kind(plant: Plant) -> None:
-    plant.do(define_master, MasterDefinition("LOCATION", "S1", "Silo 1"))
+    plant.do(define_master, MasterDefinition(MasterKind.LOCATION, "S1", "Silo 1"))
     rows = plant.rows("SELECT kind, code, name, detail FROM master_records WHERE code = 'S1' ORDER BY kind")
     assert rows == [("LOCATION", "S1", "Silo 1", "{}"), ("SUPPLIER", "S1", "Green farm 绿地牧场", "{}")]
 
 
 def test_master_wrong_then_refused(here: Plant) -> None:
-    here.refuses(define_master, MasterDefinition("CUSTOMER", "", "X"), CODE_INVALID)
-    here.refuses(define_master, MasterDefinition("CUSTOMER", "C2", "x" * 201), TEXT_INVALID)
+    here.refuses(define_master, MasterDefinition(MasterKind.CUSTOMER, "", "X"), CODE_INVALID)
+    here.refuses(define_master, MasterDefinition(MasterKind.CUSTOMER, "C2", "x" * 201), TEXT_INVALID)

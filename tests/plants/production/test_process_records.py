@@ -17,6 +17,7 @@ from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.process_records import OutputUse, RunKind
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.quality.events import BATCH_QUARANTINED
 from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
@@ -24,7 +25,7 @@ from plants.rules.values.refusals import AMOUNT_NOT_POSITIVE, LINES_INVALID, TEX
 from plants.rules.values.refusals import RefusalCode as R
 from tests.factories import Plant
 
-RUN = ProcessOrder("PRODUCTION", "Fermentation 发酵", "JO-17", "MIX1")
+RUN = ProcessOrder(RunKind.PRODUCTION, "Fermentation 发酵", "JO-17", "MIX1")
 
 
 @command("restrict")
@@ -58,7 +59,7 @@ def test_opened_then_record_is_there(plant: Plant) -> None:
         "destination_plant": None,
         "loss": "{}",
     }
-    bare = opened(plant, ProcessOrder("REWORK"))
+    bare = opened(plant, ProcessOrder(RunKind.REWORK))
     assert (plant.process(bare)["kind"], plant.process(bare)["job_order"]) == ("REWORK", None)
 
 
@@ -151,7 +152,7 @@ def test_closed_then_balance_is_stated_and_everything_refused(plant: Plant) -> N
     process = opened(plant)
     lines = (StockLine(milk, "100", "KGM", "A1"), StockLine(sugar, "10", "KGM", "A1"))
     plant.do(feed_process, Feed(process, lines))
-    made = (Output("FP-YOG", "95.25", "KGM", "B1"), Output("PK-CUP", "12", "H87", "B1", "BY_PRODUCT"))
+    made = (Output("FP-YOG", "95.25", "KGM", "B1"), Output("PK-CUP", "12", "H87", "B1", OutputUse.BY_PRODUCT))
     returned = (StockLine(sugar, "2", "KGM", "A1"),)
     plant.do(yield_process, Yield(process, made, returns=returned))
     plant.clock.advance(hours=1)

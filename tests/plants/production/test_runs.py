@@ -16,12 +16,13 @@ from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output, Yield, yield_process
 from plants.rules.inventory.refusals import STOCK_SHORT
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.process_records import OutputUse, RunKind
 from plants.rules.production.refusals import PROCESS_CLOSED
 from plants.rules.quality.refusals import BATCH_ON_HOLD
 from plants.rules.values.refusals import LINES_INVALID, TEXT_INVALID
 from tests.factories import Plant
 
-RUN = ProcessOrder("REPACK", "Filling 灌装", "JO-1", "MIX1")
+RUN = ProcessOrder(RunKind.REPACK, "Filling 灌装", "JO-1", "MIX1")
 
 
 def test_recorded_then_one_entry_says_it_all(plant: Plant) -> None:
@@ -55,7 +56,7 @@ def test_recorded_then_one_entry_says_it_all(plant: Plant) -> None:
 def test_step_by_step_then_edges_and_balance_are_the_same(here: Plant) -> None:
     milk, sugar = here.receive(), here.receive("RM-SUGAR")
     inputs = (StockLine(milk, "40", "KGM", "A1"), StockLine(sugar, "1", "BG", "A1"))
-    outputs = (Output("FP-YOG", "60.000001", "KGM", "B1"), Output("PK-CUP", "7", "H87", "B1", "CO_PRODUCT"))
+    outputs = (Output("FP-YOG", "60.000001", "KGM", "B1"), Output("PK-CUP", "7", "H87", "B1", OutputUse.CO_PRODUCT))
     at_once = here.do(record_production, ProductionRun(RUN, inputs, outputs))
     process = int(here.do(open_process, RUN).envelope["key"])
     fed = here.do(feed_process, Feed(process, inputs))

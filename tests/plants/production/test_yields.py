@@ -15,6 +15,7 @@ from plants.commands.production.process_records import (
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_UNKNOWN
 from plants.rules.values.refusals import (
     AMOUNT_NOT_POSITIVE,
@@ -45,14 +46,14 @@ def test_yielded_then_each_output_is_a_batch(plant: Plant) -> None:
             "500",
             "GRM",
             "A1",
-            "SAMPLE",
+            OutputUse.SAMPLE,
             produced_at=datetime(2026, 3, 10, tzinfo=UTC),
             expires_on=date(2026, 3, 18),
             grade="LAB",
             attributes={"ph": "4.4"},
         ),
-        Output("RM-SUGAR", "1", "KGM", "A1", "BY_PRODUCT"),
-        Output("PK-CUP", "3", "H87", "A1", "CO_PRODUCT"),
+        Output("RM-SUGAR", "1", "KGM", "A1", OutputUse.BY_PRODUCT),
+        Output("PK-CUP", "3", "H87", "A1", OutputUse.CO_PRODUCT),
     )
     entry = plant.do(yield_process, Yield(process, outputs))
     first = (1 << 40) + 3
@@ -85,7 +86,7 @@ def test_more_of_an_output_then_batch_and_amount_made_grow(plant: Plant) -> None
     process, _ = fed(plant)
     made = plant.do(yield_process, Yield(process, (Output("FP-YOG", "30", "KGM", "B1"),)))
     code = made.payload["batches"][0]["code"]
-    more = (Addition(code, "10", "KGM", "B1"), Addition(code, "5000", "GRM", "A1", "CO_PRODUCT"))
+    more = (Addition(code, "10", "KGM", "B1"), Addition(code, "5000", "GRM", "A1", OutputUse.CO_PRODUCT))
     entry = plant.do(yield_process, Yield(process, additions=more))
     batch = plant.batch_id(code)
     assert entry.payload["made"] == {str(batch): "45"}

@@ -1,14 +1,16 @@
 """Rates of transfer, the remaining time, and the number of entries in one request."""
 
+from datetime import timedelta
+
 import pytest
 
-from plants.rules.replication.pace import GAP_US_MAX, Ahead, ahead, next_batch, paced
+from plants.rules.replication.pace import GAP_MAX, Ahead, ahead, next_batch, paced
 
-SECOND = 1_000_000
+SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
-    "allowed, sent, took_us, following",
+    "allowed, sent, took, following",
     [
         (0, 8192, SECOND, 8192),  # 0 is the limit
         (1000, 1000, SECOND, 2000),
@@ -25,17 +27,17 @@ SECOND = 1_000_000
         (9000, 8192, SECOND, 8192),  # the hub's limit has come down
     ],
 )
-def test_batch_follows_the_time_that_a_request_took(allowed: int, sent: int, took_us: int, following: int) -> None:
-    assert next_batch(allowed, 8192, sent, took_us) == following
+def test_batch_follows_the_time_that_a_request_took(allowed: int, sent: int, took: timedelta, following: int) -> None:
+    assert next_batch(allowed, 8192, sent, took) == following
 
 
 def test_pace_is_smoothed_and_passes_over_what_says_nothing() -> None:
     assert paced(None, 8192, 2 * SECOND) == 4_096_000
     assert paced(4_096_000, 1000, SECOND) == (3 * 4_096_000 + 1_000_000) // 4
     assert paced(None, 99, SECOND) is None
-    assert paced(7, 1000, 0) == 7
+    assert paced(7, 1000, timedelta(0)) == 7
     assert paced(7, 1000, -SECOND) == 7  # a clock was set back
-    assert paced(7, 1000, GAP_US_MAX + 1) == 7
+    assert paced(7, 1000, GAP_MAX + timedelta(microseconds=1)) == 7
 
 
 @pytest.mark.parametrize(

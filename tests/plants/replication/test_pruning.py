@@ -18,6 +18,7 @@ from plants.rules.audit.corrections import Wrong
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.refusals import ENTRY_PRUNED, REQUEST_PRUNED
 from plants.rules.ledger.verification import BreakKind, Broken, SizedRoot, Verified
+from plants.rules.values.instants import EPOCH
 from plants.store.ledger import mirrors, pruning
 from plants.store.ledger.entries import entries_between, fence
 from plants.store.ledger.verification import verify
@@ -54,7 +55,7 @@ def heard(plant: Plant, cosigned: int = 30, said: Mapping[str, object] | None = 
     columns = {"acknowledged": cosigned, "archived": cosigned, "peer_size": cosigned, "skew_ms": 0}
     with plant.store.transaction() as session:
         root = mirrors.frontier_at(session, plant.number, cosigned).root()
-        status.keep_checkpoint(session, plant.number, cosigned, NOTE, signed_us=None, received_us=1)
+        status.keep_checkpoint(session, plant.number, cosigned, NOTE, signed_at=None, received_at=EPOCH)
         status.amend(session, plant.number, **{"state": ReplicationState.IN_SYNC, **columns, **(said or {})})
     return Pruning(plant.number, Receipt(cosigned, root, NOTE), keep_days=1)
 

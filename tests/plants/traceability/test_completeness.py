@@ -61,8 +61,8 @@ def test_all_heard_and_received_then_complete_with_a_watermark_for_each_plant(st
     for direction in TraceDirection:
         found = answer(store, graph, direction)
         assert (found.complete, found.gaps) == (True, ())
-        marks = [(mark.plant_id, mark.size, mark.checkpoint_us, mark.lag_seconds) for mark in found.watermarks]
-        assert marks == [(1, 9, 0, 60), (2, 9, 0, 60)]
+        marks = [(mark.plant_id, mark.size, mark.checkpoint_at, mark.lag_seconds) for mark in found.watermarks]
+        assert marks == [(1, 9, EPOCH, 60), (2, 9, EPOCH, 60)]
 
 
 def test_dispatched_and_not_received_then_in_transit_unless_only_the_past_is_asked(store: Store) -> None:
@@ -115,7 +115,7 @@ def test_clock_of_a_plant_ahead_then_its_ledger_is_no_fresher_than_its_last_mess
     late = answer(store, graph, scope=HERE, seconds=WATERMARK_AGE_SECONDS_MAX + 1)
     assert late.gaps == (Gap(GapKind.STALE, 1),)
     (mark,) = late.watermarks
-    assert (mark.checkpoint_us, mark.known_until_us, mark.lag_seconds) == (86_400_000_000, 0, 901)
+    assert (mark.checkpoint_at, mark.known_until, mark.lag_seconds) == (EPOCH + timedelta(days=1), EPOCH, 901)
 
 
 @pytest.mark.parametrize("direction", list(TraceDirection))

@@ -28,6 +28,7 @@ from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.logistics.transfers import read_manifest, transfer_manifest
+from plants.rules.production.process_records import RunKind
 from plants.rules.values.instants import from_micros, micros, parse_instant
 from plants.rules.values.quantities import parse_micro
 from plants.rules.values.refusals import Refusal
@@ -36,7 +37,7 @@ from plants.store.genealogy.walks import Seeds, trace
 from plants.store.ledger import mirrors
 from plants.store.ledger.entries import Head, open_log
 from plants.store.projection import applying
-from plants.store.replication.status import amend
+from plants.store.replication.status import ReplicationState, amend
 from plants.store.traceability.completeness import Completeness, Gap, GapKind, completeness
 from tests.factories import Plant, plant_store
 from tests.plants.replicas import Hub, hub_beside
@@ -85,7 +86,7 @@ class World:
     def make(self, plant: Plant) -> None:
         if (code := self._some(plant)) is not None:
             lines, outputs = (StockLine(code, "2", "KGM", "A1"),), (Output("FP-YOG", "1.5", "KGM", "A1"),)
-            plant.do(record_production, ProductionRun(ProcessOrder("PRODUCTION"), lines, outputs))
+            plant.do(record_production, ProductionRun(ProcessOrder(RunKind.PRODUCTION), lines, outputs))
 
     def dispatch(self, plant: Plant) -> None:
         if (code := self._some(plant)) is None:
@@ -133,8 +134,8 @@ class World:
             applying.apply(session, plant.number, entries[told.projected : projected])
             position = {"projected": projected, "log": plant.number}
             session.run("UPDATE logs SET projected = :projected WHERE log_id = :log", position)
-            heard = {"signed_us": until_us, "received_us": now, "peer_size": announced}
-            amend(session, plant.number, state="IN_SYNC", **heard)
+            heard = {"signed_at": from_micros(until_us), "received_at": from_micros(now), "peer_size": announced}
+            amend(session, plant.number, state=ReplicationState.IN_SYNC, **heard)
         self.told[plant.number] = Told(size, projected, announced, until_us)
 
     def _some(self, plant: Plant) -> str | None:

@@ -12,7 +12,7 @@ import plants.rules
 from infra.discovery import modules_named
 from infra.messages import word
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED
+from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED, HEADQUARTERS, QUALITY
 from plants.rules.values.refusals import RULE_PRINTABLE, TEXT_INVALID, Refusal, RefusalCode
 from plants.store.refusals import declared_refusals
 from tests.house.sources import sources
@@ -24,8 +24,8 @@ TERMS: Final = {term for area in modules_named(plants.rules, "refusals") for ter
 @pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
 def test_a_refusal_describes_the_data_of_its_text(code: RefusalCode) -> None:
     shown = [name for _, name, _, _ in string.Formatter().parse(code.text) if name]
-    assert list(dict.fromkeys(shown)) == list(code.descriptions)[: len(set(shown))]
-    assert all(text.endswith(".") for text in code.descriptions.values())
+    assert list(dict.fromkeys(shown)) == list(code.data)[: len(set(shown))]
+    assert all(one.description.endswith(".") for one in code.data.values())
 
 
 @pytest.mark.parametrize("area", ["values", "quality", "epcis"])
@@ -45,7 +45,7 @@ def test_a_refusal_is_raised_with_the_data_that_it_declares() -> None:
                     func=ast.Name("Refusal"), args=[ast.Name(code) | ast.Attribute(attr=code)], keywords=data
                 ) if code in declared_refusals() and all(one.arg for one in data):
                     raised += 1
-                    assert {one.arg for one in data} == set(declared_refusals()[code].descriptions), source.name
+                    assert {one.arg for one in data} == set(declared_refusals()[code].data), source.name
     assert raised > 100
 
 
@@ -66,6 +66,11 @@ def texts(node: ast.expr) -> list[str]:
     return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
+def test_a_datum_that_must_be_a_phrase_is_not_a_literal() -> None:
+    with pytest.raises(TypeError, match="rule is not a phrase"):
+        Refusal(TEXT_INVALID, field="name", rule="1-200")
+
+
 def test_a_refusal_is_a_sentence_in_the_language_asked_for() -> None:
     refusal = Refusal(BATCH_EXPIRED, batch="SH1-261122-0001P", expires_on="2026-11-01")
 
@@ -77,12 +82,15 @@ def test_a_refusal_is_a_sentence_in_the_language_asked_for() -> None:
 def test_a_refusal_in_chinese_then_the_terms_in_it_are_chinese_too() -> None:
     unknown = Refusal(NOT_DEFINED, thing="location", code="Z9")
     empty = Refusal(TEXT_INVALID, field="supplier lot", rule=RULE_PRINTABLE(length_max=200))
-    held = Refusal(BATCH_ON_HOLD, batch="B1", hold=1, kind="QUALITY", reason="smell")
+    held = Refusal(BATCH_ON_HOLD, batch="B1", hold=1, kind="QUALITY", reason="smell", lifter=QUALITY)
+    directed = Refusal(BATCH_ON_HOLD, batch="B1", hold=1, kind="QUALITY", reason="smell", lifter=HEADQUARTERS)
     restricted = Refusal(BATCH_RESTRICTED, batch="B1", disposition="IN_PROCESS")
 
     assert word(unknown, "zh") == "此处未定义代码为 Z9 的库位，请先定义。"
     assert word(empty, "zh") == "供应商批号必须为：1-200 个可打印字符。"
     assert word(held, "zh") == "批次 B1 已被冻结（质量：smell），请联系质量部门放行。"
+    assert word(directed, "zh") == "批次 B1 已被冻结（质量：smell），请联系总部放行。"
+    assert str(directed) == "Batch B1 is on hold (QUALITY: smell). Ask headquarters to release it."
     assert "IN_PROCESS" not in word(restricted, "zh")
     assert (unknown.data["thing"], empty.data["field"]) == ("location", "supplier lot")
     assert empty.data["rule"] == "1-200 characters, printable"

@@ -154,8 +154,8 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
 async def test_rejected_then_decided_for_good(node: Served, asked: Entry) -> None:
     done = await node.do(QUALITY, "decideChange", DECIDED, **decision(asked, verdict="REJECTED", comment="Retest"))
     assert done["changeRequest"]["state"] == "REJECTED"
-    again = await node.do(MANAGER, "decideChange", "... on ChangeAlreadyDecided { state }", **decision(asked))
-    assert (again["code"], again["state"]) == ("CHANGE_ALREADY_DECIDED", "REJECTED")
+    again = await node.do(MANAGER, "decideChange", "... on ChangeAlreadyDecided { changeState }", **decision(asked))
+    assert (again["code"], again["changeState"]) == ("CHANGE_ALREADY_DECIDED", "REJECTED")
 
 
 async def test_approved_after_the_batch_changed_then_refused_and_says_why(

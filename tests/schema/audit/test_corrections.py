@@ -38,13 +38,30 @@ async def test_refused_then_nothing_changed(here: Plant, node: Served) -> None:
     here.do(move_batch, Move(code, "A1", "B1", "60", "KGM"))
     before = here.everything()
     given = {"wrong": "DID_NOT_OCCUR", "reason": "Twice"}
-    wanted = "... on StockShort { available wanted unit location } ... on EntryAlreadyCorrected { entry by }"
+    wanted = (
+        "... on StockShort { available { amount unit } requested { amount } locationCode batchCode }"
+        " ... on EntryAlreadyCorrected { entryIndex correctingEntryIndex }"
+    )
     for actor, entry, expected in (
         (QUALITY, 9999, {"code": "ENTRY_UNKNOWN"}),
         (QUALITY, -1, {"code": "ENTRY_UNKNOWN"}),
         (QUALITY, 0, {"code": "CORRECTION_IMPOSSIBLE"}),
-        (QUALITY, received + 1, {"code": "ENTRY_ALREADY_CORRECTED", "by": str(received + 2)}),
-        (MANAGER, received, {"code": "STOCK_SHORT", "available": "40", "wanted": "100", "location": "A1"}),
+        (
+            QUALITY,
+            received + 1,
+            {"code": "ENTRY_ALREADY_CORRECTED", "entryIndex": received + 1, "correctingEntryIndex": received + 2},
+        ),
+        (
+            MANAGER,
+            received,
+            {
+                "code": "STOCK_SHORT",
+                "available": {"amount": "40", "unit": "KGM"},
+                "requested": {"amount": "100"},
+                "locationCode": "A1",
+                "batchCode": code,
+            },
+        ),
         (OPERATOR, received, {"code": "NOT_PERMITTED"}),
     ):
         answer = await node.do(actor, "correctEntry", wanted, entry=entry, **given)

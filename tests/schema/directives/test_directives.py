@@ -20,7 +20,7 @@ LISTED = """query($filter: DirectiveFilter, $first: Int, $after: String) {
   nodes { index type about state metVersion refusal waitingFor plant { code } answer { type } entry { type } } } }"""
 HELD = """query($code: BatchCode!) { batch(code: $code) {
   holds { id kind reason placedBy hold directed inForceAtPlant plant { code } }
-  standings { plant { code } usable blockedBy { code ... on BatchOnHold { hold } } } } }"""
+  standings { plant { code } usable blockedBy { code ... on BatchOnHold { holdId } } } } }"""
 NOT_ALLOWED = (
     person(4), OPERATOR, MANAGER, AUDITOR, person(5, (1, Role.HEADQUARTERS), (2, Role.HEADQUARTERS)),
     person(6, (HUB, Role.MANAGER)), person(7, (HUB, Role.QUALITY)),
@@ -43,6 +43,12 @@ async def direct(hub: Served, actor: Actor, mutation: str, wanted: str, **said: 
     )
     answer = await hub.answer(actor, document, input={"requestId": new_id(), **said})
     return dict(answer["data"][mutation])
+
+
+async def listed(hub: Served, *, held: bool) -> set[str]:
+    """Return the codes of the batches that the list's filter `onHold` selects at the hub."""
+    document = "query($held: Boolean) { batches(filter: { onHold: $held }) { nodes { code } } }"
+    return {one["code"] for one in (await hub.ask(DIRECTOR, document, held=held))["batches"]["nodes"]}
 
 
 def obeys(group: Group, plant: Plant) -> None:
@@ -75,13 +81,13 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
         "hold": None, "directed": hold, "inForceAtPlant": False, "plant": {"code": "SH1"},
     }  # fmt: skip
     there = on_its_way | {"id": f"directed-hold/2/{batch}/0", "plant": {"code": "NB1"}}
-    blocked = {"code": "BATCH_ON_HOLD", "hold": hold}
+    blocked = {"code": "BATCH_ON_HOLD", "holdId": hold}
     before = await seen(hub)
     assert before["holds"] == [on_its_way, there]
     assert [(one["usable"], one["blockedBy"]) for one in before["standings"]] == [(False, blocked)] * 2
     assert (await seen(here_node, MANAGER))["holds"] == [], "SH1 has not heard of it"
-    listed = "query($held: Boolean) { batches(filter: { onHold: $held }) { nodes { code } } }"
-    assert await hub.ask(DIRECTOR, listed, held=True) == {"batches": {"nodes": [{"code": yoghurt}]}}
+    assert await listed(hub, held=True) == {yoghurt}
+    assert yoghurt not in await listed(hub, held=False)
 
     obeys(group, group.here)
     placed = group.here.entry(-2).index
@@ -99,6 +105,8 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     assert (await seen(hub))["holds"] == [in_force], "SH1 has not lifted it; NB1 never placed it"
     obeys(group, group.here)
     assert (await seen(hub))["holds"] == []
+    assert await listed(hub, held=True) == set()
+    assert yoghurt in await listed(hub, held=False)
 
 
 async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_plant(
@@ -219,10 +227,16 @@ async def test_release_of_a_hold_of_headquarters_asked_for_at_the_plant_then_ref
     before = group.here.everything()
     index = group.here.entry(-2).index
     answer = await here_node.do(
-        MANAGER, "requestRelease", "... on HoldDirected { batch hold }", "zh", batch=yoghurt, hold=index, reason="Fine"
+        MANAGER,
+        "requestRelease",
+        "... on HoldDirected { batchCode holdId }",
+        "zh",
+        batch=yoghurt,
+        hold=index,
+        reason="Fine",
     )
     assert answer == {
-        "__typename": "HoldDirected", "code": "HOLD_DIRECTED", "batch": yoghurt, "hold": str(index),
+        "__typename": "HoldDirected", "code": "HOLD_DIRECTED", "batchCode": yoghurt, "holdId": str(index),
         "message": f"批次 {yoghurt} 的冻结 {index} 由总部下达，只能由总部解除，请联系总部。",
     }  # fmt: skip
     assert group.here.everything() == before

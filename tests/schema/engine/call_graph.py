@@ -134,6 +134,8 @@ def _called(module: str, called: ast.expr) -> list[tuple[str, Function]]:
             imported = modules()[module].imports.get(called.value.id, "")
             if imported in modules():
                 return _function(imported, called.attr)
+            if imported and imported.partition(".")[0] not in {name.partition(".")[0] for name in modules()}:
+                return []  # of a library, such as `func.count()`
         return methods().get(called.attr, [])
     return []
 

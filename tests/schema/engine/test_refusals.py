@@ -1,13 +1,22 @@
 """Refusals: one type for each code, and each mutation declares exactly those that its commands can raise."""
 
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Final
+
 import pytest
 
 from infra.messages import word
-from plants.rules.identification.refusals import BATCH_CODE_INVALID
-from plants.rules.values.refusals import Refusal, RefusalCode
+from plants.rules.approvals.change_requests import ChangeState
+from plants.rules.identification.refusals import BATCH_CODE_CHARACTERS, BATCH_CODE_INVALID
+from plants.rules.quality.dispositions import Disposition
+from plants.rules.quality.holds import HoldKind
+from plants.rules.values.refusals import RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
 from plants.store.refusals import declared_refusals
 from schema.engine.operations import Operation, OperationKind, operations
-from schema.engine.refusals import COMMON, REFUSALS, query_error, refused
+from schema.engine.quantities import Quantity
+from schema.engine.refusals import COMMON, REFUSALS, query_error, refused, shown
+from schema.engine.scalars import ExactDecimal
 from tests.schema.engine.call_graph import Orders, codes_of
 
 MUTATIONS = [one for one in operations() if one.kind is OperationKind.MUTATION]
@@ -37,9 +46,35 @@ def test_mutation_then_it_declares_exactly_what_its_commands_can_raise(mutation:
     assert sorted(declared - raised - COMMON) == [], "cannot happen"
 
 
+PHRASE: Final = RULE_PRINTABLE(length_max=9)
+SAMPLES: Final[Mapping[DatumKind, tuple[str, object]]] = {
+    DatumKind.TEXT: ("text 漢", "text 漢"),
+    DatumKind.PHRASE: (PHRASE, str(PHRASE)),
+    DatumKind.WORD: ("word", "word"),
+    DatumKind.INTEGER: ("17", 17),
+    DatumKind.DECIMAL: ("0.50", "0.50"),
+    DatumKind.DAY: ("2026-03-14", date(2026, 3, 14)),
+    DatumKind.INSTANT: ("2026-03-14T08:00:00.000000Z", datetime(2026, 3, 14, 8, tzinfo=UTC)),
+    DatumKind.UUID: ("0190d6a1-0000-7000-8000-000000000001", "0190d6a1-0000-7000-8000-000000000001"),
+    DatumKind.BATCH_CODE: ("SH1-261122-0001P", "SH1-261122-0001P"),
+    DatumKind.PLANT_CODE: ("SH1", "SH1"),
+    DatumKind.PROCESS: ("42", "process/42"),
+    DatumKind.TRANSFER: ("43", "transfer/43"),
+    DatumKind.HOLD_KIND: ("RECALL", HoldKind.RECALL),
+    DatumKind.DISPOSITION: ("RESTRICTED", Disposition.RESTRICTED),
+    DatumKind.CHANGE_STATE: ("APPLIED", ChangeState.APPLIED),
+    DatumKind.QUANTITY: ("12.5", Quantity(amount=ExactDecimal("12.5"), unit="KGM")),
+}
+"""A stored text of each kind of datum, and its value in an answer."""
+TEXTS: Final = {
+    DatumKind.TEXT, DatumKind.UUID, DatumKind.BATCH_CODE, DatumKind.PLANT_CODE, DatumKind.PROCESS, DatumKind.TRANSFER,
+    DatumKind.PHRASE
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
 def test_refusal_then_its_type_carries_every_datum_of_its_texts(code: RefusalCode) -> None:
-    data = {name: f"<{name}>" for name in code.descriptions}
+    data = {key: "KGM" if one.kind is DatumKind.UNIT else SAMPLES[one.kind][0] for key, one in code.data.items()}
     refusal = Refusal(code, **data)
 
     english, chinese = refused(refusal, "en"), refused(refusal, "zh")
@@ -48,11 +83,20 @@ def test_refusal_then_its_type_carries_every_datum_of_its_texts(code: RefusalCod
     assert (str(english.code), english.message) == (code, code.text.format_map(data))
     assert chinese.message == word(refusal, "zh")
     assert chinese.message != english.message
-    assert {getattr(english, "value" if name == "code" else name) for name in data} == set(data.values())
+    for name, one in shown(code).values():
+        assert getattr(english, name) == SAMPLES[one.kind][1]
+
+
+@pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
+def test_refusal_kept_with_data_of_another_kind_then_they_are_null(code: RefusalCode) -> None:
+    kept = refused(Refusal.kept(code, dict.fromkeys(code.data, "?")), "en")
+
+    for name, one in shown(code).values():
+        assert getattr(kept, name) == ("?" if one.kind in TEXTS else None)
 
 
 def test_refused_query_then_the_error_names_the_code_and_not_what_was_sent_as_code() -> None:
-    error = query_error(Refusal(BATCH_CODE_INVALID, code="漢", why="GS1 character set 82"), "zh")
+    error = query_error(Refusal(BATCH_CODE_INVALID, code="漢", why=BATCH_CODE_CHARACTERS()), "zh")
 
-    assert error.message == "“漢”不是有效的批次号（GS1 character set 82），请重新扫描标签。"
-    assert error.extensions == {"code": "BATCH_CODE_INVALID", "value": "漢", "why": "GS1 character set 82"}
+    assert error.message == "“漢”不是有效的批次号（含有 GS1 不允许的字符），请重新扫描标签。"
+    assert error.extensions == {"code": "BATCH_CODE_INVALID", "givenCode": "漢", "rule": "含有 GS1 不允许的字符"}

@@ -3,11 +3,10 @@
 from auth.actors import Role
 from infra.database import Session
 from infra.messages import DATUM_LENGTH_MAX, Notice, word
-from plants.rules.values.instants import micros
 from plants.store.monitoring.alarms import TEXT_LENGTH_MAX, Alarm, AlarmKind, end_alarm, raise_alarm
 from plants.store.replication import status
 from plants.store.replication.status import ReplicationState
-from sync_jobs.hub.transfer_checks import SKEWED
+from sync_jobs.hub.transfer_checks import LEADING, SKEWED
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group
@@ -39,6 +38,20 @@ async def test_alarm_then_counted_ended_and_kept(node: Served, here: Plant) -> N
     with here.store.transaction() as session:
         raise_alarm(session, alarm, now)
     assert await node.ask(MANAGER, BRIEFLY) == {"alarms": [raised(AlarmKind.CLOCKS_DIFFER, here.origin)]}
+
+
+async def test_alarm_of_a_newer_program_then_it_is_listed_beside_the_others(node: Served, here: Plant) -> None:
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, CLOCK_WRONG), here.clock.now())
+        session.run(
+            "INSERT INTO alarms (kind, about, text, first_us, last_us, times)"
+            " SELECT 'SCALE_DRIFTS', about, 'Check the scale.', first_us, last_us, 2 FROM alarms"
+        )
+    listed = (await node.ask(MANAGER, QUERY, over=False, first=9))["alarms"]
+    assert [(one["kind"], one["text"]) for one in listed] == [
+        ("CLOCKS_DIFFER", "Set the clock of the plant."),
+        ("SCALE_DRIFTS", "Check the scale."),
+    ]
 
 
 async def test_alarm_with_long_data_then_text_and_data_are_cut(node: Served, here: Plant) -> None:
@@ -74,6 +87,25 @@ async def test_alarm_then_it_is_worded_in_the_language_of_the_reader(node: Serve
     assert texts["zh"]["CLOCKS_DIFFER"] == "该工厂时钟比总部快 90 秒（负数为慢），请校准。"
     older = "Marks are gone. / 标记缺失。"
     assert texts["en"]["MARKS_LOST"] == texts["zh"]["MARKS_LOST"] == older, "of a program that kept texts only"
+
+
+async def test_alarm_raised_again_with_other_data_then_the_newest_data_in_every_language(
+    node: Served, here: Plant
+) -> None:
+    for seconds in (90, 120):
+        said = SKEWED(seconds=seconds)
+        with here.store.transaction() as session:
+            raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, said), here.clock.now())
+        for language in ("en", "zh"):
+            answer = await node.answer(MANAGER, QUERY, language, over=False, first=9)
+            assert [one["text"] for one in answer["data"]["alarms"]] == [word(said, language)]
+    # Another message of the same kind and subject replaces the first one with its code.
+    said = LEADING(seconds=75)
+    with here.store.transaction() as session:
+        raise_alarm(session, Alarm(AlarmKind.CLOCKS_DIFFER, here.origin, said), here.clock.now())
+    for language in ("en", "zh"):
+        answer = await node.answer(MANAGER, QUERY, language, over=False, first=9)
+        assert [one["text"] for one in answer["data"]["alarms"]] == [word(said, language)]
 
 
 async def test_stopped_replication_then_an_alarm_without_a_row_of_its_own(node: Served, here: Plant) -> None:
@@ -137,10 +169,10 @@ async def test_hub_then_each_plants_people_see_what_is_about_their_plant(hub: Se
 async def test_status_then_failures_and_what_waits_are_in_it(node: Served, here: Plant) -> None:
     with here.store.transaction() as session:
         status.ledger_status(session, here.number)
-        next_us = micros(here.clock.advance(seconds=30))
+        following = here.clock.advance(seconds=30)
         status.amend(
             session, here.number, state=ReplicationState.UNREACHABLE, error="ConnectError", attempts=4,
-            next_attempt_us=next_us, acknowledged=2,
+            next_attempt_at=following, acknowledged=2,
         )  # fmt: skip
         (size,) = session.row("SELECT size FROM logs WHERE log_id = 1") or (0,)
         session.run("UPDATE logs SET fenced = 1 WHERE log_id = 1")

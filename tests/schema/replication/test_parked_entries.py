@@ -99,7 +99,7 @@ async def test_halted_then_listed_and_not_to_be_decided_on(waiting: Waiting) -> 
             {"idx": 0, "key": HALTED},
         )
     (halted,) = await waiting.listed("HALTED")
-    assert (halted["index"], halted["about"], halted["error"], halted["type"]) == (0, "", "too many", "")
+    assert (halted["index"], halted["about"], halted["error"], halted["type"]) == (0, "", "too many", None)
     assert len(await waiting.listed()) == before + 1
     untouched = waiting.everything()
     for mutation in ("skipParkedEntry", "retryParkedEntry"):
@@ -167,9 +167,9 @@ async def test_refused_then_nothing_has_changed(waiting: Waiting, mutation: str)
     ):
         given = shown(waiting.broken, **more)
         answer = await waiting.served.do(
-            ADMINISTRATOR, mutation, "... on EntryNotParked { plant entry }", "zh", **given
+            ADMINISTRATOR, mutation, "... on EntryNotParked { plantCode entryIndex }", "zh", **given
         )
-        assert (answer["code"], answer["plant"]) == ("ENTRY_NOT_PARKED", plant)
+        assert (answer["code"], answer["plantCode"]) == ("ENTRY_NOT_PARKED", plant)
         assert answer["message"] == (
             f"工厂 {plant} 的条目 {given['index']} 未因自身原因搁置，或与所示内容不符，请重新列出。"
         )

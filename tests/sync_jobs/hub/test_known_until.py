@@ -1,9 +1,10 @@
 """A parcel that ends before the ledger does states until when it was the whole ledger."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from infra.clock import FixedClock
-from plants.rules.values.instants import instant_micros
+from plants.rules.values.instants import parse_instant
 from plants.store.ledger.entries import entry_at
 from plants.store.replication.status import checkpoint_at
 from sync_jobs.plant.exchange import exchange
@@ -26,13 +27,13 @@ def test_a_ledger_sent_in_parcels_then_each_is_signed_for_the_time_until_which_i
         notes = {at: checkpoint_at(session, 1, at) for at in (4, 8, 9)}
     with node.store.transaction() as session:
         beyond = {at: entry_at(session, 1, at) for at in (4, 8)}
-    until_us = {}
+    until = {}
     for at, note in notes.items():
         assert note is not None
-        until_us[at] = checkpoints.signed_us(checkpoints.read(note, node.origin, checkpoints.keys_of(node.signer.key)))
-    assert until_us[9] == int(clock.now().timestamp()) * 1_000_000
+        until[at] = checkpoints.signed_at(checkpoints.read(note, node.origin, checkpoints.keys_of(node.signer.key)))
+    assert until[9] == clock.now().replace(microsecond=0)
     for at, entry in beyond.items():
         assert entry is not None
-        recorded_us, signed_us = instant_micros(entry.envelope["recorded_at"]), until_us[at]
-        assert signed_us is not None
-        assert recorded_us - 1_000_001 <= signed_us < recorded_us
+        recorded, signed = parse_instant(entry.envelope["recorded_at"]), until[at]
+        assert signed is not None
+        assert recorded - timedelta(microseconds=1_000_001) <= signed < recorded

@@ -11,6 +11,7 @@ import pytest
 from infra.objects import FileObjects
 from plants.commands.replication.pruning import PruningUnsafe
 from plants.commands.replication.rebuild import rebuild
+from plants.rules.values.instants import EPOCH
 from plants.store.ledger.archive import Archive
 from plants.store.ledger.pruning import BodyDamaged
 from plants.store.ledger.verification import verify
@@ -226,7 +227,7 @@ def test_no_cosignature_of_the_hub_then_no_receipt(group: Group, hub: HubNode) -
         assert (kept.size, kept.root) == stand(node.store, 1)
         lines = kept.note.decode().splitlines(keepends=True)
         own = "".join(line for line in lines if hub.signer.key.name not in line)
-        status.keep_checkpoint(session, 1, kept.size, own.encode(), signed_us=None, received_us=1)
+        status.keep_checkpoint(session, 1, kept.size, own.encode(), signed_at=None, received_at=EPOCH)
     with node.store.transaction() as session:
         assert receipt_of(session, node) is None
     with pytest.raises(PruningUnsafe, match="no receipt"):

@@ -87,7 +87,7 @@ def worklist(node: PlantNode, *, settled: bool = False) -> list[tuple[str, list[
     """Return type, collisions and settlement of each disputed entry."""
     with node.store.reading() as reads:
         found = disputes(reads, PlantScope(frozenset({1})), settled=settled)
-    return [(one.row.type, [each["code"] for each in one.collisions], one.row.settlement) for one in found]
+    return [(one.type, [each["code"] for each in one.collisions], one.settlement) for one in found]
 
 
 def repaired(group: Group, node: PlantNode) -> None:

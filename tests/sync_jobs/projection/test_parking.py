@@ -47,7 +47,7 @@ def call_at_hub(reason: str | None = "wrong scale, see note 17", clock: Any = CL
 
 def told(store: Store) -> list[tuple[str, str, bool]]:
     with store.reading() as reads:
-        return sorted((row.kind, row.about, row.over_us is None) for row in alarms(reads, over=True))
+        return sorted((row.kind, row.about, row.over_at is None) for row in alarms(reads, over=True))
 
 
 def seen(store: Store, *plants: int) -> list[AlarmSeen]:
@@ -81,7 +81,7 @@ def test_parked_entry_then_one_alarm_for_whoever_may_see_the_plant_and_for_nobod
     project_behind(hub.store, CLOCK, "test")
     for scope in ((0, 1), (0,), (1,)):
         (alarm,) = seen(hub.store, *scope)
-        assert (alarm.kind, alarm.about, alarm.over_us) == ("ENTRY_PARKED", ORIGIN, None)
+        assert (alarm.kind, alarm.about, alarm.over_at) == ("ENTRY_PARKED", ORIGIN, None)
         assert alarm.said.text.startswith(f"2 entries of plant SH1 wait, the first is {broken.index} (BatchMoved): ")
         assert f"工厂 SH1 有 2 条条目等待投影，首条为 {broken.index}（BatchMoved）" in alarm.said.word("zh")
     assert seen(hub.store, 2) == []

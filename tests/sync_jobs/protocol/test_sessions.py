@@ -45,45 +45,45 @@ def lift(node: PlantNode) -> None:
 
 
 def test_session_that_counts_then_the_next_one() -> None:
-    assert issue_session(chain("s2"), "s2", "s3") == SessionDecision(SessionVerdict.GOES_ON, {"session_next": "s3"})
+    assert issue_session(chain("s2"), "s2", "s3") == SessionDecision(SessionVerdict.GOES_ON, {"session_next": ("s3",)})
     found = issue_session(chain("s2", "s3"), "s3", "s4")
-    assert found == SessionDecision(SessionVerdict.GOES_ON, {"session": "s3", "session_next": "s4"})
+    assert found == SessionDecision(SessionVerdict.GOES_ON, {"session": "s3", "session_next": ("s4",)})
 
 
 def test_first_contact_then_a_session_without_an_alarm() -> None:
     for session in (None, "of-another-hub"):
         assert issue_session(chain(None), session, "s1") == SessionDecision(
-            SessionVerdict.GOES_ON, {"session_next": "s1"}
+            SessionVerdict.GOES_ON, {"session_next": ("s1",)}
         )
     assert resolve_session(chain(None, "s1"), "s1") == SessionDecision(
-        SessionVerdict.GOES_ON, {"session": "s1", "session_next": None}
+        SessionVerdict.GOES_ON, {"session": "s1", "session_next": ()}
     )
 
 
 def test_answers_lost_then_each_greeting_has_a_session_and_any_of_them_counts() -> None:
-    assert issue_session(chain("s2", "s3"), "s2", "s4").columns == {"session_next": "s3 s4"}
+    assert issue_session(chain("s2", "s3"), "s2", "s4").columns == {"session_next": ("s3", "s4")}
     for answered in ("s3", "s4"):
         found = resolve_session(chain("s2", "s3 s4"), answered)
-        assert found == SessionDecision(SessionVerdict.GOES_ON, {"session": answered, "session_next": None})
+        assert found == SessionDecision(SessionVerdict.GOES_ON, {"session": answered, "session_next": ()})
 
 
 def test_session_of_another_copy_from_the_same_one_then_an_offer_first() -> None:
     """Two copies were given one session each for the same one: the second to use its session is unknown."""
-    assert issue_session(chain("s3", "s5"), "s4", "s6") == SessionDecision(SessionVerdict.OFFERED, {"offered": "s6"})
+    assert issue_session(chain("s3", "s5"), "s4", "s6") == SessionDecision(SessionVerdict.OFFERED, {"offered": ("s6",)})
 
 
 @pytest.mark.parametrize("session", [None, "s0"])
 def test_unknown_session_then_an_offer_that_takes_over_once_it_is_used(session: str | None) -> None:
     found = issue_session(chain("s2", "s3", displaced="x y"), session, "s4")
-    assert found == SessionDecision(SessionVerdict.OFFERED, {"offered": "s4"})
+    assert found == SessionDecision(SessionVerdict.OFFERED, {"offered": ("s4",)})
     asked = chain("s2", "s3", offered="s4", displaced="x y")
-    ended = {"session": "s4", "session_next": None, "offered": None, "displaced": "x y s2 s3"}
+    ended = {"session": "s4", "session_next": (), "offered": (), "displaced": ("x", "y", "s2", "s3")}
     assert resolve_session(asked, "s4") == SessionDecision(SessionVerdict.TAKES_OVER, ended)
     assert issue_session(asked, "s4", "s5") == SessionDecision(
-        SessionVerdict.TAKES_OVER, ended | {"session_next": "s5"}
+        SessionVerdict.TAKES_OVER, ended | {"session_next": ("s5",)}
     )
     # The offer is unused: the active copy continues, and the offer remains.
-    assert issue_session(asked, "s2", "s5") == SessionDecision(SessionVerdict.GOES_ON, {"session_next": "s3 s5"})
+    assert issue_session(asked, "s2", "s5") == SessionDecision(SessionVerdict.GOES_ON, {"session_next": ("s3", "s5")})
 
 
 def test_displaced_session_then_no_session_and_nothing_changes() -> None:
@@ -93,17 +93,15 @@ def test_displaced_session_then_no_session_and_nothing_changes() -> None:
 
 def test_displaced_session_and_a_person_says_so_then_it_is_offered_one() -> None:
     found = issue_session(chain("s2", displaced="x y"), "x", "s3", take_over=True)
-    assert found == SessionDecision(SessionVerdict.OFFERED, {"offered": "s3"})
+    assert found == SessionDecision(SessionVerdict.OFFERED, {"offered": ("s3",)})
 
 
 def test_many_takeovers_and_greetings_then_the_last_ones_are_remembered() -> None:
-    displaced = " ".join(f"d{number}" for number in range(DISPLACED_MAX))
-    kept = resolve_session(chain("s2", offered="s3", displaced=displaced), "s3").columns["displaced"]
-    assert kept == displaced.removeprefix("d0 ") + " s2"
-    given = " ".join(f"s{number}" for number in range(3, 3 + GIVEN_MAX))
-    assert issue_session(chain("s2", given), "s2", "new").columns == {
-        "session_next": given.removeprefix("s3 ") + " new"
-    }
+    displaced = [f"d{number}" for number in range(DISPLACED_MAX)]
+    kept = resolve_session(chain("s2", offered="s3", displaced=" ".join(displaced)), "s3").columns["displaced"]
+    assert kept == (*displaced[1:], "s2")
+    given = [f"s{number}" for number in range(3, 3 + GIVEN_MAX)]
+    assert issue_session(chain("s2", " ".join(given)), "s2", "new").columns == {"session_next": (*given[1:], "new")}
 
 
 def test_clone_greets_then_the_first_copy_is_fenced_and_writes_nothing(group: Group, tmp_path: Path) -> None:
