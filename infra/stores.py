@@ -29,14 +29,6 @@ def probe_writes(store: Store) -> None:
         raise _RolledBack
 
 
-def plant_store(home: Path) -> URL:
-    """Return the address of the store in a plant's home, which may have any path.
-
-    The text of an address decodes `%20` and ends its path at `?`, so the address is built from its parts.
-    """
-    return URL.create("sqlite", database=str(home.resolve() / "plant.db"))
-
-
 def run_server(settings: Settings, opening: ExitStack) -> EmbeddedPostgres | None:
     """Start or join the embedded PostgreSQL server of a node, and keep it running until the stack is closed.
 
@@ -48,6 +40,14 @@ def run_server(settings: Settings, opening: ExitStack) -> EmbeddedPostgres | Non
     opening.enter_context(server)
     opening.enter_context(PostgresKeeper(server))
     return server
+
+
+def plant_store(home: Path) -> URL:
+    """Return the address of the store in a plant's home, which may have any path.
+
+    The text of an address decodes `%20` and ends its path at `?`, so the address is built from its parts.
+    """
+    return URL.create("sqlite", database=str(home.resolve() / "plant.db"))
 
 
 def open_store(settings: Settings, opening: ExitStack) -> Store:

@@ -15,13 +15,13 @@ from sync_jobs.celery.worker_app import worker_app
 
 def run_worker(*, concurrency: int | None, queues: str | None, level: str) -> int:
     """Run a worker of the node until a signal ends it; returns its exit status, not 0 after an error."""
-    _check_store()
     name = f"{_process_name()}@{socket.gethostname()}"
     # Not `worker_main` of the application, which drops the exit status.
     worker = app.Worker(hostname=name, loglevel=level, concurrency=concurrency, queues=queues)
     with ExitStack() as opening:
         # In this process, so that an embedded server outlives a process of the pool, and ends with the worker.
         run_server(load(), opening)
+        _check_store()
         worker.start()
     return worker.exitcode or 0
 
