@@ -19,8 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, cast
 
-import pysqlite3.dbapi2 as sqlite
-from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event
+from sqlalchemy import URL, Connection, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
@@ -29,20 +28,10 @@ from sqlmodel import Session as SQLModelSession
 
 from infra import statements
 from infra.high_water_marks import MarkKeeper, PendingMarks
-from infra.messages import Failure, message
+from infra.messages import message
+from infra.sqlite_engine import StoreUnfit, sqlite_engine
 from infra.statements import compiled_statement, join_connection
 from infra.write_health import WriteHealth
-
-BUSY_TIMEOUT_MS = 10_000
-STATEMENTS_CACHED = 1000
-"""Prepared statements that a SQLite connection keeps: more than a node has, migrations included.
-
-When the cache is full, the driver replaces its least-used statement, which is the one that was prepared last. So all
-new statements share one place and are prepared again at each use; with the driver's 100, migrations fill the cache.
-"""
-WAL_PAGES = 4000  # of 4 KiB: the log is copied into the database every 16 MiB, not every 4
-SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
-"""SQLite releases, newest branch first, from which the WAL-reset corruption bug is fixed (sqlite.org/wal.html)."""
 
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)", re.ASCII)
 
@@ -58,18 +47,6 @@ STORE_FILE_NEEDED: Final = message("STORE_FILE_NEEDED", "A store needs a file. W
 STORE_DIALECT_UNKNOWN: Final = message(
     "STORE_DIALECT_UNKNOWN", "{dialect} stores are not supported: use sqlite or postgresql."
 )
-SQLITE_TOO_OLD: Final = message(
-    "SQLITE_TOO_OLD",
-    "SQLite {version} has the WAL-reset corruption bug. Install the pysqlite3 wheel named in requirements.lock, or "
-    "any SQLite from 3.51.3 on.",
-)
-STORE_NOT_WAL: Final = message(
-    "STORE_NOT_WAL", "{path}: the journal mode is {mode}, not WAL. Put the store on a local disk, not a network share."
-)
-
-
-class StoreUnfit(Failure):
-    """The store cannot be used safely. The message says why and what to do."""
 
 
 class ReadOnlySession(TypeError):
@@ -311,7 +288,7 @@ class Store:
         if self.dialect == "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise StoreUnfit(STORE_FILE_NEEDED)
-            self.engine = _sqlite_engine(Path(parsed.database))
+            self.engine = sqlite_engine(Path(parsed.database))
         elif self.dialect == "postgresql":
             self.engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8)
         else:
@@ -373,35 +350,3 @@ class Store:
         while self._at_hand:
             self._at_hand.popleft().close()
         self.engine.dispose()
-
-
-def check_sqlite_version(version: tuple[int, int, int]) -> None:
-    """Raise StoreUnfit when this SQLite can corrupt a WAL database that two threads write and checkpoint."""
-    newest, *older = SQLITE_FIXED
-    if version >= newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in older):
-        return
-    raise StoreUnfit(SQLITE_TOO_OLD, version=".".join(map(str, version)))
-
-
-def _sqlite_engine(path: Path) -> Engine:
-    check_sqlite_version(sqlite.sqlite_version_info)
-    arguments = {"isolation_level": None, "check_same_thread": False, "cached_statements": STATEMENTS_CACHED}
-    engine = create_engine(URL.create("sqlite", database=str(path)), module=sqlite, connect_args=arguments)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        if mode != "wal":
-            raise StoreUnfit(STORE_NOT_WAL, path=path, mode=mode)
-        connection.execute("PRAGMA synchronous = FULL")
-        # A savepoint keeps what it may have to undo in memory; on disk it would cost more than the write itself.
-        connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        # With isolation_level None the driver begins nothing by itself, so that a read is one snapshot only if we do.
-        connection.exec_driver_sql("BEGIN")
-
-    return engine

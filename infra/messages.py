@@ -97,6 +97,11 @@ def word(said: Worded, language: Language) -> str:
     return template.format_map({name: _word_datum(name, value, language) for name, value in said.data.items()})
 
 
+def word_list(said: Iterable[Worded], language: Language) -> str:
+    """Return messages as one text in a language."""
+    return _joined((word(one, language) for one in said), language)
+
+
 def translate(text: str, language: Language, *, context: str = "") -> str:
     """Return an English text in a language; the context is a message's code or a term's kind."""
     chosen = find_language(language)

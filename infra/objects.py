@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from infra.folders import sync_folder
 from infra.ids import new_id
-from infra.messages import Failure, message
+from infra.messages import Failure, Notice, message
 from infra.settings import is_address
 
 NAME: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.ASCII)
@@ -58,6 +58,14 @@ class ArchiveUnfit(Failure):
     """The archive's address is invalid, or the archive lacks what `archive_lock` requires. The text says what to do."""
 
 
+CAPABILITIES: Final = {
+    "conditional": message("CAPABILITY_CONDITIONAL", "refusing a second writer of the same name"),
+    "locked": message("CAPABILITY_LOCKED", "locks against deletion"),
+    "versioned": message("CAPABILITY_VERSIONED", "versions of what is overwritten"),
+}
+"""What an archive can do, by the name that programs read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """The capabilities of an archive, as observed by a probe.
@@ -73,7 +81,12 @@ class Capabilities:
     @property
     def missing(self) -> tuple[str, ...]:
         """The names of the missing capabilities."""
-        return tuple(name for name in ("conditional", "locked", "versioned") if not getattr(self, name))
+        return tuple(name for name in CAPABILITIES if not getattr(self, name))
+
+    @property
+    def missing_worded(self) -> list[Notice]:
+        """The missing capabilities for a reader."""
+        return [CAPABILITIES[name]() for name in self.missing]
 
 
 class Objects(Protocol):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 
 from infra.messages import Failure, message, term
 from infra.roles import Role
+from infra.settings_errors import problems_of
 
 DAYS_KEPT = 3653  # ten years
 FILE_NAME = "batchloom.toml"
@@ -29,7 +30,6 @@ SETTINGS_WRONG: Final = message(
     "SETTINGS_WRONG",
     "Correct these settings, in {file} or in the environment ({prefix}*): {problems}",
 )
-SETTING_WRONG: Final = message("SETTING_WRONG", "{name}: {why}")
 
 
 class SettingsInvalid(Failure):
@@ -207,11 +207,5 @@ def load(home: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     try:
         return Settings(**{**content, **given, "home": place})
     except ValidationError as error:
-        problems = [
-            SETTING_WRONG(
-                name=".".join(map(str, at["loc"])) or "settings",
-                why=at.get("ctx", {}).get("error") or at["msg"],  # The exception of our own validator, if there is one.
-            )
-            for at in error.errors(include_input=False)
-        ]
+        problems = problems_of(error, Settings)
         raise SettingsInvalid(SETTINGS_WRONG, file=path, prefix=PREFIX, problems=problems) from error

@@ -29,6 +29,19 @@ def probe_writes(store: Store) -> None:
         raise _RolledBack
 
 
+def run_server(settings: Settings, opening: ExitStack) -> EmbeddedPostgres | None:
+    """Start or join the embedded PostgreSQL server of a node, and keep it running until the stack is closed.
+
+    Returns None for a node without one; raises PostgresUnavailable.
+    """
+    if settings.database_url is not None or settings.role is Role.PLANT:
+        return None
+    server = EmbeddedPostgres(settings.home / "postgresql", binaries=settings.postgresql_bin)
+    opening.enter_context(server)
+    opening.enter_context(PostgresKeeper(server))
+    return server
+
+
 def plant_store(home: Path) -> URL:
     """Return the address of the store in a plant's home, which may have any path.
 
@@ -44,10 +57,8 @@ def open_store(settings: Settings, opening: ExitStack) -> Store:
     """
     if settings.database_url is not None:
         return opening.enter_context(closing(Store(settings.database_url.get_secret_value())))
-    if settings.role is Role.PLANT:
+    server = run_server(settings, opening)
+    if server is None:
         return opening.enter_context(closing(Store(plant_store(settings.home))))
-    server = EmbeddedPostgres(settings.home / "postgresql", binaries=settings.postgresql_bin)
-    opening.enter_context(server)
     server.create_database(DATABASE)
-    opening.enter_context(PostgresKeeper(server))
     return opening.enter_context(closing(Store(server.url(DATABASE))))

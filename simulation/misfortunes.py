@@ -1,6 +1,6 @@
 """Misfortunes that strike more than one disk: another plant's mounted, a plant cloned, plant and hub put back."""
 
-from infra.database import StoreUnfit
+from infra.sqlite_engine import StoreUnfit
 from simulation.backups import restore
 from simulation.books import Shadow
 from simulation.nodes import MarksInMemory, SimulatedPlant

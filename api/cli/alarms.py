@@ -13,6 +13,7 @@ from api.node.node import Node
 from auth.actors import Role
 from auth.permissions import Permission
 from auth.scope import plants_for
+from infra.messages import translate
 from plants.rules.identification.codes import HUB
 from plants.rules.values.instants import format_instant
 from plants.store.materials.plants import known_plants
@@ -42,7 +43,7 @@ def alarms(
         mark = "[bold red]✗[/]" if one.over_at is None else "[green]✓[/]"
         when = format_instant(one.last_at)
         times = _("{times} times, last {when}", times=one.times, when=when)
-        CONSOLE.print(f"{mark} [bold]{one.kind}[/] {escape(one.about)}  [dim]{times}[/]", soft_wrap=True)
+        CONSOLE.print(f"{mark} [bold]{one.kind}[/] {escape(subject(one.about))}  [dim]{times}[/]", soft_wrap=True)
         CONSOLE.print(f"  {escape(one.said.word(language()))}", soft_wrap=True)
     if not as_json and not seen:
         CONSOLE.print(_("[green]✓[/] There is no active alarm."))
@@ -56,6 +57,11 @@ def node_alarms(node: Node, *, over: bool = False) -> list[AlarmSeen]:
     with node.store.reading() as reads:
         scope = plants_for(actor, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})
         return alarms_seen(reads, scope, over=over, first=LISTED_MAX)
+
+
+def subject(about: str) -> str:
+    """Return the subject of an alarm in the language of the terminal."""
+    return translate(about, language(), context="about")
 
 
 def _as_object(one: AlarmSeen) -> dict[str, object]:

@@ -11,7 +11,7 @@ from api.cli.prompts import progress_bar
 from api.language import _, language, marked
 from api.node.node import Node
 from infra.ids import new_id
-from infra.messages import Failure, message
+from infra.messages import Failure, message, word_list
 from infra.objects import check_exists
 from infra.roles import Role
 from plants.rules.values.instants import format_instant
@@ -67,7 +67,7 @@ def status(home: Home, *, as_json: AsJson = False) -> None:
     if as_json:
         show_json(shown)
         return
-    missing = ", ".join(can.missing)
+    missing = word_list(can.missing_worded, language())
     said = (
         _("The storage does not support: {missing}.", missing=missing)
         if missing

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from api.cli import app
+from api.cli.alarms import node_alarms, subject
 from api.cli.nodes import Home, opened
 from api.cli.output import CONSOLE
 from api.language import _
@@ -26,7 +27,9 @@ def end(
     """
     with opened(home) as node:
         now = node.clock.now()
-        if not node.writer.write(lambda session: end_alarm(session, kind, about, now)):
+        named = [one.about for one in node_alarms(node) if one.kind == kind and subject(one.about) == about]
+        key = named[0] if named else about
+        if not node.writer.write(lambda session: end_alarm(session, kind, key, now)):
             raise Failure(
                 message("ALARM_NOT_ACTIVE", "There is no active alarm {kind} about {about}. See: batchloom alarms"),
                 kind=kind,

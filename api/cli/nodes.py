@@ -21,6 +21,7 @@ from infra import garbage_collection, roles
 from infra.ids import new_id
 from infra.messages import Failure, message
 from infra.settings import FILE_NAME, Settings, load
+from infra.settings_errors import problems_of
 from sync_jobs.assembly import NotConnected, plant_node
 from sync_jobs.nodes import PlantNode
 
@@ -83,8 +84,10 @@ def new_settings(home: Path, **given: object) -> Settings:
     try:
         return Settings(home=home, **chosen)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'settings'}: {one['msg']}" for one in error.errors())
-        raise Failure(message("SETTINGS_INVALID", "These settings are invalid: {problems}."), problems=wrong) from None
+        problems = problems_of(error, Settings)
+        raise Failure(
+            message("SETTINGS_INVALID", "These settings are invalid: {problems}."), problems=problems
+        ) from None
 
 
 def run_node(home: Path, role: roles.Role, *, until_input_ends: bool = False) -> None:
@@ -109,9 +112,12 @@ def run_node(home: Path, role: roles.Role, *, until_input_ends: bool = False) ->
         if settings.role is roles.Role.PLANT:
             said = _("Plant {code} is at {url}", code=code, url=url)
         stop = _("Press Ctrl-C to stop.")
-        CONSOLE.print(f"{said}  [dim]{stop}[/]", soft_wrap=True)
         signals.check()
-        serve(node, until=_wait_for_input_to_end if until_input_ends else None)
+        serve(
+            node,
+            until=_wait_for_input_to_end if until_input_ends else None,
+            announce=lambda: CONSOLE.print(f"{said}  [dim]{stop}[/]", soft_wrap=True),
+        )
 
 
 def celery_of(home: Path) -> Any:

@@ -27,7 +27,22 @@ GROUPS, GROUP_CHARACTERS = 4, 5
 WHOLE_GROUP: Final = "group"
 
 Person = Annotated[str, typer.Argument(metavar="ID", help="Employee number, unique in the whole group.")]
-RoleName = Annotated[Role, typer.Option("--role", help=f"One of: {', '.join(PERSON_ROLES)}.", show_default=False)]
+
+
+def _role(given: str) -> Role:
+    """Return the role of this name; raises BadParameter for an unknown name and for the role of machines."""
+    if given not in PERSON_ROLES:
+        roles = ", ".join(PERSON_ROLES)
+        raise typer.BadParameter(_("“{given}” is no role of people. Give one of: {roles}", given=given, roles=roles))
+    return Role(given)
+
+
+RoleName = Annotated[
+    Role,
+    typer.Option(
+        "--role", parser=_role, metavar="ROLE", help=f"One of: {', '.join(PERSON_ROLES)}.", show_default=False
+    ),
+]
 At = Annotated[
     str | None,
     typer.Option(
@@ -49,7 +64,8 @@ def add(
     person: Person,
     name: Annotated[str, typer.Option(help="Name that is printed next to signatures.")],
     role: Annotated[
-        list[Role] | None, typer.Option(help=f"One of: {', '.join(PERSON_ROLES)}; may be repeated.")
+        list[Role] | None,
+        typer.Option(parser=_role, metavar="ROLE", help=f"One of: {', '.join(PERSON_ROLES)}; may be repeated."),
     ] = None,
     plant: At = None,
     language: Annotated[str, typer.Option(help=f"Language of answers: {' or '.join(languages())}.")] = "en",

@@ -11,9 +11,9 @@ from api.doctor import home, jobs, replication, store
 from api.doctor.findings import Check, Examination, Finding, Level
 from api.language import _
 from infra.clock import Clock
-from infra.database import StoreUnfit
 from infra.postgres import PostgresUnavailable
 from infra.settings import SettingsInvalid, load
+from infra.sqlite_engine import StoreUnfit
 from infra.stores import open_store
 from migrations import pending
 from sync_jobs.plant.restore_detection import check_origin

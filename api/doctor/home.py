@@ -13,10 +13,10 @@ from api.language import _, language
 from api.node.backups import last_backup
 from api.node.node import KEY_FILES
 from auth.notes import KeyFileError, load_key
-from infra.database import StoreUnfit, check_sqlite_version
 from infra.messages import word
 from infra.roles import Role
 from infra.settings import FILE_NAME
+from infra.sqlite_engine import StoreUnfit, check_sqlite_version
 
 UNFINISHED: Final = {"ledger.next.pem": "", "assertion.next.pem": "--assertion "}
 """Keys of an unfinished rotation, each with the option of the command that continues it."""

@@ -6,7 +6,7 @@ from shlex import quote
 
 from api.doctor.findings import Examination, Finding, Level, fine
 from api.language import _
-from plants.rules.values.instants import format_instant
+from plants.rules.values.instants import readable_instant
 from plants.store.monitoring.job_runs import JobRun, job_runs
 
 
@@ -15,7 +15,7 @@ def last_successes(node: Examination) -> Iterable[Finding]:
     now = node.clock.now()
     with node.store.reading() as reads:
         runs = job_runs(reads)
-    yield from (_overdue(one, now) for one in runs if one.is_overdue(now))
+    yield from (_overdue(node, one, now) for one in runs if one.is_overdue(now))
     if runs and not any(one.is_overdue(now) for one in runs):
         yield fine(_("Every job succeeded in time: {jobs}.", jobs=", ".join(one.name for one in runs)))
 
@@ -44,9 +44,9 @@ def workers(node: Examination) -> Iterable[Finding]:
     )
 
 
-def _overdue(run: JobRun, now: datetime) -> Finding:
+def _overdue(node: Examination, run: JobRun, now: datetime) -> Finding:
     succeeded = run.last_success(now)
-    last = _("never") if succeeded is None else format_instant(succeeded)
+    last = _("never") if succeeded is None else readable_instant(succeeded)
     return Finding(
         Level.PERSON,
         _(
@@ -56,5 +56,11 @@ def _overdue(run: JobRun, now: datetime) -> Finding:
             last=last,
             error=run.error or _("none"),
         ),
-        _("Start the node, or its worker and beat. If they run, read their logs."),
+        _("Start the node, or its worker and beat. If they run, read their logs.")
+        if node.settings.broker_url is None
+        else _(
+            "Start batchloom beat --home {home} if it does not run: without it no job is due. Else read the log of its "
+            "workers.",
+            home=node.home,
+        ),
     )

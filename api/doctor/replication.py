@@ -14,8 +14,11 @@ import httpx2
 from api.doctor.findings import Examination, Finding, Level, fine, whole_scope
 from api.language import _, language
 from auth.enrolment import invitations
+from infra.messages import translate, word_list
 from infra.objects import ArchiveFailed, ArchiveUnfit
 from infra.roles import Role
+from plants.store.monitoring.alarms import AlarmKind
+from plants.store.monitoring.job_runs import job_runs
 from plants.store.monitoring.overview import alarms_seen
 from plants.store.replication.status import PlantReplication, ReplicationState, replication_status
 from sync_jobs.assembly import archive_of
@@ -79,9 +82,15 @@ def replication(node: Examination) -> Iterable[Finding]:
 
 
 def alarms(node: Examination) -> Iterable[Finding]:
-    """Find active alarms."""
+    """Find active alarms, except those of jobs that `jobs.last_successes` finds overdue."""
+    now = node.clock.now()
     with node.store.reading() as reads:
-        seen = alarms_seen(reads, whole_scope(reads), first=ALARMS_SHOWN)
+        found = {one.name for one in job_runs(reads) if one.is_overdue(now)}
+        seen = [
+            one
+            for one in alarms_seen(reads, whole_scope(reads), first=ALARMS_SHOWN)
+            if one.kind != AlarmKind.JOB_OVERDUE or one.about not in found
+        ]
     for one in seen:
         text = one.said.word(language())
         yield Finding(
@@ -89,13 +98,13 @@ def alarms(node: Examination) -> Iterable[Finding]:
             _(
                 "{kind} about {about} ({times} times): {text}",
                 kind=one.kind,
-                about=one.about,
+                about=translate(one.about, language(), context="about"),
                 times=one.times,
                 text=text,
             ),
             _("See: batchloom alarms --home {home}", home=quote(str(node.home))),
         )
-    if not seen:
+    if not seen and not found:
         yield fine(_("There is no alarm."))
 
 
@@ -138,7 +147,7 @@ def archive(node: Examination) -> Iterable[Finding]:
         )
         return
     if can.missing:
-        missing = ", ".join(can.missing)
+        missing = word_list(can.missing_worded, language())
         yield Finding(
             Level.NOTE,
             _(

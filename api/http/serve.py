@@ -20,6 +20,15 @@ CONCURRENT_MAX = 1_000  # requests and connections at a time; more are answered 
 class Server(uvicorn.Server):
     """A server that returns on a signal, so that the node is closed in order."""
 
+    announce: Callable[[], object] | None = None
+    """Called once the server accepts requests."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then announce it."""
+        await super().startup(sockets=sockets)
+        if self.started and self.announce is not None:
+            self.announce()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop. A second signal stops without waiting for requests in progress."""
         _ = sig, frame
@@ -57,12 +66,19 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(node: Node, *, listener: socket.socket | None = None, until: Callable[[], object] | None = None) -> None:
+def serve(
+    node: Node,
+    *,
+    listener: socket.socket | None = None,
+    until: Callable[[], object] | None = None,
+    announce: Callable[[], object] | None = None,
+) -> None:
     """Serve a node until Ctrl-C or SIGTERM; requests in progress are answered first. Prints nothing.
 
-    With `until` also until that returns, on a thread of its own.
+    With `until` also until that returns, on a thread of its own. `announce` is called once requests are accepted.
     """
     running = server(node)
+    running.announce = announce
     if until is not None:
         threading.Thread(target=_stop_after, args=(running, until), daemon=True).start()
     with listener or listen(node.settings.host, node.settings.port) as listening:

@@ -145,7 +145,7 @@ class Batch(Node):
     async def awaiting_source(self, info: Info) -> bool:
         return await info.load(Permission.BATCH_READ, awaited_batches, self.known.stated.id) or False
 
-    @field("Supplier. Null if it was made in the group.")
+    @field("Supplier. Null if the goods were made in the group, or came without one.")
     async def supplier(self, info: Info) -> MasterRecord | None:
         stated = self.known.stated
         return await record_of(info, MasterKind.SUPPLIER, stated.plant_id, stated.supplier)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from auth.permissions import Permission
-from infra.messages import Language
+from infra.messages import Language, translate
 from plants.store.monitoring.overview import AlarmSeen, alarms_seen
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, object_type
@@ -19,7 +19,9 @@ class Alarm:
     """An alarm: a condition that an operator must know of or act on."""
 
     kind: AlarmKind = described("Kind of alarm.")
-    about: str = described("Subject within the kind, such as a ledger origin, an entry or a transfer.")
+    about: str = described(
+        "Subject within the kind, such as a ledger origin, an entry or a transfer. A word is in the caller's language."
+    )
     text: str = described("Description and remedy, in the caller's language.")
     first_at: datetime = described("Start.")
     last_at: datetime = described("Time of the last occurrence.")
@@ -30,7 +32,7 @@ class Alarm:
     def of(cls, seen: AlarmSeen, language: Language) -> Self:
         return cls(
             kind=AlarmKind(seen.kind),
-            about=seen.about,
+            about=translate(seen.about, language, context="about"),
             text=seen.said.word(language),
             first_at=seen.first_at,
             last_at=seen.last_at,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from infra.database import Session
-from infra.messages import Failure, Worded, message
+from infra.messages import Failure, Worded, message, term
 from infra.objects import ArchiveFailed, ArchiveUnfit, NameTaken, NotArchived
 from plants.rules.ledger.notes import Checkpoint, Note
 from plants.rules.ledger.retention import RecordClass, class_of
@@ -47,7 +47,7 @@ from sync_jobs.nodes import HubNode
 LEASE: Final = "archive"
 SLICE_BUNDLES: Final = 64  # that one run writes, over all ledgers
 SILENCE: Final = timedelta(days=1)  # after which a checkpoint of the same size is archived again
-ABOUT: Final = "archive"
+ABOUT: Final = term("about", "archive")
 FAILING: Final = message(
     "ARCHIVE_FAILING", "{error} The archive is {where}. Nothing is lost; it is retried automatically."
 )
@@ -153,7 +153,7 @@ def _update_capability_alarm(run: _Run) -> None:
     now = run.hub.clock.now()
     can, where = run.archive.capabilities(now), run.archive.objects.describe()
     if can.missing and where.startswith("s3:"):
-        text = UNLOCKED(where=where, missing=list(can.missing))
+        text = UNLOCKED(where=where, missing=can.missing_worded)
         _alarm(run, Alarm(AlarmKind.ARCHIVE_UNLOCKED, ABOUT, text))
         return
     with run.hub.store.transaction() as session:

@@ -1,6 +1,6 @@
 """Rejects messages that Celery cannot read or that a node never sends, so that none of them ends a worker.
 
-Whoever reaches the broker can put a message into a queue. Celery ends the worker when a message raises before its task
+Every client of the broker can put a message into a queue. Celery ends the worker when a message raises before its task
 runs. The message then returns to the queue and ends the next worker. A rejected message is logged once without its
 content, counted, and removed from the queue.
 """
@@ -63,7 +63,7 @@ class GuardedMessage(virtual.Message):
         try:
             _check_envelope(payload)
             super().__init__(payload, channel, **kwargs)
-        except Exception:  # noqa: BLE001 -- whatever a stranger wrote; the consumer rejects it.
+        except Exception:  # noqa: BLE001 -- any malformed content; the consumer rejects it.
             failure = sys.exc_info()
             address = {"exchange": "", "routing_key": ""}
             empty = {"properties": {"delivery_tag": new_id(), "delivery_info": address}}

@@ -12,9 +12,9 @@ from celery import Celery
 
 from infra.clock import Clock
 from infra.database import Session, Store
-from infra.messages import Notice, message
+from infra.messages import Notice, message, term
 from infra.writer import Writing
-from plants.rules.values.instants import format_instant
+from plants.rules.values.instants import readable_instant
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from plants.store.monitoring.job_runs import JobRun, job_runs, record_known
 from sync_jobs.celery.jobs import Job
@@ -27,8 +27,8 @@ PING_SECONDS: Final = 3.0
 COUNT_SECONDS: Final = 1.0
 MISSES_MIN: Final = 2  # unanswered pings in a row
 STOP_SECONDS_MAX: Final = 10.0
-WORKERS: Final = "workers"
-BROKER: Final = "broker"
+WORKERS: Final = term("about", "workers")
+BROKER: Final = term("about", "broker")
 BROKER_AWAY: Final = message(
     "BROKER_AWAY",
     "The broker does not answer ({failure}): new work waits for it, and nothing is lost. Start it, or check "
@@ -39,6 +39,12 @@ JOB_OVERDUE: Final = message(
     "JOB_OVERDUE",
     "The job {job} runs every {period} s. Its last success: {succeeded}. Its last error: {error}. "
     "Read the log of the node or its workers, and run `batchloom doctor`.",
+)
+JOB_OVERDUE_AT_BROKER: Final = message(
+    "JOB_OVERDUE_AT_BROKER",
+    "The job {job} runs every {period} s. Its last success: {succeeded}. Its last error: {error}. "
+    "Start `batchloom beat` for this node if it does not run: without it no job is due. Else read the log of its "
+    "workers.",
 )
 WORKERS_MISSING: Final = message(
     "WORKERS_MISSING",
@@ -115,11 +121,19 @@ class JobMonitor:
     def _alarms(self, runs: Iterable[JobRun], now: datetime) -> Iterable[Alarm]:
         for one in runs:
             if one.is_overdue(now):
-                yield Alarm(AlarmKind.JOB_OVERDUE, one.name, _overdue(one, now))
+                yield Alarm(AlarmKind.JOB_OVERDUE, one.name, self._overdue(one, now))
         for thread in self._threads:
             why = thread.recent_failure()
             if why is not None:
                 yield Alarm(AlarmKind.THREAD_ENDED, thread.name, THREAD_ENDED(thread=thread.name, why=why))
+
+    def _overdue(self, run: JobRun, now: datetime) -> Notice:
+        last = run.last_success(now)
+        succeeded = NEVER() if last is None else readable_instant(last)
+        overdue = JOB_OVERDUE if self._app is None else JOB_OVERDUE_AT_BROKER
+        return overdue(
+            job=run.name, period=round(run.period_ms / 1000), succeeded=succeeded, error=run.error or NO_ERROR()
+        )
 
     def _at_broker(self, *, lasting: bool) -> list[Alarm]:
         """Return the alarm for a broker that is away, or for workers that are missing.
@@ -179,14 +193,6 @@ def workers_answer(app: Celery) -> bool | None:
     except Exception as error:  # noqa: BLE001 -- each transport has its own kinds.
         LOG.warning("no worker can be asked: %s", type(error).__name__)
         return None
-
-
-def _overdue(run: JobRun, now: datetime) -> Notice:
-    last = run.last_success(now)
-    succeeded = NEVER() if last is None else format_instant(last)
-    return JOB_OVERDUE(
-        job=run.name, period=round(run.period_ms / 1000), succeeded=succeeded, error=run.error or NO_ERROR()
-    )
 
 
 def _store(

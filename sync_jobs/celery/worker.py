@@ -5,19 +5,24 @@ store in the process that runs it, because connections do not survive a fork.
 """
 
 import socket
+from contextlib import ExitStack
 
 from infra.settings import load
+from infra.stores import run_server
 from sync_jobs.celery.node_jobs import successes_of
 from sync_jobs.celery.worker_app import worker_app
 
 
 def run_worker(*, concurrency: int | None, queues: str | None, level: str) -> int:
     """Run a worker of the node until a signal ends it; returns its exit status, not 0 after an error."""
-    _check_store()
     name = f"{_process_name()}@{socket.gethostname()}"
     # Not `worker_main` of the application, which drops the exit status.
     worker = app.Worker(hostname=name, loglevel=level, concurrency=concurrency, queues=queues)
-    worker.start()
+    with ExitStack() as opening:
+        # In this process, so that an embedded server outlives a process of the pool, and ends with the worker.
+        run_server(load(), opening)
+        _check_store()
+        worker.start()
     return worker.exitcode or 0
 
 

@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Final
 
 from celery import Celery
+from celery.signals import worker_process_shutdown
 
 from infra.messages import message
 from infra.settings import Settings, SettingsInvalid
@@ -20,7 +21,12 @@ BROKER_NEEDED: Final = message(
 )
 
 _OPEN = ExitStack()
-"""Closed by the end of the process."""
+"""What this process of the pool has opened."""
+
+
+@worker_process_shutdown.connect
+def _close(**_: object) -> None:
+    _OPEN.close()
 
 
 @cache

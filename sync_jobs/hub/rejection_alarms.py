@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from infra.messages import message
+from infra.messages import message, term
 from plants.store.monitoring.alarms import Alarm, AlarmKind, end_alarm, open_alarms, raise_alarm
 from sync_jobs.nodes import HubNode
 from sync_jobs.protocol.wire import Problem
@@ -14,12 +14,14 @@ LATER: Final = frozenset({400, 408, 429, 503})
 """Statuses that only ask the client to retry, or that an interrupted connection causes."""
 
 WRITTEN_EVERY: Final = timedelta(seconds=10)
-STRANGER: Final = "not recognised"
+STRANGER: Final = term("about", "not recognised")
 """The subject of the alarm about clients that are not recognised."""
 
 ADVICE: Final = {
     "NOT_RECOGNISED": message(
-        "ADVICE_NOT_RECOGNISED", "A request came as a plant with a key that is not enrolled, or with a wrong clock."
+        "ADVICE_NOT_RECOGNISED",
+        "A request came as a plant with a key that is not enrolled, or with a wrong clock. Correct the clock, or enrol "
+        "the plant. Then end this alarm with `batchloom end-alarm`.",
     ),
     "NOT_YET_APPROVED": message(
         "ADVICE_NOT_YET_APPROVED",
@@ -27,7 +29,9 @@ ADVICE: Final = {
     ),
     "SESSION_SUPERSEDED": message("ADVICE_SESSION_SUPERSEDED", "Two copies of the plant send. Stop one of them."),
     "INVITATION_REFUSED": message(
-        "ADVICE_INVITATION_REFUSED", "A one-time code was refused. If it was not mistyped, somebody is guessing codes."
+        "ADVICE_INVITATION_REFUSED",
+        "A one-time code was refused. If nobody mistyped it, somebody is guessing codes. Ask who used it, then end "
+        "this alarm with `batchloom end-alarm`.",
     ),
     "PROTOCOL_TOO_OLD": message("ADVICE_PROTOCOL_TOO_OLD", "The plant's program is too old: upgrade it."),
 }

@@ -111,7 +111,7 @@ def _announce_through(node: PlantNode, client: HubClient, statement: bytes) -> N
     except Problem as problem:
         if problem.code != "KEY_REFUSED":
             raise
-        # The hub may not know the rotations of the ledger's key: not yet, or no more. The newest of these keys signs.
+        # The hub may not know the rotations of the ledger's key yet, or may have lost them. The newest key signs.
         restate_lost_rotations(node)
         send_rotation_statements(node, client)
         client.rotate(node.origin, statement)

@@ -3,11 +3,12 @@
 from typing import Final
 
 from infra.clock import Clock
-from infra.database import Session, Store, StoreUnfit
+from infra.database import Session, Store
 from infra.high_water_marks import FILE_NAME, FileMarks, HighWaterMarks, MarkKeeper, MarksFile, MarksUnreadable
 from infra.messages import message
 from infra.roles import Role
 from infra.settings import Settings
+from infra.sqlite_engine import StoreUnfit
 from plants.commands.replication.restores import record_restored
 from plants.rules.identification.codes import reserved_ahead
 from plants.rules.ledger.merkle import EMPTY_ROOT, Frontier

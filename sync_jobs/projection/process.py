@@ -128,7 +128,7 @@ class ProjectionProcess:
         return answer
 
     def _release(self) -> None:
-        """Release a process that has ended or was told to end; the next period starts another."""
+        """Release a process that has ended or is ending; the next period starts another."""
         process, self._process = self._process, None
         if process is not None:
             process.wait()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import text
 
-from infra.database import Store, StoreUnfit, check_sqlite_version
+from infra.database import Store
 from infra.postgres import EmbeddedPostgres
+from infra.sqlite_engine import StoreUnfit, check_sqlite_version
 from tests.databases import fresh_database
 
 

@@ -18,7 +18,8 @@ from infra.messages import (
     store,
     word,
 )
-from infra.settings import HOME_NEEDED, SETTING_WRONG, SETTINGS_WRONG
+from infra.settings import HOME_NEEDED, SETTINGS_WRONG
+from infra.settings_errors import SETTING_WRONG
 
 NO_HOME = HOME_NEEDED(variable="BATCHLOOM_HOME")
 TWO_WRONG = SETTINGS_WRONG(

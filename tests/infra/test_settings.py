@@ -1,10 +1,14 @@
 """Settings: read once, from the home and the environment; unknown names and unfit values are refused."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
-from infra.settings import PREFIX, SettingsInvalid, directive_origin, load, may_carry_secrets
+from infra.messages import word
+from infra.settings import PREFIX, Settings, SettingsInvalid, directive_origin, load, may_carry_secrets
+from infra.settings_errors import FORMS
 
 PLANT = 'role = "plant"\ngroup = "acme.example"\nplant_number = 1\nplant_code = "SH1"\n'
 
@@ -80,3 +84,39 @@ def test_a_directory_without_settings_says_what_to_do(tmp_path: Path) -> None:
 )
 def test_secrets_leave_the_machine_over_tls_alone(url: str, *, may: bool) -> None:
     assert may_carry_secrets(url) is may
+
+
+INVALID = {
+    "foo": "foo: there is no such setting",
+    "role": "role: must be one of: plant, hub",
+    "group": "group: must be a domain name of at most 100 characters a-z, 0-9, dot and hyphen",
+    "plant_number": "plant_number: must be a whole number",
+    "plant_code": "plant_code: must be 2 to 4 characters A-Z and 0-9",
+    "database_url": "database_url: must be a text",
+    "port": "port: must be at most 65535",
+    "push_seconds": "push_seconds: must be more than 0",
+    "checkpoint_seconds": "checkpoint_seconds: must be a number",
+    "transfer_overdue_days": "transfer_overdue_days: must be at least 1",
+    "archive_lock": "archive_lock: must be one of: required, preferred",
+    "postgresql_bin": "postgresql_bin: must be a text",
+    "graphiql": "graphiql: must be true or false",
+}
+VALUES = {"port": 70000, "push_seconds": 0, "transfer_overdue_days": 0, "database_url": 7, "postgresql_bin": 7}
+
+
+def test_each_kind_of_invalid_setting_then_it_is_said_in_both_languages(tmp_path: Path) -> None:
+    lines = "".join(f"{name} = {VALUES.get(name, json.dumps('odd value'))}\n" for name in INVALID)
+    with pytest.raises(SettingsInvalid) as failure:
+        load(home(tmp_path, lines), {})
+    assert set(str(failure.value).partition("*): ")[2].split("; ")) == set(INVALID.values())
+    chinese = word(failure.value, "zh")
+    assert not re.search("must|such|one of|character|number", chinese.replace("plant_number", "")), chinese
+
+
+def test_every_error_of_a_setting_has_words() -> None:
+    """No text of pydantic's is shown: each constraint of a field has words, and the fallback names the setting."""
+    patterns = {
+        name for name, one in Settings.model_fields.items() if any(hasattr(each, "pattern") for each in one.metadata)
+    }
+    assert patterns == set(FORMS)
+    assert all(one.description for one in Settings.model_fields.values())

@@ -12,6 +12,11 @@ def format_instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def readable_instant(at: datetime) -> str:
+    """Return an aware instant for a text that people read: UTC, whole seconds, Z."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def parse_instant(text: str) -> datetime:
     """Return the instant that an entry wrote; raises ValueError on another form."""
     return datetime.fromisoformat(text)

@@ -179,6 +179,19 @@ def test_wrong_codes_then_one_answer_for_all_and_a_limit_and_one_alarm(hub: Serv
     assert alarm.times == 24
 
 
+def test_alarm_about_a_word_then_it_is_listed_and_ended_in_chinese(
+    hub: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hub.client.post("/sync/v1/hello", json={}).status_code == 401
+    home = str(hub.node.settings.home)
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    listed = CliRunner().invoke(api.cli.tree.app, ["alarms", "--home", home], env=HUB_ENVIRONMENT)
+    assert "REPLICATION_REFUSED 无法识别的客户端" in listed.output
+    words = ["end-alarm", "--home", home, "REPLICATION_REFUSED", "无法识别的客户端"]
+    assert CliRunner().invoke(api.cli.tree.app, words, env=HUB_ENVIRONMENT).exit_code == 0
+    assert node_alarms(hub.node) == []
+
+
 def test_unknown_plants_then_one_alarm_that_counts_and_can_be_ended(hub: Serving) -> None:
     for _ in range(50):
         assert hub.client.post("/sync/v1/hello", json={}).status_code == 401

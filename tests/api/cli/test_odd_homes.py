@@ -1,4 +1,4 @@
-"""A home may have any path: what a node keeps stays in its home, whatever characters are in the path."""
+"""A home may have any path: the files of a node stay in its home, whichever characters the path has."""
 
 import json
 import shlex

@@ -129,6 +129,18 @@ def test_wrong_usage_then_status_2_and_nothing_made(words: tuple[str, ...], tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", [("add", "--name", "Li"), ("grant",)])
+def test_role_is_of_no_person_then_refused_with_those_that_are(words: tuple[str, ...], tmp_path: Path) -> None:
+    for role in ("boss", "plant-node"):
+        said = batchloom("person", *words, "--home", tmp_path / "x", "li", "--role", role, LC_ALL="zh_CN.UTF-8")
+        shown = "".join(said.err.split()).replace("│", "")
+        assert said.status == 2
+        assert f"“{role}”不是人员的角色。请给出以下之一：operator,quality,manager," in shown
+        assert "plant-node" not in shown.replace(f"“{role}”", "")
+    assert "plant-node" not in batchloom("person", words[0], "--help").out
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_home_there_then_plain_words_in_both_languages(tmp_path: Path) -> None:
     for words in (("verify",), ("plant", "run")):
         said = batchloom(*words, "--home", tmp_path / "nowhere")
@@ -375,7 +387,7 @@ def test_row_dropped_then_verify_names_the_position(copy: tuple[Path, Store]) ->
         session.run("DELETE FROM entries WHERE idx = 3")
     said = batchloom("verify", "--home", home, LC_ALL="zh_CN.UTF-8")
     assert said.status == 1
-    assert "第 3 条记录缺失" in said.out
+    assert "第 3 个条目缺失" in said.out
 
 
 def test_table_changed_past_the_ledger_then_rebuild_says_which_and_mends_it(copy: tuple[Path, Store]) -> None:
@@ -397,6 +409,24 @@ def test_plant_run_then_it_serves_until_told_to_end(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(patient(30)) == 0
     assert not _answers(port)
+
+
+def test_address_is_printed_then_the_node_answers_there(tmp_path: Path) -> None:
+    port = free_port()
+    make_plant(tmp_path / "sh1", "SH1", 1, "--group", GROUP, "--port", str(port))
+    with subprocess.Popen(
+        [sys.executable, "-m", "api", "plant", "run", "--home", str(tmp_path / "sh1")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(PYTHONUNBUFFERED="1"),
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert f"Plant SH1 is at http://127.0.0.1:{port}" in process.stdout.readline()
+            assert _answers(port)
+        finally:
+            process.kill()
 
 
 @contextmanager

@@ -166,6 +166,17 @@ def settings_of(home: Path) -> Settings:
     return Settings(home=home, role=Role.PLANT, group=GROUP, plant_number=1, plant_code="SH1")
 
 
+def leave_a_job_overdue(home: Path) -> None:
+    """Store a job that has not run for a day, and the alarm that the node raised for it."""
+    sql(
+        home,
+        "INSERT INTO job_runs (name, period_ms, known_since_us, failures) VALUES ('sync.pull', 5000, :since, 0)",
+        since=micros(CLOCK.now() - timedelta(days=1)),
+    )
+    with store_of(home) as session:
+        raise_alarm(session, Alarm(AlarmKind.JOB_OVERDUE, "sync.pull", Notice("TEST", "Overdue.")), CLOCK.now())
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "settings": (lambda home: set_to(home, "porrt", 1), "settings", Level.BROKEN, "porrt"),
     "settings open": (lambda home: (home / FILE_NAME).chmod(0o666), "settings_file", Level.PERSON, "666"),
@@ -192,6 +203,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, Level, str]] = {
     "nobody": (lambda home: sql(home, "DELETE FROM role_grants"), "people", Level.PERSON, "Nobody"),
     "dispute": (dispute, "disputes", Level.PERSON, "1 entries"),
     "alarm": (raise_one, "alarms", Level.PERSON, "Set the clock"),
+    "job overdue": (leave_a_job_overdue, "last_successes", Level.PERSON, "sync.pull"),
     "hub away": (dead_hub, "hub_reached", Level.PERSON, "not reached"),
     "refused": (stand(ReplicationState.REFUSED, error="403 X"), "replication", Level.PERSON, "403 X"),
     "fenced": (stand(ReplicationState.FENCED), "replication", Level.BROKEN, "take-over"),

@@ -1,6 +1,7 @@
 """The application around the contract: signing in, health, pages, headers, jobs, and stopping in order."""
 
 import logging
+import re
 import threading
 from pathlib import Path
 
@@ -97,6 +98,10 @@ def test_sign_in_of_the_wrong_form_then_its_status_says_so(
 ) -> None:
     answer = plant.client.post("/auth/token", content=content, headers={"Content-Type": kind})
     assert (answer.status_code, "message" in answer.json()) == (status, True)
+    headers = {"Content-Type": kind, "Accept-Language": "zh-CN"}
+    chinese = plant.client.post("/auth/token", content=content, headers=headers)
+    assert chinese.status_code == status
+    assert re.search(r"[\u4e00-\u9fff]", chinese.json()["message"]), chinese.json()
 
 
 @pytest.mark.parametrize("fixture", ["plant", "hub"])

@@ -260,6 +260,8 @@ def test_merge_shipment_and_production_corrected_then_as_before(here: Plant) -> 
         "entry": str(shipped.index),
         "by": str(shipped.index + 1),
     }
+    again = here.do(ship_batch, Shipment("C1", (line(one, "10"),)))
+    assert again.payload["movements"][0]["amount"] == "10", "what is right is recorded as a new entry"
 
 
 def test_names_corrected_then_as_before(here: Plant) -> None:

@@ -44,10 +44,17 @@ from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
-from plants.rules.quality.refusals import BATCH_ON_HOLD, HOLD_DIRECTED
+from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS, HOLD_DIRECTED
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant
-from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, LINES_INVALID, TEXT_INVALID, UNIT_UNKNOWN, Refusal
+from plants.rules.values.refusals import (
+    AMOUNT_NOT_A_NUMBER,
+    KNOWN_UNITS,
+    LINES_INVALID,
+    TEXT_INVALID,
+    UNIT_UNKNOWN,
+    Refusal,
+)
 from plants.rules.values.refusals import RefusalCode as R
 from plants.store.projection.rebuilding import table_digests
 from tests.databases import migrated_file
@@ -143,7 +150,8 @@ def use(plant: Plant, code: str) -> None:
 
 def cannot_use(plant: Plant, code: str) -> None:
     process = plant.do(open_process, ProcessOrder()).payload["process"]["id"]
-    plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), BATCH_ON_HOLD)
+    data = plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), BATCH_ON_HOLD)
+    assert data["lifter"] == HEADQUARTERS
 
 
 MILK = MaterialDefinition("RM-GOAT", "Goat milk 羊奶", "KGM", 20, None, {"BG": "25", "DR": "1/3"})
@@ -192,7 +200,8 @@ def test_material_in_a_unit_that_one_plant_lacks_then_that_plant_says_so(hub: Hu
     assert obeys(hub, here).type == "DirectiveApplied"
     rejected = obeys(hub, there)
     assert rejected.payload == {
-        "directive": 0, "met_version": None, "refusal": "UNIT_UNKNOWN", "data": {"unit": "SACK"},
+        "directive": 0, "met_version": None, "refusal": "UNIT_UNKNOWN",
+        "data": {"unit": "SACK", "known": KNOWN_UNITS},
     }  # fmt: skip
     assert there.rows("SELECT 1 FROM materials WHERE code = 'M'") == []
 

@@ -310,7 +310,7 @@ def test_given_any_finding_then_it_is_a_sentence_in_both_languages(kind: BreakKi
         (
             Verified(0, bytes(32)),
             f"The ledger is whole: 0 entries, root {'00' * 32}.",
-            f"账本完好：共 0 条记录，根 {'00' * 32}。",
+            f"账本完好：共 0 个条目，根 {'00' * 32}。",
         ),
     ],
 )

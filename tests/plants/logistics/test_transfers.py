@@ -305,7 +305,8 @@ def test_expired_on_the_road_then_received_all_the_same(here: Plant, there: Plan
 def test_received_wrong_then_refused(here: Plant, there: Plant, tmp_path: Path) -> None:
     milk, sugar = here.receive(), here.receive("RM-SUGAR")
     text = label(here, sent(here, StockLine(milk, "40", "KGM", "A1")))
-    here.refuses(receive_transfer, TransferReceipt(text, "A1"), TRANSFER_MANIFEST_INVALID)
+    at_source = here.refuses(receive_transfer, TransferReceipt(text, "A1"), TRANSFER_MANIFEST_INVALID)
+    assert at_source["why"] == "this transfer leaves from here. Scan it at its destination, NB1"
     third = plant_store(tmp_path, 3, "GZ2")
     data = third.refuses(receive_transfer, TransferReceipt(text, "A1"), TRANSFER_NOT_FOR_THIS_PLANT)
     assert data == {"destination": "NB1", "plant": "GZ2"}

@@ -123,6 +123,7 @@ def test_fed_with_blocked_goods_then_refused_by_name(plant: Plant) -> None:
         "hold": str(plant.entry().index),
         "kind": "QUALITY",
         "reason": "Smells 异味",
+        "lifter": "quality",
     }
     restricted = plant.receive()
     plant.do(restrict, restricted)

