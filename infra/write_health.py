@@ -1,4 +1,4 @@
-"""Whether a store takes writes, as far as this process has seen."""
+"""The last fault that this process met when it wrote to a store."""
 
 from types import TracebackType
 

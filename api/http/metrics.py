@@ -91,7 +91,7 @@ class Metrics(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Read the figures in the store. What a store that takes no writes lacks is added from memory."""
+        """Read the figures in the store, and add those in memory that the store did not take."""
         node, now = self._node, self._node.clock.now()
         with node.store.reading() as reads:
             scope = plants_for(READER, Permission.REPLICATION_READ, {HUB, *known_plants(reads)})

@@ -1,4 +1,4 @@
-"""What a node can do right now, from memory: its store may take no alarm that says so."""
+"""Readiness of a node. It is read from memory, because a store without room takes no alarm."""
 
 from typing import Final
 

@@ -27,7 +27,7 @@ class Start:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no name."""
+        """True if there is no name."""
         return not (self.codes or self.aliases or self.supplier_lots or self.orders or self.customers)
 
 
