@@ -52,7 +52,7 @@ def test_worker_of_an_unknown_queue_then_it_says_which_there_are_and_takes_nothi
     home = tmp_path / "hub"
     subprocess.run([BATCHLOOM, "hub", "init", "--home", home, "--group", GROUP], check=True, timeout=patient(120))
     environment = {**os.environ, "BATCHLOOM_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
-    command = [BATCHLOOM, "worker", "--home", home, "--queues", f"{GROUP}/hub.sync.project"]
+    command: list[str | Path] = [BATCHLOOM, "worker", "--home", home, "--queues", f"{GROUP}/hub.sync.project"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=patient(60))
     assert ended.returncode == 1
     said = " ".join((ended.stdout + ended.stderr).split())
