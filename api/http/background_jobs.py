@@ -56,7 +56,7 @@ class BackgroundJobs:
 
     @property
     def messages_rejected(self) -> int:
-        """The number of messages that separate workers rejected, as far as the monitor heard since the start."""
+        """The number of messages that separate workers rejected, as reported to the monitor since the start."""
         return 0 if self._monitor is None else self._monitor.messages_rejected
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.messages import word_list
 from infra.objects import (
     ArchiveFailed,
     ArchiveUnfit,
@@ -246,3 +247,10 @@ def test_write_that_was_cut_then_it_can_be_repeated(tmp_path: Path) -> None:
 def test_address_that_cannot_be_then_it_is_refused(url: str) -> None:
     with pytest.raises(ArchiveUnfit):
         open_objects(url)
+
+
+def test_missing_capabilities_then_named_for_a_reader_and_for_a_program() -> None:
+    can = Capabilities(conditional=True, locked=False, versioned=False)
+    assert can.missing == ("locked", "versioned")
+    assert word_list(can.missing_worded, "en") == "locks against deletion; versions of what is overwritten"
+    assert word_list(can.missing_worded, "zh") == "防删除锁定；保留被覆盖的版本"

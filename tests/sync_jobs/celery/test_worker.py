@@ -46,3 +46,17 @@ def test_worker_alone_at_an_embedded_hub_then_it_ends_the_server_that_it_started
             running.wait()
     assert "succeeded in" in log.read_text()
     assert not is_running(server)
+
+
+def test_worker_of_an_unknown_queue_then_it_says_which_there_are_and_takes_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "hub"
+    subprocess.run([BATCHLOOM, "hub", "init", "--home", home, "--group", GROUP], check=True, timeout=patient(120))
+    environment = {**os.environ, "BATCHLOOM_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    command: list[str | Path] = [BATCHLOOM, "worker", "--home", home, "--queues", f"{GROUP}/hub.sync.project"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=patient(60))
+    assert ended.returncode == 1
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert f"{GROUP}/hub.sync.project is no queue of this node" in said
+    assert f"{GROUP}/hub/i1, {GROUP}/hub/i1.sync.project" in said
+    assert "Traceback" not in said
+    assert not (home / "postgresql" / "data").exists(), "refused before the store is opened"
