@@ -4,6 +4,7 @@ Alembic is loaded where there is something to do: nearly always a store is there
 """
 
 import re
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,7 +34,7 @@ def config(store: Store) -> "Config":
     """Return Alembic's configuration for a store."""
     from alembic.config import Config  # noqa: PLC0415 -- as said above.
 
-    settings = Config()
+    settings = Config(stdout=sys.stdout)  # Its own default is the output at the time of its import.
     settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     settings.set_main_option("path_separator", "os")
     settings.attributes["engine"] = store.engine

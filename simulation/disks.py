@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from infra.database import ReadSession, Row, Session, Statement, Store, driver_rows
+from infra.write_health import WriteHealth
 
 _TO_DISK = sqlite.Connection.commit
 _UNDO = sqlite.Connection.rollback
@@ -175,6 +176,7 @@ class Disk(Store):
         self.engine = create_engine("sqlite://", module=sqlite, creator=lambda: connection, poolclass=StaticPool)
         self._snapshots = self.engine.execution_options()
         self.keeper = None
+        self.write_health = WriteHealth()
         self.busy = 0
         self.writes = 0
 

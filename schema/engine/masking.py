@@ -59,7 +59,9 @@ def _presented(error: GraphQLError, context: Context) -> GraphQLError:
         fault = store_fault(cause)
         return _incident(error, cause, context) if fault is None else _store_failure(error, cause, fault, context)
     notice = None if find_language(context.language) == SOURCE else notice_of(error)
-    message = (error.message if notice is None else word(notice, context.language))[:MESSAGE_LENGTH_MAX]
+    # GraphQL writes before the text which variable and field is meant.
+    worded = error.message if notice is None else error.message.replace(str(notice), word(notice, context.language))
+    message = worded[:MESSAGE_LENGTH_MAX]
     if not sees_schema(context.actor):
         message = SUGGESTION.sub("", message)
     return GraphQLError(message, error.nodes, error.source, error.positions, error.path, None, error.extensions)

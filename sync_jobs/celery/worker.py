@@ -30,12 +30,12 @@ def run_worker(*, concurrency: int | None, queues: str | None, level: str) -> in
             if one not in known:
                 raise Failure(QUEUE_UNKNOWN, unknown=one, queues=", ".join(known))
     name = f"{_process_name()}@{socket.gethostname()}"
-    # Not `worker_main` of the application, which drops the exit status.
-    worker = app.Worker(hostname=name, loglevel=level, concurrency=concurrency, queues=queues)
     with ExitStack() as opening:
         # In this process, so that an embedded server outlives a process of the pool, and ends with the worker.
         run_server(load(), opening)
         _check_store()
+        # Not `worker_main` of the application, which drops the exit status.
+        worker = app.Worker(hostname=name, loglevel=level, concurrency=concurrency, queues=queues)
         worker.start()
     return worker.exitcode or 0
 

@@ -97,8 +97,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     ),
     "unknown unit": (
         RECEIVE, delivery(quantity=amount("10", "QQQ")), "UNIT_UNKNOWN",
-        "QQQ is not a known unit. Use a UN/ECE Rec 20 code such as KGM, or define it.",
-        "QQQ 不是已知单位，请使用 KGM 等 UN/ECE Rec 20 代码，或先定义。",
+        "QQQ is not a known unit here. Use a UN/ECE Rec 20 code such as KGM, or define the unit first.",
+        "QQQ 不是此处已知的单位。请使用 KGM 等 UN/ECE Rec 20 代码，或先定义该单位。",
     ),
     "future time": (
         RECEIVE, delivery(occurredAt=TOMORROW.isoformat()), "TIME_IN_FUTURE",
@@ -112,7 +112,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     ),
     "unknown process": (
         FEED, {"process": "process/4242", "lines": []}, "PROCESS_UNKNOWN",
-        "No process record 4242 is known here. Check its id.", "此处没有过程记录 4242，请核对其编号。",
+        "No process record process/4242 is known here. Check its id.", "此处没有生产记录 process/4242，请核对其编号。",
     ),
 }  # fmt: skip
 

@@ -173,7 +173,7 @@ def test_every_query_about_things_of_another_plant_then_as_if_they_did_not_exist
             telling.add(name)
     assert played.schema.query_type is not None
     without_names = {
-        "viewer", "plants", "alarms", "transfersInTransit", "disputes", "parkedEntries", "skippedEntries",
+        "viewer", "server", "plants", "alarms", "transfersInTransit", "disputes", "parkedEntries", "skippedEntries",
     }  # fmt: skip
     assert asked == set(played.schema.query_type.fields) - without_names
     assert telling == asked, "to the whole group's reader the two differ, so that the walk proves something"

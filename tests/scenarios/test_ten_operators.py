@@ -129,7 +129,7 @@ def test_less_than_all_want_then_exactly_what_there_is_is_taken(plant: Group) ->
     assert [entry.type for entry in new_entries(plant, began)] == ["BatchMoved"] * 6
     assert stock_of(wang, scarce) == {"A1": "1", "B1": "24"}
     short = next(answer for answer in answers if answer["__typename"] == "StockShort")
-    assert short["message"] == f"Only 1 KGM of batch {scarce} at A1, 4 KGM wanted. Count again or take less."
+    assert short["message"] == f"Only 1 KGM of batch {scarce} in A1, 4 KGM wanted. Count again or take less."
 
 
 def test_same_request_with_another_order_then_refused(plant: Group) -> None:

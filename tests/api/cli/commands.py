@@ -83,3 +83,28 @@ class Commands:
             out, err = (stream.read_text() for stream in streams[1:])
             assert ended, f"{words} does not end:\n{out}\n{err}"
             return Said(int(self._parent.stdout.readline()), out, err)
+
+
+RUNNING: Final[list[Commands]] = []
+"""The process that forks the commands of a module's tests: the fixture `commands` starts and ends it."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's environment without settings of other nodes, in English."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLOOM_")}
+    return {**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "120", **more}
+
+
+def batchloom(*words: str | Path, given: str = "", **environ: str) -> Said:
+    """Run the command line, in English unless `environ` sets another language."""
+    (commands,) = RUNNING
+    said = commands.run([*map(str, words)], environment(**environ), given)
+    assert "Traceback" not in said.err, said.err
+    return said
+
+
+def make_plant(home: Path, code: str, number: int, *more: str | Path) -> None:
+    said = batchloom(
+        "plant", "init", "--home", home, "--code", code, "--number", str(number), "--name", f"Plant {code}", *more
+    )
+    assert said.status == 0, said.err

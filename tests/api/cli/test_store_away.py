@@ -7,16 +7,16 @@ from typing import Final
 import pytest
 
 from infra.postgres import EmbeddedPostgres
-from tests.api.cli.test_tree import batchloom, make_plant
+from tests.api.cli.commands import Commands, batchloom, make_plant
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("commands")]
 
 NOBODY: Final = "postgresql://bob:hunter2@127.0.0.1:1/x"
 BROKER: Final = "redis://:hunter2@127.0.0.1:1/0"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001 -- it runs make_plant.
     home = tmp_path_factory.mktemp("plants") / "sh1"
     make_plant(home, "SH1", 1, "--group", "acme.example")
     return home

@@ -1,7 +1,6 @@
 """The command line as its users have it: a process of its own, with its words, its exit status and what it leaves."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,52 +16,25 @@ import pytest
 
 from infra.database import Store
 from infra.postgres import EmbeddedPostgres
-from tests.api.cli.commands import SECONDS_MAX, Commands, Said
+from tests.api.cli.commands import SECONDS_MAX, Commands, Said, batchloom, environment, make_plant
 from tests.databases import fresh_database
 from tests.patience import patient, wait_until
 from tests.plants.epcis.documents import content, event, some
 from tests.sync_jobs.group import free_port
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("commands")]
 
 BATCHLOOM: Final = Path(sys.executable).with_name("batchloom")
-COMMANDS: Final[list[Commands]] = []
 """The one that runs the commands of this module."""
 PASSWORD: Final = "seven geese over the lake"
 GROUP: Final = "acme.example"
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Return this process's environment without settings of other nodes, in English."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("BATCHLOOM_")}
-    return {**kept, "LC_ALL": "C.UTF-8", "COLUMNS": "120", **more}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _commands() -> Iterator[None]:
-    with Commands() as commands:
-        COMMANDS.append(commands)
-        yield
-        COMMANDS.clear()
-
-
-def batchloom(*words: str | Path, given: str = "", **environ: str) -> Said:
-    """Run the command line, in English unless `environ` sets another language."""
-    (commands,) = COMMANDS
-    said = commands.run([*map(str, words)], environment(**environ), given)
-    assert "Traceback" not in said.err, said.err
-    return said
-
-
-def make_plant(home: Path, code: str, number: int, *more: str | Path) -> None:
-    said = batchloom(
-        "plant", "init", "--home", home, "--code", code, "--number", str(number), "--name", f"Plant {code}", *more
-    )
-    assert said.status == 0, said.err
-
-
 @pytest.fixture(scope="module")
-def mills(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+def mills(
+    commands: Commands,  # noqa: ARG001 -- it runs make_plant.
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Mapping[str, Path]:
     """Two plants made by the command line, with a chain over both imported."""
     folder = tmp_path_factory.mktemp("mills")
     homes = {"MILL": folder / "mill", "BAKE": folder / "bake"}

@@ -178,7 +178,7 @@ def test_stock_short_then_feeding_is_refused_with_what_there_is(plant: Serving) 
     refusal = refused(plant, wang, "feedProcess", "STOCK_SHORT", process=process, lines=[line(milk, "100.000001")])
 
     assert refusal["message"] == (
-        f"Only 100 KGM of batch {milk} at A1, 100.000001 KGM wanted. Count again or take less."
+        f"Only 100 KGM of batch {milk} in A1, 100.000001 KGM wanted. Count again or take less."
     )
 
 

@@ -41,7 +41,7 @@ from tests.factories import Plant
 
 SPY = Author("secret-person", "Secret Person", "secret-device")
 REQUEST = "0190b0a0-0000-7000-8000-00000000000a"
-SAYING_NOTHING = ("viewer", "parkedEntries", "skippedEntries", "disputes")
+SAYING_NOTHING = ("viewer", "server", "parkedEntries", "skippedEntries", "disputes")
 """Queries that have nothing to say of BJ2 here; those of worklists are asked about other plants' in their own tests."""
 
 

@@ -171,7 +171,7 @@ async def test_refused_then_nothing_has_changed(waiting: Waiting, mutation: str)
         )
         assert (answer["code"], answer["plantCode"]) == ("ENTRY_NOT_PARKED", plant)
         assert answer["message"] == (
-            f"工厂 {plant} 的条目 {given['index']} 未因自身原因搁置，或与所示内容不符，请重新列出。"
+            f"工厂 {plant} 的条目 {given['index']} 不是因自身原因而待处理，或与所示内容不符，请重新列出。"
         )
     for reason in ("", " ", "x" * 501):
         given = shown(waiting.broken, reason=reason)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 
 from infra.clock import FixedClock
 from infra.database import Session, Store
@@ -69,7 +69,7 @@ def contents(session: Session, plant: int) -> dict[str, list[Any]]:
     """Return all rows of a plant in the tables that these tests write."""
     found = {}
     for kind in KINDS:
-        names = ", ".join(kind.model_fields)
+        names = ", ".join(column.name for column in SQLModel.metadata.tables[str(kind.__tablename__)].columns)
         rows = session.rows(f"SELECT {names} FROM {kind.__tablename__} WHERE plant_id = :plant", {"plant": plant})
         found[str(kind.__tablename__)] = sorted(rows, key=repr)
     return found
