@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from statistics import median
@@ -59,10 +59,20 @@ class Found:
 
 def run_one(seed: int, planted: str | None = None) -> Outcome:
     """Run one seed, with a planted bug where one is named."""
-    logging.disable(logging.CRITICAL)
     bug: AbstractContextManager[None] = BUGS[planted]() if planted else nullcontext()
-    with bug:
+    with _silence(), bug:
         return run(seed)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Log nothing in the block: the faults of a run are meant."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def campaign(
