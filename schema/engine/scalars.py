@@ -95,31 +95,24 @@ def read_day(value: object) -> date:
         raise _wrong("Date", text, rule) from error
 
 
-def _whole(kind: str, value: int) -> str:
-    """Return a JSON integer as text. A larger one is refused: clients may have rounded it."""
-    if not -WHOLE_MAX < value < WHOLE_MAX:
-        raise _wrong(kind, "…", RULE_STRING())  # Python does not write integers of thousands of digits.
-    return str(value)
+def _number_reader(kind: str) -> Callable[[object], str]:
+    """Return a parser of exact numbers. It refuses JSON numbers that clients may have rounded."""
+
+    def read(value: object) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not -WHOLE_MAX < value < WHOLE_MAX:
+                raise _wrong(kind, "…", RULE_STRING())  # Python does not write integers of thousands of digits.
+            value = str(value)
+        text = _text(kind, value)
+        if len(text) > DECIMAL_LENGTH_MAX:
+            raise _wrong(kind, text, RULE_DECIMAL(most=DECIMAL_LENGTH_MAX))
+        return text
+
+    return read
 
 
-def _short(kind: str, text: str) -> str:
-    if len(text) > DECIMAL_LENGTH_MAX:
-        raise _wrong(kind, text, RULE_DECIMAL(most=DECIMAL_LENGTH_MAX))
-    return text
-
-
-def read_decimal(value: object) -> str:
-    """Return a decimal as text. JSON numbers with a fraction are refused, because clients may have rounded them."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = _whole("Decimal", value)
-    return _short("Decimal", _text("Decimal", value))
-
-
-def read_rational(value: object) -> str:
-    """Return a rational number as text. JSON numbers with a fraction are refused, as for Decimal."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = _whole("Rational", value)
-    return _short("Rational", _text("Rational", value))
+read_decimal: Final = _number_reader("Decimal")
+read_rational: Final = _number_reader("Rational")
 
 
 def read_sha256(value: object) -> str:
