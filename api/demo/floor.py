@@ -52,76 +52,88 @@ class Floor:
 
     def open_run(self, segment: str, equipment: str, at: datetime) -> str:
         """The operator opens a process record; returns its id."""
-        order = {"segment": segment, "equipment": equipment, **_at(at)}
+        order = {"segment": segment, "equipmentCode": equipment, **_at(at)}
         return str(self._operator.do("openProcess", "... on ProcessOpened { process { id } }", order)["process"]["id"])
 
     def feed(self, run: str, lines: Sequence[Line], at: datetime) -> None:
         """The operator puts goods in."""
-        self._operator.do("feedProcess", "", {"process": run, "lines": _lines(lines), **_at(at)})
+        self._operator.do("addProcessInputs", "", {"processId": run, "lines": _lines(lines), **_at(at)})
 
     def produce(self, run: str, outputs: Sequence[tuple[str, int, str, str]], at: datetime) -> list[str]:
         """The operator declares what came out: material, amount, unit and use; returns the new batches' codes."""
         place = "DOCK" if self.code == "WH1" else "STORE"
         order = {
-            "process": run,
+            "processId": run,
             "outputs": [
-                {"material": material, "quantity": _quantity(amount, unit), "location": place, "use": use}
+                {"materialCode": material, "quantity": _quantity(amount, unit), "locationCode": place, "use": use}
                 for material, amount, unit, use in outputs
             ],
             **_at(at),
         }
-        done = self._operator.do("yieldProcess", "... on ProcessYielded { batches { code } }", order)
+        done = self._operator.do("addProcessOutputs", "... on ProcessOutputsAdded { batches { code } }", order)
         return [str(batch["code"]) for batch in done["batches"]]
 
     def close_run(self, run: str, at: datetime) -> None:
         """The operator closes the process record with its mass balance."""
-        self._operator.do("closeProcess", "", {"process": run, **_at(at)})
+        self._operator.do("closeProcess", "", {"processId": run, **_at(at)})
 
     def move(self, batch: str, amount: int, unit: str, source: str, target: str, at: datetime) -> None:  # noqa: PLR0917
         """The operator moves goods between two locations."""
-        order = {"batch": batch, "fromLocation": source, "toLocation": target, "quantity": _quantity(amount, unit)}
+        order = {
+            "batchCode": batch,
+            "fromLocationCode": source,
+            "toLocationCode": target,
+            "quantity": _quantity(amount, unit),
+        }
         self._operator.do("moveBatch", "", {**order, **_at(at)})
 
     def split(self, batch: str, location: str, parts: Sequence[int], unit: str, at: datetime) -> list[str]:
         """The operator splits a batch; returns the codes of the parts."""
         order = {
-            "batch": batch,
-            "location": location,
-            "parts": [{"quantity": _quantity(part, unit), "location": location} for part in parts],
+            "batchCode": batch,
+            "locationCode": location,
+            "parts": [{"quantity": _quantity(part, unit), "locationCode": location} for part in parts],
         }
         done = self._operator.do("splitBatch", "... on BatchSplit { parts { code } }", {**order, **_at(at)})
         return [str(part["code"]) for part in done["parts"]]
 
     def merge(self, batches: Sequence[str], location: str, at: datetime) -> str:
         """The operator joins batches; returns the code of the new one."""
-        order = {"sources": [{"batch": code, "location": location} for code in batches], "location": location}
+        order = {
+            "sources": [{"batchCode": code, "locationCode": location} for code in batches],
+            "locationCode": location,
+        }
         done = self._operator.do("mergeBatches", "... on BatchesMerged { batch { code } }", {**order, **_at(at)})
         return str(done["batch"]["code"])
 
     def dispatch(self, destination: str, line: Line, at: datetime) -> str:
         """The operator sends goods to another plant; returns the text of the label that travels with them."""
-        order = {"destination": destination, "lines": _lines([line]), **_at(at)}
+        order = {"destinationCode": destination, "lines": _lines([line]), **_at(at)}
         return str(self._operator.do("dispatchTransfer", "... on TransferDispatched { manifest }", order)["manifest"])
 
     def take_in(self, label: str, location: str, at: datetime, *, short: tuple[Line, int] | None = None) -> int:
         """The operator takes a transfer over from its label alone; returns how much came in, less what is missing."""
-        order: dict[str, Any] = {"manifest": label, "location": location, **_at(at)}
+        order: dict[str, Any] = {"manifest": label, "locationCode": location, **_at(at)}
         if short is not None:
             (batch, amount, unit, _), missing = short
-            order["lines"] = [{"batch": batch, "quantity": _quantity(amount - missing, unit), "location": location}]
+            order["lines"] = [
+                {"batchCode": batch, "quantity": _quantity(amount - missing, unit), "locationCode": location}
+            ]
         wanted = "... on TransferReceived { transfer { lines { received { amount } } } }"
         done = self._operator.do("receiveTransfer", wanted, order)
         return int(sum(Decimal(line["received"]["amount"]) for line in done["transfer"]["lines"]))
 
     def ship(self, customer: str, lines: Sequence[Line], order: str, at: datetime) -> None:
         """The operator ships goods to a customer."""
-        self._operator.do("shipBatch", "", {"customer": customer, "lines": _lines(lines), "order": order, **_at(at)})
+        self._operator.do(
+            "shipGoods", "", {"customerCode": customer, "lines": _lines(lines), "order": order, **_at(at)}
+        )
 
     def count(self, line: Line, at: datetime, why: str) -> None:
         """The manager sets the stock to what was counted; the difference is within the tolerance."""
         batch, amount, unit, location = line
-        order = {"batch": batch, "location": location, "counted": _quantity(amount, unit), "reason": why}
-        self._manager.do("adjustStock", "", {**order, **_at(at)})
+        order = {"batchCode": batch, "locationCode": location, "counted": _quantity(amount, unit), "reason": why}
+        self._manager.do("countStock", "", {**order, **_at(at)})
 
     def correct(self, entry: int, why: str) -> int:
         """Quality says that an entry was wrong; returns the position of the entry that takes it back."""
@@ -131,29 +143,29 @@ class Floor:
 
     def quarantine(self, batch: str, why: str, at: datetime) -> None:
         """Quality puts goods on hold."""
-        self._quality.do("quarantineBatch", "", {"batch": batch, "reason": why, **_at(at)})
+        self._quality.do("placeHold", "", {"batchCode": batch, "reason": why, **_at(at)})
 
     def ask_for_release(self, batch: str, why: str) -> tuple[int, str]:
         """Quality asks that the hold be lifted; returns the request's number and the hash of what was asked."""
         wanted = "... on ChangeRequested { entry { index leafHash } }"
-        asked = self._quality.do("requestRelease", wanted, {"batch": batch, "reason": why})["entry"]
+        asked = self._quality.do("requestRelease", wanted, {"batchCode": batch, "reason": why})["entry"]
         return int(asked["index"]), str(asked["leafHash"])
 
     def wait_until_usable(self, batch: str) -> None:
         """Wait until the hub's approval has come back and the plant has lifted the hold."""
         deadline = time.monotonic() + WAIT_SECONDS_MAX
-        query = "query($code: BatchCode!) { batch(code: $code) { standings { usable } } }"
-        while not all(one["usable"] for one in self._quality.ask(query, {"code": batch})["batch"]["standings"]):
+        query = "query($code: BatchCode!) { batch(code: $code) { atPlants { usable } } }"
+        while not all(one["usable"] for one in self._quality.ask(query, {"code": batch})["batch"]["atPlants"]):
             if time.monotonic() > deadline:
                 raise Failure(message("DEMO_NOT_RELEASED", "{batch} was not released in time."), batch=batch)
             time.sleep(POLL_SECONDS)
 
     def _delivery(self, material: str, amount: int, at: datetime, supplier: str, lot: str) -> dict[str, Any]:
         order = {
-            "material": material,
+            "materialCode": material,
             "quantity": _quantity(amount, "H87" if material == "CARTON" else "KGM"),
-            "location": "DOCK",
-            "supplier": supplier,
+            "locationCode": "DOCK",
+            "supplierCode": supplier,
             "supplierLot": lot,
         }
         wanted = "... on BatchReceived { entry { index } batch { code } }"
@@ -178,7 +190,7 @@ class Headquarters:
         deadline = time.monotonic() + WAIT_SECONDS_MAX
         while True:
             try:
-                self.client.do("decideChange", "", order)
+                self.client.do("decideChangeRequest", "", order)
             except MutationRefused as refused:
                 if refused.refusal not in NOT_AT_THE_HUB_YET or time.monotonic() > deadline:
                     raise
@@ -226,6 +238,6 @@ def _quantity(amount: int, unit: str) -> dict[str, str]:
 
 def _lines(lines: Sequence[Line]) -> list[dict[str, object]]:
     return [
-        {"batch": batch, "quantity": _quantity(amount, unit), "location": location}
+        {"batchCode": batch, "quantity": _quantity(amount, unit), "locationCode": location}
         for batch, amount, unit, location in lines
     ]

@@ -35,7 +35,7 @@ query Batches($input: TraceInput!, $first: Int!, $after: String) { trace(input: 
     pageInfo { hasNextPage endCursor }
     nodes { steps batch {
       id code quantityMade { amount unit } material { name } origin { code }
-      standings { plant { code } onHand { amount } } } }
+      atPlants { plant { code } onHand { amount } } } }
   } } }
 """
 EDGES: Final = """
@@ -126,7 +126,7 @@ def _pages(client: NodeClient, document: str, part: str, asked: Mapping[str, obj
 
 def _batch(found: Mapping[str, Any]) -> BatchShown:
     made = found["quantityMade"]
-    on_hand = ((_code(one["plant"]), parse_micro(one["onHand"]["amount"])) for one in found["standings"])
+    on_hand = ((_code(one["plant"]), parse_micro(one["onHand"]["amount"])) for one in found["atPlants"])
     return BatchShown(
         key=found["id"],
         code=found["code"],

@@ -25,7 +25,7 @@ from plants.store.approvals.change_requests import (
 )
 from plants.store.audit.history import log_named
 from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_directive
-from schema.audit.history import Difference, PlantOf
+from schema.audit.history import FieldChange, PlantOf
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -108,7 +108,7 @@ class ChangeRequest(Node):
     kind: ChangeKind = described("Kind of change.")
     state: ChangeState = described("State, as the plant recorded it.")
     version: int = described("Batch version that the request is for. A decision on any other version is refused.")
-    differences: list[Difference] = described("Requested changes, field by field.")
+    differences: list[FieldChange] = described("Requested changes, field by field.")
     levels: list[ChangeLevel] = described("Levels at which it may be decided.")
     reason: str = described("Reason of the requester.")
     proposal: str = described(PROPOSAL)
@@ -147,7 +147,7 @@ class ChangeRequest(Node):
             kind=row.kind,
             state=row.state,
             version=row.version,
-            differences=[Difference(**one) for one in row.differences],
+            differences=[FieldChange(**one) for one in row.differences],
             levels=sorted(row.levels),
             reason=row.reason,
             proposal=row.proposal,
@@ -212,7 +212,7 @@ async def change_requests(
 class RequestReleaseInput(MutationInput):
     """The batch and the hold to release."""
 
-    batch: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Batch code.")
     hold: int | None = described("Id of the hold at the plant. Without it, all open QUALITY holds.", default=None)
     reason: str = described(REASON)
 
@@ -221,7 +221,7 @@ class RequestReleaseInput(MutationInput):
 class RequestExpiryExtensionInput(MutationInput):
     """The batch and its requested expiry date."""
 
-    batch: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Batch code.")
     expires_on: date = described("New last day of use. It must be later than the current one.")
     reason: str = described(REASON)
 
@@ -230,8 +230,8 @@ class RequestExpiryExtensionInput(MutationInput):
 class RequestStockAdjustmentInput(MutationInput):
     """The counted quantity of a batch at a location."""
 
-    batch: BatchCode = described("Batch code.")
-    location: str = described("Location code.")
+    batch_code: BatchCode = described("Batch code.")
+    location_code: str = described("Location code.")
     counted: QuantityInput = described("Counted quantity. It may be zero.")
     reason: str = described(REASON)
 
@@ -262,7 +262,7 @@ async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) ->
     ),
 )
 async def request_release(info: Info, input: Input[RequestReleaseInput]) -> ChangeRequested:
-    return await _ask(info, commands.ReleaseRequest(input.batch, input.reason, input.hold), input)
+    return await _ask(info, commands.ReleaseRequest(input.batch_code, input.reason, input.hold), input)
 
 
 @mutation(
@@ -277,7 +277,7 @@ async def request_release(info: Info, input: Input[RequestReleaseInput]) -> Chan
     ),
 )
 async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensionInput]) -> ChangeRequested:
-    return await _ask(info, commands.ExtensionRequest(input.batch, input.reason, input.expires_on), input)
+    return await _ask(info, commands.ExtensionRequest(input.batch_code, input.reason, input.expires_on), input)
 
 
 @mutation(
@@ -295,7 +295,9 @@ async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensi
 )
 async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustmentInput]) -> ChangeRequested:
     counted = input.counted
-    order = commands.AdjustmentRequest(input.batch, input.reason, input.location, counted.amount, counted.unit)
+    order = commands.AdjustmentRequest(
+        input.batch_code, input.reason, input.location_code, counted.amount, counted.unit
+    )
     return await _ask(info, order, input)
 
 

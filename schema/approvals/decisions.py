@@ -29,7 +29,7 @@ RULE_GIVEN_AT_HUB: Final = message("RULE_GIVEN_AT_HUB", "given at the hub: the c
 
 
 @input_type
-class DecideChangeInput:
+class DecideChangeRequestInput:
     """A decision on exactly one content of a change request."""
 
     request_id: RequestId = described(
@@ -47,7 +47,7 @@ class DecideChangeInput:
 
 
 @object_type
-class ChangeDecided(Recorded):
+class ChangeRequestDecided(Recorded):
     """A change was decided. Its plant applies an approved change, or refuses it if it no longer fits.
 
     The entry is the plant's own, or the hub's directive to the plant.
@@ -70,7 +70,7 @@ class ChangeDecided(Recorded):
         PROPOSAL_DIFFERS,
     ),
 )
-async def decide_change(info: Info, input: Input[DecideChangeInput]) -> ChangeDecided:
+async def decide_change_request(info: Info, input: Input[DecideChangeRequestInput]) -> ChangeRequestDecided:
     services = info.services
     at_hub = services.role is Role.HUB
     # The hub decides for the group. A user with a role at one plant decides at that plant.
@@ -84,4 +84,4 @@ async def decide_change(info: Info, input: Input[DecideChangeInput]) -> ChangeDe
     command = decide_change_at_hub if at_hub else decide_change_here
     entry = await info.write(command, order, input, plant=number)
     change = required(await change_numbered(info, number, input.change))
-    return ChangeDecided(entry=RecordedEntry.of(entry), change_request=change)
+    return ChangeRequestDecided(entry=RecordedEntry.of(entry), change_request=change)

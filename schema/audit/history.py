@@ -34,7 +34,7 @@ INDEX = "Position of the entry in its ledger, from 0."
 
 
 @object_type
-class Difference:
+class FieldChange:
     """One changed field, with its value before and after."""
 
     field: str = described("Name of the field, such as expires_on or stock:A1.")
@@ -113,7 +113,7 @@ class LedgerEntry(Node):
         return None if seen is None else Plant.of(seen)
 
     @field("Changed fields, for change requests and their application. Empty for other events.")
-    async def differences(self, info: Info) -> list[Difference]:
+    async def differences(self, info: Info) -> list[FieldChange]:
         asked: LedgerEntry | None = self
         if self.pruned:
             return []
@@ -121,7 +121,7 @@ class LedgerEntry(Node):
             asked = await entry_of(info, (self.position[0], self.content["change"]))
         if asked is None or asked.pruned or asked.type != "ChangeRequested":
             return []
-        return [Difference(**one) for one in asked.content["differences"]]
+        return [FieldChange(**one) for one in asked.content["differences"]]
 
     @field("The entry that this one corrects.")
     async def corrects(self, info: Info) -> "LedgerEntry | None":

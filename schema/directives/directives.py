@@ -40,7 +40,7 @@ from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import BatchCode, EventType, PlantCode, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import CODE, NAME
-from schema.materials.materials import ConversionInput
+from schema.materials.materials import UnitConversionInput
 
 enum_type(DirectiveState)
 PLANTS = "Codes of the addressed plants."
@@ -49,7 +49,7 @@ REASON = "Reason, for the plants and for readers of the ledgers."
 
 
 @object_type
-class Directive(Node):
+class HubDirective(Node):
     """A directive to one plant, and the plant's answer."""
 
     index: int = described("Position among the directives to the plant, from 0.")
@@ -143,9 +143,9 @@ class DirectiveFilter:
 
 
 @findable("directive", 2)
-async def _find(info: Info, numbers: tuple[int, ...]) -> Directive | None:
+async def _find(info: Info, numbers: tuple[int, ...]) -> HubDirective | None:
     row = await info.load(Permission.BATCH_READ, directives_by_place, numbers)
-    return None if row is None else Directive.of(row)
+    return None if row is None else HubDirective.of(row)
 
 
 @query(
@@ -157,12 +157,12 @@ async def directives(
     filter: Annotated[DirectiveFilter | None, argument("Filter. Without it, all.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
-) -> Connection[Directive]:
+) -> Connection[HubDirective]:
     wanted = filter or DirectiveFilter()
     filters = DirectivesFilter(wanted.plant, wanted.state, wanted.type, wanted.key)
     return await info.connection(
         directives_page, directives_count, filters, (first, after),
-        key=lambda row: (row.log_id, row.idx), make=Directive.of,
+        key=lambda row: (row.log_id, row.idx), make=HubDirective.of,
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ async def directives(
 class DirectMaterialInput(MutationInput):
     """A complete material definition for plants. It replaces an earlier one with the same code."""
 
-    plants: list[PlantCode] = described(PLANTS)
+    plant_codes: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
     unit: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant.")
@@ -178,7 +178,7 @@ class DirectMaterialInput(MutationInput):
         "Shelf life in days after production. Null if batches do not expire.", default=None
     )
     retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
-    conversions: list[ConversionInput] = described(
+    conversions: list[UnitConversionInput] = described(
         "Conversions of other units to the material's own.", default_factory=list
     )
 
@@ -187,7 +187,7 @@ class DirectMaterialInput(MutationInput):
 class DirectMasterInput(MutationInput):
     """A supplier, customer, location or piece of equipment for plants."""
 
-    plants: list[PlantCode] = described(PLANTS)
+    plant_codes: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
 
@@ -196,7 +196,7 @@ class DirectMasterInput(MutationInput):
 class DirectUnitInput(MutationInput):
     """A unit for plants, defined as an exact multiple of a built-in unit."""
 
-    plants: list[PlantCode] = described(PLANTS)
+    plant_codes: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
     of: str = described("Built-in unit that it is a multiple of.")
@@ -207,23 +207,23 @@ class DirectUnitInput(MutationInput):
 class DirectHoldInput(MutationInput):
     """The batch to hold, the plants and the reason."""
 
-    batch: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Batch code.")
     kind: HoldKind = described("Kind of hold.", default=HoldKind.QUALITY)
     reason: str = described(REASON)
-    plants: list[PlantCode] = described(WHERE, default_factory=list)
+    plant_codes: list[PlantCode] = described(WHERE, default_factory=list)
 
 
 @input_type
-class DirectRecallInput(MutationInput):
+class OpenRecallInput(MutationInput):
     """The batches to recall, the plants and the reason."""
 
-    batches: list[BatchCode] = described("Batch codes.")
+    batch_codes: list[BatchCode] = described("Batch codes.")
     reason: str = described(REASON)
-    plants: list[PlantCode] = described(WHERE, default_factory=list)
+    plant_codes: list[PlantCode] = described(WHERE, default_factory=list)
 
 
 @input_type
-class DirectReleaseInput(MutationInput):
+class LiftHoldInput(MutationInput):
     """The hold or recall to lift, and the reason."""
 
     hold: str = described("Id of the hold or recall at headquarters.")
@@ -237,7 +237,7 @@ class DirectivesSent(Recorded):
     Each directive is an entry of its own. `entry` is the first of them.
     """
 
-    directives: list[Directive] = described("Directives by plant number.")
+    directives: list[HubDirective] = described("Directives by plant number.")
 
 
 MasterInput = DirectMaterialInput | DirectMasterInput | DirectUnitInput
@@ -250,7 +250,7 @@ async def _sent(info: Info, entries: list[Entry]) -> DirectivesSent:
 
 
 async def _define(info: Info, definition: commands.Definition, input: MasterInput) -> DirectivesSent:
-    order = commands.MasterDirection(tuple(input.plants), definition)
+    order = commands.MasterDirection(tuple(input.plant_codes), definition)
     return await _sent(info, await info.direct(commands.direct_master, order, input))
 
 
@@ -359,8 +359,8 @@ async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> Direc
         NOT_DEFINED,
     ),
 )
-async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSent:
-    order = commands.HoldDirection(input.batch, input.reason, input.kind, tuple(input.plants))
+async def place_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSent:
+    order = commands.HoldDirection(input.batch_code, input.reason, input.kind, tuple(input.plant_codes))
     return await _sent(info, await info.direct(commands.direct_hold, order, input))
 
 
@@ -376,8 +376,8 @@ async def direct_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSe
         NOT_DEFINED,
     ),
 )
-async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> DirectivesSent:
-    order = commands.RecallDirection(tuple(input.batches), input.reason, tuple(input.plants))
+async def open_recall(info: Info, input: Input[OpenRecallInput]) -> DirectivesSent:
+    order = commands.RecallDirection(tuple(input.batch_codes), input.reason, tuple(input.plant_codes))
     return await _sent(info, await info.direct(commands.direct_recall, order, input))
 
 
@@ -388,6 +388,6 @@ async def direct_recall(info: Info, input: Input[DirectRecallInput]) -> Directiv
     command=commands.direct_release,
     refusals=(DIRECTED_HOLD_UNKNOWN,),
 )
-async def direct_release(info: Info, input: Input[DirectReleaseInput]) -> DirectivesSent:
+async def lift_hold(info: Info, input: Input[LiftHoldInput]) -> DirectivesSent:
     order = commands.ReleaseDirection(input.hold, input.reason)
     return await _sent(info, await info.direct(commands.direct_release, order, input))

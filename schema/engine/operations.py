@@ -57,7 +57,7 @@ class UnlistedRefusal(Exception):
     """A command raised a refusal that its mutation does not declare. This is a bug: clients cannot handle it."""
 
 
-_DECLARED: Final[dict[tuple[OperationKind, str], Operation]] = {}
+_DECLARED: Final[dict[tuple[OperationKind, str, frozenset[Role]], Operation]] = {}
 
 
 def operations() -> Iterator[Operation]:
@@ -160,8 +160,8 @@ def _register(
     refusals: frozenset[RefusalCode] = frozenset(),
 ) -> None:
     name = to_camel_case(resolve.__name__)
-    if (kind, name) in _DECLARED:
+    if any((kind, name) == declared[:2] and roles & declared[2] for declared in _DECLARED):
         raise TypeError(f"{kind}.{name} is declared twice")
-    _DECLARED[kind, name] = Operation(
+    _DECLARED[kind, name, roles] = Operation(
         kind=kind, name=name, roles=roles, access=access, field=made, order=order, refusals=refusals
     )

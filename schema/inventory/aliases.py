@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @input_type
-class AliasInput:
+class BatchAliasInput:
     """An alias of a batch."""
 
     scheme: str = described("Scheme, such as SUPPLIER_LOT or CUSTOMER_LOT.")
@@ -37,7 +37,7 @@ class AliasInput:
 
 
 @object_type
-class Alias:
+class BatchAlias:
     """An alias: another name that finds a batch at a plant."""
 
     scheme: str = described("Scheme, such as SUPPLIER_LOT.")
@@ -55,15 +55,15 @@ class Alias:
 
 
 @input_type
-class AliasBatchInput(MutationInput):
+class BatchAliasesInput(MutationInput):
     """A batch, and the aliases to add or end."""
 
-    batch: BatchCode = described("Batch code.")
-    aliases: list[AliasInput] = described("Aliases.")
+    batch_code: BatchCode = described("Batch code.")
+    aliases: list[BatchAliasInput] = described("Aliases.")
 
 
 @object_type
-class BatchAliased(Recorded):
+class BatchAliasesChanged(Recorded):
     """Aliases of a batch were added or ended."""
 
     batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
@@ -81,10 +81,12 @@ class BatchAliased(Recorded):
         NOTHING_CHANGES,
     ),
 )
-async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> BatchAliased:
-    order = aliases.Naming(input.batch, tuple(one.order for one in input.aliases))
+async def add_batch_aliases(info: Info, input: Input[BatchAliasesInput]) -> BatchAliasesChanged:
+    order = aliases.Naming(input.batch_code, tuple(one.order for one in input.aliases))
     entry = await info.write(aliases.alias_batch, order, input)
-    return BatchAliased(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))
+    return BatchAliasesChanged(
+        entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch_code))
+    )
 
 
 @mutation(
@@ -98,7 +100,9 @@ async def alias_batch(info: Info, input: Input[AliasBatchInput]) -> BatchAliased
         NOTHING_CHANGES,
     ),
 )
-async def end_alias(info: Info, input: Input[AliasBatchInput]) -> BatchAliased:
-    order = aliases.Naming(input.batch, tuple(one.order for one in input.aliases))
+async def remove_batch_aliases(info: Info, input: Input[BatchAliasesInput]) -> BatchAliasesChanged:
+    order = aliases.Naming(input.batch_code, tuple(one.order for one in input.aliases))
     entry = await info.write(aliases.end_alias, order, input)
-    return BatchAliased(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))
+    return BatchAliasesChanged(
+        entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch_code))
+    )

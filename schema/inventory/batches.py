@@ -46,13 +46,13 @@ from schema.engine.refusals import RefusalAnswer, refused
 from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner, plant_numbered
 from schema.inventory import aliases, stock
-from schema.inventory.attributes import Attribute
+from schema.inventory.attributes import BatchAttribute
 from schema.materials.master_records import MasterRecord, record_of
 from schema.materials.materials import Material, material_of
 from schema.quality import holds
 
 if TYPE_CHECKING:
-    from schema.inventory.aliases import Alias
+    from schema.inventory.aliases import BatchAlias
     from schema.inventory.stock import Stock
     from schema.quality.holds import BatchHold
 
@@ -60,7 +60,7 @@ enum_type(Disposition)
 enum_type(BatchOrder)
 
 
-@object_type(name="BatchStanding")
+@object_type(name="BatchAtPlant")
 class BatchAtPlant:
     """State of one plant's goods of a batch."""
 
@@ -127,7 +127,7 @@ class Batch(Node):
     expires_on: date | None = described("Last day of use, as its origin stated it. Null if it does not expire.")
     retest_on: date | None = described("Day on which a retest is due. Null if none is.")
     grade: str | None = described("Grade.")
-    attributes: list[Attribute] = described("Further properties.")
+    attributes: list[BatchAttribute] = described("Further properties.")
     known: strawberry.Private[Known]
 
     @field("Material, as defined at the plant that stated the batch.")
@@ -151,7 +151,7 @@ class Batch(Node):
         return await record_of(info, MasterKind.SUPPLIER, stated.plant_id, stated.supplier)
 
     @field("State at each plant that knows the batch and that you may see.")
-    async def standings(self) -> list[BatchAtPlant]:
+    async def at_plants(self) -> list[BatchAtPlant]:
         return [BatchAtPlant.of(row, self.known) for row in self.known.rows]
 
     @field("Stock by plant and location.")
@@ -171,9 +171,9 @@ class Batch(Node):
         return [hold for hold in (*placed, *pending) if not open or hold.lifted_at is None]
 
     @field("Aliases.")
-    async def aliases(self, info: Info) -> list[Annotated["Alias", strawberry.lazy("schema.inventory.aliases")]]:
+    async def aliases(self, info: Info) -> list[Annotated["BatchAlias", strawberry.lazy("schema.inventory.aliases")]]:
         rows = await info.load(Permission.BATCH_READ, aliases_by_batch, self.known.stated.id) or []
-        return [aliases.Alias.of(row) for row in rows]
+        return [aliases.BatchAlias.of(row) for row in rows]
 
     @field(
         "Entries about it, and entries that moved goods of it, by ledger and position.",
@@ -194,7 +194,7 @@ class Batch(Node):
             expires_on=_day(row.expires_on),
             retest_on=_day(row.retest_on),
             grade=row.grade,
-            attributes=[Attribute(name=name, value=value) for name, value in sorted(properties.items())],
+            attributes=[BatchAttribute(name=name, value=value) for name, value in sorted(properties.items())],
             known=known,
         )
 

@@ -20,9 +20,9 @@ from schema.inventory.batches import Batch, batch_coded
 class MoveBatchInput(MutationInput):
     """The goods to move, and both locations."""
 
-    batch: BatchCode = described("Batch code.")
-    from_location: str = described("Code of the location that the goods leave.")
-    to_location: str = described("Code of the location that the goods enter.")
+    batch_code: BatchCode = described("Batch code.")
+    from_location_code: str = described("Code of the location that the goods leave.")
+    to_location_code: str = described("Code of the location that the goods enter.")
     quantity: QuantityInput = described("Quantity to move.")
 
 
@@ -48,6 +48,8 @@ class BatchMoved(Recorded):
 )
 async def move_batch(info: Info, input: Input[MoveBatchInput]) -> BatchMoved:
     quantity = input.quantity
-    order = movements.Move(input.batch, input.from_location, input.to_location, quantity.amount, quantity.unit)
+    order = movements.Move(
+        input.batch_code, input.from_location_code, input.to_location_code, quantity.amount, quantity.unit
+    )
     entry = await info.write(movements.move_batch, order, input)
-    return BatchMoved(entry=RecordedEntry.of(entry), batch=required(await batch_coded(info, input.batch)))
+    return BatchMoved(entry=RecordedEntry.of(entry), batch=required(await batch_coded(info, input.batch_code)))

@@ -21,8 +21,8 @@ from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
-from schema.inventory.aliases import AliasInput
-from schema.inventory.attributes import AttributeInput, attributes
+from schema.inventory.aliases import BatchAliasInput
+from schema.inventory.attributes import BatchAttributeInput, attributes
 from schema.inventory.batches import Batch, batch_coded
 
 
@@ -30,19 +30,19 @@ from schema.inventory.batches import Batch, batch_coded
 class ReceiveBatchInput(MutationInput):
     """A receipt. Without a supplier, the goods originate here (harvest, opening stock)."""
 
-    material: str = described("Material code.")
+    material_code: str = described("Material code.")
     quantity: QuantityInput = described("Received quantity, in any unit that converts to the material's own.")
-    location: str = described("Code of the location for the goods.")
-    supplier: str | None = described("Supplier code. Null if the goods originate here.", default=None)
+    location_code: str = described("Code of the location for the goods.")
+    supplier_code: str | None = described("Supplier code. Null if the goods originate here.", default=None)
     supplier_lot: str | None = described("Lot code of the supplier. It becomes an alias of the batch.", default=None)
-    order: str | None = described("Purchase order.", default=None)
+    purchase_order: str | None = described("Purchase order.", default=None)
     produced_at: datetime | None = described("Time of production. The default is the time of receipt.", default=None)
     expires_on: date | None = described(
         "Last day of use. The default follows from the material's shelf life.", default=None
     )
     grade: str | None = described("Grade.", default=None)
-    attributes: list[AttributeInput] = described("Properties of the batch.", default_factory=list)
-    aliases: list[AliasInput] = described("Aliases of the batch.", default_factory=list)
+    attributes: list[BatchAttributeInput] = described("Properties of the batch.", default_factory=list)
+    aliases: list[BatchAliasInput] = described("Aliases of the batch.", default_factory=list)
     quarantine: str | None = described("Reason for a hold that starts with the receipt. Null for none.", default=None)
 
 
@@ -78,13 +78,13 @@ async def receive_batch(info: Info, input: Input[ReceiveBatchInput]) -> BatchRec
 
 def _delivery(input: ReceiveBatchInput) -> receipts.Delivery:
     return receipts.Delivery(
-        material=input.material,
+        material=input.material_code,
         amount=input.quantity.amount,
         unit=input.quantity.unit,
-        location=input.location,
-        supplier=input.supplier,
+        location=input.location_code,
+        supplier=input.supplier_code,
         supplier_lot=input.supplier_lot,
-        order=input.order,
+        order=input.purchase_order,
         produced_at=input.produced_at,
         expires_on=input.expires_on,
         grade=input.grade,

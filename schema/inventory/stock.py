@@ -101,26 +101,26 @@ async def stock(
 class StockLineInput:
     """A quantity of a batch at a location."""
 
-    batch: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Batch code.")
     quantity: QuantityInput = described("Quantity, in any unit that converts to the batch's own.")
-    location: str = described("Location code.")
+    location_code: str = described("Location code.")
 
     @property
     def line(self) -> StockLine:
-        return StockLine(self.batch, self.quantity.amount, self.quantity.unit, self.location)
+        return StockLine(self.batch_code, self.quantity.amount, self.quantity.unit, self.location_code)
 
 
 @input_type
-class AdjustStockInput(MutationInput):
+class CountStockInput(MutationInput):
     """The counted quantity of a batch at a location. `reason` is required."""
 
-    batch: BatchCode = described("Batch code.")
-    location: str = described("Location code.")
+    batch_code: BatchCode = described("Batch code.")
+    location_code: str = described("Location code.")
     counted: QuantityInput = described("Counted quantity. It may be zero.")
 
 
 @object_type
-class StockAdjusted(Recorded):
+class StockCounted(Recorded):
     """Stock was adjusted."""
 
     batch: LazyBatch = described("Batch.")
@@ -140,7 +140,9 @@ class StockAdjusted(Recorded):
         STOCK_SHORT,
     ),
 )
-async def adjust_stock(info: Info, input: Input[AdjustStockInput]) -> StockAdjusted:
-    order = commands.Count(input.batch, input.location, input.counted.amount, input.counted.unit)
+async def count_stock(info: Info, input: Input[CountStockInput]) -> StockCounted:
+    order = commands.Count(input.batch_code, input.location_code, input.counted.amount, input.counted.unit)
     entry = await info.write(commands.adjust_stock, order, input)
-    return StockAdjusted(entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch)))
+    return StockCounted(
+        entry=RecordedEntry.of(entry), batch=required(await batches.batch_coded(info, input.batch_code))
+    )

@@ -25,20 +25,20 @@ class ShipmentFilter:
 
     plant: PlantCode | None = described("Shipping plant.", default=None)
     customer: str | None = described("Customer code.", default=None)
-    order: str | None = described("Order of the customer.", default=None)
+    customer_order: str | None = described("Order of the customer.", default=None)
 
 
 @input_type
-class ShipBatchInput(MutationInput):
+class ShipGoodsInput(MutationInput):
     """Goods to ship, and the customer."""
 
-    customer: str = described("Customer code.")
+    customer_code: str = described("Customer code.")
     lines: list[StockLineInput] = described("Goods, with their locations.")
-    order: str | None = described("Order of the customer.", default=None)
+    customer_order: str | None = described("Order of the customer.", default=None)
 
 
 @object_type
-class BatchShipped(Recorded):
+class GoodsShipped(Recorded):
     """Goods were shipped to a customer."""
 
     shipment: ProcessRecord = described("Shipment: a process record whose inputs are the shipped goods.")
@@ -55,11 +55,11 @@ class BatchShipped(Recorded):
         NOT_DEFINED,
     ),
 )
-async def ship_batch(info: Info, input: Input[ShipBatchInput]) -> BatchShipped:
-    order = commands.Shipment(input.customer, tuple(line.line for line in input.lines), input.order)
+async def ship_goods(info: Info, input: Input[ShipGoodsInput]) -> GoodsShipped:
+    order = commands.Shipment(input.customer_code, tuple(line.line for line in input.lines), input.customer_order)
     entry = await info.write(commands.ship_batch, order, input)
     shipment = await process_written(info, entry.payload["process"]["id"])
-    return BatchShipped(entry=RecordedEntry.of(entry), shipment=shipment)
+    return GoodsShipped(entry=RecordedEntry.of(entry), shipment=shipment)
 
 
 @query(
@@ -73,7 +73,7 @@ async def shipments(
     after: After = None,
 ) -> Connection[ProcessRecord]:
     wanted = filter or ShipmentFilter()
-    filters = ProcessesFilter(wanted.plant, "SHIPMENT", job_order=wanted.order, customer=wanted.customer)
+    filters = ProcessesFilter(wanted.plant, "SHIPMENT", job_order=wanted.customer_order, customer=wanted.customer)
     return await info.connection(
         processes_page, processes_count, filters, (first, after),
         key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,

@@ -166,7 +166,7 @@ class TransferFilter:
 class DispatchTransferInput(MutationInput):
     """Goods to dispatch, and the destination."""
 
-    destination: PlantCode = described("Code of the destination plant.")
+    destination_code: PlantCode = described("Code of the destination plant.")
     lines: list[StockLineInput] = described("Goods, with their locations.")
 
 
@@ -174,9 +174,9 @@ class DispatchTransferInput(MutationInput):
 class ReceiptLineInput:
     """Received quantity of a batch of a transfer at a location. It may be zero."""
 
-    batch: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Batch code.")
     quantity: QuantityInput = described("Received quantity.")
-    location: str = described("Code of the location for the goods.")
+    location_code: str = described("Code of the location for the goods.")
 
 
 @input_type
@@ -184,7 +184,7 @@ class ReceiveTransferInput(MutationInput):
     """Label of a transfer, and the location for its goods."""
 
     manifest: str = described("Text of the scanned label.")
-    location: str = described(
+    location_code: str = described(
         "Code of the location for batches without a line. Their dispatched quantity counts as received."
     )
     lines: list[ReceiptLineInput] = described(
@@ -215,7 +215,7 @@ class TransferReceived(Recorded):
     refusals=(*AMOUNTS, *TAKING, CODE_INVALID, NOTHING_CHANGES),
 )
 async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> TransferDispatched:
-    order = commands.Dispatch(input.destination, tuple(line.line for line in input.lines))
+    order = commands.Dispatch(input.destination_code, tuple(line.line for line in input.lines))
     entry = await info.write(commands.dispatch_transfer, order, input)
     transfer = await _written(info, entry.payload["transfer"])
     found = await info.read(dispatch_of, entry.payload["transfer"])
@@ -241,10 +241,10 @@ async def dispatch_transfer(info: Info, input: Input[DispatchTransferInput]) -> 
 )
 async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> TransferReceived:
     lines = tuple(
-        commands.ReceiptLine(line.batch, line.quantity.amount, line.location, line.quantity.unit)
+        commands.ReceiptLine(line.batch_code, line.quantity.amount, line.location_code, line.quantity.unit)
         for line in input.lines
     )
-    order = commands.TransferReceipt(input.manifest, input.location, lines)
+    order = commands.TransferReceipt(input.manifest, input.location_code, lines)
     entry = await info.write(commands.receive_transfer, order, input)
     return TransferReceived(entry=RecordedEntry.of(entry), transfer=await _written(info, entry.payload["transfer"]))
 

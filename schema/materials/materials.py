@@ -23,7 +23,7 @@ from schema.materials.master_records import CODE, NAME, Filter, master_filter
 
 
 @object_type
-class Conversion:
+class UnitConversion:
     """A conversion from another unit to the material's unit."""
 
     unit: str = described("Other unit.")
@@ -39,7 +39,7 @@ class Material:
     unit: str = described("Unit in which its batches are counted.")
     shelf_life_days: int | None = described("Shelf life in days after production. Null if batches do not expire.")
     retest_days: int | None = described("Days after production until a retest is due. Null if none is.")
-    conversions: list[Conversion] = described("Conversions of other units to the material's own.")
+    conversions: list[UnitConversion] = described("Conversions of other units to the material's own.")
     number: strawberry.Private[int]
 
     @field("Plant of the definition.")
@@ -55,7 +55,7 @@ class Material:
             unit=row.unit,
             shelf_life_days=row.shelf_life_days,
             retest_days=row.retest_days,
-            conversions=[Conversion(unit=unit, factor=Rational(factor)) for unit, factor in factors],
+            conversions=[UnitConversion(unit=unit, factor=Rational(factor)) for unit, factor in factors],
             number=row.plant_id,
         )
 
@@ -94,7 +94,7 @@ async def materials(
 
 
 @input_type
-class ConversionInput:
+class UnitConversionInput:
     """A conversion from another unit to the material's unit."""
 
     unit: str = described("Other unit.")
@@ -112,7 +112,7 @@ class DefineMaterialInput(MutationInput):
         "Shelf life in days after production. Null if batches do not expire.", default=None
     )
     retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
-    conversions: list[ConversionInput] = described(
+    conversions: list[UnitConversionInput] = described(
         "Conversions of other units to the material's own.", default_factory=list
     )
 

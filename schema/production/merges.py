@@ -22,8 +22,8 @@ from schema.production.process_records import ProcessRecord, process_written
 class MergeSourceInput:
     """A batch at a location, with the quantity to merge. Without a quantity, all of it."""
 
-    batch: BatchCode = described("Batch code.")
-    location: str = described("Code of the location that the goods are taken from.")
+    batch_code: BatchCode = described("Batch code.")
+    location_code: str = described("Code of the location that the goods are taken from.")
     quantity: QuantityInput | None = described("Quantity. Without it, all of the batch at the location.", default=None)
 
 
@@ -32,7 +32,7 @@ class MergeBatchesInput(MutationInput):
     """The batches to merge."""
 
     sources: list[MergeSourceInput] = described("Batches to merge: at least two, of one material.")
-    location: str = described("Code of the location for the new batch.")
+    location_code: str = described("Code of the location for the new batch.")
 
 
 @object_type
@@ -58,7 +58,7 @@ class BatchesMerged(Recorded):
     ),
 )
 async def merge_batches(info: Info, input: Input[MergeBatchesInput]) -> BatchesMerged:
-    order = merges.Merge(tuple(_source(one) for one in input.sources), input.location)
+    order = merges.Merge(tuple(_source(one) for one in input.sources), input.location_code)
     entry = await info.write(merges.merge_batches, order, input)
     (batch,) = await batches_stated(info, entry)
     process = await process_written(info, entry.payload["process"]["id"])
@@ -67,5 +67,5 @@ async def merge_batches(info: Info, input: Input[MergeBatchesInput]) -> BatchesM
 
 def _source(input: MergeSourceInput) -> merges.MergeSource:
     if input.quantity is None:
-        return merges.MergeSource(input.batch, input.location)
-    return merges.MergeSource(input.batch, input.location, input.quantity.amount, input.quantity.unit)
+        return merges.MergeSource(input.batch_code, input.location_code)
+    return merges.MergeSource(input.batch_code, input.location_code, input.quantity.amount, input.quantity.unit)

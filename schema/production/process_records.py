@@ -217,18 +217,18 @@ class OpenProcessInput(MutationInput):
     kind: RunKind = described("Kind of process to open.", default=RunKind.PRODUCTION)
     segment: str | None = described("Process segment.", default=None)
     job_order: str | None = described("Job order of the process.", default=None)
-    equipment: str | None = described("Code of the equipment.", default=None)
+    equipment_code: str | None = described("Code of the equipment.", default=None)
 
     @property
     def order(self) -> commands.ProcessOrder:
-        return commands.ProcessOrder(self.kind, self.segment, self.job_order, self.equipment)
+        return commands.ProcessOrder(self.kind, self.segment, self.job_order, self.equipment_code)
 
 
 @input_type
-class FeedProcessInput(MutationInput):
+class AddProcessInputsInput(MutationInput):
     """Goods to feed into an open process record."""
 
-    process: strawberry.ID = described(PROCESS_ID)
+    process_id: strawberry.ID = described(PROCESS_ID)
     lines: list[StockLineInput] = described("Goods to feed, with their locations.")
 
 
@@ -236,7 +236,7 @@ class FeedProcessInput(MutationInput):
 class CloseProcessInput(MutationInput):
     """The process record to close."""
 
-    process: strawberry.ID = described(PROCESS_ID)
+    process_id: strawberry.ID = described(PROCESS_ID)
 
 
 @object_type
@@ -247,7 +247,7 @@ class ProcessOpened(Recorded):
 
 
 @object_type
-class ProcessFed(Recorded):
+class ProcessInputsAdded(Recorded):
     """Goods were fed into a process record."""
 
     process: ProcessRecord = described("Process record.")
@@ -294,11 +294,11 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
         PROCESS_UNKNOWN,
     ),
 )
-async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed:
-    number = process_named(info, input.process)
+async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) -> ProcessInputsAdded:
+    number = process_named(info, input.process_id)
     order = commands.Feed(number, tuple(line.line for line in input.lines))
     entry = await info.write(commands.feed_process, order, input)
-    return ProcessFed(entry=RecordedEntry.of(entry), process=await process_written(info, number))
+    return ProcessInputsAdded(entry=RecordedEntry.of(entry), process=await process_written(info, number))
 
 
 @mutation(
@@ -312,7 +312,7 @@ async def feed_process(info: Info, input: Input[FeedProcessInput]) -> ProcessFed
     ),
 )
 async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:
-    number = process_named(info, input.process)
+    number = process_named(info, input.process_id)
     order = commands.Closing(number)
     entry = await info.write(commands.close_process, order, input)
     return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

@@ -21,15 +21,15 @@ class SplitPartInput:
     """A part of a batch that becomes a new batch."""
 
     quantity: QuantityInput = described("Quantity of the part.")
-    location: str = described("Code of the location for the goods.")
+    location_code: str = described("Code of the location for the goods.")
 
 
 @input_type
 class SplitBatchInput(MutationInput):
     """The batch to split, and its parts. The rest stays in the batch."""
 
-    batch: BatchCode = described("Batch code.")
-    location: str = described("Code of the location that the parts are taken from.")
+    batch_code: BatchCode = described("Batch code.")
+    location_code: str = described("Code of the location that the parts are taken from.")
     parts: list[SplitPartInput] = described("Parts. Each becomes a new batch.")
 
 
@@ -55,12 +55,12 @@ class BatchSplit(Recorded):
     ),
 )
 async def split_batch(info: Info, input: Input[SplitBatchInput]) -> BatchSplit:
-    parts = tuple(splits.SplitPart(one.quantity.amount, one.location, one.quantity.unit) for one in input.parts)
-    order = splits.Split(input.batch, input.location, parts)
+    parts = tuple(splits.SplitPart(one.quantity.amount, one.location_code, one.quantity.unit) for one in input.parts)
+    order = splits.Split(input.batch_code, input.location_code, parts)
     entry = await info.write(splits.split_batch, order, input)
     return BatchSplit(
         entry=RecordedEntry.of(entry),
         process=await process_written(info, entry.payload["process"]["id"]),
-        batch=required(await batch_coded(info, input.batch)),
+        batch=required(await batch_coded(info, input.batch_code)),
         parts=await batches_stated(info, entry),
     )

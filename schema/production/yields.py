@@ -20,8 +20,8 @@ from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode
-from schema.inventory.aliases import AliasInput
-from schema.inventory.attributes import AttributeInput, attributes
+from schema.inventory.aliases import BatchAliasInput
+from schema.inventory.attributes import BatchAttributeInput, attributes
 from schema.inventory.batches import Batch, batches_stated
 from schema.inventory.stock import StockLineInput
 from schema.production.process_records import PROCESS_ID, ProcessRecord, process_named, process_written
@@ -33,25 +33,25 @@ enum_type(OutputUse)
 class OutputInput:
     """A new batch that a process record yields."""
 
-    material: str = described("Material code.")
+    material_code: str = described("Material code.")
     quantity: QuantityInput = described("Yielded quantity.")
-    location: str = described("Code of the location for the goods.")
+    location_code: str = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
     produced_at: datetime | None = described("Time of production. The default is the time of the yield.", default=None)
     expires_on: date | None = described(
         "Last day of use. The default follows from the material's shelf life.", default=None
     )
     grade: str | None = described("Grade.", default=None)
-    attributes: list[AttributeInput] = described("Properties of the batch.", default_factory=list)
-    aliases: list[AliasInput] = described("Aliases of the batch.", default_factory=list)
+    attributes: list[BatchAttributeInput] = described("Properties of the batch.", default_factory=list)
+    aliases: list[BatchAliasInput] = described("Aliases of the batch.", default_factory=list)
 
     @property
     def output(self) -> yields.Output:
         return yields.Output(
-            material=self.material,
+            material=self.material_code,
             amount=self.quantity.amount,
             unit=self.quantity.unit,
-            location=self.location,
+            location=self.location_code,
             use=self.use,
             produced_at=self.produced_at,
             expires_on=self.expires_on,
@@ -65,21 +65,21 @@ class OutputInput:
 class AdditionInput:
     """A further quantity of a batch that the same process record made."""
 
-    batch: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Batch code.")
     quantity: QuantityInput = described("Further quantity.")
-    location: str = described("Code of the location for the goods.")
+    location_code: str = described("Code of the location for the goods.")
     use: OutputUse = described("Material use.", default=OutputUse.PRODUCED)
 
     @property
     def addition(self) -> yields.Addition:
-        return yields.Addition(self.batch, self.quantity.amount, self.quantity.unit, self.location, self.use)
+        return yields.Addition(self.batch_code, self.quantity.amount, self.quantity.unit, self.location_code, self.use)
 
 
 @input_type
-class YieldProcessInput(MutationInput):
+class AddProcessOutputsInput(MutationInput):
     """Outputs of an open process record."""
 
-    process: strawberry.ID = described(PROCESS_ID)
+    process_id: strawberry.ID = described(PROCESS_ID)
     outputs: list[OutputInput] = described("New batches.", default_factory=list)
     additions: list[AdditionInput] = described(
         "Additions to batches that the process record made.", default_factory=list
@@ -88,7 +88,7 @@ class YieldProcessInput(MutationInput):
 
 
 @object_type
-class ProcessYielded(Recorded):
+class ProcessOutputsAdded(Recorded):
     """Goods were yielded by a process record."""
 
     process: ProcessRecord = described("Process record.")
@@ -113,8 +113,8 @@ class ProcessYielded(Recorded):
         STOCK_SHORT,
     ),
 )
-async def yield_process(info: Info, input: Input[YieldProcessInput]) -> ProcessYielded:
-    number = process_named(info, input.process)
+async def add_process_outputs(info: Info, input: Input[AddProcessOutputsInput]) -> ProcessOutputsAdded:
+    number = process_named(info, input.process_id)
     order = yields.Yield(
         number,
         tuple(one.output for one in input.outputs),
@@ -123,4 +123,4 @@ async def yield_process(info: Info, input: Input[YieldProcessInput]) -> ProcessY
     )
     entry = await info.write(yields.yield_process, order, input)
     process, made = await process_written(info, number), await batches_stated(info, entry)
-    return ProcessYielded(entry=RecordedEntry.of(entry), process=process, batches=made)
+    return ProcessOutputsAdded(entry=RecordedEntry.of(entry), process=process, batches=made)

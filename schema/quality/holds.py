@@ -108,16 +108,16 @@ async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | No
 
 
 @input_type
-class QuarantineBatchInput(MutationInput):
+class PlaceHoldInput(MutationInput):
     """The batch to hold, and the reason."""
 
-    batch: BatchCode = described("Batch code.")
+    batch_code: BatchCode = described("Batch code.")
     kind: HoldKind = described("Kind of hold.", default=HoldKind.QUALITY)
     reason: str = described("Reason, in your own words.")
 
 
 @object_type
-class BatchQuarantined(Recorded):
+class HoldPlaced(Recorded):
     """The plant's goods of a batch were put on hold."""
 
     batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
@@ -138,9 +138,9 @@ async def _find_placed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None
     command=commands.quarantine_batch,
     refusals=(BATCH_UNKNOWN,),
 )
-async def quarantine_batch(info: Info, input: Input[QuarantineBatchInput]) -> BatchQuarantined:
-    order = commands.Quarantine(input.batch, input.reason, input.kind)
+async def place_hold(info: Info, input: Input[PlaceHoldInput]) -> HoldPlaced:
+    order = commands.Quarantine(input.batch_code, input.reason, input.kind)
     entry = await info.write(commands.quarantine_batch, order, input)
-    batch = required(await batches.batch_coded(info, input.batch))
+    batch = required(await batches.batch_coded(info, input.batch_code))
     hold = await _find_placed(info, (info.services.plant, batch.known.stated.id, entry.index))
-    return BatchQuarantined(entry=RecordedEntry.of(entry), batch=batch, hold=required(hold))
+    return HoldPlaced(entry=RecordedEntry.of(entry), batch=batch, hold=required(hold))

@@ -34,7 +34,7 @@ INDEX = "Index of the disputing entry in the plant's ledger. It names the disput
 
 
 @object_type
-class DisputeCollision:
+class EntryConflict:
     """One reason why an entry could not be applied after a repair."""
 
     code: str = described("Code of the reason, such as CODE_TAKEN. A code is never renamed; new codes may be added.")
@@ -42,7 +42,7 @@ class DisputeCollision:
 
 
 @object_type
-class Dispute(Node):
+class ConflictingEntry(Node):
     """A disputed entry. A repair kept it but did not apply it, because it conflicts with other entries."""
 
     index: int = described(INDEX)
@@ -51,7 +51,7 @@ class Dispute(Node):
     about: str = described("Key of the subject: a batch code or a process record id.")
     actor: str = described("Employee number of the actor.")
     occurred_at: datetime = described("Time of the event.")
-    collisions: list[DisputeCollision] = described("Reasons why it could not be applied.")
+    collisions: list[EntryConflict] = described("Reasons why it could not be applied.")
     open: bool = described("True while it needs an operator.")
     settlement: str | None = described(
         "Action taken, as the user described it. ALREADY_RECORDED or ANSWERED_AGAIN if it settled itself."
@@ -83,7 +83,7 @@ class Dispute(Node):
             about=row.key,
             actor=row.actor,
             occurred_at=row.occurred_at,
-            collisions=[DisputeCollision(**one) for one in row.collisions],
+            collisions=[EntryConflict(**one) for one in row.collisions],
             open=row.state is DisputeState.OPEN,
             settlement=row.settlement,
             settled_by=row.settled_by,
@@ -94,9 +94,9 @@ class Dispute(Node):
 
 
 @findable("dispute", 2)
-async def _find(info: Info, numbers: tuple[int, ...]) -> Dispute | None:
+async def _find(info: Info, numbers: tuple[int, ...]) -> ConflictingEntry | None:
     found = await info.load(Permission.LEDGER_READ, disputes_by_place, numbers)
-    return None if found is None else Dispute.of(found)
+    return None if found is None else ConflictingEntry.of(found)
 
 
 @query(
@@ -109,15 +109,15 @@ async def disputes(
     open: Annotated[bool | None, argument("True for open disputes, false for settled ones. Without it, all.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
-) -> Connection[Dispute]:
+) -> Connection[ConflictingEntry]:
     return await info.connection(
         disputes_page, disputes_count, DisputesFilter(open), (first, after),
-        key=lambda one: (one.plant_id, one.entry_idx), make=Dispute.of,
+        key=lambda one: (one.plant_id, one.entry_idx), make=ConflictingEntry.of,
     )  # fmt: skip
 
 
 @input_type
-class SettleDisputeInput(MutationInput):
+class SettleConflictingEntryInput(MutationInput):
     """The dispute to settle, and the action taken."""
 
     dispute: int = described(INDEX)
@@ -125,10 +125,10 @@ class SettleDisputeInput(MutationInput):
 
 
 @object_type
-class DisputeSettled(Recorded):
+class ConflictingEntrySettled(Recorded):
     """A dispute was settled. Separate entries record the correct facts."""
 
-    dispute: Dispute = described("Dispute with its current state.")
+    dispute: ConflictingEntry = described("ConflictingEntry with its current state.")
 
 
 @mutation(
@@ -141,8 +141,8 @@ class DisputeSettled(Recorded):
         DISPUTE_UNKNOWN,
     ),
 )
-async def settle_dispute(info: Info, input: Input[SettleDisputeInput]) -> DisputeSettled:
+async def settle_conflicting_entry(info: Info, input: Input[SettleConflictingEntryInput]) -> ConflictingEntrySettled:
     order = Settlement(input.dispute, input.reason)
     entry = await info.write(settle, order, input)
     found = await _find(info, (info.services.plant, input.dispute))
-    return DisputeSettled(entry=RecordedEntry.of(entry), dispute=required(found))
+    return ConflictingEntrySettled(entry=RecordedEntry.of(entry), dispute=required(found))

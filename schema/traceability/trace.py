@@ -24,7 +24,7 @@ from schema.engine.scalars import BatchCode, PlantCode
 from schema.traceability.completeness import Completeness
 from schema.traceability.trace_queries import TraceQuery, query_from
 from schema.traceability.trace_summary import TraceSummary
-from schema.traceability.traced import TracedBatch, TraceEdge, TraceNode, TracePath, trace_node
+from schema.traceability.traced import TracedBatch, TraceLink, TraceNode, TracePath, trace_node
 
 NAMES_MAX: Final = 1_000  # for the start of one trace
 PATHS_DEFAULT: Final = 10
@@ -106,10 +106,10 @@ class Trace:
         "Edges between batches and process records, with quantity and time.",
         permission=Permission.TRACE_READ,
     )
-    async def edges(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceEdge]:
+    async def edges(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceLink]:
         return await info.connection(
             traced_edges, traced_edges_count, self.query.filters, (first, after),
-            key=lambda row: row.key, make=lambda row: TraceEdge.of(row, self.query),
+            key=lambda row: row.key, make=lambda row: TraceLink.of(row, self.query),
         )  # fmt: skip
 
     @field(

@@ -29,7 +29,7 @@ from schema.traceability.trace_queries import TraceQuery
 
 
 @object_type
-class TracedPresence:
+class TracedBatchAtPlant:
     """State of one plant's goods of a traced batch."""
 
     disposition: Disposition = described("Disposition of the plant's goods.")
@@ -99,9 +99,9 @@ class TracedBatch:
         return await material_of(info, row.plant_id, row.material)
 
     @field("State at each plant that knows the batch and that you may see.")
-    async def presences(self, info: Info) -> list[TracedPresence]:
+    async def at_plants(self, info: Info) -> list[TracedBatchAtPlant]:
         found = await info.load(Permission.TRACE_READ, presences, self.row.id) or ()
-        return [TracedPresence.of(one, self.row.unit or "") for one in found]
+        return [TracedBatchAtPlant.of(one, self.row.unit or "") for one in found]
 
     @field("Quantity from the start that it can contain. Null unless the trace goes only forward.")
     async def contribution(self, info: Info) -> Contribution | None:
@@ -132,7 +132,7 @@ TraceNode = Annotated[
 
 
 @object_type
-class TraceEdge:
+class TraceLink:
     """Goods that enter or leave a process record of a trace."""
 
     source_id: strawberry.ID = described("Id of the node that the goods leave.")

@@ -84,7 +84,7 @@ class Person:
             "DefineCustomerInput": "DefineMasterInput",
             "DefineLocationInput": "DefineMasterInput",
             "DefineEquipmentInput": "DefineMasterInput",
-            "EndAliasInput": "AliasBatchInput",
+            "EndAliasInput": "BatchAliasesInput",
         }.get(kind, kind)
         query = (
             f"mutation($input: {kind}!) {{ {mutation}(input: $input)"

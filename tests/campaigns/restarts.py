@@ -53,7 +53,7 @@ def prepare_work(group: Group) -> Work:
     _send(group, held)
     group.stop(SOURCE)
     group.start(HUB)
-    group.at(HUB, CHEN).do("directHold", "... on DirectivesSent { __typename }", batch=held, reason="Glass")
+    group.at(HUB, CHEN).do("placeHold", "... on DirectivesSent { __typename }", batchCode=held, reason="Glass")
     group.start(SOURCE)
     wait_level(group)
     return Work(held, _entries(group))

@@ -21,7 +21,7 @@ def amount(quantity: str, unit: str = "KGM") -> dict[str, str]:
 
 
 def line(batch: str, quantity: str, location: str = "A1") -> dict[str, Any]:
-    return {"batch": batch, "quantity": amount(quantity), "location": location}
+    return {"batchCode": batch, "quantity": amount(quantity), "locationCode": location}
 
 
 def define(person: Person, kind: str, content: Mapping[str, str]) -> None:
@@ -35,7 +35,7 @@ def define(person: Person, kind: str, content: Mapping[str, str]) -> None:
 def receive(person: Person, quantity: str = "100", *, material: str = "MILK", unit: str = "KGM", **more: Any) -> str:
     """Receive goods and return the code of the new batch."""
     wanted = f"... on BatchReceived {{ {ENTRY} batch {{ code }} }}"
-    order = {"material": material, "quantity": amount(quantity, unit), "location": "A1", **more}
+    order = {"materialCode": material, "quantity": amount(quantity, unit), "locationCode": "A1", **more}
     return str(person.do("receiveBatch", wanted, **order)["batch"]["code"])
 
 
@@ -83,55 +83,55 @@ def produce(
     person: Person, inputs: Sequence[dict[str, Any]], quantity: str, *, material: str = "YOGURT", **run: Any
 ) -> str:
     """Open, feed, yield and close a process record; return the code of what came out."""
-    opened = person.do("openProcess", "... on ProcessOpened { process { id } }", equipment="MIX1", **run)
+    opened = person.do("openProcess", "... on ProcessOpened { process { id } }", equipmentCode="MIX1", **run)
     process = opened["process"]["id"]
-    person.do("feedProcess", f"... on ProcessFed {{ {ENTRY} }}", process=process, lines=list(inputs))
-    output = {"material": material, "quantity": amount(quantity), "location": "A1"}
-    wanted = "... on ProcessYielded { batches { code } }"
-    (made,) = person.do("yieldProcess", wanted, process=process, outputs=[output])["batches"]
-    person.do("closeProcess", f"... on ProcessClosed {{ {ENTRY} }}", process=process)
+    person.do("addProcessInputs", f"... on ProcessInputsAdded {{ {ENTRY} }}", processId=process, lines=list(inputs))
+    output = {"materialCode": material, "quantity": amount(quantity), "locationCode": "A1"}
+    wanted = "... on ProcessOutputsAdded { batches { code } }"
+    (made,) = person.do("addProcessOutputs", wanted, processId=process, outputs=[output])["batches"]
+    person.do("closeProcess", f"... on ProcessClosed {{ {ENTRY} }}", processId=process)
     return str(made["code"])
 
 
 def move(person: Person, code: str, quantity: str, *, request: str | None = None) -> dict[str, Any]:
     """Move goods of a batch from A1 to B1 and return the entry."""
-    places = {"fromLocation": "A1", "toLocation": "B1"}
+    places = {"fromLocationCode": "A1", "toLocationCode": "B1"}
     wanted = f"... on BatchMoved {{ {ENTRY} }}"
-    order: dict[str, Any] = {"batch": code, "quantity": amount(quantity), **places}
+    order: dict[str, Any] = {"batchCode": code, "quantity": amount(quantity), **places}
     return dict(person.do("moveBatch", wanted, request=request, **order)["entry"])
 
 
 def dispatch(person: Person, destination: str, lines: Sequence[dict[str, Any]]) -> str:
     """Put goods on the road and return the text of their label."""
     wanted = "... on TransferDispatched { manifest }"
-    return str(person.do("dispatchTransfer", wanted, destination=destination, lines=list(lines))["manifest"])
+    return str(person.do("dispatchTransfer", wanted, destinationCode=destination, lines=list(lines))["manifest"])
 
 
 def take_in(person: Person, manifest: str) -> None:
     """Receive a transfer by its label, as much as was dispatched."""
-    person.do("receiveTransfer", f"... on TransferReceived {{ {ENTRY} }}", manifest=manifest, location="A1")
+    person.do("receiveTransfer", f"... on TransferReceived {{ {ENTRY} }}", manifest=manifest, locationCode="A1")
 
 
 def quarantine(person: Person, code: str, reason: str = "Damp sacks") -> int:
     """Put a batch on hold and return the hold's id."""
-    wanted = "... on BatchQuarantined { hold { hold } }"
-    return int(person.do("quarantineBatch", wanted, batch=code, reason=reason)["hold"]["hold"])
+    wanted = "... on HoldPlaced { hold { hold } }"
+    return int(person.do("placeHold", wanted, batchCode=code, reason=reason)["hold"]["hold"])
 
 
 def ask_release(person: Person, code: str, reason: str = "Analysed, dry") -> dict[str, Any]:
     """Ask for a release from quarantine, and return the request with its number (`change`) and `proposal`."""
     wanted = "... on ChangeRequested { changeRequest { change proposal state version plant { code } } }"
-    return dict(person.do("requestRelease", wanted, batch=code, reason=reason)["changeRequest"])
+    return dict(person.do("requestRelease", wanted, batchCode=code, reason=reason)["changeRequest"])
 
 
 def decide(
     person: Person, change: dict[str, Any], verdict: str = "APPROVED", *, request: str | None = None
 ) -> dict[str, Any]:
     """Decide on a change request, at the plant or at the hub, and return the answer, refused or not."""
-    wanted = f"... on ChangeDecided {{ {ENTRY} changeRequest {{ state }} }}"
+    wanted = f"... on ChangeRequestDecided {{ {ENTRY} changeRequest {{ state }} }}"
     order = {"plant": change["plant"]["code"], "change": change["change"], "proposal": change["proposal"]}
     order |= {"verdict": verdict, "comment": "Looked at"}
-    return person.say("decideChange", wanted, request=request, **order)
+    return person.say("decideChangeRequest", wanted, request=request, **order)
 
 
 def completeness(person: Person, code: str, direction: str = "BOTH") -> dict[str, Any]:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(120)
 
 RECEIVE = mutation_document("receiveBatch", "... on BatchReceived { batch { code } }")
 MOVE = mutation_document("moveBatch", "... on BatchMoved { entry { index } }")
-FEED = mutation_document("feedProcess", "... on ProcessFed { entry { index } }")
+FEED = mutation_document("addProcessInputs", "... on ProcessInputsAdded { entry { index } }")
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01"
 BRACKETS = b"[" * 10_000_000
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
@@ -50,12 +50,12 @@ def whole(plant: Group) -> tuple[Any, ...]:
 
 
 def delivery(**other: Any) -> dict[str, Any]:
-    return {"material": "MILK", "quantity": amount("10"), "location": "A1", **other}
+    return {"materialCode": "MILK", "quantity": amount("10"), "locationCode": "A1", **other}
 
 
 def move(**other: Any) -> dict[str, Any]:
-    places = {"fromLocation": "A1", "toLocation": "B1"}
-    return {"batch": "SH1-260101-0001A", "quantity": amount("1"), **places, **other}
+    places = {"fromLocationCode": "A1", "toLocationCode": "B1"}
+    return {"batchCode": "SH1-260101-0001A", "quantity": amount("1"), **places, **other}
 
 
 # What is sent, the refusal's code, and its whole text in both languages.
@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
         "此处没有批次 SH1-260101-0001A，请核对批次号或重新扫描标签。",
     ),
     "unknown process": (
-        FEED, {"process": "process/4242", "lines": []}, "PROCESS_UNKNOWN",
+        FEED, {"processId": "process/4242", "lines": []}, "PROCESS_UNKNOWN",
         "No process record process/4242 is known here. Check its id.", "此处没有生产记录 process/4242，请核对其编号。",
     ),
 }  # fmt: skip
@@ -132,7 +132,7 @@ MALFORMED: dict[str, tuple[str, dict[str, Any], str]] = {
     "wrong batch code": (MOVE, move(batch="SH1 €"), "SH1 €"),
     "code too long": (MOVE, move(batch="X" * 21), "X" * 21),
     "unknown field": (RECEIVE, delivery(colour="red"), "colour"),
-    "missing field": (RECEIVE, {"material": "MILK"}, "quantity"),
+    "missing field": (RECEIVE, {"materialCode": "MILK"}, "quantity"),
     "a number for a text": (RECEIVE, delivery(material=7), "material"),
     "a list for an object": (RECEIVE, delivery(quantity=[]), "quantity"),
     "local time": (RECEIVE, delivery(occurredAt="2026-03-14 08:00"), "2026-03-14 08:00"),

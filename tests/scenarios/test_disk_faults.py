@@ -38,7 +38,7 @@ def small(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def order(group: Group, request: str | None = None, language: str = "en") -> dict[str, Any]:
     """Send one delivery at SH1 and return the whole answer."""
     wanted = "... on BatchReceived { entry { index leafHash } }"
-    given = {"requestId": request or new_id(), "material": "MILK", "quantity": amount("1"), "location": "A1"}
+    given = {"requestId": request or new_id(), "materialCode": "MILK", "quantity": amount("1"), "locationCode": "A1"}
     answer = group.at("SH1", WANG, language=language).post(mutation_document("receiveBatch", wanted), {"input": given})
     assert answer.status_code == httpx2.codes.OK, answer.text
     return dict(answer.json())

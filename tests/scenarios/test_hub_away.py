@@ -177,7 +177,7 @@ def write_until_it_breaks(person: Person, stopping: Event) -> tuple[list[tuple[i
 
 
 def receive_as(person: Person, request: str) -> tuple[int, str]:
-    order = {"material": "MILK", "quantity": amount("1"), "location": "A1"}
+    order = {"materialCode": "MILK", "quantity": amount("1"), "locationCode": "A1"}
     given = {"requestId": request, **order}
     answer = person.ask(mutation_document("receiveBatch", RECEIVED), input=given)["receiveBatch"]
     return int(answer["entry"]["index"]), str(answer["entry"]["leafHash"])

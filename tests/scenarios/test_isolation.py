@@ -69,8 +69,8 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         quarantine(there, held)
         change = ask_release(there, held, "Hidden reason")
         shared = produce(there, [line(hidden, "20")], "19", jobOrder="JO-SZ2")
-        ship: dict[str, Any] = {"customer": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
-        there.do("shipBatch", "... on BatchShipped { entry { index } }", **ship)
+        ship: dict[str, Any] = {"customerCode": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
+        there.do("shipGoods", "... on GoodsShipped { entry { index } }", **ship)
         take_in(here, dispatch(there, "SH1", [line(shared, "10")]))
         dispatch(there, "NB1", [line(receive(there, "3"), "3")])
         own = receive(here, "30")
@@ -79,8 +79,8 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         produce(there, [line(final, "4")], "3.5", material="SECRET")
         wait_level(group)
         group.stop("SH1", "SZ2")
-        order: dict[str, Any] = {"batch": hidden, "reason": "SECRET recall", "plants": ["SZ2"]}
-        group.at(HUB, CHEN).do("directHold", "... on DirectivesSent { directives { index } }", **order)
+        order: dict[str, Any] = {"batchCode": hidden, "reason": "SECRET recall", "plantCodes": ["SZ2"]}
+        group.at(HUB, CHEN).do("placeHold", "... on DirectivesSent { directives { index } }", **order)
         schema = served_schema(group.at(HUB, CHEN))
         only_there = things_of_other(group)
         named = {**names(hidden, change), "ID": [Pair(one, like(one)) for one in some_of_each(only_there)]}
@@ -101,9 +101,9 @@ def names(hidden: str, change: dict[str, Any]) -> dict[str, list[Pair]]:
         "BatchCode": [Pair(hidden, "SZ2-260101-0001A")],
         "PlantCode": [Pair("SZ2", "ZZ9")],
         "code": [Pair("SECRET", "SECREX")],
-        "material": [Pair("SECRET", "SECREX")],
-        "supplier": [Pair("S-SZ2", "S-ZZ9")],
-        "customer": [Pair("C-SZ2", "C-ZZ9")],
+        "materialCode": [Pair("SECRET", "SECREX")],
+        "supplierCode": [Pair("S-SZ2", "S-ZZ9")],
+        "customerCode": [Pair("C-SZ2", "C-ZZ9")],
         "customers": [Pair("C-SZ2", "C-ZZ9")],
         "alias": [Pair("LOT-SZ2", "LOT-ZZ9")],
         "aliases": [Pair("LOT-SZ2", "LOT-ZZ9")],
@@ -209,7 +209,7 @@ def test_totals_then_only_of_ones_own(played: Played) -> None:
         ledger = session.row("SELECT size FROM logs WHERE log_id = 1")
         assert ledger is not None
         expected = {
-            "batches": count("batches"),
+            "batchCodes": count("batches"),
             "stock": count("stock", "AND quantity <> 0"),
             "materials": count("materials"),
             "suppliers": 1,
@@ -242,7 +242,7 @@ def test_trace_of_ones_own_batch_then_it_stops_with_a_statement(played: Played, 
 
 
 def test_deciding_on_anothers_request_then_the_same_as_on_none(played: Played) -> None:
-    document = mutation_document("decideChange", "... on ChangeDecided { entry { index } }")
+    document = mutation_document("decideChangeRequest", "... on ChangeRequestDecided { entry { index } }")
     number = int(played.change["change"])
     answers = set()
     for plant, change in (("SZ2", number), ("SZ2", 4_242), ("ZZ9", number)):
@@ -250,7 +250,7 @@ def test_deciding_on_anothers_request_then_the_same_as_on_none(played: Played) -
         answers.add(played.zhao.post(document, {"input": {"requestId": new_id(), **order}}).content)
     assert len(answers) == 1
     (answer,) = answers
-    assert json.loads(answer)["data"]["decideChange"]["code"] == "NOT_PERMITTED"
+    assert json.loads(answer)["data"]["decideChangeRequest"]["code"] == "NOT_PERMITTED"
     with played.group.store(HUB).transaction() as session:
         assert session.rows("SELECT size FROM logs WHERE log_id = -2") == [(1,)], "the hold of headquarters alone"
 
@@ -272,7 +272,7 @@ def test_stranger_at_a_plant_then_everything_is_empty_and_every_answer_the_same(
     named = {
         "BatchCode": [Pair(own["code"], "SH1-260101-0001A")],
         "PlantCode": [Pair("SH1", "ZZ9")],
-        "material": [Pair("MILK", "SILK")],
+        "materialCode": [Pair("MILK", "SILK")],
         "code": [Pair("MILK", "SILK")],
         "ID": [Pair(own["id"], like(own["id"]))],
         "change": [Pair(3, 4_242)],
@@ -281,15 +281,15 @@ def test_stranger_at_a_plant_then_everything_is_empty_and_every_answer_the_same(
     for question in questions(schema, named):
         theirs, nobodys = question.answers(stranger)
         assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
-    assert stranger.ask("{ viewer { person plants { code } } }") == {"viewer": {"person": STRANGER, "plants": []}}
+    assert stranger.ask("{ viewer { person plants { code } } }") == {"viewer": {"person": STRANGER, "plantCodes": []}}
 
 
 MUTATIONS: dict[str, dict[str, Any]] = {
-    "moveBatch": {"fromLocation": "A1", "toLocation": "B1", "quantity": amount("1")},
-    "quarantineBatch": {"reason": "Why not"},
+    "moveBatch": {"fromLocationCode": "A1", "toLocationCode": "B1", "quantity": amount("1")},
+    "placeHold": {"reason": "Why not"},
     "requestRelease": {"reason": "Why not"},
-    "splitBatch": {"location": "A1", "parts": [{"quantity": amount("1"), "location": "A1"}]},
-    "aliasBatch": {"aliases": [{"scheme": "LOT", "value": "X"}]},
+    "splitBatch": {"locationCode": "A1", "parts": [{"quantity": amount("1"), "locationCode": "A1"}]},
+    "addBatchAliases": {"aliases": [{"scheme": "LOT", "value": "X"}]},
 }
 
 
@@ -301,7 +301,7 @@ def test_stranger_writes_then_not_permitted_whether_it_exists_or_not(played: Pla
     stranger = group.at("SH1", STRANGER)
     document, answers = mutation_document(mutation, ""), set()
     for code in (played.final, "SH1-260101-0001A"):
-        order = {"requestId": new_id(), "batch": code, **MUTATIONS[mutation]}
+        order = {"requestId": new_id(), "batchCode": code, **MUTATIONS[mutation]}
         answers.add(stranger.post(document, {"input": order}).content)
     assert len(answers) == 1
     (answer,) = answers

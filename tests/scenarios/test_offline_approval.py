@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(240)
 DIRECTIVES = -PLANTS["SH1"]
 NAMES = ("released", "moved", "own", "rejected")
 STANDING = """query($code: BatchCode!) { batch(code: $code) {
-  standings { plant { code } disposition version usable blockedBy { code message } }
+  atPlants { plant { code } disposition version usable blockedBy { code message } }
   holds(open: true) { hold reason }
 } }"""
 CHANGE = """query($change: Int!) { changeRequest(change: $change, plant: "SH1") {
@@ -68,7 +68,7 @@ class Story:
 
     def standing(self, person: Person, name: str) -> dict[str, Any]:
         batch = dict(person.ask(STANDING, code=self.codes[name])["batch"])
-        (standing,) = batch["standings"]
+        (standing,) = batch["atPlants"]
         return {**standing, "holds": batch["holds"]}
 
     def change(self, person: Person, name: str) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def test_batch_moved_meanwhile_then_stale_and_still_held(story: Story) -> None:
     assert [entry.type for entry in entries] == ["ChangeDecided", "ChangeRefused", "DirectiveRejected"]
     _, refused, answered = entries
     hold, moved = story.holds["moved"], story.sizes["moved"] - 1
-    data = {"batch": story.codes["moved"], "proposed": str(hold), "current": str(moved)}
+    data = {"batchCode": story.codes["moved"], "proposed": str(hold), "current": str(moved)}
     assert (refused.payload["refusal"], refused.payload["data"]) == ("CHANGE_STALE", data)
     assert answered.payload == {
         "directive": story.answers["moved"]["entry"]["index"],

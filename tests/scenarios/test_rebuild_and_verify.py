@@ -68,13 +68,15 @@ def work(group: Group) -> str:
     sugar = receive(li, "4", material="SUGAR", unit="BG")
     yogurt = produce(li, [line(milk, "60"), line(sugar, "5.5")], "58.25")
     parts = [{"quantity": amount("8"), "location": "B1"}, {"quantity": amount("2.25"), "location": "A1"}]
-    split = li.do("splitBatch", "... on BatchSplit { parts { code } }", batch=yogurt, location="A1", parts=parts)
+    split = li.do(
+        "splitBatch", "... on BatchSplit { parts { code } }", batchCode=yogurt, locationCode="A1", parts=parts
+    )
     one, two = (part["code"] for part in split["parts"])
     sources = [{"batch": one, "location": "B1"}, {"batch": two, "location": "A1"}]
-    merged = li.do("mergeBatches", "... on BatchesMerged { batch { code } }", sources=sources, location="A1")
+    merged = li.do("mergeBatches", "... on BatchesMerged { batch { code } }", sources=sources, locationCode="A1")
     move(li, milk, "1")
     counted: dict[str, Any] = {"batch": sugar, "location": "A1", "counted": amount("94.4")}
-    wang.do("adjustStock", "... on StockAdjusted { entry { index } }", reason="Counted", **counted)
+    wang.do("countStock", "... on StockCounted { entry { index } }", reason="Counted", **counted)
     quarantine(li, merged["batch"]["code"])
     wait_level(group, ["SH1"])
     change = ask_release(li, merged["batch"]["code"])
@@ -87,7 +89,7 @@ def work(group: Group) -> str:
     take_in(there, dispatch(li, "SZ2", [line(yogurt, "40")]))
     final = produce(there, [line(yogurt, "40")], "39.5")
     order: dict[str, Any] = {"customer": "C1", "lines": [line(final, "30")]}
-    there.do("shipBatch", "... on BatchShipped { entry { index } }", **order)
+    there.do("shipGoods", "... on GoodsShipped { entry { index } }", **order)
     return final
 
 

@@ -255,7 +255,7 @@ def test_home_copied_and_both_run_then_one_stops_writing_until_a_person_decides(
     copied(group, "SH1")
     group.start("SH1", "COPY")
     people = {code: group.at(code, WANG) for code in ("SH1", "COPY")}
-    order: dict[str, Any] = {"material": "MILK", "quantity": amount("1"), "location": "A1"}
+    order: dict[str, Any] = {"materialCode": "MILK", "quantity": amount("1"), "locationCode": "A1"}
 
     def fenced_one() -> str | None:
         for person in people.values():

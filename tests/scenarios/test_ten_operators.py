@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(120)
 
 ROUNDS = 4
 MOVED = f"... on BatchMoved {{ {ENTRY} }}"
-FED = f"... on ProcessFed {{ {ENTRY} }}"
+FED = f"... on ProcessInputsAdded {{ {ENTRY} }}"
 RECEIVED = f"... on BatchReceived {{ {ENTRY} batch {{ code }} }}"
 
 
@@ -58,7 +58,7 @@ def twice(
 
 
 def move_order(code: str, quantity: str) -> dict[str, Any]:
-    return {"batch": code, "fromLocation": "A1", "toLocation": "B1", "quantity": amount(quantity)}
+    return {"batchCode": code, "fromLocationCode": "A1", "toLocationCode": "B1", "quantity": amount(quantity)}
 
 
 def at_once(group: Group, work: Any) -> list[list[dict[str, Any]]]:
@@ -82,11 +82,11 @@ def test_each_request_twice_then_exact_stock_and_no_doubles(plant: Group) -> Non
     def work(hands: ThreadPoolExecutor, person: Person) -> list[dict[str, Any]]:
         answers = []
         for _ in range(ROUNDS):
-            delivery = {"material": "SUGAR", "quantity": amount("10.5"), "location": "A1"}
+            delivery = {"materialCode": "SUGAR", "quantity": amount("10.5"), "locationCode": "A1"}
             answers.append(twice(hands, person, "receiveBatch", RECEIVED, delivery))
             answers.append(twice(hands, person, "moveBatch", MOVED, move_order(shared, "1.25")))
-            feed = {"process": process, "lines": [line(shared, "2.000001")]}
-            answers.append(twice(hands, person, "feedProcess", FED, feed))
+            feed = {"processId": process, "lines": [line(shared, "2.000001")]}
+            answers.append(twice(hands, person, "addProcessInputs", FED, feed))
         return answers
 
     answers = [answer for each in at_once(plant, work) for answer in each]

@@ -23,9 +23,9 @@ RECEIVE = "mutation($input: ReceiveBatchInput!) { receiveBatch(input: $input) { 
 def delivery(**changes: Any) -> dict[str, Any]:
     given = {
         "requestId": new_id(),
-        "material": "RM-MILK",
+        "materialCode": "RM-MILK",
         "quantity": {"amount": "1", "unit": "KGM"},
-        "location": "A1",
+        "locationCode": "A1",
     }
     return given | changes
 
@@ -49,11 +49,11 @@ def amount(text: Any, unit: str = "KGM") -> dict[str, Any]:
         (amount("1", "LTR"), "UNIT_NOT_CONVERTIBLE"),
         (amount("1", "FURLONG"), "UNIT_UNKNOWN"),
         (amount("1", "' OR 1=1 --"), "UNIT_UNKNOWN"),
-        ({"material": "NOPE"}, "NOT_DEFINED"),
-        ({"material": ""}, "NOT_DEFINED"),
-        ({"material": "x" * 10_000}, "NOT_DEFINED"),
-        ({"location": "Z9"}, "NOT_DEFINED"),
-        ({"supplier": "S9"}, "NOT_DEFINED"),
+        ({"materialCode": "NOPE"}, "NOT_DEFINED"),
+        ({"materialCode": ""}, "NOT_DEFINED"),
+        ({"materialCode": "x" * 10_000}, "NOT_DEFINED"),
+        ({"locationCode": "Z9"}, "NOT_DEFINED"),
+        ({"supplierCode": "S9"}, "NOT_DEFINED"),
         ({"occurredAt": "2026-03-14T08:05:01Z"}, "TIME_IN_FUTURE"),
         ({"producedAt": "2027-01-01T00:00:00+08:00"}, "TIME_IN_FUTURE"),
         ({"occurredAt": "2025-03-14T08:00:00Z"}, "TIME_TOO_OLD"),
@@ -94,12 +94,12 @@ def test_input_that_the_rules_refuse_then_the_refusal_says_why(
         ({"expiresOn": "2026-02-30"}, "use ISO 8601"),
         ({"requestId": "1"}, "use the form 0190d6a1-0000-7000-8000-000000000001 of RFC 9562."),
         ({"requestId": None}, "Expected value of non-null type 'UUID!' not to be None."),
-        ({"material": None}, "Expected value of non-null type 'String!' not to be None."),
-        ({"material": 7}, "String cannot represent a non string value: 7"),
+        ({"materialCode": None}, "Expected value of non-null type 'String!' not to be None."),
+        ({"materialCode": 7}, "String cannot represent a non string value: 7"),
         ({"plant": "BJ2"}, "type 'ReceiveBatchInput' not to include unknown field 'plant'"),
         ({"status": "UNRESTRICTED"}, "type 'ReceiveBatchInput' not to include unknown field 'status'"),
-        ({"aliases": "x"}, "Expected value of type 'AliasInput' to be an object"),
-        ({"material": "a\0b"}, "A text cannot hold the character U+0000."),
+        ({"aliases": "x"}, "Expected value of type 'BatchAliasInput' to be an object"),
+        ({"materialCode": "a\0b"}, "A text cannot hold the character U+0000."),
     ],
 )
 def test_input_of_the_wrong_form_then_the_request_is_refused(
@@ -215,7 +215,7 @@ def test_operation_asked_for_by_get_then_it_is_not_answered(plant: Serving) -> N
 def nested(depth: int) -> str:
     return (
         "{ plants { replication { size } } batches "
-        + "{ nodes { standings { plant " * depth
+        + "{ nodes { atPlants { plant " * depth
         + "{ code }"
         + " } } }" * depth
         + " }"
@@ -285,7 +285,7 @@ def test_cursor_of_another_list_or_filter_then_it_is_refused(plant: Serving) -> 
     rest = wang.ask("query($after: String) { batches(after: $after) { nodes { code } totalCount } }", after=cursor)
     others = [
         wang.send("query($after: String) { stock(after: $after) { nodes { id } } }", after=cursor),
-        wang.send('query($a: String) { batches(filter: {material: "X"}, after: $a) { nodes { code } } }', a=cursor),
+        wang.send('query($a: String) { batches(filter: {materialCode: "X"}, after: $a) { nodes { code } } }', a=cursor),
         wang.send("query($a: String) { batches(orderBy: MADE_LAST, after: $a) { nodes { code } } }", a=cursor),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a=cursor[:-2] + "AA"),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a="A" * 5000),

@@ -26,7 +26,7 @@ def kg(amount: str) -> dict[str, str]:
 
 
 def line(batch: str, amount: str, location: str = "A1") -> dict[str, Any]:
-    return {"batch": batch, "quantity": kg(amount), "location": location}
+    return {"batchCode": batch, "quantity": kg(amount), "locationCode": location}
 
 
 def received(person: Person, material: str = "RM-MILK", amount: str = "100", **more: Any) -> str:
@@ -34,9 +34,9 @@ def received(person: Person, material: str = "RM-MILK", amount: str = "100", **m
     answer = person.do(
         "receiveBatch",
         "... on BatchReceived { batch { code } }",
-        material=material,
+        materialCode=material,
         quantity=kg(amount),
-        location="A1",
+        locationCode="A1",
         **more,
     )
     assert answer["__typename"] == "BatchReceived", answer
@@ -75,13 +75,13 @@ def test_goods_received_then_they_are_a_batch_on_stock(plant: Serving) -> None:
             code producedAt expiresOn quantityMade { amount unit } material { code name }
             origin { code } supplier { code name } aliases { scheme issuer value } attributes { name value }
             stock { quantity { amount unit } location { code } plant { code } }
-            standings { disposition usable blockedBy { code } onHand { amount } version }
+            atPlants { disposition usable blockedBy { code } onHand { amount } version }
           }
         }""",
-        material="RM-SUGAR",
+        materialCode="RM-SUGAR",
         quantity={"amount": "2.5", "unit": "BG"},
-        location="A1",
-        supplier="S1",
+        locationCode="A1",
+        supplierCode="S1",
         supplierLot="L-77",
         attributes=[{"name": "colour", "value": "白"}],
     )
@@ -108,7 +108,7 @@ def test_goods_received_then_they_are_a_batch_on_stock(plant: Serving) -> None:
         "stock": [
             {"quantity": {"amount": "62.5", "unit": "KGM"}, "location": {"code": "A1"}, "plant": {"code": "SH1"}}
         ],
-        "standings": [
+        "atPlants": [
             {
                 "disposition": "UNRESTRICTED",
                 "usable": True,
@@ -121,19 +121,21 @@ def test_goods_received_then_they_are_a_batch_on_stock(plant: Serving) -> None:
 
 
 def test_material_unknown_then_receiving_is_refused(plant: Serving) -> None:
-    refused(plant, plant.people["wang"], "receiveBatch", "NOT_DEFINED", material="NOPE", quantity=KG, location="A1")
+    refused(
+        plant, plant.people["wang"], "receiveBatch", "NOT_DEFINED", materialCode="NOPE", quantity=KG, locationCode="A1"
+    )
 
 
 def test_run_opened_fed_yielded_and_closed_then_the_balance_adds_up(plant: Serving) -> None:
     wang = plant.people["wang"]
     milk, process = received(wang), opened(wang)
 
-    wang.do("feedProcess", process=process, lines=[line(milk, "80")])
+    wang.do("addProcessInputs", processId=process, lines=[line(milk, "80")])
     yielded = wang.do(
-        "yieldProcess",
-        "... on ProcessYielded { batches { code quantityMade { amount } } process { state } }",
-        process=process,
-        outputs=[{"material": "FP-YOG", "quantity": kg("70"), "location": "B1"}],
+        "addProcessOutputs",
+        "... on ProcessOutputsAdded { batches { code quantityMade { amount } } process { state } }",
+        processId=process,
+        outputs=[{"materialCode": "FP-YOG", "quantity": kg("70"), "locationCode": "B1"}],
         returns=[line(milk, "5")],
     )
     closed = wang.do(
@@ -143,7 +145,7 @@ def test_run_opened_fed_yielded_and_closed_then_the_balance_adds_up(plant: Servi
           inputs { use quantity { amount } batch { code } } outputs { use quantity { amount } batch { code } }
           balance { inputs { amount } outputs { amount } returned { amount } loss { amount } }
         } }""",
-        process=process,
+        processId=process,
     )
 
     (made,) = yielded["batches"]
@@ -168,14 +170,16 @@ def test_run_opened_fed_yielded_and_closed_then_the_balance_adds_up(plant: Servi
 
 
 def test_equipment_unknown_then_opening_is_refused(plant: Serving) -> None:
-    refused(plant, plant.people["wang"], "openProcess", "NOT_DEFINED", equipment="MIX9")
+    refused(plant, plant.people["wang"], "openProcess", "NOT_DEFINED", equipmentCode="MIX9")
 
 
 def test_stock_short_then_feeding_is_refused_with_what_there_is(plant: Serving) -> None:
     wang = plant.people["wang"]
     milk, process = received(wang), opened(wang)
 
-    refusal = refused(plant, wang, "feedProcess", "STOCK_SHORT", process=process, lines=[line(milk, "100.000001")])
+    refusal = refused(
+        plant, wang, "addProcessInputs", "STOCK_SHORT", processId=process, lines=[line(milk, "100.000001")]
+    )
 
     assert refusal["message"] == (
         f"Only 100 KGM of batch {milk} in A1, 100.000001 KGM wanted. Count again or take less."
@@ -183,14 +187,16 @@ def test_stock_short_then_feeding_is_refused_with_what_there_is(plant: Serving) 
 
 
 @pytest.mark.parametrize("process", ["process/7", "process/-1", "process/99999999999999999999", "batch/1", "", "进"])
-@pytest.mark.parametrize("mutation", ["feedProcess", "yieldProcess", "closeProcess"])
+@pytest.mark.parametrize("mutation", ["addProcessInputs", "addProcessOutputs", "closeProcess"])
 def test_process_unknown_then_it_is_refused(plant: Serving, mutation: str, process: str) -> None:
     wang = plant.people["wang"]
-    lines = {"feedProcess": {"lines": [line(received(wang), "1")]}}
-    outputs = {"yieldProcess": {"outputs": [{"material": "FP-YOG", "quantity": kg("1"), "location": "B1"}]}}
+    lines = {"addProcessInputs": {"lines": [line(received(wang), "1")]}}
+    outputs = {
+        "addProcessOutputs": {"outputs": [{"materialCode": "FP-YOG", "quantity": kg("1"), "locationCode": "B1"}]}
+    }
 
     given = lines.get(mutation, {}) | outputs.get(mutation, {})
-    refused(plant, wang, mutation, "PROCESS_UNKNOWN", process=process, **given)
+    refused(plant, wang, mutation, "PROCESS_UNKNOWN", processId=process, **given)
 
 
 def test_run_recorded_afterwards_then_it_is_one_closed_record(plant: Serving) -> None:
@@ -201,9 +207,9 @@ def test_run_recorded_afterwards_then_it_is_one_closed_record(plant: Serving) ->
         "recordProduction",
         "... on ProductionRecorded { batches { code } process { state jobOrder equipment { code } } }",
         jobOrder="JO-1",
-        equipment="MIX1",
+        equipmentCode="MIX1",
         inputs=[line(milk, "40")],
-        outputs=[{"material": "FP-YOG", "quantity": kg("38"), "location": "B1"}],
+        outputs=[{"materialCode": "FP-YOG", "quantity": kg("38"), "locationCode": "B1"}],
     )
 
     assert answer["process"] == {"state": "CLOSED", "jobOrder": "JO-1", "equipment": {"code": "MIX1"}}
@@ -218,14 +224,14 @@ def test_goods_moved_then_they_are_elsewhere(plant: Serving) -> None:
     wang = plant.people["wang"]
     milk = received(wang)
 
-    wang.do("moveBatch", batch=milk, fromLocation="A1", toLocation="B1", quantity=kg("30"))
+    wang.do("moveBatch", batchCode=milk, fromLocation="A1", toLocation="B1", quantity=kg("30"))
 
     assert stock(plant) == {(milk, "A1"): "70", (milk, "B1"): "30"}
 
 
 def test_goods_moved_nowhere_then_it_is_refused(plant: Serving) -> None:
     wang = plant.people["wang"]
-    given = {"batch": received(wang), "fromLocation": "A1", "toLocation": "A1", "quantity": kg("1")}
+    given = {"batchCode": received(wang), "fromLocationCode": "A1", "toLocationCode": "A1", "quantity": kg("1")}
     refused(plant, wang, "moveBatch", "NOTHING_CHANGES", **given)
 
 
@@ -233,51 +239,56 @@ def test_batch_split_and_merged_then_stock_stays_the_same(plant: Serving) -> Non
     wang = plant.people["wang"]
     milk = received(wang)
 
-    parts = [{"quantity": kg("10"), "location": "A1"}, {"quantity": kg("20"), "location": "B1"}]
+    parts = [{"quantity": kg("10"), "locationCode": "A1"}, {"quantity": kg("20"), "locationCode": "B1"}]
     split = wang.do(
         "splitBatch",
-        "... on BatchSplit { parts { code } process { kind } batch { standings { onHand { amount } } } }",
-        batch=milk,
-        location="A1",
+        "... on BatchSplit { parts { code } process { kind } batch { atPlants { onHand { amount } } } }",
+        batchCode=milk,
+        locationCode="A1",
         parts=parts,
     )
     first, second = (one["code"] for one in split["parts"])
     merged = wang.do(
         "mergeBatches",
         "... on BatchesMerged { batch { code } process { kind } }",
-        sources=[{"batch": first, "location": "A1"}, {"batch": second, "location": "B1", "quantity": kg("5")}],
-        location="A1",
+        sources=[
+            {"batchCode": first, "locationCode": "A1"},
+            {"batchCode": second, "locationCode": "B1", "quantity": kg("5")},
+        ],
+        locationCode="A1",
     )
 
     assert (split["process"]["kind"], merged["process"]["kind"]) == ("SPLIT", "MERGE")
-    assert split["batch"]["standings"] == [{"onHand": {"amount": "70"}}]
+    assert split["batch"]["atPlants"] == [{"onHand": {"amount": "70"}}]
     assert stock(plant) == {(milk, "A1"): "70", (second, "B1"): "15", (merged["batch"]["code"], "A1"): "15"}
 
 
 def test_batch_unknown_then_splitting_is_refused(plant: Serving) -> None:
-    parts = [{"quantity": kg("10"), "location": "A1"}]
-    refused(plant, plant.people["wang"], "splitBatch", "BATCH_UNKNOWN", batch="SH1-0", location="A1", parts=parts)
+    parts = [{"quantity": kg("10"), "locationCode": "A1"}]
+    refused(
+        plant, plant.people["wang"], "splitBatch", "BATCH_UNKNOWN", batchCode="SH1-0", locationCode="A1", parts=parts
+    )
 
 
 def test_materials_differ_then_merging_is_refused(plant: Serving) -> None:
     wang = plant.people["wang"]
-    sources = [{"batch": received(wang, material), "location": "A1"} for material in ("RM-MILK", "RM-SUGAR")]
-    refused(plant, wang, "mergeBatches", "MATERIAL_DIFFERS", sources=sources, location="A1")
+    sources = [{"batchCode": received(wang, material), "locationCode": "A1"} for material in ("RM-MILK", "RM-SUGAR")]
+    refused(plant, wang, "mergeBatches", "MATERIAL_DIFFERS", sources=sources, locationCode="A1")
 
 
 def test_stock_counted_then_it_is_put_right(plant: Serving) -> None:
     li = plant.people["li"]
     milk = received(li)
 
-    li.do("adjustStock", batch=milk, location="A1", counted=kg("98.5"), reason="Count of March")
+    li.do("countStock", batchCode=milk, locationCode="A1", counted=kg("98.5"), reason="Count of March")
 
     assert stock(plant) == {(milk, "A1"): "98.5"}
 
 
 def test_count_far_off_then_a_change_request_is_asked_for(plant: Serving) -> None:
     li = plant.people["li"]
-    given = {"batch": received(li), "location": "A1", "counted": kg("90"), "reason": "Count of March"}
-    refused(plant, li, "adjustStock", "CHANGE_REQUIRED", **given)
+    given = {"batchCode": received(li), "locationCode": "A1", "counted": kg("90"), "reason": "Count of March"}
+    refused(plant, li, "countStock", "CHANGE_REQUIRED", **given)
 
 
 def test_alias_given_then_it_finds_the_batch_until_it_ends(plant: Serving) -> None:
@@ -286,9 +297,9 @@ def test_alias_given_then_it_finds_the_batch_until_it_ends(plant: Serving) -> No
     names = [{"scheme": "CUSTOMER_LOT", "value": "C-9", "issuer": "C1"}]
     find = '{ batches(filter: {alias: "C-9"}) { nodes { code } totalCount } }'
 
-    wang.do("aliasBatch", batch=milk, aliases=names)
+    wang.do("addBatchAliases", batchCode=milk, aliases=names)
     found = wang.ask(find)["batches"]
-    wang.do("endAlias", batch=milk, aliases=names)
+    wang.do("removeBatchAliases", batchCode=milk, aliases=names)
 
     assert found == {"nodes": [{"code": milk}], "totalCount": 1}
     assert wang.ask(find)["batches"] == {"nodes": [], "totalCount": 0}
@@ -297,14 +308,14 @@ def test_alias_given_then_it_finds_the_batch_until_it_ends(plant: Serving) -> No
 def test_alias_taken_then_another_batch_does_not_get_it(plant: Serving) -> None:
     wang = plant.people["wang"]
     names = [{"scheme": "CUSTOMER_LOT", "value": "C-9"}]
-    wang.do("aliasBatch", batch=received(wang), aliases=names)
-    refused(plant, wang, "aliasBatch", "ALIAS_TAKEN", batch=received(wang), aliases=names)
+    wang.do("addBatchAliases", batchCode=received(wang), aliases=names)
+    refused(plant, wang, "addBatchAliases", "ALIAS_TAKEN", batchCode=received(wang), aliases=names)
 
 
 def test_alias_not_there_then_it_does_not_end(plant: Serving) -> None:
     wang = plant.people["wang"]
     names = [{"scheme": "CUSTOMER_LOT", "value": "C-9"}]
-    refused(plant, wang, "endAlias", "NOTHING_CHANGES", batch=received(wang), aliases=names)
+    refused(plant, wang, "removeBatchAliases", "NOTHING_CHANGES", batchCode=received(wang), aliases=names)
 
 
 def test_goods_dispatched_then_the_label_brings_them_in_elsewhere(plant: Serving) -> None:
@@ -317,7 +328,7 @@ def test_goods_dispatched_then_the_label_brings_them_in_elsewhere(plant: Serving
           id state source destination receivedAt manifest
           lines { batch { code } dispatched { amount } received { amount } }
         } }""",
-        destination="BJ2",
+        destinationCode="BJ2",
         lines=[line(milk, "60")],
     )
 
@@ -326,12 +337,12 @@ def test_goods_dispatched_then_the_label_brings_them_in_elsewhere(plant: Serving
     assert transfer["manifest"] == answer["manifest"]
     assert (transfer["state"], transfer["source"], transfer["destination"]) == ("IN_TRANSIT", "SH1", "BJ2")
     assert transfer["lines"] == [{"batch": {"code": milk}, "dispatched": {"amount": "60"}, "received": None}]
-    refused(plant, wang, "receiveTransfer", "TRANSFER_MANIFEST_INVALID", manifest=answer["manifest"], location="A1")
+    refused(plant, wang, "receiveTransfer", "TRANSFER_MANIFEST_INVALID", manifest=answer["manifest"], locationCode="A1")
 
 
 def test_goods_dispatched_to_the_plant_itself_then_it_is_refused(plant: Serving) -> None:
     wang = plant.people["wang"]
-    given = {"destination": "SH1", "lines": [line(received(wang), "1")]}
+    given = {"destinationCode": "SH1", "lines": [line(received(wang), "1")]}
     refused(plant, wang, "dispatchTransfer", "NOTHING_CHANGES", **given)
 
 
@@ -340,11 +351,11 @@ def test_goods_shipped_then_the_customer_has_them(plant: Serving) -> None:
     milk = received(wang)
 
     answer = wang.do(
-        "shipBatch",
-        """... on BatchShipped { shipment {
+        "shipGoods",
+        """... on GoodsShipped { shipment {
           kind jobOrder customer { code } inputs { batch { code } quantity { amount } }
         } }""",
-        customer="C1",
+        customerCode="C1",
         order="PO-5",
         lines=[line(milk, "12")],
     )
@@ -355,13 +366,13 @@ def test_goods_shipped_then_the_customer_has_them(plant: Serving) -> None:
         "customer": {"code": "C1"},
         "inputs": [{"batch": {"code": milk}, "quantity": {"amount": "12"}}],
     }
-    found = wang.ask('{ shipments(filter: {customer: "C1"}) { totalCount nodes { jobOrder } } }')["shipments"]
+    found = wang.ask('{ shipments(filter: {customerCode: "C1"}) { totalCount nodes { jobOrder } } }')["shipments"]
     assert found == {"totalCount": 1, "nodes": [{"jobOrder": "PO-5"}]}
 
 
 def test_customer_unknown_then_shipping_is_refused(plant: Serving) -> None:
     wang = plant.people["wang"]
-    refused(plant, wang, "shipBatch", "NOT_DEFINED", customer="C9", lines=[line(received(wang), "1")])
+    refused(plant, wang, "shipGoods", "NOT_DEFINED", customerCode="C9", lines=[line(received(wang), "1")])
 
 
 @pytest.mark.parametrize("kind", ["Supplier", "Customer", "Location", "Equipment"])
@@ -393,9 +404,9 @@ def test_material_and_unit_defined_then_they_are_used(plant: Serving) -> None:
     got = li.do(
         "receiveBatch",
         "... on BatchReceived { batch { quantityMade { amount unit } expiresOn } }",
-        material="RM-OIL",
+        materialCode="RM-OIL",
         quantity={"amount": "2", "unit": "DRUM"},
-        location="A1",
+        locationCode="A1",
     )
 
     assert answer["material"]["conversions"] == [{"unit": "KGM", "factor": "1087/1000"}]
@@ -408,24 +419,27 @@ def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serv
     milk = received(plant.people["wang"])
     lines = [line(milk, "1")]
     attempts: list[tuple[str, dict[str, Any]]] = [
-        ("receiveBatch", {"material": "RM-MILK", "quantity": KG, "location": "A1"}),
+        ("receiveBatch", {"materialCode": "RM-MILK", "quantity": KG, "locationCode": "A1"}),
         ("openProcess", {}),
         ("recordProduction", {"inputs": lines}),
-        ("moveBatch", {"batch": milk, "fromLocation": "A1", "toLocation": "B1", "quantity": kg("1")}),
-        ("splitBatch", {"batch": milk, "location": "A1", "parts": [{"quantity": kg("1"), "location": "A1"}]}),
-        ("mergeBatches", {"sources": [{"batch": milk, "location": "A1"}], "location": "A1"}),
-        ("adjustStock", {"batch": milk, "location": "A1", "counted": kg("99"), "reason": "x"}),
-        ("aliasBatch", {"batch": milk, "aliases": [{"scheme": "X", "value": "Y"}]}),
-        ("endAlias", {"batch": milk, "aliases": [{"scheme": "X", "value": "Y"}]}),
-        ("dispatchTransfer", {"destination": "BJ2", "lines": lines}),
-        ("receiveTransfer", {"manifest": "x", "location": "A1"}),
-        ("shipBatch", {"customer": "C1", "lines": lines}),
-        ("quarantineBatch", {"batch": milk, "reason": "x"}),
+        ("moveBatch", {"batchCode": milk, "fromLocationCode": "A1", "toLocationCode": "B1", "quantity": kg("1")}),
+        (
+            "splitBatch",
+            {"batchCode": milk, "locationCode": "A1", "parts": [{"quantity": kg("1"), "locationCode": "A1"}]},
+        ),
+        ("mergeBatches", {"sources": [{"batchCode": milk, "locationCode": "A1"}], "locationCode": "A1"}),
+        ("countStock", {"batchCode": milk, "locationCode": "A1", "counted": kg("99"), "reason": "x"}),
+        ("addBatchAliases", {"batchCode": milk, "aliases": [{"scheme": "X", "value": "Y"}]}),
+        ("removeBatchAliases", {"batchCode": milk, "aliases": [{"scheme": "X", "value": "Y"}]}),
+        ("dispatchTransfer", {"destinationCode": "BJ2", "lines": lines}),
+        ("receiveTransfer", {"manifest": "x", "locationCode": "A1"}),
+        ("shipGoods", {"customerCode": "C1", "lines": lines}),
+        ("placeHold", {"batchCode": milk, "reason": "x"}),
         ("correctEntry", {"entry": 1, "wrong": "DID_NOT_OCCUR", "reason": "x"}),
-        ("requestRelease", {"batch": milk, "reason": "x"}),
-        ("requestExpiryExtension", {"batch": milk, "expiresOn": "2027-01-01", "reason": "x"}),
-        ("requestStockAdjustment", {"batch": milk, "location": "A1", "counted": kg("1"), "reason": "x"}),
-        ("decideChange", {"change": 1, "proposal": "00", "verdict": "APPROVED"}),
+        ("requestRelease", {"batchCode": milk, "reason": "x"}),
+        ("requestExpiryExtension", {"batchCode": milk, "expiresOn": "2027-01-01", "reason": "x"}),
+        ("requestStockAdjustment", {"batchCode": milk, "locationCode": "A1", "counted": kg("1"), "reason": "x"}),
+        ("decideChangeRequest", {"change": 1, "proposal": "00", "verdict": "APPROVED"}),
         ("defineMaterial", {"code": "X", "name": "x", "unit": "KGM"}),
         ("defineUnit", {"code": "X", "name": "x", "of": "KGM", "factor": "2"}),
         ("defineSupplier", {"code": "X", "name": "x"}),
@@ -441,7 +455,7 @@ def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serv
 
 def test_request_repeated_then_it_answers_the_same_and_does_nothing_again(plant: Serving) -> None:
     wang = plant.people["wang"]
-    given: dict[str, Any] = {"requestId": new_id(), "material": "RM-MILK", "quantity": KG, "location": "A1"}
+    given: dict[str, Any] = {"requestId": new_id(), "materialCode": "RM-MILK", "quantity": KG, "locationCode": "A1"}
     selection = "... on BatchReceived { entry { index leafHash } batch { code } }"
 
     first = wang.do("receiveBatch", selection, **given)
@@ -461,8 +475,8 @@ def test_ten_operators_each_twice_at_once_then_stock_is_exact(plant: Serving) ->
     requests = [new_id() for _ in range(10)]
 
     def feed(request: str) -> Any:
-        given = {"requestId": request, "process": process, "lines": [line(milk, "7.5")]}
-        return wang.do("feedProcess", "... on ProcessFed { entry { index } }", **given)
+        given = {"requestId": request, "processId": process, "lines": [line(milk, "7.5")]}
+        return wang.do("addProcessInputs", "... on ProcessInputsAdded { entry { index } }", **given)
 
     with ThreadPoolExecutor(20) as operators:
         answers = list(operators.map(feed, requests * 2))
@@ -478,7 +492,7 @@ def test_more_wanted_than_there_is_then_somebody_is_refused_and_nothing_is_lost(
     milk = received(wang, amount="50")
 
     def ship(_: int) -> str:
-        return str(wang.do("shipBatch", customer="C1", lines=[line(milk, "20")])["__typename"])
+        return str(wang.do("shipGoods", customerCode="C1", lines=[line(milk, "20")])["__typename"])
 
     with ThreadPoolExecutor(5) as operators:
         answers = sorted(operators.map(ship, range(5)))
@@ -503,7 +517,12 @@ def test_languages_accepted_then_the_refusal_is_in_the_one_wanted_most(
 ) -> None:
     wang = plant.people["wang"]
     wang.language = accepted
-    given: dict[str, Any] = {"batch": "SH1-0", "fromLocation": "A1", "toLocation": "B1", "quantity": kg("1")}
+    given: dict[str, Any] = {
+        "batchCode": "SH1-0",
+        "fromLocationCode": "A1",
+        "toLocationCode": "B1",
+        "quantity": kg("1"),
+    }
 
     assert wang.do("moveBatch", **given)["message"].startswith(begins)
 
@@ -512,7 +531,7 @@ def test_batches_sought_then_filters_and_orders_hold(plant: Serving) -> None:
     wang, li = plant.people["wang"], plant.people["li"]
     milk, sugar = received(wang, amount="10"), received(wang, "RM-SUGAR")
     old = received(wang, expiresOn="2026-03-10", supplier="S1")
-    li.do("quarantineBatch", batch=sugar, reason="Seal broken")
+    li.do("placeHold", batchCode=sugar, reason="Seal broken")
     wang.do("recordProduction", inputs=[line(milk, "10")])
 
     def codes(wanted: str = "", order: str = "MADE_FIRST") -> list[str]:
@@ -532,9 +551,9 @@ def test_batches_sought_then_filters_and_orders_hold(plant: Serving) -> None:
     assert codes('supplier: "S1"') == [old]
     assert codes('codeBegins: "SH1-260314-0002"') == [sugar]
     assert codes('plant: "SH1", disposition: UNRESTRICTED, inStock: true') == [sugar, old]
-    blocked = wang.ask("{ batches(orderBy: MADE_LAST) { nodes { standings { usable blockedBy { code message } } } } }")
-    assert [one["standings"][0]["usable"] for one in blocked["batches"]["nodes"]] == [False, False, True]
-    assert blocked["batches"]["nodes"][0]["standings"][0]["blockedBy"] == {
+    blocked = wang.ask("{ batches(orderBy: MADE_LAST) { nodes { atPlants { usable blockedBy { code message } } } } }")
+    assert [one["atPlants"][0]["usable"] for one in blocked["batches"]["nodes"]] == [False, False, True]
+    assert blocked["batches"]["nodes"][0]["atPlants"][0]["blockedBy"] == {
         "code": "BATCH_EXPIRED",
         "message": f"Batch {old} expired at the end of 2026-03-10. It cannot be used.",
     }
@@ -576,7 +595,7 @@ def test_two_plants_and_a_transfer_then_the_hub_joins_both_statements(hub: Servi
         "id": f"transfer/{sent.payload['transfer']}",
         "state": "RECEIVED",
         "source": "SH1",
-        "destination": "BJ2",
+        "destinationCode": "BJ2",
         "manifest": None,
         "lines": [
             {
@@ -614,7 +633,7 @@ def test_many_things_asked_for_then_as_few_reads_as_for_few(plant: Serving, monk
         reads[-1] = 0
         wang.ask(
             "{ batches { nodes { material { name } origin { code } supplier { name } holds { reason } aliases { value }"
-            " stock { location { name } plant { name } batch { code } } standings { usable onHand { amount } } } }"
+            " stock { location { name } plant { name } batch { code } } atPlants { usable onHand { amount } } } }"
             " stock { nodes { batch { material { name } } location { name } } } }"
         )
 

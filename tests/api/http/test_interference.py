@@ -181,17 +181,17 @@ def test_things_asked_for_by_name_then_hidden_and_absent_are_answered_alike(hub:
     ]
     pairs += [("PlantCode!", f"{listing}(filter: {{plant: $x}}) {{ {SHOWN} }}", "BJ2", "XX9") for listing in LISTINGS]
     pairs += [
-        ("String!", f"batches(filter: {{material: $x}}) {{ {SHOWN} }}", "SECRET-M", "ABSENT-M"),
+        ("String!", f"batches(filter: {{materialCode: $x}}) {{ {SHOWN} }}", "SECRET-M", "ABSENT-M"),
         ("String!", f"batches(filter: {{codeBegins: $x}}) {{ {SHOWN} }}", "BJ2", "XX9"),
         ("String!", f"batches(filter: {{alias: $x}}) {{ {SHOWN} }}", "SECRET-ALIAS", "ABSENT-ALIAS"),
-        ("BatchCode!", f"stock(filter: {{batch: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("BatchCode!", f"stock(filter: {{batchCode: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
         ("String!", f"materials(filter: {{text: $x}}) {{ {SHOWN} }}", "SECRET", "ABSENT"),
         ("String!", f"processRecords(filter: {{jobOrder: $x}}) {{ {SHOWN} }}", "SECRET-JOB", "ABSENT-JOB"),
-        ("String!", f"shipments(filter: {{customer: $x}}) {{ {SHOWN} }}", "SECRET-C", "ABSENT-C"),
-        ("BatchCode!", f"changeRequests(filter: {{batch: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("String!", f"shipments(filter: {{customerCode: $x}}) {{ {SHOWN} }}", "SECRET-C", "ABSENT-C"),
+        ("BatchCode!", f"changeRequests(filter: {{batchCode: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
         ("String!", f"changeRequests(filter: {{requestedBy: $x}}) {{ {SHOWN} }}", "secret-person", "absent-person"),
         ("String!", f"ledger(filter: {{key: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
-        ("BatchCode!", f"ledger(filter: {{batch: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("BatchCode!", f"ledger(filter: {{batchCode: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
         ("String!", f"ledger(filter: {{actor: $x}}) {{ {SHOWN} }}", "secret-person", "absent-person"),
     ]
     traced = "{ unknown summary { batches edges } completeness { complete gaps { kind } } batches { totalCount } }"
@@ -213,8 +213,8 @@ SHOWN = "totalCount nodes { __typename } pageInfo { hasNextPage endCursor }"
 @pytest.mark.parametrize("kind", ["batch", "process", "shipment", "transfer", "change", "entry", "hold", "plant"])
 def test_ids_of_the_other_plant_then_they_are_as_unknown_as_any(hub: Serving, hidden: Hidden, kind: str) -> None:
     real, other = {
-        "batch": (f"batch/{hidden.batch_id}", "batch/9999"),
-        "process": (f"process/{hidden.process}", "process/9999"),
+        "batchCode": (f"batch/{hidden.batch_id}", "batch/9999"),
+        "processId": (f"process/{hidden.process}", "process/9999"),
         "shipment": (f"process/{hidden.shipment}", "process/9999"),
         "transfer": (f"transfer/{hidden.transfer}", "transfer/9999"),
         "change": (f"change/2/{hidden.change}", "change/2/9999"),
@@ -232,7 +232,7 @@ def test_request_of_the_other_plant_then_deciding_it_is_refused_like_an_absent_o
 ) -> None:
     quality = hub.person("quality-1", Grant(1, Role.QUALITY))
     document = (
-        "mutation($x: PlantCode!, $r: UUID!, $c: Int!, $p: String!) { decideChange(input:"
+        "mutation($x: PlantCode!, $r: UUID!, $c: Int!, $p: String!) { decideChangeRequest(input:"
         " {requestId: $r, plant: $x, change: $c, proposal: $p, verdict: APPROVED}) { __typename"
         " ... on Refusal { code message } } }"
     )
@@ -245,7 +245,7 @@ def test_request_of_the_other_plant_then_deciding_it_is_refused_like_an_absent_o
     ]
 
     assert {str(answer) for answer in answers} == {str(answers[0])}
-    assert answers[0]["decideChange"]["code"] == "NOT_PERMITTED"
+    assert answers[0]["decideChangeRequest"]["code"] == "NOT_PERMITTED"
     assert hub.plant().everything() == before
 
 

@@ -18,7 +18,7 @@ from tests.schema.group import Group
 ASKED = """... on ChangeRequested { entry { index type leafHash } changeRequest { id change kind state version proposal
   levels reason requestedBy expiresAt expired differences { field before after } batch { code } plant { code }
   decisions { verdict } } }"""
-DECIDED = """... on ChangeDecided { entry { index type } changeRequest { state refusal closedIndex
+DECIDED = """... on ChangeRequestDecided { entry { index type } changeRequest { state refusal closedIndex
   decisions { verdict level decidedBy printedName comment ledger index applied refusal } } }"""
 LISTED = """query($filter: ChangeRequestFilter) { changeRequests(filter: $filter) {
   totalCount nodes { change plant { code } } } }"""
@@ -52,7 +52,7 @@ def decision(asked: Entry, **other: object) -> JSON:
 async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(here: Plant, node: Served) -> None:
     code = here.receive()
     hold = here.do(quarantine_batch, Quarantine(code, "Seal broken"))
-    given = {"requestId": new_id(), "batch": code, "hold": hold.index, "reason": "Tested, good 检验合格"}
+    given = {"requestId": new_id(), "batchCode": code, "hold": hold.index, "reason": "Tested, good 检验合格"}
     answer = await node.do(OPERATOR, "requestRelease", ASKED, **given)
     index, leaf = answer["entry"]["index"], answer["entry"]["leafHash"]
     assert answer["changeRequest"] == {
@@ -64,7 +64,7 @@ async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(her
     }  # fmt: skip
     assert await node.do(OPERATOR, "requestRelease", ASKED, **given) == answer
     decided = {"requestId": new_id(), "change": index, "proposal": leaf, "verdict": "APPROVED", "comment": "Good"}
-    done = await node.do(QUALITY, "decideChange", DECIDED, **decided)
+    done = await node.do(QUALITY, "decideChangeRequest", DECIDED, **decided)
     assert done == {
         "__typename": "ChangeDecided",
         "entry": {"index": index + 1, "type": "ChangeDecided"},
@@ -77,29 +77,29 @@ async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(her
         },
     }  # fmt: skip
     before = here.everything()
-    assert await node.do(QUALITY, "decideChange", DECIDED, **decided) == done
+    assert await node.do(QUALITY, "decideChangeRequest", DECIDED, **decided) == done
     assert here.everything() == before
-    document = "query($code: BatchCode!) { batch(code: $code) { holds { hold } standings { usable } } }"
-    assert (await node.ask(OPERATOR, document, code=code))["batch"] == {"holds": [], "standings": [{"usable": True}]}
+    document = "query($code: BatchCode!) { batch(code: $code) { holds { hold } atPlants { usable } } }"
+    assert (await node.ask(OPERATOR, document, code=code))["batch"] == {"holds": [], "atPlants": [{"usable": True}]}
 
 
 async def test_expiry_and_count_asked_for_then_what_each_would_change(here: Plant, node: Served) -> None:
     code = here.receive()
     later = await node.do(
-        QUALITY, "requestExpiryExtension", ASKED, batch=code, expiresOn="2026-05-01", reason="Retested"
+        QUALITY, "requestExpiryExtension", ASKED, batchCode=code, expiresOn="2026-05-01", reason="Retested"
     )
     request = later["changeRequest"]
     assert (request["kind"], request["levels"]) == ("EXPIRY_EXTENSION", ["HUB"])
     assert request["differences"] == [{"field": "expires_on", "before": "2026-04-13", "after": "2026-05-01"}]
     counted = {"amount": "0", "unit": "KGM"}
     fewer = await node.do(
-        OPERATOR, "requestStockAdjustment", ASKED, batch=code, location="A1", counted=counted, reason="Spilled"
+        OPERATOR, "requestStockAdjustment", ASKED, batchCode=code, locationCode="A1", counted=counted, reason="Spilled"
     )
     request = fewer["changeRequest"]
     assert (request["kind"], request["expiresAt"]) == ("STOCK_ADJUSTMENT", "2026-03-21T08:00:00.000000Z")
     assert request["differences"] == [{"field": "stock:A1", "before": "100 KGM", "after": "0 KGM"}]
     decided = decision(here.entry())
-    assert (await node.do(MANAGER, "decideChange", DECIDED, **decided))["changeRequest"]["state"] == "APPLIED"
+    assert (await node.do(MANAGER, "decideChangeRequest", DECIDED, **decided))["changeRequest"]["state"] == "APPLIED"
     assert here.stock() == {}
 
 
@@ -108,15 +108,15 @@ async def test_requests_refused_then_nothing_changed(here: Plant, node: Served) 
     before = here.everything()
     nothing = {"amount": "100", "unit": "KGM"}
     for mutation, given, refusal in (
-        ("requestRelease", {"batch": code}, "HOLD_UNKNOWN"),
-        ("requestRelease", {"batch": "SH1-NONE"}, "BATCH_UNKNOWN"),
-        ("requestRelease", {"batch": code, "reason": ""}, "TEXT_INVALID"),
-        ("requestExpiryExtension", {"batch": code, "expiresOn": "2026-04-13"}, "EXPIRY_NOT_LATER"),
-        ("requestStockAdjustment", {"batch": code, "location": "A1", "counted": nothing}, "NOTHING_CHANGES"),
-        ("requestStockAdjustment", {"batch": code, "location": "Z9", "counted": nothing}, "NOT_DEFINED"),
-        ("requestStockAdjustment", {"batch": code, "location": "A1", "counted": nothing | {"amount": "-1"}},
+        ("requestRelease", {"batchCode": code}, "HOLD_UNKNOWN"),
+        ("requestRelease", {"batchCode": "SH1-NONE"}, "BATCH_UNKNOWN"),
+        ("requestRelease", {"batchCode": code, "reason": ""}, "TEXT_INVALID"),
+        ("requestExpiryExtension", {"batchCode": code, "expiresOn": "2026-04-13"}, "EXPIRY_NOT_LATER"),
+        ("requestStockAdjustment", {"batchCode": code, "locationCode": "A1", "counted": nothing}, "NOTHING_CHANGES"),
+        ("requestStockAdjustment", {"batchCode": code, "locationCode": "Z9", "counted": nothing}, "NOT_DEFINED"),
+        ("requestStockAdjustment", {"batchCode": code, "locationCode": "A1", "counted": nothing | {"amount": "-1"}},
          "AMOUNT_NOT_POSITIVE"),
-        ("requestStockAdjustment", {"batch": code, "location": "A1", "counted": nothing | {"unit": "MTR"}},
+        ("requestStockAdjustment", {"batchCode": code, "locationCode": "A1", "counted": nothing | {"unit": "MTR"}},
          "UNIT_NOT_CONVERTIBLE"),
     ):  # fmt: skip
         answer = await node.do(OPERATOR, mutation, "", **{"reason": "Because", **given})
@@ -141,10 +141,10 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
         (OPERATOR, {}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
         (QUALITY, {"plant": "NB1"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
     ):  # fmt: skip
-        answer = await node.do(actor, "decideChange", "", "zh", **decision(asked, **given))
+        answer = await node.do(actor, "decideChangeRequest", "", "zh", **decision(asked, **given))
         assert (answer["code"], answer["message"]) == (refusal, text)
     here.clock.advance(days=31)
-    assert (await node.do(QUALITY, "decideChange", "", **decision(asked)))["code"] == "CHANGE_EXPIRED"
+    assert (await node.do(QUALITY, "decideChangeRequest", "", **decision(asked)))["code"] == "CHANGE_EXPIRED"
     document = "query($change: Int!) { changeRequest(change: $change) { state expired } }"
     found = await node.ask(QUALITY, document, change=asked.index)
     assert found == {"changeRequest": {"state": "REQUESTED", "expired": True}}
@@ -152,9 +152,13 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
 
 
 async def test_rejected_then_decided_for_good(node: Served, asked: Entry) -> None:
-    done = await node.do(QUALITY, "decideChange", DECIDED, **decision(asked, verdict="REJECTED", comment="Retest"))
+    done = await node.do(
+        QUALITY, "decideChangeRequest", DECIDED, **decision(asked, verdict="REJECTED", comment="Retest")
+    )
     assert done["changeRequest"]["state"] == "REJECTED"
-    again = await node.do(MANAGER, "decideChange", "... on ChangeAlreadyDecided { changeState }", **decision(asked))
+    again = await node.do(
+        MANAGER, "decideChangeRequest", "... on ChangeAlreadyDecided { changeState }", **decision(asked)
+    )
     assert (again["code"], again["changeState"]) == ("CHANGE_ALREADY_DECIDED", "REJECTED")
 
 
@@ -162,7 +166,7 @@ async def test_approved_after_the_batch_changed_then_refused_and_says_why(
     here: Plant, node: Served, asked: Entry
 ) -> None:
     here.do(move_batch, Move(asked.envelope["key"], "A1", "B1", "1", "KGM"))
-    done = await node.do(QUALITY, "decideChange", DECIDED, **decision(asked))
+    done = await node.do(QUALITY, "decideChangeRequest", DECIDED, **decision(asked))
     assert (done["changeRequest"]["state"], done["changeRequest"]["refusal"]) == ("REFUSED", "CHANGE_STALE")
 
 
@@ -173,7 +177,7 @@ async def test_decided_at_the_hub_then_the_plant_applies_it_and_says_so(
     asked = release_asked(plant)
     group.hears()
     given = decision(asked, plant="SH1", requestId=new_id(), comment="Seen 已阅")
-    done = await hub.do(DIRECTOR, "decideChange", DECIDED, **given)
+    done = await hub.do(DIRECTOR, "decideChangeRequest", DECIDED, **given)
     directive = {
         "verdict": "APPROVED", "level": "HUB", "decidedBy": "person-9", "printedName": "Person 9",
         "comment": "Seen 已阅", "ledger": "DIRECTIVES", "index": 0, "applied": None, "refusal": None,
@@ -181,7 +185,7 @@ async def test_decided_at_the_hub_then_the_plant_applies_it_and_says_so(
     request = {"state": "REQUESTED", "refusal": None, "closedIndex": None, "decisions": [directive]}
     assert done["entry"] == {"index": 0, "type": "ChangeDecided"}
     assert done["changeRequest"] == request
-    assert await hub.do(DIRECTOR, "decideChange", DECIDED, **given) == done
+    assert await hub.do(DIRECTOR, "decideChangeRequest", DECIDED, **given) == done
     group.hub.tells(plant)
     answer_next(plant)
     group.hears()
@@ -206,19 +210,21 @@ async def test_refused_at_the_hub_then_no_directive_is_written(group: Group, hub
         (DIRECTOR, {"plant": "NB1"}, "CHANGE_UNKNOWN"),
         (person(1, (0, Role.HEADQUARTERS)), {"plant": "SH1"}, "CHANGE_OWN_REQUEST"),
     ):
-        answer = await hub.do(actor, "decideChange", "", **decision(asked, **given))
+        answer = await hub.do(actor, "decideChangeRequest", "", **decision(asked, **given))
         assert answer["code"] == refusal
     assert group.hub.desk(group.here).rows("SELECT size FROM logs WHERE log_id < 0 ORDER BY log_id") == [(0,), (0,)]
-    await hub.do(DIRECTOR, "decideChange", DECIDED, **decision(asked, plant="SH1"))
-    again = await hub.do(DIRECTOR, "decideChange", "", **decision(asked, plant="SH1"))
+    await hub.do(DIRECTOR, "decideChangeRequest", DECIDED, **decision(asked, plant="SH1"))
+    again = await hub.do(DIRECTOR, "decideChangeRequest", "", **decision(asked, plant="SH1"))
     assert again["code"] == "CHANGE_ALREADY_DECIDED"
 
 
 async def test_extension_decided_at_the_plant_then_it_is_for_the_hub(here: Plant, node: Served) -> None:
     code = here.receive()
-    await node.do(QUALITY, "requestExpiryExtension", "", batch=code, expiresOn="2026-05-01", reason="Retested")
+    await node.do(QUALITY, "requestExpiryExtension", "", batchCode=code, expiresOn="2026-05-01", reason="Retested")
     before = here.everything()
-    answer = await node.do(MANAGER, "decideChange", "... on ChangeLevelWrong { levels }", **decision(here.entry()))
+    answer = await node.do(
+        MANAGER, "decideChangeRequest", "... on ChangeLevelWrong { levels }", **decision(here.entry())
+    )
     assert (answer["code"], answer["levels"]) == ("CHANGE_LEVEL_WRONG", "HUB")
     assert here.everything() == before
 
@@ -231,14 +237,14 @@ async def test_lists_then_each_sees_the_requests_of_their_plants_alone(group: Gr
     for actor, given, expected in (
         (DIRECTOR, {}, there + here),
         (DIRECTOR, {"plant": "SH1"}, here),
-        (DIRECTOR, {"batch": first.envelope["key"]}, [first.index]),
+        (DIRECTOR, {"batchCode": first.envelope["key"]}, [first.index]),
         (DIRECTOR, {"state": "APPLIED"}, []),
         (DIRECTOR, {"kind": "RELEASE", "level": "HUB", "requestedBy": "person-1"}, there + here),
         (DIRECTOR, {"kind": "EXPIRY_EXTENSION"}, []),
         (DIRECTOR, {"requestedBy": "person-2"}, []),
         (THERE, {}, there),
         (THERE, {"plant": "SH1"}, []),
-        (THERE, {"batch": first.envelope["key"]}, []),
+        (THERE, {"batchCode": first.envelope["key"]}, []),
         (person(4), {}, []),
     ):
         found = (await hub.ask(actor, LISTED, filter=given))["changeRequests"]

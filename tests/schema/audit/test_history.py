@@ -84,10 +84,10 @@ async def test_filters_then_exactly_what_fits(here: Plant, node: Served) -> None
     moved = here.do(move_batch, Move(milk, "A1", "B1", "10", "KGM"), actor=LI_LEI, request=REQUEST)
     first = moved.index - 2
     for wanted, expected in (
-        ({"batch": milk}, [first, moved.index]),
-        ({"batch": milk, "type": "BatchMoved"}, [moved.index]),
-        ({"batch": other}, [first + 1]),
-        ({"batch": "SH1-NONE"}, []),
+        ({"batchCode": milk}, [first, moved.index]),
+        ({"batchCode": milk, "type": "BatchMoved"}, [moved.index]),
+        ({"batchCode": other}, [first + 1]),
+        ({"batchCode": "SH1-NONE"}, []),
         ({"key": "RM-MILK"}, [1]),
         ({"type": "BatchReceived"}, [first, first + 1]),
         ({"actor": "person-2"}, [moved.index]),
@@ -184,8 +184,10 @@ async def test_another_plants_ledger_then_answered_like_one_that_is_not(
     assert (await listed(hub, filter=filter_))["totalCount"] == (13 if filter_["plant"] == "SH1" else 0)
     nothing = await listed(hub, THERE, filter={"plant": "XX9"})
     assert await listed(hub, THERE, filter=filter_) == nothing
-    assert await listed(hub, THERE, filter={"plant": "SH1", "batch": goods.milk}) == nothing
-    assert await listed(hub, THERE, filter={"batch": goods.milk}) == await listed(hub, THERE, filter={"batch": "SH1-X"})
+    assert await listed(hub, THERE, filter={"plant": "SH1", "batchCode": goods.milk}) == nothing
+    assert await listed(hub, THERE, filter={"batchCode": goods.milk}) == await listed(
+        hub, THERE, filter={"batchCode": "SH1-X"}
+    )
     document = """query($plant: PlantCode!) { entry(plant: $plant, index: 1) { type }
       node(id: "entry/1/1") { id } directive: node(id: "entry/-1/0") { id } }"""
     seen = await hub.ask(THERE, document, plant=filter_["plant"])
@@ -226,7 +228,7 @@ async def test_body_is_pruned_then_its_columns_are_told_and_the_rest_is_null(her
         "actor": "person-1", "reason": None, "key": written.envelope["key"], "requestId": REQUEST, "payload": None,
         "body": None, "pruned": True, "leafHash": written.leaf.hex(), "causes": [], "differences": [], "corrects": None,
     }  # fmt: skip
-    assert indexes(await listed(node, MANAGER, filter={"batch": written.envelope["key"]})) == [written.index]
+    assert indexes(await listed(node, MANAGER, filter={"batchCode": written.envelope["key"]})) == [written.index]
     at_hand = await node.ask(MANAGER, "{ entry(index: 0) { pruned version } }")
     assert at_hand == {"entry": {"pruned": False, "version": 1}}
 

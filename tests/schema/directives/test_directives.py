@@ -20,7 +20,7 @@ LISTED = """query($filter: DirectiveFilter, $first: Int, $after: String) {
   nodes { index type about state metVersion refusal waitingFor plant { code } answer { type } entry { type } } } }"""
 HELD = """query($code: BatchCode!) { batch(code: $code) {
   holds { id kind reason placedBy hold directed inForceAtPlant plant { code } }
-  standings { plant { code } usable blockedBy { code ... on BatchOnHold { holdId } } } } }"""
+  atPlants { plant { code } usable blockedBy { code ... on BatchOnHold { holdId } } } } }"""
 NOT_ALLOWED = (
     person(4), OPERATOR, MANAGER, AUDITOR, person(5, (1, Role.HEADQUARTERS), (2, Role.HEADQUARTERS)),
     person(6, (HUB, Role.MANAGER)), person(7, (HUB, Role.QUALITY)),
@@ -62,12 +62,12 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     group: Group, hub: Served, here_node: Served
 ) -> None:
     yoghurt = chain(group).yoghurt
-    answer = await hub.do(DIRECTOR, "directHold", SENT, batch=yoghurt, reason="Glass found 发现玻璃")
+    answer = await hub.do(DIRECTOR, "placeHold", SENT, batchCode=yoghurt, reason="Glass found 发现玻璃")
     first, second = answer["directives"]
     hold = first["hold"]
     assert first == {
         "id": "directive/1/0", "index": 0, "type": "HoldDirected", "about": yoghurt, "hold": hold,
-        "batches": [yoghurt], "reason": "Glass found 发现玻璃", "directedBy": "person-9", "state": "SENT",
+        "batchCodes": [yoghurt], "reason": "Glass found 发现玻璃", "directedBy": "person-9", "state": "SENT",
         "metVersion": None, "refusal": None, "waitingFor": [], "plant": {"code": "SH1"}, "answer": None,
     }  # fmt: skip
     assert second == first | {"id": "directive/2/0", "plant": {"code": "NB1"}}
@@ -84,7 +84,7 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     blocked = {"code": "BATCH_ON_HOLD", "holdId": hold}
     before = await seen(hub)
     assert before["holds"] == [on_its_way, there]
-    assert [(one["usable"], one["blockedBy"]) for one in before["standings"]] == [(False, blocked)] * 2
+    assert [(one["usable"], one["blockedBy"]) for one in before["atPlants"]] == [(False, blocked)] * 2
     assert (await seen(here_node, MANAGER))["holds"] == [], "SH1 has not heard of it"
     assert await listed(hub, held=True) == {yoghurt}
     assert yoghurt not in await listed(hub, held=False)
@@ -98,7 +98,7 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     found = await hub.ask(DIRECTOR, "query($id: ID!) { node(id: $id) { id } }", id=on_its_way["id"])
     assert found == {"node": {"id": in_force["id"]}}, "the name that it had on its way finds it still"
 
-    released = await hub.do(DIRECTOR, "directRelease", SENT, hold=hold, reason="Was sugar")
+    released = await hub.do(DIRECTOR, "liftHold", SENT, hold=hold, reason="Was sugar")
     assert [(one["type"], one["about"], one["hold"]) for one in released["directives"]] == [
         ("ReleaseDirected", yoghurt, hold)
     ] * 2
@@ -113,7 +113,7 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
     group: Group, hub: Served, here_node: Served
 ) -> None:
     milk = chain(group).milk
-    await hub.do(DIRECTOR, "directHold", SENT, batch=milk, reason="Glass", plants=["SH1", "NB1"])
+    await hub.do(DIRECTOR, "placeHold", SENT, batchCode=milk, reason="Glass", plantCodes=["SH1", "NB1"])
     await direct(hub, DIRECTOR, "directLocation", SENT, plants=["NB1"], code="C1", name="Cellar 地窖")
     obeys(group, group.there)
     first = await hub.ask(DIRECTOR, LISTED, first=2)
@@ -153,15 +153,15 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
 async def test_master_data_recall_and_unit_directed_then_defined_and_held(group: Group, hub: Served) -> None:
     made = chain(group)
     both = ["SH1", "NB1"]
-    unit = await hub.do(DIRECTOR, "directUnit", SENT, plants=both, code="SACK", name="Sack", of="KGM", factor="25")
+    unit = await hub.do(DIRECTOR, "directUnit", SENT, plantCodes=both, code="SACK", name="Sack", of="KGM", factor="25")
     material = await hub.do(
-        DIRECTOR, "directMaterial", SENT, plants=both, code="RM-GOAT", name="Goat milk 羊奶", unit="SACK",
+        DIRECTOR, "directMaterial", SENT, plantCodes=both, code="RM-GOAT", name="Goat milk 羊奶", unit="SACK",
         shelfLifeDays=20, conversions=[{"unit": "BG", "factor": "2"}],
     )  # fmt: skip
     for mutation in ("directSupplier", "directCustomer", "directEquipment"):
         sent = await direct(hub, DIRECTOR, mutation, SENT, plants=both, code="X1", name="New one")
         assert [one["about"] for one in sent["directives"]] == ["X1", "X1"]
-    recall = await hub.do(DIRECTOR, "directRecall", SENT, batches=[made.milk, made.yoghurt], reason="Salmonella")
+    recall = await hub.do(DIRECTOR, "openRecall", SENT, batchCodes=[made.milk, made.yoghurt], reason="Salmonella")
     assert [(one["type"], one["about"], one["batches"]) for one in recall["directives"]] == [
         ("RecallDirected", recall["directives"][0]["hold"], [made.milk, made.yoghurt])
     ] * 2
@@ -181,25 +181,25 @@ async def test_master_data_recall_and_unit_directed_then_defined_and_held(group:
 
 
 async def test_same_request_again_then_the_same_directives(group: Group, hub: Served) -> None:
-    given = {"requestId": new_id(), "batch": chain(group).yoghurt, "reason": "Glass"}
-    first = await hub.do(DIRECTOR, "directHold", SENT, **given)
+    given = {"requestId": new_id(), "batchCode": chain(group).yoghurt, "reason": "Glass"}
+    first = await hub.do(DIRECTOR, "placeHold", SENT, **given)
     before = group.hub.desk(group.here).everything()
-    assert await hub.do(DIRECTOR, "directHold", SENT, **given) == first
-    other = await hub.do(DIRECTOR, "directHold", "", **given | {"reason": "Metal"})
+    assert await hub.do(DIRECTOR, "placeHold", SENT, **given) == first
+    other = await hub.do(DIRECTOR, "placeHold", "", **given | {"reason": "Metal"})
     assert other["code"] == "REQUEST_REUSED"
     assert group.hub.desk(group.here).everything() == before
 
 
 async def test_not_of_headquarters_or_wrong_then_refused_and_nothing_changed(group: Group, hub: Served) -> None:
     made = chain(group)
-    (sent, _) = (await hub.do(DIRECTOR, "directHold", SENT, batch=made.yoghurt, reason="Glass"))["directives"]
+    (sent, _) = (await hub.do(DIRECTOR, "placeHold", SENT, batchCode=made.yoghurt, reason="Glass"))["directives"]
     before = group.hub.desk(group.here).everything()
     wanted: dict[str, JSON] = {
-        "directHold": {"batch": made.yoghurt, "reason": "Why not"},
-        "directRecall": {"batches": [made.yoghurt], "reason": "Why not"},
-        "directRelease": {"hold": sent["hold"], "reason": "Why not"},
-        "directMaterial": {"plants": ["SH1"], "code": "C1", "name": "Cellar", "unit": "KGM"},
-        "directUnit": {"plants": ["SH1"], "code": "C1", "name": "Cellar", "of": "KGM", "factor": "1"},
+        "placeHold": {"batchCode": made.yoghurt, "reason": "Why not"},
+        "openRecall": {"batchCodes": [made.yoghurt], "reason": "Why not"},
+        "liftHold": {"hold": sent["hold"], "reason": "Why not"},
+        "directMaterial": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "unit": "KGM"},
+        "directUnit": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "of": "KGM", "factor": "1"},
     }
     for mutation, given in wanted.items():
         for actor in NOT_ALLOWED:
@@ -208,9 +208,9 @@ async def test_not_of_headquarters_or_wrong_then_refused_and_nothing_changed(gro
         answer = await direct(hub, actor, "directLocation", "", plants=["SH1"], code="C1", name="Cellar")
         assert answer["code"] == "NOT_PERMITTED", actor
     for mutation, given, code, text in (
-        ("directHold", {"batch": made.yoghurt, "reason": "x", "plants": ["ZZ9"]}, "NOT_DEFINED",
+        ("placeHold", {"batchCode": made.yoghurt, "reason": "x", "plantCodes": ["ZZ9"]}, "NOT_DEFINED",
          "此处未定义代码为 ZZ9 的工厂，请先定义。"),
-        ("directRelease", {"hold": "none", "reason": "x"}, "DIRECTED_HOLD_UNKNOWN",
+        ("liftHold", {"hold": "none", "reason": "x"}, "DIRECTED_HOLD_UNKNOWN",
          "总部没有生效中的冻结或召回 none，请重新查看指令。"),
     ):  # fmt: skip
         answer = await hub.do(DIRECTOR, mutation, "", "zh", **given)
@@ -222,7 +222,7 @@ async def test_release_of_a_hold_of_headquarters_asked_for_at_the_plant_then_ref
     group: Group, hub: Served, here_node: Served
 ) -> None:
     yoghurt = chain(group).yoghurt
-    await hub.do(DIRECTOR, "directHold", SENT, batch=yoghurt, reason="Glass")
+    await hub.do(DIRECTOR, "placeHold", SENT, batchCode=yoghurt, reason="Glass")
     obeys(group, group.here)
     before = group.here.everything()
     index = group.here.entry(-2).index
@@ -231,7 +231,7 @@ async def test_release_of_a_hold_of_headquarters_asked_for_at_the_plant_then_ref
         "requestRelease",
         "... on HoldDirected { batchCode holdId }",
         "zh",
-        batch=yoghurt,
+        batchCode=yoghurt,
         hold=index,
         reason="Fine",
     )

@@ -48,7 +48,7 @@ async def test_decision_at_the_hub_without_a_plant_then_the_refusal_says_so(grou
     before = group.hub.desk(group.here).everything()
     decision = {"change": 0, "proposal": "0" * 64, "verdict": "APPROVED"}
     approver = person(8, (HUB, Role.HEADQUARTERS), (HUB, Role.QUALITY))
-    answers = [await hub.do(approver, "decideChange", "", language, **decision) for language in ("en", "zh")]
+    answers = [await hub.do(approver, "decideChangeRequest", "", language, **decision) for language in ("en", "zh")]
     assert [(one["code"], one["message"]) for one in answers] == [
         ("TEXT_INVALID", "The plant must be given at the hub: the code of the plant that asks."),
         ("TEXT_INVALID", "工厂必须为：在总部必须填写的申请工厂代码。"),

@@ -54,7 +54,7 @@ async def test_dispatched_then_listed_with_its_balance_until_it_arrives(group: G
                     "state": "IN_TRANSIT",
                     "overdue": False,
                     "transfer": {
-                        "source": "SH1", "destination": "NB1", "state": "IN_TRANSIT", "awaitingSource": False,
+                        "source": "SH1", "destinationCode": "NB1", "state": "IN_TRANSIT", "awaitingSource": False,
                         "labelDiffers": False, "balances": [balance],
                     },
                 }

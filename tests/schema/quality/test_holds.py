@@ -4,13 +4,13 @@ from infra.ids import new_id
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, MANAGER, OPERATOR, QUALITY, Served, person
 
-WANTED = """... on BatchQuarantined { entry { index type } hold { id hold kind reason placedBy liftedAt plant { code } }
-  batch { code holds { hold } standings { usable blockedBy { code } } } }"""
+WANTED = """... on HoldPlaced { entry { index type } hold { id hold kind reason placedBy liftedAt plant { code } }
+  batch { code holds { hold } atPlants { usable blockedBy { code } } } }"""
 
 
 async def test_held_then_the_goods_may_not_be_used_and_other_holds_stay(here: Plant, node: Served) -> None:
     code = here.receive()
-    first = await node.do(OPERATOR, "quarantineBatch", WANTED, batch=code, reason="Seal broken 封口破损")
+    first = await node.do(OPERATOR, "placeHold", WANTED, batchCode=code, reason="Seal broken 封口破损")
     index = first["entry"]["index"]
     assert first == {
         "__typename": "BatchQuarantined",
@@ -21,10 +21,10 @@ async def test_held_then_the_goods_may_not_be_used_and_other_holds_stay(here: Pl
         },
         "batch": {
             "code": code, "holds": [{"hold": index}],
-            "standings": [{"usable": False, "blockedBy": {"code": "BATCH_ON_HOLD"}}],
+            "atPlants": [{"usable": False, "blockedBy": {"code": "BATCH_ON_HOLD"}}],
         },
     }  # fmt: skip
-    second = await node.do(QUALITY, "quarantineBatch", WANTED, batch=code, kind="PARAMETER_BREACH", reason="pH 7.9")
+    second = await node.do(QUALITY, "placeHold", WANTED, batchCode=code, kind="PARAMETER_BREACH", reason="pH 7.9")
     assert second["batch"]["holds"] == [{"hold": index}, {"hold": index + 1}]
     found = await node.ask(
         MANAGER, "query($id: ID!) { node(id: $id) { ... on BatchHold { kind } } }", id=second["hold"]["id"]
@@ -34,11 +34,11 @@ async def test_held_then_the_goods_may_not_be_used_and_other_holds_stay(here: Pl
 
 async def test_same_request_again_then_the_same_hold_and_another_use_is_refused(here: Plant, node: Served) -> None:
     code = here.receive()
-    given = {"requestId": new_id(), "batch": code, "reason": "Seal broken"}
-    first = await node.do(OPERATOR, "quarantineBatch", WANTED, **given)
+    given = {"requestId": new_id(), "batchCode": code, "reason": "Seal broken"}
+    first = await node.do(OPERATOR, "placeHold", WANTED, **given)
     before = here.everything()
-    assert await node.do(OPERATOR, "quarantineBatch", WANTED, **given) == first
-    other = await node.do(OPERATOR, "quarantineBatch", "", **given | {"reason": "Dented"})
+    assert await node.do(OPERATOR, "placeHold", WANTED, **given) == first
+    other = await node.do(OPERATOR, "placeHold", "", **given | {"reason": "Dented"})
     assert other["code"] == "REQUEST_REUSED"
     assert here.everything() == before
 
@@ -47,12 +47,12 @@ async def test_refused_then_nothing_changed_and_said_in_the_callers_language(her
     code = here.receive()
     before = here.everything()
     for actor, given, refusal, text in (
-        (OPERATOR, {"batch": "SH1-NONE", "reason": "x"}, "BATCH_UNKNOWN",
+        (OPERATOR, {"batchCode": "SH1-NONE", "reason": "x"}, "BATCH_UNKNOWN",
          "此处没有批次 SH1-NONE，请核对批次号或重新扫描标签。"),
-        (OPERATOR, {"batch": code, "reason": " "}, "TEXT_INVALID", "原因必须为：1-500 个可打印字符。"),
-        (AUDITOR, {"batch": code, "reason": "x"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
-        (person(4), {"batch": code, "reason": "x"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
+        (OPERATOR, {"batchCode": code, "reason": " "}, "TEXT_INVALID", "原因必须为：1-500 个可打印字符。"),
+        (AUDITOR, {"batchCode": code, "reason": "x"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
+        (person(4), {"batchCode": code, "reason": "x"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
     ):  # fmt: skip
-        answer = await node.do(actor, "quarantineBatch", "", "zh", **given)
+        answer = await node.do(actor, "placeHold", "", "zh", **given)
         assert (answer["code"], answer["message"]) == (refusal, text)
     assert here.everything() == before

@@ -24,9 +24,7 @@ from tests.sync_jobs.plant.test_restoring import kinds, level
 LIST = """query($open: Boolean, $first: Int, $after: String) { disputes(open: $open, first: $first, after: $after) {
   totalCount pageInfo { endCursor hasNextPage } nodes { id index type about actor collisions { code what } open
   settlement settledBy settledAt plant { code } entry { type payload } settled { reason } } } }"""
-SETTLED = (
-    "... on DisputeSettled { entry { index type } dispute { index open settlement settledBy settled { reason } } }"
-)
+SETTLED = "... on ConflictingEntrySettled { entry { index type } dispute { index open settlement settledBy settled { reason } } }"
 
 
 @pytest.fixture
@@ -68,7 +66,7 @@ async def listed(node: Served, actor: Actor, **given: Any) -> list[JSON]:
 
 async def settle(plant: Served, actor: Actor, dispute: int, language: Language = "en", **said: Any) -> JSON:
     given = {"reason": "Relabelled as a new batch", **said}
-    return await plant.do(actor, "settleDispute", SETTLED, language, dispute=dispute, **given)
+    return await plant.do(actor, "settleConflictingEntry", SETTLED, language, dispute=dispute, **given)
 
 
 async def test_repaired_then_on_the_worklist_of_the_plant_and_of_headquarters(plant: Served, hub: Served) -> None:

@@ -38,7 +38,7 @@ async def test_forward_from_a_supplier_lot_then_batches_with_distance_and_contri
     wanted = """direction unknown seeds { ... on TracedBatch { code } }
       batches { totalCount nodes { code steps materialCode material { name } quantityMade { amount unit } expiresOn
         origin { code } batch { id code } batchId contribution { least { amount unit } most { amount unit } }
-        presences { plant { code } disposition onHand { amount unit } openHolds } } }"""
+        atPlants { plant { code } disposition onHand { amount unit } openHolds } } }"""
     found = await traced(hub, wanted, supplierLots=["L-7"], direction="FORWARD")
     assert (found["direction"], found["unknown"], found["seeds"]) == ("FORWARD", [], [{"code": goods.milk}])
     assert found["batches"]["totalCount"] == 2
@@ -51,7 +51,7 @@ async def test_forward_from_a_supplier_lot_then_batches_with_distance_and_contri
     assert yoghurt["contribution"] == {
         "least": {"amount": "60", "unit": "KGM"}, "most": {"amount": "60", "unit": "KGM"},
     }  # fmt: skip
-    assert yoghurt["presences"] == [
+    assert yoghurt["atPlants"] == [
         {"plant": {"code": code}, "disposition": "UNRESTRICTED", "onHand": {"amount": amount, "unit": "KGM"},
          "openHolds": 0}
         for code, amount in (("SH1", "20"), ("NB1", "25"))
