@@ -9,7 +9,7 @@ NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,15})", re.ASCII)
 NODE_ID_MAX: Final = 2**53
 
 
-def node_id(kind: str, *numbers: int) -> strawberry.ID:
+def node_id(kind: str, *numbers: int | str) -> strawberry.ID:
     """Return the id of a node."""
     return strawberry.ID("/".join((kind, *map(str, numbers))))
 
