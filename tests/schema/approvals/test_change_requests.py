@@ -10,6 +10,7 @@ from plants.commands.approvals.change_requests import ReleaseRequest, request_ch
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.ledger.events import Entry
+from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.plants.replicas import answer_next
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, QUALITY, Served, person, served
@@ -56,7 +57,8 @@ async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(her
     answer = await node.do(OPERATOR, "requestRelease", ASKED, **given)
     index, leaf = answer["entry"]["index"], answer["entry"]["leafHash"]
     assert answer["changeRequest"] == {
-        "id": f"change/1/{index}", "change": index, "kind": "RELEASE", "state": "REQUESTED", "version": hold.index,
+        "id": node_id("change", 1, index), "change": index, "kind": "RELEASE", "state": "REQUESTED",
+        "version": hold.index,
         "proposal": leaf, "levels": ["HUB", "PLANT"], "reason": "Tested, good 检验合格", "requestedBy": "person-1",
         "expiresAt": "2026-04-13T08:00:00.000000Z", "expired": False,
         "differences": [{"field": f"hold:{hold.index}", "before": "QUALITY: Seal broken", "after": "LIFTED"}],
@@ -253,5 +255,5 @@ async def test_lists_then_each_sees_the_requests_of_their_plants_alone(group: Gr
     document = """query($change: Int!, $plant: PlantCode!, $id: ID!) {
       changeRequest(plant: $plant, change: $change) { change } node(id: $id) { id } }"""
     for plant in ("SH1", "XX9"):
-        found = await hub.ask(THERE, document, plant=plant, change=first.index, id=f"change/1/{first.index}")
+        found = await hub.ask(THERE, document, plant=plant, change=first.index, id=node_id("change", 1, first.index))
         assert found == {"changeRequest": None, "node": None}
