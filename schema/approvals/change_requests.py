@@ -205,7 +205,7 @@ async def change_numbered(info: Info, plant: int, change: int) -> ChangeRequest 
     return None if row is None else ChangeRequest.of(row)
 
 
-@findable("change", 2)
+@findable("change", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> ChangeRequest | None:
     return await change_numbered(info, numbers[0], numbers[1])
 

@@ -214,7 +214,7 @@ async def entry_of(info: Info, position: Position) -> LedgerEntry | None:
     return None if row is None else LedgerEntry.of(row)
 
 
-@findable("entry", 2)
+@findable("entry", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
     return await entry_of(info, (numbers[0], numbers[1]))
 

@@ -144,7 +144,7 @@ class DirectiveFilter:
     key: str | None = described("Key of the subject: a batch code, a recall id or a master data code.", default=None)
 
 
-@findable("directive", 2)
+@findable("directive", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> HubDirective | None:
     row = await info.load(Permission.BATCH_READ, directives_by_place, numbers)
     return None if row is None else HubDirective.of(row)

@@ -94,7 +94,7 @@ class ConflictingEntry(Node):
         )
 
 
-@findable("dispute", 2)
+@findable("dispute", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> ConflictingEntry | None:
     found = await info.load(Permission.LEDGER_READ, disputes_by_place, numbers)
     return None if found is None else ConflictingEntry.of(found)

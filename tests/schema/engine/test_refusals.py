@@ -14,6 +14,7 @@ from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.refusals import RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
 from plants.store.refusals import declared_refusals
+from schema.engine.node_ids import node_id
 from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import COMMON, REFUSALS, NewerRefusal, kept_refusal, query_error, refused, shown
@@ -59,8 +60,8 @@ SAMPLES: Final[Mapping[DatumKind, tuple[str, object]]] = {
     DatumKind.UUID: ("0190d6a1-0000-7000-8000-000000000001", "0190d6a1-0000-7000-8000-000000000001"),
     DatumKind.BATCH_CODE: ("SH1-261122-0001P", "SH1-261122-0001P"),
     DatumKind.PLANT_CODE: ("SH1", "SH1"),
-    DatumKind.PROCESS: ("42", "process/42"),
-    DatumKind.TRANSFER: ("43", "transfer/43"),
+    DatumKind.PROCESS: ("42", node_id("process", 42)),
+    DatumKind.TRANSFER: ("43", node_id("transfer", 43)),
     DatumKind.HOLD_KIND: ("RECALL", HoldKind.RECALL),
     DatumKind.DISPOSITION: ("RESTRICTED", Disposition.RESTRICTED),
     DatumKind.CHANGE_STATE: ("APPLIED", ChangeState.APPLIED),
