@@ -30,10 +30,14 @@ def argument(description: str) -> Any:
 
 
 def described(
-    description: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING
+    description: str,
+    *,
+    name: str | None = None,
+    default: Any = dataclasses.MISSING,
+    default_factory: Any = dataclasses.MISSING,
 ) -> Any:
-    """Declare a plain field of an object or an input type."""
-    return strawberry.field(description=description, default=default, default_factory=default_factory)
+    """Declare a plain field of an object or an input type. `name` is its SDL name where Python reserves the word."""
+    return strawberry.field(description=description, name=name, default=default, default_factory=default_factory)
 
 
 @overload
