@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.store.materials.plants import PlantSeen, plants_by_number, plants_in
+from plants.store.materials.plants import PlantSeen, plants_by_code, plants_by_number, plants_in
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field, object_type
 from schema.engine.node_ids import node_id
@@ -50,6 +50,12 @@ async def plant_numbered(info: Info, number: int) -> Plant | None:
     seen = await info.load(Permission.BATCH_READ, plants_by_number, number)
     if seen is None:
         seen = await info.load(Permission.REPLICATION_READ, plants_by_number, number)
+    return None if seen is None else Plant.of(seen)
+
+
+async def plant_coded(info: Info, code: str) -> Plant | None:
+    """Return a plant whose batches the caller may see."""
+    seen = await info.load(Permission.BATCH_READ, plants_by_code, code)
     return None if seen is None else Plant.of(seen)
 
 
