@@ -54,8 +54,10 @@ async def plant_numbered(info: Info, number: int) -> Plant | None:
 
 
 async def plant_coded(info: Info, code: str) -> Plant | None:
-    """Return a plant whose batches the caller may see."""
+    """Return a plant whose batches or replication the caller may see, by its code."""
     seen = await info.load(Permission.BATCH_READ, plants_by_code, code)
+    if seen is None:
+        seen = await info.load(Permission.REPLICATION_READ, plants_by_code, code)
     return None if seen is None else Plant.of(seen)
 
 
@@ -88,4 +90,4 @@ async def plants(info: Info) -> list[Plant]:
     permission=(Permission.BATCH_READ, Permission.REPLICATION_READ),
 )
 async def plant(info: Info, code: Annotated[PlantCode, argument("Plant code.")]) -> Plant | None:
-    return next((one for one in await plants_seen(info) if one.code == code), None)
+    return await plant_coded(info, code)

@@ -16,7 +16,6 @@ from plants.rules.production import process_records as rules
 from plants.rules.production.process_records import ProcessKind, ProcessState, RunKind
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import Refusal
 from plants.store.genealogy.edges import Edge
 from plants.store.production.process_records import (
     ProcessesFilter,
@@ -38,7 +37,7 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable, read_id
+from schema.engine.nodes import Node, findable, named, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
@@ -290,13 +289,9 @@ class ProcessClosed(Recorded):
     process: ProcessRecord = described("Process record.")
 
 
-def process_named(info: Info, id: str) -> int:
-    """Return the number of a process record, or raise Refusal: NOT_PERMITTED comes before PROCESS_UNKNOWN."""
-    info.require(info.services.plant)
-    numbers = read_id("process", id)
-    if numbers is None:
-        raise Refusal(PROCESS_UNKNOWN, process=id[:40])
-    return int(numbers[0])
+def process_named(id: str) -> int:
+    """Return the number of the process record in the field `processId`, or raise Refusal PROCESS_UNKNOWN."""
+    return int(named("processId", "process", id, PROCESS_UNKNOWN)[0])
 
 
 @mutation(
@@ -325,7 +320,7 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
     ),
 )
 async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) -> ProcessInputsAdded:
-    number = process_named(info, input.process_id)
+    number = process_named(input.process_id)
     order = commands.Feed(number, tuple(line.line for line in input.lines))
     entry = await info.write(commands.feed_process, order, input)
     return ProcessInputsAdded(entry=RecordedEntry.of(entry), process=await process_written(info, number))
@@ -342,7 +337,7 @@ async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) ->
     ),
 )
 async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:
-    number = process_named(info, input.process_id)
+    number = process_named(input.process_id)
     order = commands.Closing(number)
     entry = await info.write(commands.close_process, order, input)
     return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

@@ -29,11 +29,11 @@ async def test_received_with_a_difference_then_lines_page_by_page_in_the_order_o
     label = transfer_manifest(sent, group.here.origin)
     group.there.do(receive_transfer, TransferReceipt(label, "A1", (ReceiptLine(codes[1], "8", "A1"),)))
     group.hears()
-    id = node_id("transfer", sent.payload["transfer"])
-    first = (await hub.ask(DIRECTOR, LINES, id=id))["transfer"]
+    transfer = node_id("transfer", sent.payload["transfer"])
+    first = (await hub.ask(DIRECTOR, LINES, id=transfer))["transfer"]
     assert (first["differs"], first["source"], first["destination"]) == (True, {"code": "SH1"}, {"code": "NB1"})
     assert (first["lines"]["totalCount"], first["lines"]["pageInfo"]["hasNextPage"]) == (3, True)
-    second = (await hub.ask(DIRECTOR, LINES, id=id, after=first["lines"]["pageInfo"]["endCursor"]))["transfer"]
+    second = (await hub.ask(DIRECTOR, LINES, id=transfer, after=first["lines"]["pageInfo"]["endCursor"]))["transfer"]
     assert second["lines"]["pageInfo"]["hasNextPage"] is False
     found = [*first["lines"]["nodes"], *second["lines"]["nodes"]]
     assert [one["batch"]["code"] for one in found] == codes
@@ -51,8 +51,8 @@ async def test_asked_at_one_side_then_the_plant_that_one_may_not_see_is_null(gro
     code = group.here.receive()
     sent = group.here.do(dispatch_transfer, Dispatch("NB1", (StockLine(code, "5", "KGM", "A1"),)))
     group.hears()
-    id = node_id("transfer", sent.payload["transfer"])
-    seen = (await hub.ask(MANAGER, LINES, id=id))["transfer"]
+    transfer = node_id("transfer", sent.payload["transfer"])
+    seen = (await hub.ask(MANAGER, LINES, id=transfer))["transfer"]
     assert (seen["source"], seen["destination"], seen["differs"]) == ({"code": "SH1"}, None, False)
     (line,) = seen["lines"]["nodes"]
     assert (line["received"], line["difference"], line["balance"]["inTransit"]) == (None, None, {"amount": "5"})

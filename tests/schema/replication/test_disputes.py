@@ -12,7 +12,6 @@ from infra.ids import new_id
 from infra.messages import Language
 from infra.postgres import EmbeddedPostgres
 from plants.store.projection.rebuilding import table_digests
-from schema.engine.node_ids import node_id
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind
@@ -26,7 +25,7 @@ LIST = """query($open: Boolean, $first: Int, $after: String) { disputes(open: $o
   totalCount pageInfo { endCursor hasNextPage } nodes { id index type about actor collisions { code what } open
   settlement settledBy settledAt plant { code } entry { type payload } settled { reason } } } }"""
 SETTLED = """... on ConflictingEntrySettled { entry { index type }
-  dispute { index open settlement settledBy settled { reason } } }"""
+  dispute { index open settlement settledBy { code } settled { reason } } }"""
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ async def test_repaired_then_on_the_worklist_of_the_plant_and_of_headquarters(pl
     first, second = await listed(plant, QUALITY, open=True)
     code = first["about"]
     assert (first["id"], first["type"], first["actor"], first["plant"]) == (
-        node_id("dispute", 1, 6), "BatchReceived", "li.wei", {"code": "SH1"},
+        "dispute/1/6", "BatchReceived", "li.wei", {"code": "SH1"},
     )  # fmt: skip
     assert (first["open"], first["settlement"], first["settledBy"], first["settledAt"]) == (True, None, None, None)
     assert [one["code"] for one in first["collisions"]] == ["BATCH_TAKEN", "CODE_TAKEN"]
@@ -97,7 +96,7 @@ async def test_not_allowed_to_read_the_ledger_then_there_are_none(plant: Served,
     other = person(7, (2, Role.MANAGER))
     for node, actor in ((plant, OPERATOR), (plant, other), (hub, other), (hub, person(8, (0, Role.ADMINISTRATOR)))):
         assert await listed(node, actor) == []
-        found = await node.ask(actor, "query($id: ID!) { node(id: $id) { id } }", id=node_id("dispute", 1, 6))
+        found = await node.ask(actor, "query($id: ID!) { node(id: $id) { id } }", id="dispute/1/6")
         assert found == {"node": None}
 
 
