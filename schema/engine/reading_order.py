@@ -60,8 +60,8 @@ def place_of(contract: Contract, definition: DefinitionNode) -> Place:
         success = made.types[0]
         return _place_of_class(getattr(success, "origin", success), name.value)
     if isinstance(made, StrawberryObjectDefinition):
-        nodes = list(made.type_var_map.values())
-        return _place_of_class(nodes[0] if nodes else made.origin, name.value)
+        origin: Any = next(iter(made.type_var_map.values()), made.origin)
+        return _place_of_class(getattr(origin, "wrapped_cls", origin), name.value)
     if isinstance(made, StrawberryEnumDefinition):
         return _place_of_class(made.wrapped_cls, name.value)
     return (len(AREAS) + 1, "", 0, name.value)
