@@ -28,6 +28,7 @@ from plants.store.replication.status import PlantReplication, replication_status
 from schema.engine.access import Access, declared_access
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Connection, Cursors, Key, Listing
+from schema.engine.downloads import Tickets
 from schema.engine.errors import WordedError
 from schema.engine.inputs import MutationInput, RequestInput
 from schema.engine.limits import ANSWER_TOO_LONG, EXCEEDED, ROWS_MAX
@@ -51,6 +52,7 @@ class NodeServices:
     writer: Writer
     clock: Clock
     cursors: Cursors
+    tickets: Tickets
     transfer_overdue_days: int = 7
     commits: CommitNotifier = field(default_factory=CommitNotifier)
     readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_MAX))

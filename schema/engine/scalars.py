@@ -30,6 +30,7 @@ RequestId = NewType("RequestId", str)
 EventType = NewType("EventType", str)
 AlarmKind = NewType("AlarmKind", str)
 PermissionName = NewType("PermissionName", str)
+Url = NewType("Url", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
 WHOLE_MAX: Final = 10**18  # for a JSON integer in place of a decimal
@@ -123,6 +124,11 @@ def read_sha256(value: object) -> str:
     return text.lower()
 
 
+def read_url(value: object) -> str:
+    """Return a URL as it is."""
+    return _text("URL", value)
+
+
 def read_batch_code(value: object) -> str:
     """Return a text in the form of a batch code. The batch need not exist."""
     text = _text("BatchCode", value)
@@ -186,6 +192,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         read_rational,
     ),
     Sha256: _scalar("Sha256", "A SHA-256 hash: 64 hexadecimal digits.", read_sha256),
+    Url: _scalar(
+        "URL",
+        "A URL, absolute or relative to this server. It is only in answers.",
+        read_url,
+        url="https://www.rfc-editor.org/rfc/rfc3986",
+    ),
     BatchCode: _scalar(
         "BatchCode",
         "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82.",

@@ -16,6 +16,7 @@ from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Cursors
 from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import contract
+from schema.engine.downloads import Tickets
 from schema.engine.masking import presented
 from tests.factories import Plant
 
@@ -49,6 +50,7 @@ class Served:
             writer=self.writer,
             clock=clock,
             cursors=Cursors(b"a secret of a test"),
+            tickets=Tickets(b"another secret of a test, long enough", clock),
             commits=commits,
         )
         self._contract = contract(self.role)

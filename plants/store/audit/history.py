@@ -56,6 +56,13 @@ def log_named(reads: ReadSession, scope: PlantScope, plant: str | None, kind: Le
     return None if log_id is None else reads.scalar(select(Log.log_id).where(Log.log_id == log_id))
 
 
+def log_size(reads: ReadSession, scope: PlantScope, log_id: int) -> int:
+    """Return the number of entries of a ledger, 0 where the scope does not cover it."""
+    if log_id not in logs_of(scope):
+        return 0
+    return reads.scalar(select(Log.size).where(Log.log_id == log_id)) or 0
+
+
 def logs_of(scope: frozenset[int]) -> set[int]:
     """Return the ledgers of plants: each plant's own and its directives; of the hub its own."""
     return {*scope, *(-plant for plant in scope if plant != HUB)}
