@@ -284,7 +284,7 @@ async def batches_stated(info: Info, entry: Entry) -> list[Batch]:
     return [required(one) for one in found]
 
 
-@findable("batch")
+@findable("batch", int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Batch | None:
     return await batch_numbered(info, numbers[0])
 
