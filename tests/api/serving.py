@@ -80,10 +80,6 @@ class Person:
         """Do a mutation with a new request id unless one is given, and return its answer."""
         kind = f"{mutation[0].upper()}{mutation[1:]}Input"
         kind = {
-            "DefineSupplierInput": "DefineMasterInput",
-            "DefineCustomerInput": "DefineMasterInput",
-            "DefineLocationInput": "DefineMasterInput",
-            "DefineEquipmentInput": "DefineMasterInput",
             "EndAliasInput": "BatchAliasesInput",
         }.get(kind, kind)
         query = (
