@@ -20,6 +20,7 @@ from schema.engine.limits import EXCEEDED, PAGE_DEFAULT, PAGE_MAX, PAGE_SIZE_WRO
 CURSOR_INVALID: Final = message("CURSOR_INVALID", "The cursor is not one of this list. Begin again without it.")
 MAC_BYTES: Final = 16
 CURSOR_LENGTH_MAX: Final = 1_000
+COUNT_WEIGHT: Final = 5
 
 First = Annotated[
     int | None,
@@ -62,7 +63,7 @@ class Cursors:
         return hashlib.blake2b(listing.encode() + b"\0" + content, digest_size=MAC_BYTES, key=self._key).digest()
 
 
-@object_type
+@object_type(weight=0)
 class PageInfo:
     """Position of a page in its list."""
 
@@ -72,7 +73,7 @@ class PageInfo:
     end_cursor: str | None = described("Cursor of the last node. Null on an empty page.")
 
 
-@object_type
+@object_type(weight=0)
 class Edge(Generic[Node]):
     """A node with its cursor."""
 
@@ -80,7 +81,7 @@ class Edge(Generic[Node]):
     cursor: str = described("Signed cursor of the node.")
 
 
-@object_type
+@object_type(weight=0)
 class Connection(Generic[Node]):
     """One page of a list."""
 
@@ -92,7 +93,7 @@ class Connection(Generic[Node]):
     def nodes(self) -> list[Node]:
         return [edge.node for edge in self.edges]
 
-    @fields.field("Number of nodes on all pages. It is counted only if requested.")
+    @fields.field("Number of nodes on all pages. It is counted only if requested.", weight=COUNT_WEIGHT)
     async def total_count(self) -> int:
         return await self.count()
 

@@ -17,6 +17,7 @@ from infra.discovery import modules
 from infra.roles import BOTH_ROLES, Role
 from plants.rules.values.refusals import Refusal, RefusalCode
 from schema.engine.access import METADATA_KEY, Access, AnyCommand, Permissions, access_of
+from schema.engine.cost_directives import weighing
 from schema.engine.refusals import COMMON, REFUSALS, RefusalAnswer, refused
 
 P = ParamSpec("P")
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 PLANT_ONLY: Final = frozenset({Role.PLANT})
 HUB_ONLY: Final = frozenset({Role.HUB})
+MUTATION_WEIGHT: Final = 10  # of one write transaction
 
 
 class OperationKind(StrEnum):
@@ -73,13 +75,21 @@ def _import_areas() -> None:
 
 
 def query(
-    description: str, *, permission: Permissions, roles: frozenset[Role] = BOTH_ROLES
+    description: str, *, permission: Permissions, roles: frozenset[Role] = BOTH_ROLES, weight: int | None = None
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
-    """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own."""
+    """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own.
+
+    `weight` is added to the cost of the answer.
+    """
 
     def declare(resolve: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         access = access_of(permission)
-        made: Any = strawberry.field(resolver=resolve, description=description, metadata={METADATA_KEY: access})
+        made: Any = strawberry.field(
+            resolver=resolve,
+            description=description,
+            metadata={METADATA_KEY: access},
+            directives=weighing(weight),
+        )
         _register(OperationKind.QUERY, resolve, made, roles=roles, access=access)
         return resolve
 
@@ -134,6 +144,7 @@ def mutation(
             description=description,
             graphql_type=_result(resolve, listed),
             metadata={METADATA_KEY: access},
+            directives=weighing(MUTATION_WEIGHT),
         )
         _register(OperationKind.MUTATION, resolve, made, roles=roles, access=access, order=order, refusals=listed)
         return resolve
