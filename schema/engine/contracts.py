@@ -25,6 +25,7 @@ from schema.engine import refusals
 from schema.engine.context import Info
 from schema.engine.cost_directives import Cost, ListSize, declare_list_sizes
 from schema.engine.cost_limits import CostLimits
+from schema.engine.fields import FORMS
 from schema.engine.limits import DocumentLimits
 from schema.engine.masking import ErrorMasking
 from schema.engine.operations import Operation, OperationKind, operations
@@ -68,7 +69,7 @@ def build(role: Role, order: Callable[[Iterable[Operation]], list[Operation]]) -
     }
     return Contract(
         **roots,
-        types=(*refusals.types(), Cost, ListSize),
+        types=(*refusals.types(), *FORMS, Cost, ListSize),
         extensions=[DocumentLimits, CostLimits, ErrorMasking],
         config=StrawberryConfig(scalar_map=SCALARS, info_class=Info),
     )

@@ -23,6 +23,7 @@ from graphql import (
 )
 from strawberry.schema_directive import Location
 from strawberry.types.field import StrawberryField
+from strawberry.types.unset import UNSET
 
 from schema.engine.limits import PAGE_DEFAULT
 
@@ -31,7 +32,8 @@ SIZED_FIELDS: Final = ("edges", "nodes")
 FOR_EACH_ASSUMED: Final = 10
 """Assumed size of a list with one element for each plant, unit or other thing that is not counted in advance."""
 
-MOST: Final = re.compile(r"\b(?:at most|fewer than) ([0-9][0-9,]*)\b", re.IGNORECASE)
+WORDS: Final = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+MOST: Final = re.compile(rf"\b(?:at most|fewer than) ([0-9][0-9,]*|{'|'.join(WORDS)})\b", re.IGNORECASE)
 FOR_EACH: Final = re.compile(r"\b(?:for|at|by|of) each\b", re.IGNORECASE)
 DEFINITION: Final = "strawberry-definition"
 
@@ -62,13 +64,13 @@ class Cost:
 class ListSize:
     """Size of the list that a field returns, or that its sized fields return."""
 
-    assumed_size: int | None = strawberry.field(description="Size without a slicing argument.", default=None)
+    assumed_size: int | None = strawberry.field(description="Size without a slicing argument.", default=UNSET)
     slicing_arguments: list[str] | None = strawberry.field(
-        description="Arguments that give the largest size.", default=None
+        description="Arguments that give the largest size.", default=UNSET
     )
     sized_fields: list[str] | None = strawberry.field(
         description="Fields of the returned object that are lists of this size. Without them, the field itself is one.",
-        default=None,
+        default=UNSET,
     )
     require_one_slicing_argument: bool = strawberry.field(
         description="True if a document must give exactly one slicing argument.", default=True
@@ -105,7 +107,7 @@ def stated_maximum(description: str | None) -> int | None:
     """Return the largest size of a list that a description states, or None."""
     stated = MOST.search(description or "")
     if stated is not None:
-        return int(stated[1].replace(",", ""))
+        return WORDS.index(stated[1]) + 1 if stated[1] in WORDS else int(stated[1].replace(",", ""))
     return FOR_EACH_ASSUMED if FOR_EACH.search(description or "") else None
 
 
@@ -117,11 +119,11 @@ def _size_of(field: GraphQLField) -> ListSize | None:
         return ListSize(
             assumed_size=default if isinstance(default, int) else PAGE_DEFAULT,
             slicing_arguments=[SLICING],
-            sized_fields=sized or None,
+            sized_fields=sized or UNSET,
             require_one_slicing_argument=False,
         )
     stated = stated_maximum(field.description) if returns_list(field.type) else None
-    return None if stated is None else ListSize(assumed_size=stated)
+    return None if stated is None else ListSize(assumed_size=stated, require_one_slicing_argument=UNSET)
 
 
 def sized_fields(kind: GraphQLNamedType) -> list[str]:

@@ -30,6 +30,8 @@ RequestId = NewType("RequestId", str)
 EventType = NewType("EventType", str)
 AlarmKind = NewType("AlarmKind", str)
 PermissionName = NewType("PermissionName", str)
+Representation = NewType("Representation", dict[str, Any])
+Url = NewType("Url", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
 WHOLE_MAX: Final = 10**18  # for a JSON integer in place of a decimal
@@ -123,6 +125,11 @@ def read_sha256(value: object) -> str:
     return text.lower()
 
 
+def read_url(value: object) -> str:
+    """Return a URL as it is."""
+    return _text("URL", value)
+
+
 def read_batch_code(value: object) -> str:
     """Return a text in the form of a batch code. The batch need not exist."""
     text = _text("BatchCode", value)
@@ -148,6 +155,11 @@ def read_request(value: object) -> str:
     if not REQUEST.fullmatch(text):
         raise _wrong("UUID", text, RULE_UUID())
     return text.lower()
+
+
+def read_representation(value: object) -> object:
+    """Return the type and the key of an entity as another subgraph states them. Its resolver checks the key."""
+    return value
 
 
 def _name_reader(kind: str, pattern: re.Pattern[str], rule: Notice) -> Callable[[object], str]:
@@ -186,6 +198,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         read_rational,
     ),
     Sha256: _scalar("Sha256", "A SHA-256 hash: 64 hexadecimal digits.", read_sha256),
+    Url: _scalar(
+        "URL",
+        "A URL, absolute or relative to this server. It is only in answers.",
+        read_url,
+        url="https://www.rfc-editor.org/rfc/rfc3986",
+    ),
     BatchCode: _scalar(
         "BatchCode",
         "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82.",
@@ -215,6 +233,13 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "Name of a permission, such as batch:read. A name is never reused; new ones may be added. "
         "The page docs/reference/permissions.md lists them.",
         _name_reader("PermissionName", PERMISSION, RULE_PERMISSION(example="batch:read")),
+    ),
+    Representation: _scalar(
+        "_Any",
+        "An entity as another subgraph refers to it: an object of `__typename` and the key fields, "
+        'like {"__typename": "Plant", "code": "SH1"}.',
+        read_representation,
+        url="https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec",
     ),
     RefusalCode: _scalar(
         "RefusalCode",
