@@ -71,7 +71,11 @@ def _place_of_class(origin: Any, name: str) -> Place:
     if origin in REFUSALS.values():
         return (len(AREAS) + 2, "", 0, name)
     module: str = origin.__module__
-    return (_area(module), module.rpartition(".")[2], getsourcelines(origin)[1], name)
+    try:
+        line = getsourcelines(origin)[1]
+    except OSError:  # a class that a function makes has no source of its own
+        line = 0
+    return (_area(module), module.rpartition(".")[2], line, name)
 
 
 def _module(operation: Operation) -> str:

@@ -68,7 +68,7 @@ async def owner(info: Info, number: int) -> Plant:
     return Plant.of(seen)
 
 
-@findable("plant")
+@findable("plant", int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Plant | None:
     return await plant_numbered(info, numbers[0])
 

@@ -16,7 +16,7 @@ from schema.engine.refusals import AMOUNTS, TAKING
 from schema.inventory.batches import Batch, batches_stated
 from schema.inventory.stock import StockLineInput
 from schema.production.process_records import OpenProcessInput, ProcessRecord, process_written
-from schema.production.yields import OutputInput
+from schema.production.yields import OutputInput, outputs_of
 
 
 @input_type
@@ -53,7 +53,7 @@ async def record_production(info: Info, input: Input[RecordProductionInput]) -> 
     order = runs.ProductionRun(
         input.order,
         tuple(one.line for one in input.inputs),
-        tuple(one.output for one in input.outputs),
+        outputs_of(input.outputs),
         input.opened_at,
     )
     entry = await info.write(runs.record_production, order, input)

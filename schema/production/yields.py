@@ -1,5 +1,6 @@
 """Yields: outputs of an open process record."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 import strawberry
@@ -11,7 +12,7 @@ from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SH
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
-from plants.rules.values.refusals import LINES_INVALID
+from plants.rules.values.refusals import LINES_INVALID, Refusals
 from schema.engine.context import Info
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, enum_type, input_type, object_type
@@ -59,6 +60,16 @@ class OutputInput:
             attributes=attributes(self.attributes),
             aliases=tuple(alias.order for alias in self.aliases),
         )
+
+
+def outputs_of(inputs: Iterable[OutputInput]) -> tuple[yields.Output, ...]:
+    """Return the outputs of the field `outputs`, or raise their Refusals."""
+    made: list[yields.Output] = []
+    with Refusals() as refusals:
+        for index, one in enumerate(inputs):
+            with refusals.at("outputs", index):
+                made.append(one.output)
+    return tuple(made)
 
 
 @input_type
@@ -114,10 +125,10 @@ class ProcessOutputsAdded(Recorded):
     ),
 )
 async def add_process_outputs(info: Info, input: Input[AddProcessOutputsInput]) -> ProcessOutputsAdded:
-    number = process_named(info, input.process_id)
+    number = process_named(input.process_id)
     order = yields.Yield(
         number,
-        tuple(one.output for one in input.outputs),
+        outputs_of(input.outputs),
         tuple(one.addition for one in input.additions),
         tuple(one.line for one in input.returns),
     )
