@@ -385,7 +385,9 @@ def test_goods_shipped_then_the_customer_has_them(plant: Serving) -> None:
         "customer": {"code": "C1"},
         "lines": {"nodes": [{"batch": {"code": milk}, "quantity": {"amount": "12"}}]},
     }
-    found = wang.ask('{ shipments(filter: {customer: "C1"}) { totalCount nodes { customerOrder } } }')["shipments"]
+    found = wang.ask('{ shipments(filter: {customerCode: {eq: "C1"}}) { totalCount nodes { customerOrder } } }')[
+        "shipments"
+    ]
     assert found == {"totalCount": 1, "nodes": [{"customerOrder": "PO-5"}]}
 
 
@@ -610,7 +612,7 @@ def test_two_plants_and_a_transfer_then_the_hub_joins_both_statements(hub: Servi
     label = transfer_manifest(sent, here.origin)
     there.do(receive_transfer, TransferReceipt(label, "B1", (ReceiptLine(milk, "58", "B1"),)))
     query = (
-        "{ transfers(filter: {differing: true}) { totalCount nodes {"
+        "{ transfers(filter: {differs: true}) { totalCount nodes {"
         " id state sourceCode destinationCode manifest differs"
         " lines { nodes { batch { code } dispatched { amount } received { amount } difference { amount unit } } } } }"
         " stock { nodes { plant { code } location { code } quantity { amount } } } }"
