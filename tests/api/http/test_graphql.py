@@ -74,8 +74,8 @@ def test_goods_received_then_they_are_a_batch_on_stock(plant: Serving) -> None:
           entry { index type occurredAt recordedAt leafHash }
           batch {
             code producedAt expiresOn quantityMade { amount unit } material { code name }
-            origin { code } supplier { code name } aliases { scheme issuer value } attributes { name value }
-            stock { quantity { amount unit } location { code } plant { code } }
+            origin { code } supplier { code name } aliases { nodes { scheme issuer value } } attributes { name value }
+            stock { nodes { quantity { amount unit } location { code } plant { code } } }
             atPlants { disposition usable blockedBy { code } onHand { amount } version }
           }
         }""",
@@ -104,11 +104,13 @@ def test_goods_received_then_they_are_a_batch_on_stock(plant: Serving) -> None:
         "material": {"code": "RM-SUGAR", "name": "Sugar 白糖"},
         "origin": {"code": "SH1"},
         "supplier": {"code": "S1", "name": "Green farm 绿地牧场"},
-        "aliases": [{"scheme": "SUPPLIER_LOT", "issuer": "S1", "value": "L-77"}],
+        "aliases": {"nodes": [{"scheme": "SUPPLIER_LOT", "issuer": "S1", "value": "L-77"}]},
         "attributes": [{"name": "colour", "value": "白"}],
-        "stock": [
-            {"quantity": {"amount": "62.5", "unit": "KGM"}, "location": {"code": "A1"}, "plant": {"code": "SH1"}}
-        ],
+        "stock": {
+            "nodes": [
+                {"quantity": {"amount": "62.5", "unit": "KGM"}, "location": {"code": "A1"}, "plant": {"code": "SH1"}}
+            ]
+        },
         "atPlants": [
             {
                 "disposition": "UNRESTRICTED",
