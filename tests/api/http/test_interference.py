@@ -132,7 +132,7 @@ def whole_queries(depth: int) -> Iterator[str]:
     assert schema.query_type.fields.keys() >= {"ledger", "transfers", "changeRequests", "stock"}
     trace = selection(schema, schema.query_type.fields["trace"].type, depth)
     for direction in ("FORWARD", "BACKWARD", "BOTH"):
-        given = f'direction: {direction}, codes: [], supplierLots: ["SECRET-LOT", "OPEN-LOT"], customers: ["OPEN-C"]'
+        given = f'direction: {direction}, supplierLots: ["SECRET-LOT", "OPEN-LOT"], customerCodes: ["OPEN-C"]'
         yield f"{{ trace(input: {{{given}}}) {trace} }}"
 
 
@@ -208,13 +208,18 @@ def test_things_asked_for_by_name_then_hidden_and_absent_are_answered_alike(hub:
         ("BatchCode!", f"ledger(filter: {{batchCode: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
         ("String!", f"ledger(filter: {{actor: $x}}) {{ {SHOWN} }}", "secret-person", "absent-person"),
     ]
-    traced = "{ unknown summary { batches edges } completeness { complete gaps { kind } } batches { totalCount } }"
+    traced = (
+        "{ unknownNames summary { batchCount linkCount } completeness { complete gaps { nodes { kind } } }"
+        " starts { totalCount } batches { totalCount } links { totalCount } }"
+    )
     for part, kind, real, other in (
-        ("codes", "BatchCode", hidden.batch, absent),
+        ("batchCodes", "BatchCode", hidden.batch, absent),
         ("aliases", "String", "SECRET-ALIAS", "ABSENT-ALIAS"),
         ("supplierLots", "String", "SECRET-LOT", "ABSENT-LOT"),
-        ("orders", "String", "SECRET-ORDER", "ABSENT-ORDER"),
-        ("customers", "String", "SECRET-C", "ABSENT-C"),
+        ("jobOrders", "String", "SECRET-JOB", "ABSENT-JOB"),
+        ("customerOrders", "String", "SECRET-ORDER", "ABSENT-ORDER"),
+        ("purchaseOrders", "String", "SECRET-PO", "ABSENT-PO"),
+        ("customerCodes", "String", "SECRET-C", "ABSENT-C"),
     ):
         pairs.append((f"{kind}!", f"trace(input: {{direction: BOTH, {part}: [$x]}}) {traced}", real, other))
     for kind, field, real, other in pairs:
