@@ -310,7 +310,7 @@ def test_alias_given_then_it_finds_the_batch_until_it_ends(plant: Serving) -> No
     wang = plant.people["wang"]
     milk = received(wang)
     names = [{"scheme": "CUSTOMER_LOT", "value": "C-9", "issuer": "C1"}]
-    find = '{ batches(filter: {alias: "C-9"}) { nodes { code } totalCount } }'
+    find = '{ batches(filter: {aliases: {value: {eq: "C-9"}}}) { nodes { code } totalCount } }'
 
     wang.do("addBatchAliases", batchCode=milk, aliases=names)
     found = wang.ask(find)["batches"]
@@ -467,9 +467,9 @@ def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serv
         ("requestRelease", {"batchCode": milk, "reason": "x"}),
         ("requestExpiryExtension", {"batchCode": milk, "expiresOn": "2027-01-01", "reason": "x"}),
         ("requestStockAdjustment", {"batchCode": milk, "locationCode": "A1", "counted": kg("1"), "reason": "x"}),
-        ("decideChangeRequest", {"change": 1, "proposal": "00", "verdict": "APPROVED"}),
-        ("defineMaterial", {"code": "X", "name": "x", "unit": "KGM"}),
-        ("defineUnit", {"code": "X", "name": "x", "of": "KGM", "factor": "2"}),
+        ("decideChangeRequest", {"changeRequestId": node_id("change", 1, 1), "proposal": "00", "verdict": "APPROVED"}),
+        ("defineMaterial", {"code": "X", "name": "x", "unitCode": "KGM"}),
+        ("defineUnit", {"code": "X", "name": "x", "baseUnitCode": "KGM", "factor": "2"}),
         ("defineSupplier", {"code": "X", "name": "x"}),
     ]
     before = plant.plant().everything()
@@ -562,24 +562,28 @@ def test_batches_sought_then_filters_and_orders_hold(plant: Serving) -> None:
     li.do("placeHold", batchCode=sugar, reason="Seal broken")
     wang.do("recordProduction", inputs=[line(milk, "10")])
 
-    def codes(wanted: str = "", order: str = "MADE_FIRST") -> list[str]:
-        asked = wang.ask(f"{{ batches(filter: {{{wanted}}}, orderBy: {order}) {{ nodes {{ code }} totalCount }} }}")
+    def codes(wanted: str = "", order: str = "ORIGIN", direction: str = "ASCENDING") -> list[str]:
+        ordered = f"orderBy: {{field: {order}, direction: {direction}}}"
+        asked = wang.ask(f"{{ batches(filter: {{{wanted}}}, {ordered}) {{ nodes {{ code }} totalCount }} }}")
         found = [one["code"] for one in asked["batches"]["nodes"]]
         assert asked["batches"]["totalCount"] == len(found)
         return found
 
     assert codes() == [milk, sugar, old]
-    assert codes(order="MADE_LAST") == [old, sugar, milk]
-    assert codes(order="EXPIRING_FIRST") == [old, milk, sugar]
-    assert codes('material: "RM-MILK"') == [milk, old]
+    assert codes(direction="DESCENDING") == [old, sugar, milk]
+    assert codes(order="EXPIRES_ON") == [old, milk, sugar]
+    assert codes('materialCode: {eq: "RM-MILK"}') == [milk, old]
     assert codes("onHold: true") == [sugar]
     assert codes("onHold: false") == [milk, old]
     assert codes("inStock: false") == [milk]
-    assert codes('expiresBefore: "2026-03-14"') == [old]
-    assert codes('supplier: "S1"') == [old]
-    assert codes('codeBegins: "SH1-260314-0002"') == [sugar]
-    assert codes('plant: "SH1", disposition: UNRESTRICTED, inStock: true') == [sugar, old]
-    blocked = wang.ask("{ batches(orderBy: MADE_LAST) { nodes { atPlants { usable blockedBy { code message } } } } }")
+    assert codes('expiresOn: {before: "2026-03-14"}') == [old]
+    assert codes('supplierCode: {eq: "S1"}') == [old]
+    assert codes('code: {beginsWith: "SH1-260314-0002"}') == [sugar]
+    assert codes('plantCode: {eq: "SH1"}, disposition: {eq: UNRESTRICTED}, inStock: true') == [sugar, old]
+    blocked = wang.ask(
+        "{ batches(orderBy: {field: ORIGIN, direction: DESCENDING})"
+        " { nodes { atPlants { usable blockedBy { code message } } } } }"
+    )
     assert [one["atPlants"][0]["usable"] for one in blocked["batches"]["nodes"]] == [False, False, True]
     assert blocked["batches"]["nodes"][0]["atPlants"][0]["blockedBy"] == {
         "code": "BATCH_EXPIRED",
@@ -590,9 +594,14 @@ def test_batches_sought_then_filters_and_orders_hold(plant: Serving) -> None:
 def test_pages_asked_for_one_by_one_then_they_are_the_whole_list(plant: Serving) -> None:
     wang = plant.people["wang"]
     codes = [received(wang, expiresOn=f"2026-04-{20 - number:02}") for number in range(7)]
-    for order, expected in (("MADE_FIRST", codes), ("MADE_LAST", codes[::-1]), ("EXPIRING_FIRST", codes[::-1])):
+    forward, backward = "direction: ASCENDING", "direction: DESCENDING"
+    for order, expected in (
+        (f"field: ORIGIN, {forward}", codes),
+        (f"field: ORIGIN, {backward}", codes[::-1]),
+        (f"field: EXPIRES_ON, {forward}", codes[::-1]),
+    ):
         query = (
-            f"query($after: String) {{ batches(first: 3, after: $after, orderBy: {order})"
+            f"query($after: String) {{ batches(first: 3, after: $after, orderBy: {{{order}}})"
             " { nodes { code } pageInfo { endCursor hasNextPage } } }"
         )
         seen: list[str] = []
