@@ -32,6 +32,8 @@ from schema.engine.downloads import Tickets
 from schema.engine.errors import WordedError
 from schema.engine.inputs import MutationInput, RequestInput
 from schema.engine.limits import ANSWER_TOO_LONG, EXCEEDED, ROWS_MAX
+from schema.engine.scalars import EventType
+from schema.engine.validations import Validated, ValidationEnded
 
 READERS_MAX: Final = 8
 """The limit of requests that read at the same time: the size of the store's connection pool."""
@@ -130,6 +132,9 @@ class Context:
 
 class Info(strawberry.Info[Context, None]):
     """The `info` of a resolver. It reads and writes only under what its field declares."""
+
+    validating: bool = False
+    """True while a mutation is only validated: its command is rolled back."""
 
     @property
     def access(self) -> Access:
@@ -269,7 +274,8 @@ class Info(strawberry.Info[Context, None]):
     ) -> Entry:
         """Run the field's command on the writer, at `plant` or at this node's own plant.
 
-        Returns once the entry is durable. Raises Refusal, NotPermitted among them.
+        Returns once the entry is durable. Raises Refusal, NotPermitted among them, and ValidationEnded while
+        validating.
         """
         services, author = self.services, self.context.actor.author
         number = services.plant if plant is None else plant
@@ -279,14 +285,18 @@ class Info(strawberry.Info[Context, None]):
 
         def work(session: Session) -> Entry:
             call = CommandContext(number, services.clock.now(), occurred_at, str(input.request_id), reason)
-            return command(session, order, actor=author, call=call)
+            repeated = self.validating and command.recorded(session, call) is not None
+            entry = command(session, order, actor=author, call=call)
+            if self.validating:
+                raise _ended(entry, call, repeated=repeated)
+            return entry
 
         return await self._submit(work)
 
     async def direct(self, command: GroupCommand[Order], order: Order, input: MutationInput) -> list[Entry]:
         """Run the field's command on the hub's writer; returns one entry for each plant that it addresses.
 
-        Only a role in the group carries the permission here. Raises Refusal, NotPermitted among them.
+        Only a role in the group carries the permission here. Raises what `write` raises.
         """
         services, author = self.services, self.context.actor.author
         self.access.check_command(command)
@@ -294,7 +304,11 @@ class Info(strawberry.Info[Context, None]):
 
         def work(session: Session) -> list[Entry]:
             call = CommandContext(HUB, services.clock.now(), input.occurred_at, str(input.request_id), input.reason)
-            return command(session, order, actor=author, call=call)
+            repeated = self.validating and bool(command.recorded(session, call))
+            entries = command(session, order, actor=author, call=call)
+            if self.validating:
+                raise _ended(entries[0], call, repeated=repeated)
+            return entries
 
         return await self._submit(work)
 
@@ -314,6 +328,12 @@ def _portions(parents: Sequence[K], size: int) -> Iterator[Sequence[K]]:
     """Yield parents in portions, so that one query returns no more rows than one request may have."""
     for begin in range(0, len(parents), size):
         yield parents[begin : begin + size]
+
+
+def _ended(entry: Entry, call: CommandContext, *, repeated: bool) -> ValidationEnded:
+    return ValidationEnded(
+        Validated(validated_at=call.now, event_type=EventType(entry.type), already_recorded=repeated)
+    )
 
 
 def required(found: T | None) -> T:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import strawberry
 from graphql import GraphQLError
 
+from plants.rules.values.refusals import Refusal, RefusalCode, within
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, interface_type
 from schema.engine.limits import EXCEEDED
@@ -29,6 +30,22 @@ def read_id(kind: str, text: str) -> tuple[Any, ...] | None:
     """Return the parts of the id of a node of this kind, or None for another id."""
     known = FINDERS.get(kind)
     return None if known is None else read_parts(kind, known[0], text)
+
+
+ID_SHOWN_MAX: Final = 40
+"""Characters of a wrong id that a refusal quotes."""
+
+
+def named(field: str, kind: str, id: str, unknown: RefusalCode, **known: object) -> tuple[Any, ...]:
+    """Return the parts of the id that a field of the input gives, for a node of this kind.
+
+    Raises the Refusal `unknown` for any other text. Its data are the text, except for those that are `known`.
+    """
+    numbers = read_id(kind, id)
+    if numbers is None:
+        with within(field):
+            raise Refusal(unknown, **{key: known.get(key, id[:ID_SHOWN_MAX]) for key in unknown.data})
+    return numbers
 
 
 def findable(kind: str, *parts: type[int | str]) -> Callable[[Find], Find]:

@@ -25,6 +25,7 @@ from plants.rules.values.refusals import (
     AMOUNT_NOT_POSITIVE,
     AMOUNT_TOO_LARGE,
     AMOUNT_TOO_PRECISE,
+    FURTHER_MAX,
     LINES_INVALID,
     TEXT_INVALID,
     TIME_IN_FUTURE,
@@ -48,13 +49,22 @@ DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 @interface_type(name="Refusal")
 class RefusalAnswer:
-    """An expected “no”: nothing was changed. It carries a code and a message.
+    """An expected “no”: nothing was changed. It carries a code, a message and its place in the input.
 
     Its data are null where an older program kept the refusal without them.
     """
 
     code: RefusalCode = described("Code of the refusal.")
     message: str = described("Message in the caller's language.")
+    path: list[str] | None = described(
+        "Place of the refused value below `input`: names of fields and indexes from 0, at most 20. "
+        "Null if the whole request is refused, or if the refusal was kept.",
+        default=None,
+    )
+    further_refusals: list["RefusalAnswer"] = described(
+        f"Refusals of other values of the same request, at most {FURTHER_MAX}, in the order found.",
+        default_factory=list,
+    )
 
 
 def _decimal(text: str) -> ExactDecimal:
@@ -162,7 +172,13 @@ TAKING: Final = frozenset(
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return the GraphQL object of a refusal."""
     data = {name: _value(refusal, key, one, language) for key, (name, one) in shown(refusal.code).items()}
-    return REFUSALS[refusal.code](code=refusal.code, message=word(refusal, language), **data)
+    return REFUSALS[refusal.code](
+        code=refusal.code,
+        message=word(refusal, language),
+        path=list(refusal.path) or None,
+        further_refusals=[refused(one, language) for one in refusal.further],
+        **data,
+    )
 
 
 def _value(refusal: Refusal, key: str, datum: Datum, language: Language) -> Any:

@@ -9,13 +9,13 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.production import process_records as commands
 from plants.rules.genealogy.edges import MaterialUse
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
 from plants.rules.production.process_records import ProcessKind, ProcessState, RunKind
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import Refusal
 from plants.store.genealogy.edges import Edge
 from plants.store.production.process_records import (
     ProcessesFilter,
@@ -37,7 +37,7 @@ from schema.engine.fields import argument, described, enum_type, field, input_ty
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable, read_id
+from schema.engine.nodes import Node, findable, named, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
@@ -105,11 +105,13 @@ async def _find_line(info: Info, parts: tuple[int, int, int, int]) -> ProcessLin
 class MassBalance:
     """Mass balance of a process record, by unit."""
 
-    inputs: list[Quantity] = described("Consumed quantities.")
-    outputs: list[Quantity] = described("Produced quantities, including by-products, co-products and samples.")
-    returned: list[Quantity] = described("Quantities that were returned unused.")
+    inputs: list[Quantity] = described("Consumed quantities, one for each unit.")
+    outputs: list[Quantity] = described(
+        "Produced quantities, including by-products, co-products and samples: one for each unit."
+    )
+    returned: list[Quantity] = described("Quantities that were returned unused, one for each unit.")
     loss: list[Quantity] = described(
-        "Inputs minus outputs minus returns. It is negative if the outputs exceed the inputs."
+        "Inputs minus outputs minus returns, one for each unit. It is negative if the outputs exceed the inputs."
     )
 
     @classmethod
@@ -121,15 +123,14 @@ class MassBalance:
 
 @object_type
 class ProcessRecord(Node):
-    """A process record, such as a production, split, merge or shipment."""
+    """A process record, such as a production, split or merge."""
 
     kind: ProcessKind = described("Kind of process.")
     state: ProcessState = described("State.")
-    job_order: str | None = described("Job order. For a shipment, the order of the customer.")
+    job_order: str | None = described("Job order.")
     segment: str | None = described("Process segment.")
     opened_at: datetime = described("Start.")
     closed_at: datetime | None = described("End. Null while it is open.")
-    loss: list[Quantity] = described("Inputs minus outputs minus returns at closing. Empty while it is open.")
     row: strawberry.Private[ProcessRow]
 
     @field("Plant of the record.")
@@ -140,9 +141,11 @@ class ProcessRecord(Node):
     async def equipment(self, info: Info) -> MasterRecord | None:
         return await record_of(info, MasterKind.EQUIPMENT, self.row.plant_id, self.row.equipment)
 
-    @field("Customer of a shipment. Null for other kinds.")
-    async def customer(self, info: Info) -> MasterRecord | None:
-        return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
+    @field("Inputs minus outputs minus returns at closing, one for each unit. Empty while it is open.")
+    def loss(self, info: Info) -> list[Quantity]:
+        amounts: dict[str, str] = json.loads(self.row.loss)
+        info.context.spend(len(amounts))
+        return quantities(amounts)
 
     @field("Inputs, in the order fed.")
     async def inputs(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[ProcessLine]:
@@ -161,11 +164,11 @@ class ProcessRecord(Node):
     @field("Mass balance so far.")
     async def balance(self, info: Info) -> MassBalance:
         totals = await info.load(Permission.BATCH_READ, line_totals, self.row.id) or []
+        info.context.spend(len(totals))
         return MassBalance.of(rules.mass_balance(totals))
 
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
-        loss: dict[str, str] = json.loads(row.loss)
         return cls(
             id=node_id("process", row.id),
             kind=ProcessKind(row.kind),
@@ -174,7 +177,6 @@ class ProcessRecord(Node):
             segment=row.segment,
             opened_at=from_micros(row.opened_us),
             closed_at=instant(row.closed_us),
-            loss=quantities(loss),
             row=row,
         )
 
@@ -215,7 +217,7 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 
 
 @query(
-    "Lists process records, newest first per plant. Transfers have a list of their own.",
+    "Lists process records, newest first per plant. Transfers and shipments have lists of their own.",
     permission=Permission.BATCH_READ,
 )
 async def process_records(
@@ -256,7 +258,7 @@ class AddProcessInputsInput(MutationInput):
     """Goods to feed into an open process record."""
 
     process_id: strawberry.ID = described(PROCESS_ID)
-    lines: list[StockLineInput] = described("Goods to feed, with their locations.")
+    lines: list[StockLineInput] = described(f"Goods to feed, with their locations. At most {LINES_MAX}.")
 
 
 @input_type
@@ -287,13 +289,9 @@ class ProcessClosed(Recorded):
     process: ProcessRecord = described("Process record.")
 
 
-def process_named(info: Info, id: str) -> int:
-    """Return the number of a process record, or raise Refusal: NOT_PERMITTED comes before PROCESS_UNKNOWN."""
-    info.require(info.services.plant)
-    numbers = read_id("process", id)
-    if numbers is None:
-        raise Refusal(PROCESS_UNKNOWN, process=id[:40])
-    return int(numbers[0])
+def process_named(id: str) -> int:
+    """Return the number of the process record in the field `processId`, or raise Refusal PROCESS_UNKNOWN."""
+    return int(named("processId", "process", id, PROCESS_UNKNOWN)[0])
 
 
 @mutation(
@@ -322,7 +320,7 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
     ),
 )
 async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) -> ProcessInputsAdded:
-    number = process_named(info, input.process_id)
+    number = process_named(input.process_id)
     order = commands.Feed(number, tuple(line.line for line in input.lines))
     entry = await info.write(commands.feed_process, order, input)
     return ProcessInputsAdded(entry=RecordedEntry.of(entry), process=await process_written(info, number))
@@ -339,7 +337,7 @@ async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) ->
     ),
 )
 async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:
-    number = process_named(info, input.process_id)
+    number = process_named(input.process_id)
     order = commands.Closing(number)
     entry = await info.write(commands.close_process, order, input)
     return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

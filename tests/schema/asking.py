@@ -19,6 +19,7 @@ from schema.engine.contracts import contract
 from schema.engine.downloads import Tickets
 from schema.engine.masking import presented
 from tests.factories import Plant
+from tests.schema.paths import PLACED, check_paths, input_type_of
 
 JSON = dict[str, Any]
 
@@ -74,12 +75,15 @@ class Served:
     async def do(self, actor: Actor, mutation: str, wanted: str, language: Language = "en", /, **said: Any) -> JSON:
         """Run a mutation with this input, under a new request id unless one is given, and return its answer."""
         document = (
-            f"mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{ {mutation}(input: $input)"
-            f" {{ __typename ... on Refusal {{ code message }} {wanted} }} }}"
+            f"mutation($input: {input_type_of(self.role, mutation)}!) {{ {mutation}(input: $input)"
+            f" {{ __typename ... on Refusal {{ code message {PLACED} }} {wanted} }} }}"
         )
-        answer = await self.answer(actor, document, language, input={"requestId": new_id(), **said})
+        given = {"requestId": new_id(), **said}
+        answer = await self.answer(actor, document, language, input=given)
         assert "errors" not in answer, answer["errors"]
-        return dict(answer["data"][mutation])
+        done: JSON = answer["data"][mutation]
+        check_paths(self.role, mutation, given, done)
+        return done
 
     async def follow(self, actor: Actor, document: str, **variables: Any) -> AsyncGenerator[JSON]:
         """Yield what a subscription answers, until it is closed."""
