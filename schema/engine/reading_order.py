@@ -71,6 +71,8 @@ def place_of(contract: Contract, definition: DefinitionNode) -> Place:
 
 
 def _place_of_class(origin: Any, name: str) -> Place:
+    if isinstance(origin, StrawberryEnumDefinition):  # The enum that a filter tests.
+        origin = origin.wrapped_cls
     if origin in REFUSALS.values():
         return (len(AREAS) + 2, "", 0, name)
     module: str = origin.__module__
