@@ -29,6 +29,7 @@ from infra.settings import Settings
 from plants.rules.identification.codes import plant_of
 from plants.rules.values.instants import instant_micros
 from plants.rules.values.quantities import parse_micro
+from schema.engine.nodes import read_id
 
 USER: Final = "bench"
 READY_SECONDS_MAX: Final = 300
@@ -126,4 +127,6 @@ def _edge(shown: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _number(node: str) -> int:
-    return int(node.partition("/")[2])
+    found = read_id("batch", node) or read_id("process", node)
+    assert found is not None
+    return int(found[0])

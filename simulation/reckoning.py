@@ -257,7 +257,7 @@ def _answers(world: World, reads: ReadSession, visible: int, now: Any) -> Iterat
     scope = scope_of(visible)
     known = sorted(world.shadows[visible, visible].books.batches)[:2]
     yield batches_count(reads, scope, BatchesFilter())
-    yield [known.stated.model_dump() for known in batches_page(reads, scope, BatchesFilter(), None, 50)]
+    yield [one.known.stated.model_dump() for one in batches_page(reads, scope, BatchesFilter(), None, 50)]
     yield [row.model_dump() for row in changes_page(reads, scope, ChangesFilter(), None, 50)]
     yield [
         (one.id, one.sent and one.sent.model_dump(), one.received and one.received.model_dump())

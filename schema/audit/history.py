@@ -17,6 +17,7 @@ from plants.store.audit.corrections import CorrectionRow
 from plants.store.audit.history import EntriesFilter, Position, entries_from, log_named
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
+from schema.audit.differences import FieldChange, difference
 from schema.engine.commits import polls
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
@@ -27,19 +28,11 @@ from schema.engine.nodes import Node, findable
 from schema.engine.operations import query, subscription
 from schema.engine.scalars import BatchCode, EventType, PlantCode, RequestId, Sha256
 from schema.group.plants import Plant
+from schema.people.actors import Actor
 
 enum_type(LedgerKind)
 enum_type(Wrong)
 INDEX = "Position of the entry in its ledger, from 0."
-
-
-@object_type
-class FieldChange:
-    """One changed field, with its value before and after."""
-
-    field: str = described("Name of the field, such as expires_on or stock:A1.")
-    before: str | None = described("Value before. Null if there was none.")
-    after: str | None = described("Value after. Null if it is removed.")
 
 
 @object_type
@@ -88,7 +81,7 @@ class LedgerEntry(Node):
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
     logical_time: str | None = described(f"Hybrid logical time, later than that of its causes. {NULL_IF_PRUNED}")
-    actor: str = described("Actor: an employee number, or the name of a program.")
+    actor: Actor = described("Actor.")
     device: str | None = described("Device of the actor.")
     key: str = described("Key of the subject: a batch code, a process record id or a master data code.")
     reason: str | None = described("Reason that the actor gave.")
@@ -121,7 +114,7 @@ class LedgerEntry(Node):
             asked = await entry_of(info, (self.position[0], self.content["change"]))
         if asked is None or asked.pruned or asked.type != "ChangeRequested":
             return []
-        return [FieldChange(**one) for one in asked.content["differences"]]
+        return [difference(one) for one in asked.content["differences"]]
 
     @field("The entry that this one corrects.")
     async def corrects(self, info: Info) -> "LedgerEntry | None":
@@ -152,7 +145,7 @@ class LedgerEntry(Node):
             occurred_at=parse_instant(envelope["occurred_at"]),
             recorded_at=parse_instant(envelope["recorded_at"]),
             logical_time=envelope["hlc"],
-            actor=envelope["actor"],
+            actor=Actor.of(envelope["actor"]),
             device=envelope.get("device"),
             key=envelope["key"],
             reason=envelope.get("reason"),
@@ -178,7 +171,7 @@ class LedgerEntry(Node):
             occurred_at=from_micros(row.occurred_us),
             recorded_at=from_micros(row.recorded_us),
             logical_time=None,
-            actor=row.actor,
+            actor=Actor.of(row.actor),
             device=None,
             key=row.key,
             reason=None,
@@ -221,7 +214,7 @@ async def entry_of(info: Info, position: Position) -> LedgerEntry | None:
     return None if row is None else LedgerEntry.of(row)
 
 
-@findable("entry", 2)
+@findable("entry", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
     return await entry_of(info, (numbers[0], numbers[1]))
 

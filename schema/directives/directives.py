@@ -28,6 +28,7 @@ from plants.store.directives.directives import (
 from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_directive
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from schema.audit.history import LedgerEntry, entry_of
+from schema.audit.kept_refusals import kept_refusal_of
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -37,10 +38,12 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import HUB_ONLY, mutation, query
+from schema.engine.refusals import RefusalAnswer
 from schema.engine.scalars import BatchCode, EventType, PlantCode, Rational
 from schema.group.plants import Plant, owner
 from schema.materials.master_records import CODE, NAME
 from schema.materials.materials import UnitConversionInput
+from schema.people.actors import Actor
 
 enum_type(DirectiveState)
 PLANTS = "Codes of the addressed plants."
@@ -58,7 +61,7 @@ class HubDirective(Node):
     hold: str | None = described("Id of the hold or recall that it places or lifts.")
     batches: list[BatchCode] = described("Batches that it holds or releases.")
     reason: str | None = described("Why.")
-    directed_by: str = described("Employee number of the sender.")
+    directed_by: Actor = described("Sender.")
     directed_at: datetime = described("Time at which it was sent.")
     number: strawberry.Private[int]
 
@@ -78,10 +81,9 @@ class HubDirective(Node):
         outcome = await self._outcome(info)
         return None if outcome is None else outcome.met_version
 
-    @field("Reason why the plant refused it. Null if it did not.")
-    async def refusal(self, info: Info) -> str | None:
-        outcome = await self._outcome(info)
-        return None if outcome is None else outcome.refusal
+    @field("Refusal of the plant that rejected it. Null if it did not.")
+    async def refusal(self, info: Info) -> RefusalAnswer | None:
+        return await kept_refusal_of(info, await self._outcome(info))
 
     @field("Batches that the plant does not know yet. It holds them when goods arrive.")
     async def waiting_for(self, info: Info) -> list[BatchCode]:
@@ -117,7 +119,7 @@ class HubDirective(Node):
             hold=hold if isinstance(hold, str) else None,
             batches=_codes(payload),
             reason=envelope.get("reason") or _text(payload.get("reason")) or _text(payload.get("comment")),
-            directed_by=row.actor,
+            directed_by=Actor.of(row.actor),
             directed_at=parse_instant(envelope["occurred_at"]),
             number=-row.log_id,
         )
@@ -142,7 +144,7 @@ class DirectiveFilter:
     key: str | None = described("Key of the subject: a batch code, a recall id or a master data code.", default=None)
 
 
-@findable("directive", 2)
+@findable("directive", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> HubDirective | None:
     row = await info.load(Permission.BATCH_READ, directives_by_place, numbers)
     return None if row is None else HubDirective.of(row)

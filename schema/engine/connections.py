@@ -6,7 +6,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, is_dataclass
+from dataclasses import fields as members
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
@@ -86,14 +90,14 @@ class Connection(Generic[Node]):
 
     edges: list[Edge[Node]] = described("Nodes of this page with their cursors.")
     page_info: PageInfo = described("Position of the page in the list.")
-    count: strawberry.Private[Callable[[], Awaitable[int]]]
+    count: strawberry.Private[Callable[[], Awaitable[int | None]]]
 
     @fields.field("Nodes of this page, without cursors.")
     def nodes(self) -> list[Node]:
         return [edge.node for edge in self.edges]
 
-    @fields.field("Number of nodes on all pages. It is counted only if requested.")
-    async def total_count(self) -> int:
+    @fields.field("Number of nodes on all pages. It is counted only if requested. Null if it is not known.")
+    async def total_count(self) -> int | None:
         return await self.count()
 
 
@@ -110,17 +114,42 @@ class Page:
         return self.first + 1
 
 
+def canonical(value: object) -> str:
+    """Return canonical JSON of a filter: without the names of its classes, and without what is not given."""
+    return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: object) -> object:
+    """Return what stands for a value in JSON. A field of a dataclass that is not compared is left out."""
+    match value:
+        case Enum():
+            return value.value
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+        case set() | frozenset():
+            return sorted(value, key=canonical)
+        case _ if is_dataclass(value):
+            given = {one.name: getattr(value, one.name) for one in members(value) if one.compare}
+            return {name: one for name, one in given.items() if one is not None}
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list with an order and a filter. Its cursors are valid for exactly this combination."""
+    """A list with an order and a filter. Its cursors are valid for exactly this combination.
+
+    `name` is the place of the list in the SDL, such as `Query.batches`. `parts` have a canonical form.
+    """
 
     name: str
     cursors: Cursors
-    parts: Sequence[object] = field(default=())
+    parts: Sequence[object] = ()
 
     @property
     def _title(self) -> str:
-        return f"{self.name}:{hashlib.sha256(repr(self.parts).encode()).hexdigest()[:16]}"
+        return f"{self.name}:{hashlib.sha256(canonical(self.parts).encode()).hexdigest()[:16]}"
 
     def page(self, first: int | None, after: str | None) -> Page:
         """Return the requested page. Raises GraphQLError above the limits."""
@@ -135,7 +164,7 @@ class Listing:
         rows: Sequence[Row],
         key: Callable[[Row], Key],
         make: Callable[[Row], Node],
-        count: Callable[[], Awaitable[int]],
+        count: Callable[[], Awaitable[int | None]],
     ) -> Connection[Node]:
         """Return the connection for the rows of a page."""
         shown = rows[: page.first]

@@ -1,7 +1,7 @@
 """The context of a request and the `info` that resolvers get: reads, loaders and writes under declared permissions."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -42,6 +42,9 @@ T = TypeVar("T")
 Node = TypeVar("Node")
 P = ParamSpec("P")
 Order = TypeVar("Order")
+K = TypeVar("K", bound=Hashable)
+Children = Callable[..., Mapping[K, Sequence[T]]]
+"""A store function that returns one page of the rows of each parent."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,8 +117,12 @@ class Context:
 
     def spend(self, rows: int) -> None:
         """Count rows of the answer; raises GraphQLError above ROWS_MAX for one request."""
+        self.afford(rows)
         self._rows_left -= rows
-        if self._rows_left < 0:
+
+    def afford(self, rows: int) -> None:
+        """Raise GraphQLError for more rows than the request has left. It does not count them."""
+        if rows > self._rows_left:
             raise WordedError(ANSWER_TOO_LONG(most=ROWS_MAX), extensions=EXCEEDED)
 
     async def close(self) -> None:
@@ -169,17 +176,31 @@ class Info(strawberry.Info[Context, None]):
     ) -> T | None:
         """Return the value that a query for many keys finds for this key. Keys wanted together share one query."""
         self.access.check_read(permission)
-        loaders = self.context.loaders
-        loader = loaders.get((permission, query))
+
+        async def read(keys: Sequence[Any]) -> Mapping[Any, T]:
+            return await self.read_under(permission, query, keys)
+
+        return await self._load_together((permission, query), read, key)
+
+    async def _load_together(
+        self, name: Hashable, read: Callable[[Sequence[Any]], Awaitable[Mapping[Any, T]]], key: Any
+    ) -> T | None:
+        """Return the value that `read` finds for this key. Keys wanted together under one name share one call."""
+        loader = self.context.loaders.get(name)
         if loader is None:
 
             async def together(keys: list[Any]) -> list[T | None]:
-                found = await self.read_under(permission, query, list(dict.fromkeys(keys)))
+                found = await read(list(dict.fromkeys(keys)))
                 return [found.get(one) for one in keys]
 
-            loader = loaders[permission, query] = DataLoader(together, cache=False)
+            loader = self.context.loaders[name] = DataLoader(together, cache=False)
         found: T | None = await loader.load(key)
         return found
+
+    @property
+    def coordinate(self) -> str:
+        """The place of the field in the SDL, such as `Query.batches`."""
+        return f"{self._raw_info.parent_type.name}.{self.field_name}"
 
     async def connection(
         self,
@@ -192,11 +213,57 @@ class Info(strawberry.Info[Context, None]):
         make: Callable[[T], Node],
     ) -> Connection[Node]:
         """Return one page, given as `first` and `after`, of the rows that `find` returns and `count` counts."""
-        listing = Listing(find.__name__, self.services.cursors, (filters,))
+        listing = Listing(self.coordinate, self.services.cursors, (filters,))
         wanted = listing.page(*page)
         rows = await self.read(find, filters, wanted.after, wanted.limit)
         self.context.spend(len(rows))
         return listing.connection(wanted, rows, key, make, lambda: self.read(count, filters))
+
+    async def children(
+        self,
+        permission: Permission,
+        find: Children[K, T],
+        count: Callable[..., Mapping[K, int]],
+        parent: K,
+        page: tuple[int | None, str | None],
+        *,
+        key: Callable[[T], Key],
+        make: Callable[[T], Node],
+        filters: Any = None,
+    ) -> Connection[Node]:
+        """Return one page, given as `first` and `after`, of the rows of a parent: a connection below a list.
+
+        `find(reads, scope, parents, after, limit)` returns the rows of each parent, `count(reads, scope, parents)` how
+        many it has; both take `filters` by name where there are any. The first pages of all parents that are wanted
+        together share one query, and so do their counts. A later page is fetched for its parent alone.
+        """
+        self.access.check_read(permission)
+        listing = Listing(self.coordinate, self.services.cursors, (parent, filters))
+        wanted = listing.page(*page)
+        given = {} if filters is None else {"filters": filters}
+
+        async def first_pages(parents: Sequence[K]) -> dict[K, Sequence[T]]:
+            found: dict[K, Sequence[T]] = {}
+            for some in _portions(parents, max(1, ROWS_MAX // wanted.limit)):
+                found |= await self.read_under(permission, find, some, None, wanted.limit, **given)
+                self.context.afford(sum(map(len, found.values())))
+            return found
+
+        async def counts(parents: Sequence[K]) -> Mapping[K, int]:
+            return await self.read_under(permission, count, parents, **given)
+
+        if wanted.after is None:
+            rows = await self._load_together((permission, find, filters, wanted.limit), first_pages, parent)
+        else:
+            later = await self.read_under(permission, find, [parent], wanted.after, wanted.limit, **given)
+            rows = later.get(parent)
+        shown = rows or ()
+        self.context.spend(len(shown))
+
+        async def total() -> int:
+            return await self._load_together((permission, count, filters), counts, parent) or 0
+
+        return listing.connection(wanted, shown, key, make, total)
 
     def require(self, plant: int) -> None:
         """Raise NotPermitted unless the caller has the field's permission at the plant."""
@@ -255,6 +322,12 @@ class Info(strawberry.Info[Context, None]):
         """Return the replication status of plants of the scope by number: a query for `load`."""
         found = replication_status(reads, scope, now=self.services.clock.now())
         return {one.plant_id: one for one in found if one.plant_id in numbers}
+
+
+def _portions(parents: Sequence[K], size: int) -> Iterator[Sequence[K]]:
+    """Yield parents in portions, so that one query returns no more rows than one request may have."""
+    for begin in range(0, len(parents), size):
+        yield parents[begin : begin + size]
 
 
 def _ended(entry: Entry, call: CommandContext, *, repeated: bool) -> ValidationEnded:

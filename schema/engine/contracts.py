@@ -23,6 +23,7 @@ from strawberry.types.graphql import OperationType
 from infra.roles import Role
 from schema.engine import refusals
 from schema.engine.context import Info
+from schema.engine.fields import FORMS
 from schema.engine.limits import DocumentLimits
 from schema.engine.masking import ErrorMasking
 from schema.engine.operations import Operation, OperationKind, operations
@@ -65,7 +66,7 @@ def build(role: Role, order: Callable[[Iterable[Operation]], list[Operation]]) -
     }
     return Contract(
         **roots,
-        types=tuple(refusals.types()),
+        types=(*refusals.types(), *FORMS),
         extensions=[DocumentLimits, ErrorMasking],
         config=StrawberryConfig(scalar_map=SCALARS, info_class=Info),
     )

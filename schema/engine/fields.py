@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from inspect import cleandoc
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Any, Final, TypeVar, dataclass_transform, overload
 
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
@@ -30,10 +30,14 @@ def argument(description: str) -> Any:
 
 
 def described(
-    description: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING
+    description: str,
+    *,
+    name: str | None = None,
+    default: Any = dataclasses.MISSING,
+    default_factory: Any = dataclasses.MISSING,
 ) -> Any:
-    """Declare a plain field of an object or an input type."""
-    return strawberry.field(description=description, default=default, default_factory=default_factory)
+    """Declare a plain field of an object or an input type. `name` is its SDL name where Python reserves the word."""
+    return strawberry.field(description=description, name=name, default=default, default_factory=default_factory)
 
 
 @overload
@@ -53,6 +57,18 @@ def object_type(cls: type[T] | None = None, *, name: str | None = None) -> Any:
         return strawberry.type(cls, name=name, description=_description(cls))
 
     return declare if cls is None else declare(cls)
+
+
+FORMS: Final[list[type]] = []
+"""The object types that no field names: an interface alone leads to them, so that each schema must list them."""
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
+def form_type(cls: type[T]) -> type[T]:
+    """Declare an object type that clients meet as one form of its interface."""
+    made: type[T] = object_type(cls)
+    FORMS.append(made)
+    return made
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))

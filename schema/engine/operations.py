@@ -99,13 +99,17 @@ def _import_areas() -> None:
 
 
 def query(
-    description: str, *, permission: Permissions, roles: frozenset[Role] = BOTH_ROLES
+    description: str, *, permission: Permissions, roles: frozenset[Role] = BOTH_ROLES, name: str | None = None
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
-    """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own."""
+    """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own.
+
+    Its SDL name is that of the resolver unless `name` is given.
+    """
 
     def declare(resolve: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         access = access_of(permission)
-        made: Any = strawberry.field(resolver=resolve, description=description, metadata={METADATA_KEY: access})
+        metadata = {METADATA_KEY: access}
+        made: Any = strawberry.field(resolver=resolve, name=name, description=description, metadata=metadata)
         register(OperationKind.QUERY, resolve, made, roles=roles, access=access)
         return resolve
 
@@ -213,7 +217,7 @@ def register(
     bulk: bool = False,
 ) -> None:
     """Register an operation. Raises TypeError where a role has one of that name already."""
-    name = to_camel_case(resolve.__name__)
+    name = made.graphql_name or to_camel_case(resolve.__name__)
     if any((kind, name) == declared[:2] and roles & declared[2] for declared in _DECLARED):
         raise TypeError(f"{kind}.{name} is declared twice")
     _DECLARED[kind, name, roles] = Operation(

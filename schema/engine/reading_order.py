@@ -71,15 +71,11 @@ def _place_of_class(origin: Any, name: str) -> Place:
     if origin in REFUSALS.values():
         return (len(AREAS) + 2, "", 0, name)
     module: str = origin.__module__
-    return (_area(module), module.rpartition(".")[2], _line(origin), name)
-
-
-def _line(origin: Any) -> int:
-    """Return the line of a class in its module, or 0 for a generated class."""
     try:
-        return getsourcelines(origin)[1]
-    except OSError:
-        return 0
+        line = getsourcelines(origin)[1]
+    except OSError:  # a class that a function makes has no source of its own
+        line = 0
+    return (_area(module), module.rpartition(".")[2], line, name)
 
 
 def _module(operation: Operation) -> str:

@@ -10,7 +10,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
-from infra.messages import Language, word
+from infra.messages import ELLIPSIS, Language, message, word
 from plants.rules.approvals.change_requests import ChangeState
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
@@ -39,7 +39,7 @@ from plants.rules.values.refusals import (
     RefusalCode,
 )
 from plants.store.refusals import declared_refusals
-from schema.engine.fields import described, interface_type
+from schema.engine.fields import described, form_type, interface_type
 from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode, RequestId
@@ -196,6 +196,32 @@ def _value(refusal: Refusal, key: str, datum: Datum, language: Language) -> Any:
         return value
     unit = refusal.data.get("unit")
     return None if unit is None else Quantity(amount=value, unit=unit)
+
+
+NEWER_REFUSAL: Final = message(
+    "NEWER_REFUSAL", "A newer program refused it with the code {code}. Update this node to read the reason."
+)
+
+
+@form_type
+class NewerRefusal(RefusalAnswer):
+    """A kept refusal of a newer program, which this one knows by its code alone."""
+
+
+def kept_refusal(code: str, data: Mapping[str, str], language: Language) -> RefusalAnswer:
+    """Return the GraphQL object of a refusal that a ledger holds.
+
+    A datum that the ledger lacks is null, and an ellipsis in the message. Its program did not have it, or the entry
+    was pruned.
+    """
+    declared = declared_refusals().get(code)
+    if declared is None:
+        return NewerRefusal(code=RefusalCode(code), message=word(NEWER_REFUSAL(code=code), language))
+    absent = {key for key, one in declared.data.items() if one.default is None} - data.keys()
+    answer = refused(Refusal.kept(declared, dict.fromkeys(absent, ELLIPSIS) | dict(data)), language)
+    for name in (name for key, (name, _) in shown(declared).items() if key in absent):
+        setattr(answer, name, None)
+    return answer
 
 
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:

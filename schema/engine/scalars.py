@@ -30,6 +30,7 @@ RequestId = NewType("RequestId", str)
 EventType = NewType("EventType", str)
 AlarmKind = NewType("AlarmKind", str)
 PermissionName = NewType("PermissionName", str)
+Representation = NewType("Representation", dict[str, Any])
 Url = NewType("Url", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
@@ -156,6 +157,11 @@ def read_request(value: object) -> str:
     return text.lower()
 
 
+def read_representation(value: object) -> object:
+    """Return the type and the key of an entity as another subgraph states them. Its resolver checks the key."""
+    return value
+
+
 def _name_reader(kind: str, pattern: re.Pattern[str], rule: Notice) -> Callable[[object], str]:
     """Return a parser of the names of an open set. It accepts every well-formed name: newer programs have more."""
 
@@ -227,6 +233,13 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "Name of a permission, such as batch:read. A name is never reused; new ones may be added. "
         "The page docs/reference/permissions.md lists them.",
         _name_reader("PermissionName", PERMISSION, RULE_PERMISSION(example="batch:read")),
+    ),
+    Representation: _scalar(
+        "_Any",
+        "An entity as another subgraph refers to it: an object of `__typename` and the key fields, "
+        'like {"__typename": "Plant", "code": "SH1"}.',
+        read_representation,
+        url="https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec",
     ),
     RefusalCode: _scalar(
         "RefusalCode",

@@ -15,6 +15,11 @@ def committed_file(role: Role) -> Path:
     return FOLDER / f"{role.value}.graphql"
 
 
+def baseline_file(role: Role) -> Path:
+    """Return the file of the SDL of a role in the last release, which the contract is compared with."""
+    return FOLDER / "baseline" / f"{role.value}.graphql"
+
+
 def sdl(role: Role) -> str:
     """Return the schema of a role as SDL: the root types, then each area, then shared types and refusals."""
     contract = build(role, in_reading_order)

@@ -18,32 +18,36 @@ from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
 from plants.store.audit.history import EntriesFilter
-from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.batches import (
+    AS_RECORDED,
+    AliasesFilter,
     BatchesFilter,
-    BatchOrder,
+    BatchOrderField,
     Known,
     aliases_by_batch,
-    batch_key,
     batches_count,
     batches_page,
     known_by_code,
     known_by_id,
 )
+from plants.store.inventory.batches import Batch as BatchRow
 from plants.store.inventory.stock import stock_by_batch
 from plants.store.logistics.in_transit import awaited_batches
 from plants.store.quality.holds import holds_by_batch
+from plants.store.sql.orders import Order
 from schema.audit.history import LedgerEntry, entries
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateRange, DateTimeRange, Filter, criterion
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import query
+from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import RefusalAnswer, refused
-from schema.engine.scalars import BatchCode, PlantCode
+from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner, plant_numbered
 from schema.inventory import aliases, stock
 from schema.inventory.attributes import BatchAttribute
@@ -57,7 +61,7 @@ if TYPE_CHECKING:
     from schema.quality.holds import BatchHold
 
 enum_type(Disposition)
-enum_type(BatchOrder)
+enum_type(BatchOrderField)
 
 
 @object_type(name="BatchAtPlant")
@@ -200,18 +204,62 @@ class Batch(Node):
 
 
 @input_type
-class BatchFilter:
-    """Filters batches. A field that is not given does not filter."""
+class BatchAliasFilter:
+    """Tests an alias. One alias in force must meet all fields given here."""
 
-    plant: PlantCode | None = described("Plant that knows the batch.", default=None)
-    code_begins: str | None = described("Beginning of the batch code.", default=None)
-    material: str | None = described("Material code.", default=None)
-    supplier: str | None = described("Supplier code.", default=None)
-    disposition: Disposition | None = described("Disposition of the goods.", default=None)
-    expires_before: date | None = described("Day before which the goods expire.", default=None)
-    on_hold: bool | None = described("True for goods with an open hold, false for goods without one.", default=None)
-    in_stock: bool | None = described("True for goods on hand, false for goods that are used up.", default=None)
-    alias: str | None = described("Alias, of any issuer.", default=None)
+    scheme: CodeFilter | None = described("Scheme.", default=None)
+    issuer: CodeFilter | None = described("Code of the issuer.", default=None)
+    value: CodeFilter | None = described("Alias.", default=None)
+
+    @property
+    def criterion(self) -> AliasesFilter:
+        return AliasesFilter(criterion(self.scheme), criterion(self.issuer), criterion(self.value))
+
+
+@input_type
+class BatchFilter:
+    """Filters batches. One plant's goods of the batch must meet all fields given here."""
+
+    code: CodeFilter | None = described("Batch code.", default=None)
+    aliases: BatchAliasFilter | None = described("Aliases of the batch. One of them must match.", default=None)
+    material_code: CodeFilter | None = described("Material code.", default=None)
+    supplier_code: CodeFilter | None = described("Supplier code.", default=None)
+    grade: CodeFilter | None = described("Grade.", default=None)
+    produced_at: DateTimeRange | None = described("Time of production.", default=None)
+    retest_on: DateRange | None = described("Day on which a retest is due.", default=None)
+    plant_code: CodeFilter | None = described("Plant that knows the batch.", default=None)
+    disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
+    expires_on: DateRange | None = described("Last day of use of the plant's goods.", default=None)
+    on_hold: bool | None = described(
+        "True for goods with an open hold, false for goods without one. Absent, both.", default=None
+    )
+    in_stock: bool | None = described(
+        "True for goods on hand, false for goods that are used up. Absent, both.", default=None
+    )
+
+    def criteria(self, order: Order[BatchOrderField]) -> BatchesFilter:
+        return BatchesFilter(
+            plant=criterion(self.plant_code),
+            code=criterion(self.code),
+            material=criterion(self.material_code),
+            supplier=criterion(self.supplier_code),
+            grade=criterion(self.grade),
+            disposition=criterion(self.disposition),
+            produced=None if self.produced_at is None else self.produced_at.in_micros,
+            expires_on=criterion(self.expires_on),
+            retest_on=criterion(self.retest_on),
+            on_hold=self.on_hold,
+            in_stock=self.in_stock,
+            alias=criterion(self.aliases),
+            order=order,
+        )
+
+
+@input_type
+class BatchOrder(Ordering):
+    """Order of batches."""
+
+    field: BatchOrderField = described("Field to order by.")
 
 
 def _day(text: str | None) -> date | None:
@@ -236,7 +284,7 @@ async def batches_stated(info: Info, entry: Entry) -> list[Batch]:
     return [required(one) for one in found]
 
 
-@findable("batch")
+@findable("batch", int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Batch | None:
     return await batch_numbered(info, numbers[0])
 
@@ -250,27 +298,13 @@ async def batch(info: Info, code: Annotated[BatchCode, argument("Code on the lab
 async def batches(
     info: Info,
     filter: Annotated[BatchFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[BatchOrder, argument("Order.")] = BatchOrder.MADE_FIRST,
+    order_by: Annotated[BatchOrder | None, argument("Order. Without it, by origin in ascending order.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Batch]:
-    filters = _filters(filter or BatchFilter(), order_by)
+    order = AS_RECORDED if order_by is None else Order(order_by.field, order_by.direction)
+    filters = (filter or BatchFilter()).criteria(order)
     return await info.connection(
         batches_page, batches_count, filters, (first, after),
-        key=lambda known: batch_key(order_by, known), make=Batch.of,
+        key=lambda listed: listed.key, make=lambda listed: Batch.of(listed.known),
     )  # fmt: skip
-
-
-def _filters(filter: BatchFilter, order: BatchOrder) -> BatchesFilter:
-    return BatchesFilter(
-        plant=filter.plant,
-        code_begins=filter.code_begins,
-        material=filter.material,
-        supplier=filter.supplier,
-        disposition=filter.disposition,
-        expires_before=None if filter.expires_before is None else filter.expires_before.isoformat(),
-        on_hold=filter.on_hold,
-        in_stock=filter.in_stock,
-        alias=filter.alias,
-        order=order,
-    )

@@ -21,13 +21,14 @@ from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.filters import CodeFilter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.nodes import Node
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS
-from schema.engine.scalars import BatchCode, PlantCode
+from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
 from schema.materials.master_records import MasterRecord, record_of
@@ -76,10 +77,19 @@ class Stock(Node):
 class StockFilter:
     """Filters stock. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Plant of the stock.", default=None)
-    batch: BatchCode | None = described("Batch of the stock.", default=None)
-    material: str | None = described("Material code.", default=None)
-    location: str | None = described("Location code.", default=None)
+    plant_code: CodeFilter | None = described("Plant of the stock.", default=None)
+    batch_code: CodeFilter | None = described("Batch of the stock.", default=None)
+    material_code: CodeFilter | None = described("Material of the batch.", default=None)
+    location_code: CodeFilter | None = described("Location of the stock.", default=None)
+
+    @property
+    def criteria(self) -> StockLevelsFilter:
+        return StockLevelsFilter(
+            plant=criterion(self.plant_code),
+            batch=criterion(self.batch_code),
+            material=criterion(self.material_code),
+            location=criterion(self.location_code),
+        )
 
 
 @query("Lists quantities on hand, by plant, batch and location.", permission=Permission.BATCH_READ)
@@ -89,10 +99,9 @@ async def stock(
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Stock]:
-    wanted = filter or StockFilter()
-    filters = StockLevelsFilter(wanted.plant, wanted.batch, wanted.material, wanted.location)
+    filters = filter or StockFilter()
     return await info.connection(
-        stock_page, stock_count, filters, (first, after),
+        stock_page, stock_count, filters.criteria, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
     )  # fmt: skip
 

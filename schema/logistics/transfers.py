@@ -249,7 +249,7 @@ async def receive_transfer(info: Info, input: Input[ReceiveTransferInput]) -> Tr
     return TransferReceived(entry=RecordedEntry.of(entry), transfer=await _written(info, entry.payload["transfer"]))
 
 
-@findable("transfer")
+@findable("transfer", int)
 async def transfer_numbered(info: Info, numbers: tuple[int, ...]) -> Transfer | None:
     """Return the transfer with this number."""
     seen = await info.load(Permission.BATCH_READ, transfers_by_id, numbers[0])

@@ -19,8 +19,12 @@ from plants.store.genealogy.edges import Edge
 from plants.store.production.process_records import (
     ProcessesFilter,
     ProcessRow,
-    edges_into,
-    edges_out,
+    inputs_count,
+    inputs_page,
+    line_totals,
+    lines_by_key,
+    outputs_count,
+    outputs_page,
     processes_by_id,
     processes_count,
     processes_page,
@@ -51,7 +55,7 @@ enum_type(RunKind)
 
 
 @object_type
-class ProcessLine:
+class ProcessLine(Node):
     """A quantity of a batch that entered or left a process record."""
 
     use: MaterialUse = described("Material use of the goods.")
@@ -64,13 +68,36 @@ class ProcessLine:
         return await batch_numbered(info, self.number)
 
     @classmethod
-    def of(cls, row: Edge, batch: int) -> Self:
+    def of_input(cls, row: Edge) -> Self:
+        return cls._of(row, row.target_id, row.source_id)
+
+    @classmethod
+    def of_output(cls, row: Edge) -> Self:
+        return cls._of(row, row.source_id, row.target_id)
+
+    @classmethod
+    def _of(cls, row: Edge, process: int, batch: int) -> Self:
         return cls(
+            id=node_id("process-line", process, *line_key(row)),
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
             occurred_at=from_micros(row.occurred_us),
             number=batch,
         )
+
+
+def line_key(row: Edge) -> tuple[int, int, int]:
+    """Return the plant, entry and line of an input or output: its place in its list, and the end of its id."""
+    return row.plant_id, row.entry_idx, row.line
+
+
+@findable("process-line", int, int, int, int)
+async def _find_line(info: Info, parts: tuple[int, int, int, int]) -> ProcessLine | None:
+    process, *key = parts
+    row = await info.load(Permission.BATCH_READ, lines_by_key, tuple(key))
+    if row is None or process not in {row.source_id, row.target_id}:
+        return None
+    return ProcessLine.of_input(row) if row.target_id == process else ProcessLine.of_output(row)
 
 
 @object_type
@@ -117,23 +144,23 @@ class ProcessRecord(Node):
         return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
 
     @field("Inputs, in the order fed.")
-    async def inputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.load(Permission.BATCH_READ, edges_into, self.row.id) or []
-        return [ProcessLine.of(row, row.source_id) for row in rows]
+    async def inputs(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[ProcessLine]:
+        return await info.children(
+            Permission.BATCH_READ, inputs_page, inputs_count, self.row.id, (first, after),
+            key=line_key, make=ProcessLine.of_input,
+        )  # fmt: skip
 
     @field("Outputs, in the order yielded.")
-    async def outputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.load(Permission.BATCH_READ, edges_out, self.row.id) or []
-        return [ProcessLine.of(row, row.target_id) for row in rows]
+    async def outputs(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[ProcessLine]:
+        return await info.children(
+            Permission.BATCH_READ, outputs_page, outputs_count, self.row.id, (first, after),
+            key=line_key, make=ProcessLine.of_output,
+        )  # fmt: skip
 
     @field("Mass balance so far.")
     async def balance(self, info: Info) -> MassBalance:
-        lines = [*await self._rows(info, into=True), *await self._rows(info, into=False)]
-        return MassBalance.of(rules.mass_balance((row.use, row.unit, row.quantity) for row in lines))
-
-    async def _rows(self, info: Info, *, into: bool) -> list[Edge]:
-        query = edges_into if into else edges_out
-        return await info.load(Permission.BATCH_READ, query, self.row.id) or []
+        totals = await info.load(Permission.BATCH_READ, line_totals, self.row.id) or []
+        return MassBalance.of(rules.mass_balance(totals))
 
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
@@ -173,7 +200,7 @@ async def process_written(info: Info, number: int) -> ProcessRecord:
     return required(await process_numbered(info, number))
 
 
-@findable("process")
+@findable("process", int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> ProcessRecord | None:
     return await process_numbered(info, numbers[0])
 
@@ -261,7 +288,7 @@ class ProcessClosed(Recorded):
 
 def process_named(id: str) -> int:
     """Return the number of the process record in the field `processId`, or raise Refusal PROCESS_UNKNOWN."""
-    return named("processId", "process", id, PROCESS_UNKNOWN)[0]
+    return int(named("processId", "process", id, PROCESS_UNKNOWN)[0])
 
 
 @mutation(

@@ -92,7 +92,7 @@ async def holds_on_their_way(info: Info, known: Known, placed: Sequence[HoldRow]
     ]
 
 
-@findable("directed-hold", 3)
+@findable("directed-hold", int, int, int)
 async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
     plant, batch, directive = numbers
     known = await info.load(Permission.BATCH_READ, known_by_id, batch)
@@ -124,7 +124,7 @@ class HoldPlaced(Recorded):
     hold: BatchHold = described("The new hold.")
 
 
-@findable("hold", 3)
+@findable("hold", int, int, int)
 async def _find_placed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
     plant, batch, hold = numbers
     rows = await info.load(Permission.BATCH_READ, holds_by_batch, batch) or []

@@ -29,6 +29,7 @@ from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.scalars import EventType
 from schema.group.plants import Plant, plant_numbered
+from schema.people.actors import Actor, actor_or_none
 
 INDEX = "Index of the disputing entry in the plant's ledger. It names the dispute."
 
@@ -49,14 +50,14 @@ class ConflictingEntry(Node):
     event_id: str = described("Id of the event, unique across all nodes.")
     type: EventType = described("Event type.")
     about: str = described("Key of the subject: a batch code or a process record id.")
-    actor: str = described("Employee number of the actor.")
+    actor: Actor = described("Actor of the disputed entry.")
     occurred_at: datetime = described("Time of the event.")
     collisions: list[EntryConflict] = described("Reasons why it could not be applied.")
     open: bool = described("True while it needs an operator.")
     settlement: str | None = described(
         "Action taken, as the user described it. ALREADY_RECORDED or ANSWERED_AGAIN if it settled itself."
     )
-    settled_by: str | None = described("Employee number of the user who settled it.")
+    settled_by: Actor | None = described("User who settled it. Null while it is open, or if it settled itself.")
     settled_at: datetime | None = described("Time of settlement by a user.")
     number: strawberry.Private[int]
     settled_idx: strawberry.Private[int | None]
@@ -81,19 +82,19 @@ class ConflictingEntry(Node):
             event_id=row.event_id,
             type=EventType(row.type),
             about=row.key,
-            actor=row.actor,
+            actor=Actor.of(row.actor),
             occurred_at=row.occurred_at,
             collisions=[EntryConflict(**one) for one in row.collisions],
             open=row.state is DisputeState.OPEN,
             settlement=row.settlement,
-            settled_by=row.settled_by,
+            settled_by=actor_or_none(row.settled_by),
             settled_at=row.settled_at,
             number=row.plant_id,
             settled_idx=row.settled_idx,
         )
 
 
-@findable("dispute", 2)
+@findable("dispute", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> ConflictingEntry | None:
     found = await info.load(Permission.LEDGER_READ, disputes_by_place, numbers)
     return None if found is None else ConflictingEntry.of(found)

@@ -32,6 +32,7 @@ from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.scalars import EventType, PlantCode, Sha256
 from schema.group.plants import Plant, plant_numbered
+from schema.people.actors import Actor
 
 enum_type(ParkedState)
 INDEX = "Position of the entry in the plant's ledger, from 0."
@@ -89,7 +90,7 @@ class SkippedEntry:
     type: EventType = described("Event type.")
     error: str = described("Error of the last attempt.")
     reason: str = described("Reason of the decision.")
-    skipped_by: str = described("Employee number of the decider.")
+    skipped_by: Actor = described("Decider.")
     printed_name: str = described("Name of the decider at that time.")
     skipped_at: datetime = described("Time of the decision.")
     leaf_hash: Sha256 = described("Leaf hash of the entry.")
@@ -111,7 +112,7 @@ class SkippedEntry:
             type=EventType(row.type),
             error=row.error,
             reason=row.reason,
-            skipped_by=row.skipped_by,
+            skipped_by=Actor.of(row.skipped_by),
             printed_name=row.printed_name,
             skipped_at=row.skipped_at,
             leaf_hash=Sha256(row.leaf),

@@ -31,8 +31,8 @@ SUBMIT: Final = "submit"
 
 
 def own_types(schema: GraphQLSchema) -> Iterator[GraphQLNamedType]:
-    """Yield the types of the contract, without those of introspection."""
-    yield from (one for name, one in schema.type_map.items() if not name.startswith("__"))
+    """Yield the types of the contract, without those of introspection and of federation."""
+    yield from (one for name, one in schema.type_map.items() if not name.startswith("_"))
 
 
 def clashing_members(schema: GraphQLSchema) -> Iterator[str]:

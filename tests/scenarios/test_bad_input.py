@@ -12,6 +12,7 @@ import pytest
 from api.cli.tree import app
 from infra.ids import new_id
 from plants.store.projection.rebuilding import table_digests
+from schema.engine.node_ids import node_id
 from tests.plants.epcis.documents import content, event, some
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
 from tests.scenarios.processes import Group, leaves, mutation_document
@@ -111,7 +112,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
         "此处没有批次 SH1-260101-0001A，请核对批次号或重新扫描标签。",
     ),
     "unknown process": (
-        FEED, {"processId": "process/4242", "lines": []}, "PROCESS_UNKNOWN",
+        FEED, {"processId": node_id("process", 4242), "lines": []}, "PROCESS_UNKNOWN",
         "No process record process/4242 is known here. Check its id.", "此处没有生产记录 process/4242，请核对其编号。",
     ),
 }  # fmt: skip

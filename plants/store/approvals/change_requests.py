@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Index, Text, and_, tuple_, type_coerce
 from sqlmodel import Field, SQLModel, col, select
@@ -78,12 +79,16 @@ def proposal_of(session: Session, plant: int, change: int) -> Proposal:
     found = session.exec(fresh).first() if 0 <= change < INDEX_MAX else None
     if found is None:
         raise Refusal(CHANGE_UNKNOWN, change=change)
-    asked, code = found
+    return proposal_in(*found)
+
+
+def proposal_in(asked: ChangeRequestRow, batch: str) -> Proposal:
+    """Return the proposal in a row, for the batch of this code."""
     return Proposal(
         asked.change_id,
         asked.kind,
         asked.batch_id,
-        code,
+        batch,
         asked.version,
         asked.state,
         asked.levels,
@@ -106,6 +111,9 @@ class ChangesFilter:
     requested_by: str | None = None
 
 
+DECISIONS_MAX: Final = 20
+"""The limit of decisions on one change request that are read: each rejected directive of the hub allows another."""
+
 Change = tuple[int, int]
 """A plant's number and the id of a change request of it."""
 
@@ -121,14 +129,14 @@ def changes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[Change]) 
 def decisions_by_change(
     reads: ReadSession, scope: PlantScope, ids: Sequence[Change]
 ) -> dict[Change, list[ChangeDecisionRow]]:
-    """Return what was decided on change requests, at the plants and at the hub, in the order of time."""
+    """Return the newest decisions on change requests, at most DECISIONS_MAX of each, in the order of time."""
     row = ChangeDecisionRow
     here = tuple_(col(row.plant_id), col(row.change_id)).in_(set(ids))
     found = select(row).where(here, col(row.plant_id).in_(scope))
     decisions: dict[Change, list[ChangeDecisionRow]] = {}
     for one in reads.exec(found.order_by(col(row.decided_at), col(row.log_id), col(row.idx))):
         decisions.setdefault((one.plant_id, one.change_id), []).append(one)
-    return decisions
+    return {change: made[-DECISIONS_MAX:] for change, made in decisions.items()}
 
 
 def changes_page(

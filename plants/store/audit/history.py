@@ -10,7 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession
 from plants.rules.identification.codes import HUB
-from plants.rules.ledger.events import LedgerKind, kind_of
+from plants.rules.ledger.events import LedgerKind, decode, kind_of
 from plants.rules.values.scope import PlantScope
 from plants.store.audit.corrections import CorrectionRow
 from plants.store.inventory.batches import Batch
@@ -79,6 +79,14 @@ def entries_at(reads: ReadSession, scope: PlantScope, positions: Sequence[Positi
     here = tuple_(col(row.log_id), col(row.idx)).in_(set(positions))
     found = select(row).where(here, col(row.log_id).in_(logs_of(scope)))
     return {(one.log_id, one.idx): one for one in reads.exec(found)}
+
+
+def refusal_data_at(
+    reads: ReadSession, scope: PlantScope, positions: Sequence[Position]
+) -> dict[Position, dict[str, str]]:
+    """Return the data of refusals by the position of the entry that records each; none for a pruned entry."""
+    found = entries_at(reads, scope, positions)
+    return {place: decode(row.body)["payload"].get("data", {}) for place, row in found.items() if row.body}
 
 
 def corrections_at(

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Index, exists, func, or_
+from sqlalchemy import ColumnElement, Index, Select, exists, func, or_
+from sqlalchemy import select as sql_select
 from sqlmodel import SQLModel, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
@@ -18,10 +19,12 @@ from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.movements import Stock
-from plants.store.materials.plants import narrowed
+from plants.store.materials.plants import plants_admitted
 from plants.store.quality.holds import DirectedHoldRow, HoldRow
 from plants.store.sql import pages
 from plants.store.sql.columns import CHANGING, PLANT, PROJECTION, big, key, text, text_key
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.orders import Order, OrderDirection
 
 
 class Batch(SQLModel, table=True):
@@ -194,32 +197,49 @@ def _goods(rows: Sequence[Row]) -> Goods | None:
     return Goods(*facts, DISPOSITIONS[disposition], version, holds, on_hand)  # type: ignore[call-arg]
 
 
-class BatchOrder(DescribedEnum):
-    """Order of batches."""
+class BatchOrderField(DescribedEnum):
+    """Field to order batches by."""
 
-    MADE_FIRST = "MADE_FIRST", "By plant in ascending order, and oldest first within each plant."
-    MADE_LAST = "MADE_LAST", "By plant in descending order, and newest first within each plant."
-    EXPIRING_FIRST = "EXPIRING_FIRST", "By last day of use, earliest first; batches that do not expire come last."
+    ORIGIN = "ORIGIN", "The plant of origin, and within it the order in which the plant recorded its batches."
+    PRODUCED_AT = "PRODUCED_AT", "The time of production."
+    EXPIRES_ON = "EXPIRES_ON", "The last day of use. Batches that do not expire come last in both directions."
+    CODE = "CODE", "The batch code."
 
 
-NEVER = "9999-12-31"
-"""Where batches that do not expire stand among those that do."""
+AS_RECORDED: Final = Order(BatchOrderField.ORIGIN)
+EXPIRES_LAST: Final = {OrderDirection.ASCENDING: "9999-12-31", OrderDirection.DESCENDING: ""}
+"""The sort key of batches that do not expire."""
+
+
+@dataclass(frozen=True, slots=True)
+class AliasesFilter:
+    """Criteria for an alias. A field that is None does not filter."""
+
+    scheme: CodeCriterion | None = None
+    issuer: CodeCriterion | None = None
+    value: CodeCriterion | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchesFilter:
-    """Criteria for batches, and their order. A field that is None does not filter."""
+    """Criteria for batches, and their order. A field that is None does not filter.
 
-    plant: str | None = None
-    code_begins: str | None = None
-    material: str | None = None
-    supplier: str | None = None
-    disposition: Disposition | None = None
-    expires_before: str | None = None
+    One plant's knowledge of a batch must meet all of them. Times are microseconds since the epoch.
+    """
+
+    plant: CodeCriterion | None = None
+    code: CodeCriterion | None = None
+    material: CodeCriterion | None = None
+    supplier: CodeCriterion | None = None
+    grade: CodeCriterion | None = None
+    disposition: MemberCriterion[Disposition] | None = None
+    produced: Span[int] | None = None
+    expires_on: Span[str] | None = None
+    retest_on: Span[str] | None = None
     on_hold: bool | None = None
     in_stock: bool | None = None
-    alias: str | None = None
-    order: BatchOrder = BatchOrder.MADE_FIRST
+    alias: AliasesFilter | None = None
+    order: Order[BatchOrderField] = AS_RECORDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,29 +268,29 @@ def known_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) -
     return {known.stated.code: known for known in known_by_id(reads, scope, reads.exec(found).all()).values()}
 
 
+class ListedBatch(NamedTuple):
+    """A batch in a list, with its key in the order of the list."""
+
+    known: Known
+    key: pages.Key
+
+
 def batches_page(
     reads: ReadSession, scope: PlantScope, filters: BatchesFilter, after: pages.Key | None, limit: int
-) -> list[Known]:
+) -> list[ListedBatch]:
     """Return one page of batches in the order that the filters name."""
-    expiry = func.coalesce(func.min(col(Batch.expires_on)), NEVER)
-    key = (expiry, col(Batch.id)) if filters.order is BatchOrder.EXPIRING_FIRST else (col(Batch.id),)
-    last_first = filters.order is BatchOrder.MADE_LAST
-    found = pages.page(_filtered(reads, scope, filters), key, after, limit, descending=last_first, grouped=True)
-    ids = list(reads.exec(found))
-    known = known_by_id(reads, scope, ids)
-    return [known[batch] for batch in ids]
-
-
-def batch_key(order: BatchOrder, known: Known) -> pages.Key:
-    """Return the key of a batch in a listing of this order."""
-    if order is not BatchOrder.EXPIRING_FIRST:
-        return (known.stated.id,)
-    return min((row.expires_on for row in known.rows if row.expires_on), default=NEVER), known.stated.id
+    key = _order_key(filters.order)
+    found = pages.page(
+        _filtered(reads, scope, filters, key), key, after, limit, descending=filters.order.descending, grouped=True
+    )
+    keys = [tuple(row) for row in reads.connection().execute(found)]
+    known = known_by_id(reads, scope, [batch for *_, batch in keys])
+    return [ListedBatch(known[row[-1]], row) for row in keys]
 
 
 def batches_count(reads: ReadSession, scope: PlantScope, filters: BatchesFilter) -> int:
     """Return how many batches there are."""
-    return pages.count(reads, _filtered(reads, scope, filters))
+    return pages.count(reads, _filtered(reads, scope, filters, (col(Batch.id),)))
 
 
 def aliases_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Alias]]:
@@ -283,34 +303,67 @@ def aliases_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) 
     return aliases
 
 
-def _filtered(reads: ReadSession, scope: PlantScope, filters: BatchesFilter) -> SelectOfScalar[int]:
-    found = select(Batch.id).where(col(Batch.plant_id).in_(narrowed(reads, scope, filters.plant)))
-    equal = {
-        Batch.material: filters.material,
-        Batch.supplier: filters.supplier,
-        Batch.disposition: filters.disposition,
-    }
-    for column, value in equal.items():
-        if value is not None:
-            found = found.where(column == value)
-    if filters.code_begins is not None:
-        found = found.where(col(Batch.code).startswith(filters.code_begins, autoescape=True))
-    if filters.expires_before is not None:
-        found = found.where(col(Batch.expires_on) < filters.expires_before)
-    held = col(HoldRow.batch_id) == col(Batch.id), col(HoldRow.plant_id) == col(Batch.plant_id)
-    there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
-    directed = (
-        col(DirectedHoldRow.batch_code) == col(Batch.code),
-        col(DirectedHoldRow.plant_id) == col(Batch.plant_id),
-        col(DirectedHoldRow.ended_idx).is_(None),
+def _order_key(order: Order[BatchOrderField]) -> tuple[Any, ...]:
+    """Return the key of a batch in this order, over the rows of the plants that know it; its id comes last."""
+    batch = col(Batch.id)
+    match order.field:
+        case BatchOrderField.ORIGIN:
+            return (batch,)
+        case BatchOrderField.PRODUCED_AT:
+            return func.min(col(Batch.produced_us)), batch
+        case BatchOrderField.EXPIRES_ON:
+            return func.coalesce(func.min(col(Batch.expires_on)), EXPIRES_LAST[order.direction]), batch
+        case BatchOrderField.CODE:
+            return func.min(col(Batch.code)), batch
+
+
+def _filtered(reads: ReadSession, scope: PlantScope, filters: BatchesFilter, columns: Sequence[Any]) -> Select[Any]:
+    found = sql_select(*columns).where(col(Batch.plant_id).in_(plants_admitted(reads, scope, filters.plant)))
+    found = filtered(
+        found,
+        {
+            Batch.code: filters.code,
+            Batch.material: filters.material,
+            Batch.supplier: filters.supplier,
+            Batch.grade: filters.grade,
+            Batch.disposition: filters.disposition,
+            Batch.produced_us: filters.produced,
+            Batch.expires_on: filters.expires_on,
+            Batch.retest_on: filters.retest_on,
+        },
     )
-    on_hold = or_(exists().where(*held, col(HoldRow.lifted_idx).is_(None)), exists().where(*directed))
-    in_stock = exists().where(*there, col(Stock.quantity) > 0)
-    for wanted, some in ((filters.on_hold, on_hold), (filters.in_stock, in_stock)):
+    there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
+    for wanted, some in (
+        (filters.on_hold, is_on_hold()),
+        (filters.in_stock, exists().where(*there, col(Stock.quantity) > 0)),
+    ):
         if wanted is not None:
             found = found.where(some if wanted else ~some)
     if filters.alias is not None:
-        same = col(Alias.batch_id) == col(Batch.id), col(Alias.plant_id) == col(Batch.plant_id)
-        in_force = col(Alias.value) == filters.alias, col(Alias.ended_idx).is_(None)
-        found = found.where(exists().where(*same, *in_force))
+        found = found.where(_has_alias(filters.alias))
     return found.group_by(col(Batch.id))
+
+
+def is_on_hold() -> ColumnElement[bool]:
+    """Return the condition that a plant's goods of a batch are on hold.
+
+    An open hold of the plant counts, and a hold of headquarters that the plant has not placed yet.
+    """
+    row, here = DirectedHoldRow, (col(HoldRow.batch_id) == col(Batch.id), col(HoldRow.plant_id) == col(Batch.plant_id))
+    held = exists().where(*here, col(HoldRow.lifted_idx).is_(None))
+    placed = exists().where(*here, col(HoldRow.directed) == col(row.hold)).correlate(Batch, row)
+    directed = exists().where(
+        col(row.batch_code) == col(Batch.code),
+        col(row.plant_id) == col(Batch.plant_id),
+        col(row.ended_idx).is_(None),
+        or_(col(row.batch_id).is_(None), col(row.batch_id) == col(Batch.id)),
+        ~placed,
+    )
+    return or_(held, directed)
+
+
+def _has_alias(criteria: AliasesFilter) -> ColumnElement[bool]:
+    same = col(Alias.batch_id) == col(Batch.id), col(Alias.plant_id) == col(Batch.plant_id)
+    found = sql_select(col(Alias.batch_id)).where(*same, col(Alias.ended_idx).is_(None))
+    named = {Alias.scheme: criteria.scheme, Alias.issuer: criteria.issuer, Alias.value: criteria.value}
+    return filtered(found, named).exists()

@@ -10,18 +10,19 @@ from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Batch, Known, known_by_id
 from plants.store.inventory.movements import Stock
-from plants.store.materials.plants import narrowed
+from plants.store.materials.plants import plants_admitted
 from plants.store.sql import pages
+from plants.store.sql.filters import CodeCriterion, filtered
 
 
 @dataclass(frozen=True, slots=True)
 class StockLevelsFilter:
     """Criteria for stock. A field that is None does not filter."""
 
-    plant: str | None = None
-    batch: str | None = None
-    material: str | None = None
-    location: str | None = None
+    plant: CodeCriterion | None = None
+    batch: CodeCriterion | None = None
+    material: CodeCriterion | None = None
+    location: CodeCriterion | None = None
 
 
 def stock_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Stock]]:
@@ -49,15 +50,11 @@ def stock_count(reads: ReadSession, scope: PlantScope, filters: StockLevelsFilte
 
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: StockLevelsFilter) -> SelectOfScalar[Stock]:
-    here = narrowed(reads, scope, filters.plant)
+    here = plants_admitted(reads, scope, filters.plant)
     found = select(Stock).where(col(Stock.plant_id).in_(here), Stock.quantity > 0)
-    if filters.location is not None:
-        found = found.where(Stock.location == filters.location)
-    batch = {Batch.code: filters.batch, Batch.material: filters.material}
-    given = {column: value for column, value in batch.items() if value is not None}
-    if given:
+    found = filtered(found, {Stock.location: filters.location})
+    if filters.batch is not None or filters.material is not None:
         same = select(Batch.id).where(Batch.plant_id == Stock.plant_id)
-        for column, value in given.items():
-            same = same.where(column == value)
-        found = found.where(col(Stock.batch_id).in_(same))
+        wanted = {Batch.code: filters.batch, Batch.material: filters.material}
+        found = found.where(col(Stock.batch_id).in_(filtered(same, wanted)))
     return found

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
 
-from sqlalchemy import Index
+from sqlalchemy import Index, func, tuple_
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -54,6 +56,11 @@ SELECT_OUTPUTS = (
     "SELECT target_id, use, unit, quantity FROM edges WHERE source_id = :process AND plant_id = :plant"
     " ORDER BY entry_idx, line"
 )
+
+
+INPUTS: Final = "target_id"
+"""The end of an edge at the process record, of an input."""
+OUTPUTS: Final = "source_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +138,50 @@ def processes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -
     return records
 
 
-def edges_into(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Edge]]:
-    """Return what went into process records, by id and in the order of entries."""
-    return _edges(reads, scope, ids, "target_id")
+def inputs_page(
+    reads: ReadSession, scope: PlantScope, ids: Sequence[int], after: pages.Key | None, limit: int
+) -> dict[int, list[Edge]]:
+    """Return one page of the inputs of each process record, in the order of entries."""
+    return _lines_page(reads, INPUTS, _lines(scope, INPUTS, ids), after, limit)
 
 
-def edges_out(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Edge]]:
-    """Return what came out of process records, by id and in the order of entries."""
-    return _edges(reads, scope, ids, "source_id")
+def inputs_count(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, int]:
+    """Return how many inputs process records have."""
+    return pages.count_of_each(reads, _lines(scope, INPUTS, ids), (col(Edge.target_id),))
+
+
+def outputs_page(
+    reads: ReadSession, scope: PlantScope, ids: Sequence[int], after: pages.Key | None, limit: int
+) -> dict[int, list[Edge]]:
+    """Return one page of the outputs of each process record, in the order of entries."""
+    return _lines_page(reads, OUTPUTS, _lines(scope, OUTPUTS, ids), after, limit)
+
+
+def outputs_count(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, int]:
+    """Return how many outputs process records have."""
+    return pages.count_of_each(reads, _lines(scope, OUTPUTS, ids), (col(Edge.source_id),))
+
+
+def lines_by_key(
+    reads: ReadSession, scope: PlantScope, keys: Sequence[tuple[int, int, int]]
+) -> dict[tuple[int, int, int], Edge]:
+    """Return inputs and outputs by plant, entry and line."""
+    key = tuple_(col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line))
+    found = reads.exec(select(Edge).where(key.in_(keys), col(Edge.plant_id).in_(scope)))
+    return {(row.plant_id, row.entry_idx, row.line): row for row in found}
+
+
+def line_totals(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[tuple[str, str, int]]]:
+    """Return the sums of inputs and outputs of process records by material use and unit, in millionths."""
+    totals: dict[int, list[tuple[str, str, int]]] = {}
+    for side in (INPUTS, OUTPUTS):
+        process = col(getattr(Edge, side))
+        lines = _lines(scope, side, ids).with_only_columns(process, col(Edge.use), col(Edge.unit), col(Edge.quantity))
+        rows = lines.subquery()
+        grouped = rows.c[side], rows.c.use, rows.c.unit
+        for one, *line, micro in reads.exec(select(*grouped, func.sum(rows.c.quantity)).group_by(*grouped)):
+            totals.setdefault(one, []).append((*line, int(micro)))
+    return totals
 
 
 def processes_page(
@@ -154,13 +197,16 @@ def processes_count(reads: ReadSession, scope: PlantScope, filters: ProcessesFil
     return pages.count(reads, _filtered(reads, scope, filters))
 
 
-def _edges(reads: ReadSession, scope: PlantScope, ids: Sequence[int], side: str) -> dict[int, list[Edge]]:
-    end = col(getattr(Edge, side))
-    found = select(Edge).where(end.in_(set(ids)), col(Edge.plant_id).in_(scope))
-    edges: dict[int, list[Edge]] = {}
-    for row in reads.exec(found.order_by(col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line))):
-        edges.setdefault(getattr(row, side), []).append(row)
-    return edges
+def _lines(scope: PlantScope, side: str, ids: Sequence[int]) -> SelectOfScalar[Edge]:
+    return select(Edge).where(col(getattr(Edge, side)).in_(set(ids)), col(Edge.plant_id).in_(scope))
+
+
+def _lines_page(
+    reads: ReadSession, side: str, lines: SelectOfScalar[Edge], after: pages.Key | None, limit: int
+) -> dict[int, list[Edge]]:
+    key = col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line)
+    found = pages.page_of_each(lines, (col(getattr(Edge, side)),), key, after, limit)
+    return pages.by_parent(reads.exec(found), attrgetter(side))
 
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:

@@ -36,6 +36,7 @@ from plants.rules.values.actors import Author
 from plants.store.ledger.entries import open_log, origin_of
 from plants.store.monitoring.alarms import Alarm, AlarmKind, raise_alarm
 from schema.engine.contracts import contract
+from schema.engine.node_ids import node_id
 from tests.api.serving import Person, Serving
 from tests.factories import Plant
 
@@ -145,7 +146,11 @@ def test_everything_asked_for_then_nothing_of_the_other_plant_is_in_it(
     assert "errors" not in answer.json(), answer.json()["errors"][:2]
     # The names that were asked for come back as unknown; that is all.
     text = answer.text.replace('"unknown":["SECRET-LOT"]', "")
-    for word in ("BJ2", "SECRET", "secret", "Secret", hidden.proposal, f"/{hidden.batch_id}", f"/{hidden.transfer}"):
+    numbers = hidden.batch_id, hidden.transfer
+    hints = *map(str, numbers), node_id("batch", hidden.batch_id), node_id("transfer", hidden.transfer)
+    numbers = hidden.batch_id, hidden.transfer
+    hints = *map(str, numbers), node_id("batch", hidden.batch_id), node_id("transfer", hidden.transfer)
+    for word in ("BJ2", "SECRET", "secret", "Secret", hidden.proposal, *hints):
         assert word not in text
     if "trace" not in document:
         named = any(word in document for word in SAYING_NOTHING)
@@ -213,16 +218,17 @@ SHOWN = "totalCount nodes { __typename } pageInfo { hasNextPage endCursor }"
 @pytest.mark.parametrize("kind", ["batch", "process", "shipment", "transfer", "change", "entry", "hold", "plant"])
 def test_ids_of_the_other_plant_then_they_are_as_unknown_as_any(hub: Serving, hidden: Hidden, kind: str) -> None:
     real, other = {
-        "batchCode": (f"batch/{hidden.batch_id}", "batch/9999"),
-        "processId": (f"process/{hidden.process}", "process/9999"),
-        "shipment": (f"process/{hidden.shipment}", "process/9999"),
-        "transfer": (f"transfer/{hidden.transfer}", "transfer/9999"),
-        "change": (f"change/2/{hidden.change}", "change/2/9999"),
-        "entry": ("entry/2/5", "entry/7/5"),
-        "hold": (f"hold/2/{hidden.batch_id}/{hidden.change - 1}", "hold/2/9/9"),
-        "plant": ("plant/2", "plant/7"),
+        "batch": (node_id("batch", hidden.batch_id), node_id("batch", 9999)),
+        "process": (node_id("process", hidden.process), node_id("process", 9999)),
+        "shipment": (node_id("process", hidden.shipment), node_id("process", 9999)),
+        "transfer": (node_id("transfer", hidden.transfer), node_id("transfer", 9999)),
+        "change": (node_id("change", 2, hidden.change), node_id("change", 2, 9999)),
+        "entry": (node_id("entry", 2, 5), node_id("entry", 7, 5)),
+        "hold": (node_id("hold", 2, hidden.batch_id, hidden.change - 1), node_id("hold", 2, 9, 9)),
+        "plant": (node_id("plant", 2), node_id("plant", 7)),
     }[kind]
-    for absent in (other, "", "/", "batch", "nothing/1", "batch/1/2", "batch/-0", "batch/" + "9" * 400, "批次/1"):
+    others = "", "/", "batch", node_id("nothing", 1), node_id("batch", 1, 2), node_id("batch", 10**400), "批次/1"
+    for absent in (other, *others):
         same(hub.people["manager-1"], "query($x: ID!) { node(id: $x) { id __typename } }", real, absent)
     assert hub.people["hq"].ask("query($x: ID!) { node(id: $x) { id } }", x=real) == {"node": {"id": real}}
 

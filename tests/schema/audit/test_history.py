@@ -16,6 +16,7 @@ from plants.commands.logistics.transfers import Dispatch, dispatch_transfer
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.audit.corrections import Wrong
+from schema.engine.node_ids import node_id
 from tests.factories import MANAGER as LI_LEI
 from tests.factories import Plant
 from tests.plants.replicas import answer_next
@@ -52,15 +53,17 @@ async def test_entry_then_everything_that_was_written_and_the_hash_of_its_bytes(
     assert json.loads(entry.pop("payload")) == written.payload
     envelope = written.envelope
     assert entry == {
-        "id": f"entry/1/{written.index}", "index": 10, "ledger": "PLANT", "plant": {"code": "SH1"},
+        "id": node_id("entry", 1, written.index), "index": 10, "ledger": "PLANT", "plant": {"code": "SH1"},
         "eventId": envelope["id"], "type": "BatchReceived", "version": 1,
         "occurredAt": "2026-03-14T08:00:00.000000Z", "recordedAt": "2026-03-14T08:00:00.000000Z",
         "logicalTime": envelope["hlc"], "actor": "person-1", "device": None, "key": envelope["key"],
         "reason": "Tank 3 三号罐", "requestId": REQUEST, "leafHash": written.leaf.hex(), "causes": [],
         "differences": [], "corrects": None, "corrected": None,
     }  # fmt: skip
-    again = await node.ask(MANAGER, '{ node(id: "entry/1/10") { id ... on LedgerEntry { type } } }')
-    assert again == {"node": {"id": "entry/1/10", "type": "BatchReceived"}}
+    again = await node.ask(
+        MANAGER, "query($id: ID!) { node(id: $id) { id ... on LedgerEntry { type } } }", id=entry["id"]
+    )
+    assert again == {"node": {"id": entry["id"], "type": "BatchReceived"}}
 
 
 async def test_pages_then_each_entry_once_in_either_order(here: Plant, node: Served) -> None:
@@ -188,10 +191,11 @@ async def test_another_plants_ledger_then_answered_like_one_that_is_not(
     assert await listed(hub, THERE, filter={"batchCode": goods.milk}) == await listed(
         hub, THERE, filter={"batchCode": "SH1-X"}
     )
-    document = """query($plant: PlantCode!) { entry(plant: $plant, index: 1) { type }
-      node(id: "entry/1/1") { id } directive: node(id: "entry/-1/0") { id } }"""
-    seen = await hub.ask(THERE, document, plant=filter_["plant"])
-    assert seen == {"entry": None, "node": None, "directive": None}
+    document = """query($plant: PlantCode!, $ids: [ID!]!) { entry(plant: $plant, index: 1) { type }
+      nodes(ids: $ids) { id } }"""
+    ids = [node_id("entry", 1, 1), node_id("entry", -1, 0)]
+    seen = await hub.ask(THERE, document, plant=filter_["plant"], ids=ids)
+    assert seen == {"entry": None, "nodes": [None, None]}
     everything = await listed(hub, THERE, newest=False)
     assert everything["totalCount"] == 12
     assert {one["plant"]["code"] for one in everything["nodes"]} == {"NB1"}
@@ -237,7 +241,7 @@ async def test_dispatch_is_pruned_then_the_label_says_so(here: Plant, node: Serv
     batch = here.receive()
     sent = here.do(dispatch_transfer, Dispatch("NB1", (StockLine(batch, "5", "KGM", "A1"),)))
     document = "query($id: ID!) { node(id: $id) { ... on Transfer { manifest } } }"
-    wanted = f"transfer/{sent.payload['transfer']}"
+    wanted = node_id("transfer", sent.payload["transfer"])
     assert (await node.ask(MANAGER, document, id=wanted))["node"]["manifest"]
     with here.store.transaction() as session:
         session.run("UPDATE entries SET body = :nothing WHERE idx = :idx", {"nothing": b"", "idx": sent.index})

@@ -8,6 +8,7 @@ import pytest
 from auth.actors import Actor, Role
 from infra.ids import new_id
 from plants.rules.identification.codes import HUB
+from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.plants.replicas import answer_next, pending
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, Served, person, served
@@ -66,21 +67,21 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     first, second = answer["directives"]
     hold = first["hold"]
     assert first == {
-        "id": "directive/1/0", "index": 0, "type": "HoldDirected", "about": yoghurt, "hold": hold,
+        "id": node_id("directive", 1, 0), "index": 0, "type": "HoldDirected", "about": yoghurt, "hold": hold,
         "batchCodes": [yoghurt], "reason": "Glass found 发现玻璃", "directedBy": "person-9", "state": "SENT",
         "metVersion": None, "refusal": None, "waitingFor": [], "plant": {"code": "SH1"}, "answer": None,
     }  # fmt: skip
-    assert second == first | {"id": "directive/2/0", "plant": {"code": "NB1"}}
+    assert second == first | {"id": node_id("directive", 2, 0), "plant": {"code": "NB1"}}
 
     async def seen(node: Served, actor: Actor = DIRECTOR) -> JSON:
         return dict((await node.ask(actor, HELD, code=yoghurt))["batch"])
 
     batch = group.here.batch_id(yoghurt)
     on_its_way = {
-        "id": f"directed-hold/1/{batch}/0", "kind": "QUALITY", "reason": "Glass found 发现玻璃", "placedBy": "person-9",
-        "hold": None, "directed": hold, "inForceAtPlant": False, "plant": {"code": "SH1"},
+        "id": node_id("directed-hold", 1, batch, 0), "kind": "QUALITY", "reason": "Glass found 发现玻璃",
+        "placedBy": "person-9", "hold": None, "directed": hold, "inForceAtPlant": False, "plant": {"code": "SH1"},
     }  # fmt: skip
-    there = on_its_way | {"id": f"directed-hold/2/{batch}/0", "plant": {"code": "NB1"}}
+    there = on_its_way | {"id": node_id("directed-hold", 2, batch, 0), "plant": {"code": "NB1"}}
     blocked = {"code": "BATCH_ON_HOLD", "holdId": hold}
     before = await seen(hub)
     assert before["holds"] == [on_its_way, there]
@@ -91,7 +92,7 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
 
     obeys(group, group.here)
     placed = group.here.entry(-2).index
-    in_force = on_its_way | {"id": f"hold/1/{batch}/{placed}", "hold": placed, "inForceAtPlant": True}
+    in_force = on_its_way | {"id": node_id("hold", 1, batch, placed), "hold": placed, "inForceAtPlant": True}
     after = await seen(hub)
     assert after["holds"] == [in_force, there]
     assert (await seen(here_node, MANAGER))["holds"] == [in_force]

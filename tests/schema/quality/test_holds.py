@@ -1,6 +1,7 @@
 """Quarantine over GraphQL: independent holds, one for each request; refusals change nothing."""
 
 from infra.ids import new_id
+from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, MANAGER, OPERATOR, QUALITY, Served, person
 
@@ -16,7 +17,7 @@ async def test_held_then_the_goods_may_not_be_used_and_other_holds_stay(here: Pl
         "__typename": "BatchQuarantined",
         "entry": {"index": index, "type": "BatchQuarantined"},
         "hold": {
-            "id": f"hold/1/{here.batch_id(code)}/{index}", "hold": index, "kind": "QUALITY",
+            "id": node_id("hold", 1, here.batch_id(code), index), "hold": index, "kind": "QUALITY",
             "reason": "Seal broken 封口破损", "placedBy": "person-1", "liftedAt": None, "plant": {"code": "SH1"},
         },
         "batch": {

@@ -24,8 +24,8 @@ from tests.sync_jobs.plant.test_restoring import kinds, level
 LIST = """query($open: Boolean, $first: Int, $after: String) { disputes(open: $open, first: $first, after: $after) {
   totalCount pageInfo { endCursor hasNextPage } nodes { id index type about actor collisions { code what } open
   settlement settledBy settledAt plant { code } entry { type payload } settled { reason } } } }"""
-SETTLED = "... on ConflictingEntrySettled { entry { index type } "
-SETTLED += "dispute { index open settlement settledBy settled { reason } } }"
+SETTLED = """... on ConflictingEntrySettled { entry { index type }
+  dispute { index open settlement settledBy { code } settled { reason } } }"""
 
 
 @pytest.fixture

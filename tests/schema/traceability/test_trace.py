@@ -13,6 +13,7 @@ from plants.commands.logistics.transfers import Dispatch, dispatch_transfer
 from plants.store.genealogy import walks as genealogy
 from plants.store.traceability import trace_summary
 from schema.engine.contracts import contract
+from schema.engine.node_ids import node_id
 from schema.traceability import trace_queries
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, Served, person
@@ -66,7 +67,7 @@ async def test_backward_from_an_order_then_everything_it_was_made_of_and_no_cont
     for given in ({"orders": ["PO-9"]}, {"customers": ["C1"]}):
         found = await traced(hub, wanted, direction="BACKWARD", **given)
         assert found == {
-            "seeds": [{"id": f"process/{goods.shipment}"}],
+            "seeds": [{"id": node_id("process", goods.shipment)}],
             "batches": {
                 "nodes": [
                     {"code": goods.yoghurt, "steps": 1, "contribution": None},
@@ -89,10 +90,10 @@ async def test_edges_then_each_with_its_own_quantity_page_by_page(group: Group, 
         assert page["totalCount"] == 5
         edges += [tuple(node.values()) for node in page["nodes"]]
         after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
-    batch, run = f"batch/{yoghurt}", f"process/{goods.run}"
-    transfer, shipment = f"process/{goods.transfer}", f"process/{goods.shipment}"
+    batch, run = node_id("batch", yoghurt), node_id("process", goods.run)
+    transfer, shipment = node_id("process", goods.transfer), node_id("process", goods.shipment)
     assert edges == [
-        (f"batch/{milk}", run, True, "CONSUMED", {"amount": "80"}, {"code": "SH1"}, {"kind": "PRODUCTION"}),
+        (node_id("batch", milk), run, True, "CONSUMED", {"amount": "80"}, {"code": "SH1"}, {"kind": "PRODUCTION"}),
         (run, batch, False, "PRODUCED", {"amount": "60"}, {"code": "SH1"}, {"kind": "PRODUCTION"}),
         (batch, transfer, True, "TRANSFERRED", {"amount": "40"}, {"code": "SH1"}, {"kind": "TRANSFER"}),
         (batch, shipment, True, "SHIPPED", {"amount": "15"}, {"code": "NB1"}, {"kind": "SHIPMENT"}),
@@ -141,8 +142,8 @@ async def test_summary_then_exact_figures_by_plant_material_and_customer(group: 
 
 async def test_paths_then_the_way_of_the_goods_whichever_way_the_trace_looks(group: Group, hub: Served) -> None:
     goods = chain(group)
-    way = [f"batch/{group.here.batch_id(goods.milk)}", f"process/{goods.run}"]
-    way.append(f"batch/{group.here.batch_id(goods.yoghurt)}")
+    way = [node_id("batch", group.here.batch_id(goods.milk)), node_id("process", goods.run)]
+    way.append(node_id("batch", group.here.batch_id(goods.yoghurt)))
     for start, direction, goal in (
         (goods.milk, "FORWARD", goods.yoghurt),
         (goods.milk, "BOTH", goods.yoghurt),
@@ -233,7 +234,7 @@ async def test_goods_on_the_road_then_the_gap_names_them(group: Group, hub: Serv
         "gaps": [
             {
                 "kind": "IN_TRANSIT", "plantCode": "NB1", "plant": {"code": "NB1"},
-                "transfer": f"transfer/{sent.envelope['key']}", "batches": [{"code": goods.milk}],
+                "transfer": node_id("transfer", int(sent.envelope["key"])), "batches": [{"code": goods.milk}],
             }
         ],
     }  # fmt: skip
