@@ -286,7 +286,9 @@ def test_stranger_at_a_plant_then_everything_is_empty_and_every_answer_the_same(
     for question in questions(schema, named):
         theirs, nobodys = question.answers(stranger)
         assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
-    assert stranger.ask("{ viewer { person plants { code } } }") == {"viewer": {"person": STRANGER, "plantCodes": []}}
+    assert stranger.ask("{ viewer { actor { code } plants { code } } }") == {
+        "viewer": {"actor": {"code": STRANGER}, "plants": []}
+    }
 
 
 MUTATIONS: dict[str, dict[str, Any]] = {

@@ -253,7 +253,7 @@ def test_ids_of_the_other_plant_then_they_are_as_unknown_as_any(hub: Serving, hi
         "transfer": (node_id("transfer", hidden.transfer), node_id("transfer", 9999)),
         "change": (node_id("change", 2, hidden.change), node_id("change", 2, 9999)),
         "entry": (node_id("entry", 2, 5), node_id("entry", 7, 5)),
-        "hold": (node_id("hold", 2, hidden.batch_id, hidden.change - 1), node_id("hold", 2, 9, 9)),
+        "hold": (node_id("hold", 2, hidden.batch_id, str(hidden.change - 1)), node_id("hold", 2, 9, "9")),
         "plant": (node_id("plant", 2), node_id("plant", 7)),
     }[kind]
     others = "", "/", "batch", node_id("nothing", 1), node_id("batch", 1, 2), node_id("batch", 10**400), "批次/1"
