@@ -45,7 +45,7 @@ from tests.api.serving import Person, Serving
 from tests.factories import Plant
 
 SPY = Author("secret-person", "Secret Person", "secret-device")
-REQUEST = "0190b0a0-0000-7000-8000-00000000000a"
+REQUEST = "0190b0a0-0000-7000-8000-00000000000"  # and the number of the plant
 SAYING_NOTHING = (
     "viewer",
     "server",
@@ -87,7 +87,7 @@ def worked(plant: Plant) -> Hidden:
     plant.do(feed_process, Feed(process, (line,)))
     shipment = plant.do(ship_batch, Shipment(f"{word}-C", (line,), f"{word}-ORDER")).payload["process"]["id"]
     transfer = plant.do(dispatch_transfer, Dispatch("ZZ1", (line,))).payload["transfer"]
-    plant.do(adjust_stock, Count(code, "A1", "69.5"), reason=f"{word} count", request=REQUEST)
+    plant.do(adjust_stock, Count(code, "A1", "69.5"), reason=f"{word} count", request=f"{REQUEST}{plant.number}")
     plant.do(quarantine_batch, Quarantine(code, f"{word} reason"))
     asked = plant.do(request_change, ReleaseRequest(code, f"{word} reason"))
     return Hidden(code, plant.batch_id(code), process, shipment, transfer, asked.index, asked.leaf.hex())
@@ -202,7 +202,8 @@ def names(hidden: Hidden) -> dict[str, tuple[str, str]]:
         "supplierLots": ("SECRET-LOT", "ABSENT-LOT"), "orders": order, "customerOrder": order,
         "customerOrders": order, "purchaseOrder": order, "purchaseOrders": order,
         "jobOrder": ("SECRET-JOB", "ABSENT-JOB"), "jobOrders": ("SECRET-JOB", "ABSENT-JOB"),
-        "segment": ("SECRET", "ABSENT"), "type": ("SecretDone", "AbsentDone"), "grade": ("SECRET", "ABSENT"), "text": ("SECRET", "ABSENT"),
+        "segment": ("SECRET", "ABSENT"), "type": ("SecretDone", "AbsentDone"),
+        "requestId": (f"{REQUEST}2", f"{REQUEST}7"), "grade": ("SECRET", "ABSENT"), "text": ("SECRET", "ABSENT"),
         "actor": actor, "actorCode": actor, "requestedBy": actor, "requestedByCode": actor,
     }  # fmt: skip
 
@@ -251,7 +252,8 @@ def test_things_asked_for_by_name_then_hidden_and_absent_are_answered_alike(hub:
     documents = list(asked_by_name())
     assert {"batches", "transfers", "ledger", "trace"} <= {one.partition("(")[0] for _, _, one in documents}
     for name, kind, field in documents:
-        same(person, f"query($x: {kind}) {{ {field} }}", *named[name])
+        pair = named["actorCode"] if name.endswith("ByCode") else named.get(name, ("SECRET", "ABSENT"))
+        same(person, f"query($x: {kind}) {{ {field} }}", *pair)
     for kind, field, real, absent in (
         ("BatchCode!", "batch(code: $x) { code history { totalCount } }", *named["code"]),
         ("PlantCode!", "plant(code: $x) { code }", *named["plantCode"]),
