@@ -289,7 +289,7 @@ def test_cursor_of_another_list_or_filter_then_it_is_refused(plant: Serving) -> 
             'query($a: String) { batches(filter: {materialCode: {eq: "X"}}, after: $a) { nodes { code } } }', a=cursor
         ),
         wang.send(
-            "query($a: String) { batches(orderBy: {field: PRODUCED_AT, direction: DESCENDING}, after: $a) { nodes { code } } }",
+            "query($a: String) { batches(orderBy: {field: CODE}, after: $a) { nodes { code } } }",
             a=cursor,
         ),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a=cursor[:-2] + "AA"),
