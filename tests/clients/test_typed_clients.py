@@ -38,15 +38,18 @@ ProcessFed
 ProcessYielded
 ProcessClosed
 BatchMoved
+submitted BatchMoved
+submitted STOCK_SHORT
 StockAdjusted
 BatchQuarantined
 stock SH1 389.9 KGM BATCH_ON_HOLD
-refused BATCH_ON_HOLD
+refused BATCH_ON_HOLD lines.0.batchCode
 stock SH1 389.9 KGM BATCH_ON_HOLD
 ChangeRequested
-refused CHANGE_OWN_REQUEST
+refused CHANGE_OWN_REQUEST changeRequestId
 ChangeDecided
 stock SH1 389.9 KGM usable
+shipment validated
 BatchShipped
 TransferDispatched
 SZ2 TransferReceived
