@@ -60,7 +60,7 @@ def documented(section: str) -> str:
 
 def follow(section: str, folder: Path) -> str:
     """Run the commands of a section of the how-to in a folder, and return what they print."""
-    return finished("bash", "-euc", documented(section), folder=folder)
+    return finished("sh", "-euc", documented(section), folder=folder)
 
 
 def check_python(folder: Path) -> None:
