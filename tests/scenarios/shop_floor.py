@@ -119,8 +119,8 @@ def quarantine(person: Person, code: str, reason: str = "Damp sacks") -> int:
 
 
 def ask_release(person: Person, code: str, reason: str = "Analysed, dry") -> dict[str, Any]:
-    """Ask for a release from quarantine, and return the request with its number (`change`) and `proposal`."""
-    wanted = "... on ChangeRequested { changeRequest { change proposal state version plant { code } } }"
+    """Ask for a release from quarantine, and return the request with its id, its index and its proposal."""
+    wanted = "... on ChangeRequested { changeRequest { id index proposal state batchVersion plant { code } } }"
     return dict(person.do("requestRelease", wanted, batchCode=code, reason=reason)["changeRequest"])
 
 
@@ -129,7 +129,7 @@ def decide(
 ) -> dict[str, Any]:
     """Decide on a change request, at the plant or at the hub, and return the answer, refused or not."""
     wanted = f"... on ChangeRequestDecided {{ {ENTRY} changeRequest {{ state }} }}"
-    order = {"plant": change["plant"]["code"], "change": change["change"], "proposal": change["proposal"]}
+    order = {"changeRequestId": change["id"], "proposal": change["proposal"]}
     order |= {"verdict": verdict, "comment": "Looked at"}
     return person.say("decideChangeRequest", wanted, request=request, **order)
 

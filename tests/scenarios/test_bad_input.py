@@ -190,7 +190,7 @@ def test_wrong_body_then_a_clear_status_and_the_plant_goes_on(plant: Group, name
     else:
         assert answer.status_code == status, answer.text
         assert answer.json()["errors"][0]["message"]
-    assert person.ask("{ viewer { person } }") == {"viewer": {"person": WANG}}
+    assert person.ask("{ viewer { actor { code } } }") == {"viewer": {"actor": {"code": WANG}}}
 
 
 @pytest.mark.usefixtures("nothing_written")

@@ -37,9 +37,9 @@ STANDING = """query($code: BatchCode!) { batch(code: $code) {
   atPlants { plant { code } disposition version usable blockedBy { code message } }
   holds(open: true) { hold reason }
 } }"""
-CHANGE = """query($change: Int!) { changeRequest(change: $change, plant: "SH1") {
-  state version requestedBy refusal batch { code } differences { field before after }
-  decisions { verdict level decidedBy printedName comment }
+CHANGE = """query($id: ID!) { changeRequest(id: $id) {
+  state batchVersion requestedBy { code } refusal { code } batch { code } differences { field before after }
+  decisions { verdict level decidedBy { code } printedName comment }
 } }"""
 
 
@@ -72,7 +72,7 @@ class Story:
         return {**standing, "holds": batch["holds"]}
 
     def change(self, person: Person, name: str) -> dict[str, Any]:
-        return dict(person.ask(CHANGE, change=self.changes[name]["change"])["changeRequest"])
+        return dict(person.ask(CHANGE, id=self.changes[name]["id"])["changeRequest"])
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_approved_while_away_then_applied_once_and_usable(story: Story) -> None:
     entries = story.about("released")
     assert [entry.type for entry in entries] == ["ChangeDecided", "ChangeApplied", "DirectiveApplied"]
     decided, applied, answered = entries
-    change = story.changes["released"]["change"]
+    change = story.changes["released"]["index"]
     assert (decided.envelope["actor"], decided.payload["level"], decided.payload["verdict"]) == (
         CHEN, "HUB", "APPROVED",
     )  # fmt: skip
@@ -208,14 +208,14 @@ def test_batch_moved_meanwhile_then_stale_and_still_held(story: Story) -> None:
         assert (seen["usable"], seen["blockedBy"]["code"]) == (False, "BATCH_ON_HOLD")
         assert seen["holds"] == [{"hold": hold, "reason": "Damp sacks"}]
         change = story.change(person, "moved")
-        assert (change["state"], change["refusal"]) == ("REFUSED", "CHANGE_STALE")
+        assert (change["state"], change["refusal"]["code"]) == ("REFUSED", "CHANGE_STALE")
         assert stock_of(person, story.codes["moved"]) == {"A1": "70", "B1": "30"}
 
 
 def test_requester_approves_at_the_hub_then_refused_and_nothing_changed(story: Story) -> None:
     refused = story.answers["own"]
     assert (refused["__typename"], refused["code"]) == ("ChangeOwnRequest", "CHANGE_OWN_REQUEST")
-    number = story.changes["own"]["change"]
+    number = story.changes["own"]["index"]
     assert refused["message"] == f"You made change request {number} yourself. Another person must decide it."
     assert story.away["own wrote nothing"]
     assert story.about("own") == []

@@ -82,9 +82,9 @@ def work(group: Group) -> str:
     change = ask_release(li, merged["batch"]["code"])
     wait_level(group, ["SH1"])
     decided = decide(group.at(HUB, CHEN), change)
-    assert decided["__typename"] == "ChangeDecided", decided
+    assert decided["__typename"] == "ChangeRequestDecided", decided
     wrong = move(li, milk, "3")
-    correction = {"entry": wrong["index"], "reason": "Wrong batch", "wrong": "INCORRECT_DATA"}
+    correction = {"entryId": wrong["id"], "reason": "Wrong batch", "correctionReason": "INCORRECT_DATA"}
     wang.do("correctEntry", "... on EntryCorrected { entry { index } }", **correction)
     take_in(there, dispatch(li, "SZ2", [line(yogurt, "40")]))
     final = produce(there, [line(yogurt, "40")], "39.5")

@@ -42,7 +42,7 @@ from tests.factories import Plant
 
 SPY = Author("secret-person", "Secret Person", "secret-device")
 REQUEST = "0190b0a0-0000-7000-8000-00000000000a"
-SAYING_NOTHING = ("viewer", "server", "parkedEntries", "skippedEntries", "disputes")
+SAYING_NOTHING = ("viewer", "server", "parkedEntries", "skippedEntries", "conflictingEntries")
 """Queries that have nothing to say of BJ2 here; those of worklists are asked about other plants' in their own tests."""
 
 
@@ -180,9 +180,11 @@ def test_things_asked_for_by_name_then_hidden_and_absent_are_answered_alike(hub:
         ("PlantCode!", "plant(code: $x) { code }", "BJ2", "XX9"),
         ("String!", "material(code: $x) { name }", "SECRET-M", "ABSENT-M"),
         ("PlantCode!", 'material(code: "RM-MILK", plant: $x) { name }', "BJ2", "XX9"),
-        ("PlantCode!", "entry(index: 3, plant: $x) { body }", "BJ2", "XX9"),
-        ("PlantCode!", "entry(index: 0, plant: $x, ledger: DIRECTIVES) { body }", "BJ2", "XX9"),
-        ("PlantCode!", f"changeRequest(change: {hidden.change}, plant: $x) {{ id }}", "BJ2", "XX9"),
+        ("ID!", "ledgerEntry(id: $x) { body }", node_id("entry", 2, 3), node_id("entry", 7, 3)),
+        ("ID!", "ledgerEntry(id: $x) { body }", node_id("entry", -2, 0), node_id("entry", -7, 0)),
+        ("ID!", "changeRequest(id: $x) { id }", node_id("change", 2, hidden.change), node_id("change", 2, 9999)),
+        ("ID!", "directive(id: $x) { id }", node_id("directive", 2, 0), node_id("directive", 7, 0)),
+        ("ID!", "conflictingEntry(id: $x) { id }", node_id("dispute", 2, 3), node_id("dispute", 7, 3)),
     ]
     pairs += [("PlantCode!", f"{listing}(filter: {{plant: $x}}) {{ {SHOWN} }}", "BJ2", "XX9") for listing in LISTINGS]
     pairs += [
@@ -193,11 +195,16 @@ def test_things_asked_for_by_name_then_hidden_and_absent_are_answered_alike(hub:
         ("String!", f"materials(filter: {{text: $x}}) {{ {SHOWN} }}", "SECRET", "ABSENT"),
         ("String!", f"processRecords(filter: {{jobOrder: $x}}) {{ {SHOWN} }}", "SECRET-JOB", "ABSENT-JOB"),
         ("String!", f"shipments(filter: {{customerCode: $x}}) {{ {SHOWN} }}", "SECRET-C", "ABSENT-C"),
-        ("BatchCode!", f"changeRequests(filter: {{batchCode: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
-        ("String!", f"changeRequests(filter: {{requestedBy: $x}}) {{ {SHOWN} }}", "secret-person", "absent-person"),
-        ("String!", f"ledger(filter: {{key: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
-        ("BatchCode!", f"ledger(filter: {{batchCode: $x}}) {{ {SHOWN} }}", hidden.batch, absent),
-        ("String!", f"ledger(filter: {{actor: $x}}) {{ {SHOWN} }}", "secret-person", "absent-person"),
+        ("String!", f"changeRequests(filter: {{batchCode: {{eq: $x}}}}) {{ {SHOWN} }}", hidden.batch, absent),
+        (
+            "String!",
+            f"changeRequests(filter: {{requestedByCode: {{eq: $x}}}}) {{ {SHOWN} }}",
+            "secret-person",
+            "absent-person",
+        ),
+        ("String!", f"ledger(filter: {{key: {{eq: $x}}}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("String!", f"ledger(filter: {{key: {{beginsWith: $x}}}}) {{ {SHOWN} }}", hidden.batch, absent),
+        ("String!", f"ledger(filter: {{actorCode: {{eq: $x}}}}) {{ {SHOWN} }}", "secret-person", "absent-person"),
     ]
     traced = "{ unknown summary { batches edges } completeness { complete gaps { kind } } batches { totalCount } }"
     for part, kind, real, other in (
@@ -238,15 +245,15 @@ def test_request_of_the_other_plant_then_deciding_it_is_refused_like_an_absent_o
 ) -> None:
     quality = hub.person("quality-1", Grant(1, Role.QUALITY))
     document = (
-        "mutation($x: PlantCode!, $r: UUID!, $c: Int!, $p: String!) { decideChangeRequest(input:"
-        " {requestId: $r, plant: $x, change: $c, proposal: $p, verdict: APPROVED}) { __typename"
+        "mutation($x: ID!, $r: UUID!, $p: String!) { decideChangeRequest(input:"
+        " {requestId: $r, changeRequestId: $x, proposal: $p, verdict: APPROVED}) { __typename"
         " ... on Refusal { code message } } }"
     )
     before = hub.plant().everything()
 
     answers = [
-        quality.ask(document, x=plant, r=new_id(), c=change, p=hidden.proposal)
-        for plant in ("BJ2", "XX9")
+        quality.ask(document, x=node_id("change", plant, change), r=new_id(), p=hidden.proposal)
+        for plant in (2, 77)
         for change in (hidden.change, 9999)
     ]
 

@@ -6,6 +6,7 @@ import pytest
 
 from auth.actors import Role
 from plants.rules.identification.codes import HUB
+from schema.engine.node_ids import node_id
 from tests.schema.asking import DIRECTOR, Served, person
 from tests.schema.group import Group, chain
 
@@ -32,9 +33,9 @@ async def test_page_or_cursor_wrong_then_the_error_is_in_the_callers_language(
 @pytest.mark.parametrize(
     "document, text",
     [
-        ('{ batches(filter: { expiresBefore: "soon" }) { totalCount } }',
+        ('{ batches(filter: { expiresOn: { before: "soon" } }) { totalCount } }',
          "Date 的值不能是 'soon'：请使用 ISO 8601，例如 2026-03-14。"),
-        ('{ batches(filter: { codeBegins: "\\u0000" }) { totalCount } }', "文本不能包含字符 U+0000。"),
+        ('{ batches(filter: { code: { beginsWith: "\\u0000" } }) { totalCount } }', "文本不能包含字符 U+0000。"),
         ("{ " + " ".join(f"a{n}: batches {{ totalCount }}" for n in range(200)) + " }", "个别名，上限为"),
     ],
 )  # fmt: skip
@@ -43,14 +44,15 @@ async def test_document_wrong_then_a_chinese_reader_is_told_in_chinese(hub: Serv
     assert any(text in error["message"] for error in errors), errors
 
 
-async def test_decision_at_the_hub_without_a_plant_then_the_refusal_says_so(group: Group, hub: Served) -> None:
+async def test_decision_with_an_id_of_another_kind_then_the_refusal_says_so(group: Group, hub: Served) -> None:
     chain(group)
     before = group.hub.desk(group.here).everything()
-    decision = {"change": 0, "proposal": "0" * 64, "verdict": "APPROVED"}
+    other = node_id("batch", 7)
+    decision = {"changeRequestId": other, "proposal": "0" * 64, "verdict": "APPROVED"}
     approver = person(8, (HUB, Role.HEADQUARTERS), (HUB, Role.QUALITY))
     answers = [await hub.do(approver, "decideChangeRequest", "", language, **decision) for language in ("en", "zh")]
     assert [(one["code"], one["message"]) for one in answers] == [
-        ("TEXT_INVALID", "The plant must be given at the hub: the code of the plant that asks."),
-        ("TEXT_INVALID", "工厂必须为：在总部必须填写的申请工厂代码。"),
+        ("CHANGE_UNKNOWN", f"There is no change request {other} here. Look at the list of requests again."),
+        ("CHANGE_UNKNOWN", f"此处没有变更申请 {other}，请重新查看申请列表。"),
     ]
     assert group.hub.desk(group.here).everything() == before
