@@ -9,14 +9,13 @@ from plants.commands.inventory import stock as commands
 from plants.commands.inventory.issues import StockLine
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.inventory.batches import (
     Known,
 )
 from plants.store.inventory.movements import Stock as StockRow
-from plants.store.inventory.stock import StockLevelsFilter, stock_count, stock_page
+from plants.store.inventory.stock import StockLevelsFilter, stock_at, stock_count, stock_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -24,14 +23,15 @@ from schema.engine.fields import argument, described, field, input_type, object_
 from schema.engine.filters import CodeFilter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
-from schema.engine.nodes import Node
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
-from schema.materials.master_records import MasterRecord, record_of
+from schema.materials.locations import Location
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
@@ -53,8 +53,8 @@ class Stock(Node):
         return await owner(info, self.row.plant_id)
 
     @field("Location of the stock.")
-    async def location(self, info: Info) -> MasterRecord:
-        found = await record_of(info, MasterKind.LOCATION, self.row.plant_id, self.row.location)
+    async def location(self, info: Info) -> Location:
+        found = await Location.load(info, self.row.plant_id, self.row.location)
         assert found is not None
         return found
 
@@ -66,11 +66,17 @@ class Stock(Node):
     def of(cls, row: StockRow, known: Known) -> Self:
         unit = known.stated.unit
         return cls(
-            id=strawberry.ID(f"stock/{row.plant_id}/{row.batch_id}/{row.location}"),
+            id=node_id("stock", row.plant_id, row.batch_id, row.location),
             quantity=Quantity.of(row.quantity, unit),
             row=row,
             known=known,
         )
+
+
+@findable("stock", int, int, str)
+async def _find(info: Info, parts: tuple[int, int, str]) -> Stock | None:
+    row = await info.load(Permission.BATCH_READ, stock_at, parts)
+    return None if row is None else Stock.of(*row)
 
 
 @input_type

@@ -66,12 +66,14 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         group.start()
         here, there = group.at("SH1", WANG), group.at("SZ2", WANG)
         define_secrets(there)
-        hidden = receive(there, "50", material="SECRET", supplier="S-SZ2", supplierLot="LOT-SZ2", order="PO-SZ2")
+        hidden = receive(
+            there, "50", material="SECRET", supplierCode="S-SZ2", supplierLot="LOT-SZ2", purchaseOrder="PO-SZ2"
+        )
         held = receive(there, "7")
         quarantine(there, held)
         change = ask_release(there, held, "Hidden reason")
         shared = produce(there, [line(hidden, "20")], "19", jobOrder="JO-SZ2")
-        ship: dict[str, Any] = {"customerCode": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
+        ship: dict[str, Any] = {"customerCode": "C-SZ2", "customerOrder": "CO-SZ2", "lines": [line(shared, "2")]}
         there.do("shipGoods", "... on GoodsShipped { entry { index } }", **ship)
         take_in(here, dispatch(there, "SH1", [line(shared, "10")]))
         dispatch(there, "NB1", [line(receive(there, "3"), "3")])
@@ -92,7 +94,7 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def define_secrets(person: Person) -> None:
-    define(person, "Material", {"code": "SECRET", "name": "SECRET recipe", "unit": "KGM"})
+    define(person, "Material", {"code": "SECRET", "name": "SECRET recipe", "unitCode": "KGM"})
     define(person, "Supplier", {"code": "S-SZ2", "name": "SECRET partner"})
     define(person, "Customer", {"code": "C-SZ2", "name": "SECRET partner"})
 

@@ -22,7 +22,8 @@ LISTED = """query($filter: DirectiveFilter, $order: DirectiveOrder, $first: Int,
   nodes { index type key state metVersion refusal { code } waitingBatchCodes plant { code }
   answer { type } entry { type } } } }"""
 HELD = """query($code: BatchCode!) { batch(code: $code) {
-  holds { id kind reason placedBy hold directed inForceAtPlant plant { code } }
+  holds(filter: { open: true }) { nodes {
+    id kind reason placedBy { code } placedIndex directedHoldId inForceAtPlant plant { code } } }
   atPlants { plant { code } usable blockedBy { code ... on BatchOnHold { holdId } } } } }"""
 NOT_ALLOWED = (
     person(4), OPERATOR, MANAGER, AUDITOR, person(5, (1, Role.HEADQUARTERS), (2, Role.HEADQUARTERS)),
@@ -90,34 +91,37 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
     batch = group.here.batch_id(yoghurt)
     (placed_id,) = read_parts("directed-hold", (str,), hold) or ()
     on_its_way = {
-        "id": node_id("directed-hold", 1, batch, 0), "kind": "QUALITY", "reason": "Glass found 发现玻璃",
-        "placedBy": "person-9", "hold": None, "directed": placed_id, "inForceAtPlant": False, "plant": {"code": "SH1"},
+        "id": node_id("hold", 1, batch, placed_id), "kind": "QUALITY", "reason": "Glass found 发现玻璃",
+        "placedBy": {"code": "person-9"}, "placedIndex": None, "directedHoldId": hold,
+        "inForceAtPlant": False, "plant": {"code": "SH1"},
     }  # fmt: skip
-    there = on_its_way | {"id": node_id("directed-hold", 2, batch, 0), "plant": {"code": "NB1"}}
+    there = on_its_way | {"id": node_id("hold", 2, batch, placed_id), "plant": {"code": "NB1"}}
     blocked = {"code": "BATCH_ON_HOLD", "holdId": placed_id}
     before = await seen(hub)
-    assert before["holds"] == [on_its_way, there]
+    assert before["holds"] == {"nodes": [on_its_way, there]}
     assert [(one["usable"], one["blockedBy"]) for one in before["atPlants"]] == [(False, blocked)] * 2
-    assert (await seen(here_node, MANAGER))["holds"] == [], "SH1 has not heard of it"
+    assert (await seen(here_node, MANAGER))["holds"] == {"nodes": []}, "SH1 has not heard of it"
     assert await listed(hub, held=True) == {yoghurt}
     assert yoghurt not in await listed(hub, held=False)
 
     obeys(group, group.here)
     placed = group.here.entry(-2).index
-    in_force = on_its_way | {"id": node_id("hold", 1, batch, placed), "hold": placed, "inForceAtPlant": True}
+    in_force = on_its_way | {"placedIndex": placed, "inForceAtPlant": True}
     after = await seen(hub)
-    assert after["holds"] == [in_force, there]
-    assert (await seen(here_node, MANAGER))["holds"] == [in_force]
-    found = await hub.ask(DIRECTOR, "query($id: ID!) { node(id: $id) { id } }", id=on_its_way["id"])
-    assert found == {"node": {"id": in_force["id"]}}, "the name that it had on its way finds it still"
+    assert after["holds"] == {"nodes": [in_force, there]}
+    assert (await seen(here_node, MANAGER))["holds"] == {"nodes": [in_force]}
+    document = "query($id: ID!) { node(id: $id) { ... on BatchHold { id placedIndex } } }"
+    for hold_id, index in ((in_force["id"], placed), (there["id"], None)):
+        found = await hub.ask(DIRECTOR, document, id=hold_id)
+        assert found == {"node": {"id": hold_id, "placedIndex": index}}, "a directed hold keeps its id when placed"
 
     released = await hub.do(DIRECTOR, "liftHold", SENT, holdId=hold, reason="Was sugar")
     assert [(one["type"], one["key"], one["directedHoldId"]) for one in released["directives"]] == [
         ("ReleaseDirected", yoghurt, hold)
     ] * 2
-    assert (await seen(hub))["holds"] == [in_force], "SH1 has not lifted it; NB1 never placed it"
+    assert (await seen(hub))["holds"] == {"nodes": [in_force]}, "SH1 has not lifted it; NB1 never placed it"
     obeys(group, group.here)
-    assert (await seen(hub))["holds"] == []
+    assert (await seen(hub))["holds"] == {"nodes": []}
     assert await listed(hub, held=True) == set()
     assert yoghurt in await listed(hub, held=False)
 
@@ -177,10 +181,12 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
 async def test_master_data_recall_and_unit_directed_then_defined_and_held(group: Group, hub: Served) -> None:
     made = chain(group)
     both = ["SH1", "NB1"]
-    unit = await hub.do(DIRECTOR, "directUnit", SENT, plantCodes=both, code="SACK", name="Sack", of="KGM", factor="25")
+    unit = await hub.do(
+        DIRECTOR, "directUnit", SENT, plantCodes=both, code="SACK", name="Sack", baseUnitCode="KGM", factor="25"
+    )
     material = await hub.do(
-        DIRECTOR, "directMaterial", SENT, plantCodes=both, code="RM-GOAT", name="Goat milk 羊奶", unit="SACK",
-        shelfLifeDays=20, conversions=[{"unit": "BG", "factor": "2"}],
+        DIRECTOR, "directMaterial", SENT, plantCodes=both, code="RM-GOAT", name="Goat milk 羊奶", unitCode="SACK",
+        shelfLifeDays=20, conversions=[{"unitCode": "BG", "factor": "2"}],
     )  # fmt: skip
     for mutation in ("directSupplier", "directCustomer", "directEquipment"):
         sent = await direct(hub, DIRECTOR, mutation, SENT, plantCodes=both, code="X1", name="New one")
@@ -193,13 +199,15 @@ async def test_master_data_recall_and_unit_directed_then_defined_and_held(group:
     assert [one["index"] for sent in (unit, material) for one in sent["directives"]] == [0, 0, 1, 1]
     for plant in (group.here, group.there):
         obeys(group, plant)
-    defined = await hub.ask(DIRECTOR, '{ materials(filter: { text: "RM-GOAT" }) { nodes { unit plant { code } } } }')
+    defined = await hub.ask(
+        DIRECTOR, '{ materials(filter: { text: "RM-GOAT" }) { nodes { unit { code } plant { code } } } }'
+    )
     assert defined["materials"]["nodes"] == [
-        {"unit": "SACK", "plant": {"code": "SH1"}}, {"unit": "SACK", "plant": {"code": "NB1"}},
+        {"unit": {"code": "SACK"}, "plant": {"code": "SH1"}}, {"unit": {"code": "SACK"}, "plant": {"code": "NB1"}},
     ]  # fmt: skip
-    held = "query($code: BatchCode!) { batch(code: $code) { holds { kind inForceAtPlant plant { code } } } }"
+    held = "query($code: BatchCode!) { batch(code: $code) { holds { nodes { kind inForceAtPlant plant { code } } } } }"
     answer = await hub.ask(DIRECTOR, held, code=made.milk)
-    assert answer["batch"]["holds"] == [
+    assert answer["batch"]["holds"]["nodes"] == [
         {"kind": "RECALL", "inForceAtPlant": True, "plant": {"code": "SH1"}},
         {"kind": "RECALL", "inForceAtPlant": False, "plant": {"code": "NB1"}},
     ]
@@ -223,8 +231,8 @@ async def test_not_of_headquarters_or_wrong_then_refused_and_nothing_changed(gro
         "placeHold": {"batchCode": made.yoghurt, "reason": "Why not"},
         "openRecall": {"batchCodes": [made.yoghurt], "reason": "Why not"},
         "liftHold": {"holdId": sent["directedHoldId"], "reason": "Why not"},
-        "directMaterial": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "unit": "KGM"},
-        "directUnit": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "of": "KGM", "factor": "1"},
+        "directMaterial": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "unitCode": "KGM"},
+        "directUnit": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "baseUnitCode": "KGM", "factor": "1"},
     }
     for mutation, given in wanted.items():
         for actor in NOT_ALLOWED:

@@ -4,11 +4,7 @@ from typing import Any
 
 import pytest
 
-from auth.actors import Role
-from plants.rules.identification.codes import HUB
-from schema.engine.node_ids import node_id
-from tests.schema.asking import DIRECTOR, Served, person
-from tests.schema.group import Group, chain
+from tests.schema.asking import DIRECTOR, Served
 
 LISTED = "query($first: Int, $after: String) { batches(first: $first, after: $after) { totalCount } }"
 
@@ -42,17 +38,3 @@ async def test_page_or_cursor_wrong_then_the_error_is_in_the_callers_language(
 async def test_document_wrong_then_a_chinese_reader_is_told_in_chinese(hub: Served, document: str, text: str) -> None:
     errors = (await hub.answer(DIRECTOR, document, "zh"))["errors"]
     assert any(text in error["message"] for error in errors), errors
-
-
-async def test_decision_with_an_id_of_another_kind_then_the_refusal_says_so(group: Group, hub: Served) -> None:
-    chain(group)
-    before = group.hub.desk(group.here).everything()
-    other = node_id("batch", 7)
-    decision = {"changeRequestId": other, "proposal": "0" * 64, "verdict": "APPROVED"}
-    approver = person(8, (HUB, Role.HEADQUARTERS), (HUB, Role.QUALITY))
-    answers = [await hub.do(approver, "decideChangeRequest", "", language, **decision) for language in ("en", "zh")]
-    assert [(one["code"], one["message"]) for one in answers] == [
-        ("CHANGE_UNKNOWN", f"There is no change request {other} here. Look at the list of requests again."),
-        ("CHANGE_UNKNOWN", f"此处没有变更申请 {other}，请重新查看申请列表。"),
-    ]
-    assert group.hub.desk(group.here).everything() == before
