@@ -7,17 +7,15 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.directives import directives as commands
-from plants.commands.materials import definitions
 from plants.rules.directives.directives import DirectiveState
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
-from plants.rules.identification.refusals import BATCH_CODE_INVALID, CODE_INVALID, CODE_TAKEN
+from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.ledger.events import Entry, decode
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.instants import parse_instant
-from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_UNKNOWN
+from plants.rules.values.refusals import LINES_INVALID
 from plants.store.directives.directives import (
     DirectivesFilter,
     directives_by_place,
@@ -39,10 +37,8 @@ from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.refusals import RefusalAnswer
-from schema.engine.scalars import BatchCode, EventType, PlantCode, Rational
+from schema.engine.scalars import BatchCode, EventType, PlantCode
 from schema.group.plants import Plant, owner
-from schema.materials.materials import UnitConversionInput
-from schema.materials.plant_definitions import CODE, NAME
 from schema.people.actors import Actor
 
 enum_type(DirectiveState)
@@ -169,43 +165,6 @@ async def directives(
 
 
 @input_type
-class DirectMaterialInput(MutationInput):
-    """A complete material definition for plants. It replaces an earlier one with the same code."""
-
-    plant_codes: list[PlantCode] = described(PLANTS)
-    code: str = described(CODE)
-    name: str = described(NAME)
-    unit_code: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant.")
-    shelf_life_days: int | None = described(
-        "Shelf life in days after production. Null if batches do not expire.", default=None
-    )
-    retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
-    conversions: list[UnitConversionInput] = described(
-        "Conversions of other units to the material's own.", default_factory=list
-    )
-
-
-@input_type
-class DirectMasterInput(MutationInput):
-    """A supplier, customer, location or piece of equipment for plants."""
-
-    plant_codes: list[PlantCode] = described(PLANTS)
-    code: str = described(CODE)
-    name: str = described(NAME)
-
-
-@input_type
-class DirectUnitInput(MutationInput):
-    """A unit for plants, defined as an exact multiple of a built-in unit."""
-
-    plant_codes: list[PlantCode] = described(PLANTS)
-    code: str = described(CODE)
-    name: str = described(NAME)
-    base_unit_code: str = described("Built-in unit that it is a multiple of.")
-    factor: Rational = described("Size in the built-in unit.")
-
-
-@input_type
 class DirectHoldInput(MutationInput):
     """The batch to hold, the plants and the reason."""
 
@@ -242,113 +201,11 @@ class DirectivesSent(Recorded):
     directives: list[HubDirective] = described("Directives by plant number.")
 
 
-MasterInput = DirectMaterialInput | DirectMasterInput | DirectUnitInput
-
-
-async def _sent(info: Info, entries: list[Entry]) -> DirectivesSent:
+async def directives_sent(info: Info, entries: list[Entry]) -> DirectivesSent:
+    """Return the directives that a command recorded."""
     places = [(-entry.envelope["plant"], entry.index) for entry in entries]
     directives = [required(await _find(info, place)) for place in places]
     return DirectivesSent(entry=RecordedEntry.of(entries[0]), directives=directives)
-
-
-async def _define(info: Info, definition: commands.Definition, input: MasterInput) -> DirectivesSent:
-    order = commands.MasterDirection(tuple(input.plant_codes), definition)
-    return await _sent(info, await info.direct(commands.direct_master, order, input))
-
-
-@mutation(
-    "Define a material for plants.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MaterialDefinition,
-    refusals=(
-        AMOUNT_NOT_A_NUMBER,
-        AMOUNT_NOT_POSITIVE,
-        CODE_INVALID,
-        LINES_INVALID,
-        NOT_DEFINED,
-    ),
-)
-async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> DirectivesSent:
-    factors = {line.unit_code: str(line.factor) for line in input.conversions}
-    days = input.shelf_life_days, input.retest_days
-    definition = definitions.MaterialDefinition(input.code, input.name, input.unit_code, *days, conversions=factors)
-    return await _define(info, definition, input)
-
-
-@mutation(
-    "Define a unit for plants.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.UnitDefinition,
-    refusals=(
-        AMOUNT_NOT_A_NUMBER,
-        AMOUNT_NOT_POSITIVE,
-        CODE_INVALID,
-        CODE_TAKEN,
-        LINES_INVALID,
-        NOT_DEFINED,
-        UNIT_UNKNOWN,
-    ),
-)
-async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> DirectivesSent:
-    return await _define(
-        info, definitions.UnitDefinition(input.code, input.name, input.base_unit_code, input.factor), input
-    )
-
-
-async def _define_named(info: Info, kind: MasterKind, input: DirectMasterInput) -> DirectivesSent:
-    return await _define(info, definitions.MasterDefinition(kind, input.code, input.name), input)
-
-
-@mutation(
-    "Define a supplier for plants, or change its name.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MasterDefinition,
-    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
-)
-async def direct_supplier(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
-    return await _define_named(info, MasterKind.SUPPLIER, input)
-
-
-@mutation(
-    "Define a customer for plants, or change its name.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MasterDefinition,
-    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
-)
-async def direct_customer(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
-    return await _define_named(info, MasterKind.CUSTOMER, input)
-
-
-@mutation(
-    "Define a location for plants, or change its name.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MasterDefinition,
-    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
-)
-async def direct_location(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
-    return await _define_named(info, MasterKind.LOCATION, input)
-
-
-@mutation(
-    "Define a piece of equipment for plants, or change its name.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MasterDefinition,
-    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
-)
-async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
-    return await _define_named(info, MasterKind.EQUIPMENT, input)
 
 
 @mutation(
@@ -365,7 +222,7 @@ async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> Direc
 )
 async def place_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSent:
     order = commands.HoldDirection(input.batch_code, input.reason, input.kind, tuple(input.plant_codes))
-    return await _sent(info, await info.direct(commands.direct_hold, order, input))
+    return await directives_sent(info, await info.direct(commands.direct_hold, order, input))
 
 
 @mutation(
@@ -382,7 +239,7 @@ async def place_hold(info: Info, input: Input[DirectHoldInput]) -> DirectivesSen
 )
 async def open_recall(info: Info, input: Input[OpenRecallInput]) -> DirectivesSent:
     order = commands.RecallDirection(tuple(input.batch_codes), input.reason, tuple(input.plant_codes))
-    return await _sent(info, await info.direct(commands.direct_recall, order, input))
+    return await directives_sent(info, await info.direct(commands.direct_recall, order, input))
 
 
 @mutation(
@@ -394,4 +251,4 @@ async def open_recall(info: Info, input: Input[OpenRecallInput]) -> DirectivesSe
 )
 async def lift_hold(info: Info, input: Input[LiftHoldInput]) -> DirectivesSent:
     order = commands.ReleaseDirection(input.hold, input.reason)
-    return await _sent(info, await info.direct(commands.direct_release, order, input))
+    return await directives_sent(info, await info.direct(commands.direct_release, order, input))
