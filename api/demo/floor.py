@@ -126,7 +126,7 @@ class Floor:
     def ship(self, customer: str, lines: Sequence[Line], order: str, at: datetime) -> None:
         """The operator ships goods to a customer."""
         self._operator.do(
-            "shipGoods", "", {"customerCode": customer, "lines": _lines(lines), "order": order, **_at(at)}
+            "shipGoods", "", {"customerCode": customer, "lines": _lines(lines), "customerOrder": order, **_at(at)}
         )
 
     def count(self, line: Line, at: datetime, why: str) -> None:

@@ -24,6 +24,7 @@ from schema.engine.limits import EXCEEDED, PAGE_DEFAULT, PAGE_MAX, PAGE_SIZE_WRO
 CURSOR_INVALID: Final = message("CURSOR_INVALID", "The cursor is not one of this list. Begin again without it.")
 MAC_BYTES: Final = 16
 CURSOR_LENGTH_MAX: Final = 1_000
+COUNT_WEIGHT: Final = 5
 
 First = Annotated[
     int | None,
@@ -66,7 +67,7 @@ class Cursors:
         return hashlib.blake2b(listing.encode() + b"\0" + content, digest_size=MAC_BYTES, key=self._key).digest()
 
 
-@object_type
+@object_type(weight=0)
 class PageInfo:
     """Position of a page in its list."""
 
@@ -76,7 +77,7 @@ class PageInfo:
     end_cursor: str | None = described("Cursor of the last node. Null on an empty page.")
 
 
-@object_type
+@object_type(weight=0)
 class Edge(Generic[Node]):
     """A node with its cursor."""
 
@@ -84,7 +85,7 @@ class Edge(Generic[Node]):
     cursor: str = described("Signed cursor of the node.")
 
 
-@object_type
+@object_type(weight=0)
 class Connection(Generic[Node]):
     """One page of a list."""
 
@@ -96,7 +97,9 @@ class Connection(Generic[Node]):
     def nodes(self) -> list[Node]:
         return [edge.node for edge in self.edges]
 
-    @fields.field("Number of nodes on all pages. It is counted only if requested. Null if it is not known.")
+    @fields.field(
+        "Number of nodes on all pages. It is counted only if requested. Null if it is not known.", weight=COUNT_WEIGHT
+    )
     async def total_count(self) -> int | None:
         return await self.count()
 

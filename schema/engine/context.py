@@ -26,12 +26,13 @@ from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status
 from schema.engine.access import Access, declared_access
+from schema.engine.budgets import CostBudgets
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Connection, Cursors, Key, Listing
 from schema.engine.downloads import Tickets
 from schema.engine.errors import WordedError
 from schema.engine.inputs import MutationInput, RequestInput
-from schema.engine.limits import ANSWER_TOO_LONG, EXCEEDED, ROWS_MAX
+from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, EXCEEDED, ROWS_MAX
 from schema.engine.scalars import EventType
 from schema.engine.validations import Validated, ValidationEnded
 
@@ -60,6 +61,7 @@ class NodeServices:
     tickets: Tickets
     transfer_overdue_days: int = 7
     commits: CommitNotifier = field(default_factory=CommitNotifier)
+    budgets: CostBudgets = field(default_factory=lambda: CostBudgets(COST_PER_MINUTE))
     readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_MAX))
 
 
@@ -113,7 +115,7 @@ class Context:
         self.connection_params: Mapping[str, Any] | None = None
         self.snapshot = Snapshot(services, kept=kept)
         self.loaders: dict[Any, DataLoader[Any, Any]] = {}
-        self._rows_left = ROWS_MAX
+        self._rows_left: int = ROWS_MAX
 
     def spend(self, rows: int) -> None:
         """Count rows of the answer; raises GraphQLError above ROWS_MAX for one request."""

@@ -11,16 +11,19 @@ from strawberry.types.field import StrawberryField
 
 from plants.rules.values.enums import DescribedEnum
 from schema.engine.access import METADATA_KEY, Permissions, access_of
+from schema.engine.cost_directives import weighing
 
 Resolver = Callable[..., Any]
 T = TypeVar("T")
 E = TypeVar("E", bound=DescribedEnum)
 
 
-def field(description: str, *, permission: Permissions = None) -> Callable[[Resolver], Any]:
-    """Declare a resolved field of an object type, and the permission that it reads under."""
+def field(description: str, *, permission: Permissions = None, weight: int | None = None) -> Callable[[Resolver], Any]:
+    """Declare a resolved field of an object type, the permission that it reads under, and its weight in a cost."""
     metadata = {METADATA_KEY: access_of(permission)}
-    declare: Callable[[Resolver], Any] = strawberry.field(description=description, metadata=metadata)
+    declare: Callable[[Resolver], Any] = strawberry.field(
+        description=description, metadata=metadata, directives=weighing(weight)
+    )
     return declare
 
 
@@ -47,14 +50,17 @@ def object_type(cls: type[T]) -> type[T]: ...
 
 @overload
 @dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
-def object_type(*, name: str) -> Callable[[type[T]], type[T]]: ...
+def object_type(*, name: str | None = None, weight: int | None = None) -> Callable[[type[T]], type[T]]: ...
 
 
-def object_type(cls: type[T] | None = None, *, name: str | None = None) -> Any:
-    """Declare an object type. Its SDL name is the class name unless `name` is given."""
+def object_type(cls: type[T] | None = None, *, name: str | None = None, weight: int | None = None) -> Any:
+    """Declare an object type. Its SDL name is the class name unless `name` is given.
+
+    `weight` is that of one object in a cost. Without it, an object weighs 1.
+    """
 
     def declare(cls: type[T]) -> type[T]:
-        return strawberry.type(cls, name=name, description=_description(cls))
+        return strawberry.type(cls, name=name, description=_description(cls), directives=weighing(weight))
 
     return declare if cls is None else declare(cls)
 

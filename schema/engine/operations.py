@@ -18,6 +18,7 @@ from infra.discovery import modules
 from infra.roles import BOTH_ROLES, Role
 from plants.rules.values.refusals import Refusal, RefusalCode
 from schema.engine.access import METADATA_KEY, Access, AnyCommand, Permissions, access_of
+from schema.engine.cost_directives import weighing
 from schema.engine.fields import argument
 from schema.engine.refusals import COMMON, REFUSALS, RefusalAnswer, refused
 from schema.engine.validations import Validated, ValidationEnded
@@ -27,6 +28,7 @@ T = TypeVar("T")
 
 PLANT_ONLY: Final = frozenset({Role.PLANT})
 HUB_ONLY: Final = frozenset({Role.HUB})
+MUTATION_WEIGHT: Final = 10  # of one write transaction
 
 
 class OperationKind(StrEnum):
@@ -99,17 +101,24 @@ def _import_areas() -> None:
 
 
 def query(
-    description: str, *, permission: Permissions, roles: frozenset[Role] = BOTH_ROLES, name: str | None = None
+    description: str,
+    *,
+    permission: Permissions,
+    roles: frozenset[Role] = BOTH_ROLES,
+    name: str | None = None,
+    weight: int | None = None,
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
     """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own.
 
-    Its SDL name is that of the resolver unless `name` is given.
+    Its SDL name is that of the resolver unless `name` is given. `weight` is added to the cost of the answer.
     """
 
     def declare(resolve: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         access = access_of(permission)
         metadata = {METADATA_KEY: access}
-        made: Any = strawberry.field(resolver=resolve, name=name, description=description, metadata=metadata)
+        made: Any = strawberry.field(
+            resolver=resolve, name=name, description=description, metadata=metadata, directives=weighing(weight)
+        )
         register(OperationKind.QUERY, resolve, made, roles=roles, access=access)
         return resolve
 
@@ -177,6 +186,7 @@ def mutation(
             description=description,
             graphql_type=_result(resolve, listed),
             metadata={METADATA_KEY: access},
+            directives=weighing(MUTATION_WEIGHT),
         )
         register(
             OperationKind.MUTATION, resolve, made, roles=roles, access=access, order=order, refusals=listed, bulk=bulk

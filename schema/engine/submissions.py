@@ -14,11 +14,12 @@ from infra.messages import message
 from infra.roles import Role
 from schema.engine.access import METADATA_KEY, access_of
 from schema.engine.context import Info
+from schema.engine.cost_directives import weighing
 from schema.engine.entries import Recorded
 from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, object_type
 from schema.engine.limits import EXCEEDED
-from schema.engine.operations import Operation, OperationKind, derived, register
+from schema.engine.operations import MUTATION_WEIGHT, Operation, OperationKind, derived, register
 from schema.engine.refusals import RefusalAnswer
 from schema.engine.scalars import RequestId
 
@@ -67,8 +68,10 @@ def _declare(role: Role, members: Mapping[str, Operation]) -> None:
     made: Any = strawberry.mutation(
         resolver=submit,
         description="Run commands in order, each as its own mutation does. A refused command does not stop the others. "
-        "After an interruption, send the same commands again: each request id is recorded once.",
+        "After an interruption, send the same commands again: each request id is recorded once. "
+        f"Returns one result for each command, at most {SUBMITTED_MAX}.",
         metadata={METADATA_KEY: access},
+        directives=weighing(MUTATION_WEIGHT),
     )
     register(OperationKind.MUTATION, submit, made, roles=frozenset({role}), access=access)
 

@@ -29,6 +29,7 @@ from schema.traceability.traced import TracedBatch, TraceLink, TraceNode, TraceP
 NAMES_MAX: Final = 1_000  # for the start of one trace
 PATHS_DEFAULT: Final = 10
 PATHS_MAX: Final = 100
+TRACE_WEIGHT: Final = 100  # of a walk over the genealogy
 START_MISSING: Final = message(
     "TRACE_START_MISSING",
     "The trace has no start. Give at least one name: in codes, aliases, supplierLots, orders or customers.",
@@ -115,6 +116,7 @@ class Trace:
     @field(
         "Paths of goods between the start and a batch, shortest first.",
         permission=Permission.TRACE_READ,
+        weight=TRACE_WEIGHT,
     )
     async def paths(
         self,
@@ -145,6 +147,7 @@ class Trace:
 @query(
     "Traces the origins and destinations of goods over every plant that you may see.",
     permission=Permission.TRACE_READ,
+    weight=TRACE_WEIGHT,
 )
 async def trace(info: Info, input: Annotated[TraceInput, argument("Start and direction.")]) -> Trace:
     start = input.start

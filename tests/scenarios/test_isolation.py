@@ -66,12 +66,14 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         group.start()
         here, there = group.at("SH1", WANG), group.at("SZ2", WANG)
         define_secrets(there)
-        hidden = receive(there, "50", material="SECRET", supplier="S-SZ2", supplierLot="LOT-SZ2", order="PO-SZ2")
+        hidden = receive(
+            there, "50", material="SECRET", supplierCode="S-SZ2", supplierLot="LOT-SZ2", purchaseOrder="PO-SZ2"
+        )
         held = receive(there, "7")
         quarantine(there, held)
         change = ask_release(there, held, "Hidden reason")
         shared = produce(there, [line(hidden, "20")], "19", jobOrder="JO-SZ2")
-        ship: dict[str, Any] = {"customerCode": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
+        ship: dict[str, Any] = {"customerCode": "C-SZ2", "customerOrder": "CO-SZ2", "lines": [line(shared, "2")]}
         there.do("shipGoods", "... on GoodsShipped { entry { index } }", **ship)
         take_in(here, dispatch(there, "SH1", [line(shared, "10")]))
         dispatch(there, "NB1", [line(receive(there, "3"), "3")])
@@ -286,7 +288,9 @@ def test_stranger_at_a_plant_then_everything_is_empty_and_every_answer_the_same(
     for question in questions(schema, named):
         theirs, nobodys = question.answers(stranger)
         assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
-    assert stranger.ask("{ viewer { person plants { code } } }") == {"viewer": {"person": STRANGER, "plantCodes": []}}
+    assert stranger.ask("{ viewer { actor { code } plants { code } } }") == {
+        "viewer": {"actor": {"code": STRANGER}, "plants": []}
+    }
 
 
 MUTATIONS: dict[str, dict[str, Any]] = {

@@ -22,7 +22,8 @@ def input_type_of(role: Role, mutation: str) -> GraphQLInputObjectType:
 def _field(role: Role, mutation: str) -> GraphQLField:
     schema: GraphQLSchema = contract(role)._schema  # noqa: SLF001 -- Strawberry keeps the schema of graphql-core private.
     assert schema.mutation_type is not None
-    return schema.mutation_type.fields[mutation]
+    found: GraphQLField = schema.mutation_type.fields[mutation]
+    return found
 
 
 def mutation_text(role: Role, mutation: str, wanted: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

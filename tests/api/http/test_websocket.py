@@ -165,7 +165,7 @@ async def test_message_of_the_wrong_form_then_the_connection_ends_and_the_node_s
         await enter(connection, plant.people["li"])
         await connection.send(text)
         assert 4400 <= await closed(connection) < 4500
-    assert plant.people["wang"].ask("{ viewer { person } }") == {"viewer": {"person": "wang"}}
+    assert plant.people["wang"].ask("{ viewer { actor { code } } }") == {"viewer": {"actor": {"code": "wang"}}}
 
 
 async def test_message_too_long_then_the_connection_ends(plant: Serving) -> None:

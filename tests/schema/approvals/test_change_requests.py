@@ -58,7 +58,8 @@ def decision(asked: Entry, **other: object) -> JSON:
 async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(here: Plant, node: Served) -> None:
     code = here.receive()
     hold = here.do(quarantine_batch, Quarantine(code, "Seal broken"))
-    given = {"requestId": new_id(), "batchCode": code, "hold": hold.index, "reason": "Tested, good 检验合格"}
+    hold_id = node_id("hold", 1, here.batch_id(code), str(hold.index))
+    given = {"requestId": new_id(), "batchCode": code, "holdId": hold_id, "reason": "Tested, good 检验合格"}
     answer = await node.do(OPERATOR, "requestRelease", ASKED, **given)
     index, leaf = answer["entry"]["index"], answer["entry"]["leafHash"]
     assert answer["changeRequest"] == {

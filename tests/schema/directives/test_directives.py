@@ -1,7 +1,6 @@
 """Directives over GraphQL: headquarters alone sends them, and what is in force where is said by who says it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,8 @@ LISTED = """query($filter: DirectiveFilter, $first: Int, $after: String) {
   directives(filter: $filter, first: $first, after: $after) { totalCount pageInfo { endCursor hasNextPage }
   nodes { index type about state metVersion refusal waitingFor plant { code } answer { type } entry { type } } } }"""
 HELD = """query($code: BatchCode!) { batch(code: $code) {
-  holds { id kind reason placedBy hold directed inForceAtPlant plant { code } }
+  holds(filter: { open: true }) { nodes {
+    id kind reason placedBy { code } placedIndex directedHoldId inForceAtPlant plant { code } } }
   atPlants { plant { code } usable blockedBy { code ... on BatchOnHold { holdId } } } } }"""
 NOT_ALLOWED = (
     person(4), OPERATOR, MANAGER, AUDITOR, person(5, (1, Role.HEADQUARTERS), (2, Role.HEADQUARTERS)),
@@ -68,34 +68,37 @@ async def test_hold_then_shown_at_once_and_in_force_at_each_plant_once_it_says_s
 
     batch = group.here.batch_id(yoghurt)
     on_its_way = {
-        "id": node_id("directed-hold", 1, batch, 0), "kind": "QUALITY", "reason": "Glass found 发现玻璃",
-        "placedBy": "person-9", "hold": None, "directed": hold, "inForceAtPlant": False, "plant": {"code": "SH1"},
+        "id": node_id("hold", 1, batch, hold), "kind": "QUALITY", "reason": "Glass found 发现玻璃",
+        "placedBy": {"code": "person-9"}, "placedIndex": None, "directedHoldId": node_id("directed-hold", hold),
+        "inForceAtPlant": False, "plant": {"code": "SH1"},
     }  # fmt: skip
-    there = on_its_way | {"id": node_id("directed-hold", 2, batch, 0), "plant": {"code": "NB1"}}
+    there = on_its_way | {"id": node_id("hold", 2, batch, hold), "plant": {"code": "NB1"}}
     blocked = {"code": "BATCH_ON_HOLD", "holdId": hold}
     before = await seen(hub)
-    assert before["holds"] == [on_its_way, there]
+    assert before["holds"] == {"nodes": [on_its_way, there]}
     assert [(one["usable"], one["blockedBy"]) for one in before["atPlants"]] == [(False, blocked)] * 2
-    assert (await seen(here_node, MANAGER))["holds"] == [], "SH1 has not heard of it"
+    assert (await seen(here_node, MANAGER))["holds"] == {"nodes": []}, "SH1 has not heard of it"
     assert await listed(hub, held=True) == {yoghurt}
     assert yoghurt not in await listed(hub, held=False)
 
     obeys(group, group.here)
     placed = group.here.entry(-2).index
-    in_force = on_its_way | {"id": node_id("hold", 1, batch, placed), "hold": placed, "inForceAtPlant": True}
+    in_force = on_its_way | {"placedIndex": placed, "inForceAtPlant": True}
     after = await seen(hub)
-    assert after["holds"] == [in_force, there]
-    assert (await seen(here_node, MANAGER))["holds"] == [in_force]
-    found = await hub.ask(DIRECTOR, "query($id: ID!) { node(id: $id) { id } }", id=on_its_way["id"])
-    assert found == {"node": {"id": in_force["id"]}}, "the name that it had on its way finds it still"
+    assert after["holds"] == {"nodes": [in_force, there]}
+    assert (await seen(here_node, MANAGER))["holds"] == {"nodes": [in_force]}
+    document = "query($id: ID!) { node(id: $id) { ... on BatchHold { id placedIndex } } }"
+    for hold_id, index in ((in_force["id"], placed), (there["id"], None)):
+        found = await hub.ask(DIRECTOR, document, id=hold_id)
+        assert found == {"node": {"id": hold_id, "placedIndex": index}}, "a directed hold keeps its id when placed"
 
     released = await hub.do(DIRECTOR, "liftHold", SENT, hold=hold, reason="Was sugar")
     assert [(one["type"], one["about"], one["hold"]) for one in released["directives"]] == [
         ("ReleaseDirected", yoghurt, hold)
     ] * 2
-    assert (await seen(hub))["holds"] == [in_force], "SH1 has not lifted it; NB1 never placed it"
+    assert (await seen(hub))["holds"] == {"nodes": [in_force]}, "SH1 has not lifted it; NB1 never placed it"
     obeys(group, group.here)
-    assert (await seen(hub))["holds"] == []
+    assert (await seen(hub))["holds"] == {"nodes": []}
     assert await listed(hub, held=True) == set()
     assert yoghurt in await listed(hub, held=False)
 
@@ -167,9 +170,9 @@ async def test_master_data_recall_and_unit_directed_then_defined_and_held(group:
     assert defined["materials"]["nodes"] == [
         {"unit": {"code": "SACK"}, "plant": {"code": "SH1"}}, {"unit": {"code": "SACK"}, "plant": {"code": "NB1"}},
     ]  # fmt: skip
-    held = "query($code: BatchCode!) { batch(code: $code) { holds { kind inForceAtPlant plant { code } } } }"
+    held = "query($code: BatchCode!) { batch(code: $code) { holds { nodes { kind inForceAtPlant plant { code } } } } }"
     answer = await hub.ask(DIRECTOR, held, code=made.milk)
-    assert answer["batch"]["holds"] == [
+    assert answer["batch"]["holds"]["nodes"] == [
         {"kind": "RECALL", "inForceAtPlant": True, "plant": {"code": "SH1"}},
         {"kind": "RECALL", "inForceAtPlant": False, "plant": {"code": "NB1"}},
     ]
