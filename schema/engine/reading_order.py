@@ -55,6 +55,8 @@ def place_of(contract: Contract, definition: DefinitionNode) -> Place:
         return (-2, "", 0, "")
     if name.value in ROOTS:
         return (-1, "", ROOTS.index(name.value), "")
+    if name.value.startswith("_"):  # of federation
+        return (len(AREAS) + 1, "", 0, name.value)
     declared = contract.schema_converter.type_map.get(name.value)
     made = None if declared is None else declared.definition
     if isinstance(made, StrawberryUnion):
