@@ -6,7 +6,6 @@ import strawberry
 
 from auth.permissions import Permission
 from plants.commands.inventory import stock as commands
-from plants.commands.inventory.issues import StockLine
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.materials.refusals import NOT_DEFINED
@@ -110,19 +109,6 @@ async def stock(
         stock_page, stock_count, filters.criteria, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
     )  # fmt: skip
-
-
-@input_type
-class StockLineInput:
-    """A quantity of a batch at a location."""
-
-    batch_code: BatchCode = described("Batch code.")
-    quantity: QuantityInput = described("Quantity, in any unit that converts to the batch's own.")
-    location_code: str = described("Location code.")
-
-    @property
-    def line(self) -> StockLine:
-        return StockLine(self.batch_code, self.quantity.amount, self.quantity.unit, self.location_code)
 
 
 @input_type
