@@ -26,6 +26,8 @@ from tests.house.sources import ROOT
 Rule = Callable[[GraphQLSchema], Iterator[str]]
 MARKERS: Final = ("Recorded", "Refusal")
 """The interfaces of the members of a mutation's result."""
+UNMARKED: Final = ("Validated", "JobAccepted")
+"""The members without such an interface: nothing was written, or the job says what was."""
 SUBMIT: Final = "submit"
 """The mutation that runs the commands of the others. It answers a list."""
 
@@ -69,10 +71,10 @@ def _is_null(value: GraphQLInputField | GraphQLArgument) -> bool:
 
 
 def unmarked_members(schema: GraphQLSchema) -> Iterator[str]:
-    """Each member of a mutation's result is `Recorded`, a `Refusal` or `Validated`: a client selects by these alone."""
+    """Each member of a mutation's result is `Recorded`, a `Refusal`, `Validated` or `JobAccepted`, and no other."""
     for name, _, result in results(schema):
         for member in result.types:
-            if member.name != "Validated" and not {one.name for one in member.interfaces} & set(MARKERS):
+            if member.name not in UNMARKED and not {one.name for one in member.interfaces} & set(MARKERS):
                 yield f"{name}: {member.name}"
 
 

@@ -109,6 +109,12 @@ def _row(row: tuple[str, str]) -> dict[str, str]:
     return dict(zip(("code", "content"), row, strict=True))
 
 
+def unfinished_save(reads: ReadSession, plant: int) -> bool:
+    """Tell whether a save is not finished."""
+    found = select(Save.id).where(Save.plant_id == plant, col(Save.finished).is_(None)).limit(1)
+    return reads.exec(found).first() is not None
+
+
 def next_save(session: Session, plant: int, save_id: str | None = None) -> Save | None:
     """Return a save that is not finished, or the oldest, and lock it until the end of the transaction."""
     found = select(Save).where(Save.plant_id == plant, col(Save.finished).is_(None))
