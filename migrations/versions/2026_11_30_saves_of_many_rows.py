@@ -42,14 +42,14 @@ def upgrade() -> None:
     op.create_table(
         "save_rows",
         sa.Column("save_id", sa.Text(), nullable=False),
-        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("plant_id", sa.Integer(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("entry_idx", sa.BigInteger(), nullable=True),
         sa.Column("refusal", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("save_id", "place"),
+        sa.PrimaryKeyConstraint("save_id", "number"),
         sqlite_with_rowid=False,
     )
 

@@ -73,8 +73,8 @@ class JobRow(Node):
     @classmethod
     def of(cls, row: SaveRow, kind: str) -> Self:
         return cls(
-            id=node_id("job-row", row.save_id, row.place),
-            index=row.place,
+            id=node_id("job-row", row.save_id, row.number),
+            index=row.number,
             code=row.code,
             outcome=row.outcome,
             row=row,
@@ -120,7 +120,7 @@ class Job(Node):
         filters = SaveRowsFilter(criterion((filter or JobRowFilter()).outcome))
         return await info.children(
             Permission.BATCH_READ, save_rows, save_rows_count, self.row.id, (first, after),
-            key=lambda row: (row.place,), make=lambda row: JobRow.of(row, self.row.kind), filters=filters,
+            key=lambda row: (row.number,), make=lambda row: JobRow.of(row, self.row.kind), filters=filters,
         )  # fmt: skip
 
     @classmethod

@@ -57,7 +57,7 @@ class SaveRow(SQLModel, table=True):
     __table_args__ = table_options(Keeping.LOCAL)
 
     save_id: str = text_key()
-    place: int = key()
+    number: int = key()
     plant_id: int = Field(sa_type=PLANT)
     code: str = text()
     content: str = text()
@@ -67,15 +67,15 @@ class SaveRow(SQLModel, table=True):
 
 
 INSERT_ROW: Final = (
-    "INSERT INTO save_rows (save_id, place, plant_id, code, content)"
-    " VALUES (:save_id, :place, :plant_id, :code, :content)"
+    "INSERT INTO save_rows (save_id, number, plant_id, code, content)"
+    " VALUES (:save_id, :number, :plant_id, :code, :content)"
 )
 UPDATE_ROW: Final = (
     "UPDATE save_rows SET outcome = :outcome, entry_idx = :entry_idx, refusal = :refusal"
-    " WHERE save_id = :save_id AND place = :place"
+    " WHERE save_id = :save_id AND number = :number"
 )
 SELECT_ROWS: Final = (
-    "SELECT content FROM save_rows WHERE save_id = :save AND place >= :begin ORDER BY place LIMIT :limit"
+    "SELECT content FROM save_rows WHERE save_id = :save AND number >= :begin ORDER BY number LIMIT :limit"
 )
 DELETE_ROWS: Final = (
     "DELETE FROM save_rows WHERE save_id IN (SELECT id FROM saves WHERE plant_id = :plant AND finished_us < :before)"
@@ -101,8 +101,8 @@ def add_save(session: Session, save: Save, rows: Sequence[tuple[str, str]]) -> N
     """Store a save with the code and the content of each row."""
     session.add(save)
     session.flush()
-    places = ({"save_id": save.id, "plant_id": save.plant_id, "place": n, **_row(one)} for n, one in enumerate(rows))
-    session.run_many(INSERT_ROW, list(places))
+    numbered = ({"save_id": save.id, "plant_id": save.plant_id, "number": n, **_row(one)} for n, one in enumerate(rows))
+    session.run_many(INSERT_ROW, list(numbered))
 
 
 def _row(row: tuple[str, str]) -> dict[str, str]:
@@ -137,7 +137,7 @@ def store_results(session: Session, save: Save, results: Sequence[RowResult]) ->
         [
             {
                 "save_id": save.id,
-                "place": save.done + offset,
+                "number": save.done + offset,
                 "outcome": one.outcome.value,
                 "entry_idx": one.entry_idx,
                 "refusal": None if one.refusal is None else refusal_json(one.refusal),
@@ -169,12 +169,12 @@ def saves_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[str]) -> di
 def save_rows_by_key(
     reads: ReadSession, scope: PlantScope, keys: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], SaveRow]:
-    """Return rows of saves by the id of the save and the place of the row."""
+    """Return rows of saves by the id of the save and the number of the row."""
     saves, places = {save for save, _ in keys}, {place for _, place in keys}
     found = select(SaveRow).where(
-        col(SaveRow.save_id).in_(saves), col(SaveRow.place).in_(places), col(SaveRow.plant_id).in_(scope)
+        col(SaveRow.save_id).in_(saves), col(SaveRow.number).in_(places), col(SaveRow.plant_id).in_(scope)
     )
-    return {(one.save_id, one.place): one for one in reads.exec(found)}
+    return {(one.save_id, one.number): one for one in reads.exec(found)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +193,9 @@ def save_rows(
     *,
     filters: SaveRowsFilter,
 ) -> Mapping[str, Sequence[SaveRow]]:
-    """Return one page of the rows of each save, by place."""
+    """Return one page of the rows of each save, in their order."""
     found = _rows_of(scope, saves, filters)
-    shown = page_of_each(found, (col(SaveRow.save_id),), (col(SaveRow.place),), after, limit)
+    shown = page_of_each(found, (col(SaveRow.save_id),), (col(SaveRow.number),), after, limit)
     return by_parent(reads.exec(shown), lambda row: row.save_id)
 
 

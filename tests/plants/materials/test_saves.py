@@ -78,12 +78,12 @@ def test_rows_skipped_then_the_others_are_recorded_and_each_refusal_has_its_plac
 
     assert (save.state, save.done, save.recorded, save.refused) == (SaveState.DONE, SIZE, SIZE - len(BAD), len(BAD))
     found = results(plant, save.id)
-    refused = {one.place: read_refusal(one.refusal) for one in found if one.refusal is not None}
+    refused = {one.number: read_refusal(one.refusal) for one in found if one.refusal is not None}
     assert {place: one.code for place, one in refused.items() if one is not None} == BAD
     places = {place: one.path for place, one in refused.items() if one is not None}
     fields = {UNIT_UNKNOWN: "unitCode", TEXT_INVALID: "name"}
     assert places == {place: ("rows", str(place), fields[code]) for place, code in BAD.items()}
-    assert {one.outcome for one in found if one.place not in BAD} == {RowOutcome.RECORDED}
+    assert {one.outcome for one in found if one.number not in BAD} == {RowOutcome.RECORDED}
     assert recorded(plant) == [f"MAT-{index:04}" for index in range(SIZE) if index not in BAD]
     indexes = [one.entry_idx for one in found if one.entry_idx is not None]
     assert indexes == [entry.index for entry in entries_of_rows(plant)]
@@ -96,7 +96,7 @@ def test_one_refused_of_all_then_nothing_changes(plant: Plant) -> None:
 
     assert plant.everything() == before
     assert (save.state, save.done, save.recorded, save.refused) == (SaveState.DONE, SIZE, 0, len(BAD))
-    outcomes = {one.place: one.outcome for one in results(plant, save.id)}
+    outcomes = {one.number: one.outcome for one in results(plant, save.id)}
     assert outcomes == {n: RowOutcome.REFUSED if n in BAD else RowOutcome.REJECTED for n in range(SIZE)}
 
 
