@@ -120,8 +120,8 @@ def quarantine(person: Person, code: str, reason: str = "Damp sacks") -> int:
 
 
 def ask_release(person: Person, code: str, reason: str = "Analysed, dry") -> dict[str, Any]:
-    """Ask for a release from quarantine, and return the request."""
-    wanted = "... on ChangeRequested { changeRequest { id index proposal state plant { code } } }"
+    """Ask for a release from quarantine, and return the request with its id, its index and its proposal."""
+    wanted = "... on ChangeRequested { changeRequest { id index proposal state batchVersion plant { code } } }"
     return dict(person.do("requestRelease", wanted, batchCode=code, reason=reason)["changeRequest"])
 
 

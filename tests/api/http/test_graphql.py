@@ -465,13 +465,13 @@ def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serv
         ("receiveTransfer", {"manifest": "x", "locationCode": "A1"}),
         ("shipGoods", {"customerCode": "C1", "lines": lines}),
         ("placeHold", {"batchCode": milk, "reason": "x"}),
-        ("correctEntry", {"entry": 1, "wrong": "DID_NOT_OCCUR", "reason": "x"}),
+        ("correctEntry", {"entryId": node_id("entry", 1, 1), "correctionReason": "DID_NOT_OCCUR", "reason": "x"}),
         ("requestRelease", {"batchCode": milk, "reason": "x"}),
         ("requestExpiryExtension", {"batchCode": milk, "expiresOn": "2027-01-01", "reason": "x"}),
         ("requestStockAdjustment", {"batchCode": milk, "locationCode": "A1", "counted": kg("1"), "reason": "x"}),
-        ("decideChangeRequest", {"change": 1, "proposal": "00", "verdict": "APPROVED"}),
-        ("defineMaterial", {"code": "X", "name": "x", "unit": "KGM"}),
-        ("defineUnit", {"code": "X", "name": "x", "of": "KGM", "factor": "2"}),
+        ("decideChangeRequest", {"changeRequestId": node_id("change", 1, 1), "proposal": "00", "verdict": "APPROVED"}),
+        ("defineMaterial", {"code": "X", "name": "x", "unitCode": "KGM"}),
+        ("defineUnit", {"code": "X", "name": "x", "baseUnitCode": "KGM", "factor": "2"}),
         ("defineSupplier", {"code": "X", "name": "x"}),
     ]
     before = plant.plant().everything()
