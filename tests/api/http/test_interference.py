@@ -51,7 +51,7 @@ SAYING_NOTHING = (
     "server",
     "parkedEntries",
     "skippedEntries",
-    "disputes",
+    "conflictingEntries",
     "ledgerExport",
     "_service",
     "units",
