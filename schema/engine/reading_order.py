@@ -61,14 +61,16 @@ def place_of(contract: Contract, definition: DefinitionNode) -> Place:
         return _place_of_class(getattr(success, "origin", success), name.value)
     if isinstance(made, StrawberryObjectDefinition):
         nodes = list(made.type_var_map.values())
-        first: Any = nodes[0] if nodes else made.origin
-        return _place_of_class(getattr(first, "wrapped_cls", first), name.value)
+        node = nodes[0] if nodes else made.origin
+        return _place_of_class(node.wrapped_cls if isinstance(node, StrawberryEnumDefinition) else node, name.value)
     if isinstance(made, StrawberryEnumDefinition):
         return _place_of_class(made.wrapped_cls, name.value)
     return (len(AREAS) + 1, "", 0, name.value)
 
 
 def _place_of_class(origin: Any, name: str) -> Place:
+    if isinstance(origin, StrawberryEnumDefinition):  # The enum that a filter tests.
+        origin = origin.wrapped_cls
     if origin in REFUSALS.values():
         return (len(AREAS) + 2, "", 0, name)
     module: str = origin.__module__

@@ -9,6 +9,7 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.production import process_records as commands
 from plants.rules.genealogy.edges import MaterialUse
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
@@ -104,11 +105,13 @@ async def _find_line(info: Info, parts: tuple[int, int, int, int]) -> ProcessLin
 class MassBalance:
     """Mass balance of a process record, by unit."""
 
-    inputs: list[Quantity] = described("Consumed quantities.")
-    outputs: list[Quantity] = described("Produced quantities, including by-products, co-products and samples.")
-    returned: list[Quantity] = described("Quantities that were returned unused.")
+    inputs: list[Quantity] = described("Consumed quantities, one for each unit.")
+    outputs: list[Quantity] = described(
+        "Produced quantities, including by-products, co-products and samples: one for each unit."
+    )
+    returned: list[Quantity] = described("Quantities that were returned unused, one for each unit.")
     loss: list[Quantity] = described(
-        "Inputs minus outputs minus returns. It is negative if the outputs exceed the inputs."
+        "Inputs minus outputs minus returns, one for each unit. It is negative if the outputs exceed the inputs."
     )
 
     @classmethod
@@ -120,15 +123,14 @@ class MassBalance:
 
 @object_type
 class ProcessRecord(Node):
-    """A process record, such as a production, split, merge or shipment."""
+    """A process record, such as a production, split or merge."""
 
     kind: ProcessKind = described("Kind of process.")
     state: ProcessState = described("State.")
-    job_order: str | None = described("Job order. For a shipment, the order of the customer.")
+    job_order: str | None = described("Job order.")
     segment: str | None = described("Process segment.")
     opened_at: datetime = described("Start.")
     closed_at: datetime | None = described("End. Null while it is open.")
-    loss: list[Quantity] = described("Inputs minus outputs minus returns at closing. Empty while it is open.")
     row: strawberry.Private[ProcessRow]
 
     @field("Plant of the record.")
@@ -139,9 +141,11 @@ class ProcessRecord(Node):
     async def equipment(self, info: Info) -> MasterRecord | None:
         return await record_of(info, MasterKind.EQUIPMENT, self.row.plant_id, self.row.equipment)
 
-    @field("Customer of a shipment. Null for other kinds.")
-    async def customer(self, info: Info) -> MasterRecord | None:
-        return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
+    @field("Inputs minus outputs minus returns at closing, one for each unit. Empty while it is open.")
+    def loss(self, info: Info) -> list[Quantity]:
+        amounts: dict[str, str] = json.loads(self.row.loss)
+        info.context.spend(len(amounts))
+        return quantities(amounts)
 
     @field("Inputs, in the order fed.")
     async def inputs(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[ProcessLine]:
@@ -160,11 +164,11 @@ class ProcessRecord(Node):
     @field("Mass balance so far.")
     async def balance(self, info: Info) -> MassBalance:
         totals = await info.load(Permission.BATCH_READ, line_totals, self.row.id) or []
+        info.context.spend(len(totals))
         return MassBalance.of(rules.mass_balance(totals))
 
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
-        loss: dict[str, str] = json.loads(row.loss)
         return cls(
             id=node_id("process", row.id),
             kind=ProcessKind(row.kind),
@@ -173,7 +177,6 @@ class ProcessRecord(Node):
             segment=row.segment,
             opened_at=from_micros(row.opened_us),
             closed_at=instant(row.closed_us),
-            loss=quantities(loss),
             row=row,
         )
 
@@ -214,7 +217,7 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 
 
 @query(
-    "Lists process records, newest first per plant. Transfers have a list of their own.",
+    "Lists process records, newest first per plant. Transfers and shipments have lists of their own.",
     permission=Permission.BATCH_READ,
 )
 async def process_records(
@@ -255,7 +258,7 @@ class AddProcessInputsInput(MutationInput):
     """Goods to feed into an open process record."""
 
     process_id: strawberry.ID = described(PROCESS_ID)
-    lines: list[StockLineInput] = described("Goods to feed, with their locations.")
+    lines: list[StockLineInput] = described(f"Goods to feed, with their locations. At most {LINES_MAX}.")
 
 
 @input_type

@@ -9,6 +9,7 @@ from auth.permissions import Permission
 from plants.commands.production import yields
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
@@ -91,11 +92,13 @@ class AddProcessOutputsInput(MutationInput):
     """Outputs of an open process record."""
 
     process_id: strawberry.ID = described(PROCESS_ID)
-    outputs: list[OutputInput] = described("New batches.", default_factory=list)
+    outputs: list[OutputInput] = described(f"New batches. At most {LINES_MAX} lines in all.", default_factory=list)
     additions: list[AdditionInput] = described(
-        "Additions to batches that the process record made.", default_factory=list
+        f"Additions to batches that the process record made. At most {LINES_MAX} lines in all.", default_factory=list
     )
-    returns: list[StockLineInput] = described("Unused inputs, with the locations they return to.", default_factory=list)
+    returns: list[StockLineInput] = described(
+        f"Unused inputs, with the locations they return to. At most {LINES_MAX} lines in all.", default_factory=list
+    )
 
 
 @object_type
@@ -103,7 +106,7 @@ class ProcessOutputsAdded(Recorded):
     """Goods were yielded by a process record."""
 
     process: ProcessRecord = described("Process record.")
-    batches: list[Batch] = described("New batches, in the order of the outputs.")
+    batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
 
 
 @mutation(

@@ -102,6 +102,8 @@ def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Outpu
             batches.append(batch)
             movements.append(movement)
             with Refusals() as refused:
+                with refused.at():
+                    batch["attributes"] = check_attributes(output.attributes)
                 for place, alias in first_places(output.aliases):
                     with refused.at("aliases", place):
                         taken = named.setdefault((batch["material"], alias), batch["code"])
@@ -115,7 +117,7 @@ def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Outpu
 
 
 def _made(writer: PlantLedgerWriter, process: int, output: Output) -> tuple[BatchStatement, Movement]:
-    """Return the batch of an output without its aliases, and the movement that puts it on stock."""
+    """Return the batch of an output without attributes and aliases, and the movement that puts it on stock."""
     material = material_named(writer, output.material)
     with within("quantity"):
         quantity = writer.quantity(output.amount, output.unit, material.code, material.unit)
@@ -126,7 +128,6 @@ def _made(writer: PlantLedgerWriter, process: int, output: Output) -> tuple[Batc
         batch["expires_on"] = output.expires_on.isoformat()
     if output.grade is not None:
         batch["grade"] = check_grade(output.grade)
-    batch["attributes"] = check_attributes(output.attributes)
     movement: Movement = {
         "batch": batch_id,
         "amount": quantity.amount,

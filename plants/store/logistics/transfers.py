@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Index, Integer, exists, literal, or_
+from sqlalchemy import Index, Integer, case, exists, func, literal, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -78,16 +78,6 @@ def transfers_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -
     return {one: TransferSeen(one, sent.get(one), received.get(one)) for one in ids if one in sent or one in received}
 
 
-def lines_by_transfer(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[TransferLineRow]]:
-    """Return the lines of transfers by transfer, those of the source first."""
-    row = TransferLineRow
-    found = select(row).where(col(row.transfer_id).in_(set(ids)), col(row.plant_id).in_(scope))
-    lines: dict[int, list[TransferLineRow]] = {}
-    for one in reads.exec(found.order_by(col(row.received).isnot(None), col(row.plant_id), col(row.line))):
-        lines.setdefault(one.transfer_id, []).append(one)
-    return lines
-
-
 def transfers_page(
     reads: ReadSession, scope: PlantScope, filters: TransfersFilter, after: pages.Key | None, limit: int
 ) -> list[TransferSeen]:
@@ -101,6 +91,15 @@ def transfers_page(
 def transfers_count(reads: ReadSession, scope: PlantScope, filters: TransfersFilter) -> int:
     """Return how many transfers there are."""
     return pages.count(reads, _filtered(scope, filters))
+
+
+def differing_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:
+    """Tell of each received transfer whether an amount differs from that on the label."""
+    row = TransferLineRow
+    differing = case((col(row.received) != col(row.dispatched), 1), else_=0)
+    found = select(row.transfer_id, func.max(differing)).where(col(row.received).isnot(None))
+    here = col(row.transfer_id).in_(set(ids)), col(row.plant_id).in_(scope)
+    return {one: bool(differs) for one, differs in reads.exec(found.where(*here).group_by(col(row.transfer_id)))}
 
 
 def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[Entry, str] | None:

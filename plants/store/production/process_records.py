@@ -11,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import plant_of
-from plants.rules.production.process_records import RUN_KINDS
+from plants.rules.production.process_records import RUN_KINDS, ProcessKind
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
@@ -61,6 +61,7 @@ SELECT_OUTPUTS = (
 INPUTS: Final = "target_id"
 """The end of an edge at the process record, of an input."""
 OUTPUTS: Final = "source_id"
+LISTED_APART: Final = ProcessKind.TRANSFER.value, ProcessKind.SHIPMENT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +119,16 @@ def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class ProcessesFilter:
-    """Criteria for process records. A field that is None does not filter. Transfers have their own list."""
+    """Criteria for process records. A field that is None does not filter.
+
+    Transfers and shipments have lists of their own.
+    """
 
     plant: str | None = None
     kind: str | None = None
     state: str | None = None
     job_order: str | None = None
     equipment: str | None = None
-    customer: str | None = None
 
 
 def processes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, ProcessRow]:
@@ -211,13 +214,12 @@ def _lines_page(
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:
     here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, filters.plant))
-    found = select(ProcessRow).where(here, ProcessRow.kind != "TRANSFER")
+    found = select(ProcessRow).where(here, col(ProcessRow.kind).not_in(LISTED_APART))
     equal = {
         ProcessRow.kind: filters.kind,
         ProcessRow.state: filters.state,
         ProcessRow.job_order: filters.job_order,
         ProcessRow.equipment: filters.equipment,
-        ProcessRow.customer: filters.customer,
     }
     for column, value in equal.items():
         if value is not None:

@@ -285,7 +285,7 @@ def test_cursor_of_another_list_or_filter_then_it_is_refused(plant: Serving) -> 
     rest = wang.ask("query($after: String) { batches(after: $after) { nodes { code } totalCount } }", after=cursor)
     others = [
         wang.send("query($after: String) { stock(after: $after) { nodes { id } } }", after=cursor),
-        wang.send('query($a: String) { batches(filter: {materialCode: "X"}, after: $a) { nodes { code } } }', a=cursor),
+        wang.send('query($a: String) { batches(filter: {material: "X"}, after: $a) { nodes { code } } }', a=cursor),
         wang.send("query($a: String) { batches(orderBy: MADE_LAST, after: $a) { nodes { code } } }", a=cursor),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a=cursor[:-2] + "AA"),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a="A" * 5000),

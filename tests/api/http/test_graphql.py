@@ -340,8 +340,8 @@ def test_goods_dispatched_then_the_label_brings_them_in_elsewhere(plant: Serving
     answer = wang.do(
         "dispatchTransfer",
         """... on TransferDispatched { manifest transfer {
-          id state source destination receivedAt manifest
-          lines { batch { code } dispatched { amount } received { amount } }
+          id state source { code } sourceCode destination { code } destinationCode receivedAt manifest
+          lines { totalCount nodes { batch { code } dispatched { amount } received { amount } } }
         } }""",
         destinationCode="BJ2",
         lines=[line(milk, "60")],
@@ -350,8 +350,10 @@ def test_goods_dispatched_then_the_label_brings_them_in_elsewhere(plant: Serving
     assert stock(plant) == {(milk, "A1"): "40"}
     transfer = answer["transfer"]
     assert transfer["manifest"] == answer["manifest"]
-    assert (transfer["state"], transfer["source"], transfer["destination"]) == ("IN_TRANSIT", "SH1", "BJ2")
-    assert transfer["lines"] == [{"batch": {"code": milk}, "dispatched": {"amount": "60"}, "received": None}]
+    assert (transfer["state"], transfer["sourceCode"], transfer["destinationCode"]) == ("IN_TRANSIT", "SH1", "BJ2")
+    assert (transfer["source"], transfer["destination"]) == ({"code": "SH1"}, None), "SH1 knows itself alone"
+    lines = [{"batch": {"code": milk}, "dispatched": {"amount": "60"}, "received": None}]
+    assert transfer["lines"] == {"totalCount": 1, "nodes": lines}
     refused(plant, wang, "receiveTransfer", "TRANSFER_MANIFEST_INVALID", manifest=answer["manifest"], locationCode="A1")
 
 
@@ -368,7 +370,8 @@ def test_goods_shipped_then_the_customer_has_them(plant: Serving) -> None:
     answer = wang.do(
         "shipGoods",
         """... on GoodsShipped { shipment {
-          kind jobOrder customer { code } inputs { nodes { batch { code } quantity { amount } } }
+          customerOrder shippedAt plant { code } customer { code }
+          lines { nodes { batch { code } quantity { amount } } }
         } }""",
         customerCode="C1",
         customerOrder="PO-5",
@@ -376,13 +379,14 @@ def test_goods_shipped_then_the_customer_has_them(plant: Serving) -> None:
     )
 
     assert answer["shipment"] == {
-        "kind": "SHIPMENT",
-        "jobOrder": "PO-5",
+        "customerOrder": "PO-5",
+        "shippedAt": "2026-03-14T08:00:00.000000Z",
+        "plant": {"code": "SH1"},
         "customer": {"code": "C1"},
-        "inputs": {"nodes": [{"batch": {"code": milk}, "quantity": {"amount": "12"}}]},
+        "lines": {"nodes": [{"batch": {"code": milk}, "quantity": {"amount": "12"}}]},
     }
-    found = wang.ask('{ shipments(filter: {customerCode: "C1"}) { totalCount nodes { jobOrder } } }')["shipments"]
-    assert found == {"totalCount": 1, "nodes": [{"jobOrder": "PO-5"}]}
+    found = wang.ask('{ shipments(filter: {customer: "C1"}) { totalCount nodes { customerOrder } } }')["shipments"]
+    assert found == {"totalCount": 1, "nodes": [{"customerOrder": "PO-5"}]}
 
 
 def test_customer_unknown_then_shipping_is_refused(plant: Serving) -> None:
@@ -599,8 +603,9 @@ def test_two_plants_and_a_transfer_then_the_hub_joins_both_statements(hub: Servi
     label = transfer_manifest(sent, here.origin)
     there.do(receive_transfer, TransferReceipt(label, "B1", (ReceiptLine(milk, "58", "B1"),)))
     query = (
-        "{ transfers(filter: {differing: true}) { totalCount nodes { id state source destination manifest"
-        " lines { batch { code } dispatched { amount } received { amount } difference { amount unit } } } }"
+        "{ transfers(filter: {differing: true}) { totalCount nodes {"
+        " id state sourceCode destinationCode manifest differs"
+        " lines { nodes { batch { code } dispatched { amount } received { amount } difference { amount unit } } } } }"
         " stock { nodes { plant { code } location { code } quantity { amount } } } }"
     )
 
@@ -609,17 +614,20 @@ def test_two_plants_and_a_transfer_then_the_hub_joins_both_statements(hub: Servi
     joined = {
         "id": node_id("transfer", sent.payload["transfer"]),
         "state": "RECEIVED",
-        "source": "SH1",
+        "sourceCode": "SH1",
         "destinationCode": "BJ2",
         "manifest": None,
-        "lines": [
-            {
-                "batch": {"code": milk},
-                "dispatched": {"amount": "60"},
-                "received": {"amount": "58"},
-                "difference": {"amount": "-2", "unit": "KGM"},
-            }
-        ],
+        "differs": True,
+        "lines": {
+            "nodes": [
+                {
+                    "batch": {"code": milk},
+                    "dispatched": {"amount": "60"},
+                    "received": {"amount": "58"},
+                    "difference": {"amount": "-2", "unit": "KGM"},
+                }
+            ]
+        },
     }
     assert on_road == [{"state": "IN_TRANSIT"}]
     assert seen["hq"]["transfers"] == {"totalCount": 1, "nodes": [joined]}
@@ -627,8 +635,12 @@ def test_two_plants_and_a_transfer_then_the_hub_joins_both_statements(hub: Servi
     assert seen["manager-1"]["transfers"] == {"totalCount": 0, "nodes": []}
     assert [one["plant"]["code"] for one in seen["hq"]["stock"]["nodes"]] == ["SH1", "BJ2"]
     assert [one["plant"]["code"] for one in seen["manager-1"]["stock"]["nodes"]] == ["SH1"]
-    own = hub.people["manager-1"].ask("{ transfers { nodes { state manifest lines { received { amount } } } } }")
-    assert own["transfers"]["nodes"] == [{"state": "IN_TRANSIT", "manifest": label, "lines": [{"received": None}]}]
+    own = hub.people["manager-1"].ask(
+        "{ transfers { nodes { state manifest lines { nodes { received { amount } } } } } }"
+    )
+    assert own["transfers"]["nodes"] == [
+        {"state": "IN_TRANSIT", "manifest": label, "lines": {"nodes": [{"received": None}]}}
+    ]
 
 
 def test_many_things_asked_for_then_as_few_reads_as_for_few(plant: Serving, monkeypatch: pytest.MonkeyPatch) -> None:

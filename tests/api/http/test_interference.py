@@ -220,7 +220,7 @@ def test_ids_of_the_other_plant_then_they_are_as_unknown_as_any(hub: Serving, hi
     real, other = {
         "batch": (node_id("batch", hidden.batch_id), node_id("batch", 9999)),
         "process": (node_id("process", hidden.process), node_id("process", 9999)),
-        "shipment": (node_id("process", hidden.shipment), node_id("process", 9999)),
+        "shipment": (node_id("shipment", hidden.shipment), node_id("shipment", 9999)),
         "transfer": (node_id("transfer", hidden.transfer), node_id("transfer", 9999)),
         "change": (node_id("change", 2, hidden.change), node_id("change", 2, 9999)),
         "entry": (node_id("entry", 2, 5), node_id("entry", 7, 5)),

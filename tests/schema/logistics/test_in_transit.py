@@ -16,9 +16,9 @@ from tests.schema.group import Group
 
 WANTED = """{ transfersInTransit%s { overdueDays
   totals { dispatched { amount unit } received { amount } inTransit { amount } loss { amount } unexplained { amount } }
-  transfers { totalCount nodes { state overdue transfer { source destination state awaitingSource labelDiffers
-    balances { batch { code } dispatched { amount } received { amount } inTransit { amount } loss { amount }
-      unexplained { amount } } } } } } }"""
+  transfers { totalCount nodes { state overdue transfer { sourceCode destinationCode state awaitingSource
+    labelDiffers lines { nodes { batch { code } balance { dispatched { amount } received { amount }
+      inTransit { amount } loss { amount } unexplained { amount } } } } } } } } }"""
 
 
 def dispatched(group: Group, amount: str = "10") -> tuple[str, Entry]:
@@ -40,10 +40,7 @@ async def test_dispatched_then_listed_with_its_balance_until_it_arrives(group: G
     group.hears()
     found = (await hub.ask(DIRECTOR, WANTED % ""))["transfersInTransit"]
     total = {"dispatched": {"amount": "10", "unit": "KGM"}}
-    balance = {
-        "batch": {"code": code},
-        **amounts(dispatched="10", received=None, inTransit="10", loss="0", unexplained="0"),
-    }
+    balance = amounts(dispatched="10", received=None, inTransit="10", loss="0", unexplained="0")
     assert found == {
         "overdueDays": 7,
         "totals": [total | amounts(received="0", inTransit="10", loss="0", unexplained="0")],
@@ -54,8 +51,8 @@ async def test_dispatched_then_listed_with_its_balance_until_it_arrives(group: G
                     "state": "IN_TRANSIT",
                     "overdue": False,
                     "transfer": {
-                        "source": "SH1", "destinationCode": "NB1", "state": "IN_TRANSIT", "awaitingSource": False,
-                        "labelDiffers": False, "balances": [balance],
+                        "sourceCode": "SH1", "destinationCode": "NB1", "state": "IN_TRANSIT", "awaitingSource": False,
+                        "labelDiffers": False, "lines": {"nodes": [{"batch": {"code": code}, "balance": balance}]},
                     },
                 }
             ],
@@ -69,6 +66,24 @@ async def test_dispatched_then_listed_with_its_balance_until_it_arrives(group: G
     group.hears()
     nothing = {"overdueDays": 7, "totals": [], "transfers": {"totalCount": 0, "nodes": []}}
     assert (await hub.ask(DIRECTOR, WANTED % ""))["transfersInTransit"] == nothing
+
+
+async def test_page_of_the_day_before_then_its_cursor_and_ids_are_still_good(group: Group, hub: Served) -> None:
+    for amount in ("1", "2"):
+        dispatched(group, amount)
+    group.hears()
+    document = """query($after: String) { transfersInTransit { transfers(first: 1, after: $after) {
+      pageInfo { endCursor } nodes { id } } } }"""
+    first = (await hub.ask(DIRECTOR, document))["transfersInTransit"]["transfers"]
+    group.here.clock.advance(days=1)
+    after = first["pageInfo"]["endCursor"]
+    second = (await hub.ask(DIRECTOR, document, after=after))["transfersInTransit"]["transfers"]
+    ids = [one["id"] for page in (first, second) for one in page["nodes"]]
+    found = await hub.ask(DIRECTOR, "query($ids: [ID!]!) { nodes(ids: $ids) { id __typename } }", ids=ids)
+    assert found["nodes"] == [{"id": one, "__typename": "OpenTransfer"} for one in ids]
+    assert len(set(ids)) == 2
+    unseen = await hub.ask(person(7, (2, Role.MANAGER)), "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=ids)
+    assert unseen["nodes"] == [None, None]
 
 
 async def test_received_before_its_source_is_heard_then_batch_and_transfer_await_it(group: Group, hub: Served) -> None:

@@ -26,15 +26,14 @@ from plants.rules.logistics.transfers import overdue_before, transfer_manifest
 from plants.rules.values.instants import micros
 from plants.rules.values.quantities import MICRO
 from plants.rules.values.scope import PlantScope
+from plants.store.logistics.balances import Balance, balances
 from plants.store.logistics.in_transit import (
-    Balance,
     OpenState,
     OpenTransfer,
     OpenTransfersFilter,
     Total,
     awaited_batches,
     awaited_transfers,
-    balances,
     mislabelled,
     open_count,
     open_totals,
