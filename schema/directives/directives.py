@@ -41,8 +41,8 @@ from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.refusals import RefusalAnswer
 from schema.engine.scalars import BatchCode, EventType, PlantCode, Rational
 from schema.group.plants import Plant, owner
-from schema.materials.master_records import CODE, NAME
 from schema.materials.materials import UnitConversionInput
+from schema.materials.plant_definitions import CODE, NAME
 from schema.people.actors import Actor
 
 enum_type(DirectiveState)
@@ -175,7 +175,7 @@ class DirectMaterialInput(MutationInput):
     plant_codes: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant.")
+    unit_code: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant.")
     shelf_life_days: int | None = described(
         "Shelf life in days after production. Null if batches do not expire.", default=None
     )
@@ -201,7 +201,7 @@ class DirectUnitInput(MutationInput):
     plant_codes: list[PlantCode] = described(PLANTS)
     code: str = described(CODE)
     name: str = described(NAME)
-    of: str = described("Built-in unit that it is a multiple of.")
+    base_unit_code: str = described("Built-in unit that it is a multiple of.")
     factor: Rational = described("Size in the built-in unit.")
 
 
@@ -271,9 +271,9 @@ async def _define(info: Info, definition: commands.Definition, input: MasterInpu
     ),
 )
 async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> DirectivesSent:
-    factors = {line.unit: str(line.factor) for line in input.conversions}
+    factors = {line.unit_code: str(line.factor) for line in input.conversions}
     days = input.shelf_life_days, input.retest_days
-    definition = definitions.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
+    definition = definitions.MaterialDefinition(input.code, input.name, input.unit_code, *days, conversions=factors)
     return await _define(info, definition, input)
 
 
@@ -294,7 +294,9 @@ async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> Dire
     ),
 )
 async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> DirectivesSent:
-    return await _define(info, definitions.UnitDefinition(input.code, input.name, input.of, input.factor), input)
+    return await _define(
+        info, definitions.UnitDefinition(input.code, input.name, input.base_unit_code, input.factor), input
+    )
 
 
 async def _define_named(info: Info, kind: MasterKind, input: DirectMasterInput) -> DirectivesSent:

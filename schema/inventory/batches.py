@@ -11,7 +11,6 @@ import strawberry
 from auth.permissions import Permission
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition, check_usable
 from plants.rules.quality.holds import Hold
 from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS
@@ -51,8 +50,8 @@ from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner, plant_numbered
 from schema.inventory import aliases, stock
 from schema.inventory.attributes import BatchAttribute
-from schema.materials.master_records import MasterRecord, record_of
 from schema.materials.materials import Material, material_of
+from schema.materials.suppliers import Supplier
 from schema.quality import holds
 
 if TYPE_CHECKING:
@@ -150,9 +149,9 @@ class Batch(Node):
         return await info.load(Permission.BATCH_READ, awaited_batches, self.known.stated.id) or False
 
     @field("Supplier. Null if the goods were made in the group, or came without one.")
-    async def supplier(self, info: Info) -> MasterRecord | None:
+    async def supplier(self, info: Info) -> Supplier | None:
         stated = self.known.stated
-        return await record_of(info, MasterKind.SUPPLIER, stated.plant_id, stated.supplier)
+        return await Supplier.load(info, stated.plant_id, stated.supplier)
 
     @field("State at each plant that knows the batch and that you may see.")
     async def at_plants(self) -> list[BatchAtPlant]:

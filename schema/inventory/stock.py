@@ -9,7 +9,6 @@ from plants.commands.inventory import stock as commands
 from plants.commands.inventory.issues import StockLine
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.inventory.batches import (
@@ -31,7 +30,7 @@ from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
-from schema.materials.master_records import MasterRecord, record_of
+from schema.materials.locations import Location
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
@@ -53,8 +52,8 @@ class Stock(Node):
         return await owner(info, self.row.plant_id)
 
     @field("Location of the stock.")
-    async def location(self, info: Info) -> MasterRecord:
-        found = await record_of(info, MasterKind.LOCATION, self.row.plant_id, self.row.location)
+    async def location(self, info: Info) -> Location:
+        found = await Location.load(info, self.row.plant_id, self.row.location)
         assert found is not None
         return found
 

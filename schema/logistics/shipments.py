@@ -9,7 +9,6 @@ from auth.permissions import Permission
 from plants.commands.logistics import shipments as commands
 from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.events import LINES_MAX
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import from_micros
 from plants.store.genealogy.edges import Edge
@@ -30,7 +29,7 @@ from schema.engine.scalars import PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
-from schema.materials.master_records import MasterRecord, record_of
+from schema.materials.customers import Customer
 from schema.production.process_records import line_key
 
 
@@ -67,8 +66,8 @@ class Shipment(Node):
         return await owner(info, self.row.plant_id)
 
     @field("Customer.")
-    async def customer(self, info: Info) -> MasterRecord | None:
-        return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
+    async def customer(self, info: Info) -> Customer | None:
+        return await Customer.load(info, self.row.plant_id, self.row.customer)
 
     @field("Shipped goods, in the order of the request.")
     async def lines(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[ShipmentLine]:

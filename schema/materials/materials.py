@@ -1,61 +1,78 @@
 """Material definitions: types, queries, and the mutation that defines a material."""
 
-from typing import Annotated, Self
+from typing import Self
 
 import strawberry
 
 from auth.permissions import Permission
 from plants.commands.materials import definitions
+from plants.commands.materials.definitions import CONVERSIONS_MAX
 from plants.rules.identification.refusals import CODE_INVALID
 from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
+from plants.store.materials.definitions import DefinitionsFilter, materials_by_key, materials_count, materials_page
 from plants.store.materials.definitions import Material as MaterialRow
-from plants.store.materials.definitions import materials_by_key, materials_coded, materials_count, materials_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.nodes import Node
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import PlantCode, Rational
+from schema.engine.scalars import Rational
 from schema.group.plants import Plant, owner
-from schema.materials.master_records import CODE, NAME, Filter, master_filter
+from schema.materials.plant_definitions import CODE, NAME, AtPlant, Code, Filter, definitions_filter
+from schema.materials.units import Unit
 
 
 @object_type
 class UnitConversion:
     """A conversion from another unit to the material's unit."""
 
-    unit: str = described("Other unit.")
+    unit_code: str = described("Code of the other unit.")
     factor: Rational = described("Size of the other unit in the material's unit.")
+    number: strawberry.Private[int]
+
+    @field("Other unit. Null if only this conversion says how large it is.")
+    async def unit(self, info: Info) -> Unit | None:
+        return await Unit.load(info, self.number, self.unit_code)
 
 
 @object_type
-class Material:
+class Material(Node):
     """A material, as defined at one plant."""
 
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("Unit in which its batches are counted.")
     shelf_life_days: int | None = described("Shelf life in days after production. Null if batches do not expire.")
     retest_days: int | None = described("Days after production until a retest is due. Null if none is.")
-    conversions: list[UnitConversion] = described("Conversions of other units to the material's own.")
+    conversions: list[UnitConversion] = described(
+        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}."
+    )
+    unit_code: strawberry.Private[str]
     number: strawberry.Private[int]
 
     @field("Plant of the definition.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
+    @field("Unit in which its batches are counted.")
+    async def unit(self, info: Info) -> Unit:
+        return required(await Unit.load(info, self.number, self.unit_code))
+
     @classmethod
     def of(cls, row: MaterialRow) -> Self:
         factors = sorted(row.conversions.items())
         return cls(
+            id=strawberry.ID(f"material/{row.plant_id}/{row.code}"),
             code=row.code,
             name=row.name,
-            unit=row.unit,
             shelf_life_days=row.shelf_life_days,
             retest_days=row.retest_days,
-            conversions=[UnitConversion(unit=unit, factor=Rational(factor)) for unit, factor in factors],
+            conversions=[
+                UnitConversion(unit_code=unit, factor=Rational(factor), number=row.plant_id) for unit, factor in factors
+            ],
+            unit_code=row.unit,
             number=row.plant_id,
         )
 
@@ -66,16 +83,9 @@ async def material_of(info: Info, number: int, code: str) -> Material | None:
     return None if row is None else Material.of(row)
 
 
-@query(
-    "Returns the material with this code, or null. Of several plants, the one with the lowest number counts.",
-    permission=Permission.BATCH_READ,
-)
-async def material(
-    info: Info,
-    code: Annotated[str, argument("Material code.")],
-    plant: Annotated[PlantCode | None, argument("Plant of the definition. Without it, any plant.")] = None,
-) -> Material | None:
-    rows = await info.read(materials_coded, code, plant)
+@query("Returns the material with this code, or null.", permission=Permission.BATCH_READ)
+async def material(info: Info, code: Code, plant_code: AtPlant = None) -> Material | None:
+    rows = await info.read(materials_page, DefinitionsFilter("MATERIAL", plant_code, code=code), None, 1)
     return Material.of(rows[0]) if rows else None
 
 
@@ -86,7 +96,7 @@ async def materials(
     return await info.connection(
         materials_page,
         materials_count,
-        master_filter("MATERIAL", filter),
+        definitions_filter("MATERIAL", filter),
         (first, after),
         key=lambda row: (row.code, row.plant_id),
         make=Material.of,
@@ -97,7 +107,7 @@ async def materials(
 class UnitConversionInput:
     """A conversion from another unit to the material's unit."""
 
-    unit: str = described("Other unit.")
+    unit_code: str = described("Code of the other unit.")
     factor: Rational = described("Size of the other unit in the material's unit.")
 
 
@@ -107,7 +117,7 @@ class DefineMaterialInput(MutationInput):
 
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at this plant.")
+    unit_code: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at this plant.")
     shelf_life_days: int | None = described(
         "Shelf life in days after production. Null if batches do not expire.", default=None
     )
@@ -137,9 +147,9 @@ class MaterialDefined(Recorded):
     ),
 )
 async def define_material(info: Info, input: Input[DefineMaterialInput]) -> MaterialDefined:
-    factors = {line.unit: str(line.factor) for line in input.conversions}
+    factors = {line.unit_code: str(line.factor) for line in input.conversions}
     days = input.shelf_life_days, input.retest_days
-    order = definitions.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
+    order = definitions.MaterialDefinition(input.code, input.name, input.unit_code, *days, conversions=factors)
     entry = await info.write(definitions.define_material, order, input)
     found = await material_of(info, info.services.plant, input.code)
     return MaterialDefined(entry=RecordedEntry.of(entry), material=required(found))

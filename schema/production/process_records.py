@@ -10,7 +10,6 @@ from auth.permissions import Permission
 from plants.commands.production import process_records as commands
 from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.events import LINES_MAX
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
 from plants.rules.production.process_records import ProcessKind, ProcessState, RunKind
@@ -45,7 +44,7 @@ from schema.engine.scalars import PlantCode, instant
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
-from schema.materials.master_records import MasterRecord, record_of
+from schema.materials.equipment import Equipment
 
 PROCESS_ID = "Id of the process record."
 
@@ -138,8 +137,8 @@ class ProcessRecord(Node):
         return await owner(info, self.row.plant_id)
 
     @field("Equipment.")
-    async def equipment(self, info: Info) -> MasterRecord | None:
-        return await record_of(info, MasterKind.EQUIPMENT, self.row.plant_id, self.row.equipment)
+    async def equipment(self, info: Info) -> Equipment | None:
+        return await Equipment.load(info, self.row.plant_id, self.row.equipment)
 
     @field("Inputs minus outputs minus returns at closing, one for each unit. Empty while it is open.")
     def loss(self, info: Info) -> list[Quantity]:

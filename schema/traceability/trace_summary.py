@@ -5,14 +5,13 @@ from typing import Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition
 from plants.store.traceability.trace_summary import Delivered, Flow, Share, Summary
 from schema.engine.context import Info, required
 from schema.engine.fields import described, field, object_type
 from schema.engine.quantities import Quantity
 from schema.group.plants import Plant, owner
-from schema.materials.master_records import MasterRecord, record_of
+from schema.materials.customers import Customer
 from schema.materials.materials import Material, material_of
 from schema.traceability.trace_queries import WHOLE, TraceQuery
 
@@ -67,8 +66,8 @@ class TraceDelivery:
         return await owner(info, self.row.plant_id)
 
     @field("Customer, as defined at the plant.")
-    async def customer(self, info: Info) -> MasterRecord | None:
-        return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
+    async def customer(self, info: Info) -> Customer | None:
+        return await Customer.load(info, self.row.plant_id, self.row.customer)
 
     @classmethod
     def of(cls, row: Delivered) -> Self:

@@ -143,7 +143,7 @@ class Headquarters:
         while not self.stopping.is_set():
             # Signed in anew each time: a token runs out after ten minutes.
             with closing(Person(self.node, self.name)) as person:
-                order = {"code": f"M{self.accepted:04}", "name": "Goat milk 羊奶", "unit": "KGM"}
+                order = {"code": f"M{self.accepted:04}", "name": "Goat milk 羊奶", "unitCode": "KGM"}
                 began = time.monotonic()
                 answer = person.say("directMaterial", plantCodes=list(PLANTS), **order)
                 self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)

@@ -8,11 +8,14 @@ from typing import Final
 
 import pytest
 
+from infra.roles import Role
+from schema.engine.sdl import committed_file
 from tests.house.sources import ROOT
 from tests.patience import patient
 
 CLIENTS: Final = ROOT / "web" / "clients"
 MODULES: Final = CLIENTS / "node_modules"
+PYTHON: Final = CLIENTS / ".venv" / "bin" / "python"
 SECONDS_MAX: Final = 60
 NODE: Final = Path(sys.executable).with_name("node")
 """Node.js from its wheel: the generators need a newer one than a system may have."""
@@ -37,11 +40,27 @@ def finished(*command: str | Path, folder: Path) -> str:
     return done.stdout
 
 
-def compiled(folder: Path) -> Path:
-    """Compile the TypeScript programs strictly in a folder of the test, and return the folder of the programs."""
-    shutil.copytree(CLIENTS / "src", folder / "src", dirs_exist_ok=True)
-    for name in ("package.json", "tsconfig.json"):
-        shutil.copy(CLIENTS / name, folder)
+def checkout(folder: Path) -> Path:
+    """Copy the sources of the clients to a folder of the test, with both contracts; nothing is generated in ours."""
+    shutil.copytree(CLIENTS, folder, ignore=shutil.ignore_patterns("node_modules", ".venv"), dirs_exist_ok=True)
     (folder / "node_modules").symlink_to(MODULES)
-    finished(NODE, MODULES / "typescript/bin/tsc", "--project", ".", "--outDir", "built", folder=folder)
+    for role in Role:
+        (folder / "schema").mkdir(exist_ok=True)
+        shutil.copy(committed_file(role), folder / "schema")
+    return folder
+
+
+def generate_typescript(folder: Path) -> Path:
+    """Generate the clients in TypeScript, compile them and their programs strictly, and return the programs' folder."""
+    finished(NODE, MODULES / ".bin" / "graphql-codegen", "--config", "codegen.ts", folder=folder)
+    finished(NODE, MODULES / ".bin" / "tsc", "--project", ".", "--outDir", "built", folder=folder)
     return folder / "built"
+
+
+def generate_python(folder: Path) -> None:
+    """Generate the clients in Python, and check them and their programs strictly with mypy."""
+    for role in Role:
+        finished(PYTHON.with_name("ariadne-codegen"), "--config", f"ariadne.{role.value}.toml", folder=folder)
+    mypy = (sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--config-file=")
+    cache = f"--cache-dir={ROOT / '.mypy_cache' / 'clients'}"
+    finished(*mypy, cache, "--python-executable", PYTHON, *(one.name for one in folder.glob("*.py")), folder=folder)

@@ -15,7 +15,7 @@ from infra.database import Store
 from infra.postgres import EmbeddedPostgres
 from schema.group.subgraph import REPRESENTATIONS_MAX
 from tests.api.serving import Person, Serving, hub_node
-from tests.clients.programs import CLIENTS, NODE, compiled, finished, needs_packages, run
+from tests.clients.programs import CLIENTS, NODE, finished, needs_packages, run
 
 SDL = "{ _service { sdl } }"
 ENTITIES = """query Entities($representations: [_Any!]!) {
@@ -26,7 +26,7 @@ ENTITIES = """query Entities($representations: [_Any!]!) {
     ... on Plant { name }
   }
 }"""
-CRM = CLIENTS / "federation" / "crm.graphql"
+COMPOSE, CRM = (CLIENTS / "federation" / name for name in ("compose.js", "crm.graphql"))
 
 
 def entities(person: Person, *representations: dict[str, Any]) -> list[dict[str, Any] | None]:
@@ -66,9 +66,8 @@ def buyer(hub: Serving) -> Person:
 def test_hub_and_crm_then_they_compose_and_each_extends_the_others_entities(hub: Serving, tmp_path: Path) -> None:
     subgraph = tmp_path / "hub.graphql"
     subgraph.write_text(hub.people["auditor"].ask(SDL)["_service"]["sdl"])
-    compose = compiled(tmp_path) / "compose.js"
 
-    supergraph = build_schema(finished(NODE, compose, f"hub={subgraph}", f"crm={CRM}", folder=tmp_path))
+    supergraph = build_schema(finished(NODE, COMPOSE, f"hub={subgraph}", f"crm={CRM}", folder=tmp_path))
 
     for name, from_crm in {"Batch": "complaints", "Plant": "complaintsThisYear", "Material": "productManager"}.items():
         one = supergraph.type_map[name]
@@ -82,9 +81,8 @@ def test_subgraph_without_a_key_then_composition_names_it(hub: Serving, tmp_path
     text = hub.people["auditor"].ask(SDL)["_service"]["sdl"]
     subgraph = tmp_path / "hub.graphql"
     subgraph.write_text(text.replace("type PageInfo @shareable", "type PageInfo"))
-    compose = compiled(tmp_path) / "compose.js"
 
-    done = run(NODE, compose, f"hub={subgraph}", f"crm={CRM}", folder=tmp_path)
+    done = run(NODE, COMPOSE, f"hub={subgraph}", f"crm={CRM}", folder=tmp_path)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert 'Non-shareable field "PageInfo.hasNextPage" is resolved from multiple subgraphs' in done.stderr

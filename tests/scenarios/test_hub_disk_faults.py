@@ -110,7 +110,7 @@ def people_write(operators: list[Operator]) -> Iterator[None]:
 
 def direct(group: Group, request: str, language: str = "en") -> dict[str, Any]:
     """Have headquarters send a material to a plant, and return the whole answer."""
-    order = {"requestId": request, "plantCodes": ["SH1"], "code": "GOAT", "name": "Goat milk 羊奶", "unit": "KGM"}
+    order = {"requestId": request, "plantCodes": ["SH1"], "code": "GOAT", "name": "Goat milk 羊奶", "unitCode": "KGM"}
     answer = group.at(HUB, CHEN, language=language).post(mutation_document("directMaterial", ""), {"input": order})
     assert answer.status_code == httpx2.codes.OK, answer.text
     return dict(answer.json())

@@ -92,7 +92,7 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def define_secrets(person: Person) -> None:
-    define(person, "Material", {"code": "SECRET", "name": "SECRET recipe", "unit": "KGM"})
+    define(person, "Material", {"code": "SECRET", "name": "SECRET recipe", "unitCode": "KGM"})
     define(person, "Supplier", {"code": "S-SZ2", "name": "SECRET partner"})
     define(person, "Customer", {"code": "C-SZ2", "name": "SECRET partner"})
 

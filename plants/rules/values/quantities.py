@@ -53,6 +53,10 @@ UNITS: Mapping[str, Unit] = {
 }
 
 
+BASE_UNITS: Mapping[str, str] = {unit.dimension: unit.code for unit in reversed([*UNITS.values()]) if unit.factor == 1}
+"""The base unit of each dimension: of several that are as large, the first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """An exact amount of something in a unit; `micro` counts millionths of the unit."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import func, or_
+from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -101,11 +101,12 @@ def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionsFilter:
-    """Criteria for master data: a kind, a plant, and a text that the code or name contains."""
+    """Criteria for master data: a kind, a plant, a text that the code or name contains, and a code."""
 
     kind: str
     plant: str | None = None
     text: str | None = None
+    code: str | None = None
 
 
 def materials_by_key(
@@ -151,26 +152,23 @@ def masters_count(reads: ReadSession, scope: PlantScope, filters: DefinitionsFil
 
 
 def _materials(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> SelectOfScalar[Material]:
-    found = select(Material).where(col(Material.plant_id).in_(narrowed(reads, scope, filters.plant)))
-    if filters.text is not None:
-        text = filters.text.lower()
-        named = func.lower(Material.name).contains(text, autoescape=True)
-        found = found.where(or_(func.lower(Material.code).contains(text, autoescape=True), named))
-    return found
+    return select(Material).where(*_criteria(Material, reads, scope, filters))
 
 
 def _masters(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> SelectOfScalar[MasterRecord]:
-    found = select(MasterRecord).where(
-        col(MasterRecord.plant_id).in_(narrowed(reads, scope, filters.plant)), MasterRecord.kind == filters.kind
+    return select(MasterRecord).where(
+        MasterRecord.kind == filters.kind, *_criteria(MasterRecord, reads, scope, filters)
     )
+
+
+def _criteria(
+    table: type[Material | MasterRecord], reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter
+) -> list[ColumnElement[bool]]:
+    criteria: list[ColumnElement[bool]] = [col(table.plant_id).in_(narrowed(reads, scope, filters.plant))]
+    if filters.code is not None:
+        criteria.append(col(table.code) == filters.code)
     if filters.text is not None:
         text = filters.text.lower()
-        named = func.lower(MasterRecord.name).contains(text, autoescape=True)
-        found = found.where(or_(func.lower(MasterRecord.code).contains(text, autoescape=True), named))
-    return found
-
-
-def materials_coded(reads: ReadSession, scope: PlantScope, code: str, plant: str | None) -> Sequence[Material]:
-    """Return a material as the plants of the scope, or one of them, define it, by plant number."""
-    here = col(Material.plant_id).in_(narrowed(reads, scope, plant))
-    return reads.exec(select(Material).where(here, Material.code == code).order_by(col(Material.plant_id))).all()
+        columns = col(table.code), col(table.name)
+        criteria.append(or_(*(func.lower(one).contains(text, autoescape=True) for one in columns)))
+    return criteria

@@ -397,11 +397,15 @@ def test_customer_unknown_then_shipping_is_refused(plant: Serving) -> None:
 @pytest.mark.parametrize("kind", ["Supplier", "Customer", "Location", "Equipment"])
 def test_master_data_defined_then_it_is_listed(plant: Serving, kind: str) -> None:
     li = plant.people["li"]
-    plural = {"Equipment": "equipment"}.get(kind, f"{kind.lower()}s")
+    noun = kind.lower()
+    plural = {"Equipment": "equipmentItems"}.get(kind, f"{noun}s")
 
-    answer = li.do(f"define{kind}", "... on MasterDefined { record { kind code name } }", code="NEW-1", name="新")
+    answer = li.do(f"define{kind}", f"... on {kind}Defined {{ {noun} {{ code name }} }}", code="NEW-1", name="新")
 
-    assert answer["record"] == {"kind": kind.upper(), "code": "NEW-1", "name": "新"}
+    assert answer[noun] == {"code": "NEW-1", "name": "新"}
+    one = li.ask(f'{{ {noun}(code: "NEW-1", plantCode: "SH1") {{ name plant {{ code }} }} }}')
+    assert one[noun] == {"name": "新", "plant": {"code": "SH1"}}
+    assert li.ask(f'{{ {noun}(code: "NEW-1", plantCode: "SZ2") {{ name }} }}')[noun] is None
     found = li.ask(f'{{ {plural}(filter: {{text: "new"}}) {{ totalCount nodes {{ code plant {{ code }} }} }} }}')
     assert found[plural] == {"totalCount": 1, "nodes": [{"code": "NEW-1", "plant": {"code": "SH1"}}]}
     refused(plant, li, f"define{kind}", "CODE_INVALID", code="no spaces", name="x")
@@ -410,15 +414,15 @@ def test_master_data_defined_then_it_is_listed(plant: Serving, kind: str) -> Non
 def test_material_and_unit_defined_then_they_are_used(plant: Serving) -> None:
     li = plant.people["li"]
 
-    li.do("defineUnit", code="DRUM", name="Drum 桶", of="LTR", factor="200")
+    li.do("defineUnit", code="DRUM", name="Drum 桶", baseUnitCode="LTR", factor="200")
     answer = li.do(
         "defineMaterial",
-        "... on MaterialDefined { material { code unit shelfLifeDays conversions { unit factor } } }",
+        "... on MaterialDefined { material { unit { code } conversions { unitCode factor unit { name } } } }",
         code="RM-OIL",
         name="Oil",
-        unit="LTR",
+        unitCode="LTR",
         shelfLifeDays=90,
-        conversions=[{"unit": "KGM", "factor": "1.087"}],
+        conversions=[{"unitCode": "KGM", "factor": "1.087"}],
     )
     got = li.do(
         "receiveBatch",
@@ -428,10 +432,13 @@ def test_material_and_unit_defined_then_they_are_used(plant: Serving) -> None:
         locationCode="A1",
     )
 
-    assert answer["material"]["conversions"] == [{"unit": "KGM", "factor": "1087/1000"}]
+    assert answer["material"] == {
+        "unit": {"code": "LTR"},
+        "conversions": [{"unitCode": "KGM", "factor": "1087/1000", "unit": {"name": "kilogram"}}],
+    }
     assert got["batch"] == {"quantityMade": {"amount": "400", "unit": "LTR"}, "expiresOn": "2026-06-12"}
-    refused(plant, li, "defineUnit", "CODE_TAKEN", code="KGM", name="kilo", of="KGM", factor="1")
-    refused(plant, li, "defineMaterial", "UNIT_UNKNOWN", code="X", name="x", unit="FURLONG")
+    refused(plant, li, "defineUnit", "CODE_TAKEN", code="KGM", name="kilo", baseUnitCode="KGM", factor="1")
+    refused(plant, li, "defineMaterial", "UNIT_UNKNOWN", code="X", name="x", unitCode="FURLONG")
 
 
 def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serving) -> None:

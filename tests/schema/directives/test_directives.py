@@ -154,13 +154,15 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
 async def test_master_data_recall_and_unit_directed_then_defined_and_held(group: Group, hub: Served) -> None:
     made = chain(group)
     both = ["SH1", "NB1"]
-    unit = await hub.do(DIRECTOR, "directUnit", SENT, plantCodes=both, code="SACK", name="Sack", of="KGM", factor="25")
+    unit = await hub.do(
+        DIRECTOR, "directUnit", SENT, plantCodes=both, code="SACK", name="Sack", baseUnitCode="KGM", factor="25"
+    )
     material = await hub.do(
-        DIRECTOR, "directMaterial", SENT, plantCodes=both, code="RM-GOAT", name="Goat milk 羊奶", unit="SACK",
-        shelfLifeDays=20, conversions=[{"unit": "BG", "factor": "2"}],
+        DIRECTOR, "directMaterial", SENT, plantCodes=both, code="RM-GOAT", name="Goat milk 羊奶", unitCode="SACK",
+        shelfLifeDays=20, conversions=[{"unitCode": "BG", "factor": "2"}],
     )  # fmt: skip
     for mutation in ("directSupplier", "directCustomer", "directEquipment"):
-        sent = await direct(hub, DIRECTOR, mutation, SENT, plants=both, code="X1", name="New one")
+        sent = await direct(hub, DIRECTOR, mutation, SENT, plantCodes=both, code="X1", name="New one")
         assert [one["about"] for one in sent["directives"]] == ["X1", "X1"]
     recall = await hub.do(DIRECTOR, "openRecall", SENT, batchCodes=[made.milk, made.yoghurt], reason="Salmonella")
     assert [(one["type"], one["about"], one["batches"]) for one in recall["directives"]] == [
@@ -169,9 +171,11 @@ async def test_master_data_recall_and_unit_directed_then_defined_and_held(group:
     assert [one["index"] for sent in (unit, material) for one in sent["directives"]] == [0, 0, 1, 1]
     for plant in (group.here, group.there):
         obeys(group, plant)
-    defined = await hub.ask(DIRECTOR, '{ materials(filter: { text: "RM-GOAT" }) { nodes { unit plant { code } } } }')
+    defined = await hub.ask(
+        DIRECTOR, '{ materials(filter: { text: "RM-GOAT" }) { nodes { unit { code } plant { code } } } }'
+    )
     assert defined["materials"]["nodes"] == [
-        {"unit": "SACK", "plant": {"code": "SH1"}}, {"unit": "SACK", "plant": {"code": "NB1"}},
+        {"unit": {"code": "SACK"}, "plant": {"code": "SH1"}}, {"unit": {"code": "SACK"}, "plant": {"code": "NB1"}},
     ]  # fmt: skip
     held = "query($code: BatchCode!) { batch(code: $code) { holds { kind inForceAtPlant plant { code } } } }"
     answer = await hub.ask(DIRECTOR, held, code=made.milk)
@@ -199,14 +203,14 @@ async def test_not_of_headquarters_or_wrong_then_refused_and_nothing_changed(gro
         "placeHold": {"batchCode": made.yoghurt, "reason": "Why not"},
         "openRecall": {"batchCodes": [made.yoghurt], "reason": "Why not"},
         "liftHold": {"hold": sent["hold"], "reason": "Why not"},
-        "directMaterial": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "unit": "KGM"},
-        "directUnit": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "of": "KGM", "factor": "1"},
+        "directMaterial": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "unitCode": "KGM"},
+        "directUnit": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "baseUnitCode": "KGM", "factor": "1"},
     }
     for mutation, given in wanted.items():
         for actor in NOT_ALLOWED:
             assert (await hub.do(actor, mutation, "", **given))["code"] == "NOT_PERMITTED", (mutation, actor)
     for actor in NOT_ALLOWED:
-        answer = await direct(hub, actor, "directLocation", "", plants=["SH1"], code="C1", name="Cellar")
+        answer = await direct(hub, actor, "directLocation", "", plantCodes=["SH1"], code="C1", name="Cellar")
         assert answer["code"] == "NOT_PERMITTED", actor
     for mutation, given, code, text in (
         ("placeHold", {"batchCode": made.yoghurt, "reason": "x", "plantCodes": ["ZZ9"]}, "NOT_DEFINED",

@@ -4,7 +4,7 @@ import { composeServices } from "@apollo/composition";
 import { parse, printSchema } from "graphql";
 
 const services = process.argv.slice(2).map((given) => {
-  const [name = "", file = ""] = given.split("=");
+  const [name, file] = given.split("=");
   return { name, url: `http://${name}.example/graphql`, typeDefs: parse(readFileSync(file, "utf-8")) };
 });
 const composed = composeServices(services);
