@@ -200,6 +200,11 @@ class ChangeRequestFilter:
     requested_by: str | None = described("Employee number of the requester.", default=None)
 
 
+def changes_filter(wanted: ChangeRequestFilter) -> ChangesFilter:
+    """Return the criteria of a filter."""
+    return ChangesFilter(wanted.plant, wanted.state, wanted.kind, wanted.level, wanted.batch, wanted.requested_by)
+
+
 async def change_numbered(info: Info, plant: int, change: int) -> ChangeRequest | None:
     row = await info.load(Permission.BATCH_READ, changes_by_id, (plant, change))
     return None if row is None else ChangeRequest.of(row)
@@ -227,9 +232,7 @@ async def change_requests(
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ChangeRequest]:
-    wanted = filter or ChangeRequestFilter()
-    filters = ChangesFilter(wanted.plant, wanted.state, wanted.kind, wanted.level, wanted.batch, wanted.requested_by)
     return await info.connection(
-        changes_page, changes_count, filters, (first, after),
+        changes_page, changes_count, changes_filter(filter or ChangeRequestFilter()), (first, after),
         key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
     )  # fmt: skip

@@ -104,13 +104,13 @@ def entries_page(
 ) -> Sequence[LedgerEntry]:
     """Return one page of entries, by ledger and position."""
     key = col(LedgerEntry.log_id), col(LedgerEntry.idx)
-    found = pages.page(_filtered(reads, scope, filters), key, after, limit, descending=filters.newest_first)
+    found = pages.page(filtered(reads, scope, filters), key, after, limit, descending=filters.newest_first)
     return reads.exec(found).all()
 
 
 def entries_count(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> int:
     """Return how many entries there are."""
-    return pages.count(reads, _filtered(reads, scope, filters))
+    return pages.count(reads, filtered(reads, scope, filters))
 
 
 def entries_from(
@@ -135,7 +135,8 @@ def entries_by_origin(
     return {one: found[place] for one, place in places.items() if place in found}
 
 
-def _filtered(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> SelectOfScalar[LedgerEntry]:
+def filtered(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> SelectOfScalar[LedgerEntry]:
+    """Return the selection of entries in the scope that match a filter."""
     row = LedgerEntry
     logs = {log for log in logs_of(narrowed(reads, scope, filters.plant)) if filters.kind in (None, kind_of(log))}
     found = select(row).where(col(row.log_id).in_(logs))
