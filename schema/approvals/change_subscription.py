@@ -9,7 +9,7 @@ from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
 from plants.store.approvals.change_events import ChangeEvent, change_events
 from plants.store.audit.tails import Span, applied_sizes
-from schema.approvals.change_requests import ChangeRequest, ChangeRequestFilter, changes_filter
+from schema.approvals.change_requests import NEWEST_FIRST, ChangeRequest, ChangeRequestFilter
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, object_type
 from schema.engine.operations import subscription
@@ -34,7 +34,7 @@ async def change_requests(
     filter: Annotated[ChangeRequestFilter | None, argument("Filter. Without it, all.")] = None,
     after: StreamAfter = None,
 ) -> AsyncIterator[ChangeRequestEvent]:
-    filters = changes_filter(filter or ChangeRequestFilter())
+    filters = (filter or ChangeRequestFilter()).criteria(NEWEST_FIRST)
 
     def find(reads: ReadSession, scope: PlantScope, span: Span) -> Sequence[ChangeEvent] | None:
         return change_events(reads, scope, filters, span)

@@ -10,7 +10,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.audit.history import EntriesFilter
 from plants.store.audit.tails import Span, applied_sizes, entries_in, stored_sizes
 from plants.store.ledger.entries import LedgerEntry as EntryRow
-from schema.audit.history import LedgerEntry, LedgerFilter, entries_filter
+from schema.audit.history import NEWEST_FIRST, LedgerEntry, LedgerFilter
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, object_type
 from schema.engine.operations import query, subscription
@@ -43,10 +43,8 @@ async def ledger_entries(
     filter: Annotated[LedgerFilter | None, argument("Filter. Without it, all.")] = None,
     after: StreamAfter = None,
 ) -> AsyncIterator[LedgerEntryEvent]:
-    filters = entries_filter(filter or LedgerFilter())
-    # The goods that an entry moves are in the tables once it is applied.
-    heads = stored_sizes if filters.batch is None else applied_sizes
-    async with aclosing(follow_ledgers(info, "ledgerEntries", after, heads, _finder(filters))) as events:
+    find = _finder((filter or LedgerFilter()).criteria(NEWEST_FIRST))
+    async with aclosing(follow_ledgers(info, "ledgerEntries", after, stored_sizes, find)) as events:
         async for cursor, row in events:
             yield LedgerEntryEvent(cursor=cursor, entry=LedgerEntry.of(row))
 

@@ -39,19 +39,8 @@ type Query {
 """
 
 NOT_SIZED_YET: Final = {
-    "Batch.aliases",
-    "Batch.attributes",
-    "Batch.holds",
-    "Batch.stock",
     "Completeness.asOf",
     "Completeness.gaps",
-    "ConflictingEntry.collisions",
-    "DirectivesSent.directives",
-    "HubDirective.batches",
-    "HubDirective.waitingFor",
-    "LedgerEntry.causes",
-    "LedgerEntry.differences",
-    "Material.conversions",
     "Query.plants",
     "Trace.seeds",
     "Trace.unknown",

@@ -12,7 +12,7 @@ from tests.patience import wait_until
 from tests.scenarios.preparing import CHEN, PLANTS, WANG
 from tests.scenarios.processes import HUB, Group, Person, is_level, leaves
 
-ENTRY: Final = "entry { index type leafHash }"
+ENTRY: Final = "entry { id index type leafHash }"
 REPLICATION: Final = "{ plants { code replication { state size root projected acknowledged faults alarm } } }"
 
 
@@ -47,9 +47,11 @@ def replication(group: Group, code: str) -> dict[str, dict[str, Any]]:
 
 def stock_of(person: Person, code: str) -> dict[str, str]:
     """Return what is on hand of a batch, by location, as the person sees it."""
-    query = "query($code: BatchCode!) { batch(code: $code) { stock { quantity { amount } location { code } } } }"
+    query = (
+        "query($code: BatchCode!) { batch(code: $code) { stock { nodes { quantity { amount } location { code } } } } }"
+    )
     batch = person.ask(query, code=code)["batch"]
-    return {one["location"]["code"]: one["quantity"]["amount"] for one in batch["stock"]}
+    return {one["location"]["code"]: one["quantity"]["amount"] for one in batch["stock"]["nodes"]}
 
 
 def wait_level(group: Group, codes: Sequence[str] = tuple(PLANTS)) -> None:
@@ -112,14 +114,14 @@ def take_in(person: Person, manifest: str) -> None:
 
 
 def quarantine(person: Person, code: str, reason: str = "Damp sacks") -> int:
-    """Put a batch on hold and return the hold's id."""
-    wanted = "... on HoldPlaced { hold { hold } }"
-    return int(person.do("placeHold", wanted, batchCode=code, reason=reason)["hold"]["hold"])
+    """Put a batch on hold and return the index of the entry that placed it."""
+    wanted = "... on HoldPlaced { entry { index } }"
+    return int(person.do("placeHold", wanted, batchCode=code, reason=reason)["entry"]["index"])
 
 
 def ask_release(person: Person, code: str, reason: str = "Analysed, dry") -> dict[str, Any]:
-    """Ask for a release from quarantine, and return the request with its number (`change`) and `proposal`."""
-    wanted = "... on ChangeRequested { changeRequest { change proposal state version plant { code } } }"
+    """Ask for a release from quarantine, and return the request with its id, its index and its proposal."""
+    wanted = "... on ChangeRequested { changeRequest { id index proposal state batchVersion plant { code } } }"
     return dict(person.do("requestRelease", wanted, batchCode=code, reason=reason)["changeRequest"])
 
 
@@ -128,7 +130,7 @@ def decide(
 ) -> dict[str, Any]:
     """Decide on a change request, at the plant or at the hub, and return the answer, refused or not."""
     wanted = f"... on ChangeRequestDecided {{ {ENTRY} changeRequest {{ state }} }}"
-    order = {"plant": change["plant"]["code"], "change": change["change"], "proposal": change["proposal"]}
+    order = {"changeRequestId": change["id"], "proposal": change["proposal"]}
     order |= {"verdict": verdict, "comment": "Looked at"}
     return person.say("decideChangeRequest", wanted, request=request, **order)
 

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
-from plants.store.audit.history import EntriesFilter, filtered, logs_of
+from plants.store.audit.history import EntriesFilter, entries_matching, logs_of
 from plants.store.ledger.entries import LedgerEntry, Log
 
 
@@ -43,7 +43,7 @@ def entries_in(
     if span.log_id not in logs_of(scope):
         return None
     row = LedgerEntry
-    found = filtered(reads, scope, filters).where(
+    found = entries_matching(reads, scope, filters).where(
         row.log_id == span.log_id, col(row.idx) >= span.start, col(row.idx) < span.end
     )
     return reads.exec(found.order_by(col(row.idx)).limit(span.limit)).all()

@@ -36,7 +36,7 @@ STATUS = """subscription($filter: ReplicationStatusFilter, $after: String) {
 ALARMS = """subscription($filter: AlarmFilter, $after: String) {
   alarms(filter: $filter, after: $after) { cursor alarm { kind about times overAt } } }"""
 SECONDS_MAX = 20
-REQUESTED = {"state": "REQUESTED"}
+REQUESTED = {"state": {"eq": "REQUESTED"}}
 THERE = person(6, (2, Role.AUDITOR))
 NOTICE = message("TEST_ALARM", "Something is wrong.")
 
@@ -166,15 +166,15 @@ async def test_filter_then_those_entries_alone_and_the_cursor_passes_the_others(
     after = await now(hub, AUDITOR)
     chain(group)
     for given, places in (
-        ({"plant": "NB1"}, [("NB1", "PLANT", 10), ("NB1", "PLANT", 11)]),
-        ({"type": "TransferDispatched"}, [("SH1", "PLANT", 12)]),
-        ({"plant": "XX9"}, []),
+        ({"plantCode": {"eq": "NB1"}}, [("NB1", "PLANT", 10), ("NB1", "PLANT", 11)]),
+        ({"type": {"eq": "TransferDispatched"}}, [("SH1", "PLANT", 12)]),
+        ({"plantCode": {"eq": "XX9"}}, []),
     ):
         async with aclosing(hub.follow(AUDITOR, ENTRIES, filter=given, after=after)) as events:
             found = await taken(events, len(places))
             assert [place(one) for one in found] == places
             assert await silent(events)
-    async with aclosing(hub.follow(AUDITOR, ENTRIES, filter={"plant": "SH1"}, after=after)) as events:
+    async with aclosing(hub.follow(AUDITOR, ENTRIES, filter={"plantCode": {"eq": "SH1"}}, after=after)) as events:
         last = event((await taken(events, 3))[-1])["cursor"]
     async with aclosing(hub.follow(AUDITOR, ENTRIES, after=last)) as events:
         assert [place(one)[0] for one in await taken(events, 2)] == ["NB1", "NB1"]

@@ -59,7 +59,7 @@ async def test_dispatched_then_listed_with_its_balance_until_it_arrives(group: G
         },
     }  # fmt: skip
     group.here.clock.advance(days=8)
-    late = (await hub.ask(DIRECTOR, WANTED % "(overdue: true)"))["transfersInTransit"]["transfers"]
+    late = (await hub.ask(DIRECTOR, WANTED % "(filter: {overdue: true})"))["transfersInTransit"]["transfers"]
     assert [one["overdue"] for one in late["nodes"]] == [True]
     group.there.clock.advance(days=8)
     arrived(group, entry)
