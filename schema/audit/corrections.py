@@ -9,13 +9,13 @@ from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE, ENTRY_ALREADY_COR
 from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_PRUNED, ENTRY_UNKNOWN
 from plants.rules.production.refusals import PROCESS_CLOSED
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, within
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
-from schema.engine.nodes import read_id
+from schema.engine.nodes import named
 from schema.engine.operations import PLANT_ONLY, mutation
 
 
@@ -52,8 +52,6 @@ class EntryCorrected(Recorded):
     ),
 )
 async def correct_entry(info: Info, input: Input[CorrectEntryInput]) -> EntryCorrected:
-    # Checked before the id is read, so that the answer does not reveal which entries exist.
-    info.require(info.services.plant)
     index = _index(info, input.entry_id)
     order = corrections.Correction(index, input.correction_reason, input.reason)
     entry = await info.write(corrections.correct_entry, order, input)
@@ -63,7 +61,8 @@ async def correct_entry(info: Info, input: Input[CorrectEntryInput]) -> EntryCor
 
 def _index(info: Info, id: strawberry.ID) -> int:
     """Return the index in the id of an entry of this plant's ledger, or raise ENTRY_UNKNOWN."""
-    log_id, index = read_id("entry", id) or (None, None)
-    if log_id != info.services.plant or index is None:
-        raise Refusal(ENTRY_UNKNOWN, entry=id)
+    log_id, index = named("entryId", "entry", id, ENTRY_UNKNOWN)
+    if log_id != info.services.plant:
+        with within("entryId"):
+            raise Refusal(ENTRY_UNKNOWN, entry=index)
     return int(index)

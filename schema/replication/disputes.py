@@ -9,7 +9,7 @@ from auth.permissions import Permission
 from plants.commands.replication.disputes import Settlement
 from plants.commands.replication.disputes import settle_dispute as settle
 from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, within
 from plants.store.replication.disputes import (
     AS_RECORDED,
     DisputeOrderField,
@@ -32,7 +32,7 @@ from schema.engine.filters import CodeFilter, DateTimeRange, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable, read_id
+from schema.engine.nodes import Node, findable, named, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.orders import Ordering
 from schema.engine.scalars import ConflictKind, EventType
@@ -209,11 +209,10 @@ class ConflictingEntrySettled(Recorded):
     ),
 )
 async def settle_conflicting_entry(info: Info, input: Input[SettleConflictingEntryInput]) -> ConflictingEntrySettled:
-    # Checked before the id is read, so that the answer does not reveal which entries exist.
-    info.require(info.services.plant)
-    plant, index = read_id("dispute", input.conflicting_entry_id) or (None, None)
-    if plant != info.services.plant or index is None:
-        raise Refusal(DISPUTE_UNKNOWN, dispute=input.conflicting_entry_id)
+    plant, index = named("conflictingEntryId", "dispute", input.conflicting_entry_id, DISPUTE_UNKNOWN)
+    if plant != info.services.plant:
+        with within("conflictingEntryId"):
+            raise Refusal(DISPUTE_UNKNOWN, dispute=index)
     entry = await info.write(settle, Settlement(index, input.reason), input)
     found = await _find(info, (plant, index))
     return ConflictingEntrySettled(entry=RecordedEntry.of(entry), conflicting_entry=required(found))

@@ -37,7 +37,7 @@ from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable, read_id
+from schema.engine.nodes import Node, findable, named
 from schema.engine.operations import HUB_ONLY, mutation, query
 from schema.engine.orders import Ordering
 from schema.engine.scalars import EventType, Sha256
@@ -276,13 +276,8 @@ class EntrySkipped(Recorded):
     """A parked entry was skipped for good. Entries that waited for it are being retried."""
 
 
-def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
-    # Checked before the id is read, so that the answer does not reveal which entries exist.
-    info.require(HUB_LOG)
-    parts = read_id("parked", input.parked_entry_id)
-    if parts is None:
-        raise Refusal(ENTRY_NOT_PARKED, entry=input.parked_entry_id, plant="—")
-    return EntryOrder(*parts)
+def _order(input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
+    return EntryOrder(*named("parkedEntryId", "parked", input.parked_entry_id, ENTRY_NOT_PARKED, plant="—"))
 
 
 @mutation(
@@ -293,7 +288,7 @@ def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> E
     refusals=(ENTRY_NOT_PARKED,),
 )
 async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> EntryRetried:
-    order = _order(info, input)
+    order = _order(input)
     entry = await info.write(retry_entry, order, input, plant=HUB_LOG)
     return EntryRetried(entry=RecordedEntry.of(entry))
 
@@ -306,6 +301,6 @@ async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) ->
     refusals=(ENTRY_NOT_PARKED,),
 )
 async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> EntrySkipped:
-    order = _order(info, input)
+    order = _order(input)
     entry = await info.write(skip_entry, order, input, plant=HUB_LOG)
     return EntrySkipped(entry=RecordedEntry.of(entry))

@@ -120,8 +120,8 @@ def quarantine(person: Person, code: str, reason: str = "Damp sacks") -> int:
 
 
 def ask_release(person: Person, code: str, reason: str = "Analysed, dry") -> dict[str, Any]:
-    """Ask for a release from quarantine, and return the request."""
-    wanted = "... on ChangeRequested { changeRequest { id index proposal state plant { code } } }"
+    """Ask for a release from quarantine, and return the request with its id, its index and its proposal."""
+    wanted = "... on ChangeRequested { changeRequest { id index proposal state batchVersion plant { code } } }"
     return dict(person.do("requestRelease", wanted, batchCode=code, reason=reason)["changeRequest"])
 
 
@@ -138,10 +138,10 @@ def decide(
 def completeness(person: Person, code: str, direction: str = "BOTH") -> dict[str, Any]:
     """Return what the trace of a batch says of its own completeness, with the plants of the watermarks by code."""
     query = (
-        "query($input: TraceInput!) { trace(input: $input) { summary { batches } completeness { complete"
-        " asOf { plant { code } size lagSeconds } gaps { kind plant { code } } } } }"
+        "query($input: TraceInput!) { trace(input: $input) { summary { batchCount } completeness { complete"
+        " asOf { plant { code } size lagSeconds } gaps { nodes { kind plant { code } } } } } }"
     )
-    return dict(person.ask(query, input={"codes": [code], "direction": direction})["trace"])
+    return dict(person.ask(query, input={"batchCodes": [code], "direction": direction})["trace"])
 
 
 def entries_of(store: Store, log_id: int, since: int = 0) -> list[Entry]:

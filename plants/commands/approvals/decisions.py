@@ -74,7 +74,7 @@ def decide_change_at_hub(writer: LedgerWriter, order: Decision) -> Entry:
     plant rejected that directive.
     """
     proposal = _proposal(writer, order)
-    with within("change"):
+    with within("changeRequestId"):
         check_not_directed(writer.session, writer.call.plant, order.change)
     return _decide(writer, order, proposal, ChangeLevel.HUB)
 
@@ -91,12 +91,12 @@ def apply_change(writer: PlantLedgerWriter, proposal: Proposal) -> Entry:
 
 
 def _proposal(writer: LedgerWriter, order: Decision) -> Proposal:
-    with within("change"):
+    with within("changeRequestId"):
         return proposal_of(writer.session, writer.call.plant, order.change)
 
 
 def _decide(writer: LedgerWriter, order: Decision, proposal: Proposal, level: ChangeLevel) -> Entry:
-    with within("change"):
+    with within("changeRequestId"):
         check_decidable(proposal, decider=writer.actor.person, level=level, content=order.proposal, at=writer.call.now)
     if order.comment or order.verdict is ChangeVerdict.REJECTED:
         with within("comment"):

@@ -63,7 +63,7 @@ def correct_entry(writer: PlantLedgerWriter, order: Correction) -> Entry:
     the entry, as a return of what it fed, as ENTRY_BUILT_ON or PROCESS_CLOSED.
     """
     writer.reason = check_reason(order.reason)
-    with within("entry"):
+    with within("entryId"):
         return _correct(writer, order)
 
 

@@ -243,7 +243,7 @@ def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]
     reason = check_reason(order.reason)
     held = in_force(directing.session, order.hold[:40])
     if not held:
-        with within("hold"):
+        with within("holdId"):
             raise Refusal(DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
     contents = {
         plant: ReleaseDirected(hold=order.hold, batches=batches, reason=reason) for plant, batches in held.items()

@@ -63,7 +63,7 @@ def test_fields_given_then_the_others_stay(plant: Plant, given: dict[str, Any], 
 def test_new_material_then_what_is_not_given_is_empty(plant: Plant) -> None:
     entry = plant.do(define_material, MaterialChange("RM-Y", "Whey", "KGM"))
 
-    nothing: dict[str, Any] = {"shelf_life_days": None, "retest_days": None, "conversions": {}}
+    nothing: dict[str, object] = {"shelf_life_days": None, "retest_days": None, "conversions": {}}
     assert entry.payload == {"code": "RM-Y", "name": "Whey", "unit": "KGM", **nothing}
 
 
