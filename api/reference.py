@@ -17,6 +17,7 @@ from infra.messages import languages, translate
 from infra.roles import Role as NodeRole
 from infra.settings import Settings
 from plants.rules.ledger.events import LedgerKind
+from plants.rules.replication.conflict_kinds import ConflictKind
 from plants.store.monitoring.alarms import AlarmKind
 from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
@@ -93,6 +94,19 @@ renamed. `batchloom reference --write` generates this page from the declarations
 def alarms() -> str:
     """Return the page of the kinds of alarms."""
     return _page(ALARMS, _table(["kind", "meaning"], ([f"`{kind}`", kind.description] for kind in AlarmKind)))
+
+
+CONFLICTS: Final = """# Conflicts
+
+A plant that was restored writes entries of the other copy again, if they fit. An entry that does not fit is kept as a
+conflicting entry. Each of its conflicts has a kind. A kind is never renamed, and a newer program may write new ones.
+`batchloom reference --write` generates this page from the declarations.
+"""
+
+
+def conflicts() -> str:
+    """Return the page of the kinds of conflicts."""
+    return _page(CONFLICTS, _table(["kind", "meaning"], ([f"`{kind}`", kind.description] for kind in ConflictKind)))
 
 
 EVENTS_PAGE: Final = """# Events
@@ -178,6 +192,7 @@ def _default(setting: FieldInfo) -> str:
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "alarms.md": alarms,
+    "conflicts.md": conflicts,
     "events.md": events,
     "limits.md": limits_page,
     "permissions.md": permissions,

@@ -17,7 +17,7 @@ from plants.rules.values.instants import EPOCH, parse_instant
 from plants.rules.values.scope import PlantScope
 from plants.store.approvals.change_requests import ChangesFilter, changes_page
 from plants.store.genealogy import walks
-from plants.store.inventory.batches import BatchesFilter, batches_count, batches_page
+from plants.store.inventory.batch_lists import BatchesFilter, batches_count, batches_page
 from plants.store.ledger.verification import verify
 from plants.store.logistics.transfers import TransfersFilter, transfers_page
 from plants.store.projection.rebuilding import projection_tables

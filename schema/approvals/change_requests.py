@@ -1,7 +1,7 @@
 """Change requests: types, queries, and the mutations that request a change."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import strawberry
 
@@ -15,8 +15,10 @@ from plants.rules.values.refusals import Refusal
 from plants.store.approvals.change_requests import (
     DECISIONS_MAX,
     ChangeDecisionRow,
+    ChangeOrderField,
     ChangeRequestRow,
     ChangesFilter,
+    change_key,
     changes_by_id,
     changes_count,
     changes_page,
@@ -24,18 +26,20 @@ from plants.store.approvals.change_requests import (
     proposal_in,
 )
 from plants.store.directives.outcomes import DirectiveOutcomeRow, directed_verdicts, outcomes_by_directive
+from plants.store.sql.orders import Order, OrderDirection
 from schema.audit.differences import FieldChange, difference
 from schema.audit.kept_refusals import kept_refusal_at, kept_refusal_of
 from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import query
+from schema.engine.orders import Ordering
 from schema.engine.refusals import RefusalAnswer
-from schema.engine.scalars import BatchCode, PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.people.actors import Actor
@@ -44,6 +48,8 @@ enum_type(ChangeKind)
 enum_type(ChangeLevel)
 enum_type(ChangeState)
 enum_type(ChangeVerdict)
+enum_type(ChangeOrderField)
+NEWEST_FIRST: Final = Order(ChangeOrderField.INDEX, OrderDirection.DESCENDING)
 CHANGE = "Number of the change request at its plant. It is the index of the entry that requested the change."
 PROPOSAL = "Leaf hash of the requesting entry, in hexadecimal. A decision refers to exactly this content."
 REASON = "Reason, for the deciders and for readers of the ledger."
@@ -192,12 +198,34 @@ class ChangeRequest(Node):
 class ChangeRequestFilter:
     """Filters change requests. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Plant.", default=None)
-    batch: BatchCode | None = described("Batch.", default=None)
-    kind: ChangeKind | None = described("Kind.", default=None)
-    state: ChangeState | None = described("State.", default=None)
-    level: ChangeLevel | None = described("Level at which it may be decided.", default=None)
-    requested_by: str | None = described("Employee number of the requester.", default=None)
+    plant_code: CodeFilter | None = described("Plant of the requester.", default=None)
+    batch_code: CodeFilter | None = described("Batch to change.", default=None)
+    kind: Filter[ChangeKind] | None = described("Kind of change.", default=None)
+    state: Filter[ChangeState] | None = described("State.", default=None)
+    levels: Filter[ChangeLevel] | None = described(
+        "Levels at which it may be decided. One of them must match.", default=None
+    )
+    requested_by_code: CodeFilter | None = described("Requester.", default=None)
+    requested_at: DateTimeRange | None = described("Time of the request.", default=None)
+
+    def criteria(self, order: Order[ChangeOrderField]) -> ChangesFilter:
+        return ChangesFilter(
+            plant=criterion(self.plant_code),
+            batch=criterion(self.batch_code),
+            kind=criterion(self.kind),
+            state=criterion(self.state),
+            levels=criterion(self.levels),
+            requested_by=criterion(self.requested_by_code),
+            requested_at=criterion(self.requested_at),
+            order=order,
+        )
+
+
+@input_type
+class ChangeRequestOrder(Ordering):
+    """Order of change requests."""
+
+    field: ChangeOrderField = described("Field to order by.")
 
 
 async def change_numbered(info: Info, plant: int, change: int) -> ChangeRequest | None:
@@ -220,16 +248,19 @@ async def change_request(
     return None if place is None else await _find(info, place)
 
 
-@query("Lists change requests, newest first per plant.", permission=Permission.BATCH_READ)
+@query("Lists change requests.", permission=Permission.BATCH_READ)
 async def change_requests(
     info: Info,
+    *,
     filter: Annotated[ChangeRequestFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[
+        ChangeRequestOrder | None, argument("Order. Without it, the newest of each plant first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ChangeRequest]:
-    wanted = filter or ChangeRequestFilter()
-    filters = ChangesFilter(wanted.plant, wanted.state, wanted.kind, wanted.level, wanted.batch, wanted.requested_by)
+    order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
     return await info.connection(
-        changes_page, changes_count, filters, (first, after),
-        key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
+        changes_page, changes_count, (filter or ChangeRequestFilter()).criteria(order), (first, after),
+        key=lambda row: change_key(row, order), make=ChangeRequest.of,
     )  # fmt: skip

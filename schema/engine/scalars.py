@@ -21,6 +21,7 @@ Sha256 = NewType("Sha256", str)
 RequestId = NewType("RequestId", str)
 EventType = NewType("EventType", str)
 AlarmKind = NewType("AlarmKind", str)
+ConflictKind = NewType("ConflictKind", str)
 PermissionName = NewType("PermissionName", str)
 Representation = NewType("Representation", dict[str, Any])
 Url = NewType("Url", str)
@@ -213,6 +214,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "Kind of an alarm, such as ARCHIVE_FAILING. A kind is never renamed; new kinds may be added. "
         "The page docs/reference/alarms.md lists them.",
         _name_reader("AlarmKind", CONSTANT, RULE_CONSTANT(example="ARCHIVE_FAILING")),
+    ),
+    ConflictKind: _scalar(
+        "ConflictKind",
+        "Kind of a conflict after a repair, such as CODE_TAKEN. A kind is never renamed; new kinds may be added. "
+        "The page docs/reference/conflicts.md lists them.",
+        _name_reader("ConflictKind", CONSTANT, RULE_CONSTANT(example="CODE_TAKEN")),
     ),
     PermissionName: _scalar(
         "PermissionName",

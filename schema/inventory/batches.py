@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
+from plants.commands.inventory.receipts import ATTRIBUTES_MAX
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
 from plants.rules.quality.dispositions import Disposition, check_usable
@@ -16,25 +17,24 @@ from plants.rules.quality.holds import Hold
 from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
-from plants.store.audit.history import EntriesFilter
-from plants.store.inventory.batches import (
+from plants.store.audit.batch_history import batch_history_count, batch_history_page
+from plants.store.inventory.aliases import aliases_count, aliases_page
+from plants.store.inventory.batch_lists import (
     AS_RECORDED,
     AliasesFilter,
     BatchesFilter,
     BatchOrderField,
-    Known,
-    aliases_by_batch,
     batches_count,
     batches_page,
-    known_by_code,
-    known_by_id,
 )
 from plants.store.inventory.batches import Batch as BatchRow
-from plants.store.inventory.stock import stock_by_batch
+from plants.store.inventory.batches import Known, known_by_code, known_by_id
+from plants.store.inventory.holds import ListedHold, holds_count, holds_page, open_holds
+from plants.store.inventory.stock import stock_by_batch, stock_of_batches, stock_of_batches_count
 from plants.store.logistics.in_transit import awaited_batches
-from plants.store.quality.holds import holds_by_batch
 from plants.store.sql.orders import Order
-from schema.audit.history import LedgerEntry, entries
+from schema.audit.history import LedgerEntry
+from schema.engine.abilities import Ability, ability, nothing_blocks
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
@@ -57,7 +57,10 @@ from schema.quality import holds
 if TYPE_CHECKING:
     from schema.inventory.aliases import BatchAlias
     from schema.inventory.stock import Stock
-    from schema.quality.holds import BatchHold
+    from schema.quality.holds import BatchHold, BatchHoldFilter
+
+LazyHoldFilter = Annotated["BatchHoldFilter", strawberry.lazy("schema.quality.holds")]
+"""A filter of holds. Its module and this one import each other."""
 
 enum_type(Disposition)
 enum_type(BatchOrderField)
@@ -79,9 +82,15 @@ class BatchAtPlant:
 
     @field("Quantity of the batch on hand at the plant.")
     async def on_hand(self, info: Info) -> Quantity:
-        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.row.id) or []
-        here = sum(row.quantity for row in rows if row.plant_id == self.row.plant_id)
-        return Quantity.of(here, self.row.unit)
+        return Quantity.of(await self._on_hand(info), self.row.unit)
+
+    @field("True if goods of the batch are on hand at the plant.")
+    async def in_stock(self, info: Info) -> bool:
+        return await self._on_hand(info) > 0
+
+    @field("True if a hold on the goods is open, also one of headquarters that the plant has not placed yet.")
+    async def on_hold(self, info: Info) -> bool:
+        return bool(await self._open_holds(info))
 
     @field("True if the goods may be used today, by the plant's calendar.")
     async def usable(self, info: Info) -> bool:
@@ -92,21 +101,47 @@ class BatchAtPlant:
         blocked = await self._blocked(info)
         return None if blocked is None else refused(blocked, info.context.language)
 
+    @field("Whether you may move the goods between locations now.")
+    async def viewer_can_move(self, info: Info) -> Ability:
+        return await ability(info, Permission.STOCK_MOVE, self.row.plant_id, nothing_blocks)
+
+    @field("Whether you may dispatch the goods to another plant now.")
+    async def viewer_can_transfer(self, info: Info) -> Ability:
+        return await self._ability_to_use(info, Permission.TRANSFER_RUN)
+
+    @field("Whether you may ship the goods to a customer now.")
+    async def viewer_can_ship(self, info: Info) -> Ability:
+        return await self._ability_to_use(info, Permission.SHIPMENT_RUN)
+
+    async def _ability_to_use(self, info: Info, permission: Permission) -> Ability:
+        async def check() -> None:
+            blocked = await self._blocked(info)
+            if blocked is not None:
+                raise blocked
+
+        return await ability(info, permission, self.row.plant_id, check)
+
+    async def _on_hand(self, info: Info) -> int:
+        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.row.id) or []
+        return sum(row.quantity for row in rows if row.plant_id == self.row.plant_id)
+
+    async def _open_holds(self, info: Info) -> list[ListedHold]:
+        rows = await info.load(Permission.BATCH_READ, open_holds, self.row.id) or []
+        return [row for row in rows if row.plant_id == self.row.plant_id]
+
     async def _blocked(self, info: Info) -> Refusal | None:
-        rows = await info.load(Permission.BATCH_READ, holds_by_batch, self.row.id) or []
-        here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_at is None]
-        open_holds = tuple(Hold(row.hold_id, row.kind, row.reason) for row in here)
+        here = await self._open_holds(info)
+        placed = tuple(Hold(row.idx, row.kind, row.reason) for row in here if not row.pending)
         plant = await owner(info, self.row.plant_id)
         today = info.services.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
         try:
-            check_usable(self.row.code, self.disposition, open_holds, self.row.expires_on, today)
+            check_usable(self.row.code, self.disposition, placed, self.row.expires_on, today)
         except Refusal as refusal:
             return refusal
-        on_its_way = await holds.holds_on_their_way(info, self.known, rows)
-        directed = next((row for row in on_its_way if (row.plant_id, row.ended_at) == (self.row.plant_id, None)), None)
+        directed = next((row for row in here if row.pending), None)
         if directed is None:
             return None
-        data = {"batch": self.row.code, "hold": directed.hold, "kind": directed.kind, "reason": directed.reason}
+        data = {"batch": self.row.code, "hold": directed.directed, "kind": directed.kind, "reason": directed.reason}
         return Refusal(BATCH_ON_HOLD, **data, lifter=HEADQUARTERS)
 
     @classmethod
@@ -130,7 +165,7 @@ class Batch(Node):
     expires_on: date | None = described("Last day of use, as its origin stated it. Null if it does not expire.")
     retest_on: date | None = described("Day on which a retest is due. Null if none is.")
     grade: str | None = described("Grade.")
-    attributes: list[BatchAttribute] = described("Further properties.")
+    attributes: list[BatchAttribute] = described(f"Further properties, at most {ATTRIBUTES_MAX}.")
     known: strawberry.Private[Known]
 
     @field("Material, as defined at the plant that stated the batch.")
@@ -153,37 +188,55 @@ class Batch(Node):
         stated = self.known.stated
         return await Supplier.load(info, stated.plant_id, stated.supplier)
 
-    @field("State at each plant that knows the batch and that you may see.")
-    async def at_plants(self) -> list[BatchAtPlant]:
+    @field("State at each plant that knows the batch and that you may see: one for each plant.")
+    async def at_plants(self, info: Info) -> list[BatchAtPlant]:
+        info.context.spend(len(self.known.rows))
         return [BatchAtPlant.of(row, self.known) for row in self.known.rows]
 
-    @field("Stock by plant and location.")
-    async def stock(self, info: Info) -> list[Annotated["Stock", strawberry.lazy("schema.inventory.stock")]]:
-        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.known.stated.id) or []
-        return [stock.Stock.of(row, self.known) for row in rows]
+    @field("Stock, by plant and location.")
+    async def stock(
+        self, info: Info, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[Annotated["Stock", strawberry.lazy("schema.inventory.stock")]]:
+        return await info.children(
+            Permission.BATCH_READ, stock_of_batches, stock_of_batches_count, self.known.stated.id, (first, after),
+            key=lambda row: (row.plant_id, row.location), make=lambda row: stock.Stock.of(row, self.known),
+        )  # fmt: skip
 
-    @field("Holds by plant, in the order placed. Holds of headquarters that no plant has placed yet come last.")
+    @field(
+        "Holds, by plant in the order placed. Holds of headquarters that their plant has not placed yet come last. "
+        "Those on a batch of the same code count."
+    )
     async def holds(
-        self, info: Info, *, open: Annotated[bool, argument("True to list only open holds.")] = True
-    ) -> list[Annotated["BatchHold", strawberry.lazy("schema.quality.holds")]]:
-        batch = self.known.stated.id
-        rows = await info.load(Permission.BATCH_READ, holds_by_batch, batch) or []
-        directed = await holds.holds_on_their_way(info, self.known, rows)
-        placed = (holds.BatchHold.of(row) for row in rows)
-        pending = (holds.BatchHold.on_its_way(row, batch) for row in directed)
-        return [hold for hold in (*placed, *pending) if not open or hold.lifted_at is None]
+        self,
+        info: Info,
+        filter: Annotated[LazyHoldFilter | None, argument("Filter. Without it, all.")] = None,
+        first: First = PAGE_DEFAULT,
+        after: After = None,
+    ) -> Connection[Annotated["BatchHold", strawberry.lazy("schema.quality.holds")]]:
+        filters = (filter or holds.BatchHoldFilter()).criteria
+        return await info.children(
+            Permission.BATCH_READ, holds_page, holds_count, self.known.stated.id, (first, after),
+            key=lambda row: row.key, make=holds.BatchHold.of, filters=filters,
+        )  # fmt: skip
 
-    @field("Aliases.")
-    async def aliases(self, info: Info) -> list[Annotated["BatchAlias", strawberry.lazy("schema.inventory.aliases")]]:
-        rows = await info.load(Permission.BATCH_READ, aliases_by_batch, self.known.stated.id) or []
-        return [aliases.BatchAlias.of(row) for row in rows]
+    @field("Aliases in force, by plant, scheme, issuer and value.")
+    async def aliases(
+        self, info: Info, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[Annotated["BatchAlias", strawberry.lazy("schema.inventory.aliases")]]:
+        return await info.children(
+            Permission.BATCH_READ, aliases_page, aliases_count, self.known.stated.id, (first, after),
+            key=lambda row: (row.plant_id, row.scheme, row.issuer, row.value), make=aliases.BatchAlias.of,
+        )  # fmt: skip
 
     @field(
         "Entries about it, and entries that moved goods of it, by ledger and position.",
         permission=Permission.LEDGER_READ,
     )
     async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:
-        return await entries(info, EntriesFilter(batch=self.code), (first, after))
+        return await info.children(
+            Permission.LEDGER_READ, batch_history_page, batch_history_count, self.known.stated.code, (first, after),
+            key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
+        )  # fmt: skip
 
     @classmethod
     def of(cls, known: Known) -> Self:

@@ -15,7 +15,7 @@ from plants.store.inventory.batches import (
     Known,
 )
 from plants.store.inventory.movements import Stock as StockRow
-from plants.store.inventory.stock import StockLevelsFilter, stock_count, stock_page
+from plants.store.inventory.stock import StockLevelsFilter, stock_at, stock_count, stock_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -23,7 +23,8 @@ from schema.engine.fields import argument, described, field, input_type, object_
 from schema.engine.filters import CodeFilter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
-from schema.engine.nodes import Node
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS
@@ -65,11 +66,17 @@ class Stock(Node):
     def of(cls, row: StockRow, known: Known) -> Self:
         unit = known.stated.unit
         return cls(
-            id=strawberry.ID(f"stock/{row.plant_id}/{row.batch_id}/{row.location}"),
+            id=node_id("stock", row.plant_id, row.batch_id, row.location),
             quantity=Quantity.of(row.quantity, unit),
             row=row,
             known=known,
         )
+
+
+@findable("stock", int, int, str)
+async def _find(info: Info, parts: tuple[int, int, str]) -> Stock | None:
+    row = await info.load(Permission.BATCH_READ, stock_at, parts)
+    return None if row is None else Stock.of(*row)
 
 
 @input_type

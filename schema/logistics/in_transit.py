@@ -21,7 +21,8 @@ from plants.store.logistics.in_transit import (
 from plants.store.logistics.in_transit import OpenTransfer as OpenTransferRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import argument, described, enum_type, field, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import DateTimeRange, Filter, criterion
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
@@ -110,16 +111,24 @@ class TransfersInTransit:
         )  # fmt: skip
 
 
+@input_type
+class OpenTransferFilter:
+    """Filters unsettled transfers. A transfer must meet all fields given here."""
+
+    state: Filter[OpenState] | None = described("State of the transfer.", default=None)
+    since: DateTimeRange | None = described("Time since which the transfer is open.", default=None)
+    overdue: bool | None = described("True for overdue transfers, false for the others. Absent, both.", default=None)
+
+
 @query(
     "Returns the unsettled transfers between plants that you may see.",
     permission=Permission.BATCH_READ,
     roles=HUB_ONLY,
 )
 async def transfers_in_transit(
-    info: Info,
-    overdue: Annotated[
-        bool | None, argument("True for overdue transfers, false for the others. Without it, all.")
-    ] = None,
+    info: Info, filter: Annotated[OpenTransferFilter | None, argument("Filter. Without it, all.")] = None
 ) -> TransfersInTransit:
-    filters = OpenTransfersFilter(_overdue_before(info), overdue)
+    wanted = filter or OpenTransferFilter()
+    since = None if wanted.since is None else wanted.since.in_micros
+    filters = OpenTransfersFilter(_overdue_before(info), wanted.overdue, criterion(wanted.state), since)
     return TransfersInTransit(overdue_days=info.services.transfer_overdue_days, filters=filters)

@@ -12,25 +12,37 @@ from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import from_micros
 from plants.store.genealogy.edges import Edge
-from plants.store.logistics.shipments import ShipmentsFilter, shipments_by_id, shipments_count, shipments_page
+from plants.store.logistics.shipments import (
+    NEWEST_FIRST,
+    ShipmentOrderField,
+    ShipmentsFilter,
+    shipment_key,
+    shipments_by_id,
+    shipments_count,
+    shipments_page,
+)
 from plants.store.production.process_records import ProcessRow, inputs_count, inputs_page, lines_by_key
+from plants.store.sql.orders import Order
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateTimeRange, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import AMOUNTS, TAKING
-from schema.engine.scalars import PlantCode
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
 from schema.materials.customers import Customer
 from schema.production.process_records import line_key
+
+enum_type(ShipmentOrderField)
 
 
 @object_type
@@ -109,25 +121,42 @@ async def shipment(info: Info, id: Annotated[strawberry.ID, argument("Id of the 
 
 @input_type
 class ShipmentFilter:
-    """Filters shipments. A field that is not given does not filter."""
+    """Filters shipments. A shipment must meet all fields given here."""
 
-    plant: PlantCode | None = described("Shipping plant.", default=None)
-    customer: str | None = described("Customer code.", default=None)
-    customer_order: str | None = described("Order of the customer.", default=None)
+    plant_code: CodeFilter | None = described("Plant that shipped the goods.", default=None)
+    customer_code: CodeFilter | None = described("Customer.", default=None)
+    customer_order: CodeFilter | None = described("Order of the customer.", default=None)
+    shipped_at: DateTimeRange | None = described("Time of shipment.", default=None)
+
+    def criteria(self, order: Order[ShipmentOrderField]) -> ShipmentsFilter:
+        return ShipmentsFilter(
+            plant=criterion(self.plant_code),
+            customer=criterion(self.customer_code),
+            customer_order=criterion(self.customer_order),
+            shipped_us=None if self.shipped_at is None else self.shipped_at.in_micros,
+            order=order,
+        )
 
 
-@query("Lists shipments to customers, newest first per plant.", permission=Permission.BATCH_READ)
+@input_type
+class ShipmentOrder(Ordering):
+    """Order of shipments."""
+
+    field: ShipmentOrderField = described("Field to order by.")
+
+
+@query("Lists shipments to customers.", permission=Permission.BATCH_READ)
 async def shipments(
     info: Info,
     filter: Annotated[ShipmentFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[ShipmentOrder | None, argument("Order. Without it, newest first per plant.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Shipment]:
-    wanted = filter or ShipmentFilter()
-    filters = ShipmentsFilter(wanted.plant, wanted.customer, wanted.customer_order)
+    order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
     return await info.connection(
-        shipments_page, shipments_count, filters, (first, after),
-        key=lambda row: (row.id,), make=Shipment.of,
+        shipments_page, shipments_count, (filter or ShipmentFilter()).criteria(order), (first, after),
+        key=lambda row: shipment_key(row, order), make=Shipment.of,
     )  # fmt: skip
 
 

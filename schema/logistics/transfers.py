@@ -15,31 +15,38 @@ from plants.rules.logistics.refusals import (
     TRANSFER_NOT_FOR_THIS_PLANT,
     TRANSFER_RECEIVED,
 )
-from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.logistics.transfers import check_awaited, transfer_manifest
 from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.values.enums import DescribedEnum
+from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES, Refusal
 from plants.store.logistics.balances import Balance, BalanceSeen, balances_by_batch, balances_count, balances_page
 from plants.store.logistics.in_transit import awaited_transfers, mislabelled_by_id
 from plants.store.logistics.transfers import (
+    NEWEST_FIRST,
+    TransferOrderField,
     TransferSeen,
     TransfersFilter,
+    TransferState,
     differing_by_id,
     dispatch_of,
     transfers_by_id,
     transfers_count,
     transfers_page,
 )
+from plants.store.sql.orders import Order
+from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS, TAKING
 from schema.engine.scalars import BatchCode, PlantCode, instant
@@ -47,13 +54,8 @@ from schema.group.plants import Plant, plant_coded
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
 
-
-@enum_type
-class TransferState(DescribedEnum):
-    """State of a transfer, as known at this node."""
-
-    IN_TRANSIT = "IN_TRANSIT", "The goods were dispatched, and this node knows no receipt."
-    RECEIVED = "RECEIVED", "The destination has recorded a receipt, in full or with a difference."
+enum_type(TransferState)
+enum_type(TransferOrderField)
 
 
 @object_type
@@ -162,6 +164,17 @@ class Transfer(Node):
         found = await info.read(dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
 
+    @field("Whether you may receive it at its destination now.")
+    async def viewer_can_receive(self, info: Info) -> Ability:
+        destination = await plant_coded(info, self.destination_code)
+        if destination is None:
+            return Ability.of(Refusal(NOT_PERMITTED), info.context.language)
+
+        async def check() -> None:
+            check_awaited(self.seen.id, received=self.seen.received is not None)
+
+        return await ability(info, Permission.TRANSFER_RUN, destination.number, check)
+
     @classmethod
     def of(cls, seen: TransferSeen) -> Self:
         row = required(seen.sent or seen.received)
@@ -179,11 +192,34 @@ class Transfer(Node):
 
 @input_type
 class TransferFilter:
-    """Filters transfers. A field that is not given does not filter."""
+    """Filters transfers. A transfer must meet all fields given here."""
 
-    plant: PlantCode | None = described("Source or destination plant.", default=None)
-    state: TransferState | None = described("State.", default=None)
-    differing: bool | None = described("True for transfers with a difference, false for those without.", default=None)
+    source_code: CodeFilter | None = described("Source plant.", default=None)
+    destination_code: CodeFilter | None = described("Destination plant.", default=None)
+    state: Filter[TransferState] | None = described("State.", default=None)
+    differs: bool | None = described(
+        "True for transfers with a difference, false for those without. Absent, both.", default=None
+    )
+    dispatched_at: DateTimeRange | None = described("Time of dispatch.", default=None)
+    received_at: DateTimeRange | None = described("Time of receipt.", default=None)
+
+    def criteria(self, order: Order[TransferOrderField]) -> TransfersFilter:
+        return TransfersFilter(
+            source=criterion(self.source_code),
+            destination=criterion(self.destination_code),
+            state=criterion(self.state),
+            differs=self.differs,
+            dispatched_us=None if self.dispatched_at is None else self.dispatched_at.in_micros,
+            received_us=None if self.received_at is None else self.received_at.in_micros,
+            order=order,
+        )
+
+
+@input_type
+class TransferOrder(Ordering):
+    """Order of transfers."""
+
+    field: TransferOrderField = described("Field to order by.")
 
 
 @input_type
@@ -287,21 +323,20 @@ async def transfer(info: Info, id: Annotated[strawberry.ID, argument("Id of the 
 
 
 @query(
-    "Lists transfers, newest dispatch first per plant. The hub joins the statements of both sides.",
+    "Lists transfers. The hub joins the statements of both sides.",
     permission=Permission.BATCH_READ,
 )
 async def transfers(
     info: Info,
     filter: Annotated[TransferFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[TransferOrder | None, argument("Order. Without it, newest first per source plant.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Transfer]:
-    wanted = filter or TransferFilter()
-    received = None if wanted.state is None else wanted.state is TransferState.RECEIVED
-    filters = TransfersFilter(wanted.plant, received, wanted.differing)
+    order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
     return await info.connection(
-        transfers_page, transfers_count, filters, (first, after),
-        key=lambda seen: (seen.id,), make=Transfer.of,
+        transfers_page, transfers_count, (filter or TransferFilter()).criteria(order), (first, after),
+        key=lambda seen: seen.key(order), make=Transfer.of,
     )  # fmt: skip
 
 

@@ -16,8 +16,15 @@ from plants.rules.production.process_records import ProcessKind, ProcessState, R
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
 from plants.store.genealogy.edges import Edge
-from plants.store.production.process_records import (
+from plants.store.production.process_listings import (
+    NEWEST_FIRST,
     ProcessesFilter,
+    ProcessRecordOrderField,
+    process_key,
+    processes_count,
+    processes_page,
+)
+from plants.store.production.process_records import (
     ProcessRow,
     inputs_count,
     inputs_page,
@@ -26,21 +33,23 @@ from plants.store.production.process_records import (
     outputs_count,
     outputs_page,
     processes_by_id,
-    processes_count,
-    processes_page,
 )
+from plants.store.sql.orders import Order
+from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, named, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.scalars import instant
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
@@ -50,6 +59,7 @@ PROCESS_ID = "Id of the process record."
 
 enum_type(ProcessKind)
 enum_type(ProcessState)
+enum_type(ProcessRecordOrderField)
 enum_type(MaterialUse)
 enum_type(RunKind)
 
@@ -166,6 +176,25 @@ class ProcessRecord(Node):
         info.context.spend(len(totals))
         return MassBalance.of(rules.mass_balance(totals))
 
+    @field("Whether you may feed goods into it now.")
+    async def viewer_can_add_inputs(self, info: Info) -> Ability:
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
+
+    @field("Whether you may yield goods from it now.")
+    async def viewer_can_add_outputs(self, info: Info) -> Ability:
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
+
+    @field("Whether you may close it now.")
+    async def viewer_can_close(self, info: Info) -> Ability:
+        async def check() -> None:
+            await self._check_open()
+            commands.check_order(self.opened_at, info.services.clock.now())
+
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, check)
+
+    async def _check_open(self) -> None:
+        rules.check_open(self.row.id, self.row.kind, self.row.state)
+
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
         return cls(
@@ -181,14 +210,37 @@ class ProcessRecord(Node):
 
 
 @input_type
-class ProcessFilter:
-    """Filters process records. A field that is not given does not filter."""
+class ProcessRecordFilter:
+    """Filters process records. A process record must meet all fields given here."""
 
-    plant: PlantCode | None = described("Plant.", default=None)
-    kind: ProcessKind | None = described("Kind.", default=None)
-    state: ProcessState | None = described("State.", default=None)
-    job_order: str | None = described("Job order.", default=None)
-    equipment: str | None = described("Code of the equipment.", default=None)
+    plant_code: CodeFilter | None = described("Plant of the record.", default=None)
+    kind: Filter[ProcessKind] | None = described("Kind of process.", default=None)
+    state: Filter[ProcessState] | None = described("State.", default=None)
+    job_order: CodeFilter | None = described("Job order.", default=None)
+    segment: CodeFilter | None = described("Process segment.", default=None)
+    equipment_code: CodeFilter | None = described("Equipment.", default=None)
+    opened_at: DateTimeRange | None = described("Start.", default=None)
+    closed_at: DateTimeRange | None = described("End.", default=None)
+
+    def criteria(self, order: Order[ProcessRecordOrderField]) -> ProcessesFilter:
+        return ProcessesFilter(
+            plant=criterion(self.plant_code),
+            kind=criterion(self.kind),
+            state=criterion(self.state),
+            job_order=criterion(self.job_order),
+            segment=criterion(self.segment),
+            equipment=criterion(self.equipment_code),
+            opened_us=None if self.opened_at is None else self.opened_at.in_micros,
+            closed_us=None if self.closed_at is None else self.closed_at.in_micros,
+            order=order,
+        )
+
+
+@input_type
+class ProcessRecordOrder(Ordering):
+    """Order of process records."""
+
+    field: ProcessRecordOrderField = described("Field to order by.")
 
 
 async def process_numbered(info: Info, number: int) -> ProcessRecord | None:
@@ -216,26 +268,21 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 
 
 @query(
-    "Lists process records, newest first per plant. Transfers and shipments have lists of their own.",
+    "Lists process records. Transfers and shipments have lists of their own.",
     permission=Permission.BATCH_READ,
 )
 async def process_records(
     info: Info,
-    filter: Annotated[ProcessFilter | None, argument("Filter. Without it, all.")] = None,
+    filter: Annotated[ProcessRecordFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[ProcessRecordOrder | None, argument("Order. Without it, newest first per plant.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ProcessRecord]:
+    order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
     return await info.connection(
-        processes_page, processes_count, _filters(filter), (first, after),
-        key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
+        processes_page, processes_count, (filter or ProcessRecordFilter()).criteria(order), (first, after),
+        key=lambda row: process_key(row, order), make=ProcessRecord.of,
     )  # fmt: skip
-
-
-def _filters(filter: ProcessFilter | None) -> ProcessesFilter:
-    if filter is None:
-        return ProcessesFilter()
-    kind, state = (None if one is None else one.value for one in (filter.kind, filter.state))
-    return ProcessesFilter(filter.plant, kind, state, filter.job_order, filter.equipment)
 
 
 @input_type

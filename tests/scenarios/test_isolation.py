@@ -11,7 +11,7 @@ import pytest
 from graphql import GraphQLSchema
 
 from infra.ids import new_id
-from schema.engine.node_ids import read_kind
+from schema.engine.node_ids import node_id, read_kind
 from tests.scenarios.preparing import CHEN, STRANGER, WANG, ZHAO, Prepared, copy_group
 from tests.scenarios.processes import HUB, Group, Person, mutation_document
 from tests.scenarios.shop_floor import (
@@ -66,12 +66,14 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         group.start()
         here, there = group.at("SH1", WANG), group.at("SZ2", WANG)
         define_secrets(there)
-        hidden = receive(there, "50", material="SECRET", supplier="S-SZ2", supplierLot="LOT-SZ2", order="PO-SZ2")
+        hidden = receive(
+            there, "50", material="SECRET", supplierCode="S-SZ2", supplierLot="LOT-SZ2", purchaseOrder="PO-SZ2"
+        )
         held = receive(there, "7")
         quarantine(there, held)
         change = ask_release(there, held, "Hidden reason")
         shared = produce(there, [line(hidden, "20")], "19", jobOrder="JO-SZ2")
-        ship: dict[str, Any] = {"customerCode": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
+        ship: dict[str, Any] = {"customerCode": "C-SZ2", "customerOrder": "CO-SZ2", "lines": [line(shared, "2")]}
         there.do("shipGoods", "... on GoodsShipped { entry { index } }", **ship)
         take_in(here, dispatch(there, "SH1", [line(shared, "10")]))
         dispatch(there, "NB1", [line(receive(there, "3"), "3")])
@@ -178,7 +180,8 @@ def test_every_query_about_things_of_another_plant_then_as_if_they_did_not_exist
             telling.add(name)
     assert played.schema.query_type is not None
     without_names = {
-        "viewer", "server", "plants", "alarms", "transfersInTransit", "disputes", "parkedEntries", "skippedEntries",
+        "viewer", "server", "plants", "alarms", "transfersInTransit", "conflictingEntries", "parkedEntries",
+        "skippedEntries",
     }  # fmt: skip
     assert asked == set(played.schema.query_type.fields) - without_names
     assert telling == asked, "to the whole group's reader the two differ, so that the walk proves something"
@@ -240,7 +243,7 @@ def test_trace_of_ones_own_batch_then_it_stops_with_a_statement(played: Played, 
         assert played.shared in own, "what came in is known, and from where"
     said = completeness(played.zhao, played.final, direction)["completeness"]
     assert said["complete"] is False
-    kinds = {gap["kind"] for gap in said["gaps"]}
+    kinds = {gap["kind"] for gap in said["gaps"]["nodes"]}
     assert "OTHER_PLANT" in kinds or direction == "FORWARD", said
     assert [one["plant"]["code"] for one in said["asOf"]] == ["SH1"]
     assert completeness(played.headquarters, played.final, direction)["completeness"]["complete"] is True
@@ -248,10 +251,14 @@ def test_trace_of_ones_own_batch_then_it_stops_with_a_statement(played: Played, 
 
 def test_deciding_on_anothers_request_then_the_same_as_on_none(played: Played) -> None:
     document = mutation_document("decideChangeRequest", "... on ChangeRequestDecided { entry { index } }")
-    number = int(played.change["change"])
+    number = int(played.change["index"])
     answers = set()
-    for plant, change in (("SZ2", number), ("SZ2", 4_242), ("ZZ9", number)):
-        order = {"plant": plant, "change": change, "proposal": played.change["proposal"], "verdict": "APPROVED"}
+    for plant, change in ((2, number), (2, 4_242), (77, number)):
+        order = {
+            "changeRequestId": node_id("change", plant, change),
+            "proposal": played.change["proposal"],
+            "verdict": "APPROVED",
+        }
         answers.add(played.zhao.post(document, {"input": {"requestId": new_id(), **order}}).content)
     assert len(answers) == 1
     (answer,) = answers
@@ -286,7 +293,9 @@ def test_stranger_at_a_plant_then_everything_is_empty_and_every_answer_the_same(
     for question in questions(schema, named):
         theirs, nobodys = question.answers(stranger)
         assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
-    assert stranger.ask("{ viewer { person plants { code } } }") == {"viewer": {"person": STRANGER, "plantCodes": []}}
+    assert stranger.ask("{ viewer { actor { code } plants { code } } }") == {
+        "viewer": {"actor": {"code": STRANGER}, "plants": []}
+    }
 
 
 MUTATIONS: dict[str, dict[str, Any]] = {

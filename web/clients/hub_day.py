@@ -3,6 +3,7 @@
 import asyncio
 
 from batchloom_hub import (
+    BatchAliasFilter,
     BatchesBatchesNodes,
     BatchFilter,
     ChangeKind,
@@ -11,6 +12,7 @@ from batchloom_hub import (
     ChangeState,
     ChangeVerdict,
     Client,
+    CodeFilter,
     DecideChangeRequestInput,
     DirectHoldInput,
     DirectiveFilter,
@@ -34,7 +36,9 @@ class Day:
         """Return a batch by its alias once the hub knows it at so many plants."""
 
         async def ask() -> BatchesBatchesNodes | None:
-            found = (await self.hub.batches(BatchFilter(alias=alias))).batches.nodes
+            found = (
+                await self.hub.batches(BatchFilter(aliases=BatchAliasFilter(value=CodeFilter(eq=alias))))
+            ).batches.nodes
             return next((one for one in found if len(one.at_plants) == plants), None)
 
         return await until(ask)
@@ -62,8 +66,7 @@ class Day:
         change = await until(lambda: asked(ChangeState.REQUESTED))
         decision = DecideChangeRequestInput(
             requestId=request_id(),
-            plant=change.plant.code,
-            change=change.change,
+            changeRequestId=change.id,
             proposal=change.proposal,
             verdict=ChangeVerdict.APPROVED,
             comment="The cold chain held",

@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import httpx
 
@@ -19,10 +19,12 @@ SETTINGS: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
 class Entry(Protocol):
     """The ledger entry of a mutation that was recorded."""
 
+    id: str
     index: int
     type_: str
 
 
+@runtime_checkable
 class Recorded(Protocol):
     """The success of a mutation."""
 
@@ -36,6 +38,14 @@ class Refusal(Protocol):
 
     code: str
     message: str
+    path: list[str] | None
+
+
+@runtime_checkable
+class Validated(Protocol):
+    """What a mutation answers that would be recorded, where it was only to be validated."""
+
+    typename__: Literal["Validated"]
 
 
 class Refused(Exception):
@@ -44,13 +54,14 @@ class Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(f"{refusal.code}: {refusal.message}")
         self.code = refusal.code
+        self.path = refusal.path
 
 
-def recorded(result: Recorded | Refusal) -> Entry:
-    """Return the entry that a mutation recorded. Raises Refused where it answers with a refusal."""
+def recorded(result: Recorded | Refusal | Validated) -> Entry | None:
+    """Return the entry that a mutation recorded, or None where it only validated. Raises Refused for a refusal."""
     if isinstance(result, Refusal):
         raise Refused(result)
-    return result.entry
+    return result.entry if isinstance(result, Recorded) else None
 
 
 def request_id() -> str:
@@ -76,11 +87,20 @@ def say(*words: object) -> None:
     print(*words)
 
 
-def say_entry(*words: object, of: Recorded | Refusal) -> Entry:
+def say_entry(*words: object, of: Recorded | Refusal | Validated) -> Entry:
     """Print the type of the entry that a mutation recorded, and return the entry."""
     entry = recorded(of)
+    assert entry is not None
     say(*words, entry.type_)
     return entry
+
+
+async def say_refusal(attempt: Awaitable[object]) -> None:
+    """Say how a mutation was refused, and where in its input."""
+    try:
+        await attempt
+    except Refused as refused:
+        say("refused", refused.code, ".".join(refused.path) if refused.path else "as a whole")
 
 
 def only(found: list[T]) -> T:

@@ -78,7 +78,7 @@ def request_change(writer: PlantLedgerWriter, order: ChangeOrder) -> Entry:
 
 def _propose(writer: PlantLedgerWriter, goods: batches.Goods, order: ChangeOrder) -> ProposedChange:
     if isinstance(order, ReleaseRequest):
-        with within("batchCode" if order.hold is None else "hold"):
+        with within("batchCode" if order.hold is None else "holdId"):
             return propose_release(goods.code, goods.holds, order.hold)
     if isinstance(order, ExtensionRequest):
         with within("expiresOn"):

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_reason, command
 from plants.commands.inventory.receipts import AliasOrder, new_alias
-from plants.rules.audit.corrections import Wrong, check_correctable, edges_of, fed, process_of, reverse, stock_change
+from plants.rules.audit.corrections import (
+    CorrectionReason,
+    check_correctable,
+    edges_of,
+    fed,
+    process_of,
+    reverse,
+    stock_change,
+)
 from plants.rules.audit.events import ENTRY_CORRECTED, EntryCorrected
 from plants.rules.audit.refusals import ENTRY_ALREADY_CORRECTED, ENTRY_BUILT_ON
 from plants.rules.identification.codes import plant_of
@@ -42,7 +50,7 @@ class Correction:
     """A correction: the index of the wrong entry, the kind of error, and the reason."""
 
     entry: int
-    wrong: Wrong
+    wrong: CorrectionReason
     reason: str
 
 
@@ -55,7 +63,7 @@ def correct_entry(writer: PlantLedgerWriter, order: Correction) -> Entry:
     the entry, as a return of what it fed, as ENTRY_BUILT_ON or PROCESS_CLOSED.
     """
     writer.reason = check_reason(order.reason)
-    with within("entry"):
+    with within("entryId"):
         return _correct(writer, order)
 
 

@@ -29,7 +29,7 @@ def settle_dispute(writer: PlantLedgerWriter, order: Settlement) -> Entry:
     DISPUTE_SETTLED.
     """
     writer.reason = check_reason(order.reason)
-    with within("dispute"):
+    with within("conflictingEntryId"):
         disputes.check_open(writer.session, writer.call.plant, order.dispute)
     disputed = entry_at(writer.session, writer.call.plant, order.dispute)
     assert disputed is not None, "the worklist is made from the ledger"

@@ -110,7 +110,7 @@ def _parked(deciding: Deciding, order: ParkedEntry) -> Parked:
     shown = entry_at(deciding.session, order.plant, order.index) if parked is not None else None
     if parked is None or shown is None or shown.leaf.hex() != order.leaf:
         codes = {number: code for code, number in plants_of_group(deciding.session).items()}
-        with within("index"):
+        with within("parkedEntryId"):
             raise Refusal(ENTRY_NOT_PARKED, entry=order.index, plant=codes.get(order.plant, order.plant))
     return parked
 

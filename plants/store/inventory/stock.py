@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import tuple_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -27,11 +28,39 @@ class StockLevelsFilter:
 
 def stock_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Stock]]:
     """Return what is on hand by batch, where there is any, by plant and location."""
-    wanted = col(Stock.batch_id).in_(set(ids)), col(Stock.plant_id).in_(scope), Stock.quantity > 0
     stock: dict[int, list[Stock]] = {}
-    for row in reads.exec(select(Stock).where(*wanted).order_by(col(Stock.plant_id), col(Stock.location))):
+    for row in reads.exec(_on_hand(scope, ids).order_by(col(Stock.plant_id), col(Stock.location))):
         stock.setdefault(row.batch_id, []).append(row)
     return stock
+
+
+def stock_of_batches(
+    reads: ReadSession, scope: PlantScope, ids: Sequence[int], after: pages.Key | None, limit: int
+) -> dict[int, list[Stock]]:
+    """Return one page of what is on hand of each batch, by plant and location."""
+    key = col(Stock.plant_id), col(Stock.location)
+    found = pages.page_of_each(_on_hand(scope, ids), (col(Stock.batch_id),), key, after, limit)
+    return pages.by_parent(reads.exec(found), lambda row: row.batch_id)
+
+
+def stock_of_batches_count(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, int]:
+    """Return at how many places there is stock of batches."""
+    return pages.count_of_each(reads, _on_hand(scope, ids), (col(Stock.batch_id),))
+
+
+def _on_hand(scope: PlantScope, ids: Sequence[int]) -> SelectOfScalar[Stock]:
+    return select(Stock).where(col(Stock.batch_id).in_(set(ids)), col(Stock.plant_id).in_(scope), Stock.quantity > 0)
+
+
+def stock_at(
+    reads: ReadSession, scope: PlantScope, places: Sequence[tuple[int, int, str]]
+) -> dict[tuple[int, int, str], tuple[Stock, Known]]:
+    """Return stock with its batch by plant, batch and location, where there is any."""
+    here = tuple_(col(Stock.plant_id), col(Stock.batch_id), col(Stock.location)).in_(set(places))
+    found = _on_hand(scope, [batch for _, batch, _ in places]).where(here)
+    rows = {(row.plant_id, row.batch_id, row.location): row for row in reads.exec(found)}
+    known = known_by_id(reads, scope, [batch for _, batch, _ in rows])
+    return {place: (row, known[row.batch_id]) for place, row in rows.items()}
 
 
 def stock_page(

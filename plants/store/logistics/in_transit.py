@@ -25,6 +25,7 @@ from plants.rules.values.scope import PlantScope
 from plants.store.logistics.balances import Balance, balances
 from plants.store.sql.arrays import as_array, in_list, in_scope
 from plants.store.sql.columns import PLANT, key
+from plants.store.sql.filters import MemberCriterion, Span
 from plants.store.sql.pages import Key
 
 
@@ -111,6 +112,8 @@ class OpenTransfersFilter:
     overdue_us: int = field(compare=False)
     """The instant in microseconds, which moves with the clock: cursors do not depend on it."""
     overdue: bool | None = None
+    state: MemberCriterion[OpenState] | None = None
+    since_us: Span[int] | None = None
 
 
 def open_transfers(
@@ -262,6 +265,14 @@ def _open(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -
     if filters.overdue is not None:
         condition = " AND since_us < :overdue_us" if filters.overdue else " AND since_us >= :overdue_us"
         values["overdue_us"] = filters.overdue_us
+    if filters.state is not None:
+        admitted = ", ".join(f"'{one}'" for one in OpenState if filters.state.admits(one))
+        condition += f" AND state IN ({admitted or 'NULL'})"
+    since = filters.since_us or Span()
+    if since.start is not None:
+        condition, values["start_us"] = f"{condition} AND since_us >= :start_us", since.start
+    if since.before is not None:
+        condition, values["before_us"] = f"{condition} AND since_us < :before_us", since.before
     one_each = f"SELECT one AS transfer_id, max(state) AS state, min(us) AS since_us FROM ({sql}) AS every GROUP BY one"
     listed = f"SELECT transfer_id, state, since_us FROM ({one_each}) AS open_ones WHERE since_us IS NOT NULL"
     return listed + condition, values

@@ -11,12 +11,11 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import plant_of
-from plants.rules.production.process_records import RUN_KINDS, ProcessKind
-from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
+from plants.rules.production.process_records import check_open
+from plants.rules.production.refusals import PROCESS_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
-from plants.store.materials.plants import narrowed
 from plants.store.sql import pages
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
 
@@ -61,7 +60,6 @@ SELECT_OUTPUTS = (
 INPUTS: Final = "target_id"
 """The end of an edge at the process record, of an input."""
 OUTPUTS: Final = "source_id"
-LISTED_APART: Final = ProcessKind.TRANSFER.value, ProcessKind.SHIPMENT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +86,10 @@ def open_run(session: Session, plant: int, process: int) -> ProcessFacts:
     """Return an open process record that people feed and yield, or raise Refusal."""
     # Ids from outside may be beyond 64 bits, which neither database compares with a column.
     row = session.row(SELECT_PROCESS, {"plant": plant, "process": process}) if 0 < process < 2**63 else None
-    if row is None or row[1] not in RUN_KINDS:
+    if row is None:
         raise Refusal(PROCESS_UNKNOWN, process=process)
     facts = ProcessFacts(*row)
-    if facts.state != "OPEN":
-        raise Refusal(PROCESS_CLOSED, process=process)
+    check_open(process, facts.kind, facts.state)
     return facts
 
 
@@ -115,20 +112,6 @@ def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
         if edge.use == "RETURNED":
             left[edge.batch] = left.get(edge.batch, 0) - edge.micro
     return left
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessesFilter:
-    """Criteria for process records. A field that is None does not filter.
-
-    Transfers and shipments have lists of their own.
-    """
-
-    plant: str | None = None
-    kind: str | None = None
-    state: str | None = None
-    job_order: str | None = None
-    equipment: str | None = None
 
 
 def processes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, ProcessRow]:
@@ -187,19 +170,6 @@ def line_totals(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> di
     return totals
 
 
-def processes_page(
-    reads: ReadSession, scope: PlantScope, filters: ProcessesFilter, after: pages.Key | None, limit: int
-) -> Sequence[ProcessRow]:
-    """Return one page of process records, the last opened of each plant first."""
-    key = col(ProcessRow.id), col(ProcessRow.plant_id)
-    return reads.exec(pages.page(_filtered(reads, scope, filters), key, after, limit, descending=True)).all()
-
-
-def processes_count(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> int:
-    """Return how many process records there are."""
-    return pages.count(reads, _filtered(reads, scope, filters))
-
-
 def _lines(scope: PlantScope, side: str, ids: Sequence[int]) -> SelectOfScalar[Edge]:
     return select(Edge).where(col(getattr(Edge, side)).in_(set(ids)), col(Edge.plant_id).in_(scope))
 
@@ -210,18 +180,3 @@ def _lines_page(
     key = col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line)
     found = pages.page_of_each(lines, (col(getattr(Edge, side)),), key, after, limit)
     return pages.by_parent(reads.exec(found), attrgetter(side))
-
-
-def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:
-    here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, filters.plant))
-    found = select(ProcessRow).where(here, col(ProcessRow.kind).not_in(LISTED_APART))
-    equal = {
-        ProcessRow.kind: filters.kind,
-        ProcessRow.state: filters.state,
-        ProcessRow.job_order: filters.job_order,
-        ProcessRow.equipment: filters.equipment,
-    }
-    for column, value in equal.items():
-        if value is not None:
-            found = found.where(column == value)
-    return found

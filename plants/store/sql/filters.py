@@ -53,6 +53,14 @@ class MemberCriterion(Generic[T]):
     among: tuple[T, ...] | None = None
     not_among: tuple[T, ...] | None = None
 
+    def admits(self, value: T) -> bool:
+        """Return True if the value meets the criterion."""
+        return (
+            (self.eq is None or value == self.eq)
+            and (self.among is None or value in self.among)
+            and (self.not_among is None or value not in self.not_among)
+        )
+
     def conditions(self, column: Any) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions on the column."""
         if self.eq is not None:

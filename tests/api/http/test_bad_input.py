@@ -235,7 +235,7 @@ def nested(depth: int) -> str:
 def deep(levels: int) -> str:
     inner = "{ code }"
     for _ in range(levels):
-        inner = "{ history { nodes { plant { replication { state } } } } stock { batch " + inner + " } }"
+        inner = "{ history { nodes { plant { replication { state } } } } stock { nodes { batch " + inner + " } } }"
     return "{ batches { nodes " + inner + " } }"
 
 
@@ -298,10 +298,7 @@ def test_cursor_of_another_list_or_filter_then_it_is_refused(plant: Serving) -> 
         wang.send(
             'query($a: String) { batches(filter: {materialCode: {eq: "X"}}, after: $a) { nodes { code } } }', a=cursor
         ),
-        wang.send(
-            "query($a: String) { batches(orderBy: {field: CODE}, after: $a) { nodes { code } } }",
-            a=cursor,
-        ),
+        wang.send("query($a: String) { batches(orderBy: {field: CODE}, after: $a) { nodes { code } } }", a=cursor),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a=cursor[:-2] + "AA"),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a="A" * 5000),
     ]

@@ -74,8 +74,8 @@ def test_goods_received_then_they_are_a_batch_on_stock(plant: Serving) -> None:
           entry { index type occurredAt recordedAt leafHash }
           batch {
             code producedAt expiresOn quantityMade { amount unit } material { code name }
-            origin { code } supplier { code name } aliases { scheme issuer value } attributes { name value }
-            stock { quantity { amount unit } location { code } plant { code } }
+            origin { code } supplier { code name } aliases { nodes { scheme issuer value } } attributes { name value }
+            stock { nodes { quantity { amount unit } location { code } plant { code } } }
             atPlants { disposition usable blockedBy { code } onHand { amount } version }
           }
         }""",
@@ -104,11 +104,13 @@ def test_goods_received_then_they_are_a_batch_on_stock(plant: Serving) -> None:
         "material": {"code": "RM-SUGAR", "name": "Sugar 白糖"},
         "origin": {"code": "SH1"},
         "supplier": {"code": "S1", "name": "Green farm 绿地牧场"},
-        "aliases": [{"scheme": "SUPPLIER_LOT", "issuer": "S1", "value": "L-77"}],
+        "aliases": {"nodes": [{"scheme": "SUPPLIER_LOT", "issuer": "S1", "value": "L-77"}]},
         "attributes": [{"name": "colour", "value": "白"}],
-        "stock": [
-            {"quantity": {"amount": "62.5", "unit": "KGM"}, "location": {"code": "A1"}, "plant": {"code": "SH1"}}
-        ],
+        "stock": {
+            "nodes": [
+                {"quantity": {"amount": "62.5", "unit": "KGM"}, "location": {"code": "A1"}, "plant": {"code": "SH1"}}
+            ]
+        },
         "atPlants": [
             {
                 "disposition": "UNRESTRICTED",
@@ -310,7 +312,7 @@ def test_alias_given_then_it_finds_the_batch_until_it_ends(plant: Serving) -> No
     wang = plant.people["wang"]
     milk = received(wang)
     names = [{"scheme": "CUSTOMER_LOT", "value": "C-9", "issuer": "C1"}]
-    find = '{ batches(filter: {alias: "C-9"}) { nodes { code } totalCount } }'
+    find = '{ batches(filter: {aliases: {value: {eq: "C-9"}}}) { nodes { code } totalCount } }'
 
     wang.do("addBatchAliases", batchCode=milk, aliases=names)
     found = wang.ask(find)["batches"]
@@ -385,7 +387,9 @@ def test_goods_shipped_then_the_customer_has_them(plant: Serving) -> None:
         "customer": {"code": "C1"},
         "lines": {"nodes": [{"batch": {"code": milk}, "quantity": {"amount": "12"}}]},
     }
-    found = wang.ask('{ shipments(filter: {customer: "C1"}) { totalCount nodes { customerOrder } } }')["shipments"]
+    found = wang.ask('{ shipments(filter: {customerCode: {eq: "C1"}}) { totalCount nodes { customerOrder } } }')[
+        "shipments"
+    ]
     assert found == {"totalCount": 1, "nodes": [{"customerOrder": "PO-5"}]}
 
 
@@ -400,7 +404,7 @@ def test_master_data_defined_then_it_is_listed(plant: Serving, kind: str) -> Non
     noun = kind.lower()
     plural = {"Equipment": "equipmentItems"}.get(kind, f"{noun}s")
 
-    answer = li.do(f"define{kind}", f"... on {kind}Defined {{ {noun} {{ code name }} }}", code="NEW-1", name="新")
+    answer = li.do(f"save{kind}", f"... on {kind}Saved {{ {noun} {{ code name }} }}", code="NEW-1", name="新")
 
     assert answer[noun] == {"code": "NEW-1", "name": "新"}
     one = li.ask(f'{{ {noun}(code: "NEW-1", plantCode: "SH1") {{ name plant {{ code }} }} }}')
@@ -408,16 +412,16 @@ def test_master_data_defined_then_it_is_listed(plant: Serving, kind: str) -> Non
     assert li.ask(f'{{ {noun}(code: "NEW-1", plantCode: "SZ2") {{ name }} }}')[noun] is None
     found = li.ask(f'{{ {plural}(filter: {{text: "new"}}) {{ totalCount nodes {{ code plant {{ code }} }} }} }}')
     assert found[plural] == {"totalCount": 1, "nodes": [{"code": "NEW-1", "plant": {"code": "SH1"}}]}
-    refused(plant, li, f"define{kind}", "CODE_INVALID", code="no spaces", name="x")
+    refused(plant, li, f"save{kind}", "CODE_INVALID", code="no spaces", name="x")
 
 
 def test_material_and_unit_defined_then_they_are_used(plant: Serving) -> None:
     li = plant.people["li"]
 
-    li.do("defineUnit", code="DRUM", name="Drum 桶", baseUnitCode="LTR", factor="200")
+    li.do("saveUnit", code="DRUM", name="Drum 桶", baseUnitCode="LTR", factor="200")
     answer = li.do(
-        "defineMaterial",
-        "... on MaterialDefined { material { unit { code } conversions { unitCode factor unit { name } } } }",
+        "saveMaterial",
+        "... on MaterialSaved { material { unit { code } conversions { unitCode factor unit { name } } } }",
         code="RM-OIL",
         name="Oil",
         unitCode="LTR",
@@ -437,8 +441,8 @@ def test_material_and_unit_defined_then_they_are_used(plant: Serving) -> None:
         "conversions": [{"unitCode": "KGM", "factor": "1087/1000", "unit": {"name": "kilogram"}}],
     }
     assert got["batch"] == {"quantityMade": {"amount": "400", "unit": "LTR"}, "expiresOn": "2026-06-12"}
-    refused(plant, li, "defineUnit", "CODE_TAKEN", code="KGM", name="kilo", baseUnitCode="KGM", factor="1")
-    refused(plant, li, "defineMaterial", "UNIT_UNKNOWN", code="X", name="x", unitCode="FURLONG")
+    refused(plant, li, "saveUnit", "CODE_TAKEN", code="KGM", name="kilo", baseUnitCode="KGM", factor="1")
+    refused(plant, li, "saveMaterial", "UNIT_UNKNOWN", code="X", name="x", unitCode="FURLONG")
 
 
 def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serving) -> None:
@@ -461,14 +465,14 @@ def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serv
         ("receiveTransfer", {"manifest": "x", "locationCode": "A1"}),
         ("shipGoods", {"customerCode": "C1", "lines": lines}),
         ("placeHold", {"batchCode": milk, "reason": "x"}),
-        ("correctEntry", {"entry": 1, "wrong": "DID_NOT_OCCUR", "reason": "x"}),
+        ("correctEntry", {"entryId": node_id("entry", 1, 1), "correctionReason": "DID_NOT_OCCUR", "reason": "x"}),
         ("requestRelease", {"batchCode": milk, "reason": "x"}),
         ("requestExpiryExtension", {"batchCode": milk, "expiresOn": "2027-01-01", "reason": "x"}),
         ("requestStockAdjustment", {"batchCode": milk, "locationCode": "A1", "counted": kg("1"), "reason": "x"}),
-        ("decideChangeRequest", {"change": 1, "proposal": "00", "verdict": "APPROVED"}),
-        ("defineMaterial", {"code": "X", "name": "x", "unit": "KGM"}),
-        ("defineUnit", {"code": "X", "name": "x", "of": "KGM", "factor": "2"}),
-        ("defineSupplier", {"code": "X", "name": "x"}),
+        ("decideChangeRequest", {"changeRequestId": node_id("change", 1, 1), "proposal": "00", "verdict": "APPROVED"}),
+        ("saveMaterial", {"code": "X", "name": "x", "unitCode": "KGM"}),
+        ("saveUnit", {"code": "X", "name": "x", "baseUnitCode": "KGM", "factor": "2"}),
+        ("saveSupplier", {"code": "X", "name": "x"}),
     ]
     before = plant.plant().everything()
 
@@ -560,24 +564,27 @@ def test_batches_sought_then_filters_and_orders_hold(plant: Serving) -> None:
     li.do("placeHold", batchCode=sugar, reason="Seal broken")
     wang.do("recordProduction", inputs=[line(milk, "10")])
 
-    def codes(wanted: str = "", order: str = "MADE_FIRST") -> list[str]:
+    def codes(wanted: str = "", order: str = "{field: ORIGIN}") -> list[str]:
         asked = wang.ask(f"{{ batches(filter: {{{wanted}}}, orderBy: {order}) {{ nodes {{ code }} totalCount }} }}")
         found = [one["code"] for one in asked["batches"]["nodes"]]
         assert asked["batches"]["totalCount"] == len(found)
         return found
 
     assert codes() == [milk, sugar, old]
-    assert codes(order="MADE_LAST") == [old, sugar, milk]
-    assert codes(order="EXPIRING_FIRST") == [old, milk, sugar]
-    assert codes('material: "RM-MILK"') == [milk, old]
+    assert codes(order="{field: ORIGIN, direction: DESCENDING}") == [old, sugar, milk]
+    assert codes(order="{field: EXPIRES_ON}") == [old, milk, sugar]
+    assert codes('materialCode: {eq: "RM-MILK"}') == [milk, old]
     assert codes("onHold: true") == [sugar]
     assert codes("onHold: false") == [milk, old]
     assert codes("inStock: false") == [milk]
-    assert codes('expiresBefore: "2026-03-14"') == [old]
-    assert codes('supplier: "S1"') == [old]
-    assert codes('codeBegins: "SH1-260314-0002"') == [sugar]
-    assert codes('plant: "SH1", disposition: UNRESTRICTED, inStock: true') == [sugar, old]
-    blocked = wang.ask("{ batches(orderBy: MADE_LAST) { nodes { atPlants { usable blockedBy { code message } } } } }")
+    assert codes('expiresOn: {before: "2026-03-14"}') == [old]
+    assert codes('supplierCode: {eq: "S1"}') == [old]
+    assert codes('code: {beginsWith: "SH1-260314-0002"}') == [sugar]
+    assert codes('plantCode: {eq: "SH1"}, disposition: {eq: UNRESTRICTED}, inStock: true') == [sugar, old]
+    blocked = wang.ask(
+        "{ batches(orderBy: {field: ORIGIN, direction: DESCENDING}) {"
+        " nodes { atPlants { usable blockedBy { code message } } } } }"
+    )
     assert [one["atPlants"][0]["usable"] for one in blocked["batches"]["nodes"]] == [False, False, True]
     assert blocked["batches"]["nodes"][0]["atPlants"][0]["blockedBy"] == {
         "code": "BATCH_EXPIRED",
@@ -588,9 +595,9 @@ def test_batches_sought_then_filters_and_orders_hold(plant: Serving) -> None:
 def test_pages_asked_for_one_by_one_then_they_are_the_whole_list(plant: Serving) -> None:
     wang = plant.people["wang"]
     codes = [received(wang, expiresOn=f"2026-04-{20 - number:02}") for number in range(7)]
-    for order, expected in (("MADE_FIRST", codes), ("MADE_LAST", codes[::-1]), ("EXPIRING_FIRST", codes[::-1])):
+    for order, expected in (("ORIGIN", codes), ("CODE", codes), ("EXPIRES_ON", codes[::-1])):
         query = (
-            f"query($after: String) {{ batches(first: 3, after: $after, orderBy: {order})"
+            f"query($after: String) {{ batches(first: 3, after: $after, orderBy: {{field: {order}}})"
             " { nodes { code } pageInfo { endCursor hasNextPage } } }"
         )
         seen: list[str] = []
@@ -610,7 +617,7 @@ def test_two_plants_and_a_transfer_then_the_hub_joins_both_statements(hub: Servi
     label = transfer_manifest(sent, here.origin)
     there.do(receive_transfer, TransferReceipt(label, "B1", (ReceiptLine(milk, "58", "B1"),)))
     query = (
-        "{ transfers(filter: {differing: true}) { totalCount nodes {"
+        "{ transfers(filter: {differs: true}) { totalCount nodes {"
         " id state sourceCode destinationCode manifest differs"
         " lines { nodes { batch { code } dispatched { amount } received { amount } difference { amount unit } } } } }"
         " stock { nodes { plant { code } location { code } quantity { amount } } } }"
@@ -666,8 +673,10 @@ def test_many_things_asked_for_then_as_few_reads_as_for_few(plant: Serving, monk
             received(wang, supplierCode="S1")
         reads[-1] = 0
         wang.ask(
-            "{ batches { nodes { material { name } origin { code } supplier { name } holds { reason } aliases { value }"
-            " stock { location { name } plant { name } batch { code } } atPlants { usable onHand { amount } } } }"
+            "{ batches { nodes { material { name } origin { code } supplier { name } "
+            " holds { totalCount nodes { reason } } aliases { totalCount nodes { value } } history { totalCount }"
+            " stock { totalCount nodes { location { name } plant { name } batch { code } } }"
+            " atPlants { usable onHold inStock onHand { amount } viewerCanShip { allowed } } } }"
             " stock { nodes { batch { material { name } } location { name } } } }"
         )
 

@@ -25,7 +25,8 @@ ASKED = """... on ChangeRequested { entry { index type leafHash } changeRequest 
 DECIDED = """... on ChangeRequestDecided { entry { index type } changeRequest { closedIndex
   state refusal { code message }
   decisions { verdict level decidedBy { code } printedName comment ledger index applied refusal { code } } } }"""
-LISTED = """query($filter: ChangeRequestFilter) { changeRequests(filter: $filter) {
+LISTED = """query($filter: ChangeRequestFilter, $order: ChangeRequestOrder) {
+  changeRequests(filter: $filter, orderBy: $order) {
   totalCount nodes { index plant { code } } } }"""
 THERE = person(6, (2, Role.MANAGER))
 
@@ -58,7 +59,8 @@ def decision(asked: Entry, **other: object) -> JSON:
 async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(here: Plant, node: Served) -> None:
     code = here.receive()
     hold = here.do(quarantine_batch, Quarantine(code, "Seal broken"))
-    given = {"requestId": new_id(), "batchCode": code, "hold": hold.index, "reason": "Tested, good 检验合格"}
+    hold_id = node_id("hold", 1, here.batch_id(code), str(hold.index))
+    given = {"requestId": new_id(), "batchCode": code, "holdId": hold_id, "reason": "Tested, good 检验合格"}
     answer = await node.do(OPERATOR, "requestRelease", ASKED, **given)
     index, leaf = answer["entry"]["index"], answer["entry"]["leafHash"]
     assert answer["changeRequest"] == {
@@ -256,15 +258,21 @@ async def test_lists_then_each_sees_the_requests_of_their_plants_alone(group: Gr
     here, there = [again.index, first.index], [second.index]
     for actor, given, expected in (
         (DIRECTOR, {}, there + here),
-        (DIRECTOR, {"plant": "SH1"}, here),
-        (DIRECTOR, {"batch": first.envelope["key"]}, [first.index]),
-        (DIRECTOR, {"state": "APPLIED"}, []),
-        (DIRECTOR, {"kind": "RELEASE", "level": "HUB", "requestedBy": "person-1"}, there + here),
-        (DIRECTOR, {"kind": "EXPIRY_EXTENSION"}, []),
-        (DIRECTOR, {"requestedBy": "person-2"}, []),
+        (DIRECTOR, {"plantCode": {"eq": "SH1"}}, here),
+        (DIRECTOR, {"batchCode": {"eq": first.envelope["key"]}}, [first.index]),
+        (DIRECTOR, {"batchCode": {"beginsWith": "SH1-"}}, here),
+        (DIRECTOR, {"state": {"in": ["APPLIED", "REFUSED"]}}, []),
+        (DIRECTOR, {"state": {"notIn": ["APPLIED"]}}, there + here),
+        (DIRECTOR, {"kind": {"eq": "RELEASE"}, "levels": {"eq": "HUB"}}, there + here),
+        (DIRECTOR, {"levels": {"in": []}}, []),
+        (DIRECTOR, {"requestedByCode": {"eq": "person-1"}}, there + here),
+        (DIRECTOR, {"kind": {"eq": "EXPIRY_EXTENSION"}}, []),
+        (DIRECTOR, {"requestedByCode": {"eq": "person-2"}}, []),
+        (DIRECTOR, {"requestedAt": {"from": "2026-03-14T08:00:00Z"}}, there + here),
+        (DIRECTOR, {"requestedAt": {"before": "2026-03-14T08:00:00Z"}}, []),
         (THERE, {}, there),
-        (THERE, {"plant": "SH1"}, []),
-        (THERE, {"batch": first.envelope["key"]}, []),
+        (THERE, {"plantCode": {"eq": "SH1"}}, []),
+        (THERE, {"batchCode": {"eq": first.envelope["key"]}}, []),
         (person(4), {}, []),
     ):
         found = (await hub.ask(actor, LISTED, filter=given))["changeRequests"]
@@ -357,3 +365,24 @@ async def test_differences_then_typed_as_their_field(here: Plant, node: Served) 
 def test_difference_in_another_form_then_its_texts_alone(field: str, before: str, after: str) -> None:
     found = difference({"field": field, "before": before, "after": after})
     assert found == OtherChange(field=field, before=before, after=after)
+
+
+async def test_ordered_then_each_request_once_in_that_order(group: Group, hub: Served) -> None:
+    asked = []
+    for plant in (group.here, group.there, group.here):
+        for clock in (group.here.clock, group.there.clock):
+            clock.advance(minutes=1)
+        asked.append((plant.number, release_asked(plant).index))
+    group.hears()
+    document = """query($order: ChangeRequestOrder, $after: String) {
+      changeRequests(orderBy: $order, first: 2, after: $after) {
+        pageInfo { endCursor hasNextPage } nodes { id } } }"""
+    for field, expected in (("REQUESTED_AT", asked), ("INDEX", sorted(asked))):
+        for direction, ids in (("ASCENDING", expected), ("DESCENDING", expected[::-1])):
+            order, found, after, page = {"field": field, "direction": direction}, [], None, {}
+            for _ in range(2):
+                page = (await hub.ask(DIRECTOR, document, order=order, after=after))["changeRequests"]
+                found += [one["id"] for one in page["nodes"]]
+                after = page["pageInfo"]["endCursor"]
+            assert found == [node_id("change", *one) for one in ids], order
+            assert (len(found), page["pageInfo"]["hasNextPage"]) == (3, False)

@@ -29,9 +29,9 @@ async def test_page_or_cursor_wrong_then_the_error_is_in_the_callers_language(
 @pytest.mark.parametrize(
     "document, text",
     [
-        ('{ batches(filter: { expiresOn: {before: "soon"} }) { totalCount } }',
+        ('{ batches(filter: { expiresOn: { before: "soon" } }) { totalCount } }',
          "Date 的值不能是 'soon'：请使用 ISO 8601，例如 2026-03-14。"),
-        ('{ batches(filter: { code: {beginsWith: "\\u0000"} }) { totalCount } }', "文本不能包含字符 U+0000。"),
+        ('{ batches(filter: { code: { beginsWith: "\\u0000" } }) { totalCount } }', "文本不能包含字符 U+0000。"),
         ("{ " + " ".join(f"a{n}: batches {{ totalCount }}" for n in range(200)) + " }", "个别名，上限为"),
     ],
 )  # fmt: skip

@@ -1,7 +1,7 @@
 // A day at headquarters, after a week at a plant: node hub_day.js SETTINGS
 import * as hub from "./hub/graphql.js";
 import { only, Person, recorded, requestId, until } from "./node.js";
-import { say, settings } from "./telling.js";
+import { say, sayEntry, settings } from "./telling.js";
 
 const { mark, nodes, password } = settings();
 const chen = await Person.signIn(nodes.HUB, "chen.jing", password);
@@ -10,7 +10,7 @@ const request = (reason: string) => ({ requestId: requestId(), reason });
 /** Return a batch by its alias once the hub knows it at so many plants. */
 const batch = (alias: string, plants: number) =>
   until(async () => {
-    const { batches } = await chen.send(hub.BatchesDocument, { filter: { alias } });
+    const { batches } = await chen.send(hub.BatchesDocument, { filter: { aliases: { value: { eq: alias } } } });
     return batches.nodes.find((one) => one.atPlants.length === plants);
   });
 
@@ -37,14 +37,13 @@ const asked = await until(async () => {
 const { decideChangeRequest } = await chen.send(hub.DecideChangeRequestDocument, {
   input: {
     requestId: requestId(),
-    plant: asked.plant.code,
-    change: asked.change,
+    changeRequestId: asked.id,
     proposal: asked.proposal,
     verdict: "APPROVED",
     comment: "The cold chain held",
   },
 });
-say(recorded(decideChangeRequest));
+sayEntry(recorded(decideChangeRequest));
 const decided = await until(async () => {
   const { changeRequests } = await chen.send(hub.ChangeRequestsDocument, { filter });
   const { state } = only(changeRequests.nodes);
@@ -56,7 +55,7 @@ say("change request", decided);
 const { placeHold } = await chen.send(hub.PlaceHoldDocument, {
   input: { ...request("A complaint"), batchCode: yoghurt.code, kind: "QUALITY" },
 });
-say(recorded(placeHold));
+sayEntry(recorded(placeHold));
 const answered = await until(async () => {
   const { directives } = await chen.send(hub.DirectivesDocument, { filter: { key: yoghurt.code } });
   const holds = directives.nodes.filter((one) => one.type === "HoldDirected");

@@ -7,19 +7,21 @@ export interface Document<Data, Variables> {
   toString(): string;
 }
 
-type Recorded = { entry: { index: number; type: string } };
-type Refusal = { code: string; message: string };
+type Entry = { id: string; index: number; type: string };
+type Recorded = { entry: Entry };
+type Refusal = { code: string; message: string; path?: string[] | null };
+type Validated = { __typename: "Validated" };
 
 export class Refused extends Error {
   constructor(readonly refusal: Refusal) {
-    super(`${refusal.code}: ${refusal.message}`);
+    super(`${refusal.code}: ${refusal.message} (${refusal.path?.join(".") ?? ""})`);
   }
 }
 
-/** Return the entry that a mutation recorded. Throws Refused where it answers with a refusal. */
-export function recorded(result: Recorded | Refusal): Recorded["entry"] {
-  if ("entry" in result) return result.entry;
-  throw new Refused(result);
+/** Return the entry that a mutation recorded, or nothing where it only validated. Throws Refused for a refusal. */
+export function recorded(result: Recorded | Refusal | Validated): Entry | undefined {
+  if ("code" in result) throw new Refused(result);
+  return "entry" in result ? result.entry : undefined;
 }
 
 /** Return a request id. Sending a request again with the same id does it once. */

@@ -2,7 +2,7 @@
 import { createClient } from "graphql-ws";
 import * as plant from "./plant/graphql.js";
 import { only, Person, recorded, Refused, requestId } from "./node.js";
-import { say, settings } from "./telling.js";
+import { say, sayEntry, settings } from "./telling.js";
 
 const { mark, nodes, password } = settings();
 const li = await Person.signIn(nodes.SH1, "li.wei", password);
@@ -19,7 +19,7 @@ const request = (reason = "A week at a plant") => ({ requestId: requestId(), rea
 
 /** Return a batch by an alias of its own. */
 async function batch(at: Person, alias: string) {
-  const { batches } = await at.send(plant.BatchesDocument, { filter: { alias } });
+  const { batches } = await at.send(plant.BatchesDocument, { filter: { aliases: { value: { eq: alias } } } });
   return only(batches.nodes);
 }
 
@@ -27,6 +27,16 @@ async function batch(at: Person, alias: string) {
 async function sayStock(at: Person, alias: string) {
   for (const { plant, onHand, usable, blockedBy } of (await batch(at, alias)).atPlants)
     say("stock", plant.code, onHand.amount, onHand.unit, usable ? "usable" : (blockedBy?.code ?? ""));
+}
+
+/** Say how a mutation was refused, and where in its input. */
+async function sayRefusal(attempt: () => Promise<unknown>) {
+  try {
+    await attempt();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    say("refused", error.refusal.code, error.refusal.path?.join(".") ?? "as a whole");
+  }
 }
 
 // Monday: milk comes in. The second receipt was a mistake.
@@ -41,15 +51,15 @@ async function receive(supplierLot: string, amount: string) {
       supplierLot,
     },
   });
-  return say(recorded(receiveBatch));
+  return sayEntry(recorded(receiveBatch));
 }
 const milkLot = `${mark}-MILK`;
 const first = await receive(milkLot, "500");
 const wrong = await receive(`${mark}-WRONG`, "1");
 const { correctEntry } = await wang.send(plant.CorrectEntryDocument, {
-  input: { ...request("Never delivered"), entry: wrong.index, wrong: "DID_NOT_OCCUR" },
+  input: { ...request("Never delivered"), entryId: wrong.id, correctionReason: "DID_NOT_OCCUR" },
 });
-say(recorded(correctEntry));
+sayEntry(recorded(correctEntry));
 const milk = await batch(li, milkLot);
 
 // Tuesday: yoghurt is made of it.
@@ -57,13 +67,13 @@ const jobOrder = `${mark}-JOB`;
 const { openProcess } = await li.send(plant.OpenProcessDocument, {
   input: { ...request(), kind: "PRODUCTION", jobOrder, equipmentCode: "MIX1" },
 });
-say(recorded(openProcess));
-const { processRecords } = await li.send(plant.ProcessRecordsDocument, { filter: { jobOrder } });
+sayEntry(recorded(openProcess));
+const { processRecords } = await li.send(plant.ProcessRecordsDocument, { filter: { jobOrder: { eq: jobOrder } } });
 const processId = only(processRecords.nodes).id;
 const { addProcessInputs } = await li.send(plant.AddProcessInputsDocument, {
   input: { ...request(), processId, lines: [line(milk.code, "400")] },
 });
-say(recorded(addProcessInputs));
+sayEntry(recorded(addProcessInputs));
 const yoghurtLot = `${mark}-YOGHURT`;
 const { addProcessOutputs } = await li.send(plant.AddProcessOutputsDocument, {
   input: {
@@ -79,9 +89,9 @@ const { addProcessOutputs } = await li.send(plant.AddProcessOutputsDocument, {
     ],
   },
 });
-say(recorded(addProcessOutputs));
+sayEntry(recorded(addProcessOutputs));
 const { closeProcess } = await li.send(plant.CloseProcessDocument, { input: { ...request(), processId } });
-say(recorded(closeProcess));
+sayEntry(recorded(closeProcess));
 const yoghurt = await batch(li, yoghurtLot);
 
 // Wednesday: some of it goes to the line and is counted there.
@@ -94,64 +104,73 @@ const { moveBatch } = await li.send(plant.MoveBatchDocument, {
     quantity: kilograms("90"),
   },
 });
-say(recorded(moveBatch));
+sayEntry(recorded(moveBatch));
+// A scanner that was offline sends its queue: a move back, and a move of more than there is.
+const queued = (["0.5", "5000"] as const).map((amount) => ({
+  moveBatch: {
+    ...request(),
+    batchCode: yoghurt.code,
+    fromLocationCode: "B1",
+    toLocationCode: "A1",
+    quantity: kilograms(amount),
+  },
+}));
+for (const { recorded, refusal } of (await li.send(plant.SubmitDocument, { commands: queued })).submit)
+  say("submitted", recorded?.entry.type ?? refusal?.code ?? "");
 const { countStock } = await wang.send(plant.CountStockDocument, {
-  input: { ...request(), batchCode: yoghurt.code, locationCode: "B1", counted: kilograms("89.9") },
+  input: { ...request(), batchCode: yoghurt.code, locationCode: "B1", counted: kilograms("89.4") },
 });
-say(recorded(countStock));
+sayEntry(recorded(countStock));
 
 // Thursday: it is put on hold. Nobody ships it, nobody releases it alone, and two people release it.
 const { placeHold } = await li.send(plant.PlaceHoldDocument, {
   input: { ...request("Taste off"), batchCode: yoghurt.code },
 });
-say(recorded(placeHold));
+sayEntry(recorded(placeHold));
 await sayStock(li, yoghurtLot);
-const shipment = () => ({
-  input: { ...request(), customerCode: "C1", customerOrder: `${mark}-PO`, lines: [line(yoghurt.code, "100")] },
-});
-try {
-  const { shipGoods } = await wang.send(plant.ShipGoodsDocument, shipment());
-  say(recorded(shipGoods));
-} catch (error) {
-  if (!(error instanceof Refused)) throw error;
-  say("refused", error.refusal.code);
-}
+const ship = async (validateOnly = false) => {
+  const input = { ...request(), customerCode: "C1", customerOrder: `${mark}-PO`, lines: [line(yoghurt.code, "100")] };
+  return recorded((await wang.send(plant.ShipGoodsDocument, { input, validateOnly })).shipGoods);
+};
+await sayRefusal(() => ship());
 await sayStock(li, yoghurtLot);
 const { requestRelease } = await li.send(plant.RequestReleaseDocument, {
   input: { ...request("Tasted again, sound"), batchCode: yoghurt.code },
 });
-say(recorded(requestRelease));
+sayEntry(recorded(requestRelease));
 const { changeRequests } = await wang.send(plant.ChangeRequestsDocument, { filter: { batch: yoghurt.code } });
-const { change, proposal } = only(changeRequests.nodes);
+const { id: changeRequestId, proposal } = only(changeRequests.nodes);
 const decision = (): plant.DecideChangeRequestInput => ({
   requestId: requestId(),
-  change,
+  changeRequestId,
   proposal,
   verdict: "APPROVED",
   comment: "Tasted too",
 });
-const alone = await li.send(plant.DecideChangeRequestDocument, { input: decision() });
-say("refused", "code" in alone.decideChangeRequest && alone.decideChangeRequest.code);
-const { decideChangeRequest } = await wang.send(plant.DecideChangeRequestDocument, { input: decision() });
-say(recorded(decideChangeRequest));
+const decide = async (person: Person) => {
+  const { decideChangeRequest } = await person.send(plant.DecideChangeRequestDocument, { input: decision() });
+  return recorded(decideChangeRequest);
+};
+await sayRefusal(() => decide(li));
+sayEntry(await decide(wang));
 await sayStock(li, yoghurtLot);
 
 // Friday: some is shipped, some goes to the second plant, and headquarters is asked about the rest.
-const { shipGoods } = await wang.send(plant.ShipGoodsDocument, shipment());
-say(recorded(shipGoods));
+if (!(await ship(true))) say("shipment validated");
+sayEntry(await ship());
 const { dispatchTransfer } = await wang.send(plant.DispatchTransferDocument, {
   input: { ...request(), destinationCode: "SZ2", lines: [line(yoghurt.code, "50")] },
 });
-say(recorded(dispatchTransfer));
-const [sent] = (await wang.send(plant.TransfersDocument, { filter: { state: "IN_TRANSIT" } })).transfers.nodes;
+sayEntry(recorded(dispatchTransfer));
+const [sent] = (await wang.send(plant.TransfersDocument, { filter: { state: { eq: "IN_TRANSIT" } } })).transfers.nodes;
 const { receiveTransfer } = await wangAway.send(plant.ReceiveTransferDocument, {
   input: { ...request(), manifest: sent?.manifest ?? "", locationCode: "A1" },
 });
-say("SZ2", recorded(receiveTransfer));
+sayEntry(recorded(receiveTransfer), "SZ2");
 const { requestExpiryExtension } = await li.send(plant.RequestExpiryExtensionDocument, {
   input: { ...request("Cold chain held"), batchCode: yoghurt.code, expiresOn: later(yoghurt.expiresOn, 7) },
 });
-say(recorded(requestExpiryExtension));
+sayEntry(recorded(requestExpiryExtension));
 await sayStock(li, yoghurtLot);
 const { trace } = await wang.send(plant.TraceDocument, { input: { codes: [milk.code], direction: "FORWARD" } });
 say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes");

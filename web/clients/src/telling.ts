@@ -7,13 +7,14 @@ type Settings = { mark: string; nodes: Record<Code, string>; password: string };
 /** Return the settings in the file that the command line names. */
 export const settings = (): Settings => JSON.parse(readFileSync(process.argv[2] ?? "", "utf-8")) as Settings;
 
-type Entry = { index: number; type: string };
+/** Print one line. */
+export function say(...words: (string | number)[]): void {
+  console.log(words.join(" "));
+}
 
-/** Print one line. An entry is printed as its type, and returned. */
-export function say(...words: [...(string | number | boolean)[], Entry]): Entry;
-export function say(...words: (string | number | boolean)[]): void;
-export function say(...words: (string | number | boolean | Entry)[]): Entry | void {
-  console.log(words.map((word) => (typeof word === "object" ? word.type : word)).join(" "));
-  const last = words.at(-1);
-  if (typeof last === "object") return last;
+/** Print the type of an entry that was recorded, and return the entry. */
+export function sayEntry<Entry extends { type: string }>(entry: Entry | undefined, ...words: string[]): Entry {
+  if (!entry) throw new Error("nothing was recorded");
+  say(...words, entry.type);
+  return entry;
 }
