@@ -97,9 +97,11 @@ class Served:
         check_paths(self.role, mutation, said, done)
         return done
 
-    async def follow(self, actor: Actor, document: str, **variables: Any) -> AsyncGenerator[JSON]:
-        """Yield what a subscription answers, until it is closed."""
-        context = Context(self.services, actor, language="en", kept=False)
+    async def follow(
+        self, actor: Actor, document: str, *, context: Context | None = None, **variables: Any
+    ) -> AsyncGenerator[JSON]:
+        """Yield what a subscription answers, until it is closed. With a context, its actor can be changed meanwhile."""
+        context = context or Context(self.services, actor, language="en", kept=False)
         events: Any = await self._contract.subscribe(document, variables, context)
         async with aclosing(events):
             async for event in events:
