@@ -28,6 +28,8 @@ from tests.scenarios.processes import Person
 LEVELS: Final = 3
 PASSED_OVER: Final = frozenset({"edges", "lagSeconds"})
 """Fields that say again what `nodes` says, and what grows with the clock alone."""
+PAGE: Final = 4
+"""The size of pages below other fields: the cost of an operation has a limit."""
 SPENT: Final = re.compile(r'"spent":\d+,"left":\d+,"resetAt":"[^"]*"')
 """The part of an answer that grows with each request: what was spent so far."""
 
@@ -110,7 +112,8 @@ def _selection(schema: GraphQLSchema, kind: Any, levels: int) -> str:
             continue
         # A page is no level of its own.
         below = levels if name == "nodes" else levels - 1
-        parts.append(f"{name} {_selection(schema, inner, below)}")
+        page = f"(first: {PAGE})" if "first" in one.args else ""
+        parts.append(f"{name}{page} {_selection(schema, inner, below)}")
     return f"{{ {' '.join(parts)} }}"
 
 
