@@ -182,12 +182,17 @@ class Plant:
         self.store.close()
 
     def _rows_of(self, keeping: Keeping) -> dict[str, list[Row]]:
-        with self.store.transaction() as session:
-            return {
-                table.name: sorted((_plain(row) for row in session.rows(f"SELECT * FROM {table.name}")), key=repr)
-                for table in SQLModel.metadata.sorted_tables
-                if table.info.get("keeping") is keeping
-            }
+        return rows_of(self.store, keeping)
+
+
+def rows_of(store: Store, *keeping: Keeping) -> dict[str, list[Row]]:
+    """Return every row of every table of a store, or of the tables that are kept in these ways."""
+    with store.transaction() as session:
+        return {
+            table.name: sorted((_plain(row) for row in session.rows(f"SELECT * FROM {table.name}")), key=repr)
+            for table in SQLModel.metadata.sorted_tables
+            if not keeping or table.info.get("keeping") in keeping
+        }
 
 
 def plant_store(tmp_path: Path, number: int = 1, code: str = "SH1") -> Plant:

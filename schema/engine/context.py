@@ -127,6 +127,10 @@ class Context:
         if rows > self._rows_left:
             raise WordedError(ANSWER_TOO_LONG(most=ROWS_MAX), extensions=EXCEEDED)
 
+    def begin_answer(self) -> None:
+        """Count the rows of the next answer anew: a connection gives many."""
+        self._rows_left = ROWS_MAX
+
     async def close(self) -> None:
         """End the read transaction of the request."""
         await self.snapshot.close()
@@ -207,7 +211,7 @@ class Info(strawberry.Info[Context, None]):
     async def connection(
         self,
         find: Callable[[ReadSession, PlantScope, Any, Key | None, int], Sequence[T]],
-        count: Callable[[ReadSession, PlantScope, Any], int],
+        count: Callable[[ReadSession, PlantScope, Any], int | None],
         filters: Any,
         page: tuple[int | None, str | None],
         *,

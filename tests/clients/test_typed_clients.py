@@ -15,10 +15,10 @@ from tests.clients.programs import (
     CLIENTS,
     NODE,
     PYTHON,
+    check_python,
     checkout,
     finished,
-    generate_python,
-    generate_typescript,
+    follow,
     needs_packages,
 )
 from tests.house.contract_rules import MARKERS
@@ -38,15 +38,18 @@ ProcessFed
 ProcessYielded
 ProcessClosed
 BatchMoved
+submitted BatchMoved
+submitted STOCK_SHORT
 StockAdjusted
 BatchQuarantined
 stock SH1 389.9 KGM BATCH_ON_HOLD
-refused BATCH_ON_HOLD
+refused BATCH_ON_HOLD lines.0.batchCode
 stock SH1 389.9 KGM BATCH_ON_HOLD
 ChangeRequested
-refused CHANGE_OWN_REQUEST
+refused CHANGE_OWN_REQUEST changeRequestId
 ChangeDecided
 stock SH1 389.9 KGM usable
+shipment validated
 BatchShipped
 TransferDispatched
 SZ2 TransferReceived
@@ -99,20 +102,22 @@ def stage(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = checkout(tmp_path_factory.mktemp("clients"))
     with copy_group(prepared, tmp_path_factory.mktemp("group")) as group:
         group.start()
+        follow("Get the contract", folder)
         yield Stage(group, folder)
 
 
 @needs_packages
 def test_typescript_then_it_plays_a_week_at_a_plant_and_a_day_at_headquarters(stage: Stage) -> None:
-    built = generate_typescript(stage.folder)
+    follow("Generate types for TypeScript", stage.folder)
 
-    assert stage.play(NODE, built / "plant_week.js", mark="TS") == WEEK
-    assert stage.play(NODE, built / "hub_day.js", mark="TS") == DAY
+    assert stage.play(NODE, "built/plant_week.js", mark="TS") == WEEK
+    assert stage.play(NODE, "built/hub_day.js", mark="TS") == DAY
 
 
 @needs_packages
 def test_python_then_it_plays_a_week_at_a_plant_and_a_day_at_headquarters(stage: Stage) -> None:
-    generate_python(stage.folder)
+    follow("Generate types for Python", stage.folder)
+    check_python(stage.folder)
 
     assert stage.play(PYTHON, "plant_week.py", mark="PY") == WEEK
     assert stage.play(PYTHON, "hub_day.py", mark="PY") == DAY

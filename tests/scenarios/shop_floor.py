@@ -26,9 +26,9 @@ def line(batch: str, quantity: str, location: str = "A1") -> dict[str, Any]:
 
 def define(person: Person, kind: str, content: Mapping[str, str]) -> None:
     """Define master data of a kind, such as Location."""
-    document = f"mutation($input: Define{kind}Input!) {{ define{kind}(input: $input) {{ __typename }} }}"
+    document = f"mutation($input: Save{kind}Input!) {{ save{kind}(input: $input) {{ __typename }} }}"
     answer = person.ask(document, input={"requestId": new_id(), **content})
-    assert answer[f"define{kind}"]["__typename"] == f"{kind}Defined", answer
+    assert answer[f"save{kind}"]["__typename"] == f"{kind}Saved", answer
 
 
 def receive(person: Person, quantity: str = "100", *, material: str = "MILK", unit: str = "KGM", **more: Any) -> str:
@@ -138,10 +138,10 @@ def decide(
 def completeness(person: Person, code: str, direction: str = "BOTH") -> dict[str, Any]:
     """Return what the trace of a batch says of its own completeness, with the plants of the watermarks by code."""
     query = (
-        "query($input: TraceInput!) { trace(input: $input) { summary { batches } completeness { complete"
-        " asOf { plant { code } size lagSeconds } gaps { kind plant { code } } } } }"
+        "query($input: TraceInput!) { trace(input: $input) { summary { batchCount } completeness { complete"
+        " asOf { plant { code } size lagSeconds } gaps { nodes { kind plant { code } } } } } }"
     )
-    return dict(person.ask(query, input={"codes": [code], "direction": direction})["trace"])
+    return dict(person.ask(query, input={"batchCodes": [code], "direction": direction})["trace"])
 
 
 def entries_of(store: Store, log_id: int, since: int = 0) -> list[Entry]:

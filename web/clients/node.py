@@ -19,6 +19,7 @@ SETTINGS: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
 class Entry(Protocol):
     """The ledger entry of a mutation that was recorded."""
 
+    id: str
     index: int
     type_: str
 

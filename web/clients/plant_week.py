@@ -19,6 +19,7 @@ from batchloom_plant import (
     CodeFilter,
     CommandInput,
     CorrectEntryInput,
+    CorrectionReason,
     CountStockInput,
     DecideChangeRequestInput,
     DispatchTransferInput,
@@ -27,7 +28,7 @@ from batchloom_plant import (
     OpenProcessInput,
     OutputInput,
     PlaceHoldInput,
-    ProcessFilter,
+    ProcessRecordFilter,
     QuantityInput,
     ReceiveBatchInput,
     ReceiveTransferInput,
@@ -39,7 +40,7 @@ from batchloom_plant import (
     TraceInput,
     TransferFilter,
     TransferState,
-    Wrong,
+    TransferStateFilter,
 )
 from node import SETTINGS, Entry, only, recorded, request_id, say, say_entry, say_refusal, signed_in
 
@@ -91,7 +92,9 @@ async def monday(li: Client, wang: Client) -> Entry:
     """Milk comes in. The second receipt was a mistake."""
     first = await receive(li, MILK, "500")
     wrong = await receive(li, f"{MARK}-WRONG", "1")
-    correction = CorrectEntryInput(**request("Never delivered"), entry=wrong.index, wrong=Wrong.DID_NOT_OCCUR)
+    correction = CorrectEntryInput(
+        **request("Never delivered"), entryId=wrong.id, correctionReason=CorrectionReason.DID_NOT_OCCUR
+    )
     say_entry(of=(await wang.correct_entry(correction)).correct_entry)
     return first
 
@@ -101,7 +104,9 @@ async def tuesday(li: Client, milk: str) -> None:
     job = f"{MARK}-JOB"
     opening = OpenProcessInput(**request(), jobOrder=job, equipmentCode="MIX1")
     say_entry(of=(await li.open_process(opening)).open_process)
-    process = only((await li.process_records(ProcessFilter(jobOrder=job))).process_records.nodes).id
+    process = only(
+        (await li.process_records(ProcessRecordFilter(jobOrder=CodeFilter(eq=job)))).process_records.nodes
+    ).id
     inputs = AddProcessInputsInput(**request(), processId=process, lines=[line(milk, "400")])
     say_entry(of=(await li.add_process_inputs(inputs)).add_process_inputs)
     alias = BatchAliasInput(scheme="LOT", value=YOGHURT)
@@ -169,7 +174,9 @@ async def friday(li: Client, wang: Client, away: Client, yoghurt: BatchesBatches
     await ship(wang, yoghurt.code)
     dispatch = DispatchTransferInput(**request(), destinationCode="SZ2", lines=[line(yoghurt.code, "50")])
     say_entry(of=(await wang.dispatch_transfer(dispatch)).dispatch_transfer)
-    newest = (await wang.transfers(TransferFilter(state=TransferState.IN_TRANSIT))).transfers.nodes[0]
+    newest = (
+        await wang.transfers(TransferFilter(state=TransferStateFilter(eq=TransferState.IN_TRANSIT)))
+    ).transfers.nodes[0]
     receipt = ReceiveTransferInput(**request(), manifest=newest.manifest or "", locationCode="A1")
     say_entry("SZ2", of=(await away.receive_transfer(receipt)).receive_transfer)
     later = date.fromisoformat(yoghurt.expires_on or "") + timedelta(days=7)

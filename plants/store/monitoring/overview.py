@@ -182,7 +182,7 @@ def _plant_of(about: str, origins: Mapping[int, str]) -> int | None:
 def _unstored(
     reads: ReadSession, scope: PlantScope, filters: AlarmsFilter, origins: Mapping[int, str]
 ) -> list[AlarmSeen]:
-    """Return the alarms of conditions that last and that no open row stands for."""
+    """Return the alarms of lasting conditions without an open row of their own."""
     if filters.active is False:
         return []
     names = _visible(reads, scope, filters, origins)

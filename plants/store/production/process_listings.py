@@ -27,8 +27,8 @@ class ProcessRecordOrderField(DescribedEnum):
     """Field to order process records by."""
 
     ORIGIN = "ORIGIN", "The plant, and within it the order in which the plant recorded its process records."
-    OPENED_AT = "OPENED_AT", "The start."
-    CLOSED_AT = "CLOSED_AT", "The end. Open process records come last in both directions."
+    OPENED_AT = "OPENED_AT", "The time at which the process was opened."
+    CLOSED_AT = "CLOSED_AT", "The time at which it was closed. Open process records come last in both directions."
 
 
 COLUMNS: Final[Mapping[ProcessRecordOrderField, tuple[str, ...]]] = {

@@ -19,7 +19,7 @@ from plants.rules.quality.dispositions import Disposition
 from plants.store.genealogy.edges import Edge
 from plants.store.production.process_records import ProcessRow
 from schema.engine.connections import canonical
-from schema.engine.limits import PAGE_MAX, ROWS_MAX
+from schema.engine.limits import COST_MAX, PAGE_MAX, ROWS_MAX
 from tests.factories import Plant, plant_store, postgres_plant
 from tests.schema.asking import MANAGER, Served, served
 
@@ -133,9 +133,13 @@ async def test_all_lines_of_a_page_of_parents_then_refused_and_in_smaller_pages_
 ) -> None:
     each = ROWS_MAX // PAGE_MAX + 1
     fill(here, PAGE_MAX, each)
-    answer = await node.answer(MANAGER, LINES, first=PAGE_MAX, lines=PAGE_MAX)
-    assert answer["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+    (too_dear,) = (await node.answer(MANAGER, LINES, first=PAGE_MAX, lines=PAGE_MAX))["errors"]
+    assert too_dear["extensions"]["code"] == "LIMIT_EXCEEDED"
+    assert too_dear["extensions"]["cost"] > too_dear["extensions"]["limit"] == COST_MAX
+    inputs = "query($first: Int, $lines: Int) { processRecords(first: $first) { nodes { inputs(first: $lines) { edges {"
+    answer = await node.answer(MANAGER, f"{inputs} cursor }} }} }} }} }}", first=PAGE_MAX, lines=each)
     assert answer["data"] is None
+    assert answer["errors"][0]["message"].startswith(f"The answer has more than {ROWS_MAX} rows.")
     total = 0
     paged = """query($after: String) { processRecords(first: 100, after: $after) {
       pageInfo { hasNextPage endCursor } nodes { inputs(first: 100) { nodes { id } } } } }"""

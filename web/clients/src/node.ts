@@ -7,7 +7,7 @@ export interface Document<Data, Variables> {
   toString(): string;
 }
 
-type Entry = { index: number; type: string };
+type Entry = { id: string; index: number; type: string };
 type Recorded = { entry: Entry };
 type Refusal = { code: string; message: string; path?: string[] | null };
 type Validated = { __typename: "Validated" };

@@ -57,7 +57,7 @@ const milkLot = `${mark}-MILK`;
 const first = await receive(milkLot, "500");
 const wrong = await receive(`${mark}-WRONG`, "1");
 const { correctEntry } = await wang.send(plant.CorrectEntryDocument, {
-  input: { ...request("Never delivered"), entry: wrong.index, wrong: "DID_NOT_OCCUR" },
+  input: { ...request("Never delivered"), entryId: wrong.id, correctionReason: "DID_NOT_OCCUR" },
 });
 sayEntry(recorded(correctEntry));
 const milk = await batch(li, milkLot);
@@ -68,7 +68,7 @@ const { openProcess } = await li.send(plant.OpenProcessDocument, {
   input: { ...request(), kind: "PRODUCTION", jobOrder, equipmentCode: "MIX1" },
 });
 sayEntry(recorded(openProcess));
-const { processRecords } = await li.send(plant.ProcessRecordsDocument, { filter: { jobOrder } });
+const { processRecords } = await li.send(plant.ProcessRecordsDocument, { filter: { jobOrder: { eq: jobOrder } } });
 const processId = only(processRecords.nodes).id;
 const { addProcessInputs } = await li.send(plant.AddProcessInputsDocument, {
   input: { ...request(), processId, lines: [line(milk.code, "400")] },
@@ -162,7 +162,7 @@ const { dispatchTransfer } = await wang.send(plant.DispatchTransferDocument, {
   input: { ...request(), destinationCode: "SZ2", lines: [line(yoghurt.code, "50")] },
 });
 sayEntry(recorded(dispatchTransfer));
-const [sent] = (await wang.send(plant.TransfersDocument, { filter: { state: "IN_TRANSIT" } })).transfers.nodes;
+const [sent] = (await wang.send(plant.TransfersDocument, { filter: { state: { eq: "IN_TRANSIT" } } })).transfers.nodes;
 const { receiveTransfer } = await wangAway.send(plant.ReceiveTransferDocument, {
   input: { ...request(), manifest: sent?.manifest ?? "", locationCode: "A1" },
 });
