@@ -143,7 +143,9 @@ async def thursday(li: Client, wang: Client, yoghurt: str) -> None:
     await say_stock(li)
     release = RequestReleaseInput(**request("Tasted again, sound"), batchCode=yoghurt)
     say_entry(of=(await li.request_release(release)).request_release)
-    change = only((await wang.change_requests(ChangeRequestFilter(batch=yoghurt))).change_requests.nodes)
+    change = only(
+        (await wang.change_requests(ChangeRequestFilter(batchCode=CodeFilter(eq=yoghurt)))).change_requests.nodes
+    )
     decision: dict[str, Any] = {"changeRequestId": change.id, "proposal": change.proposal, "comment": "Tasted too"}
 
     async def decide(person: Client) -> None:

@@ -138,8 +138,16 @@ const { requestRelease } = await li.send(plant.RequestReleaseDocument, {
   input: { ...request("Tasted again, sound"), batchCode: yoghurt.code },
 });
 sayEntry(recorded(requestRelease));
-const { changeRequests } = await wang.send(plant.ChangeRequestsDocument, { filter: { batch: yoghurt.code } });
-const { id: changeRequestId, proposal } = only(changeRequests.nodes);
+/** Return the change request of the yoghurt, as a person sees it. */
+async function asked(person: Person) {
+  const filter = { batchCode: { eq: yoghurt.code } };
+  return only((await person.send(plant.ChangeRequestsDocument, { filter })).changeRequests.nodes);
+}
+for (const person of [li, wang]) {
+  const { allowed, blockedBy } = (await asked(person)).viewerCanDecide;
+  say("may decide", allowed ? "yes" : (blockedBy?.code ?? ""));
+}
+const { id: changeRequestId, proposal } = await asked(wang);
 const decision = (): plant.DecideChangeRequestInput => ({
   requestId: requestId(),
   changeRequestId,
