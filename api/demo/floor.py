@@ -36,11 +36,11 @@ class Floor:
     def material(self, code: str, name: str, unit: str, shelf_life_days: int | None) -> None:
         """The manager defines a material."""
         order = {"code": code, "name": name, "unitCode": unit, "shelfLifeDays": shelf_life_days}
-        self._manager.do("defineMaterial", "", order)
+        self._manager.do("saveMaterial", "", order)
 
     def master(self, kind: str, code: str, name: str) -> None:
         """The manager defines a Location, Supplier, Customer or Equipment."""
-        self._manager.do(f"define{kind}", "", {"code": code, "name": name})
+        self._manager.do(f"save{kind}", "", {"code": code, "name": name})
 
     def receive(self, material: str, amount: int, at: datetime, *, supplier: str, lot: str) -> str:
         """The operator takes a delivery in at the dock; returns the code of the new batch."""

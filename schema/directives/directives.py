@@ -7,15 +7,9 @@ from typing import Annotated, Any, Final, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.directives import directives as commands
-from plants.commands.materials import definitions
 from plants.rules.directives.directives import DirectiveState
-from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.ledger.events import Entry, decode
-from plants.rules.materials.definitions import MasterKind
-from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.instants import parse_instant
-from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, LINES_INVALID, UNIT_UNKNOWN
 from plants.store.directives.directives import (
     DirectiveOrderField,
     DirectivesFilter,
@@ -35,18 +29,15 @@ from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
 from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
-from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, read_id
-from schema.engine.operations import HUB_ONLY, mutation, query
+from schema.engine.operations import query
 from schema.engine.orders import Ordering
 from schema.engine.refusals import RefusalAnswer
-from schema.engine.scalars import BatchCode, EventType, PlantCode, Rational
+from schema.engine.scalars import BatchCode, EventType
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_coded
-from schema.materials.materials import UnitConversionInput
-from schema.materials.plant_definitions import CODE, NAME
 from schema.people.actors import Actor
 from schema.quality.holds import directed_hold_id
 
@@ -213,43 +204,6 @@ async def directive(info: Info, id: Annotated[strawberry.ID, argument("Id of the
     return None if place is None else await _find(info, place)
 
 
-@input_type
-class DirectMaterialInput(MutationInput):
-    """A complete material definition for plants. It replaces an earlier one with the same code."""
-
-    plant_codes: list[PlantCode] = described(PLANTS)
-    code: str = described(CODE)
-    name: str = described(NAME)
-    unit_code: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant.")
-    shelf_life_days: int | None = described(
-        "Shelf life in days after production. Null if batches do not expire.", default=None
-    )
-    retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
-    conversions: list[UnitConversionInput] = described(
-        "Conversions of other units to the material's own.", default_factory=list
-    )
-
-
-@input_type
-class DirectMasterInput(MutationInput):
-    """A supplier, customer, location or piece of equipment for plants."""
-
-    plant_codes: list[PlantCode] = described(PLANTS)
-    code: str = described(CODE)
-    name: str = described(NAME)
-
-
-@input_type
-class DirectUnitInput(MutationInput):
-    """A unit for plants, defined as an exact multiple of a built-in unit."""
-
-    plant_codes: list[PlantCode] = described(PLANTS)
-    code: str = described(CODE)
-    name: str = described(NAME)
-    base_unit_code: str = described("Built-in unit that it is a multiple of.")
-    factor: Rational = described("Size in the built-in unit.")
-
-
 @object_type
 class DirectivesSent(Recorded):
     """Directives were sent. Each plant applies or refuses its directive after receiving it.
@@ -260,110 +214,8 @@ class DirectivesSent(Recorded):
     directives: list[HubDirective] = described("Directives by plant number, one for each addressed plant.")
 
 
-MasterInput = DirectMaterialInput | DirectMasterInput | DirectUnitInput
-
-
-async def sent(info: Info, entries: list[Entry]) -> DirectivesSent:
+async def directives_sent(info: Info, entries: list[Entry]) -> DirectivesSent:
+    """Return the directives that a command recorded."""
     places = [(-entry.envelope["plant"], entry.index) for entry in entries]
     directives = [required(await _find(info, place)) for place in places]
     return DirectivesSent(entry=RecordedEntry.of(entries[0]), directives=directives)
-
-
-async def _define(info: Info, definition: commands.Definition, input: MasterInput) -> DirectivesSent:
-    order = commands.MasterDirection(tuple(input.plant_codes), definition)
-    return await sent(info, await info.direct(commands.direct_master, order, input))
-
-
-@mutation(
-    "Define a material for plants.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MaterialDefinition,
-    refusals=(
-        AMOUNT_NOT_A_NUMBER,
-        AMOUNT_NOT_POSITIVE,
-        CODE_INVALID,
-        LINES_INVALID,
-        NOT_DEFINED,
-    ),
-)
-async def direct_material(info: Info, input: Input[DirectMaterialInput]) -> DirectivesSent:
-    factors = {line.unit_code: str(line.factor) for line in input.conversions}
-    days = input.shelf_life_days, input.retest_days
-    definition = definitions.MaterialDefinition(input.code, input.name, input.unit_code, *days, conversions=factors)
-    return await _define(info, definition, input)
-
-
-@mutation(
-    "Define a unit for plants.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.UnitDefinition,
-    refusals=(
-        AMOUNT_NOT_A_NUMBER,
-        AMOUNT_NOT_POSITIVE,
-        CODE_INVALID,
-        CODE_TAKEN,
-        LINES_INVALID,
-        NOT_DEFINED,
-        UNIT_UNKNOWN,
-    ),
-)
-async def direct_unit(info: Info, input: Input[DirectUnitInput]) -> DirectivesSent:
-    return await _define(
-        info, definitions.UnitDefinition(input.code, input.name, input.base_unit_code, input.factor), input
-    )
-
-
-async def _define_named(info: Info, kind: MasterKind, input: DirectMasterInput) -> DirectivesSent:
-    return await _define(info, definitions.MasterDefinition(kind, input.code, input.name), input)
-
-
-@mutation(
-    "Define a supplier for plants, or change its name.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MasterDefinition,
-    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
-)
-async def direct_supplier(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
-    return await _define_named(info, MasterKind.SUPPLIER, input)
-
-
-@mutation(
-    "Define a customer for plants, or change its name.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MasterDefinition,
-    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
-)
-async def direct_customer(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
-    return await _define_named(info, MasterKind.CUSTOMER, input)
-
-
-@mutation(
-    "Define a location for plants, or change its name.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MasterDefinition,
-    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
-)
-async def direct_location(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
-    return await _define_named(info, MasterKind.LOCATION, input)
-
-
-@mutation(
-    "Define a piece of equipment for plants, or change its name.",
-    roles=HUB_ONLY,
-    permission=Permission.DIRECTIVE_SEND,
-    command=commands.direct_master,
-    order=definitions.MasterDefinition,
-    refusals=(CODE_INVALID, LINES_INVALID, NOT_DEFINED),
-)
-async def direct_equipment(info: Info, input: Input[DirectMasterInput]) -> DirectivesSent:
-    return await _define_named(info, MasterKind.EQUIPMENT, input)

@@ -11,7 +11,7 @@ from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import LINES_INVALID, Refusal, within
-from schema.directives.directives import DirectivesSent, sent
+from schema.directives.directives import DirectivesSent, directives_sent
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, input_type
 from schema.engine.inputs import Input, MutationInput
@@ -59,7 +59,7 @@ class LiftHoldInput(MutationInput):
 )
 async def place_hold(info: Info, input: Input[PlaceHoldInput], plant_codes: PlantCodes = None) -> DirectivesSent:
     order = commands.HoldDirection(input.batch_code, input.reason, input.kind, tuple(plant_codes or ()))
-    return await sent(info, await info.direct(commands.direct_hold, order, input))
+    return await directives_sent(info, await info.direct(commands.direct_hold, order, input))
 
 
 @mutation(
@@ -76,7 +76,7 @@ async def place_hold(info: Info, input: Input[PlaceHoldInput], plant_codes: Plan
 )
 async def open_recall(info: Info, input: Input[OpenRecallInput], plant_codes: PlantCodes = None) -> DirectivesSent:
     order = commands.RecallDirection(tuple(input.batch_codes), input.reason, tuple(plant_codes or ()))
-    return await sent(info, await info.direct(commands.direct_recall, order, input))
+    return await directives_sent(info, await info.direct(commands.direct_recall, order, input))
 
 
 @mutation(
@@ -92,4 +92,4 @@ async def lift_hold(info: Info, input: Input[LiftHoldInput]) -> DirectivesSent:
         with within("holdId"):
             raise Refusal(DIRECTED_HOLD_UNKNOWN, hold=input.hold_id[:ID_SHOWN_MAX])
     order = commands.ReleaseDirection(named[0], input.reason)
-    return await sent(info, await info.direct(commands.direct_release, order, input))
+    return await directives_sent(info, await info.direct(commands.direct_release, order, input))

@@ -127,6 +127,10 @@ class Context:
         if rows > self._rows_left:
             raise WordedError(ANSWER_TOO_LONG(most=ROWS_MAX), extensions=EXCEEDED)
 
+    def begin_answer(self) -> None:
+        """Count the rows of the next answer anew: a connection gives many."""
+        self._rows_left = ROWS_MAX
+
     async def close(self) -> None:
         """End the read transaction of the request."""
         await self.snapshot.close()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import StreamExecutionResult
 
 from infra.messages import Notice, message
 from plants.rules.values.instants import format_instant, readable_instant
@@ -54,6 +55,12 @@ class CostLimits(SchemaExtension):
             refusal = self._refusal()
             running.pre_execution_errors = [] if refusal is None else [refusal]
         yield
+
+    def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
+        """Give each event of a subscription the rows of one answer."""
+        del result
+        yield
+        self.execution_context.context.begin_answer()
 
     def get_results(self) -> dict[str, Any]:
         """Return `extensions.cost`: the cost of this operation, and the budget of its actor."""

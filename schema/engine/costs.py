@@ -206,7 +206,7 @@ def _price(field: GraphQLField) -> Price:
     size = next((one for one in _directives(field) if isinstance(one, ListSize)), None)
     if size is None:
         return Price(*weights, kind, LIST_ASSUMED if returns_list(field.type) else 1, None, ())
-    # What a directive leaves out is UNSET, which is false.
+    # An absent argument of a directive is UNSET, and false.
     (slicing,) = size.slicing_arguments or (None,)
     return Price(*weights, kind, size.assumed_size or LIST_ASSUMED, slicing, tuple(size.sized_fields or ()))
 

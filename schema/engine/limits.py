@@ -61,6 +61,8 @@ COST_PER_MINUTE: Final = Limit(
 )
 ERRORS_MAX: Final = Limit(10, "Errors that the validation of a document reports.")
 SUBSCRIPTIONS_PER_CONNECTION_MAX: Final = Limit(10, "Subscriptions on one WebSocket connection.")
+EVENTS_AT_ONCE: Final = 100
+STREAM_CURSOR_CHARACTERS_MAX: Final = Limit(64 * 1024, "Characters of a cursor of a subscription.")
 CONNECTIONS_PER_PERSON_MAX: Final = Limit(10, "WebSocket connections of a user.")
 CONNECTION_INIT_SECONDS_MAX: Final = Limit(10, "Seconds in which `connection_init` must arrive on a WebSocket.")
 CACHED_DOCUMENTS: Final = 256

@@ -12,8 +12,10 @@ from strawberry.utils.str_converters import to_camel_case
 
 from infra.messages import ELLIPSIS, Language, message, word
 from plants.rules.approvals.change_requests import ChangeState
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
+from plants.rules.materials.refusals import FIELD_REQUIRED, NOT_DEFINED, STALE_VERSION
 from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
@@ -27,6 +29,7 @@ from plants.rules.values.refusals import (
     AMOUNT_TOO_PRECISE,
     FURTHER_MAX,
     LINES_INVALID,
+    NOTHING_CHANGES,
     TEXT_INVALID,
     TIME_IN_FUTURE,
     TIME_TOO_OLD,
@@ -167,6 +170,13 @@ TAKING: Final = frozenset(
     }
 )
 """The refusals of taking goods from stock."""
+
+
+SAVING: Final = frozenset({CODE_INVALID, FIELD_REQUIRED, NOT_DEFINED, NOTHING_CHANGES, STALE_VERSION})
+"""The refusals of saving any master data."""
+
+SAVING_UNIT: Final = SAVING | {AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, CODE_TAKEN, UNIT_UNKNOWN}
+"""The refusals of saving a unit, or a material with its conversions."""
 
 
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:

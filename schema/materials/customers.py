@@ -1,19 +1,27 @@
-"""Customers: their type and queries, and the mutation that defines one."""
+"""Customers: their type and queries, and the mutation that saves one."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from auth.permissions import Permission
-from plants.commands.materials import definitions
-from plants.rules.identification.refusals import CODE_INVALID
+from plants.commands.materials import changes, definitions
 from plants.rules.materials.definitions import MasterKind
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, input_type, object_type
+from schema.engine.fields import argument, described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.materials.plant_definitions import CODE, NAME, AtPlant, Code, Filter, PlantDefinition
+from schema.engine.refusals import SAVING
+from schema.materials.plant_definitions import (
+    AtPlant,
+    Code,
+    DefinitionFilter,
+    NamedRowInput,
+    OrderBy,
+    PlantDefinition,
+    register_finder,
+)
 
 
 @object_type
@@ -23,45 +31,59 @@ class Customer(PlantDefinition):
     kind: ClassVar[MasterKind] = MasterKind.CUSTOMER
 
 
-@query(
-    "Returns the customer with this code, or null.",
-    permission=Permission.BATCH_READ,
-)
+register_finder(Customer)
+
+
+@input_type
+class CustomerFilter(DefinitionFilter):
+    """Filters customers. A field that is not given does not filter."""
+
+
+@query("Returns the customer with this code, or null.", permission=Permission.BATCH_READ)
 async def customer(info: Info, code: Code, plant_code: AtPlant = None) -> Customer | None:
     return await Customer.coded(info, code, plant_code)
 
 
-@query("Lists customers by code and plant.", permission=Permission.BATCH_READ)
+@query("Lists customers, with the plants that define them.", permission=Permission.BATCH_READ)
 async def customers(
-    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
+    info: Info,
+    filter: Annotated[CustomerFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: OrderBy = None,
+    first: First = PAGE_DEFAULT,
+    after: After = None,
 ) -> Connection[Customer]:
-    return await Customer.page(info, filter, (first, after))
+    return await Customer.page(info, filter, order_by, (first, after))
 
 
 @input_type
-class DefineCustomerInput(MutationInput):
-    """A customer. A later definition replaces the name."""
+class CustomerRowInput(NamedRowInput):
+    """A customer to save. An absent field stays as it is."""
 
-    code: str = described(CODE)
-    name: str = described(NAME)
+    def change(self) -> changes.MasterChange:
+        return self.named(MasterKind.CUSTOMER)
+
+
+@input_type
+class SaveCustomerInput(MutationInput, CustomerRowInput):
+    """A customer to save. An absent field stays as it is."""
 
 
 @object_type
-class CustomerDefined(Recorded):
-    """A customer was defined."""
+class CustomerSaved(Recorded):
+    """A customer was defined or changed."""
 
-    customer: Customer = described("Customer with its current definition.")
+    customer: Customer = described("Customer as it is now.")
 
 
 @mutation(
-    "Define a customer, or change its name.",
+    'Define a customer, or change the fields given of one. Example: `{ code: "C1", name: "Corner shop" }`.',
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_master,
-    refusals=(CODE_INVALID,),
+    order=changes.MasterChange,
+    refusals=SAVING,
 )
-async def define_customer(info: Info, input: Input[DefineCustomerInput]) -> CustomerDefined:
-    order = definitions.MasterDefinition(Customer.kind, input.code, input.name)
-    entry = await info.write(definitions.define_master, order, input)
-    found = await Customer.load(info, info.services.plant, input.code)
-    return CustomerDefined(entry=RecordedEntry.of(entry), customer=required(found))
+async def save_customer(info: Info, input: Input[SaveCustomerInput]) -> CustomerSaved:
+    entry = await info.write(definitions.define_master, input.change(), input)
+    saved = await Customer.load(info, info.services.plant, input.code)
+    return CustomerSaved(entry=RecordedEntry.of(entry), customer=required(saved))

@@ -1,19 +1,27 @@
-"""Equipment: their type and queries, and the mutation that defines one."""
+"""Equipment: their type and queries, and the mutation that saves one."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from auth.permissions import Permission
-from plants.commands.materials import definitions
-from plants.rules.identification.refusals import CODE_INVALID
+from plants.commands.materials import changes, definitions
 from plants.rules.materials.definitions import MasterKind
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, input_type, object_type
+from schema.engine.fields import argument, described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.materials.plant_definitions import CODE, NAME, AtPlant, Code, Filter, PlantDefinition
+from schema.engine.refusals import SAVING
+from schema.materials.plant_definitions import (
+    AtPlant,
+    Code,
+    DefinitionFilter,
+    NamedRowInput,
+    OrderBy,
+    PlantDefinition,
+    register_finder,
+)
 
 
 @object_type
@@ -23,45 +31,59 @@ class Equipment(PlantDefinition):
     kind: ClassVar[MasterKind] = MasterKind.EQUIPMENT
 
 
-@query(
-    "Returns the piece of equipment with this code, or null.",
-    permission=Permission.BATCH_READ,
-)
+register_finder(Equipment)
+
+
+@input_type
+class EquipmentFilter(DefinitionFilter):
+    """Filters equipment. A field that is not given does not filter."""
+
+
+@query("Returns the piece of equipment with this code, or null.", permission=Permission.BATCH_READ)
 async def equipment(info: Info, code: Code, plant_code: AtPlant = None) -> Equipment | None:
     return await Equipment.coded(info, code, plant_code)
 
 
-@query("Lists equipment by code and plant.", permission=Permission.BATCH_READ)
+@query("Lists equipment, with the plants that define them.", permission=Permission.BATCH_READ)
 async def equipment_items(
-    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
+    info: Info,
+    filter: Annotated[EquipmentFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: OrderBy = None,
+    first: First = PAGE_DEFAULT,
+    after: After = None,
 ) -> Connection[Equipment]:
-    return await Equipment.page(info, filter, (first, after))
+    return await Equipment.page(info, filter, order_by, (first, after))
 
 
 @input_type
-class DefineEquipmentInput(MutationInput):
-    """A piece of equipment. A later definition replaces the name."""
+class EquipmentRowInput(NamedRowInput):
+    """A piece of equipment to save. An absent field stays as it is."""
 
-    code: str = described(CODE)
-    name: str = described(NAME)
+    def change(self) -> changes.MasterChange:
+        return self.named(MasterKind.EQUIPMENT)
+
+
+@input_type
+class SaveEquipmentInput(MutationInput, EquipmentRowInput):
+    """A piece of equipment to save. An absent field stays as it is."""
 
 
 @object_type
-class EquipmentDefined(Recorded):
-    """A piece of equipment was defined."""
+class EquipmentSaved(Recorded):
+    """A piece of equipment was defined or changed."""
 
-    equipment: Equipment = described("Equipment with its current definition.")
+    equipment: Equipment = described("Equipment as it is now.")
 
 
 @mutation(
-    "Define a piece of equipment, or change its name.",
+    'Define a piece of equipment, or change the fields given of one. Example: `{ code: "MIX1", name: "Mixer" }`.',
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_master,
-    refusals=(CODE_INVALID,),
+    order=changes.MasterChange,
+    refusals=SAVING,
 )
-async def define_equipment(info: Info, input: Input[DefineEquipmentInput]) -> EquipmentDefined:
-    order = definitions.MasterDefinition(Equipment.kind, input.code, input.name)
-    entry = await info.write(definitions.define_master, order, input)
-    found = await Equipment.load(info, info.services.plant, input.code)
-    return EquipmentDefined(entry=RecordedEntry.of(entry), equipment=required(found))
+async def save_equipment(info: Info, input: Input[SaveEquipmentInput]) -> EquipmentSaved:
+    entry = await info.write(definitions.define_master, input.change(), input)
+    saved = await Equipment.load(info, info.services.plant, input.code)
+    return EquipmentSaved(entry=RecordedEntry.of(entry), equipment=required(saved))

@@ -3,15 +3,13 @@
 from typing import Annotated, Self
 
 import strawberry
+from strawberry import Maybe
 
 from auth.permissions import Permission
 from infra.messages import Language, translate
-from plants.commands.materials import definitions
-from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
+from plants.commands.materials import changes, definitions
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import UNITS
-from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
-from plants.store.materials.definitions import DefinitionsFilter
 from plants.store.materials.units import (
     BUILT_IN,
     UnitRow,
@@ -24,14 +22,26 @@ from plants.store.materials.units import (
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
-from schema.engine.fields import described, field, input_type, object_type
+from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.filters import criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
-from schema.engine.nodes import Node
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.refusals import SAVING_UNIT
 from schema.engine.scalars import Rational
 from schema.group.plants import Plant, owner
-from schema.materials.plant_definitions import CODE, NAME, AtPlant, Code, DefinitionFilter, Filter, definitions_filter
+from schema.materials.plant_definitions import (
+    VERSION,
+    AtPlant,
+    Code,
+    DefinitionFilter,
+    NamedRowInput,
+    cleared,
+    definition_coded,
+    given,
+)
 from schema.materials.unit_names import UNIT_NAMES
 
 BASE_UNIT = "Built-in unit that it is a multiple of."
@@ -45,6 +55,7 @@ class Unit(Node):
     code: str = described("Code: of Recommendation 20 if it is built in, otherwise the plant's own.")
     name: str = described("Name. Of a built-in unit it is in the caller's language.")
     factor: Rational = described("Size in the base unit. A base unit has 1.")
+    version: int | None = described(f"{VERSION} Null for a built-in unit.")
     base_code: strawberry.Private[str]
     number: strawberry.Private[int | None]
 
@@ -61,10 +72,11 @@ class Unit(Node):
         """Return the unit in a row, a built-in one with its name in this language."""
         built_in = row.plant_id == BUILT_IN
         return cls(
-            id=strawberry.ID(f"unit/{row.plant_id}/{row.code}"),
+            id=node_id("unit", row.plant_id, row.code),
             code=row.code,
             name=unit_name(row.code, language) if built_in else row.name,
             factor=Rational(str(row.factor)),
+            version=row.version,
             base_code=row.base,
             number=None if built_in else row.plant_id,
         )
@@ -81,13 +93,28 @@ def unit_name(code: str, language: Language) -> str:
     return translate(UNIT_NAMES[code], language, context="unit_name")
 
 
-def _filters(filter: DefinitionFilter | None, language: Language) -> UnitsFilter:
-    defined = definitions_filter(MasterKind.UNIT.value, filter)
-    if defined.plant is not None:
-        return UnitsFilter(defined)
-    text = (defined.text or "").lower()
-    named = {code: f"{code}\n{unit_name(code, language)}".lower() for code in UNITS}
-    return UnitsFilter(defined, tuple(code for code, words in named.items() if text in words))
+@findable("unit", int, str)
+async def _find(info: Info, parts: tuple[int, str]) -> Unit | None:
+    found = await Unit.load(info, *parts)
+    return None if found is None or found.id != node_id("unit", *parts) else found
+
+
+@input_type
+class UnitFilter(DefinitionFilter):
+    """Filters units. A field that is not given does not filter. Built-in units are of no plant."""
+
+    @property
+    def units(self) -> UnitsFilter:
+        """The criteria for units that plants define. Built-in units are not in them."""
+        return UnitsFilter(self.criteria(MasterKind.UNIT.value, None))
+
+    def with_built_in(self, language: Language) -> UnitsFilter:
+        """Return the criteria with the built-in units that meet them, by their names in this language."""
+        if self.plant_code is not None:
+            return self.units
+        text, code = (self.text or "").lower(), criterion(self.code)
+        named = {one: f"{one}\n{unit_name(one, language)}".lower() for one in UNITS if code is None or code.admits(one)}
+        return UnitsFilter(self.units.defined, tuple(one for one, words in named.items() if text in words))
 
 
 @query(
@@ -95,57 +122,69 @@ def _filters(filter: DefinitionFilter | None, language: Language) -> UnitsFilter
     permission=Permission.BATCH_READ,
 )
 async def unit(info: Info, code: Code, plant_code: AtPlant = None) -> Unit | None:
-    criteria = DefinitionsFilter(MasterKind.UNIT.value, plant_code, code=code)
-    row = built_in_unit(code) or next(iter(await info.read(units_page, UnitsFilter(criteria), None, 1)), None)
+    filters = UnitsFilter(definition_coded(MasterKind.UNIT.value, code, plant_code))
+    row = built_in_unit(code) or next(iter(await info.read(units_page, filters, None, 1)), None)
     return None if row is None else Unit.of(row, info.context.language)
 
 
 @query(
-    "Lists built-in units, and units of plants, by code and plant. With `plantCode`, that plant's own alone.",
+    "Lists built-in units, and units of plants, by code and plant.",
     permission=Permission.BATCH_READ,
 )
 async def units(
-    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
+    info: Info,
+    filter: Annotated[UnitFilter | None, argument("Filter. Without it, all.")] = None,
+    first: First = PAGE_DEFAULT,
+    after: After = None,
 ) -> Connection[Unit]:
     language = info.context.language
+    filters = (filter or UnitFilter()).with_built_in(language)
     return await info.connection(
-        units_page, units_count, _filters(filter, language), (first, after),
+        units_page, units_count, filters, (first, after),
         key=lambda row: (row.code, row.plant_id), make=lambda row: Unit.of(row, language),
     )  # fmt: skip
 
 
 @input_type
-class DefineUnitInput(MutationInput):
-    """A unit, defined as an exact multiple of a built-in unit: a 25 kg bag is 25 KGM."""
+class UnitRowInput(NamedRowInput):
+    """A unit of the plant to save. An absent field stays as it is."""
 
-    code: str = described(CODE)
-    name: str = described(NAME)
-    base_unit_code: str = described(BASE_UNIT)
-    factor: Rational = described(FACTOR)
+    base_unit_code: Maybe[str | None] = described(f"{BASE_UNIT} A new unit needs one.", default=None)
+    factor: Maybe[Rational | None] = described(f"{FACTOR} A new unit needs one.", default=None)
+
+    def change(self) -> changes.UnitChange:
+        return changes.UnitChange(
+            self.code,
+            given(self.name),
+            given(self.base_unit_code),
+            given(self.factor),
+            cleared(name=self.name, of=self.base_unit_code, factor=self.factor),
+            self.expected_version,
+        )
+
+
+@input_type
+class SaveUnitInput(MutationInput, UnitRowInput):
+    """A unit of the plant to save. An absent field stays as it is."""
 
 
 @object_type
-class UnitDefined(Recorded):
-    """A unit was defined."""
+class UnitSaved(Recorded):
+    """A unit was defined or changed."""
 
-    unit: Unit = described("Unit with its current definition.")
+    unit: Unit = described("Unit as it is now.")
 
 
 @mutation(
-    "Define a unit of the plant.",
+    "Define a unit of the plant, or change the fields given of one. "
+    'Example of a 25 kg bag: `{ code: "BAG25", name: "Bag", baseUnitCode: "KGM", factor: "25" }`.',
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_unit,
-    refusals=(
-        AMOUNT_NOT_A_NUMBER,
-        AMOUNT_NOT_POSITIVE,
-        CODE_INVALID,
-        CODE_TAKEN,
-        UNIT_UNKNOWN,
-    ),
+    order=changes.UnitChange,
+    refusals=SAVING_UNIT,
 )
-async def define_unit(info: Info, input: Input[DefineUnitInput]) -> UnitDefined:
-    order = definitions.UnitDefinition(input.code, input.name, input.base_unit_code, input.factor)
-    entry = await info.write(definitions.define_unit, order, input)
+async def save_unit(info: Info, input: Input[SaveUnitInput]) -> UnitSaved:
+    entry = await info.write(definitions.define_unit, input.change(), input)
     found = await Unit.load(info, info.services.plant, input.code)
-    return UnitDefined(entry=RecordedEntry.of(entry), unit=required(found))
+    return UnitSaved(entry=RecordedEntry.of(entry), unit=required(found))

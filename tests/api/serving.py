@@ -33,7 +33,7 @@ from plants.rules.values.actors import SYSTEM
 from tests.databases import file_content, fresh_database, template_of
 from tests.factories import GROUP, MASTERS, MATERIALS, Plant
 from tests.patience import patient, wait_until
-from tests.schema.paths import PLACED, check_paths, input_type_of
+from tests.schema.paths import check_paths, mutation_text
 
 PASSWORD = "correct horse battery"
 SETUP = system_actor("setup", Trust.ADMINISTRATOR)
@@ -80,12 +80,9 @@ class Person:
 
     def do(self, mutation: str, selection: str = "__typename", **given: Any) -> Any:
         """Do a mutation with a new request id unless one is given, and return its answer."""
-        query = (
-            f"mutation($input: {input_type_of(self.role, mutation)}!) {{ {mutation}(input: $input)"
-            f" {{ __typename ... on Refusal {{ code message {PLACED} }} {selection} }} }}"
-        )
         sent = {"requestId": new_id(), **given}
-        answer: dict[str, Any] = self.ask(query, input=sent)[mutation]
+        query, variables = mutation_text(self.role, mutation, selection, sent)
+        answer: dict[str, Any] = self.ask(query, **variables)[mutation]
         check_paths(self.role, mutation, sent, answer)
         return answer
 

@@ -145,7 +145,7 @@ class Headquarters:
             with closing(Person(self.node, self.name)) as person:
                 order = {"code": f"M{self.accepted:04}", "name": "Goat milk 羊奶", "unitCode": "KGM"}
                 began = time.monotonic()
-                answer = person.say("directMaterial", plantCodes=list(PLANTS), **order)
+                answer = person.say("saveMaterial", plantCodes=list(PLANTS), **order)
                 self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
             if answer["__typename"] == "DirectivesSent":
                 self.accepted += 1

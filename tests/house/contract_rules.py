@@ -110,15 +110,10 @@ VERBS: Final = frozenset(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/glossary.md
 """The verbs of mutations, from the table in the glossary."""
 
 
-UNTIL_SAVED: Final = frozenset({"define", "direct"})
-"""The verbs of master data until `save...` replaces them."""
-
-
 def unlisted_verbs(schema: GraphQLSchema) -> Iterator[str]:
     """The name of a mutation begins with a verb of the glossary."""
     assert schema.mutation_type is not None
-    listed = VERBS | UNTIL_SAVED
-    yield from (name for name in schema.mutation_type.fields if re.split(r"(?=[A-Z])", name)[0] not in listed)
+    yield from (name for name in schema.mutation_type.fields if re.split(r"(?=[A-Z])", name)[0] not in VERBS)
 
 
 def results(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLField, GraphQLUnionType]]:

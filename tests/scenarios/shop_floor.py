@@ -26,9 +26,9 @@ def line(batch: str, quantity: str, location: str = "A1") -> dict[str, Any]:
 
 def define(person: Person, kind: str, content: Mapping[str, str]) -> None:
     """Define master data of a kind, such as Location."""
-    document = f"mutation($input: Define{kind}Input!) {{ define{kind}(input: $input) {{ __typename }} }}"
+    document = f"mutation($input: Save{kind}Input!) {{ save{kind}(input: $input) {{ __typename }} }}"
     answer = person.ask(document, input={"requestId": new_id(), **content})
-    assert answer[f"define{kind}"]["__typename"] == f"{kind}Defined", answer
+    assert answer[f"save{kind}"]["__typename"] == f"{kind}Saved", answer
 
 
 def receive(person: Person, quantity: str = "100", *, material: str = "MILK", unit: str = "KGM", **more: Any) -> str:

@@ -19,7 +19,7 @@ from schema.engine.contracts import contract
 from schema.engine.downloads import Tickets
 from schema.engine.masking import presented
 from tests.factories import Plant, rows_of
-from tests.schema.paths import PLACED, check_paths, input_type_of
+from tests.schema.paths import PLACED, check_paths, input_type_of, mutation_text
 
 JSON = dict[str, Any]
 
@@ -74,12 +74,9 @@ class Served:
 
     async def do(self, actor: Actor, mutation: str, wanted: str, language: Language = "en", /, **said: Any) -> JSON:
         """Run a mutation with this input, under a new request id unless one is given, and return its answer."""
-        document = (
-            f"mutation($input: {input_type_of(self.role, mutation)}!) {{ {mutation}(input: $input)"
-            f" {{ __typename ... on Refusal {{ code message {PLACED} }} {wanted} }} }}"
-        )
         given = {"requestId": new_id(), **said}
-        answer = await self.answer(actor, document, language, input=given)
+        document, variables = mutation_text(self.role, mutation, wanted, given)
+        answer = await self.answer(actor, document, language, **variables)
         assert "errors" not in answer, answer["errors"]
         done: JSON = answer["data"][mutation]
         check_paths(self.role, mutation, given, done)
@@ -100,9 +97,11 @@ class Served:
         check_paths(self.role, mutation, said, done)
         return done
 
-    async def follow(self, actor: Actor, document: str, **variables: Any) -> AsyncGenerator[JSON]:
-        """Yield what a subscription answers, until it is closed."""
-        context = Context(self.services, actor, language="en", kept=False)
+    async def follow(
+        self, actor: Actor, document: str, *, context: Context | None = None, **variables: Any
+    ) -> AsyncGenerator[JSON]:
+        """Yield what a subscription answers, until it is closed. With a context, its actor can be changed meanwhile."""
+        context = context or Context(self.services, actor, language="en", kept=False)
         events: Any = await self._contract.subscribe(document, variables, context)
         async with aclosing(events):
             async for event in events:

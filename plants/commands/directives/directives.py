@@ -10,20 +10,24 @@ from typing import Any, Generic, TypeVar, cast
 from infra.database import Session
 from infra.ids import new_id
 from plants.commands.execution import CommandContext, LedgerWriter, check_call, check_lines, check_reason
+from plants.commands.materials.changes import Change, MasterChange, MaterialChange, UnitChange, kind_of
 from plants.commands.materials.definitions import (
     MasterDefinition,
     MaterialDefinition,
     UnitDefinition,
+    changed_content,
     master_content,
     material_content,
     unit_content,
 )
 from plants.rules.directives.events import (
     HOLD_DIRECTED,
+    MASTER_CHANGE_DIRECTED,
     MASTER_DIRECTED,
     RECALL_DIRECTED,
     RELEASE_DIRECTED,
     HoldDirected,
+    MasterChangeDirected,
     MasterDirected,
     RecallDirected,
     ReleaseDirected,
@@ -36,7 +40,7 @@ from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.materials.definitions import MasterKind
+from plants.rules.materials.definitions import MATERIAL, MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
@@ -45,7 +49,7 @@ from plants.store.directives.directives import batch_named, earlier_directives, 
 from plants.store.quality.holds import in_force
 
 Order = TypeVar("Order")
-Definition = MaterialDefinition | UnitDefinition | MasterDefinition
+Definition = MaterialDefinition | UnitDefinition | MasterDefinition | Change
 
 
 @stable_name("MasterDirection")
@@ -159,14 +163,28 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     The plant checks that a material's unit is known: a directive may have defined it just before.
     """
     definition = order.definition
+    if isinstance(definition, MaterialChange):
+        return _direct_change(directing, order.plants, definition)
+    if isinstance(definition, UnitChange):
+        return _direct_change(directing, order.plants, definition)
+    if isinstance(definition, MasterChange):
+        return _direct_change(directing, order.plants, definition)
     if isinstance(definition, MaterialDefinition):
-        said = MasterDirected(kind="MATERIAL", content=cast("dict[str, Any]", material_content(definition)))
+        said = MasterDirected(kind=MATERIAL, content=cast("dict[str, Any]", material_content(definition)))
     elif isinstance(definition, UnitDefinition):
         said = MasterDirected(kind=MasterKind.UNIT.value, content=cast("dict[str, Any]", unit_content(definition)))
     else:
         said = MasterDirected(kind=definition.kind.value, content=cast("dict[str, Any]", master_content(definition)))
     plants = _named(directing, order.plants)
     return directing.send(MASTER_DIRECTED, definition.code, dict.fromkeys(plants, said))
+
+
+def _direct_change(directing: Directing, codes: Sequence[str], change: Change) -> list[Entry]:
+    """Direct the fields that a change gives. Each plant adds them to its own definition and checks the whole one."""
+    said = MasterChangeDirected(kind=kind_of(change), code=change.code, given=changed_content(change))
+    if change.expected_version is not None:
+        said["expected_version"] = change.expected_version
+    return directing.send(MASTER_CHANGE_DIRECTED, change.code, dict.fromkeys(_named(directing, codes), said))
 
 
 @group_command("direct_hold")

@@ -30,6 +30,7 @@ class UnitRow:
     name: str
     base: str
     factor: Fraction
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +77,4 @@ def _built_in(codes: Iterable[str], after: Key | None) -> list[UnitRow]:
 
 
 def _defined(row: MasterRecord) -> UnitRow:
-    return UnitRow(row.code, row.plant_id, row.name, row.detail["of"], Fraction(row.detail["factor"]))
+    return UnitRow(row.code, row.plant_id, row.name, row.detail["of"], Fraction(row.detail["factor"]), row.version)

@@ -404,7 +404,7 @@ def test_master_data_defined_then_it_is_listed(plant: Serving, kind: str) -> Non
     noun = kind.lower()
     plural = {"Equipment": "equipmentItems"}.get(kind, f"{noun}s")
 
-    answer = li.do(f"define{kind}", f"... on {kind}Defined {{ {noun} {{ code name }} }}", code="NEW-1", name="新")
+    answer = li.do(f"save{kind}", f"... on {kind}Saved {{ {noun} {{ code name }} }}", code="NEW-1", name="新")
 
     assert answer[noun] == {"code": "NEW-1", "name": "新"}
     one = li.ask(f'{{ {noun}(code: "NEW-1", plantCode: "SH1") {{ name plant {{ code }} }} }}')
@@ -412,16 +412,16 @@ def test_master_data_defined_then_it_is_listed(plant: Serving, kind: str) -> Non
     assert li.ask(f'{{ {noun}(code: "NEW-1", plantCode: "SZ2") {{ name }} }}')[noun] is None
     found = li.ask(f'{{ {plural}(filter: {{text: "new"}}) {{ totalCount nodes {{ code plant {{ code }} }} }} }}')
     assert found[plural] == {"totalCount": 1, "nodes": [{"code": "NEW-1", "plant": {"code": "SH1"}}]}
-    refused(plant, li, f"define{kind}", "CODE_INVALID", code="no spaces", name="x")
+    refused(plant, li, f"save{kind}", "CODE_INVALID", code="no spaces", name="x")
 
 
 def test_material_and_unit_defined_then_they_are_used(plant: Serving) -> None:
     li = plant.people["li"]
 
-    li.do("defineUnit", code="DRUM", name="Drum 桶", baseUnitCode="LTR", factor="200")
+    li.do("saveUnit", code="DRUM", name="Drum 桶", baseUnitCode="LTR", factor="200")
     answer = li.do(
-        "defineMaterial",
-        "... on MaterialDefined { material { unit { code } conversions { unitCode factor unit { name } } } }",
+        "saveMaterial",
+        "... on MaterialSaved { material { unit { code } conversions { unitCode factor unit { name } } } }",
         code="RM-OIL",
         name="Oil",
         unitCode="LTR",
@@ -441,8 +441,8 @@ def test_material_and_unit_defined_then_they_are_used(plant: Serving) -> None:
         "conversions": [{"unitCode": "KGM", "factor": "1087/1000", "unit": {"name": "kilogram"}}],
     }
     assert got["batch"] == {"quantityMade": {"amount": "400", "unit": "LTR"}, "expiresOn": "2026-06-12"}
-    refused(plant, li, "defineUnit", "CODE_TAKEN", code="KGM", name="kilo", baseUnitCode="KGM", factor="1")
-    refused(plant, li, "defineMaterial", "UNIT_UNKNOWN", code="X", name="x", unitCode="FURLONG")
+    refused(plant, li, "saveUnit", "CODE_TAKEN", code="KGM", name="kilo", baseUnitCode="KGM", factor="1")
+    refused(plant, li, "saveMaterial", "UNIT_UNKNOWN", code="X", name="x", unitCode="FURLONG")
 
 
 def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serving) -> None:
@@ -470,9 +470,9 @@ def test_role_does_not_allow_it_then_every_mutation_is_refused_alike(plant: Serv
         ("requestExpiryExtension", {"batchCode": milk, "expiresOn": "2027-01-01", "reason": "x"}),
         ("requestStockAdjustment", {"batchCode": milk, "locationCode": "A1", "counted": kg("1"), "reason": "x"}),
         ("decideChangeRequest", {"changeRequestId": node_id("change", 1, 1), "proposal": "00", "verdict": "APPROVED"}),
-        ("defineMaterial", {"code": "X", "name": "x", "unitCode": "KGM"}),
-        ("defineUnit", {"code": "X", "name": "x", "baseUnitCode": "KGM", "factor": "2"}),
-        ("defineSupplier", {"code": "X", "name": "x"}),
+        ("saveMaterial", {"code": "X", "name": "x", "unitCode": "KGM"}),
+        ("saveUnit", {"code": "X", "name": "x", "baseUnitCode": "KGM", "factor": "2"}),
+        ("saveSupplier", {"code": "X", "name": "x"}),
     ]
     before = plant.plant().everything()
 

@@ -1,7 +1,6 @@
 """Directives over GraphQL: headquarters alone sends them, and what is in force where is said by who says it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -37,24 +36,6 @@ def here_node(group: Group) -> Iterator[Served]:
     node = served(group.here)
     yield node
     node.close()
-
-
-async def direct(hub: Served, actor: Actor, mutation: str, wanted: str, **said: Any) -> JSON:
-    """Direct a supplier, customer, location or piece of equipment: all four take the same input."""
-    document = (
-        f"mutation($input: DirectMasterInput!) {{ {mutation}(input: $input)"
-        f" {{ __typename ... on Refusal {{ code message }} {wanted} }} }}"
-    )
-    answer = await hub.answer(actor, document, input={"requestId": new_id(), **said})
-    return dict(answer["data"][mutation])
-
-
-async def at_plants(hub: Served, mutation: str, codes: list[str], **said: Any) -> JSON:
-    """Run a mutation of headquarters for these plants."""
-    document = f"""mutation($input: {mutation[0].upper()}{mutation[1:]}Input!, $codes: [PlantCode!]) {{
-      {mutation}(input: $input, plantCodes: $codes) {{ ... on Refusal {{ code message }} {SENT} }} }}"""
-    answer = await hub.ask(DIRECTOR, document, input={"requestId": new_id(), **said}, codes=codes)
-    return dict(answer[mutation])
 
 
 async def listed(hub: Served, *, held: bool) -> set[str]:
@@ -130,8 +111,8 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
     group: Group, hub: Served, here_node: Served
 ) -> None:
     milk = chain(group).milk
-    await at_plants(hub, "placeHold", ["SH1", "NB1"], batchCode=milk, reason="Glass")
-    await direct(hub, DIRECTOR, "directLocation", SENT, plantCodes=["NB1"], code="C1", name="Cellar 地窖")
+    await hub.do(DIRECTOR, "placeHold", SENT, plantCodes=["SH1", "NB1"], batchCode=milk, reason="Glass")
+    await hub.do(DIRECTOR, "saveLocation", SENT, plantCodes=["NB1"], code="C1", name="Cellar 地窖")
     obeys(group, group.there)
     first = await hub.ask(DIRECTOR, LISTED, first=2)
     second = await hub.ask(DIRECTOR, LISTED, first=2, after=first["directives"]["pageInfo"]["endCursor"])
@@ -144,8 +125,8 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
         "entry": {"type": "HoldDirected"},
     }  # fmt: skip
     assert defined == common | {
-        "index": 1, "type": "MasterDirected", "key": "C1", "state": "APPLIED", "plant": {"code": "NB1"},
-        "answer": {"type": "DirectiveApplied"}, "entry": {"type": "MasterDirected"},
+        "index": 1, "type": "MasterChangeDirected", "key": "C1", "state": "APPLIED", "plant": {"code": "NB1"},
+        "answer": {"type": "DirectiveApplied"}, "entry": {"type": "MasterChangeDirected"},
     }  # fmt: skip
     assert rejected == common | {
         "index": 0, "type": "HoldDirected", "key": milk, "state": "REJECTED", "refusal": {"code": "BATCH_UNKNOWN"},
@@ -156,7 +137,7 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
         ({"state": {"eq": "SENT"}}, [sent]), ({"state": {"eq": "APPLIED"}}, [defined]),
         ({"state": {"eq": "REJECTED"}}, [rejected]), ({"state": {"notIn": ["SENT", "APPLIED"]}}, [rejected]),
         ({"state": {"in": ["SENT", "REJECTED"]}}, [sent, rejected]), ({"state": {"in": []}}, []),
-        ({"plantCode": {"eq": "SH1"}}, [sent]), ({"type": {"eq": "MasterDirected"}}, [defined]),
+        ({"plantCode": {"eq": "SH1"}}, [sent]), ({"type": {"eq": "MasterChangeDirected"}}, [defined]),
         ({"key": {"eq": milk}}, [sent, rejected]), ({"directedByCode": {"eq": "person-9"}}, [sent, defined, rejected]),
         ({"directedByCode": {"eq": "person-1"}}, []), ({"plantCode": {"eq": "ZZ9"}}, []),
         ({"directedAt": {"from": "2026-03-14T08:00:00Z", "before": "2026-03-15T08:00:00Z"}}, [sent, defined, rejected]),
@@ -182,14 +163,14 @@ async def test_master_data_recall_and_unit_directed_then_defined_and_held(group:
     made = chain(group)
     both = ["SH1", "NB1"]
     unit = await hub.do(
-        DIRECTOR, "directUnit", SENT, plantCodes=both, code="SACK", name="Sack", baseUnitCode="KGM", factor="25"
+        DIRECTOR, "saveUnit", SENT, plantCodes=both, code="SACK", name="Sack", baseUnitCode="KGM", factor="25"
     )
     material = await hub.do(
-        DIRECTOR, "directMaterial", SENT, plantCodes=both, code="RM-GOAT", name="Goat milk 羊奶", unitCode="SACK",
+        DIRECTOR, "saveMaterial", SENT, plantCodes=both, code="RM-GOAT", name="Goat milk 羊奶", unitCode="SACK",
         shelfLifeDays=20, conversions=[{"unitCode": "BG", "factor": "2"}],
     )  # fmt: skip
-    for mutation in ("directSupplier", "directCustomer", "directEquipment"):
-        sent = await direct(hub, DIRECTOR, mutation, SENT, plantCodes=both, code="X1", name="New one")
+    for mutation in ("saveSupplier", "saveCustomer", "saveEquipment"):
+        sent = await hub.do(DIRECTOR, mutation, SENT, plantCodes=both, code="X1", name="New one")
         assert [one["key"] for one in sent["directives"]] == ["X1", "X1"]
     recall = await hub.do(DIRECTOR, "openRecall", SENT, batchCodes=[made.milk, made.yoghurt], reason="Salmonella")
     (name,) = read_parts("directed-hold", (str,), recall["directives"][0]["directedHoldId"]) or ()
@@ -231,14 +212,14 @@ async def test_not_of_headquarters_or_wrong_then_refused_and_nothing_changed(gro
         "placeHold": {"batchCode": made.yoghurt, "reason": "Why not"},
         "openRecall": {"batchCodes": [made.yoghurt], "reason": "Why not"},
         "liftHold": {"holdId": sent["directedHoldId"], "reason": "Why not"},
-        "directMaterial": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "unitCode": "KGM"},
-        "directUnit": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "baseUnitCode": "KGM", "factor": "1"},
+        "saveMaterial": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "unitCode": "KGM"},
+        "saveUnit": {"plantCodes": ["SH1"], "code": "C1", "name": "Cellar", "baseUnitCode": "KGM", "factor": "1"},
     }
     for mutation, given in wanted.items():
         for actor in NOT_ALLOWED:
             assert (await hub.do(actor, mutation, "", **given))["code"] == "NOT_PERMITTED", (mutation, actor)
     for actor in NOT_ALLOWED:
-        answer = await direct(hub, actor, "directLocation", "", plantCodes=["SH1"], code="C1", name="Cellar")
+        answer = await hub.do(actor, "saveLocation", "", plantCodes=["SH1"], code="C1", name="Cellar")
         assert answer["code"] == "NOT_PERMITTED", actor
     for mutation, given, code, text in (
         ("liftHold", {"holdId": "none", "reason": "x"}, "DIRECTED_HOLD_UNKNOWN",
@@ -252,7 +233,7 @@ async def test_not_of_headquarters_or_wrong_then_refused_and_nothing_changed(gro
         ("placeHold", {"batchCode": made.yoghurt, "reason": "x"}),
         ("openRecall", {"batchCodes": [made.yoghurt], "reason": "x"}),
     ):
-        answer = await at_plants(hub, mutation, ["ZZ9"], **given)
+        answer = await hub.do(DIRECTOR, mutation, SENT, plantCodes=["ZZ9"], **given)
         assert (answer["code"], answer["message"]) == (
             "NOT_DEFINED",
             "No plant with the code ZZ9 is defined here. Define it first.",
@@ -264,17 +245,20 @@ async def test_release_of_a_hold_of_headquarters_asked_for_at_the_plant_then_ref
     group: Group, hub: Served, here_node: Served
 ) -> None:
     yoghurt = chain(group).yoghurt
-    await hub.do(DIRECTOR, "placeHold", SENT, batchCode=yoghurt, reason="Glass")
+    (sent, _) = (await hub.do(DIRECTOR, "placeHold", SENT, batchCode=yoghurt, reason="Glass"))["directives"]
+    (name,) = read_parts("directed-hold", (str,), sent["directedHoldId"]) or ()
     obeys(group, group.here)
     before = group.here.everything()
     index = group.here.entry(-2).index
+    document = "query($code: BatchCode!) { batch(code: $code) { holds { nodes { id } } } }"
+    (hold,) = (await here_node.ask(MANAGER, document, code=yoghurt))["batch"]["holds"]["nodes"]
     answer = await here_node.do(
         MANAGER,
         "requestRelease",
         "... on HoldDirected { batchCode holdId }",
         "zh",
         batchCode=yoghurt,
-        hold=index,
+        holdId=hold["id"],
         reason="Fine",
     )
     assert answer == {
