@@ -54,7 +54,8 @@ async function receive(supplierLot: string, amount: string) {
   return sayEntry(recorded(receiveBatch));
 }
 const milkLot = `${mark}-MILK`;
-const first = await receive(milkLot, "500");
+const { eventCursor } = await wang.send(plant.EventCursorDocument);
+await receive(milkLot, "500");
 const wrong = await receive(`${mark}-WRONG`, "1");
 const { correctEntry } = await wang.send(plant.CorrectEntryDocument, {
   input: { ...request("Never delivered"), entryId: wrong.id, correctionReason: "DID_NOT_OCCUR" },
@@ -182,19 +183,21 @@ sayEntry(recorded(requestExpiryExtension));
 await sayStock(li, yoghurtLot);
 const { trace } = await wang.send(plant.TraceDocument, { input: { codes: [milk.code], direction: "FORWARD" } });
 say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes");
-await sayLedger(first.index);
+await sayLedger(eventCursor);
 
-/** Say the first entries of the ledger from an index on, as a subscription streams them. */
-async function sayLedger(fromIndex: number) {
+/** Say what Li recorded in the ledger after a cursor, as a subscription streams it, until yoghurt was made. */
+async function sayLedger(after: string) {
   const client = createClient({
     url: `${nodes.SH1.replace("http", "ws")}/graphql`,
     connectionParams: { authorization: wang.authorization },
   });
   const query = plant.LedgerEntriesDocument.toString();
-  for await (const { data } of client.iterate<plant.LedgerEntriesSubscription>({ query, variables: { fromIndex } })) {
-    if (!data) throw new Error("an entry without data");
-    say("streamed", data.ledgerEntries.type);
-    if (data.ledgerEntries.type === "ProcessOpened") break;
+  const variables: plant.LedgerEntriesSubscriptionVariables = { after, filter: { actorCode: { eq: "li.wei" } } };
+  for await (const { data } of client.iterate<plant.LedgerEntriesSubscription>({ query, variables })) {
+    if (!data) throw new Error("an event without data");
+    const { type, actor } = data.ledgerEntries.entry;
+    say("streamed", actor.code, type);
+    if (type === "ProcessOpened") break;
   }
   await client.dispose();
 }
