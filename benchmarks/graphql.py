@@ -34,16 +34,16 @@ from schema.engine.nodes import read_id
 USER: Final = "bench"
 READY_SECONDS_MAX: Final = 300
 FIRST: Final = """
-query First($code: BatchCode!, $first: Int!) { trace(input: {codes: [$code], direction: FORWARD}) {
+query First($code: BatchCode!, $first: Int!) { trace(input: {batchCodes: [$code], direction: FORWARD}) {
   batches(first: $first) { nodes {
     batchId code materialCode disposition producedAt quantityMade { amount unit } } }
-  edges(first: $first) { pageInfo { hasNextPage endCursor } nodes {
+  links(first: $first) { pageInfo { hasNextPage endCursor } nodes {
     sourceId targetId use quantity { amount unit } } }
 } }
 """
 MORE: Final = """
-query More($code: BatchCode!, $first: Int!, $after: String) { trace(input: {codes: [$code], direction: FORWARD}) {
-  edges(first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes {
+query More($code: BatchCode!, $first: Int!, $after: String) { trace(input: {batchCodes: [$code], direction: FORWARD}) {
+  links(first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes {
     sourceId targetId use quantity { amount unit } } }
 } }
 """
@@ -104,11 +104,11 @@ def _code(store: Store, batch: int) -> str:
 
 def _ask(client: NodeClient, code: str) -> Answer:
     found = client.ask(FIRST, {"code": code, "first": PAGE})["trace"]
-    batches, page = found["batches"]["nodes"], found["edges"]
+    batches, page = found["batches"]["nodes"], found["links"]
     edges = page["nodes"]
     while page["pageInfo"]["hasNextPage"]:
         after = page["pageInfo"]["endCursor"]
-        page = client.ask(MORE, {"code": code, "first": PAGE, "after": after})["trace"]["edges"]
+        page = client.ask(MORE, {"code": code, "first": PAGE, "after": after})["trace"]["links"]
         edges += page["nodes"]
     return {"batches": [_batch(one) for one in batches], "edges": [_edge(one) for one in edges]}
 

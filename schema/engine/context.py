@@ -211,7 +211,7 @@ class Info(strawberry.Info[Context, None]):
     async def connection(
         self,
         find: Callable[[ReadSession, PlantScope, Any, Key | None, int], Sequence[T]],
-        count: Callable[[ReadSession, PlantScope, Any], int],
+        count: Callable[[ReadSession, PlantScope, Any], int | None],
         filters: Any,
         page: tuple[int | None, str | None],
         *,

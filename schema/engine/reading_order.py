@@ -76,6 +76,9 @@ def _place_of_class(origin: Any, name: str) -> Place:
         origin = origin.wrapped_cls
     elif isinstance(origin, LazyType):  # The node of a connection whose module is imported later.
         origin = origin.resolve_type()
+    elif isinstance(origin, StrawberryUnion):  # A connection of several types of node.
+        origin = origin.types[0]
+    origin = getattr(origin, "origin", origin)
     if origin in REFUSALS.values():
         return (len(AREAS) + 2, "", 0, name)
     module: str = origin.__module__

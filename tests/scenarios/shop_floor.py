@@ -138,10 +138,10 @@ def decide(
 def completeness(person: Person, code: str, direction: str = "BOTH") -> dict[str, Any]:
     """Return what the trace of a batch says of its own completeness, with the plants of the watermarks by code."""
     query = (
-        "query($input: TraceInput!) { trace(input: $input) { summary { batches } completeness { complete"
-        " asOf { plant { code } size lagSeconds } gaps { kind plant { code } } } } }"
+        "query($input: TraceInput!) { trace(input: $input) { summary { batchCount } completeness { complete"
+        " asOf { plant { code } size lagSeconds } gaps { nodes { kind plant { code } } } } } }"
     )
-    return dict(person.ask(query, input={"codes": [code], "direction": direction})["trace"])
+    return dict(person.ask(query, input={"batchCodes": [code], "direction": direction})["trace"])
 
 
 def entries_of(store: Store, log_id: int, since: int = 0) -> list[Entry]:

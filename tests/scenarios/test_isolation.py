@@ -243,7 +243,7 @@ def test_trace_of_ones_own_batch_then_it_stops_with_a_statement(played: Played, 
         assert played.shared in own, "what came in is known, and from where"
     said = completeness(played.zhao, played.final, direction)["completeness"]
     assert said["complete"] is False
-    kinds = {gap["kind"] for gap in said["gaps"]}
+    kinds = {gap["kind"] for gap in said["gaps"]["nodes"]}
     assert "OTHER_PLANT" in kinds or direction == "FORWARD", said
     assert [one["plant"]["code"] for one in said["asOf"]] == ["SH1"]
     assert completeness(played.headquarters, played.final, direction)["completeness"]["complete"] is True

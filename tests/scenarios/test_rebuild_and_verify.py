@@ -95,7 +95,7 @@ def work(group: Group) -> str:
 
 def test_trace_over_both_plants_then_complete(played: Played) -> None:
     assert played.trace["completeness"]["complete"] is True, played.trace
-    assert played.trace["completeness"]["gaps"] == []
+    assert played.trace["completeness"]["gaps"] == {"nodes": []}
     sizes = {one["plant"]["code"]: one["size"] for one in played.trace["completeness"]["asOf"]}
     assert sizes == {code: len(leaves(played.group.store(code), number)) for code, number in PLANTS.items()}
 

@@ -120,16 +120,18 @@ def _filtered(reads: ReadSession, scope: PlantScope, filters: BatchesFilter, col
             Batch.retest_on: filters.retest_on,
         },
     )
-    there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
-    for wanted, some in (
-        (filters.on_hold, is_on_hold()),
-        (filters.in_stock, exists().where(*there, col(Stock.quantity) > 0)),
-    ):
+    for wanted, some in ((filters.on_hold, is_on_hold()), (filters.in_stock, is_in_stock())):
         if wanted is not None:
             found = found.where(some if wanted else ~some)
     if filters.alias is not None:
         found = found.where(_has_alias(filters.alias))
     return found.group_by(col(Batch.id))
+
+
+def is_in_stock() -> ColumnElement[bool]:
+    """Return the condition that a plant has goods of a batch on hand."""
+    there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
+    return exists().where(*there, col(Stock.quantity) > 0)
 
 
 def _has_alias(criteria: AliasesFilter) -> ColumnElement[bool]:

@@ -145,7 +145,7 @@ def whole_queries(depth: int) -> Iterator[str]:
     assert schema.query_type.fields.keys() >= {"ledger", "transfers", "changeRequests", "stock"}
     trace = selection(schema, schema.query_type.fields["trace"].type, depth)
     for direction in ("FORWARD", "BACKWARD", "BOTH"):
-        given = f'direction: {direction}, codes: [], supplierLots: ["SECRET-LOT", "OPEN-LOT"], customers: ["OPEN-C"]'
+        given = f'direction: {direction}, supplierLots: ["SECRET-LOT", "OPEN-LOT"], customerCodes: ["OPEN-C"]'
         yield f"{{ trace(input: {{{given}}}) {trace} }}"
 
 
@@ -158,7 +158,7 @@ def test_everything_asked_for_then_nothing_of_the_other_plant_is_in_it(
     assert answer.status_code == 200, answer.text[:500]
     assert "errors" not in answer.json(), answer.json()["errors"][:2]
     # The names that were asked for come back as unknown; that is all.
-    text = answer.text.replace('"unknown":["SECRET-LOT"]', "")
+    text = answer.text.replace('"unknownNames":["SECRET-LOT"]', "")
     numbers = hidden.batch_id, hidden.transfer
     hints = *map(str, numbers), node_id("batch", hidden.batch_id), node_id("transfer", hidden.transfer)
     numbers = hidden.batch_id, hidden.transfer

@@ -91,15 +91,16 @@ async def test_received_before_its_source_is_heard_then_batch_and_transfer_await
     arrived(group, entry)
     group.hub.hears(group.there)
     asked = """query($code: BatchCode!) { batch(code: $code) { awaitingSource }
-      trace(input: {codes: [$code], direction: BACKWARD}) {
-        batches { nodes { code awaitingSource } } edges { nodes { awaitingSource } }
-        completeness { complete gaps { kind plantCode } } } transfers { nodes { awaitingSource labelDiffers } } }"""
+      trace(input: {batchCodes: [$code], direction: BACKWARD}) {
+        batches { nodes { code awaitingSource } } links { nodes { awaitingSource } }
+        completeness { complete gaps { nodes { kind plantCode } } } }
+      transfers { nodes { awaitingSource labelDiffers } } }"""
     found = await hub.ask(DIRECTOR, asked, code=code)
     assert found["batch"] == {"awaitingSource": True}
     assert found["transfers"]["nodes"] == [{"awaitingSource": True, "labelDiffers": False}]
     assert found["trace"]["batches"]["nodes"] == [{"code": code, "awaitingSource": True}]
-    assert found["trace"]["edges"]["nodes"] == [{"awaitingSource": True}]
-    gaps = {(gap["kind"], gap["plantCode"]) for gap in found["trace"]["completeness"]["gaps"]}
+    assert found["trace"]["links"]["nodes"] == [{"awaitingSource": True}]
+    gaps = {(gap["kind"], gap["plantCode"]) for gap in found["trace"]["completeness"]["gaps"]["nodes"]}
     assert gaps >= {("AWAITING_SOURCE", "SH1"), ("UNSEEN_BATCHES", "SH1")}
     listed = (await hub.ask(DIRECTOR, WANTED % ""))["transfersInTransit"]["transfers"]["nodes"]
     assert [(one["state"], one["transfer"]["awaitingSource"]) for one in listed] == [("AWAITING_SOURCE", True)]
@@ -112,7 +113,7 @@ async def test_received_before_its_source_is_heard_then_batch_and_transfer_await
     resolved = await hub.ask(DIRECTOR, asked, code=code)
     assert resolved["batch"] == {"awaitingSource": False}
     assert resolved["transfers"]["nodes"] == [{"awaitingSource": False, "labelDiffers": False}]
-    assert resolved["trace"]["completeness"] == {"complete": True, "gaps": []}
+    assert resolved["trace"]["completeness"] == {"complete": True, "gaps": {"nodes": []}}
 
 
 async def test_asked_as_of_a_moment_then_complete_only_when_all_were_heard_since(group: Group, hub: Served) -> None:
@@ -120,11 +121,11 @@ async def test_asked_as_of_a_moment_then_complete_only_when_all_were_heard_since
     arrived(group, entry)
     group.hears()
     group.checkpointed()
-    asked = """query($code: BatchCode!, $since: DateTime!) { trace(input: {codes: [$code]}) {
-      completeness(since: $since) { complete gaps { kind } asOf { knownUntil } } } }"""
+    asked = """query($code: BatchCode!, $since: DateTime!) { trace(input: {batchCodes: [$code]}) {
+      completeness(since: $since) { complete gaps { nodes { kind } } asOf { knownUntil } } } }"""
     now = group.here.clock.now()
     found = await hub.ask(DIRECTOR, asked, code=code, since=now.isoformat())
     assert found["trace"]["completeness"]["complete"] is True
     later = group.here.clock.advance(seconds=1)
     found = await hub.ask(DIRECTOR, asked, code=code, since=later.isoformat())
-    assert {gap["kind"] for gap in found["trace"]["completeness"]["gaps"]} == {"STALE"}
+    assert {gap["kind"] for gap in found["trace"]["completeness"]["gaps"]["nodes"]} == {"STALE"}
