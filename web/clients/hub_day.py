@@ -53,8 +53,8 @@ class Day:
 
     async def follow(self, milk: str) -> None:
         """Follow the milk to both plants."""
-        trace = (await self.hub.trace(TraceInput(codes=[milk], direction=TraceDirection.FORWARD))).trace
-        say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes")
+        trace = (await self.hub.trace(TraceInput(batchCodes=[milk], direction=TraceDirection.FORWARD))).trace
+        say("trace", trace.summary.batch_count, "batches", trace.summary.process_count, "processes")
 
     async def extend(self, yoghurt: str) -> None:
         """Extend the expiry that the plant asked about."""

@@ -204,8 +204,8 @@ async def play() -> None:
     await wednesday(li, wang, yoghurt.code)
     await thursday(li, wang, yoghurt.code)
     await friday(li, wang, away, yoghurt)
-    trace = (await wang.trace(TraceInput(codes=[milk], direction=TraceDirection.FORWARD))).trace
-    say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes")
+    trace = (await wang.trace(TraceInput(batchCodes=[milk], direction=TraceDirection.FORWARD))).trace
+    say("trace", trace.summary.batch_count, "batches", trace.summary.process_count, "processes")
     await say_ledger(wang, cursor)
 
 

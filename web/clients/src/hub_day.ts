@@ -25,8 +25,8 @@ const { alarms } = await chen.send(hub.AlarmsDocument);
 say("alarms", alarms.length);
 
 // The milk is followed to both plants.
-const { trace } = await chen.send(hub.TraceDocument, { input: { codes: [milk.code], direction: "FORWARD" } });
-say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes");
+const { trace } = await chen.send(hub.TraceDocument, { input: { batchCodes: [milk.code], direction: "FORWARD" } });
+say("trace", trace.summary.batchCount, "batches", trace.summary.processCount, "processes");
 
 // The expiry that the plant asked about is extended.
 const filter = { batchCode: { eq: yoghurt.code }, kind: { eq: "EXPIRY_EXTENSION" } } as const;

@@ -181,8 +181,8 @@ const { requestExpiryExtension } = await li.send(plant.RequestExpiryExtensionDoc
 });
 sayEntry(recorded(requestExpiryExtension));
 await sayStock(li, yoghurtLot);
-const { trace } = await wang.send(plant.TraceDocument, { input: { codes: [milk.code], direction: "FORWARD" } });
-say("trace", trace.summary.batches, "batches", trace.summary.processes, "processes");
+const { trace } = await wang.send(plant.TraceDocument, { input: { batchCodes: [milk.code], direction: "FORWARD" } });
+say("trace", trace.summary.batchCount, "batches", trace.summary.processCount, "processes");
 await sayLedger(eventCursor);
 
 /** Say what Li recorded in the ledger after a cursor, as a subscription streams it, until yoghurt was made. */
