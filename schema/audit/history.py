@@ -1,25 +1,21 @@
 """The audit log: ledger entries, signed and immutable."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 import strawberry
 
-from auth.permissions import NotPermitted, Permission
+from auth.permissions import Permission
 from plants.rules.audit.corrections import CorrectionReason
-from plants.rules.identification.codes import HUB
 from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kind_of
 from plants.rules.values.instants import from_micros, parse_instant
 from plants.store.audit import history
 from plants.store.audit.corrections import CorrectionRow
-from plants.store.audit.history import EntriesFilter, LedgerOrderField, Position, entries_from, log_named
+from plants.store.audit.history import EntriesFilter, LedgerOrderField, Position
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
 from plants.store.sql.orders import Order, OrderDirection
 from schema.audit.differences import FieldChange, difference
-from schema.engine.commits import polls
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
@@ -27,7 +23,7 @@ from schema.engine.filters import CodeFilter, DateTimeRange, Filter, IntRange, c
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable, read_id
-from schema.engine.operations import query, subscription
+from schema.engine.operations import query
 from schema.engine.orders import Ordering
 from schema.engine.scalars import EventType, PlantCode, RequestId, Sha256
 from schema.group.plants import Plant
@@ -282,35 +278,3 @@ async def ledger_entry(
 ) -> LedgerEntry | None:
     position = read_id("entry", id)
     return None if position is None else await _find(info, position)
-
-
-ENTRIES_AT_ONCE: Final = 100
-
-
-@subscription(
-    "Streams the entries of a ledger: the existing ones from an index on, then each new one.",
-    permission=Permission.LEDGER_READ,
-)
-async def ledger_entries(
-    info: Info,
-    plant: PlantOf = None,
-    from_index: Annotated[int, argument("Index of the first entry.")] = 0,
-    ledger: LedgerOf = LedgerKind.PLANT,
-) -> AsyncIterator[LedgerEntry]:
-    own, following = info.services.plant, max(0, from_index)
-    log_id = await info.read(log_named, plant, ledger, own)
-    async with aclosing(polls(info.services.commits)) as polling:
-        async for _ in polling:
-            while found := await _entries(info, log_id, following):
-                following += len(found)
-                for row in found:
-                    yield LedgerEntry.of(row)
-
-
-async def _entries(info: Info, log_id: int | None, index: int) -> Sequence[EntryRow]:
-    """Return the next entries of a ledger. Raises NotPermitted once the caller may not see it."""
-    if log_id is not None:
-        found = await info.read(entries_from, log_id, index, ENTRIES_AT_ONCE)
-        if found is not None:
-            return found
-    raise NotPermitted(info.context.actor, info.access.only, log_id or HUB)

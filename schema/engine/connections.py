@@ -50,10 +50,10 @@ class Cursors:
         content = json.dumps(key, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._mac(listing, content) + content).decode().rstrip("=")
 
-    def read(self, listing: str, cursor: str) -> Key:
+    def read(self, listing: str, cursor: str, length_max: int = CURSOR_LENGTH_MAX) -> Key:
         """Return the key in a cursor. Raises GraphQLError for a cursor of another list or node."""
         try:
-            text = cursor[:CURSOR_LENGTH_MAX]
+            text = cursor[:length_max]
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (ValueError, binascii.Error):
             raw = b""

@@ -15,10 +15,11 @@ from plants.rules.logistics.refusals import (
     TRANSFER_NOT_FOR_THIS_PLANT,
     TRANSFER_RECEIVED,
 )
-from plants.rules.logistics.transfers import transfer_manifest
+from plants.rules.logistics.transfers import check_awaited, transfer_manifest
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
+from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES, Refusal
 from plants.store.logistics.balances import Balance, BalanceSeen, balances_by_batch, balances_count, balances_page
 from plants.store.logistics.in_transit import awaited_transfers, mislabelled_by_id
 from plants.store.logistics.transfers import (
@@ -34,6 +35,7 @@ from plants.store.logistics.transfers import (
     transfers_page,
 )
 from plants.store.sql.orders import Order
+from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -161,6 +163,17 @@ class Transfer(Node):
     async def manifest(self, info: Info) -> str | None:
         found = await info.read(dispatch_of, self.seen.id)
         return None if found is None else transfer_manifest(*found)
+
+    @field("Whether you may receive it at its destination now.")
+    async def viewer_can_receive(self, info: Info) -> Ability:
+        destination = await plant_coded(info, self.destination_code)
+        if destination is None:
+            return Ability.of(Refusal(NOT_PERMITTED), info.context.language)
+
+        async def check() -> None:
+            check_awaited(self.seen.id, received=self.seen.received is not None)
+
+        return await ability(info, Permission.TRANSFER_RUN, destination.number, check)
 
     @classmethod
     def of(cls, seen: TransferSeen) -> Self:

@@ -35,6 +35,7 @@ from plants.store.production.process_records import (
     processes_by_id,
 )
 from plants.store.sql.orders import Order
+from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -179,6 +180,25 @@ class ProcessRecord(Node):
         totals = await info.load(Permission.BATCH_READ, line_totals, self.row.id) or []
         info.context.spend(len(totals))
         return MassBalance.of(rules.mass_balance(totals))
+
+    @field("Whether you may feed goods into it now.")
+    async def viewer_can_add_inputs(self, info: Info) -> Ability:
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
+
+    @field("Whether you may yield goods from it now.")
+    async def viewer_can_add_outputs(self, info: Info) -> Ability:
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
+
+    @field("Whether you may close it now.")
+    async def viewer_can_close(self, info: Info) -> Ability:
+        async def check() -> None:
+            await self._check_open()
+            commands.check_order(self.opened_at, info.services.clock.now())
+
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, check)
+
+    async def _check_open(self) -> None:
+        rules.check_open(self.row.id, self.row.kind, self.row.state)
 
     @classmethod
     def of(cls, row: ProcessRow) -> Self:

@@ -1,5 +1,6 @@
 """The programs of web/clients: what is installed there, and how a test compiles and runs it with Node.js."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -22,15 +23,22 @@ NODE: Final = Path(sys.executable).with_name("node")
 """Node.js from its wheel: the generators need a newer one than a system may have."""
 
 needs_packages: Final = pytest.mark.skipif(
-    not (MODULES / ".package-lock.json").exists(),
+    not (MODULES / ".package-lock.json").exists() or not PYTHON.exists(),
     reason="NOT RUN: web/clients is not installed: make clients",
 )
 
 
 def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and return what it printed, however it ended."""
+    ours = (str(NODE.parent), str(PYTHON.parent), os.environ["PATH"])
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=patient(SECONDS_MAX), check=False
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": os.pathsep.join(ours)},
+        capture_output=True,
+        text=True,
+        timeout=patient(SECONDS_MAX),
+        check=False,
     )
 
 

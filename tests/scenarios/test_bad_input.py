@@ -113,7 +113,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
     ),
     "unknown process": (
         FEED, {"processId": node_id("process", 4242), "lines": []}, "PROCESS_UNKNOWN",
-        "No process record process/4242 is known here. Check its id.", "此处没有生产记录 process/4242，请核对其编号。",
+        "This process record is not known here. Check its id.", "此处没有该生产记录，请核对其编号。",
     ),
 }  # fmt: skip
 

@@ -11,7 +11,6 @@ from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.payloads import BatchStatement, Movement
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.logistics import refusals as logistics_refusals
 from plants.rules.logistics.events import (
     TRANSFER_DISPATCHED,
     TRANSFER_RECEIVED,
@@ -29,7 +28,7 @@ from plants.rules.logistics.refusals import (
     TRANSFER_NOT_FOR_THIS_PLANT,
     TRANSFER_TO_ITSELF,
 )
-from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, group_of, read_manifest
+from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, check_awaited, group_of, read_manifest
 from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
@@ -178,8 +177,8 @@ def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:
         raise Refusal(TRANSFER_MANIFEST_INVALID, why=LABEL_OF_OTHER_GROUP(origin=manifest.cause["origin"][:100]))
     if manifest.destination != own.code:
         raise Refusal(TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
-    if transfers.is_received(writer.session, own.number, manifest.transfer):
-        raise Refusal(logistics_refusals.TRANSFER_RECEIVED, transfer=manifest.transfer)
+    received = transfers.is_received(writer.session, own.number, manifest.transfer)
+    check_awaited(manifest.transfer, received=received)
 
 
 def _arrivals(writer: PlantLedgerWriter, manifest: Manifest, order: TransferReceipt) -> list[_Arrival]:

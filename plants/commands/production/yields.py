@@ -189,7 +189,7 @@ def _returned(
             one = writer.batch(line.batch)
             micro, entered = in_unit(writer, one, line.amount, line.unit)
             with within("quantity"):
-                _check_left(process, one, left.get(one.id, 0), micro)
+                _check_left(one, left.get(one.id, 0), micro)
             left[one.id] -= micro
             movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse.RETURNED)
             if entered is not None:
@@ -198,12 +198,12 @@ def _returned(
     return movements
 
 
-def _check_left(process: int, goods: Goods, available: int, wanted: int) -> None:
+def _check_left(goods: Goods, available: int, wanted: int) -> None:
     if wanted > available:
         raise Refusal(
             STOCK_SHORT,
             batch=goods.code,
-            location=PROCESS_INPUTS(process=process),
+            location=PROCESS_INPUTS(),
             available=format_micro(available),
             wanted=format_micro(wanted),
             unit=goods.unit,

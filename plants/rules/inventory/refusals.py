@@ -2,12 +2,22 @@
 
 from typing import Final
 
-from plants.rules.values.refusals import BATCH, LOCATION, UNIT, Datum, DatumKind, message, refusal
+from plants.rules.values.refusals import (
+    BATCH,
+    CODE_SHOWN_MAX,
+    LOCATION,
+    UNIT,
+    Datum,
+    DatumKind,
+    Refusal,
+    message,
+    refusal,
+)
 
 ALIAS_IN_FORCE: Final = message("ALIAS_IN_FORCE", "{alias} ({scheme}) is an alias of batch {batch} already")
 ALIAS_NOT_IN_FORCE: Final = message("ALIAS_NOT_IN_FORCE", "{alias} ({scheme}) is not an alias of batch {batch}")
 GOODS_THERE: Final = message("GOODS_THERE", "the goods are at {location} already")
-PROCESS_INPUTS: Final = message("PROCESS_INPUTS", "process record process/{process}")
+PROCESS_INPUTS: Final = message("PROCESS_INPUTS", "this process record")
 STOCK_AS_COUNTED: Final = message("STOCK_AS_COUNTED", "the stock of batch {batch} at {location} is what was counted")
 STOCK_IS: Final = message("STOCK_IS", "the stock at {location} is {amount} {unit} already")
 
@@ -22,6 +32,13 @@ BATCH_UNKNOWN: Final = refusal(
     "No batch {batch} is known here. Check the code or scan the label again.",
     batch=BATCH,
 )
+
+
+def batch_unknown(code: str) -> Refusal:
+    """Return the refusal of a code that names no batch here, be it malformed or unknown."""
+    return Refusal(BATCH_UNKNOWN, batch=code[:CODE_SHOWN_MAX])
+
+
 EXPIRY_NOT_LATER: Final = refusal(
     "EXPIRY_NOT_LATER",
     "The new expiry of batch {batch} must be later than {present}, not {wanted}. Choose a later date.",

@@ -177,6 +177,16 @@ def changes_count(reads: ReadSession, scope: PlantScope, filters: ChangesFilter)
     return count(reads, _filtered(reads, scope, filters))
 
 
+def changes_matching(
+    reads: ReadSession, scope: PlantScope, filters: ChangesFilter, ids: Sequence[Change]
+) -> dict[Change, ChangeRequestRow]:
+    """Return those of the change requests with these ids that match a filter, by plant and id."""
+    row = ChangeRequestRow
+    here = tuple_(col(row.plant_id), col(row.change_id)).in_(set(ids))
+    found = _filtered(reads, scope, filters).where(here)
+    return {(one.plant_id, one.change_id): one for one in reads.exec(found)} if ids else {}
+
+
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> SelectOfScalar[ChangeRequestRow]:
     row = ChangeRequestRow
     found = select(row).where(col(row.plant_id).in_(plants_admitted(reads, scope, filters.plant)))

@@ -115,13 +115,13 @@ def entries_page(
 ) -> Sequence[LedgerEntry]:
     """Return one page of entries, by ledger and position."""
     key = col(LedgerEntry.log_id), col(LedgerEntry.idx)
-    found = pages.page(_filtered(reads, scope, filters), key, after, limit, descending=filters.order.descending)
+    found = pages.page(entries_matching(reads, scope, filters), key, after, limit, descending=filters.order.descending)
     return reads.exec(found).all()
 
 
 def entries_count(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> int:
     """Return how many entries there are."""
-    return pages.count(reads, _filtered(reads, scope, filters))
+    return pages.count(reads, entries_matching(reads, scope, filters))
 
 
 def entries_from(
@@ -146,7 +146,8 @@ def entries_by_origin(
     return {one: found[place] for one, place in places.items() if place in found}
 
 
-def _filtered(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> SelectOfScalar[LedgerEntry]:
+def entries_matching(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> SelectOfScalar[LedgerEntry]:
+    """Return the selection of entries in the scope that match a filter."""
     row = LedgerEntry
     logs = {
         log

@@ -11,8 +11,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import plant_of
-from plants.rules.production.process_records import RUN_KINDS
-from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
+from plants.rules.production.process_records import check_open
+from plants.rules.production.refusals import PROCESS_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
@@ -86,11 +86,10 @@ def open_run(session: Session, plant: int, process: int) -> ProcessFacts:
     """Return an open process record that people feed and yield, or raise Refusal."""
     # Ids from outside may be beyond 64 bits, which neither database compares with a column.
     row = session.row(SELECT_PROCESS, {"plant": plant, "process": process}) if 0 < process < 2**63 else None
-    if row is None or row[1] not in RUN_KINDS:
+    if row is None:
         raise Refusal(PROCESS_UNKNOWN, process=process)
     facts = ProcessFacts(*row)
-    if facts.state != "OPEN":
-        raise Refusal(PROCESS_CLOSED, process=process)
+    check_open(process, facts.kind, facts.state)
     return facts
 
 

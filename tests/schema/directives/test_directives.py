@@ -125,8 +125,8 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
         "entry": {"type": "HoldDirected"},
     }  # fmt: skip
     assert defined == common | {
-        "index": 1, "type": "MasterDirected", "key": "C1", "state": "APPLIED", "plant": {"code": "NB1"},
-        "answer": {"type": "DirectiveApplied"}, "entry": {"type": "MasterDirected"},
+        "index": 1, "type": "MasterChangeDirected", "key": "C1", "state": "APPLIED", "plant": {"code": "NB1"},
+        "answer": {"type": "DirectiveApplied"}, "entry": {"type": "MasterChangeDirected"},
     }  # fmt: skip
     assert rejected == common | {
         "index": 0, "type": "HoldDirected", "key": milk, "state": "REJECTED", "refusal": {"code": "BATCH_UNKNOWN"},
@@ -137,7 +137,7 @@ async def test_answered_and_not_then_listed_by_state_page_by_page_at_hub_and_pla
         ({"state": {"eq": "SENT"}}, [sent]), ({"state": {"eq": "APPLIED"}}, [defined]),
         ({"state": {"eq": "REJECTED"}}, [rejected]), ({"state": {"notIn": ["SENT", "APPLIED"]}}, [rejected]),
         ({"state": {"in": ["SENT", "REJECTED"]}}, [sent, rejected]), ({"state": {"in": []}}, []),
-        ({"plantCode": {"eq": "SH1"}}, [sent]), ({"type": {"eq": "MasterDirected"}}, [defined]),
+        ({"plantCode": {"eq": "SH1"}}, [sent]), ({"type": {"eq": "MasterChangeDirected"}}, [defined]),
         ({"key": {"eq": milk}}, [sent, rejected]), ({"directedByCode": {"eq": "person-9"}}, [sent, defined, rejected]),
         ({"directedByCode": {"eq": "person-1"}}, []), ({"plantCode": {"eq": "ZZ9"}}, []),
         ({"directedAt": {"from": "2026-03-14T08:00:00Z", "before": "2026-03-15T08:00:00Z"}}, [sent, defined, rejected]),
@@ -249,13 +249,15 @@ async def test_release_of_a_hold_of_headquarters_asked_for_at_the_plant_then_ref
     obeys(group, group.here)
     before = group.here.everything()
     index = group.here.entry(-2).index
+    document = "query($code: BatchCode!) { batch(code: $code) { holds { nodes { id } } } }"
+    (hold,) = (await here_node.ask(MANAGER, document, code=yoghurt))["batch"]["holds"]["nodes"]
     answer = await here_node.do(
         MANAGER,
         "requestRelease",
         "... on HoldDirected { batchCode holdId }",
         "zh",
         batchCode=yoghurt,
-        hold=index,
+        holdId=hold["id"],
         reason="Fine",
     )
     assert answer == {
