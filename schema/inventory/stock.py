@@ -31,6 +31,7 @@ from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
 from schema.materials.locations import Location
+from schema.materials.materials import Material, material_of
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
@@ -56,6 +57,11 @@ class Stock(Node):
         found = await Location.load(info, self.row.plant_id, self.row.location)
         assert found is not None
         return found
+
+    @field("Material of the batch, as defined at the plant of the stock.")
+    async def material(self, info: Info) -> Material:
+        row = next((one for one in self.known.rows if one.plant_id == self.row.plant_id), self.known.stated)
+        return required(await material_of(info, row.plant_id, row.material))
 
     @field("Batch.")
     async def batch(self) -> LazyBatch:
