@@ -230,10 +230,7 @@ class Batch(Node):
             key=lambda row: (row.plant_id, row.location), make=lambda row: stock.Stock.of(row, self.known),
         )  # fmt: skip
 
-    @field(
-        "Holds, by plant in the order placed. Holds of headquarters that their plant has not placed yet come last. "
-        "Those on a batch of the same code count."
-    )
+    @field("Holds, by plant in the order placed. Holds of headquarters that their plant has not placed yet come last.")
     async def holds(
         self,
         info: Info,
@@ -257,7 +254,7 @@ class Batch(Node):
         )  # fmt: skip
 
     @field(
-        "Entries about it, and entries that moved goods of it, by ledger and position.",
+        "Ledger entries about it, and those that moved goods of it, by ledger and position.",
         permission=Permission.LEDGER_READ,
     )
     async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:

@@ -134,7 +134,9 @@ class StockCounted(Recorded):
 
 
 @mutation(
-    "Adjust stock to the counted quantity. A difference above the tolerance needs a change request.",
+    "Adjust stock to the counted quantity. A difference above the tolerance needs a change request. "
+    'Example: `{ batchCode: "SH1-260314-0001P", locationCode: "A1", counted: { amount: "98.5", unit: "KGM" }, '
+    'reason: "Monthly count" }`.',
     roles=PLANT_ONLY,
     permission=Permission.STOCK_ADJUST,
     command=commands.adjust_stock,
