@@ -45,6 +45,6 @@ def test_killed_in_the_middle_and_sent_again_then_every_row_is_recorded_once(gro
     }  # fmt: skip
     with group.store("SH1").transaction() as session:
         sql = "SELECT key, count(*) FROM entries WHERE type = 'MaterialDefined' AND key LIKE 'M-%' GROUP BY key"
-        entries = dict(session.rows(sql))
+        entries: dict[str, int] = dict(session.rows(sql))
     assert entries == {one["code"]: 1 for one in rows if one["unitCode"] == "KGM"}
     group.stop()
