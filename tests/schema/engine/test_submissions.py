@@ -1,4 +1,4 @@
-"""`submit`: commands in order, each under its own permission and request id, beside the writes of others."""
+"""`submit`: commands in order, each under its own permission and request id, while others write."""
 
 import asyncio
 from typing import Any
