@@ -39,17 +39,7 @@ type Query {
 """
 
 NOT_SIZED_YET: Final = {
-    "Completeness.asOf",
-    "Completeness.gaps",
     "Query.plants",
-    "Trace.seeds",
-    "Trace.unknown",
-    "TraceGap.batches",
-    "TracePath.nodeIds",
-    "TracePath.nodes",
-    "TraceSummary.deliveries",
-    "TraceSummary.flows",
-    "TraceSummary.shares",
     "Viewer.plants",
     "Viewer.roles",
 }
