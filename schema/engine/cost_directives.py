@@ -1,7 +1,8 @@
 """The directives @cost and @listSize of the GraphQL cost specification, and the list sizes of a schema.
 
 Source: IBM, GraphQL Cost Directives, https://ibm.github.io/graphql-specs/cost-spec.html. A connection and a plain list
-with `first` are sized by that argument. Any other list is sized by the maximum that its description states.
+with `first` are sized by that argument. A list with one element for each of a required list argument is sized by the
+length of that. Any other list is sized by the maximum that its description states.
 """
 
 import re
@@ -123,7 +124,14 @@ def _size_of(field: GraphQLField) -> ListSize | None:
             require_one_slicing_argument=False,
         )
     stated = stated_maximum(field.description) if returns_list(field.type) else None
-    return None if stated is None else ListSize(assumed_size=stated, require_one_slicing_argument=UNSET)
+    if stated is None:
+        return None
+    given = [name for name, one in field.args.items() if is_non_null_type(one.type) and is_list_type(one.type.of_type)]
+    return ListSize(
+        assumed_size=stated,
+        slicing_arguments=given or UNSET,
+        require_one_slicing_argument=False if given else UNSET,
+    )
 
 
 def sized_fields(kind: GraphQLNamedType) -> list[str]:

@@ -22,6 +22,8 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     IntValueNode,
+    ListTypeNode,
+    ListValueNode,
     NonNullTypeNode,
     OperationDefinitionNode,
     SelectionNode,
@@ -101,7 +103,7 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
 
 
 def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Values:
-    """Return the values of the variables that can change a cost: those of the types Int and Boolean."""
+    """Return the values of the variables that can change a cost: of the types Int and Boolean, and lengths of lists."""
     found: list[tuple[str, Value]] = []
     for one in operation.variable_definitions or ():
         kind = one.type.type if isinstance(one.type, NonNullTypeNode) else one.type
@@ -109,6 +111,8 @@ def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> 
             name = one.variable.name.value
             given = variables[name] if name in variables else _literal(one.default_value)
             found.append((name, _plain(given)))
+        elif isinstance(kind, ListTypeNode) and isinstance(variables.get(one.variable.name.value), list):
+            found.append((one.variable.name.value, min(len(variables[one.variable.name.value]), PAGE_MAX)))
     return tuple(found)
 
 
@@ -125,6 +129,8 @@ def _plain(value: object) -> Value:
 def _literal(node: ValueNode | None) -> Value:
     if isinstance(node, IntValueNode):
         return _plain(int(node.value))
+    if isinstance(node, ListValueNode):
+        return min(len(node.values), PAGE_MAX)
     return node.value if isinstance(node, BooleanValueNode) else None
 
 

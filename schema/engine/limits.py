@@ -45,7 +45,7 @@ class Limit(int):
         return made
 
 
-BODY_BYTES_MAX: Final = Limit(256 * 1024, "Bytes of a request's body, and of a message on a WebSocket.")
+BODY_BYTES_MAX: Final = Limit(4 * 1024 * 1024, "Bytes of a request's body, and of a message on a WebSocket.")
 BODY_SECONDS_MAX: Final = Limit(20, "Seconds in which the body must arrive.")
 TOKENS_MAX: Final = Limit(2_000, "Tokens of a document.")
 DEPTH_MAX: Final = Limit(15, "Depth of a document.")

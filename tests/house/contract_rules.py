@@ -26,6 +26,8 @@ from tests.house.sources import ROOT
 Rule = Callable[[GraphQLSchema], Iterator[str]]
 MARKERS: Final = ("Recorded", "Refusal")
 """The interfaces of the members of a mutation's result."""
+UNMARKED: Final = ("Validated", "JobAccepted")
+"""The members without such an interface: nothing was written, or the job says what was."""
 SUBMIT: Final = "submit"
 """The mutation that runs the commands of the others. It answers a list."""
 
@@ -69,10 +71,10 @@ def _is_null(value: GraphQLInputField | GraphQLArgument) -> bool:
 
 
 def unmarked_members(schema: GraphQLSchema) -> Iterator[str]:
-    """Each member of a mutation's result is `Recorded`, a `Refusal` or `Validated`: a client selects by these alone."""
+    """Each member of a mutation's result is `Recorded`, a `Refusal`, `Validated` or `JobAccepted`, and no other."""
     for name, _, result in results(schema):
         for member in result.types:
-            if member.name != "Validated" and not {one.name for one in member.interfaces} & set(MARKERS):
+            if member.name not in UNMARKED and not {one.name for one in member.interfaces} & set(MARKERS):
                 yield f"{name}: {member.name}"
 
 
@@ -114,6 +116,74 @@ def unlisted_verbs(schema: GraphQLSchema) -> Iterator[str]:
     """The name of a mutation begins with a verb of the glossary."""
     assert schema.mutation_type is not None
     yield from (name for name in schema.mutation_type.fields if re.split(r"(?=[A-Z])", name)[0] not in VERBS)
+
+
+def nodeless_lists(schema: GraphQLSchema) -> Iterator[str]:
+    """Each thing in a connection is a Node. The parts of a trace are exempt: no store keeps a trace yet."""
+    for one in own_types(schema):
+        if isinstance(one, GraphQLObjectType) and one.name.endswith("Connection"):
+            node = get_named_type(one.fields["nodes"].type)
+            for member in node.types if isinstance(node, GraphQLUnionType) else (node,):
+                assert isinstance(member, GraphQLObjectType), one.name
+                if "Node" not in {each.name for each in member.interfaces} and not member.name.startswith("Trace"):
+                    yield f"{one.name}: {member.name}"
+
+
+def odd_pages(schema: GraphQLSchema) -> Iterator[str]:
+    """A connection is paged by `first: Int = 50` and `after: String`, and its total is a nullable `Int`."""
+    for place, field in fields_of(schema):
+        kind = get_named_type(field.type)
+        if isinstance(kind, GraphQLObjectType) and kind.name.endswith("Connection"):
+            given = {name: f"{one.type} = {default_of(one)}" for name, one in field.args.items()}
+            if (given.get("first"), given.get("after")) != ("Int = 50", "String = None"):
+                yield place
+            if str(kind.fields["totalCount"].type) != "Int":
+                yield f"{kind.name}.totalCount"
+
+
+def odd_orders(schema: GraphQLSchema) -> Iterator[str]:
+    """An order is `orderBy: {field: <Noun>OrderField!, direction: OrderDirection! = ASCENDING}`, of a connection."""
+    for place, field in fields_of(schema):
+        for name, given in field.args.items():
+            kind = get_named_type(given.type)
+            if (name == "orderBy") is not kind.name.endswith("Order"):
+                yield f"{place}({name})"
+            elif name == "orderBy":
+                parts = kind.fields if isinstance(kind, GraphQLInputObjectType) else {}
+                shape = {key: (str(one.type), default_of(one)) for key, one in parts.items()}
+                by, direction = shape.get("field", ("", None)), shape.get("direction")
+                if (
+                    not by[0].endswith("OrderField!")
+                    or direction != ("OrderDirection!", "ASCENDING")
+                    or len(shape) != 2
+                ):
+                    yield f"{place}({name})"
+
+
+def misnamed_ids(schema: GraphQLSchema) -> Iterator[str]:
+    """An `ID` is `id`, `ids`, or ends in Id or Ids. Clients cannot mistake it for a code or a number."""
+    inputs = (one for one in own_types(schema) if isinstance(one, GraphQLInputObjectType))
+    given = ((f"{one.name}.{name}", name, field.type) for one in inputs for name, field in one.fields.items())
+    arguments = (
+        (f"{place}({name})", name, one.type) for place, field in fields_of(schema) for name, one in field.args.items()
+    )
+    shown = ((place, place.rpartition(".")[2], field.type) for place, field in fields_of(schema))
+    for place, name, kind in (*given, *arguments, *shown):
+        if get_named_type(kind).name == "ID" and not (name in {"id", "ids"} or name.endswith(("Id", "Ids"))):
+            yield place
+
+
+def fields_of(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLField]]:
+    """Yield each field of an object or interface with its place."""
+    for one in own_types(schema):
+        if isinstance(one, GraphQLObjectType | GraphQLInterfaceType):
+            yield from ((f"{one.name}.{name}", field) for name, field in one.fields.items())
+
+
+def default_of(given: GraphQLArgument | GraphQLInputField) -> str | None:
+    """Return the default of an argument or input field as the SDL writes it, or None without one."""
+    written = None if given.ast_node is None else given.ast_node.default_value
+    return None if written is None else print_ast(written)
 
 
 def results(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLField, GraphQLUnionType]]:

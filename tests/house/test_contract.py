@@ -10,8 +10,12 @@ from tests.house.contract_rules import (
     Rule,
     bare_names_in_refusals,
     clashing_members,
+    misnamed_ids,
     missing_validations,
+    nodeless_lists,
     null_defaults,
+    odd_orders,
+    odd_pages,
     unlisted_verbs,
     unmarked_members,
     unplaced_refusals,
@@ -53,6 +57,58 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
         """type BatchUnknown { batchCode: BatchCode }
         type Mutation { move(input: MoveInput!): MoveResult! }""",
         ["move: BatchUnknown"],
+    ),
+    nodeless_lists: (
+        """type BatchUnknown implements Refusal { code: String! }
+        type Mutation { move(input: MoveInput!): MoveResult! }
+        interface Node { id: ID! }
+        type Stock { amount: Int }
+        type Hold implements Node { id: ID! }
+        type TracePath { length: Int }
+        union Thing = Stock | Hold
+        type StockConnection { nodes: [Stock!]! }
+        type ThingConnection { nodes: [Thing!]! }
+        type HoldConnection { nodes: [Hold!]! }
+        type TracePathConnection { nodes: [TracePath!]! }""",
+        ["StockConnection: Stock", "ThingConnection: Stock"],
+    ),
+    odd_pages: (
+        """type BatchUnknown implements Refusal { code: String! }
+        type Mutation { move(input: MoveInput!): MoveResult! }
+        type BatchConnection { totalCount: Int }
+        type StockConnection { totalCount: Int! }
+        type Plant {
+          batches(first: Int = 50, after: String): BatchConnection!
+          all: BatchConnection!
+          few(first: Int = 10, after: String): BatchConnection!
+          many(first: Int, after: String): BatchConnection!
+          next(first: Int = 50, after: String!): BatchConnection!
+          stock(first: Int = 50, after: String): StockConnection!
+        }""",
+        ["Plant.all", "Plant.few", "Plant.many", "Plant.next", "StockConnection.totalCount"],
+    ),
+    odd_orders: (
+        """type BatchUnknown implements Refusal { code: String! }
+        type Mutation { move(input: MoveInput!): MoveResult! }
+        enum OrderDirection { ASCENDING DESCENDING }
+        enum BatchOrderField { CODE }
+        enum StockOrder { NEWEST_FIRST }
+        input BatchOrder { field: BatchOrderField! direction: OrderDirection! = ASCENDING }
+        input HoldOrder { field: BatchOrderField! direction: OrderDirection! = DESCENDING }
+        type Plant {
+          batches(orderBy: BatchOrder): Int
+          stock(orderBy: StockOrder): Int
+          holds(orderBy: HoldOrder): Int
+          sorted(order: BatchOrder): Int
+          newest(orderBy: Boolean): Int
+        }""",
+        ["Plant.stock(orderBy)", "Plant.holds(orderBy)", "Plant.sorted(order)", "Plant.newest(orderBy)"],
+    ),
+    misnamed_ids: (
+        """type BatchUnknown implements Refusal { code: String! process: ID processId: ID }
+        type Mutation { move(input: MoveInput!, hold: ID, holdIds: [ID!]): MoveResult! }
+        input FeedInput { process: ID! processId: ID! }""",
+        ["BatchUnknown.process", "Mutation.move(hold)", "FeedInput.process"],
     ),
     bare_names_in_refusals: (
         """type BatchUnknown implements Refusal { code: String! batch: BatchCode }

@@ -32,6 +32,14 @@ AT_WORKLISTS: Final = {"settleConflictingEntry", "retryParkedEntry", "skipParked
 """Mutations of worklists: tests/schema/replication validates them, because it has the entries for them."""
 
 
+NAMED: Final = {"code": "NEW-1", "name": "New 新"}
+DEFINITIONS: Final[dict[str, JSON]] = {
+    "saveMaterial": {**NAMED, "unitCode": "KGM"},
+    "saveUnit": {**NAMED, "baseUnitCode": "KGM", "factor": "25"},
+    **{f"save{kind}": NAMED for kind in ("Customer", "Equipment", "Location", "Supplier")},
+}
+
+
 def quantity(amount: str, unit: str = "KGM") -> JSON:
     return {"amount": amount, "unit": unit}
 
@@ -78,25 +86,16 @@ def inputs_at_plant(group: Group) -> dict[str, JSON]:
         "splitBatch": {
             "batchCode": milk, "locationCode": "A1", "parts": [{"quantity": quantity("2"), "locationCode": "B1"}],
         },
-        **definitions("define"),
+        **DEFINITIONS,
         "decideChangeRequest": {
             "changeRequestId": node_id("change", 1, asked.index), "proposal": asked.leaf.hex(), "verdict": "APPROVED",
         },
         "placeHold": {"batchCode": milk, "reason": reason},
         "closeProcess": {"processId": process_id},
-        "correctEntry": {"entry": wrong.index, "wrong": "INCORRECT_DATA", "reason": reason},
+        "correctEntry": {
+            "entryId": node_id("entry", 1, wrong.index), "correctionReason": "INCORRECT_DATA", "reason": reason,
+        },
     }  # fmt: skip
-
-
-def definitions(verb: str) -> dict[str, JSON]:
-    """Return the inputs that define master data."""
-    named = {"code": "NEW-1", "name": "New 新"}
-    kinds = ("Customer", "Equipment", "Location", "Supplier")
-    return {
-        f"{verb}Material": {**named, "unitCode": "KGM"},
-        f"{verb}Unit": {**named, "baseUnitCode": "KGM", "factor": "25"},
-        **{f"{verb}{kind}": named for kind in kinds},
-    }
 
 
 def inputs_at_hub(group: Group) -> dict[str, JSON]:
@@ -111,10 +110,10 @@ def inputs_at_hub(group: Group) -> dict[str, JSON]:
         (directed,) = direct_hold(session, HoldDirection(milk, "Glass found"), actor=author, call=call)
     reason, both = "Glass found", ["SH1", "NB1"]
     return {
-        **{name: {**given, "plantCodes": both} for name, given in definitions("direct").items()},
-        "placeHold": {"batchCode": milk, "reason": reason},
+        **{name: {**given, "plantCodes": both} for name, given in DEFINITIONS.items()},
+        "placeHold": {"batchCode": milk, "reason": reason, "plantCodes": both},
         "openRecall": {"batchCodes": [milk, recalled], "reason": reason},
-        "liftHold": {"hold": directed.payload["hold"], "reason": reason},
+        "liftHold": {"holdId": node_id("directed-hold", directed.payload["hold"]), "reason": reason},
         "decideChangeRequest": {
             "changeRequestId": node_id("change", 1, asked.index), "proposal": asked.leaf.hex(), "verdict": "APPROVED",
         },
