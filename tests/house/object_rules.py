@@ -12,6 +12,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLType,
     get_named_type,
+    is_enum_type,
     is_leaf_type,
 )
 

@@ -20,7 +20,8 @@ type Query { hold: BatchHold entry: LedgerEntry }
 """
 SOUND: Final = """
 type Decision { decidedBy: Actor! actor: Actor printedName: String! refusal: BatchUnknown furtherRefusals: [Refusal!]!
-  blockedBy: Refusal refusalCount: Int }
+  blockedBy: Refusal refusalCount: Int onRefusal: OnRefusal }
+enum OnRefusal { SKIP_ROW }
 input Line { entryId: ID! days: Int }
 input MoveInput { lines: [Line!]! expectedVersion: Int times: Int! }
 type Mutation { move(input: MoveInput!, validateOnly: Boolean): Decision }
