@@ -184,7 +184,9 @@ async def hub_directives(
     info: Info,
     *,
     filter: Annotated[HubDirectiveFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[HubDirectiveOrder | None, argument("Order. Without it, the newest of each plant first.")] = None,
+    order_by: Annotated[
+        HubDirectiveOrder | None, argument("Order. Without it, the newest of each plant first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[HubDirective]:
@@ -199,7 +201,9 @@ async def hub_directives(
     "Returns the directive with this id. Null if there is none that you may see.",
     permission=Permission.BATCH_READ,
 )
-async def hub_directive(info: Info, id: Annotated[strawberry.ID, argument("Id of the directive.")]) -> HubDirective | None:
+async def hub_directive(
+    info: Info, id: Annotated[strawberry.ID, argument("Id of the directive.")]
+) -> HubDirective | None:
     place = read_id("directive", id)
     return None if place is None else await _find(info, place)
 

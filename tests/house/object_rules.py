@@ -42,10 +42,8 @@ def refusals_as_texts(schema: GraphQLSchema) -> Iterator[str]:
     """A refusal is a `Refusal`, also one that a ledger kept: its message is in the caller's language."""
     for of, name, field in outputs(schema):
         kind = get_named_type(field.type)
-        if REFUSAL.fullmatch(name) and "Refusal" not in {
-            kind.name,
-            *(one.name for one in getattr(kind, "interfaces", ())),
-        }:
+        kinds = {kind.name, *(one.name for one in getattr(kind, "interfaces", ()))}
+        if REFUSAL.fullmatch(name) and not is_enum_type(kind) and "Refusal" not in kinds:
             yield f"{of}.{name}"
 
 
