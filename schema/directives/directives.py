@@ -11,8 +11,8 @@ from plants.rules.directives.directives import DirectiveState
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.values.instants import parse_instant
 from plants.store.directives.directives import (
-    HubDirectiveOrderField,
     DirectivesFilter,
+    HubDirectiveOrderField,
     directive_key,
     directives_by_place,
     directives_count,
