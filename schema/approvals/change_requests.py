@@ -145,7 +145,7 @@ class ChangeRequest(Node):
         info.context.spend(len(rows))
         return [ChangeDecision.of(row) for row in rows]
 
-    @field("Whether you may decide it now. At the hub, whether you may decide it for the group.")
+    @field("Your ability to decide it now. At the hub it is the ability to decide it for the group.")
     async def viewer_can_decide(self, info: Info) -> Ability:
         plant, at_hub = self.row.plant_id, info.services.role is Role.HUB
         return await ability(

@@ -24,7 +24,7 @@ class Actor:
 
     id: strawberry.ID = described("Id of the actor, the same at every node.")
     code: Code = described(
-        "Employee number of a person, ledger origin of a plant's node, or name of a program. It never changes."
+        "Employee number of a user, ledger origin of a plant's node, or name of a program. It never changes."
     )
     kind: AuthorKind = described("Kind of actor.")
 

@@ -84,7 +84,7 @@ class ConflictingEntry(Node):
         index = self.row.settled_idx
         return None if index is None else await entry_of(info, (self.number, index))
 
-    @field("Whether you may settle it now. Null at the hub: an entry is settled at its plant.")
+    @field("Your ability to settle it now. Null at the hub: an entry is settled at its plant.")
     async def viewer_can_settle(self, info: Info) -> Ability | None:
         if self.number != info.services.plant:
             return None

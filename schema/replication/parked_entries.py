@@ -78,11 +78,11 @@ class ParkedEntry(Node):
     async def entry(self, info: Info) -> LedgerEntry | None:
         return await entry_of(info, (self.seen.fault.log_id, self.index))
 
-    @field("Whether you may have it retried now.")
+    @field("Your ability to have it retried now.")
     async def viewer_can_retry(self, info: Info) -> Ability:
         return await self._decidable(info)
 
-    @field("Whether you may skip it for good now.")
+    @field("Your ability to skip it for good now.")
     async def viewer_can_skip(self, info: Info) -> Ability:
         return await self._decidable(info)
 
