@@ -65,8 +65,8 @@ def permissions() -> str:
 REFUSALS: Final = """# Refusals
 
 A refusal says that an action was not done, and why. Its code is never renamed or reused. In GraphQL each refusal is a
-type that implements `Refusal { code message }` and has its data as fields. `batchloom reference --write` generates this
-page from the declarations and the message catalogues.
+type that implements `Refusal { code message path }` and has its data as fields. `batchloom reference --write` generates
+this page from the declarations and the message catalogues.
 """
 
 

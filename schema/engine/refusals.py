@@ -60,7 +60,8 @@ class RefusalAnswer:
     code: RefusalCode = described("Code of the refusal.")
     message: str = described("Message in the caller's language.")
     path: list[str] | None = described(
-        "Place of the refused value below `input`: names of fields and indexes from 0, at most 20. "
+        "Place of the refused value below `input`, or the name of another argument first: names of fields and indexes "
+        "from 0, at most 20. "
         "Null if the whole request is refused, or if the refusal was kept.",
         default=None,
     )

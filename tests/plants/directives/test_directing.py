@@ -479,6 +479,14 @@ def test_recall_of_a_batch_nobody_has_then_refused_whole(hub: Hub, here: Plant) 
     data = refuses(hub, direct_recall, RecallDirection((code, NOWHERE), "Salmonella"), BATCH_UNKNOWN, at=here)
     assert data == {"batch": NOWHERE}
     refuses(hub, direct_recall, RecallDirection((), "Salmonella"), LINES_INVALID, at=here)
+    for order, places in (
+        (RecallDirection((NOWHERE, code, "漢"), "Salmonella"), [("batchCodes", "2")]),
+        (RecallDirection((NOWHERE, code, NOWHERE), "Salmonella"), [("batchCodes", "0"), ("batchCodes", "2")]),
+        (RecallDirection((code,), "Salmonella", ("ZZ9", "SH1", "ZZ8")), [("plantCodes", "0"), ("plantCodes", "2")]),
+    ):
+        with pytest.raises(Refusal) as caught:
+            directs(hub, direct_recall, order, here)
+        assert [one.path for one in (caught.value, *caught.value.further)] == places
 
 
 def test_two_holds_of_headquarters_wait_for_one_batch_then_both_are_placed(hub: Hub, here: Plant, there: Plant) -> None:

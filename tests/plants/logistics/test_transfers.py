@@ -324,6 +324,15 @@ def test_received_wrong_then_refused(here: Plant, there: Plant, tmp_path: Path) 
     lines = (ReceiptLine(milk, "1000000000000", "A1"), ReceiptLine(milk, "1", "B1"))
     there.refuses(receive_transfer, TransferReceipt(text, "A1", lines), AMOUNT_TOO_LARGE)
     there.refuses(receive_transfer, TransferReceipt(text, "A1", lines * 60), LINES_INVALID)
+    wrong = (ReceiptLine(milk, "some", "Z9"), ReceiptLine(sugar, "40", "A1"), ReceiptLine(milk, "1", "B1", "LTR"))
+    refusal = there.refusal(receive_transfer, TransferReceipt(text, "Z9", wrong))
+    assert sorted(one.path for one in (refusal, *refusal.further)) == [
+        ("lines", "0", "locationCode"),
+        ("lines", "0", "quantity", "amount"),
+        ("lines", "1", "batchCode"),
+        ("lines", "2", "quantity", "unit"),
+        ("locationCode",),
+    ]
 
 
 def test_material_not_defined_then_refused(here: Plant, there: Plant) -> None:
