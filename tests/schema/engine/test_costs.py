@@ -20,6 +20,9 @@ HISTORY = """query($batches: Int, $entries: Int, $after: String) {
   batches(first: $batches, after: $after) { pageInfo { endCursor hasNextPage } nodes {
     code history(first: $entries) { nodes { index } } } } }"""
 
+LINES = """query($records: Int) { processRecords(first: $records) { nodes {
+  inputs(first: 50) { nodes { id quantity { amount } } }
+  outputs(first: 50) { nodes { id quantity { amount } } } } } }"""
 SKIPPING = """query($no: Boolean!, $is: Boolean!) {
   batches(first: 7) { nodes { code material @skip(if: $no) { code } } ...F @include(if: $is) } }
   fragment F on BatchConnection { nodes { origin { code } } }"""
@@ -124,6 +127,16 @@ async def test_many_objects_inside_many_then_refused_by_cost_and_paged_answered(
         if not page["pageInfo"]["hasNextPage"]:
             break
     assert found == [(code, 1) for code in codes]
+
+
+async def test_process_records_with_all_their_lines_then_refused_by_cost_and_paged_answered(
+    here: Plant, node: Served
+) -> None:
+    refused = await node.answer(MANAGER, LINES, records=500)
+    assert refused["errors"][0]["extensions"] == {"code": "LIMIT_EXCEEDED", "cost": 500 * 201, "limit": COST_MAX}
+    answer = await node.ask(MANAGER, LINES, records=50)
+    assert answer == {"processRecords": {"nodes": []}}
+    assert node.services.budgets.balance(MANAGER.actor_id, here.clock.now()).spent == 50 * 201
 
 
 async def test_refusal_in_chinese_then_it_is_worded_so(node: Served) -> None:
