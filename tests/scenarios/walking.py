@@ -28,7 +28,7 @@ from tests.scenarios.processes import Person
 LEVELS: Final = 3
 PASSED_OVER: Final = frozenset({"edges", "lagSeconds"})
 """Fields that say again what `nodes` says, and what grows with the clock alone."""
-LISTED: Final = 40
+LISTED: Final = 25
 PAGE: Final = 2
 """The sizes of pages: of a list, and of lists below it or of what a question finds. The cost has a limit."""
 SPENT: Final = re.compile(r'"spent":\d+,"left":\d+,"resetAt":"[^"]*"')
