@@ -101,7 +101,7 @@ def define_secrets(person: Person) -> None:
 
 def names(hidden: str, change: dict[str, Any]) -> dict[str, list[Pair]]:
     """Return what names something of SZ2, and what names nothing, by the argument's name or its type."""
-    number = int(change["change"])
+    number = int(change["index"])
     return {
         "BatchCode": [Pair(hidden, "SZ2-260101-0001A")],
         "PlantCode": [Pair("SZ2", "ZZ9")],
