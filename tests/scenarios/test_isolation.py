@@ -101,7 +101,7 @@ def define_secrets(person: Person) -> None:
 
 def names(hidden: str, change: dict[str, Any]) -> dict[str, list[Pair]]:
     """Return what names something of SZ2, and what names nothing, by the argument's name or its type."""
-    number = int(change["change"])
+    number = int(change["index"])
     return {
         "BatchCode": [Pair(hidden, "SZ2-260101-0001A")],
         "PlantCode": [Pair("SZ2", "ZZ9")],
@@ -134,8 +134,9 @@ def things_of_other(group: Group) -> list[str]:
     whole, own = (
         {one for _, text in plain(schema) for one in ids(group.at(HUB, person).ask(text))} for person in (CHEN, ZHAO)
     )
-    assert own
-    assert own < whole
+    # Both lists have one order, so that what the reader of SH1 may see is on their page if it is on the other's.
+    assert own & whole
+    assert whole - own
     return sorted(whole - own)
 
 

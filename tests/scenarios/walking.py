@@ -28,8 +28,9 @@ from tests.scenarios.processes import Person
 LEVELS: Final = 3
 PASSED_OVER: Final = frozenset({"edges", "lagSeconds"})
 """Fields that say again what `nodes` says, and what grows with the clock alone."""
-PAGE: Final = 4
-"""The size of pages below other fields: the cost of an operation has a limit."""
+LISTED: Final = 25
+PAGE: Final = 2
+"""The sizes of pages: of a list, and of lists below it or of what a question finds. The cost has a limit."""
 SPENT: Final = re.compile(r'"spent":\d+,"left":\d+,"resetAt":"[^"]*"')
 """The part of an answer that grows with each request: what was spent so far."""
 
@@ -80,7 +81,8 @@ def plain(schema: GraphQLSchema) -> Iterator[tuple[str, str]]:
     for name, one in schema.query_type.fields.items():
         if not any(is_required_argument(argument) for argument in one.args.values()):
             for selection in selections(schema, one):
-                yield name, f"{{ {name} {selection} }}"
+                page = f"(first: {LISTED})" if "first" in one.args else ""
+                yield name, f"{{ {name}{page} {selection} }}"
 
 
 def selections(schema: GraphQLSchema, one: GraphQLField) -> list[str]:
@@ -110,8 +112,9 @@ def _selection(schema: GraphQLSchema, kind: Any, levels: int) -> str:
         needed = any(is_required_argument(argument) for argument in one.args.values())
         if name in PASSED_OVER or needed or (not is_leaf_type(inner) and levels <= 0):
             continue
-        # A page is no level of its own.
-        below = levels if name == "nodes" else levels - 1
+        # A page is no level of its own. A list without pages ends the selection: its cost counts its maximum.
+        plain_list = is_list_type(getattr(one.type, "of_type", one.type))
+        below = levels if name == "nodes" else 0 if plain_list else levels - 1
         page = f"(first: {PAGE})" if "first" in one.args else ""
         parts.append(f"{name}{page} {_selection(schema, inner, below)}")
     return f"{{ {' '.join(parts)} }}"
@@ -149,7 +152,8 @@ def _values(
 
 def _question(title: str, name: str, one: GraphQLField, selection: str, whole: Mapping[str, Pair]) -> Question:
     variables = ", ".join(f"${key}: {one.args[key].type}" for key in whole)
-    given = ", ".join(f"{key}: ${key}" for key in whole)
+    page = [f"first: {PAGE}"] if "first" in one.args and "first" not in whole else []
+    given = ", ".join([*(f"{key}: ${key}" for key in whole), *page])
     texts = [(_text(pair.theirs), _text(pair.nobodys)) for pair in whole.values()]
     swapped = tuple((theirs, nobodys) for theirs, nobodys in texts if theirs != nobodys)
     return Question(
