@@ -7,6 +7,7 @@ Choices where domain.md is silent:
 - A hold counts from five minutes before its time, and until five minutes before it was lifted.
 - A use before an open hold needs a reason. Without one it is refused with the hold.
 - A split or a late use carries every open hold on as UPSTREAM, also one with reach GOODS.
+- Goods drawn from a released batch before a later input held it again stay free.
 - A share below the carry-over limit ends a path once all runs that made the batch are closed.
 """
 
@@ -108,22 +109,28 @@ def last_release(tables: Tables, hold: Hold, batch: str) -> int | None:
 
 
 def reached(tables: Tables, hold: Hold) -> list[str]:
-    """Return the batches that a hold reaches at the plant, nearest first, the held one left out."""
+    """Return the batches that a hold reaches at the plant, the held one left out.
+
+    `since` has the entry from which each batch is reached: from 0, or from the later input that holds it again.
+    """
     onward: dict[str, list[Step]] = defaultdict(list)
     for step in steps(tables.edges.values()):
         onward[step.source].append(step)
-    found = {hold.batch: None}
+    since = {hold.batch: 0}
     queue = deque([hold.batch])
     while queue:
-        for step in onward[queue.popleft()]:
+        at = queue.popleft()
+        for step in onward[at]:
             follows = hold.reach == "GENEALOGY" or hold.id in step.fed.carries
             released = last_release(tables, hold, step.target)
-            if step.target in found or not follows or (released is not None and step.entry <= released):
+            is_free = step.entry < since[at] or (released is not None and step.entry <= released)
+            if not follows or is_free or is_below_limit(tables, hold, step.target):
                 continue
-            if not is_below_limit(tables, hold, step.target):
-                found[step.target] = None
+            first = 0 if released is None else step.entry
+            if first < since.get(step.target, first + 1):
+                since[step.target] = first
                 queue.append(step.target)
-    return [batch for batch in found if batch != hold.batch]
+    return [batch for batch in since if batch != hold.batch]
 
 
 def is_below_limit(tables: Tables, hold: Hold, batch: str) -> bool:

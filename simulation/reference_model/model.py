@@ -223,6 +223,10 @@ class ReferenceModel:
         found = holds.contribution(self._group(node), suspect, target)
         return found[:2] if found is not None else None
 
+    def double_receipts(self) -> dict[tuple[str, str], Fraction]:
+        """Return what the hub knows to be received twice: by the receiver, and by the sender as turned back."""
+        return transfers.double_receipts(self.mirrors)
+
     def recall_scope(self, suspects: Iterable[str], node: str | None = None) -> recall.Scope:
         return recall.recall_scope(self._known(node), suspects)
 

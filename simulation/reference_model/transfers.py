@@ -14,19 +14,22 @@ Choices where domain.md is silent:
 - Received goods keep the unit and the factors of the label. The material must be defined at the receiver.
 - A plant on no directory is NOT_DEFINED.
 - A dispatch that names the plant itself would change nothing.
+- A double receipt is listed at the hub. The model does not block the sender's amount by itself.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Final
 
 from simulation.reference_model import registry
-from simulation.reference_model.amounts import read_quantity
+from simulation.reference_model.amounts import MILLION, read_quantity
 from simulation.reference_model.calls import Call, unique
 from simulation.reference_model.dates import earliest
 from simulation.reference_model.directives import place_waiting
 from simulation.reference_model.holds import check_usable, note_late_use, place
-from simulation.reference_model.rows import Batch, Received, Stock, Transfer, TransferLine
+from simulation.reference_model.rows import Batch, Received, Stock, Tables, Transfer, TransferLine
 from simulation.reference_model.stock import SURPLUS, on_hand, put, take_line
 from simulation.reference_model.verdicts import RefusalFound
 
@@ -150,3 +153,21 @@ def learn(call: Call, stated: Batch) -> None:
         expires_on = earliest((known.expires_on, expires_on))
         retest_on = earliest((known.retest_on, retest_on))
     call.amend(stated.id, expires_on=expires_on, retest_on=retest_on, void=False)
+
+
+def double_receipts(plants: Mapping[str, Tables]) -> dict[tuple[str, str], Fraction]:
+    """Return the amount by which a batch of a transfer was taken in at both plants beyond what was dispatched.
+
+    The receiver's receipt counts; the amount is the sender's, and in dispute.
+    """
+    found = {}
+    for tables in plants.values():
+        for transfer in tables.transfers.values():
+            for batch, sent in dispatched(transfer).items():
+                key = (transfer.id, batch)
+                at_receiver = plants[transfer.destination].received.get(key, NONE_YET).amount
+                at_sender = tables.received.get(key, NONE_YET).amount
+                beyond = min(at_sender, at_sender + at_receiver - sent)
+                if beyond > 0:
+                    found[key] = Fraction(beyond, MILLION)
+    return found
