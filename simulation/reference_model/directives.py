@@ -19,10 +19,8 @@ from typing import Any
 from simulation.reference_model import registry
 from simulation.reference_model.calls import Call
 from simulation.reference_model.holds import default_reach, lift, place, root
-from simulation.reference_model.rows import DirectedHold, Hold, Material, Tables
+from simulation.reference_model.rows import DirectedHold, Hold, Tables
 from simulation.reference_model.verdicts import Directive, RefusalFound
-
-Mirrors = dict[str, Tables]
 
 
 def plants_with_goods(mirrors: Iterable[tuple[str, Tables]], batch: str) -> list[str]:
@@ -188,9 +186,3 @@ def pass_on_holds(call: Call, plant: str) -> None:
             send_hold(call, directed, "HoldDirected")
         elif known is not None and known.lifted is None and known.cause == hold.id and hold.lifted is not None:
             release(call, known)
-
-
-def apply_material(call: Call, content: dict[str, Any]) -> str | None:
-    material: Material = content["material"]
-    call.tables.materials[material.code] = material
-    return None

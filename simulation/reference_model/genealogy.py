@@ -5,7 +5,7 @@ A step leads from an input of a process record to an output of it. Transfers, mo
 Choices where domain.md is silent:
 - A step counts one, from batch to batch, whatever the number of lines.
 - An input that came back unused in full stays an ancestor: its goods were in the machine.
-- Bounds treat all goods of a batch as alike, also between its additions. Each bound is exact for that assumption.
+- Bounds look at whole runs and whole batches: the order of lines within a run does not count. They are exact for that.
 - A batch whose amounts do not convert to the unit of the question can be all of a result, and may be none of it.
 """
 
@@ -179,16 +179,20 @@ def bounds(
     """Return the least and the most of the suspect batch that can be in the target, of all that the target ever was.
 
     The most is the largest flow from the suspect to the target. The least is the target's amount less the largest flow
-    into it from everything else.
+    into it from everything else. Goods of the target that were fed back to its own runs may be either.
     """
     amount = totals[target]
     if suspect == target:
         return amount, amount
-    into = ("batch", target)
+    into, suspect_node = ("batch", target), ("batch", suspect)
+    fed_back = {run: given for run, given in capacities.get(into, {}).items() if given > 0}
     cut = {node: ends for node, ends in capacities.items() if node != into}
-    suspect_node = ("batch", suspect)
-    most = {**cut, SOURCE: {suspect_node: totals[suspect]}, into: {SINK: amount}}
+    most = maximum_flow({**cut, SOURCE: {suspect_node: totals[suspect]}, into: {SINK: amount}}, SOURCE, SINK)
+    if most and fed_back:
+        again = {suspect_node: totals[suspect], **fed_back}
+        most = maximum_flow({**cut, SOURCE: again, into: {SINK: amount}}, SOURCE, SINK)
     rest = {node: ends for node, ends in cut.items() if node != suspect_node}
     others = {node: given for node, given in supply(capacities, totals).items() if node != suspect_node}
-    least = {**rest, SOURCE: others, into: {SINK: amount}}
-    return amount - maximum_flow(least, SOURCE, SINK), maximum_flow(most, SOURCE, SINK)
+    for run, given in fed_back.items():
+        others[run] = others.get(run, Fraction(0)) + given
+    return amount - maximum_flow({**rest, SOURCE: others, into: {SINK: amount}}, SOURCE, SINK), most

@@ -71,9 +71,9 @@ def check_usable(call: Call, batch: Batch, location: str, *path: str) -> tuple[s
         if call.is_before(call.at, hold.placed_at):
             late += [hold] if hold.lifted is None else []
         elif hold.lifted_at is None or call.is_before(call.at, hold.lifted_at):
-            raise RefusalFound("BATCH_ON_HOLD", *path, hold=hold.id)
+            raise RefusalFound("BATCH_ON_HOLD", *path, hold=hold.id, ancestor=hold.ancestor)
     if late and call.text("reason") is None:
-        raise RefusalFound("BATCH_ON_HOLD", *path, hold=late[0].id)
+        raise RefusalFound("BATCH_ON_HOLD", *path, hold=late[0].id, ancestor=late[0].ancestor)
     if (code := unusable(call.tables, batch, call.day(call.at))) is not None:
         raise RefusalFound(code, *path)
     return tuple(root(hold) for hold in late)

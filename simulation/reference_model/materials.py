@@ -6,7 +6,8 @@
 Choices where domain.md is silent:
 - A redefinition is a change unless `replaces` says CORRECTION. A correction needs `requestMaterialCorrection`.
 - A material is in use while there is stock of it, an open run with lines of it, or a transfer from here on the road.
-- Planned fields: expiryRule, dateCarryOverShare and holdCarryOverLimit (in percent), retestWarns, role, replaces.
+- Planned fields: expiryRule, dateCarryOverShare, holdCarryOverLimit and yieldLimit (in percent), retestWarns, role,
+  inputsTracked, replaces.
 - A unit defined again with another factor is a change: batches keep their factor. A built-in code is CODE_TAKEN.
 - A conversion must name a known unit other than the material's own; two of one unit are TEXT_INVALID.
 """

@@ -10,16 +10,13 @@ from zoneinfo import ZoneInfo
 
 from simulation.reference_model import (
     changes,
-    corrections,
-    departures,
+    departures,  # noqa: F401  # importing it registers its commands
     directives,
+    gaps,
     genealogy,
-    handling,
     holds,
     master_directives,
-    materials,
     recall,
-    receipts,
     registry,
     runs,
     stock,
@@ -29,11 +26,6 @@ from simulation.reference_model.amounts import MILLION
 from simulation.reference_model.calls import HUB, Call, Settings, digest, occurred_at
 from simulation.reference_model.rows import Answer, Batch, Entry, Hold, Tables
 from simulation.reference_model.verdicts import Accepted, Directive, Effect, RefusalFound, Refused, Verdict
-
-COMMAND_MODULES: Final = (
-    changes, corrections, departures, directives, handling, master_directives, materials, receipts, runs, transfers,
-)  # fmt: skip
-"""Importing these registers their commands."""
 
 APPLIERS: Final = {
     "HoldDirected": directives.apply_hold,
@@ -210,6 +202,10 @@ class ReferenceModel:
 
     def losses(self, plant: str, run: str) -> dict[str, Fraction]:
         return runs.losses(self.nodes[plant], run)
+
+    def gaps(self, plant: str) -> list[gaps.Gap]:
+        """Return the process records of a plant whose amounts leave a gap in a trace."""
+        return gaps.gaps(self.nodes[plant])
 
     def ancestors(self, batch: str, node: str | None = None) -> dict[str, int]:
         """Return each ancestor with its distance: in truth, or as a node knows it."""

@@ -42,7 +42,7 @@ class Material:
     retest_warns: bool = False
     role: str = "GOODS"
     inputs_tracked: bool = False
-    yield_limit: Fraction = Fraction(1)
+    yield_limit: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)

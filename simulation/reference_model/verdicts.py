@@ -49,12 +49,14 @@ class Refused:
     """The command changes nothing. `path` leads to the field of the input that is at fault, if one is.
 
     `entry` is the index of the entry that the command contradicts, and `hold` the id of the hold that blocks it.
+    `ancestor` is the batch from which that hold came down the genealogy.
     """
 
     code: str
     path: tuple[str, ...] = ()
     entry: int | None = None
     hold: str | None = None
+    ancestor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,13 @@ Verdict = Accepted | Refused
 class RefusalFound(Exception):
     """Ends the judgement of a command with its refusal."""
 
-    def __init__(self, code: str, *path: str, entry: int | None = None, hold: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        *path: str,
+        entry: int | None = None,
+        hold: str | None = None,
+        ancestor: str | None = None,
+    ) -> None:
         super().__init__(code)
-        self.refused = Refused(code, path, entry, hold)
+        self.refused = Refused(code, path, entry, hold, ancestor)

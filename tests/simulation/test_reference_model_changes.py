@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from simulation.reference_model import HUB, Accepted, Settings
+from simulation.reference_model import HUB, Accepted, Policy, Settings
 from tests.simulation.model_group import Group, kg, line, output
 
 WRONG = {"wrong": "INCORRECT_DATA", "reason": "typed wrong"}
@@ -154,6 +154,22 @@ def test_extension_then_headquarters_decides_once() -> None:
     assert getattr(again, "code", None) == "CHANGE_ALREADY_DECIDED"
     group.everything_arrives()
     assert str(group.model.expiry("WH1", milk)) == "2026-06-09"
+
+
+def test_policy_of_two_users_and_two_levels_then_the_change_waits_for_all() -> None:
+    policies = {**Settings().policies, "RELEASE": Policy(("PLANT", "HUB"), approvals=2)}
+    group = Group(Settings(policies=policies))
+    milk = group.receives("10", quarantine="inspect")
+    request = group.does("requestRelease", batchCode=milk, reason="fine")
+    group.decides(request)
+    assert group.code("decideChangeRequest", by="boris", **decision(request)) == "CHANGE_OWN_REQUEST"
+    group.decides(request, by="carla")
+    assert group.code("decideChangeRequest", by="dora", **decision(request)) == "CHANGE_LEVEL_WRONG"
+    group.everything_arrives()
+    group.decides(request, at_hub=True, by="emil")
+    assert len(group.model.holds("WH1", milk)) == 1
+    group.everything_arrives()
+    assert group.model.holds("WH1", milk) == []
 
 
 def test_request_id_then_same_content_has_one_effect_and_other_content_is_refused() -> None:

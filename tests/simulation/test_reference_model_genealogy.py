@@ -105,12 +105,44 @@ def test_bounds_with_returns_and_loss_then_only_what_was_used_counts() -> None:
     assert group.amount(suspect) == 20
 
 
+def test_bounds_of_goods_fed_back_then_they_may_be_either() -> None:
+    group = Group()
+    milk, suspect = group.receives("10"), group.receives("1")
+    run = group.opens()
+    group.feeds(run, line(milk, "10"))
+    cheese = group.yields(run, output("10"))
+    group.feeds(run, line(cheese, "2"), line(suspect, "1"))
+    group.does("addProcessOutputs", processId=run, additions=[line(cheese, "3")])
+    assert bounds(group, suspect, cheese) == [1, 3]
+
+
 def test_bounds_without_conversion_then_anything_is_possible() -> None:
     group = Group()
     group.does("defineMaterial", code="EGG", name="Egg", unit="H87")
     eggs = group.receives("12", "EGG", quantity=kg("12", "H87"))
     cake = group.makes("2", line(eggs, "12", "H87"))
     assert bounds(group, eggs, cake) == [0, 2]
+
+
+def test_run_that_gave_more_than_it_got_then_gap_where_all_inputs_are_tracked() -> None:
+    group = Group()
+    milk = group.receives("100")
+    group.makes("30", line(milk, "10"))
+    assert group.model.gaps("WH1") == []
+    tracked: dict[str, Any] = {
+        "code": "CHEESE",
+        "name": "Cheese",
+        "unit": "KGM",
+        "inputsTracked": True,
+        "yieldLimit": 5,
+    }
+    group.does("defineMaterial", **tracked)
+    group.makes("10.5", line(milk, "10"))
+    assert [gap.kind for gap in group.model.gaps("WH1")] == ["YIELD_ABOVE_LIMIT"], "the first run, as defined now"
+    group.makes("10.6", line(milk, "10"))
+    group.does("recordProduction", outputs=[output("1", "MILK")])
+    kinds = [gap.kind for gap in group.model.gaps("WH1")]
+    assert kinds == ["YIELD_ABOVE_LIMIT", "YIELD_ABOVE_LIMIT", "OUTPUT_WITHOUT_INPUTS"]
 
 
 def test_recall_scope_then_every_amount_is_in_one_bucket() -> None:

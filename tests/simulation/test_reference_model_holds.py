@@ -40,7 +40,8 @@ def test_milk_held_while_it_is_processed_then_cheese_is_held() -> None:
     for cheese in (first, second):
         assert held(group, cheese) == [("UPSTREAM", milk)]
         found = group.refuses("shipGoods", customerCode="C1", lines=[line(cheese, "1")])
-        assert (found.code, found.hold) == ("BATCH_ON_HOLD", group.model.holds("WH1", cheese)[0].id)
+        assert (found.code, found.ancestor) == ("BATCH_ON_HOLD", milk)
+        assert found.hold == group.model.holds("WH1", cheese)[0].id
 
 
 def test_hold_of_reach_goods_then_descendants_are_free() -> None:
