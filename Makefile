@@ -10,11 +10,12 @@ ARGS ?=
 BIN := .venv/bin
 UV := VIRTUAL_ENV=.venv $(BIN)/uv
 GRAPHIQL := api/static/graphiql/index.html
+CLIENTS := web/clients/node_modules/.package-lock.json web/clients/.venv/.made
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SILENT:
-.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl reference messages graphiql clean postgresql-15 chromium kill restarts outage faults strace gcc iproute2
+.PHONY: help demo sim test test-s3 ceph check fmt lock bench sdl reference messages graphiql clients clean postgresql-15 chromium kill restarts outage faults strace gcc iproute2
 
 help: ## List these tasks
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +23,7 @@ help: ## List these tasks
 demo: .venv/.run $(GRAPHIQL) ## Run a hub and three plants through a year of work (ARGS=--once: end by itself)
 	$(BIN)/batchloom demo $(ARGS)
 
-test: .venv/.dev $(GRAPHIQL) postgresql-15 chromium strace gcc iproute2 ## Run the tests on real stores, brokers and browsers
+test: .venv/.dev $(GRAPHIQL) $(CLIENTS) postgresql-15 chromium strace gcc iproute2 ## Run the tests on real stores, brokers and browsers
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-s3: .venv/.dev ceph ## Run the contract of the archive on a folder, on moto and on Ceph's S3 gateway
@@ -42,6 +43,7 @@ fmt: .venv/.dev ## Format the code and mend what can be mended
 lock: .venv/.uv-$(UV_VERSION) ## Pin the dependencies again (ARGS=--upgrade: to their newest versions)
 	$(COMPILE) --group dev $(ARGS) --output-file requirements.lock
 	$(COMPILE) --constraints requirements.lock $(ARGS) --output-file run.lock
+	$(COMPILE_CLIENTS) $(ARGS) --output-file web/clients/requirements.lock
 
 kill: .venv/.dev postgresql-15 ## Kill everything again and again while people write (ARGS="--cycles 500 --seed 7")
 	$(BIN)/python -m tests.campaigns.kill $(ARGS)
@@ -72,12 +74,15 @@ messages: .venv/.dev ## Collect the texts to translate into infra/locale
 
 graphiql: $(GRAPHIQL) ## Build the GraphiQL page
 
+clients: $(CLIENTS) ## Install the generators of typed clients
+
 clean: ## Remove what was built and cached (.venv and the homes of demo nodes stay)
-	rm -rf build dist api/static web/*/node_modules .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist api/static web/*/node_modules web/clients/.venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # The environment, in three stamps: the installer, what runs, and what tests.
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --all-extras pyproject.toml
+COMPILE_CLIENTS := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate web/clients/requirements.in
 INSTALL := $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 
 .venv/.uv-$(UV_VERSION):
@@ -110,6 +115,17 @@ web/graphiql/node_modules/.package-lock.json: web/graphiql/package.json web/grap
 $(GRAPHIQL): web/graphiql/node_modules/.package-lock.json $(wildcard web/graphiql/*.html web/graphiql/*.ts web/graphiql/src/* web/graphiql/public/*)
 	echo "Building GraphiQL"
 	$(WITH_NODE) npm run --silent build
+	touch $@
+
+# Generators of typed clients, with Node.js from its wheel. Python's need other versions than a node runs on.
+web/clients/node_modules/.package-lock.json: web/clients/package.json web/clients/package-lock.json | .venv/.run
+	echo "Fetching what clients in TypeScript are generated with"
+	cd web/clients && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --no-audit --no-fund --no-update-notifier
+
+web/clients/.venv/.made: web/clients/requirements.lock | .venv/.uv-$(UV_VERSION)
+	echo "Fetching what clients in Python are generated with"
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python web/clients/.venv
+	VIRTUAL_ENV=web/clients/.venv $(BIN)/uv pip sync --quiet --require-hashes web/clients/requirements.lock
 	touch $@
 
 # Debian packages some tests use: $(call debian,package,what is not run without it).

@@ -17,9 +17,11 @@ from infra.messages import languages, translate
 from infra.roles import Role as NodeRole
 from infra.settings import Settings
 from plants.rules.ledger.events import LedgerKind
+from plants.rules.replication.conflict_kinds import ConflictKind
 from plants.store.monitoring.alarms import AlarmKind
 from plants.store.projection.registry import EVENTS
 from plants.store.refusals import declared_refusals
+from schema.engine import limits
 from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.refusals import described_fields
 
@@ -94,6 +96,19 @@ def alarms() -> str:
     return _page(ALARMS, _table(["kind", "meaning"], ([f"`{kind}`", kind.description] for kind in AlarmKind)))
 
 
+CONFLICTS: Final = """# Conflicts
+
+A plant that was restored writes entries of the other copy again, if they fit. An entry that does not fit is kept as a
+conflicting entry. Each of its conflicts has a kind. A kind is never renamed, and a newer program may write new ones.
+`batchloom reference --write` generates this page from the declarations.
+"""
+
+
+def conflicts() -> str:
+    """Return the page of the kinds of conflicts."""
+    return _page(CONFLICTS, _table(["kind", "meaning"], ([f"`{kind}`", kind.description] for kind in ConflictKind)))
+
+
 EVENTS_PAGE: Final = """# Events
 
 Every ledger entry records one event. Its type says what happened, in the past tense. A type is never renamed. A newer
@@ -119,6 +134,41 @@ def events() -> str:
     return _page(EVENTS_PAGE, table, "## Ledgers", _table(["ledger", "contents"], kinds))
 
 
+LIMITS: Final = """# Limits of GraphQL requests
+
+A request above a limit is refused with the code `LIMIT_EXCEEDED` and does nothing. `server { limits }` returns the most
+important limits. `batchloom reference --write` generates this page from the declarations.
+"""
+COSTS: Final = """## Cost
+
+The cost of an operation is known before it is executed. It follows the
+[GraphQL cost specification](https://ibm.github.io/graphql-specs/cost-spec.html): the type cost of the answer, plus the
+weights of the selected fields that have `@cost`. The schema prints both directives.
+
+- An object that the answer can contain costs 1. Scalars, enums, connections, edges and `PageInfo` cost nothing.
+- A list counts with its size in `@listSize`: a page with its `first`, another list with its assumed size. An object
+  inside a list costs 1 for each element of the outer list.
+- A field with `@cost` adds its weight each time it is resolved: a mutation, a trace, `totalCount`.
+- A field that `@skip` or `@include` leaves out costs nothing. Of fragments on different types, the dearest counts.
+- A subscription costs one event, once, when it begins.
+
+Every answer has `extensions.cost`: `requested` is the cost of this operation, `spent` and `left` are the caller's
+budget, and `resetAt` is the time at which the budget is full again.
+
+An operation above `COST_MAX` is refused: ask for smaller pages, or for fewer lists inside lists. An operation above the
+rest of the budget is refused with status 429 and `Retry-After`, and can be sent again then. A refused operation costs
+nothing. The budget is counted in the memory of each process. Several processes of one node, behind a load balancer,
+each grant the whole budget. A restart begins a new minute.
+"""
+
+
+def limits_page() -> str:
+    """Return the page of the limits of GraphQL requests, and of their cost."""
+    found = ((name, one) for name, one in vars(limits).items() if isinstance(one, limits.Limit))
+    rows = ([f"`{name}`", f"{one:,}", one.description] for name, one in found)
+    return _page(LIMITS, _table(["limit", "value", "what it limits"], rows), COSTS)
+
+
 SETTINGS: Final = """# Settings
 
 A node reads its settings once, when it starts: from `batchloom.toml` in its home directory and from the environment,
@@ -142,7 +192,9 @@ def _default(setting: FieldInfo) -> str:
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "alarms.md": alarms,
+    "conflicts.md": conflicts,
     "events.md": events,
+    "limits.md": limits_page,
     "permissions.md": permissions,
     "refusals.md": refusals,
     "settings.md": settings,

@@ -6,7 +6,7 @@ from typing import Final
 
 from infra.messages import Failure, Language, message
 from plants.rules.identification.codes import HUB, PLANT_NUMBER_MAX
-from plants.rules.values.actors import Author
+from plants.rules.values.actors import PROGRAM_PREFIX, Author
 from plants.rules.values.enums import DescribedEnum
 
 GROUP: Final = HUB
@@ -98,7 +98,7 @@ def system_actor(name: str, *roles: Role, device: str = "", language: Language =
     """
     grants = frozenset(Grant(GROUP, role) for role in roles)
     return Actor(
-        actor_id=f"system:{name}",
+        actor_id=f"{PROGRAM_PREFIX}{name}",
         name=name,
         kind=ActorKind.SYSTEM,
         grants=grants,

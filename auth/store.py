@@ -1,5 +1,6 @@
 """Tables and queries of people, machines and invitations. They belong to one node and are never replicated."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -129,6 +130,12 @@ def grants_of(session: Session | ReadSession, person_id: str) -> frozenset[Grant
     """Return the person's roles."""
     found = session.exec(select(RoleGrant).where(RoleGrant.person_id == person_id))
     return frozenset(Grant(grant.plant_number, grant.role) for grant in found)
+
+
+def printed_names(reads: ReadSession, person_ids: Iterable[str]) -> dict[str, str]:
+    """Return the printed names of the people that this node knows, by employee number."""
+    found = select(Person.person_id, Person.printed_name).where(col(Person.person_id).in_(set(person_ids)))
+    return dict(reads.exec(found).all())
 
 
 def roles_by_person(reads: ReadSession) -> dict[str, int]:

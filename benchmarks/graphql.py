@@ -29,20 +29,21 @@ from infra.settings import Settings
 from plants.rules.identification.codes import plant_of
 from plants.rules.values.instants import instant_micros
 from plants.rules.values.quantities import parse_micro
+from schema.engine.nodes import read_id
 
 USER: Final = "bench"
 READY_SECONDS_MAX: Final = 300
 FIRST: Final = """
-query First($code: BatchCode!, $first: Int!) { trace(input: {codes: [$code], direction: FORWARD}) {
+query First($code: BatchCode!, $first: Int!) { trace(input: {batchCodes: [$code], direction: FORWARD}) {
   batches(first: $first) { nodes {
     batchId code materialCode disposition producedAt quantityMade { amount unit } } }
-  edges(first: $first) { pageInfo { hasNextPage endCursor } nodes {
+  links(first: $first) { pageInfo { hasNextPage endCursor } nodes {
     sourceId targetId use quantity { amount unit } } }
 } }
 """
 MORE: Final = """
-query More($code: BatchCode!, $first: Int!, $after: String) { trace(input: {codes: [$code], direction: FORWARD}) {
-  edges(first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes {
+query More($code: BatchCode!, $first: Int!, $after: String) { trace(input: {batchCodes: [$code], direction: FORWARD}) {
+  links(first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes {
     sourceId targetId use quantity { amount unit } } }
 } }
 """
@@ -103,11 +104,11 @@ def _code(store: Store, batch: int) -> str:
 
 def _ask(client: NodeClient, code: str) -> Answer:
     found = client.ask(FIRST, {"code": code, "first": PAGE})["trace"]
-    batches, page = found["batches"]["nodes"], found["edges"]
+    batches, page = found["batches"]["nodes"], found["links"]
     edges = page["nodes"]
     while page["pageInfo"]["hasNextPage"]:
         after = page["pageInfo"]["endCursor"]
-        page = client.ask(MORE, {"code": code, "first": PAGE, "after": after})["trace"]["edges"]
+        page = client.ask(MORE, {"code": code, "first": PAGE, "after": after})["trace"]["links"]
         edges += page["nodes"]
     return {"batches": [_batch(one) for one in batches], "edges": [_edge(one) for one in edges]}
 
@@ -126,4 +127,6 @@ def _edge(shown: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _number(node: str) -> int:
-    return int(node.partition("/")[2])
+    found = read_id("batch", node) or read_id("process", node)
+    assert found is not None
+    return int(found[0])

@@ -54,7 +54,7 @@ from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.ledger.events import Entry
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.process_records import RUN_KINDS
@@ -334,7 +334,11 @@ def _correct(sight: Sight) -> Wish | None:
     if not wrong:
         return None
     index, chance = sight.chance.choice(wrong[-5:]), sight.chance
-    return Wish(correct_entry, Correction(index, chance.choice(list(Wrong)), "typed wrong 误录"), chance.choice(STAFF))
+    return Wish(
+        correct_entry,
+        Correction(index, chance.choice(list(CorrectionReason)), "typed wrong 误录"),
+        chance.choice(STAFF),
+    )
 
 
 def _name(sight: Sight) -> Wish | None:

@@ -17,7 +17,7 @@ from plants.rules.values.instants import EPOCH, parse_instant
 from plants.rules.values.scope import PlantScope
 from plants.store.approvals.change_requests import ChangesFilter, changes_page
 from plants.store.genealogy import walks
-from plants.store.inventory.batches import BatchesFilter, batches_count, batches_page
+from plants.store.inventory.batch_lists import BatchesFilter, batches_count, batches_page
 from plants.store.ledger.verification import verify
 from plants.store.logistics.transfers import TransfersFilter, transfers_page
 from plants.store.projection.rebuilding import projection_tables
@@ -257,7 +257,7 @@ def _answers(world: World, reads: ReadSession, visible: int, now: Any) -> Iterat
     scope = scope_of(visible)
     known = sorted(world.shadows[visible, visible].books.batches)[:2]
     yield batches_count(reads, scope, BatchesFilter())
-    yield [known.stated.model_dump() for known in batches_page(reads, scope, BatchesFilter(), None, 50)]
+    yield [one.known.stated.model_dump() for one in batches_page(reads, scope, BatchesFilter(), None, 50)]
     yield [row.model_dump() for row in changes_page(reads, scope, ChangesFilter(), None, 50)]
     yield [
         (one.id, one.sent and one.sent.model_dump(), one.received and one.received.model_dump())

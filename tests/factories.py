@@ -85,13 +85,19 @@ class Plant:
         self, command: Command[Order], order: Order, code: RefusalCode, *, actor: Author | None = None, **given: Any
     ) -> Mapping[str, str]:
         """Check that a command is refused with this code and changes nothing at all; return the refusal's data."""
+        refusal = self.refusal(command, order, actor=actor, **given)
+        assert refusal.code is code, refusal
+        return refusal.data
+
+    def refusal(self, command: Command[Order], order: Order, *, actor: Author | None = None, **given: Any) -> Refusal:
+        """Return the refusal of a command, after a check that it changes nothing at all."""
         before = self.everything()
         with pytest.raises(Refusal) as caught:
             self.do(command, order, actor=actor, **given)
-        assert caught.value.code is code, caught.value
-        assert "{" not in word(caught.value, "en") + word(caught.value, "zh")
+        for one in (caught.value, *caught.value.further):
+            assert "{" not in word(one, "en") + word(one, "zh")
         assert self.everything() == before
-        return caught.value.data
+        return caught.value
 
     def receive(self, material: str = "RM-MILK", amount: str = "100", location: str = "A1", **more: Any) -> str:
         """Receive goods without a supplier, in the material's own unit, and return the batch's code."""
@@ -176,12 +182,17 @@ class Plant:
         self.store.close()
 
     def _rows_of(self, keeping: Keeping) -> dict[str, list[Row]]:
-        with self.store.transaction() as session:
-            return {
-                table.name: sorted((_plain(row) for row in session.rows(f"SELECT * FROM {table.name}")), key=repr)
-                for table in SQLModel.metadata.sorted_tables
-                if table.info.get("keeping") is keeping
-            }
+        return rows_of(self.store, keeping)
+
+
+def rows_of(store: Store, *keeping: Keeping) -> dict[str, list[Row]]:
+    """Return every row of every table of a store, or of the tables that are kept in these ways."""
+    with store.transaction() as session:
+        return {
+            table.name: sorted((_plain(row) for row in session.rows(f"SELECT * FROM {table.name}")), key=repr)
+            for table in SQLModel.metadata.sorted_tables
+            if not keeping or table.info.get("keeping") in keeping
+        }
 
 
 def plant_store(tmp_path: Path, number: int = 1, code: str = "SH1") -> Plant:

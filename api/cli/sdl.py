@@ -18,6 +18,9 @@ def sdl(
     write: Annotated[
         bool, typer.Option("--write", help="Write schema/plant.graphql and schema/hub.graphql of this checkout.")
     ] = False,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Write schema/baseline/: the contract that later ones must not break.")
+    ] = False,
 ) -> None:
     """Print the GraphQL schema of a plant or of the hub.
 
@@ -25,13 +28,14 @@ def sdl(
 
     Example:  batchloom sdl hub > hub.graphql
     """
-    from schema.engine.sdl import committed_file  # noqa: PLC0415 -- importing the schema takes long.
+    from schema.engine.sdl import baseline_file, committed_file  # noqa: PLC0415 -- importing the schema takes long.
     from schema.engine.sdl import sdl as sdl_of  # noqa: PLC0415 -- the same.
 
     for one in [role] if role is not None else list(Role):
-        if write:
-            path = committed_file(one)
-            path.write_text(sdl_of(one), encoding="utf-8")
+        text = sdl_of(one)
+        for path in [*([committed_file(one)] if write else []), *([baseline_file(one)] if baseline else [])]:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
             CONSOLE.print(f"[green]✓[/] {escape(str(path))}", soft_wrap=True)
-        else:
-            sys.stdout.write(sdl_of(one))
+        if not write and not baseline:
+            sys.stdout.write(text)

@@ -35,20 +35,20 @@ class Floor:
 
     def material(self, code: str, name: str, unit: str, shelf_life_days: int | None) -> None:
         """The manager defines a material."""
-        order = {"code": code, "name": name, "unit": unit, "shelfLifeDays": shelf_life_days}
-        self._manager.do("defineMaterial", "", order)
+        order = {"code": code, "name": name, "unitCode": unit, "shelfLifeDays": shelf_life_days}
+        self._manager.do("saveMaterial", "", order)
 
     def master(self, kind: str, code: str, name: str) -> None:
         """The manager defines a Location, Supplier, Customer or Equipment."""
-        self._manager.do(f"define{kind}", "", {"code": code, "name": name}, kind="DefineMasterInput")
+        self._manager.do(f"save{kind}", "", {"code": code, "name": name})
 
     def receive(self, material: str, amount: int, at: datetime, *, supplier: str, lot: str) -> str:
         """The operator takes a delivery in at the dock; returns the code of the new batch."""
         return str(self._delivery(material, amount, at, supplier, lot)["batch"]["code"])
 
-    def receive_entry(self, material: str, amount: int, at: datetime, *, supplier: str, lot: str) -> int:
-        """The same, but for the position of the entry in the plant's ledger."""
-        return int(self._delivery(material, amount, at, supplier, lot)["entry"]["index"])
+    def receive_entry(self, material: str, amount: int, at: datetime, *, supplier: str, lot: str) -> str:
+        """The operator receives goods; returns the id of the entry in the plant's ledger."""
+        return str(self._delivery(material, amount, at, supplier, lot)["entry"]["id"])
 
     def open_run(self, segment: str, equipment: str, at: datetime) -> str:
         """The operator opens a process record; returns its id."""
@@ -126,7 +126,7 @@ class Floor:
     def ship(self, customer: str, lines: Sequence[Line], order: str, at: datetime) -> None:
         """The operator ships goods to a customer."""
         self._operator.do(
-            "shipGoods", "", {"customerCode": customer, "lines": _lines(lines), "order": order, **_at(at)}
+            "shipGoods", "", {"customerCode": customer, "lines": _lines(lines), "customerOrder": order, **_at(at)}
         )
 
     def count(self, line: Line, at: datetime, why: str) -> None:
@@ -135,9 +135,9 @@ class Floor:
         order = {"batchCode": batch, "locationCode": location, "counted": _quantity(amount, unit), "reason": why}
         self._manager.do("countStock", "", {**order, **_at(at)})
 
-    def correct(self, entry: int, why: str) -> int:
-        """Quality says that an entry was wrong; returns the position of the entry that takes it back."""
-        order = {"entry": entry, "wrong": "DID_NOT_OCCUR", "reason": why}
+    def correct(self, entry: str, why: str) -> int:
+        """Quality says that an entry, named by its id, was wrong; returns the position of the correcting entry."""
+        order = {"entryId": entry, "correctionReason": "DID_NOT_OCCUR", "reason": why}
         done = self._quality.do("correctEntry", "... on EntryCorrected { entry { index } }", order)
         return int(done["entry"]["index"])
 
@@ -145,11 +145,11 @@ class Floor:
         """Quality puts goods on hold."""
         self._quality.do("placeHold", "", {"batchCode": batch, "reason": why, **_at(at)})
 
-    def ask_for_release(self, batch: str, why: str) -> tuple[int, str]:
-        """Quality asks that the hold be lifted; returns the request's number and the hash of what was asked."""
-        wanted = "... on ChangeRequested { entry { index leafHash } }"
-        asked = self._quality.do("requestRelease", wanted, {"batchCode": batch, "reason": why})["entry"]
-        return int(asked["index"]), str(asked["leafHash"])
+    def ask_for_release(self, batch: str, why: str) -> tuple[str, str]:
+        """Quality asks that the hold be lifted; returns the request's id and the hash of its content."""
+        wanted = "... on ChangeRequested { changeRequest { id proposal } }"
+        asked = self._quality.do("requestRelease", wanted, {"batchCode": batch, "reason": why})["changeRequest"]
+        return str(asked["id"]), str(asked["proposal"])
 
     def wait_until_usable(self, batch: str) -> None:
         """Wait until the hub's approval has come back and the plant has lifted the hold."""
@@ -168,7 +168,7 @@ class Floor:
             "supplierCode": supplier,
             "supplierLot": lot,
         }
-        wanted = "... on BatchReceived { entry { index } batch { code } }"
+        wanted = "... on BatchReceived { entry { id } batch { code } }"
         return self._operator.do("receiveBatch", wanted, {**order, **_at(at)})
 
 
@@ -183,10 +183,10 @@ class Headquarters:
         """Sign out."""
         self.client.close()
 
-    def approve(self, plant: str, change: tuple[int, str], why: str) -> str:
+    def approve(self, change: tuple[str, str], why: str) -> str:
         """Approve a change request as soon as the hub has it; return the printed name of the approver."""
-        number, proposal = change
-        order = {"plant": plant, "change": number, "proposal": proposal, "verdict": "APPROVED", "comment": why}
+        change_id, proposal = change
+        order = {"changeRequestId": change_id, "proposal": proposal, "verdict": "APPROVED", "comment": why}
         deadline = time.monotonic() + WAIT_SECONDS_MAX
         while True:
             try:

@@ -182,7 +182,7 @@ class Year:
         self.played.held = wafer
         floor.quarantine(wafer, "Metal detector: the line stopped twice.", at)
         change = floor.ask_for_release(wafer, "Run again through the detector: no metal found.")
-        self.played.released_by = self.headquarters.approve(floor.code, change, "Seen the second run's record.")
+        self.played.released_by = self.headquarters.approve(change, "Seen the second run's record.")
         floor.wait_until_usable(wafer)
 
     def _fill(self, number: int, start: datetime) -> None:

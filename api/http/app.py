@@ -22,11 +22,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.authentication import DEVICE_HEADER, InvalidBody, json_body, language_of
 from api.http.background_jobs import BackgroundJobs
+from api.http.downloads import Downloads
 from api.http.graphql import GraphQLHttp, GraphQLWebSocket
 from api.http.metrics import Metrics, metrics_route
 from api.http.readiness import unready
 from api.http.replication import sync_routes
-from api.http.routes import GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
+from api.http.routes import DOWNLOAD, GRAPHIQL, GRAPHQL, HEALTHZ, READYZ, TOKEN
 from api.http.store_failures import HANDLERS
 from api.node.node import Node
 from auth.actors import NotAuthenticated
@@ -37,6 +38,7 @@ from infra.roles import Role
 from schema.engine.connections import Cursors
 from schema.engine.context import NodeServices
 from schema.engine.contracts import contract
+from schema.engine.downloads import Tickets
 from sync_jobs.assembly import hub_node
 
 SIGN_IN_INCOMPLETE: Final = message("SIGN_IN_INCOMPLETE", "Send a person and a password.")
@@ -91,6 +93,7 @@ def _routes(node: Node, services: NodeServices, jobs: BackgroundJobs | None) -> 
         TOKEN.to(token),
         GRAPHQL.to(requests.answer),
         WebSocketRoute(GRAPHQL.path, subscriptions),
+        DOWNLOAD.to(Downloads(node, services.tickets).answer),
         HEALTHZ.to(healthy),
         READYZ.to(ready),
     ]
@@ -158,7 +161,12 @@ class RequestLog:
             await self._app(scope, receive, send_with_headers)
         finally:
             self._answered(scope["path"], status)
-            words = [scope["method"], scope["path"], status, f"{(time.perf_counter() - began) * 1000:.1f}ms"]
+            words = [
+                scope["method"],
+                state.get("path", scope["path"]),
+                status,
+                f"{(time.perf_counter() - began) * 1000:.1f}ms",
+            ]
             words += [f"{name}={state[name]}" for name in ("actor", "operation", "failure") if state.get(name)]
             LOG.info("%s", " ".join(_shown(word) for word in words))
 
@@ -179,4 +187,5 @@ def services_of(node: Node) -> NodeServices:
         clock=node.clock,
         transfer_overdue_days=node.settings.transfer_overdue_days,
         cursors=Cursors(hashlib.sha256(b"batchloom cursors" + secret).digest()),
+        tickets=Tickets(hashlib.sha256(b"batchloom downloads" + secret).digest(), node.clock),
     )

@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from math import ceil
 from typing import Any, Final, cast
 
 from graphql import GraphQLError
@@ -39,6 +41,7 @@ from infra.messages import Language, Notice, message, word
 from schema.engine import limits
 from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import Contract
+from schema.engine.cost_limits import BudgetSpent
 from schema.engine.masking import presented
 
 OPERATIONS: Final = (OperationType.QUERY, OperationType.MUTATION)
@@ -131,6 +134,11 @@ def _result(result: ExecutionResult, context: Context) -> Response:
     refused = result.data is None and not any(error.path for error in result.errors or ())
     if not refused:
         answer["data"] = result.data
+    if result.extensions:
+        answer["extensions"] = result.extensions
+    waits = [error.retry_after for error in result.errors or () if isinstance(error, BudgetSpent)]
+    if waits:
+        return _json(answer, 429, {"Retry-After": str(ceil(max(waits).total_seconds()))})
     return _json(answer, 400 if refused else 200)
 
 
@@ -138,9 +146,9 @@ def _errors(notice: Notice, status: int, context: Context) -> Response:
     return _json({"errors": [GraphQLError(word(notice, context.language)).formatted]}, status)
 
 
-def _json(content: object, status: int) -> Response:
+def _json(content: object, status: int, headers: Mapping[str, str] | None = None) -> Response:
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, {"Cache-Control": "no-store"}, "application/json; charset=utf-8")
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, "application/json; charset=utf-8")
 
 
 class Connection(Context):

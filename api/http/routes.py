@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from infra.roles import BOTH_ROLES, Role
+from schema.engine.downloads import DOWNLOADS_PATH
 from sync_jobs.protocol.enrolment import PATH as ENROLMENT_PATH
 
 HUB_ONLY: Final = frozenset({Role.HUB})
@@ -21,6 +22,7 @@ class Caller(StrEnum):
     ANYONE = "anyone"
     METRICS = "as the setting `metrics` says"
     USER = "a signed-in user; the operation declares the permission"
+    TICKET = "the holder of a download link, with the permissions of the user who asked for it"
     INVITED = "a plant with an invitation"
     MACHINE = "the machine of an enrolled plant"
 
@@ -57,6 +59,7 @@ def _replicated(path: str, method: str, caller: Caller = Caller.MACHINE) -> Decl
 TOKEN: Final = declare("/auth/token", "POST", caller=Caller.ANYONE)
 GRAPHQL: Final = declare("/graphql", "GET", "POST", caller=Caller.USER)
 GRAPHIQL: Final = declare("/graphiql", "GET", caller=Caller.ANYONE)
+DOWNLOAD: Final = declare(DOWNLOADS_PATH + "/{ticket}", "GET", caller=Caller.TICKET)
 HEALTHZ: Final = declare("/healthz", "GET", caller=Caller.ANYONE)
 READYZ: Final = declare("/readyz", "GET", caller=Caller.ANYONE)
 METRICS: Final = declare("/metrics", "GET", caller=Caller.METRICS)

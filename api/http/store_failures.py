@@ -21,7 +21,7 @@ async def answer_store_failure(request: Request, error: Exception) -> Response:
     fault = store_fault(error)
     if fault is None or not isinstance(request, Request):
         raise error
-    LOG.error("%s: the store does not answer: %s", request.url.path, fault)
+    LOG.error("%s: the store does not answer: %s", getattr(request.state, "path", request.url.path), fault)
     graphql = request.url.path == GRAPHQL.path
     said = (NOT_TAKEN if graphql else STORE_AWAY)(why=STORE_FAILURES[fault]())
     text = word(said, language_of(request.headers) or SOURCE)

@@ -1,6 +1,7 @@
 """An HTTP client of a node for one user: sign-in and GraphQL."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,7 +14,9 @@ from infra.messages import Failure, message
 from infra.settings import is_address, may_carry_secrets
 
 SECONDS_MAX: Final = 60.0
+WAIT_SECONDS_MAX: Final = 60
 UNAUTHORIZED: Final = 401
+TOO_MANY_REQUESTS: Final = 429
 
 
 class MutationRefused(Failure):
@@ -27,7 +30,8 @@ class MutationRefused(Failure):
 class NodeClient(Closing):
     """One user's connection to one node. Closing it discards the token; the password is never kept."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, sleep: Callable[[int], None] = time.sleep) -> None:
+        self._sleep = sleep
         if not is_address(url):
             raise Failure(
                 message("ADDRESS_INVALID", "{url} is not an address. Write it like https://hub.example:8700."), url=url
@@ -54,8 +58,15 @@ class NodeClient(Closing):
         self._http.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
 
     def ask(self, document: str, variables: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Return the data of a query; raises Failure with the node's errors."""
-        answer = self._http.post("/graphql", json={"query": document, "variables": dict(variables or {})})
+        """Return the data of a query; raises Failure with the node's errors.
+
+        Waits for the next minute where the user's budget of cost is spent.
+        """
+        answer = self._post(document, variables)
+        while answer.status_code == TOO_MANY_REQUESTS:
+            # The cost budget of a minute is spent. The node did nothing.
+            self._sleep(min(int(answer.headers["Retry-After"]), WAIT_SECONDS_MAX))
+            answer = self._post(document, variables)
         if answer.status_code == UNAUTHORIZED:
             raise Failure(message("SIGN_IN_EXPIRED", "The sign-in is no longer valid. Sign in again."))
         try:
@@ -68,6 +79,9 @@ class NodeClient(Closing):
             raise Failure(message("NODE_ANSWERED_ERRORS", "The node could not answer: {errors}"), errors=words)
         answer.raise_for_status()
         return dict(content["data"])
+
+    def _post(self, document: str, variables: Mapping[str, object] | None) -> httpx2.Response:
+        return self._http.post("/graphql", json={"query": document, "variables": dict(variables or {})})
 
     def do(self, mutation: str, wanted: str, order: Mapping[str, object], *, kind: str | None = None) -> dict[str, Any]:
         """Run a mutation under a new request id and return its result; raises MutationRefused.

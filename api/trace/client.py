@@ -21,30 +21,37 @@ PAGE: Final = 500
 
 HEADS: Final = """
 query Head($input: TraceInput!) { trace(input: $input) {
-  unknown
+  unknownNames
   summary { depth }
   completeness {
     complete
     asOf { size lagSeconds plant { code } }
-    gaps { kind plantCode transfer plant { code } batches { code } }
   } } }
+"""
+GAPS: Final = """
+query Gaps($input: TraceInput!, $first: Int!, $after: String, $batchesAfter: String) { trace(input: $input) {
+  completeness { gaps(first: 1, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    nodes { kind plantCode transferId plant { code }
+      batches(first: $first, after: $batchesAfter) { pageInfo { hasNextPage endCursor } nodes { code } } }
+  } } } }
 """
 BATCHES: Final = """
 query Batches($input: TraceInput!, $first: Int!, $after: String) { trace(input: $input) {
   batches(first: $first, after: $after) {
     pageInfo { hasNextPage endCursor }
-    nodes { steps batch {
+    nodes { distance batch {
       id code quantityMade { amount unit } material { name } origin { code }
       atPlants { plant { code } onHand { amount } } } }
   } } }
 """
-EDGES: Final = """
-query Edges($input: TraceInput!, $first: Int!, $after: String) { trace(input: $input) {
-  edges(first: $first, after: $after) {
+LINKS: Final = """
+query Links($input: TraceInput!, $first: Int!, $after: String) { trace(input: $input) {
+  links(first: $first, after: $after) {
     pageInfo { hasNextPage endCursor }
     nodes {
       intoProcess use occurredAt quantity { amount unit } plant { code } batch { id }
-      process { id kind segment openedAt plant { code } customer { code } } }
+      process { nodeId kind segment openedAt plant { code } customer { code } } }
   } } }
 """
 
@@ -73,7 +80,7 @@ def trace_over_http(url: str, person: str, password: str, name: str, direction: 
         for start in _starts(name):
             asked = {**start, "direction": direction.value}
             head = client.ask(HEADS, {"input": asked})["trace"]
-            if name not in head["unknown"]:
+            if name not in head["unknownNames"]:
                 return _report(client, asked, head, direction)
     raise Failure(
         message("BATCH_UNKNOWN_THERE", "The node knows no batch {name}, by its code or an alias, that you may see."),
@@ -87,9 +94,10 @@ def _starts(name: str) -> Iterable[Mapping[str, object]]:
     except Refusal:
         pass
     else:
-        yield {"codes": [name]}
+        yield {"batchCodes": [name]}
     yield {"aliases": [name]}
-    yield {"orders": [name]}
+    for orders in ("jobOrders", "customerOrders", "purchaseOrders"):
+        yield {orders: [name]}
 
 
 def _report(
@@ -97,12 +105,12 @@ def _report(
 ) -> TraceReport:
     nodes = list(_pages(client, BATCHES, "batches", asked))
     stated = [node for node in nodes if node["batch"] is not None]
-    edges = list(_pages(client, EDGES, "edges", asked))
+    edges = list(_pages(client, LINKS, "links", asked))
     whole = head["completeness"]
     return TraceReport(
         direction.value,
         TraceShown(
-            seeds=tuple(node["batch"]["id"] for node in stated if node["steps"] == 0),
+            seeds=tuple(node["batch"]["id"] for node in stated if node["distance"] == 0),
             batches={node["batch"]["id"]: _batch(node["batch"]) for node in stated},
             processes=_processes(edges),
             edges=[_edge(edge) for edge in edges if edge["batch"] is not None and edge["process"] is not None],
@@ -110,7 +118,7 @@ def _report(
         int(head["summary"]["depth"]),
         bool(whole["complete"]),
         tuple(WatermarkShown(_code(one["plant"]), int(one["size"]), one["lagSeconds"]) for one in whole["asOf"]),
-        tuple(_gap(gap) for gap in whole["gaps"]),
+        tuple(_gaps(client, asked)),
     )
 
 
@@ -145,7 +153,7 @@ def _processes(edges: Iterable[Mapping[str, Any]]) -> dict[str, ProcessShown]:
     came: dict[str, str] = {}
     for edge in edges:
         if edge["process"] is not None:
-            key = edge["process"]["id"]
+            key = edge["process"]["nodeId"]
             seen.setdefault(key, edge["process"])
             (left if edge["intoProcess"] else came).setdefault(key, edge["plant"]["code"])
     return {
@@ -163,16 +171,37 @@ def _processes(edges: Iterable[Mapping[str, Any]]) -> dict[str, ProcessShown]:
 
 
 def _edge(edge: Mapping[str, Any]) -> EdgeShown:
-    ends = (edge["batch"]["id"], edge["process"]["id"])
+    ends = (edge["batch"]["id"], edge["process"]["nodeId"])
     source, target = ends if edge["intoProcess"] else ends[::-1]
     quantity = edge["quantity"]
     at = datetime.fromisoformat(edge["occurredAt"])
     return EdgeShown(source, target, parse_micro(quantity["amount"]), quantity["unit"], edge["use"], at)
 
 
-def _gap(gap: Mapping[str, Any]) -> GapShown:
-    plant = gap["plantCode"] or _code(gap["plant"])
-    return GapShown(gap["kind"], plant, gap["transfer"] or "", tuple(batch["code"] for batch in gap["batches"]))
+def _gaps(client: NodeClient, asked: Mapping[str, object]) -> Iterable[GapShown]:
+    """Yield all gaps, each with the codes of all its batches."""
+    page: Mapping[str, Any] = {"hasNextPage": True, "endCursor": None}
+    while page["hasNextPage"]:
+        gaps, codes = _gap_after(client, asked, page["endCursor"])
+        page = gaps["pageInfo"]
+        for gap in gaps["nodes"]:
+            plant = gap["plantCode"] or _code(gap["plant"])
+            yield GapShown(gap["kind"], plant, gap["transferId"] or "", tuple(codes))
+
+
+def _gap_after(
+    client: NodeClient, asked: Mapping[str, object], after: str | None
+) -> tuple[Mapping[str, Any], list[str]]:
+    """Return the page with the next gap, and the codes of all batches of that gap."""
+    codes: list[str] = []
+    gaps: Mapping[str, Any] = {}
+    batches: Mapping[str, Any] = {"hasNextPage": True, "endCursor": None}
+    while batches["hasNextPage"]:
+        given = {"input": asked, "first": PAGE, "after": after, "batchesAfter": batches["endCursor"]}
+        gaps = client.ask(GAPS, given)["trace"]["completeness"]["gaps"]
+        batches = gaps["nodes"][0]["batches"]["pageInfo"] if gaps["nodes"] else {"hasNextPage": False}
+        codes += (batch["code"] for gap in gaps["nodes"] for batch in gap["batches"]["nodes"])
+    return gaps, codes
 
 
 def _code(named: Mapping[str, Any] | None) -> str:

@@ -92,11 +92,15 @@ def read_trace(
 
 
 def _seeds(reads: ReadSession, scope: PlantScope, name: str) -> Seeds | None:
-    for start in (Start(codes=(name,)), Start(aliases=(name,)), Start(orders=(name,))):
+    for start in (Start(codes=(name,)), Start(aliases=(name,)), *_orders(name)):
         seeds = resolve_seeds(reads, scope, start)
         if seeds.batches or seeds.processes:
             return seeds
     return None
+
+
+def _orders(name: str) -> tuple[Start, ...]:
+    return Start(job_orders=(name,)), Start(customer_orders=(name,)), Start(purchase_orders=(name,))
 
 
 def _batches(reads: ReadSession, scope: PlantScope, traced: Traced) -> list[TracedBatch]:

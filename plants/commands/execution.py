@@ -15,6 +15,7 @@ from plants.rules.ledger.events import LINES_MAX, Cause, Entry, Event, P, new_en
 from plants.rules.ledger.payloads import DirectedBatch, Outcome
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
+from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.events import BATCH_QUARANTINED
 from plants.rules.replication.refusals import PLANT_FENCED
 from plants.rules.values.actors import SYSTEM, Author
@@ -26,6 +27,7 @@ from plants.rules.values.refusals import (
     TIME_IN_FUTURE,
     TIME_TOO_OLD,
     Refusal,
+    within,
 )
 from plants.store.inventory import batches
 from plants.store.ledger.entries import Head, entry_at, entry_by_request, origin_of
@@ -165,30 +167,43 @@ class PlantLedgerWriter(LedgerWriter):
         return batch_code(self.plant.code, self.local_day, self.draw(batch_series(self.plant.code, self.local_day)))
 
     def batch(self, code: str) -> batches.Goods:
-        """Return what this plant knows of a batch, or raise Refusal that it knows none of that code."""
-        return batches.goods_by_code(self.session, self.call.plant, code)
+        """Return what this plant knows of the batch in the field `batchCode`, or raise Refusal BATCH_UNKNOWN."""
+        with within("batchCode"):
+            return batches.goods_by_code(self.session, self.call.plant, code)
 
     def usable_batch(self, code: str) -> batches.Goods:
         """Return a batch that may be used on the local day, or raise the Refusal that names what blocks it."""
         goods = self.batch(code)
-        goods.check_usable(self.local_day)
+        with within("batchCode"):
+            goods.check_usable(self.local_day)
         return goods
+
+    def check_location(self, code: str, field: str = "locationCode") -> None:
+        """Raise Refusal NOT_DEFINED unless this plant has the location in that field of the input."""
+        with within(field):
+            definitions.check_defined(self.session, self.call.plant, MasterKind.LOCATION, code)
 
     def units(self) -> Mapping[str, Unit]:
         """Return the built-in units and those that this plant defined."""
         return {**UNITS, **definitions.extra_units(self.session, self.call.plant)}
 
     def quantity(self, amount: str, unit: str, material: str, target: str) -> Quantity:
-        """Return an entered amount as a quantity in the target unit of a material, or raise Refusal."""
-        given = Quantity(read_amount(amount), unit)
+        """Return an entered amount as a quantity in the target unit of a material, or raise Refusal.
+
+        The path of the refusal is `amount` or `unit`: callers put the field of the quantity before it.
+        """
+        with within("amount"):
+            given = Quantity(read_amount(amount), unit)
         if unit == target:
             return given
         factors: Mapping[str, Fraction] = definitions.conversions(self.session, self.call.plant, material)
         return convert(given, target, units=self.units(), factors=factors)
 
     def count(self, amount: str, unit: str, material: str, target: str) -> int:
-        """Return a counted amount, zero included, as millionths of the target unit, or raise Refusal."""
-        return self.quantity(amount, unit, material, target).micro if read_count(amount) else 0
+        """Return a counted amount, zero included, as millionths of the target unit, or raise Refusal as `quantity`."""
+        with within("amount"):
+            counted = read_count(amount)
+        return self.quantity(amount, unit, material, target).micro if counted else 0
 
 
 class Command(Generic[Order]):
@@ -208,19 +223,24 @@ class Command(Generic[Order]):
     def __call__(self, session: Session, order: Order, *, actor: Author, call: CommandContext) -> Entry:
         """Do it, in the caller's transaction."""
         digest = None
-        log_id = -call.plant if self._directing else call.plant
         if call.request is not None:
-            earlier = entry_by_request(session, log_id, call.request)
+            earlier = self.recorded(session, call)
             if earlier is not None:
                 said = earlier.envelope
                 if said["actor"] != actor.person or not self.digests.accepts(
                     said.get("digest"), order, call.occurred_at, call.reason
                 ):
-                    raise Refusal(REQUEST_REUSED, request=call.request)
+                    with within("requestId"):
+                        raise Refusal(REQUEST_REUSED, request=call.request)
                 return earlier
             digest = self.digests.digest(order, call.occurred_at, call.reason)
         check_call(call)
         return self._perform(self._begin(session, actor, call, digest), order)
+
+    def recorded(self, session: Session, call: CommandContext) -> Entry | None:
+        """Return the entry that the request of a call has recorded, if any."""
+        log_id = -call.plant if self._directing else call.plant
+        return None if call.request is None else entry_by_request(session, log_id, call.request)
 
     def _begin(self, session: Session, actor: Author, call: CommandContext, digest: str | None) -> Any:
         """Return what the performing function works with; it holds the lock of the ledger's head."""
@@ -268,13 +288,20 @@ def directive(name: str) -> Callable[[Callable[[LedgerWriter, Order], Entry]], C
 def check_call(call: CommandContext) -> None:
     """Raise the Refusal of a call that happened in the future or too long ago, or whose reason is no text."""
     if call.reason is not None:
-        check_text("reason", call.reason, REASON_LENGTH_MAX)
+        check_reason(call.reason)
     if call.occurred_at is None:
         return
-    if call.occurred_at > call.now + CLOCK_LEAD_MAX:
-        raise Refusal(TIME_IN_FUTURE, at=call.occurred_at.isoformat())
-    if not call.history and call.occurred_at < call.now - timedelta(days=BACKDATING_DAYS_MAX):
-        raise Refusal(TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
+    with within("occurredAt"):
+        if call.occurred_at > call.now + CLOCK_LEAD_MAX:
+            raise Refusal(TIME_IN_FUTURE, at=call.occurred_at.isoformat())
+        if not call.history and call.occurred_at < call.now - timedelta(days=BACKDATING_DAYS_MAX):
+            raise Refusal(TIME_TOO_OLD, at=call.occurred_at.isoformat(), days=BACKDATING_DAYS_MAX)
+
+
+def check_reason(reason: str) -> str:
+    """Return a valid reason, or raise Refusal."""
+    with within("reason"):
+        return check_text("reason", reason, REASON_LENGTH_MAX)
 
 
 def check_text(field: str, value: str, length_max: int) -> str:
@@ -284,7 +311,8 @@ def check_text(field: str, value: str, length_max: int) -> str:
     return value
 
 
-def check_lines(lines: Sequence[object]) -> None:
-    """Raise Refusal unless there are between 1 and LINES_MAX lines."""
+def check_lines(lines: Sequence[object], *path: str) -> None:
+    """Raise Refusal unless there are between 1 and LINES_MAX lines. `path` names the list in the input."""
     if not 1 <= len(lines) <= LINES_MAX:
-        raise Refusal(LINES_INVALID, count=len(lines), limit=LINES_MAX)
+        with within(*path):
+            raise Refusal(LINES_INVALID, count=len(lines), limit=LINES_MAX)

@@ -1,50 +1,55 @@
 """Change requests: types, queries, and the mutations that request a change."""
 
-from datetime import date, datetime
-from typing import Annotated, Self
+from datetime import datetime
+from typing import Annotated, Final, Self
 
 import strawberry
 
 from auth.permissions import Permission
-from plants.commands.approvals import change_requests as commands
-from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict
+from infra.roles import Role
+from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict, check_decidable
+from plants.rules.approvals.refusals import CHANGE_ALREADY_DECIDED
 from plants.rules.identification.codes import HUB
-from plants.rules.inventory.refusals import BATCH_UNKNOWN, EXPIRY_NOT_LATER
 from plants.rules.ledger.events import LedgerKind, kind_of
-from plants.rules.materials.refusals import NOT_DEFINED
-from plants.rules.quality.refusals import HOLD_DIRECTED, HOLD_UNKNOWN
-from plants.rules.values.refusals import NOTHING_CHANGES
+from plants.rules.values.refusals import Refusal
 from plants.store.approvals.change_requests import (
+    DECISIONS_MAX,
     ChangeDecisionRow,
+    ChangeOrderField,
     ChangeRequestRow,
     ChangesFilter,
+    change_key,
     changes_by_id,
     changes_count,
     changes_page,
     decisions_by_change,
+    proposal_in,
 )
-from plants.store.audit.history import log_named
-from plants.store.directives.outcomes import DirectiveOutcomeRow, outcomes_by_directive
-from schema.audit.history import FieldChange, PlantOf
+from plants.store.directives.outcomes import DirectiveOutcomeRow, directed_verdicts, outcomes_by_directive
+from plants.store.sql.orders import Order, OrderDirection
+from schema.audit.differences import FieldChange, difference
+from schema.audit.kept_refusals import kept_refusal_at, kept_refusal_of
+from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.inputs import Input, MutationInput
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable
-from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.quantities import QuantityInput
-from schema.engine.refusals import AMOUNTS
-from schema.engine.scalars import BatchCode, PlantCode
+from schema.engine.nodes import Node, findable, read_id
+from schema.engine.operations import query
+from schema.engine.orders import Ordering
+from schema.engine.refusals import RefusalAnswer
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
+from schema.people.actors import Actor
 
 enum_type(ChangeKind)
 enum_type(ChangeLevel)
 enum_type(ChangeState)
 enum_type(ChangeVerdict)
+enum_type(ChangeOrderField)
+NEWEST_FIRST: Final = Order(ChangeOrderField.INDEX, OrderDirection.DESCENDING)
 CHANGE = "Number of the change request at its plant. It is the index of the entry that requested the change."
 PROPOSAL = "Leaf hash of the requesting entry, in hexadecimal. A decision refers to exactly this content."
 REASON = "Reason, for the deciders and for readers of the ledger."
@@ -56,7 +61,7 @@ class ChangeDecision:
 
     verdict: ChangeVerdict = described("Verdict.")
     level: ChangeLevel = described("Level at which the decision was made.")
-    decided_by: str = described("Employee number of the decider.")
+    decided_by: Actor = described("Decider.")
     printed_name: str = described("Name of the decider as printed with the signature.")
     comment: str = described("Comment of the decider.")
     decided_at: datetime = described("Time of the decision.")
@@ -74,10 +79,9 @@ class ChangeDecision:
         outcome = await self._outcome(info)
         return None if outcome is None else outcome.applied
 
-    @field("Reason why the plant refused this directive. Null if it did not.")
-    async def refusal(self, info: Info) -> str | None:
-        outcome = await self._outcome(info)
-        return None if outcome is None else outcome.refusal
+    @field("Refusal of the plant that rejected this directive. Null if it did not.")
+    async def refusal(self, info: Info) -> RefusalAnswer | None:
+        return await kept_refusal_of(info, await self._outcome(info))
 
     async def _outcome(self, info: Info) -> DirectiveOutcomeRow | None:
         if self.ledger is not LedgerKind.DIRECTIVES:
@@ -90,7 +94,7 @@ class ChangeDecision:
         return cls(
             verdict=row.verdict,
             level=row.level,
-            decided_by=row.decided_by,
+            decided_by=Actor.of(row.decided_by),
             printed_name=row.printed_name,
             comment=row.comment,
             decided_at=row.decided_at,
@@ -104,21 +108,20 @@ class ChangeDecision:
 class ChangeRequest(Node):
     """A change of exactly one version of a batch. Another user than the requester must decide it."""
 
-    change: int = described(CHANGE)
+    index: int = described(CHANGE)
     kind: ChangeKind = described("Kind of change.")
     state: ChangeState = described("State, as the plant recorded it.")
-    version: int = described("Batch version that the request is for. A decision on any other version is refused.")
-    differences: list[FieldChange] = described("Requested changes, field by field.")
-    levels: list[ChangeLevel] = described("Levels at which it may be decided.")
+    batch_version: int = described("Batch version that the request is for. A decision on any other version is refused.")
+    differences: list[FieldChange] = described("Requested changes, field by field. There are at most 100.")
+    levels: list[ChangeLevel] = described("Levels at which it may be decided. There are at most two.")
     reason: str = described("Reason of the requester.")
     proposal: str = described(PROPOSAL)
-    requested_by: str = described("Employee number of the requester, who cannot decide the request.")
+    requested_by: Actor = described("Requester, who cannot decide the request.")
     requested_at: datetime = described("Time of the request.")
     expires_at: datetime = described("Latest time for a decision.")
     closed_index: int | None = described(
         "Index of the entry that applied or refused the change. Null while it is open."
     )
-    refusal: str | None = described("Reason why an approved change was refused. Null otherwise.")
     row: strawberry.Private[ChangeRequestRow]
 
     @field("Plant of the requester.")
@@ -129,11 +132,43 @@ class ChangeRequest(Node):
     async def batch(self, info: Info) -> Batch:
         return required(await batch_numbered(info, self.row.batch_id))
 
-    @field("Decisions in order of time. A decision of the hub appears twice once the plant has received it.")
+    @field("Refusal of the plant that could not make an approved change. Null otherwise.")
+    async def refusal(self, info: Info) -> RefusalAnswer | None:
+        return await kept_refusal_at(info, self.row.refusal, self.row.plant_id, self.row.closed_idx)
+
+    @field(
+        f"Newest decisions, at most {DECISIONS_MAX}, in order of time. "
+        "A decision of the hub appears twice once the plant has received it."
+    )
     async def decisions(self, info: Info) -> list[ChangeDecision]:
-        change = self.row.plant_id, self.row.change_id
-        rows = await info.load(Permission.BATCH_READ, decisions_by_change, change) or []
+        rows = await info.load(Permission.BATCH_READ, decisions_by_change, self.position) or []
+        info.context.spend(len(rows))
         return [ChangeDecision.of(row) for row in rows]
+
+    @field("Whether you may decide it now. At the hub, whether you may decide it for the group.")
+    async def viewer_can_decide(self, info: Info) -> Ability:
+        plant, at_hub = self.row.plant_id, info.services.role is Role.HUB
+        return await ability(
+            info, Permission.CHANGE_DECIDE, HUB if at_hub else plant, lambda: self._check_decidable(info),
+            log_id=-plant if at_hub else plant,
+        )  # fmt: skip
+
+    async def _check_decidable(self, info: Info) -> None:
+        """Raise the refusal of a decision on the content that is shown."""
+        row, level = self.row, ChangeLevel.PLANT
+        if info.services.role is Role.HUB:
+            level = ChangeLevel.HUB
+            verdict = await info.load(Permission.BATCH_READ, directed_verdicts, self.position)
+            if verdict is not None:
+                raise Refusal(CHANGE_ALREADY_DECIDED, change=row.change_id, state=verdict)
+        proposal = proposal_in(row, (await self.batch(info)).code)
+        decider, now = info.context.actor.actor_id, info.services.clock.now()
+        check_decidable(proposal, decider=decider, level=level, content=row.proposal, at=now)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The plant's number and the number of the request there."""
+        return self.row.plant_id, self.row.change_id
 
     @field("True if the time for a decision has passed.")
     def expired(self, info: Info) -> bool:
@@ -143,19 +178,18 @@ class ChangeRequest(Node):
     def of(cls, row: ChangeRequestRow) -> Self:
         return cls(
             id=node_id("change", row.plant_id, row.change_id),
-            change=row.change_id,
+            index=row.change_id,
             kind=row.kind,
             state=row.state,
-            version=row.version,
-            differences=[FieldChange(**one) for one in row.differences],
+            batch_version=row.version,
+            differences=[difference(one) for one in row.differences],
             levels=sorted(row.levels),
             reason=row.reason,
             proposal=row.proposal,
-            requested_by=row.requested_by,
+            requested_by=Actor.of(row.requested_by),
             requested_at=row.requested_at,
             expires_at=row.expires_at,
             closed_index=row.closed_idx,
-            refusal=row.refusal,
             row=row,
         )
 
@@ -164,12 +198,34 @@ class ChangeRequest(Node):
 class ChangeRequestFilter:
     """Filters change requests. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Plant.", default=None)
-    batch: BatchCode | None = described("Batch.", default=None)
-    kind: ChangeKind | None = described("Kind.", default=None)
-    state: ChangeState | None = described("State.", default=None)
-    level: ChangeLevel | None = described("Level at which it may be decided.", default=None)
-    requested_by: str | None = described("Employee number of the requester.", default=None)
+    plant_code: CodeFilter | None = described("Plant of the requester.", default=None)
+    batch_code: CodeFilter | None = described("Batch to change.", default=None)
+    kind: Filter[ChangeKind] | None = described("Kind of change.", default=None)
+    state: Filter[ChangeState] | None = described("State.", default=None)
+    levels: Filter[ChangeLevel] | None = described(
+        "Levels at which it may be decided. One of them must match.", default=None
+    )
+    requested_by_code: CodeFilter | None = described("Requester.", default=None)
+    requested_at: DateTimeRange | None = described("Time of the request.", default=None)
+
+    def criteria(self, order: Order[ChangeOrderField]) -> ChangesFilter:
+        return ChangesFilter(
+            plant=criterion(self.plant_code),
+            batch=criterion(self.batch_code),
+            kind=criterion(self.kind),
+            state=criterion(self.state),
+            levels=criterion(self.levels),
+            requested_by=criterion(self.requested_by_code),
+            requested_at=criterion(self.requested_at),
+            order=order,
+        )
+
+
+@input_type
+class ChangeRequestOrder(Ordering):
+    """Order of change requests."""
+
+    field: ChangeOrderField = described("Field to order by.")
 
 
 async def change_numbered(info: Info, plant: int, change: int) -> ChangeRequest | None:
@@ -177,132 +233,34 @@ async def change_numbered(info: Info, plant: int, change: int) -> ChangeRequest 
     return None if row is None else ChangeRequest.of(row)
 
 
-@findable("change", 2)
+@findable("change", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> ChangeRequest | None:
     return await change_numbered(info, numbers[0], numbers[1])
 
 
 @query(
-    "Returns the change request with this number. Null if there is none that you may see.",
-    permission=Permission.BATCH_READ,
+    "Returns the change request with this id. Null if there is none that you may see.", permission=Permission.BATCH_READ
 )
 async def change_request(
-    info: Info, change: Annotated[int, argument(CHANGE)], plant: PlantOf = None
+    info: Info, id: Annotated[strawberry.ID, argument("Id of the change request.")]
 ) -> ChangeRequest | None:
-    number = await plant_of(info, plant)
-    return None if number is None else await change_numbered(info, number, change)
+    place = read_id("change", id)
+    return None if place is None else await _find(info, place)
 
 
-@query("Lists change requests, newest first per plant.", permission=Permission.BATCH_READ)
+@query("Lists change requests.", permission=Permission.BATCH_READ)
 async def change_requests(
     info: Info,
+    *,
     filter: Annotated[ChangeRequestFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[
+        ChangeRequestOrder | None, argument("Order. Without it, the newest of each plant first.")
+    ] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ChangeRequest]:
-    wanted = filter or ChangeRequestFilter()
-    filters = ChangesFilter(wanted.plant, wanted.state, wanted.kind, wanted.level, wanted.batch, wanted.requested_by)
+    order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
     return await info.connection(
-        changes_page, changes_count, filters, (first, after),
-        key=lambda row: (row.plant_id, row.change_id), make=ChangeRequest.of,
+        changes_page, changes_count, (filter or ChangeRequestFilter()).criteria(order), (first, after),
+        key=lambda row: change_key(row, order), make=ChangeRequest.of,
     )  # fmt: skip
-
-
-@input_type
-class RequestReleaseInput(MutationInput):
-    """The batch and the hold to release."""
-
-    batch_code: BatchCode = described("Batch code.")
-    hold: int | None = described("Id of the hold at the plant. Without it, all open QUALITY holds.", default=None)
-    reason: str = described(REASON)
-
-
-@input_type
-class RequestExpiryExtensionInput(MutationInput):
-    """The batch and its requested expiry date."""
-
-    batch_code: BatchCode = described("Batch code.")
-    expires_on: date = described("New last day of use. It must be later than the current one.")
-    reason: str = described(REASON)
-
-
-@input_type
-class RequestStockAdjustmentInput(MutationInput):
-    """The counted quantity of a batch at a location."""
-
-    batch_code: BatchCode = described("Batch code.")
-    location_code: str = described("Location code.")
-    counted: QuantityInput = described("Counted quantity. It may be zero.")
-    reason: str = described(REASON)
-
-
-@object_type
-class ChangeRequested(Recorded):
-    """A change was requested. Nothing has changed yet."""
-
-    change_request: ChangeRequest = described("Change request.")
-
-
-async def _ask(info: Info, order: commands.ChangeOrder, input: MutationInput) -> ChangeRequested:
-    entry = await info.write(commands.request_change, order, input)
-    change = await change_numbered(info, info.services.plant, entry.index)
-    return ChangeRequested(entry=RecordedEntry.of(entry), change_request=required(change))
-
-
-@mutation(
-    "Request the release of a hold.",
-    roles=PLANT_ONLY,
-    permission=Permission.CHANGE_REQUEST,
-    command=commands.request_change,
-    order=commands.ReleaseRequest,
-    refusals=(
-        BATCH_UNKNOWN,
-        HOLD_DIRECTED,
-        HOLD_UNKNOWN,
-    ),
-)
-async def request_release(info: Info, input: Input[RequestReleaseInput]) -> ChangeRequested:
-    return await _ask(info, commands.ReleaseRequest(input.batch_code, input.reason, input.hold), input)
-
-
-@mutation(
-    "Request a later expiry date.",
-    roles=PLANT_ONLY,
-    permission=Permission.CHANGE_REQUEST,
-    command=commands.request_change,
-    order=commands.ExtensionRequest,
-    refusals=(
-        BATCH_UNKNOWN,
-        EXPIRY_NOT_LATER,
-    ),
-)
-async def request_expiry_extension(info: Info, input: Input[RequestExpiryExtensionInput]) -> ChangeRequested:
-    return await _ask(info, commands.ExtensionRequest(input.batch_code, input.reason, input.expires_on), input)
-
-
-@mutation(
-    "Request an adjustment of stock to the counted quantity.",
-    roles=PLANT_ONLY,
-    permission=Permission.CHANGE_REQUEST,
-    command=commands.request_change,
-    order=commands.AdjustmentRequest,
-    refusals=(
-        *AMOUNTS,
-        BATCH_UNKNOWN,
-        NOTHING_CHANGES,
-        NOT_DEFINED,
-    ),
-)
-async def request_stock_adjustment(info: Info, input: Input[RequestStockAdjustmentInput]) -> ChangeRequested:
-    counted = input.counted
-    order = commands.AdjustmentRequest(
-        input.batch_code, input.reason, input.location_code, counted.amount, counted.unit
-    )
-    return await _ask(info, order, input)
-
-
-async def plant_of(info: Info, plant: str | None) -> int | None:
-    """Return the number of a plant that the caller may see; without a code, this node's own plant."""
-    own = info.services.plant
-    number = await info.read(log_named, plant, LedgerKind.PLANT, own)
-    return None if number == HUB else number

@@ -1,8 +1,8 @@
 """Decisions on change requests."""
 
-from typing import Final
+import strawberry
 
-from auth.permissions import NotPermitted, Permission
+from auth.permissions import Permission
 from infra.roles import BOTH_ROLES, Role
 from plants.commands.approvals.decisions import Decision, decide_change_at_hub
 from plants.commands.approvals.decisions import decide_change as decide_change_here
@@ -15,17 +15,15 @@ from plants.rules.approvals.refusals import (
     CHANGE_UNKNOWN,
     PROPOSAL_DIFFERS,
 )
-from plants.rules.identification.codes import HUB
-from plants.rules.values.refusals import TEXT_INVALID, Refusal, message
-from schema.approvals.change_requests import CHANGE, PROPOSAL, ChangeRequest, change_numbered, plant_of
+from plants.rules.values.refusals import Refusal, within
+from schema.approvals.change_requests import PROPOSAL, ChangeRequest, change_numbered
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input
+from schema.engine.nodes import named
 from schema.engine.operations import mutation
-from schema.engine.scalars import PlantCode, RequestId
-
-RULE_GIVEN_AT_HUB: Final = message("RULE_GIVEN_AT_HUB", "given at the hub: the code of the plant that asks")
+from schema.engine.scalars import RequestId
 
 
 @input_type
@@ -36,11 +34,7 @@ class DecideChangeRequestInput:
         "Request id, made by the client. Repeating it with the same content returns the first answer "
         "and changes nothing."
     )
-    plant: PlantCode | None = described(
-        "Plant of the change request. At a plant, the default is the plant itself. At the hub it must be given.",
-        default=None,
-    )
-    change: int = described(CHANGE)
+    change_request_id: strawberry.ID = described("Id of the change request.")
     proposal: str = described(PROPOSAL)
     verdict: ChangeVerdict = described("Verdict of the decision.")
     comment: str = described("Comment. A rejection needs one.", default="")
@@ -71,17 +65,18 @@ class ChangeRequestDecided(Recorded):
     ),
 )
 async def decide_change_request(info: Info, input: Input[DecideChangeRequestInput]) -> ChangeRequestDecided:
-    services = info.services
-    at_hub = services.role is Role.HUB
-    # The hub decides for the group. A user with a role at one plant decides at that plant.
-    info.require(HUB if at_hub else services.plant)
-    if at_hub and input.plant is None:
-        raise Refusal(TEXT_INVALID, field="plant", rule=RULE_GIVEN_AT_HUB())
-    number = await plant_of(info, input.plant)
-    if number is None or not (at_hub or number == services.plant):
-        raise NotPermitted(info.context.actor, info.access.only, HUB)
-    order = Decision(input.change, input.proposal, input.verdict, input.comment)
-    command = decide_change_at_hub if at_hub else decide_change_here
-    entry = await info.write(command, order, input, plant=number)
-    change = required(await change_numbered(info, number, input.change))
+    at_hub = info.services.role is Role.HUB
+    plant, number = await _place(info, input.change_request_id)
+    order = Decision(number, input.proposal, input.verdict, input.comment)
+    entry = await info.write(decide_change_at_hub if at_hub else decide_change_here, order, input, plant=plant)
+    change = required(await change_numbered(info, plant, number))
     return ChangeRequestDecided(entry=RecordedEntry.of(entry), change_request=change)
+
+
+async def _place(info: Info, id: strawberry.ID) -> tuple[int, int]:
+    """Return the plant and the number in the id of a change request that this node knows, or raise CHANGE_UNKNOWN."""
+    plant, number = named("changeRequestId", "change", id, CHANGE_UNKNOWN)
+    if await change_numbered(info, plant, number) is None:
+        with within("changeRequestId"):
+            raise Refusal(CHANGE_UNKNOWN, change=number)
+    return plant, number

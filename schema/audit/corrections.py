@@ -1,17 +1,21 @@
 """Corrections: each reverses one entry by a new one."""
 
+import strawberry
+
 from auth.permissions import Permission
 from plants.commands.audit import corrections
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE, ENTRY_ALREADY_CORRECTED, ENTRY_BUILT_ON
 from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_PRUNED, ENTRY_UNKNOWN
 from plants.rules.production.refusals import PROCESS_CLOSED
+from plants.rules.values.refusals import Refusal, within
 from schema.audit.history import LedgerEntry, entry_of
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.nodes import named
 from schema.engine.operations import PLANT_ONLY, mutation
 
 
@@ -19,8 +23,8 @@ from schema.engine.operations import PLANT_ONLY, mutation
 class CorrectEntryInput(MutationInput):
     """The wrong entry of the plant's ledger, and the kind of error."""
 
-    entry: int = described("Index of the entry.")
-    wrong: Wrong = described("Kind of error.")
+    entry_id: strawberry.ID = described("Id of the entry.")
+    correction_reason: CorrectionReason = described("Kind of error.")
     reason: str = described("Reason, in your own words.")
 
 
@@ -48,7 +52,17 @@ class EntryCorrected(Recorded):
     ),
 )
 async def correct_entry(info: Info, input: Input[CorrectEntryInput]) -> EntryCorrected:
-    order = corrections.Correction(input.entry, input.wrong, input.reason)
+    index = _index(info, input.entry_id)
+    order = corrections.Correction(index, input.correction_reason, input.reason)
     entry = await info.write(corrections.correct_entry, order, input)
-    wrong = await entry_of(info, (info.services.plant, input.entry))
+    wrong = await entry_of(info, (info.services.plant, index))
     return EntryCorrected(entry=RecordedEntry.of(entry), corrected=required(wrong))
+
+
+def _index(info: Info, id: strawberry.ID) -> int:
+    """Return the index in the id of an entry of this plant's ledger, or raise ENTRY_UNKNOWN."""
+    log_id, index = named("entryId", "entry", id, ENTRY_UNKNOWN)
+    if log_id != info.services.plant:
+        with within("entryId"):
+            raise Refusal(ENTRY_UNKNOWN, entry=index)
+    return int(index)

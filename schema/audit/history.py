@@ -1,45 +1,39 @@
 """The audit log: ledger entries, signed and immutable."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 import strawberry
 
-from auth.permissions import NotPermitted, Permission
-from plants.rules.audit.corrections import Wrong
-from plants.rules.identification.codes import HUB
+from auth.permissions import Permission
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.ledger.events import Cause, LedgerKind, canonical, decode, kind_of
-from plants.rules.values.instants import from_micros, micros, parse_instant
+from plants.rules.values.instants import from_micros, parse_instant
 from plants.store.audit import history
 from plants.store.audit.corrections import CorrectionRow
-from plants.store.audit.history import EntriesFilter, Position, entries_from, log_named
+from plants.store.audit.history import EntriesFilter, LedgerOrderField, Position
 from plants.store.ledger.entries import LedgerEntry as EntryRow
 from plants.store.materials.plants import plants_by_number
-from schema.engine.commits import polls
+from plants.store.sql.orders import Order, OrderDirection
+from schema.audit.differences import FieldChange, difference
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, IntRange, criterion
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable
-from schema.engine.operations import query, subscription
-from schema.engine.scalars import BatchCode, EventType, PlantCode, RequestId, Sha256
+from schema.engine.nodes import Node, findable, read_id
+from schema.engine.operations import query
+from schema.engine.orders import Ordering
+from schema.engine.scalars import EventType, PlantCode, RequestId, Sha256
 from schema.group.plants import Plant
+from schema.people.actors import Actor
 
 enum_type(LedgerKind)
-enum_type(Wrong)
+enum_type(CorrectionReason)
+enum_type(LedgerOrderField)
+NEWEST_FIRST: Final = Order(LedgerOrderField.RECORDED, OrderDirection.DESCENDING)
 INDEX = "Position of the entry in its ledger, from 0."
-
-
-@object_type
-class FieldChange:
-    """One changed field, with its value before and after."""
-
-    field: str = described("Name of the field, such as expires_on or stock:A1.")
-    before: str | None = described("Value before. Null if there was none.")
-    after: str | None = described("Value after. Null if it is removed.")
 
 
 @object_type
@@ -64,15 +58,17 @@ class EntryCause:
 class EntryCorrection:
     """A correction: the reason and the entry that reverses the wrong one."""
 
-    wrong: Wrong = described("Kind of error.")
+    correction_reason: CorrectionReason = described("Kind of error.")
     reason: str = described("Reason that the corrector gave.")
-    by: "LedgerEntry" = described("The entry that reverses the wrong one.")
+    entry: "LedgerEntry" = described("The entry that reverses the wrong one.")
 
     @classmethod
-    def of(cls, row: CorrectionRow, by: "LedgerEntry") -> Self:
-        return cls(wrong=Wrong(row.wrong), reason=row.reason, by=by)
+    def of(cls, row: CorrectionRow, entry: "LedgerEntry") -> Self:
+        return cls(correction_reason=CorrectionReason(row.wrong), reason=row.reason, entry=entry)
 
 
+CAUSES_MAX: Final = 100
+DIFFERENCES_MAX: Final = 100
 NULL_IF_PRUNED = "Null if the body is pruned."
 
 
@@ -88,11 +84,11 @@ class LedgerEntry(Node):
     occurred_at: datetime = described("Time of the event.")
     recorded_at: datetime = described("Time at which the server recorded it.")
     logical_time: str | None = described(f"Hybrid logical time, later than that of its causes. {NULL_IF_PRUNED}")
-    actor: str = described("Actor: an employee number, or the name of a program.")
+    actor: Actor = described("Actor.")
     device: str | None = described("Device of the actor.")
     key: str = described("Key of the subject: a batch code, a process record id or a master data code.")
     reason: str | None = described("Reason that the actor gave.")
-    request_id: str | None = described("Id of the request that wrote it.")
+    request_id: RequestId | None = described("Id of the request that wrote it.")
     payload: str | None = described(f"Payload of the event as canonical JSON (RFC 8785). {NULL_IF_PRUNED}")
     body: str | None = described(
         f"The whole entry as canonical JSON. Its UTF-8 bytes are the hashed bytes. {NULL_IF_PRUNED}"
@@ -102,7 +98,9 @@ class LedgerEntry(Node):
         "then null or empty, such as device, reason, causes and differences."
     )
     leaf_hash: Sha256 = described("Leaf hash of the entry in the ledger's Merkle tree (RFC 6962).")
-    causes: list[EntryCause] = described("Entries of other ledgers that caused this one.")
+    causes: list[EntryCause] = described(
+        f"Entries of other ledgers that caused this one. There are at most {CAUSES_MAX}."
+    )
     position: strawberry.Private[Position]
     content: strawberry.Private[Any]
 
@@ -112,7 +110,9 @@ class LedgerEntry(Node):
         seen = await info.load(Permission.LEDGER_READ, plants_by_number, number)
         return None if seen is None else Plant.of(seen)
 
-    @field("Changed fields, for change requests and their application. Empty for other events.")
+    @field(
+        f"Changed fields, at most {DIFFERENCES_MAX}, for change requests and their application. Empty for other events."
+    )
     async def differences(self, info: Info) -> list[FieldChange]:
         asked: LedgerEntry | None = self
         if self.pruned:
@@ -121,7 +121,7 @@ class LedgerEntry(Node):
             asked = await entry_of(info, (self.position[0], self.content["change"]))
         if asked is None or asked.pruned or asked.type != "ChangeRequested":
             return []
-        return [FieldChange(**one) for one in asked.content["differences"]]
+        return [difference(one) for one in asked.content["differences"][:DIFFERENCES_MAX]]
 
     @field("The entry that this one corrects.")
     async def corrects(self, info: Info) -> "LedgerEntry | None":
@@ -152,16 +152,16 @@ class LedgerEntry(Node):
             occurred_at=parse_instant(envelope["occurred_at"]),
             recorded_at=parse_instant(envelope["recorded_at"]),
             logical_time=envelope["hlc"],
-            actor=envelope["actor"],
+            actor=Actor.of(envelope["actor"]),
             device=envelope.get("device"),
             key=envelope["key"],
             reason=envelope.get("reason"),
-            request_id=envelope.get("request"),
+            request_id=_request(envelope.get("request")),
             payload=canonical(envelope["payload"]).decode(),
             body=bytes(row.body).decode(),
             pruned=False,
             leaf_hash=Sha256(bytes(row.leaf).hex()),
-            causes=[EntryCause.of(cause) for cause in envelope.get("causes", ())],
+            causes=[EntryCause.of(cause) for cause in envelope.get("causes", ())[:CAUSES_MAX]],
             position=position,
             content=envelope["payload"],
         )
@@ -178,11 +178,11 @@ class LedgerEntry(Node):
             occurred_at=from_micros(row.occurred_us),
             recorded_at=from_micros(row.recorded_us),
             logical_time=None,
-            actor=row.actor,
+            actor=Actor.of(row.actor),
             device=None,
             key=row.key,
             reason=None,
-            request_id=row.request,
+            request_id=_request(row.request),
             payload=None,
             body=None,
             pruned=True,
@@ -197,22 +197,44 @@ class LedgerEntry(Node):
 class LedgerFilter:
     """Filters ledger entries. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Plant: its ledger and the hub's directives to it.", default=None)
-    ledger: LedgerKind | None = described("Kind of ledger.", default=None)
-    type: EventType | None = described("Event type.", default=None)
-    key: str | None = described("Key of the subject.", default=None)
-    batch: BatchCode | None = described("Batch: entries about it, and entries that move goods of it.", default=None)
-    actor: str | None = described("Employee number of the actor.", default=None)
-    request_id: RequestId | None = described("Request id.", default=None)
-    occurred_from: datetime | None = described("Earliest time of the event.", default=None)
-    occurred_before: datetime | None = described("Time before which the event happened.", default=None)
-    recorded_from: datetime | None = described("Earliest time of recording.", default=None)
-    recorded_before: datetime | None = described("Time before which the entry was recorded.", default=None)
+    plant_code: CodeFilter | None = described("Plant: its ledger and the hub's directives to it.", default=None)
+    ledger: Filter[LedgerKind] | None = described("Kind of ledger.", default=None)
+    index: IntRange | None = described(INDEX, default=None)
+    type: CodeFilter | None = described("Event type.", default=None)
+    key: CodeFilter | None = described("Key of the subject.", default=None)
+    actor_code: CodeFilter | None = described("Actor.", default=None)
+    request_id: CodeFilter | None = described("Request id.", default=None)
+    occurred_at: DateTimeRange | None = described("Time of the event.", default=None)
+    recorded_at: DateTimeRange | None = described("Time of recording.", default=None)
+
+    def criteria(self, order: Order[LedgerOrderField]) -> EntriesFilter:
+        return EntriesFilter(
+            plant=criterion(self.plant_code),
+            kind=criterion(self.ledger),
+            index=criterion(self.index),
+            type=criterion(self.type),
+            key=criterion(self.key),
+            actor=criterion(self.actor_code),
+            request=criterion(self.request_id),
+            occurred_us=None if self.occurred_at is None else self.occurred_at.in_micros,
+            recorded_us=None if self.recorded_at is None else self.recorded_at.in_micros,
+            order=order,
+        )
+
+
+@input_type
+class LedgerOrder(Ordering):
+    """Order of ledger entries."""
+
+    field: LedgerOrderField = described("Field to order by.")
 
 
 LedgerOf = Annotated[LedgerKind, argument("Kind of ledger of the plant.")]
 PlantOf = Annotated[PlantCode | None, argument("Plant. Without it, this node's own plant.")]
-Newest = Annotated[bool, argument("True to list the newest entries of each ledger first.")]
+
+
+def _request(text: str | None) -> RequestId | None:
+    return None if text is None else RequestId(text)
 
 
 async def entry_of(info: Info, position: Position) -> LedgerEntry | None:
@@ -221,24 +243,22 @@ async def entry_of(info: Info, position: Position) -> LedgerEntry | None:
     return None if row is None else LedgerEntry.of(row)
 
 
-@findable("entry", 2)
+@findable("entry", int, int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> LedgerEntry | None:
     return await entry_of(info, (numbers[0], numbers[1]))
 
 
-@query(
-    "Lists the audit log, ledger by ledger, newest first by default.",
-    permission=Permission.LEDGER_READ,
-)
+@query("Lists the audit log, ledger by ledger.", permission=Permission.LEDGER_READ)
 async def ledger(
     info: Info,
     *,
     filter: Annotated[LedgerFilter | None, argument("Filter. Without it, all.")] = None,
-    newest_first: Newest = True,
+    order_by: Annotated[LedgerOrder | None, argument("Order. Without it, the newest entry first.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[LedgerEntry]:
-    return await entries(info, _filters(filter or LedgerFilter(), newest_first=newest_first), (first, after))
+    order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
+    return await entries(info, (filter or LedgerFilter()).criteria(order), (first, after))
 
 
 async def entries(info: Info, filters: EntriesFilter, page: tuple[int | None, str | None]) -> Connection[LedgerEntry]:
@@ -250,66 +270,11 @@ async def entries(info: Info, filters: EntriesFilter, page: tuple[int | None, st
 
 
 @query(
-    "Returns the entry at a position of a ledger. Null if there is none that you may see.",
+    "Returns the ledger entry with this id. Null if there is none that you may see.",
     permission=Permission.LEDGER_READ,
 )
-async def entry(
-    info: Info,
-    index: Annotated[int, argument(INDEX)],
-    plant: PlantOf = None,
-    ledger: LedgerOf = LedgerKind.PLANT,
+async def ledger_entry(
+    info: Info, id: Annotated[strawberry.ID, argument("Id of the ledger entry.")]
 ) -> LedgerEntry | None:
-    own = info.services.plant
-    log_id = await info.read(history.log_named, plant, ledger, own)
-    return None if log_id is None else await entry_of(info, (log_id, index))
-
-
-def _filters(filter: LedgerFilter, *, newest_first: bool) -> EntriesFilter:
-    times = (filter.occurred_from, filter.occurred_before, filter.recorded_from, filter.recorded_before)
-    since, until, recorded_since, recorded_until = (None if at is None else micros(at) for at in times)
-    return EntriesFilter(
-        plant=filter.plant,
-        kind=filter.ledger,
-        key=filter.key,
-        batch=filter.batch,
-        type=filter.type,
-        actor=filter.actor,
-        request=filter.request_id,
-        since_us=since,
-        until_us=until,
-        recorded_since_us=recorded_since,
-        recorded_until_us=recorded_until,
-        newest_first=newest_first,
-    )
-
-
-ENTRIES_AT_ONCE: Final = 100
-
-
-@subscription(
-    "Streams the entries of a ledger: the existing ones from an index on, then each new one.",
-    permission=Permission.LEDGER_READ,
-)
-async def ledger_entries(
-    info: Info,
-    plant: PlantOf = None,
-    from_index: Annotated[int, argument("Index of the first entry.")] = 0,
-    ledger: LedgerOf = LedgerKind.PLANT,
-) -> AsyncIterator[LedgerEntry]:
-    own, following = info.services.plant, max(0, from_index)
-    log_id = await info.read(log_named, plant, ledger, own)
-    async with aclosing(polls(info.services.commits)) as polling:
-        async for _ in polling:
-            while found := await _entries(info, log_id, following):
-                following += len(found)
-                for row in found:
-                    yield LedgerEntry.of(row)
-
-
-async def _entries(info: Info, log_id: int | None, index: int) -> Sequence[EntryRow]:
-    """Return the next entries of a ledger. Raises NotPermitted once the caller may not see it."""
-    if log_id is not None:
-        found = await info.read(entries_from, log_id, index, ENTRIES_AT_ONCE)
-        if found is not None:
-            return found
-    raise NotPermitted(info.context.actor, info.access.only, log_id or HUB)
+    position = read_id("entry", id)
+    return None if position is None else await _find(info, position)

@@ -6,7 +6,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, is_dataclass
+from dataclasses import fields as members
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
@@ -20,6 +24,7 @@ from schema.engine.limits import EXCEEDED, PAGE_DEFAULT, PAGE_MAX, PAGE_SIZE_WRO
 CURSOR_INVALID: Final = message("CURSOR_INVALID", "The cursor is not one of this list. Begin again without it.")
 MAC_BYTES: Final = 16
 CURSOR_LENGTH_MAX: Final = 1_000
+COUNT_WEIGHT: Final = 5
 
 First = Annotated[
     int | None,
@@ -45,10 +50,10 @@ class Cursors:
         content = json.dumps(key, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._mac(listing, content) + content).decode().rstrip("=")
 
-    def read(self, listing: str, cursor: str) -> Key:
+    def read(self, listing: str, cursor: str, length_max: int = CURSOR_LENGTH_MAX) -> Key:
         """Return the key in a cursor. Raises GraphQLError for a cursor of another list or node."""
         try:
-            text = cursor[:CURSOR_LENGTH_MAX]
+            text = cursor[:length_max]
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (ValueError, binascii.Error):
             raw = b""
@@ -62,7 +67,7 @@ class Cursors:
         return hashlib.blake2b(listing.encode() + b"\0" + content, digest_size=MAC_BYTES, key=self._key).digest()
 
 
-@object_type
+@object_type(weight=0)
 class PageInfo:
     """Position of a page in its list."""
 
@@ -72,7 +77,7 @@ class PageInfo:
     end_cursor: str | None = described("Cursor of the last node. Null on an empty page.")
 
 
-@object_type
+@object_type(weight=0)
 class Edge(Generic[Node]):
     """A node with its cursor."""
 
@@ -80,20 +85,22 @@ class Edge(Generic[Node]):
     cursor: str = described("Signed cursor of the node.")
 
 
-@object_type
+@object_type(weight=0)
 class Connection(Generic[Node]):
     """One page of a list."""
 
     edges: list[Edge[Node]] = described("Nodes of this page with their cursors.")
     page_info: PageInfo = described("Position of the page in the list.")
-    count: strawberry.Private[Callable[[], Awaitable[int]]]
+    count: strawberry.Private[Callable[[], Awaitable[int | None]]]
 
     @fields.field("Nodes of this page, without cursors.")
     def nodes(self) -> list[Node]:
         return [edge.node for edge in self.edges]
 
-    @fields.field("Number of nodes on all pages. It is counted only if requested.")
-    async def total_count(self) -> int:
+    @fields.field(
+        "Number of nodes on all pages. It is counted only if requested. Null if it is not known.", weight=COUNT_WEIGHT
+    )
+    async def total_count(self) -> int | None:
         return await self.count()
 
 
@@ -110,17 +117,42 @@ class Page:
         return self.first + 1
 
 
+def canonical(value: object) -> str:
+    """Return canonical JSON of a filter: without the names of its classes, and without what is not given."""
+    return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: object) -> object:
+    """Return what stands for a value in JSON. A field of a dataclass that is not compared is left out."""
+    match value:
+        case Enum():
+            return value.value
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+        case set() | frozenset():
+            return sorted(value, key=canonical)
+        case _ if is_dataclass(value):
+            given = {one.name: getattr(value, one.name) for one in members(value) if one.compare}
+            return {name: one for name, one in given.items() if one is not None}
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list with an order and a filter. Its cursors are valid for exactly this combination."""
+    """A list with an order and a filter. Its cursors are valid for exactly this combination.
+
+    `name` is the place of the list in the SDL, such as `Query.batches`. `parts` have a canonical form.
+    """
 
     name: str
     cursors: Cursors
-    parts: Sequence[object] = field(default=())
+    parts: Sequence[object] = ()
 
     @property
     def _title(self) -> str:
-        return f"{self.name}:{hashlib.sha256(repr(self.parts).encode()).hexdigest()[:16]}"
+        return f"{self.name}:{hashlib.sha256(canonical(self.parts).encode()).hexdigest()[:16]}"
 
     def page(self, first: int | None, after: str | None) -> Page:
         """Return the requested page. Raises GraphQLError above the limits."""
@@ -135,7 +167,7 @@ class Listing:
         rows: Sequence[Row],
         key: Callable[[Row], Key],
         make: Callable[[Row], Node],
-        count: Callable[[], Awaitable[int]],
+        count: Callable[[], Awaitable[int | None]],
     ) -> Connection[Node]:
         """Return the connection for the rows of a page."""
         shown = rows[: page.first]

@@ -1,7 +1,7 @@
 """The context of a request and the `info` that resolvers get: reads, loaders and writes under declared permissions."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -26,11 +26,15 @@ from plants.rules.values.scope import PlantScope
 from plants.store.materials.plants import known_plants
 from plants.store.replication.status import PlantReplication, replication_status
 from schema.engine.access import Access, declared_access
+from schema.engine.budgets import CostBudgets
 from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Connection, Cursors, Key, Listing
+from schema.engine.downloads import Tickets
 from schema.engine.errors import WordedError
 from schema.engine.inputs import MutationInput, RequestInput
-from schema.engine.limits import ANSWER_TOO_LONG, EXCEEDED, ROWS_MAX
+from schema.engine.limits import ANSWER_TOO_LONG, COST_PER_MINUTE, EXCEEDED, ROWS_MAX
+from schema.engine.scalars import EventType
+from schema.engine.validations import Validated, ValidationEnded
 
 READERS_MAX: Final = 8
 """The limit of requests that read at the same time: the size of the store's connection pool."""
@@ -39,6 +43,9 @@ T = TypeVar("T")
 Node = TypeVar("Node")
 P = ParamSpec("P")
 Order = TypeVar("Order")
+K = TypeVar("K", bound=Hashable)
+Children = Callable[..., Mapping[K, Sequence[T]]]
+"""A store function that returns one page of the rows of each parent."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,8 +58,10 @@ class NodeServices:
     writer: Writer
     clock: Clock
     cursors: Cursors
+    tickets: Tickets
     transfer_overdue_days: int = 7
     commits: CommitNotifier = field(default_factory=CommitNotifier)
+    budgets: CostBudgets = field(default_factory=lambda: CostBudgets(COST_PER_MINUTE))
     readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_MAX))
 
 
@@ -106,13 +115,21 @@ class Context:
         self.connection_params: Mapping[str, Any] | None = None
         self.snapshot = Snapshot(services, kept=kept)
         self.loaders: dict[Any, DataLoader[Any, Any]] = {}
-        self._rows_left = ROWS_MAX
+        self._rows_left: int = ROWS_MAX
 
     def spend(self, rows: int) -> None:
         """Count rows of the answer; raises GraphQLError above ROWS_MAX for one request."""
+        self.afford(rows)
         self._rows_left -= rows
-        if self._rows_left < 0:
+
+    def afford(self, rows: int) -> None:
+        """Raise GraphQLError for more rows than the request has left. It does not count them."""
+        if rows > self._rows_left:
             raise WordedError(ANSWER_TOO_LONG(most=ROWS_MAX), extensions=EXCEEDED)
+
+    def begin_answer(self) -> None:
+        """Count the rows of the next answer anew: a connection gives many."""
+        self._rows_left = ROWS_MAX
 
     async def close(self) -> None:
         """End the read transaction of the request."""
@@ -121,6 +138,9 @@ class Context:
 
 class Info(strawberry.Info[Context, None]):
     """The `info` of a resolver. It reads and writes only under what its field declares."""
+
+    validating: bool = False
+    """True while a mutation is only validated: its command is rolled back."""
 
     @property
     def access(self) -> Access:
@@ -162,22 +182,36 @@ class Info(strawberry.Info[Context, None]):
     ) -> T | None:
         """Return the value that a query for many keys finds for this key. Keys wanted together share one query."""
         self.access.check_read(permission)
-        loaders = self.context.loaders
-        loader = loaders.get((permission, query))
+
+        async def read(keys: Sequence[Any]) -> Mapping[Any, T]:
+            return await self.read_under(permission, query, keys)
+
+        return await self._load_together((permission, query), read, key)
+
+    async def _load_together(
+        self, name: Hashable, read: Callable[[Sequence[Any]], Awaitable[Mapping[Any, T]]], key: Any
+    ) -> T | None:
+        """Return the value that `read` finds for this key. Keys wanted together under one name share one call."""
+        loader = self.context.loaders.get(name)
         if loader is None:
 
             async def together(keys: list[Any]) -> list[T | None]:
-                found = await self.read_under(permission, query, list(dict.fromkeys(keys)))
+                found = await read(list(dict.fromkeys(keys)))
                 return [found.get(one) for one in keys]
 
-            loader = loaders[permission, query] = DataLoader(together, cache=False)
+            loader = self.context.loaders[name] = DataLoader(together, cache=False)
         found: T | None = await loader.load(key)
         return found
+
+    @property
+    def coordinate(self) -> str:
+        """The place of the field in the SDL, such as `Query.batches`."""
+        return f"{self._raw_info.parent_type.name}.{self.field_name}"
 
     async def connection(
         self,
         find: Callable[[ReadSession, PlantScope, Any, Key | None, int], Sequence[T]],
-        count: Callable[[ReadSession, PlantScope, Any], int],
+        count: Callable[[ReadSession, PlantScope, Any], int | None],
         filters: Any,
         page: tuple[int | None, str | None],
         *,
@@ -185,11 +219,57 @@ class Info(strawberry.Info[Context, None]):
         make: Callable[[T], Node],
     ) -> Connection[Node]:
         """Return one page, given as `first` and `after`, of the rows that `find` returns and `count` counts."""
-        listing = Listing(find.__name__, self.services.cursors, (filters,))
+        listing = Listing(self.coordinate, self.services.cursors, (filters,))
         wanted = listing.page(*page)
         rows = await self.read(find, filters, wanted.after, wanted.limit)
         self.context.spend(len(rows))
         return listing.connection(wanted, rows, key, make, lambda: self.read(count, filters))
+
+    async def children(
+        self,
+        permission: Permission,
+        find: Children[K, T],
+        count: Callable[..., Mapping[K, int]],
+        parent: K,
+        page: tuple[int | None, str | None],
+        *,
+        key: Callable[[T], Key],
+        make: Callable[[T], Node],
+        filters: Any = None,
+    ) -> Connection[Node]:
+        """Return one page, given as `first` and `after`, of the rows of a parent: a connection below a list.
+
+        `find(reads, scope, parents, after, limit)` returns the rows of each parent, `count(reads, scope, parents)` how
+        many it has; both take `filters` by name where there are any. The first pages of all parents that are wanted
+        together share one query, and so do their counts. A later page is fetched for its parent alone.
+        """
+        self.access.check_read(permission)
+        listing = Listing(self.coordinate, self.services.cursors, (parent, filters))
+        wanted = listing.page(*page)
+        given = {} if filters is None else {"filters": filters}
+
+        async def first_pages(parents: Sequence[K]) -> dict[K, Sequence[T]]:
+            found: dict[K, Sequence[T]] = {}
+            for some in _portions(parents, max(1, ROWS_MAX // wanted.limit)):
+                found |= await self.read_under(permission, find, some, None, wanted.limit, **given)
+                self.context.afford(sum(map(len, found.values())))
+            return found
+
+        async def counts(parents: Sequence[K]) -> Mapping[K, int]:
+            return await self.read_under(permission, count, parents, **given)
+
+        if wanted.after is None:
+            rows = await self._load_together((permission, find, filters, wanted.limit), first_pages, parent)
+        else:
+            later = await self.read_under(permission, find, [parent], wanted.after, wanted.limit, **given)
+            rows = later.get(parent)
+        shown = rows or ()
+        self.context.spend(len(shown))
+
+        async def total() -> int:
+            return await self._load_together((permission, count, filters), counts, parent) or 0
+
+        return listing.connection(wanted, shown, key, make, total)
 
     def require(self, plant: int) -> None:
         """Raise NotPermitted unless the caller has the field's permission at the plant."""
@@ -200,7 +280,8 @@ class Info(strawberry.Info[Context, None]):
     ) -> Entry:
         """Run the field's command on the writer, at `plant` or at this node's own plant.
 
-        Returns once the entry is durable. Raises Refusal, NotPermitted among them.
+        Returns once the entry is durable. Raises Refusal, NotPermitted among them, and ValidationEnded while
+        validating.
         """
         services, author = self.services, self.context.actor.author
         number = services.plant if plant is None else plant
@@ -210,14 +291,18 @@ class Info(strawberry.Info[Context, None]):
 
         def work(session: Session) -> Entry:
             call = CommandContext(number, services.clock.now(), occurred_at, str(input.request_id), reason)
-            return command(session, order, actor=author, call=call)
+            repeated = self.validating and command.recorded(session, call) is not None
+            entry = command(session, order, actor=author, call=call)
+            if self.validating:
+                raise _ended(entry, call, repeated=repeated)
+            return entry
 
         return await self._submit(work)
 
     async def direct(self, command: GroupCommand[Order], order: Order, input: MutationInput) -> list[Entry]:
         """Run the field's command on the hub's writer; returns one entry for each plant that it addresses.
 
-        Only a role in the group carries the permission here. Raises Refusal, NotPermitted among them.
+        Only a role in the group carries the permission here. Raises what `write` raises.
         """
         services, author = self.services, self.context.actor.author
         self.access.check_command(command)
@@ -225,7 +310,11 @@ class Info(strawberry.Info[Context, None]):
 
         def work(session: Session) -> list[Entry]:
             call = CommandContext(HUB, services.clock.now(), input.occurred_at, str(input.request_id), input.reason)
-            return command(session, order, actor=author, call=call)
+            repeated = self.validating and bool(command.recorded(session, call))
+            entries = command(session, order, actor=author, call=call)
+            if self.validating:
+                raise _ended(entries[0], call, repeated=repeated)
+            return entries
 
         return await self._submit(work)
 
@@ -239,6 +328,18 @@ class Info(strawberry.Info[Context, None]):
         """Return the replication status of plants of the scope by number: a query for `load`."""
         found = replication_status(reads, scope, now=self.services.clock.now())
         return {one.plant_id: one for one in found if one.plant_id in numbers}
+
+
+def _portions(parents: Sequence[K], size: int) -> Iterator[Sequence[K]]:
+    """Yield parents in portions, so that one query returns no more rows than one request may have."""
+    for begin in range(0, len(parents), size):
+        yield parents[begin : begin + size]
+
+
+def _ended(entry: Entry, call: CommandContext, *, repeated: bool) -> ValidationEnded:
+    return ValidationEnded(
+        Validated(validated_at=call.now, event_type=EventType(entry.type), already_recorded=repeated)
+    )
 
 
 def required(found: T | None) -> T:

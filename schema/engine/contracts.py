@@ -23,6 +23,9 @@ from strawberry.types.graphql import OperationType
 from infra.roles import Role
 from schema.engine import refusals
 from schema.engine.context import Info
+from schema.engine.cost_directives import Cost, ListSize, declare_list_sizes
+from schema.engine.cost_limits import CostLimits
+from schema.engine.fields import FORMS
 from schema.engine.limits import DocumentLimits
 from schema.engine.masking import ErrorMasking
 from schema.engine.operations import Operation, OperationKind, operations
@@ -41,6 +44,7 @@ class Contract(strawberry.Schema):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _drop_null_defaults(self._schema)
+        declare_list_sizes(self._schema)
 
     def stream(self, *args: Any, **kwargs: Any) -> Any:
         """Run a subscription. Queries and mutations are for HTTP, where their limits are enforced."""
@@ -65,8 +69,8 @@ def build(role: Role, order: Callable[[Iterable[Operation]], list[Operation]]) -
     }
     return Contract(
         **roots,
-        types=tuple(refusals.types()),
-        extensions=[DocumentLimits, ErrorMasking],
+        types=(*refusals.types(), *FORMS, Cost, ListSize),
+        extensions=[DocumentLimits, CostLimits, ErrorMasking],
         config=StrawberryConfig(scalar_map=SCALARS, info_class=Info),
     )
 

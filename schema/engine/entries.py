@@ -3,9 +3,12 @@
 from datetime import datetime
 from typing import Self
 
+import strawberry
+
 from plants.rules.ledger.events import Entry
 from plants.rules.values.instants import parse_instant
 from schema.engine.fields import described, interface_type, object_type
+from schema.engine.node_ids import node_id
 from schema.engine.scalars import EventType, Sha256
 
 
@@ -13,6 +16,7 @@ from schema.engine.scalars import EventType, Sha256
 class RecordedEntry:
     """The ledger entry that a mutation wrote. It is durable before the answer is sent."""
 
+    id: strawberry.ID = described("Id of the ledger entry, for `ledgerEntry` and `correctEntry`.")
     index: int = described("Position in the ledger, from 0.")
     type: EventType = described("Event type.")
     occurred_at: datetime = described("Time of the event.")
@@ -23,6 +27,7 @@ class RecordedEntry:
     def of(cls, entry: Entry) -> Self:
         envelope = entry.envelope
         return cls(
+            id=node_id("entry", envelope["plant"], entry.index),
             index=entry.index,
             type=EventType(entry.type),
             occurred_at=parse_instant(envelope["occurred_at"]),

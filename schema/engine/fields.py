@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from inspect import cleandoc
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Any, Final, TypeVar, dataclass_transform, overload
 
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
@@ -11,16 +11,19 @@ from strawberry.types.field import StrawberryField
 
 from plants.rules.values.enums import DescribedEnum
 from schema.engine.access import METADATA_KEY, Permissions, access_of
+from schema.engine.cost_directives import weighing
 
 Resolver = Callable[..., Any]
 T = TypeVar("T")
 E = TypeVar("E", bound=DescribedEnum)
 
 
-def field(description: str, *, permission: Permissions = None) -> Callable[[Resolver], Any]:
-    """Declare a resolved field of an object type, and the permission that it reads under."""
+def field(description: str, *, permission: Permissions = None, weight: int | None = None) -> Callable[[Resolver], Any]:
+    """Declare a resolved field of an object type, the permission that it reads under, and its weight in a cost."""
     metadata = {METADATA_KEY: access_of(permission)}
-    declare: Callable[[Resolver], Any] = strawberry.field(description=description, metadata=metadata)
+    declare: Callable[[Resolver], Any] = strawberry.field(
+        description=description, metadata=metadata, directives=weighing(weight)
+    )
     return declare
 
 
@@ -30,10 +33,14 @@ def argument(description: str) -> Any:
 
 
 def described(
-    description: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING
+    description: str,
+    *,
+    name: str | None = None,
+    default: Any = dataclasses.MISSING,
+    default_factory: Any = dataclasses.MISSING,
 ) -> Any:
-    """Declare a plain field of an object or an input type."""
-    return strawberry.field(description=description, default=default, default_factory=default_factory)
+    """Declare a plain field of an object or an input type. `name` is its SDL name where Python reserves the word."""
+    return strawberry.field(description=description, name=name, default=default, default_factory=default_factory)
 
 
 @overload
@@ -43,16 +50,31 @@ def object_type(cls: type[T]) -> type[T]: ...
 
 @overload
 @dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
-def object_type(*, name: str) -> Callable[[type[T]], type[T]]: ...
+def object_type(*, name: str | None = None, weight: int | None = None) -> Callable[[type[T]], type[T]]: ...
 
 
-def object_type(cls: type[T] | None = None, *, name: str | None = None) -> Any:
-    """Declare an object type. Its SDL name is the class name unless `name` is given."""
+def object_type(cls: type[T] | None = None, *, name: str | None = None, weight: int | None = None) -> Any:
+    """Declare an object type. Its SDL name is the class name unless `name` is given.
+
+    `weight` is that of one object in a cost. Without it, an object weighs 1.
+    """
 
     def declare(cls: type[T]) -> type[T]:
-        return strawberry.type(cls, name=name, description=_description(cls))
+        return strawberry.type(cls, name=name, description=_description(cls), directives=weighing(weight))
 
     return declare if cls is None else declare(cls)
+
+
+FORMS: Final[list[type]] = []
+"""The object types that no field names: an interface alone leads to them, so that each schema must list them."""
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))
+def form_type(cls: type[T]) -> type[T]:
+    """Declare an object type that clients meet as one form of its interface."""
+    made: type[T] = object_type(cls)
+    FORMS.append(made)
+    return made
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(described, StrawberryField))

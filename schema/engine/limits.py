@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from graphql import (
     DocumentNode,
@@ -32,20 +32,39 @@ from auth.permissions import Permission, may
 from infra.messages import message, term
 from schema.engine.errors import WordedError
 
-BODY_BYTES_MAX: Final = 256 * 1024
-BODY_SECONDS_MAX: Final = 20
-TOKENS_MAX: Final = 2_000
-DEPTH_MAX: Final = 15
-ALIASES_MAX: Final = 30
-DIRECTIVES_MAX: Final = 20
-FIELDS_MAX: Final = 3_000  # with all fragments expanded
+
+class Limit(int):
+    """A limit of requests, with its description for the reference page."""
+
+    description: str
+
+    def __new__(cls, value: int, description: str) -> Self:
+        """Return the limit of this value."""
+        made = super().__new__(cls, value)
+        made.description = description
+        return made
+
+
+BODY_BYTES_MAX: Final = Limit(256 * 1024, "Bytes of a request's body, and of a message on a WebSocket.")
+BODY_SECONDS_MAX: Final = Limit(20, "Seconds in which the body must arrive.")
+TOKENS_MAX: Final = Limit(2_000, "Tokens of a document.")
+DEPTH_MAX: Final = Limit(15, "Depth of a document.")
+ALIASES_MAX: Final = Limit(30, "Aliases in a document.")
+DIRECTIVES_MAX: Final = Limit(20, "Directives in a document.")
+FIELDS_MAX: Final = Limit(3_000, "Fields of a document with all fragments expanded.")
 PAGE_DEFAULT: Final = 50
-PAGE_MAX: Final = 500
-ROWS_MAX: Final = 20_000  # of all pages in one answer
-ERRORS_MAX: Final = 10
-SUBSCRIPTIONS_PER_CONNECTION_MAX: Final = 10
-CONNECTIONS_PER_PERSON_MAX: Final = 10
-CONNECTION_INIT_SECONDS_MAX: Final = 10
+PAGE_MAX: Final = Limit(500, "Nodes of a page.")
+ROWS_MAX: Final = Limit(20_000, "Rows of all lists in one answer.")
+COST_MAX: Final = Limit(50_000, "Cost of an operation.")
+COST_PER_MINUTE: Final = Limit(
+    1_000_000, "Cost of all operations of an actor in a minute, in each process of the node."
+)
+ERRORS_MAX: Final = Limit(10, "Errors that the validation of a document reports.")
+SUBSCRIPTIONS_PER_CONNECTION_MAX: Final = Limit(10, "Subscriptions on one WebSocket connection.")
+EVENTS_AT_ONCE: Final = 100
+STREAM_CURSOR_CHARACTERS_MAX: Final = Limit(64 * 1024, "Characters of a cursor of a subscription.")
+CONNECTIONS_PER_PERSON_MAX: Final = Limit(10, "WebSocket connections of a user.")
+CONNECTION_INIT_SECONDS_MAX: Final = Limit(10, "Seconds in which `connection_init` must arrive on a WebSocket.")
 CACHED_DOCUMENTS: Final = 256
 CACHED_DOCUMENT_CHARACTERS_MAX: Final = 8_000
 EXCEEDED: Final = {"code": "LIMIT_EXCEEDED"}

@@ -1,15 +1,16 @@
 """Nodes that can be fetched by id (Relay), and their ids."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
 import strawberry
 from graphql import GraphQLError
 
+from plants.rules.values.refusals import Refusal, RefusalCode, within
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, interface_type
 from schema.engine.limits import EXCEEDED
-from schema.engine.node_ids import read_numbers
+from schema.engine.node_ids import read_kind, read_parts
 from schema.engine.operations import query
 
 
@@ -20,22 +21,38 @@ class Node:
     id: strawberry.ID = described("Global id, for `node`.")
 
 
-Find = Callable[[Info, tuple[int, ...]], Awaitable[Any]]
-FINDERS: Final[dict[str, tuple[int, Find]]] = {}
-"""The finder of each kind of node, by the first part of its id, with the count of the numbers that follow."""
+Find = Callable[[Info, tuple[Any, ...]], Awaitable[Any]]
+FINDERS: Final[dict[str, tuple[Sequence[type[int | str]], Find]]] = {}
+"""The finder of each kind of node, with the types of the parts of its ids."""
 
 
-def read_id(kind: str, text: str) -> tuple[int, ...] | None:
-    """Return the numbers in the id of a node of this kind, or None for another id."""
+def read_id(kind: str, text: str) -> tuple[Any, ...] | None:
+    """Return the parts of the id of a node of this kind, or None for another id."""
     known = FINDERS.get(kind)
-    return None if known is None else read_numbers(kind, known[0], text)
+    return None if known is None else read_parts(kind, known[0], text)
 
 
-def findable(kind: str, count: int = 1) -> Callable[[Find], Find]:
-    """Register the finder of a kind of node whose ids have `count` numbers."""
+ID_SHOWN_MAX: Final = 40
+"""Characters of a wrong id that a refusal quotes."""
+
+
+def named(field: str, kind: str, id: str, unknown: RefusalCode, **known: object) -> tuple[Any, ...]:
+    """Return the parts of the id that a field of the input gives, for a node of this kind.
+
+    Raises the Refusal `unknown` for any other text. Its data are the text, except for those that are `known`.
+    """
+    numbers = read_id(kind, id)
+    if numbers is None:
+        with within(field):
+            raise Refusal(unknown, **{key: known.get(key, id[:ID_SHOWN_MAX]) for key in unknown.data})
+    return numbers
+
+
+def findable(kind: str, *parts: type[int | str]) -> Callable[[Find], Find]:
+    """Register the finder of a kind of node. `parts` are the types of the parts of its ids, such as `int, str`."""
 
     def register(find: Find) -> Find:
-        FINDERS[kind] = count, find
+        FINDERS[kind] = parts, find
         return find
 
     return register
@@ -63,9 +80,9 @@ async def nodes(
 
 
 async def _found(info: Info, id: str) -> Node | None:
-    kind = id.partition("/")[0]
-    numbers = read_id(kind, id)
-    if numbers is None:
+    kind = read_kind(id)
+    parts = None if kind is None else read_id(kind, id)
+    if kind is None or parts is None:
         return None
-    found: Node | None = await FINDERS[kind][1](info, numbers)
+    found: Node | None = await FINDERS[kind][1](info, parts)
     return found

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, reduce, wraps
+from inspect import Parameter, signature
 from operator import or_
-from typing import Annotated, Any, Final, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
 
 import strawberry
 from strawberry.types.field import StrawberryField
@@ -17,13 +18,17 @@ from infra.discovery import modules
 from infra.roles import BOTH_ROLES, Role
 from plants.rules.values.refusals import Refusal, RefusalCode
 from schema.engine.access import METADATA_KEY, Access, AnyCommand, Permissions, access_of
+from schema.engine.cost_directives import weighing
+from schema.engine.fields import argument
 from schema.engine.refusals import COMMON, REFUSALS, RefusalAnswer, refused
+from schema.engine.validations import Validated, ValidationEnded
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 PLANT_ONLY: Final = frozenset({Role.PLANT})
 HUB_ONLY: Final = frozenset({Role.HUB})
+MUTATION_WEIGHT: Final = 10  # of one write transaction
 
 
 class OperationKind(StrEnum):
@@ -43,9 +48,19 @@ class Operation:
     roles: frozenset[Role]
     access: Access
     field: StrawberryField
+    declared: Callable[..., object]
+    """The function as it was declared."""
     order: type | None = None
     refusals: frozenset[RefusalCode] = frozenset()
     """The refusals in the result union of a mutation."""
+    bulk: bool = False
+    """True for a mutation of many rows. It is not a member of CommandInput."""
+
+    @property
+    def resolve(self) -> Callable[..., Awaitable[Any]]:
+        """The resolver, with the answers to expected refusals."""
+        assert self.field.base_resolver is not None
+        return cast("Callable[..., Awaitable[Any]]", self.field.base_resolver.wrapped_func)
 
     @property
     def permissions(self) -> tuple[Permission, ...]:
@@ -66,21 +81,45 @@ def operations() -> Iterator[Operation]:
     yield from _DECLARED.values()
 
 
+Derive = Callable[[Iterable[Operation]], None]
+_DERIVED: Final[list[Derive]] = []
+
+
+def derived(derive: Derive) -> Derive:
+    """Register a function that declares operations made of all others. It runs once all modules are imported."""
+    _DERIVED.append(derive)
+    return derive
+
+
 @cache
 def _import_areas() -> None:
     for _ in modules(schema):
         pass
+    found = tuple(_DECLARED.values())
+    for derive in _DERIVED:
+        derive(found)
 
 
 def query(
-    description: str, *, permission: Permissions, roles: frozenset[Role] = BOTH_ROLES
+    description: str,
+    *,
+    permission: Permissions,
+    roles: frozenset[Role] = BOTH_ROLES,
+    name: str | None = None,
+    weight: int | None = None,
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
-    """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own."""
+    """Declare a query. `permission` is None where any signed-in user may ask, or where each thing asks for its own.
+
+    Its SDL name is that of the resolver unless `name` is given. `weight` is added to the cost of the answer.
+    """
 
     def declare(resolve: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         access = access_of(permission)
-        made: Any = strawberry.field(resolver=resolve, description=description, metadata={METADATA_KEY: access})
-        _register(OperationKind.QUERY, resolve, made, roles=roles, access=access)
+        metadata = {METADATA_KEY: access}
+        made: Any = strawberry.field(
+            resolver=resolve, name=name, description=description, metadata=metadata, directives=weighing(weight)
+        )
+        register(OperationKind.QUERY, resolve, made, roles=roles, access=access)
         return resolve
 
     return declare
@@ -94,7 +133,7 @@ def subscription(
     def declare(resolve: Callable[P, AsyncIterator[T]]) -> Callable[P, AsyncIterator[T]]:
         access = access_of(permission)
         made: Any = strawberry.subscription(resolver=resolve, description=description, metadata={METADATA_KEY: access})
-        _register(OperationKind.SUBSCRIPTION, resolve, made, roles=roles, access=access)
+        register(OperationKind.SUBSCRIPTION, resolve, made, roles=roles, access=access)
         return resolve
 
     return declare
@@ -108,8 +147,12 @@ def mutation(
     command: AnyCommand | tuple[AnyCommand, ...],
     order: type | None = None,
     refusals: Iterable[RefusalCode] = (),
+    bulk: bool = False,
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
     """Declare a mutation. It returns the type that the resolver returns, or one of the refusals of its command.
+
+    The permission is checked at this node before the resolver reads any id. With the argument `validateOnly`, which
+    every mutation has, the command is rolled back and the answer is Validated in place of the resolver's type.
 
     `refusals` leaves out those that every mutation has (COMMON). Any other refusal is raised as UnlistedRefusal.
     `order` names the type of order where one command takes several and their refusals differ.
@@ -120,36 +163,59 @@ def mutation(
         access = access_of(permission, commands=command if isinstance(command, tuple) else (command,))
 
         @wraps(resolve)
-        async def answer(*args: P.args, **kwargs: P.kwargs) -> T | RefusalAnswer:
+        async def answer(*args: P.args, **kwargs: P.kwargs) -> T | Validated | RefusalAnswer:
+            info: Any = kwargs["info"]
+            info.validating = kwargs.pop(VALIDATE_ONLY.name, False)
             try:
+                info.require(info.services.plant)
                 return await resolve(*args, **kwargs)
+            except ValidationEnded as ended:
+                return ended.answer
             except Refusal as refusal:
-                if refusal.code not in listed:
-                    raise UnlistedRefusal(refusal.code) from refusal
-                info: Any = kwargs["info"]
+                unlisted = {one.code for one in (refusal, *refusal.further)} - listed
+                if unlisted:
+                    raise UnlistedRefusal(*sorted(unlisted)) from refusal
                 return refused(refusal, info.context.language)
 
+        declared = signature(resolve)
+        answer.__signature__ = declared.replace(  # type: ignore[attr-defined]  # mypy knows no attributes of functions
+            parameters=(*declared.parameters.values(), VALIDATE_ONLY)
+        )
         made: Any = strawberry.mutation(
             resolver=answer,
             description=description,
             graphql_type=_result(resolve, listed),
             metadata={METADATA_KEY: access},
+            directives=weighing(MUTATION_WEIGHT),
         )
-        _register(OperationKind.MUTATION, resolve, made, roles=roles, access=access, order=order, refusals=listed)
+        register(
+            OperationKind.MUTATION, resolve, made, roles=roles, access=access, order=order, refusals=listed, bulk=bulk
+        )
         return resolve
 
     return declare
 
 
+VALIDATE_ONLY: Final = Parameter(
+    "validate_only",
+    Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, argument("True to learn only whether the mutation would be refused now. Nothing is written.")
+    ],
+)
+"""The argument that every mutation has beside its input."""
+
+
 def _result(resolve: Callable[..., object], listed: Iterable[RefusalCode]) -> Any:
-    """Return the result union of a mutation: its success type, then its refusals by code."""
+    """Return the result union of a mutation: its success type, Validated, then its refusals by code."""
     called = to_camel_case(resolve.__name__)
     union = strawberry.union(name=f"{called[0].upper()}{called[1:]}Result", description=f"The result of `{called}`.")
     success: Any = resolve.__annotations__["return"]
-    return Annotated[reduce(or_, (REFUSALS[code] for code in sorted(listed)), success), union]
+    return Annotated[reduce(or_, (REFUSALS[code] for code in sorted(listed)), success | Validated), union]
 
 
-def _register(
+def register(
     kind: OperationKind,
     resolve: Callable[..., object],
     made: StrawberryField,
@@ -158,10 +224,20 @@ def _register(
     access: Access,
     order: type | None = None,
     refusals: frozenset[RefusalCode] = frozenset(),
+    bulk: bool = False,
 ) -> None:
-    name = to_camel_case(resolve.__name__)
+    """Register an operation. Raises TypeError where a role has one of that name already."""
+    name = made.graphql_name or to_camel_case(resolve.__name__)
     if any((kind, name) == declared[:2] and roles & declared[2] for declared in _DECLARED):
         raise TypeError(f"{kind}.{name} is declared twice")
     _DECLARED[kind, name, roles] = Operation(
-        kind=kind, name=name, roles=roles, access=access, field=made, order=order, refusals=refusals
+        kind=kind,
+        name=name,
+        roles=roles,
+        access=access,
+        field=made,
+        declared=resolve,
+        order=order,
+        refusals=refusals,
+        bulk=bulk,
     )

@@ -10,10 +10,12 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.utils.str_converters import to_camel_case
 
-from infra.messages import Language, word
+from infra.messages import ELLIPSIS, Language, message, word
 from plants.rules.approvals.change_requests import ChangeState
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE, REQUEST_PRUNED, REQUEST_REUSED
+from plants.rules.materials.refusals import FIELD_REQUIRED, NOT_DEFINED, STALE_VERSION
 from plants.rules.people.refusals import NOT_PERMITTED
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
@@ -25,7 +27,9 @@ from plants.rules.values.refusals import (
     AMOUNT_NOT_POSITIVE,
     AMOUNT_TOO_LARGE,
     AMOUNT_TOO_PRECISE,
+    FURTHER_MAX,
     LINES_INVALID,
+    NOTHING_CHANGES,
     TEXT_INVALID,
     TIME_IN_FUTURE,
     TIME_TOO_OLD,
@@ -38,7 +42,7 @@ from plants.rules.values.refusals import (
     RefusalCode,
 )
 from plants.store.refusals import declared_refusals
-from schema.engine.fields import described, interface_type
+from schema.engine.fields import described, form_type, interface_type
 from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, ExactDecimal, PlantCode, RequestId
@@ -48,13 +52,22 @@ DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 @interface_type(name="Refusal")
 class RefusalAnswer:
-    """An expected “no”: nothing was changed. It carries a code and a message.
+    """An expected “no”: nothing was changed. It carries a code, a message and its place in the input.
 
     Its data are null where an older program kept the refusal without them.
     """
 
     code: RefusalCode = described("Code of the refusal.")
     message: str = described("Message in the caller's language.")
+    path: list[str] | None = described(
+        "Place of the refused value below `input`: names of fields and indexes from 0, at most 20. "
+        "Null if the whole request is refused, or if the refusal was kept.",
+        default=None,
+    )
+    further_refusals: list["RefusalAnswer"] = described(
+        f"Refusals of other values of the same request, at most {FURTHER_MAX}, in the order found.",
+        default_factory=list,
+    )
 
 
 def _decimal(text: str) -> ExactDecimal:
@@ -159,10 +172,23 @@ TAKING: Final = frozenset(
 """The refusals of taking goods from stock."""
 
 
+SAVING: Final = frozenset({CODE_INVALID, FIELD_REQUIRED, NOT_DEFINED, NOTHING_CHANGES, STALE_VERSION})
+"""The refusals of saving any master data."""
+
+SAVING_UNIT: Final = SAVING | {AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, CODE_TAKEN, UNIT_UNKNOWN}
+"""The refusals of saving a unit, or a material with its conversions."""
+
+
 def refused(refusal: Refusal, language: Language) -> RefusalAnswer:
     """Return the GraphQL object of a refusal."""
     data = {name: _value(refusal, key, one, language) for key, (name, one) in shown(refusal.code).items()}
-    return REFUSALS[refusal.code](code=refusal.code, message=word(refusal, language), **data)
+    return REFUSALS[refusal.code](
+        code=refusal.code,
+        message=word(refusal, language),
+        path=list(refusal.path) or None,
+        further_refusals=[refused(one, language) for one in refusal.further],
+        **data,
+    )
 
 
 def _value(refusal: Refusal, key: str, datum: Datum, language: Language) -> Any:
@@ -180,6 +206,32 @@ def _value(refusal: Refusal, key: str, datum: Datum, language: Language) -> Any:
         return value
     unit = refusal.data.get("unit")
     return None if unit is None else Quantity(amount=value, unit=unit)
+
+
+NEWER_REFUSAL: Final = message(
+    "NEWER_REFUSAL", "A newer program refused it with the code {code}. Update this node to read the reason."
+)
+
+
+@form_type
+class NewerRefusal(RefusalAnswer):
+    """A kept refusal of a newer program, which this one knows by its code alone."""
+
+
+def kept_refusal(code: str, data: Mapping[str, str], language: Language) -> RefusalAnswer:
+    """Return the GraphQL object of a refusal that a ledger holds.
+
+    A datum that the ledger lacks is null, and an ellipsis in the message. Its program did not have it, or the entry
+    was pruned.
+    """
+    declared = declared_refusals().get(code)
+    if declared is None:
+        return NewerRefusal(code=RefusalCode(code), message=word(NEWER_REFUSAL(code=code), language))
+    absent = {key for key, one in declared.data.items() if one.default is None} - data.keys()
+    answer = refused(Refusal.kept(declared, dict.fromkeys(absent, ELLIPSIS) | dict(data)), language)
+    for name in (name for key, (name, _) in shown(declared).items() if key in absent):
+        setattr(answer, name, None)
+    return answer
 
 
 def query_error(refusal: Refusal, language: Language) -> GraphQLError:

@@ -29,7 +29,10 @@ Sha256 = NewType("Sha256", str)
 RequestId = NewType("RequestId", str)
 EventType = NewType("EventType", str)
 AlarmKind = NewType("AlarmKind", str)
+ConflictKind = NewType("ConflictKind", str)
 PermissionName = NewType("PermissionName", str)
+Representation = NewType("Representation", dict[str, Any])
+Url = NewType("Url", str)
 
 DECIMAL_LENGTH_MAX: Final = 64
 WHOLE_MAX: Final = 10**18  # for a JSON integer in place of a decimal
@@ -123,6 +126,11 @@ def read_sha256(value: object) -> str:
     return text.lower()
 
 
+def read_url(value: object) -> str:
+    """Return a URL as it is."""
+    return _text("URL", value)
+
+
 def read_batch_code(value: object) -> str:
     """Return a text in the form of a batch code. The batch need not exist."""
     text = _text("BatchCode", value)
@@ -148,6 +156,11 @@ def read_request(value: object) -> str:
     if not REQUEST.fullmatch(text):
         raise _wrong("UUID", text, RULE_UUID())
     return text.lower()
+
+
+def read_representation(value: object) -> object:
+    """Return the type and the key of an entity as another subgraph states them. Its resolver checks the key."""
+    return value
 
 
 def _name_reader(kind: str, pattern: re.Pattern[str], rule: Notice) -> Callable[[object], str]:
@@ -186,6 +199,12 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         read_rational,
     ),
     Sha256: _scalar("Sha256", "A SHA-256 hash: 64 hexadecimal digits.", read_sha256),
+    Url: _scalar(
+        "URL",
+        "A URL, absolute or relative to this server. It is only in answers.",
+        read_url,
+        url="https://www.rfc-editor.org/rfc/rfc3986",
+    ),
     BatchCode: _scalar(
         "BatchCode",
         "The code on a batch label: its plant code first, at most 20 characters of GS1 character set 82.",
@@ -210,11 +229,24 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "The page docs/reference/alarms.md lists them.",
         _name_reader("AlarmKind", CONSTANT, RULE_CONSTANT(example="ARCHIVE_FAILING")),
     ),
+    ConflictKind: _scalar(
+        "ConflictKind",
+        "Kind of a conflict after a repair, such as CODE_TAKEN. A kind is never renamed; new kinds may be added. "
+        "The page docs/reference/conflicts.md lists them.",
+        _name_reader("ConflictKind", CONSTANT, RULE_CONSTANT(example="CODE_TAKEN")),
+    ),
     PermissionName: _scalar(
         "PermissionName",
         "Name of a permission, such as batch:read. A name is never reused; new ones may be added. "
         "The page docs/reference/permissions.md lists them.",
         _name_reader("PermissionName", PERMISSION, RULE_PERMISSION(example="batch:read")),
+    ),
+    Representation: _scalar(
+        "_Any",
+        "An entity as another subgraph refers to it: an object of `__typename` and the key fields, "
+        'like {"__typename": "Plant", "code": "SH1"}.',
+        read_representation,
+        url="https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/subgraph-spec",
     ),
     RefusalCode: _scalar(
         "RefusalCode",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.store.materials.plants import PlantSeen, plants_by_number, plants_in
+from plants.store.materials.plants import PlantSeen, plants_by_code, plants_by_number, plants_in
 from schema.engine.context import Info
 from schema.engine.fields import argument, described, field, object_type
 from schema.engine.node_ids import node_id
@@ -53,6 +53,14 @@ async def plant_numbered(info: Info, number: int) -> Plant | None:
     return None if seen is None else Plant.of(seen)
 
 
+async def plant_coded(info: Info, code: str) -> Plant | None:
+    """Return a plant whose batches or replication the caller may see, by its code."""
+    seen = await info.load(Permission.BATCH_READ, plants_by_code, code)
+    if seen is None:
+        seen = await info.load(Permission.REPLICATION_READ, plants_by_code, code)
+    return None if seen is None else Plant.of(seen)
+
+
 async def owner(info: Info, number: int) -> Plant:
     """Return the plant of a row in the caller's scope."""
     seen = await info.load(Permission.BATCH_READ, plants_by_number, number)
@@ -60,7 +68,7 @@ async def owner(info: Info, number: int) -> Plant:
     return Plant.of(seen)
 
 
-@findable("plant")
+@findable("plant", int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Plant | None:
     return await plant_numbered(info, numbers[0])
 
@@ -82,4 +90,4 @@ async def plants(info: Info) -> list[Plant]:
     permission=(Permission.BATCH_READ, Permission.REPLICATION_READ),
 )
 async def plant(info: Info, code: Annotated[PlantCode, argument("Plant code.")]) -> Plant | None:
-    return next((one for one in await plants_seen(info) if one.code == code), None)
+    return await plant_coded(info, code)

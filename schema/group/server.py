@@ -31,6 +31,8 @@ class RequestLimits:
     aliases_max: int = described("Largest number of aliases in a document.")
     page_nodes_max: int = described("Largest number of nodes of a page.")
     rows_max: int = described("Largest number of rows of all lists in an answer.")
+    cost_max: int = described("Largest cost of an operation.")
+    cost_per_minute_max: int = described("Largest cost of a user's operations in a minute.")
 
 
 @object_type
@@ -62,5 +64,7 @@ async def server(info: Info) -> Server:
             aliases_max=limits.ALIASES_MAX,
             page_nodes_max=limits.PAGE_MAX,
             rows_max=limits.ROWS_MAX,
+            cost_max=limits.COST_MAX,
+            cost_per_minute_max=info.services.budgets.per_minute,
         ),
     )

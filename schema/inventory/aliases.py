@@ -9,11 +9,14 @@ from plants.commands.inventory import aliases
 from plants.commands.inventory.receipts import AliasOrder
 from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN
 from plants.rules.values.refusals import LINES_INVALID, NOTHING_CHANGES
+from plants.store.inventory.aliases import aliases_named
 from plants.store.inventory.batches import Alias as AliasRow
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, field, input_type, object_type
 from schema.engine.inputs import Input, MutationInput
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
@@ -37,7 +40,7 @@ class BatchAliasInput:
 
 
 @object_type
-class BatchAlias:
+class BatchAlias(Node):
     """An alias: another name that finds a batch at a plant."""
 
     scheme: str = described("Scheme, such as SUPPLIER_LOT.")
@@ -51,20 +54,40 @@ class BatchAlias:
 
     @classmethod
     def of(cls, row: AliasRow) -> Self:
-        return cls(scheme=row.scheme, issuer=row.issuer, value=row.value, number=row.plant_id)
+        return cls(
+            id=node_id("alias", row.plant_id, row.batch_id, row.scheme, row.issuer, row.value),
+            scheme=row.scheme,
+            issuer=row.issuer,
+            value=row.value,
+            number=row.plant_id,
+        )
+
+
+@findable("alias", int, int, str, str, str)
+async def _find(info: Info, parts: tuple[int, int, str, str, str]) -> BatchAlias | None:
+    row = await info.load(Permission.BATCH_READ, aliases_named, parts)
+    return None if row is None else BatchAlias.of(row)
 
 
 @input_type
-class BatchAliasesInput(MutationInput):
-    """A batch, and the aliases to add or end."""
+class AddBatchAliasesInput(MutationInput):
+    """A batch, and the aliases to add to it."""
 
     batch_code: BatchCode = described("Batch code.")
-    aliases: list[BatchAliasInput] = described("Aliases.")
+    aliases: list[BatchAliasInput] = described("Aliases to add.")
+
+
+@input_type
+class RemoveBatchAliasesInput(MutationInput):
+    """A batch, and the aliases to remove from it."""
+
+    batch_code: BatchCode = described("Batch code.")
+    aliases: list[BatchAliasInput] = described("Aliases to remove.")
 
 
 @object_type
 class BatchAliasesChanged(Recorded):
-    """Aliases of a batch were added or ended."""
+    """Aliases of a batch were added or removed."""
 
     batch: Annotated["Batch", strawberry.lazy("schema.inventory.batches")] = described("Batch.")
 
@@ -81,7 +104,7 @@ class BatchAliasesChanged(Recorded):
         NOTHING_CHANGES,
     ),
 )
-async def add_batch_aliases(info: Info, input: Input[BatchAliasesInput]) -> BatchAliasesChanged:
+async def add_batch_aliases(info: Info, input: Input[AddBatchAliasesInput]) -> BatchAliasesChanged:
     order = aliases.Naming(input.batch_code, tuple(one.order for one in input.aliases))
     entry = await info.write(aliases.alias_batch, order, input)
     return BatchAliasesChanged(
@@ -90,7 +113,7 @@ async def add_batch_aliases(info: Info, input: Input[BatchAliasesInput]) -> Batc
 
 
 @mutation(
-    "End aliases of a batch. Another batch may use them afterwards.",
+    "Remove aliases of a batch. Another batch may use them afterwards.",
     roles=PLANT_ONLY,
     permission=Permission.BATCH_RECEIVE,
     command=aliases.end_alias,
@@ -100,7 +123,7 @@ async def add_batch_aliases(info: Info, input: Input[BatchAliasesInput]) -> Batc
         NOTHING_CHANGES,
     ),
 )
-async def remove_batch_aliases(info: Info, input: Input[BatchAliasesInput]) -> BatchAliasesChanged:
+async def remove_batch_aliases(info: Info, input: Input[RemoveBatchAliasesInput]) -> BatchAliasesChanged:
     order = aliases.Naming(input.batch_code, tuple(one.order for one in input.aliases))
     entry = await info.write(aliases.end_alias, order, input)
     return BatchAliasesChanged(

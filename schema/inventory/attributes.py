@@ -1,8 +1,12 @@
 """Named properties of a batch."""
 
 from collections.abc import Iterable
+from typing import Final
 
+from plants.rules.values.refusals import TEXT_INVALID, Refusal, Refusals, message
 from schema.engine.fields import described, input_type, object_type
+
+RULE_UNIQUE: Final = message("RULE_UNIQUE", "different from the others in the list")
 
 
 @input_type
@@ -14,8 +18,15 @@ class BatchAttributeInput:
 
 
 def attributes(inputs: Iterable[BatchAttributeInput]) -> dict[str, str]:
-    """Return attributes by name. Of two with one name, the later counts."""
-    return {one.name: one.value for one in inputs}
+    """Return attributes by name, or raise Refusal for each that repeats the name of another."""
+    found: dict[str, str] = {}
+    with Refusals() as refusals:
+        for index, one in enumerate(inputs):
+            with refusals.at("attributes", index, "name"):
+                if one.name in found:
+                    raise Refusal(TEXT_INVALID, field="attribute", rule=RULE_UNIQUE())
+            found[one.name] = one.value
+    return found
 
 
 @object_type

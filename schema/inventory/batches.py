@@ -9,55 +9,61 @@ from typing import TYPE_CHECKING, Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
+from plants.commands.inventory.receipts import ATTRIBUTES_MAX
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition, check_usable
 from plants.rules.quality.holds import Hold
 from plants.rules.quality.refusals import BATCH_ON_HOLD, HEADQUARTERS
 from plants.rules.values.instants import from_micros
 from plants.rules.values.refusals import Refusal
-from plants.store.audit.history import EntriesFilter
-from plants.store.inventory.batches import Batch as BatchRow
-from plants.store.inventory.batches import (
+from plants.store.audit.batch_history import batch_history_count, batch_history_page
+from plants.store.inventory.aliases import aliases_count, aliases_page
+from plants.store.inventory.batch_lists import (
+    AS_RECORDED,
+    AliasesFilter,
     BatchesFilter,
-    BatchOrder,
-    Known,
-    aliases_by_batch,
-    batch_key,
+    BatchOrderField,
     batches_count,
     batches_page,
-    known_by_code,
-    known_by_id,
 )
-from plants.store.inventory.stock import stock_by_batch
+from plants.store.inventory.batches import Batch as BatchRow
+from plants.store.inventory.batches import Known, known_by_code, known_by_id
+from plants.store.inventory.holds import ListedHold, holds_count, holds_page, open_holds
+from plants.store.inventory.stock import stock_by_batch, stock_of_batches, stock_of_batches_count
 from plants.store.logistics.in_transit import awaited_batches
-from plants.store.quality.holds import holds_by_batch
-from schema.audit.history import LedgerEntry, entries
+from plants.store.sql.orders import Order
+from schema.audit.history import LedgerEntry
+from schema.engine.abilities import Ability, ability, nothing_blocks
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateRange, DateTimeRange, Filter, criterion
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.nodes import Node, findable
 from schema.engine.operations import query
+from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity
 from schema.engine.refusals import RefusalAnswer, refused
-from schema.engine.scalars import BatchCode, PlantCode
+from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner, plant_numbered
 from schema.inventory import aliases, stock
 from schema.inventory.attributes import BatchAttribute
-from schema.materials.master_records import MasterRecord, record_of
 from schema.materials.materials import Material, material_of
+from schema.materials.suppliers import Supplier
 from schema.quality import holds
 
 if TYPE_CHECKING:
     from schema.inventory.aliases import BatchAlias
     from schema.inventory.stock import Stock
-    from schema.quality.holds import BatchHold
+    from schema.quality.holds import BatchHold, BatchHoldFilter
+
+LazyHoldFilter = Annotated["BatchHoldFilter", strawberry.lazy("schema.quality.holds")]
+"""A filter of holds. Its module and this one import each other."""
 
 enum_type(Disposition)
-enum_type(BatchOrder)
+enum_type(BatchOrderField)
 
 
 @object_type(name="BatchAtPlant")
@@ -76,9 +82,15 @@ class BatchAtPlant:
 
     @field("Quantity of the batch on hand at the plant.")
     async def on_hand(self, info: Info) -> Quantity:
-        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.row.id) or []
-        here = sum(row.quantity for row in rows if row.plant_id == self.row.plant_id)
-        return Quantity.of(here, self.row.unit)
+        return Quantity.of(await self._on_hand(info), self.row.unit)
+
+    @field("True if goods of the batch are on hand at the plant.")
+    async def in_stock(self, info: Info) -> bool:
+        return await self._on_hand(info) > 0
+
+    @field("True if a hold on the goods is open, also one of headquarters that the plant has not placed yet.")
+    async def on_hold(self, info: Info) -> bool:
+        return bool(await self._open_holds(info))
 
     @field("True if the goods may be used today, by the plant's calendar.")
     async def usable(self, info: Info) -> bool:
@@ -89,21 +101,47 @@ class BatchAtPlant:
         blocked = await self._blocked(info)
         return None if blocked is None else refused(blocked, info.context.language)
 
+    @field("Whether you may move the goods between locations now.")
+    async def viewer_can_move(self, info: Info) -> Ability:
+        return await ability(info, Permission.STOCK_MOVE, self.row.plant_id, nothing_blocks)
+
+    @field("Whether you may dispatch the goods to another plant now.")
+    async def viewer_can_transfer(self, info: Info) -> Ability:
+        return await self._ability_to_use(info, Permission.TRANSFER_RUN)
+
+    @field("Whether you may ship the goods to a customer now.")
+    async def viewer_can_ship(self, info: Info) -> Ability:
+        return await self._ability_to_use(info, Permission.SHIPMENT_RUN)
+
+    async def _ability_to_use(self, info: Info, permission: Permission) -> Ability:
+        async def check() -> None:
+            blocked = await self._blocked(info)
+            if blocked is not None:
+                raise blocked
+
+        return await ability(info, permission, self.row.plant_id, check)
+
+    async def _on_hand(self, info: Info) -> int:
+        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.row.id) or []
+        return sum(row.quantity for row in rows if row.plant_id == self.row.plant_id)
+
+    async def _open_holds(self, info: Info) -> list[ListedHold]:
+        rows = await info.load(Permission.BATCH_READ, open_holds, self.row.id) or []
+        return [row for row in rows if row.plant_id == self.row.plant_id]
+
     async def _blocked(self, info: Info) -> Refusal | None:
-        rows = await info.load(Permission.BATCH_READ, holds_by_batch, self.row.id) or []
-        here = [row for row in rows if row.plant_id == self.row.plant_id and row.lifted_at is None]
-        open_holds = tuple(Hold(row.hold_id, row.kind, row.reason) for row in here)
+        here = await self._open_holds(info)
+        placed = tuple(Hold(row.idx, row.kind, row.reason) for row in here if not row.pending)
         plant = await owner(info, self.row.plant_id)
         today = info.services.clock.now().astimezone(zoneinfo.ZoneInfo(plant.time_zone)).date()
         try:
-            check_usable(self.row.code, self.disposition, open_holds, self.row.expires_on, today)
+            check_usable(self.row.code, self.disposition, placed, self.row.expires_on, today)
         except Refusal as refusal:
             return refusal
-        on_its_way = await holds.holds_on_their_way(info, self.known, rows)
-        directed = next((row for row in on_its_way if (row.plant_id, row.ended_at) == (self.row.plant_id, None)), None)
+        directed = next((row for row in here if row.pending), None)
         if directed is None:
             return None
-        data = {"batch": self.row.code, "hold": directed.hold, "kind": directed.kind, "reason": directed.reason}
+        data = {"batch": self.row.code, "hold": directed.directed, "kind": directed.kind, "reason": directed.reason}
         return Refusal(BATCH_ON_HOLD, **data, lifter=HEADQUARTERS)
 
     @classmethod
@@ -127,7 +165,7 @@ class Batch(Node):
     expires_on: date | None = described("Last day of use, as its origin stated it. Null if it does not expire.")
     retest_on: date | None = described("Day on which a retest is due. Null if none is.")
     grade: str | None = described("Grade.")
-    attributes: list[BatchAttribute] = described("Further properties.")
+    attributes: list[BatchAttribute] = described(f"Further properties, at most {ATTRIBUTES_MAX}.")
     known: strawberry.Private[Known]
 
     @field("Material, as defined at the plant that stated the batch.")
@@ -146,41 +184,59 @@ class Batch(Node):
         return await info.load(Permission.BATCH_READ, awaited_batches, self.known.stated.id) or False
 
     @field("Supplier. Null if the goods were made in the group, or came without one.")
-    async def supplier(self, info: Info) -> MasterRecord | None:
+    async def supplier(self, info: Info) -> Supplier | None:
         stated = self.known.stated
-        return await record_of(info, MasterKind.SUPPLIER, stated.plant_id, stated.supplier)
+        return await Supplier.load(info, stated.plant_id, stated.supplier)
 
-    @field("State at each plant that knows the batch and that you may see.")
-    async def at_plants(self) -> list[BatchAtPlant]:
+    @field("State at each plant that knows the batch and that you may see: one for each plant.")
+    async def at_plants(self, info: Info) -> list[BatchAtPlant]:
+        info.context.spend(len(self.known.rows))
         return [BatchAtPlant.of(row, self.known) for row in self.known.rows]
 
-    @field("Stock by plant and location.")
-    async def stock(self, info: Info) -> list[Annotated["Stock", strawberry.lazy("schema.inventory.stock")]]:
-        rows = await info.load(Permission.BATCH_READ, stock_by_batch, self.known.stated.id) or []
-        return [stock.Stock.of(row, self.known) for row in rows]
+    @field("Stock, by plant and location.")
+    async def stock(
+        self, info: Info, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[Annotated["Stock", strawberry.lazy("schema.inventory.stock")]]:
+        return await info.children(
+            Permission.BATCH_READ, stock_of_batches, stock_of_batches_count, self.known.stated.id, (first, after),
+            key=lambda row: (row.plant_id, row.location), make=lambda row: stock.Stock.of(row, self.known),
+        )  # fmt: skip
 
-    @field("Holds by plant, in the order placed. Holds of headquarters that no plant has placed yet come last.")
+    @field(
+        "Holds, by plant in the order placed. Holds of headquarters that their plant has not placed yet come last. "
+        "Those on a batch of the same code count."
+    )
     async def holds(
-        self, info: Info, *, open: Annotated[bool, argument("True to list only open holds.")] = True
-    ) -> list[Annotated["BatchHold", strawberry.lazy("schema.quality.holds")]]:
-        batch = self.known.stated.id
-        rows = await info.load(Permission.BATCH_READ, holds_by_batch, batch) or []
-        directed = await holds.holds_on_their_way(info, self.known, rows)
-        placed = (holds.BatchHold.of(row) for row in rows)
-        pending = (holds.BatchHold.on_its_way(row, batch) for row in directed)
-        return [hold for hold in (*placed, *pending) if not open or hold.lifted_at is None]
+        self,
+        info: Info,
+        filter: Annotated[LazyHoldFilter | None, argument("Filter. Without it, all.")] = None,
+        first: First = PAGE_DEFAULT,
+        after: After = None,
+    ) -> Connection[Annotated["BatchHold", strawberry.lazy("schema.quality.holds")]]:
+        filters = (filter or holds.BatchHoldFilter()).criteria
+        return await info.children(
+            Permission.BATCH_READ, holds_page, holds_count, self.known.stated.id, (first, after),
+            key=lambda row: row.key, make=holds.BatchHold.of, filters=filters,
+        )  # fmt: skip
 
-    @field("Aliases.")
-    async def aliases(self, info: Info) -> list[Annotated["BatchAlias", strawberry.lazy("schema.inventory.aliases")]]:
-        rows = await info.load(Permission.BATCH_READ, aliases_by_batch, self.known.stated.id) or []
-        return [aliases.BatchAlias.of(row) for row in rows]
+    @field("Aliases in force, by plant, scheme, issuer and value.")
+    async def aliases(
+        self, info: Info, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[Annotated["BatchAlias", strawberry.lazy("schema.inventory.aliases")]]:
+        return await info.children(
+            Permission.BATCH_READ, aliases_page, aliases_count, self.known.stated.id, (first, after),
+            key=lambda row: (row.plant_id, row.scheme, row.issuer, row.value), make=aliases.BatchAlias.of,
+        )  # fmt: skip
 
     @field(
         "Entries about it, and entries that moved goods of it, by ledger and position.",
         permission=Permission.LEDGER_READ,
     )
     async def history(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[LedgerEntry]:
-        return await entries(info, EntriesFilter(batch=self.code), (first, after))
+        return await info.children(
+            Permission.LEDGER_READ, batch_history_page, batch_history_count, self.known.stated.code, (first, after),
+            key=lambda row: (row.log_id, row.idx), make=LedgerEntry.of,
+        )  # fmt: skip
 
     @classmethod
     def of(cls, known: Known) -> Self:
@@ -200,18 +256,62 @@ class Batch(Node):
 
 
 @input_type
-class BatchFilter:
-    """Filters batches. A field that is not given does not filter."""
+class BatchAliasFilter:
+    """Tests an alias. One alias in force must meet all fields given here."""
 
-    plant: PlantCode | None = described("Plant that knows the batch.", default=None)
-    code_begins: str | None = described("Beginning of the batch code.", default=None)
-    material: str | None = described("Material code.", default=None)
-    supplier: str | None = described("Supplier code.", default=None)
-    disposition: Disposition | None = described("Disposition of the goods.", default=None)
-    expires_before: date | None = described("Day before which the goods expire.", default=None)
-    on_hold: bool | None = described("True for goods with an open hold, false for goods without one.", default=None)
-    in_stock: bool | None = described("True for goods on hand, false for goods that are used up.", default=None)
-    alias: str | None = described("Alias, of any issuer.", default=None)
+    scheme: CodeFilter | None = described("Scheme.", default=None)
+    issuer: CodeFilter | None = described("Code of the issuer.", default=None)
+    value: CodeFilter | None = described("Alias.", default=None)
+
+    @property
+    def criterion(self) -> AliasesFilter:
+        return AliasesFilter(criterion(self.scheme), criterion(self.issuer), criterion(self.value))
+
+
+@input_type
+class BatchFilter:
+    """Filters batches. One plant's goods of the batch must meet all fields given here."""
+
+    code: CodeFilter | None = described("Batch code.", default=None)
+    aliases: BatchAliasFilter | None = described("Aliases of the batch. One of them must match.", default=None)
+    material_code: CodeFilter | None = described("Material code.", default=None)
+    supplier_code: CodeFilter | None = described("Supplier code.", default=None)
+    grade: CodeFilter | None = described("Grade.", default=None)
+    produced_at: DateTimeRange | None = described("Time of production.", default=None)
+    retest_on: DateRange | None = described("Day on which a retest is due.", default=None)
+    plant_code: CodeFilter | None = described("Plant that knows the batch.", default=None)
+    disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
+    expires_on: DateRange | None = described("Last day of use of the plant's goods.", default=None)
+    on_hold: bool | None = described(
+        "True for goods with an open hold, false for goods without one. Absent, both.", default=None
+    )
+    in_stock: bool | None = described(
+        "True for goods on hand, false for goods that are used up. Absent, both.", default=None
+    )
+
+    def criteria(self, order: Order[BatchOrderField]) -> BatchesFilter:
+        return BatchesFilter(
+            plant=criterion(self.plant_code),
+            code=criterion(self.code),
+            material=criterion(self.material_code),
+            supplier=criterion(self.supplier_code),
+            grade=criterion(self.grade),
+            disposition=criterion(self.disposition),
+            produced=None if self.produced_at is None else self.produced_at.in_micros,
+            expires_on=criterion(self.expires_on),
+            retest_on=criterion(self.retest_on),
+            on_hold=self.on_hold,
+            in_stock=self.in_stock,
+            alias=criterion(self.aliases),
+            order=order,
+        )
+
+
+@input_type
+class BatchOrder(Ordering):
+    """Order of batches."""
+
+    field: BatchOrderField = described("Field to order by.")
 
 
 def _day(text: str | None) -> date | None:
@@ -236,7 +336,7 @@ async def batches_stated(info: Info, entry: Entry) -> list[Batch]:
     return [required(one) for one in found]
 
 
-@findable("batch")
+@findable("batch", int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> Batch | None:
     return await batch_numbered(info, numbers[0])
 
@@ -250,27 +350,13 @@ async def batch(info: Info, code: Annotated[BatchCode, argument("Code on the lab
 async def batches(
     info: Info,
     filter: Annotated[BatchFilter | None, argument("Filter. Without it, all.")] = None,
-    order_by: Annotated[BatchOrder, argument("Order.")] = BatchOrder.MADE_FIRST,
+    order_by: Annotated[BatchOrder | None, argument("Order. Without it, by origin in ascending order.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Batch]:
-    filters = _filters(filter or BatchFilter(), order_by)
+    order = AS_RECORDED if order_by is None else Order(order_by.field, order_by.direction)
+    filters = (filter or BatchFilter()).criteria(order)
     return await info.connection(
         batches_page, batches_count, filters, (first, after),
-        key=lambda known: batch_key(order_by, known), make=Batch.of,
+        key=lambda listed: listed.key, make=lambda listed: Batch.of(listed.known),
     )  # fmt: skip
-
-
-def _filters(filter: BatchFilter, order: BatchOrder) -> BatchesFilter:
-    return BatchesFilter(
-        plant=filter.plant,
-        code_begins=filter.code_begins,
-        material=filter.material,
-        supplier=filter.supplier,
-        disposition=filter.disposition,
-        expires_before=None if filter.expires_before is None else filter.expires_before.isoformat(),
-        on_hold=filter.on_hold,
-        in_stock=filter.in_stock,
-        alias=filter.alias,
-        order=order,
-    )

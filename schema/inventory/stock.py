@@ -9,28 +9,29 @@ from plants.commands.inventory import stock as commands
 from plants.commands.inventory.issues import StockLine
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.values.refusals import NOTHING_CHANGES
 from plants.store.inventory.batches import (
     Known,
 )
 from plants.store.inventory.movements import Stock as StockRow
-from plants.store.inventory.stock import StockLevelsFilter, stock_count, stock_page
+from plants.store.inventory.stock import StockLevelsFilter, stock_at, stock_count, stock_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.filters import CodeFilter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
-from schema.engine.nodes import Node
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
 from schema.engine.quantities import Quantity, QuantityInput
 from schema.engine.refusals import AMOUNTS
-from schema.engine.scalars import BatchCode, PlantCode
+from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
-from schema.materials.master_records import MasterRecord, record_of
+from schema.materials.locations import Location
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
@@ -52,8 +53,8 @@ class Stock(Node):
         return await owner(info, self.row.plant_id)
 
     @field("Location of the stock.")
-    async def location(self, info: Info) -> MasterRecord:
-        found = await record_of(info, MasterKind.LOCATION, self.row.plant_id, self.row.location)
+    async def location(self, info: Info) -> Location:
+        found = await Location.load(info, self.row.plant_id, self.row.location)
         assert found is not None
         return found
 
@@ -65,21 +66,36 @@ class Stock(Node):
     def of(cls, row: StockRow, known: Known) -> Self:
         unit = known.stated.unit
         return cls(
-            id=strawberry.ID(f"stock/{row.plant_id}/{row.batch_id}/{row.location}"),
+            id=node_id("stock", row.plant_id, row.batch_id, row.location),
             quantity=Quantity.of(row.quantity, unit),
             row=row,
             known=known,
         )
 
 
+@findable("stock", int, int, str)
+async def _find(info: Info, parts: tuple[int, int, str]) -> Stock | None:
+    row = await info.load(Permission.BATCH_READ, stock_at, parts)
+    return None if row is None else Stock.of(*row)
+
+
 @input_type
 class StockFilter:
     """Filters stock. A field that is not given does not filter."""
 
-    plant: PlantCode | None = described("Plant of the stock.", default=None)
-    batch: BatchCode | None = described("Batch of the stock.", default=None)
-    material: str | None = described("Material code.", default=None)
-    location: str | None = described("Location code.", default=None)
+    plant_code: CodeFilter | None = described("Plant of the stock.", default=None)
+    batch_code: CodeFilter | None = described("Batch of the stock.", default=None)
+    material_code: CodeFilter | None = described("Material of the batch.", default=None)
+    location_code: CodeFilter | None = described("Location of the stock.", default=None)
+
+    @property
+    def criteria(self) -> StockLevelsFilter:
+        return StockLevelsFilter(
+            plant=criterion(self.plant_code),
+            batch=criterion(self.batch_code),
+            material=criterion(self.material_code),
+            location=criterion(self.location_code),
+        )
 
 
 @query("Lists quantities on hand, by plant, batch and location.", permission=Permission.BATCH_READ)
@@ -89,10 +105,9 @@ async def stock(
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[Stock]:
-    wanted = filter or StockFilter()
-    filters = StockLevelsFilter(wanted.plant, wanted.batch, wanted.material, wanted.location)
+    filters = filter or StockFilter()
     return await info.connection(
-        stock_page, stock_count, filters, (first, after),
+        stock_page, stock_count, filters.criteria, (first, after),
         key=lambda one: (one[0].plant_id, one[0].batch_id, one[0].location), make=lambda one: Stock.of(*one),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 import strawberry
 
 from auth.permissions import Permission
+from infra.roles import Role
 from plants.rules.logistics.transfers import overdue_before
 from plants.rules.values.instants import from_micros
 from plants.store.logistics.in_transit import (
@@ -15,12 +16,16 @@ from plants.store.logistics.in_transit import (
     open_count,
     open_totals,
     open_transfers,
+    open_transfers_by_id,
 )
 from plants.store.logistics.in_transit import OpenTransfer as OpenTransferRow
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import argument, described, enum_type, field, object_type
+from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import DateTimeRange, Filter, criterion
 from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import HUB_ONLY, query
 from schema.engine.quantities import Quantity
 from schema.logistics.transfers import Transfer, transfer_numbered
@@ -29,7 +34,7 @@ enum_type(OpenState, name="OpenTransferState")
 
 
 @object_type
-class OpenTransfer:
+class OpenTransfer(Node):
     """An unsettled transfer."""
 
     state: OpenState = described("State of the transfer.")
@@ -37,7 +42,7 @@ class OpenTransfer:
     overdue: bool = described("True if the transfer is overdue.")
     number: strawberry.Private[int]
 
-    @field("Transfer with its balances.")
+    @field("Transfer.")
     async def transfer(self, info: Info) -> Transfer:
         found: Transfer | None = await transfer_numbered(info, (self.number,))
         return required(found)
@@ -45,7 +50,25 @@ class OpenTransfer:
     @classmethod
     def of(cls, one: OpenTransferRow, overdue_us: int) -> Self:
         since = from_micros(one.since_us)
-        return cls(state=one.state, since=since, overdue=one.since_us < overdue_us, number=one.id)
+        return cls(
+            id=node_id("open-transfer", one.id),
+            state=one.state,
+            since=since,
+            overdue=one.since_us < overdue_us,
+            number=one.id,
+        )
+
+
+@findable("open-transfer", int)
+async def _find(info: Info, numbers: tuple[int]) -> OpenTransfer | None:
+    if info.services.role is not Role.HUB:
+        return None
+    found = await info.load(Permission.BATCH_READ, open_transfers_by_id, numbers[0])
+    return None if found is None else OpenTransfer.of(found, _overdue_before(info))
+
+
+def _overdue_before(info: Info) -> int:
+    return overdue_before(info.services.clock.now(), info.services.transfer_overdue_days)
 
 
 @object_type
@@ -74,9 +97,10 @@ class TransfersInTransit:
     overdue_days: int = described("Days after which a transfer is overdue.")
     filters: strawberry.Private[OpenTransfersFilter]
 
-    @field("Totals by unit.", permission=Permission.BATCH_READ)
+    @field("Totals, one for each unit.", permission=Permission.BATCH_READ)
     async def totals(self, info: Info) -> list[TransitTotal]:
         found = await info.read(open_totals, self.filters)
+        info.context.spend(len(found))
         return [TransitTotal.of(one) for one in found]
 
     @field("Transfers, longest open first.", permission=Permission.BATCH_READ)
@@ -87,18 +111,24 @@ class TransfersInTransit:
         )  # fmt: skip
 
 
+@input_type
+class OpenTransferFilter:
+    """Filters unsettled transfers. A transfer must meet all fields given here."""
+
+    state: Filter[OpenState] | None = described("State of the transfer.", default=None)
+    since: DateTimeRange | None = described("Time since which the transfer is open.", default=None)
+    overdue: bool | None = described("True for overdue transfers, false for the others. Absent, both.", default=None)
+
+
 @query(
     "Returns the unsettled transfers between plants that you may see.",
     permission=Permission.BATCH_READ,
     roles=HUB_ONLY,
 )
 async def transfers_in_transit(
-    info: Info,
-    overdue: Annotated[
-        bool | None, argument("True for overdue transfers, false for the others. Without it, all.")
-    ] = None,
+    info: Info, filter: Annotated[OpenTransferFilter | None, argument("Filter. Without it, all.")] = None
 ) -> TransfersInTransit:
-    serving = info.services
-    days = serving.transfer_overdue_days
-    before_us = overdue_before(serving.clock.now(), days)
-    return TransfersInTransit(overdue_days=days, filters=OpenTransfersFilter(before_us, overdue))
+    wanted = filter or OpenTransferFilter()
+    since = None if wanted.since is None else wanted.since.in_micros
+    filters = OpenTransfersFilter(_overdue_before(info), wanted.overdue, criterion(wanted.state), since)
+    return TransfersInTransit(overdue_days=info.services.transfer_overdue_days, filters=filters)

@@ -1,61 +1,103 @@
-"""Material definitions: types, queries, and the mutation that defines a material."""
+"""Materials: their types and queries, and the mutation that saves one."""
 
+from dataclasses import replace
 from typing import Annotated, Self
 
 import strawberry
+from strawberry import Maybe
 
 from auth.permissions import Permission
-from plants.commands.materials import definitions
-from plants.rules.identification.refusals import CODE_INVALID
-from plants.rules.values.refusals import AMOUNT_NOT_A_NUMBER, AMOUNT_NOT_POSITIVE, UNIT_UNKNOWN
+from plants.commands.materials import changes, definitions
+from plants.commands.materials.definitions import CONVERSIONS_MAX
+from plants.rules.materials.definitions import MATERIAL
+from plants.store.materials.definitions import (
+    DefinitionsFilter,
+    definition_key,
+    materials_by_key,
+    materials_count,
+    materials_page,
+)
 from plants.store.materials.definitions import Material as MaterialRow
-from plants.store.materials.definitions import materials_by_key, materials_coded, materials_count, materials_page
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, field, input_type, object_type
+from schema.engine.filters import CodeFilter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable
 from schema.engine.operations import PLANT_ONLY, mutation, query
-from schema.engine.scalars import PlantCode, Rational
+from schema.engine.refusals import SAVING_UNIT
+from schema.engine.scalars import Rational
 from schema.group.plants import Plant, owner
-from schema.materials.master_records import CODE, NAME, Filter, master_filter
+from schema.materials.plant_definitions import (
+    CODE,
+    NAME,
+    VERSION,
+    AtPlant,
+    Code,
+    DefinitionFilter,
+    DefinitionOrder,
+    NamedRowInput,
+    OrderBy,
+    cleared,
+    definition_coded,
+    given,
+)
+from schema.materials.units import Unit
 
 
 @object_type
 class UnitConversion:
     """A conversion from another unit to the material's unit."""
 
-    unit: str = described("Other unit.")
+    unit_code: str = described("Code of the other unit.")
     factor: Rational = described("Size of the other unit in the material's unit.")
+    number: strawberry.Private[int]
+
+    @field("Other unit. Null if only this conversion says how large it is.")
+    async def unit(self, info: Info) -> Unit | None:
+        return await Unit.load(info, self.number, self.unit_code)
 
 
 @object_type
-class Material:
+class Material(Node):
     """A material, as defined at one plant."""
 
     code: str = described(CODE)
     name: str = described(NAME)
-    unit: str = described("Unit in which its batches are counted.")
     shelf_life_days: int | None = described("Shelf life in days after production. Null if batches do not expire.")
     retest_days: int | None = described("Days after production until a retest is due. Null if none is.")
-    conversions: list[UnitConversion] = described("Conversions of other units to the material's own.")
+    conversions: list[UnitConversion] = described(
+        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}."
+    )
+    version: int = described(VERSION)
+    unit_code: strawberry.Private[str]
     number: strawberry.Private[int]
 
     @field("Plant of the definition.")
     async def plant(self, info: Info) -> Plant:
         return await owner(info, self.number)
 
+    @field("Unit in which its batches are counted.")
+    async def unit(self, info: Info) -> Unit:
+        return required(await Unit.load(info, self.number, self.unit_code))
+
     @classmethod
     def of(cls, row: MaterialRow) -> Self:
         factors = sorted(row.conversions.items())
         return cls(
+            id=node_id("material", row.plant_id, row.code),
             code=row.code,
             name=row.name,
-            unit=row.unit,
             shelf_life_days=row.shelf_life_days,
             retest_days=row.retest_days,
-            conversions=[UnitConversion(unit=unit, factor=Rational(factor)) for unit, factor in factors],
+            conversions=[
+                UnitConversion(unit_code=unit, factor=Rational(factor), number=row.plant_id) for unit, factor in factors
+            ],
+            version=row.version,
+            unit_code=row.unit,
             number=row.plant_id,
         )
 
@@ -66,30 +108,39 @@ async def material_of(info: Info, number: int, code: str) -> Material | None:
     return None if row is None else Material.of(row)
 
 
-@query(
-    "Returns the material with this code, or null. Of several plants, the one with the lowest number counts.",
-    permission=Permission.BATCH_READ,
-)
-async def material(
-    info: Info,
-    code: Annotated[str, argument("Material code.")],
-    plant: Annotated[PlantCode | None, argument("Plant of the definition. Without it, any plant.")] = None,
-) -> Material | None:
-    rows = await info.read(materials_coded, code, plant)
+@findable("material", int, str)
+async def _find(info: Info, parts: tuple[int, str]) -> Material | None:
+    return await material_of(info, *parts)
+
+
+@input_type
+class MaterialFilter(DefinitionFilter):
+    """Filters materials. A field that is not given does not filter."""
+
+    unit_code: CodeFilter | None = described("Unit in which batches are counted.", default=None)
+
+    def materials(self, order_by: DefinitionOrder | None) -> DefinitionsFilter:
+        """Return the criteria and the order of a list of materials."""
+        return replace(self.criteria(MATERIAL, order_by), unit=criterion(self.unit_code))
+
+
+@query("Returns the material with this code, or null.", permission=Permission.BATCH_READ)
+async def material(info: Info, code: Code, plant_code: AtPlant = None) -> Material | None:
+    rows = await info.read(materials_page, definition_coded(MATERIAL, code, plant_code), None, 1)
     return Material.of(rows[0]) if rows else None
 
 
-@query("Lists materials by code and plant.", permission=Permission.BATCH_READ)
+@query("Lists materials, with the plants that define them.", permission=Permission.BATCH_READ)
 async def materials(
-    info: Info, filter: Filter = None, first: First = PAGE_DEFAULT, after: After = None
+    info: Info,
+    filter: Annotated[MaterialFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: OrderBy = None,
+    first: First = PAGE_DEFAULT,
+    after: After = None,
 ) -> Connection[Material]:
+    filters = (filter or MaterialFilter()).materials(order_by)
     return await info.connection(
-        materials_page,
-        materials_count,
-        master_filter("MATERIAL", filter),
-        (first, after),
-        key=lambda row: (row.code, row.plant_id),
-        make=Material.of,
+        materials_page, materials_count, filters, (first, after), key=definition_key(filters.order), make=Material.of
     )
 
 
@@ -97,49 +148,71 @@ async def materials(
 class UnitConversionInput:
     """A conversion from another unit to the material's unit."""
 
-    unit: str = described("Other unit.")
+    unit_code: str = described("Code of the other unit.")
     factor: Rational = described("Size of the other unit in the material's unit.")
 
 
 @input_type
-class DefineMaterialInput(MutationInput):
-    """A complete material definition. It replaces an earlier one with the same code."""
+class MaterialRowInput(NamedRowInput):
+    """A material to save. An absent field stays as it is."""
 
-    code: str = described(CODE)
-    name: str = described(NAME)
-    unit: str = described("Unit in which batches are counted: UN/ECE Rec 20, or defined at this plant.")
-    shelf_life_days: int | None = described(
+    unit_code: Maybe[str | None] = described(
+        "Unit in which batches are counted: UN/ECE Rec 20, or defined at the plant. A new material needs one.",
+        default=None,
+    )
+    shelf_life_days: Maybe[int | None] = described(
         "Shelf life in days after production. Null if batches do not expire.", default=None
     )
-    retest_days: int | None = described("Days after production until a retest is due. Null if none is.", default=None)
-    conversions: list[UnitConversionInput] = described(
-        "Conversions of other units to the material's own.", default_factory=list
+    retest_days: Maybe[int | None] = described(
+        "Days after production until a retest is due. Null if none is.", default=None
     )
+    conversions: Maybe[list[UnitConversionInput] | None] = described(
+        f"Conversions of other units to the material's own, at most {CONVERSIONS_MAX}. They replace all earlier ones.",
+        default=None,
+    )
+
+    def change(self) -> changes.MaterialChange:
+        lines: list[UnitConversionInput] | None = given(self.conversions)
+        return changes.MaterialChange(
+            self.code,
+            name=given(self.name),
+            unit=given(self.unit_code),
+            shelf_life_days=given(self.shelf_life_days),
+            retest_days=given(self.retest_days),
+            conversions=None if lines is None else tuple((one.unit_code, str(one.factor)) for one in lines),
+            cleared=cleared(
+                name=self.name,
+                unit=self.unit_code,
+                shelf_life_days=self.shelf_life_days,
+                retest_days=self.retest_days,
+                conversions=self.conversions,
+            ),
+            expected_version=self.expected_version,
+        )
+
+
+@input_type
+class SaveMaterialInput(MutationInput, MaterialRowInput):
+    """A material to save. An absent field stays as it is."""
 
 
 @object_type
-class MaterialDefined(Recorded):
-    """A material was defined."""
+class MaterialSaved(Recorded):
+    """A material was defined or changed."""
 
-    material: Material = described("Material with its current definition.")
+    material: Material = described("Material as it is now.")
 
 
 @mutation(
-    "Define a material with its unit, shelf life and unit conversions.",
+    "Define a material, or change the fields given of one. Batches that are made from now on follow it. "
+    'Example: `{ code: "RM-MILK", name: "Raw milk", unitCode: "KGM", shelfLifeDays: 3 }`.',
     roles=PLANT_ONLY,
     permission=Permission.MASTERDATA_DEFINE,
     command=definitions.define_material,
-    refusals=(
-        AMOUNT_NOT_A_NUMBER,
-        AMOUNT_NOT_POSITIVE,
-        CODE_INVALID,
-        UNIT_UNKNOWN,
-    ),
+    order=changes.MaterialChange,
+    refusals=SAVING_UNIT,
 )
-async def define_material(info: Info, input: Input[DefineMaterialInput]) -> MaterialDefined:
-    factors = {line.unit: str(line.factor) for line in input.conversions}
-    days = input.shelf_life_days, input.retest_days
-    order = definitions.MaterialDefinition(input.code, input.name, input.unit, *days, conversions=factors)
-    entry = await info.write(definitions.define_material, order, input)
+async def save_material(info: Info, input: Input[SaveMaterialInput]) -> MaterialSaved:
+    entry = await info.write(definitions.define_material, input.change(), input)
     found = await material_of(info, info.services.plant, input.code)
-    return MaterialDefined(entry=RecordedEntry.of(entry), material=required(found))
+    return MaterialSaved(entry=RecordedEntry.of(entry), material=required(found))

@@ -11,6 +11,7 @@ from schema.engine.fields import argument, described, enum_type, field, object_t
 from schema.engine.operations import query
 from schema.engine.scalars import PermissionName, PlantCode
 from schema.group.plants import Plant, plants_seen
+from schema.people.actors import Actor
 
 enum_type(Role, name="PersonRole")
 
@@ -37,7 +38,7 @@ class ViewerRole:
 class Viewer:
     """The signed-in user."""
 
-    person: str = described("Employee number.")
+    actor: Actor = described("Actor of what you record.")
     name: str = described("Name as printed with signatures.")
     roles: list[ViewerRole] = described("Roles of the user.")
 
@@ -66,4 +67,4 @@ class Viewer:
 async def viewer(info: Info) -> Viewer:
     actor = info.context.actor
     roles = [ViewerRole(role=grant.role, plant_number=grant.plant_number) for grant in sorted(actor.grants)]
-    return Viewer(person=actor.actor_id, name=actor.name, roles=roles)
+    return Viewer(actor=Actor.of(actor.actor_id), name=actor.name, roles=roles)

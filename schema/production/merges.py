@@ -3,6 +3,7 @@
 from auth.permissions import Permission
 from plants.commands.production import merges
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production.refusals import MATERIAL_DIFFERS
 from plants.rules.values.refusals import NOTHING_CHANGES
@@ -31,7 +32,9 @@ class MergeSourceInput:
 class MergeBatchesInput(MutationInput):
     """The batches to merge."""
 
-    sources: list[MergeSourceInput] = described("Batches to merge: at least two, of one material.")
+    sources: list[MergeSourceInput] = described(
+        f"Batches to merge: at least two and at most {LINES_MAX}, of one material."
+    )
     location_code: str = described("Code of the location for the new batch.")
 
 

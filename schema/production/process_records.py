@@ -9,50 +9,63 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.production import process_records as commands
 from plants.rules.genealogy.edges import MaterialUse
-from plants.rules.materials.definitions import MasterKind
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production import process_records as rules
 from plants.rules.production.process_records import ProcessKind, ProcessState, RunKind
 from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.instants import from_micros
-from plants.rules.values.refusals import Refusal
 from plants.store.genealogy.edges import Edge
-from plants.store.production.process_records import (
+from plants.store.production.process_listings import (
+    NEWEST_FIRST,
     ProcessesFilter,
-    ProcessRow,
-    edges_into,
-    edges_out,
-    processes_by_id,
+    ProcessRecordOrderField,
+    process_key,
     processes_count,
     processes_page,
 )
+from plants.store.production.process_records import (
+    ProcessRow,
+    inputs_count,
+    inputs_page,
+    line_totals,
+    lines_by_key,
+    outputs_count,
+    outputs_page,
+    processes_by_id,
+)
+from plants.store.sql.orders import Order
+from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable, read_id
+from schema.engine.nodes import Node, findable, named, read_id
 from schema.engine.operations import PLANT_ONLY, mutation, query
+from schema.engine.orders import Ordering
 from schema.engine.quantities import Quantity, quantities
 from schema.engine.refusals import AMOUNTS, TAKING
-from schema.engine.scalars import PlantCode, instant
+from schema.engine.scalars import instant
 from schema.group.plants import Plant, owner
 from schema.inventory.batches import Batch, batch_numbered
 from schema.inventory.stock import StockLineInput
-from schema.materials.master_records import MasterRecord, record_of
+from schema.materials.equipment import Equipment
 
 PROCESS_ID = "Id of the process record."
 
 enum_type(ProcessKind)
 enum_type(ProcessState)
+enum_type(ProcessRecordOrderField)
 enum_type(MaterialUse)
 enum_type(RunKind)
 
 
 @object_type
-class ProcessLine:
+class ProcessLine(Node):
     """A quantity of a batch that entered or left a process record."""
 
     use: MaterialUse = described("Material use of the goods.")
@@ -65,8 +78,17 @@ class ProcessLine:
         return await batch_numbered(info, self.number)
 
     @classmethod
-    def of(cls, row: Edge, batch: int) -> Self:
+    def of_input(cls, row: Edge) -> Self:
+        return cls._of(row, row.target_id, row.source_id)
+
+    @classmethod
+    def of_output(cls, row: Edge) -> Self:
+        return cls._of(row, row.source_id, row.target_id)
+
+    @classmethod
+    def _of(cls, row: Edge, process: int, batch: int) -> Self:
         return cls(
+            id=node_id("process-line", process, *line_key(row)),
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
             occurred_at=from_micros(row.occurred_us),
@@ -74,15 +96,31 @@ class ProcessLine:
         )
 
 
+def line_key(row: Edge) -> tuple[int, int, int]:
+    """Return the plant, entry and line of an input or output: its place in its list, and the end of its id."""
+    return row.plant_id, row.entry_idx, row.line
+
+
+@findable("process-line", int, int, int, int)
+async def _find_line(info: Info, parts: tuple[int, int, int, int]) -> ProcessLine | None:
+    process, *key = parts
+    row = await info.load(Permission.BATCH_READ, lines_by_key, tuple(key))
+    if row is None or process not in {row.source_id, row.target_id}:
+        return None
+    return ProcessLine.of_input(row) if row.target_id == process else ProcessLine.of_output(row)
+
+
 @object_type
 class MassBalance:
     """Mass balance of a process record, by unit."""
 
-    inputs: list[Quantity] = described("Consumed quantities.")
-    outputs: list[Quantity] = described("Produced quantities, including by-products, co-products and samples.")
-    returned: list[Quantity] = described("Quantities that were returned unused.")
+    inputs: list[Quantity] = described("Consumed quantities, one for each unit.")
+    outputs: list[Quantity] = described(
+        "Produced quantities, including by-products, co-products and samples: one for each unit."
+    )
+    returned: list[Quantity] = described("Quantities that were returned unused, one for each unit.")
     loss: list[Quantity] = described(
-        "Inputs minus outputs minus returns. It is negative if the outputs exceed the inputs."
+        "Inputs minus outputs minus returns, one for each unit. It is negative if the outputs exceed the inputs."
     )
 
     @classmethod
@@ -94,15 +132,14 @@ class MassBalance:
 
 @object_type
 class ProcessRecord(Node):
-    """A process record, such as a production, split, merge or shipment."""
+    """A process record, such as a production, split or merge."""
 
     kind: ProcessKind = described("Kind of process.")
     state: ProcessState = described("State.")
-    job_order: str | None = described("Job order. For a shipment, the order of the customer.")
+    job_order: str | None = described("Job order.")
     segment: str | None = described("Process segment.")
     opened_at: datetime = described("Start.")
     closed_at: datetime | None = described("End. Null while it is open.")
-    loss: list[Quantity] = described("Inputs minus outputs minus returns at closing. Empty while it is open.")
     row: strawberry.Private[ProcessRow]
 
     @field("Plant of the record.")
@@ -110,35 +147,56 @@ class ProcessRecord(Node):
         return await owner(info, self.row.plant_id)
 
     @field("Equipment.")
-    async def equipment(self, info: Info) -> MasterRecord | None:
-        return await record_of(info, MasterKind.EQUIPMENT, self.row.plant_id, self.row.equipment)
+    async def equipment(self, info: Info) -> Equipment | None:
+        return await Equipment.load(info, self.row.plant_id, self.row.equipment)
 
-    @field("Customer of a shipment. Null for other kinds.")
-    async def customer(self, info: Info) -> MasterRecord | None:
-        return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
+    @field("Inputs minus outputs minus returns at closing, one for each unit. Empty while it is open.")
+    def loss(self, info: Info) -> list[Quantity]:
+        amounts: dict[str, str] = json.loads(self.row.loss)
+        info.context.spend(len(amounts))
+        return quantities(amounts)
 
     @field("Inputs, in the order fed.")
-    async def inputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.load(Permission.BATCH_READ, edges_into, self.row.id) or []
-        return [ProcessLine.of(row, row.source_id) for row in rows]
+    async def inputs(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[ProcessLine]:
+        return await info.children(
+            Permission.BATCH_READ, inputs_page, inputs_count, self.row.id, (first, after),
+            key=line_key, make=ProcessLine.of_input,
+        )  # fmt: skip
 
     @field("Outputs, in the order yielded.")
-    async def outputs(self, info: Info) -> list[ProcessLine]:
-        rows = await info.load(Permission.BATCH_READ, edges_out, self.row.id) or []
-        return [ProcessLine.of(row, row.target_id) for row in rows]
+    async def outputs(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[ProcessLine]:
+        return await info.children(
+            Permission.BATCH_READ, outputs_page, outputs_count, self.row.id, (first, after),
+            key=line_key, make=ProcessLine.of_output,
+        )  # fmt: skip
 
     @field("Mass balance so far.")
     async def balance(self, info: Info) -> MassBalance:
-        lines = [*await self._rows(info, into=True), *await self._rows(info, into=False)]
-        return MassBalance.of(rules.mass_balance((row.use, row.unit, row.quantity) for row in lines))
+        totals = await info.load(Permission.BATCH_READ, line_totals, self.row.id) or []
+        info.context.spend(len(totals))
+        return MassBalance.of(rules.mass_balance(totals))
 
-    async def _rows(self, info: Info, *, into: bool) -> list[Edge]:
-        query = edges_into if into else edges_out
-        return await info.load(Permission.BATCH_READ, query, self.row.id) or []
+    @field("Whether you may feed goods into it now.")
+    async def viewer_can_add_inputs(self, info: Info) -> Ability:
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
+
+    @field("Whether you may yield goods from it now.")
+    async def viewer_can_add_outputs(self, info: Info) -> Ability:
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, self._check_open)
+
+    @field("Whether you may close it now.")
+    async def viewer_can_close(self, info: Info) -> Ability:
+        async def check() -> None:
+            await self._check_open()
+            commands.check_order(self.opened_at, info.services.clock.now())
+
+        return await ability(info, Permission.PROCESS_RUN, self.row.plant_id, check)
+
+    async def _check_open(self) -> None:
+        rules.check_open(self.row.id, self.row.kind, self.row.state)
 
     @classmethod
     def of(cls, row: ProcessRow) -> Self:
-        loss: dict[str, str] = json.loads(row.loss)
         return cls(
             id=node_id("process", row.id),
             kind=ProcessKind(row.kind),
@@ -147,20 +205,42 @@ class ProcessRecord(Node):
             segment=row.segment,
             opened_at=from_micros(row.opened_us),
             closed_at=instant(row.closed_us),
-            loss=quantities(loss),
             row=row,
         )
 
 
 @input_type
-class ProcessFilter:
-    """Filters process records. A field that is not given does not filter."""
+class ProcessRecordFilter:
+    """Filters process records. A process record must meet all fields given here."""
 
-    plant: PlantCode | None = described("Plant.", default=None)
-    kind: ProcessKind | None = described("Kind.", default=None)
-    state: ProcessState | None = described("State.", default=None)
-    job_order: str | None = described("Job order.", default=None)
-    equipment: str | None = described("Code of the equipment.", default=None)
+    plant_code: CodeFilter | None = described("Plant of the record.", default=None)
+    kind: Filter[ProcessKind] | None = described("Kind of process.", default=None)
+    state: Filter[ProcessState] | None = described("State.", default=None)
+    job_order: CodeFilter | None = described("Job order.", default=None)
+    segment: CodeFilter | None = described("Process segment.", default=None)
+    equipment_code: CodeFilter | None = described("Equipment.", default=None)
+    opened_at: DateTimeRange | None = described("Start.", default=None)
+    closed_at: DateTimeRange | None = described("End.", default=None)
+
+    def criteria(self, order: Order[ProcessRecordOrderField]) -> ProcessesFilter:
+        return ProcessesFilter(
+            plant=criterion(self.plant_code),
+            kind=criterion(self.kind),
+            state=criterion(self.state),
+            job_order=criterion(self.job_order),
+            segment=criterion(self.segment),
+            equipment=criterion(self.equipment_code),
+            opened_us=None if self.opened_at is None else self.opened_at.in_micros,
+            closed_us=None if self.closed_at is None else self.closed_at.in_micros,
+            order=order,
+        )
+
+
+@input_type
+class ProcessRecordOrder(Ordering):
+    """Order of process records."""
+
+    field: ProcessRecordOrderField = described("Field to order by.")
 
 
 async def process_numbered(info: Info, number: int) -> ProcessRecord | None:
@@ -174,7 +254,7 @@ async def process_written(info: Info, number: int) -> ProcessRecord:
     return required(await process_numbered(info, number))
 
 
-@findable("process")
+@findable("process", int)
 async def _find(info: Info, numbers: tuple[int, ...]) -> ProcessRecord | None:
     return await process_numbered(info, numbers[0])
 
@@ -188,26 +268,21 @@ async def process_record(info: Info, id: Annotated[strawberry.ID, argument(PROCE
 
 
 @query(
-    "Lists process records, newest first per plant. Transfers have a list of their own.",
+    "Lists process records. Transfers and shipments have lists of their own.",
     permission=Permission.BATCH_READ,
 )
 async def process_records(
     info: Info,
-    filter: Annotated[ProcessFilter | None, argument("Filter. Without it, all.")] = None,
+    filter: Annotated[ProcessRecordFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: Annotated[ProcessRecordOrder | None, argument("Order. Without it, newest first per plant.")] = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ProcessRecord]:
+    order = NEWEST_FIRST if order_by is None else Order(order_by.field, order_by.direction)
     return await info.connection(
-        processes_page, processes_count, _filters(filter), (first, after),
-        key=lambda row: (row.id, row.plant_id), make=ProcessRecord.of,
+        processes_page, processes_count, (filter or ProcessRecordFilter()).criteria(order), (first, after),
+        key=lambda row: process_key(row, order), make=ProcessRecord.of,
     )  # fmt: skip
-
-
-def _filters(filter: ProcessFilter | None) -> ProcessesFilter:
-    if filter is None:
-        return ProcessesFilter()
-    kind, state = (None if one is None else one.value for one in (filter.kind, filter.state))
-    return ProcessesFilter(filter.plant, kind, state, filter.job_order, filter.equipment)
 
 
 @input_type
@@ -229,7 +304,7 @@ class AddProcessInputsInput(MutationInput):
     """Goods to feed into an open process record."""
 
     process_id: strawberry.ID = described(PROCESS_ID)
-    lines: list[StockLineInput] = described("Goods to feed, with their locations.")
+    lines: list[StockLineInput] = described(f"Goods to feed, with their locations. At most {LINES_MAX}.")
 
 
 @input_type
@@ -260,13 +335,9 @@ class ProcessClosed(Recorded):
     process: ProcessRecord = described("Process record.")
 
 
-def process_named(info: Info, id: str) -> int:
-    """Return the number of a process record, or raise Refusal: NOT_PERMITTED comes before PROCESS_UNKNOWN."""
-    info.require(info.services.plant)
-    numbers = read_id("process", id)
-    if numbers is None:
-        raise Refusal(PROCESS_UNKNOWN, process=id[:40])
-    return numbers[0]
+def process_named(id: str) -> int:
+    """Return the number of the process record in the field `processId`, or raise Refusal PROCESS_UNKNOWN."""
+    return int(named("processId", "process", id, PROCESS_UNKNOWN)[0])
 
 
 @mutation(
@@ -295,7 +366,7 @@ async def open_process(info: Info, input: Input[OpenProcessInput]) -> ProcessOpe
     ),
 )
 async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) -> ProcessInputsAdded:
-    number = process_named(info, input.process_id)
+    number = process_named(input.process_id)
     order = commands.Feed(number, tuple(line.line for line in input.lines))
     entry = await info.write(commands.feed_process, order, input)
     return ProcessInputsAdded(entry=RecordedEntry.of(entry), process=await process_written(info, number))
@@ -312,7 +383,7 @@ async def add_process_inputs(info: Info, input: Input[AddProcessInputsInput]) ->
     ),
 )
 async def close_process(info: Info, input: Input[CloseProcessInput]) -> ProcessClosed:
-    number = process_named(info, input.process_id)
+    number = process_named(input.process_id)
     order = commands.Closing(number)
     entry = await info.write(commands.close_process, order, input)
     return ProcessClosed(entry=RecordedEntry.of(entry), process=await process_written(info, number))

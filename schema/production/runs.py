@@ -6,6 +6,7 @@ from auth.permissions import Permission
 from plants.commands.production import runs
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info
 from schema.engine.entries import Recorded, RecordedEntry
@@ -16,15 +17,17 @@ from schema.engine.refusals import AMOUNTS, TAKING
 from schema.inventory.batches import Batch, batches_stated
 from schema.inventory.stock import StockLineInput
 from schema.production.process_records import OpenProcessInput, ProcessRecord, process_written
-from schema.production.yields import OutputInput
+from schema.production.yields import OutputInput, outputs_of
 
 
 @input_type
 class RecordProductionInput(OpenProcessInput):
     """A complete run: process, inputs and outputs."""
 
-    inputs: list[StockLineInput] = described("Inputs, with their locations.", default_factory=list)
-    outputs: list[OutputInput] = described("Outputs.", default_factory=list)
+    inputs: list[StockLineInput] = described(
+        f"Inputs, with their locations. At most {LINES_MAX}.", default_factory=list
+    )
+    outputs: list[OutputInput] = described(f"Outputs. At most {LINES_MAX} lines in all.", default_factory=list)
     opened_at: datetime | None = described("Start. The default is the end.", default=None)
 
 
@@ -33,7 +36,7 @@ class ProductionRecorded(Recorded):
     """A run was recorded as one closed process record."""
 
     process: ProcessRecord = described("Process record.")
-    batches: list[Batch] = described("New batches, in the order of the outputs.")
+    batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
 
 
 @mutation(
@@ -53,7 +56,7 @@ async def record_production(info: Info, input: Input[RecordProductionInput]) -> 
     order = runs.ProductionRun(
         input.order,
         tuple(one.line for one in input.inputs),
-        tuple(one.output for one in input.outputs),
+        outputs_of(input.outputs),
         input.opened_at,
     )
     entry = await info.write(runs.record_production, order, input)

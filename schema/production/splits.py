@@ -3,6 +3,7 @@
 from auth.permissions import Permission
 from plants.commands.production import splits
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
@@ -30,7 +31,7 @@ class SplitBatchInput(MutationInput):
 
     batch_code: BatchCode = described("Batch code.")
     location_code: str = described("Code of the location that the parts are taken from.")
-    parts: list[SplitPartInput] = described("Parts. Each becomes a new batch.")
+    parts: list[SplitPartInput] = described(f"Parts. Each becomes a new batch. At most {LINES_MAX}.")
 
 
 @object_type
@@ -39,7 +40,7 @@ class BatchSplit(Recorded):
 
     process: ProcessRecord = described("Process record of the split.")
     batch: Batch = described("The split batch.")
-    parts: list[Batch] = described("New batches, in the order of the parts.")
+    parts: list[Batch] = described(f"New batches, in the order of the parts. At most {LINES_MAX}.")
 
 
 @mutation(

@@ -1,5 +1,6 @@
 """Yields: outputs of an open process record."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 import strawberry
@@ -8,10 +9,11 @@ from auth.permissions import Permission
 from plants.commands.production import yields
 from plants.rules.identification.refusals import BATCH_CODE_INVALID
 from plants.rules.inventory.refusals import ALIAS_TAKEN, BATCH_UNKNOWN, STOCK_SHORT
+from plants.rules.ledger.events import LINES_MAX
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS, PROCESS_CLOSED, PROCESS_UNKNOWN
-from plants.rules.values.refusals import LINES_INVALID
+from plants.rules.values.refusals import LINES_INVALID, Refusals
 from schema.engine.context import Info
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, enum_type, input_type, object_type
@@ -61,6 +63,16 @@ class OutputInput:
         )
 
 
+def outputs_of(inputs: Iterable[OutputInput]) -> tuple[yields.Output, ...]:
+    """Return the outputs of the field `outputs`, or raise their Refusals."""
+    made: list[yields.Output] = []
+    with Refusals() as refusals:
+        for index, one in enumerate(inputs):
+            with refusals.at("outputs", index):
+                made.append(one.output)
+    return tuple(made)
+
+
 @input_type
 class AdditionInput:
     """A further quantity of a batch that the same process record made."""
@@ -80,11 +92,13 @@ class AddProcessOutputsInput(MutationInput):
     """Outputs of an open process record."""
 
     process_id: strawberry.ID = described(PROCESS_ID)
-    outputs: list[OutputInput] = described("New batches.", default_factory=list)
+    outputs: list[OutputInput] = described(f"New batches. At most {LINES_MAX} lines in all.", default_factory=list)
     additions: list[AdditionInput] = described(
-        "Additions to batches that the process record made.", default_factory=list
+        f"Additions to batches that the process record made. At most {LINES_MAX} lines in all.", default_factory=list
     )
-    returns: list[StockLineInput] = described("Unused inputs, with the locations they return to.", default_factory=list)
+    returns: list[StockLineInput] = described(
+        f"Unused inputs, with the locations they return to. At most {LINES_MAX} lines in all.", default_factory=list
+    )
 
 
 @object_type
@@ -92,7 +106,7 @@ class ProcessOutputsAdded(Recorded):
     """Goods were yielded by a process record."""
 
     process: ProcessRecord = described("Process record.")
-    batches: list[Batch] = described("New batches, in the order of the outputs.")
+    batches: list[Batch] = described(f"New batches, in the order of the outputs. At most {LINES_MAX}.")
 
 
 @mutation(
@@ -114,10 +128,10 @@ class ProcessOutputsAdded(Recorded):
     ),
 )
 async def add_process_outputs(info: Info, input: Input[AddProcessOutputsInput]) -> ProcessOutputsAdded:
-    number = process_named(info, input.process_id)
+    number = process_named(input.process_id)
     order = yields.Yield(
         number,
-        tuple(one.output for one in input.outputs),
+        outputs_of(input.outputs),
         tuple(one.addition for one in input.additions),
         tuple(one.line for one in input.returns),
     )

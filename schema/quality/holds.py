@@ -1,6 +1,5 @@
 """Holds: those that a plant placed on its goods, and those that headquarters directed."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -10,19 +9,22 @@ from auth.permissions import Permission
 from plants.commands.quality import holds as commands
 from plants.rules.inventory.refusals import BATCH_UNKNOWN
 from plants.rules.quality.holds import HoldKind
-from plants.store.inventory.batches import Known, known_by_id
-from plants.store.quality import holds
-from plants.store.quality.holds import DirectedHoldRow, HoldRow, directed_holds_by_code, holds_by_batch
+from plants.rules.quality.refusals import HOLD_UNKNOWN
+from plants.rules.values.refusals import Refusal, within
+from plants.store.inventory.batches import known_by_id
+from plants.store.inventory.holds import HoldsFilter, ListedHold, holds_named
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import described, enum_type, field, input_type, object_type
+from schema.engine.filters import Filter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.node_ids import node_id
-from schema.engine.nodes import Node, findable
+from schema.engine.nodes import ID_SHOWN_MAX, Node, findable, named
 from schema.engine.operations import PLANT_ONLY, mutation
 from schema.engine.scalars import BatchCode
 from schema.group.plants import Plant, owner
 from schema.inventory import batches
+from schema.people.actors import Actor
 
 if TYPE_CHECKING:
     from schema.inventory.batches import Batch
@@ -36,13 +38,16 @@ class BatchHold(Node):
 
     kind: HoldKind = described("Kind of hold.")
     reason: str = described("Reason that was given.")
-    placed_by: str = described("Employee number of the user who placed it.")
+    open: bool = described("True until it is lifted.")
+    placed_by: Actor = described("User who placed it, at the plant or at headquarters.")
     placed_at: datetime = described("Time of placing.")
     lifted_at: datetime | None = described("Time of lifting. Null while it is open.")
-    hold: int | None = described(
-        "Id at the plant: the index of its entry. Null while only headquarters knows the hold."
+    placed_index: int | None = described(
+        "Index of the entry by which the plant placed it. Null while only headquarters knows the hold."
     )
-    directed: str | None = described("Id at headquarters. Null if the plant placed it by itself.")
+    directed_hold_id: strawberry.ID | None = described(
+        "Id at headquarters, the same at every plant. Null if the plant placed it by itself."
+    )
     in_force_at_plant: bool = described("True if the plant has placed it and not lifted it.")
     number: strawberry.Private[int]
 
@@ -51,60 +56,59 @@ class BatchHold(Node):
         return await owner(info, self.number)
 
     @classmethod
-    def of(cls, row: HoldRow) -> Self:
+    def of(cls, row: ListedHold) -> Self:
+        is_open = row.ended_at is None
         return cls(
-            id=node_id("hold", row.plant_id, row.batch_id, row.hold_id),
+            id=node_id("hold", row.plant_id, row.batch_id, row.directed or str(row.idx)),
             kind=row.kind,
             reason=row.reason,
-            placed_by=row.placed_by,
+            open=is_open,
+            placed_by=Actor.of(row.author),
             placed_at=row.placed_at,
-            lifted_at=row.lifted_at,
-            hold=row.hold_id,
-            directed=row.directed,
-            in_force_at_plant=row.lifted_at is None,
-            number=row.plant_id,
-        )
-
-    @classmethod
-    def on_its_way(cls, row: DirectedHoldRow, batch: int) -> Self:
-        """Return a directed hold that the plant has not placed yet."""
-        return cls(
-            id=node_id("directed-hold", row.plant_id, batch, row.directive_idx),
-            kind=row.kind,
-            reason=row.reason,
-            placed_by=row.directed_by,
-            placed_at=row.directed_at,
             lifted_at=row.ended_at,
-            hold=None,
-            directed=row.hold,
-            in_force_at_plant=False,
+            placed_index=None if row.pending else row.idx,
+            directed_hold_id=None if row.directed is None else directed_hold_id(row.directed),
+            in_force_at_plant=is_open and not row.pending,
             number=row.plant_id,
         )
 
 
-async def holds_on_their_way(info: Info, known: Known, placed: Sequence[HoldRow]) -> list[DirectedHoldRow]:
-    """Return the directed holds of a batch that their plants have not placed."""
-    code = known.stated.code
-    directed = await info.load(Permission.BATCH_READ, directed_holds_by_code, code) or []
-    there = {(row.plant_id, row.directed) for row in placed}
-    return [
-        row for row in directed if (row.plant_id, row.hold) not in there and row.batch_id in {None, known.stated.id}
-    ]
+def directed_hold_id(hold: str) -> strawberry.ID:
+    """Return the id of a hold or recall of headquarters, for all plants and batches that it was directed to."""
+    return node_id("directed-hold", hold)
 
 
-@findable("directed-hold", 3)
-async def _find_directed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
-    plant, batch, directive = numbers
+@input_type
+class BatchHoldFilter:
+    """Filters holds. A field that is not given does not filter."""
+
+    kind: Filter[HoldKind] | None = described("Kind of hold.", default=None)
+    open: bool | None = described("True for open holds, false for lifted ones. Absent, both.", default=None)
+
+    @property
+    def criteria(self) -> HoldsFilter:
+        return HoldsFilter(criterion(self.kind), self.open)
+
+
+@findable("hold", int, int, str)
+async def _find(info: Info, parts: tuple[int, int, str]) -> BatchHold | None:
+    row = await info.load(Permission.BATCH_READ, holds_named, parts)
+    return None if row is None else BatchHold.of(row)
+
+
+async def placed_index(info: Info, batch_code: str, hold_id: str) -> int:
+    """Return the index of the hold that `holdId` names on this node's goods of a batch.
+
+    Raises Refusal HOLD_UNKNOWN for any other text.
+    """
+    plant, batch, name = named("holdId", "hold", hold_id, HOLD_UNKNOWN, batch=batch_code[:40])
     known = await info.load(Permission.BATCH_READ, known_by_id, batch)
-    if known is None:
-        return None
-    rows = await info.load(Permission.BATCH_READ, holds.holds_by_batch, batch) or []
-    directed = await info.load(Permission.BATCH_READ, directed_holds_by_code, known.stated.code) or []
-    row = next((one for one in directed if (one.plant_id, one.directive_idx) == (plant, directive)), None)
-    if row is None:
-        return None
-    placed = (one for one in rows if (one.plant_id, one.directed) == (plant, row.hold))
-    return next((BatchHold.of(one) for one in placed), BatchHold.on_its_way(row, batch))
+    row = await info.load(Permission.BATCH_READ, holds_named, (plant, batch, name))
+    mine = known is not None and (plant, known.stated.code) == (info.services.plant, batch_code)
+    if row is None or row.pending or not mine:
+        with within("holdId"):
+            raise Refusal(HOLD_UNKNOWN, batch=batch_code[:40], hold=hold_id[:ID_SHOWN_MAX])
+    return row.idx
 
 
 @input_type
@@ -124,13 +128,6 @@ class HoldPlaced(Recorded):
     hold: BatchHold = described("The new hold.")
 
 
-@findable("hold", 3)
-async def _find_placed(info: Info, numbers: tuple[int, ...]) -> BatchHold | None:
-    plant, batch, hold = numbers
-    rows = await info.load(Permission.BATCH_READ, holds_by_batch, batch) or []
-    return next((BatchHold.of(row) for row in rows if (row.plant_id, row.hold_id) == (plant, hold)), None)
-
-
 @mutation(
     "Put the plant's goods of a batch on hold. Other holds do not matter. An approved release lifts it.",
     roles=PLANT_ONLY,
@@ -142,5 +139,5 @@ async def place_hold(info: Info, input: Input[PlaceHoldInput]) -> HoldPlaced:
     order = commands.Quarantine(input.batch_code, input.reason, input.kind)
     entry = await info.write(commands.quarantine_batch, order, input)
     batch = required(await batches.batch_coded(info, input.batch_code))
-    hold = await _find_placed(info, (info.services.plant, batch.known.stated.id, entry.index))
+    hold = await _find(info, (info.services.plant, batch.known.stated.id, str(entry.index)))
     return HoldPlaced(entry=RecordedEntry.of(entry), batch=batch, hold=required(hold))

@@ -8,88 +8,126 @@ import strawberry
 from auth.permissions import Permission
 from plants.commands.replication.parked_entries import ParkedEntry as EntryOrder
 from plants.commands.replication.parked_entries import retry_entry, skip_entry
-from plants.rules.ledger.events import LedgerKind
 from plants.rules.replication.refusals import ENTRY_NOT_PARKED
-from plants.store.audit.history import log_named
+from plants.rules.values.refusals import Refusal
 from plants.store.ledger.entries import HUB_LOG
 from plants.store.replication.parked_entries import (
+    BY_INDEX,
     ParkedEntriesFilter,
+    ParkedOrderField,
     ParkedSeen,
     ParkedState,
+    SkippedEntriesFilter,
     SkippedEntryRow,
+    parked_by_place,
     parked_count,
     parked_page,
+    skipped_by_place,
     skipped_count,
     skipped_page,
 )
+from plants.store.sql.orders import Order
 from schema.audit.history import LedgerEntry, entry_of
+from schema.engine.abilities import Ability, ability
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
 from schema.engine.entries import Recorded, RecordedEntry
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
+from schema.engine.filters import CodeFilter, DateTimeRange, Filter, criterion
 from schema.engine.inputs import Input, MutationInput
 from schema.engine.limits import PAGE_DEFAULT
+from schema.engine.node_ids import node_id
+from schema.engine.nodes import Node, findable, named
 from schema.engine.operations import HUB_ONLY, mutation, query
-from schema.engine.scalars import EventType, PlantCode, Sha256
+from schema.engine.orders import Ordering
+from schema.engine.scalars import EventType, Sha256
 from schema.group.plants import Plant, plant_numbered
+from schema.people.actors import Actor
 
 enum_type(ParkedState)
+enum_type(ParkedOrderField)
 INDEX = "Position of the entry in the plant's ledger, from 0."
-LEAF = "Leaf hash of the entry, as listed."
-OF_PLANT = "Code of the plant of the ledger."
+ERROR = "Error of the last attempt, as technical text in English."
 
 
 @object_type
-class ParkedEntry:
+class ParkedEntry(Node):
     """An entry of a plant that the hub stores with its proofs but has not applied to its tables."""
 
     index: int = described(INDEX)
     state: ParkedState = described("State of the entry.")
     type: EventType | None = described("Event type. Null if the plant is halted.")
-    about: str = described("Key of the subject: a batch code or a process record id.")
-    error: str | None = described("Error of the entry itself. Null if it waits for another entry.")
+    key: str = described("Key of the subject: a batch code or a process record id. Empty if the plant is halted.")
+    error: str | None = described(f"{ERROR} Null if it waits for another entry or for an upgrade.")
+    needed_version: int | None = described(
+        "Version of the event type that the hub's program does not know. Null if it knows the version."
+    )
     attempts: int = described("Number of attempts.")
     parked_at: datetime = described("Time of parking.")
     next_attempt_at: datetime | None = described(
         "Time of the next attempt. Null if a decision or an upgrade is needed."
     )
-    leaf_hash: Sha256 | None = described("Leaf hash. A decision must repeat it.")
-    number: strawberry.Private[int]
+    leaf_hash: Sha256 | None = described("Leaf hash. Null if the plant is halted before its next entry.")
+    seen: strawberry.Private[ParkedSeen]
 
     @field("Plant of the ledger.")
     async def plant(self, info: Info) -> Plant:
-        return required(await plant_numbered(info, self.number))
+        return required(await plant_numbered(info, self.seen.fault.log_id))
 
     @field("The signed entry. Null without the right to read the ledger.")
     async def entry(self, info: Info) -> LedgerEntry | None:
-        return await entry_of(info, (self.number, self.index))
+        return await entry_of(info, (self.seen.fault.log_id, self.index))
+
+    @field("Whether you may have it retried now.")
+    async def viewer_can_retry(self, info: Info) -> Ability:
+        return await self._decidable(info)
+
+    @field("Whether you may skip it for good now.")
+    async def viewer_can_skip(self, info: Info) -> Ability:
+        return await self._decidable(info)
+
+    async def _decidable(self, info: Info) -> Ability:
+        async def check() -> None:
+            if not self.seen.decidable:
+                raise Refusal(ENTRY_NOT_PARKED, entry=self.index, plant=(await self.plant(info)).code)
+
+        return await ability(info, Permission.PARKED_DECIDE, HUB_LOG, check)
 
     @classmethod
     def of(cls, seen: ParkedSeen) -> Self:
         fault = seen.fault
         return cls(
+            id=node_id("parked", fault.log_id, fault.idx, seen.leaf or ""),
             index=fault.idx,
             state=seen.state,
             type=EventType(fault.type) if fault.type else None,
-            about="" if seen.state is ParkedState.HALTED else fault.key,
-            error=fault.error,
+            key="" if seen.state is ParkedState.HALTED else fault.key,
+            error=None if seen.state is ParkedState.NEEDS_UPGRADE else fault.error,
+            needed_version=fault.needs_version,
             attempts=fault.attempts,
             parked_at=fault.parked_at,
             next_attempt_at=fault.next_attempt_at,
             leaf_hash=None if seen.leaf is None else Sha256(seen.leaf),
-            number=fault.log_id,
+            seen=seen,
         )
 
 
+@findable("parked", int, int, str)
+async def _find_parked(info: Info, parts: tuple[int, int, str]) -> ParkedEntry | None:
+    *place, leaf = parts
+    seen = await info.load(Permission.REPLICATION_READ, parked_by_place, tuple(place))
+    return None if seen is None or (seen.leaf or "") != leaf else ParkedEntry.of(seen)
+
+
 @object_type
-class SkippedEntry:
+class SkippedEntry(Node):
     """An entry of a plant that an administrator excluded from the hub's tables."""
 
     index: int = described(INDEX)
     type: EventType = described("Event type.")
-    error: str = described("Error of the last attempt.")
+    error: str = described(ERROR)
     reason: str = described("Reason of the decision.")
-    skipped_by: str = described("Employee number of the decider.")
+    skipped_by: Actor = described("Decider.")
     printed_name: str = described("Name of the decider at that time.")
     skipped_at: datetime = described("Time of the decision.")
     leaf_hash: Sha256 = described("Leaf hash of the entry.")
@@ -107,17 +145,66 @@ class SkippedEntry:
     @classmethod
     def of(cls, row: SkippedEntryRow) -> Self:
         return cls(
+            id=node_id("skipped", row.of_plant, row.idx),
             index=row.idx,
             type=EventType(row.type),
             error=row.error,
             reason=row.reason,
-            skipped_by=row.skipped_by,
+            skipped_by=Actor.of(row.skipped_by),
             printed_name=row.printed_name,
             skipped_at=row.skipped_at,
             leaf_hash=Sha256(row.leaf),
             number=row.of_plant,
             decided=row.entry_idx,
         )
+
+
+@findable("skipped", int, int)
+async def _find_skipped(info: Info, place: tuple[int, int]) -> SkippedEntry | None:
+    row = await info.load(Permission.REPLICATION_READ, skipped_by_place, place)
+    return None if row is None else SkippedEntry.of(row)
+
+
+@input_type
+class ParkedEntryFilter:
+    """Filters parked entries. A field that is not given does not filter."""
+
+    state: Filter[ParkedState] | None = described("State.", default=None)
+    plant_code: CodeFilter | None = described("Plant of the ledger.", default=None)
+    type: CodeFilter | None = described("Event type.", default=None)
+    key: CodeFilter | None = described("Key of the subject.", default=None)
+
+    def criteria(self, order: Order[ParkedOrderField]) -> ParkedEntriesFilter:
+        state, plant = criterion(self.state), criterion(self.plant_code)
+        return ParkedEntriesFilter(state, plant, criterion(self.type), criterion(self.key), order)
+
+
+@input_type
+class SkippedEntryFilter:
+    """Filters skipped entries. A field that is not given does not filter."""
+
+    plant_code: CodeFilter | None = described("Plant of the ledger.", default=None)
+    type: CodeFilter | None = described("Event type.", default=None)
+    skipped_by_code: CodeFilter | None = described("Decider.", default=None)
+    skipped_at: DateTimeRange | None = described("Time of the decision.", default=None)
+
+    def criteria(self, order: Order[ParkedOrderField]) -> SkippedEntriesFilter:
+        plant, kind = criterion(self.plant_code), criterion(self.type)
+        return SkippedEntriesFilter(plant, kind, criterion(self.skipped_by_code), criterion(self.skipped_at), order)
+
+
+@input_type
+class ParkedEntryOrder(Ordering):
+    """Order of parked or skipped entries."""
+
+    field: ParkedOrderField = described("Field to order by.")
+
+    @property
+    def order(self) -> Order[ParkedOrderField]:
+        return Order(self.field, self.direction)
+
+
+OrderBy = Annotated[ParkedEntryOrder | None, argument("Order. Without it, by plant and position.")]
 
 
 @query(
@@ -127,35 +214,47 @@ class SkippedEntry:
 )
 async def parked_entries(
     info: Info,
-    state: Annotated[ParkedState | None, argument("State. Without it, all.")] = None,
+    *,
+    filter: Annotated[ParkedEntryFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: OrderBy = None,
     first: First = PAGE_DEFAULT,
     after: After = None,
 ) -> Connection[ParkedEntry]:
+    order = BY_INDEX if order_by is None else order_by.order
     return await info.connection(
-        parked_page, parked_count, ParkedEntriesFilter(state), (first, after),
+        parked_page, parked_count, (filter or ParkedEntryFilter()).criteria(order), (first, after),
         key=lambda seen: (seen.fault.log_id, seen.fault.idx), make=ParkedEntry.of,
     )  # fmt: skip
 
 
 @query(
-    "Lists entries that were skipped for good, by plant and position, for plants whose replication you may see.",
+    "Lists entries that were skipped for good, for plants whose replication you may see.",
     permission=Permission.REPLICATION_READ,
     roles=HUB_ONLY,
 )
-async def skipped_entries(info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[SkippedEntry]:
+async def skipped_entries(
+    info: Info,
+    *,
+    filter: Annotated[SkippedEntryFilter | None, argument("Filter. Without it, all.")] = None,
+    order_by: OrderBy = None,
+    first: First = PAGE_DEFAULT,
+    after: After = None,
+) -> Connection[SkippedEntry]:
+    order = BY_INDEX if order_by is None else order_by.order
     return await info.connection(
-        skipped_page, skipped_count, None, (first, after),
+        skipped_page, skipped_count, (filter or SkippedEntryFilter()).criteria(order), (first, after),
         key=lambda row: (row.of_plant, row.idx), make=SkippedEntry.of,
     )  # fmt: skip
+
+
+PARKED_ID = "Id of the parked entry. It covers the content: an entry that replaced another one has another id."
 
 
 @input_type
 class RetryParkedEntryInput(MutationInput):
     """The parked entry to retry, and the reason."""
 
-    plant: PlantCode = described(OF_PLANT)
-    index: int = described(INDEX)
-    leaf_hash: Sha256 = described(LEAF)
+    parked_entry_id: strawberry.ID = described(PARKED_ID)
     reason: str = described("Reason: the change since the failure.")
 
 
@@ -163,9 +262,7 @@ class RetryParkedEntryInput(MutationInput):
 class SkipParkedEntryInput(MutationInput):
     """The parked entry to skip, and the reason."""
 
-    plant: PlantCode = described(OF_PLANT)
-    index: int = described(INDEX)
-    leaf_hash: Sha256 = described(LEAF)
+    parked_entry_id: strawberry.ID = described(PARKED_ID)
     reason: str = described("Reason, for readers of the ledger.")
 
 
@@ -179,11 +276,8 @@ class EntrySkipped(Recorded):
     """A parked entry was skipped for good. Entries that waited for it are being retried."""
 
 
-async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
-    # Checked before the plant is looked up, so that the answer does not reveal which plants exist.
-    info.require(HUB_LOG)
-    number = await info.read(log_named, input.plant, LedgerKind.PLANT, HUB_LOG)
-    return EntryOrder(number or HUB_LOG, input.index, input.leaf_hash)
+def _order(input: RetryParkedEntryInput | SkipParkedEntryInput) -> EntryOrder:
+    return EntryOrder(*named("parkedEntryId", "parked", input.parked_entry_id, ENTRY_NOT_PARKED, plant="—"))
 
 
 @mutation(
@@ -194,7 +288,7 @@ async def _order(info: Info, input: RetryParkedEntryInput | SkipParkedEntryInput
     refusals=(ENTRY_NOT_PARKED,),
 )
 async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) -> EntryRetried:
-    order = await _order(info, input)
+    order = _order(input)
     entry = await info.write(retry_entry, order, input, plant=HUB_LOG)
     return EntryRetried(entry=RecordedEntry.of(entry))
 
@@ -207,6 +301,6 @@ async def retry_parked_entry(info: Info, input: Input[RetryParkedEntryInput]) ->
     refusals=(ENTRY_NOT_PARKED,),
 )
 async def skip_parked_entry(info: Info, input: Input[SkipParkedEntryInput]) -> EntrySkipped:
-    order = await _order(info, input)
+    order = _order(input)
     entry = await info.write(skip_entry, order, input, plant=HUB_LOG)
     return EntrySkipped(entry=RecordedEntry.of(entry))

@@ -1,29 +1,12 @@
 """Replication status of plants."""
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Self
 
-import strawberry
-
-from auth.permissions import Permission
-from infra.database import ReadSession
 from infra.messages import Language
-from plants.rules.values.scope import PlantScope
-from plants.store.materials.plants import PlantSeen, plants_in
-from plants.store.replication import status as status_rows
 from plants.store.replication.status import PlantReplication, ReplicationState
-from schema.engine.commits import polls
-from schema.engine.context import Info
-from schema.engine.fields import argument, described, enum_type, object_type
-from schema.engine.operations import subscription
-from schema.engine.scalars import PlantCode, Sha256
-from schema.group import plants
-
-if TYPE_CHECKING:
-    from schema.group.plants import Plant
+from schema.engine.fields import described, enum_type, object_type
+from schema.engine.scalars import Sha256
 
 enum_type(ReplicationState)
 
@@ -89,42 +72,3 @@ class Replication:
             entries_per_second=seen.entries_per_second,
             seconds_left=seen.seconds_left,
         )
-
-
-@object_type
-class ReplicationStatus:
-    """Replication status of one plant."""
-
-    plant: Annotated["Plant", strawberry.lazy("schema.group.plants")] = described("Plant.")
-    replication: Replication = described("Replication status.")
-
-    @classmethod
-    def of(cls, plant: PlantSeen, seen: PlantReplication, language: Language) -> Self:
-        return cls(plant=plants.Plant.of(plant), replication=Replication.of(seen, language))
-
-
-@subscription(
-    "Streams the replication status: first of every plant, then each change. A growing age is not a change.",
-    permission=Permission.REPLICATION_READ,
-)
-async def replication_status(
-    info: Info, plant: Annotated[PlantCode | None, argument("Plant of the definition.")] = None
-) -> AsyncIterator[ReplicationStatus]:
-    shown: dict[int, PlantReplication] = {}
-    async with aclosing(polls(info.services.commits)) as polling:
-        async for _ in polling:
-            now = info.services.clock.now()
-            for one, seen in await info.read(_standing, plant, now):
-                lasting = replace(seen, lag_seconds=None, contact_at=None, skew_ms=None)
-                if shown.get(one.number) != lasting:
-                    shown[one.number] = lasting
-                    yield ReplicationStatus.of(one, seen, info.context.language)
-
-
-def _standing(
-    reads: ReadSession, scope: PlantScope, plant: str | None, now: datetime
-) -> list[tuple[PlantSeen, PlantReplication]]:
-    """Return the plants of the scope, or the one with this code, with their replication status."""
-    standing = {one.plant_id: one for one in status_rows.replication_status(reads, scope, now=now)}
-    seen = [one for one in plants_in(reads, scope) if plant in (None, one.code)]
-    return [(one, standing[one.number]) for one in seen if one.number in standing]

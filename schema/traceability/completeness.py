@@ -1,6 +1,5 @@
 """Completeness of an answer: the ledger sizes it is based on, and its known gaps."""
 
-from asyncio import gather
 from datetime import datetime
 from typing import Self
 
@@ -10,13 +9,16 @@ from auth.permissions import Permission
 from plants.store.materials.plants import plants_by_number
 from plants.store.traceability.completeness import Completeness as Found
 from plants.store.traceability.completeness import Gap, GapKind, Watermark
+from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.fields import described, enum_type, field, object_type
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.scalars import PlantCode, Sha256
 from schema.group.plants import Plant, owner
+from schema.traceability.trace_lists import listed
 from schema.traceability.trace_queries import TraceQuery
-from schema.traceability.traced import TracedBatch, traced_batch
+from schema.traceability.traced import TracedBatch
 
 enum_type(GapKind, name="TraceGapKind")
 
@@ -56,7 +58,7 @@ class TraceGap:
 
     kind: GapKind = described("Kind of gap.")
     plant_code: PlantCode | None = described("Code of the plant concerned. Null if it is unknown.")
-    transfer: strawberry.ID | None = described("Id of the transfer concerned. Null if none is.")
+    transfer_id: strawberry.ID | None = described("Id of the transfer concerned. Null if none is.")
     gap: strawberry.Private[Gap]
     query: strawberry.Private[TraceQuery]
 
@@ -65,10 +67,13 @@ class TraceGap:
         seen = await info.load(Permission.TRACE_READ, plants_by_number, self.gap.plant_id)
         return None if seen is None else Plant.of(seen)
 
-    @field("Batches concerned.")
-    async def batches(self, info: Info) -> list[TracedBatch]:
-        found = await gather(*(traced_batch(info, self.query, number) for number in self.gap.batches))
-        return [one for one in found if one is not None]
+    @field("Batches concerned, by id.", permission=Permission.TRACE_READ)
+    async def batches(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TracedBatch]:
+        found = await info.read(self.query.batches, self.gap.batches)
+        return listed(
+            info, (self.query.filters, gap_key(self.gap)), list(found.values()), (first, after),
+            key=lambda row: (row.id,), make=lambda row: TracedBatch.of(row, self.query),
+        )  # fmt: skip
 
     @classmethod
     def of(cls, gap: Gap, codes: dict[int, str], query: TraceQuery) -> Self:
@@ -76,10 +81,16 @@ class TraceGap:
         return cls(
             kind=gap.kind,
             plant_code=None if code is None else PlantCode(code),
-            transfer=None if gap.transfer is None else node_id("transfer", gap.transfer),
+            transfer_id=None if gap.transfer is None else node_id("transfer", gap.transfer),
             gap=gap,
             query=query,
         )
+
+
+def gap_key(gap: Gap) -> tuple[int, int, int, str]:
+    """Return the key of a gap among those of a trace."""
+    kinds = list(GapKind)
+    return kinds.index(gap.kind), gap.plant_id or 0, gap.transfer or 0, gap.plant_code or ""
 
 
 @object_type
@@ -87,13 +98,23 @@ class Completeness:
     """Completeness of an answer, and the ledger sizes it is based on."""
 
     complete: bool = described("True if no gap is known and every given name was found.")
-    as_of: list[PlantWatermark] = described("Ledger sizes by plant.")
-    gaps: list[TraceGap] = described("Kind of gap.")
+    found: strawberry.Private[Found]
+    codes: strawberry.Private[dict[int, str]]
+    query: strawberry.Private[TraceQuery]
+
+    @field("Ledger sizes that the answer is based on: one for each plant.")
+    def as_of(self, info: Info) -> list[PlantWatermark]:
+        info.context.spend(len(self.found.watermarks))
+        return [PlantWatermark.of(mark) for mark in self.found.watermarks]
+
+    @field("Gaps, by kind, plant and transfer.")
+    async def gaps(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceGap]:
+        return listed(
+            info, (self.query.filters,), self.found.gaps, (first, after),
+            key=gap_key, make=lambda gap: TraceGap.of(gap, self.codes, self.query),
+        )  # fmt: skip
 
     @classmethod
     def of(cls, found: Found, codes: dict[int, str], query: TraceQuery) -> Self:
-        return cls(
-            complete=found.complete and not query.traced.seeds.unknown,
-            as_of=[PlantWatermark.of(mark) for mark in found.watermarks],
-            gaps=[TraceGap.of(gap, codes, query) for gap in found.gaps],
-        )
+        complete = found.complete and not query.traced.seeds.unknown
+        return cls(complete=complete, found=found, codes=codes, query=query)

@@ -1,7 +1,5 @@
 """Traces: the origins and destinations of goods, with the completeness of the answer."""
 
-from asyncio import gather
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Final
@@ -12,26 +10,38 @@ from auth.permissions import Permission
 from infra.messages import message
 from plants.rules.genealogy.walks import TraceDirection
 from plants.rules.quality.dispositions import Disposition
-from plants.store.traceability.trace_batches import traced_count, traced_edges, traced_edges_count, traced_page
+from plants.store.traceability.trace_batches import (
+    PATHS_MAX,
+    PathsFilter,
+    TracedBatchesFilter,
+    paths_count,
+    paths_page,
+    start_key,
+    starts_count,
+    starts_page,
+    traced_count,
+    traced_edges,
+    traced_edges_count,
+    traced_page,
+)
 from plants.store.traceability.trace_starts import Start
 from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info
 from schema.engine.errors import WordedError
 from schema.engine.fields import argument, described, enum_type, field, input_type, object_type
-from schema.engine.limits import EXCEEDED, NAMES_TOO_MANY, PAGE_DEFAULT, PAGE_SIZE_WRONG
+from schema.engine.filters import CodeFilter, Filter, IntRange, criterion
+from schema.engine.limits import EXCEEDED, NAMES_TOO_MANY, PAGE_DEFAULT
 from schema.engine.operations import query
-from schema.engine.scalars import BatchCode, PlantCode
+from schema.engine.scalars import BatchCode
 from schema.traceability.completeness import Completeness
 from schema.traceability.trace_queries import TraceQuery, query_from
 from schema.traceability.trace_summary import TraceSummary
-from schema.traceability.traced import TracedBatch, TraceLink, TraceNode, TracePath, trace_node
+from schema.traceability.traced import TracedBatch, TraceLink, TraceNode, TracePath, node_of
 
 NAMES_MAX: Final = 1_000  # for the start of one trace
-PATHS_DEFAULT: Final = 10
-PATHS_MAX: Final = 100
 START_MISSING: Final = message(
     "TRACE_START_MISSING",
-    "The trace has no start. Give at least one name: in codes, aliases, supplierLots, orders or customers.",
+    "The trace has no start. Give at least one name, such as a batch code, an alias or an order.",
 )
 
 enum_type(TraceDirection)
@@ -39,34 +49,59 @@ enum_type(TraceDirection)
 
 @input_type
 class TraceInput:
-    """Names that a trace starts from, taken together, and its direction."""
+    """Names that a trace starts from, taken together, and its direction. At most 1,000 names may be given."""
 
-    codes: list[BatchCode] = described("Batch codes.", default_factory=list)
+    batch_codes: list[BatchCode] = described("Batch codes.", default_factory=list)
     aliases: list[str] = described("Aliases of batches, of any issuer.", default_factory=list)
     supplier_lots: list[str] = described("Lot codes of suppliers.", default_factory=list)
-    orders: list[str] = described("Job orders, and orders of customers.", default_factory=list)
-    customers: list[str] = described("Customer codes, for everything shipped to them.", default_factory=list)
+    purchase_orders: list[str] = described("Purchase orders, for everything received on them.", default_factory=list)
+    job_orders: list[str] = described("Job orders, for the process records run on them.", default_factory=list)
+    customer_orders: list[str] = described("Orders of customers, for the shipments on them.", default_factory=list)
+    customer_codes: list[str] = described("Customer codes, for everything shipped to them.", default_factory=list)
     direction: TraceDirection = described("Direction.", default=TraceDirection.BOTH)
 
     @property
     def start(self) -> Start:
-        """The names to start from. Raises GraphQLError for more than NAMES_MAX."""
-        names: Sequence[Sequence[str]] = (self.codes, self.aliases, self.supplier_lots, self.orders, self.customers)
-        if sum(map(len, names)) > NAMES_MAX:
+        """The names to start from. Raises GraphQLError for more than NAMES_MAX, and for none."""
+        given: tuple[list[BatchCode] | list[str], ...] = (
+            self.batch_codes, self.aliases, self.supplier_lots, self.purchase_orders, self.job_orders,
+            self.customer_orders, self.customer_codes,
+        )  # fmt: skip
+        if sum(map(len, given)) > NAMES_MAX:
             raise WordedError(NAMES_TOO_MANY(most=NAMES_MAX), extensions=EXCEEDED)
-        return Start(*(tuple(dict.fromkeys(given)) for given in names))
+        start = Start(*(tuple(dict.fromkeys(names)) for names in given))
+        if not start.names:
+            raise WordedError(START_MISSING(), extensions={"code": START_MISSING.code})
+        return start
 
 
 @input_type
 class TracedBatchFilter:
-    """Filters the batches of a trace. All given fields must match the goods of one plant."""
+    """Filters the batches of a trace. One plant's goods of the batch must meet all fields given here."""
 
-    plant: PlantCode | None = described("Plant that knows the batch.", default=None)
-    material: str | None = described("Material code.", default=None)
-    disposition: Disposition | None = described("Disposition of the goods.", default=None)
-    in_stock: bool | None = described("True for goods on hand, false for goods that are used up.", default=None)
-    on_hold: bool | None = described("True for goods with an open hold, false for goods without one.", default=None)
-    steps_max: int | None = described("Largest number of process steps from the start.", default=None)
+    code: CodeFilter | None = described("Batch code.", default=None)
+    material_code: CodeFilter | None = described("Material code.", default=None)
+    distance: IntRange | None = described("Number of process steps from the start.", default=None)
+    plant_code: CodeFilter | None = described("Plant that knows the batch.", default=None)
+    disposition: Filter[Disposition] | None = described("Disposition of the plant's goods.", default=None)
+    on_hold: bool | None = described(
+        "True for goods with an open hold, false for goods without one. Absent, both.", default=None
+    )
+    in_stock: bool | None = described(
+        "True for goods on hand, false for goods that are used up. Absent, both.", default=None
+    )
+
+    def criteria(self, of: TracedBatchesFilter) -> TracedBatchesFilter:
+        return replace(
+            of,
+            code=criterion(self.code),
+            plant=criterion(self.plant_code),
+            material=criterion(self.material_code),
+            disposition=criterion(self.disposition),
+            in_stock=self.in_stock,
+            on_hold=self.on_hold,
+            distance=criterion(self.distance),
+        )
 
 
 @object_type
@@ -74,15 +109,20 @@ class Trace:
     """A trace: everything that is reachable from its start, without a depth limit."""
 
     direction: TraceDirection = described("Direction.")
-    unknown: list[str] = described("Names for which you may see nothing.")
     query: strawberry.Private[TraceQuery]
 
-    @field("Start of the trace.")
-    async def seeds(self, info: Info) -> list[TraceNode]:
-        seeds = self.query.traced.seeds
-        nodes = *seeds.batches, *seeds.processes
-        found = await gather(*(trace_node(info, self.query, number) for number in nodes))
-        return [one for one in found if one is not None]
+    @field(f"Names for which you may see nothing, at most {NAMES_MAX}.")
+    def unknown_names(self, info: Info) -> list[str]:
+        unknown = self.query.traced.seeds.unknown
+        info.context.spend(len(unknown))
+        return list(unknown)
+
+    @field("Batches and process records that the names mean, batches first.", permission=Permission.TRACE_READ)
+    async def starts(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceNode]:
+        return await info.connection(
+            starts_page, starts_count, self.query.filters, (first, after),
+            key=start_key, make=lambda row: node_of(row, self.query),
+        )  # fmt: skip
 
     @field("Figures of the trace.")
     def summary(self) -> TraceSummary:
@@ -96,37 +136,38 @@ class Trace:
         first: First = PAGE_DEFAULT,
         after: After = None,
     ) -> Connection[TracedBatch]:
-        filters = replace(self.query.filters, **vars(filter or TracedBatchFilter()))
+        filters = (filter or TracedBatchFilter()).criteria(self.query.filters)
         return await info.connection(
             traced_page, traced_count, filters, (first, after),
-            key=lambda row: (row.steps, row.id), make=lambda row: TracedBatch.of(row, self.query),
+            key=lambda row: (row.distance, row.id), make=lambda row: TracedBatch.of(row, self.query),
         )  # fmt: skip
 
     @field(
-        "Edges between batches and process records, with quantity and time.",
+        "Links between batches and process records, each with its quantity and time.",
         permission=Permission.TRACE_READ,
     )
-    async def edges(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceLink]:
+    async def links(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceLink]:
         return await info.connection(
             traced_edges, traced_edges_count, self.query.filters, (first, after),
             key=lambda row: row.key, make=lambda row: TraceLink.of(row, self.query),
         )  # fmt: skip
 
     @field(
-        "Paths of goods between the start and a batch, shortest first.",
+        f"Paths of goods between the start and a batch, shortest first. The first {PATHS_MAX:,} are listed. "
+        "`totalCount` is null if there are more.",
         permission=Permission.TRACE_READ,
     )
     async def paths(
         self,
         info: Info,
-        to: Annotated[BatchCode, argument("Batch code.")],
-        first: Annotated[int, argument(f"Largest number of paths. The limit is {PATHS_MAX}.")] = PATHS_DEFAULT,
-    ) -> list[TracePath]:
-        if not 1 <= first <= PATHS_MAX:
-            raise WordedError(PAGE_SIZE_WRONG(most=PATHS_MAX, first=first), extensions=EXCEEDED)
-        found = await info.read(self.query.paths, to, first)
-        info.context.spend(sum(len(path) for path in found.paths))
-        return [TracePath.of(path, self.query) for path in found.paths]
+        to_batch_code: Annotated[BatchCode, argument("Code of the batch.")],
+        first: First = PAGE_DEFAULT,
+        after: After = None,
+    ) -> Connection[TracePath]:
+        return await info.connection(
+            paths_page, paths_count, PathsFilter(self.query.filters, to_batch_code), (first, after),
+            key=lambda row: (row[0],), make=lambda row: TracePath.of(row[1], self.query),
+        )  # fmt: skip
 
     @field("Completeness of the answer.", permission=Permission.TRACE_READ)
     async def completeness(
@@ -147,8 +188,5 @@ class Trace:
     permission=Permission.TRACE_READ,
 )
 async def trace(info: Info, input: Annotated[TraceInput, argument("Start and direction.")]) -> Trace:
-    start = input.start
-    if start.is_empty:
-        raise WordedError(START_MISSING(), extensions={"code": START_MISSING.code})
-    query = await info.read(query_from, start, input.direction)
-    return Trace(direction=input.direction, unknown=list(query.traced.seeds.unknown), query=query)
+    query = await info.read(query_from, input.start, input.direction)
+    return Trace(direction=input.direction, query=query)

@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
+from typing import Final
 
 from infra.database import ReadSession
-from plants.rules.genealogy.walks import Bounds, Paths, TraceDirection
+from plants.rules.genealogy.walks import Bounds, TraceDirection
+from plants.rules.production.process_records import ProcessKind
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy import walks
 from plants.store.genealogy.walks import TracedBatch
-from plants.store.inventory.batches import known_by_code
 from plants.store.traceability import trace_summary
 from plants.store.traceability.completeness import Completeness, completeness
-from plants.store.traceability.trace_batches import TracedBatchesFilter, paths_to
+from plants.store.traceability.trace_batches import TracedBatchesFilter
 from plants.store.traceability.trace_names import plant_codes
 from plants.store.traceability.trace_starts import Start, resolve_seeds
 from plants.store.traceability.trace_summary import Flow, Summary
 
+LISTED_APART: Final = {ProcessKind.SHIPMENT: "shipment", ProcessKind.TRANSFER: "transfer"}
+"""The kinds of process that are no process records in the contract, with the kinds of their ids."""
+ID_KINDS: Final = {"SHIPPED": "shipment", "TRANSFERRED": "transfer"}
+"""The kinds of the ids of processes, by the use of goods that enter or leave them. Others are process records."""
 WHOLE = 0
 """The loader key of figures that exist once for each trace."""
 
@@ -29,12 +35,23 @@ class TraceQuery:
         self._bounds: dict[int, Bounds] | None = None
         self._summary: Summary | None = None
 
+    @cached_property
+    def _apart(self) -> dict[int, str]:
+        """The kinds of ids of the processes that are no process records, by number."""
+        found = self.traced.processes
+        named = ((source, target, ID_KINDS[use]) for source, target, use in self.traced.links if use in ID_KINDS)
+        return {(target if target in found else source): kind for source, target, kind in named}
+
+    def kind_of(self, number: int) -> str:
+        """Return the kind of the id of a batch or process of the trace."""
+        return self._apart.get(number, "process") if number in self.traced.processes else "batch"
+
     def batches(self, reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, TracedBatch]:
         """Return batches of the trace by id."""
         return {one.id: one for one in walks.batches_page(reads, scope, self.traced, ids)}
 
     def contributions(self, reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, Bounds]:
-        """Return the bounds of the seeds' quantity in batches, by batch. Only a forward trace has them."""
+        """Return the bounds of the start's quantity in batches, by batch. Only a forward trace has them."""
         if self.traced.direction is not TraceDirection.FORWARD:
             return {}
         if self._bounds is None:
@@ -50,11 +67,6 @@ class TraceQuery:
     def flows(self, reads: ReadSession, scope: PlantScope) -> tuple[Flow, ...]:
         """Return the mass balance of the trace."""
         return trace_summary.flows(reads, scope, self.traced.batches)
-
-    def paths(self, reads: ReadSession, scope: PlantScope, code: str, limit: int) -> Paths:
-        """Return paths between the seeds and a batch."""
-        known = known_by_code(reads, scope, [code]).get(code)
-        return Paths((), more=False) if known is None else paths_to(self.traced, known.stated.id, limit)
 
     def completeness(
         self, reads: ReadSession, scope: PlantScope, now: datetime, own: int | None, since: datetime | None = None

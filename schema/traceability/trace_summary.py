@@ -5,16 +5,20 @@ from typing import Self
 import strawberry
 
 from auth.permissions import Permission
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.quality.dispositions import Disposition
-from plants.store.traceability.trace_summary import Delivered, Flow, Share, Summary
+from plants.store.traceability.trace_summary import Delivered, Flow, PlaceKind, Share, Summary
+from schema.engine.connections import After, Connection, First
 from schema.engine.context import Info, required
-from schema.engine.fields import described, field, object_type
+from schema.engine.fields import described, enum_type, field, object_type
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.quantities import Quantity
 from schema.group.plants import Plant, owner
-from schema.materials.master_records import MasterRecord, record_of
+from schema.materials.customers import Customer
 from schema.materials.materials import Material, material_of
+from schema.traceability.trace_lists import listed
 from schema.traceability.trace_queries import WHOLE, TraceQuery
+
+enum_type(PlaceKind)
 
 
 @object_type
@@ -23,11 +27,11 @@ class TraceShare:
 
     material_code: str = described("Material code.")
     disposition: Disposition = described("Disposition of the plant's goods.")
-    present: int = described("Number of batches that the plant knows.")
-    batches: int = described(
+    known_count: int = described("Number of batches that the plant knows.")
+    batch_count: int = described(
         "Number of those batches that count here. Each batch counts at one plant, its origin if possible."
     )
-    made: Quantity = described("Quantity of those batches that was made or received at their origin.")
+    quantity_made: Quantity = described("Quantity of those batches that was made or received at their origin.")
     on_hand: Quantity = described("Quantity on hand at the plant.")
     row: strawberry.Private[Share]
 
@@ -44,9 +48,9 @@ class TraceShare:
         return cls(
             material_code=row.material,
             disposition=Disposition(row.disposition),
-            present=row.present,
-            batches=row.batches,
-            made=Quantity.of(row.made, row.unit),
+            known_count=row.present,
+            batch_count=row.batches,
+            quantity_made=Quantity.of(row.made, row.unit),
             on_hand=Quantity.of(row.on_hand, row.unit),
             row=row,
         )
@@ -57,8 +61,8 @@ class TraceDelivery:
     """Shipments of traced batches from one plant to one customer, in one unit."""
 
     customer_code: str = described("Customer code at the plant.")
-    shipments: int = described("Number of shipments.")
-    batches: int = described("Number of batches.")
+    shipment_count: int = described("Number of shipments.")
+    batch_count: int = described("Number of batches.")
     quantity: Quantity = described("Quantity.")
     row: strawberry.Private[Delivered]
 
@@ -67,15 +71,15 @@ class TraceDelivery:
         return await owner(info, self.row.plant_id)
 
     @field("Customer, as defined at the plant.")
-    async def customer(self, info: Info) -> MasterRecord | None:
-        return await record_of(info, MasterKind.CUSTOMER, self.row.plant_id, self.row.customer)
+    async def customer(self, info: Info) -> Customer | None:
+        return await Customer.load(info, self.row.plant_id, self.row.customer)
 
     @classmethod
     def of(cls, row: Delivered) -> Self:
         return cls(
             customer_code=row.customer,
-            shipments=row.shipments,
-            batches=row.batches,
+            shipment_count=row.shipments,
+            batch_count=row.batches,
             quantity=Quantity.of(row.quantity, row.unit),
             row=row,
         )
@@ -85,8 +89,8 @@ class TraceDelivery:
 class TraceFlow:
     """Quantity of traced batches that a plant moved between two kinds of place."""
 
-    taken_from: str = described("Source: supplier, source (the goods originated here), stock, process or count.")
-    put_in: str = described("Destination: stock, process, count or scrap.")
+    taken_from: PlaceKind = described("Kind of place that the goods left.")
+    put_in: PlaceKind = described("Kind of place that the goods entered.")
     quantity: Quantity = described("Quantity, over all batches in the unit.")
     number: strawberry.Private[int]
 
@@ -104,30 +108,41 @@ class TraceFlow:
 class TraceSummary:
     """Figures of a trace. Each is computed only if requested."""
 
-    batches: int = described("Number of batches, including the start.")
-    processes: int = described("Number of process records.")
-    edges: int = described("Number of edges.")
-    depth: int = described("Process steps to the most distant batch.")
+    batch_count: int = described("Number of batches, including the start.")
+    process_count: int = described("Number of process records.")
+    link_count: int = described("Number of links between batches and process records.")
+    depth: int = described("Distance of the most distant batch, in process steps.")
     query: strawberry.Private[TraceQuery]
 
     @field("Number of batches that no plant you may see has stated.")
-    async def unstated(self, info: Info) -> int:
+    async def unstated_count(self, info: Info) -> int:
         return (await self._figures(info)).unstated
 
     @field("Batches by plant, material and disposition.")
-    async def shares(self, info: Info) -> list[TraceShare]:
-        return [TraceShare.of(row) for row in (await self._figures(info)).shares]
+    async def shares(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceShare]:
+        return listed(
+            info, (self.query.filters,), (await self._figures(info)).shares, (first, after),
+            key=lambda row: (row.plant_id, row.material, row.unit, row.disposition), make=TraceShare.of,
+        )  # fmt: skip
 
     @field("Shipped quantities by plant, customer and unit.")
-    async def deliveries(self, info: Info) -> list[TraceDelivery]:
-        return [TraceDelivery.of(row) for row in (await self._figures(info)).deliveries]
+    async def deliveries(
+        self, info: Info, first: First = PAGE_DEFAULT, after: After = None
+    ) -> Connection[TraceDelivery]:
+        return listed(
+            info, (self.query.filters,), (await self._figures(info)).deliveries, (first, after),
+            key=lambda row: (row.plant_id, row.customer, row.unit), make=TraceDelivery.of,
+        )  # fmt: skip
 
     @field(
         "Mass balance: moved quantities by plant, unit and kinds of place. Into stock minus out of stock is on hand.",
         permission=Permission.TRACE_READ,
     )
-    async def flows(self, info: Info) -> list[TraceFlow]:
-        return [TraceFlow.of(row) for row in await info.read(self.query.flows)]
+    async def flows(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TraceFlow]:
+        return listed(
+            info, (self.query.filters,), await info.read(self.query.flows), (first, after),
+            key=lambda row: (row.plant_id, row.unit, row.taken_from, row.put_in), make=TraceFlow.of,
+        )  # fmt: skip
 
     async def _figures(self, info: Info) -> Summary:
         return required(await info.load(Permission.TRACE_READ, self.query.summary, WHOLE))
@@ -136,9 +151,9 @@ class TraceSummary:
     def of(cls, query: TraceQuery) -> Self:
         traced = query.traced
         return cls(
-            batches=len(traced.batches),
-            processes=len(traced.processes),
-            edges=len(traced.links),
+            batch_count=len(traced.batches),
+            process_count=len(traced.processes),
+            link_count=len(traced.links),
             depth=traced.depth,
             query=query,
         )

@@ -1,6 +1,5 @@
 """Elements of a trace: batches with their distance, edges with their quantity, and paths."""
 
-from asyncio import gather
 from datetime import date, datetime
 from typing import Annotated, Self
 
@@ -10,45 +9,31 @@ from auth.permissions import Permission
 from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.genealogy.walks import Bounds
 from plants.rules.identification.codes import plant_of
+from plants.rules.production.process_records import ProcessKind
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import from_micros
-from plants.store.genealogy.walks import Presence, TracedEdge, presences
 from plants.store.genealogy.walks import TracedBatch as TracedRow
+from plants.store.genealogy.walks import TracedEdge
 from plants.store.logistics.in_transit import awaited_batches, awaited_transfers
+from plants.store.logistics.transfers import transfers_by_id
 from plants.store.materials.plants import plants_by_number
-from schema.engine.context import Info
+from plants.store.production.process_records import ProcessRow, processes_by_id
+from schema.engine.connections import After, Connection, First
+from schema.engine.context import Info, required
 from schema.engine.fields import described, field, object_type
+from schema.engine.limits import PAGE_DEFAULT
 from schema.engine.node_ids import node_id
 from schema.engine.quantities import Quantity
 from schema.engine.scalars import BatchCode, instant
 from schema.group.plants import Plant, owner
-from schema.inventory.batches import Batch, batch_numbered
+from schema.inventory.batches import Batch, BatchAtPlant, batch_numbered
+from schema.logistics.shipments import Shipment
+from schema.logistics.transfers import Transfer
+from schema.materials.customers import Customer
 from schema.materials.materials import Material, material_of
-from schema.production.process_records import ProcessRecord, process_numbered
-from schema.traceability.trace_queries import TraceQuery
-
-
-@object_type
-class TracedBatchAtPlant:
-    """State of one plant's goods of a traced batch."""
-
-    disposition: Disposition = described("Disposition of the plant's goods.")
-    on_hand: Quantity = described("Quantity of the batch on hand at the plant.")
-    open_holds: int = described("Number of open holds on the plant's goods.")
-    number: strawberry.Private[int]
-
-    @field("Plant.")
-    async def plant(self, info: Info) -> Plant:
-        return await owner(info, self.number)
-
-    @classmethod
-    def of(cls, presence: Presence, unit: str) -> Self:
-        return cls(
-            disposition=Disposition(presence.disposition),
-            on_hand=Quantity.of(presence.on_hand, unit),
-            open_holds=presence.holds,
-            number=presence.plant_id,
-        )
+from schema.production.process_records import ProcessRecord
+from schema.traceability.trace_lists import listed
+from schema.traceability.trace_queries import LISTED_APART, TraceQuery
 
 
 @object_type
@@ -69,7 +54,7 @@ class TracedBatch:
 
     batch_id: strawberry.ID = described("Id of the batch, for `node`.")
     code: BatchCode | None = described("Code on its label.")
-    steps: int = described("Number of process steps from the start.")
+    distance: int = described("Number of process steps from the start.")
     material_code: str | None = described("Material code of the batch.")
     disposition: Disposition | None = described("Disposition of its goods, as its origin stated it.")
     quantity_made: Quantity | None = described("Quantity that was made or received at its origin.")
@@ -98,10 +83,10 @@ class TracedBatch:
             return None
         return await material_of(info, row.plant_id, row.material)
 
-    @field("State at each plant that knows the batch and that you may see.")
-    async def at_plants(self, info: Info) -> list[TracedBatchAtPlant]:
-        found = await info.load(Permission.TRACE_READ, presences, self.row.id) or ()
-        return [TracedBatchAtPlant.of(one, self.row.unit or "") for one in found]
+    @field("State at each plant that knows the batch and that you may see: one for each plant.")
+    async def at_plants(self, info: Info) -> list[BatchAtPlant]:
+        found = await batch_numbered(info, self.row.id)
+        return [] if found is None else await found.at_plants(info)
 
     @field("Quantity from the start that it can contain. Null unless the trace goes only forward.")
     async def contribution(self, info: Info) -> Contribution | None:
@@ -114,7 +99,7 @@ class TracedBatch:
         return cls(
             batch_id=node_id("batch", row.id),
             code=None if row.code is None else BatchCode(row.code),
-            steps=row.steps,
+            distance=row.distance,
             material_code=row.material,
             disposition=None if row.disposition is None else Disposition(row.disposition),
             quantity_made=Quantity.of(row.made or 0, row.unit or "") if known else None,
@@ -125,24 +110,76 @@ class TracedBatch:
         )
 
 
+@object_type
+class TracedProcess:
+    """A process record, shipment or transfer of a trace, as a plant you may see has stated it."""
+
+    node_id: strawberry.ID = described("Id of the process record, shipment or transfer, for `node`.")
+    kind: ProcessKind = described("Kind of process.")
+    distance: int = described("Number of process steps from the start.")
+    opened_at: datetime = described("Start.")
+    segment: str | None = described("Process segment.")
+    job_order: str | None = described("Job order. Null for a shipment.")
+    customer_order: str | None = described("Order of the customer. Null unless it is a shipment.")
+    row: strawberry.Private[ProcessRow]
+
+    @field("Plant of the record. Of a transfer, the source if you may see it.")
+    async def plant(self, info: Info) -> Plant:
+        return await owner(info, self.row.plant_id)
+
+    @field("Customer of a shipment. Null for other kinds.")
+    async def customer(self, info: Info) -> Customer | None:
+        return await Customer.load(info, self.row.plant_id, self.row.customer)
+
+    @field("The complete process record. Null for a shipment and a transfer.")
+    async def process_record(self) -> ProcessRecord | None:
+        return ProcessRecord.of(self.row) if self.kind not in LISTED_APART else None
+
+    @field("The complete shipment. Null for other kinds.")
+    async def shipment(self) -> Shipment | None:
+        return Shipment.of(self.row) if self.kind is ProcessKind.SHIPMENT else None
+
+    @field("The complete transfer. Null for other kinds.")
+    async def transfer(self, info: Info) -> Transfer | None:
+        if self.kind is not ProcessKind.TRANSFER:
+            return None
+        return Transfer.of(required(await info.load(Permission.BATCH_READ, transfers_by_id, self.row.id)))
+
+    @classmethod
+    def of(cls, row: ProcessRow, query: TraceQuery) -> Self:
+        kind = ProcessKind(row.kind)
+        is_shipment = kind is ProcessKind.SHIPMENT
+        return cls(
+            node_id=node_id(LISTED_APART.get(kind, "process"), row.id),
+            kind=kind,
+            distance=query.traced.processes[row.id],
+            opened_at=from_micros(row.opened_us),
+            segment=row.segment,
+            job_order=None if is_shipment else row.job_order,
+            customer_order=row.job_order if is_shipment else None,
+            row=row,
+        )
+
+
 TraceNode = Annotated[
-    TracedBatch | ProcessRecord,
-    strawberry.union(name="TraceNode", description="A node of a trace: a batch or a process record."),
+    TracedBatch | TracedProcess,
+    strawberry.union(name="TraceNode", description="A node of a trace: a batch or a process."),
 ]
 
 
 @object_type
 class TraceLink:
-    """Goods that enter or leave a process record of a trace."""
+    """Goods that enter or leave a process of a trace."""
 
     source_id: strawberry.ID = described("Id of the node that the goods leave.")
     target_id: strawberry.ID = described("Id of the node that the goods enter.")
-    into_process: bool = described("True for goods that enter the process record, false for goods that leave it.")
+    into_process: bool = described("True for goods that enter the process, false for goods that leave it.")
     use: MaterialUse = described("Material use of the goods.")
     quantity: Quantity = described("Quantity.")
     occurred_at: datetime = described("Time at which the goods entered or left.")
-    index: int = described("Index of the entry in the plant's ledger that recorded it.")
+    entry_index: int = described("Index of the entry in the plant's ledger that recorded it.")
     row: strawberry.Private[TracedEdge]
+    query: strawberry.Private[TraceQuery]
 
     @field("True if the goods came with a transfer, and the source's dispatch has not arrived.")
     async def awaiting_source(self, info: Info) -> bool:
@@ -158,9 +195,10 @@ class TraceLink:
     async def batch(self, info: Info) -> Batch | None:
         return await batch_numbered(info, self.row.source_id if self.into_process else self.row.target_id)
 
-    @field("Process record. Null if no plant you may see has stated it.")
-    async def process(self, info: Info) -> ProcessRecord | None:
-        return await process_numbered(info, self.row.target_id if self.into_process else self.row.source_id)
+    @field("Process. Null if no plant you may see has stated it.")
+    async def process(self, info: Info) -> TracedProcess | None:
+        number = self.row.target_id if self.into_process else self.row.source_id
+        return await traced_process(info, self.query, number)
 
     @classmethod
     def of(cls, row: TracedEdge, query: TraceQuery) -> Self:
@@ -171,31 +209,49 @@ class TraceLink:
             use=MaterialUse(row.use),
             quantity=Quantity.of(row.quantity, row.unit),
             occurred_at=from_micros(row.occurred_us),
-            index=row.entry_idx,
+            entry_index=row.entry_idx,
             row=row,
+            query=query,
         )
+
+
+@object_type
+class TracePathStep:
+    """A batch or a process on a path."""
+
+    node_id: strawberry.ID = described("Id of the batch, process record, shipment or transfer, for `node`.")
+    number: strawberry.Private[int]
+    query: strawberry.Private[TraceQuery]
+
+    @field("Batch or process. Null for a process that no plant you may see has stated.")
+    async def node(self, info: Info) -> TraceNode | None:
+        return await trace_node(info, self.query, self.number)
 
 
 @object_type
 class TracePath:
     """A path of goods between the start of a trace and a batch."""
 
-    node_ids: list[strawberry.ID] = described("Ids of the nodes, in the direction of the goods.")
+    length: int = described("Number of processes on the path.")
     path: strawberry.Private[tuple[int, ...]]
     query: strawberry.Private[TraceQuery]
 
-    @field("Nodes in that direction. Null for a process record that no plant you may see has stated.")
-    async def nodes(self, info: Info) -> list[TraceNode | None]:
-        return list(await gather(*(trace_node(info, self.query, number) for number in self.path)))
+    @field("Batches and processes on the path in turn, in the direction of the goods.")
+    async def steps(self, info: Info, first: First = PAGE_DEFAULT, after: After = None) -> Connection[TracePathStep]:
+        query, path = self.query, self.path
+        return listed(
+            info, (query.filters, path), list(enumerate(path)), (first, after), key=lambda one: (one[0],),
+            make=lambda one: TracePathStep(node_id=trace_node_id(query, one[1]), number=one[1], query=query),
+        )  # fmt: skip
 
     @classmethod
     def of(cls, path: tuple[int, ...], query: TraceQuery) -> Self:
-        return cls(node_ids=[trace_node_id(query, number) for number in path], path=path, query=query)
+        return cls(length=sum(number in query.traced.processes for number in path), path=path, query=query)
 
 
 def trace_node_id(query: TraceQuery, number: int) -> strawberry.ID:
-    """Return the id of a batch or process record of a trace."""
-    return node_id("process" if number in query.traced.processes else "batch", number)
+    """Return the id of a batch or process of a trace."""
+    return node_id(query.kind_of(number), number)
 
 
 async def traced_batch(info: Info, query: TraceQuery, number: int) -> TracedBatch | None:
@@ -204,8 +260,18 @@ async def traced_batch(info: Info, query: TraceQuery, number: int) -> TracedBatc
     return None if row is None else TracedBatch.of(row, query)
 
 
-async def trace_node(info: Info, query: TraceQuery, number: int) -> TracedBatch | ProcessRecord | None:
-    """Return a batch or process record of a trace."""
-    if number in query.traced.processes:
-        return await process_numbered(info, number)
-    return await traced_batch(info, query, number)
+async def traced_process(info: Info, query: TraceQuery, number: int) -> TracedProcess | None:
+    """Return a process of a trace."""
+    row = await info.load(Permission.TRACE_READ, processes_by_id, number)
+    return None if row is None else TracedProcess.of(row, query)
+
+
+def node_of(row: TracedRow | ProcessRow, query: TraceQuery) -> TracedBatch | TracedProcess:
+    """Return a batch or process of a trace from its row."""
+    return TracedProcess.of(row, query) if isinstance(row, ProcessRow) else TracedBatch.of(row, query)
+
+
+async def trace_node(info: Info, query: TraceQuery, number: int) -> TracedBatch | TracedProcess | None:
+    """Return a batch or process of a trace."""
+    is_process = number in query.traced.processes
+    return await (traced_process if is_process else traced_batch)(info, query, number)

@@ -33,6 +33,7 @@ from plants.rules.values.actors import SYSTEM
 from tests.databases import file_content, fresh_database, template_of
 from tests.factories import GROUP, MASTERS, MATERIALS, Plant
 from tests.patience import patient, wait_until
+from tests.schema.paths import check_paths, mutation_text
 
 PASSWORD = "correct horse battery"
 SETUP = system_actor("setup", Trust.ADMINISTRATOR)
@@ -58,6 +59,7 @@ class Person:
     name: str
     client: httpx2.Client
     token: str
+    role: Role
     language: str = "en"
 
     @property
@@ -78,19 +80,11 @@ class Person:
 
     def do(self, mutation: str, selection: str = "__typename", **given: Any) -> Any:
         """Do a mutation with a new request id unless one is given, and return its answer."""
-        kind = f"{mutation[0].upper()}{mutation[1:]}Input"
-        kind = {
-            "DefineSupplierInput": "DefineMasterInput",
-            "DefineCustomerInput": "DefineMasterInput",
-            "DefineLocationInput": "DefineMasterInput",
-            "DefineEquipmentInput": "DefineMasterInput",
-            "EndAliasInput": "BatchAliasesInput",
-        }.get(kind, kind)
-        query = (
-            f"mutation($input: {kind}!) {{ {mutation}(input: $input)"
-            f" {{ __typename ... on Refusal {{ code message }} {selection} }} }}"
-        )
-        return self.ask(query, input={"requestId": new_id(), **given})[mutation]
+        sent = {"requestId": new_id(), **given}
+        query, variables = mutation_text(self.role, mutation, selection, sent)
+        answer: dict[str, Any] = self.ask(query, **variables)[mutation]
+        check_paths(self.role, mutation, sent, answer)
+        return answer
 
 
 @dataclass
@@ -115,7 +109,7 @@ class Serving:
     def sign_in(self, name: str) -> Person:
         """Return a user of the node with a fresh token."""
         token = self.node.tokens.issue(name, authenticated_s=int(self.clock.now().timestamp()))
-        self.people[name] = Person(name, self.client, token)
+        self.people[name] = Person(name, self.client, token, self.node.settings.role)
         return self.people[name]
 
 

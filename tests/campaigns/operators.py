@@ -119,10 +119,10 @@ class Operator:
                 if left > 1:
                     self._stock.append((batch, left - 1))
                 places = {"fromLocation": "A1", "toLocation": "B1"}
-                yield "moveBatch", MOVED, {"batch": batch, "quantity": {"amount": "1", "unit": "KGM"}, **places}
+                yield "moveBatch", MOVED, {"batchCode": batch, "quantity": {"amount": "1", "unit": "KGM"}, **places}
             else:
                 quantity = {"amount": str(RECEIVED_KG), "unit": "KGM"}
-                yield "receiveBatch", RECEIVED, {"material": "MILK", "quantity": quantity, "location": "A1"}
+                yield "receiveBatch", RECEIVED, {"materialCode": "MILK", "quantity": quantity, "locationCode": "A1"}
 
 
 @dataclass
@@ -143,9 +143,9 @@ class Headquarters:
         while not self.stopping.is_set():
             # Signed in anew each time: a token runs out after ten minutes.
             with closing(Person(self.node, self.name)) as person:
-                order = {"code": f"M{self.accepted:04}", "name": "Goat milk 羊奶", "unit": "KGM"}
+                order = {"code": f"M{self.accepted:04}", "name": "Goat milk 羊奶", "unitCode": "KGM"}
                 began = time.monotonic()
-                answer = person.say("directMaterial", plantCodes=list(PLANTS), **order)
+                answer = person.say("saveMaterial", plantCodes=list(PLANTS), **order)
                 self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
             if answer["__typename"] == "DirectivesSent":
                 self.accepted += 1

@@ -1,5 +1,6 @@
 """Rules of the GraphQL contract that a program can check. Each yields the places that break it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -17,16 +18,21 @@ from graphql import (
     NullValueNode,
     get_named_type,
     is_leaf_type,
+    print_ast,
 )
+
+from tests.house.sources import ROOT
 
 Rule = Callable[[GraphQLSchema], Iterator[str]]
 MARKERS: Final = ("Recorded", "Refusal")
 """The interfaces of the members of a mutation's result."""
+SUBMIT: Final = "submit"
+"""The mutation that runs the commands of the others. It answers a list."""
 
 
 def own_types(schema: GraphQLSchema) -> Iterator[GraphQLNamedType]:
-    """Yield the types of the contract, without those of introspection."""
-    yield from (one for name, one in schema.type_map.items() if not name.startswith("__"))
+    """Yield the types of the contract, without those of introspection and of federation."""
+    yield from (one for name, one in schema.type_map.items() if not name.startswith("_"))
 
 
 def clashing_members(schema: GraphQLSchema) -> Iterator[str]:
@@ -63,13 +69,10 @@ def _is_null(value: GraphQLInputField | GraphQLArgument) -> bool:
 
 
 def unmarked_members(schema: GraphQLSchema) -> Iterator[str]:
-    """Each member of a mutation's result is `Recorded` or a `Refusal`: a client can select by these two alone."""
-    assert schema.mutation_type is not None
-    for name, field in schema.mutation_type.fields.items():
-        result = get_named_type(field.type)
-        assert isinstance(result, GraphQLUnionType), name
+    """Each member of a mutation's result is `Recorded`, a `Refusal` or `Validated`: a client selects by these alone."""
+    for name, _, result in results(schema):
         for member in result.types:
-            if not {one.name for one in member.interfaces} & set(MARKERS):
+            if member.name != "Validated" and not {one.name for one in member.interfaces} & set(MARKERS):
                 yield f"{name}: {member.name}"
 
 
@@ -81,3 +84,43 @@ def bare_names_in_refusals(schema: GraphQLSchema) -> Iterator[str]:
             for name, field in one.fields.items():
                 if name in things and is_leaf_type(get_named_type(field.type)):
                     yield f"{one.name}.{name}"
+
+
+def missing_validations(schema: GraphQLSchema) -> Iterator[str]:
+    """Each mutation can be validated: it has `validateOnly: Boolean! = false`, and its result has `Validated`."""
+    for name, field, result in results(schema):
+        given = field.args.get("validateOnly")
+        written = "" if given is None or given.ast_node is None else print_ast(given.ast_node)
+        if not written.endswith("validateOnly: Boolean! = false"):
+            yield f"{name}(validateOnly)"
+        if "Validated" not in {one.name for one in result.types}:
+            yield f"{name}: {result.name}"
+
+
+def unplaced_refusals(schema: GraphQLSchema) -> Iterator[str]:
+    """Each refusal says its place in the input and the further refusals of the request."""
+    for one in own_types(schema):
+        if isinstance(one, GraphQLObjectType) and "Refusal" in {each.name for each in one.interfaces}:
+            for name, kind in (("path", "[String!]"), ("furtherRefusals", "[Refusal!]!")):
+                if name not in one.fields or str(one.fields[name].type) != kind:
+                    yield f"{one.name}.{name}"
+
+
+VERBS: Final = frozenset(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE))
+"""The verbs of mutations, from the table in the glossary."""
+
+
+def unlisted_verbs(schema: GraphQLSchema) -> Iterator[str]:
+    """The name of a mutation begins with a verb of the glossary."""
+    assert schema.mutation_type is not None
+    yield from (name for name in schema.mutation_type.fields if re.split(r"(?=[A-Z])", name)[0] not in VERBS)
+
+
+def results(schema: GraphQLSchema) -> Iterator[tuple[str, GraphQLField, GraphQLUnionType]]:
+    """Yield the mutations that answer one command, each with the union of its results."""
+    assert schema.mutation_type is not None
+    for name, field in schema.mutation_type.fields.items():
+        result = get_named_type(field.type)
+        if name != SUBMIT:
+            assert isinstance(result, GraphQLUnionType), name
+            yield name, field, result

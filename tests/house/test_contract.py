@@ -6,22 +6,36 @@ import pytest
 from graphql import build_schema
 
 from infra.roles import Role
-from tests.house.contract_rules import Rule, bare_names_in_refusals, clashing_members, null_defaults, unmarked_members
+from tests.house.contract_rules import (
+    Rule,
+    bare_names_in_refusals,
+    clashing_members,
+    missing_validations,
+    null_defaults,
+    unlisted_verbs,
+    unmarked_members,
+    unplaced_refusals,
+)
 from tests.house.sources import ROOT
 
 BEGIN: Final = """
 scalar BatchCode
 interface Recorded { entry: Int! }
 interface Refusal { code: String! }
+type Validated { validatedAt: String! }
 type Batch { code: BatchCode! }
 type BatchMoved implements Recorded { entry: Int! batch: Batch! }
 type Query { batch: Batch }
 input MoveInput { code: BatchCode! }
-union MoveResult = BatchMoved | BatchUnknown
+union MoveResult = BatchMoved | Validated | BatchUnknown
 """
 SOUND: Final = """
-type BatchUnknown implements Refusal { code: String! batchCode: BatchCode }
-type Mutation { move(input: MoveInput!): MoveResult! }
+type BatchUnknown implements Refusal { code: String! path: [String!] furtherRefusals: [Refusal!]! batchCode: BatchCode }
+type SubmittedCommand { recorded: Recorded refusal: Refusal }
+type Mutation {
+  moveBatch(input: MoveInput!, validateOnly: Boolean! = false): MoveResult!
+  submit(commands: [MoveInput!]!): [SubmittedCommand!]!
+}
 """
 BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
     clashing_members: (
@@ -44,6 +58,25 @@ BREACHES: Final[dict[Rule, tuple[str, list[str]]]] = {
         """type BatchUnknown implements Refusal { code: String! batch: BatchCode }
         type Mutation { move(input: MoveInput!): MoveResult! }""",
         ["BatchUnknown.batch"],
+    ),
+    missing_validations: (
+        """type BatchUnknown implements Refusal { code: String! }
+        union CountResult = BatchMoved | BatchUnknown
+        type Mutation {
+          move(input: MoveInput!): MoveResult!
+          count(input: MoveInput!, validateOnly: Boolean! = true): CountResult!
+        }""",
+        ["move(validateOnly)", "count(validateOnly)", "count: CountResult"],
+    ),
+    unlisted_verbs: (
+        """type BatchUnknown implements Refusal { code: String! }
+        type Mutation { feedProcess(input: MoveInput!): MoveResult! moved(input: MoveInput!): MoveResult! }""",
+        ["feedProcess", "moved"],
+    ),
+    unplaced_refusals: (
+        """type BatchUnknown implements Refusal { code: String! path: [String] }
+        type Mutation { move(input: MoveInput!): MoveResult! }""",
+        ["BatchUnknown.path", "BatchUnknown.furtherRefusals"],
     ),
 }
 """A contract that breaks each rule, and the places."""

@@ -12,7 +12,7 @@ import pytest
 from infra.catalogue import ROOMS
 from tests.house.sources import ROOT, Source, read, sources
 
-PYTHON_LOCKS = ("requirements.lock", "run.lock")
+PYTHON_LOCKS = ("requirements.lock", "run.lock", "web/clients/requirements.lock")
 OURS = {*ROOMS, "tests", "benchmarks"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DISTRIBUTIONS = packages_distributions()

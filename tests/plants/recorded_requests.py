@@ -67,7 +67,7 @@ from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.commands.replication.parked_entries import ParkedEntry, retry_entry, skip_entry
 from plants.rules.approvals.change_requests import ChangeVerdict
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.process_records import OutputUse, RunKind
@@ -157,13 +157,13 @@ RECORDED: Final = (
     ),
     Recorded(
         correct_entry,
-        Correction(17, Wrong.INCORRECT_DATA, "Wrong scale 秤错了"),
+        Correction(17, CorrectionReason.INCORRECT_DATA, "Wrong scale 秤错了"),
         "d414c4fb8f714278720dc0a1ff10dff9",
         "2:6f29aa48303c5bbdb8482b836ab00980",
     ),
     Recorded(
         correct_entry,
-        Correction(18, Wrong.DID_NOT_OCCUR, "Twice"),
+        Correction(18, CorrectionReason.DID_NOT_OCCUR, "Twice"),
         "22b80de1e0352cfeb6890afdd4f45b43",
         "2:6048d96b095a1d6f444881c161daba20",
     ),

@@ -179,8 +179,10 @@ class Person:
 
     def say(self, mutation: str, wanted: str = "", *, request: str | None = None, **order: Any) -> dict[str, Any]:
         """Run a mutation and return its answer, be it a success (`wanted` is the selection on it) or a refusal."""
+        plants = {name: order.pop(name) for name in ("plantCodes",) if name in order}
         given = {"requestId": request or new_id(), **order}
-        return dict(self.ask(mutation_document(mutation, wanted), input=given)[mutation])
+        document = mutation_document(mutation, wanted, at_plants=bool(plants))
+        return dict(self.ask(document, input=given, **plants)[mutation])
 
     def do(self, mutation: str, wanted: str, *, request: str | None = None, **order: Any) -> dict[str, Any]:
         """Run a mutation that must not be refused."""
@@ -192,11 +194,15 @@ class Person:
         self.http.close()
 
 
-def mutation_document(mutation: str, wanted: str) -> str:
-    """Return the text of a mutation with one input, asking for a refusal's code and message too."""
+def mutation_document(mutation: str, wanted: str, *, at_plants: bool = False) -> str:
+    """Return the text of a mutation with one input, and plants beside it if it is one of headquarters.
+
+    It asks for a refusal's code and message too.
+    """
     name = f"{mutation[0].upper()}{mutation[1:]}Input"
+    declared, passed = ("", ", $plantCodes: [PlantCode!]!")[at_plants], ("", ", plantCodes: $plantCodes")[at_plants]
     return (
-        f"mutation($input: {name}!) {{ {mutation}(input: $input)"
+        f"mutation($input: {name}!{declared}) {{ {mutation}(input: $input{passed})"
         f" {{ __typename ... on Refusal {{ code message }} {wanted} }} }}"
     )
 

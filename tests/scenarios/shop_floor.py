@@ -12,7 +12,7 @@ from tests.patience import wait_until
 from tests.scenarios.preparing import CHEN, PLANTS, WANG
 from tests.scenarios.processes import HUB, Group, Person, is_level, leaves
 
-ENTRY: Final = "entry { index type leafHash }"
+ENTRY: Final = "entry { id index type leafHash }"
 REPLICATION: Final = "{ plants { code replication { state size root projected acknowledged faults alarm } } }"
 
 
@@ -26,10 +26,9 @@ def line(batch: str, quantity: str, location: str = "A1") -> dict[str, Any]:
 
 def define(person: Person, kind: str, content: Mapping[str, str]) -> None:
     """Define master data of a kind, such as Location."""
-    order = "DefineMaterialInput" if kind == "Material" else "DefineMasterInput"
-    document = f"mutation($input: {order}!) {{ define{kind}(input: $input) {{ __typename }} }}"
+    document = f"mutation($input: Save{kind}Input!) {{ save{kind}(input: $input) {{ __typename }} }}"
     answer = person.ask(document, input={"requestId": new_id(), **content})
-    assert answer[f"define{kind}"]["__typename"] in {"MaterialDefined", "MasterDefined"}, answer
+    assert answer[f"save{kind}"]["__typename"] == f"{kind}Saved", answer
 
 
 def receive(person: Person, quantity: str = "100", *, material: str = "MILK", unit: str = "KGM", **more: Any) -> str:
@@ -48,9 +47,11 @@ def replication(group: Group, code: str) -> dict[str, dict[str, Any]]:
 
 def stock_of(person: Person, code: str) -> dict[str, str]:
     """Return what is on hand of a batch, by location, as the person sees it."""
-    query = "query($code: BatchCode!) { batch(code: $code) { stock { quantity { amount } location { code } } } }"
+    query = (
+        "query($code: BatchCode!) { batch(code: $code) { stock { nodes { quantity { amount } location { code } } } } }"
+    )
     batch = person.ask(query, code=code)["batch"]
-    return {one["location"]["code"]: one["quantity"]["amount"] for one in batch["stock"]}
+    return {one["location"]["code"]: one["quantity"]["amount"] for one in batch["stock"]["nodes"]}
 
 
 def wait_level(group: Group, codes: Sequence[str] = tuple(PLANTS)) -> None:
@@ -113,14 +114,14 @@ def take_in(person: Person, manifest: str) -> None:
 
 
 def quarantine(person: Person, code: str, reason: str = "Damp sacks") -> int:
-    """Put a batch on hold and return the hold's id."""
-    wanted = "... on HoldPlaced { hold { hold } }"
-    return int(person.do("placeHold", wanted, batchCode=code, reason=reason)["hold"]["hold"])
+    """Put a batch on hold and return the index of the entry that placed it."""
+    wanted = "... on HoldPlaced { entry { index } }"
+    return int(person.do("placeHold", wanted, batchCode=code, reason=reason)["entry"]["index"])
 
 
 def ask_release(person: Person, code: str, reason: str = "Analysed, dry") -> dict[str, Any]:
-    """Ask for a release from quarantine, and return the request with its number (`change`) and `proposal`."""
-    wanted = "... on ChangeRequested { changeRequest { change proposal state version plant { code } } }"
+    """Ask for a release from quarantine, and return the request with its id, its index and its proposal."""
+    wanted = "... on ChangeRequested { changeRequest { id index proposal state batchVersion plant { code } } }"
     return dict(person.do("requestRelease", wanted, batchCode=code, reason=reason)["changeRequest"])
 
 
@@ -129,7 +130,7 @@ def decide(
 ) -> dict[str, Any]:
     """Decide on a change request, at the plant or at the hub, and return the answer, refused or not."""
     wanted = f"... on ChangeRequestDecided {{ {ENTRY} changeRequest {{ state }} }}"
-    order = {"plant": change["plant"]["code"], "change": change["change"], "proposal": change["proposal"]}
+    order = {"changeRequestId": change["id"], "proposal": change["proposal"]}
     order |= {"verdict": verdict, "comment": "Looked at"}
     return person.say("decideChangeRequest", wanted, request=request, **order)
 
@@ -137,10 +138,10 @@ def decide(
 def completeness(person: Person, code: str, direction: str = "BOTH") -> dict[str, Any]:
     """Return what the trace of a batch says of its own completeness, with the plants of the watermarks by code."""
     query = (
-        "query($input: TraceInput!) { trace(input: $input) { summary { batches } completeness { complete"
-        " asOf { plant { code } size lagSeconds } gaps { kind plant { code } } } } }"
+        "query($input: TraceInput!) { trace(input: $input) { summary { batchCount } completeness { complete"
+        " asOf { plant { code } size lagSeconds } gaps { nodes { kind plant { code } } } } } }"
     )
-    return dict(person.ask(query, input={"codes": [code], "direction": direction})["trace"])
+    return dict(person.ask(query, input={"batchCodes": [code], "direction": direction})["trace"])
 
 
 def entries_of(store: Store, log_id: int, since: int = 0) -> list[Entry]:

@@ -12,6 +12,7 @@ import pytest
 from api.cli.tree import app
 from infra.ids import new_id
 from plants.store.projection.rebuilding import table_digests
+from schema.engine.node_ids import node_id
 from tests.plants.epcis.documents import content, event, some
 from tests.scenarios.preparing import PLANTS, WANG, Prepared, copy_group
 from tests.scenarios.processes import Group, leaves, mutation_document
@@ -111,8 +112,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str, str, str]] = {
         "此处没有批次 SH1-260101-0001A，请核对批次号或重新扫描标签。",
     ),
     "unknown process": (
-        FEED, {"processId": "process/4242", "lines": []}, "PROCESS_UNKNOWN",
-        "No process record process/4242 is known here. Check its id.", "此处没有生产记录 process/4242，请核对其编号。",
+        FEED, {"processId": node_id("process", 4242), "lines": []}, "PROCESS_UNKNOWN",
+        "This process record is not known here. Check its id.", "此处没有该生产记录，请核对其编号。",
     ),
 }  # fmt: skip
 
@@ -171,7 +172,7 @@ BODIES: dict[str, tuple[bytes, str, int]] = {
     "200 KB of brackets": (BRACKETS[:200_000], JSON, 400),
     "brackets in the query": (json.dumps({"query": "{" * 100_000}).encode(), JSON, 400),
     "brackets in the variables": (
-        b'{"query": "{viewer{person}}", "variables": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", JSON, 400,
+        b'{"query": "{viewer{name}}", "variables": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", JSON, 400,
     ),
     "a list of operations": (b"[" + WHOLE + b"]", JSON, 400),
 }  # fmt: skip
@@ -189,7 +190,7 @@ def test_wrong_body_then_a_clear_status_and_the_plant_goes_on(plant: Group, name
     else:
         assert answer.status_code == status, answer.text
         assert answer.json()["errors"][0]["message"]
-    assert person.ask("{ viewer { person } }") == {"viewer": {"person": WANG}}
+    assert person.ask("{ viewer { actor { code } } }") == {"viewer": {"actor": {"code": WANG}}}
 
 
 @pytest.mark.usefixtures("nothing_written")

@@ -83,7 +83,7 @@ def test_group_made_and_run_by_hand_then_hub_has_what_the_plant_wrote(folder: Pa
 
 
 def work(person: Person) -> str:
-    define(person, "Material", {"code": "MILK", "name": "Raw milk 生乳", "unit": "KGM"})
+    define(person, "Material", {"code": "MILK", "name": "Raw milk 生乳", "unitCode": "KGM"})
     define(person, "Location", {"code": "A1", "name": "Cold store 冷库"})
     return receive(person, "12.5")
 

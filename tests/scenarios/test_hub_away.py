@@ -77,14 +77,14 @@ def test_transfer_while_the_hub_is_away_then_traces_say_what_is_missing_until_al
     wait_level(group, ["SZ2"])
     said = completeness(chen, final, "BACKWARD")["completeness"]
     assert said["complete"] is False
-    assert {(gap["kind"], (gap["plant"] or {}).get("code")) for gap in said["gaps"]} == {
+    assert {(gap["kind"], (gap["plant"] or {}).get("code")) for gap in said["gaps"]["nodes"]} == {
         ("AWAITING_SOURCE", "SH1"), ("UNSEEN_BATCHES", "SH1"),
     }  # fmt: skip
     group.start("SH1")
     wait_level(group)
     check_equal(group)
     whole = completeness(chen, final, "BACKWARD")
-    assert (whole["completeness"]["complete"], whole["completeness"]["gaps"]) == (True, [])
+    assert (whole["completeness"]["complete"], whole["completeness"]["gaps"]) == (True, {"nodes": []})
     sizes = {one["plant"]["code"]: one["size"] for one in whole["completeness"]["asOf"]}
     assert sizes == {code: stand(group.store(code), number)[0] for code, number in PLANTS.items()}
     assert stock_of(chen, milk) == {"A1": "15"}

@@ -110,8 +110,10 @@ def people_write(operators: list[Operator]) -> Iterator[None]:
 
 def direct(group: Group, request: str, language: str = "en") -> dict[str, Any]:
     """Have headquarters send a material to a plant, and return the whole answer."""
-    order = {"requestId": request, "plantCodes": ["SH1"], "code": "GOAT", "name": "Goat milk 羊奶", "unit": "KGM"}
-    answer = group.at(HUB, CHEN, language=language).post(mutation_document("directMaterial", ""), {"input": order})
+    order = {"requestId": request, "code": "GOAT", "name": "Goat milk 羊奶", "unitCode": "KGM"}
+    document = mutation_document("saveMaterial", "", at_plants=True)
+    sent = {"input": order, "plantCodes": ["SH1"]}
+    answer = group.at(HUB, CHEN, language=language).post(document, sent)
     assert answer.status_code == httpx2.codes.OK, answer.text
     return dict(answer.json())
 
@@ -164,7 +166,7 @@ def test_hubs_disk_full_then_plants_write_on_and_all_is_caught_up_when_there_is_
         assert cramped.sizes(HUB) == had
         disk.free()
         cramped.catches_up()
-        assert direct(group, request)["data"]["directMaterial"]["__typename"] == "DirectivesSent"
+        assert direct(group, request)["data"]["saveMaterial"]["__typename"] == "DirectivesSent"
 
         disk.fill()
         fill_log(cramped.server)

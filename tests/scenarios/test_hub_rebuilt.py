@@ -61,7 +61,9 @@ def test_hub_lost_then_archive_and_plants_give_all_of_it_back(group: Group, prep
     li, there = group.at("SH1", LI), group.at("SZ2", WANG)
     milk = receive(li, "100")
     batches = [receive(li, str(count)) for count in range(1, 30)]
-    yogurt = produce(li, [{"batch": milk, "location": "A1", "quantity": {"amount": "60", "unit": "KGM"}}], "58.25")
+    yogurt = produce(
+        li, [{"batchCode": milk, "locationCode": "A1", "quantity": {"amount": "60", "unit": "KGM"}}], "58.25"
+    )
     receive(there, "7")
     wait_level(group)
     group.run("archive", "run", "--home", str(group.nodes[HUB].home), code=HUB)

@@ -1,5 +1,6 @@
 """A user with roles at one plant sees nothing of another: not by any field, id, error text or total."""
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from graphql import GraphQLSchema
 
 from infra.ids import new_id
+from schema.engine.node_ids import node_id, read_kind
 from tests.scenarios.preparing import CHEN, STRANGER, WANG, ZHAO, Prepared, copy_group
 from tests.scenarios.processes import HUB, Group, Person, mutation_document
 from tests.scenarios.shop_floor import (
@@ -64,12 +66,14 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         group.start()
         here, there = group.at("SH1", WANG), group.at("SZ2", WANG)
         define_secrets(there)
-        hidden = receive(there, "50", material="SECRET", supplier="S-SZ2", supplierLot="LOT-SZ2", order="PO-SZ2")
+        hidden = receive(
+            there, "50", material="SECRET", supplierCode="S-SZ2", supplierLot="LOT-SZ2", purchaseOrder="PO-SZ2"
+        )
         held = receive(there, "7")
         quarantine(there, held)
         change = ask_release(there, held, "Hidden reason")
         shared = produce(there, [line(hidden, "20")], "19", jobOrder="JO-SZ2")
-        ship: dict[str, Any] = {"customerCode": "C-SZ2", "order": "CO-SZ2", "lines": [line(shared, "2")]}
+        ship: dict[str, Any] = {"customerCode": "C-SZ2", "customerOrder": "CO-SZ2", "lines": [line(shared, "2")]}
         there.do("shipGoods", "... on GoodsShipped { entry { index } }", **ship)
         take_in(here, dispatch(there, "SH1", [line(shared, "10")]))
         dispatch(there, "NB1", [line(receive(there, "3"), "3")])
@@ -84,12 +88,13 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
         schema = served_schema(group.at(HUB, CHEN))
         only_there = things_of_other(group)
         named = {**names(hidden, change), "ID": [Pair(one, like(one)) for one in some_of_each(only_there)]}
-        forbidden = (*SECRETS, "S-SZ2", "C-SZ2", hidden, held, *(one for one in only_there if one.startswith("batch/")))
+        batches = (one for one in only_there if read_kind(one) == "batch")
+        forbidden = (*SECRETS, "S-SZ2", "C-SZ2", hidden, held, *batches)
         yield Played(group, schema, hidden, held, change, shared, final, named, forbidden)
 
 
 def define_secrets(person: Person) -> None:
-    define(person, "Material", {"code": "SECRET", "name": "SECRET recipe", "unit": "KGM"})
+    define(person, "Material", {"code": "SECRET", "name": "SECRET recipe", "unitCode": "KGM"})
     define(person, "Supplier", {"code": "S-SZ2", "name": "SECRET partner"})
     define(person, "Customer", {"code": "C-SZ2", "name": "SECRET partner"})
 
@@ -132,9 +137,9 @@ def things_of_other(group: Group) -> list[str]:
 
 def some_of_each(node_ids: list[str]) -> list[str]:
     """Return the first two and the last id of each kind."""
-    kinds: dict[str, list[str]] = {}
+    kinds: dict[str | None, list[str]] = {}
     for one in node_ids:
-        kinds.setdefault(one.partition("/")[0], []).append(one)
+        kinds.setdefault(read_kind(one), []).append(one)
     return [one for each in kinds.values() for one in dict.fromkeys([*each[:2], each[-1]])]
 
 
@@ -149,8 +154,10 @@ def ids(answer: Any) -> Iterator[str]:
 
 def like(node_id: str) -> str:
     """Return an id of the same form that names nothing, with as many characters."""
-    head, _, last = node_id.rpartition("/")
-    return f"{head}/{'9' * len(last)}" if last.isdigit() else f"{head}/{'Z' * len(last)}"
+    plain = base64.urlsafe_b64decode(node_id + "=" * (-len(node_id) % 4)).decode()
+    head, _, last = plain.rpartition("/")
+    other = f"{head}/{'9' * len(last)}" if last.isdigit() else f"{head}/{'Z' * len(last)}"
+    return base64.urlsafe_b64encode(other.encode()).decode().rstrip("=")
 
 
 def told(answer: bytes) -> str:
@@ -173,7 +180,8 @@ def test_every_query_about_things_of_another_plant_then_as_if_they_did_not_exist
             telling.add(name)
     assert played.schema.query_type is not None
     without_names = {
-        "viewer", "server", "plants", "alarms", "transfersInTransit", "disputes", "parkedEntries", "skippedEntries",
+        "viewer", "server", "plants", "alarms", "transfersInTransit", "conflictingEntries", "parkedEntries",
+        "skippedEntries",
     }  # fmt: skip
     assert asked == set(played.schema.query_type.fields) - without_names
     assert telling == asked, "to the whole group's reader the two differ, so that the walk proves something"
@@ -235,7 +243,7 @@ def test_trace_of_ones_own_batch_then_it_stops_with_a_statement(played: Played, 
         assert played.shared in own, "what came in is known, and from where"
     said = completeness(played.zhao, played.final, direction)["completeness"]
     assert said["complete"] is False
-    kinds = {gap["kind"] for gap in said["gaps"]}
+    kinds = {gap["kind"] for gap in said["gaps"]["nodes"]}
     assert "OTHER_PLANT" in kinds or direction == "FORWARD", said
     assert [one["plant"]["code"] for one in said["asOf"]] == ["SH1"]
     assert completeness(played.headquarters, played.final, direction)["completeness"]["complete"] is True
@@ -243,10 +251,14 @@ def test_trace_of_ones_own_batch_then_it_stops_with_a_statement(played: Played, 
 
 def test_deciding_on_anothers_request_then_the_same_as_on_none(played: Played) -> None:
     document = mutation_document("decideChangeRequest", "... on ChangeRequestDecided { entry { index } }")
-    number = int(played.change["change"])
+    number = int(played.change["index"])
     answers = set()
-    for plant, change in (("SZ2", number), ("SZ2", 4_242), ("ZZ9", number)):
-        order = {"plant": plant, "change": change, "proposal": played.change["proposal"], "verdict": "APPROVED"}
+    for plant, change in ((2, number), (2, 4_242), (77, number)):
+        order = {
+            "changeRequestId": node_id("change", plant, change),
+            "proposal": played.change["proposal"],
+            "verdict": "APPROVED",
+        }
         answers.add(played.zhao.post(document, {"input": {"requestId": new_id(), **order}}).content)
     assert len(answers) == 1
     (answer,) = answers
@@ -281,7 +293,9 @@ def test_stranger_at_a_plant_then_everything_is_empty_and_every_answer_the_same(
     for question in questions(schema, named):
         theirs, nobodys = question.answers(stranger)
         assert theirs == nobodys, f"{question.name}\n{told(theirs)}\n{told(nobodys)}"
-    assert stranger.ask("{ viewer { person plants { code } } }") == {"viewer": {"person": STRANGER, "plantCodes": []}}
+    assert stranger.ask("{ viewer { actor { code } plants { code } } }") == {
+        "viewer": {"actor": {"code": STRANGER}, "plants": []}
+    }
 
 
 MUTATIONS: dict[str, dict[str, Any]] = {

@@ -35,11 +35,11 @@ DIRECTIVES = -PLANTS["SH1"]
 NAMES = ("released", "moved", "own", "rejected")
 STANDING = """query($code: BatchCode!) { batch(code: $code) {
   atPlants { plant { code } disposition version usable blockedBy { code message } }
-  holds(open: true) { hold reason }
+  holds(filter: { open: true }) { nodes { placedIndex reason } }
 } }"""
-CHANGE = """query($change: Int!) { changeRequest(change: $change, plant: "SH1") {
-  state version requestedBy refusal batch { code } differences { field before after }
-  decisions { verdict level decidedBy printedName comment }
+CHANGE = """query($id: ID!) { changeRequest(id: $id) {
+  state batchVersion requestedBy { code } refusal { code } batch { code } differences { field before after }
+  decisions { verdict level decidedBy { code } printedName comment }
 } }"""
 
 
@@ -69,10 +69,10 @@ class Story:
     def standing(self, person: Person, name: str) -> dict[str, Any]:
         batch = dict(person.ask(STANDING, code=self.codes[name])["batch"])
         (standing,) = batch["atPlants"]
-        return {**standing, "holds": batch["holds"]}
+        return {**standing, "holds": batch["holds"]["nodes"]}
 
     def change(self, person: Person, name: str) -> dict[str, Any]:
-        return dict(person.ask(CHANGE, change=self.changes[name]["change"])["changeRequest"])
+        return dict(person.ask(CHANGE, id=self.changes[name]["id"])["changeRequest"])
 
 
 @pytest.fixture(scope="module")
@@ -134,16 +134,16 @@ def test_plant_away_then_nothing_is_released_before_it_knows(story: Story) -> No
     for place in ("at the hub", "at the plant"):
         seen = story.away[place]
         assert (seen["usable"], seen["blockedBy"]["code"]) == (False, "BATCH_ON_HOLD"), place
-        assert [hold["hold"] for hold in seen["holds"]] == [story.holds["released"]]
+        assert [hold["placedIndex"] for hold in seen["holds"]] == [story.holds["released"]]
 
 
 def test_approved_while_away_then_applied_once_and_usable(story: Story) -> None:
     code = story.codes["released"]
-    assert story.answers["released"]["__typename"] == "ChangeDecided"
+    assert story.answers["released"]["__typename"] == "ChangeRequestDecided"
     entries = story.about("released")
     assert [entry.type for entry in entries] == ["ChangeDecided", "ChangeApplied", "DirectiveApplied"]
     decided, applied, answered = entries
-    change = story.changes["released"]["change"]
+    change = story.changes["released"]["index"]
     assert (decided.envelope["actor"], decided.payload["level"], decided.payload["verdict"]) == (
         CHEN, "HUB", "APPROVED",
     )  # fmt: skip
@@ -162,7 +162,7 @@ def test_approved_while_away_then_applied_once_and_usable(story: Story) -> None:
         change_seen = story.change(person, "released")
         assert (change_seen["state"], change_seen["refusal"]) == ("APPLIED", None)
         assert change_seen["decisions"][-1] == {
-            "verdict": "APPROVED", "level": "HUB", "decidedBy": CHEN, "printedName": "Chen Jing",
+            "verdict": "APPROVED", "level": "HUB", "decidedBy": {"code": CHEN}, "printedName": "Chen Jing",
             "comment": "Looked at",
         }  # fmt: skip
         assert stock_of(person, code) == {"A1": "100"}
@@ -190,12 +190,12 @@ def test_same_approval_twice_then_one_effect(story: Story) -> None:
 
 
 def test_batch_moved_meanwhile_then_stale_and_still_held(story: Story) -> None:
-    assert story.answers["moved"]["__typename"] == "ChangeDecided", "the hub did not know of the move"
+    assert story.answers["moved"]["__typename"] == "ChangeRequestDecided", "the hub did not know of the move"
     entries = story.about("moved")
     assert [entry.type for entry in entries] == ["ChangeDecided", "ChangeRefused", "DirectiveRejected"]
     _, refused, answered = entries
     hold, moved = story.holds["moved"], story.sizes["moved"] - 1
-    data = {"batchCode": story.codes["moved"], "proposed": str(hold), "current": str(moved)}
+    data = {"batch": story.codes["moved"], "proposed": str(hold), "current": str(moved)}
     assert (refused.payload["refusal"], refused.payload["data"]) == ("CHANGE_STALE", data)
     assert answered.payload == {
         "directive": story.answers["moved"]["entry"]["index"],
@@ -206,22 +206,22 @@ def test_batch_moved_meanwhile_then_stale_and_still_held(story: Story) -> None:
     for person in (story.li, story.group.at(HUB, CHEN)):
         seen = story.standing(person, "moved")
         assert (seen["usable"], seen["blockedBy"]["code"]) == (False, "BATCH_ON_HOLD")
-        assert seen["holds"] == [{"hold": hold, "reason": "Damp sacks"}]
+        assert seen["holds"] == [{"placedIndex": hold, "reason": "Damp sacks"}]
         change = story.change(person, "moved")
-        assert (change["state"], change["refusal"]) == ("REFUSED", "CHANGE_STALE")
+        assert (change["state"], change["refusal"]) == ("REFUSED", {"code": "CHANGE_STALE"})
         assert stock_of(person, story.codes["moved"]) == {"A1": "70", "B1": "30"}
 
 
 def test_requester_approves_at_the_hub_then_refused_and_nothing_changed(story: Story) -> None:
     refused = story.answers["own"]
     assert (refused["__typename"], refused["code"]) == ("ChangeOwnRequest", "CHANGE_OWN_REQUEST")
-    number = story.changes["own"]["change"]
+    number = story.changes["own"]["index"]
     assert refused["message"] == f"You made change request {number} yourself. Another person must decide it."
     assert story.away["own wrote nothing"]
     assert story.about("own") == []
     for person in (story.li, story.group.at(HUB, CHEN)):
         seen = story.standing(person, "own")
-        assert (seen["usable"], [hold["hold"] for hold in seen["holds"]]) == (False, [story.holds["own"]])
+        assert (seen["usable"], [hold["placedIndex"] for hold in seen["holds"]]) == (False, [story.holds["own"]])
         assert story.change(person, "own")["state"] == "REQUESTED"
 
 

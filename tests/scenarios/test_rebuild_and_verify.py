@@ -64,38 +64,38 @@ def played(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def work(group: Group) -> str:
     """Receive, produce, split, merge, count, hold, correct, transfer and ship; return what was shipped."""
     li, wang, there = group.at("SH1", LI), group.at("SH1", WANG), group.at("SZ2", WANG)
-    milk = receive(li, "100", supplier="S1", supplierLot="L-7", order="PO-1")
+    milk = receive(li, "100", supplierCode="S1", supplierLot="L-7", purchaseOrder="PO-1")
     sugar = receive(li, "4", material="SUGAR", unit="BG")
     yogurt = produce(li, [line(milk, "60"), line(sugar, "5.5")], "58.25")
-    parts = [{"quantity": amount("8"), "location": "B1"}, {"quantity": amount("2.25"), "location": "A1"}]
+    parts = [{"quantity": amount("8"), "locationCode": "B1"}, {"quantity": amount("2.25"), "locationCode": "A1"}]
     split = li.do(
         "splitBatch", "... on BatchSplit { parts { code } }", batchCode=yogurt, locationCode="A1", parts=parts
     )
     one, two = (part["code"] for part in split["parts"])
-    sources = [{"batch": one, "location": "B1"}, {"batch": two, "location": "A1"}]
+    sources = [{"batchCode": one, "locationCode": "B1"}, {"batchCode": two, "locationCode": "A1"}]
     merged = li.do("mergeBatches", "... on BatchesMerged { batch { code } }", sources=sources, locationCode="A1")
     move(li, milk, "1")
-    counted: dict[str, Any] = {"batch": sugar, "location": "A1", "counted": amount("94.4")}
+    counted: dict[str, Any] = {"batchCode": sugar, "locationCode": "A1", "counted": amount("94.4")}
     wang.do("countStock", "... on StockCounted { entry { index } }", reason="Counted", **counted)
     quarantine(li, merged["batch"]["code"])
     wait_level(group, ["SH1"])
     change = ask_release(li, merged["batch"]["code"])
     wait_level(group, ["SH1"])
     decided = decide(group.at(HUB, CHEN), change)
-    assert decided["__typename"] == "ChangeDecided", decided
+    assert decided["__typename"] == "ChangeRequestDecided", decided
     wrong = move(li, milk, "3")
-    correction = {"entry": wrong["index"], "reason": "Wrong batch", "wrong": "INCORRECT_DATA"}
+    correction = {"entryId": wrong["id"], "reason": "Wrong batch", "correctionReason": "INCORRECT_DATA"}
     wang.do("correctEntry", "... on EntryCorrected { entry { index } }", **correction)
     take_in(there, dispatch(li, "SZ2", [line(yogurt, "40")]))
     final = produce(there, [line(yogurt, "40")], "39.5")
-    order: dict[str, Any] = {"customer": "C1", "lines": [line(final, "30")]}
+    order: dict[str, Any] = {"customerCode": "C1", "lines": [line(final, "30")]}
     there.do("shipGoods", "... on GoodsShipped { entry { index } }", **order)
     return final
 
 
 def test_trace_over_both_plants_then_complete(played: Played) -> None:
     assert played.trace["completeness"]["complete"] is True, played.trace
-    assert played.trace["completeness"]["gaps"] == []
+    assert played.trace["completeness"]["gaps"] == {"nodes": []}
     sizes = {one["plant"]["code"]: one["size"] for one in played.trace["completeness"]["asOf"]}
     assert sizes == {code: len(leaves(played.group.store(code), number)) for code, number in PLANTS.items()}
 

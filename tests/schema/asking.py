@@ -16,8 +16,10 @@ from schema.engine.commits import CommitNotifier
 from schema.engine.connections import Cursors
 from schema.engine.context import Context, NodeServices
 from schema.engine.contracts import contract
+from schema.engine.downloads import Tickets
 from schema.engine.masking import presented
-from tests.factories import Plant
+from tests.factories import Plant, rows_of
+from tests.schema.paths import PLACED, check_paths, input_type_of, mutation_text
 
 JSON = dict[str, Any]
 
@@ -49,6 +51,7 @@ class Served:
             writer=self.writer,
             clock=clock,
             cursors=Cursors(b"a secret of a test"),
+            tickets=Tickets(b"another secret of a test, long enough", clock),
             commits=commits,
         )
         self._contract = contract(self.role)
@@ -71,17 +74,34 @@ class Served:
 
     async def do(self, actor: Actor, mutation: str, wanted: str, language: Language = "en", /, **said: Any) -> JSON:
         """Run a mutation with this input, under a new request id unless one is given, and return its answer."""
-        document = (
-            f"mutation($input: {mutation[0].upper()}{mutation[1:]}Input!) {{ {mutation}(input: $input)"
-            f" {{ __typename ... on Refusal {{ code message }} {wanted} }} }}"
-        )
-        answer = await self.answer(actor, document, language, input={"requestId": new_id(), **said})
+        given = {"requestId": new_id(), **said}
+        document, variables = mutation_text(self.role, mutation, wanted, given)
+        answer = await self.answer(actor, document, language, **variables)
         assert "errors" not in answer, answer["errors"]
-        return dict(answer["data"][mutation])
+        done: JSON = answer["data"][mutation]
+        check_paths(self.role, mutation, given, done)
+        return done
 
-    async def follow(self, actor: Actor, document: str, **variables: Any) -> AsyncGenerator[JSON]:
-        """Yield what a subscription answers, until it is closed."""
-        context = Context(self.services, actor, language="en", kept=False)
+    async def validate(self, actor: Actor, mutation: str, /, **said: Any) -> JSON:
+        """Return the answer of a mutation that is only validated, after a check that no table has changed."""
+        document = (
+            f"mutation($input: {input_type_of(self.role, mutation)}!) {{ {mutation}(input: $input, validateOnly: true)"
+            f" {{ __typename ... on Validated {{ validatedAt eventType alreadyRecorded }}"
+            f" ... on Refusal {{ code message {PLACED} }} }} }}"
+        )
+        before = rows_of(self.services.store)
+        answer = await self.answer(actor, document, input={"requestId": new_id(), **said})
+        assert "errors" not in answer, answer["errors"]
+        assert rows_of(self.services.store) == before
+        done: JSON = answer["data"][mutation]
+        check_paths(self.role, mutation, said, done)
+        return done
+
+    async def follow(
+        self, actor: Actor, document: str, *, context: Context | None = None, **variables: Any
+    ) -> AsyncGenerator[JSON]:
+        """Yield what a subscription answers, until it is closed. With a context, its actor can be changed meanwhile."""
+        context = context or Context(self.services, actor, language="en", kept=False)
         events: Any = await self._contract.subscribe(document, variables, context)
         async with aclosing(events):
             async for event in events:

@@ -61,7 +61,7 @@ from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.rules.values.actors import Author
@@ -128,7 +128,7 @@ def first_half(desk: Desk) -> str:
     sugar = str(desk.do(receive_batch, Delivery("RM-SUGAR", "2", "BG", "A1")).envelope["key"])
     process = desk.do(open_process, ProcessOrder(equipment="MIX1")).payload["process"]["id"]
     wrong = desk.do(feed_process, Feed(process, (line(milk, "30"), line(sugar, "1"))))
-    desk.do(correct_entry, Correction(wrong.index, Wrong.INCORRECT_DATA, "Wrong scale 秤错了"))
+    desk.do(correct_entry, Correction(wrong.index, CorrectionReason.INCORRECT_DATA, "Wrong scale 秤错了"))
     desk.do(feed_process, Feed(process, (line(milk, "31"), line(sugar, "1"))))
     made = desk.do(yield_process, Yield(process, (Output("FP-YOG", "20", "KGM", "B1"),)))
     yoghurt = str(made.payload["batches"][0]["code"])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
+from plants.commands.execution import PlantLedgerWriter, check_reason, command
 from plants.rules.approvals.change_requests import (
     POLICIES,
     ProposedChange,
@@ -14,11 +14,10 @@ from plants.rules.approvals.change_requests import (
 from plants.rules.approvals.events import CHANGE_REQUESTED, ChangeRequested
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.instants import format_instant
-from plants.rules.values.quantities import Quantity, read_count
+from plants.rules.values.quantities import Quantity
+from plants.rules.values.refusals import within
 from plants.store.inventory import batches
-from plants.store.materials import definitions
 
 
 @stable_name("ReleaseRequest")
@@ -62,7 +61,7 @@ def request_change(writer: PlantLedgerWriter, order: ChangeOrder) -> Entry:
 
     The request's id is the index of the entry, and the entry's leaf hash is what a decision refers to.
     """
-    writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    writer.reason = check_reason(order.reason)
     goods = writer.batch(order.batch)
     proposed = _propose(writer, goods, order)
     payload: ChangeRequested = {
@@ -79,11 +78,12 @@ def request_change(writer: PlantLedgerWriter, order: ChangeOrder) -> Entry:
 
 def _propose(writer: PlantLedgerWriter, goods: batches.Goods, order: ChangeOrder) -> ProposedChange:
     if isinstance(order, ReleaseRequest):
-        return propose_release(goods.code, goods.holds, order.hold)
+        with within("batchCode" if order.hold is None else "holdId"):
+            return propose_release(goods.code, goods.holds, order.hold)
     if isinstance(order, ExtensionRequest):
-        return propose_extension(goods.code, goods.expires_on, order.expires_on)
-    definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, order.location)
-    counted = Quantity(0, goods.unit)
-    if read_count(order.counted):
-        counted = writer.quantity(order.counted, order.unit, goods.material, goods.unit)
-    return propose_adjustment(order.location, goods.on_hand.get(order.location, 0), counted)
+        with within("expiresOn"):
+            return propose_extension(goods.code, goods.expires_on, order.expires_on)
+    writer.check_location(order.location)
+    with within("counted"):
+        counted = Quantity(writer.count(order.counted, order.unit, goods.material, goods.unit), goods.unit)
+        return propose_adjustment(order.location, goods.on_hand.get(order.location, 0), counted)

@@ -2,9 +2,17 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
+from plants.commands.execution import PlantLedgerWriter, check_reason, command
 from plants.commands.inventory.receipts import AliasOrder, new_alias
-from plants.rules.audit.corrections import Wrong, check_correctable, edges_of, fed, process_of, reverse, stock_change
+from plants.rules.audit.corrections import (
+    CorrectionReason,
+    check_correctable,
+    edges_of,
+    fed,
+    process_of,
+    reverse,
+    stock_change,
+)
 from plants.rules.audit.events import ENTRY_CORRECTED, EntryCorrected
 from plants.rules.audit.refusals import ENTRY_ALREADY_CORRECTED, ENTRY_BUILT_ON
 from plants.rules.identification.codes import plant_of
@@ -25,7 +33,7 @@ from plants.rules.production.process_records import ProcessState
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro, parse_micro
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, within
 from plants.store.audit import corrections
 from plants.store.inventory import batches
 from plants.store.ledger.entries import INDEX_MAX, BodyPruned, entry_at
@@ -42,7 +50,7 @@ class Correction:
     """A correction: the index of the wrong entry, the kind of error, and the reason."""
 
     entry: int
-    wrong: Wrong
+    wrong: CorrectionReason
     reason: str
 
 
@@ -54,7 +62,12 @@ def correct_entry(writer: PlantLedgerWriter, order: Correction) -> Entry:
     corrected from the last to the first: goods that were used since are refused as STOCK_SHORT, what else builds on
     the entry, as a return of what it fed, as ENTRY_BUILT_ON or PROCESS_CLOSED.
     """
-    writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    writer.reason = check_reason(order.reason)
+    with within("entryId"):
+        return _correct(writer, order)
+
+
+def _correct(writer: PlantLedgerWriter, order: Correction) -> Entry:
     entry = _correctable(writer, order.entry)
     _check_process(writer, entry)
     movements: list[Movement] = reverse(entry.payload.get("movements", ()))

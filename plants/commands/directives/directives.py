@@ -3,34 +3,31 @@
 The plants apply them after the next exchange, and answer in their own ledgers: `plants.commands.directives.outcomes`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from infra.database import Session
 from infra.ids import new_id
-from plants.commands.execution import (
-    REASON_LENGTH_MAX,
-    CommandContext,
-    LedgerWriter,
-    check_call,
-    check_lines,
-    check_text,
-)
+from plants.commands.execution import CommandContext, LedgerWriter, check_call, check_lines, check_reason
+from plants.commands.materials.changes import Change, MasterChange, MaterialChange, UnitChange, kind_of
 from plants.commands.materials.definitions import (
     MasterDefinition,
     MaterialDefinition,
     UnitDefinition,
+    changed_content,
     master_content,
     material_content,
     unit_content,
 )
 from plants.rules.directives.events import (
     HOLD_DIRECTED,
+    MASTER_CHANGE_DIRECTED,
     MASTER_DIRECTED,
     RECALL_DIRECTED,
     RELEASE_DIRECTED,
     HoldDirected,
+    MasterChangeDirected,
     MasterDirected,
     RecallDirected,
     ReleaseDirected,
@@ -43,16 +40,16 @@ from plants.rules.ledger.payloads import DirectedBatch
 from plants.rules.ledger.refusals import REQUEST_REUSED
 from plants.rules.ledger.request_digests import RequestDigests
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.materials.definitions import MasterKind
+from plants.rules.materials.definitions import MATERIAL, MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, Refusals, within
 from plants.store.directives.directives import batch_named, earlier_directives, plants_of_group, plants_with
 from plants.store.quality.holds import in_force
 
 Order = TypeVar("Order")
-Definition = MaterialDefinition | UnitDefinition | MasterDefinition
+Definition = MaterialDefinition | UnitDefinition | MasterDefinition | Change
 
 
 @stable_name("MasterDirection")
@@ -129,17 +126,22 @@ class GroupCommand(Generic[Order]):
         """Do it, in the caller's transaction."""
         digest = None
         if call.request is not None:
-            earlier = earlier_directives(session, call.request)
+            earlier = self.recorded(session, call)
             for said in (one.envelope for one in earlier):
                 if said["actor"] != actor.person or not self.digests.accepts(
                     said.get("digest"), order, call.occurred_at, call.reason
                 ):
-                    raise Refusal(REQUEST_REUSED, request=call.request)
+                    with within("requestId"):
+                        raise Refusal(REQUEST_REUSED, request=call.request)
             if earlier:
                 return earlier
             digest = self.digests.digest(order, call.occurred_at, call.reason)
         check_call(call)
         return self._perform(Directing(session, actor, call, digest), order)
+
+    def recorded(self, session: Session, call: CommandContext) -> list[Entry]:
+        """Return the entries that the request of a call has recorded, if any."""
+        return [] if call.request is None else earlier_directives(session, call.request)
 
 
 def group_command(name: str) -> Callable[[Callable[[Directing, Order], list[Entry]]], GroupCommand[Order]]:
@@ -161,14 +163,28 @@ def direct_master(directing: Directing, order: MasterDirection) -> list[Entry]:
     The plant checks that a material's unit is known: a directive may have defined it just before.
     """
     definition = order.definition
+    if isinstance(definition, MaterialChange):
+        return _direct_change(directing, order.plants, definition)
+    if isinstance(definition, UnitChange):
+        return _direct_change(directing, order.plants, definition)
+    if isinstance(definition, MasterChange):
+        return _direct_change(directing, order.plants, definition)
     if isinstance(definition, MaterialDefinition):
-        said = MasterDirected(kind="MATERIAL", content=cast("dict[str, Any]", material_content(definition)))
+        said = MasterDirected(kind=MATERIAL, content=cast("dict[str, Any]", material_content(definition)))
     elif isinstance(definition, UnitDefinition):
         said = MasterDirected(kind=MasterKind.UNIT.value, content=cast("dict[str, Any]", unit_content(definition)))
     else:
         said = MasterDirected(kind=definition.kind.value, content=cast("dict[str, Any]", master_content(definition)))
     plants = _named(directing, order.plants)
     return directing.send(MASTER_DIRECTED, definition.code, dict.fromkeys(plants, said))
+
+
+def _direct_change(directing: Directing, codes: Sequence[str], change: Change) -> list[Entry]:
+    """Direct the fields that a change gives. Each plant adds them to its own definition and checks the whole one."""
+    said = MasterChangeDirected(kind=kind_of(change), code=change.code, given=changed_content(change))
+    if change.expected_version is not None:
+        said["expected_version"] = change.expected_version
+    return directing.send(MASTER_CHANGE_DIRECTED, change.code, dict.fromkeys(_named(directing, codes), said))
 
 
 @group_command("direct_hold")
@@ -178,11 +194,13 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
     A batch that the hub does not know can be held at plants that are named: a plant that does not know it either keeps
     the hold until goods of it come. Raises Refusal BATCH_UNKNOWN when no plant is named and none has goods of it.
     """
-    reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
-    batch = _batch(directing, order.batch)
+    reason = check_reason(order.reason)
+    with within("batchCode"):
+        batch = _batch(directing, order.batch)
     plants = _named(directing, order.plants) if order.plants else plants_with(directing.session, [batch])
     if not plants:
-        raise Refusal(BATCH_UNKNOWN, batch=order.batch)
+        with within("batchCode"):
+            raise Refusal(BATCH_UNKNOWN, batch=order.batch)
     said: HoldDirected = {
         "hold": new_id(),
         "batch": batch,
@@ -197,20 +215,19 @@ def direct_hold(directing: Directing, order: HoldDirection) -> list[Entry]:
 def direct_recall(directing: Directing, order: RecallDirection) -> list[Entry]:
     """Hold several batches as one thing: every plant addressed receives all of them, and one release lifts all.
 
-    Raises Refusal BATCH_UNKNOWN for the first batch that no plant has goods of, when no plant is named.
+    Raises Refusal BATCH_UNKNOWN for each batch that no plant has goods of, when no plant is named.
     """
-    reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
-    check_lines(order.batches)
-    batches = [_batch(directing, code) for code in dict.fromkeys(order.batches)]
-    plants = _named(directing, order.plants) if order.plants else set()
-    for batch in batches if not order.plants else ():
-        having = plants_with(directing.session, [batch])
-        if not having:
-            raise Refusal(BATCH_UNKNOWN, batch=batch["code"])
-        plants |= having
+    reason = check_reason(order.reason)
+    check_lines(order.batches, "batchCodes")
+    batches: dict[str, DirectedBatch] = {}
+    with Refusals() as refusals:
+        for index, code in enumerate(order.batches):
+            with refusals.at("batchCodes", index):
+                batches[code] = batches.get(code) or _batch(directing, code)
+    plants = _named(directing, order.plants) if order.plants else _having(directing, order.batches, batches)
     said: RecallDirected = {
         "recall": new_id(),
-        "batches": batches,
+        "batches": list(batches.values()),
         "reason": reason,
         "everywhere": not order.plants,
     }
@@ -223,10 +240,11 @@ def direct_release(directing: Directing, order: ReleaseDirection) -> list[Entry]
 
     Raises Refusal DIRECTED_HOLD_UNKNOWN when there is none of that id in force in the hub's view.
     """
-    reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    reason = check_reason(order.reason)
     held = in_force(directing.session, order.hold[:40])
     if not held:
-        raise Refusal(DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
+        with within("holdId"):
+            raise Refusal(DIRECTED_HOLD_UNKNOWN, hold=order.hold[:40])
     contents = {
         plant: ReleaseDirected(hold=order.hold, batches=batches, reason=reason) for plant, batches in held.items()
     }
@@ -244,12 +262,26 @@ def _batch(directing: Directing, code: str) -> DirectedBatch:
     return batch
 
 
-def _named(directing: Directing, codes: Iterable[str]) -> set[int]:
+def _having(directing: Directing, codes: Sequence[str], batches: Mapping[str, DirectedBatch]) -> set[int]:
+    """Return the numbers of the plants that have goods of any of the batches, or raise Refusal for those of none."""
+    plants: set[int] = set()
+    with Refusals() as refusals:
+        for index, code in enumerate(codes):
+            having = plants_with(directing.session, [batches[code]])
+            plants |= having
+            with refusals.at("batchCodes", index):
+                if not having:
+                    raise Refusal(BATCH_UNKNOWN, batch=code)
+    return plants
+
+
+def _named(directing: Directing, codes: Sequence[str]) -> set[int]:
     """Return the numbers of the plants of these codes, one at least, or raise Refusal."""
-    codes = list(codes)
-    check_lines(codes)
+    check_lines(codes, "plantCodes")
     group = plants_of_group(directing.session)
-    for code in codes:
-        if code not in group:
-            raise Refusal(NOT_DEFINED, thing="plant", code=code[:40])
+    with Refusals() as refusals:
+        for index, code in enumerate(codes):
+            with refusals.at("plantCodes", index):
+                if code not in group:
+                    raise Refusal(NOT_DEFINED, thing="plant", code=code[:40])
     return {group[code] for code in codes}

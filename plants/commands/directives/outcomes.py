@@ -13,7 +13,14 @@ from typing import Any
 from infra.database import Session
 from plants.commands.directives.applying import Answer, Applying
 from plants.commands.directives.decisions import apply_decision, change_decided, read_decision
-from plants.commands.directives.definitions import apply_master, read_master, thing_defined
+from plants.commands.directives.definitions import (
+    apply_change,
+    apply_master,
+    read_change,
+    read_master,
+    thing_changed,
+    thing_defined,
+)
 from plants.commands.directives.holds import (
     apply_hold,
     apply_release,
@@ -28,6 +35,7 @@ from plants.rules.directives.events import (
     DIRECTIVE_APPLIED,
     DIRECTIVE_REJECTED,
     HOLD_DIRECTED,
+    MASTER_CHANGE_DIRECTED,
     MASTER_DIRECTED,
     RECALL_DIRECTED,
     RELEASE_DIRECTED,
@@ -55,6 +63,7 @@ class Applier:
 APPLIERS: Mapping[tuple[str, int], Applier] = {
     (CHANGE_DECIDED.name, 1): Applier(read_decision, apply_decision, change_decided, CHANGE_DECIDED),
     (MASTER_DIRECTED.name, 1): Applier(read_master, apply_master, thing_defined, MASTER_DIRECTED),
+    (MASTER_CHANGE_DIRECTED.name, 1): Applier(read_change, apply_change, thing_changed, MASTER_DIRECTED),
     (HOLD_DIRECTED.name, 1): Applier(read_hold, apply_hold, hold_directed, RELEASE_DIRECTED),
     (RECALL_DIRECTED.name, 1): Applier(read_recall, apply_hold, hold_directed, RELEASE_DIRECTED),
     (RELEASE_DIRECTED.name, 1): Applier(read_release, apply_release, hold_directed, None),

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
-from plants.commands.inventory.receipts import AliasOrder, new_alias
+from plants.commands.inventory.receipts import AliasOrder, first_places, new_alias
 from plants.rules.inventory.events import BATCH_ALIASED
 from plants.rules.inventory.refusals import ALIAS_IN_FORCE, ALIAS_NOT_IN_FORCE
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal, Refusals
 from plants.store.inventory import batches
 from plants.store.inventory.batches import Goods
 
@@ -26,13 +26,16 @@ class Naming:
 @command("alias_batch")
 def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
     """Give a batch more aliases; one that names another batch of the material here is refused, so is one it has."""
-    check_lines(order.aliases)
+    check_lines(order.aliases, "aliases")
     goods = writer.batch(order.batch)
     stated: list[AliasStatement] = []
-    for alias in dict.fromkeys(order.aliases):
-        stated.append(new_alias(writer, goods.id, goods.material, alias))
-        if _has(writer, goods, alias):
-            raise Refusal(NOTHING_CHANGES, why=ALIAS_IN_FORCE(alias=alias.value, scheme=alias.scheme, batch=goods.code))
+    with Refusals() as refusals:
+        for place, alias in first_places(order.aliases):
+            with refusals.at("aliases", place):
+                stated.append(new_alias(writer, goods.id, goods.material, alias))
+                if _has(writer, goods, alias):
+                    why = ALIAS_IN_FORCE(alias=alias.value, scheme=alias.scheme, batch=goods.code)
+                    raise Refusal(NOTHING_CHANGES, why=why)
     payload: Outcome = {"aliases": stated}
     return writer.record(BATCH_ALIASED, goods.code, payload)
 
@@ -40,16 +43,16 @@ def alias_batch(writer: PlantLedgerWriter, order: Naming) -> Entry:
 @command("end_alias")
 def end_alias(writer: PlantLedgerWriter, order: Naming) -> Entry:
     """End aliases of a batch; it can no longer be found by them, and each is free for another batch."""
-    check_lines(order.aliases)
+    check_lines(order.aliases, "aliases")
     goods = writer.batch(order.batch)
     ended: list[AliasStatement] = []
-    for alias in dict.fromkeys(order.aliases):
-        if not _has(writer, goods, alias):
-            raise Refusal(
-                NOTHING_CHANGES,
-                why=ALIAS_NOT_IN_FORCE(alias=alias.value[:40], scheme=alias.scheme[:40], batch=goods.code),
-            )
-        ended.append({"batch": goods.id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value})
+    with Refusals() as refusals:
+        for place, alias in first_places(order.aliases):
+            with refusals.at("aliases", place):
+                if not _has(writer, goods, alias):
+                    why = ALIAS_NOT_IN_FORCE(alias=alias.value[:40], scheme=alias.scheme[:40], batch=goods.code)
+                    raise Refusal(NOTHING_CHANGES, why=why)
+                ended.append({"batch": goods.id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value})
     payload: Outcome = {"ended_aliases": ended}
     return writer.record(BATCH_ALIASED, goods.code, payload)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from plants.commands.execution import PlantLedgerWriter, check_lines
 from plants.rules.genealogy.edges import MaterialUse
@@ -10,7 +11,7 @@ from plants.rules.ledger.payloads import BatchStatement, Movement
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.values.instants import format_instant, from_micros
 from plants.rules.values.quantities import AMOUNT_MAX, MICRO, Quantity, format_micro
-from plants.rules.values.refusals import AMOUNT_TOO_LARGE, Refusal
+from plants.rules.values.refusals import AMOUNT_TOO_LARGE, Refusal, Refusals, within
 from plants.store.inventory.batches import Goods
 
 
@@ -33,35 +34,53 @@ class Issued:
     goods: dict[str, Goods]  # by batch code, as they were before
 
 
-def issue(writer: PlantLedgerWriter, lines: Sequence[StockLine], process: int, use: MaterialUse) -> Issued:
-    """Return the movements of usable goods from stock into a process record.
+def issue(
+    writer: PlantLedgerWriter,
+    lines: Sequence[StockLine],
+    process: int,
+    use: MaterialUse,
+    *,
+    field: str,
+) -> Issued:
+    """Return the movements of usable goods from stock into a process record; `field` names the lines in the input.
 
-    Raises the Refusal that names the batch that may not be used or of which there is too little at the location, over
-    all lines together.
+    Raises all refusals at once: each line whose batch may not be used or whose quantity cannot be read, and each place
+    with too little of a batch over all its lines that could be read. A shortage is at the line that exceeds the stock.
     """
-    check_lines(lines)
+    check_lines(lines, field)
     goods: dict[str, Goods] = {}
-    wanted: dict[tuple[str, str], int] = {}
+    wanted: dict[tuple[str, str], list[tuple[int, int]]] = {}
     movements = []
-    for line in lines:
-        one = goods.get(line.batch)
-        if one is None:
-            one = goods[line.batch] = writer.usable_batch(line.batch)
-        micro, entered = in_unit(writer, one, line.amount, line.unit)
-        place = line.batch, line.location
-        wanted[place] = wanted.get(place, 0) + micro
-        movement = moved(one, micro, f"stock:{line.location}", f"process:{process}", use)
-        if entered is not None:
-            movement["entered"] = entered
-        movements.append(movement)
-    for (code, location), micro in wanted.items():
-        goods[code].check_on_hand(location, Quantity(micro, goods[code].unit))
+    with Refusals() as refusals:
+        for index, line in enumerate(lines):
+            with refusals.at(field, index):
+                one = goods.get(line.batch)
+                if one is None:
+                    one = goods[line.batch] = writer.usable_batch(line.batch)
+                micro, entered = in_unit(writer, one, line.amount, line.unit)
+                wanted.setdefault((line.batch, line.location), []).append((index, micro))
+                movement = moved(one, micro, f"stock:{line.location}", f"process:{process}", use)
+                if entered is not None:
+                    movement["entered"] = entered
+                movements.append(movement)
+        for (code, location), parts in wanted.items():
+            one, amounts = goods[code], [micro for _, micro in parts]
+            short, _ = parts[first_short(one.on_hand.get(location, 0), amounts)]
+            with refusals.at(field, short, "quantity"):
+                one.check_on_hand(location, Quantity(sum(amounts), one.unit))
     return Issued(movements, goods)
 
 
+def first_short(available: int, amounts: Sequence[int]) -> int:
+    """Return the position of the amount with which the goods no longer suffice, or of the last one where they do."""
+    sums = accumulate(amounts)
+    return next((position for position, total in enumerate(sums) if total > available), len(amounts) - 1)
+
+
 def in_unit(writer: PlantLedgerWriter, goods: Goods, amount: str, unit: str) -> tuple[int, str | None]:
-    """Return an amount in millionths of the batch's unit, and what was written when that was another unit."""
-    micro = writer.quantity(amount, unit, goods.material, goods.unit).micro
+    """Return the amount of the field `quantity` in millionths of the batch's unit, and its text in another unit."""
+    with within("quantity"):
+        micro = writer.quantity(amount, unit, goods.material, goods.unit).micro
     return micro, None if unit == goods.unit else f"{amount.strip()} {unit}"
 
 

@@ -9,10 +9,8 @@ from plants.rules.inventory.refusals import GOODS_THERE
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import Quantity
-from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
-from plants.store.materials import definitions
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal, within
 
 
 @stable_name("Move")
@@ -30,12 +28,14 @@ class Move:
 @command("move_batch")
 def move_batch(writer: PlantLedgerWriter, order: Move) -> Entry:
     """Move goods between locations. Held and expired goods may be moved: that is how they get out of the way."""
-    definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, order.to_location)
+    writer.check_location(order.to_location, "toLocationCode")
     if order.from_location == order.to_location:
-        raise Refusal(NOTHING_CHANGES, why=GOODS_THERE(location=order.to_location))
+        with within("toLocationCode"):
+            raise Refusal(NOTHING_CHANGES, why=GOODS_THERE(location=order.to_location))
     goods = writer.batch(order.batch)
     micro, entered = in_unit(writer, goods, order.amount, order.unit)
-    goods.check_on_hand(order.from_location, Quantity(micro, goods.unit))
+    with within("quantity"):
+        goods.check_on_hand(order.from_location, Quantity(micro, goods.unit))
     movement = moved(goods, micro, f"stock:{order.from_location}", f"stock:{order.to_location}")
     if entered is not None:
         movement["entered"] = entered

@@ -1,6 +1,6 @@
 """Receive goods from a supplier, or goods that begin here: a batch is made and gets its code."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -26,7 +26,9 @@ from plants.rules.values.refusals import (
     TEXT_INVALID,
     TIME_IN_FUTURE,
     Refusal,
+    Refusals,
     message,
+    within,
 )
 from plants.store.inventory import batches
 from plants.store.materials import definitions
@@ -75,26 +77,34 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
     The same supplier lot of the same material on the same order (or without one) is refused as a second scan; a later
     order may bring more of the lot, which makes a batch of its own that the lot's code finds as well.
     """
-    session, plant = writer.session, writer.call.plant
-    material = definitions.material(session, plant, order.material)
-    definitions.check_defined(session, plant, MasterKind.LOCATION, order.location)
+    material = material_named(writer, order.material)
+    writer.check_location(order.location)
     if order.supplier is not None:
-        definitions.check_defined(session, plant, MasterKind.SUPPLIER, order.supplier)
-    quantity = writer.quantity(order.amount, order.unit, material.code, material.unit)
+        with within("supplierCode"):
+            definitions.check_defined(writer.session, writer.call.plant, MasterKind.SUPPLIER, order.supplier)
+    with within("quantity"):
+        quantity = writer.quantity(order.amount, order.unit, material.code, material.unit)
     batch_id, code = writer.new_node(), writer.new_batch_code()
     produced_at = check_produced(writer, order.produced_at)
     batch = new_batch(writer, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
     batch["supplier"] = order.supplier
     if order.grade is not None:
-        batch["grade"] = check_text("grade", order.grade, NAME_LENGTH_MAX)
-    batch["attributes"] = check_attributes(order.attributes)
+        batch["grade"] = check_grade(order.grade)
     if order.expires_on is not None:
         batch["expires_on"] = order.expires_on.isoformat()
     if order.order is not None:
-        check_text("order", order.order, ALIAS_LENGTH_MAX)
-    aliases = [new_alias(writer, batch_id, material.code, alias) for alias in order.aliases]
-    if order.supplier_lot is not None:
-        aliases += _lot_aliases(writer, batch_id, order.supplier_lot, order)
+        with within("purchaseOrder"):
+            check_text("order", order.order, ALIAS_LENGTH_MAX)
+    aliases: list[AliasStatement] = []
+    with Refusals() as refusals:
+        with refusals.at():
+            batch["attributes"] = check_attributes(order.attributes)
+        for index, alias in enumerate(order.aliases):
+            with refusals.at("aliases", index):
+                aliases.append(new_alias(writer, batch_id, material.code, alias))
+        if order.supplier_lot is not None:
+            with refusals.at("supplierLot"):
+                aliases += _lot_aliases(writer, batch_id, order.supplier_lot, order)
     movement: Movement = {
         "batch": batch_id,
         "amount": quantity.amount,
@@ -112,7 +122,8 @@ def receive_batch(writer: PlantLedgerWriter, order: Delivery) -> Entry:
         "order": order.order,
     }
     if order.quarantine is not None:
-        reason = check_text("quarantine", order.quarantine, REASON_LENGTH_MAX)
+        with within("quarantine"):
+            reason = check_text("quarantine", order.quarantine, REASON_LENGTH_MAX)
         payload["holds"] = [{"batch": batch_id, "kind": "QUALITY", "reason": reason}]
     return writer.record(BATCH_RECEIVED, code, payload)
 
@@ -153,34 +164,68 @@ def check_produced(writer: PlantLedgerWriter, produced_at: datetime | None) -> d
     if produced_at is None:
         return writer.occurred_at
     if produced_at > writer.call.now + CLOCK_LEAD_MAX:
-        raise Refusal(TIME_IN_FUTURE, at=produced_at.isoformat())
+        with within("producedAt"):
+            raise Refusal(TIME_IN_FUTURE, at=produced_at.isoformat())
     return produced_at
 
 
+def material_named(writer: PlantLedgerWriter, code: str) -> definitions.MaterialFacts:
+    """Return the material of the field `materialCode`, or raise Refusal."""
+    with within("materialCode"):
+        return definitions.material(writer.session, writer.call.plant, code)
+
+
+def check_grade(grade: str) -> str:
+    """Return the grade of a batch, or raise Refusal."""
+    with within("grade"):
+        return check_text("grade", grade, NAME_LENGTH_MAX)
+
+
 def check_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return the attributes of a batch, or raise Refusal above the limits and for a name that is no key of an entry."""
-    if len(attributes) > ATTRIBUTES_MAX:
-        raise Refusal(TEXT_INVALID, field="attributes", rule=RULE_COUNT_MAX(limit=ATTRIBUTES_MAX))
-    for name, value in attributes.items():
+    """Return the attributes of a batch, or raise Refusal above the limits and for a name that is no key of an entry.
+
+    An attribute's place in the input is its place in the mapping.
+    """
+    with within("attributes"):
+        if len(attributes) > ATTRIBUTES_MAX:
+            raise Refusal(TEXT_INVALID, field="attributes", rule=RULE_COUNT_MAX(limit=ATTRIBUTES_MAX))
+        with Refusals() as refusals:
+            for index, (name, value) in enumerate(attributes.items()):
+                with refusals.at(index):
+                    _check_attribute(name, value)
+    return dict(attributes)
+
+
+def _check_attribute(name: str, value: str) -> None:
+    with within("name"):
         check_text("attribute", name, ALIAS_LENGTH_MAX)
         if max(name) > KEY_CHARACTER_MAX:
             raise Refusal(TEXT_INVALID, field="attribute", rule=ATTRIBUTE_NAME_RULE())
+    with within("value"):
         if len(value) > ATTRIBUTE_LENGTH_MAX:
-            raise Refusal(
-                TEXT_INVALID, field=FIELD_ATTRIBUTE(name=name[:40]), rule=RULE_LENGTH_MAX(limit=ATTRIBUTE_LENGTH_MAX)
-            )
-    return dict(attributes)
+            rule = RULE_LENGTH_MAX(limit=ATTRIBUTE_LENGTH_MAX)
+            raise Refusal(TEXT_INVALID, field=FIELD_ATTRIBUTE(name=name[:40]), rule=rule)
 
 
 def new_alias(writer: PlantLedgerWriter, batch_id: int, material: str, alias: AliasOrder) -> AliasStatement:
     """Return the statement of an alias, or raise Refusal when it names another batch of the material here already."""
-    check_text("alias", alias.value, ALIAS_LENGTH_MAX)
-    check_text("alias", alias.scheme, ALIAS_LENGTH_MAX)
+    for name, text in (("value", alias.value), ("scheme", alias.scheme)):
+        with within(name):
+            check_text("alias", text, ALIAS_LENGTH_MAX)
     session, plant = writer.session, writer.call.plant
     for named in batches.batches_by_alias(session, plant, alias.scheme, alias.issuer, alias.value):
         if named.material == material and named.id != batch_id:
             raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=named.code)
     return {"batch": batch_id, "scheme": alias.scheme, "issuer": alias.issuer, "value": alias.value}
+
+
+def first_places(aliases: Sequence[AliasOrder]) -> Iterator[tuple[int, AliasOrder]]:
+    """Yield each alias once, with its first place in the list."""
+    seen: set[AliasOrder] = set()
+    for place, alias in enumerate(aliases):
+        if alias not in seen:
+            seen.add(alias)
+            yield place, alias
 
 
 def _lot_aliases(writer: PlantLedgerWriter, batch_id: int, lot: str, order: Delivery) -> list[AliasStatement]:

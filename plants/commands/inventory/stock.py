@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
+from plants.commands.execution import PlantLedgerWriter, check_reason, command
 from plants.commands.inventory.issues import check_total, moved
 from plants.rules.approvals.refusals import CHANGE_REQUIRED
 from plants.rules.inventory.events import STOCK_ADJUSTED
@@ -11,11 +11,9 @@ from plants.rules.inventory.refusals import STOCK_AS_COUNTED
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.values.quantities import Quantity, format_micro
-from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal, within
 from plants.store.inventory.batches import Goods
-from plants.store.materials import definitions
 
 ADJUSTMENT_TOLERANCE = Fraction(2, 100)  # of what is on hand at the location: a larger difference is a gated change
 
@@ -48,27 +46,32 @@ def adjust_stock(writer: PlantLedgerWriter, order: Count | StockDifference) -> E
 
     Above ADJUSTMENT_TOLERANCE this is refused as CHANGE_REQUIRED, except where history is imported.
     """
-    check_text("reason", writer.call.reason or "", REASON_LENGTH_MAX)
+    check_reason(writer.call.reason or "")
     goods = writer.batch(order.batch)
     on_hand = goods.on_hand.get(order.location, 0)
-    if isinstance(order, Count):
-        counted = writer.count(order.counted, order.unit or goods.unit, goods.material, goods.unit)
-        difference = counted - on_hand
-    else:
-        text = order.difference.strip()
-        size = writer.count(text.removeprefix("-"), order.unit or goods.unit, goods.material, goods.unit)
-        difference = -size if text.startswith("-") else size
+    with within("counted"):
+        difference = _difference(writer, goods, order, on_hand)
     outcome = adjustment(writer, goods, order.location, difference)
-    if abs(difference) > on_hand * ADJUSTMENT_TOLERANCE and not writer.call.history:
-        raise Refusal(
-            CHANGE_REQUIRED,
-            batch=goods.code,
-            location=order.location,
-            difference=format_micro(difference),
-            unit=goods.unit,
-            percent=ADJUSTMENT_TOLERANCE * 100,
-        )
+    with within("counted"):
+        if abs(difference) > on_hand * ADJUSTMENT_TOLERANCE and not writer.call.history:
+            raise Refusal(
+                CHANGE_REQUIRED,
+                batch=goods.code,
+                location=order.location,
+                difference=format_micro(difference),
+                unit=goods.unit,
+                percent=ADJUSTMENT_TOLERANCE * 100,
+            )
     return writer.record(STOCK_ADJUSTED, goods.code, outcome)
+
+
+def _difference(writer: PlantLedgerWriter, goods: Goods, order: Count | StockDifference, on_hand: int) -> int:
+    """Return the difference in millionths of the batch's unit."""
+    if isinstance(order, Count):
+        return writer.count(order.counted, order.unit or goods.unit, goods.material, goods.unit) - on_hand
+    text = order.difference.strip()
+    size = writer.count(text.removeprefix("-"), order.unit or goods.unit, goods.material, goods.unit)
+    return -size if text.startswith("-") else size
 
 
 def adjustment(writer: PlantLedgerWriter, goods: Goods, location: str, difference_micro: int) -> Outcome:
@@ -77,11 +80,12 @@ def adjustment(writer: PlantLedgerWriter, goods: Goods, location: str, differenc
     Raises Refusal when it is nothing, would leave less than nothing, or the location is not defined. Held and expired
     goods are adjusted too: a count says what is there, not what may be done with it.
     """
-    definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
-    if difference_micro == 0:
-        raise Refusal(NOTHING_CHANGES, why=STOCK_AS_COUNTED(batch=goods.code, location=location))
-    if difference_micro < 0:
-        goods.check_on_hand(location, Quantity(-difference_micro, goods.unit))
-        return {"movements": [moved(goods, -difference_micro, f"stock:{location}", "count")]}
-    check_total(sum(goods.on_hand.values()) + difference_micro)
+    writer.check_location(location)
+    with within("counted"):
+        if difference_micro == 0:
+            raise Refusal(NOTHING_CHANGES, why=STOCK_AS_COUNTED(batch=goods.code, location=location))
+        if difference_micro < 0:
+            goods.check_on_hand(location, Quantity(-difference_micro, goods.unit))
+            return {"movements": [moved(goods, -difference_micro, f"stock:{location}", "count")]}
+        check_total(sum(goods.on_hand.values()) + difference_micro)
     return {"movements": [moved(goods, difference_micro, "count", f"stock:{location}")]}

@@ -11,7 +11,6 @@ from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.payloads import BatchStatement, Movement
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.logistics import refusals as logistics_refusals
 from plants.rules.logistics.events import (
     TRANSFER_DISPATCHED,
     TRANSFER_RECEIVED,
@@ -29,12 +28,11 @@ from plants.rules.logistics.refusals import (
     TRANSFER_NOT_FOR_THIS_PLANT,
     TRANSFER_TO_ITSELF,
 )
-from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, group_of, read_manifest
-from plants.rules.materials.definitions import MasterKind
+from plants.rules.logistics.transfers import TRANSFER_BYTES_MAX, Manifest, check_awaited, group_of, read_manifest
 from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import format_micro, parse_micro
-from plants.rules.values.refusals import NOTHING_CHANGES, Refusal
+from plants.rules.values.refusals import NOTHING_CHANGES, Refusal, Refusals, within
 from plants.store.inventory import batches
 from plants.store.logistics import transfers
 from plants.store.materials import definitions
@@ -58,10 +56,11 @@ def dispatch_transfer(writer: PlantLedgerWriter, order: Dispatch) -> Entry:
     it.
     """
     source = writer.plant.code
-    if plant_code(order.destination) == source:
-        raise Refusal(NOTHING_CHANGES, why=TRANSFER_TO_ITSELF(plant=source))
+    with within("destinationCode"):
+        if plant_code(order.destination) == source:
+            raise Refusal(NOTHING_CHANGES, why=TRANSFER_TO_ITSELF(plant=source))
     transfer = writer.new_node()
-    issued = issue(writer, order.lines, transfer, MaterialUse.TRANSFERRED)
+    issued = issue(writer, order.lines, transfer, MaterialUse.TRANSFERRED, field="lines")
     sent: dict[int, int] = {}
     for movement in issued.movements:
         sent[movement["batch"]] = sent.get(movement["batch"], 0) + parse_micro(movement["amount"])
@@ -131,8 +130,9 @@ def receive_transfer(writer: PlantLedgerWriter, order: TransferReceipt) -> Entry
     the other way, so that what was dispatched, received and differs adds up to nothing on the road. The entry that the
     label carries becomes a cause of this one.
     """
-    manifest = read_manifest(order.manifest)
-    _check_addressed(writer, manifest)
+    with within("manifest"):
+        manifest = read_manifest(order.manifest)
+        _check_addressed(writer, manifest)
     arrivals = _arrivals(writer, manifest, order)
     movements: list[Movement] = []
     lines: list[ReceivedLine] = []
@@ -177,28 +177,41 @@ def _check_addressed(writer: PlantLedgerWriter, manifest: Manifest) -> None:
         raise Refusal(TRANSFER_MANIFEST_INVALID, why=LABEL_OF_OTHER_GROUP(origin=manifest.cause["origin"][:100]))
     if manifest.destination != own.code:
         raise Refusal(TRANSFER_NOT_FOR_THIS_PLANT, destination=manifest.destination, plant=own.code)
-    if transfers.is_received(writer.session, own.number, manifest.transfer):
-        raise Refusal(logistics_refusals.TRANSFER_RECEIVED, transfer=manifest.transfer)
+    received = transfers.is_received(writer.session, own.number, manifest.transfer)
+    check_awaited(manifest.transfer, received=received)
 
 
 def _arrivals(writer: PlantLedgerWriter, manifest: Manifest, order: TransferReceipt) -> list[_Arrival]:
     if order.lines:
-        check_lines(order.lines)
+        check_lines(order.lines, "lines")
     on_label = {line["batch"]["code"]: line for line in manifest.lines}
-    for one in order.lines:
-        if one.batch not in on_label:
-            raise Refusal(BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
-    for location in dict.fromkeys((order.location, *(one.location for one in order.lines))):
-        definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
     arrivals = []
-    for code, line in on_label.items():
-        known = _known(writer, line["batch"])
-        said = [one for one in order.lines if one.batch == code]
-        put = _put(writer, line["batch"], said) if said else ((order.location, parse_micro(line["dispatched"])),)
-        arrival = _Arrival(line, known, put)
-        check_total(arrival.received + (0 if known is None else sum(known.on_hand.values())))
-        arrivals.append(arrival)
+    with Refusals() as refusals:
+        _check_lines(writer, manifest, order, refusals)
+        for code, line in on_label.items():
+            with refusals.at("manifest"):
+                known = _known(writer, line["batch"])
+                said = [(index, one) for index, one in enumerate(order.lines) if one.batch == code]
+                as_sent = ((order.location, parse_micro(line["dispatched"])),)
+                put = _put(writer, line["batch"], said, refusals) if said else as_sent
+                arrival = _Arrival(line, known, put)
+                check_total(arrival.received + (0 if known is None else sum(known.on_hand.values())))
+                arrivals.append(arrival)
     return arrivals
+
+
+def _check_lines(writer: PlantLedgerWriter, manifest: Manifest, order: TransferReceipt, refusals: Refusals) -> None:
+    """Collect the Refusals of lines for a batch that is not on the label, and of locations that are not defined."""
+    on_label = {line["batch"]["code"] for line in manifest.lines}
+    for index, one in enumerate(order.lines):
+        with refusals.at("lines", index, "batchCode"):
+            if one.batch not in on_label:
+                raise Refusal(BATCH_NOT_IN_TRANSFER, batch=one.batch[:40], transfer=manifest.transfer)
+    with refusals.at():
+        writer.check_location(order.location)
+    for index, one in enumerate(order.lines):
+        with refusals.at("lines", index):
+            writer.check_location(one.location)
 
 
 def _known(writer: PlantLedgerWriter, batch: BatchStatement) -> batches.Goods | None:
@@ -217,12 +230,15 @@ def _known(writer: PlantLedgerWriter, batch: BatchStatement) -> batches.Goods | 
     return known
 
 
-def _put(writer: PlantLedgerWriter, batch: BatchStatement, lines: Sequence[ReceiptLine]) -> tuple[tuple[str, int], ...]:
+def _put(
+    writer: PlantLedgerWriter, batch: BatchStatement, lines: Sequence[tuple[int, ReceiptLine]], refusals: Refusals
+) -> tuple[tuple[str, int], ...]:
     put: dict[str, int] = {}
-    for line in lines:
-        micro = writer.count(line.amount, line.unit or batch["unit"], batch["material"], batch["unit"])
-        if micro:
-            put[line.location] = put.get(line.location, 0) + micro
+    for index, line in lines:
+        with refusals.at("lines", index, "quantity"):
+            micro = writer.count(line.amount, line.unit or batch["unit"], batch["material"], batch["unit"])
+            if micro:
+                put[line.location] = put.get(line.location, 0) + micro
     return tuple(put.items())
 
 

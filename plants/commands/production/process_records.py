@@ -15,7 +15,7 @@ from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import PROCESS_CLOSED, PROCESS_FED, PROCESS_OPENED, ProcessClosed
 from plants.rules.production.process_records import MassBalance, ProcessState, RunKind, amounts, mass_balance
 from plants.rules.values.instants import format_instant, from_micros
-from plants.rules.values.refusals import RULE_NOT_AFTER, TEXT_INVALID, Refusal, message
+from plants.rules.values.refusals import RULE_NOT_AFTER, TEXT_INVALID, Refusal, message, within
 from plants.store.materials import definitions
 from plants.store.production import process_records
 
@@ -61,8 +61,8 @@ def open_process(writer: PlantLedgerWriter, order: ProcessOrder) -> Entry:
 @command("feed_process")
 def feed_process(writer: PlantLedgerWriter, order: Feed) -> Entry:
     """Put goods from stock into an open process record; every one must be usable and there."""
-    process = process_records.open_run(writer.session, writer.call.plant, order.process).id
-    payload: Outcome = {"movements": issue(writer, order.lines, process, MaterialUse.CONSUMED).movements}
+    process = open_run(writer, order.process).id
+    payload: Outcome = {"movements": issue(writer, order.lines, process, MaterialUse.CONSUMED, field="lines").movements}
     return writer.record(PROCESS_FED, str(process), payload)
 
 
@@ -74,21 +74,30 @@ def close_process(writer: PlantLedgerWriter, order: Closing) -> Entry:
     in.
     """
     session, plant = writer.session, writer.call.plant
-    facts = process_records.open_run(session, plant, order.process)
-    check_order(from_micros(facts.opened_us), writer.occurred_at)
+    facts = open_run(writer, order.process)
+    with within("occurredAt"):
+        check_order(from_micros(facts.opened_us), writer.occurred_at)
     edges = chain(process_records.inputs(session, plant, facts.id), process_records.outputs(session, plant, facts.id))
     process: ProcessStatement = {"id": facts.id}
     payload = closed(writer, process, mass_balance((edge.use, edge.unit, edge.micro) for edge in edges))
     return writer.record(PROCESS_CLOSED, str(facts.id), payload)
 
 
+def open_run(writer: PlantLedgerWriter, process: int) -> process_records.ProcessFacts:
+    """Return the open process record of the field `processId`, or raise Refusal."""
+    with within("processId"):
+        return process_records.open_run(writer.session, writer.call.plant, process)
+
+
 def new_process(writer: PlantLedgerWriter, order: ProcessOrder) -> ProcessStatement:
     """Return the beginning of a new process record's statement; its equipment must be defined here."""
-    for name, text in (("segment", order.segment), ("job order", order.job_order)):
+    for field, name, text in (("segment", "segment", order.segment), ("jobOrder", "job order", order.job_order)):
         if text is not None:
-            check_text(name, text, NAME_LENGTH_MAX)
+            with within(field):
+                check_text(name, text, NAME_LENGTH_MAX)
     if order.equipment is not None:
-        definitions.check_defined(writer.session, writer.call.plant, MasterKind.EQUIPMENT, order.equipment)
+        with within("equipmentCode"):
+            definitions.check_defined(writer.session, writer.call.plant, MasterKind.EQUIPMENT, order.equipment)
     return {
         "id": writer.new_node(),
         "kind": order.kind.value,

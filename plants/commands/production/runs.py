@@ -15,6 +15,7 @@ from plants.rules.production.events import PRODUCTION_RECORDED
 from plants.rules.production.process_records import mass_balance
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import parse_micro
+from plants.rules.values.refusals import Refusals, within
 
 
 @stable_name("ProductionRun")
@@ -33,14 +34,17 @@ def record_production(writer: PlantLedgerWriter, order: ProductionRun) -> Entry:
     """Record a run that is over as one closed process record, in one entry, with the same checks as step by step."""
     check_lines((*order.inputs, *order.outputs))
     opened_at = order.opened_at or writer.occurred_at
-    check_order(opened_at, writer.occurred_at)
-    check_locations(writer, order.outputs)
-    process = new_process(writer, order.run)
-    process["opened_at"] = format_instant(opened_at)
+    with within("openedAt"):
+        check_order(opened_at, writer.occurred_at)
     movements: list[Movement] = []
-    if order.inputs:
-        movements += issue(writer, order.inputs, process["id"], MaterialUse.CONSUMED).movements
-    outcome = new_outputs(writer, process["id"], order.outputs)
+    with Refusals() as refusals:
+        check_locations(writer, refusals, outputs=order.outputs)
+        process = new_process(writer, order.run)
+        process["opened_at"] = format_instant(opened_at)
+        if order.inputs:
+            with refusals.at():
+                movements += issue(writer, order.inputs, process["id"], MaterialUse.CONSUMED, field="inputs").movements
+        outcome = new_outputs(writer, process["id"], order.outputs, refusals)
     movements += outcome["movements"]
     balance = mass_balance((line["use"], line["unit"], parse_micro(line["amount"])) for line in movements)
     payload = closed(writer, process, balance)

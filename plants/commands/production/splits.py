@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 
 from plants.commands.execution import PlantLedgerWriter, check_lines, command
-from plants.commands.inventory.issues import in_unit, moved, statement
+from plants.commands.inventory.issues import first_short, in_unit, moved, statement
 from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import BatchStatement, Movement, Outcome, ProcessStatement
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import BATCH_SPLIT
 from plants.rules.production.process_records import ProcessKind, ProcessState
 from plants.rules.values.instants import format_instant
 from plants.rules.values.quantities import Quantity, format_micro
-from plants.store.materials import definitions
+from plants.rules.values.refusals import Refusals, within
 
 
 @stable_name("SplitPart")
@@ -42,13 +41,20 @@ def split_batch(writer: PlantLedgerWriter, order: Split) -> Entry:
 
     Held goods are not split: a part would leave the hold behind.
     """
-    check_lines(order.parts)
+    check_lines(order.parts, "parts")
     goods = writer.usable_batch(order.batch)
-    for location in dict.fromkeys(part.location for part in order.parts):
-        definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
-    written = [in_unit(writer, goods, part.amount, part.unit or goods.unit) for part in order.parts]
+    written: list[tuple[int, str | None]] = []
+    with Refusals() as refusals:
+        for index, part in enumerate(order.parts):
+            with refusals.at("parts", index):
+                writer.check_location(part.location)
+        for index, part in enumerate(order.parts):
+            with refusals.at("parts", index):
+                written.append(in_unit(writer, goods, part.amount, part.unit or goods.unit))
     total = sum(micro for micro, _ in written)
-    goods.check_on_hand(order.location, Quantity(total, goods.unit))
+    short = first_short(goods.on_hand.get(order.location, 0), [micro for micro, _ in written])
+    with within("parts", short, "quantity"):
+        goods.check_on_hand(order.location, Quantity(total, goods.unit))
     process = done_at_once(writer, ProcessKind.SPLIT)
     place = f"process:{process['id']}"
     batches: list[BatchStatement] = []

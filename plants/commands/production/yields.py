@@ -4,22 +4,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from plants.commands.execution import NAME_LENGTH_MAX, PlantLedgerWriter, check_lines, check_text, command
+from plants.commands.execution import PlantLedgerWriter, check_lines, command
 from plants.commands.inventory.issues import StockLine, check_total, in_unit, moved
-from plants.commands.inventory.receipts import AliasOrder, check_attributes, check_produced, new_alias, new_batch
+from plants.commands.inventory.receipts import (
+    AliasOrder,
+    check_attributes,
+    check_grade,
+    check_produced,
+    first_places,
+    material_named,
+    new_alias,
+    new_batch,
+)
+from plants.commands.production.process_records import open_run
 from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.inventory.refusals import ALIAS_TAKEN, PROCESS_INPUTS, STOCK_SHORT
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, Movement, Outcome
 from plants.rules.ledger.request_forms import stable_name
-from plants.rules.materials.definitions import MasterKind
 from plants.rules.production.events import PROCESS_YIELDED
 from plants.rules.production.process_records import OutputUse
 from plants.rules.production.refusals import BATCH_OF_OTHER_PROCESS
 from plants.rules.values.quantities import format_micro
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, Refusals, within
 from plants.store.inventory.batches import Goods
-from plants.store.materials import definitions
 from plants.store.production import process_records
 
 
@@ -71,63 +79,81 @@ def yield_process(writer: PlantLedgerWriter, order: Yield) -> Entry:
     may come back too.
     """
     check_lines((*order.outputs, *order.additions, *order.returns))
-    process = process_records.open_run(writer.session, writer.call.plant, order.process).id
-    check_locations(writer, (*order.outputs, *order.additions, *order.returns))
-    payload = new_outputs(writer, process, order.outputs)
-    if order.additions:
-        _add(writer, process, order.additions, payload)
-    if order.returns:
-        payload["movements"] += _returned(writer, process, order.returns)
+    process = open_run(writer, order.process).id
+    with Refusals() as refusals:
+        check_locations(writer, refusals, outputs=order.outputs, additions=order.additions, returns=order.returns)
+        payload = new_outputs(writer, process, order.outputs, refusals)
+        if order.additions:
+            _add(writer, process, order.additions, payload, refusals)
+        if order.returns:
+            payload["movements"] += _returned(writer, process, order.returns, refusals)
     return writer.record(PROCESS_YIELDED, str(process), payload)
 
 
-def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Output]) -> Outcome:
-    """Return the batches, movements and aliases of new outputs of a process record."""
+def new_outputs(writer: PlantLedgerWriter, process: int, outputs: Sequence[Output], refusals: Refusals) -> Outcome:
+    """Return the batches, movements and aliases of new outputs of a process record, the input's field `outputs`."""
     batches: list[BatchStatement] = []
     movements: list[Movement] = []
     aliases: list[AliasStatement] = []
     named: dict[tuple[str, AliasOrder], str] = {}
-    for output in outputs:
-        material = definitions.material(writer.session, writer.call.plant, output.material)
-        quantity = writer.quantity(output.amount, output.unit, material.code, material.unit)
-        batch_id, code = writer.new_node(), writer.new_batch_code()
-        produced_at = check_produced(writer, output.produced_at)
-        batch = new_batch(writer, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
-        if output.expires_on is not None:
-            batch["expires_on"] = output.expires_on.isoformat()
-        if output.grade is not None:
-            batch["grade"] = check_text("grade", output.grade, NAME_LENGTH_MAX)
-        batch["attributes"] = check_attributes(output.attributes)
-        batches.append(batch)
-        movement: Movement = {
-            "batch": batch_id,
-            "amount": quantity.amount,
-            "unit": material.unit,
-            "taken_from": f"process:{process}",
-            "put_in": f"stock:{output.location}",
-            "use": output.use.value,
-        }
-        if output.unit != material.unit:
-            movement["entered"] = f"{output.amount.strip()} {output.unit}"
-        movements.append(movement)
-        for alias in dict.fromkeys(output.aliases):
-            if (material.code, alias) in named:
-                raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=named[material.code, alias])
-            named[material.code, alias] = code
-            aliases.append(new_alias(writer, batch_id, material.code, alias))
+    for index, output in enumerate(outputs):
+        with refusals.at("outputs", index):
+            batch, movement = _made(writer, process, output)
+            batches.append(batch)
+            movements.append(movement)
+            with Refusals() as refused:
+                with refused.at():
+                    batch["attributes"] = check_attributes(output.attributes)
+                for place, alias in first_places(output.aliases):
+                    with refused.at("aliases", place):
+                        taken = named.setdefault((batch["material"], alias), batch["code"])
+                        if taken != batch["code"]:
+                            raise Refusal(ALIAS_TAKEN, alias=alias.value, batch=taken)
+                        aliases.append(new_alias(writer, batch["id"], batch["material"], alias))
     outcome: Outcome = {"batches": batches, "movements": movements}
     if aliases:
         outcome["aliases"] = aliases
     return outcome
 
 
-def check_locations(writer: PlantLedgerWriter, lines: Sequence[Output | Addition | StockLine]) -> None:
-    """Raise Refusal unless every location that goods are put in is defined."""
-    for location in dict.fromkeys(line.location for line in lines):
-        definitions.check_defined(writer.session, writer.call.plant, MasterKind.LOCATION, location)
+def _made(writer: PlantLedgerWriter, process: int, output: Output) -> tuple[BatchStatement, Movement]:
+    """Return the batch of an output without attributes and aliases, and the movement that puts it on stock."""
+    material = material_named(writer, output.material)
+    with within("quantity"):
+        quantity = writer.quantity(output.amount, output.unit, material.code, material.unit)
+    batch_id, code = writer.new_node(), writer.new_batch_code()
+    produced_at = check_produced(writer, output.produced_at)
+    batch = new_batch(writer, batch_id, code, material, made=quantity.amount, produced_at=produced_at)
+    if output.expires_on is not None:
+        batch["expires_on"] = output.expires_on.isoformat()
+    if output.grade is not None:
+        batch["grade"] = check_grade(output.grade)
+    movement: Movement = {
+        "batch": batch_id,
+        "amount": quantity.amount,
+        "unit": material.unit,
+        "taken_from": f"process:{process}",
+        "put_in": f"stock:{output.location}",
+        "use": output.use.value,
+    }
+    if output.unit != material.unit:
+        movement["entered"] = f"{output.amount.strip()} {output.unit}"
+    return batch, movement
 
 
-def _add(writer: PlantLedgerWriter, process: int, additions: Sequence[Addition], payload: Outcome) -> None:
+def check_locations(
+    writer: PlantLedgerWriter, refusals: Refusals, **lists: Sequence[Output | Addition | StockLine]
+) -> None:
+    """Collect the Refusal of every line whose location is not defined; the keywords name the lists in the input."""
+    for name, lines in lists.items():
+        for index, line in enumerate(lines):
+            with refusals.at(name, index):
+                writer.check_location(line.location)
+
+
+def _add(
+    writer: PlantLedgerWriter, process: int, additions: Sequence[Addition], payload: Outcome, refusals: Refusals
+) -> None:
     made_here = {
         edge.batch
         for edge in process_records.outputs(writer.session, writer.call.plant, process)
@@ -135,40 +161,50 @@ def _add(writer: PlantLedgerWriter, process: int, additions: Sequence[Addition],
     }
     goods: dict[str, Goods] = {}
     made: dict[str, int] = {}
-    for line in additions:
-        one = goods.get(line.batch)
-        if one is None:
-            one = goods[line.batch] = writer.batch(line.batch)
-        if one.id not in made_here:
-            raise Refusal(BATCH_OF_OTHER_PROCESS, batch=one.code, process=process)
-        micro, entered = in_unit(writer, one, line.amount, line.unit)
-        made[one.code] = check_total(made.get(one.code, one.made) + micro)
-        movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse(line.use))
-        if entered is not None:
-            movement["entered"] = entered
-        payload["movements"].append(movement)
+    for index, line in enumerate(additions):
+        with refusals.at("additions", index):
+            one = goods.get(line.batch)
+            if one is None:
+                one = goods[line.batch] = writer.batch(line.batch)
+            with within("batchCode"):
+                if one.id not in made_here:
+                    raise Refusal(BATCH_OF_OTHER_PROCESS, batch=one.code, process=process)
+            micro, entered = in_unit(writer, one, line.amount, line.unit)
+            with within("quantity"):
+                made[one.code] = check_total(made.get(one.code, one.made) + micro)
+            movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse(line.use))
+            if entered is not None:
+                movement["entered"] = entered
+            payload["movements"].append(movement)
     payload["made"] = {str(goods[code].id): format_micro(micro) for code, micro in made.items()}
 
 
-def _returned(writer: PlantLedgerWriter, process: int, returns: Sequence[StockLine]) -> list[Movement]:
+def _returned(
+    writer: PlantLedgerWriter, process: int, returns: Sequence[StockLine], refusals: Refusals
+) -> list[Movement]:
     left = process_records.left_over(writer.session, writer.call.plant, process)
     movements = []
-    for line in returns:
-        one = writer.batch(line.batch)
-        micro, entered = in_unit(writer, one, line.amount, line.unit)
-        available = left.get(one.id, 0)
-        if micro > available:
-            raise Refusal(
-                STOCK_SHORT,
-                batch=one.code,
-                location=PROCESS_INPUTS(process=process),
-                available=format_micro(available),
-                wanted=format_micro(micro),
-                unit=one.unit,
-            )
-        left[one.id] = available - micro
-        movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse.RETURNED)
-        if entered is not None:
-            movement["entered"] = entered
-        movements.append(movement)
+    for index, line in enumerate(returns):
+        with refusals.at("returns", index):
+            one = writer.batch(line.batch)
+            micro, entered = in_unit(writer, one, line.amount, line.unit)
+            with within("quantity"):
+                _check_left(one, left.get(one.id, 0), micro)
+            left[one.id] -= micro
+            movement = moved(one, micro, f"process:{process}", f"stock:{line.location}", MaterialUse.RETURNED)
+            if entered is not None:
+                movement["entered"] = entered
+            movements.append(movement)
     return movements
+
+
+def _check_left(goods: Goods, available: int, wanted: int) -> None:
+    if wanted > available:
+        raise Refusal(
+            STOCK_SHORT,
+            batch=goods.code,
+            location=PROCESS_INPUTS(),
+            available=format_micro(available),
+            wanted=format_micro(wanted),
+            unit=goods.unit,
+        )

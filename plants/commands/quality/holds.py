@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
+from plants.commands.execution import PlantLedgerWriter, check_reason, command
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Outcome
 from plants.rules.ledger.request_forms import stable_name
@@ -27,6 +27,6 @@ def quarantine_batch(writer: PlantLedgerWriter, order: Quarantine) -> Entry:
     The hold's id is the index of the entry. Only an approved release lifts it.
     """
     goods = writer.batch(order.batch)
-    writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
+    writer.reason = check_reason(order.reason)
     payload: Outcome = {"holds": [{"batch": goods.id, "kind": order.kind, "reason": order.reason}]}
     return writer.record(BATCH_QUARANTINED, goods.code, payload)

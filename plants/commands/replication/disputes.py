@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from plants.commands.execution import REASON_LENGTH_MAX, PlantLedgerWriter, check_text, command
+from plants.commands.execution import PlantLedgerWriter, check_reason, command
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.replication.events import DISPUTE_SETTLED, DisputeSettled
+from plants.rules.values.refusals import within
 from plants.store.ledger.entries import entry_at
 from plants.store.monitoring.alarms import AlarmKind, end_alarm
 from plants.store.replication import disputes
@@ -27,8 +28,9 @@ def settle_dispute(writer: PlantLedgerWriter, order: Settlement) -> Entry:
     It changes nothing else: other commands record the right facts. Raises Refusal DISPUTE_UNKNOWN or
     DISPUTE_SETTLED.
     """
-    writer.reason = check_text("reason", order.reason, REASON_LENGTH_MAX)
-    disputes.check_open(writer.session, writer.call.plant, order.dispute)
+    writer.reason = check_reason(order.reason)
+    with within("conflictingEntryId"):
+        disputes.check_open(writer.session, writer.call.plant, order.dispute)
     disputed = entry_at(writer.session, writer.call.plant, order.dispute)
     assert disputed is not None, "the worklist is made from the ledger"
     payload: DisputeSettled = {"dispute": order.dispute}

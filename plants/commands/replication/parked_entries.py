@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from infra.database import Session
-from plants.commands.execution import REASON_LENGTH_MAX, Command, CommandContext, LedgerWriter, check_text
+from plants.commands.execution import Command, CommandContext, LedgerWriter, check_reason
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.request_forms import stable_name
 from plants.rules.replication.events import ENTRY_RETRIED, ENTRY_SKIPPED, EntryRetried, EntrySkipped
 from plants.rules.replication.refusals import ENTRY_NOT_PARKED
 from plants.rules.values.actors import Author
-from plants.rules.values.refusals import Refusal
+from plants.rules.values.refusals import Refusal, within
 from plants.store.directives.directives import plants_of_group
 from plants.store.ledger.entries import HUB_LOG, INDEX_MAX, entry_at
 from plants.store.replication.parked_entries import Parked, parked_for_decision, retry_parked, unpark
@@ -104,13 +104,14 @@ def retry_entry(deciding: Deciding, order: ParkedEntry) -> Entry:
 
 
 def _parked(deciding: Deciding, order: ParkedEntry) -> Parked:
-    check_text("reason", deciding.call.reason or "", REASON_LENGTH_MAX)
+    check_reason(deciding.call.reason or "")
     known = 0 <= order.index < INDEX_MAX
     parked = parked_for_decision(deciding.session, order.plant, order.index) if known else None
     shown = entry_at(deciding.session, order.plant, order.index) if parked is not None else None
     if parked is None or shown is None or shown.leaf.hex() != order.leaf:
         codes = {number: code for code, number in plants_of_group(deciding.session).items()}
-        raise Refusal(ENTRY_NOT_PARKED, entry=order.index, plant=codes.get(order.plant, order.plant))
+        with within("parkedEntryId"):
+            raise Refusal(ENTRY_NOT_PARKED, entry=order.index, plant=codes.get(order.plant, order.plant))
     return parked
 
 

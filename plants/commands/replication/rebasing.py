@@ -19,6 +19,7 @@ from plants.rules.ledger.events import ENTRY_BYTES_MAX, Entry, Envelope, new_env
 from plants.rules.ledger.merkle import Frontier
 from plants.rules.ledger.refusals import ENTRY_TOO_LARGE
 from plants.rules.materials.events import PLANT_OPENED
+from plants.rules.replication.conflict_kinds import ConflictKind
 from plants.rules.replication.events import (
     ALREADY_RECORDED,
     ANSWERED_AGAIN,
@@ -151,14 +152,14 @@ def _again(work: _Rebase, entry: Entry) -> int | None:
             payload = renumbered(entry.type, payload, work.places)
             found = _bound(entry) or collisions(work.state, entry, payload)
         except PlaceLost as error:
-            found = [{"code": "ENTRY_DISPUTED", "what": str(error.args[0])}]
+            found = [{"code": ConflictKind.ENTRY_DISPUTED, "what": str(error.args[0])}]
     if not found:
         try:
             with work.session.savepoint():
                 index = _append(work, entry, payload)
                 _hold_what_waits(work, payload)
         except CONTENT_AT_FAULT as error:
-            found = [{"code": "NOT_APPLICABLE", "what": f"{type(error).__name__}: {error}"[:200]}]
+            found = [{"code": ConflictKind.NOT_APPLICABLE, "what": f"{type(error).__name__}: {error}"[:200]}]
         else:
             work.done.again += 1
             return index
@@ -169,7 +170,9 @@ def _again(work: _Rebase, entry: Entry) -> int | None:
 def _bound(entry: Entry) -> list[Collision]:
     """Return why an entry of this type is never appended again, if so."""
     event = EVENTS.get(entry.type)
-    return [{"code": "DECISION_BOUND", "what": entry.type}] if event is not None and not event.rebased else []
+    return (
+        [{"code": ConflictKind.DECISION_BOUND, "what": entry.type}] if event is not None and not event.rebased else []
+    )
 
 
 def _requested_once(work: _Rebase, entry: Entry) -> Entry:

@@ -12,7 +12,7 @@ from plants.rules.values.quantities import parse_micro
 from plants.rules.values.refusals import Refusal
 
 
-class Wrong(DescribedEnum):
+class CorrectionReason(DescribedEnum):
     """Kind of error (EPCIS error declaration, Core Business Vocabulary)."""
 
     DID_NOT_OCCUR = (

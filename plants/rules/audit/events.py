@@ -8,7 +8,7 @@ from plants.rules.ledger.payloads import Outcome
 
 class EntryCorrected(Outcome):
     entry: int
-    wrong: str  # a Wrong
+    wrong: str  # a CorrectionReason
     retracted: list[list[int]]  # [entry, line] of each edge
     unreceived: NotRequired[list[list[int]]]  # [transfer, line] of each line of a transfer that was not received
 

@@ -13,6 +13,15 @@ class MasterDirected(TypedDict):
     content: dict[str, Any]
 
 
+class MasterChangeDirected(TypedDict):
+    """`given` holds the fields of the plant's own definition that are to change; null empties one."""
+
+    kind: str  # as in MasterDirected
+    code: str
+    given: dict[str, Any]
+    expected_version: NotRequired[int]  # the plant refuses the change of another version
+
+
 class HoldDirected(TypedDict):
     """`hold` is one id for all plants that the hold is directed to.
 
@@ -63,6 +72,12 @@ _SENT: Final = frozenset({LedgerKind.DIRECTIVES})
 
 MASTER_DIRECTED: Final = Event(
     "MasterDirected", MasterDirected, "Headquarters defined master data for a plant.", ledgers=_SENT
+)
+MASTER_CHANGE_DIRECTED: Final = Event(
+    "MasterChangeDirected",
+    MasterChangeDirected,
+    "Headquarters defined master data for a plant, or changed some fields of it.",
+    ledgers=_SENT,
 )
 HOLD_DIRECTED: Final = Event(
     "HoldDirected", HoldDirected, "Headquarters placed a hold on a plant's goods of a batch.", ledgers=_SENT

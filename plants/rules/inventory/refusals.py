@@ -7,7 +7,7 @@ from plants.rules.values.refusals import BATCH, LOCATION, UNIT, Datum, DatumKind
 ALIAS_IN_FORCE: Final = message("ALIAS_IN_FORCE", "{alias} ({scheme}) is an alias of batch {batch} already")
 ALIAS_NOT_IN_FORCE: Final = message("ALIAS_NOT_IN_FORCE", "{alias} ({scheme}) is not an alias of batch {batch}")
 GOODS_THERE: Final = message("GOODS_THERE", "the goods are at {location} already")
-PROCESS_INPUTS: Final = message("PROCESS_INPUTS", "process record process/{process}")
+PROCESS_INPUTS: Final = message("PROCESS_INPUTS", "this process record")
 STOCK_AS_COUNTED: Final = message("STOCK_AS_COUNTED", "the stock of batch {batch} at {location} is what was counted")
 STOCK_IS: Final = message("STOCK_IS", "the stock at {location} is {amount} {unit} already")
 

@@ -24,7 +24,7 @@ TRANSFER_TO_ITSELF: Final = message("TRANSFER_TO_ITSELF", "{plant} is both the s
 
 BATCH_NOT_IN_TRANSFER: Final = refusal(
     "BATCH_NOT_IN_TRANSFER",
-    "Batch {batch} is not part of transfer transfer/{transfer}. Check which label was scanned.",
+    "Batch {batch} is not part of this transfer. Check which label was scanned.",
     batch=BATCH,
     transfer=TRANSFER,
 )
@@ -41,7 +41,7 @@ TRANSFER_NOT_FOR_THIS_PLANT: Final = refusal(
 )
 TRANSFER_RECEIVED: Final = refusal(
     "TRANSFER_RECEIVED",
-    "Transfer transfer/{transfer} was already received here. Nothing was changed again.",
+    "This transfer was already received here. Nothing was changed again.",
     type_name="TransferAlreadyReceived",
     transfer=TRANSFER,
 )

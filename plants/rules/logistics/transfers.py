@@ -26,7 +26,12 @@ from plants.rules.ledger.events import ENTRY_BYTES_MAX, LINES_MAX, Cause, Entry,
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.ledger.payloads import BatchStatement
 from plants.rules.logistics.events import TRANSFER_DISPATCHED, TransferLine
-from plants.rules.logistics.refusals import LABEL_INVALID, LABEL_UNREADABLE, TRANSFER_MANIFEST_INVALID
+from plants.rules.logistics.refusals import (
+    LABEL_INVALID,
+    LABEL_UNREADABLE,
+    TRANSFER_MANIFEST_INVALID,
+    TRANSFER_RECEIVED,
+)
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.instants import format_instant, micros, parse_instant
 from plants.rules.values.quantities import format_micro, read_amount
@@ -113,6 +118,12 @@ def overdue_before(now: datetime, days: int) -> int:
     It moves once a day, so that lists and alarms speak of the same transfers all day.
     """
     return micros((now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+def check_awaited(transfer: int, *, received: bool) -> None:
+    """Raise Refusal for a transfer that the destination has received; a receipt that was corrected does not count."""
+    if received:
+        raise Refusal(TRANSFER_RECEIVED, transfer=transfer)
 
 
 def group_of(origin: str) -> str:

@@ -1,6 +1,11 @@
 """Definitions of master data: their kinds."""
 
+from typing import Final
+
 from plants.rules.values.enums import DescribedEnum
+
+MATERIAL: Final = "MATERIAL"
+"""The kind of a material's definition, beside the kinds of master records."""
 
 
 class MasterKind(DescribedEnum):

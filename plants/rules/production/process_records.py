@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 from plants.rules.genealogy.edges import MaterialUse
 from plants.rules.ledger.payloads import BatchStatement
+from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import format_micro
+from plants.rules.values.refusals import Refusal
 
 
 class ProcessKind(DescribedEnum):
@@ -49,6 +51,14 @@ class OutputUse(DescribedEnum):
 
 RUN_KINDS: frozenset[str] = frozenset(RunKind)
 """The kinds of process record that people open, feed, yield and close; the others are done in one step."""
+
+
+def check_open(process: int, kind: str, state: str) -> None:
+    """Raise Refusal unless people can feed, yield and close a process record of this kind in this state."""
+    if kind not in RUN_KINDS:
+        raise Refusal(PROCESS_UNKNOWN, process=process)
+    if state != ProcessState.OPEN:
+        raise Refusal(PROCESS_CLOSED, process=process)
 
 
 @dataclass(frozen=True, slots=True)

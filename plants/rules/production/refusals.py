@@ -8,7 +8,7 @@ ONE_BATCH: Final = message("ONE_BATCH", "all lines are of batch {batch}")
 
 BATCH_OF_OTHER_PROCESS: Final = refusal(
     "BATCH_OF_OTHER_PROCESS",
-    "Batch {batch} was not made in process record process/{process}. Declare the output as a new batch.",
+    "Batch {batch} was not made in this process record. Declare the output as a new batch.",
     batch=BATCH,
     process=Datum("Process record.", DatumKind.PROCESS, "process_id"),
 )
@@ -21,12 +21,12 @@ MATERIAL_DIFFERS: Final = refusal(
 )
 PROCESS_CLOSED: Final = refusal(
     "PROCESS_CLOSED",
-    "Process record process/{process} is closed. Open a new one or correct the closing entry.",
+    "This process record is closed. Open a new one or correct the closing entry.",
     type_name="ProcessAlreadyClosed",
     process=Datum("Process record.", DatumKind.PROCESS, "process_id"),
 )
 PROCESS_UNKNOWN: Final = refusal(
     "PROCESS_UNKNOWN",
-    "No process record process/{process} is known here. Check its id.",
+    "This process record is not known here. Check its id.",
     process=Datum("Process record in the request.", DatumKind.PROCESS, "process_id"),
 )

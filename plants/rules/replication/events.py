@@ -4,12 +4,13 @@ from typing import Any, Final, Literal, TypedDict
 
 from plants.rules.ledger.events import Event, LedgerKind
 from plants.rules.ledger.payloads import Outcome
+from plants.rules.replication.conflict_kinds import ConflictKind
 
 Found = Literal["HUB", "MARKS", "ARCHIVE"]
 """How a restore was detected: by the hub's longer ledger, the plant's high-water marks, or the archive."""
 
-ALREADY_RECORDED: Final = "ALREADY_RECORDED"
-ANSWERED_AGAIN: Final = "ANSWERED_AGAIN"
+ALREADY_RECORDED: Final = ConflictKind.ALREADY_RECORDED
+ANSWERED_AGAIN: Final = ConflictKind.ANSWERED_AGAIN
 """Disputes that are settled at once: the same outcome is recorded already, or will be recorded again by itself."""
 
 

@@ -16,6 +16,7 @@ from plants.rules.values.refusals import (
     UNIT_NOT_CONVERTIBLE,
     UNIT_UNKNOWN,
     Refusal,
+    within,
 )
 
 DECIMALS = 6
@@ -50,6 +51,10 @@ UNITS: Mapping[str, Unit] = {
     **_units("area", MTK="1", CMK="1/10000"),
     **_units("count", C62="1", H87="1", EA="1", DZN="12"),
 }
+
+
+BASE_UNITS: Mapping[str, str] = {unit.dimension: unit.code for unit in reversed([*UNITS.values()]) if unit.factor == 1}
+"""The base unit of each dimension: of several that are as large, the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +121,29 @@ def convert(quantity: Quantity, target: str, *, units: Mapping[str, Unit], facto
     """Return the quantity in the target unit, rounded half to even at a millionth of it.
 
     `factors` gives, for one material, how many target units one unit of another code is; it goes before the
-    general sizes. Raises Refusal when a unit is unknown, no conversion exists, or the result rounds to nothing.
+    general sizes. Raises Refusal when a unit is unknown, no conversion exists, or the result rounds to nothing. The
+    path of the refusal is `unit` or `amount`.
     """
     if quantity.unit == target:
         return quantity
     factor = factors.get(quantity.unit)
     if factor is None:
-        for code in (quantity.unit, target):
-            if code not in units:
-                raise Refusal(UNIT_UNKNOWN, unit=code[:20], known=KNOWN_UNITS)
-        source, goal = units[quantity.unit], units[target]
-        if source.dimension != goal.dimension:
-            raise Refusal(UNIT_NOT_CONVERTIBLE, unit=source.code, target=goal.code)
-        factor = source.factor / goal.factor
+        with within("unit"):
+            factor = _factor(quantity.unit, target, units)
     micro = round(quantity.micro * factor)
-    if micro == 0:
-        raise Refusal(AMOUNT_TOO_PRECISE, amount=quantity.amount, decimals=DECIMALS)
-    if micro > AMOUNT_MAX * MICRO:
-        raise Refusal(AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
+    with within("amount"):
+        if micro == 0:
+            raise Refusal(AMOUNT_TOO_PRECISE, amount=quantity.amount, decimals=DECIMALS)
+        if micro > AMOUNT_MAX * MICRO:
+            raise Refusal(AMOUNT_TOO_LARGE, amount=format_micro(micro), limit=AMOUNT_MAX)
     return Quantity(micro, target)
+
+
+def _factor(unit: str, target: str, units: Mapping[str, Unit]) -> Fraction:
+    for code in (unit, target):
+        if code not in units:
+            raise Refusal(UNIT_UNKNOWN, unit=code[:20], known=KNOWN_UNITS)
+    source, goal = units[unit], units[target]
+    if source.dimension != goal.dimension:
+        raise Refusal(UNIT_NOT_CONVERTIBLE, unit=source.code, target=goal.code)
+    return source.factor / goal.factor

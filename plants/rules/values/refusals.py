@@ -3,7 +3,8 @@
 A refusal holds a code and data. `infra.messages.word` makes a text of it in the reader's language.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import MappingProxyType
@@ -128,8 +129,14 @@ RULE_RANGE: Final = message("RULE_RANGE", "a whole number from {least} to {most}
 class Refusal(Exception):
     """An action that was refused, with the data that its caller needs to go on.
 
+    `path` names the refused value in the input, as the GraphQL contract spells it; it is empty where the whole request
+    is refused. `further` holds the refusals of other values of the same request. Stores keep neither.
+
     Raises TypeError for a datum of kind PHRASE that is no phrase, because its text could not be translated.
     """
+
+    path: tuple[str, ...] = ()
+    further: tuple["Refusal", ...] = ()
 
     def __init__(self, code: RefusalCode, /, **data: object) -> None:
         for name, datum in code.data.items():
@@ -148,6 +155,55 @@ class Refusal(Exception):
     def _fill(self, code: RefusalCode, data: dict[str, str]) -> None:
         self.code, self.text, self.data = code, code.text, data
         super().__init__(self.text.format_map(data))
+
+
+@contextmanager
+def within(*path: str | int) -> Iterator[None]:
+    """Put these fields and indexes of the input before the path of a refusal that the block raises."""
+    try:
+        yield
+    except Refusal as refusal:
+        begins = tuple(map(str, path))
+        for one in (refusal, *refusal.further):
+            one.path = (*begins, *one.path)
+        raise
+
+
+FURTHER_MAX: Final = 200
+"""The limit of the further refusals of one request."""
+
+
+class Refusals:
+    """Collects the refusals of a request: `with Refusals() as refusals:` raises all of them at the end of the block."""
+
+    def __init__(self) -> None:
+        self._found: list[Refusal] = []
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Raise what was collected, unless the block raised another refusal or error."""
+        if kind is None:
+            self.raise_any()
+
+    @contextmanager
+    def at(self, *path: str | int) -> Iterator[None]:
+        """Keep the refusals that the block raises, at this place in the input, and go on after the block."""
+        try:
+            with within(*path):
+                yield
+        except Refusal as refusal:
+            self._found += (refusal, *refusal.further)
+            refusal.further = ()
+
+    def raise_any(self) -> None:
+        """Raise the first refusal with the others as `further`, at most FURTHER_MAX. Does nothing without any."""
+        if self._found:
+            first, *others = self._found
+            first.further = tuple(others[:FURTHER_MAX])
+            raise first
 
 
 AMOUNT: Final = Datum("Amount in the request.", DatumKind.DECIMAL)

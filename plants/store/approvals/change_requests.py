@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import Index, Text, and_, tuple_, type_coerce
+from sqlalchemy import BigInteger, Index, Text, and_, false, or_, tuple_, type_coerce
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -12,12 +13,16 @@ from infra.columns import JsonText, MembersText, instant, member
 from infra.database import ReadSession, Session
 from plants.rules.approvals.change_requests import ChangeKind, ChangeLevel, ChangeState, ChangeVerdict, Proposal
 from plants.rules.approvals.refusals import CHANGE_UNKNOWN
+from plants.rules.values.enums import DescribedEnum
+from plants.rules.values.instants import micros
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Batch
 from plants.store.ledger.entries import INDEX_MAX
-from plants.store.materials.plants import narrowed
+from plants.store.materials.plants import plants_admitted
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key, count, page
 
 
@@ -78,12 +83,16 @@ def proposal_of(session: Session, plant: int, change: int) -> Proposal:
     found = session.exec(fresh).first() if 0 <= change < INDEX_MAX else None
     if found is None:
         raise Refusal(CHANGE_UNKNOWN, change=change)
-    asked, code = found
+    return proposal_in(*found)
+
+
+def proposal_in(asked: ChangeRequestRow, batch: str) -> Proposal:
+    """Return the proposal in a row, for the batch of this code."""
     return Proposal(
         asked.change_id,
         asked.kind,
         asked.batch_id,
-        code,
+        batch,
         asked.version,
         asked.state,
         asked.levels,
@@ -94,17 +103,32 @@ def proposal_of(session: Session, plant: int, change: int) -> Proposal:
     )
 
 
+class ChangeOrderField(DescribedEnum):
+    """Field by which change requests are ordered."""
+
+    INDEX = "INDEX", "Plant by plant, in the order in which they were requested there."
+    REQUESTED_AT = "REQUESTED_AT", "By the time of the request, whatever the plant."
+
+
+AS_REQUESTED: Final = Order(ChangeOrderField.INDEX)
+
+
 @dataclass(frozen=True, slots=True)
 class ChangesFilter:
-    """Criteria for change requests. A field that is None does not filter."""
+    """Criteria for change requests, and their order. A field that is None does not filter."""
 
-    plant: str | None = None
-    state: ChangeState | None = None
-    kind: ChangeKind | None = None
-    level: ChangeLevel | None = None
-    batch: str | None = None
-    requested_by: str | None = None
+    plant: CodeCriterion | None = None
+    batch: CodeCriterion | None = None
+    kind: MemberCriterion[ChangeKind] | None = None
+    state: MemberCriterion[ChangeState] | None = None
+    levels: MemberCriterion[ChangeLevel] | None = None
+    requested_by: CodeCriterion | None = None
+    requested_at: Span[datetime] | None = None
+    order: Order[ChangeOrderField] = AS_REQUESTED
 
+
+DECISIONS_MAX: Final = 20
+"""The limit of decisions on one change request that are read: each rejected directive of the hub allows another."""
 
 Change = tuple[int, int]
 """A plant's number and the id of a change request of it."""
@@ -121,22 +145,31 @@ def changes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[Change]) 
 def decisions_by_change(
     reads: ReadSession, scope: PlantScope, ids: Sequence[Change]
 ) -> dict[Change, list[ChangeDecisionRow]]:
-    """Return what was decided on change requests, at the plants and at the hub, in the order of time."""
+    """Return the newest decisions on change requests, at most DECISIONS_MAX of each, in the order of time."""
     row = ChangeDecisionRow
     here = tuple_(col(row.plant_id), col(row.change_id)).in_(set(ids))
     found = select(row).where(here, col(row.plant_id).in_(scope))
     decisions: dict[Change, list[ChangeDecisionRow]] = {}
     for one in reads.exec(found.order_by(col(row.decided_at), col(row.log_id), col(row.idx))):
         decisions.setdefault((one.plant_id, one.change_id), []).append(one)
-    return decisions
+    return {change: made[-DECISIONS_MAX:] for change, made in decisions.items()}
 
 
 def changes_page(
     reads: ReadSession, scope: PlantScope, filters: ChangesFilter, after: Key | None, limit: int
 ) -> Sequence[ChangeRequestRow]:
-    """Return one page of change requests, the last of each plant first."""
-    key = col(ChangeRequestRow.plant_id), col(ChangeRequestRow.change_id)
-    return reads.exec(page(_filtered(reads, scope, filters), key, after, limit, descending=True)).all()
+    """Return one page of change requests, in the order that the filters name."""
+    row, order = ChangeRequestRow, filters.order
+    key: tuple[Any, ...] = (col(row.plant_id), col(row.change_id))
+    if order.field is ChangeOrderField.REQUESTED_AT:
+        key = (type_coerce(col(row.requested_at), BigInteger), *key)
+    return reads.exec(page(_filtered(reads, scope, filters), key, after, limit, descending=order.descending)).all()
+
+
+def change_key(row: ChangeRequestRow, order: Order[ChangeOrderField]) -> Key:
+    """Return the key of a row of `changes_page` in an order."""
+    place = row.plant_id, row.change_id
+    return (micros(row.requested_at), *place) if order.field is ChangeOrderField.REQUESTED_AT else place
 
 
 def changes_count(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> int:
@@ -144,16 +177,31 @@ def changes_count(reads: ReadSession, scope: PlantScope, filters: ChangesFilter)
     return count(reads, _filtered(reads, scope, filters))
 
 
+def changes_matching(
+    reads: ReadSession, scope: PlantScope, filters: ChangesFilter, ids: Sequence[Change]
+) -> dict[Change, ChangeRequestRow]:
+    """Return those of the change requests with these ids that match a filter, by plant and id."""
+    row = ChangeRequestRow
+    here = tuple_(col(row.plant_id), col(row.change_id)).in_(set(ids))
+    found = _filtered(reads, scope, filters).where(here)
+    return {(one.plant_id, one.change_id): one for one in reads.exec(found)} if ids else {}
+
+
 def _filtered(reads: ReadSession, scope: PlantScope, filters: ChangesFilter) -> SelectOfScalar[ChangeRequestRow]:
     row = ChangeRequestRow
-    found = select(row).where(col(row.plant_id).in_(narrowed(reads, scope, filters.plant)))
-    equal = {row.state: filters.state, row.kind: filters.kind, row.requested_by: filters.requested_by}
-    for column, value in equal.items():
-        if value is not None:
-            found = found.where(column == value)
-    if filters.level is not None:
-        found = found.where(type_coerce(col(row.levels), Text).contains(filters.level.value))
+    found = select(row).where(col(row.plant_id).in_(plants_admitted(reads, scope, filters.plant)))
+    criteria = {
+        row.kind: filters.kind,
+        row.state: filters.state,
+        row.requested_by: filters.requested_by,
+        row.requested_at: filters.requested_at,
+    }
+    found = filtered(found, criteria)
+    if filters.levels is not None:
+        levels = type_coerce(col(row.levels), Text)
+        admitted = (levels.contains(one.value) for one in ChangeLevel if filters.levels.admits(one))
+        found = found.where(or_(false(), *admitted))
     if filters.batch is not None:
-        named = select(Batch.id).where(Batch.code == filters.batch, col(Batch.plant_id).in_(scope))
+        named = filtered(select(Batch.id).where(col(Batch.plant_id).in_(scope)), {Batch.code: filters.batch})
         found = found.where(col(row.batch_id).in_(named))
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import CompoundSelect, tuple_, union
 from sqlalchemy import select as sql_select
@@ -10,39 +11,49 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession
 from plants.rules.identification.codes import HUB
-from plants.rules.ledger.events import LedgerKind, kind_of
+from plants.rules.ledger.events import LedgerKind, decode, kind_of
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.audit.corrections import CorrectionRow
 from plants.store.inventory.batches import Batch
 from plants.store.inventory.movements import MovementRow
 from plants.store.ledger.entries import LedgerEntry, Log
-from plants.store.materials.plants import narrowed
+from plants.store.materials.plants import narrowed, plants_admitted
 from plants.store.sql import pages
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.orders import Order
 
 Position = tuple[int, int]
 """A ledger's log id and an index in it."""
 
 
+class LedgerOrderField(DescribedEnum):
+    """Field by which ledger entries are ordered."""
+
+    RECORDED = "RECORDED", "Ledger by ledger, in the order in which the entries were recorded."
+
+
+BY_POSITION: Final = Order(LedgerOrderField.RECORDED)
+
+
 @dataclass(frozen=True, slots=True)
 class EntriesFilter:
-    """Criteria for entries. A field that is None does not filter. Times are microseconds, the later one excluded.
+    """Criteria for entries, and their order. A field that is None does not filter. Times are microseconds.
 
-    `since_us` and `until_us` filter by occurrence, the others by recording. `batch` is the code of a batch: its history
-    has the entries under the code, and those that moved goods of it.
+    `batch` is the code of a batch: its history has the entries under the code, and those that moved goods of it.
     """
 
-    plant: str | None = None
-    kind: LedgerKind | None = None
-    key: str | None = None
+    plant: CodeCriterion | None = None
+    kind: MemberCriterion[LedgerKind] | None = None
+    index: Span[int] | None = None
+    key: CodeCriterion | None = None
     batch: str | None = None
-    type: str | None = None
-    actor: str | None = None
-    request: str | None = None
-    since_us: int | None = None
-    until_us: int | None = None
-    recorded_since_us: int | None = None
-    recorded_until_us: int | None = None
-    newest_first: bool = False
+    type: CodeCriterion | None = None
+    actor: CodeCriterion | None = None
+    request: CodeCriterion | None = None
+    occurred_us: Span[int] | None = None
+    recorded_us: Span[int] | None = None
+    order: Order[LedgerOrderField] = BY_POSITION
 
 
 def log_named(reads: ReadSession, scope: PlantScope, plant: str | None, kind: LedgerKind, own: int) -> int | None:
@@ -54,6 +65,13 @@ def log_named(reads: ReadSession, scope: PlantScope, plant: str | None, kind: Le
     numbers = scope & {number} if plant is None or kind is LedgerKind.HUB else narrowed(reads, scope, plant)
     log_id = next((-one if kind is LedgerKind.DIRECTIVES else one for one in numbers), None)
     return None if log_id is None else reads.scalar(select(Log.log_id).where(Log.log_id == log_id))
+
+
+def log_size(reads: ReadSession, scope: PlantScope, log_id: int) -> int:
+    """Return the number of entries of a ledger, 0 where the scope does not cover it."""
+    if log_id not in logs_of(scope):
+        return 0
+    return reads.scalar(select(Log.size).where(Log.log_id == log_id)) or 0
 
 
 def logs_of(scope: frozenset[int]) -> set[int]:
@@ -74,6 +92,14 @@ def entries_at(reads: ReadSession, scope: PlantScope, positions: Sequence[Positi
     return {(one.log_id, one.idx): one for one in reads.exec(found)}
 
 
+def refusal_data_at(
+    reads: ReadSession, scope: PlantScope, positions: Sequence[Position]
+) -> dict[Position, dict[str, str]]:
+    """Return the data of refusals by the position of the entry that records each; none for a pruned entry."""
+    found = entries_at(reads, scope, positions)
+    return {place: decode(row.body)["payload"].get("data", {}) for place, row in found.items() if row.body}
+
+
 def corrections_at(
     reads: ReadSession, scope: PlantScope, positions: Sequence[Position]
 ) -> dict[Position, CorrectionRow]:
@@ -89,13 +115,13 @@ def entries_page(
 ) -> Sequence[LedgerEntry]:
     """Return one page of entries, by ledger and position."""
     key = col(LedgerEntry.log_id), col(LedgerEntry.idx)
-    found = pages.page(_filtered(reads, scope, filters), key, after, limit, descending=filters.newest_first)
+    found = pages.page(entries_matching(reads, scope, filters), key, after, limit, descending=filters.order.descending)
     return reads.exec(found).all()
 
 
 def entries_count(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> int:
     """Return how many entries there are."""
-    return pages.count(reads, _filtered(reads, scope, filters))
+    return pages.count(reads, entries_matching(reads, scope, filters))
 
 
 def entries_from(
@@ -120,26 +146,27 @@ def entries_by_origin(
     return {one: found[place] for one, place in places.items() if place in found}
 
 
-def _filtered(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> SelectOfScalar[LedgerEntry]:
+def entries_matching(reads: ReadSession, scope: PlantScope, filters: EntriesFilter) -> SelectOfScalar[LedgerEntry]:
+    """Return the selection of entries in the scope that match a filter."""
     row = LedgerEntry
-    logs = {log for log in logs_of(narrowed(reads, scope, filters.plant)) if filters.kind in (None, kind_of(log))}
+    logs = {
+        log
+        for log in logs_of(plants_admitted(reads, scope, filters.plant))
+        if filters.kind is None or filters.kind.admits(kind_of(log))
+    }
     found = select(row).where(col(row.log_id).in_(logs))
     if filters.batch is not None:
         found = found.where(tuple_(col(row.log_id), col(row.idx)).in_(_about(scope, logs, filters.batch)))
-    equal = {row.type: filters.type, row.key: filters.key, row.actor: filters.actor, row.request: filters.request}
-    for column, value in equal.items():
-        if value is not None:
-            found = found.where(column == value)
-    spans = (
-        (row.occurred_us, filters.since_us, filters.until_us),
-        (row.recorded_us, filters.recorded_since_us, filters.recorded_until_us),
-    )
-    for at, since, until in spans:
-        if since is not None:
-            found = found.where(at >= since)
-        if until is not None:
-            found = found.where(at < until)
-    return found
+    criteria = {
+        row.idx: filters.index,
+        row.type: filters.type,
+        row.key: filters.key,
+        row.actor: filters.actor,
+        row.request: filters.request,
+        row.occurred_us: filters.occurred_us,
+        row.recorded_us: filters.recorded_us,
+    }
+    return filtered(found, criteria)
 
 
 def _about(scope: PlantScope, logs: set[int], code: str) -> CompoundSelect[Position]:

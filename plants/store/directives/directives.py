@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-from sqlalchemy import and_, tuple_
+from sqlalchemy import and_, false, or_, tuple_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -11,11 +12,14 @@ from infra.database import ReadSession, Session
 from plants.rules.directives.directives import DirectiveState
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import DirectedBatch
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.directives.outcomes import DirectiveOutcomeRow
 from plants.store.ledger.entries import LedgerEntry, entry_by_request
-from plants.store.materials.plants import SELECT_PLANTS, narrowed
+from plants.store.materials.plants import SELECT_PLANTS, plants_admitted
 from plants.store.quality.holds import WaitingHoldRow
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key, count, page
 
 SELECT_DIRECTED_LOGS = "SELECT log_id FROM logs WHERE log_id < 0 ORDER BY log_id DESC"
@@ -57,14 +61,30 @@ def plants_with(session: Session, batches: Iterable[DirectedBatch]) -> set[int]:
     return found
 
 
+class DirectiveOrderField(DescribedEnum):
+    """Field by which directives are ordered."""
+
+    INDEX = "INDEX", "Plant by plant, in the order in which they were sent to the plant."
+    DIRECTED_AT = "DIRECTED_AT", "By the time at which they were sent, whatever the plant."
+
+
+AS_SENT: Final = Order(DirectiveOrderField.INDEX)
+
+
 @dataclass(frozen=True, slots=True)
 class DirectivesFilter:
-    """Criteria for directives. A field that is None does not filter. `key` is a batch or a master data code."""
+    """Criteria for directives, and their order. A field that is None does not filter. Times are microseconds.
 
-    plant: str | None = None
-    state: DirectiveState | None = None
-    type: str | None = None
-    key: str | None = None
+    `key` is a batch code, a recall id or a master data code.
+    """
+
+    plant: CodeCriterion | None = None
+    state: MemberCriterion[DirectiveState] | None = None
+    type: CodeCriterion | None = None
+    key: CodeCriterion | None = None
+    directed_by: CodeCriterion | None = None
+    directed_us: Span[int] | None = None
+    order: Order[DirectiveOrderField] = AS_SENT
 
 
 DirectivePlace = tuple[int, int]
@@ -84,9 +104,18 @@ def directives_by_place(
 def directives_page(
     reads: ReadSession, scope: PlantScope, filters: DirectivesFilter, after: Key | None, limit: int
 ) -> Sequence[LedgerEntry]:
-    """Return one page of directives, the last to each plant first."""
-    order = col(LedgerEntry.log_id), col(LedgerEntry.idx)
-    return reads.exec(page(_filtered(reads, scope, filters), order, after, limit, descending=True)).all()
+    """Return one page of directives, in the order that the filters name."""
+    row, order = LedgerEntry, filters.order
+    key: tuple[Any, ...] = (col(row.log_id), col(row.idx))
+    if order.field is DirectiveOrderField.DIRECTED_AT:
+        key = (col(row.occurred_us), *key)
+    return reads.exec(page(_filtered(reads, scope, filters), key, after, limit, descending=order.descending)).all()
+
+
+def directive_key(row: LedgerEntry, order: Order[DirectiveOrderField]) -> Key:
+    """Return the key of a row of `directives_page` in an order."""
+    place = row.log_id, row.idx
+    return (row.occurred_us, *place) if order.field is DirectiveOrderField.DIRECTED_AT else place
 
 
 def directives_count(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) -> int:
@@ -112,13 +141,19 @@ def _logs(scope: Iterable[int]) -> set[int]:
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: DirectivesFilter) -> SelectOfScalar[LedgerEntry]:
     row, outcome = LedgerEntry, DirectiveOutcomeRow
-    found = select(row).where(col(row.log_id).in_(_logs(narrowed(reads, scope, filters.plant))))
-    for column, value in ((row.type, filters.type), (row.key, filters.key)):
-        if value is not None:
-            found = found.where(column == value)
-    if filters.state is not None:
-        same = and_(col(outcome.plant_id) == -col(row.log_id), col(outcome.directive_idx) == col(row.idx))
-        found = found.outerjoin(outcome, same)
-        answers = {DirectiveState.SENT: None, DirectiveState.REJECTED: False, DirectiveState.APPLIED: True}
-        found = found.where(col(outcome.applied) == answers[filters.state])  # `== None` becomes IS NULL.
-    return found
+    found = select(row).where(col(row.log_id).in_(_logs(plants_admitted(reads, scope, filters.plant))))
+    criteria = {
+        row.type: filters.type,
+        row.key: filters.key,
+        row.actor: filters.directed_by,
+        row.occurred_us: filters.directed_us,
+    }
+    found = filtered(found, criteria)
+    if filters.state is None:
+        return found
+    same = and_(col(outcome.plant_id) == -col(row.log_id), col(outcome.directive_idx) == col(row.idx))
+    applied = col(outcome.applied)
+    # `== None` becomes IS NULL.
+    answers = {DirectiveState.SENT: None, DirectiveState.REJECTED: False, DirectiveState.APPLIED: True}
+    admitted = (applied == answer for state, answer in answers.items() if filters.state.admits(state))
+    return found.outerjoin(outcome, same).where(or_(false(), *admitted))

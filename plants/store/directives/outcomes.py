@@ -1,6 +1,6 @@
 """Outcomes: the answers of plants to directives of the hub."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlalchemy import and_, bindparam, func, or_, tuple_
@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel, col, select
 
 from infra.columns import FlagSmallInteger
 from infra.database import ReadSession, Session
+from plants.rules.approvals.change_requests import ChangeVerdict
 from plants.rules.approvals.refusals import CHANGE_ALREADY_DECIDED
 from plants.rules.directives.refusals import UNSUPPORTED
 from plants.rules.ledger.events import Entry
@@ -62,17 +63,31 @@ def unsupported_directives(session: Session, plant: int) -> list[int]:
     return [index for (index,) in rows]
 
 
+Change = tuple[int, int]
+"""A plant's number and the id of a change request of it."""
+
+
 def check_not_directed(session: Session, plant: int, change: int) -> None:
     """Raise Refusal when the hub has decided the request already and the plant has not rejected that."""
-    row, outcome = ChangeDecisionRow, DirectiveOutcomeRow
-    answer = and_(col(outcome.plant_id) == row.plant_id, col(outcome.directive_idx) == row.idx)
-    decided = select(row.verdict).outerjoin(outcome, answer)
-    decided = decided.where(row.plant_id == plant, row.change_id == change, row.log_id == -plant)
-    # A directive that the plant rejected decided nothing, so that the request can be decided again.
-    not_rejected = or_(col(outcome.applied).is_(None), col(outcome.applied) == True)  # noqa: E712 -- SQL.
-    verdict = session.exec(decided.where(not_rejected)).first()
+    verdict = _directed(session, {(plant, change)}).get((plant, change))
     if verdict is not None:
         raise Refusal(CHANGE_ALREADY_DECIDED, change=change, state=verdict)
+
+
+def directed_verdicts(reads: ReadSession, scope: PlantScope, changes: Sequence[Change]) -> dict[Change, ChangeVerdict]:
+    """Return the verdicts of the hub that `check_not_directed` finds, by change request."""
+    return _directed(reads, {one for one in changes if one[0] in scope})
+
+
+def _directed(reads: Session | ReadSession, changes: Collection[Change]) -> dict[Change, ChangeVerdict]:
+    row, outcome = ChangeDecisionRow, DirectiveOutcomeRow
+    answer = and_(col(outcome.plant_id) == row.plant_id, col(outcome.directive_idx) == row.idx)
+    decided = select(row.plant_id, row.change_id, row.verdict).outerjoin(outcome, answer)
+    here = tuple_(col(row.plant_id), col(row.change_id)).in_(changes)
+    # A directive that the plant rejected decided nothing, so that the request can be decided again.
+    not_rejected = or_(col(outcome.applied).is_(None), col(outcome.applied) == True)  # noqa: E712 -- SQL.
+    found = reads.exec(decided.where(here, col(row.log_id) == -col(row.plant_id), not_rejected))
+    return {(plant, change): ChangeVerdict(verdict) for plant, change, verdict in found}
 
 
 def outcomes_by_directive(

@@ -6,6 +6,7 @@ from plants.rules.directives.events import (
     DIRECTIVE_APPLIED,
     DIRECTIVE_REJECTED,
     HOLD_DIRECTED,
+    MASTER_CHANGE_DIRECTED,
     MASTER_DIRECTED,
     RECALL_DIRECTED,
     RELEASE_DIRECTED,
@@ -92,6 +93,7 @@ def _direct(writes: RowWrites, log_id: int, entry: Entry, named: tuple[str, str]
 
 PROJECTORS: Final[Projectors] = {
     MASTER_DIRECTED: no_rows,
+    MASTER_CHANGE_DIRECTED: no_rows,
     HOLD_DIRECTED: project_hold,
     RECALL_DIRECTED: project_recall,
     RELEASE_DIRECTED: project_release,

@@ -72,15 +72,6 @@ class Traced:
         return sorted({link[:2] for link in self.links})
 
 
-class Presence(NamedTuple):
-    """The goods of a batch at one plant: disposition, amount on hand, and number of open holds."""
-
-    plant_id: int
-    disposition: str
-    on_hand: int
-    holds: int
-
-
 class TracedBatch(NamedTuple):
     """A batch of a trace as its origin states it, or else the lowest plant number in the scope.
 
@@ -88,7 +79,7 @@ class TracedBatch(NamedTuple):
     """
 
     id: int
-    steps: int
+    distance: int
     plant_id: int | None = None
     code: str | None = None
     material: str | None = None
@@ -155,22 +146,6 @@ def batches_page(session: ReadSession, scope: PlantScope, traced: Traced, ids: S
         if row[0] not in rows or row[1] == plant_of(row[0]):
             rows[row[0]] = row
     return [TracedBatch(batch, traced.batches[batch], *rows.get(batch, (batch,))[1:]) for batch in ids]
-
-
-def presences(session: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, tuple[Presence, ...]]:
-    """Return, for each of the batches, what every plant in the scope that knows it has of it."""
-    sql = (
-        "SELECT id, plant_id, disposition,"
-        " (SELECT CAST(coalesce(sum(quantity), 0) AS bigint) FROM stock"
-        " WHERE stock.plant_id = batches.plant_id AND batch_id = id),"
-        " (SELECT count(*) FROM holds WHERE holds.plant_id = batches.plant_id AND batch_id = id"
-        f" AND lifted_idx IS NULL) FROM batches WHERE {in_list(session, 'id', 'ids')}"
-        f" AND {in_scope(session, 'batches.plant_id')} ORDER BY id, plant_id"
-    )
-    found: dict[int, list[Presence]] = {batch: [] for batch in ids}
-    for batch, *values in session.rows(sql, {"ids": as_array(session, ids), "scope": as_array(session, scope)}):
-        found[batch].append(Presence(*values))
-    return {batch: tuple(here) for batch, here in found.items()}
 
 
 def edges_page(

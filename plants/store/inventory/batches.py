@@ -4,23 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Index, exists, func, or_
+from sqlalchemy import Index
 from sqlmodel import SQLModel, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Row, Session
 from plants.rules.identification.codes import plant_of
 from plants.rules.inventory.refusals import BATCH_UNKNOWN, STOCK_SHORT
 from plants.rules.quality.dispositions import Disposition, check_usable
 from plants.rules.quality.holds import Hold, HoldKind
-from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import Quantity, format_micro
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
-from plants.store.inventory.movements import Stock
-from plants.store.materials.plants import narrowed
-from plants.store.quality.holds import DirectedHoldRow, HoldRow
-from plants.store.sql import pages
 from plants.store.sql.columns import CHANGING, PLANT, PROJECTION, big, key, text, text_key
 
 
@@ -194,34 +188,6 @@ def _goods(rows: Sequence[Row]) -> Goods | None:
     return Goods(*facts, DISPOSITIONS[disposition], version, holds, on_hand)  # type: ignore[call-arg]
 
 
-class BatchOrder(DescribedEnum):
-    """Order of batches."""
-
-    MADE_FIRST = "MADE_FIRST", "By plant in ascending order, and oldest first within each plant."
-    MADE_LAST = "MADE_LAST", "By plant in descending order, and newest first within each plant."
-    EXPIRING_FIRST = "EXPIRING_FIRST", "By last day of use, earliest first; batches that do not expire come last."
-
-
-NEVER = "9999-12-31"
-"""Where batches that do not expire stand among those that do."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchesFilter:
-    """Criteria for batches, and their order. A field that is None does not filter."""
-
-    plant: str | None = None
-    code_begins: str | None = None
-    material: str | None = None
-    supplier: str | None = None
-    disposition: Disposition | None = None
-    expires_before: str | None = None
-    on_hold: bool | None = None
-    in_stock: bool | None = None
-    alias: str | None = None
-    order: BatchOrder = BatchOrder.MADE_FIRST
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """A batch as the plants of a scope know it: a row of each; `stated` is its origin's where that may be seen."""
@@ -246,71 +212,3 @@ def known_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) -
     """Return batches by code as the plants of the scope know them."""
     found = select(Batch.id).where(col(Batch.code).in_(set(codes)), col(Batch.plant_id).in_(scope))
     return {known.stated.code: known for known in known_by_id(reads, scope, reads.exec(found).all()).values()}
-
-
-def batches_page(
-    reads: ReadSession, scope: PlantScope, filters: BatchesFilter, after: pages.Key | None, limit: int
-) -> list[Known]:
-    """Return one page of batches in the order that the filters name."""
-    expiry = func.coalesce(func.min(col(Batch.expires_on)), NEVER)
-    key = (expiry, col(Batch.id)) if filters.order is BatchOrder.EXPIRING_FIRST else (col(Batch.id),)
-    last_first = filters.order is BatchOrder.MADE_LAST
-    found = pages.page(_filtered(reads, scope, filters), key, after, limit, descending=last_first, grouped=True)
-    ids = list(reads.exec(found))
-    known = known_by_id(reads, scope, ids)
-    return [known[batch] for batch in ids]
-
-
-def batch_key(order: BatchOrder, known: Known) -> pages.Key:
-    """Return the key of a batch in a listing of this order."""
-    if order is not BatchOrder.EXPIRING_FIRST:
-        return (known.stated.id,)
-    return min((row.expires_on for row in known.rows if row.expires_on), default=NEVER), known.stated.id
-
-
-def batches_count(reads: ReadSession, scope: PlantScope, filters: BatchesFilter) -> int:
-    """Return how many batches there are."""
-    return pages.count(reads, _filtered(reads, scope, filters))
-
-
-def aliases_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Alias]]:
-    """Return the aliases in force by batch."""
-    row = Alias
-    wanted = col(row.batch_id).in_(set(ids)), col(row.plant_id).in_(scope), col(row.ended_idx).is_(None)
-    aliases: dict[int, list[Alias]] = {}
-    for one in reads.exec(select(row).where(*wanted).order_by(row.plant_id, row.scheme, row.issuer, row.value)):  # type: ignore[arg-type]
-        aliases.setdefault(one.batch_id, []).append(one)
-    return aliases
-
-
-def _filtered(reads: ReadSession, scope: PlantScope, filters: BatchesFilter) -> SelectOfScalar[int]:
-    found = select(Batch.id).where(col(Batch.plant_id).in_(narrowed(reads, scope, filters.plant)))
-    equal = {
-        Batch.material: filters.material,
-        Batch.supplier: filters.supplier,
-        Batch.disposition: filters.disposition,
-    }
-    for column, value in equal.items():
-        if value is not None:
-            found = found.where(column == value)
-    if filters.code_begins is not None:
-        found = found.where(col(Batch.code).startswith(filters.code_begins, autoescape=True))
-    if filters.expires_before is not None:
-        found = found.where(col(Batch.expires_on) < filters.expires_before)
-    held = col(HoldRow.batch_id) == col(Batch.id), col(HoldRow.plant_id) == col(Batch.plant_id)
-    there = col(Stock.batch_id) == col(Batch.id), col(Stock.plant_id) == col(Batch.plant_id)
-    directed = (
-        col(DirectedHoldRow.batch_code) == col(Batch.code),
-        col(DirectedHoldRow.plant_id) == col(Batch.plant_id),
-        col(DirectedHoldRow.ended_idx).is_(None),
-    )
-    on_hold = or_(exists().where(*held, col(HoldRow.lifted_idx).is_(None)), exists().where(*directed))
-    in_stock = exists().where(*there, col(Stock.quantity) > 0)
-    for wanted, some in ((filters.on_hold, on_hold), (filters.in_stock, in_stock)):
-        if wanted is not None:
-            found = found.where(some if wanted else ~some)
-    if filters.alias is not None:
-        same = col(Alias.batch_id) == col(Batch.id), col(Alias.plant_id) == col(Batch.plant_id)
-        in_force = col(Alias.value) == filters.alias, col(Alias.ended_idx).is_(None)
-        found = found.where(exists().where(*same, *in_force))
-    return found.group_by(col(Batch.id))

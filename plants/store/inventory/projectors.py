@@ -1,7 +1,8 @@
-"""Projectors of batches, aliases, movements and stock."""
+"""Projectors of batches, aliases, receipts, movements and stock."""
 
 from typing import Any, Final
 
+from plants.rules.inventory.events import BATCH_RECEIVED
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.payloads import AliasStatement, BatchStatement, HoldStatement, Movement
 from plants.rules.values.instants import instant_micros
@@ -9,12 +10,14 @@ from plants.rules.values.quantities import parse_micro
 from plants.store.genealogy.edges import EDGES
 from plants.store.inventory.batches import Alias, Batch
 from plants.store.inventory.movements import MovementRow, Stock
-from plants.store.sql.rows import Parts, RowWrites, TableSpec
+from plants.store.inventory.receipts import ReceiptRow
+from plants.store.sql.rows import Parts, Projectors, RowWrites, TableSpec
 
 BATCHES = TableSpec.of(Batch)
 ALIASES = TableSpec.of(Alias)
 STOCK = TableSpec.of(Stock)
 MOVEMENTS = TableSpec.of(MovementRow)
+RECEIPTS = TableSpec.of(ReceiptRow)
 
 
 def state_batches(writes: RowWrites, log_id: int, entry: Entry, batches: list[BatchStatement]) -> None:
@@ -121,6 +124,18 @@ def restate_made(writes: RowWrites, log_id: int, entry: Entry, made: dict[str, s
 def _restate(writes: RowWrites, log_id: int, entry: Entry, batch_id: int, **columns: Any) -> None:
     writes.update(BATCHES, (batch_id, log_id), **columns, version=entry.index)
 
+
+def project_receipt(writes: RowWrites, log_id: int, entry: Entry) -> None:
+    """Upsert the supplier's lot and the purchase order, where the receipt has one."""
+    lot, order = entry.payload.get("supplier_lot"), entry.payload.get("order")
+    if lot is None and order is None:
+        return
+    for batch in entry.payload["batches"]:
+        row = {"plant_id": log_id, "batch_id": batch["id"], "supplier_lot": lot, "purchase_order": order}
+        writes.upsert(RECEIPTS, row)
+
+
+PROJECTORS: Final[Projectors] = {BATCH_RECEIVED: project_receipt}
 
 # A batch or alias that an entry states whole comes before changes of it: an upsert replaces earlier updates.
 PARTS: Final[Parts] = (

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import tuple_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -10,27 +11,56 @@ from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
 from plants.store.inventory.batches import Batch, Known, known_by_id
 from plants.store.inventory.movements import Stock
-from plants.store.materials.plants import narrowed
+from plants.store.materials.plants import plants_admitted
 from plants.store.sql import pages
+from plants.store.sql.filters import CodeCriterion, filtered
 
 
 @dataclass(frozen=True, slots=True)
 class StockLevelsFilter:
     """Criteria for stock. A field that is None does not filter."""
 
-    plant: str | None = None
-    batch: str | None = None
-    material: str | None = None
-    location: str | None = None
+    plant: CodeCriterion | None = None
+    batch: CodeCriterion | None = None
+    material: CodeCriterion | None = None
+    location: CodeCriterion | None = None
 
 
 def stock_by_batch(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Stock]]:
     """Return what is on hand by batch, where there is any, by plant and location."""
-    wanted = col(Stock.batch_id).in_(set(ids)), col(Stock.plant_id).in_(scope), Stock.quantity > 0
     stock: dict[int, list[Stock]] = {}
-    for row in reads.exec(select(Stock).where(*wanted).order_by(col(Stock.plant_id), col(Stock.location))):
+    for row in reads.exec(_on_hand(scope, ids).order_by(col(Stock.plant_id), col(Stock.location))):
         stock.setdefault(row.batch_id, []).append(row)
     return stock
+
+
+def stock_of_batches(
+    reads: ReadSession, scope: PlantScope, ids: Sequence[int], after: pages.Key | None, limit: int
+) -> dict[int, list[Stock]]:
+    """Return one page of what is on hand of each batch, by plant and location."""
+    key = col(Stock.plant_id), col(Stock.location)
+    found = pages.page_of_each(_on_hand(scope, ids), (col(Stock.batch_id),), key, after, limit)
+    return pages.by_parent(reads.exec(found), lambda row: row.batch_id)
+
+
+def stock_of_batches_count(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, int]:
+    """Return at how many places there is stock of batches."""
+    return pages.count_of_each(reads, _on_hand(scope, ids), (col(Stock.batch_id),))
+
+
+def _on_hand(scope: PlantScope, ids: Sequence[int]) -> SelectOfScalar[Stock]:
+    return select(Stock).where(col(Stock.batch_id).in_(set(ids)), col(Stock.plant_id).in_(scope), Stock.quantity > 0)
+
+
+def stock_at(
+    reads: ReadSession, scope: PlantScope, places: Sequence[tuple[int, int, str]]
+) -> dict[tuple[int, int, str], tuple[Stock, Known]]:
+    """Return stock with its batch by plant, batch and location, where there is any."""
+    here = tuple_(col(Stock.plant_id), col(Stock.batch_id), col(Stock.location)).in_(set(places))
+    found = _on_hand(scope, [batch for _, batch, _ in places]).where(here)
+    rows = {(row.plant_id, row.batch_id, row.location): row for row in reads.exec(found)}
+    known = known_by_id(reads, scope, [batch for _, batch, _ in rows])
+    return {place: (row, known[row.batch_id]) for place, row in rows.items()}
 
 
 def stock_page(
@@ -49,15 +79,11 @@ def stock_count(reads: ReadSession, scope: PlantScope, filters: StockLevelsFilte
 
 
 def _filtered(reads: ReadSession, scope: PlantScope, filters: StockLevelsFilter) -> SelectOfScalar[Stock]:
-    here = narrowed(reads, scope, filters.plant)
+    here = plants_admitted(reads, scope, filters.plant)
     found = select(Stock).where(col(Stock.plant_id).in_(here), Stock.quantity > 0)
-    if filters.location is not None:
-        found = found.where(Stock.location == filters.location)
-    batch = {Batch.code: filters.batch, Batch.material: filters.material}
-    given = {column: value for column, value in batch.items() if value is not None}
-    if given:
+    found = filtered(found, {Stock.location: filters.location})
+    if filters.batch is not None or filters.material is not None:
         same = select(Batch.id).where(Batch.plant_id == Stock.plant_id)
-        for column, value in given.items():
-            same = same.where(column == value)
-        found = found.where(col(Stock.batch_id).in_(same))
+        wanted = {Batch.code: filters.batch, Batch.material: filters.material}
+        found = found.where(col(Stock.batch_id).in_(filtered(same, wanted)))
     return found

@@ -1,5 +1,6 @@
 """Queries on the heads of ledgers, and on the watermarks of the projection."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -112,3 +113,9 @@ def lock_for_projection(session: Session) -> None:
     """Take the table lock that a rebuild also takes first, until the transaction ends. SQLite has one writer anyway."""
     if session.dialect == "postgresql":
         session.run("LOCK TABLE logs IN ROW EXCLUSIVE MODE")
+
+
+def fenced_logs(reads: ReadSession, log_ids: Iterable[int]) -> dict[int, str]:
+    """Return the origins of those of these ledgers that are fenced, by log id."""
+    fenced = select(Log.log_id, Log.origin).where(col(Log.log_id).in_(set(log_ids)), Log.fenced == 1)
+    return dict(reads.exec(fenced).all())

@@ -7,7 +7,7 @@ add up to dispatched = received + in transit + loss. A difference is shown (`une
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -22,8 +22,10 @@ from plants.rules.logistics.transfers import Known, contradicts
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.instants import from_micros
 from plants.rules.values.scope import PlantScope
+from plants.store.logistics.balances import Balance, balances
 from plants.store.sql.arrays import as_array, in_list, in_scope
 from plants.store.sql.columns import PLANT, key
+from plants.store.sql.filters import MemberCriterion, Span
 from plants.store.sql.pages import Key
 
 
@@ -53,42 +55,14 @@ class LabelCheckRow(SQLModel, table=True):
     matches: bool = Field(sa_type=FlagSmallInteger)
 
 
+TRANSFERS_AT_ONCE: Final = 1_000
+"""The limit of transfers that one query of balances names."""
+
 NEW_VERDICT: Final = insert(LabelCheckRow)
 PUT_VERDICT: Final = NEW_VERDICT.on_conflict_do_update(
     index_elements=["transfer_id", "plant_id"],
     set_={"closed_us": NEW_VERDICT.excluded.closed_us, "matches": NEW_VERDICT.excluded.matches},
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """One batch of a transfer as both sides state it, in millionths; None where that side's entry has not arrived.
-
-    `said` is the dispatched amount on the receiver's label. `arrived` is true if a receipt of the transfer is known.
-    """
-
-    batch_id: int
-    unit: str
-    dispatched: int | None
-    said: int | None
-    received: int | None
-    arrived: bool
-
-    @property
-    def in_transit(self) -> int:
-        """The amount in transit: the whole dispatched amount, until the receipt is known."""
-        return 0 if self.arrived else self.dispatched or 0
-
-    @property
-    def loss(self) -> int:
-        """The amount that the receiver recorded as missing, below zero where it received more than on the label."""
-        return (self.said or 0) - (self.received or 0)
-
-    @property
-    def unexplained(self) -> int:
-        """The difference in dispatched = received + in transit + loss. Unless zero, the statements contradict."""
-        left = self.said or 0 if self.dispatched is None else self.dispatched
-        return left - (self.received or 0) - self.in_transit - self.loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,31 +109,11 @@ class SurplusLine(NamedTuple):
 class OpenTransfersFilter:
     """Criteria for open transfers: `overdue` selects those open since before `overdue_us`, or the others."""
 
-    overdue_us: int
+    overdue_us: int = field(compare=False)
+    """The instant in microseconds, which moves with the clock: cursors do not depend on it."""
     overdue: bool | None = None
-
-
-def balances(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Balance]]:
-    """Return transfers batch by batch as the plants in the scope state them, by transfer."""
-    sql = (
-        "SELECT transfer_id, plant_id, batch_id, unit, dispatched, received FROM transfer_lines"
-        f" WHERE {in_list(reads, 'transfer_id', 'ids')} AND {in_scope(reads, 'plant_id')}"
-        " ORDER BY transfer_id, plant_id, line"
-    )
-    sent: dict[tuple[int, int], tuple[str, int]] = {}
-    came: dict[tuple[int, int], tuple[str, int, int]] = {}
-    for transfer, _, batch, unit, dispatched, received in reads.rows(sql, _with(reads, scope, ids)):
-        if received is None:
-            sent[transfer, batch] = unit, dispatched
-        else:
-            came[transfer, batch] = unit, dispatched, received
-    arrived = {transfer for transfer, _ in came}
-    found: dict[int, list[Balance]] = defaultdict(list)
-    for transfer, batch in sorted(sent.keys() | came.keys()):
-        unit, dispatched = sent.get((transfer, batch), (None, None))
-        other, said, received = came.get((transfer, batch), (None, None, None))
-        found[transfer].append(Balance(batch, unit or other or "", dispatched, said, received, transfer in arrived))
-    return dict(found)
+    state: MemberCriterion[OpenState] | None = None
+    since_us: Span[int] | None = None
 
 
 def open_transfers(
@@ -174,6 +128,13 @@ def open_transfers(
     return [OpenTransfer(transfer, OpenState(state), since_us) for transfer, state, since_us in rows]
 
 
+def open_transfers_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, OpenTransfer]:
+    """Return those of the transfers that are not settled, by id. Whether one is overdue does not matter."""
+    sql, values = _open(reads, scope, OpenTransfersFilter(overdue_us=0))
+    rows = reads.rows(f"{sql} AND {in_list(reads, 'transfer_id', 'ids')}", values | {"ids": as_array(reads, ids)})
+    return {transfer: OpenTransfer(transfer, OpenState(state), since_us) for transfer, state, since_us in rows}
+
+
 def open_count(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -> int:
     """Return how many transfers are not settled."""
     sql, values = _open(reads, scope, filters)
@@ -185,9 +146,10 @@ def open_totals(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFil
     sql, values = _open(reads, scope, filters)
     ids = [transfer for transfer, _, _ in reads.rows(sql, values)]
     totals: dict[str, Total] = {}
-    for found in balances(reads, scope, ids).values():
-        for one in found:
-            totals[one.unit] = totals.get(one.unit, Total(one.unit)).with_one(one)
+    for begin in range(0, len(ids), TRANSFERS_AT_ONCE):
+        for found in balances(reads, scope, ids[begin : begin + TRANSFERS_AT_ONCE]).values():
+            for one in found:
+                totals[one.unit] = totals.get(one.unit, Total(one.unit)).with_one(one)
     return [totals[unit] for unit in sorted(totals)]
 
 
@@ -303,6 +265,14 @@ def _open(reads: ReadSession, scope: PlantScope, filters: OpenTransfersFilter) -
     if filters.overdue is not None:
         condition = " AND since_us < :overdue_us" if filters.overdue else " AND since_us >= :overdue_us"
         values["overdue_us"] = filters.overdue_us
+    if filters.state is not None:
+        admitted = ", ".join(f"'{one}'" for one in OpenState if filters.state.admits(one))
+        condition += f" AND state IN ({admitted or 'NULL'})"
+    since = filters.since_us or Span()
+    if since.start is not None:
+        condition, values["start_us"] = f"{condition} AND since_us >= :start_us", since.start
+    if since.before is not None:
+        condition, values["before_us"] = f"{condition} AND since_us < :before_us", since.before
     one_each = f"SELECT one AS transfer_id, max(state) AS state, min(us) AS since_us FROM ({sql}) AS every GROUP BY one"
     listed = f"SELECT transfer_id, state, since_us FROM ({one_each}) AS open_ones WHERE since_us IS NOT NULL"
     return listed + condition, values

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-from sqlalchemy import Index, Integer, exists, literal, or_
+from sqlalchemy import Index, Integer, case, exists, func, literal, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -13,12 +14,15 @@ from plants.rules.identification.codes import NODE_NUMBER_BITS, plant_of
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.ledger.refusals import ENTRY_PRUNED
 from plants.rules.logistics.events import TRANSFER_DISPATCHED
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry, Log
 from plants.store.production.process_records import ProcessRow
 from plants.store.sql import pages
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.orders import Order, OrderDirection
 
 
 class TransferLineRow(SQLModel, table=True):
@@ -36,6 +40,9 @@ class TransferLineRow(SQLModel, table=True):
     received: int | None = big(None)  # empty on the source's statement
 
 
+RECEIPT: Final = aliased(ProcessRow)
+"""The destination's statement of a transfer."""
+
 SELECT_RECEIPT = (
     "SELECT idx FROM entries WHERE log_id = :plant AND key = :key AND type = 'TransferReceived'"
     " AND NOT EXISTS (SELECT 1 FROM corrections WHERE plant_id = :plant AND entry_idx = idx)"
@@ -47,13 +54,34 @@ def is_received(session: Session, plant: int, transfer: int) -> bool:
     return session.row(SELECT_RECEIPT, {"plant": plant, "key": str(transfer)}) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class TransfersFilter:
-    """Criteria for transfers. A field that is None does not filter."""
+class TransferState(DescribedEnum):
+    """State of a transfer, as known at this node."""
 
-    plant: str | None = None
-    received: bool | None = None
-    differing: bool | None = None
+    IN_TRANSIT = "IN_TRANSIT", "The goods were dispatched, and this node knows no receipt."
+    RECEIVED = "RECEIVED", "The destination has recorded a receipt, in full or with a difference."
+
+
+class TransferOrderField(DescribedEnum):
+    """Field to order transfers by."""
+
+    ORIGIN = "ORIGIN", "The source plant, and within it the order in which the plant recorded its dispatches."
+    DISPATCHED_AT = "DISPATCHED_AT", "The time of dispatch."
+
+
+NEWEST_FIRST: Final = Order(TransferOrderField.ORIGIN, OrderDirection.DESCENDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransfersFilter:
+    """Criteria for transfers, and their order. A field that is None does not filter."""
+
+    source: CodeCriterion | None = None
+    destination: CodeCriterion | None = None
+    state: MemberCriterion[TransferState] | None = None
+    differs: bool | None = None
+    dispatched_us: Span[int] | None = None
+    received_us: Span[int] | None = None
+    order: Order[TransferOrderField] = NEWEST_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +91,12 @@ class TransferSeen:
     id: int
     sent: ProcessRow | None
     received: ProcessRow | None
+
+    def key(self, order: Order[TransferOrderField]) -> pages.Key:
+        """Return the key of the transfer in this order."""
+        if order.field is TransferOrderField.DISPATCHED_AT:
+            return max(one.opened_us for one in (self.sent, self.received) if one is not None), self.id
+        return (self.id,)
 
 
 def transfers_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, TransferSeen]:
@@ -78,22 +112,15 @@ def transfers_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -
     return {one: TransferSeen(one, sent.get(one), received.get(one)) for one in ids if one in sent or one in received}
 
 
-def lines_by_transfer(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[TransferLineRow]]:
-    """Return the lines of transfers by transfer, those of the source first."""
-    row = TransferLineRow
-    found = select(row).where(col(row.transfer_id).in_(set(ids)), col(row.plant_id).in_(scope))
-    lines: dict[int, list[TransferLineRow]] = {}
-    for one in reads.exec(found.order_by(col(row.received).isnot(None), col(row.plant_id), col(row.line))):
-        lines.setdefault(one.transfer_id, []).append(one)
-    return lines
-
-
 def transfers_page(
     reads: ReadSession, scope: PlantScope, filters: TransfersFilter, after: pages.Key | None, limit: int
 ) -> list[TransferSeen]:
-    """Return one page of transfers, the last dispatched of each plant first."""
-    key = (col(ProcessRow.id),)
-    ids = reads.exec(pages.page(_filtered(scope, filters), key, after, limit, descending=True, grouped=True)).all()
+    """Return one page of transfers in the order that the filters name."""
+    order = filters.order
+    found = pages.page(
+        _filtered(scope, filters), _order_key(order), after, limit, descending=order.descending, grouped=True
+    )
+    ids = reads.exec(found).all()
     seen = transfers_by_id(reads, scope, ids)
     return [seen[one] for one in ids if one in seen]
 
@@ -101,6 +128,15 @@ def transfers_page(
 def transfers_count(reads: ReadSession, scope: PlantScope, filters: TransfersFilter) -> int:
     """Return how many transfers there are."""
     return pages.count(reads, _filtered(scope, filters))
+
+
+def differing_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, bool]:
+    """Tell of each received transfer whether an amount differs from that on the label."""
+    row = TransferLineRow
+    differing = case((col(row.received) != col(row.dispatched), 1), else_=0)
+    found = select(row.transfer_id, func.max(differing)).where(col(row.received).isnot(None))
+    here = col(row.transfer_id).in_(set(ids)), col(row.plant_id).in_(scope)
+    return {one: bool(differs) for one, differs in reads.exec(found.where(*here).group_by(col(row.transfer_id)))}
 
 
 def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[Entry, str] | None:
@@ -123,23 +159,43 @@ def dispatch_of(reads: ReadSession, scope: PlantScope, transfer: int) -> tuple[E
 
 
 def _filtered(scope: PlantScope, filters: TransfersFilter) -> SelectOfScalar[int]:
-    row, other, line = ProcessRow, aliased(ProcessRow), TransferLineRow
+    row, line = ProcessRow, TransferLineRow
     # PostgreSQL shifts a bigint by an integer alone.
-    bits = literal(NODE_NUMBER_BITS, Integer())
-    at_source = col(row.plant_id) == col(row.id).op(">>")(bits)
+    at_source = col(row.plant_id) == col(row.id).op(">>")(literal(NODE_NUMBER_BITS, Integer()))
     found = select(row.id).where(col(row.plant_id).in_(scope), col(row.kind) == "TRANSFER")
     # A destination's statement whose receipt was corrected says nothing any more.
     found = found.where(or_(at_source, col(row.state) == "CLOSED"))
-    if filters.plant is not None:
-        found = found.where(or_(col(row.source_plant) == filters.plant, col(row.destination_plant) == filters.plant))
-    away = col(other.plant_id) != col(other.id).op(">>")(bits)
-    received = exists().where(
-        col(other.id) == col(row.id), away, col(other.state) == "CLOSED", col(other.plant_id).in_(scope)
-    )
-    differing = exists().where(
-        col(line.transfer_id) == col(row.id), col(line.plant_id).in_(scope), col(line.received) != col(line.dispatched)
-    )
-    for wanted, condition in ((filters.received, received), (filters.differing, differing)):
-        if wanted is not None:
-            found = found.where(condition if wanted else ~condition)
+    stated = {
+        row.source_plant: filters.source,
+        row.destination_plant: filters.destination,
+        row.opened_us: filters.dispatched_us,
+    }
+    found = filtered(found, stated)
+    if filters.state is not None:
+        state = case((_receipt(scope).exists(), TransferState.RECEIVED.value), else_=TransferState.IN_TRANSIT.value)
+        found = found.where(*filters.state.conditions(state))
+    if filters.received_us is not None:
+        found = found.where(filtered(_receipt(scope), {RECEIPT.closed_us: filters.received_us}).exists())
+    if filters.differs is not None:
+        differing = exists().where(
+            col(line.transfer_id) == col(row.id),
+            col(line.plant_id).in_(scope),
+            col(line.received) != col(line.dispatched),
+        )
+        found = found.where(differing if filters.differs else ~differing)
     return found.group_by(col(row.id))
+
+
+def _receipt(scope: PlantScope) -> SelectOfScalar[int]:
+    """Return the statement for the destination's statement of a transfer, inside a statement for transfers."""
+    away = col(RECEIPT.plant_id) != col(RECEIPT.id).op(">>")(literal(NODE_NUMBER_BITS, Integer()))
+    here = col(RECEIPT.plant_id).in_(scope)
+    found = select(RECEIPT.id).where(col(RECEIPT.id) == col(ProcessRow.id), away, col(RECEIPT.state) == "CLOSED", here)
+    return found.correlate(ProcessRow)
+
+
+def _order_key(order: Order[TransferOrderField]) -> tuple[Any, ...]:
+    """Return the key of a transfer in this order, over the statements of both sides."""
+    if order.field is TransferOrderField.DISPATCHED_AT:
+        return func.max(col(ProcessRow.opened_us)), col(ProcessRow.id)
+    return (col(ProcessRow.id),)

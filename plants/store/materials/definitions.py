@@ -1,25 +1,30 @@
 """Master data of a plant: the plant itself, its materials, units, parties and places, and its number series."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import func, or_
+from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.columns import JsonText
 from infra.database import ReadSession, Session
-from plants.rules.materials.definitions import MasterKind
+from plants.rules.materials.definitions import MATERIAL, MasterKind
 from plants.rules.materials.refusals import NOT_DEFINED
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.quantities import UNITS, Unit
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
-from plants.store.materials.plants import narrowed
+from plants.store.materials.plants import plants_admitted
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, text, text_key
+from plants.store.sql.filters import CodeCriterion, filtered
+from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key, count, page
+
+Row = TypeVar("Row", bound="Material | MasterRecord")
 
 
 class Material(SQLModel, table=True):
@@ -35,6 +40,7 @@ class Material(SQLModel, table=True):
     shelf_life_days: int | None = big(None)
     retest_days: int | None = big(None)
     conversions: dict[str, str] = Field(sa_type=JsonText)  # unit -> exact fraction of the material's unit
+    version: int = big(0)  # index of the entry that stated it
 
 
 class MasterRecord(SQLModel, table=True):
@@ -48,6 +54,7 @@ class MasterRecord(SQLModel, table=True):
     code: str = text_key()
     name: str = text()
     detail: dict[str, Any] = Field(sa_type=JsonText)  # for a unit, {"of": code, "factor": fraction}
+    version: int = big(0)  # as of a material
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +68,26 @@ class MaterialFacts:
     retest_days: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class CurrentDefinition:
+    """A definition as its entry states it, and the index of that entry."""
+
+    content: Mapping[str, Any]
+    version: int
+
+
 SELECT_MATERIAL = (
     "SELECT code, name, unit, shelf_life_days, retest_days FROM materials WHERE plant_id = :plant AND code = :code"
 )
 SELECT_CONVERSIONS = "SELECT conversions FROM materials WHERE plant_id = :plant AND code = :code"
 SELECT_MASTER = "SELECT name FROM master_records WHERE plant_id = :plant AND kind = :kind AND code = :code"
+SELECT_WHOLE_MATERIAL = (
+    "SELECT name, unit, shelf_life_days, retest_days, conversions, version"
+    " FROM materials WHERE plant_id = :plant AND code = :code"
+)
+SELECT_WHOLE_MASTER = (
+    "SELECT name, detail, version FROM master_records WHERE plant_id = :plant AND kind = :kind AND code = :code"
+)
 SELECT_UNITS = "SELECT code, detail FROM master_records WHERE plant_id = :plant AND kind = 'UNIT'"
 
 
@@ -75,6 +97,20 @@ def material(session: Session, plant: int, code: str) -> MaterialFacts:
     if row is None:
         raise Refusal(NOT_DEFINED, thing="material", code=code[:40])
     return MaterialFacts(*row)
+
+
+def current_definition(session: Session, plant: int, kind: str, code: str) -> CurrentDefinition | None:
+    """Return what a plant's ledger states of a code of this kind, if anything."""
+    if kind == MATERIAL:
+        row = session.row(SELECT_WHOLE_MATERIAL, {"plant": plant, "code": code})
+        if row is None:
+            return None
+        name, unit, shelf_life, retest, factors, version = row
+        days = {"shelf_life_days": shelf_life, "retest_days": retest}
+        content = {"code": code, "name": name, "unit": unit, **days, "conversions": json.loads(factors)}
+        return CurrentDefinition(content, version)
+    row = session.row(SELECT_WHOLE_MASTER, {"plant": plant, "kind": kind, "code": code})
+    return None if row is None else CurrentDefinition({"code": code, "name": row[0], **json.loads(row[1])}, row[2])
 
 
 def conversions(session: Session, plant: int, code: str) -> Mapping[str, Fraction]:
@@ -99,13 +135,36 @@ def extra_units(session: Session, plant: int) -> Mapping[str, Unit]:
     return units
 
 
+class DefinitionOrderField(DescribedEnum):
+    """Field to order master data by."""
+
+    CODE = "CODE", "The code at the plant."
+    NAME = "NAME", "The name. Of equal names, by code."
+
+
+BY_CODE: Final = Order(DefinitionOrderField.CODE)
+
+
 @dataclass(frozen=True, slots=True)
 class DefinitionsFilter:
-    """Criteria for master data: a kind, a plant, and a text that the code or name contains."""
+    """Criteria for definitions of a kind, and their order. A field that is None does not filter.
+
+    `text` is in the code or the name, in upper or lower case. `unit` is the unit of a material.
+    """
 
     kind: str
-    plant: str | None = None
+    plant: CodeCriterion | None = None
     text: str | None = None
+    code: CodeCriterion | None = None
+    unit: CodeCriterion | None = None
+    order: Order[DefinitionOrderField] = BY_CODE
+
+
+def definition_key(order: Order[DefinitionOrderField]) -> Callable[[Material | MasterRecord], Key]:
+    """Return the function that returns the key of a definition in this order."""
+    if order.field is DefinitionOrderField.NAME:
+        return lambda row: (row.name, row.code, row.plant_id)
+    return lambda row: (row.code, row.plant_id)
 
 
 def materials_by_key(
@@ -127,9 +186,8 @@ def masters_by_key(
 def materials_page(
     reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter, after: Key | None, limit: int
 ) -> Sequence[Material]:
-    """Return one page of material definitions by code and plant."""
-    key = col(Material.code), col(Material.plant_id)
-    return reads.exec(page(_materials(reads, scope, filters), key, after, limit)).all()
+    """Return one page of material definitions."""
+    return reads.exec(_page(Material, _materials(reads, scope, filters), filters, after, limit)).all()
 
 
 def materials_count(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> int:
@@ -140,9 +198,8 @@ def materials_count(reads: ReadSession, scope: PlantScope, filters: DefinitionsF
 def masters_page(
     reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter, after: Key | None, limit: int
 ) -> Sequence[MasterRecord]:
-    """Return one page of master data of a kind, by code and plant."""
-    key = col(MasterRecord.code), col(MasterRecord.plant_id)
-    return reads.exec(page(_masters(reads, scope, filters), key, after, limit)).all()
+    """Return one page of master data of a kind."""
+    return reads.exec(_page(MasterRecord, _masters(reads, scope, filters), filters, after, limit)).all()
 
 
 def masters_count(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> int:
@@ -151,26 +208,34 @@ def masters_count(reads: ReadSession, scope: PlantScope, filters: DefinitionsFil
 
 
 def _materials(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> SelectOfScalar[Material]:
-    found = select(Material).where(col(Material.plant_id).in_(narrowed(reads, scope, filters.plant)))
-    if filters.text is not None:
-        text = filters.text.lower()
-        named = func.lower(Material.name).contains(text, autoescape=True)
-        found = found.where(or_(func.lower(Material.code).contains(text, autoescape=True), named))
-    return found
+    found = select(Material).where(*_criteria(Material, reads, scope, filters))
+    return filtered(found, {Material.code: filters.code, Material.unit: filters.unit})
 
 
 def _masters(reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter) -> SelectOfScalar[MasterRecord]:
-    found = select(MasterRecord).where(
-        col(MasterRecord.plant_id).in_(narrowed(reads, scope, filters.plant)), MasterRecord.kind == filters.kind
-    )
+    criteria = _criteria(MasterRecord, reads, scope, filters)
+    found = select(MasterRecord).where(MasterRecord.kind == filters.kind, *criteria)
+    return filtered(found, {MasterRecord.code: filters.code})
+
+
+def _criteria(
+    table: type[Material | MasterRecord], reads: ReadSession, scope: PlantScope, filters: DefinitionsFilter
+) -> list[ColumnElement[bool]]:
+    criteria: list[ColumnElement[bool]] = [col(table.plant_id).in_(plants_admitted(reads, scope, filters.plant))]
     if filters.text is not None:
         text = filters.text.lower()
-        named = func.lower(MasterRecord.name).contains(text, autoescape=True)
-        found = found.where(or_(func.lower(MasterRecord.code).contains(text, autoescape=True), named))
-    return found
+        columns = col(table.code), col(table.name)
+        criteria.append(or_(*(func.lower(one).contains(text, autoescape=True) for one in columns)))
+    return criteria
 
 
-def materials_coded(reads: ReadSession, scope: PlantScope, code: str, plant: str | None) -> Sequence[Material]:
-    """Return a material as the plants of the scope, or one of them, define it, by plant number."""
-    here = col(Material.plant_id).in_(narrowed(reads, scope, plant))
-    return reads.exec(select(Material).where(here, Material.code == code).order_by(col(Material.plant_id))).all()
+def _page(
+    table: type[Material | MasterRecord],
+    found: SelectOfScalar[Row],
+    filters: DefinitionsFilter,
+    after: Key | None,
+    limit: int,
+) -> SelectOfScalar[Row]:
+    names = (table.name, table.code) if filters.order.field is DefinitionOrderField.NAME else (table.code,)
+    key = (*map(col, names), col(table.plant_id))
+    return page(found, key, after, limit, descending=filters.order.descending)

@@ -8,6 +8,7 @@ from sqlmodel import SQLModel
 from infra.database import ReadSession, Session
 from plants.rules.values.scope import PlantScope
 from plants.store.sql.columns import PLANT, PROJECTION, key, text
+from plants.store.sql.filters import CodeCriterion
 
 
 class Plant(SQLModel, table=True):
@@ -91,3 +92,8 @@ def plants_by_code(reads: ReadSession, scope: PlantScope, codes: Sequence[str]) 
 def narrowed(reads: ReadSession, scope: PlantScope, code: str | None) -> frozenset[int]:
     """Return the scope, or what of it has this code: one plant or none."""
     return scope if code is None else frozenset(one.number for one in plants_by_code(reads, scope, [code]).values())
+
+
+def plants_admitted(reads: ReadSession, scope: PlantScope, code: CodeCriterion | None) -> frozenset[int]:
+    """Return the plants of the scope whose codes meet the criterion."""
+    return scope if code is None else frozenset(one.number for one in plants_in(reads, scope) if code.admits(one.code))

@@ -27,7 +27,7 @@ def project_material(writes: RowWrites, log_id: int, entry: Entry) -> None:
     """Upsert the material definition."""
     payload = entry.payload
     conversions = canonical(payload["conversions"]).decode()
-    writes.upsert(MATERIALS, {**payload, "plant_id": log_id, "conversions": conversions})
+    writes.upsert(MATERIALS, {**payload, "plant_id": log_id, "conversions": conversions, "version": entry.index})
 
 
 def project_master(kind: MasterKind) -> Projector:
@@ -36,7 +36,8 @@ def project_master(kind: MasterKind) -> Projector:
     def project(writes: RowWrites, log_id: int, entry: Entry) -> None:
         payload = dict(entry.payload)
         values = {"plant_id": log_id, "kind": kind.value, "code": payload.pop("code"), "name": payload.pop("name")}
-        writes.upsert(MASTER_RECORDS, {**values, "detail": canonical(payload).decode()})
+        detail = canonical(payload).decode()
+        writes.upsert(MASTER_RECORDS, {**values, "detail": detail, "version": entry.index})
 
     return project
 

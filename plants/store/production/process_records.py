@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
 
-from sqlalchemy import Index
+from sqlalchemy import Index, func, tuple_
 from sqlmodel import SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.database import ReadSession, Session
 from plants.rules.identification.codes import plant_of
-from plants.rules.production.process_records import RUN_KINDS
-from plants.rules.production.refusals import PROCESS_CLOSED, PROCESS_UNKNOWN
+from plants.rules.production.process_records import check_open
+from plants.rules.production.refusals import PROCESS_UNKNOWN
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.edges import Edge
-from plants.store.materials.plants import narrowed
 from plants.store.sql import pages
 from plants.store.sql.columns import PLANT, PROJECTION, big, key, partial_index, text
 
@@ -56,6 +57,11 @@ SELECT_OUTPUTS = (
 )
 
 
+INPUTS: Final = "target_id"
+"""The end of an edge at the process record, of an input."""
+OUTPUTS: Final = "source_id"
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessFacts:
     """A process record as commands need it; the time is microseconds since the epoch."""
@@ -80,11 +86,10 @@ def open_run(session: Session, plant: int, process: int) -> ProcessFacts:
     """Return an open process record that people feed and yield, or raise Refusal."""
     # Ids from outside may be beyond 64 bits, which neither database compares with a column.
     row = session.row(SELECT_PROCESS, {"plant": plant, "process": process}) if 0 < process < 2**63 else None
-    if row is None or row[1] not in RUN_KINDS:
+    if row is None:
         raise Refusal(PROCESS_UNKNOWN, process=process)
     facts = ProcessFacts(*row)
-    if facts.state != "OPEN":
-        raise Refusal(PROCESS_CLOSED, process=process)
+    check_open(process, facts.kind, facts.state)
     return facts
 
 
@@ -109,18 +114,6 @@ def left_over(session: Session, plant: int, process: int) -> dict[int, int]:
     return left
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessesFilter:
-    """Criteria for process records. A field that is None does not filter. Transfers have their own list."""
-
-    plant: str | None = None
-    kind: str | None = None
-    state: str | None = None
-    job_order: str | None = None
-    equipment: str | None = None
-    customer: str | None = None
-
-
 def processes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, ProcessRow]:
     """Return process records by id: as the plant that opened each states it, or else another of the scope."""
     found = select(ProcessRow).where(col(ProcessRow.id).in_(set(ids)), col(ProcessRow.plant_id).in_(scope))
@@ -131,49 +124,59 @@ def processes_by_id(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -
     return records
 
 
-def edges_into(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Edge]]:
-    """Return what went into process records, by id and in the order of entries."""
-    return _edges(reads, scope, ids, "target_id")
+def inputs_page(
+    reads: ReadSession, scope: PlantScope, ids: Sequence[int], after: pages.Key | None, limit: int
+) -> dict[int, list[Edge]]:
+    """Return one page of the inputs of each process record, in the order of entries."""
+    return _lines_page(reads, INPUTS, _lines(scope, INPUTS, ids), after, limit)
 
 
-def edges_out(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[Edge]]:
-    """Return what came out of process records, by id and in the order of entries."""
-    return _edges(reads, scope, ids, "source_id")
+def inputs_count(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, int]:
+    """Return how many inputs process records have."""
+    return pages.count_of_each(reads, _lines(scope, INPUTS, ids), (col(Edge.target_id),))
 
 
-def processes_page(
-    reads: ReadSession, scope: PlantScope, filters: ProcessesFilter, after: pages.Key | None, limit: int
-) -> Sequence[ProcessRow]:
-    """Return one page of process records, the last opened of each plant first."""
-    key = col(ProcessRow.id), col(ProcessRow.plant_id)
-    return reads.exec(pages.page(_filtered(reads, scope, filters), key, after, limit, descending=True)).all()
+def outputs_page(
+    reads: ReadSession, scope: PlantScope, ids: Sequence[int], after: pages.Key | None, limit: int
+) -> dict[int, list[Edge]]:
+    """Return one page of the outputs of each process record, in the order of entries."""
+    return _lines_page(reads, OUTPUTS, _lines(scope, OUTPUTS, ids), after, limit)
 
 
-def processes_count(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> int:
-    """Return how many process records there are."""
-    return pages.count(reads, _filtered(reads, scope, filters))
+def outputs_count(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, int]:
+    """Return how many outputs process records have."""
+    return pages.count_of_each(reads, _lines(scope, OUTPUTS, ids), (col(Edge.source_id),))
 
 
-def _edges(reads: ReadSession, scope: PlantScope, ids: Sequence[int], side: str) -> dict[int, list[Edge]]:
-    end = col(getattr(Edge, side))
-    found = select(Edge).where(end.in_(set(ids)), col(Edge.plant_id).in_(scope))
-    edges: dict[int, list[Edge]] = {}
-    for row in reads.exec(found.order_by(col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line))):
-        edges.setdefault(getattr(row, side), []).append(row)
-    return edges
+def lines_by_key(
+    reads: ReadSession, scope: PlantScope, keys: Sequence[tuple[int, int, int]]
+) -> dict[tuple[int, int, int], Edge]:
+    """Return inputs and outputs by plant, entry and line."""
+    key = tuple_(col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line))
+    found = reads.exec(select(Edge).where(key.in_(keys), col(Edge.plant_id).in_(scope)))
+    return {(row.plant_id, row.entry_idx, row.line): row for row in found}
 
 
-def _filtered(reads: ReadSession, scope: PlantScope, filters: ProcessesFilter) -> SelectOfScalar[ProcessRow]:
-    here = col(ProcessRow.plant_id).in_(narrowed(reads, scope, filters.plant))
-    found = select(ProcessRow).where(here, ProcessRow.kind != "TRANSFER")
-    equal = {
-        ProcessRow.kind: filters.kind,
-        ProcessRow.state: filters.state,
-        ProcessRow.job_order: filters.job_order,
-        ProcessRow.equipment: filters.equipment,
-        ProcessRow.customer: filters.customer,
-    }
-    for column, value in equal.items():
-        if value is not None:
-            found = found.where(column == value)
-    return found
+def line_totals(reads: ReadSession, scope: PlantScope, ids: Sequence[int]) -> dict[int, list[tuple[str, str, int]]]:
+    """Return the sums of inputs and outputs of process records by material use and unit, in millionths."""
+    totals: dict[int, list[tuple[str, str, int]]] = {}
+    for side in (INPUTS, OUTPUTS):
+        process = col(getattr(Edge, side))
+        lines = _lines(scope, side, ids).with_only_columns(process, col(Edge.use), col(Edge.unit), col(Edge.quantity))
+        rows = lines.subquery()
+        grouped = rows.c[side], rows.c.use, rows.c.unit
+        for one, *line, micro in reads.exec(select(*grouped, func.sum(rows.c.quantity)).group_by(*grouped)):
+            totals.setdefault(one, []).append((*line, int(micro)))
+    return totals
+
+
+def _lines(scope: PlantScope, side: str, ids: Sequence[int]) -> SelectOfScalar[Edge]:
+    return select(Edge).where(col(getattr(Edge, side)).in_(set(ids)), col(Edge.plant_id).in_(scope))
+
+
+def _lines_page(
+    reads: ReadSession, side: str, lines: SelectOfScalar[Edge], after: pages.Key | None, limit: int
+) -> dict[int, list[Edge]]:
+    key = col(Edge.plant_id), col(Edge.entry_idx), col(Edge.line)
+    found = pages.page_of_each(lines, (col(getattr(Edge, side)),), key, after, limit)
+    return pages.by_parent(reads.exec(found), attrgetter(side))

@@ -15,6 +15,7 @@ from plants.rules.ledger.events import Entry
 from plants.rules.ledger.payloads import Movement
 from plants.rules.logistics.events import TRANSFER_RECEIVED
 from plants.rules.production.events import PROCESS_CLOSED
+from plants.rules.replication.conflict_kinds import ConflictKind
 from plants.rules.replication.events import ENTRY_DISPUTED, Collision
 from plants.rules.replication.rebasing import nodes_in, nodes_made, processes_in
 from plants.store.audit import corrections
@@ -23,6 +24,9 @@ from plants.store.logistics.transfers import is_received
 
 SELECT_PROCESS = "SELECT state FROM process_records WHERE plant_id = :plant AND id = :id"
 SELECT_HOLD = "SELECT lifted_idx FROM holds WHERE plant_id = :plant AND batch_id = :batch AND hold_id = :hold"
+Conflict = tuple[ConflictKind, object]
+"""A kind of conflict and its subject."""
+
 TAKING = frozenset({"CONSUMED", "TRANSFERRED", "SHIPPED"})
 
 
@@ -57,110 +61,110 @@ def collisions(base: RebaseState, entry: Entry, payload: Any) -> list[Collision]
     return [{"code": code, "what": str(what)[:100]} for code, what in _found(base, entry, payload)]
 
 
-def _found(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _found(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[Conflict]:
     for node in sorted(nodes_in(entry.envelope["key"], payload) & base.lost):
-        yield "MADE_BY_DISPUTED", node
+        yield ConflictKind.MADE_BY_DISPUTED, node
     yield from _made(base, entry, payload)
     yield from _moved(base, payload)
     yield from _named(base, payload)
     yield from _stated(base, entry, payload)
 
 
-def _made(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _made(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[Conflict]:
     session, plant = base.session, base.plant
     for batch in payload.get("batches", ()):
         if goods_by_id(session, plant, batch["id"]) is not None:
-            yield "BATCH_TAKEN", batch["id"]
+            yield ConflictKind.BATCH_TAKEN, batch["id"]
         if is_code_known(session, plant, batch["code"]):
-            yield "CODE_TAKEN", batch["code"]
+            yield ConflictKind.CODE_TAKEN, batch["code"]
     if entry.type == TRANSFER_RECEIVED.name:
         if is_received(session, plant, payload["transfer"]):
-            yield "TRANSFER_RECEIVED", payload["transfer"]
+            yield ConflictKind.TRANSFER_RECEIVED, payload["transfer"]
     elif "process" in payload:
         yield from _processed(base, entry, payload["process"])
 
 
-def _processed(base: RebaseState, entry: Entry, process: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _processed(base: RebaseState, entry: Entry, process: dict[str, Any]) -> Iterator[Conflict]:
     number = process["id"]
     state = _state(base, number)
     if "kind" in process:
         if state is not None:
-            yield "PROCESS_TAKEN", number
+            yield ConflictKind.PROCESS_TAKEN, number
     elif state is None:
-        yield "PROCESS_UNKNOWN", number
+        yield ConflictKind.PROCESS_UNKNOWN, number
     elif entry.type == PROCESS_CLOSED.name and state == "CLOSED":
-        yield "PROCESS_CLOSED", number
+        yield ConflictKind.PROCESS_CLOSED, number
     elif entry.type == PROCESS_CLOSED.name and number in base.changed:
-        yield "PROCESS_CHANGED", number
+        yield ConflictKind.PROCESS_CHANGED, number
 
 
-def _moved(base: RebaseState, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _moved(base: RebaseState, payload: dict[str, Any]) -> Iterator[Conflict]:
     movements = payload.get("movements", [])
     stated = {batch["id"] for batch in payload.get("batches", ())}
     goods = {batch: goods_by_id(base.session, base.plant, batch) for batch in {one["batch"] for one in movements}}
     for batch in sorted(goods):
         if goods[batch] is None and batch not in stated:
-            yield "BATCH_UNKNOWN", batch
+            yield ConflictKind.BATCH_UNKNOWN, batch
     taken = {one["batch"] for one in movements if one.get("use") in TAKING and one["taken_from"].startswith("stock:")}
     for known in (goods[batch] for batch in sorted(taken)):
         if known is not None and known.holds:
-            yield "BATCH_ON_HOLD", known.code
+            yield ConflictKind.BATCH_ON_HOLD, known.code
         if known is not None and known.disposition != "UNRESTRICTED":
-            yield "BATCH_RESTRICTED", known.code
+            yield ConflictKind.BATCH_RESTRICTED, known.code
     for (batch, location), change in stock_change(movements).items():
         known = goods[batch]
         if (0 if known is None else known.on_hand.get(location, 0)) + change < 0:
-            yield "STOCK_SHORT", f"{batch} {location}"
+            yield ConflictKind.STOCK_SHORT, f"{batch} {location}"
     yield from _processes(base, payload, movements)
 
 
-def _processes(base: RebaseState, payload: dict[str, Any], movements: list[Movement]) -> Iterator[tuple[str, object]]:
+def _processes(base: RebaseState, payload: dict[str, Any], movements: list[Movement]) -> Iterator[Conflict]:
     own = payload.get("process", {}).get("id")
     edges = processes_in([movement for movement in movements if "use" in movement])
     for process in sorted(processes_in(movements) - {own}):
         state = _state(base, process)
         if state is None:
-            yield "PROCESS_UNKNOWN", process
+            yield ConflictKind.PROCESS_UNKNOWN, process
         elif state == "CLOSED" and process in edges:
-            yield "PROCESS_CLOSED", process
+            yield ConflictKind.PROCESS_CLOSED, process
 
 
-def _named(base: RebaseState, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _named(base: RebaseState, payload: dict[str, Any]) -> Iterator[Conflict]:
     session, plant = base.session, base.plant
     stated = {batch["id"]: batch["material"] for batch in payload.get("batches", ())}
     named = [(alias["batch"], alias) for alias in payload.get("aliases", ())]
     held = [hold["batch"] for hold in payload.get("holds", ())]
     for batch in (*(batch for batch, _ in named), *held, *(batch for batch, _ in payload.get("lifted", ()))):
         if batch not in stated and goods_by_id(session, plant, batch) is None:
-            yield "BATCH_UNKNOWN", batch
+            yield ConflictKind.BATCH_UNKNOWN, batch
     for batch, alias in named:
         known = goods_by_id(session, plant, batch)
         material = stated.get(batch) or (known.material if known is not None else None)
         for other in batches_by_alias(session, plant, alias["scheme"], alias["issuer"], alias["value"]):
             if other.id != batch and other.material == material and alias["scheme"] != "SUPPLIER_LOT":
-                yield "ALIAS_TAKEN", alias["value"]
+                yield ConflictKind.ALIAS_TAKEN, alias["value"]
     for batch, hold in payload.get("lifted", ()):
         row = session.row(SELECT_HOLD, {"plant": plant, "batch": batch, "hold": hold})
         if row is None or row[0] is not None:
-            yield "HOLD_UNKNOWN", f"{batch} {hold}"
+            yield ConflictKind.HOLD_UNKNOWN, f"{batch} {hold}"
 
 
-def _stated(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _stated(base: RebaseState, entry: Entry, payload: dict[str, Any]) -> Iterator[Conflict]:
     session, plant = base.session, base.plant
     for member in ("made", "dispositions"):
         for batch in map(int, payload.get(member, {})):
             if goods_by_id(session, plant, batch) is None:
-                yield "BATCH_UNKNOWN", batch
+                yield ConflictKind.BATCH_UNKNOWN, batch
             elif batch in base.changed:
-                yield "BATCH_CHANGED", batch
+                yield ConflictKind.BATCH_CHANGED, batch
     for batch, expires_on in payload.get("expiries", {}).items():
         known = goods_by_id(session, plant, int(batch))
         if known is None:
-            yield "BATCH_UNKNOWN", batch
+            yield ConflictKind.BATCH_UNKNOWN, batch
         elif known.expires_on is not None and (expires_on is None or expires_on > known.expires_on):
-            yield "BATCH_CHANGED", batch
+            yield ConflictKind.BATCH_CHANGED, batch
     if entry.type == ENTRY_CORRECTED.name and corrections.corrected_by(session, plant, payload["entry"]) is not None:
-        yield "ENTRY_ALREADY_CORRECTED", payload["entry"]
+        yield ConflictKind.ENTRY_ALREADY_CORRECTED, payload["entry"]
 
 
 def _state(base: RebaseState, process: int) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import Index, func, tuple_
 from sqlmodel import Field, SQLModel, col, select
@@ -13,10 +14,14 @@ from infra.columns import JsonText, instant, member
 from infra.database import ReadSession, Session
 from infra.roles import Keeping, table_options
 from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.refusals import Refusal
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import INDEX_MAX
+from plants.store.materials.plants import plants_admitted
 from plants.store.sql.columns import PLANT, big, key, text
+from plants.store.sql.filters import CodeCriterion, Span, filtered
+from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key, count, page
 
 
@@ -54,8 +59,13 @@ def check_open(session: Session, plant: int, dispute: int) -> None:
     row = session.get(DisputeRow, (plant, dispute), populate_existing=True) if known else None
     if row is None:
         raise Refusal(DISPUTE_UNKNOWN, dispute=dispute)
+    check_unsettled(row)
+
+
+def check_unsettled(row: DisputeRow) -> None:
+    """Raise Refusal DISPUTE_SETTLED unless the dispute is open."""
     if row.state is not DisputeState.OPEN:
-        raise Refusal(DISPUTE_SETTLED, dispute=dispute)
+        raise Refusal(DISPUTE_SETTLED, dispute=row.entry_idx)
 
 
 def open_disputes(session: Session, plant: int) -> int:
@@ -65,24 +75,40 @@ def open_disputes(session: Session, plant: int) -> int:
     return session.exec(found).first() or 0
 
 
+class DisputeOrderField(DescribedEnum):
+    """Field by which conflicting entries are ordered."""
+
+    RECORDED = "RECORDED", "Plant by plant, in the order in which the conflicts were recorded."
+
+
+AS_RECORDED: Final = Order(DisputeOrderField.RECORDED)
+
+
 @dataclass(frozen=True, slots=True)
 class DisputesFilter:
-    """Criteria for disputed entries: open ones, settled ones, or both (None)."""
+    """Criteria for disputed entries, and their order. A field that is None does not filter."""
 
     open: bool | None = None
+    plant: CodeCriterion | None = None
+    type: CodeCriterion | None = None
+    key: CodeCriterion | None = None
+    actor: CodeCriterion | None = None
+    occurred_at: Span[datetime] | None = None
+    order: Order[DisputeOrderField] = AS_RECORDED
 
 
 def disputes_page(
     reads: ReadSession, scope: PlantScope, filters: DisputesFilter, after: Key | None, limit: int
 ) -> Sequence[DisputeRow]:
-    """Return one page of disputed entries, by plant, the oldest first."""
-    order = col(DisputeRow.plant_id), col(DisputeRow.entry_idx)
-    return reads.exec(page(_filtered(scope, filters), order, after, limit)).all()
+    """Return one page of disputed entries, in the order that the filters name."""
+    key = col(DisputeRow.plant_id), col(DisputeRow.entry_idx)
+    found = page(_filtered(reads, scope, filters), key, after, limit, descending=filters.order.descending)
+    return reads.exec(found).all()
 
 
 def disputes_count(reads: ReadSession, scope: PlantScope, filters: DisputesFilter) -> int:
     """Return how many disputed entries there are."""
-    return count(reads, _filtered(scope, filters))
+    return count(reads, _filtered(reads, scope, filters))
 
 
 DisputePlace = tuple[int, int]
@@ -104,9 +130,16 @@ def disputes(reads: ReadSession, scope: PlantScope, *, settled: bool = False, fi
     return disputes_page(reads, scope, DisputesFilter(None if settled else True), None, first)
 
 
-def _filtered(scope: PlantScope, filters: DisputesFilter) -> SelectOfScalar[DisputeRow]:
+def _filtered(reads: ReadSession, scope: PlantScope, filters: DisputesFilter) -> SelectOfScalar[DisputeRow]:
     row = DisputeRow
-    found = select(row).where(col(row.plant_id).in_(scope))
+    found = select(row).where(col(row.plant_id).in_(plants_admitted(reads, scope, filters.plant)))
+    criteria = {
+        row.type: filters.type,
+        row.key: filters.key,
+        row.actor: filters.actor,
+        row.occurred_at: filters.occurred_at,
+    }
+    found = filtered(found, criteria)
     if filters.open is None:
         return found
     return found.where(row.state == (DisputeState.OPEN if filters.open else DisputeState.SETTLED))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, tuple_
+from sqlalchemy import ColumnElement, and_, bindparam, false, or_, tuple_
 from sqlmodel import SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from infra.columns import instant
 from infra.database import ReadSession, Session
@@ -18,9 +19,12 @@ from infra.roles import Keeping, Role, table_options
 from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.ledger.entries import LedgerEntry
+from plants.store.materials.plants import plants_admitted
 from plants.store.replication.leases import LeaseRow
 from plants.store.replication.projection_faults import HALTED, ProjectionFault, delete_fault, retry_blocked, retry_one
 from plants.store.sql.columns import PLANT, big, key, text
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
+from plants.store.sql.orders import Order
 from plants.store.sql.pages import Key, count, page
 
 HUB_ALONE = frozenset({Role.HUB})
@@ -103,11 +107,35 @@ class ParkedState(DescribedEnum):
     HALTED = "HALTED", "No entry of the plant from here on is applied; the alarm PROJECTION_HALTED says why."
 
 
+class ParkedOrderField(DescribedEnum):
+    """Field by which parked or skipped entries are ordered."""
+
+    INDEX = "INDEX", "Plant by plant, in the order of the plant's ledger."
+
+
+BY_INDEX: Final = Order(ParkedOrderField.INDEX)
+
+
 @dataclass(frozen=True, slots=True)
 class ParkedEntriesFilter:
-    """Criteria for parked entries. A state that is None does not filter."""
+    """Criteria for parked entries, and their order. A field that is None does not filter."""
 
-    state: ParkedState | None = None
+    state: MemberCriterion[ParkedState] | None = None
+    plant: CodeCriterion | None = None
+    type: CodeCriterion | None = None
+    key: CodeCriterion | None = None
+    order: Order[ParkedOrderField] = BY_INDEX
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedEntriesFilter:
+    """Criteria for skipped entries, and their order. A field that is None does not filter."""
+
+    plant: CodeCriterion | None = None
+    type: CodeCriterion | None = None
+    skipped_by: CodeCriterion | None = None
+    skipped_at: Span[datetime] | None = None
+    order: Order[ParkedOrderField] = BY_INDEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,59 +154,106 @@ class ParkedSeen:
             return ParkedState.WAITS_BEHIND
         return ParkedState.FAILED if self.fault.needs_version is None else ParkedState.NEEDS_UPGRADE
 
+    @property
+    def decidable(self) -> bool:
+        """True if an operator may retry or skip it: `parked_for_decision` finds it."""
+        return self.state in {ParkedState.FAILED, ParkedState.NEEDS_UPGRADE}
+
 
 def parked_page(
     reads: ReadSession, scope: PlantScope, filters: ParkedEntriesFilter, after: Key | None, limit: int
 ) -> list[ParkedSeen]:
-    """Return one page of the entries that wait, by plant and position."""
-    row, entry = ProjectionFault, LedgerEntry
-    order = col(row.log_id), col(row.idx)
-    faults = reads.exec(page(select(row).where(_wanted(scope, filters)), order, after, limit)).all()
+    """Return one page of the entries that wait, in the order that the filters name."""
+    row = ProjectionFault
+    key = col(row.log_id), col(row.idx)
+    found = page(_wanted(reads, scope, filters), key, after, limit, descending=filters.order.descending)
+    faults = reads.exec(found).all()
+    return _with_leaves(reads, faults)
+
+
+def _with_leaves(reads: ReadSession, faults: Sequence[ProjectionFault]) -> list[ParkedSeen]:
+    entry = LedgerEntry
     here = tuple_(col(entry.log_id), col(entry.idx)).in_([(fault.log_id, fault.idx) for fault in faults])
     hashes = select(col(entry.log_id), col(entry.idx), col(entry.leaf)).where(here)
     leaves = {(log_id, index): bytes(leaf).hex() for log_id, index, leaf in reads.exec(hashes)} if faults else {}
     return [ParkedSeen(fault, leaves.get((fault.log_id, fault.idx))) for fault in faults]
 
 
+ParkedPlace = tuple[int, int]
+"""A plant's number and a position in its ledger."""
+
+
+def parked_by_place(
+    reads: ReadSession, scope: PlantScope, places: Sequence[ParkedPlace]
+) -> dict[ParkedPlace, ParkedSeen]:
+    """Return entries that wait, by plant and position."""
+    here = tuple_(col(ProjectionFault.log_id), col(ProjectionFault.idx)).in_(set(places))
+    found = reads.exec(select(ProjectionFault).where(here, col(ProjectionFault.log_id).in_(scope))).all()
+    return {(one.fault.log_id, one.fault.idx): one for one in _with_leaves(reads, found)}
+
+
 def parked_at(reads: ReadSession, scope: PlantScope, plant: int, index: int) -> ParkedSeen | None:
     """Return the entry that waits at a position, if one does."""
-    found = parked_page(reads, scope, ParkedEntriesFilter(), (plant, index - 1), 1)
-    return next((one for one in found if (one.fault.log_id, one.fault.idx) == (plant, index)), None)
+    return parked_by_place(reads, scope, [(plant, index)]).get((plant, index))
 
 
 def parked_count(reads: ReadSession, scope: PlantScope, filters: ParkedEntriesFilter) -> int:
     """Return how many entries wait."""
-    return count(reads, select(col(ProjectionFault.idx)).where(_wanted(scope, filters)))
+    return count(reads, _wanted(reads, scope, filters))
 
 
 def skipped_page(
-    reads: ReadSession, scope: PlantScope, _filtered: None, after: Key | None, limit: int
+    reads: ReadSession, scope: PlantScope, filters: SkippedEntriesFilter, after: Key | None, limit: int
 ) -> Sequence[SkippedEntryRow]:
-    """Return one page of what was passed over in the ledgers of the plants in the scope, by plant and position."""
-    row = SkippedEntryRow
-    found = select(row).where(col(row.of_plant).in_(scope))
-    return reads.exec(page(found, (col(row.of_plant), col(row.idx)), after, limit)).all()
+    """Return one page of the skipped entries of the plants in the scope, in the order that the filters name."""
+    key = col(SkippedEntryRow.of_plant), col(SkippedEntryRow.idx)
+    found = page(_skipped(reads, scope, filters), key, after, limit, descending=filters.order.descending)
+    return reads.exec(found).all()
 
 
-def skipped_count(reads: ReadSession, scope: PlantScope, _filtered: None) -> int:
-    """Return how many entries were passed over."""
-    return count(reads, select(col(SkippedEntryRow.idx)).where(col(SkippedEntryRow.of_plant).in_(scope)))
+def skipped_count(reads: ReadSession, scope: PlantScope, filters: SkippedEntriesFilter) -> int:
+    """Return how many entries were skipped."""
+    return count(reads, _skipped(reads, scope, filters))
 
 
 def skipped_entries(reads: ReadSession, scope: PlantScope, *, first: int = 100) -> Sequence[SkippedEntryRow]:
-    """Return what was passed over in the ledgers of the plants in the scope, by plant and position."""
-    return skipped_page(reads, scope, None, None, first)
+    """Return skipped entries of the plants in the scope, by plant and position."""
+    return skipped_page(reads, scope, SkippedEntriesFilter(), None, first)
 
 
-def _wanted(scope: PlantScope, filters: ParkedEntriesFilter) -> ColumnElement[bool]:
+def skipped_by_place(
+    reads: ReadSession, scope: PlantScope, places: Sequence[ParkedPlace]
+) -> dict[ParkedPlace, SkippedEntryRow]:
+    """Return skipped entries by plant and position."""
+    row = SkippedEntryRow
+    here = tuple_(col(row.of_plant), col(row.idx)).in_(set(places))
+    found = reads.exec(select(row).where(here, col(row.of_plant).in_(scope)))
+    return {(one.of_plant, one.idx): one for one in found}
+
+
+def _skipped(reads: ReadSession, scope: PlantScope, filters: SkippedEntriesFilter) -> SelectOfScalar[SkippedEntryRow]:
+    row = SkippedEntryRow
+    found = select(row).where(col(row.of_plant).in_(plants_admitted(reads, scope, filters.plant)))
+    criteria = {row.type: filters.type, row.skipped_by: filters.skipped_by, row.skipped_at: filters.skipped_at}
+    return filtered(found, criteria)
+
+
+def _wanted(reads: ReadSession, scope: PlantScope, filters: ParkedEntriesFilter) -> SelectOfScalar[ProjectionFault]:
     row = ProjectionFault
-    halted, failed_positions = col(row.key) == HALTED, col(row.error).is_not(None)
-    unknown = col(row.needs_version).is_not(None)
-    states = {
+    found = select(row).where(col(row.log_id).in_(plants_admitted(reads, scope, filters.plant)))
+    found = filtered(found, {row.type: filters.type, row.key: filters.key})
+    if filters.state is None:
+        return found
+    return found.where(or_(false(), *(_is(state) for state in ParkedState if filters.state.admits(state))))
+
+
+def _is(state: ParkedState) -> ColumnElement[bool]:
+    """Return the condition that a fault is in the state that `ParkedSeen.state` says."""
+    row = ProjectionFault
+    halted, failed, unknown = col(row.key) == HALTED, col(row.error).is_not(None), col(row.needs_version).is_not(None)
+    return {
         ParkedState.HALTED: halted,
-        ParkedState.WAITS_BEHIND: and_(~halted, ~failed_positions),
-        ParkedState.NEEDS_UPGRADE: and_(~halted, failed_positions, unknown),
-        ParkedState.FAILED: and_(~halted, failed_positions, ~unknown),
-    }
-    within = col(row.log_id).in_(scope)
-    return within if filters.state is None else and_(within, states[filters.state])
+        ParkedState.WAITS_BEHIND: and_(~halted, ~failed),
+        ParkedState.NEEDS_UPGRADE: and_(~halted, failed, unknown),
+        ParkedState.FAILED: and_(~halted, failed, ~unknown),
+    }[state]

@@ -1,25 +1,33 @@
 """A trace's batches, edges and paths as they are listed: those that a reader wants of them, page by page."""
 
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from sqlmodel import col, select
 
 from infra.database import ReadSession
 from plants.rules.genealogy.walks import Paths, TraceDirection, distances, paths_between
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced, TracedBatch, TracedEdge, batches_page, edges_page
-from plants.store.materials.plants import narrowed
-from plants.store.sql.arrays import as_array, in_list, in_scope
+from plants.store.inventory.batch_lists import is_in_stock
+from plants.store.inventory.batches import Batch, known_by_code
+from plants.store.inventory.holds import is_on_hold
+from plants.store.materials.plants import plants_admitted
+from plants.store.production.process_records import ProcessRow, processes_by_id
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span, filtered
 from plants.store.sql.pages import Key
 from plants.store.traceability.trace_starts import Start
 
-HERE = "plant_id = batches.plant_id AND batch_id = id"
+LOOKED_UP_AT_ONCE = 5_000  # batches in one statement
+PATHS_MAX = 1_000
+"""The number of paths that are listed, the shortest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class TracedBatchesFilter:
-    """Criteria for batches or edges of a trace. A field that is None does not filter.
+    """Criteria for batches or links of a trace. A field that is None does not filter.
 
     The goods of one plant must meet all criteria for a batch.
     """
@@ -27,12 +35,13 @@ class TracedBatchesFilter:
     start: Start
     direction: TraceDirection
     traced: Traced = field(repr=False, compare=False)
-    plant: str | None = None
-    material: str | None = None
-    disposition: Disposition | None = None
+    code: CodeCriterion | None = None
+    plant: CodeCriterion | None = None
+    material: CodeCriterion | None = None
+    disposition: MemberCriterion[Disposition] | None = None
     in_stock: bool | None = None
     on_hold: bool | None = None
-    steps_max: int | None = None
+    distance: Span[int] | None = None
 
 
 def traced_page(
@@ -49,6 +58,33 @@ def traced_count(reads: ReadSession, scope: PlantScope, filters: TracedBatchesFi
     return len(_wanted(reads, scope, filters))
 
 
+def starts_page(
+    reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter, after: Key | None, limit: int
+) -> list[TracedBatch | ProcessRow]:
+    """Return one page of the nodes that a trace starts from, batches before process records, each by id."""
+    nodes = _starts(filters.traced)
+    begin = 0 if after is None else bisect_right(nodes, after)
+    page = nodes[begin : begin + limit]
+    batches = batches_page(reads, scope, filters.traced, [node for is_process, node in page if not is_process])
+    records = processes_by_id(reads, scope, [node for is_process, node in page if is_process])
+    return [*batches, *(records[node] for is_process, node in page if is_process)]
+
+
+def start_key(node: TracedBatch | ProcessRow) -> Key:
+    """Return the key of a node in the list of starts."""
+    return int(isinstance(node, ProcessRow)), node.id
+
+
+def starts_count(_reads: ReadSession, _scope: PlantScope, filters: TracedBatchesFilter) -> int:
+    """Return how many nodes a trace starts from."""
+    return len(_starts(filters.traced))
+
+
+def _starts(traced: Traced) -> list[tuple[int, int]]:
+    seeds = traced.seeds
+    return sorted({*((0, batch) for batch in seeds.batches), *((1, process) for process in seeds.processes)})
+
+
 def traced_edges(
     reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter, after: Key | None, limit: int
 ) -> list[TracedEdge]:
@@ -60,6 +96,34 @@ def traced_edges(
 def traced_edges_count(_reads: ReadSession, _scope: PlantScope, filters: TracedBatchesFilter) -> int:
     """Return how many edges a trace has."""
     return len(filters.traced.links)
+
+
+@dataclass(frozen=True, slots=True)
+class PathsFilter:
+    """The trace and the code of the batch that its paths go to or come from."""
+
+    trace: TracedBatchesFilter
+    batch_code: str
+
+
+def paths_page(
+    reads: ReadSession, scope: PlantScope, filters: PathsFilter, after: Key | None, limit: int
+) -> list[tuple[int, tuple[int, ...]]]:
+    """Return one page of the paths between the seeds and a batch, shortest first, each with its number from 0."""
+    begin = 0 if after is None else after[0] + 1
+    end = min(begin + limit, PATHS_MAX)
+    return list(enumerate(_paths(reads, scope, filters, end).paths))[begin:end]
+
+
+def paths_count(reads: ReadSession, scope: PlantScope, filters: PathsFilter) -> int | None:
+    """Return how many paths there are, or None for more than PATHS_MAX."""
+    found = _paths(reads, scope, filters, PATHS_MAX)
+    return None if found.more else len(found.paths)
+
+
+def _paths(reads: ReadSession, scope: PlantScope, filters: PathsFilter, limit: int) -> Paths:
+    known = known_by_code(reads, scope, [filters.batch_code]).get(filters.batch_code)
+    return Paths((), more=False) if known is None else paths_to(filters.trace.traced, known.stated.id, limit)
 
 
 def paths_to(traced: Traced, batch: int, limit: int) -> Paths:
@@ -86,30 +150,31 @@ def paths_to(traced: Traced, batch: int, limit: int) -> Paths:
 
 
 def _wanted(reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter) -> list[tuple[int, int]]:
-    farthest = filters.traced.depth if filters.steps_max is None else filters.steps_max
-    near = [(steps, batch) for batch, steps in filters.traced.batches.items() if steps <= farthest]
+    near = [
+        (distance, batch)
+        for batch, distance in filters.traced.batches.items()
+        if filters.distance is None or filters.distance.admits(distance)
+    ]
     chosen = _chosen(reads, scope, filters, [batch for _, batch in near])
     return near if chosen is None else [one for one in near if one[1] in chosen]
 
 
 def _chosen(
-    reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter, batches: Collection[int]
+    reads: ReadSession, scope: PlantScope, filters: TracedBatchesFilter, batches: Sequence[int]
 ) -> set[int] | None:
     """Return the batches whose goods at some plant match the filters, or None when all do."""
-    conditions: list[str] = []
-    values: dict[str, object] = {}
-    for column, value in (("material", filters.material), ("disposition", filters.disposition)):
-        if value is not None:
-            conditions.append(f"{column} = :{column}")
-            values[column] = str(value)
-    for wanted, rows in (
-        (filters.in_stock, f"SELECT 1 FROM stock WHERE stock.{HERE} AND quantity > 0"),
-        (filters.on_hold, f"SELECT 1 FROM holds WHERE holds.{HERE} AND lifted_idx IS NULL"),
-    ):
-        if wanted is not None:
-            conditions.append(f"{'' if wanted else 'NOT '}EXISTS ({rows})")
-    if not conditions and filters.plant is None:
+    row, wanted = Batch, (filters.code, filters.plant, filters.material, filters.disposition)
+    flags = {is_on_hold(): filters.on_hold, is_in_stock(): filters.in_stock}
+    if {*wanted, *flags.values()} == {None}:
         return None
-    conditions += [in_list(reads, "id", "ids"), in_scope(reads, "plant_id")]
-    values |= {"ids": as_array(reads, batches), "scope": as_array(reads, narrowed(reads, scope, filters.plant))}
-    return {batch for (batch,) in reads.rows(f"SELECT id FROM batches WHERE {' AND '.join(conditions)}", values)}
+    criteria = {row.code: filters.code, row.material: filters.material, row.disposition: filters.disposition}
+    found = filtered(
+        select(row.id).where(col(row.plant_id).in_(plants_admitted(reads, scope, filters.plant))), criteria
+    )
+    for condition, flag in flags.items():
+        if flag is not None:
+            found = found.where(condition if flag else ~condition)
+    chosen: set[int] = set()
+    for start in range(0, len(batches), LOOKED_UP_AT_ONCE):
+        chosen.update(reads.exec(found.where(col(row.id).in_(batches[start : start + LOOKED_UP_AT_ONCE]))))
+    return chosen

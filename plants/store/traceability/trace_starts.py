@@ -1,7 +1,7 @@
 """Starts of a trace: names (codes, aliases, orders, supplier lots, customers) and the nodes that they mean."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from infra.database import ReadSession
 from plants.rules.values.scope import PlantScope
@@ -15,20 +15,28 @@ LOT_SCHEMES = ("SUPPLIER_LOT",)
 class Start:
     """The names at which a trace begins; all of them count.
 
-    `codes` are batch codes, `aliases` values under any scheme, `supplier_lots` lot codes of any supplier, `orders` job
-    orders and customers' orders, `customers` the codes of customers, for all that was ever shipped to them.
+    `codes` are batch codes, `aliases` values under any scheme, `supplier_lots` lot codes of any supplier. `customers`
+    are codes of customers, for all that was ever shipped to them. `purchase_orders` name what was received on them,
+    `customer_orders` shipments, and `job_orders` all other process records.
     """
 
     codes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     supplier_lots: tuple[str, ...] = ()
-    orders: tuple[str, ...] = ()
+    purchase_orders: tuple[str, ...] = ()
+    job_orders: tuple[str, ...] = ()
+    customer_orders: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
 
     @property
-    def is_empty(self) -> bool:
-        """True if there is no name."""
-        return not (self.codes or self.aliases or self.supplier_lots or self.orders or self.customers)
+    def names(self) -> tuple[str, ...]:
+        """All names, in the order of the fields."""
+        return tuple(name for one in fields(self) for name in getattr(self, one.name))
+
+    @property
+    def by_name(self) -> bool:
+        """True if there is a name that any plant may have given to goods."""
+        return len(self.names) > len(self.codes)
 
 
 def resolve_seeds(session: ReadSession, scope: PlantScope, start: Start) -> Seeds:
@@ -39,16 +47,20 @@ def resolve_seeds(session: ReadSession, scope: PlantScope, start: Start) -> Seed
     """
     aliases = "SELECT value, batch_id FROM aliases WHERE ended_idx IS NULL AND"
     lots = f"scheme IN ({', '.join(repr(scheme) for scheme in LOT_SCHEMES)}) AND"
+    records = "SELECT {0}, id FROM process_records WHERE kind {1} 'SHIPMENT' AND"
     look = _Look(session, scope)
     batches = look.find("SELECT code, id FROM batches WHERE", "code", start.codes)
     batches += look.find(aliases, "value", start.aliases)
     batches += look.find(f"{aliases} {lots}", "value", start.supplier_lots)
-    processes = look.find("SELECT job_order, id FROM process_records WHERE", "job_order", start.orders)
-    processes += look.find("SELECT customer, id FROM process_records WHERE", "customer", start.customers)
+    ordered = "SELECT purchase_order, batch_id FROM receipts WHERE"
+    batches += look.find(ordered, "purchase_order", start.purchase_orders)
+    processes = look.find(records.format("job_order", "<>"), "job_order", start.job_orders)
+    processes += look.find(records.format("job_order", "="), "job_order", start.customer_orders)
+    processes += look.find(records.format("customer", "="), "customer", start.customers)
     return Seeds(
         tuple(dict.fromkeys(batches)),
         tuple(dict.fromkeys(processes)),
-        by_name=bool(start.aliases or start.supplier_lots or start.orders or start.customers),
+        by_name=start.by_name,
         unknown=tuple(dict.fromkeys(look.unknown)),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infra.database import ReadSession
 from plants.rules.genealogy.walks import Amount, Bounds, contribution_bounds
+from plants.rules.values.enums import DescribedEnum
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import Traced
 from plants.store.sql.arrays import as_array, in_list, in_scope
@@ -56,17 +57,28 @@ class Summary:
     deliveries: tuple[Delivered, ...]
 
 
+class PlaceKind(DescribedEnum):
+    """Kind of place that goods are taken from or put in."""
+
+    SUPPLIER = "supplier", "A supplier from whom the goods were received."
+    SOURCE = "source", "The origin of goods that began at the plant, such as a harvest or opening stock."
+    STOCK = "stock", "A location of the plant that holds the goods on hand."
+    PROCESS = "process", "A process record, a transfer or a shipment."
+    COUNT = "count", "The difference between counted and expected stock."
+    SCRAP = "scrap", "Goods that were thrown away."
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """The amount of traced batches of one unit that a plant moved between two kinds of place, in millionths.
 
-    Places are supplier, source, stock, process, count and scrap. Moves into stock less moves out of it are on hand.
+    Moves into stock less moves out of it are on hand.
     """
 
     plant_id: int
     unit: str
-    taken_from: str
-    put_in: str
+    taken_from: PlaceKind
+    put_in: PlaceKind
     quantity: int
 
 
@@ -101,7 +113,8 @@ def flows(session: ReadSession, scope: PlantScope, batches: Collection[int]) -> 
     )
     rows = session.rows(sql, {"ids": as_array(session, batches), "scope": as_array(session, scope)})
     return tuple(
-        Flow(plant, unit, taken_from, put_in, int(quantity)) for plant, unit, taken_from, put_in, quantity in rows
+        Flow(plant, unit, PlaceKind(taken_from), PlaceKind(put_in), int(quantity))
+        for plant, unit, taken_from, put_in, quantity in rows
     )
 
 

@@ -203,7 +203,7 @@ def test_body_without_end_then_it_is_cut_off_at_the_limit(plant: Serving) -> Non
     except httpx2.TransportError:
         # The server may close the connection while the client is still sending.
         pass
-    assert wang.ask("{ viewer { person } }") == {"viewer": {"person": "wang"}}
+    assert wang.ask("{ viewer { actor { code } } }") == {"viewer": {"actor": {"code": "wang"}}}
 
 
 def test_operation_asked_for_by_get_then_it_is_not_answered(plant: Serving) -> None:
@@ -225,7 +225,7 @@ def nested(depth: int) -> str:
 def deep(levels: int) -> str:
     inner = "{ code }"
     for _ in range(levels):
-        inner = "{ history { nodes { plant { replication { state } } } } stock { batch " + inner + " } }"
+        inner = "{ history { nodes { plant { replication { state } } } } stock { nodes { batch " + inner + " } } }"
     return "{ batches { nodes " + inner + " } }"
 
 
@@ -285,8 +285,10 @@ def test_cursor_of_another_list_or_filter_then_it_is_refused(plant: Serving) -> 
     rest = wang.ask("query($after: String) { batches(after: $after) { nodes { code } totalCount } }", after=cursor)
     others = [
         wang.send("query($after: String) { stock(after: $after) { nodes { id } } }", after=cursor),
-        wang.send('query($a: String) { batches(filter: {materialCode: "X"}, after: $a) { nodes { code } } }', a=cursor),
-        wang.send("query($a: String) { batches(orderBy: MADE_LAST, after: $a) { nodes { code } } }", a=cursor),
+        wang.send(
+            'query($a: String) { batches(filter: {materialCode: {eq: "X"}}, after: $a) { nodes { code } } }', a=cursor
+        ),
+        wang.send("query($a: String) { batches(orderBy: {field: CODE}, after: $a) { nodes { code } } }", a=cursor),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a=cursor[:-2] + "AA"),
         wang.send("query($a: String) { batches(after: $a) { nodes { code } } }", a="A" * 5000),
     ]
@@ -399,4 +401,4 @@ def test_headers_of_any_size_then_the_server_stays_up(plant: Serving) -> None:
                 connection.shutdown(socket.SHUT_WR)
             reply = connection.recv(1000)
         assert b" 5" not in reply[:12]
-    assert plant.people["wang"].ask("{ viewer { person } }") == {"viewer": {"person": "wang"}}
+    assert plant.people["wang"].ask("{ viewer { actor { code } } }") == {"viewer": {"actor": {"code": "wang"}}}

@@ -16,7 +16,8 @@ from schema.engine import limits
 from tests.api.serving import SETUP, Person, Serving
 
 PROTOCOL = "graphql-transport-ws"
-ENTRIES = "subscription { ledgerEntries(fromIndex: 0) { index type } }"
+ENTRIES = "subscription($after: String) { ledgerEntries(after: $after) { cursor entry { index type } } }"
+STATUS = "subscription { replicationStatus { status { plant { code } } } }"
 
 
 @asynccontextmanager
@@ -40,8 +41,8 @@ async def enter(connection: ClientConnection, person: Person) -> None:
     assert await hear(connection) == {"type": "connection_ack"}
 
 
-async def subscribe(connection: ClientConnection, query: str, number: int = 1) -> None:
-    await say(connection, id=str(number), type="subscribe", payload={"query": query})
+async def subscribe(connection: ClientConnection, query: str, number: int = 1, **variables: Any) -> None:
+    await say(connection, id=str(number), type="subscribe", payload={"query": query, "variables": variables})
 
 
 async def closed(connection: ClientConnection) -> int:
@@ -56,17 +57,18 @@ async def closed(connection: ClientConnection) -> int:
 
 async def test_token_given_then_entries_come_as_they_are_written(plant: Serving) -> None:
     li = plant.people["li"]
-    size = plant.plant().entry().index + 1
+    size, after = plant.plant().entry().index + 1, li.ask("{ eventCursor }")["eventCursor"]
     async with connected(plant) as connection:
         await enter(connection, li)
-        await subscribe(connection, ENTRIES)
-        first = [(await hear(connection))["payload"]["data"]["ledgerEntries"]["index"] for _ in range(size)]
-
-        await asyncio.to_thread(li.do, "openProcess")
-
-        new = await hear(connection)
-    assert first == list(range(size))
-    assert new["payload"]["data"]["ledgerEntries"] == {"index": size, "type": "ProcessOpened"}
+        await subscribe(connection, ENTRIES, after=after)
+        found = []
+        for _ in range(2):
+            await asyncio.to_thread(li.do, "openProcess")
+            found.append((await hear(connection))["payload"])
+    entries = [one["data"]["ledgerEntries"]["entry"] for one in found]
+    assert entries == [{"index": size + number, "type": "ProcessOpened"} for number in range(2)]
+    # Each event has the cost of the subscription, which counts once.
+    assert [one["extensions"]["cost"]["requested"] for one in found] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ async def test_nothing_said_first_then_subscribing_closes_it(plant: Serving) -> 
 async def test_token_expires_then_the_connection_ends(plant: Serving) -> None:
     async with connected(plant) as connection:
         await enter(connection, plant.people["li"])
-        await subscribe(connection, ENTRIES)
+        await subscribe(connection, STATUS)
         await hear(connection)
         plant.clock.advance(seconds=601)
         assert await closed(connection) == 4401
@@ -132,7 +134,7 @@ async def test_query_or_mutation_over_the_socket_then_it_is_refused(plant: Servi
 
 async def test_subscriptions_without_end_then_those_above_the_limit_are_refused(plant: Serving) -> None:
     most = limits.SUBSCRIPTIONS_PER_CONNECTION_MAX
-    waiting = "subscription { ledgerEntries(fromIndex: 1000) { index } }"
+    waiting = "subscription { ledgerEntries { cursor } }"
     async with connected(plant) as connection:
         await enter(connection, plant.people["li"])
         for number in range(most + 1):
@@ -165,7 +167,7 @@ async def test_message_of_the_wrong_form_then_the_connection_ends_and_the_node_s
         await enter(connection, plant.people["li"])
         await connection.send(text)
         assert 4400 <= await closed(connection) < 4500
-    assert plant.people["wang"].ask("{ viewer { person } }") == {"viewer": {"person": "wang"}}
+    assert plant.people["wang"].ask("{ viewer { actor { code } } }") == {"viewer": {"actor": {"code": "wang"}}}
 
 
 async def test_message_too_long_then_the_connection_ends(plant: Serving) -> None:
@@ -178,9 +180,9 @@ async def test_message_too_long_then_the_connection_ends(plant: Serving) -> None
 async def test_bad_document_then_the_subscription_is_refused_and_the_connection_stays(plant: Serving) -> None:
     async with connected(plant) as connection:
         await enter(connection, plant.people["wang"])
-        await subscribe(connection, "subscription { ledgerEntriess { index } }")
+        await subscribe(connection, "subscription { ledgerEntriess { cursor } }")
         unknown = await hear(connection)
-        await subscribe(connection, "subscription { ledgerEntries { index } }", 2)
+        await subscribe(connection, "subscription { ledgerEntries { cursor } }", 2)
         hidden = await hear(connection)
     assert (unknown["type"], "Did you mean" in str(unknown)) == ("error", False)
     assert "NOT_PERMITTED" in str(hidden)

@@ -30,7 +30,7 @@ from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.splits import Split, SplitPart, split_batch
 from plants.commands.production.yields import Addition, Output, Yield, yield_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE, ENTRY_ALREADY_CORRECTED, ENTRY_BUILT_ON
 from plants.rules.inventory.refusals import ALIAS_TAKEN, STOCK_SHORT
 from plants.rules.ledger.events import Entry
@@ -54,7 +54,7 @@ FULL = Delivery(
 )
 
 
-def wrong(entry: Entry, why: Wrong = Wrong.DID_NOT_OCCUR) -> Correction:
+def wrong(entry: Entry, why: CorrectionReason = CorrectionReason.DID_NOT_OCCUR) -> Correction:
     return Correction(entry.index, why, "Typed twice 重复录入")
 
 
@@ -146,7 +146,7 @@ def test_feed_corrected_then_stock_back_and_edges_gone(plant: Plant) -> None:
     process, _ = run(plant)
     fed = plant.do(feed_process, Feed(process, (line(milk, "30"), line(sugar, "5"))))
     right = plant.do(feed_process, Feed(process, (line(milk, "3"),)))
-    corrected = plant.do(correct_entry, wrong(fed, Wrong.INCORRECT_DATA))
+    corrected = plant.do(correct_entry, wrong(fed, CorrectionReason.INCORRECT_DATA))
     assert corrected.payload["retracted"] == [[fed.index, 0], [fed.index, 1]]
     assert corrected.payload["wrong"] == "INCORRECT_DATA"
     assert plant.movements(corrected) == [
@@ -322,13 +322,13 @@ def test_types_that_are_answered_in_another_way_then_refused(here: Plant) -> Non
 
 @pytest.mark.parametrize("index", [-1, 10_000, 2**70])
 def test_no_such_entry_then_refused(here: Plant, index: int) -> None:
-    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, "?"), ENTRY_UNKNOWN)
+    here.refuses(correct_entry, Correction(index, CorrectionReason.DID_NOT_OCCUR, "?"), ENTRY_UNKNOWN)
 
 
 def test_no_reason_then_refused(here: Plant) -> None:
     here.receive()
     index = here.entry().index
-    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, ""), TEXT_INVALID)
+    here.refuses(correct_entry, Correction(index, CorrectionReason.DID_NOT_OCCUR, ""), TEXT_INVALID)
 
 
 def test_same_request_twice_then_one_correction(plant: Plant) -> None:

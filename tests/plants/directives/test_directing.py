@@ -32,7 +32,7 @@ from plants.commands.materials.definitions import MasterDefinition, MaterialDefi
 from plants.commands.production.process_records import Feed, ProcessOrder, feed_process, open_process
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.rebuild import rebuild
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.audit.refusals import CORRECTION_IMPOSSIBLE
 from plants.rules.directives.refusals import DIRECTED_HOLD_UNKNOWN
 from plants.rules.identification.codes import check_character
@@ -300,7 +300,7 @@ def test_plant_releases_what_headquarters_holds_then_refused_and_its_own_holds_w
     for named in (index, None):
         data = here.refuses(request_change, ReleaseRequest(code, "Looks fine", named), HOLD_DIRECTED)
         assert data == {"batch": code, "hold": str(index)}
-    here.refuses(correct_entry, Correction(index, Wrong.DID_NOT_OCCUR, "No"), CORRECTION_IMPOSSIBLE)
+    here.refuses(correct_entry, Correction(index, CorrectionReason.DID_NOT_OCCUR, "No"), CORRECTION_IMPOSSIBLE)
     own = here.do(quarantine_batch, Quarantine(code, "Seal broken"))
     asked = here.do(request_change, ReleaseRequest(code, "Resealed"))
     assert asked.payload["detail"] == {"holds": str(own.index)}, "the plant's own alone"
@@ -393,7 +393,7 @@ def test_receipt_that_did_not_occur_then_the_hold_stays_on_what_is_known(hub: Hu
     directs(hub, direct_hold, HoldDirection(code, "Glass"), here)
     obeys(hub, there)
     receipt = receive(there, sent, here)
-    there.do(correct_entry, Correction(receipt.index, Wrong.DID_NOT_OCCUR, "Next truck"))
+    there.do(correct_entry, Correction(receipt.index, CorrectionReason.DID_NOT_OCCUR, "Next truck"))
     receive(there, sent, here)
     assert [row[4] for row in holds(there)] == [None]
     cannot_use(there, code)

@@ -12,7 +12,6 @@ from plants.rules.identification.codes import node_id
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.values.scope import PlantScope
 from plants.store.genealogy.walks import (
-    Presence,
     Seeds,
     Traced,
     TracedBatch,
@@ -20,13 +19,13 @@ from plants.store.genealogy.walks import (
     batches_page,
     edges_page,
     paths,
-    presences,
     trace,
 )
+from plants.store.sql.filters import CodeCriterion, MemberCriterion, Span
 from plants.store.traceability.trace_batches import TracedBatchesFilter, traced_count, traced_page
 from plants.store.traceability.trace_names import plant_codes, process_names
 from plants.store.traceability.trace_starts import Start, resolve_seeds
-from plants.store.traceability.trace_summary import Delivered, Flow, Share, contributions, flows, summary
+from plants.store.traceability.trace_summary import Delivered, Flow, PlaceKind, Share, contributions, flows, summary
 from tests.plants.genealogy.graphs import Genealogy, genealogies
 
 BACKWARD, FORWARD, BOTH = TraceDirection.BACKWARD, TraceDirection.FORWARD, TraceDirection.BOTH
@@ -42,7 +41,9 @@ STARTS = (
     Start(codes=tuple(f"B{number}" for number in range(9))),
     Start(aliases=("L1", "L2")),
     Start(supplier_lots=("L1", "L2")),
-    Start(orders=("PO-1",)),
+    Start(customer_orders=("PO-1",)),
+    Start(job_orders=("PO-1",)),
+    Start(purchase_orders=("PO-1",)),
     Start(customers=("C1",)),
 )
 
@@ -51,11 +52,12 @@ def filters_of(found: Traced) -> list[TracedBatchesFilter]:
     """Return one filter by each criterion that some generated goods meet and others do not."""
     every = TracedBatchesFilter(Start(), BOTH, found)
     return [
-        replace(every, plant="SH1"),
-        replace(every, material="WHEY"),
-        replace(every, disposition=Disposition.RESTRICTED),
+        replace(every, plant=CodeCriterion("SH1")),
+        replace(every, material=CodeCriterion("WHEY")),
+        replace(every, disposition=MemberCriterion(Disposition.RESTRICTED)),
         replace(every, in_stock=True),
         replace(every, in_stock=False),
+        replace(every, distance=Span(1, 3)),
     ]
 
 
@@ -156,11 +158,8 @@ def test_transfer_there_and_back_then_one_batch_known_at_two_plants(store: Store
     with store.reading() as session:
         (butter,) = batches_page(session, ALL, found, [BUTTER])
         assert butter == TracedBatch(BUTTER, 2, 1, "B3", "MILK", "KGM", 100, 5, None, "UNRESTRICTED")
-        here = (Presence(1, "UNRESTRICTED", 60, 0), Presence(2, "RESTRICTED", 35, 0))
-        assert presences(session, ALL, [BUTTER, OTHER]) == {BUTTER: here, OTHER: ()}
         abroad = PlantScope(frozenset({2, 3}))
         assert [one.plant_id for one in batches_page(session, abroad, found, [BUTTER])] == [2]
-        assert presences(session, abroad, [BUTTER]) == {BUTTER: here[1:]}
         assert batches_page(session, PlantScope(frozenset({3})), found, [BUTTER]) == [TracedBatch(BUTTER, 2)]
 
 
@@ -181,10 +180,10 @@ def test_shipments_then_the_summary_names_customers_and_what_is_on_hand(store: S
         assert figures.shares == (Share(1, "MILK", "KGM", "UNRESTRICTED", 2, 2, 200, 60),)
         assert figures.deliveries == (Delivered(1, "C7", "KGM", 1, 1, 40),)
         assert flows(session, ALL, found.batches) == (
-            Flow(1, "KGM", "process", "stock", 100),
-            Flow(1, "KGM", "stock", "process", 40),
+            Flow(1, "KGM", PlaceKind.PROCESS, PlaceKind.STOCK, 100),
+            Flow(1, "KGM", PlaceKind.STOCK, PlaceKind.PROCESS, 40),
         )
-        shipment = resolve_seeds(session, ALL, Start(customers=("C7", "C8"), orders=("PO-1",)))
+        shipment = resolve_seeds(session, ALL, Start(customers=("C7", "C8"), customer_orders=("PO-1",)))
         assert shipment == Seeds((), (SHIP,), by_name=True, unknown=("C8",))
         origin = trace(session, ALL, shipment, BACKWARD)
         assert origin.batches == {BUTTER: 1, OTHER: 1, CREAM: 2, MILK: 3}
@@ -285,7 +284,6 @@ def test_rows_outside_the_scope_then_they_change_no_answer(
                     flows(session, scope, found.batches),
                     bounds,
                     batches_page(session, scope, found, list(found.batches)),
-                    presences(session, scope, list(found.batches)),
                     edges_page(session, scope, found, first=1000),
                     edges_page(session, scope, found, first=max(1, len(found.links) - 1)),
                     *(resolve_seeds(session, scope, start) for start in STARTS),

@@ -131,7 +131,7 @@ def test_returned_then_stock_is_back_and_no_more_than_was_fed(plant: Plant) -> N
     data = plant.refuses(yield_process, Yield(process, returns=(line, line)), STOCK_SHORT)
     assert data == {
         "batch": milk,
-        "location": f"process record process/{process}",
+        "location": "this process record",
         "available": "0",
         "wanted": "30",
         "unit": "KGM",

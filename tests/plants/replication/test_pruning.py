@@ -14,7 +14,7 @@ from plants.commands.audit.corrections import Correction, correct_entry
 from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.replication.pruning import EMPTIED_AT_ONCE, Pruning, PruningUnsafe, Receipt, empty_next, prune
 from plants.commands.replication.rebuild import rebuild
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.ledger.events import Entry
 from plants.rules.ledger.refusals import ENTRY_PRUNED, REQUEST_PRUNED
 from plants.rules.ledger.verification import BreakKind, Broken, SizedRoot, Verified
@@ -253,7 +253,7 @@ def test_commands_meet_what_is_gone_then_they_say_so_and_change_nothing(plant: P
     pruned(plant, heard(plant))
     said = plant.refuses(receive_batch, MILK, REQUEST_PRUNED, request=REQUEST)
     assert said == {"request": REQUEST, "entry": str(at)}
-    plant.refuses(correct_entry, Correction(at, Wrong.DID_NOT_OCCUR, "?"), ENTRY_PRUNED)
+    plant.refuses(correct_entry, Correction(at, CorrectionReason.DID_NOT_OCCUR, "?"), ENTRY_PRUNED)
     before = plant.everything()
     with pytest.raises(pruning.BodiesElsewhere, match="plant prune --fetch"), plant.store.transaction() as session:
         rebuild(session)

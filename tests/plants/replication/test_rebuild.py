@@ -32,7 +32,7 @@ from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication import rebuild as rebuilding
 from plants.commands.replication.rebuild import rebuild
 from plants.rules.approvals.change_requests import ChangeVerdict
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.ledger.events import Entry
 from plants.rules.logistics.transfers import transfer_manifest
 from plants.store.ledger.entries import Head
@@ -56,7 +56,7 @@ def work(plant: Plant) -> str:
     sugar = plant.receive("RM-SUGAR", "50")
     process = plant.do(open_process, ProcessOrder(equipment="MIX1")).payload["process"]["id"]
     wrong = plant.do(feed_process, Feed(process, (line(milk, "30"), line(sugar, "1"))))
-    plant.do(correct_entry, Correction(wrong.index, Wrong.INCORRECT_DATA, "Wrong scale"))
+    plant.do(correct_entry, Correction(wrong.index, CorrectionReason.INCORRECT_DATA, "Wrong scale"))
     plant.do(feed_process, Feed(process, (line(milk, "31"), line(sugar, "1"))))
     first = plant.do(yield_process, Yield(process, (Output("FP-YOG", "20", "KGM", "B1"),)))
     yoghurt = str(first.payload["batches"][0]["code"])
@@ -183,11 +183,11 @@ def test_hub_over_two_plants_then_equal_and_each_plant_as_it_states_itself(
         sent = one.do(dispatch_transfer, Dispatch("NB1", (line(yoghurt, "1"),)))
         receipt = TransferReceipt(transfer_manifest(sent, one.origin), "A1")
         wrong = two.do(receive_transfer, receipt)
-        two.do(correct_entry, Correction(wrong.index, Wrong.DID_NOT_OCCUR, "Next truck"))
+        two.do(correct_entry, Correction(wrong.index, CorrectionReason.DID_NOT_OCCUR, "Next truck"))
         two.do(receive_transfer, receipt)
         process = two.do(open_process, ProcessOrder()).payload["process"]["id"]
         closing = two.do(close_process, Closing(process))
-        two.do(correct_entry, Correction(closing.index, Wrong.DID_NOT_OCCUR, "Not yet"))
+        two.do(correct_entry, Correction(closing.index, CorrectionReason.DID_NOT_OCCUR, "Not yet"))
         two.do(quarantine_batch, Quarantine(yoghurt, "Warm truck"))
         asked = two.do(request_change, ReleaseRequest(yoghurt, "Still cold"))
         hub.hears(two)

@@ -30,7 +30,10 @@ from tests.house.test_tables import ROOMS
 AT = datetime(2026, 3, 14, 8, 0, 0, 123_457, tzinfo=UTC)
 AT_US = 1_773_475_200_123_457
 SECOND_US = 1_000_000
-MODELS = sorted({one for room in ROOMS for one in vars(room).values() if hasattr(one, "__table__")}, key=str)
+MODELS: list[Any] = sorted(
+    {one for room in ROOMS for one in vars(room).values() if isinstance(one, type) and hasattr(one, "__table__")},
+    key=str,
+)
 JSON_VALUE = {"b": "%s :x", "a": "温度"}
 SAID = Notice("TEST", "Look at {what}.", {"what": "温度"})
 

@@ -22,7 +22,7 @@ from plants.commands.logistics.transfers import (
 from plants.commands.production.process_records import ProcessOrder
 from plants.commands.production.runs import ProductionRun, record_production
 from plants.commands.production.yields import Output
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.genealogy.walks import Link, TraceDirection, walk
 from plants.rules.identification.codes import plant_of
 from plants.rules.ledger.events import Entry, canonical
@@ -115,7 +115,9 @@ class World:
     def take_back(self, plant: Plant) -> None:
         receipts = [entry.index for entry in plant.entries() if entry.type == "TransferReceived"]
         if receipts:
-            plant.do(correct_entry, Correction(self.chance.choice(receipts), Wrong.DID_NOT_OCCUR, "not here"))
+            plant.do(
+                correct_entry, Correction(self.chance.choice(receipts), CorrectionReason.DID_NOT_OCCUR, "not here")
+            )
 
     def replicate(self, plant: Plant) -> None:
         """Let the hub take some more of a ledger in, apply some of that, and hear how long the ledger is."""

@@ -4,24 +4,30 @@ from collections.abc import Iterator
 
 import pytest
 
-from auth.actors import Role
+from auth.actors import Actor, Role
 from infra.ids import new_id
 from plants.commands.approvals.change_requests import ReleaseRequest, request_change
 from plants.commands.inventory.movements import Move, move_batch
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.ledger.events import Entry
+from plants.store.ledger.entries import fence
+from schema.audit.differences import OtherChange, difference
+from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.plants.replicas import answer_next
 from tests.schema.asking import AUDITOR, DIRECTOR, JSON, MANAGER, OPERATOR, QUALITY, Served, person, served
 from tests.schema.group import Group
 
-ASKED = """... on ChangeRequested { entry { index type leafHash } changeRequest { id change kind state version proposal
-  levels reason requestedBy expiresAt expired differences { field before after } batch { code } plant { code }
-  decisions { verdict } } }"""
-DECIDED = """... on ChangeRequestDecided { entry { index type } changeRequest { state refusal closedIndex
-  decisions { verdict level decidedBy printedName comment ledger index applied refusal } } }"""
-LISTED = """query($filter: ChangeRequestFilter) { changeRequests(filter: $filter) {
-  totalCount nodes { change plant { code } } } }"""
+ASKED = """... on ChangeRequested { entry { index type leafHash } changeRequest { id index kind state batchVersion
+  proposal levels reason requestedBy { code kind } expiresAt expired differences { field before after }
+  batch { code } plant { code }
+  decisions { verdict } viewerCanDecide { allowed blockedBy { code } } } }"""
+DECIDED = """... on ChangeRequestDecided { entry { index type } changeRequest { closedIndex
+  state refusal { code message }
+  decisions { verdict level decidedBy { code } printedName comment ledger index applied refusal { code } } } }"""
+LISTED = """query($filter: ChangeRequestFilter, $order: ChangeRequestOrder) {
+  changeRequests(filter: $filter, orderBy: $order) {
+  totalCount nodes { index plant { code } } } }"""
 THERE = person(6, (2, Role.MANAGER))
 
 
@@ -46,32 +52,40 @@ def release_asked(plant: Plant) -> Entry:
 
 
 def decision(asked: Entry, **other: object) -> JSON:
-    return {"change": asked.index, "proposal": asked.leaf.hex(), "verdict": "APPROVED", **other}
+    given = {"changeRequestId": node_id("change", asked.envelope["plant"], asked.index)}
+    return {**given, "proposal": asked.leaf.hex(), "verdict": "APPROVED", **other}
 
 
 async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(here: Plant, node: Served) -> None:
     code = here.receive()
     hold = here.do(quarantine_batch, Quarantine(code, "Seal broken"))
-    given = {"requestId": new_id(), "batchCode": code, "hold": hold.index, "reason": "Tested, good 检验合格"}
+    hold_id = node_id("hold", 1, here.batch_id(code), str(hold.index))
+    given = {"requestId": new_id(), "batchCode": code, "holdId": hold_id, "reason": "Tested, good 检验合格"}
     answer = await node.do(OPERATOR, "requestRelease", ASKED, **given)
     index, leaf = answer["entry"]["index"], answer["entry"]["leafHash"]
     assert answer["changeRequest"] == {
-        "id": f"change/1/{index}", "change": index, "kind": "RELEASE", "state": "REQUESTED", "version": hold.index,
-        "proposal": leaf, "levels": ["HUB", "PLANT"], "reason": "Tested, good 检验合格", "requestedBy": "person-1",
+        "id": node_id("change", 1, index), "index": index, "kind": "RELEASE", "state": "REQUESTED",
+        "batchVersion": hold.index,
+        "proposal": leaf, "levels": ["HUB", "PLANT"], "reason": "Tested, good 检验合格",
+        "requestedBy": {"code": "person-1", "kind": "PERSON"},
         "expiresAt": "2026-04-13T08:00:00.000000Z", "expired": False,
         "differences": [{"field": f"hold:{hold.index}", "before": "QUALITY: Seal broken", "after": "LIFTED"}],
         "batch": {"code": code}, "plant": {"code": "SH1"}, "decisions": [],
+        "viewerCanDecide": {"allowed": False, "blockedBy": {"code": "NOT_PERMITTED"}},
     }  # fmt: skip
     assert await node.do(OPERATOR, "requestRelease", ASKED, **given) == answer
-    decided = {"requestId": new_id(), "change": index, "proposal": leaf, "verdict": "APPROVED", "comment": "Good"}
+    decided = {
+        "requestId": new_id(), "changeRequestId": answer["changeRequest"]["id"], "proposal": leaf,
+        "verdict": "APPROVED", "comment": "Good",
+    }  # fmt: skip
     done = await node.do(QUALITY, "decideChangeRequest", DECIDED, **decided)
     assert done == {
-        "__typename": "ChangeDecided",
+        "__typename": "ChangeRequestDecided",
         "entry": {"index": index + 1, "type": "ChangeDecided"},
         "changeRequest": {
             "state": "APPLIED", "refusal": None, "closedIndex": index + 2,
             "decisions": [
-                {"verdict": "APPROVED", "level": "PLANT", "decidedBy": "person-2", "printedName": "Person 2",
+                {"verdict": "APPROVED", "level": "PLANT", "decidedBy": {"code": "person-2"}, "printedName": "Person 2",
                  "comment": "Good", "ledger": "PLANT", "index": index + 1, "applied": None, "refusal": None}
             ],
         },
@@ -79,8 +93,8 @@ async def test_release_asked_and_approved_by_another_then_the_hold_is_lifted(her
     before = here.everything()
     assert await node.do(QUALITY, "decideChangeRequest", DECIDED, **decided) == done
     assert here.everything() == before
-    document = "query($code: BatchCode!) { batch(code: $code) { holds { hold } atPlants { usable } } }"
-    assert (await node.ask(OPERATOR, document, code=code))["batch"] == {"holds": [], "atPlants": [{"usable": True}]}
+    document = "query($code: BatchCode!) { batch(code: $code) { atPlants { usable } } }"
+    assert (await node.ask(OPERATOR, document, code=code))["batch"] == {"atPlants": [{"usable": True}]}
 
 
 async def test_expiry_and_count_asked_for_then_what_each_would_change(here: Plant, node: Served) -> None:
@@ -135,18 +149,20 @@ async def test_decisions_refused_then_nothing_changed_and_each_says_why(
         (own, {}, "CHANGE_OWN_REQUEST", f"变更申请 {asked.index} 由您本人提出，须由他人审批。"),
         (QUALITY, {"proposal": "00"}, "PROPOSAL_DIFFERS",
          f"变更申请 {asked.index} 与您所见内容不一致，请重新查看后再审批。"),
-        (QUALITY, {"change": 999}, "CHANGE_UNKNOWN", "此处没有变更申请 999，请重新查看申请列表。"),
-        (QUALITY, {"change": -1}, "CHANGE_UNKNOWN", "此处没有变更申请 -1，请重新查看申请列表。"),
+        (QUALITY, {"changeRequestId": node_id("change", 1, 999)}, "CHANGE_UNKNOWN",
+         "此处没有变更申请 999，请重新查看申请列表。"),
+        (QUALITY, {"changeRequestId": "nothing"}, "CHANGE_UNKNOWN", "此处没有变更申请 nothing，请重新查看申请列表。"),
+        (QUALITY, {"changeRequestId": node_id("change", 2, asked.index)}, "CHANGE_UNKNOWN",
+         f"此处没有变更申请 {asked.index}，请重新查看申请列表。"),
         (QUALITY, {"verdict": "REJECTED"}, "TEXT_INVALID", "审批意见必须为：1-500 个可打印字符。"),
         (OPERATOR, {}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
-        (QUALITY, {"plant": "NB1"}, "NOT_PERMITTED", "未找到该内容，或您无权在此操作。"),
     ):  # fmt: skip
         answer = await node.do(actor, "decideChangeRequest", "", "zh", **decision(asked, **given))
         assert (answer["code"], answer["message"]) == (refusal, text)
     here.clock.advance(days=31)
     assert (await node.do(QUALITY, "decideChangeRequest", "", **decision(asked)))["code"] == "CHANGE_EXPIRED"
-    document = "query($change: Int!) { changeRequest(change: $change) { state expired } }"
-    found = await node.ask(QUALITY, document, change=asked.index)
+    document = "query($id: ID!) { changeRequest(id: $id) { state expired } }"
+    found = await node.ask(QUALITY, document, id=node_id("change", 1, asked.index))
     assert found == {"changeRequest": {"state": "REQUESTED", "expired": True}}
     assert here.everything() == before
 
@@ -167,7 +183,14 @@ async def test_approved_after_the_batch_changed_then_refused_and_says_why(
 ) -> None:
     here.do(move_batch, Move(asked.envelope["key"], "A1", "B1", "1", "KGM"))
     done = await node.do(QUALITY, "decideChangeRequest", DECIDED, **decision(asked))
-    assert (done["changeRequest"]["state"], done["changeRequest"]["refusal"]) == ("REFUSED", "CHANGE_STALE")
+    assert (done["changeRequest"]["state"], done["changeRequest"]["refusal"]["code"]) == ("REFUSED", "CHANGE_STALE")
+    document = """query($id: ID!) { changeRequest(id: $id) {
+      refusal { message ... on ChangeStale { batchCode proposedVersion currentVersion } } } }"""
+    kept = await node.answer(OPERATOR, document, "zh", id=decision(asked)["changeRequestId"])
+    versions = {"proposedVersion": asked.index - 1, "currentVersion": asked.index + 1}
+    refusal = kept["data"]["changeRequest"]["refusal"]
+    assert refusal.pop("message").startswith(f"批次 {asked.envelope['key']}")
+    assert refusal == {"batchCode": asked.envelope["key"], **versions}
 
 
 async def test_decided_at_the_hub_then_the_plant_applies_it_and_says_so(
@@ -176,10 +199,10 @@ async def test_decided_at_the_hub_then_the_plant_applies_it_and_says_so(
     plant = group.here
     asked = release_asked(plant)
     group.hears()
-    given = decision(asked, plant="SH1", requestId=new_id(), comment="Seen 已阅")
+    given = decision(asked, requestId=new_id(), comment="Seen 已阅")
     done = await hub.do(DIRECTOR, "decideChangeRequest", DECIDED, **given)
     directive = {
-        "verdict": "APPROVED", "level": "HUB", "decidedBy": "person-9", "printedName": "Person 9",
+        "verdict": "APPROVED", "level": "HUB", "decidedBy": {"code": "person-9"}, "printedName": "Person 9",
         "comment": "Seen 已阅", "ledger": "DIRECTIVES", "index": 0, "applied": None, "refusal": None,
     }  # fmt: skip
     request = {"state": "REQUESTED", "refusal": None, "closedIndex": None, "decisions": [directive]}
@@ -189,13 +212,12 @@ async def test_decided_at_the_hub_then_the_plant_applies_it_and_says_so(
     group.hub.tells(plant)
     answer_next(plant)
     group.hears()
-    document = """query($change: Int!, $plant: PlantCode) { changeRequest(plant: $plant, change: $change) {
-      state decisions { ledger level applied } } }"""
-    found = (await hub.ask(AUDITOR, document, plant="SH1", change=asked.index))["changeRequest"]
+    document = "query($id: ID!) { changeRequest(id: $id) { state decisions { ledger level applied } } }"
+    found = (await hub.ask(AUDITOR, document, id=given["changeRequestId"]))["changeRequest"]
     copy = {"ledger": "PLANT", "level": "HUB", "applied": None}
     assert found["state"] == "APPLIED"
     assert found["decisions"] == [{"ledger": "DIRECTIVES", "level": "HUB", "applied": True}, copy]
-    local = await plant_node.ask(MANAGER, document, change=asked.index)
+    local = await plant_node.ask(MANAGER, document, id=given["changeRequestId"])
     assert local == {"changeRequest": {"state": "APPLIED", "decisions": [copy]}}
 
 
@@ -203,18 +225,18 @@ async def test_refused_at_the_hub_then_no_directive_is_written(group: Group, hub
     asked = release_asked(group.here)
     group.hears()
     for actor, given, refusal in (
-        (MANAGER, {"plant": "SH1"}, "NOT_PERMITTED"),  # may decide at the plant, not for the group
-        (AUDITOR, {"plant": "SH1"}, "NOT_PERMITTED"),
-        (DIRECTOR, {"plant": "XX9"}, "NOT_PERMITTED"),
-        (DIRECTOR, {}, "TEXT_INVALID"),
-        (DIRECTOR, {"plant": "NB1"}, "CHANGE_UNKNOWN"),
-        (person(1, (0, Role.HEADQUARTERS)), {"plant": "SH1"}, "CHANGE_OWN_REQUEST"),
+        (MANAGER, {}, "NOT_PERMITTED"),  # may decide at the plant, not for the group
+        (AUDITOR, {}, "NOT_PERMITTED"),
+        (DIRECTOR, {"changeRequestId": node_id("change", 9, asked.index)}, "CHANGE_UNKNOWN"),
+        (DIRECTOR, {"changeRequestId": node_id("change", 2, asked.index)}, "CHANGE_UNKNOWN"),
+        (DIRECTOR, {"changeRequestId": node_id("entry", 1, asked.index)}, "CHANGE_UNKNOWN"),
+        (person(1, (0, Role.HEADQUARTERS)), {}, "CHANGE_OWN_REQUEST"),
     ):
         answer = await hub.do(actor, "decideChangeRequest", "", **decision(asked, **given))
         assert answer["code"] == refusal
     assert group.hub.desk(group.here).rows("SELECT size FROM logs WHERE log_id < 0 ORDER BY log_id") == [(0,), (0,)]
-    await hub.do(DIRECTOR, "decideChangeRequest", DECIDED, **decision(asked, plant="SH1"))
-    again = await hub.do(DIRECTOR, "decideChangeRequest", "", **decision(asked, plant="SH1"))
+    await hub.do(DIRECTOR, "decideChangeRequest", DECIDED, **decision(asked))
+    again = await hub.do(DIRECTOR, "decideChangeRequest", "", **decision(asked))
     assert again["code"] == "CHANGE_ALREADY_DECIDED"
 
 
@@ -236,22 +258,131 @@ async def test_lists_then_each_sees_the_requests_of_their_plants_alone(group: Gr
     here, there = [again.index, first.index], [second.index]
     for actor, given, expected in (
         (DIRECTOR, {}, there + here),
-        (DIRECTOR, {"plant": "SH1"}, here),
-        (DIRECTOR, {"batchCode": first.envelope["key"]}, [first.index]),
-        (DIRECTOR, {"state": "APPLIED"}, []),
-        (DIRECTOR, {"kind": "RELEASE", "level": "HUB", "requestedBy": "person-1"}, there + here),
-        (DIRECTOR, {"kind": "EXPIRY_EXTENSION"}, []),
-        (DIRECTOR, {"requestedBy": "person-2"}, []),
+        (DIRECTOR, {"plantCode": {"eq": "SH1"}}, here),
+        (DIRECTOR, {"batchCode": {"eq": first.envelope["key"]}}, [first.index]),
+        (DIRECTOR, {"batchCode": {"beginsWith": "SH1-"}}, here),
+        (DIRECTOR, {"state": {"in": ["APPLIED", "REFUSED"]}}, []),
+        (DIRECTOR, {"state": {"notIn": ["APPLIED"]}}, there + here),
+        (DIRECTOR, {"kind": {"eq": "RELEASE"}, "levels": {"eq": "HUB"}}, there + here),
+        (DIRECTOR, {"levels": {"in": []}}, []),
+        (DIRECTOR, {"requestedByCode": {"eq": "person-1"}}, there + here),
+        (DIRECTOR, {"kind": {"eq": "EXPIRY_EXTENSION"}}, []),
+        (DIRECTOR, {"requestedByCode": {"eq": "person-2"}}, []),
+        (DIRECTOR, {"requestedAt": {"from": "2026-03-14T08:00:00Z"}}, there + here),
+        (DIRECTOR, {"requestedAt": {"before": "2026-03-14T08:00:00Z"}}, []),
         (THERE, {}, there),
-        (THERE, {"plant": "SH1"}, []),
-        (THERE, {"batchCode": first.envelope["key"]}, []),
+        (THERE, {"plantCode": {"eq": "SH1"}}, []),
+        (THERE, {"batchCode": {"eq": first.envelope["key"]}}, []),
         (person(4), {}, []),
     ):
         found = (await hub.ask(actor, LISTED, filter=given))["changeRequests"]
-        assert (given, [one["change"] for one in found["nodes"]]) == (given, expected)
+        assert (given, [one["index"] for one in found["nodes"]]) == (given, expected)
         assert found["totalCount"] == len(expected)
-    document = """query($change: Int!, $plant: PlantCode!, $id: ID!) {
-      changeRequest(plant: $plant, change: $change) { change } node(id: $id) { id } }"""
-    for plant in ("SH1", "XX9"):
-        found = await hub.ask(THERE, document, plant=plant, change=first.index, id=f"change/1/{first.index}")
+    document = "query($id: ID!) { changeRequest(id: $id) { index } node(id: $id) { id } }"
+    for one in (node_id("change", 1, first.index), node_id("change", 9, first.index), "nothing"):
+        found = await hub.ask(THERE, document, id=one)
         assert found == {"changeRequest": None, "node": None}
+
+
+async def test_viewer_asked_what_they_may_decide_then_the_same_refusals_as_the_mutation(
+    here: Plant, node: Served, asked: Entry
+) -> None:
+    document = """query($id: ID!) { changeRequest(id: $id) {
+      viewerCanDecide { allowed blockedBy { code message ... on ChangeOwnRequest { changeRequestNumber } } } } }"""
+    given = decision(asked)
+    own = person(1, (1, Role.MANAGER))
+
+    async def can(actor: Actor) -> JSON:
+        found = (await node.ask(actor, document, id=given["changeRequestId"]))["changeRequest"]["viewerCanDecide"]
+        assert found["allowed"] is (found["blockedBy"] is None)
+        return dict(found["blockedBy"] or {})
+
+    before = here.everything()
+    assert await can(QUALITY) == {}
+    for actor in (own, OPERATOR, AUDITOR):
+        blocked, refused = await can(actor), await node.do(actor, "decideChangeRequest", "", **given)
+        assert (blocked["code"], blocked["message"]) == (refused["code"], refused["message"])
+    assert (await can(own))["changeRequestNumber"] == asked.index
+    with here.store.transaction() as session:
+        fence(session, here.number, fenced=True)
+    assert (await can(QUALITY))["code"] == "PLANT_FENCED"
+    assert (await can(OPERATOR))["code"] == "NOT_PERMITTED"
+    with here.store.transaction() as session:
+        fence(session, here.number, fenced=False)
+    assert here.everything() == before
+    await node.do(QUALITY, "decideChangeRequest", "", **given)
+    assert (await can(MANAGER))["code"] == "CHANGE_ALREADY_DECIDED"
+
+
+async def test_viewer_at_the_hub_then_its_own_level_and_directives_count(group: Group, hub: Served) -> None:
+    asked = release_asked(group.here)
+    group.hears()
+    document = "query($id: ID!) { changeRequest(id: $id) { viewerCanDecide { allowed blockedBy { code } } } }"
+    given = decision(asked)
+
+    async def can(actor: Actor) -> object:
+        found = await hub.ask(actor, document, id=given["changeRequestId"])
+        return found["changeRequest"]["viewerCanDecide"]["blockedBy"]
+
+    assert await can(DIRECTOR) is None
+    assert await can(MANAGER) == {"code": "NOT_PERMITTED"}
+    assert await can(person(1, (0, Role.HEADQUARTERS))) == {"code": "CHANGE_OWN_REQUEST"}
+    await hub.do(DIRECTOR, "decideChangeRequest", "", **given)
+    assert await can(DIRECTOR) == {"code": "CHANGE_ALREADY_DECIDED"}
+
+
+async def test_differences_then_typed_as_their_field(here: Plant, node: Served) -> None:
+    code = here.receive()
+    hold = here.do(quarantine_batch, Quarantine(code, "Seal: broken")).index
+    document = """... on ChangeRequested { changeRequest { differences { __typename field before after
+      ... on HoldLift { holdIndex kind reason } ... on ExpiryChange { expiresOnBefore expiresOnAfter }
+      ... on StockChange { locationCode quantityBefore { amount unit } quantityAfter { amount unit } } } } }"""
+
+    async def differences(mutation: str, **given: object) -> list[JSON]:
+        answer = await node.do(OPERATOR, mutation, document, batchCode=code, reason="Checked", **given)
+        return list(answer["changeRequest"]["differences"])
+
+    assert await differences("requestRelease") == [
+        {"__typename": "HoldLift", "field": f"hold:{hold}", "before": "QUALITY: Seal: broken", "after": "LIFTED",
+         "holdIndex": hold, "kind": "QUALITY", "reason": "Seal: broken"}
+    ]  # fmt: skip
+    assert await differences("requestExpiryExtension", expiresOn="2026-05-01") == [
+        {"__typename": "ExpiryChange", "field": "expires_on", "before": "2026-04-13", "after": "2026-05-01",
+         "expiresOnBefore": "2026-04-13", "expiresOnAfter": "2026-05-01"}
+    ]  # fmt: skip
+    counted = {"amount": "2.5", "unit": "KGM"}
+    assert await differences("requestStockAdjustment", locationCode="A1", counted=counted) == [
+        {"__typename": "StockChange", "field": "stock:A1", "before": "100 KGM", "after": "2.5 KGM",
+         "locationCode": "A1", "quantityBefore": {"amount": "100", "unit": "KGM"}, "quantityAfter": counted}
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "field, before, after",
+    [("colour", "red", "blue"), ("hold:7", "BROKEN", "LIFTED"), ("hold:x", "QUALITY: a", "LIFTED"),
+     ("hold:7", "NOVEL: a", "LIFTED"), ("expires_on", "soon", "2026-05-01"), ("stock:A1", "5", "6 KGM")],
+)  # fmt: skip
+def test_difference_in_another_form_then_its_texts_alone(field: str, before: str, after: str) -> None:
+    found = difference({"field": field, "before": before, "after": after})
+    assert found == OtherChange(field=field, before=before, after=after)
+
+
+async def test_ordered_then_each_request_once_in_that_order(group: Group, hub: Served) -> None:
+    asked = []
+    for plant in (group.here, group.there, group.here):
+        for clock in (group.here.clock, group.there.clock):
+            clock.advance(minutes=1)
+        asked.append((plant.number, release_asked(plant).index))
+    group.hears()
+    document = """query($order: ChangeRequestOrder, $after: String) {
+      changeRequests(orderBy: $order, first: 2, after: $after) {
+        pageInfo { endCursor hasNextPage } nodes { id } } }"""
+    for field, expected in (("REQUESTED_AT", asked), ("INDEX", sorted(asked))):
+        for direction, ids in (("ASCENDING", expected), ("DESCENDING", expected[::-1])):
+            order, found, after, page = {"field": field, "direction": direction}, [], None, {}
+            for _ in range(2):
+                page = (await hub.ask(DIRECTOR, document, order=order, after=after))["changeRequests"]
+                found += [one["id"] for one in page["nodes"]]
+                after = page["pageInfo"]["endCursor"]
+            assert found == [node_id("change", *one) for one in ids], order
+            assert (len(found), page["pageInfo"]["hasNextPage"]) == (3, False)

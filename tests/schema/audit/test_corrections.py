@@ -2,17 +2,21 @@
 
 from infra.ids import new_id
 from plants.commands.inventory.movements import Move, move_batch
+from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.schema.asking import MANAGER, OPERATOR, QUALITY, Served
 
 WANTED = """... on EntryCorrected { entry { index type }
-  corrected { index type corrected { wrong reason by { index } } } }"""
+  corrected { index type corrected { correctionReason reason entry { index } } } }"""
 
 
 async def test_corrected_then_the_goods_are_back_where_they_were(here: Plant, node: Served) -> None:
     code = here.receive()
     moved = here.do(move_batch, Move(code, "A1", "B1", "40", "KGM"))
-    given = {"requestId": new_id(), "entry": moved.index, "wrong": "INCORRECT_DATA", "reason": "30, not 40"}
+    given = {
+        "requestId": new_id(), "entryId": node_id("entry", 1, moved.index), "correctionReason": "INCORRECT_DATA",
+        "reason": "30, not 40",
+    }  # fmt: skip
     answer = await node.do(QUALITY, "correctEntry", WANTED, **given)
     index = moved.index + 1
     assert answer == {
@@ -21,7 +25,11 @@ async def test_corrected_then_the_goods_are_back_where_they_were(here: Plant, no
         "corrected": {
             "index": moved.index,
             "type": "BatchMoved",
-            "corrected": {"wrong": "INCORRECT_DATA", "reason": "30, not 40", "by": {"index": index}},
+            "corrected": {
+                "correctionReason": "INCORRECT_DATA",
+                "reason": "30, not 40",
+                "entry": {"index": index},
+            },
         },
     }
     assert here.stock() == {(code, "A1"): "100"}
@@ -34,16 +42,16 @@ async def test_refused_then_nothing_changed(here: Plant, node: Served) -> None:
     code = here.receive()
     received = here.entry().index
     here.do(move_batch, Move(code, "A1", "B1", "40", "KGM"))
-    await node.do(QUALITY, "correctEntry", "", entry=received + 1, wrong="DID_NOT_OCCUR", reason="Twice")
+    given = {"correctionReason": "DID_NOT_OCCUR", "reason": "Twice"}
+    await node.do(QUALITY, "correctEntry", "", entryId=node_id("entry", 1, received + 1), **given)
     here.do(move_batch, Move(code, "A1", "B1", "60", "KGM"))
     before = here.everything()
-    given = {"wrong": "DID_NOT_OCCUR", "reason": "Twice"}
     wanted = (
         "... on StockShort { available { amount unit } requested { amount } locationCode batchCode }"
-        " ... on EntryAlreadyCorrected { entryIndex correctingEntryIndex }"
+        " ... on EntryAlreadyCorrected { entryIndex correctingEntryIndex } ... on EntryUnknown { entryIndex }"
     )
     for actor, entry, expected in (
-        (QUALITY, 9999, {"code": "ENTRY_UNKNOWN"}),
+        (QUALITY, 9999, {"code": "ENTRY_UNKNOWN", "entryIndex": 9999}),
         (QUALITY, -1, {"code": "ENTRY_UNKNOWN"}),
         (QUALITY, 0, {"code": "CORRECTION_IMPOSSIBLE"}),
         (
@@ -64,6 +72,9 @@ async def test_refused_then_nothing_changed(here: Plant, node: Served) -> None:
         ),
         (OPERATOR, received, {"code": "NOT_PERMITTED"}),
     ):
-        answer = await node.do(actor, "correctEntry", wanted, entry=entry, **given)
+        answer = await node.do(actor, "correctEntry", wanted, entryId=node_id("entry", 1, entry), **given)
         assert {name: answer[name] for name in expected} == expected
+    for other in (node_id("entry", 2, received), node_id("entry", -1, 0), node_id("change", 1, received), "nothing"):
+        for actor, code in ((QUALITY, "ENTRY_UNKNOWN"), (OPERATOR, "NOT_PERMITTED")):
+            assert (await node.do(actor, "correctEntry", "", entryId=other, **given))["code"] == code
     assert here.everything() == before

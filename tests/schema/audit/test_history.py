@@ -15,17 +15,20 @@ from plants.commands.inventory.receipts import Delivery, receive_batch
 from plants.commands.logistics.transfers import Dispatch, dispatch_transfer
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.rules.approvals.change_requests import ChangeVerdict
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
+from schema.engine.node_ids import node_id
 from tests.factories import MANAGER as LI_LEI
 from tests.factories import Plant
 from tests.plants.replicas import answer_next
 from tests.schema.asking import AUDITOR, JSON, MANAGER, OPERATOR, Served, person
 from tests.schema.group import Group, chain
 
-ENTRIES = """query($filter: LedgerFilter, $newest: Boolean, $first: Int, $after: String) {
-  ledger(filter: $filter, newestFirst: $newest, first: $first, after: $after) {
+ENTRIES = """query($filter: LedgerFilter, $order: LedgerOrder, $first: Int, $after: String) {
+  ledger(filter: $filter, orderBy: $order, first: $first, after: $after) {
     totalCount pageInfo { hasNextPage endCursor } nodes { index type key ledger plant { code } } } }"""
 THERE = person(6, (2, Role.AUDITOR))
+OLDEST_FIRST = {"field": "RECORDED"}
+NEWEST_FIRST = {"field": "RECORDED", "direction": "DESCENDING"}
 REQUEST = "0190b0a0-0000-7000-8000-000000000001"
 
 
@@ -41,35 +44,38 @@ def indexes(found: JSON) -> list[int]:
 async def test_entry_then_everything_that_was_written_and_the_hash_of_its_bytes(here: Plant, node: Served) -> None:
     order = Delivery("RM-MILK", "100", "KGM", "A1", supplier="S1", supplier_lot="L-7")
     written = here.do(receive_batch, order, request=REQUEST, reason="Tank 3 三号罐")
-    document = """query($index: Int!) { entry(index: $index) {
+    document = """query($id: ID!) { ledgerEntry(id: $id) {
       id index ledger plant { code } eventId type version occurredAt recordedAt
-      logicalTime actor device key reason requestId payload body leafHash causes { index } differences { field }
-      corrects { index } corrected { wrong } } }"""
-    entry = (await node.ask(MANAGER, document, index=written.index))["entry"]
+      logicalTime actor { code } device key reason requestId payload body leafHash causes { index }
+      differences { field } corrects { index } corrected { reason } } }"""
+    entry = (await node.ask(MANAGER, document, id=node_id("entry", 1, written.index)))["ledgerEntry"]
     body = entry.pop("body").encode()
     assert body == written.body
     assert sha256(b"\0" + body).hexdigest() == entry["leafHash"] == written.leaf.hex()
     assert json.loads(entry.pop("payload")) == written.payload
     envelope = written.envelope
     assert entry == {
-        "id": f"entry/1/{written.index}", "index": 10, "ledger": "PLANT", "plant": {"code": "SH1"},
+        "id": node_id("entry", 1, written.index), "index": 10, "ledger": "PLANT", "plant": {"code": "SH1"},
         "eventId": envelope["id"], "type": "BatchReceived", "version": 1,
         "occurredAt": "2026-03-14T08:00:00.000000Z", "recordedAt": "2026-03-14T08:00:00.000000Z",
-        "logicalTime": envelope["hlc"], "actor": "person-1", "device": None, "key": envelope["key"],
+        "logicalTime": envelope["hlc"], "actor": {"code": "person-1"}, "device": None, "key": envelope["key"],
         "reason": "Tank 3 三号罐", "requestId": REQUEST, "leafHash": written.leaf.hex(), "causes": [],
         "differences": [], "corrects": None, "corrected": None,
     }  # fmt: skip
-    again = await node.ask(MANAGER, '{ node(id: "entry/1/10") { id ... on LedgerEntry { type } } }')
-    assert again == {"node": {"id": "entry/1/10", "type": "BatchReceived"}}
+    again = await node.ask(
+        MANAGER, "query($id: ID!) { node(id: $id) { id ... on LedgerEntry { type } } }", id=entry["id"]
+    )
+    assert again == {"node": {"id": entry["id"], "type": "BatchReceived"}}
 
 
 async def test_pages_then_each_entry_once_in_either_order(here: Plant, node: Served) -> None:
     here.receive()
-    for newest, expected in ((False, list(range(11))), (True, list(range(10, -1, -1)))):
+    backwards = list(range(10, -1, -1))
+    for order, expected in ((OLDEST_FIRST, list(range(11))), (NEWEST_FIRST, backwards), (None, backwards)):
         found: list[int] = []
         after, more = None, True
         while more:
-            page = await listed(node, MANAGER, newest=newest, first=4, after=after)
+            page = await listed(node, MANAGER, order=order, first=4, after=after)
             assert page["totalCount"] == 11
             found += indexes(page)
             after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
@@ -84,23 +90,25 @@ async def test_filters_then_exactly_what_fits(here: Plant, node: Served) -> None
     moved = here.do(move_batch, Move(milk, "A1", "B1", "10", "KGM"), actor=LI_LEI, request=REQUEST)
     first = moved.index - 2
     for wanted, expected in (
-        ({"batchCode": milk}, [first, moved.index]),
-        ({"batchCode": milk, "type": "BatchMoved"}, [moved.index]),
-        ({"batchCode": other}, [first + 1]),
-        ({"batchCode": "SH1-NONE"}, []),
-        ({"key": "RM-MILK"}, [1]),
-        ({"type": "BatchReceived"}, [first, first + 1]),
-        ({"actor": "person-2"}, [moved.index]),
-        ({"requestId": REQUEST.upper()}, [moved.index]),
-        ({"recordedFrom": "2026-03-15T08:00:00Z", "recordedBefore": "2026-03-15T17:00:00+08:00"}, [first, first + 1]),
-        ({"occurredFrom": "2026-03-15T09:00:00Z"}, [moved.index]),
-        ({"occurredBefore": "2026-03-14T08:00:00Z"}, []),
-        ({"plant": "SH1", "key": milk}, [first, moved.index] if moved.envelope["key"] == milk else [first]),
-        ({"plant": "NB1"}, []),
-        ({"ledger": "HUB"}, []),
-        ({"ledger": "PLANT", "type": "BatchMoved"}, [moved.index]),
+        ({"key": {"eq": milk}}, [first, moved.index]),
+        ({"key": {"eq": milk}, "type": {"eq": "BatchMoved"}}, [moved.index]),
+        ({"key": {"in": [other, "SH1-NONE"]}}, [first + 1]),
+        ({"key": {"in": []}}, []),
+        ({"key": {"beginsWith": "RM-MI"}}, [1]),
+        ({"type": {"in": ["BatchReceived", "BatchShipped"]}}, [first, first + 1]),
+        ({"actorCode": {"eq": "person-2"}}, [moved.index]),
+        ({"requestId": {"eq": REQUEST}}, [moved.index]),
+        ({"recordedAt": {"from": "2026-03-15T08:00:00Z", "before": "2026-03-15T17:00:00+08:00"}}, [first, first + 1]),
+        ({"occurredAt": {"from": "2026-03-15T09:00:00Z"}}, [moved.index]),
+        ({"occurredAt": {"before": "2026-03-14T08:00:00Z"}}, []),
+        ({"index": {"from": first + 1}}, [first + 1, moved.index]),
+        ({"index": {"from": 1, "before": 2}}, [1]),
+        ({"plantCode": {"eq": "SH1"}, "key": {"eq": milk}}, [first, moved.index]),
+        ({"plantCode": {"eq": "NB1"}}, []),
+        ({"ledger": {"eq": "HUB"}}, []),
+        ({"ledger": {"notIn": ["HUB", "DIRECTIVES"]}, "type": {"eq": "BatchMoved"}}, [moved.index]),
     ):
-        found = await listed(node, MANAGER, filter=wanted, newest=False)
+        found = await listed(node, MANAGER, filter=wanted, order=OLDEST_FIRST)
         assert (wanted, indexes(found), found["totalCount"]) == (wanted, expected, len(expected))
 
 
@@ -124,14 +132,19 @@ async def test_history_of_a_batch_then_what_both_plants_say_of_it(group: Group, 
 async def test_corrected_entry_then_it_and_its_correction_name_each_other(here: Plant, node: Served) -> None:
     here.receive()
     wrong = here.entry()
-    by = here.do(correct_entry, Correction(wrong.index, Wrong.DID_NOT_OCCUR, "Scanned twice"))
-    document = """query($wrong: Int!, $by: Int!) {
-      a: entry(index: $wrong) { corrects { index } corrected { wrong reason by { index } } }
-      b: entry(index: $by) { corrects { index type } corrected { wrong } } }"""
-    assert await node.ask(MANAGER, document, wrong=wrong.index, by=by.index) == {
+    by = here.do(correct_entry, Correction(wrong.index, CorrectionReason.DID_NOT_OCCUR, "Scanned twice"))
+    document = """query($wrong: ID!, $by: ID!) {
+      a: ledgerEntry(id: $wrong) { corrects { index } corrected { correctionReason reason entry { index } } }
+      b: ledgerEntry(id: $by) { corrects { index type } corrected { reason } } }"""
+    ids = {"wrong": node_id("entry", 1, wrong.index), "by": node_id("entry", 1, by.index)}
+    assert await node.ask(MANAGER, document, **ids) == {
         "a": {
             "corrects": None,
-            "corrected": {"wrong": "DID_NOT_OCCUR", "reason": "Scanned twice", "by": {"index": by.index}},
+            "corrected": {
+                "correctionReason": "DID_NOT_OCCUR",
+                "reason": "Scanned twice",
+                "entry": {"index": by.index},
+            },
         },
         "b": {"corrects": {"index": wrong.index, "type": "BatchReceived"}, "corrected": None},
     }
@@ -148,12 +161,12 @@ async def test_change_decided_at_the_hub_then_before_and_after_and_what_it_answe
     group.hub.tells(plant)
     answer_next(plant)
     group.hears()
-    document = """{ directive: entry(plant: "SH1", index: 0, ledger: DIRECTIVES) { ledger type plant { code }
+    document = """query($id: ID!) { directive: ledgerEntry(id: $id) { ledger type plant { code }
         causes { origin index leafHash entry { type ledger } } }
-      applied: ledger(filter: {type: "ChangeApplied"}) { nodes { differences { field before after } } }
-      decided: ledger(filter: {type: "ChangeDecided", ledger: PLANT}) {
-        nodes { actor causes { index entry { ledger type } } } } }"""
-    found = await hub.ask(AUDITOR, document)
+      applied: ledger(filter: {type: {eq: "ChangeApplied"}}) { nodes { differences { field before after } } }
+      decided: ledger(filter: {type: {eq: "ChangeDecided"}, ledger: {eq: PLANT}}) {
+        nodes { actor { code } causes { index entry { ledger type } } } } }"""
+    found = await hub.ask(AUDITOR, document, id=node_id("entry", -1, 0))
     assert found["directive"] == {
         "ledger": "DIRECTIVES", "type": "ChangeDecided", "plant": {"code": "SH1"},
         "causes": [
@@ -164,52 +177,56 @@ async def test_change_decided_at_the_hub_then_before_and_after_and_what_it_answe
     lifted = {"field": f"hold:{held.index}", "before": "QUALITY: Seal broken", "after": "LIFTED"}
     assert found["applied"]["nodes"] == [{"differences": [lifted]}]
     assert found["decided"]["nodes"] == [
-        {"actor": "person-9", "causes": [{"index": 0, "entry": {"ledger": "DIRECTIVES", "type": "ChangeDecided"}}]}
+        {
+            "actor": {"code": "person-9"},
+            "causes": [{"index": 0, "entry": {"ledger": "DIRECTIVES", "type": "ChangeDecided"}}],
+        }
     ]
 
 
 async def test_the_hubs_own_ledger_then_only_the_group_sees_it(hub: Served) -> None:
-    document = "{ entry(index: 0) { type ledger plant { code } } ledger(filter: {ledger: HUB}) { totalCount } }"
-    assert await hub.ask(AUDITOR, document) == {
-        "entry": {"type": "HubOpened", "ledger": "HUB", "plant": None}, "ledger": {"totalCount": 1},
+    document = """query($id: ID!) { ledgerEntry(id: $id) { type ledger plant { code } }
+      ledger(filter: {ledger: {eq: HUB}}) { totalCount } }"""
+    first = node_id("entry", 0, 0)
+    assert await hub.ask(AUDITOR, document, id=first) == {
+        "ledgerEntry": {"type": "HubOpened", "ledger": "HUB", "plant": None}, "ledger": {"totalCount": 1},
     }  # fmt: skip
-    assert await hub.ask(THERE, document) == {"entry": None, "ledger": {"totalCount": 0}}
+    assert await hub.ask(THERE, document, id=first) == {"ledgerEntry": None, "ledger": {"totalCount": 0}}
 
 
-@pytest.mark.parametrize("filter_", [{"plant": "SH1"}, {"plant": "XX9"}])
-async def test_another_plants_ledger_then_answered_like_one_that_is_not(
-    group: Group, hub: Served, filter_: JSON
-) -> None:
+@pytest.mark.parametrize("code", ["SH1", "XX9"])
+async def test_another_plants_ledger_then_answered_like_one_that_is_not(group: Group, hub: Served, code: str) -> None:
+    filter_ = {"plantCode": {"eq": code}}
     goods = chain(group)
-    assert (await listed(hub, filter=filter_))["totalCount"] == (13 if filter_["plant"] == "SH1" else 0)
-    nothing = await listed(hub, THERE, filter={"plant": "XX9"})
+    assert (await listed(hub, filter=filter_))["totalCount"] == (13 if code == "SH1" else 0)
+    nothing = await listed(hub, THERE, filter={"plantCode": {"eq": "XX9"}})
     assert await listed(hub, THERE, filter=filter_) == nothing
-    assert await listed(hub, THERE, filter={"plant": "SH1", "batchCode": goods.milk}) == nothing
-    assert await listed(hub, THERE, filter={"batchCode": goods.milk}) == await listed(
-        hub, THERE, filter={"batchCode": "SH1-X"}
-    )
-    document = """query($plant: PlantCode!) { entry(plant: $plant, index: 1) { type }
-      node(id: "entry/1/1") { id } directive: node(id: "entry/-1/0") { id } }"""
-    seen = await hub.ask(THERE, document, plant=filter_["plant"])
-    assert seen == {"entry": None, "node": None, "directive": None}
-    everything = await listed(hub, THERE, newest=False)
+    assert await listed(hub, THERE, filter=filter_ | {"key": {"eq": goods.milk}}) == nothing
+    assert await listed(hub, THERE, filter={"key": {"eq": goods.milk}}) == nothing
+    document = "query($id: ID!, $ids: [ID!]!) { ledgerEntry(id: $id) { type } nodes(ids: $ids) { id } }"
+    ids = [node_id("entry", 1, 1), node_id("entry", -1, 0)]
+    seen = await hub.ask(THERE, document, id=ids[0], ids=ids)
+    assert seen == {"ledgerEntry": None, "nodes": [None, None]}
+    everything = await listed(hub, THERE, order=OLDEST_FIRST)
     assert everything["totalCount"] == 12
     assert {one["plant"]["code"] for one in everything["nodes"]} == {"NB1"}
 
 
 async def test_operator_then_no_entry_at_all(here: Plant, node: Served) -> None:
     code = here.receive()
-    document = """query($code: BatchCode!) { entry(index: 0) { type } ledger { totalCount }
+    document = """query($code: BatchCode!, $id: ID!) { ledgerEntry(id: $id) { type } ledger { totalCount }
       batch(code: $code) { history { totalCount } } }"""
-    assert await node.ask(OPERATOR, document, code=code) == {
-        "entry": None, "ledger": {"totalCount": 0}, "batch": {"history": {"totalCount": 0}},
+    assert await node.ask(OPERATOR, document, code=code, id=node_id("entry", 1, 0)) == {
+        "ledgerEntry": None, "ledger": {"totalCount": 0}, "batch": {"history": {"totalCount": 0}},
     }  # fmt: skip
 
 
-async def test_index_that_is_not_there_then_null(node: Served) -> None:
-    assert await node.ask(MANAGER, "{ a: entry(index: -1) { type } b: entry(index: 2147483647) { type } }") == {
-        "a": None, "b": None,
-    }  # fmt: skip
+@pytest.mark.parametrize(
+    "id_", [node_id("entry", 1, -1), node_id("entry", 1, 2**31), node_id("entry", 9, 0), node_id("plant", 1), "nothing"]
+)
+async def test_entry_that_is_not_there_then_null(node: Served, id_: str) -> None:
+    found = await node.ask(MANAGER, "query($id: ID!) { ledgerEntry(id: $id) { type } }", id=id_)
+    assert found == {"ledgerEntry": None}
 
 
 async def test_body_is_pruned_then_its_columns_are_told_and_the_rest_is_null(here: Plant, node: Served) -> None:
@@ -218,26 +235,28 @@ async def test_body_is_pruned_then_its_columns_are_told_and_the_rest_is_null(her
     with here.store.transaction() as session:
         session.run("UPDATE entries SET body = :nothing WHERE idx = :idx", {"nothing": b"", "idx": written.index})
         session.run("UPDATE logs SET pruned = :size", {"size": written.index + 1})
-    document = """query($index: Int!) { entry(index: $index) {
-      eventId type version occurredAt recordedAt logicalTime actor reason key requestId payload body pruned leafHash
-      causes { index } differences { field } corrects { index } } }"""
-    entry = (await node.ask(MANAGER, document, index=written.index))["entry"]
+    document = """query($id: ID!) { ledgerEntry(id: $id) {
+      eventId type version occurredAt recordedAt logicalTime actor { code } reason key requestId payload body
+      pruned leafHash causes { index } differences { field } corrects { index } } }"""
+    entry = (await node.ask(MANAGER, document, id=node_id("entry", 1, written.index)))["ledgerEntry"]
     assert entry == {
         "eventId": written.envelope["id"], "type": "BatchReceived", "version": None,
         "occurredAt": "2026-03-14T08:00:00.000000Z", "recordedAt": "2026-03-14T08:00:00.000000Z", "logicalTime": None,
-        "actor": "person-1", "reason": None, "key": written.envelope["key"], "requestId": REQUEST, "payload": None,
-        "body": None, "pruned": True, "leafHash": written.leaf.hex(), "causes": [], "differences": [], "corrects": None,
+        "actor": {"code": "person-1"}, "reason": None, "key": written.envelope["key"], "requestId": REQUEST,
+        "payload": None, "body": None, "pruned": True, "leafHash": written.leaf.hex(), "causes": [],
+        "differences": [], "corrects": None,
     }  # fmt: skip
-    assert indexes(await listed(node, MANAGER, filter={"batchCode": written.envelope["key"]})) == [written.index]
-    at_hand = await node.ask(MANAGER, "{ entry(index: 0) { pruned version } }")
-    assert at_hand == {"entry": {"pruned": False, "version": 1}}
+    assert indexes(await listed(node, MANAGER, filter={"key": {"eq": written.envelope["key"]}})) == [written.index]
+    document = "query($id: ID!) { ledgerEntry(id: $id) { pruned version } }"
+    at_hand = await node.ask(MANAGER, document, id=node_id("entry", 1, 0))
+    assert at_hand == {"ledgerEntry": {"pruned": False, "version": 1}}
 
 
 async def test_dispatch_is_pruned_then_the_label_says_so(here: Plant, node: Served) -> None:
     batch = here.receive()
     sent = here.do(dispatch_transfer, Dispatch("NB1", (StockLine(batch, "5", "KGM", "A1"),)))
     document = "query($id: ID!) { node(id: $id) { ... on Transfer { manifest } } }"
-    wanted = f"transfer/{sent.payload['transfer']}"
+    wanted = node_id("transfer", sent.payload["transfer"])
     assert (await node.ask(MANAGER, document, id=wanted))["node"]["manifest"]
     with here.store.transaction() as session:
         session.run("UPDATE entries SET body = :nothing WHERE idx = :idx", {"nothing": b"", "idx": sent.index})

@@ -110,12 +110,17 @@ def _reached(statements: Iterable[ast.AST], orders: Orders) -> Iterator[ast.AST]
         kind = _tested_order(one)
         if isinstance(one, ast.If) and kind == orders.sent:
             yield from _reached(one.body, orders)
-            if isinstance(one.body[-1], ast.Return):
+            if _returns(one.body[-1]):
                 return
         elif isinstance(one, ast.If) and kind in orders.others:
             yield from _reached(one.orelse, orders)
         else:
             yield one
+
+
+def _returns(statement: ast.stmt) -> bool:
+    """Tell whether a statement always returns: `return`, or a `with` that ends in one."""
+    return isinstance(statement, ast.Return) or (isinstance(statement, ast.With) and _returns(statement.body[-1]))
 
 
 def _tested_order(statement: ast.AST) -> str | None:

@@ -1,15 +1,17 @@
 """Declared operations: each name once for each root, and root fields in the order of the committed SDL."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
+from graphql import TypeDefinitionNode, parse
 
 from infra.roles import Role
 from schema.engine.context import Info
 from schema.engine.contracts import build, contract
 from schema.engine.operations import Operation, OperationKind, operations, query
-from schema.engine.sdl import in_committed_order
+from schema.engine.reading_order import in_reading_order
+from schema.engine.refusals import REFUSALS
+from schema.engine.sdl import sdl
 
 
 def test_name_declared_twice_then_refused_and_the_first_declaration_stays() -> None:
@@ -25,15 +27,25 @@ def test_name_declared_twice_then_refused_and_the_first_declaration_stays() -> N
 
 
 @pytest.mark.parametrize("role", Role)
-def test_operations_in_any_order_then_the_committed_order_and_new_ones_last(role: Role) -> None:
+def test_operations_in_any_order_then_each_area_together_in_reading_order(role: Role) -> None:
     mine = [one for one in operations() if role in one.roles]
-    new = replace(mine[0], name="aNewQuery")
 
-    ordered = in_committed_order(role, mine)
+    ordered = in_reading_order(reversed(mine))
 
-    assert in_committed_order(role, [new, *reversed(mine)]) == [*ordered, new]
     queries = [one.name for one in ordered if one.kind is OperationKind.QUERY]
-    assert queries[:2] == ["viewer", "node"]
+    places = [queries.index(name) for name in ("server", "viewer", "materials", "batches", "trace", "ledger")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_sdl_then_roots_first_refusals_last_and_a_connection_behind_its_node(role: Role) -> None:
+    kinds = [one for one in parse(sdl(role)).definitions if isinstance(one, TypeDefinitionNode)]
+    names = [one.name.value for one in kinds]
+
+    assert names[:3] == ["Query", "Mutation", "Subscription"]
+    refusals = [one.name.value for one in kinds if one.name.value in {code.type_name for code in REFUSALS}]
+    assert names[-len(refusals) :] == refusals
+    assert names.index("Batch") < names.index("BatchConnection") < names.index("BatchEdge") < names.index("Stock")
 
 
 @pytest.mark.parametrize("role", Role)

@@ -8,18 +8,21 @@ import pytest
 
 from infra.messages import word
 from plants.rules.approvals.change_requests import ChangeState
+from plants.rules.approvals.refusals import CHANGE_STALE
 from plants.rules.identification.refusals import BATCH_CODE_CHARACTERS, BATCH_CODE_INVALID
 from plants.rules.quality.dispositions import Disposition
 from plants.rules.quality.holds import HoldKind
 from plants.rules.values.refusals import RULE_PRINTABLE, DatumKind, Refusal, RefusalCode
 from plants.store.refusals import declared_refusals
+from schema.engine.node_ids import node_id
 from schema.engine.operations import Operation, OperationKind, operations
 from schema.engine.quantities import Quantity
-from schema.engine.refusals import COMMON, REFUSALS, query_error, refused, shown
+from schema.engine.refusals import COMMON, REFUSALS, NewerRefusal, kept_refusal, query_error, refused, shown
 from schema.engine.scalars import ExactDecimal
 from tests.schema.engine.call_graph import Orders, codes_of
 
-MUTATIONS = [one for one in operations() if one.kind is OperationKind.MUTATION]
+MUTATIONS = [one for one in operations() if one.kind is OperationKind.MUTATION and one.name != "submit"]
+"""The mutations of one command. `submit` runs those of the others."""
 
 
 def orders_of(mutation: Operation) -> Orders:
@@ -58,8 +61,8 @@ SAMPLES: Final[Mapping[DatumKind, tuple[str, object]]] = {
     DatumKind.UUID: ("0190d6a1-0000-7000-8000-000000000001", "0190d6a1-0000-7000-8000-000000000001"),
     DatumKind.BATCH_CODE: ("SH1-261122-0001P", "SH1-261122-0001P"),
     DatumKind.PLANT_CODE: ("SH1", "SH1"),
-    DatumKind.PROCESS: ("42", "process/42"),
-    DatumKind.TRANSFER: ("43", "transfer/43"),
+    DatumKind.PROCESS: ("42", node_id("process", 42)),
+    DatumKind.TRANSFER: ("43", node_id("transfer", 43)),
     DatumKind.HOLD_KIND: ("RECALL", HoldKind.RECALL),
     DatumKind.DISPOSITION: ("RESTRICTED", Disposition.RESTRICTED),
     DatumKind.CHANGE_STATE: ("APPLIED", ChangeState.APPLIED),
@@ -100,3 +103,25 @@ def test_refused_query_then_the_error_names_the_code_and_not_what_was_sent_as_co
 
     assert error.message == "“漢”不是有效的批次号（含有 GS1 不允许的字符），请重新扫描标签。"
     assert error.extensions == {"code": "BATCH_CODE_INVALID", "givenCode": "漢", "rule": "含有 GS1 不允许的字符"}
+
+
+@pytest.mark.parametrize("code", declared_refusals().values(), ids=str)
+def test_refusal_kept_without_data_then_they_are_null_and_the_message_has_gaps(code: RefusalCode) -> None:
+    kept = kept_refusal(code, {}, "zh")
+
+    assert type(kept) is REFUSALS[code]
+    assert [getattr(kept, name) for name, one in shown(code).values() if one.default is None] == [
+        None for one in code.data.values() if one.default is None and one.kind not in {DatumKind.UNIT, DatumKind.WORD}
+    ]
+    assert "{" not in kept.message
+
+
+def test_refusal_kept_with_its_data_then_as_refused_at_once() -> None:
+    data = {"batch": "SH1-1", "proposed": "3", "current": "5"}
+    assert kept_refusal("CHANGE_STALE", data, "zh") == refused(Refusal(CHANGE_STALE, **data), "zh")
+
+
+def test_refusal_of_a_newer_program_then_its_code_alone() -> None:
+    kept = kept_refusal("MOON_WRONG", {"phase": "full"}, "zh")
+    assert (type(kept), kept.code) == (NewerRefusal, "MOON_WRONG")
+    assert kept.message == "较新的程序以代码 MOON_WRONG 拒绝了它。请更新本节点以查看原因。"

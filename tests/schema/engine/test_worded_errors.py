@@ -4,10 +4,7 @@ from typing import Any
 
 import pytest
 
-from auth.actors import Role
-from plants.rules.identification.codes import HUB
-from tests.schema.asking import DIRECTOR, Served, person
-from tests.schema.group import Group, chain
+from tests.schema.asking import DIRECTOR, Served
 
 LISTED = "query($first: Int, $after: String) { batches(first: $first, after: $after) { totalCount } }"
 
@@ -32,25 +29,12 @@ async def test_page_or_cursor_wrong_then_the_error_is_in_the_callers_language(
 @pytest.mark.parametrize(
     "document, text",
     [
-        ('{ batches(filter: { expiresBefore: "soon" }) { totalCount } }',
+        ('{ batches(filter: { expiresOn: { before: "soon" } }) { totalCount } }',
          "Date 的值不能是 'soon'：请使用 ISO 8601，例如 2026-03-14。"),
-        ('{ batches(filter: { codeBegins: "\\u0000" }) { totalCount } }', "文本不能包含字符 U+0000。"),
+        ('{ batches(filter: { code: { beginsWith: "\\u0000" } }) { totalCount } }', "文本不能包含字符 U+0000。"),
         ("{ " + " ".join(f"a{n}: batches {{ totalCount }}" for n in range(200)) + " }", "个别名，上限为"),
     ],
 )  # fmt: skip
 async def test_document_wrong_then_a_chinese_reader_is_told_in_chinese(hub: Served, document: str, text: str) -> None:
     errors = (await hub.answer(DIRECTOR, document, "zh"))["errors"]
     assert any(text in error["message"] for error in errors), errors
-
-
-async def test_decision_at_the_hub_without_a_plant_then_the_refusal_says_so(group: Group, hub: Served) -> None:
-    chain(group)
-    before = group.hub.desk(group.here).everything()
-    decision = {"change": 0, "proposal": "0" * 64, "verdict": "APPROVED"}
-    approver = person(8, (HUB, Role.HEADQUARTERS), (HUB, Role.QUALITY))
-    answers = [await hub.do(approver, "decideChangeRequest", "", language, **decision) for language in ("en", "zh")]
-    assert [(one["code"], one["message"]) for one in answers] == [
-        ("TEXT_INVALID", "The plant must be given at the hub: the code of the plant that asks."),
-        ("TEXT_INVALID", "工厂必须为：在总部必须填写的申请工厂代码。"),
-    ]
-    assert group.hub.desk(group.here).everything() == before

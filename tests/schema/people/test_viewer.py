@@ -6,6 +6,7 @@ from auth.actors import Actor
 from auth.permissions import Permission, may
 from infra.messages import languages
 from schema.engine.limits import DEPTH_MAX, PAGE_MAX, ROWS_MAX
+from schema.engine.node_ids import node_id
 from schema.engine.nodes import NODES_MAX
 from tests.factories import Plant
 from tests.schema.asking import MANAGER, OPERATOR, Served
@@ -46,8 +47,8 @@ async def test_user_asked_then_the_permissions_at_a_plant_are_those_that_are_enf
 async def test_several_ids_then_their_nodes_in_order_and_null_for_unknown_ones(here: Plant, node: Served) -> None:
     first, second = here.receive(), here.receive()
     document = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Batch { code } } }"
-    ids = [f"batch/{here.batch_id(code)}" for code in (second, first)]
-    found = await node.ask(OPERATOR, document, ids=[ids[0], "batch/1", "nothing", ids[1]])
+    ids = [node_id("batch", here.batch_id(code)) for code in (second, first)]
+    found = await node.ask(OPERATOR, document, ids=[ids[0], node_id("batch", 1), "nothing", ids[1]])
     assert found["nodes"] == [{"id": ids[0], "code": second}, None, None, {"id": ids[1], "code": first}]
     answer = await node.answer(OPERATOR, document, ids=ids * 51)
     assert answer["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"

@@ -1,11 +1,13 @@
 """Quarantine over GraphQL: independent holds, one for each request; refusals change nothing."""
 
 from infra.ids import new_id
+from schema.engine.node_ids import node_id
 from tests.factories import Plant
 from tests.schema.asking import AUDITOR, MANAGER, OPERATOR, QUALITY, Served, person
 
-WANTED = """... on HoldPlaced { entry { index type } hold { id hold kind reason placedBy liftedAt plant { code } }
-  batch { code holds { hold } atPlants { usable blockedBy { code } } } }"""
+WANTED = """... on HoldPlaced { entry { index type } hold {
+  id placedIndex kind reason open placedBy { code } liftedAt plant { code } }
+  batch { code holds { nodes { placedIndex } } atPlants { usable onHold blockedBy { code } } } }"""
 
 
 async def test_held_then_the_goods_may_not_be_used_and_other_holds_stay(here: Plant, node: Served) -> None:
@@ -13,19 +15,20 @@ async def test_held_then_the_goods_may_not_be_used_and_other_holds_stay(here: Pl
     first = await node.do(OPERATOR, "placeHold", WANTED, batchCode=code, reason="Seal broken 封口破损")
     index = first["entry"]["index"]
     assert first == {
-        "__typename": "BatchQuarantined",
+        "__typename": "HoldPlaced",
         "entry": {"index": index, "type": "BatchQuarantined"},
         "hold": {
-            "id": f"hold/1/{here.batch_id(code)}/{index}", "hold": index, "kind": "QUALITY",
-            "reason": "Seal broken 封口破损", "placedBy": "person-1", "liftedAt": None, "plant": {"code": "SH1"},
+            "id": node_id("hold", 1, here.batch_id(code), str(index)), "placedIndex": index, "kind": "QUALITY",
+            "reason": "Seal broken 封口破损", "placedBy": {"code": "person-1"}, "open": True,
+            "liftedAt": None, "plant": {"code": "SH1"},
         },
         "batch": {
-            "code": code, "holds": [{"hold": index}],
-            "atPlants": [{"usable": False, "blockedBy": {"code": "BATCH_ON_HOLD"}}],
+            "code": code, "holds": {"nodes": [{"placedIndex": index}]},
+            "atPlants": [{"usable": False, "onHold": True, "blockedBy": {"code": "BATCH_ON_HOLD"}}],
         },
     }  # fmt: skip
     second = await node.do(QUALITY, "placeHold", WANTED, batchCode=code, kind="PARAMETER_BREACH", reason="pH 7.9")
-    assert second["batch"]["holds"] == [{"hold": index}, {"hold": index + 1}]
+    assert second["batch"]["holds"] == {"nodes": [{"placedIndex": index}, {"placedIndex": index + 1}]}
     found = await node.ask(
         MANAGER, "query($id: ID!) { node(id: $id) { ... on BatchHold { kind } } }", id=second["hold"]["id"]
     )

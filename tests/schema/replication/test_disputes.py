@@ -12,6 +12,7 @@ from infra.ids import new_id
 from infra.messages import Language
 from infra.postgres import EmbeddedPostgres
 from plants.store.projection.rebuilding import table_digests
+from schema.engine.node_ids import node_id
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind
@@ -21,10 +22,15 @@ from tests.sync_jobs.group import CLOCK, Group, receive, running_group
 from tests.sync_jobs.plant.test_rebasing import part
 from tests.sync_jobs.plant.test_restoring import kinds, level
 
-LIST = """query($open: Boolean, $first: Int, $after: String) { disputes(open: $open, first: $first, after: $after) {
-  totalCount pageInfo { endCursor hasNextPage } nodes { id index type about actor collisions { code what } open
-  settlement settledBy settledAt plant { code } entry { type payload } settled { reason } } } }"""
-SETTLED = "... on ConflictingEntrySettled { entry { index type } dispute { index open settlement settledBy settled { reason } } }"
+LIST = """query($filter: ConflictingEntryFilter, $order: ConflictingEntryOrder, $first: Int, $after: String) {
+  conflictingEntries(filter: $filter, orderBy: $order, first: $first, after: $after) {
+    totalCount pageInfo { endCursor hasNextPage } nodes { id index type key actor { code }
+    conflicts { kind subject } open settlement settledBy { code } settledAt plant { code } entry { type payload }
+    settled { reason } } } }"""
+SETTLED = """... on ConflictingEntrySettled { entry { index type }
+  conflictingEntry { index open settlement settledBy { code } settled { reason } } }"""
+ABLE = """query($id: ID!) { conflictingEntry(id: $id) {
+  viewerCanSettle { allowed blockedBy { code message } } } }"""
 
 
 @pytest.fixture
@@ -59,36 +65,48 @@ def hub(parted: tuple[Group, PlantNode]) -> Iterator[Served]:
 
 
 async def listed(node: Served, actor: Actor, **given: Any) -> list[JSON]:
-    found = (await node.ask(actor, LIST, **given))["disputes"]
+    found = (await node.ask(actor, LIST, **given))["conflictingEntries"]
     assert found["totalCount"] == len(found["nodes"])
     return list(found["nodes"])
 
 
 async def settle(plant: Served, actor: Actor, dispute: int, language: Language = "en", **said: Any) -> JSON:
     given = {"reason": "Relabelled as a new batch", **said}
-    return await plant.do(actor, "settleConflictingEntry", SETTLED, language, dispute=dispute, **given)
+    named = {"conflictingEntryId": node_id("dispute", 1, dispute), **given}
+    return await plant.do(actor, "settleConflictingEntry", SETTLED, language, **named)
 
 
 async def test_repaired_then_on_the_worklist_of_the_plant_and_of_headquarters(plant: Served, hub: Served) -> None:
-    first, second = await listed(plant, QUALITY, open=True)
-    code = first["about"]
+    first, second = await listed(plant, QUALITY, filter={"open": True})
+    code = first["key"]
     assert (first["id"], first["type"], first["actor"], first["plant"]) == (
-        "dispute/1/6", "BatchReceived", "li.wei", {"code": "SH1"},
+        node_id("dispute", 1, 6), "BatchReceived", {"code": "li.wei"}, {"code": "SH1"},
     )  # fmt: skip
     assert (first["open"], first["settlement"], first["settledBy"], first["settledAt"]) == (True, None, None, None)
-    assert [one["code"] for one in first["collisions"]] == ["BATCH_TAKEN", "CODE_TAKEN"]
-    assert first["collisions"][1]["what"] == code
+    assert [one["kind"] for one in first["conflicts"]] == ["BATCH_TAKEN", "CODE_TAKEN"]
+    assert first["conflicts"][1]["subject"] == code
     assert (second["index"], first["index"]) == (7, 6)
     assert first["entry"]["type"] == "EntryDisputed"
     assert f'"key":"{code}"' in first["entry"]["payload"]
     for node, actor in ((plant, MANAGER), (hub, DIRECTOR), (hub, AUDITOR), (hub, MANAGER)):
         assert await listed(node, actor) == [first, second]
-    (page,) = [(await hub.ask(DIRECTOR, LIST, first=1))["disputes"]]
+    (page,) = [(await hub.ask(DIRECTOR, LIST, first=1))["conflictingEntries"]]
     assert (page["totalCount"], page["nodes"], page["pageInfo"]["hasNextPage"]) == (2, [first], True)
-    rest = (await hub.ask(DIRECTOR, LIST, first=1, after=page["pageInfo"]["endCursor"]))["disputes"]
+    rest = (await hub.ask(DIRECTOR, LIST, first=1, after=page["pageInfo"]["endCursor"]))["conflictingEntries"]
     assert (rest["nodes"], rest["pageInfo"]["hasNextPage"]) == ([second], False)
-    found = await hub.ask(DIRECTOR, "query($id: ID!) { node(id: $id) { id } }", id=first["id"])
-    assert found == {"node": {"id": first["id"]}}
+    backwards = await listed(hub, DIRECTOR, order={"field": "RECORDED", "direction": "DESCENDING"})
+    assert backwards == [second, first]
+    document = "query($id: ID!) { node(id: $id) { id } conflictingEntry(id: $id) { id } }"
+    found = await hub.ask(DIRECTOR, document, id=first["id"])
+    assert found == {"node": {"id": first["id"]}, "conflictingEntry": {"id": first["id"]}}
+    for wanted, expected in (
+        ({"plantCode": {"eq": "SH1"}, "actorCode": {"eq": "li.wei"}}, [first, second]),
+        ({"plantCode": {"eq": "NB1"}}, []),
+        ({"key": {"eq": code}}, [first]),
+        ({"type": {"in": ["BatchMoved"]}}, []),
+        ({"occurredAt": {"before": "2001-01-01T00:00:00Z"}}, []),
+    ):
+        assert await listed(hub, DIRECTOR, filter=wanted) == expected, wanted
 
 
 async def test_not_allowed_to_read_the_ledger_then_there_are_none(plant: Served, hub: Served) -> None:
@@ -107,19 +125,19 @@ async def test_settled_then_off_the_worklist_and_the_alarm_ends_with_the_last(
     request = new_id()
     answer = await settle(plant, QUALITY, 6, requestId=request)
     assert answer == {
-        "__typename": "DisputeSettled",
+        "__typename": "ConflictingEntrySettled",
         "entry": {"index": answer["entry"]["index"], "type": "DisputeSettled"},
-        "dispute": {
-            "index": 6, "open": False, "settlement": "Relabelled as a new batch", "settledBy": "person-2",
+        "conflictingEntry": {
+            "index": 6, "open": False, "settlement": "Relabelled as a new batch", "settledBy": {"code": "person-2"},
             "settled": {"reason": "Relabelled as a new batch"},
         },
     }  # fmt: skip
     assert await settle(plant, QUALITY, 6, requestId=request) == answer, "sent again it does nothing again"
-    assert [one["index"] for one in await listed(plant, QUALITY, open=True)] == [7]
-    assert [one["index"] for one in await listed(plant, QUALITY, open=False)] == [6]
+    assert [one["index"] for one in await listed(plant, QUALITY, filter={"open": True})] == [7]
+    assert [one["index"] for one in await listed(plant, QUALITY, filter={"open": False})] == [6]
     assert "ENTRY_DISPUTED" in kinds(node.store)
     await settle(plant, MANAGER, 7, reason="Counted 清点")
-    assert await listed(plant, QUALITY, open=True) == []
+    assert await listed(plant, QUALITY, filter={"open": True}) == []
     assert "ENTRY_DISPUTED" not in kinds(node.store)
     exchange(node, forced=True)
     level(group, node)
@@ -150,4 +168,22 @@ async def test_refused_then_nothing_has_changed(plant: Served, parted: tuple[Gro
         answer = await settle(plant, actor, dispute, language, **said)
         assert answer["code"] == code
         assert text in (None, answer["message"])
+    for other in (node_id("dispute", 2, 7), node_id("entry", 1, 7), "7"):
+        for actor, code in ((QUALITY, "DISPUTE_UNKNOWN"), (OPERATOR, "NOT_PERMITTED")):
+            assert (await settle(plant, actor, 7, conflictingEntryId=other))["code"] == code
     assert (table_digests(store), kinds(store)) == before
+
+
+async def test_viewer_asked_what_they_may_settle_then_the_refusals_of_the_mutation(plant: Served, hub: Served) -> None:
+    await settle(plant, QUALITY, 6)
+
+    async def can(node: Served, actor: Actor, dispute: int) -> JSON | None:
+        found = (await node.ask(actor, ABLE, id=node_id("dispute", 1, dispute)))["conflictingEntry"]["viewerCanSettle"]
+        return None if found is None else dict(found)
+
+    assert await can(plant, QUALITY, 7) == {"allowed": True, "blockedBy": None}
+    for actor, dispute in ((QUALITY, 6), (AUDITOR, 7), (AUDITOR, 6)):
+        refused = await settle(plant, actor, dispute)
+        blocked = {"code": refused["code"], "message": refused["message"]}
+        assert await can(plant, actor, dispute) == {"allowed": False, "blockedBy": blocked}
+    assert await can(hub, DIRECTOR, 7) is None, "settled at the plant alone"

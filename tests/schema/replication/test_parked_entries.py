@@ -13,6 +13,7 @@ from infra.postgres import EmbeddedPostgres
 from plants.rules.ledger.events import Entry
 from plants.store.projection.rebuilding import table_digests
 from plants.store.replication.projection_faults import HALTED
+from schema.engine.node_ids import node_id
 from sync_jobs.nodes import PlantNode
 from sync_jobs.plant.exchange import exchange
 from sync_jobs.projection.projecting import project_behind
@@ -23,11 +24,14 @@ from tests.sync_jobs.projection.test_parking import poison
 from tests.sync_jobs.projection.test_projecting import faults, write_raw
 
 ADMINISTRATOR = person(12, (0, Role.ADMINISTRATOR))
-LIST = """query($state: ParkedState, $first: Int, $after: String) {
-  parkedEntries(state: $state, first: $first, after: $after) { totalCount pageInfo { endCursor hasNextPage }
-  nodes { index state type about error attempts nextAttemptAt leafHash plant { code } entry { type } } } }"""
-SKIPPED = """{ skippedEntries { totalCount nodes {
-  index type error reason skippedBy printedName leafHash plant { code } decision { type reason } } } }"""
+LIST = """query($filter: ParkedEntryFilter, $order: ParkedEntryOrder, $first: Int, $after: String) {
+  parkedEntries(filter: $filter, orderBy: $order, first: $first, after: $after) {
+    totalCount pageInfo { endCursor hasNextPage } nodes { id index state type key error neededVersion attempts
+    nextAttemptAt leafHash plant { code } entry { type } } } }"""
+SKIPPED = """query($filter: SkippedEntryFilter) { skippedEntries(filter: $filter) { totalCount nodes { id
+  index type error reason skippedBy { code } printedName leafHash plant { code } decision { type reason } } } }"""
+ABLE = """query($id: ID!) { node(id: $id) { ... on ParkedEntry {
+  viewerCanRetry { allowed blockedBy { code message } } viewerCanSkip { allowed blockedBy { code message } } } } }"""
 
 
 class Waiting:
@@ -46,7 +50,8 @@ class Waiting:
         return project_behind(self.store, CLOCK, "test")
 
     async def listed(self, state: str | None = None) -> list[JSON]:
-        found = (await self.served.ask(ADMINISTRATOR, LIST, state=state))["parkedEntries"]
+        wanted = None if state is None else {"state": {"eq": state}}
+        found = (await self.served.ask(ADMINISTRATOR, LIST, filter=wanted))["parkedEntries"]
         assert found["totalCount"] == len(found["nodes"])
         return list(found["nodes"])
 
@@ -63,21 +68,27 @@ def waiting(tmp_path: Path, postgres_18: EmbeddedPostgres) -> Iterator[Waiting]:
 
 
 def shown(entry: Entry, **more: Any) -> dict[str, Any]:
-    given = {"plant": "SH1", "index": entry.index, "leafHash": entry.leaf.hex(), "reason": "Wrong scale, note 17"}
-    return {**given, **more}
+    return {"parkedEntryId": id_of(entry), "reason": "Wrong scale, note 17", **more}
+
+
+def id_of(entry: Entry, plant: int = 1) -> str:
+    """Return the id of an entry of SH1 while it is parked."""
+    return node_id("parked", plant, entry.index, entry.leaf.hex())
 
 
 async def test_parked_then_listed_with_why_each_waits(waiting: Waiting) -> None:
     failed, behind, newer = await waiting.listed()
     assert failed == {
-        "index": waiting.broken.index, "state": "FAILED", "type": "BatchMoved", "about": "elsewhere",
-        "error": failed["error"], "attempts": 1, "nextAttemptAt": failed["nextAttemptAt"],
+        "id": id_of(waiting.broken), "index": waiting.broken.index, "state": "FAILED", "type": "BatchMoved",
+        "key": "elsewhere", "error": failed["error"], "neededVersion": None, "attempts": 1,
+        "nextAttemptAt": failed["nextAttemptAt"],
         "leafHash": waiting.broken.leaf.hex(), "plant": {"code": "SH1"}, "entry": None,
     }  # fmt: skip
     assert failed["error"]
     assert failed["nextAttemptAt"] is not None
     assert (behind["state"], behind["error"], behind["index"]) == ("WAITS_BEHIND", None, waiting.behind.index)
     assert (newer["state"], newer["type"], newer["nextAttemptAt"]) == ("NEEDS_UPGRADE", "BatchBlessed", None)
+    assert (newer["error"], newer["neededVersion"]) == (None, 1)
     for one in (failed, behind, newer):
         assert await waiting.listed(one["state"]) == [one]
     seen = (await waiting.served.ask(DIRECTOR, LIST, first=1))["parkedEntries"]
@@ -85,6 +96,19 @@ async def test_parked_then_listed_with_why_each_waits(waiting: Waiting) -> None:
     assert (seen["totalCount"], seen["pageInfo"]["hasNextPage"]) == (3, True)
     rest = await waiting.served.ask(ADMINISTRATOR, LIST, first=9, after=seen["pageInfo"]["endCursor"])
     assert rest["parkedEntries"]["nodes"] == [behind, newer]
+    for wanted, expected in (
+        ({"state": {"notIn": ["FAILED", "HALTED"]}}, [behind, newer]),
+        ({"state": {"in": []}}, []),
+        ({"type": {"eq": "BatchBlessed"}}, [newer]),
+        ({"key": {"eq": "elsewhere"}}, [failed]),
+        ({"plantCode": {"eq": "SH1"}}, [failed, behind, newer]),
+        ({"plantCode": {"eq": "NB1"}}, []),
+    ):
+        found = (await waiting.served.ask(ADMINISTRATOR, LIST, filter=wanted))["parkedEntries"]
+        assert (found["nodes"], found["totalCount"]) == (expected, len(expected)), wanted
+    backwards = {"field": "INDEX", "direction": "DESCENDING"}
+    found = (await waiting.served.ask(ADMINISTRATOR, LIST, order=backwards))["parkedEntries"]
+    assert found["nodes"] == [newer, behind, failed]
     nobody = {"totalCount": 0, "pageInfo": {"endCursor": None, "hasNextPage": False}, "nodes": []}
     for actor in (person(3, (1, Role.OPERATOR)), person(4, (2, Role.MANAGER)), person(5)):
         assert await waiting.served.ask(actor, LIST) == {"parkedEntries": nobody}
@@ -99,11 +123,11 @@ async def test_halted_then_listed_and_not_to_be_decided_on(waiting: Waiting) -> 
             {"idx": 0, "key": HALTED},
         )
     (halted,) = await waiting.listed("HALTED")
-    assert (halted["index"], halted["about"], halted["error"], halted["type"]) == (0, "", "too many", None)
+    assert (halted["index"], halted["key"], halted["error"], halted["type"]) == (0, "", "too many", None)
     assert len(await waiting.listed()) == before + 1
     untouched = waiting.everything()
     for mutation in ("skipParkedEntry", "retryParkedEntry"):
-        given = {"plant": "SH1", "index": 0, "leafHash": halted["leafHash"], "reason": "Go on"}
+        given = {"parkedEntryId": halted["id"], "reason": "Go on"}
         assert (await waiting.served.do(ADMINISTRATOR, mutation, "", **given))["code"] == "ENTRY_NOT_PARKED"
     assert waiting.everything() == untouched
 
@@ -124,14 +148,25 @@ async def test_skipped_then_what_waited_goes_on_and_the_decision_is_listed(waiti
             "totalCount": 1,
             "nodes": [
                 {
-                    "index": waiting.broken.index, "type": "BatchMoved", "error": error,
-                    "reason": "Wrong scale, note 17", "skippedBy": "person-12", "printedName": "Person 12",
+                    "id": node_id("skipped", 1, waiting.broken.index), "index": waiting.broken.index,
+                    "type": "BatchMoved", "error": error,
+                    "reason": "Wrong scale, note 17", "skippedBy": {"code": "person-12"}, "printedName": "Person 12",
                     "leafHash": waiting.broken.leaf.hex(), "plant": {"code": "SH1"},
                     "decision": {"type": "EntrySkipped", "reason": "Wrong scale, note 17"},
                 }
             ],
         }
     }  # fmt: skip
+    for chosen, count in (
+        ({"skippedByCode": {"eq": "person-12"}, "type": {"eq": "BatchMoved"}}, 1),
+        ({"skippedByCode": {"eq": "person-1"}}, 0),
+        ({"skippedAt": {"before": "2001-01-01T00:00:00Z"}}, 0),
+        ({"plantCode": {"eq": "NB1"}}, 0),
+    ):
+        assert (await waiting.served.ask(DIRECTOR, SKIPPED, filter=chosen))["skippedEntries"]["totalCount"] == count
+    ids = [node_id("skipped", 1, waiting.broken.index), node_id("skipped", 1, waiting.behind.index)]
+    found = await waiting.served.ask(DIRECTOR, "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=ids)
+    assert found == {"nodes": [{"id": ids[0]}, None]}
     foreign = person(4, (2, Role.MANAGER))
     assert await waiting.served.ask(foreign, SKIPPED) == {"skippedEntries": {"totalCount": 0, "nodes": []}}
 
@@ -154,26 +189,47 @@ async def test_refused_then_nothing_has_changed(waiting: Waiting, mutation: str)
     before = waiting.everything()
     for actor in (DIRECTOR, AUDITOR, person(3, (0, Role.MANAGER)), person(4, (1, Role.ADMINISTRATOR)), person(5)):
         answers = [
-            await waiting.served.do(actor, mutation, "", **shown(waiting.broken, plant=plant))
-            for plant in ("SH1", "ZZ9")
+            await waiting.served.do(actor, mutation, "", **shown(waiting.broken, parkedEntryId=one))
+            for one in (id_of(waiting.broken), id_of(waiting.broken, 9), "nothing")
         ]
-        assert answers[0] == answers[1], "whether there is such a plant is not told"
+        assert answers[0] == answers[1] == answers[2], "whether there is such an entry is not told"
         assert answers[0]["code"] == "NOT_PERMITTED"
-    for more, plant in (
-        ({"index": waiting.behind.index, "leafHash": waiting.behind.leaf.hex()}, "SH1"),
-        ({"leafHash": waiting.behind.leaf.hex()}, "SH1"),
-        ({"index": -1}, "SH1"),
-        ({"plant": "ZZ9"}, "0"),
+    broken, behind = waiting.broken, waiting.behind
+    for wrong, plant, index in (
+        (id_of(behind), "SH1", behind.index),
+        (node_id("parked", 1, broken.index, behind.leaf.hex()), "SH1", broken.index),
+        (node_id("parked", 1, -1, broken.leaf.hex()), "SH1", -1),
+        (id_of(broken, 9), "9", broken.index),
+        (node_id("entry", 1, broken.index), None, None),
+        ("nothing", None, None),
     ):
-        given = shown(waiting.broken, **more)
+        given = shown(broken, parkedEntryId=wrong)
         answer = await waiting.served.do(
             ADMINISTRATOR, mutation, "... on EntryNotParked { plantCode entryIndex }", "zh", **given
         )
-        assert (answer["code"], answer["plantCode"]) == ("ENTRY_NOT_PARKED", plant)
-        assert answer["message"] == (
-            f"工厂 {plant} 的条目 {given['index']} 不是因自身原因而待处理，或与所示内容不符，请重新列出。"
-        )
+        assert (answer["code"], answer["entryIndex"]) == ("ENTRY_NOT_PARKED", index)
+        if plant is not None:
+            assert answer["plantCode"] == plant
+            assert answer["message"] == (
+                f"工厂 {plant} 的条目 {index} 不是因自身原因而待处理，或与所示内容不符，请重新列出。"
+            )
     for reason in ("", " ", "x" * 501):
         given = shown(waiting.broken, reason=reason)
         assert (await waiting.served.do(ADMINISTRATOR, mutation, "", **given))["code"] == "TEXT_INVALID"
+    assert waiting.everything() == before
+
+
+async def test_viewer_asked_what_they_may_decide_then_the_refusals_of_the_mutations(waiting: Waiting) -> None:
+    before = waiting.everything()
+    for actor, entry in ((ADMINISTRATOR, waiting.behind), (DIRECTOR, waiting.broken), (DIRECTOR, waiting.behind)):
+        found = (await waiting.served.ask(actor, ABLE, id=id_of(entry)))["node"]
+        for able, mutation in (("viewerCanRetry", "retryParkedEntry"), ("viewerCanSkip", "skipParkedEntry")):
+            refused = await waiting.served.do(actor, mutation, "", **shown(entry))
+            blocked = {"code": refused["code"], "message": refused["message"]}
+            assert found[able] == {"allowed": False, "blockedBy": blocked}
+    allowed = {"allowed": True, "blockedBy": None}
+    found = await waiting.served.ask(ADMINISTRATOR, ABLE, id=id_of(waiting.broken))
+    assert found == {"node": {"viewerCanRetry": allowed, "viewerCanSkip": allowed}}
+    replaced = node_id("parked", 1, waiting.broken.index, waiting.behind.leaf.hex())
+    assert await waiting.served.ask(ADMINISTRATOR, ABLE, id=replaced) == {"node": None}
     assert waiting.everything() == before

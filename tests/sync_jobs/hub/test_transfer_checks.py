@@ -19,22 +19,21 @@ from plants.commands.logistics.transfers import (
     dispatch_transfer,
     receive_transfer,
 )
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.ledger.events import Entry, canonical
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.logistics.transfers import overdue_before, transfer_manifest
 from plants.rules.values.instants import micros
 from plants.rules.values.quantities import MICRO
 from plants.rules.values.scope import PlantScope
+from plants.store.logistics.balances import Balance, balances
 from plants.store.logistics.in_transit import (
-    Balance,
     OpenState,
     OpenTransfer,
     OpenTransfersFilter,
     Total,
     awaited_batches,
     awaited_transfers,
-    balances,
     mislabelled,
     open_count,
     open_totals,
@@ -211,7 +210,7 @@ def test_more_received_than_dispatched_then_an_alarm_until_the_receipt_is_correc
     with between.group.hub.store.reading() as reads:
         assert [one.times for one in alarms(reads)] == [1], "the same is not counted at each check"
     group = between.group
-    group.there.do(correct_entry, Correction(group.there.entry().index, Wrong.INCORRECT_DATA, "miscounted"))
+    group.there.do(correct_entry, Correction(group.there.entry().index, CorrectionReason.INCORRECT_DATA, "miscounted"))
     group.hears()
     assert between.alarms(AlarmKind.TRANSFER_UNMATCHED) == {}
 
@@ -230,7 +229,7 @@ def test_surplus_ended_by_an_operator_then_not_raised_again_until_another_receip
     with group.hub.store.transaction() as session:
         assert end_alarm(session, AlarmKind.TRANSFER_UNMATCHED, str(transfer), group.here.clock.now())
     assert between.alarms(AlarmKind.TRANSFER_UNMATCHED) == {}
-    group.there.do(correct_entry, Correction(group.there.entry().index, Wrong.INCORRECT_DATA, "miscounted"))
+    group.there.do(correct_entry, Correction(group.there.entry().index, CorrectionReason.INCORRECT_DATA, "miscounted"))
     between.advance(seconds=1)
     between.arrive(entry, ReceiptLine(code, "11", "A1"))
     group.hears()
@@ -271,7 +270,7 @@ def test_label_that_the_source_does_not_bear_out_then_an_alarm_and_never_before_
         assert mislabelled(reads, THERE, [transfer]) == frozenset()
     # The receipt is taken back, and made again from the right label.
     receipt = group.there.entry().index
-    group.there.do(correct_entry, Correction(receipt, Wrong.INCORRECT_DATA, "wrong label"))
+    group.there.do(correct_entry, Correction(receipt, CorrectionReason.INCORRECT_DATA, "wrong label"))
     between.advance(seconds=1)
     between.arrive(entry)
     group.hears()

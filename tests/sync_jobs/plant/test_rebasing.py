@@ -27,7 +27,7 @@ from plants.commands.production.process_records import (
 from plants.commands.quality.holds import Quarantine, quarantine_batch
 from plants.commands.replication.disputes import Settlement, settle_dispute
 from plants.rules.approvals.change_requests import ChangeVerdict
-from plants.rules.audit.corrections import Wrong
+from plants.rules.audit.corrections import CorrectionReason
 from plants.rules.ledger.events import Entry, decode
 from plants.rules.ledger.merkle import leaf_hash
 from plants.rules.replication.refusals import DISPUTE_SETTLED, DISPUTE_UNKNOWN
@@ -247,7 +247,7 @@ def test_hold_correction_and_decision_then_positions_are_renumbered_and_decision
     with node.store.transaction() as session:
         session.run("UPDATE series SET next = next + 100")
     (fresh,) = receive(node)
-    run(node, correct_entry, Correction(fresh.index, Wrong.DID_NOT_OCCUR, "scanned by mistake"))
+    run(node, correct_entry, Correction(fresh.index, CorrectionReason.DID_NOT_OCCUR, "scanned by mistake"))
     run(node, quarantine_batch, Quarantine(code, "broken seal"))
     asked = run(node, request_change, ReleaseRequest(code, "seal was fine"))
     decision = Decision(asked.index, asked.leaf.hex(), ChangeVerdict.APPROVED, "seen it")

@@ -1,0 +1,80 @@
+"""Units in queries: the built-in ones, and those that plants defined."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from infra.database import ReadSession
+from plants.rules.materials.definitions import MasterKind
+from plants.rules.values.quantities import BASE_UNITS, UNITS
+from plants.rules.values.scope import PlantScope
+from plants.store.materials.definitions import (
+    DefinitionsFilter,
+    MasterRecord,
+    masters_by_key,
+    masters_count,
+    masters_page,
+)
+from plants.store.sql.pages import Key
+
+BUILT_IN = 0
+"""The plant number of a built-in unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A unit as an exact multiple of a built-in one. A built-in unit has no name here: languages differ in it."""
+
+    code: str
+    plant_id: int
+    name: str
+    base: str
+    factor: Fraction
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsFilter:
+    """Criteria for the units of plants, and the codes of the built-in units that meet the same criteria."""
+
+    defined: DefinitionsFilter
+    built_in: tuple[str, ...] = ()
+
+
+def built_in_unit(code: str) -> UnitRow | None:
+    """Return the built-in unit of a code."""
+    unit = UNITS.get(code)
+    return None if unit is None else UnitRow(code, BUILT_IN, "", BASE_UNITS[unit.dimension], unit.factor)
+
+
+def units_by_key(
+    reads: ReadSession, scope: PlantScope, keys: Sequence[tuple[int, str]]
+) -> dict[tuple[int, str], UnitRow]:
+    """Return what the codes mean at the plants: a built-in unit everywhere, or the plant's own."""
+    found = {key: unit for key in keys if (unit := built_in_unit(key[1])) is not None}
+    own = [(plant, MasterKind.UNIT.value, code) for plant, code in keys if code not in UNITS]
+    rows = masters_by_key(reads, scope, own) if own else {}
+    return found | {(plant, code): _defined(row) for (plant, _, code), row in rows.items()}
+
+
+def units_page(
+    reads: ReadSession, scope: PlantScope, filters: UnitsFilter, after: Key | None, limit: int
+) -> Sequence[UnitRow]:
+    """Return one page of units by code and plant."""
+    rows = [_defined(row) for row in masters_page(reads, scope, filters.defined, after, limit)]
+    units = [*_built_in(filters.built_in, after), *rows]
+    return sorted(units, key=lambda unit: (unit.code, unit.plant_id))[:limit]
+
+
+def units_count(reads: ReadSession, scope: PlantScope, filters: UnitsFilter) -> int:
+    """Return how many units there are."""
+    return masters_count(reads, scope, filters.defined) + len(filters.built_in)
+
+
+def _built_in(codes: Iterable[str], after: Key | None) -> list[UnitRow]:
+    units = (built_in_unit(code) for code in codes)
+    return [unit for unit in units if unit is not None and (after is None or (unit.code, unit.plant_id) > after)]
+
+
+def _defined(row: MasterRecord) -> UnitRow:
+    return UnitRow(row.code, row.plant_id, row.name, row.detail["of"], Fraction(row.detail["factor"]), row.version)

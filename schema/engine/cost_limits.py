@@ -1,0 +1,94 @@
+"""Limits the cost of each operation and of each actor in a minute, and answers `extensions.cost`."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import StreamExecutionResult
+
+from infra.messages import Notice, message
+from plants.rules.values.instants import format_instant, readable_instant
+from schema.engine.budgets import Balance
+from schema.engine.costs import operation_cost, uncached_cost
+from schema.engine.errors import WordedError
+from schema.engine.limits import CACHED_DOCUMENT_CHARACTERS_MAX, COST_MAX, EXCEEDED
+
+COST_TOO_HIGH: Final = message(
+    "COST_TOO_HIGH",
+    "The operation can cost {cost}; {most} is the limit. Ask for smaller pages, or for fewer lists inside lists.",
+)
+BUDGET_SPENT: Final = message(
+    "BUDGET_SPENT", "The operation can cost {cost}; you have {left} of {most} left until {at}. Send it again then."
+)
+
+
+class BudgetSpent(WordedError):
+    """An operation is refused for now. The same operation can be sent again after `retry_after`."""
+
+    def __init__(self, notice: Notice, *, extensions: Mapping[str, Any], retry_after: timedelta) -> None:
+        super().__init__(notice, extensions=extensions)
+        self.retry_after = retry_after
+
+
+class CostLimits(SchemaExtension):
+    """Refuses an operation above its limit or above the rest of the actor's budget, before it is executed.
+
+    A subscription counts once, when it begins.
+    """
+
+    requested: int = 0
+
+    def on_validate(self) -> Iterator[None]:
+        """Compute the cost of a valid document, check it and count it. It follows `DocumentLimits`."""
+        running = self.execution_context
+        if not running.pre_execution_errors:
+            assert running.graphql_document is not None
+            short = len(running.query or "") <= CACHED_DOCUMENT_CHARACTERS_MAX
+            cost = operation_cost if short else uncached_cost
+            self.requested = cost(
+                running.schema._schema,  # noqa: SLF001
+                running.graphql_document,
+                running._provided_operation_name,  # noqa: SLF001
+                running.variables or {},
+            )
+            refusal = self._refusal()
+            running.pre_execution_errors = [] if refusal is None else [refusal]
+        yield
+
+    def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:
+        """Give each event of a subscription the rows of one answer."""
+        del result
+        yield
+        self.execution_context.context.begin_answer()
+
+    def get_results(self) -> dict[str, Any]:
+        """Return `extensions.cost`: the cost of this operation, and the budget of its actor."""
+        balance = self._balance()
+        cost = {
+            "requested": self.requested,
+            "spent": balance.spent,
+            "left": balance.left,
+            "resetAt": format_instant(balance.reset_at),
+        }
+        return {"cost": cost}
+
+    def _balance(self) -> Balance:
+        context = self.execution_context.context
+        balance: Balance = context.services.budgets.balance(context.actor.actor_id, context.services.clock.now())
+        return balance
+
+    def _refusal(self) -> WordedError | None:
+        context, cost = self.execution_context.context, self.requested
+        if cost > COST_MAX:
+            data = {"cost": cost, "limit": COST_MAX}
+            return WordedError(COST_TOO_HIGH(cost=cost, most=COST_MAX), extensions={**EXCEEDED, **data})
+        budgets = context.services.budgets
+        if budgets.spend(context.actor.actor_id, cost, context.services.clock.now()):
+            return None
+        balance = self._balance()
+        at = balance.reset_at
+        said = BUDGET_SPENT(cost=cost, left=balance.left, most=budgets.per_minute, at=readable_instant(at))
+        data = {"cost": cost, "limit": budgets.per_minute, "left": balance.left}
+        extensions = {**EXCEEDED, **data, "resetAt": format_instant(at)}
+        return BudgetSpent(said, extensions=extensions, retry_after=at - context.services.clock.now())

@@ -1,0 +1,144 @@
+"""A change of master data gives some fields; the others stay, and the ledger states the whole definition."""
+
+from typing import Any
+
+import pytest
+
+from plants.commands.materials.changes import MasterChange, MaterialChange, UnitChange
+from plants.commands.materials.definitions import (
+    MaterialDefinition,
+    define_master,
+    define_material,
+    define_unit,
+)
+from plants.commands.replication.rebuild import rebuild
+from plants.rules.identification.refusals import CODE_INVALID, CODE_TAKEN
+from plants.rules.materials.definitions import MasterKind
+from plants.rules.materials.refusals import FIELD_REQUIRED, NOT_DEFINED, STALE_VERSION
+from plants.rules.values.refusals import AMOUNT_NOT_POSITIVE, NOTHING_CHANGES, TEXT_INVALID, UNIT_UNKNOWN, RefusalCode
+from tests.factories import Plant
+
+WHOLE: dict[str, Any] = {
+    "code": "RM-X",
+    "name": "Cream 奶油",
+    "unit": "KGM",
+    "shelf_life_days": 10,
+    "retest_days": 5,
+    "conversions": {"LTR": "51/50"},
+}
+
+
+def defined(plant: Plant) -> int:
+    """Define RM-X with every field; return the index of the entry."""
+    return plant.do(define_material, MaterialDefinition(**WHOLE)).index
+
+
+def paths(plant: Plant, order: MaterialChange) -> list[tuple[RefusalCode, tuple[str, ...]]]:
+    refusal = plant.refusal(define_material, order)
+    return [(one.code, one.path) for one in (refusal, *refusal.further)]
+
+
+@pytest.mark.parametrize(
+    "given, then",
+    [
+        ({"name": "Double cream"}, {"name": "Double cream"}),
+        ({"unit": "LTR"}, {"unit": "LTR"}),
+        ({"shelf_life_days": 12, "retest_days": 6}, {"shelf_life_days": 12, "retest_days": 6}),
+        ({"cleared": frozenset({"shelf_life_days"})}, {"shelf_life_days": None}),
+        ({"cleared": frozenset({"conversions", "retest_days"})}, {"conversions": {}, "retest_days": None}),
+        ({"conversions": (("BG", "25"),)}, {"conversions": {"BG": "25"}}),
+        ({"conversions": ()}, {"conversions": {}}),
+    ],
+)
+def test_fields_given_then_the_others_stay(plant: Plant, given: dict[str, Any], then: dict[str, Any]) -> None:
+    first = defined(plant)
+
+    entry = plant.do(define_material, MaterialChange("RM-X", expected_version=first, **given))
+
+    assert entry.payload == WHOLE | then
+    ((version,),) = plant.rows("SELECT version FROM materials WHERE code = 'RM-X'")
+    assert version == entry.index > first
+
+
+def test_new_material_then_what_is_not_given_is_empty(plant: Plant) -> None:
+    entry = plant.do(define_material, MaterialChange("RM-Y", "Whey", "KGM"))
+
+    nothing: dict[str, object] = {"shelf_life_days": None, "retest_days": None, "conversions": {}}
+    assert entry.payload == {"code": "RM-Y", "name": "Whey", "unit": "KGM", **nothing}
+
+
+def test_unit_and_named_things_then_they_change_field_by_field(plant: Plant) -> None:
+    plant.do(define_unit, UnitChange("BAG", "Bag", "KGM", "25"))
+    assert plant.do(define_unit, UnitChange("BAG", factor="20")).payload == {
+        "code": "BAG", "name": "Bag", "of": "KGM", "factor": "20",
+    }  # fmt: skip
+    entry = plant.do(define_master, MasterChange(MasterKind.LOCATION, "A1", "Cold store 2"))
+    sql = "SELECT name, version FROM master_records WHERE kind = 'LOCATION' AND code = 'A1'"
+    assert plant.rows(sql) == [("Cold store 2", entry.index)]
+
+
+def test_rebuilt_then_versions_are_the_same(plant: Plant) -> None:
+    defined(plant)
+    plant.do(define_material, MaterialChange("RM-X", "Double cream"))
+    plant.do(define_master, MasterChange(MasterKind.SUPPLIER, "S9", "Farm"))
+    before = plant.projection()
+
+    with plant.store.transaction() as session:
+        rebuild(session)
+
+    assert plant.projection() == before
+
+
+def test_version_another_then_stale_and_nothing_changes(plant: Plant) -> None:
+    first = defined(plant)
+    later = plant.do(define_material, MaterialChange("RM-X", "Double cream")).index
+
+    data = plant.refuses(
+        define_material, MaterialChange("RM-X", shelf_life_days=3, expected_version=first), STALE_VERSION
+    )
+
+    assert data == {"thing": "material", "code": "RM-X", "expected": str(first), "current": str(later)}
+    unknown = MaterialChange("RM-NONE", "Nothing", "KGM", expected_version=first)
+    plant.refuses(define_material, unknown, NOT_DEFINED)
+
+
+def test_nothing_new_given_then_refused(here: Plant) -> None:
+    defined(here)
+    here.refuses(define_material, MaterialChange("RM-X"), NOTHING_CHANGES)
+    here.refuses(define_material, MaterialChange("RM-X", conversions=(("LTR", "1.02"),)), NOTHING_CHANGES)
+    here.refuses(define_master, MasterChange(MasterKind.LOCATION, "A1"), NOTHING_CHANGES)
+
+
+def test_same_request_again_then_the_first_entry_also_after_later_changes(plant: Plant) -> None:
+    request = "0190d6a1-0000-7000-8000-000000000009"
+    order = MaterialChange("RM-Y", "Whey", "KGM")
+    first = plant.do(define_material, order, request=request)
+    plant.do(define_material, MaterialChange("RM-Y", "Sweet whey"))
+
+    assert plant.do(define_material, order, request=request) == first
+
+
+def test_what_a_definition_must_have_missing_then_each_field_is_named(here: Plant) -> None:
+    assert paths(here, MaterialChange("RM-Y")) == [(FIELD_REQUIRED, ("name",)), (FIELD_REQUIRED, ("unitCode",))]
+    defined(here)
+    assert paths(here, MaterialChange("RM-X", cleared=frozenset({"name"}))) == [(FIELD_REQUIRED, ("name",))]
+    here.refuses(define_unit, UnitChange("BAG", "Bag"), FIELD_REQUIRED)
+    here.refuses(define_master, MasterChange(MasterKind.CUSTOMER, "C9"), FIELD_REQUIRED)
+
+
+def test_several_wrong_then_each_is_refused_at_its_place(here: Plant) -> None:
+    wrong = MaterialChange(
+        "RM-Y", " ", "KGM", 0, 36_501, (("b g", "1"), ("BG", "0"), ("BG", "2")),
+    )  # fmt: skip
+    assert paths(here, wrong) == [(CODE_TAKEN, ("conversions", "2", "unitCode"))]
+    wrong = MaterialChange("RM-Y", " ", "KGM", 0, 36_501, (("b g", "1"), ("BG", "0")))
+    assert paths(here, wrong) == [
+        (TEXT_INVALID, ("name",)),
+        (TEXT_INVALID, ("shelfLifeDays",)),
+        (TEXT_INVALID, ("retestDays",)),
+        (CODE_INVALID, ("conversions", "0", "unitCode")),
+        (AMOUNT_NOT_POSITIVE, ("conversions", "1", "factor")),
+    ]
+    assert paths(here, MaterialChange("rm y", "Whey", "KGM")) == [(CODE_INVALID, ("code",))]
+    assert paths(here, MaterialChange("RM-Y", "Whey", "STONE")) == [(UNIT_UNKNOWN, ("unitCode",))]
+    here.refuses(define_unit, UnitChange("KGM", "Kilo", "GRM", "1"), CODE_TAKEN)
