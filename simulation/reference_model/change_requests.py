@@ -22,4 +22,4 @@ def request(call: Call, kind: str, batch: str, detail: Detail, policy: str | Non
         chosen.levels,
         f"{call.plant}/{call.index}",
     )
-    call.subject = str(call.index)
+    call.subject = f"{call.plant}/{call.index}"

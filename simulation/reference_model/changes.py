@@ -1,6 +1,6 @@
 """Holds placed by hand and gated changes: requests, decisions, application (domain.md section 4).
 
-The caller maps a request's `proposal` to the model's own.
+The id of a request is `plant/number`, and so is its proposal. The caller maps both.
 
 Choices where domain.md is silent:
 - A decision is checked in this order: known, open, not expired, right level, same content, not the requester.
@@ -51,19 +51,19 @@ def place_hold(call: Call) -> None:
 def request_release(call: Call) -> None:
     call.text("reason", required=True)
     batch = call.batch(call.input["batchCode"], "batchCode")
-    named = call.input.get("hold")
+    named = call.input.get("holdId")
     if named is None:
         quality = [hold for hold in all_open(call.tables, batch.id) if hold.kind == "QUALITY"]
         wanted = [hold for hold in quality if not is_directed(call.tables, hold)]
         if quality and not wanted:
-            raise RefusalFound("HOLD_DIRECTED", "hold", hold=quality[0].id)
+            raise RefusalFound("HOLD_DIRECTED", "holdId", hold=quality[0].id)
     else:
         wanted = [hold for hold in all_open(call.tables, batch.id) if hold.id == named]
     if not wanted:
-        raise RefusalFound("HOLD_UNKNOWN", "hold")
+        raise RefusalFound("HOLD_UNKNOWN", "holdId")
     for hold in wanted:
         if is_directed(call.tables, hold) or hold.kind == "UNCONFIRMED":
-            raise RefusalFound("HOLD_DIRECTED", "hold", hold=hold.id)
+            raise RefusalFound("HOLD_DIRECTED", "holdId", hold=hold.id)
     recall = any(hold.kind == "RECALL" for hold in wanted)
     detail: Detail = {"holds": tuple(hold.id for hold in wanted)}
     request(call, "RELEASE", batch.id, detail, "RELEASE_RECALL" if recall else None)
@@ -120,33 +120,34 @@ def request_batch_change(call: Call) -> None:
 
 @registry.command("requestMaterialCorrection", "ChangeRequested", planned=True)
 def request_material_correction(call: Call) -> None:
-    """Input: reason and a whole material. Batches take the new factors; amounts in their own unit stay."""
+    """Input: reason, and a material as for saveMaterial. Batches take the new factors, and keep their amounts."""
     call.text("reason", required=True)
     before = call.tables.materials.get(str(call.input["code"]))
     if before is None:
         raise RefusalFound("NOT_DEFINED", "code")
-    material = read_material(call, before, whole=True)
+    material = read_material(call, before)
     if material.unit != before.unit:
-        raise RefusalFound("MATERIAL_IN_USE", "unit")
+        raise RefusalFound("MATERIAL_IN_USE", "unitCode")
     request(call, "MATERIAL_CORRECTION", "", {"material": material})
 
 
-def pending(call: Call, plant: str, tables: Tables) -> Change:
+def pending(call: Call, tables: Mapping[str, Tables]) -> Change:
     """Return the request of the input, refused unless it may still be decided at this node."""
-    change = tables.changes.get(int(call.input["change"]))
+    plant, _, number = str(call.input["changeRequestId"]).rpartition("/")
+    change = tables[plant].changes.get(int(number)) if plant in tables else None
     if change is None:
-        raise RefusalFound("CHANGE_UNKNOWN", "change")
+        raise RefusalFound("CHANGE_UNKNOWN", "changeRequestId")
     if change.state != OPEN or (plant, change.number) in call.tables.decisions:
-        raise RefusalFound("CHANGE_ALREADY_DECIDED", "change")
+        raise RefusalFound("CHANGE_ALREADY_DECIDED", "changeRequestId")
     if call.now > change.expires_at:
-        raise RefusalFound("CHANGE_EXPIRED", "change")
+        raise RefusalFound("CHANGE_EXPIRED", "changeRequestId")
     if level_due(call, change) != ("PLANT" if call.plant else "HUB"):
-        raise RefusalFound("CHANGE_LEVEL_WRONG", "change")
+        raise RefusalFound("CHANGE_LEVEL_WRONG", "changeRequestId")
     if call.input["proposal"] != change.proposal:
         raise RefusalFound("PROPOSAL_DIFFERS", "proposal")
     policy = policy_of(call, change)
     if (change.by == call.by and not policy.requester_may) or call.by in {by for _, by in change.approvals}:
-        raise RefusalFound("CHANGE_OWN_REQUEST", "change")
+        raise RefusalFound("CHANGE_OWN_REQUEST", "changeRequestId")
     return change
 
 
@@ -170,10 +171,8 @@ def decide_at_plant(call: Call) -> None:
     verdict = str(call.input["verdict"])
     if verdict == REJECTED and comment is None:
         raise RefusalFound("TEXT_INVALID", "comment")
-    if call.input.get("plant") not in (None, call.plant):
-        raise RefusalFound("CHANGE_UNKNOWN", "plant")
-    change = pending(call, call.plant, call.tables)
-    call.subject = str(change.number)
+    change = pending(call, {call.plant: call.tables})
+    call.subject = change.proposal
     settle(call, change, verdict, "PLANT", call.by)
 
 
@@ -183,11 +182,9 @@ def decide_at_hub(call: Call) -> None:
     verdict = str(call.input["verdict"])
     if verdict == REJECTED and comment is None:
         raise RefusalFound("TEXT_INVALID", "comment")
-    plant = str(call.input.get("plant"))
-    if plant not in call.mirrors:
-        raise RefusalFound("CHANGE_UNKNOWN", "plant")
-    change = pending(call, plant, call.mirrors[plant])
-    call.subject = str(change.number)
+    change = pending(call, call.mirrors)
+    plant, _, _ = change.proposal.rpartition("/")
+    call.subject = change.proposal
     call.tables.decisions[plant, change.number] = verdict
     content = {"change": change.number, "verdict": verdict, "by": call.by}
     call.directives.append(Directive(plant, "ChangeDecided", content))
@@ -242,15 +239,15 @@ def make(call: Call, change: Change) -> str | None:
 
 @registry.command("confirmLateUse", "LateUseConfirmed", planned=True)
 def confirm_late_use(call: Call) -> None:
-    """Input: reason and the index of the entry of the late use."""
+    """Input: reason and the entryId of the late use."""
     call.text("reason", required=True)
-    late = call.tables.late_uses.get(int(call.input["entry"]))
+    late = call.tables.late_uses.get(int(call.input["entryId"]))
     if late is None:
-        raise RefusalFound("ENTRY_UNKNOWN", "entry")
+        raise RefusalFound("ENTRY_UNKNOWN", "entryId")
     if late.confirmed is not None:
-        raise RefusalFound("NOTHING_CHANGES", "entry")
+        raise RefusalFound("NOTHING_CHANGES", "entryId")
     if late.by == call.by:
-        raise RefusalFound("CHANGE_OWN_REQUEST", "entry")
+        raise RefusalFound("CHANGE_OWN_REQUEST", "entryId")
     call.tables.late_uses[late.entry] = replace(late, confirmed=call.index)
     outputs = {edge.batch for edge in call.tables.edges.values() if edge.run == late.run and edge.side == "OUT"}
     for batch in sorted(outputs):

@@ -31,17 +31,17 @@ CORRECTABLE: Final = GENEALOGY | {
     "TransferReceived", "GoodsReturned", "GoodsReturnedToSupplier", "GoodsScrapped",
 }  # fmt: skip
 LEAVING: Final = ("customer:", "transfer:", "supplier:")
-WRONG: Final = frozenset({"DID_NOT_OCCUR", "INCORRECT_DATA"})
+REASONS: Final = frozenset({"DID_NOT_OCCUR", "INCORRECT_DATA"})
 
 
 @registry.command("correctEntry", "EntryCorrected")
 def correct_entry(call: Call) -> None:
     call.text("reason", required=True)
-    assert call.input["wrong"] in WRONG, "a value of the SDL"
+    assert call.input["correctionReason"] in REASONS, "a value of the SDL"
     entry = named_entry(call)
     correct(call, entry)
     if call.settings.genealogy_corrections_gated and entry.kind in GENEALOGY and not is_free(call, entry):
-        raise RefusalFound("CHANGE_REQUIRED", "entry", entry=entry.index)
+        raise RefusalFound("CHANGE_REQUIRED", "entryId", entry=entry.index)
     call.subject = str(entry.index)
 
 
@@ -74,13 +74,13 @@ def correct_genealogy(call: Call, index: object) -> str | None:
 
 def named_entry(call: Call) -> Entry:
     """Return the entry of the input, refused unless it is one that may be corrected."""
-    entry = call.tables.entries.get(int(call.input["entry"]))
+    entry = call.tables.entries.get(int(call.input["entryId"]))
     if entry is None:
-        raise RefusalFound("ENTRY_UNKNOWN", "entry")
+        raise RefusalFound("ENTRY_UNKNOWN", "entryId")
     if entry.kind not in CORRECTABLE:
-        raise RefusalFound("CORRECTION_IMPOSSIBLE", "entry")
+        raise RefusalFound("CORRECTION_IMPOSSIBLE", "entryId")
     if entry.corrected is not None:
-        raise RefusalFound("ENTRY_ALREADY_CORRECTED", "entry", entry=entry.corrected)
+        raise RefusalFound("ENTRY_ALREADY_CORRECTED", "entryId", entry=entry.corrected)
     call.in_order(entry.recorded_at, entry.index)
     return entry
 
@@ -89,14 +89,14 @@ def correct(call: Call, entry: Entry) -> None:
     """Reverse the effects of an entry in the draft."""
     tables = call.tables
     if entry.corrected is not None:
-        raise RefusalFound("ENTRY_ALREADY_CORRECTED", "entry", entry=entry.corrected)
+        raise RefusalFound("ENTRY_ALREADY_CORRECTED", "entryId", entry=entry.corrected)
     run = tables.runs.get(entry.run) if entry.run is not None else None
     if (
         run is not None
         and run.closed_at is not None
         and entry.kind in ("ProcessFed", "ProcessYielded", "ProcessOpened")
     ):
-        raise RefusalFound("PROCESS_CLOSED", "entry")
+        raise RefusalFound("PROCESS_CLOSED", "entryId")
     check_not_built_on(call, entry)
     for batch in reverse(call, entry.index):
         flows = [flow for (code, _), row in tables.stock.items() if code == batch for flow in row.flows]
@@ -131,7 +131,7 @@ def check_not_built_on(call: Call, entry: Entry) -> None:
     elif entry.kind == "ProcessFed" and entry.run is not None:
         by = [other for other in later if other.run == entry.run and needs(call, other, entry)]
     if by:
-        raise RefusalFound("ENTRY_BUILT_ON", "entry", entry=max(other.index for other in by))
+        raise RefusalFound("ENTRY_BUILT_ON", "entryId", entry=max(other.index for other in by))
 
 
 def needs(call: Call, other: Entry, fed: Entry) -> bool:
@@ -161,7 +161,7 @@ def reverse_aliases(call: Call, entry: Entry) -> None:
         if row.ended == entry.index:
             scheme, issuer, value, _ = key
             if holders(call, (scheme, issuer, value)):
-                raise RefusalFound("ALIAS_TAKEN", "entry")
+                raise RefusalFound("ALIAS_TAKEN", "entryId")
             call.tables.aliases[key] = replace(row, ended=None)
         elif row.entry == entry.index and row.ended is None:
             call.tables.aliases[key] = replace(row, ended=call.index)

@@ -99,9 +99,9 @@ def open_recall(call: Call) -> None:
 @registry.command("liftHold", "ReleaseDirected", at_hub=True)
 def lift_directed(call: Call) -> None:
     call.text("reason", required=True)
-    hold = call.tables.directed.get(str(call.input["hold"]))
+    hold = call.tables.directed.get(str(call.input["holdId"]))
     if hold is None or hold.lifted is not None or hold.automatic:
-        raise RefusalFound("DIRECTED_HOLD_UNKNOWN", "hold")
+        raise RefusalFound("DIRECTED_HOLD_UNKNOWN", "holdId")
     call.subject = hold.id
     release(call, hold)
 

@@ -1,7 +1,8 @@
 """Master data that headquarters defines for plants: checked at the hub, defined at each plant as it is delivered.
 
 Choices where domain.md is silent:
-- The hub checks the form of a definition with the units that it knows of the plant. The plant judges the rest.
+- The hub checks a definition against the plant's master data. The plant also checks it against its stock.
+- `plantCodes` is part of the input. A definition that changes nothing at a plant is still sent and applied there.
 """
 
 from collections.abc import Mapping
@@ -24,10 +25,19 @@ def direct(call: Call, command: str) -> None:
             raise RefusalFound("NOT_DEFINED", "plantCodes", str(number))
     given = {name: value for name, value in call.input.items() if name not in ("plantCodes", "requestId", "occurredAt")}
     for plant in dict.fromkeys(plants):
-        known = call.mirrors[plant].units
-        checked = replace(call, tables=Tables(units=dict(known)), input=given, plant=plant)
-        registry.COMMANDS[False, command].judge(checked)
+        known = call.mirrors[plant]
+        tables = Tables(units=dict(known.units), materials=dict(known.materials), masters=dict(known.masters))
+        define(replace(call, tables=tables, input=given, plant=plant), command)
         call.directives.append(Directive(plant, "MasterDirected", {"command": command, "input": given}))
+
+
+def define(call: Call, command: str) -> None:
+    """Define master data in the tables of the call, which may have the same already."""
+    try:
+        registry.COMMANDS[False, command].judge(call)
+    except RefusalFound as found:
+        if found.refused.code != "NOTHING_CHANGES":
+            raise
 
 
 def apply_master(call: Call, content: Mapping[str, Any]) -> str | None:
@@ -35,7 +45,7 @@ def apply_master(call: Call, content: Mapping[str, Any]) -> str | None:
     given = call.input
     call.input = content["input"]
     try:
-        registry.COMMANDS[False, content["command"]].judge(call)
+        define(call, content["command"])
     except RefusalFound as found:
         return found.refused.code
     finally:
@@ -44,14 +54,13 @@ def apply_master(call: Call, content: Mapping[str, Any]) -> str | None:
 
 
 def register_nouns() -> None:
-    """Register the directing command of each kind of master data, under its name of today and as planned."""
+    """Register the hub's command for each kind of master data. It has the name of the plant's command."""
     for noun in NOUNS:
-        for name, command, planned in ((f"direct{noun}", f"define{noun}", False), (f"save{noun}", f"save{noun}", True)):
 
-            def judge(call: Call, command: str = command) -> None:
-                direct(call, command)
+        def judge(call: Call, command: str = f"save{noun}") -> None:
+            direct(call, command)
 
-            registry.command(name, "MasterDirected", at_hub=True, planned=planned)(judge)
+        registry.command(f"save{noun}", "MasterDirected", at_hub=True)(judge)
 
 
 register_nouns()

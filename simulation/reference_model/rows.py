@@ -17,12 +17,19 @@ Factors = tuple[tuple[str, Fraction], ...]
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit as a multiple of the base unit of its kind. Amounts of a whole unit have no fraction."""
+    """A unit as a multiple of the base unit of its kind. Amounts of a whole unit have no fraction.
+
+    One that a plant defined is `size` times the built-in unit `base`.
+    """
 
     code: str
     kind: str
     factor: Fraction
     whole: bool = False
+    name: str = ""
+    base: str = ""
+    size: Fraction = Fraction(1)
+    version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Material:
     code: str
     name: str
     unit: str
-    version: int = 1
+    version: int = 0
     shelf_life_days: int | None = None
     retest_days: int | None = None
     conversions: Factors = ()
@@ -50,7 +57,7 @@ class Master:
     """A supplier, customer, location or piece of equipment."""
 
     name: str
-    version: int = 1
+    version: int
 
 
 @dataclass(frozen=True)

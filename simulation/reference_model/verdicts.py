@@ -13,7 +13,6 @@ PLANNED: Final = frozenset(
         "EXPIRY_ABOVE_LIMIT",
         "MATERIAL_IN_USE",
         "RETEST_DUE",
-        "STALE_VERSION",
         "TIME_OUT_OF_ORDER",
     }
 )

@@ -32,11 +32,11 @@ class Group:
         for plant in ("WH1", "WH2"):
             self.model.enrol(plant, "Europe/Berlin")
             for location in ("A", "B"):
-                self.does("defineLocation", plant=plant, code=location, name=location)
-            self.does("defineSupplier", plant=plant, code="S1", name="Farm")
-            self.does("defineCustomer", plant=plant, code="C1", name="Shop")
-            self.does("defineMaterial", plant=plant, code="MILK", name="Milk", unit="KGM")
-            self.does("defineMaterial", plant=plant, code="CHEESE", name="Cheese", unit="KGM", shelfLifeDays=30)
+                self.does("saveLocation", plant=plant, code=location, name=location)
+            self.does("saveSupplier", plant=plant, code="S1", name="Farm")
+            self.does("saveCustomer", plant=plant, code="C1", name="Shop")
+            self.does("saveMaterial", plant=plant, code="MILK", name="Milk", unitCode="KGM")
+            self.does("saveMaterial", plant=plant, code="CHEESE", name="Cheese", unitCode="KGM", shelfLifeDays=30)
 
     def later(self, **apart: int) -> datetime:
         """Move the clock on, and return the time."""
@@ -102,14 +102,8 @@ class Group:
 
     def decides(self, request: Accepted, *, at_hub: bool = False, by: str = "boris", **given: Any) -> Accepted:
         """Approve a change request, at its plant or at the hub."""
-        number, plant = request.index, request.plant
-        decision = {"change": number, "proposal": f"{plant}/{number}", "verdict": "APPROVED", **given}
-        if not at_hub:
-            return self.does("decideChangeRequest", plant=plant, by=by, **decision)
-        verdict = self.model.predict(HUB, "decideChangeRequest", {"plant": plant, **decision}, self.now, by)
-        assert isinstance(verdict, Accepted), verdict
-        self.model.apply(verdict)
-        return verdict
+        decision = {"changeRequestId": request.subject, "proposal": request.subject, "verdict": "APPROVED", **given}
+        return self.does("decideChangeRequest", plant=HUB if at_hub else request.plant, by=by, **decision)
 
     def everything_arrives(self) -> None:
         self.model.deliver_all(self.now)

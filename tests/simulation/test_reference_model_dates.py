@@ -24,7 +24,7 @@ def test_handling_then_output_has_earliest_expiry_of_inputs(kind: str) -> None:
 
 def test_packaging_among_inputs_then_its_date_does_not_count() -> None:
     group = Group()
-    group.does("defineMaterial", code="FOIL", name="Foil", unit="H87", role="PACKAGING", shelfLifeDays=1)
+    group.does("saveMaterial", code="FOIL", name="Foil", unitCode="H87", role="PACKAGING", shelfLifeDays=1)
     foil = group.receives("5", "FOIL", quantity={"amount": "5", "unit": "H87"})
     cheese = group.receives("5", "CHEESE", expiresOn="2026-06-09")
     made = group.makes("5", line(cheese, "5"), line(foil, "5", "H87"), kind="REPACK")
@@ -37,7 +37,15 @@ def test_packaging_among_inputs_then_its_date_does_not_count() -> None:
 )
 def test_production_then_material_says_how_expiry_is_made(rule: str | None, expected: date) -> None:
     group = Group()
-    group.does("defineMaterial", code="CHEESE", name="Cheese", unit="KGM", shelfLifeDays=30, expiryRule=rule)
+    group.does(
+        "saveMaterial",
+        code="CHEESE",
+        name="Cheese",
+        unitCode="KGM",
+        shelfLifeDays=30,
+        expiryRule=rule,
+        retestWarns=True,
+    )
     milk = group.receives("10", expiresOn="2026-06-05")
     assert group.model.expiry("WH1", group.makes("10", line(milk, "10"))) == expected
 
@@ -51,18 +59,18 @@ def test_production_without_shelf_life_then_expiry_comes_from_inputs() -> None:
 
 def test_input_below_carry_over_share_then_its_date_does_not_count() -> None:
     group = Group()
-    material: dict[str, Any] = {"code": "CHEESE", "name": "Cheese", "unit": "KGM", "expiryRule": "FROM_INPUTS"}
-    group.does("defineMaterial", **material, dateCarryOverShare=10)
+    material: dict[str, Any] = {"code": "CHEESE", "name": "Cheese", "unitCode": "KGM", "expiryRule": "FROM_INPUTS"}
+    group.does("saveMaterial", **material, dateCarryOverShare=10)
     salt = group.receives("1", expiresOn="2026-06-05")
     milk = group.receives("99", expiresOn="2026-06-09", purchaseOrder="2")
     assert group.model.expiry("WH1", group.makes("50", line(milk, "49.5"), line(salt, "0.5"))) == JUNE_9
-    group.does("defineMaterial", **material, dateCarryOverShare=1)
+    group.does("saveMaterial", **material, dateCarryOverShare=1)
     assert group.model.expiry("WH1", group.makes("50", line(milk, "49.5"), line(salt, "0.5"))) == JUNE_5
 
 
 def test_split_and_merge_then_dates_are_kept_and_earliest() -> None:
     group = Group()
-    group.does("defineMaterial", code="CHEESE", name="Cheese", unit="KGM", shelfLifeDays=30, retestDays=10)
+    group.does("saveMaterial", code="CHEESE", name="Cheese", unitCode="KGM", shelfLifeDays=30, retestDays=10)
     old = group.receives("5", "CHEESE", producedAt="2026-05-30T12:00:00+00:00")
     young = group.receives("5", "CHEESE", purchaseOrder="2")
     part = group.does(
@@ -138,14 +146,14 @@ def test_expiry_day_then_goods_are_usable_to_its_end_by_the_plants_calendar() ->
 
 def test_retest_overdue_then_it_blocks_unless_the_material_warns() -> None:
     group = Group()
-    material: dict[str, Any] = {"code": "MILK", "name": "Milk", "unit": "KGM", "retestDays": 1}
-    group.does("defineMaterial", **material)
+    material: dict[str, Any] = {"code": "MILK", "name": "Milk", "unitCode": "KGM", "retestDays": 1}
+    group.does("saveMaterial", **material)
     batch = group.receives("10")
     group.later(days=1)
     group.ships(line(batch, "1"))
     group.later(days=1)
     assert group.code("shipGoods", customerCode="C1", lines=[line(batch, "1")]) == "RETEST_DUE"
-    group.does("defineMaterial", **material, retestWarns=True)
+    group.does("saveMaterial", **material, retestWarns=True)
     group.ships(line(batch, "1"))
 
 

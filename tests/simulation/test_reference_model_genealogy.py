@@ -118,7 +118,7 @@ def test_bounds_of_goods_fed_back_then_they_may_be_either() -> None:
 
 def test_bounds_without_conversion_then_anything_is_possible() -> None:
     group = Group()
-    group.does("defineMaterial", code="EGG", name="Egg", unit="H87")
+    group.does("saveMaterial", code="EGG", name="Egg", unitCode="H87")
     eggs = group.receives("12", "EGG", quantity=kg("12", "H87"))
     cake = group.makes("2", line(eggs, "12", "H87"))
     assert bounds(group, eggs, cake) == [0, 2]
@@ -136,7 +136,7 @@ def test_run_that_gave_more_than_it_got_then_gap_where_all_inputs_are_tracked() 
         "inputsTracked": True,
         "yieldLimit": 5,
     }
-    group.does("defineMaterial", **tracked)
+    group.does("saveMaterial", **tracked)
     group.makes("10.5", line(milk, "10"))
     assert [gap.kind for gap in group.model.gaps("WH1")] == ["YIELD_ABOVE_LIMIT"], "the first run, as defined now"
     group.makes("10.6", line(milk, "10"))

@@ -74,7 +74,7 @@ def test_descendant_released_then_path_ends_there_until_a_later_held_input() -> 
     group.feeds(run, line(milk, "5"))
     cheese = group.yields(run, output("5"))
     group.does("placeHold", batchCode=milk, reason=REASON)
-    releases(group, cheese, hold=group.model.holds("WH1", cheese)[0].id)
+    releases(group, cheese, holdId=group.model.holds("WH1", cheese)[0].id)
     sliced = group.makes("5", line(cheese, "1"))
     assert held(group, cheese) == held(group, sliced) == []
     part = group.does(
@@ -89,7 +89,7 @@ def test_descendant_released_then_path_ends_there_until_a_later_held_input() -> 
 
 def test_hold_below_carry_over_limit_then_path_ends_once_run_is_closed() -> None:
     group = Group()
-    group.does("defineMaterial", code="CHEESE", name="Cheese", unit="KGM", shelfLifeDays=30, holdCarryOverLimit=5)
+    group.does("saveMaterial", code="CHEESE", name="Cheese", unitCode="KGM", shelfLifeDays=30, holdCarryOverLimit=5)
     salt, milk = group.receives("1"), group.receives("99")
     run = group.opens()
     group.feeds(run, line(salt, "1"), line(milk, "99"))
@@ -114,7 +114,7 @@ def test_blocked_split_then_parts_carry_each_hold() -> None:
     group.does("moveBatch", batchCode=made, fromLocationCode="B", toLocationCode="A", quantity=kg("4"))
     sources = [{"batchCode": one, "locationCode": "A"} for one in (milk, made)]
     assert group.code("mergeBatches", sources=sources, locationCode="A") == "BATCH_ON_HOLD"
-    releases(group, milk, hold=group.model.holds("WH1", milk)[0].id)
+    releases(group, milk, holdId=group.model.holds("WH1", milk)[0].id)
     assert not blocked(group, made)
 
 
@@ -144,7 +144,7 @@ def test_quarantine_at_receipt_then_release_needs_another_user() -> None:
     milk = group.receives("20", quarantine="awaits inspection")
     assert blocked(group, milk)
     request = group.does("requestRelease", batchCode=milk, reason="inspected")
-    decision: dict[str, Any] = {"change": request.index, "proposal": f"WH1/{request.index}", "verdict": "APPROVED"}
+    decision: dict[str, Any] = {"changeRequestId": request.subject, "proposal": request.subject, "verdict": "APPROVED"}
     assert group.code("decideChangeRequest", **decision) == "CHANGE_OWN_REQUEST"
     group.decides(request)
     assert not blocked(group, milk)
@@ -163,15 +163,15 @@ def test_directed_hold_then_it_is_in_force_where_goods_are_and_only_the_hub_lift
     assert held(group, milk) == [("QUALITY", None)]
     assert held(group, cheese) == [("UPSTREAM", milk)]
     for batch in (milk, cheese):
-        given = {"batchCode": batch, "hold": group.model.holds("WH1", batch)[0].id, "reason": "x"}
+        given = {"batchCode": batch, "holdId": group.model.holds("WH1", batch)[0].id, "reason": "x"}
         assert group.code("requestRelease", **given) == "HOLD_DIRECTED"
     group.does("receiveTransfer", plant="WH2", manifest=transfer, locationCode="A", all=True)
     assert held(group, milk, "WH2") == [("QUALITY", None)], "the hold waited for its batch"
-    at_hub(group, "liftHold", hold=hold)
+    at_hub(group, "liftHold", holdId=hold)
     group.everything_arrives()
     assert not any(blocked(group, batch) for batch in (milk, cheese))
     assert not blocked(group, milk, "WH2")
-    assert group.code("liftHold", plant=HUB, hold=hold, reason="again") == "DIRECTED_HOLD_UNKNOWN"
+    assert group.code("liftHold", plant=HUB, holdId=hold, reason="again") == "DIRECTED_HOLD_UNKNOWN"
 
 
 def test_goods_sent_on_after_the_hold_was_directed_then_the_hub_follows_them() -> None:
@@ -205,8 +205,8 @@ def test_recall_release_then_headquarters_decides() -> None:
     milk = group.receives("20")
     group.does("placeHold", batchCode=milk, kind="RECALL", reason=REASON)
     hold = group.model.holds("WH1", milk)[0].id
-    request = group.does("requestRelease", batchCode=milk, hold=hold, reason="fine")
-    decision: dict[str, Any] = {"change": request.index, "proposal": f"WH1/{request.index}", "verdict": "APPROVED"}
+    request = group.does("requestRelease", batchCode=milk, holdId=hold, reason="fine")
+    decision: dict[str, Any] = {"changeRequestId": request.subject, "proposal": request.subject, "verdict": "APPROVED"}
     assert group.code("decideChangeRequest", by="boris", **decision) == "CHANGE_LEVEL_WRONG"
     group.everything_arrives()
     group.decides(request, at_hub=True)

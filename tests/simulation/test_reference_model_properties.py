@@ -64,14 +64,14 @@ class Work:
             "lift": ("requestRelease", {"batchCode": left, "reason": "fine"}),
             "correct": (
                 "correctEntry",
-                {"entry": len(tables.entries) - 1 - first % 9, "wrong": "DID_NOT_OCCUR", "reason": "x"},
+                {"entryId": len(tables.entries) - 1 - first % 9, "correctionReason": "DID_NOT_OCCUR", "reason": "x"},
             ),
             "scrap": ("scrapGoods", {"lines": [taken], "reason": "spilt"}),
             "add": ("addProcessInputs", {"processId": run, "lines": [taken]}),
         }
         command, given_ = work[name]
         if freed is not None and name == "lift":
-            given_ = {"batchCode": freed.batch, "hold": freed.id, "reason": "fine"}
+            given_ = {"batchCode": freed.batch, "holdId": freed.id, "reason": "fine"}
         if first % 5 == 0:
             self.opens()
         self.asks(plant, command, given_)

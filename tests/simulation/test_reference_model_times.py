@@ -80,7 +80,7 @@ def test_use_before_the_hold_then_taken_at_once_as_late_and_its_outputs_are_held
     entry = group.does("addProcessInputs", **late, reason="scanner was offline").index
     hold = group.model.holds("WH1", cheese)[0]
     assert (hold.kind, hold.ancestor) == ("UPSTREAM", milk)
-    confirmed: dict[str, Any] = {"entry": entry, "reason": "seen on camera"}
+    confirmed: dict[str, Any] = {"entryId": entry, "reason": "seen on camera"}
     assert group.code("confirmLateUse", **confirmed) == "CHANGE_OWN_REQUEST"
     group.does("confirmLateUse", by="boris", **confirmed)
     assert group.model.holds("WH1", cheese) == []
@@ -118,7 +118,7 @@ def test_correction_before_the_entry_was_written_then_refused() -> None:
     milk = group.receives("10", occurredAt="2026-06-01T08:00:00+00:00")
     moved = group.does("moveBatch", batchCode=milk, fromLocationCode="A", toLocationCode="B", quantity=kg("1"))
     group.later(hours=1)
-    given: dict[str, Any] = {"entry": moved.index, "wrong": "DID_NOT_OCCUR", "reason": "typed twice"}
+    given: dict[str, Any] = {"entryId": moved.index, "correctionReason": "DID_NOT_OCCUR", "reason": "typed twice"}
     assert group.code("correctEntry", **given, occurredAt="2026-06-01T11:00:00+00:00") == "TIME_OUT_OF_ORDER"
     group.does("correctEntry", **given)
     assert group.model.stock("WH1", milk) == {"A": 10}

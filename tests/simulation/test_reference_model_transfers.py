@@ -47,14 +47,14 @@ def test_more_received_than_sent_then_the_surplus_is_held_until_approved() -> No
     assert group.code("shipGoods", **rest) == "BATCH_ON_HOLD"
     hold = group.model.holds("WH2", milk)[0]
     assert (hold.kind, hold.reach, hold.location) == ("SURPLUS", "GOODS", "SURPLUS")
-    group.decides(group.does("requestRelease", plant="WH2", batchCode=milk, hold=hold.id, reason="weighed again"))
+    group.decides(group.does("requestRelease", plant="WH2", batchCode=milk, holdId=hold.id, reason="weighed again"))
     group.does("shipGoods", **rest)
 
 
 def test_wrong_label_then_each_fault_has_its_refusal() -> None:
     group = Group()
     group.model.enrol("WH3")
-    group.does("defineLocation", plant="WH3", code="A", name="A")
+    group.does("saveLocation", plant="WH3", code="A", name="A")
     milk, other = group.receives("10"), group.receives("10")
     transfer = group.sends(line(milk, "10"))
     given: dict[str, Any] = {"locationCode": "A", "all": True}
@@ -78,12 +78,12 @@ def test_wrong_destination_then_refused() -> None:
 
 def test_material_unknown_at_the_receiver_then_refused_until_defined() -> None:
     group = Group()
-    group.does("defineMaterial", code="RENNET", name="Rennet", unit="KGM")
+    group.does("saveMaterial", code="RENNET", name="Rennet", unitCode="KGM")
     rennet = group.receives("1", "RENNET")
     transfer = group.sends(line(rennet, "1"))
     given = label(transfer, locationCode="A", all=True)
     assert group.code("receiveTransfer", **given) == "NOT_DEFINED"
-    group.does("defineMaterial", plant="WH2", code="RENNET", name="Rennet", unit="KGM")
+    group.does("saveMaterial", plant="WH2", code="RENNET", name="Rennet", unitCode="KGM")
     group.does("receiveTransfer", **given)
 
 
