@@ -17,6 +17,7 @@ from typing import Final
 from simulation.reference_model import registry
 from simulation.reference_model.calls import Call
 from simulation.reference_model.change_requests import request
+from simulation.reference_model.departures import OUTSIDE
 from simulation.reference_model.receipts import holders
 from simulation.reference_model.rows import Entry
 from simulation.reference_model.runs import fed_lines
@@ -30,7 +31,6 @@ CORRECTABLE: Final = GENEALOGY | {
     "BatchAliased", "BatchMoved", "BatchReceived", "BatchShipped", "ProcessClosed", "ProcessOpened", "StockAdjusted",
     "TransferReceived", "GoodsReturned", "GoodsReturnedToSupplier", "GoodsScrapped",
 }  # fmt: skip
-LEAVING: Final = ("customer:", "transfer:", "supplier:")
 REASONS: Final = frozenset({"DID_NOT_OCCUR", "INCORRECT_DATA"})
 
 
@@ -100,7 +100,7 @@ def correct(call: Call, entry: Entry) -> None:
     check_not_built_on(call, entry)
     for batch in reverse(call, entry.index):
         flows = [flow for (code, _), row in tables.stock.items() if code == batch for flow in row.flows]
-        left = any(flow.retracted is None and flow.amount < 0 and flow.other.startswith(LEAVING) for flow in flows)
+        left = any(flow.retracted is None and flow.amount < 0 and flow.other.startswith(OUTSIDE) for flow in flows)
         call.amend(batch, left=left)
     retract_lines(call, entry)
     if run is not None:

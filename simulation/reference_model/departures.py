@@ -8,6 +8,7 @@ Choices where domain.md is silent:
 """
 
 from dataclasses import replace
+from typing import Final
 
 from simulation.reference_model import registry
 from simulation.reference_model.amounts import read_quantity
@@ -16,6 +17,9 @@ from simulation.reference_model.holds import check_usable, note_late_use
 from simulation.reference_model.rows import Shipment, Stock
 from simulation.reference_model.stock import put, take_line
 from simulation.reference_model.verdicts import RefusalFound
+
+OUTSIDE: Final = ("customer:", "transfer:", "supplier:")
+"""Kinds of places outside the plant."""
 
 
 @registry.command("shipGoods", "BatchShipped")

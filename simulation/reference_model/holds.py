@@ -98,36 +98,44 @@ def note_late_use(call: Call, holds: tuple[str, ...], run: str | None = None) ->
         call.tables.late_uses[call.index] = LateUse(call.index, call.by, run, tuple(dict.fromkeys((*known, *holds))))
 
 
-def last_release(tables: Tables, hold: Hold, batch: str) -> int | None:
-    """Return the latest entry that released a batch from the UPSTREAM holds of a hold."""
-    entries = [
-        other.lifted
-        for other in tables.holds.values()
-        if other.cause == hold.id and other.batch == batch and other.released and other.lifted is not None
-    ]
-    return max(entries, default=None)
+Onward = dict[str, list[Step]]
+Releases = dict[tuple[str, str], int]
 
 
-def reached(tables: Tables, hold: Hold) -> list[str]:
+def onward_steps(tables: Tables) -> Onward:
+    """Return the steps from each batch."""
+    found: Onward = defaultdict(list)
+    for step in steps(tables.edges.values()):
+        found[step.source].append(step)
+    return found
+
+
+def last_releases(tables: Tables) -> Releases:
+    """Return, for each hold and batch, the latest entry that released the batch from the hold's UPSTREAM holds."""
+    found: Releases = {}
+    for other in tables.holds.values():
+        if other.cause is not None and other.released and other.lifted is not None:
+            key = (other.cause, other.batch)
+            found[key] = max(other.lifted, found.get(key, 0))
+    return found
+
+
+def reached(tables: Tables, hold: Hold, onward: Onward, releases: Releases) -> list[str]:
     """Return the batches that a hold reaches at the plant, the held one left out.
 
     `since` has the entry from which each batch is reached: from 0, or from the later input that holds it again.
     """
-    onward: dict[str, list[Step]] = defaultdict(list)
-    for step in steps(tables.edges.values()):
-        onward[step.source].append(step)
     since = {hold.batch: 0}
     queue = deque([hold.batch])
     while queue:
         at = queue.popleft()
-        for step in onward[at]:
+        for step in onward.get(at, ()):
             follows = hold.reach == "GENEALOGY" or hold.id in step.fed.carries
-            released = last_release(tables, hold, step.target)
-            is_free = step.entry < since[at] or (released is not None and step.entry <= released)
-            if not follows or is_free or is_below_limit(tables, hold, step.target):
-                continue
+            released = releases.get((hold.id, step.target))
             first = 0 if released is None else step.entry
-            if first < since.get(step.target, first + 1):
+            is_new = first < since.get(step.target, first + 1)
+            is_free = step.entry < since[at] or (released is not None and step.entry <= released)
+            if is_new and follows and not is_free and not is_below_limit(tables, hold, step.target):
                 since[step.target] = first
                 queue.append(step.target)
     return [batch for batch in since if batch != hold.batch]
@@ -177,9 +185,10 @@ def contribution(tables: Tables, suspect: str, target: str) -> tuple[Fraction, F
 def write_upstream(call: Call) -> None:
     """Place the UPSTREAM holds that open holds cause and that are not there yet."""
     tables = call.tables
+    onward, releases = onward_steps(tables), last_releases(tables)
     for hold in [hold for hold in tables.holds.values() if hold.lifted is None and hold.cause is None]:
         held = {other.batch for other in tables.holds.values() if other.cause == hold.id and other.lifted is None}
-        for batch in reached(tables, hold):
+        for batch in reached(tables, hold, onward, releases):
             if batch not in held:
                 placed_at = max(call.at, hold.placed_at)
                 placed = place(call, batch, "UPSTREAM", hold.reason, cause=hold.id, ancestor=hold.batch)

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from simulation.reference_model import (
     changes,
-    departures,  # noqa: F401  # importing it registers its commands
     directives,
     gaps,
     genealogy,
@@ -24,7 +23,7 @@ from simulation.reference_model import (
 )
 from simulation.reference_model.amounts import MILLION
 from simulation.reference_model.calls import HUB, Call, Settings, digest, occurred_at
-from simulation.reference_model.rows import Answer, Batch, Entry, Hold, Tables
+from simulation.reference_model.rows import Answer, Batch, Entry, Hold, Stock, Tables
 from simulation.reference_model.verdicts import Accepted, Directive, Effect, RefusalFound, Refused, Verdict
 
 APPLIERS: Final = {
@@ -251,7 +250,12 @@ def finished(call: Call, event: str) -> Accepted:
     if any(tables.written(name) for name in ("edges", "holds", "batches")):
         holds.write_upstream(call)
     raise_versions(tables)
-    moved = {batch for (batch, _), row in tables.stock.items() if any(one.entry == call.index for one in row.flows)}
+    moved = {
+        key[0]
+        for key, row in tables.written("stock").items()
+        if isinstance(key, tuple) and isinstance(row, Stock)
+        if any(flow.entry == call.index for flow in row.flows)
+    }
     batches = tuple(sorted(moved | set(call.made)))
     tables.entries[call.index] = Entry(call.index, event, call.at, call.now, call.by, batches, call.run, call.subject)
     return Accepted(call.plant, call.index, tables.effects(), tuple(call.made), call.subject, tuple(call.directives))

@@ -1,4 +1,4 @@
-"""Rules 6 and 11 and bounds by worked examples: what is an ancestor, how far, and how much of it."""
+"""Rules 4, 6 and 11 by worked examples: ancestors, distances, bounds, gaps, and the scope of a recall."""
 
 from fractions import Fraction
 from typing import Any

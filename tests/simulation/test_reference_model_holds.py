@@ -1,4 +1,4 @@
-"""Rules 3 and 8 by worked examples: what a hold blocks, how far it reaches, and who lifts it."""
+"""Rules 3 and 8 by worked examples: blocked uses, the reach of holds, and releases."""
 
 from typing import Any
 
