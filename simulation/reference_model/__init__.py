@@ -9,8 +9,13 @@ chooses where the rules are silent.
     verdict = model.predict("WH1", "receiveBatch", {...}, now)
     model.apply(verdict)
 
-Left out: permissions, batch codes, labels, attachments, inspections, containers and vessels, repairs of ledgers, and
-the rules that are data. Commands that the SDL lacks are marked `planned` and can be left out.
+Commands that the SDL lacks are marked `planned` and can be left out. So can rules that come later, by `Settings`. The
+model leaves these out:
+- permissions, batch codes, the texts of labels, attachments, inspections, containers, vessels, and rules as data;
+- repairs of ledgers, parked and conflicting entries, pruning and fencing;
+- decisions by which blocked goods are reworked or sent to another plant;
+- ending a transfer whose goods never come, and blocking what was received twice;
+- UNCONFIRMED holds, attributes that travel, and the remaining shelf life that a customer asks for.
 """
 
 from simulation.reference_model.calls import HUB, Policy, Settings

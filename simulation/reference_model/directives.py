@@ -9,6 +9,7 @@ Choices where domain.md is silent:
 - A plant that gets goods of a held batch later gets the directive from the hub as soon as the hub hears of it.
 - A hold of one plant with reach GENEALOGY reaches other plants as a directed hold of the same kind, sent once for each
   first hold and batch.
+- Batch data that its origin put right go to every other plant that knows the batch, and count there at once.
 - A directed hold counts at the plant from the time at which the plant applies it.
 """
 
@@ -19,8 +20,8 @@ from typing import Any
 from simulation.reference_model import registry
 from simulation.reference_model.calls import Call
 from simulation.reference_model.holds import default_reach, lift, place, root
-from simulation.reference_model.rows import DirectedHold, Hold, Tables
-from simulation.reference_model.verdicts import Directive, RefusalFound
+from simulation.reference_model.rows import Change, DirectedHold, Hold, Tables
+from simulation.reference_model.verdicts import Directive, Effect, RefusalFound
 
 
 def plants_with_goods(mirrors: Iterable[tuple[str, Tables]], batch: str) -> list[str]:
@@ -186,3 +187,22 @@ def pass_on_holds(call: Call, plant: str) -> None:
             send_hold(call, directed, "HoldDirected")
         elif known is not None and known.lifted is None and known.cause == hold.id and hold.lifted is not None:
             release(call, known)
+
+
+def pass_on_batch_data(call: Call, plant: str, effects: Iterable[Effect]) -> None:
+    """At the hub: direct other plants to take over what the origin of a batch put right."""
+    for change in [effect.row for effect in effects if isinstance(effect.row, Change)]:
+        applied = change.kind == "BATCH_DATA" and change.state == "APPLIED"
+        if applied and call.mirrors[plant].batches[change.batch].origin == plant:
+            content: dict[str, object] = {"batch": change.batch, "detail": dict(change.detail)}
+            knowing = {code for code, tables in call.mirrors.items() if change.batch in tables.batches}
+            others = (knowing | set(plants_with_goods(call.mirrors.items(), change.batch))) - {plant}
+            call.directives += [Directive(code, "BatchDataDirected", content) for code in sorted(others)]
+
+
+def apply_batch_data(call: Call, content: dict[str, Any]) -> str | None:
+    """Take over batch data. Goods that are still on the road are not known here: their receipt brings the old data."""
+    if content["batch"] not in call.tables.batches:
+        return "BATCH_UNKNOWN"
+    call.amend(content["batch"], **content["detail"])
+    return None

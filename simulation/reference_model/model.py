@@ -30,6 +30,7 @@ APPLIERS: Final = {
     "HoldDirected": directives.apply_hold,
     "RecallDirected": directives.apply_hold,
     "ReleaseDirected": directives.apply_release,
+    "BatchDataDirected": directives.apply_batch_data,
     "MasterDirected": master_directives.apply_master,
     "ChangeDecided": changes.apply_decision,
 }
@@ -134,6 +135,7 @@ class ReferenceModel:
         call = self._call(HUB, {}, at, "hub")
         if self.settings.holds_across_plants:
             directives.pass_on_holds(call, entry.plant)
+        directives.pass_on_batch_data(call, entry.plant, entry.effects)
         directives.follow_goods(call)
         self.nodes[HUB].apply(call.tables.effects())
         self._send(call.directives, at)

@@ -181,6 +181,18 @@ def test_wrong_expiry_then_put_right_earlier_by_an_approved_change() -> None:
     assert group.model.expiry("WH1", batch) == JUNE_5
 
 
+def test_expiry_put_right_at_the_origin_then_every_plant_with_the_batch_takes_it_over() -> None:
+    group = Group()
+    batch = group.receives("10", expiresOn="2026-07-01")
+    transfer = group.sends(line(batch, "5"))
+    group.does("receiveTransfer", plant="WH2", manifest=transfer, locationCode="A", all=True)
+    wanted = {"batchCode": batch, "expiresOn": "2026-06-05", "reason": "read the label again"}
+    group.decides(group.does("requestBatchChange", **wanted))
+    assert group.model.expiry("WH2", batch) == JULY_1
+    group.everything_arrives()
+    assert group.model.expiry("WH2", batch) == JUNE_5
+
+
 @pytest.mark.parametrize(
     "fields", [{"expiresOn": "2026-05-31"}, {"expiresOn": "2026-02-30"}, {"producedAt": "2026-06-01"}]
 )
