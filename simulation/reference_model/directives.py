@@ -15,12 +15,13 @@ Choices where domain.md is silent:
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from simulation.reference_model import registry
 from simulation.reference_model.calls import Call
 from simulation.reference_model.holds import default_reach, lift, place, root
-from simulation.reference_model.rows import Change, DirectedHold, Hold, Tables
+from simulation.reference_model.rows import Change, DirectedHold, Hold, RightData, Tables
 from simulation.reference_model.verdicts import Directive, Effect, RefusalFound
 
 
@@ -189,20 +190,22 @@ def pass_on_holds(call: Call, plant: str) -> None:
             release(call, known)
 
 
-def pass_on_batch_data(call: Call, plant: str, effects: Iterable[Effect]) -> None:
+def pass_on_batch_data(call: Call, plant: str, at: datetime, effects: Iterable[Effect]) -> None:
     """At the hub: direct other plants to take over what the origin of a batch put right."""
     for change in [effect.row for effect in effects if isinstance(effect.row, Change)]:
         applied = change.kind == "BATCH_DATA" and change.state == "APPLIED"
         if applied and call.mirrors[plant].batches[change.batch].origin == plant:
-            content: dict[str, object] = {"batch": change.batch, "detail": dict(change.detail)}
+            content: dict[str, object] = {"batch": change.batch, "right": RightData(at, change.detail)}
             knowing = {code for code, tables in call.mirrors.items() if change.batch in tables.batches}
             others = (knowing | set(plants_with_goods(call.mirrors.items(), change.batch))) - {plant}
             call.directives += [Directive(code, "BatchDataDirected", content) for code in sorted(others)]
 
 
 def apply_batch_data(call: Call, content: dict[str, Any]) -> str | None:
-    """Take over batch data. Goods that are still on the road are not known here: their receipt brings the old data."""
-    if content["batch"] not in call.tables.batches:
+    """Take over batch data. Those of a batch that is not known here wait for its goods."""
+    batch, right = content["batch"], content["right"]
+    call.tables.right_data[batch] = right
+    if batch not in call.tables.batches:
         return "BATCH_UNKNOWN"
-    call.amend(content["batch"], **content["detail"])
+    call.amend(batch, **dict(right.detail))
     return None

@@ -135,7 +135,7 @@ class ReferenceModel:
         call = self._call(HUB, {}, at, "hub")
         if self.settings.holds_across_plants:
             directives.pass_on_holds(call, entry.plant)
-        directives.pass_on_batch_data(call, entry.plant, entry.effects)
+        directives.pass_on_batch_data(call, entry.plant, entry.at, entry.effects)
         directives.follow_goods(call)
         self.nodes[HUB].apply(call.tables.effects())
         self._send(call.directives, at)

@@ -290,6 +290,14 @@ class LateUse:
     confirmed: int | None = None
 
 
+@dataclass(frozen=True)
+class RightData:
+    """Batch data that the origin put right at a time. They count for goods that were dispatched before."""
+
+    at: datetime
+    detail: tuple[tuple[str, object], ...]
+
+
 @dataclass
 class Tables:
     """The tables of one node. The hub keeps one for itself and a mirror for each plant."""
@@ -303,6 +311,7 @@ class Tables:
     edges: MutableMapping[tuple[int, int], Edge] = field(default_factory=dict)
     holds: MutableMapping[str, Hold] = field(default_factory=dict)
     waiting: MutableMapping[tuple[str, str], DirectedHold] = field(default_factory=dict)
+    right_data: MutableMapping[str, RightData] = field(default_factory=dict)
     aliases: MutableMapping[tuple[str, str, str, str], AliasRow] = field(default_factory=dict)
     changes: MutableMapping[int, Change] = field(default_factory=dict)
     transfers: MutableMapping[str, Transfer] = field(default_factory=dict)

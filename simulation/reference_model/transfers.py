@@ -126,6 +126,9 @@ def labelled(transfer: Transfer, batch: str) -> Batch:
 def take_in(call: Call, transfer: Transfer, batch: Batch, location: str, *, amount: int, due: int) -> None:
     """Put received goods into stock, what exceeds the amount due under a hold."""
     learn(call, batch)
+    right = call.tables.right_data.get(batch.id)
+    if right is not None and transfer.at < right.at:
+        call.amend(batch.id, **dict(right.detail))
     if due:
         put(call, batch.id, location, due, f"transfer:{transfer.id}")
     if amount > due:

@@ -193,6 +193,18 @@ def test_expiry_put_right_at_the_origin_then_every_plant_with_the_batch_takes_it
     assert group.model.expiry("WH2", batch) == JUNE_5
 
 
+def test_expiry_put_right_while_goods_are_on_the_road_then_it_waits_for_them() -> None:
+    group = Group()
+    batch = group.receives("10", expiresOn="2026-07-01")
+    transfer = group.sends(line(batch, "5"))
+    group.later(hours=1)
+    wanted = {"batchCode": batch, "expiresOn": "2026-06-05", "reason": "read the label again"}
+    group.decides(group.does("requestBatchChange", **wanted))
+    group.everything_arrives()
+    group.does("receiveTransfer", plant="WH2", manifest=transfer, locationCode="A", all=True)
+    assert group.model.expiry("WH2", batch) == JUNE_5
+
+
 @pytest.mark.parametrize(
     "fields", [{"expiresOn": "2026-05-31"}, {"expiresOn": "2026-02-30"}, {"producedAt": "2026-06-01"}]
 )
